@@ -2,3 +2,19 @@
 //!
 //! The data's way is one line: configuration → (Keycloak members ‖ Synapse accounts) → a pure plan →
 //! limits → print → writer → outcome. `docs/architecture.md` has the map.
+
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod exit;
+pub mod http;
+pub mod localpart;
+pub mod model;
+pub mod output;
+pub mod plan;
+pub mod planner;
+pub mod readers;
+pub mod report;
+pub mod run;
+pub mod writers;

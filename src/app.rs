@@ -1,0 +1,105 @@
+//! One run of the program: command line, log, command, exit code.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write as _};
+
+use anstream::ColorChoice;
+use clap::{CommandFactory, Parser};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, filter};
+
+use crate::cli::{Cli, Color, Command, Global, LogFormat};
+use crate::commands;
+use crate::exit::Exit;
+use crate::http::Timeouts;
+use crate::report::Failure;
+
+/// What a run takes from the world besides its command line.
+pub struct Surroundings {
+    /// The environment variables.
+    pub env: Box<dyn Fn(&str) -> Option<String>>,
+    /// How long servers may take.
+    pub timeouts: Timeouts,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { env: Box::new(|name| std::env::var(name).ok()), timeouts: Timeouts::default() }
+    }
+}
+
+/// Runs the program and prints what went wrong.
+pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::InStep };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    set_color(cli.global.color);
+    start_log(&cli.global);
+    match run(cli, &Surroundings::default()).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let _ = anstream::stderr().write_all(failure.render().as_bytes());
+            failure.exit()
+        }
+    }
+}
+
+/// Runs one command.
+pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        None => {
+            let _ = Cli::command().print_help();
+            Ok(Exit::InStep)
+        }
+        Some(Command::Plan(args)) => commands::plan(&global, &args, surroundings).await,
+        Some(Command::Sync(args)) => commands::sync(&global, &args, surroundings).await,
+        Some(Command::Apply(args)) => commands::apply(&global, &args, surroundings).await,
+        Some(Command::Explain(args)) => commands::explain(&global, &args, surroundings).await,
+        Some(Command::Demo(args)) => commands::demo(&global, &args, surroundings).await,
+        Some(Command::Completions { shell }) => commands::completions(shell),
+        Some(Command::Man) => commands::man(),
+        Some(Command::StandIn(stand_in)) => commands::stand_in(stand_in).await,
+    }
+}
+
+fn set_color(color: Color) {
+    match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// The log goes to stderr. Only this crate speaks: the libraries below would tell of headers and bodies.
+fn start_log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let ours = filter::Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_target("audit", level);
+    let ansi = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let layer = match global.log_format {
+        LogFormat::Text if global.verbose == 0 => lines.without_time().boxed(),
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // A second start in the same process, as tests do it, keeps the first log.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
+}

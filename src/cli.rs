@@ -1,0 +1,194 @@
+//! The command line, as it is written. What it means is decided by the commands.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use url::Url;
+
+const ABOUT: &str = "Keycloak group members may use Matrix; nobody else may, and nobody is locked out by mistake";
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 in step; 1 error, nothing changed; 2 changes (plan --detailed-exitcode); 3 refused by a limit, \
+nothing changed; 4 incomplete; 64 wrong command line; 78 wrong configuration.
+
+Try it on nothing: matrix-keycloak-sync demo";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; without one, the help is printed.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Read the configuration from FILE; environment variables win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Tell more on stderr; -vv tells every request
+    #[arg(short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Tell only errors on stderr
+    #[arg(short, global = true)]
+    pub quiet: bool,
+    /// How to write the log on stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// When to use colour; everything is readable without
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what would change, and why; nothing is changed
+    Plan(PlanArgs),
+    /// Make a plan and apply it within the limits
+    Sync(SyncArgs),
+    /// Apply a saved plan and nothing else
+    Apply(ApplyArgs),
+    /// Tell every fact about one person, and the rule that decides
+    Explain(ExplainArgs),
+    /// Show the whole thing against built-in stand-ins for the servers
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+    /// The servers that `demo` and the tests run against, one by one
+    #[command(subcommand, hide = true)]
+    StandIn(StandIn),
+}
+
+/// `plan`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// How to print the plan
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: PlanFormat,
+    /// Write the plan to FILE too, as JSON, for `apply`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// How `plan` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For programs, and for `apply`.
+    Json,
+    /// For a merge request.
+    Markdown,
+}
+
+/// `sync`.
+#[derive(Debug, Clone, Args)]
+pub struct SyncArgs {
+    /// Change nothing: the same as `plan`
+    #[arg(long, conflicts_with = "approve")]
+    pub dry_run: bool,
+    /// Apply the plan with this digest, whatever the limits say
+    #[arg(long, value_name = "DIGEST")]
+    pub approve: Option<String>,
+    /// How to print the plan and what became of it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: SyncFormat,
+}
+
+/// How `sync` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SyncFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `apply`.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArgs {
+    /// A plan that `plan --out` wrote
+    pub file: PathBuf,
+    /// Apply it whatever the limits say; DIGEST is the plan's own
+    #[arg(long, value_name = "DIGEST")]
+    pub approve: Option<String>,
+}
+
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// A localpart (alice) or a Matrix user ID (@alice:example.org)
+    pub user: String,
+}
+
+/// `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Keep the stand-ins up, and print a configuration to use against them
+    #[arg(long)]
+    pub serve: bool,
+}
+
+/// The hidden commands: servers and programs that stand in for the real ones.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StandIn {
+    /// Behave like mas-cli against the MAS stand-in
+    MasCli {
+        /// What follows the program's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Serve the MAS stand-in for a Synapse, a real one too
+    Mas {
+        /// Where to listen
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The homeserver whose accounts it manages
+        #[arg(long)]
+        synapse: Url,
+        /// A file with the secret that it shares with the homeserver
+        #[arg(long)]
+        secret_file: PathBuf,
+    },
+}

@@ -1,0 +1,138 @@
+//! `apply FILE`: a saved plan and nothing else. What has moved since it was made is left out and told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::session::{Reading, Session, print, warn_of_doubts};
+use super::sync::{approve, carry_out, command_to_go_on};
+use crate::app::Surroundings;
+use crate::cli::{ApplyArgs, Global};
+use crate::exit::Exit;
+use crate::output::{Terminal, text};
+use crate::plan::{Action, ActionKind, Digest, Plan, SavedAction, SavedPlan, Skip};
+use crate::planner::{Draft, Policy, Verdict};
+use crate::report::{Failure, SavedPlanProblem};
+use crate::run;
+use crate::writers::Writer;
+
+/// Applies what of a saved plan still holds.
+pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let session = Session::new(global, surroundings)?;
+    let writer = Writer::new(&session.config.writer, &*surroundings.env)?;
+    let saved =
+        load(&args.file, &session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
+    let plan = what_still_holds(&session, saved.actions, args.approve.is_some()).await?;
+
+    print(&text::plan(&plan, &[], Terminal::of_stdout()))?;
+    let refusals = approve(&session, &plan, &saved.digest, args.approve.as_deref());
+    if !refusals.is_empty() {
+        let command = command_to_go_on(global, &format!("apply {}", args.file.display()), &saved.digest);
+        eprint!("{}", text::refused(&refusals, &command, plan.has_changes()));
+        return Ok(Exit::Refused);
+    }
+    let outcomes = carry_out(&session, &plan, &writer).await?;
+    print(&text::outcome(&plan, &outcomes))?;
+    Ok(run::exit(&plan, &outcomes))
+}
+
+/// Reads the file and checks that it is whole, unchanged, and made for this server, writer and disable mode. Actions
+/// that were skipped when it was made are no part of it.
+fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
+    let Policy { writer, disable, .. } = session.config.policy;
+    let server_name = &session.config.server_name;
+    let bytes = std::fs::read(path).map_err(SavedPlanProblem::Unreadable)?;
+    let mut saved: SavedPlan = serde_json::from_slice(&bytes).map_err(SavedPlanProblem::NotAPlan)?;
+    if saved.version != 1 {
+        return Err(SavedPlanProblem::Version(saved.version));
+    }
+    if saved.writer != writer.as_str() {
+        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.as_str() });
+    }
+    if saved.disable != disable {
+        return Err(SavedPlanProblem::OtherDisableMode { plan: saved.disable, configured: disable });
+    }
+    if let Some(action) = saved.actions.iter().find(|action| action.user_id.server_name() != *server_name) {
+        let user_id = action.user_id.clone();
+        return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
+    }
+    saved.actions.retain(|action| action.outcome.as_deref() != Some("skipped"));
+    let consistent = saved.actions.iter().all(|action| action.user_id.localpart() == action.localpart);
+    let digest = Digest::of(
+        server_name,
+        writer,
+        disable,
+        saved.actions.iter().map(|action| (action.action, action.localpart.clone(), action.reason)),
+    );
+    if consistent && digest == saved.digest { Ok(saved) } else { Err(SavedPlanProblem::DigestDoesNotFit) }
+}
+
+/// A plan of the saved actions: those that would be planned again today, and the others with why they are left out.
+async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: bool) -> Result<Plan, Failure> {
+    let Reading { facts, groups } = session.read().await?;
+    let draft = Draft::new(&facts, &session.config.policy);
+    let to_disable: Vec<_> =
+        saved.iter().filter(|action| action.action == ActionKind::Disable).map(|action| &action.user_id).collect();
+    let people = draft.to_look_at().filter(|person| to_disable.contains(&&person.user_id)).collect();
+    let looks = session.look(people, &groups, approved).await?;
+    let (verdicts, _) = draft.verdicts(&looks);
+    let verdicts: BTreeMap<_, _> = verdicts.into_iter().map(|(account, verdict)| (&account.user_id, verdict)).collect();
+
+    let mut plan = draft.decide(&looks);
+    plan.actions = saved
+        .into_iter()
+        .map(|action| Action {
+            skipped: left_out(&action, verdicts.get(&action.user_id)),
+            kind: action.action,
+            user_id: action.user_id,
+            reason: action.reason,
+        })
+        .collect();
+    plan.not_looked = plan.not_looked.map(|_| plan.of(ActionKind::Disable).count());
+    warn_of_doubts(&plan);
+    Ok(plan)
+}
+
+/// Why a saved action does not hold any more, if it does not.
+fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
+    let why = match (verdict, action.action) {
+        (Some(Verdict::Activate(reason)), ActionKind::Activate)
+        | (Some(Verdict::Disable(reason)), ActionKind::Disable)
+            if *reason == action.reason =>
+        {
+            return None;
+        }
+        (Some(Verdict::Skipped(_, error)), ActionKind::Disable) => return Some(Skip::NotSeen(error.clone())),
+        (None, _) => "the account is gone".to_owned(),
+        (Some(Verdict::MemberActive), _) => "in the group and active now".to_owned(),
+        (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
+        (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
+        (Some(Verdict::Kept(reason)), _) => format!("left alone now: {}", reason.text()),
+        (Some(Verdict::Activate(reason) | Verdict::Disable(reason) | Verdict::Skipped(reason, _)), _) => {
+            format!("{} now", reason.text())
+        }
+    };
+    Some(Skip::MovedOn(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UserId;
+    use crate::plan::Reason;
+
+    fn saved(kind: ActionKind, reason: Reason) -> SavedAction {
+        let user_id = UserId::try_from(Box::from("@dave:example.org")).expect("well formed");
+        SavedAction { action: kind, localpart: user_id.localpart(), user_id, reason, outcome: None }
+    }
+
+    #[test]
+    fn an_action_whose_reason_has_changed_is_left_out() {
+        let action = saved(ActionKind::Disable, Reason::NotInGroup);
+        assert_eq!(left_out(&action, Some(&Verdict::Disable(Reason::NotInGroup))), None);
+        assert_eq!(
+            left_out(&action, Some(&Verdict::Disable(Reason::DisabledInKeycloak))),
+            Some(Skip::MovedOn("disabled in Keycloak now".to_owned()))
+        );
+        assert_eq!(left_out(&action, None), Some(Skip::MovedOn("the account is gone".to_owned())));
+    }
+}

@@ -1,0 +1,72 @@
+//! `explain USER`: one person, every fact read, from which server, and the rule that decides.
+
+use std::collections::BTreeMap;
+
+use super::session::{Reading, Session, print};
+use crate::app::Surroundings;
+use crate::cli::{ExplainArgs, Global};
+use crate::exit::Exit;
+use crate::model::{KeycloakPerson, Localpart, UserId};
+use crate::output::explain as text;
+use crate::planner::{Draft, LookAt, Looks};
+use crate::readers::ReadError;
+use crate::report::Failure;
+
+/// Tells everything about one person. The reading, the second look and the rule are those of a plan.
+pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let session = Session::new(global, surroundings)?;
+    let wanted = user_id(&args.user, &session)?;
+    let key = wanted.localpart().key();
+    let Reading { facts, groups } = session.read().await?;
+    let draft = Draft::new(&facts, &session.config.policy);
+
+    let members: Vec<_> = facts.members.iter().filter(|member| member.localpart.key() == key).collect();
+    let is_wanted =
+        |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
+    let candidates: Vec<LookAt> = draft.to_look_at().filter(|person| is_wanted(&person.user_id)).collect();
+    let looks = session.look(candidates, &groups, true).await?;
+    let (verdicts, _) = draft.verdicts(&looks);
+    let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
+
+    let person = person(&session, &wanted, members.first().map(|member| &member.id), &groups).await?;
+    if person == KeycloakPerson::Unknown && members.is_empty() && accounts.is_empty() {
+        return Err(Failure::UnknownUser(wanted));
+    }
+    let mut details = BTreeMap::new();
+    for (account, _) in &accounts {
+        let detail = session.readers.synapse.detail(&account.user_id).await.map_err(ReadError::from)?;
+        details.insert(&account.user_id, detail);
+    }
+    print(&text::person(&text::Known {
+        wanted: &wanted,
+        config: &session.config,
+        groups: &groups,
+        facts: &facts,
+        members,
+        person,
+        accounts,
+        details,
+    }))?;
+    let all_seen = !matches!(looks, Looks::Taken(ref looks) if looks.values().any(Result::is_err));
+    Ok(if all_seen { Exit::InStep } else { Exit::Incomplete })
+}
+
+async fn person(
+    session: &Session,
+    wanted: &UserId,
+    id: Option<&crate::model::KeycloakId>,
+    groups: &[crate::readers::Group],
+) -> Result<KeycloakPerson, ReadError> {
+    Ok(session.readers.keycloak.person(id, &wanted.localpart(), groups).await?)
+}
+
+/// A Matrix user ID as it is, a localpart on the configured homeserver.
+fn user_id(text: &str, session: &Session) -> Result<UserId, Failure> {
+    if text.starts_with('@') {
+        UserId::try_from(Box::from(text)).map_err(|_| Failure::NotAUser(text.to_owned()))
+    } else if text.is_empty() || text.contains(':') {
+        Err(Failure::NotAUser(text.to_owned()))
+    } else {
+        Ok(Localpart::from(text).on(&session.config.server_name))
+    }
+}

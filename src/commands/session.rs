@@ -1,0 +1,111 @@
+//! What the commands that talk to the servers have in common: configuration, readers, the way to a plan.
+
+use std::io;
+
+use tracing::warn;
+
+use crate::app::Surroundings;
+use crate::cli::Global;
+use crate::config::{self, Config};
+use crate::output::Progress;
+use crate::plan::Plan;
+use crate::planner::{Draft, Facts, LookAt, Looks};
+use crate::readers::{Group, Readers, Tallies};
+use crate::report::Failure;
+
+/// A run that has read its configuration.
+pub(super) struct Session {
+    pub(super) config: Config,
+    pub(super) readers: Readers,
+    pub(super) progress: Progress,
+}
+
+/// One complete reading.
+pub(super) struct Reading {
+    pub(super) facts: Facts,
+    pub(super) groups: Vec<Group>,
+}
+
+impl Session {
+    pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let loaded = config::load(global.config.as_deref(), &*surroundings.env)?;
+        for warning in &loaded.warnings {
+            warn!("{warning}");
+        }
+        let readers = Readers::new(&loaded.config, surroundings.timeouts)?;
+        Ok(Self { config: loaded.config, readers, progress: Progress::new(global.quiet) })
+    }
+
+    /// Reads both sides.
+    pub(super) async fn read(&self) -> Result<Reading, Failure> {
+        let tallies = Tallies::default();
+        let reading = self.readers.read(&self.config, &tallies);
+        let (facts, groups) = self.progress.reading(&tallies, reading).await?;
+        let localparts: Vec<_> = facts.accounts.iter().map(crate::model::Account::localpart).collect();
+        for entry in self.config.policy.protect.idle_entries(localparts.iter()) {
+            warn!("policy.protect: {entry:?} matches no account");
+        }
+        Ok(Reading { facts, groups })
+    }
+
+    /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
+    pub(super) async fn look(&self, people: Vec<LookAt>, groups: &[Group], approved: bool) -> Result<Looks, Failure> {
+        if people.len() > self.config.limits.max_look && !approved {
+            return Ok(Looks::TooMany);
+        }
+        let (tallies, count) = (Tallies::default(), people.len());
+        let looks = self.readers.look(people, groups, &tallies.looks);
+        Ok(self.progress.looking(&tallies.looks, count, looks).await?)
+    }
+
+    /// Reads, looks and decides.
+    pub(super) async fn plan(&self, approved: bool) -> Result<Plan, Failure> {
+        let Reading { facts, groups } = self.read().await?;
+        let draft = Draft::new(&facts, &self.config.policy);
+        let looks = self.look(draft.to_look_at().collect(), &groups, approved).await?;
+        let plan = draft.decide(&looks);
+        warn_of_doubts(&plan);
+        Ok(plan)
+    }
+
+    /// Every limit that the plan is over, in words.
+    pub(super) fn refusals(&self, plan: &Plan) -> Vec<String> {
+        self.config.limits.refuse(plan).iter().map(ToString::to_string).collect()
+    }
+}
+
+/// What a person has to look at although the run goes on.
+pub(super) fn warn_of_doubts(plan: &Plan) {
+    use crate::plan::{KeptReason, Skip};
+    let kept = plan.kept_by_reason();
+    if let Some(count) = kept.get(&KeptReason::FederationInDoubt) {
+        warn!(
+            "a directory behind Keycloak (LDAP, Active Directory) shows no signs of life or contradicts itself: {count} \
+             accounts are left alone; check User federation in Keycloak, and that the directory answers"
+        );
+    }
+    if plan.contradictions > 0 {
+        warn!(
+            "Keycloak's member list and its answers about {} people disagree; they are left alone. If this stays, look \
+             at the group in Keycloak",
+            plan.contradictions
+        );
+    }
+    for action in &plan.actions {
+        if let (Some(Skip::NotSeen(why)), None) = (&action.skipped, plan.not_looked) {
+            warn!("{}: left alone, because the second look failed: {why}", action.user_id);
+        }
+    }
+}
+
+/// Prints data to stdout; a closed pipe (`| head`) is no error.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    use io::Write as _;
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Local { what: "write to standard output".to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,70 @@
+//! `sync`: reads, plans, asks the limits, and only then writes.
+
+use super::plan as plan_command;
+use super::session::{Session, print};
+use crate::app::Surroundings;
+use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
+use crate::exit::Exit;
+use crate::output::{Terminal, text};
+use crate::plan::{Digest, Plan, PlanDocument};
+use crate::report::Failure;
+use crate::run::{self, ApplyTallies, Outcome};
+use crate::writers::{Write as _, Writer};
+
+/// Makes a plan and applies it within the limits.
+pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    if args.dry_run {
+        let format = match args.format {
+            SyncFormat::Text => PlanFormat::Text,
+            SyncFormat::Json => PlanFormat::Json,
+        };
+        return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings).await;
+    }
+    let session = Session::new(global, surroundings)?;
+    let writer = Writer::new(&session.config.writer, &*surroundings.env)?;
+    let plan = session.plan(args.approve.is_some()).await?;
+
+    let refusals = approve(&session, &plan, &plan.digest(), args.approve.as_deref());
+    if args.format == SyncFormat::Text {
+        print(&text::plan(&plan, &[], Terminal::of_stdout()))?;
+    }
+    if !refusals.is_empty() {
+        if args.format == SyncFormat::Json {
+            print(&PlanDocument::planned(&plan, refusals.clone()).to_json())?;
+        }
+        eprint!("{}", text::refused(&refusals, &command_to_go_on(global, "sync", &plan.digest()), plan.has_changes()));
+        return Ok(Exit::Refused);
+    }
+    let outcomes = carry_out(&session, &plan, &writer).await?;
+    print(&match args.format {
+        SyncFormat::Text => text::outcome(&plan, &outcomes),
+        SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),
+    })?;
+    Ok(run::exit(&plan, &outcomes))
+}
+
+/// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
+/// every limit for this run.
+pub(super) fn approve(session: &Session, plan: &Plan, digest: &Digest, approved: Option<&str>) -> Vec<String> {
+    match approved {
+        Some(approved) if approved == digest.to_string() => Vec::new(),
+        Some(approved) => vec![format!("--approve names {approved}, and this plan is {digest}")],
+        None => session.refusals(plan),
+    }
+}
+
+/// The command line that applies this very plan, for someone who has looked at it.
+pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
+    let config = global.config.as_ref().map(|path| format!("--config {} ", path.display())).unwrap_or_default();
+    format!("matrix-keycloak-sync {config}{command} --approve {digest}")
+}
+
+/// Applies what there is to apply; the writer is asked first whether it is in working order.
+pub(super) async fn carry_out(session: &Session, plan: &Plan, writer: &Writer) -> Result<Vec<Outcome>, Failure> {
+    if plan.has_changes() {
+        writer.check().await?;
+    }
+    let tallies = ApplyTallies::default();
+    let applying = run::apply(plan, writer, &session.readers.synapse, &session.config, &tallies);
+    Ok(session.progress.applying(&tallies, plan.to_apply().len(), applying).await)
+}

@@ -1,0 +1,225 @@
+//! Takes typed values out of the flat table and notes every problem on the way, so that all are told at once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use toml::Value;
+use url::{Host, Url};
+
+use super::problem::Problem;
+use super::sources::{Given, Sources, VARIABLES, file_form};
+
+/// The table while it is being read.
+#[derive(Debug)]
+pub(super) struct Fields {
+    sources: Sources,
+}
+
+impl Fields {
+    pub(super) fn new(sources: Sources) -> Self {
+        Self { sources }
+    }
+
+    /// Everything that was wrong.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.sources.problems
+    }
+
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.sources.given.contains_key(key) || self.sources.given.contains_key(&file_form(key))
+    }
+
+    /// Notes a problem with a value that has been taken.
+    pub(super) fn wrong(&mut self, key: &str, value: Option<&str>, expected: impl Into<String>) {
+        let problem = Problem {
+            key: named(key, None),
+            value: value.map(|value| format!("{value:?}")),
+            expected: expected.into(),
+        };
+        self.sources.problems.push(problem);
+    }
+
+    /// Notes that a value is needed.
+    pub(super) fn missing(&mut self, key: &str, expected: &str) {
+        self.sources.problems.push(Problem {
+            key: named(key, None),
+            value: None,
+            expected: format!("missing: {expected}"),
+        });
+    }
+
+    fn take<T>(&mut self, key: &str, expected: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        let Given { value, variable } = self.sources.given.remove(key)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            let problem = Problem {
+                key: named(key, variable.as_deref()),
+                value: Some(value.to_string()),
+                expected: format!("expected {expected}"),
+            };
+            self.sources.problems.push(problem);
+        }
+        parsed
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key, "a text that is not empty", |value| {
+            Some(value.as_str()?.to_owned()).filter(|text| !text.is_empty())
+        })
+    }
+
+    pub(super) fn needed_text(&mut self, key: &str, what: &str) -> Option<String> {
+        if !self.is_given(key) {
+            self.missing(key, what);
+        }
+        self.text(key)
+    }
+
+    pub(super) fn switch(&mut self, key: &str, default: bool) -> bool {
+        self.take(key, "true or false", Value::as_bool).unwrap_or(default)
+    }
+
+    /// A list of texts; a variable gives one.
+    pub(super) fn texts(&mut self, key: &str, expected: &str) -> Option<Vec<String>> {
+        let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
+        self.take(key, expected, |value| match value {
+            Value::String(one) if from_variable => Some(vec![one.clone()]),
+            Value::Array(many) => {
+                many.iter().map(|one| one.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)).collect()
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn count(&mut self, key: &str, default: usize, least: usize, most: usize) -> usize {
+        let expected = match most {
+            usize::MAX => format!("a whole number, {least} or more"),
+            most => format!("a whole number from {least} to {most}"),
+        };
+        self.take(key, &expected, |value| {
+            value
+                .as_integer()
+                .and_then(|number| usize::try_from(number).ok())
+                .filter(|number| (least..=most).contains(number))
+        })
+        .unwrap_or(default)
+    }
+
+    pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
+        self.take(key, "a time such as \"30s\" or \"15m\"", |value| humantime::parse_duration(value.as_str()?).ok())
+            .unwrap_or(default)
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy + Default>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+        let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
+        self.take(key, &words.join(" or "), |value| {
+            let given = value.as_str()?;
+            choices.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice)
+        })
+        .unwrap_or_default()
+    }
+
+    /// A key of which only the first word works in this version.
+    pub(super) fn only(&mut self, key: &str, works: &str, not_yet: &[&str]) {
+        let Some(given) = self.text(key) else { return };
+        if not_yet.contains(&given.as_str()) {
+            self.wrong(key, Some(&given), format!("this is not available yet; expected {works:?}"));
+        } else if given != works {
+            self.wrong(key, Some(&given), format!("expected {works:?}"));
+        }
+    }
+
+    /// The address of a server; one with a password in it is refused without being shown.
+    pub(super) fn server_url(&mut self, key: &str, example: &str) -> Option<Url> {
+        let text = self.needed_text(key, &format!("the address of the server, such as {example:?}"))?;
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match url {
+            Some(url) if !url.username().is_empty() || url.password().is_some() => {
+                self.wrong(key, None, "an address must not have a name or password in it");
+                None
+            }
+            Some(url) if url.query().is_some() || url.fragment().is_some() => {
+                self.wrong(key, None, "an address must not have ? or # in it");
+                None
+            }
+            Some(url) => Some(url),
+            None if text.contains('@') => {
+                self.wrong(key, None, format!("expected an address such as {example:?}"));
+                None
+            }
+            None => {
+                self.wrong(key, Some(&text), format!("expected an address such as {example:?}"));
+                None
+            }
+        }
+    }
+
+    /// A secret, given as itself or as a file that holds it; both at once is an error.
+    pub(super) fn secret(&mut self, key: &str) -> Option<SecretString> {
+        let file_key = file_form(key);
+        let direct = self.sources.given.remove(key);
+        let file = self.sources.given.remove(&file_key);
+        match (direct, file) {
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                self.wrong(key, None, format!("given twice: take out {key} or {file_key}"));
+                None
+            }
+            (Some(Given { value: Value::String(secret), .. }), None) if !secret.is_empty() => Some(secret.into()),
+            (Some(given), None) => {
+                let key = named(key, given.variable.as_deref());
+                let expected = "expected a text that is not empty (its value is not shown)".to_owned();
+                self.sources.problems.push(Problem { key, value: None, expected });
+                None
+            }
+            (None, Some(given)) => self.secret_file(&file_key, &given),
+        }
+    }
+
+    fn secret_file(&mut self, key: &str, given: &Given) -> Option<SecretString> {
+        let read = match given.value.as_str() {
+            None => Err("expected the path of a file".to_owned()),
+            Some(path) => match std::fs::read_to_string(path) {
+                Err(error) => Err(format!("cannot read this file: {error}")),
+                Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                    "" => Err("this file is empty".to_owned()),
+                    secret => Ok(SecretString::from(secret)),
+                },
+            },
+        };
+        match read {
+            Ok(secret) => Some(secret),
+            Err(expected) => {
+                let key = named(key, given.variable.as_deref());
+                self.sources.problems.push(Problem { key, value: Some(given.value.to_string()), expected });
+                None
+            }
+        }
+    }
+
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+}
+
+/// The key as it is told: with the variable that set it, or that could.
+fn named(key: &str, variable: Option<&str>) -> String {
+    let base = key.strip_suffix("_file").unwrap_or(key);
+    let known = VARIABLES.iter().find(|(_, name)| *name == base).map(|(variable, _)| *variable);
+    match variable.or(known) {
+        Some(variable) => format!("{key} ({variable})"),
+        None => key.to_owned(),
+    }
+}
+
+/// Whether what is sent there stays on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,119 @@
+//! The configuration: what the program was told, once it is known to make sense.
+
+mod fields;
+mod load;
+mod problem;
+mod sources;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::localpart::LocalpartTemplate;
+use crate::model::ServerName;
+use crate::planner::{Limits, Policy};
+
+pub use load::{Loaded, load};
+pub use problem::{ConfigError, Problem};
+pub use sources::{KEYS, Key, VARIABLES};
+
+/// A complete configuration; every value has been checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The homeserver whose accounts are managed.
+    pub server_name: ServerName,
+    /// `[keycloak]`.
+    pub keycloak: KeycloakConfig,
+    /// `[synapse]`.
+    pub synapse: SynapseConfig,
+    /// `[writer]`.
+    pub writer: WriterConfig,
+    /// `[policy]`, and what of `[keycloak]` the plan depends on.
+    pub policy: Policy,
+    /// `[limits]`, those that are about a plan.
+    pub limits: Limits,
+    /// `limits.max_consecutive_failures`.
+    pub max_consecutive_failures: usize,
+}
+
+/// Where the members are.
+#[derive(Debug, Clone)]
+pub struct KeycloakConfig {
+    /// The address, with the path that Keycloak is served under.
+    pub url: Url,
+    /// The realm.
+    pub realm: String,
+    /// Names, paths or IDs; being in one is enough.
+    pub groups: Vec<String>,
+    /// Whether members of subgroups count.
+    pub include_subgroups: bool,
+    /// How this program is known to Keycloak.
+    pub auth: KeycloakAuth,
+    /// The template that MAS uses to name accounts.
+    pub localpart: LocalpartTemplate,
+}
+
+/// The two grants.
+#[derive(Debug, Clone)]
+pub enum KeycloakAuth {
+    /// A client's own credentials, in the realm itself.
+    ClientCredentials {
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: SecretString,
+    },
+    /// A user's password.
+    Password {
+        /// The realm that the user is in.
+        auth_realm: String,
+        /// The client that asks.
+        client_id: String,
+        /// Its secret, where it has one.
+        client_secret: Option<SecretString>,
+        /// The user.
+        username: String,
+        /// Their password.
+        password: SecretString,
+    },
+}
+
+/// Where the accounts are.
+#[derive(Debug, Clone)]
+pub struct SynapseConfig {
+    /// The address.
+    pub url: Url,
+    /// A token with `urn:synapse:admin:*`.
+    pub admin_token: SecretString,
+}
+
+/// `[writer]`.
+#[derive(Debug, Clone)]
+pub struct WriterConfig {
+    /// How long to wait, after the last action, until Synapse shows what was asked.
+    pub confirm_timeout: Duration,
+    /// The writer.
+    pub kind: WriterKindConfig,
+}
+
+/// The settings of the selected writer.
+#[derive(Debug, Clone)]
+pub enum WriterKindConfig {
+    /// `[writer.mas_cli]`.
+    MasCli(MasCliConfig),
+}
+
+/// `[writer.mas_cli]`.
+#[derive(Debug, Clone)]
+pub struct MasCliConfig {
+    /// The program and the arguments that come before ours.
+    pub command: Vec<String>,
+    /// Passed as `--config`.
+    pub config: Option<PathBuf>,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Calls at the same time.
+    pub concurrency: usize,
+}

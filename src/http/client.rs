@@ -1,0 +1,204 @@
+//! The one HTTP client and the way a request goes through it.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use tracing::{debug, info};
+use url::Url;
+
+use super::error::{HttpError, HttpErrorKind, Server};
+use super::oauth::Credentials;
+
+/// No answer of any server is longer: a page of 10,000 members is 2 MiB.
+const ANSWER_LIMIT: usize = 256 << 20;
+/// How much of an error's body is read to tell what the server said.
+const ERROR_LIMIT: usize = 64 << 10;
+/// A server that asks to wait longer is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// To connect.
+    pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub progress: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), progress: Duration::from_secs(30) }
+    }
+}
+
+/// The client that all requests of a run share: rustls, gzip, no redirects (a token must not follow one).
+pub fn client(timeouts: Timeouts) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.progress)
+        .build()
+}
+
+/// A server, and what opens it.
+#[derive(Debug)]
+pub struct Api {
+    /// Which server this is, for errors.
+    pub server: Server,
+    base: Url,
+    client: Client,
+    credentials: Credentials,
+}
+
+impl Api {
+    /// `base` may have a path, under which the server is served.
+    #[must_use]
+    pub fn new(server: Server, base: Url, client: Client, credentials: Credentials) -> Self {
+        Self { server, base, client, credentials }
+    }
+
+    /// `GET base/path…?query`, decoded from JSON; each segment of the path is escaped. A token that is
+    /// refused is renewed once.
+    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+        let url = self.url(path, query);
+        let token = self.credentials.token().await?;
+        let answer = match persistently(|| self.send(&url, &token)).await {
+            Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
+                match self.credentials.renewed(&token).await? {
+                    Some(token) => persistently(|| self.send(&url, &token)).await?,
+                    None => return Err(refused),
+                }
+            }
+            answer => answer?,
+        };
+        serde_json::from_slice(&answer).map_err(|error| self.error(&url, HttpErrorKind::Decode(error)))
+    }
+
+    /// An error about the answer to a request that went well as such.
+    #[must_use]
+    pub fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
+        self.error(&self.url(path, &[]), HttpErrorKind::Inconsistent(what))
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    fn error(&self, url: &Url, kind: HttpErrorKind) -> HttpError {
+        HttpError { server: self.server, method: "GET", url: url.clone(), kind }
+    }
+
+    async fn send(&self, url: &Url, token: &SecretString) -> Result<Vec<u8>, HttpError> {
+        debug!(server = %self.server, %url, "GET");
+        let request = self.client.get(url.clone()).bearer_auth(token.expose_secret());
+        let answered = async { whole_json(request.send().await.map_err(from_reqwest)?).await };
+        answered.await.map_err(|kind| self.error(url, kind))
+    }
+}
+
+/// Tries again where that is harmless and may help: twice more for a busy server, as long after as it asks for, and
+/// once more where there was no connection or no progress, so that a hang ends within 90 s.
+pub(super) async fn persistently<T, F, Fut>(request: F) -> Result<T, HttpError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, HttpError>>,
+{
+    let mut silent = 0;
+    request
+        .retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_max_times(2).with_jitter())
+        .when(move |error| {
+            let answered = matches!(error.kind, HttpErrorKind::Status { .. });
+            silent += u32::from(!answered);
+            error.may_pass() && silent < 2
+        })
+        .adjust(|error, pause| match &error.kind {
+            HttpErrorKind::Status { retry_after: Some(wait), .. } if *wait > LONGEST_WAIT => None,
+            HttpErrorKind::Status { retry_after: Some(wait), .. } => pause.map(|pause| pause.max(*wait)),
+            _ => pause,
+        })
+        .notify(|error, pause| info!(%error, ?pause, "trying again"))
+        .await
+}
+
+/// The body of a successful JSON answer, all of it.
+pub(super) async fn whole_json(mut response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+    let status = response.status();
+    if !status.is_success() {
+        return Err(status_error(response).await);
+    }
+    let content_type = content_type(&response);
+    if !is_json(&content_type) {
+        return Err(HttpErrorKind::NotJson { content_type });
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(from_reqwest)? {
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(HttpErrorKind::TooLarge { limit: ANSWER_LIMIT });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+pub(super) fn content_type(response: &Response) -> String {
+    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.unwrap_or("no content type").split(';').next().unwrap_or_default();
+    essence.trim().to_owned()
+}
+
+pub(super) fn is_json(content_type: &str) -> bool {
+    content_type == "application/json" || content_type.ends_with("+json")
+}
+
+async fn status_error(mut response: Response) -> HttpErrorKind {
+    let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let json = is_json(&content_type(&response));
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR_LIMIT {
+            break;
+        }
+    }
+    let detail = if json { said(&body) } else { None };
+    HttpErrorKind::Status { status, detail, retry_after }
+}
+
+/// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and `error`.
+fn said(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let words: Vec<_> = ["errcode", "error", "error_description", "errorMessage"]
+        .into_iter()
+        .filter_map(|field| body.get(field)?.as_str())
+        .collect();
+    (!words.is_empty()).then(|| words.join(": ").chars().take(300).collect())
+}
+
+/// Errors of the client carry the URL, which our own error already has.
+pub(super) fn from_reqwest(error: reqwest::Error) -> HttpErrorKind {
+    let error = error.without_url();
+    if error.is_timeout() {
+        HttpErrorKind::Timeout(error)
+    } else if error.is_connect() || error.is_builder() {
+        HttpErrorKind::Connect(error)
+    } else {
+        HttpErrorKind::BrokenOff(error)
+    }
+}

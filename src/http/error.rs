@@ -1,0 +1,209 @@
+//! What can go wrong between this program and a server, and what to do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use url::Url;
+
+/// The servers that are asked, by the names that people know them by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Server {
+    /// Keycloak.
+    Keycloak,
+    /// Synapse.
+    Synapse,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keycloak => "Keycloak",
+            Self::Synapse => "Synapse",
+        })
+    }
+}
+
+/// A request that did not get its answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{server}: {method} {url}: {kind}")]
+pub struct HttpError {
+    /// Who was asked.
+    pub server: Server,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// What was asked; secrets never stand in a URL.
+    pub url: Url,
+    /// What came instead of an answer.
+    #[source]
+    pub kind: HttpErrorKind,
+}
+
+/// What came instead of an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpErrorKind {
+    /// No connection: refused, no such host, a certificate that is not trusted.
+    #[error("no connection")]
+    Connect(#[source] reqwest::Error),
+    /// No progress for too long.
+    #[error("no answer in time")]
+    Timeout(#[source] reqwest::Error),
+    /// The answer began and broke off.
+    #[error("the answer broke off")]
+    BrokenOff(#[source] reqwest::Error),
+    /// A status that is no success.
+    #[error("answered {status}{}", detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// What the server said about it.
+        detail: Option<String>,
+        /// How long the server asks to wait (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
+    /// The token endpoint refused, as OAuth 2.0 says it.
+    #[error("gave no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    NoToken {
+        /// The OAuth 2.0 error code.
+        error: String,
+        /// The server's own words.
+        description: Option<String>,
+    },
+    /// An answer that is not JSON, such as a web page.
+    #[error("answered with {content_type} where JSON belongs")]
+    NotJson {
+        /// What it is instead.
+        content_type: String,
+    },
+    /// JSON that is not what belongs there, or that breaks off.
+    #[error("the answer is not what belongs there")]
+    Decode(#[source] serde_json::Error),
+    /// More than any such answer is long.
+    #[error("the answer is longer than {} MiB", limit >> 20)]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The answers contradict each other although each is well-formed.
+    #[error("{0}")]
+    Inconsistent(String),
+}
+
+impl HttpError {
+    /// The status, where the server answered with one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.kind {
+            HttpErrorKind::Status { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether a second try may help: every request of this program that is tried again is harmless when asked twice.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match &self.kind {
+            HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => true,
+            HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 429 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let url_key = match self.server {
+            Server::Keycloak => "keycloak.url (KC_URL)",
+            Server::Synapse => "synapse.url (MATRIX_URL)",
+        };
+        match &self.kind {
+            HttpErrorKind::Connect(_) => {
+                format!(
+                    "check that {} is up, can be reached from here and has a trusted certificate, and {url_key}",
+                    self.server
+                )
+            }
+            HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => {
+                format!(
+                    "look at the log of {} and of any proxy in front of it; nothing was changed, so run again",
+                    self.server
+                )
+            }
+            HttpErrorKind::NotJson { .. } => {
+                format!("this looks like a web page or a proxy, not {}: check {url_key}", self.server)
+            }
+            HttpErrorKind::Decode(_) | HttpErrorKind::Inconsistent(_) | HttpErrorKind::TooLarge { .. } => format!(
+                "the answer cannot be relied on, so nothing was changed; run again, and look at the log of {} if it stays",
+                self.server
+            ),
+            HttpErrorKind::NoToken { error, .. } => no_token_hint(error),
+            HttpErrorKind::Status { status, .. } => self.status_hint(*status, url_key),
+        }
+    }
+
+    fn status_hint(&self, status: StatusCode, url_key: &str) -> String {
+        match (self.server, status.as_u16()) {
+            (Server::Keycloak, 401) => {
+                "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
+                 gives as its issuer, and that the user or client was not disabled"
+                    .to_owned()
+            }
+            (Server::Keycloak, 403) => {
+                "give the user or the client's service account the role view-users of the client realm-management \
+                 (of the client REALM-realm, for a user of the master realm)"
+                    .to_owned()
+            }
+            (Server::Keycloak, 404) => {
+                "check keycloak.realm (KC_REALM) and keycloak.auth_realm, and that keycloak.url (KC_URL) has the path \
+                 that Keycloak is served under"
+                    .to_owned()
+            }
+            (Server::Synapse, 401) => {
+                "the admin token is not accepted: it may have ended, or its owner may be locked; issue a new one with \
+                 `mas-cli manage issue-compatibility-token NAME --yes-i-want-to-grant-synapse-admin-privileges` and set \
+                 synapse.admin_token (MATRIX_ADMIN_TOKEN)"
+                    .to_owned()
+            }
+            (Server::Synapse, 403) => {
+                "the token's owner is not an administrator of the homeserver: issue the token with \
+                 `--yes-i-want-to-grant-synapse-admin-privileges` and set synapse.admin_token (MATRIX_ADMIN_TOKEN)"
+                    .to_owned()
+            }
+            (Server::Synapse, 404) => {
+                format!("check {url_key}, and that the proxy in front of Synapse lets /_synapse/admin through to it")
+            }
+            (Server::Synapse, 503) => {
+                "Synapse cannot check the token while MAS is down: look at MAS, then run again".to_owned()
+            }
+            (server, 429) => format!("{server} or a proxy limits the rate of requests: run again later, or raise its limit"),
+            (server, 300..=399) => {
+                format!("redirects are not followed, because the token would go along: set {url_key} to where {server} really is")
+            }
+            (server, _) => format!("look at the log of {server} and of any proxy in front of it; run again when it is well"),
+        }
+    }
+}
+
+/// For questions to which "there is none" (404) is an answer.
+pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn no_token_hint(error: &str) -> String {
+    match error {
+        "invalid_grant" => {
+            "check keycloak.username (KC_ADMIN_USER) and keycloak.password (KC_ADMIN_PASS), that the user is enabled in \
+             keycloak.auth_realm, and has nothing left to do at login"
+        }
+        "unauthorized_client" | "invalid_client" => {
+            "check keycloak.client_id (KC_CLIENT_ID) and keycloak.client_secret (KC_CLIENT_SECRET), and that the client \
+             has \"Service accounts roles\" (client credentials) or \"Direct access grants\" (a user's password) switched on"
+        }
+        _ => "look at the client's settings in Keycloak and at Keycloak's log",
+    }
+    .to_owned()
+}

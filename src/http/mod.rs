@@ -1,0 +1,10 @@
+//! One way to ask a server: timeouts, one token renewal after a 401, patience with a busy server, and an answer
+//! that is either whole and of the right kind or an error that names server and request.
+
+mod client;
+mod error;
+mod oauth;
+
+pub use client::{Api, Timeouts, client};
+pub use error::{HttpError, HttpErrorKind, Server, none_if_missing};
+pub use oauth::{Credentials, Grant, OAuth};

@@ -1,0 +1,13 @@
+//! The words of the field as types: who is a member, which accounts there are, what can be done to them.
+//!
+//! Everything is parsed once, by the readers, and plain data from there on.
+
+mod account;
+mod member;
+mod names;
+mod person;
+
+pub use account::{Account, AccountState};
+pub use member::Member;
+pub use names::{GroupId, KeycloakId, Localpart, ServerName, UserId};
+pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

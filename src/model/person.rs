@@ -1,0 +1,52 @@
+//! What the second look at one person found, before they are disabled.
+
+use super::{KeycloakId, UserId};
+
+/// The answers of both servers about one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What Keycloak says of them.
+    pub keycloak: KeycloakPerson,
+    /// What the homeserver says of the one account.
+    pub account: AccountDetail,
+}
+
+/// The evidence, or the error that stood in the way of it.
+pub type Look = Result<Evidence, String>;
+
+/// A person asked for by ID or exact username.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeycloakPerson {
+    /// Keycloak does not know anyone of this name.
+    Unknown,
+    /// Keycloak knows them.
+    Known {
+        /// Their ID.
+        id: KeycloakId,
+        /// Whether Keycloak lets them in.
+        enabled: bool,
+        /// Whether one of their groups is one of the groups of the configuration.
+        in_group: bool,
+        /// The paths of their groups.
+        groups: Vec<String>,
+        /// The storage provider they come from.
+        federation_link: Option<Box<str>>,
+    },
+}
+
+/// `GET /_synapse/admin/v2/users/{user_id}`, the fields that a list does not have or that may have changed since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDetail {
+    /// Whose account this is.
+    pub user_id: UserId,
+    /// The application service (a bridge, say) that the account belongs to.
+    pub appservice: Option<String>,
+    /// An administrator of the homeserver.
+    pub admin: bool,
+    /// `user_type` is `bot` or `support`.
+    pub bot: bool,
+    /// Deactivated meanwhile.
+    pub deactivated: bool,
+    /// Locked meanwhile.
+    pub locked: bool,
+}

@@ -1,0 +1,128 @@
+//! One person, for a person: every fact with the server it is from, then the rule.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{HEADING, counted};
+use crate::config::Config;
+use crate::model::{Account, AccountDetail, KeycloakPerson, Member, UserId};
+use crate::planner::{Facts, Verdict};
+use crate::readers::Group;
+
+/// Everything that is known of a person.
+pub struct Known<'k> {
+    /// The name that was asked for.
+    pub wanted: &'k UserId,
+    /// The configuration.
+    pub config: &'k Config,
+    /// The groups of the configuration.
+    pub groups: &'k [Group],
+    /// The reading.
+    pub facts: &'k Facts,
+    /// Their rows in the member lists.
+    pub members: Vec<&'k Member>,
+    /// What Keycloak says of them.
+    pub person: KeycloakPerson,
+    /// Their accounts, with what becomes of each.
+    pub accounts: Vec<(&'k Account, Verdict)>,
+    /// What Synapse says of each account.
+    pub details: BTreeMap<&'k UserId, Option<AccountDetail>>,
+}
+
+/// The facts and the rule.
+#[must_use]
+pub fn person(known: &Known<'_>) -> String {
+    let mut text = format!("{HEADING}{}{HEADING:#}\n", known.wanted);
+    keycloak(&mut text, known);
+    synapse(&mut text, known);
+    rule(&mut text, known);
+    text
+}
+
+fn keycloak(text: &mut String, known: &Known<'_>) {
+    let config = &known.config.keycloak;
+    let _ = writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
+    let groups: Vec<_> = known.groups.iter().map(|group| group.path.as_str()).collect();
+    let listed = match known.members.as_slice() {
+        [] => format!("not in the member list of {}", groups.join(", ")),
+        [_] => format!("in the member list of {}", groups.join(", ")),
+        many => format!("{} members of {} have this name", many.len(), groups.join(", ")),
+    };
+    let _ = writeln!(text, "  {listed} ({})", counted(known.facts.members.len(), "member", "members"));
+    for member in &known.members {
+        let _ = writeln!(text, "  member {}: {}", member.id, enabled(member.enabled));
+    }
+    match &known.person {
+        KeycloakPerson::Unknown => text.push_str("  asked for by name: Keycloak knows nobody of this name\n"),
+        KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, federation_link } => {
+            let of = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
+            let _ = writeln!(text, "  asked for: user {id}, {}, groups: {of}", enabled(*is_enabled));
+            let _ = writeln!(text, "  so {}", if *in_group { "in the group" } else { "not in the group" });
+            if let Some(link) = federation_link {
+                let _ = writeln!(text, "  comes from the storage provider {link}");
+            }
+        }
+    }
+}
+
+fn enabled(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
+}
+
+fn synapse(text: &mut String, known: &Known<'_>) {
+    let _ = writeln!(text, "\n{HEADING}Synapse{HEADING:#} ({})", known.config.synapse.url);
+    if known.accounts.is_empty() {
+        text.push_str("  no account of this name\n");
+    }
+    for (account, _) in &known.accounts {
+        let state = account.state;
+        let words: Vec<_> = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")]
+            .into_iter()
+            .filter_map(|(holds, word)| holds.then_some(word))
+            .collect();
+        let state = if words.is_empty() { "active".to_owned() } else { words.join(", ") };
+        let _ = writeln!(text, "  {}: {state}", account.user_id);
+        let sorts = [
+            (known.facts.token_owner.as_ref() == Some(&account.user_id), "owns the admin token"),
+            (account.admin, "administrator"),
+            (account.bot, "bot or support account"),
+        ];
+        for (_, word) in sorts.iter().filter(|(holds, _)| *holds) {
+            let _ = writeln!(text, "    {word}");
+        }
+        if let Some(Some(AccountDetail { appservice: Some(appservice), .. })) = known.details.get(&account.user_id) {
+            let _ = writeln!(text, "    belongs to the application service {appservice}");
+        }
+    }
+}
+
+fn rule(text: &mut String, known: &Known<'_>) {
+    let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
+    for (account, verdict) in &known.accounts {
+        let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict));
+    }
+    if known.accounts.is_empty() {
+        let told = match known.members.iter().any(|member| member.enabled) {
+            true => "in the group, no account yet: nothing; it is made at the first login",
+            false => "not in the group, no account: nothing",
+        };
+        let _ = writeln!(text, "  {told}");
+    }
+}
+
+fn told(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::MemberActive => "in the group and active: nothing".to_owned(),
+        Verdict::OutsideDisabled => "not in the group and disabled: nothing".to_owned(),
+        Verdict::OutsideLocked => {
+            "not in the group and locked by hand: nothing; they cannot get in, and deactivating would cost their rooms"
+                .to_owned()
+        }
+        Verdict::Activate(reason) => format!("{}, and disabled: activate", reason.text()),
+        Verdict::Disable(reason) => format!("{}, and active: disable", reason.text()),
+        Verdict::Kept(reason) => format!("left alone ({}): {}", reason.word(), reason.text()),
+        Verdict::Skipped(reason, error) => {
+            format!("{}, but left alone, because the second look failed: {error}", reason.text())
+        }
+    }
+}

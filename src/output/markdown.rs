@@ -1,0 +1,71 @@
+//! The plan as Markdown, for a merge request or an issue.
+
+use std::fmt::Write as _;
+
+use super::counted;
+use crate::plan::{ActionKind, Plan};
+
+/// Rows of a table before it is cut; a merge request's text has a limit.
+const SHOWN: usize = 1000;
+
+/// The plan.
+#[must_use]
+pub fn plan(plan: &Plan, refusals: &[String]) -> String {
+    let summary = plan.summary();
+    let mut text = format!(
+        "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\
+         | activate | disable | unchanged | kept | not registered |\n| --: | --: | --: | --: | --: |\n\
+         | {} | {} | {} | {} | {} |\n",
+        escaped(plan.server_name.as_str()),
+        counted(plan.read.members, "member", "members"),
+        counted(plan.read.accounts, "account", "accounts"),
+        summary.activate,
+        summary.disable,
+        summary.unchanged,
+        summary.kept,
+        summary.not_registered,
+    );
+    if !refusals.is_empty() {
+        text.push_str("\n**A sync of this plan would be refused**, because\n\n");
+        for refusal in refusals {
+            let _ = writeln!(text, "- {}", escaped(refusal));
+        }
+    }
+    if !plan.actions.is_empty() {
+        text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
+        for action in plan.actions.iter().take(SHOWN) {
+            let verb = match action.kind {
+                ActionKind::Activate => "activate",
+                ActionKind::Disable => "**disable**",
+            };
+            let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(skip.why())));
+            let user_id = escaped(action.user_id.as_str());
+            let _ = writeln!(text, "| {verb} | {user_id} | {}{} |", action.reason.text(), skipped.unwrap_or_default());
+        }
+        if plan.actions.len() > SHOWN {
+            let _ = writeln!(text, "\nand {}", counted(plan.actions.len() - SHOWN, "more", "more"));
+        }
+    }
+    if !plan.kept.is_empty() {
+        text.push_str("\n| left alone | accounts | because |\n| --- | --: | --- |\n");
+        for (reason, count) in plan.kept_by_reason() {
+            let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(reason.text()));
+        }
+    }
+    if plan.has_changes() {
+        let _ = writeln!(text, "\n`{}`", plan.digest());
+    }
+    text
+}
+
+/// A name is text, whatever it looks like.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '@' | '~') {
+            escaped.push('\\');
+        }
+        escaped.push(if character.is_control() { ' ' } else { character });
+    }
+    escaped
+}

@@ -1,0 +1,173 @@
+//! The plan and what became of it, for a person at a terminal: grouped, counted, cut where it would scroll away.
+
+use std::fmt::Write as _;
+
+use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
+use crate::plan::{Action, ActionKind, DisableMode, KeptReason, Plan};
+use crate::run::{Counts, Outcome};
+
+/// Lines that a list shows on a terminal before it is cut.
+const SHOWN: usize = 50;
+
+/// The plan.
+#[must_use]
+pub fn plan(plan: &Plan, refusals: &[String], terminal: Terminal) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{HEADING}Plan for {}{HEADING:#}: {} in the group, {}",
+        plan.server_name,
+        counted(plan.read.members, "member", "members"),
+        counted(plan.read.accounts, "account", "accounts"),
+    );
+    actions(&mut text, plan, ActionKind::Activate, terminal);
+    actions(&mut text, plan, ActionKind::Disable, terminal);
+    left_alone(&mut text, plan);
+    not_registered(&mut text, plan, terminal);
+    summary(&mut text, plan);
+    if !refusals.is_empty() {
+        let _ = writeln!(text, "\n{DISABLE}A sync of this plan would be refused{DISABLE:#}, because");
+        reasons(&mut text, refusals);
+    }
+    text
+}
+
+fn heading(plan: &Plan, kind: ActionKind, count: usize) -> String {
+    match (kind, plan.disable) {
+        (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
+        (ActionKind::Disable, DisableMode::Deactivate) => {
+            format!("{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses do not come back)")
+        }
+        (ActionKind::Disable, DisableMode::Lock) => {
+            format!("{DISABLE}Disable {count}{DISABLE:#} (lock: rooms, e-mail addresses and devices are kept)")
+        }
+    }
+}
+
+fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal) {
+    let of_kind: Vec<&Action> = plan.of(kind).collect();
+    if of_kind.is_empty() {
+        return;
+    }
+    let count = counted(of_kind.len(), "account", "accounts");
+    let _ = writeln!(text, "\n{}", heading(plan, kind, 0).replacen('0', &count, 1));
+    let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
+    reasons.sort();
+    reasons.dedup();
+    let mut room = if terminal.cut { SHOWN } else { usize::MAX };
+    for reason in reasons {
+        let group: Vec<_> = of_kind.iter().filter(|action| action.reason == reason).collect();
+        let _ = writeln!(text, "  {} ({}):", reason.text(), counted(group.len(), "account", "accounts"));
+        let shown = group.len().min(room);
+        for action in &group[..shown] {
+            match &action.skipped {
+                Some(skip) => {
+                    let _ = writeln!(text, "    {}  {FAINT}skipped: {}{FAINT:#}", action.localpart(), skip.why());
+                }
+                None => {
+                    let _ = writeln!(text, "    {}", action.localpart());
+                }
+            }
+        }
+        if group.len() > shown {
+            let _ =
+                writeln!(text, "    {FAINT}and {} more{FAINT:#}", indicatif::HumanCount((group.len() - shown) as u64));
+        }
+        room -= shown;
+    }
+}
+
+fn left_alone(text: &mut String, plan: &Plan) {
+    if plan.kept.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{HEADING}Left alone{HEADING:#}, although the rule would act");
+    for (reason, count) in plan.kept_by_reason() {
+        let one = plan.kept.iter().find(|kept| kept.reason == reason).filter(|_| count == 1);
+        let who = one.map_or_else(|| counted(count, "account", "accounts"), |kept| kept.localpart.to_string());
+        let _ = writeln!(text, "  {who}: {}", reason.text());
+        if reason == KeptReason::FederationInDoubt {
+            let _ = writeln!(text, "    check User federation in Keycloak, and that the directory answers");
+        }
+    }
+}
+
+fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
+    if plan.not_registered.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{HEADING}No account yet{HEADING:#} (made at the first login)");
+    let shown = if terminal.cut { SHOWN.min(plan.not_registered.len()) } else { plan.not_registered.len() };
+    for localpart in &plan.not_registered[..shown] {
+        let _ = writeln!(text, "    {localpart}");
+    }
+    if plan.not_registered.len() > shown {
+        let more = indicatif::HumanCount((plan.not_registered.len() - shown) as u64);
+        let _ = writeln!(text, "    {FAINT}and {more} more{FAINT:#}");
+    }
+}
+
+fn summary(text: &mut String, plan: &Plan) {
+    let summary = plan.summary();
+    let n = |count: usize| indicatif::HumanCount(count as u64);
+    let _ = writeln!(
+        text,
+        "\n{} to activate, {} to disable, {} unchanged, {} kept, {} not registered",
+        n(summary.activate),
+        n(summary.disable),
+        n(summary.unchanged),
+        n(summary.kept),
+        n(summary.not_registered),
+    );
+    if plan.has_changes() {
+        let _ = writeln!(text, "{FAINT}{}{FAINT:#}", plan.digest());
+    }
+}
+
+/// What became of the actions: everything that did not go well by name, the rest in numbers.
+#[must_use]
+pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let counts = Counts::of(plan, outcomes);
+    let open: Vec<_> = plan.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done).collect();
+    if !open.is_empty() {
+        let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
+    }
+    for (action, outcome) in open {
+        let verb = match action.kind {
+            ActionKind::Activate => "activate",
+            ActionKind::Disable => "disable",
+        };
+        let why = outcome.error().unwrap_or_default();
+        let _ = writeln!(text, "  {} {verb} {}: {why}", outcome.word(), action.localpart());
+    }
+    let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
+    let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
+    parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let nothing = plan.actions.is_empty();
+    let _ = if nothing {
+        writeln!(text, "\nNothing to do: everything is in step.")
+    } else {
+        writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "))
+    };
+    text
+}
+
+/// Why nothing was changed, and the exact command to go on.
+#[must_use]
+pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
+    let mut text = String::from("refused; nothing was changed, because\n");
+    reasons(&mut text, refusals);
+    if can_go_on {
+        let _ = writeln!(text, "Look at the plan. If it is right, apply this very plan with\n  {command}");
+    } else {
+        text.push_str("Look at the group and the limits; raise the limit in [limits] if this is right.\n");
+    }
+    text
+}
+
+fn reasons(text: &mut String, refusals: &[String]) {
+    for refusal in refusals {
+        let _ = writeln!(text, "  - {refusal}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Why an account is changed or left alone: the words of the interface and what they say to a person.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an account is activated or disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Activated: a member of the group.
+    InGroup,
+    /// Disabled: Keycloak knows them, the group does not.
+    NotInGroup,
+    /// Disabled: Keycloak knows nobody of this name.
+    NotInKeycloak,
+    /// Disabled: a member whom Keycloak itself has disabled.
+    DisabledInKeycloak,
+}
+
+impl Reason {
+    /// The reason as a person reads it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::InGroup => "in the group",
+            Self::NotInGroup => "not in the group",
+            Self::NotInKeycloak => "not in Keycloak",
+            Self::DisabledInKeycloak => "disabled in Keycloak",
+        }
+    }
+}
+
+/// Why an account is left alone although the rule would act on it, in the order in which the reasons are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptReason {
+    /// The account belongs to another homeserver.
+    OtherServer,
+    /// Two accounts or two members share this name.
+    Ambiguous,
+    /// The owner of the admin token that this program reads with.
+    TokenOwner,
+    /// Named by `policy.protect`.
+    Protected,
+    /// An administrator of the homeserver (`policy.protect_admins`).
+    Admin,
+    /// `user_type` is `bot` or `support`.
+    Bot,
+    /// An application service, such as a bridge, owns it.
+    Appservice,
+    /// A directory behind Keycloak shows no signs of life, or contradicts itself.
+    FederationInDoubt,
+    /// The member list left them out, but the person is in the group.
+    InGroupAtSecondLook,
+    /// Keycloak does not know them (`policy.unknown_accounts = "keep"`).
+    UnknownAccount,
+    /// Erased: activating would bring back an empty shell.
+    Erased,
+    /// A member who was locked by hand (`policy.locked_members = "keep"`).
+    LockedByHand,
+}
+
+impl KeptReason {
+    /// The reason as a person reads it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::OtherServer => "an account of another homeserver",
+            Self::Ambiguous => "two accounts or two members share the name",
+            Self::TokenOwner => "owns the admin token this program reads with",
+            Self::Protected => "protected by policy.protect",
+            Self::Admin => "an administrator of the homeserver",
+            Self::Bot => "a bot or support account",
+            Self::Appservice => "belongs to an application service, such as a bridge",
+            Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
+            Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
+            Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
+            Self::Erased => "a member whose account was erased",
+            Self::LockedByHand => "a member locked by hand (policy.locked_members = \"keep\")",
+        }
+    }
+
+    /// The word in the plan's JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OtherServer => "other_server",
+            Self::Ambiguous => "ambiguous",
+            Self::TokenOwner => "token_owner",
+            Self::Protected => "protected",
+            Self::Admin => "admin",
+            Self::Bot => "bot",
+            Self::Appservice => "appservice",
+            Self::FederationInDoubt => "federation_in_doubt",
+            Self::InGroupAtSecondLook => "in_group_at_second_look",
+            Self::UnknownAccount => "unknown_account",
+            Self::Erased => "erased",
+            Self::LockedByHand => "locked_by_hand",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_in_text_is_the_word_in_json() {
+        for reason in [KeptReason::OtherServer, KeptReason::InGroupAtSecondLook, KeptReason::LockedByHand] {
+            let json = serde_json::to_value(reason).expect("a word");
+            assert_eq!(json, reason.word());
+        }
+    }
+}

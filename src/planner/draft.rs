@@ -1,0 +1,293 @@
+//! The rule itself: first without, then with the second look.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::directory::Directories;
+use super::policy::{DisabledMembers, Federation, LockedMembers, Policy, UnknownAccounts};
+use super::{Facts, Looks, Verdict};
+use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
+use crate::plan::{Action, ActionKind, DisableMode, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
+
+/// The plan before anyone was looked at twice.
+#[derive(Debug)]
+pub struct Draft<'f> {
+    facts: &'f Facts,
+    policy: &'f Policy,
+    /// Sorted by localpart, then by the whole ID.
+    accounts: Vec<(&'f Account, Opinion<'f>)>,
+    not_registered: Vec<Localpart>,
+}
+
+/// What the lists alone say of an account.
+#[derive(Debug)]
+enum Opinion<'f> {
+    Settled(Verdict),
+    /// To be disabled unless the second look says otherwise; with the member's row for those disabled in Keycloak.
+    WouldDisable(Option<&'f Member>),
+}
+
+/// Someone to look at a second time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookAt {
+    /// Their account.
+    pub user_id: UserId,
+    /// Their Keycloak ID, where the member list told it; else they are asked for by exact username.
+    pub keycloak_id: Option<KeycloakId>,
+}
+
+impl<'f> Draft<'f> {
+    /// Applies the table to everything that was read.
+    #[must_use]
+    pub fn new(facts: &'f Facts, policy: &'f Policy) -> Self {
+        let mut members: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
+        for member in &facts.members {
+            members.entry(member.localpart.key()).or_default().push(member);
+        }
+        let mut namesakes: BTreeMap<String, usize> = BTreeMap::new();
+        for account in facts.accounts.iter().filter(|account| account.is_on(&facts.server_name)) {
+            *namesakes.entry(account.localpart().key()).or_default() += 1;
+        }
+
+        let mut accounts: Vec<_> = facts
+            .accounts
+            .iter()
+            .map(|account| {
+                let key = account.localpart().key();
+                let on_server = account.is_on(&facts.server_name);
+                let people = members.get(&key).filter(|_| on_server).map_or(&[][..], Vec::as_slice);
+                let shared = on_server && (people.len() > 1 || namesakes[&key] > 1);
+                (account, Rule { facts, policy }.opinion(account, people, shared))
+            })
+            .collect();
+        accounts.sort_by_cached_key(|(account, _)| (account.localpart(), account.user_id.clone()));
+
+        let mut not_registered: Vec<_> = facts
+            .members
+            .iter()
+            .filter(|member| member.enabled && !namesakes.contains_key(&member.localpart.key()))
+            .map(|member| member.localpart.clone())
+            .collect();
+        not_registered.sort();
+        Self { facts, policy, accounts, not_registered }
+    }
+
+    /// Whom to look at a second time: everyone who would be disabled, in order of localpart.
+    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
+        self.accounts.iter().filter_map(|(account, opinion)| match opinion {
+            Opinion::WouldDisable(member) => {
+                Some(LookAt { user_id: account.user_id.clone(), keycloak_id: member.map(|member| member.id.clone()) })
+            }
+            Opinion::Settled(_) => None,
+        })
+    }
+
+    /// What becomes of each account, in order of localpart, and how often list and person disagreed.
+    #[must_use]
+    pub fn verdicts(&self, looks: &Looks) -> (Vec<(&'f Account, Verdict)>, usize) {
+        let mut directories = Directories::of(&self.facts.members);
+        let mut contradictions = 0;
+        for (account, opinion) in &self.accounts {
+            if let (Opinion::WouldDisable(member), Some(Ok(evidence))) = (opinion, look(looks, account)) {
+                let contradicts = self.contradicts(*member, &evidence.keycloak);
+                contradictions += usize::from(contradicts);
+                directories.see(&evidence.keycloak, contradicts);
+            }
+        }
+        let verdicts = self
+            .accounts
+            .iter()
+            .map(|(account, opinion)| {
+                let verdict = match opinion {
+                    Opinion::Settled(verdict) => verdict.clone(),
+                    Opinion::WouldDisable(member) => {
+                        self.second_opinion(*member, look(looks, account), looks, &directories)
+                    }
+                };
+                (*account, verdict)
+            })
+            .collect();
+        (verdicts, contradictions)
+    }
+
+    /// The plan, once everyone who would be disabled was looked at.
+    #[must_use]
+    pub fn decide(&self, looks: &Looks) -> Plan {
+        let (verdicts, contradictions) = self.verdicts(looks);
+        let mut plan = Plan {
+            server_name: self.facts.server_name.clone(),
+            writer: self.policy.writer,
+            disable: self.policy.disable,
+            read: ReadCounts { members: self.distinct_members(), accounts: self.facts.accounts.len() },
+            actions: Vec::new(),
+            unchanged: 0,
+            active: 0,
+            not_registered: self.not_registered.clone(),
+            kept: Vec::new(),
+            contradictions,
+            not_looked: matches!(looks, Looks::TooMany).then(|| self.to_look_at().count()),
+        };
+        for (account, verdict) in verdicts {
+            plan.active += usize::from(verdict.counts_as_active());
+            let mut act = |kind, reason, skipped| {
+                plan.actions.push(Action { kind, user_id: account.user_id.clone(), reason, skipped });
+            };
+            match verdict {
+                Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked => plan.unchanged += 1,
+                Verdict::Activate(reason) => act(ActionKind::Activate, reason, None),
+                Verdict::Disable(reason) => act(ActionKind::Disable, reason, None),
+                Verdict::Skipped(reason, error) => act(ActionKind::Disable, reason, Some(Skip::NotSeen(error))),
+                Verdict::Kept(reason) => plan.kept.push(Kept { localpart: account.localpart(), reason }),
+            }
+        }
+        plan
+    }
+
+    fn distinct_members(&self) -> usize {
+        self.facts.members.iter().map(|member| &member.id).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The member list said "not a member" or "disabled", and the person says otherwise.
+    fn contradicts(&self, member: Option<&Member>, person: &KeycloakPerson) -> bool {
+        match (member, person) {
+            (_, KeycloakPerson::Unknown) => false,
+            (Some(_), KeycloakPerson::Known { enabled, .. }) => *enabled,
+            (None, KeycloakPerson::Known { in_group, enabled, .. }) => {
+                *in_group && (*enabled || self.policy.disabled_members == DisabledMembers::Keep)
+            }
+        }
+    }
+
+    fn second_opinion(
+        &self,
+        member: Option<&Member>,
+        look: Option<&Result<Evidence, String>>,
+        looks: &Looks,
+        directories: &Directories<'_>,
+    ) -> Verdict {
+        let listed = if member.is_some() { Reason::DisabledInKeycloak } else { Reason::NotInGroup };
+        let evidence = match (look, looks) {
+            (Some(Ok(evidence)), _) => evidence,
+            (Some(Err(error)), _) => return Verdict::Skipped(listed, error.clone()),
+            (None, Looks::TooMany) => return Verdict::Skipped(listed, "more people than limits.max_look".to_owned()),
+            (None, Looks::Taken(_)) => return Verdict::Skipped(listed, "was not looked at a second time".to_owned()),
+        };
+        let disabled_meanwhile = evidence.account.deactivated || (self.lock_is_enough() && evidence.account.locked);
+        if disabled_meanwhile {
+            return Verdict::OutsideDisabled;
+        }
+        let kept = if evidence.account.admin && self.policy.protect_admins {
+            Some(KeptReason::Admin)
+        } else if evidence.account.bot {
+            Some(KeptReason::Bot)
+        } else if evidence.account.appservice.is_some() {
+            Some(KeptReason::Appservice)
+        } else if self.policy.federation == Federation::Verify && directories.doubts(&evidence.keycloak) {
+            Some(KeptReason::FederationInDoubt)
+        } else if self.contradicts(member, &evidence.keycloak) {
+            Some(KeptReason::InGroupAtSecondLook)
+        } else if evidence.keycloak == KeycloakPerson::Unknown && self.policy.unknown_accounts == UnknownAccounts::Keep
+        {
+            Some(KeptReason::UnknownAccount)
+        } else {
+            None
+        };
+        match (kept, &evidence.keycloak, member) {
+            (Some(reason), ..) => Verdict::Kept(reason),
+            (None, KeycloakPerson::Unknown, _) => Verdict::Disable(Reason::NotInKeycloak),
+            (None, KeycloakPerson::Known { in_group: true, .. }, _) | (None, KeycloakPerson::Known { .. }, Some(_)) => {
+                Verdict::Disable(Reason::DisabledInKeycloak)
+            }
+            (None, KeycloakPerson::Known { .. }, None) => Verdict::Disable(Reason::NotInGroup),
+        }
+    }
+
+    fn lock_is_enough(&self) -> bool {
+        self.policy.disable == DisableMode::Lock
+    }
+}
+
+fn look<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Result<Evidence, String>> {
+    match looks {
+        Looks::Taken(looks) => looks.get(&account.user_id),
+        Looks::TooMany => None,
+    }
+}
+
+/// The table of the rule, for one account.
+struct Rule<'f> {
+    facts: &'f Facts,
+    policy: &'f Policy,
+}
+
+impl Rule<'_> {
+    fn opinion<'f>(&self, account: &Account, people: &[&'f Member], shared: bool) -> Opinion<'f> {
+        let readings: Vec<_> = if people.is_empty() {
+            vec![self.table(account, None)]
+        } else {
+            people.iter().map(|member| self.table(account, Some(member))).collect()
+        };
+        // A name that two share is left alone as soon as any reading of it would act.
+        if shared && readings.iter().any(Opinion::would_act) {
+            return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
+        }
+        let opinion = readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled));
+        match self.protected(account, &opinion) {
+            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
+            None => opinion,
+        }
+    }
+
+    fn table<'f>(&self, account: &Account, member: Option<&'f Member>) -> Opinion<'f> {
+        let state = account.state;
+        let may_use =
+            member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
+        let by_lock = self.policy.disable == DisableMode::Lock;
+        let disabled = state.deactivated || (by_lock && state.locked);
+        match (may_use, disabled, state.locked) {
+            (true, false, false) => Opinion::Settled(Verdict::MemberActive),
+            (true, _, _) => Opinion::Settled(self.activation(account)),
+            (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
+            (false, false, true) => Opinion::Settled(Verdict::OutsideLocked),
+            (false, false, false) => Opinion::WouldDisable(member),
+        }
+    }
+
+    fn activation(&self, account: &Account) -> Verdict {
+        let only_locked = account.state.locked && !account.state.deactivated;
+        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate;
+        if account.state.erased {
+            Verdict::Kept(KeptReason::Erased)
+        } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
+            Verdict::Kept(KeptReason::LockedByHand)
+        } else {
+            Verdict::Activate(Reason::InGroup)
+        }
+    }
+
+    /// The first reason that the lists alone give for leaving the account alone.
+    fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
+        if !matches!(opinion, Opinion::WouldDisable(_)) {
+            return None;
+        }
+        let localpart = account.localpart();
+        if !account.is_on(&self.facts.server_name) {
+            Some(KeptReason::OtherServer)
+        } else if self.facts.token_owner.as_ref() == Some(&account.user_id) {
+            Some(KeptReason::TokenOwner)
+        } else if self.policy.protect.covers(&localpart) {
+            Some(KeptReason::Protected)
+        } else if account.admin && self.policy.protect_admins {
+            Some(KeptReason::Admin)
+        } else if account.bot {
+            Some(KeptReason::Bot)
+        } else {
+            None
+        }
+    }
+}
+
+impl Opinion<'_> {
+    fn would_act(&self) -> bool {
+        matches!(self, Self::WouldDisable(_) | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
+    }
+}

@@ -1,0 +1,44 @@
+//! From what was read to what would be done. Pure and synchronous: nothing here awaits, reads a clock or writes.
+//!
+//! Two steps, because a disable needs more than one list that does not name the person:
+//! [`Draft::new`] says whom to look at a second time, [`Draft::decide`] makes the plan of what was then seen.
+
+mod directory;
+mod draft;
+mod limits;
+mod policy;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Account, Look, Member, ServerName, UserId};
+
+pub use draft::{Draft, LookAt};
+pub use limits::{Limits, Refusal};
+pub use policy::{DisabledMembers, Federation, LockedMembers, Policy, Protection, UnknownAccounts};
+pub use verdict::Verdict;
+
+/// Everything that one complete reading found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The homeserver whose accounts are managed.
+    pub server_name: ServerName,
+    /// The distinct people of the groups, in any order.
+    pub members: Vec<Member>,
+    /// Every account of the homeserver's list, in any order.
+    pub accounts: Vec<Account>,
+    /// The owner of the admin token the accounts were read with.
+    pub token_owner: Option<UserId>,
+}
+
+/// What the second look found, by account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looks {
+    /// Everyone was asked for; each answer is evidence or an error.
+    Taken(BTreeMap<UserId, Look>),
+    /// There were more people than `limits.max_look`, and nobody was asked for.
+    TooMany,
+}

@@ -1,0 +1,1 @@
+//! The rule, row by row.

@@ -1,0 +1,115 @@
+//! Why a reading is not complete.
+
+use crate::http::HttpError;
+use crate::localpart::NoLocalpart;
+use crate::model::{ServerName, UserId};
+
+/// Why a reading is not complete; nothing is decided on an incomplete one.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The HTTP client cannot be made.
+    #[error("cannot set up TLS")]
+    Client(#[source] reqwest::Error),
+    /// A server did not answer as it should.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// No group of this name, path or ID.
+    #[error("Keycloak: realm {realm}: there is no group {group:?}, or it may not be seen")]
+    GroupNotFound {
+        /// The realm.
+        realm: String,
+        /// As the configuration names it.
+        group: String,
+    },
+    /// Several groups of this name.
+    #[error("Keycloak: realm {realm}: the name {group:?} stands for {} groups: {}", paths.len(), paths.join(", "))]
+    GroupAmbiguous {
+        /// The realm.
+        realm: String,
+        /// As the configuration names it.
+        group: String,
+        /// The paths of all of them.
+        paths: Vec<String>,
+    },
+    /// The group is seen, its members are not.
+    #[error("Keycloak: realm {realm}: the members of {path} may not be seen")]
+    GroupForbidden {
+        /// The realm.
+        realm: String,
+        /// The group's path.
+        path: String,
+    },
+    /// A member without a Matrix name.
+    #[error("Keycloak: the member {username} ({id}) has no localpart")]
+    NoLocalpart {
+        /// The member's username.
+        username: String,
+        /// The member's ID.
+        id: String,
+        /// What the template said.
+        #[source]
+        source: NoLocalpart,
+    },
+    /// The configured server name is not the homeserver's own.
+    #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
+    WrongServerName {
+        /// The owner of the admin token.
+        owner: UserId,
+        /// `server_name` of the configuration.
+        configured: ServerName,
+    },
+    /// The account was in the list and is not there when asked for by name.
+    #[error("Synapse: {user_id} is in the list of accounts, and is not found by name")]
+    AccountGone {
+        /// The account.
+        user_id: UserId,
+    },
+    /// The second look failed for everyone.
+    #[error("nobody could be looked at a second time ({count} tried)")]
+    NobodyLookedAt {
+        /// How many were tried.
+        count: usize,
+        /// The first error.
+        #[source]
+        source: Box<ReadError>,
+    },
+}
+
+impl ReadError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Client(_) => "check the certificates of this machine".to_owned(),
+            Self::Http(error) => error.hint(),
+            Self::GroupNotFound { .. } => {
+                "check keycloak.groups (KC_GROUP_NAME): a name, a /path or an ID. Keycloak answers with an empty list \
+                 when the group may not be seen: the role view-users of the client realm-management shows it"
+                    .to_owned()
+            }
+            Self::GroupAmbiguous { paths, .. } => format!(
+                "name the one you mean by its path in keycloak.groups (KC_GROUP_NAME), for example {}",
+                paths.first().map_or("/path", String::as_str)
+            ),
+            Self::GroupForbidden { .. } => {
+                "give the user or the client's service account the role view-users of the client realm-management"
+                    .to_owned()
+            }
+            Self::NoLocalpart { .. } => {
+                "complete this member in Keycloak, take them out of the group, or change keycloak.localpart to the \
+                 template that MAS uses"
+                    .to_owned()
+            }
+            Self::WrongServerName { owner, .. } => {
+                format!(
+                    "set server_name (MATRIX_SERVER_NAME) to {}, or check synapse.url (MATRIX_URL)",
+                    owner.server_name()
+                )
+            }
+            Self::AccountGone { .. } => {
+                "run again; the account may just have been deleted from the database".to_owned()
+            }
+            Self::NobodyLookedAt { source, .. } => source.hint(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From the names of the configuration to groups: by ID, by path or by name, with their subgroups on demand.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::KeycloakReader;
+use crate::http::none_if_missing;
+use crate::model::GroupId;
+use crate::readers::ReadError;
+
+/// Subgroups are asked for this many at a time; Keycloak's own default is 10.
+const SUBGROUPS: usize = 1000;
+
+/// A group whose members are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its ID.
+    pub id: GroupId,
+    /// Its path, `/parent/name`.
+    pub path: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupRow {
+    id: Box<str>,
+    name: String,
+    path: String,
+    #[serde(default)]
+    sub_groups: Vec<GroupRow>,
+    /// Keycloak 22 does not count, and puts the subgroups inside.
+    sub_group_count: Option<usize>,
+    #[serde(default)]
+    access: Access,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Access {
+    view_members: Option<bool>,
+}
+
+impl KeycloakReader {
+    /// The groups of the configuration, each once; an error where one is not found, ambiguous or closed.
+    pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
+        let mut found = BTreeMap::new();
+        for wanted in &self.groups {
+            let row = self.find(wanted).await?;
+            let mut open = vec![row];
+            while let Some(row) = open.pop() {
+                if row.access.view_members == Some(false) {
+                    return Err(ReadError::GroupForbidden { realm: self.realm.clone(), path: row.path });
+                }
+                if self.include_subgroups {
+                    open.extend(self.subgroups(&row).await?);
+                }
+                found.insert(row.path, row.id);
+            }
+        }
+        Ok(found.into_iter().map(|(path, id)| Group { id: id.into(), path }).collect())
+    }
+
+    async fn find(&self, wanted: &str) -> Result<GroupRow, ReadError> {
+        let found = if let Some(path) = wanted.strip_prefix('/') {
+            let path = [&["group-by-path"], &*path.split('/').collect::<Vec<_>>()].concat();
+            none_if_missing(self.get(&path, &[]).await)?
+        } else if looks_like_an_id(wanted) {
+            match none_if_missing(self.get(&["groups", wanted], &[]).await)? {
+                Some(group) => Some(group),
+                None => self.find_by_name(wanted).await?,
+            }
+        } else {
+            self.find_by_name(wanted).await?
+        };
+        found.ok_or_else(|| ReadError::GroupNotFound { realm: self.realm.clone(), group: wanted.to_owned() })
+    }
+
+    /// A name is not unique: the search finds it at every depth, nested hits inside their parents (Keycloak 22
+    /// always, later ones unless asked for the flat list).
+    async fn find_by_name(&self, name: &str) -> Result<Option<GroupRow>, ReadError> {
+        let query = [("search", name), ("exact", "true"), ("populateHierarchy", "false")];
+        let mut open: Vec<GroupRow> = self.get(&["groups"], &query).await?;
+        let mut hits = BTreeMap::new();
+        while let Some(mut row) = open.pop() {
+            if row.name == name {
+                open.append(&mut row.sub_groups);
+                hits.insert(row.path.clone(), row);
+            } else {
+                open.append(&mut row.sub_groups);
+            }
+        }
+        if hits.len() > 1 {
+            let paths = hits.into_keys().collect();
+            return Err(ReadError::GroupAmbiguous { realm: self.realm.clone(), group: name.to_owned(), paths });
+        }
+        Ok(hits.into_values().next())
+    }
+
+    /// The direct subgroups of a group.
+    async fn subgroups(&self, group: &GroupRow) -> Result<Vec<GroupRow>, ReadError> {
+        let Some(count) = group.sub_group_count else {
+            let whole: GroupRow = self.get(&["groups", &group.id], &[]).await?;
+            return Ok(whole.sub_groups);
+        };
+        let mut found: BTreeMap<Box<str>, GroupRow> = BTreeMap::new();
+        while found.len() < count {
+            let path = ["groups", &*group.id, "children"];
+            let first = found.len().to_string();
+            let page: Vec<GroupRow> = self.get(&path, &[("first", &first), ("max", &SUBGROUPS.to_string())]).await?;
+            let known = found.len();
+            found.extend(page.into_iter().map(|row| (row.id.clone(), row)));
+            if found.len() == known {
+                let what = format!("{} has {count} subgroups, and only {known} are listed", group.path);
+                return Err(self.api.inconsistent(&self.path(&path), what).into());
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+}
+
+/// Keycloak's IDs of groups are UUIDs.
+fn looks_like_an_id(text: &str) -> bool {
+    text.len() == 36
+        && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+}

@@ -1,0 +1,53 @@
+//! The members of the groups.
+
+use std::collections::HashMap;
+
+use super::moving_list::{MovingListError, read_all};
+use super::{Group, KeycloakReader, UserRow};
+use crate::model::Member;
+use crate::readers::{ReadError, Tally};
+
+/// Big pages cost far less a member; `members` without `max` would give 100 rows and no sign that there are more.
+const PAGE: usize = 5000;
+
+impl KeycloakReader {
+    /// The distinct people of the groups, those disabled in Keycloak too.
+    ///
+    /// Source: `GET /admin/realms/{realm}/groups/{id}/members`.
+    pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Vec<Member>, ReadError> {
+        let mut people = HashMap::new();
+        for group in groups {
+            for row in self.members_of(group, tally).await? {
+                people.entry(row.id.clone()).or_insert(row);
+            }
+        }
+        people.into_values().map(|row| self.member(row)).collect()
+    }
+
+    async fn members_of(&self, group: &Group, tally: &Tally) -> Result<Vec<UserRow>, ReadError> {
+        let path = ["groups", group.id.as_str(), "members"];
+        let fetch = async |first: usize, max: usize| {
+            let (first, max) = (first.to_string(), max.to_string());
+            let query = [("first", &*first), ("max", &*max), ("briefRepresentation", "true")];
+            let page: Vec<UserRow> = self.get(&path, &query).await?;
+            tally.add(page.len());
+            Ok(page)
+        };
+        read_all(PAGE, fetch, |row| row.id.clone()).await.map_err(|error| match error {
+            MovingListError::Page(error) => error,
+            MovingListError::Unstable => {
+                let what = format!("the pages of the members of {} do not fit together", group.path);
+                self.api.inconsistent(&self.path(&path), what).into()
+            }
+        })
+    }
+
+    fn member(&self, row: UserRow) -> Result<Member, ReadError> {
+        match self.localpart(&row) {
+            Ok(localpart) => {
+                Ok(Member { id: row.id.into(), localpart, enabled: row.enabled, federation_link: row.federation_link })
+            }
+            Err(source) => Err(ReadError::NoLocalpart { username: row.username.into(), id: row.id.into(), source }),
+        }
+    }
+}

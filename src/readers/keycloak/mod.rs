@@ -1,0 +1,87 @@
+//! Keycloak: the groups, their members, and the look at one person. Source: the Admin REST API,
+//! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
+
+mod groups;
+mod members;
+mod moving_list;
+mod person;
+
+use reqwest::Client;
+use serde::Deserialize;
+
+use crate::config::{KeycloakAuth, KeycloakConfig};
+use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server};
+use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
+use crate::model::Localpart;
+
+pub use groups::Group;
+
+/// Reads one realm.
+#[derive(Debug)]
+pub struct KeycloakReader {
+    api: Api,
+    realm: String,
+    groups: Vec<String>,
+    include_subgroups: bool,
+    template: LocalpartTemplate,
+}
+
+/// A user, in a list or alone: the fields that are used.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserRow {
+    id: Box<str>,
+    username: Box<str>,
+    enabled: bool,
+    email: Option<Box<str>>,
+    first_name: Option<Box<str>>,
+    last_name: Option<Box<str>>,
+    federation_link: Option<Box<str>>,
+}
+
+impl KeycloakReader {
+    /// A reader that asks for its first token when it is first used.
+    #[must_use]
+    pub fn new(config: &KeycloakConfig, http: Client) -> Self {
+        let (realm, client_id, secret, grant) = match &config.auth {
+            KeycloakAuth::ClientCredentials { client_id, client_secret } => {
+                (&config.realm, client_id, Some(client_secret), Grant::ClientCredentials)
+            }
+            KeycloakAuth::Password { auth_realm, client_id, client_secret, username, password } => {
+                let grant = Grant::Password { username: username.clone(), password: password.clone() };
+                (auth_realm, client_id, client_secret.as_ref(), grant)
+            }
+        };
+        let mut token_url = config.url.clone();
+        if let Ok(mut segments) = token_url.path_segments_mut() {
+            segments.pop_if_empty().extend(["realms", realm, "protocol", "openid-connect", "token"]);
+        }
+        let oauth = OAuth::new(Server::Keycloak, token_url, client_id.clone(), secret, grant, http.clone());
+        Self {
+            api: Api::new(Server::Keycloak, config.url.clone(), http, Credentials::OAuth(Box::new(oauth))),
+            realm: config.realm.clone(),
+            groups: config.groups.clone(),
+            include_subgroups: config.include_subgroups,
+            template: config.localpart.clone(),
+        }
+    }
+
+    /// `GET /admin/realms/{realm}/path…`.
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+        self.api.get(&self.path(path), query).await
+    }
+
+    fn path<'p>(&'p self, path: &[&'p str]) -> Vec<&'p str> {
+        [&["admin", "realms", &self.realm], path].concat()
+    }
+
+    fn localpart(&self, user: &UserRow) -> Result<Localpart, NoLocalpart> {
+        self.template.render(&Claims {
+            sub: &user.id,
+            preferred_username: &user.username,
+            email: user.email.as_deref(),
+            given_name: user.first_name.as_deref(),
+            family_name: user.last_name.as_deref(),
+        })
+    }
+}

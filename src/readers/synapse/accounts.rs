@@ -1,0 +1,117 @@
+//! The list of accounts, several pages at a time.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::{SynapseReader, is_bot};
+use crate::http::{HttpError, none_if_missing};
+use crate::model::{Account, AccountState, ServerName, UserId};
+use crate::readers::{ReadError, Tally};
+
+/// Rows a page: 48,000 accounts/s in one page, 37,600/s at 10,000 a page, 3,900/s at 100 a page.
+const PAGE: usize = 5000;
+/// Pages asked for at the same time.
+const PAGES_AT_A_TIME: usize = 3;
+/// How often the list is read again when the pages do not add up to its own total.
+const READINGS: usize = 3;
+
+/// The parameters of a version of the list that show everyone: with MAS, `guests=false` is mandatory; without
+/// `locked=true` the very users that were disabled are hidden; v2 hides the deactivated, v3 shows them unless asked.
+#[derive(Debug, Clone, Copy)]
+struct ListVersion {
+    version: &'static str,
+    everyone: &'static [(&'static str, &'static str)],
+}
+
+const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
+const V2: ListVersion =
+    ListVersion { version: "v2", everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")] };
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    users: Vec<Row>,
+    total: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    name: UserId,
+    user_type: Option<Box<str>>,
+    #[serde(default)]
+    admin: bool,
+    deactivated: bool,
+    /// Missing before Synapse 1.91, which cannot lock.
+    #[serde(default)]
+    locked: bool,
+    #[serde(default)]
+    erased: bool,
+}
+
+impl SynapseReader {
+    /// The owner of the token and every account of the homeserver, in any state.
+    ///
+    /// Source: `GET /_synapse/admin/v3/users`, or v2 where there is no v3.
+    pub async fn accounts(&self, configured: &ServerName, tally: &Tally) -> Result<(UserId, Vec<Account>), ReadError> {
+        let owner = self.token_owner().await?;
+        if owner.server_name() != *configured {
+            return Err(ReadError::WrongServerName { owner, configured: configured.clone() });
+        }
+        let mut missing = String::new();
+        for _ in 0..READINGS {
+            let (version, first) = self.first_page().await?;
+            let total = first.total;
+            let rows = self.all_pages(version, first, tally).await?;
+            if rows.len() < total {
+                missing = format!("the list tells of {total} accounts and holds {}", rows.len());
+            } else if !rows.contains_key(&owner) {
+                missing = format!("the list does not hold {owner}, who owns the token it was read with");
+            } else {
+                return Ok((owner, rows.into_values().map(account).collect()));
+            }
+        }
+        Err(self.api.inconsistent(&["_synapse", "admin", V3.version, "users"], missing).into())
+    }
+
+    async fn first_page(&self) -> Result<(ListVersion, Page), HttpError> {
+        match none_if_missing(self.page(V3, 0, PAGE).await)? {
+            Some(page) => Ok((V3, page)),
+            None => Ok((V2, self.page(V2, 0, PAGE).await?)),
+        }
+    }
+
+    /// Accounts are never deleted, so a list that moves under the reader only grows: nobody is missed, and whoever
+    /// is seen twice is kept once.
+    async fn all_pages(
+        &self,
+        version: ListVersion,
+        first: Page,
+        tally: &Tally,
+    ) -> Result<HashMap<UserId, Row>, HttpError> {
+        tally.add(first.users.len());
+        // A server that gives fewer rows than asked for is asked for as many as it gives.
+        let (step, total) = (first.users.len(), first.total);
+        let offsets = if step == 0 { Vec::new() } else { (step..total).step_by(step).collect() };
+        let mut rows: HashMap<UserId, Row> = HashMap::with_capacity(total);
+        let mut pages =
+            stream::iter(offsets).map(|offset| self.page(version, offset, step)).buffer_unordered(PAGES_AT_A_TIME);
+        rows.extend(first.users.into_iter().map(|row| (row.name.clone(), row)));
+        while let Some(page) = pages.try_next().await? {
+            tally.add(page.users.len());
+            rows.extend(page.users.into_iter().map(|row| (row.name.clone(), row)));
+        }
+        Ok(rows)
+    }
+
+    async fn page(&self, list: ListVersion, from: usize, limit: usize) -> Result<Page, HttpError> {
+        let (from, limit) = (from.to_string(), limit.to_string());
+        let query = [list.everyone, &[("from", &*from), ("limit", &*limit)]].concat();
+        self.api.get(&["_synapse", "admin", list.version, "users"], &query).await
+    }
+}
+
+fn account(row: Row) -> Account {
+    let state = AccountState { deactivated: row.deactivated, locked: row.locked, erased: row.erased };
+    Account { user_id: row.name, state, admin: row.admin, bot: is_bot(row.user_type.as_deref()) }
+}

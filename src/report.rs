@@ -1,0 +1,155 @@
+//! Errors as they are printed: once, in one place. What failed, on which server and request, the causes, what to do.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::exit::Exit;
+use crate::model::UserId;
+use crate::plan::DisableMode;
+use crate::readers::ReadError;
+use crate::writers::WriterError;
+
+/// Everything that ends a run before anything was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A source did not answer as it should.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The writer is not in working order.
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+    /// A saved plan cannot be used.
+    #[error("the plan {}: {problem}", path.display())]
+    SavedPlan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        problem: SavedPlanProblem,
+    },
+    /// Nobody is called that.
+    #[error("no server knows {0}")]
+    UnknownUser(UserId),
+    /// A name that cannot be one.
+    #[error("{0:?} is neither a localpart nor a Matrix user ID of the form @localpart:server.name")]
+    NotAUser(String),
+    /// Something on this machine.
+    #[error("cannot {what}")]
+    Local {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a saved plan cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedPlanProblem {
+    /// It cannot be read.
+    #[error("cannot read this file")]
+    Unreadable(#[source] io::Error),
+    /// It is no plan.
+    #[error("this is not a plan that `plan --out` or `plan --format json` wrote")]
+    NotAPlan(#[source] serde_json::Error),
+    /// It is a plan of another version.
+    #[error("this is a plan of version {0}, and this program writes and reads version 1")]
+    Version(u32),
+    /// It is for another writer.
+    #[error("it was made for the writer {plan:?}, and writer.type is {configured:?}")]
+    OtherWriter {
+        /// Of the file.
+        plan: String,
+        /// Of the configuration.
+        configured: &'static str,
+    },
+    /// It is for another disable mode.
+    #[error("it was made with policy.disable = {:?}, and that is {:?} now", plan.as_str(), configured.as_str())]
+    OtherDisableMode {
+        /// Of the file.
+        plan: DisableMode,
+        /// Of the configuration.
+        configured: DisableMode,
+    },
+    /// It is for another homeserver.
+    #[error("it names {user_id}, and server_name is {server_name}")]
+    OtherServer {
+        /// Of the file.
+        user_id: UserId,
+        /// Of the configuration.
+        server_name: String,
+    },
+    /// It was changed after it was made, or made for another server.
+    #[error("its digest does not fit its actions on this server")]
+    DigestDoesNotFit,
+}
+
+impl Failure {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) => Exit::Config,
+            Self::Writer(error) if error.is_configuration() => Exit::Config,
+            _ => Exit::Error,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(ConfigError::Problems(_)) => Some(
+                "config.example.toml shows every key; the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \
+                 KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough"
+                    .to_owned(),
+            ),
+            Self::Read(error) => Some(error.hint()),
+            Self::Writer(error) => Some(error.hint()),
+            Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
+            Self::UnknownUser(_) => Some("names are compared without regard to case; is it spelt right?".to_owned()),
+            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } => None,
+        }
+    }
+
+    /// The error as it is printed: message, causes, hint.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = format!("error: {self}\n");
+        for cause in causes(self) {
+            let _ = writeln!(text, "  because: {cause}");
+        }
+        if let Some(hint) = self.hint() {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+        text
+    }
+}
+
+/// An error and its causes in one line, for lists of many.
+#[must_use]
+pub fn in_one_line(error: &dyn Error) -> String {
+    let causes: String = causes(error).iter().map(|cause| format!(": {cause}")).collect();
+    format!("{error}{causes}")
+}
+
+/// The causes below an error, without those whose text its own or the one above already has.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut told = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !told.contains(&text) {
+            causes.push(text.clone());
+            told = text;
+        }
+        next = cause.source();
+    }
+    causes
+}

@@ -1,0 +1,79 @@
+//! The wait after the last action: MAS queues what it is asked for, and an action is done when the homeserver shows it.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::Outcome;
+use crate::model::AccountDetail;
+use crate::plan::{Action, ActionKind, DisableMode, Plan};
+use crate::readers::{SynapseReader, Tally};
+use crate::report::in_one_line;
+
+/// Accounts asked for at the same time.
+const AT_A_TIME: usize = 8;
+/// The first pause between two rounds; each is half as long again, up to the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long one round may take where `confirm_timeout` is shorter.
+const ONE_ROUND: Duration = Duration::from_secs(5);
+
+/// Waits until the homeserver shows every action that was done; those it does not show in time become `scheduled`.
+pub(super) async fn wait(
+    plan: &Plan,
+    outcomes: &mut [Outcome],
+    synapse: &SynapseReader,
+    timeout: Duration,
+    confirmed: &Tally,
+) {
+    let start = Instant::now();
+    // Even with no time to wait, everyone is looked at once.
+    let (deadline, end) = (start + timeout, start + timeout.max(ONE_ROUND));
+    let mut pause = SHORTEST_PAUSE;
+    let mut open: Vec<usize> = (0..outcomes.len()).filter(|index| outcomes[*index] == Outcome::Done).collect();
+    for index in &open {
+        outcomes[*index] = Outcome::Scheduled("asked for, but Synapse could not be asked in time".to_owned());
+    }
+    while !open.is_empty() {
+        let mut round = stream::iter(open.clone())
+            .map(|index| async move { (index, look(&plan.actions[index], plan.disable, synapse).await) })
+            .buffer_unordered(AT_A_TIME);
+        while let Ok(Some((index, seen))) = tokio::time::timeout_at(end, round.next()).await {
+            outcomes[index] = match seen {
+                Ok(()) => {
+                    confirmed.add(1);
+                    Outcome::Done
+                }
+                Err(why) => Outcome::Scheduled(why),
+            };
+        }
+        open.retain(|index| outcomes[*index] != Outcome::Done);
+        if Instant::now() + pause > deadline {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn look(action: &Action, mode: DisableMode, synapse: &SynapseReader) -> Result<(), String> {
+    match synapse.detail(&action.user_id).await {
+        Ok(Some(detail)) if shows(&detail, action.kind, mode) => Ok(()),
+        Ok(Some(detail)) => Err(format!(
+            "asked for, but Synapse does not show it yet (deactivated: {}, locked: {})",
+            detail.deactivated, detail.locked
+        )),
+        Ok(None) => Err("asked for, but Synapse does not know the account any more".to_owned()),
+        Err(error) => Err(format!("asked for, but Synapse could not be asked: {}", in_one_line(&error))),
+    }
+}
+
+/// Before MAS 1.14 a lock does not reach Synapse; the deactivation does, and it is what keeps the person out.
+fn shows(detail: &AccountDetail, kind: ActionKind, mode: DisableMode) -> bool {
+    match (kind, mode) {
+        (ActionKind::Activate, _) => !detail.deactivated && !detail.locked,
+        (ActionKind::Disable, DisableMode::Deactivate) => detail.deactivated,
+        (ActionKind::Disable, DisableMode::Lock) => detail.locked,
+    }
+}

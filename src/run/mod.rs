@@ -1,0 +1,106 @@
+//! Carrying out a plan: activations first, then disables; one failure does not stop the others; afterwards a wait
+//! until the homeserver shows what was asked.
+
+mod confirm;
+mod outcome;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{StreamExt, stream};
+use tracing::{error, info};
+
+use crate::config::Config;
+use crate::model::Localpart;
+use crate::plan::{Action, ActionKind, DisableMode, Plan};
+use crate::readers::{SynapseReader, Tally};
+use crate::report::in_one_line;
+use crate::writers::{Write, Writer};
+
+pub use outcome::{Counts, Outcome, exit};
+
+/// How far applying has come; for the progress bar.
+#[derive(Debug, Default)]
+pub struct ApplyTallies {
+    /// Actions tried.
+    pub tried: Tally,
+    /// Actions that the homeserver shows.
+    pub confirmed: Tally,
+}
+
+/// Applies what of a plan is to be applied. One outcome for each action, in the plan's order.
+pub async fn apply(
+    plan: &Plan,
+    writer: &Writer,
+    synapse: &SynapseReader,
+    config: &Config,
+    tallies: &ApplyTallies,
+) -> Vec<Outcome> {
+    let mut outcomes: Vec<_> = plan
+        .actions
+        .iter()
+        .map(|action| match &action.skipped {
+            Some(skip) => Outcome::Skipped(skip.why().to_owned()),
+            None => Outcome::Scheduled("not tried".to_owned()),
+        })
+        .collect();
+    let breaker = Breaker::new(config.max_consecutive_failures);
+    for kind in [ActionKind::Activate, ActionKind::Disable] {
+        let open =
+            plan.actions.iter().enumerate().filter(|(_, action)| action.kind == kind && action.skipped.is_none());
+        let mut tried = stream::iter(open)
+            .map(|(index, action)| {
+                let breaker = &breaker;
+                async move { (index, breaker.guard(|| carry_out(action, writer, plan.disable)).await) }
+            })
+            .buffer_unordered(writer.concurrency());
+        while let Some((index, outcome)) = tried.next().await {
+            tallies.tried.add(1);
+            outcomes[index] = outcome;
+        }
+    }
+    confirm::wait(plan, &mut outcomes, synapse, config.writer.confirm_timeout, &tallies.confirmed).await;
+    outcomes
+}
+
+async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outcome {
+    let localpart: Localpart = action.localpart();
+    let result = match action.kind {
+        ActionKind::Activate => writer.activate(&localpart).await,
+        ActionKind::Disable => writer.disable(&localpart, mode).await,
+    };
+    match result {
+        Ok(()) => {
+            info!(user_id = %action.user_id, action = ?action.kind, "asked for");
+            Outcome::Done
+        }
+        Err(failure) => {
+            let told = in_one_line(&failure);
+            error!(user_id = %action.user_id, action = ?action.kind, "{told}");
+            Outcome::Failed(told)
+        }
+    }
+}
+
+/// Stops trying when everything fails: what is wrong is then not the single account.
+struct Breaker {
+    limit: usize,
+    failures_in_a_row: AtomicUsize,
+}
+
+impl Breaker {
+    fn new(limit: usize) -> Self {
+        Self { limit, failures_in_a_row: AtomicUsize::new(0) }
+    }
+
+    async fn guard<F: Future<Output = Outcome>>(&self, attempt: impl FnOnce() -> F) -> Outcome {
+        if self.failures_in_a_row.load(Ordering::Relaxed) >= self.limit {
+            return Outcome::Skipped(format!("not tried: {} actions in a row had failed", self.limit));
+        }
+        let outcome = attempt().await;
+        match outcome {
+            Outcome::Failed(_) => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
+            _ => self.failures_in_a_row.swap(0, Ordering::Relaxed),
+        };
+        outcome
+    }
+}

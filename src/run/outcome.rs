@@ -1,0 +1,84 @@
+//! What became of an action.
+
+use crate::exit::Exit;
+use crate::plan::{ActionKind, Plan, Skip};
+
+/// What became of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, and the homeserver shows it.
+    Done,
+    /// Asked for, and not seen at the homeserver in time; with what was last seen.
+    Scheduled(String),
+    /// Tried, and failed.
+    Failed(String),
+    /// Not tried.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// The word in JSON.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Scheduled(_) => "scheduled",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// What stood in the way.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::Scheduled(why) | Self::Failed(why) | Self::Skipped(why) => Some(why),
+        }
+    }
+}
+
+/// The outcomes of a run in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Accounts activated.
+    pub activated: usize,
+    /// Accounts disabled.
+    pub disabled: usize,
+    /// Asked for, not confirmed in time.
+    pub scheduled: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Not tried.
+    pub skipped: usize,
+}
+
+impl Counts {
+    /// Counts the outcomes of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan, outcomes: &[Outcome]) -> Self {
+        let mut counts = Self::default();
+        for (action, outcome) in plan.actions.iter().zip(outcomes) {
+            let count = match (outcome, action.kind) {
+                (Outcome::Done, ActionKind::Activate) => &mut counts.activated,
+                (Outcome::Done, ActionKind::Disable) => &mut counts.disabled,
+                (Outcome::Scheduled(_), _) => &mut counts.scheduled,
+                (Outcome::Failed(_), _) => &mut counts.failed,
+                (Outcome::Skipped(_), _) => &mut counts.skipped,
+            };
+            *count += 1;
+        }
+        counts
+    }
+}
+
+/// How a run that was carried out ends. What a saved plan leaves out because it has moved on is no failure.
+#[must_use]
+pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
+    let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
+        Outcome::Done => false,
+        Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
+        Outcome::Scheduled(_) | Outcome::Failed(_) => true,
+    });
+    if open || plan.is_in_doubt() { Exit::Incomplete } else { Exit::InStep }
+}

@@ -1,0 +1,97 @@
+//! Why a writer could not do what it was asked to.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a writer could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    /// MAS's configuration file cannot be used. mas-cli itself would ignore it and go to a default database.
+    #[error("writer.mas_cli.config (MAS_CONFIG) = {path:?}: {problem}")]
+    MasConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: MasConfigProblem,
+    },
+    /// The program cannot be started.
+    #[error("cannot run `{command}`")]
+    CannotRun {
+        /// The program and its arguments.
+        command: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The program did not end in time, and was killed.
+    #[error("`{command}` did not end within {}", humantime::format_duration(*limit))]
+    TooSlow {
+        /// The program and its arguments.
+        command: String,
+        /// `writer.mas_cli.timeout`.
+        limit: Duration,
+    },
+    /// The program ended with an error.
+    #[error("`{command}` failed ({exit}): {message}")]
+    Failed {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        exit: std::process::ExitStatus,
+        /// The text of its error, without the backtrace.
+        message: String,
+    },
+}
+
+/// What can be wrong with MAS's configuration file.
+#[derive(Debug, thiserror::Error)]
+pub enum MasConfigProblem {
+    /// Not there, or not readable.
+    #[error("cannot read this file: {0}")]
+    Unreadable(io::Error),
+    /// Not YAML. The parser's own text would quote the file, which has secrets in it.
+    #[error("this is not YAML (line {line}, column {column})")]
+    NotYaml {
+        /// Counted from 1.
+        line: u64,
+        /// Counted from 1.
+        column: u64,
+    },
+    /// YAML, but not a table of settings.
+    #[error("this is not MAS's configuration: it has no settings by name")]
+    NoSettings,
+}
+
+impl WriterError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::MasConfig { .. } => {
+                "set writer.mas_cli.config (MAS_CONFIG) to the configuration file that MAS runs with, and let \
+                                       this program read it"
+                    .to_owned()
+            }
+            Self::CannotRun { .. } => {
+                "install mas-cli on this host, or set writer.mas_cli.command to what runs it, for example \
+                 [\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]"
+                    .to_owned()
+            }
+            Self::TooSlow { .. } => {
+                "look at MAS's database; the call may have been carried out, which the next run will see. \
+                 writer.mas_cli.timeout allows more time"
+                    .to_owned()
+            }
+            Self::Failed { .. } => {
+                "run the same command by hand on the MAS host; `mas-cli doctor` looks at the rest".to_owned()
+            }
+        }
+    }
+
+    /// Whether the configuration is at fault, not the world.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::MasConfig { .. })
+    }
+}

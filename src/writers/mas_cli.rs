@@ -1,0 +1,146 @@
+//! The writer for the host that MAS runs on: `mas-cli` as a subprocess (recordings: `mas-cli.json`).
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tokio::process::Command;
+use tracing::debug;
+
+use super::error::MasConfigProblem;
+use super::{Write, WriterError};
+use crate::config::MasCliConfig;
+use crate::model::Localpart;
+use crate::plan::DisableMode;
+
+/// All of our environment that a subprocess sees: what programs need, and what a wrapper such as `docker` needs.
+const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"];
+
+/// Longest part of an error of mas-cli that is told.
+const MESSAGE_LIMIT: usize = 2000;
+
+/// Runs `mas-cli manage …`.
+#[derive(Debug)]
+pub struct MasCli {
+    config: MasCliConfig,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl MasCli {
+    /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
+    /// default database. A file behind a wrapper cannot be seen from here.
+    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
+        let behind_a_wrapper = config.command.len() > 1;
+        if let Some(path) = config.config.as_ref().filter(|_| !behind_a_wrapper) {
+            check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
+        }
+        let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
+        Ok(Self { config, environment })
+    }
+
+    /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash.
+    async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
+        let words = [&["manage"], subcommand, &["--", localpart.as_str()]].concat();
+        self.run(&words).await
+    }
+
+    async fn run(&self, words: &[&str]) -> Result<(), WriterError> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(path) = &self.config.config {
+            arguments.extend(["--config".into(), path.into()]);
+        }
+        arguments.extend(words.iter().map(OsString::from));
+        // An empty command is refused with the configuration.
+        let (program, before) = self.config.command.split_first().unwrap_or_else(|| unreachable!("a checked command"));
+        let command = format!("{} {}", self.config.command.join(" "), words.join(" "));
+        debug!(%command, "running");
+
+        let running = Command::new(program)
+            .args(before)
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| WriterError::CannotRun { command: command.clone(), source })?;
+        let limit = self.config.timeout;
+        match tokio::time::timeout(limit, running.wait_with_output()).await {
+            Err(_) => Err(WriterError::TooSlow { command, limit }),
+            Ok(Err(source)) => Err(WriterError::CannotRun { command, source }),
+            Ok(Ok(Output { status, stderr, .. })) if !status.success() => {
+                let message = error_of(&String::from_utf8_lossy(&stderr));
+                Err(WriterError::Failed { command, exit: status, message })
+            }
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+}
+
+impl Write for MasCli {
+    async fn check(&self) -> Result<(), WriterError> {
+        self.run(&["--version"]).await
+    }
+
+    /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between
+    /// them then leaves someone whom the next run still sees as disabled.
+    async fn activate(&self, localpart: &Localpart) -> Result<(), WriterError> {
+        self.manage(&["unlock-user"], localpart).await?;
+        self.manage(&["unlock-user", "--reactivate"], localpart).await
+    }
+
+    /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
+    async fn disable(&self, localpart: &Localpart, mode: DisableMode) -> Result<(), WriterError> {
+        match mode {
+            DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await?,
+            DisableMode::Lock => self.manage(&["lock-user"], localpart).await?,
+        }
+        self.manage(&["kill-sessions"], localpart).await
+    }
+
+    fn concurrency(&self) -> usize {
+        self.config.concurrency
+    }
+}
+
+fn check_mas_config(path: &Path) -> Result<(), MasConfigProblem> {
+    let text = std::fs::read_to_string(path).map_err(MasConfigProblem::Unreadable)?;
+    let settings: serde_json::Value = serde_saphyr::from_str(&text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        MasConfigProblem::NotYaml { line, column }
+    })?;
+    let has_settings = settings.as_object().is_some_and(|settings| !settings.is_empty());
+    if has_settings { Ok(()) } else { Err(MasConfigProblem::NoSettings) }
+}
+
+/// The text from `Error:` to the backtrace; all of it, where mas-cli says something else (its logs stand there too).
+fn error_of(stderr: &str) -> String {
+    let from_error = stderr
+        .match_indices("Error: ")
+        .filter(|(at, _)| *at == 0 || stderr.as_bytes()[at - 1] == b'\n')
+        .last()
+        .map_or(stderr, |(at, label)| &stderr[at + label.len()..]);
+    let before_backtrace = from_error.split("\nStack backtrace:").next().unwrap_or(from_error);
+    let lines: Vec<_> = before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let message: String = lines.join("; ").chars().take(MESSAGE_LIMIT).collect();
+    if message.is_empty() { "it said nothing".to_owned() } else { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_is_told_without_logs_and_backtrace() {
+        let stderr = "2026-11-23T10:31:26Z  INFO mas_cli: Locking\nError: could not connect to the database\n\n\
+                      Caused by:\n    0: Connection refused (os error 111)\n\nStack backtrace:\n   0: std::backtrace\n";
+        assert_eq!(
+            error_of(stderr),
+            "could not connect to the database; Caused by:; 0: Connection refused (os error 111)"
+        );
+        assert_eq!(error_of("error: unexpected argument '-m' found\n"), "error: unexpected argument '-m' found");
+        assert_eq!(error_of(""), "it said nothing");
+    }
+}
