@@ -18,12 +18,12 @@ pub mod server;
 mod shared;
 pub mod synapse;
 mod time;
-//MAS pub mod world;
+pub mod world;
 
 pub use faults::{Fault, Faults};
 pub use server::{Requests, Seen, Server};
 pub use shared::Shared;
-//MAS pub use world::{Auth, RunningWorld, World};
+pub use world::{Auth, RunningWorld, World};
 
 /// Why a stand-in could not be started, reached or asked.
 #[derive(Debug, thiserror::Error)]

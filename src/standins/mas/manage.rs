@@ -87,6 +87,7 @@ pub struct LogLine {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Done {
     /// What it logs.
+    #[serde(default)]
     pub log: Vec<LogLine>,
     /// Why it failed, if it did.
     pub error: Option<String>,

@@ -40,7 +40,7 @@ impl Settings {
 /// One user of MAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The ULID.
+    /// The ULID; changed by [`State::set_user_id`] alone.
     pub id: String,
     /// The name, which is the localpart on the homeserver.
     pub username: String,
@@ -90,6 +90,7 @@ pub struct State {
     pub failed_jobs: usize,
     pub(super) jobs: VecDeque<Job>,
     users: BTreeMap<String, User>,
+    names: HashMap<String, String>,
     sessions: HashMap<String, Session>,
 }
 
@@ -103,23 +104,38 @@ impl State {
             failed_jobs: 0,
             jobs: VecDeque::new(),
             users: BTreeMap::new(),
+            names: HashMap::new(),
             sessions: HashMap::new(),
         }
     }
 
     /// Adds a user, or gives the one of that name.
     pub fn add_user(&mut self, username: &str) -> &mut User {
+        let names = &mut self.names;
         self.users
             .entry(username.to_lowercase())
-            .or_insert_with(|| User {
-                id: ids::ulid(),
-                username: username.to_owned(),
-                created_at: time::now_rfc3339(),
-                locked_at: None,
-                deactivated_at: None,
-                admin: false,
-                emails: BTreeSet::new(),
+            .or_insert_with(|| {
+                let id = ids::ulid();
+                names.insert(id.clone(), username.to_lowercase());
+                User {
+                    id,
+                    username: username.to_owned(),
+                    created_at: time::now_rfc3339(),
+                    locked_at: None,
+                    deactivated_at: None,
+                    admin: false,
+                    emails: BTreeSet::new(),
+                }
             })
+    }
+
+    /// Gives a user another ULID, as recordings need it.
+    pub fn set_user_id(&mut self, username: &str, id: &str) {
+        if let Some(user) = self.users.get_mut(&username.to_lowercase()) {
+            self.names.remove(&user.id);
+            id.clone_into(&mut user.id);
+            self.names.insert(user.id.clone(), username.to_lowercase());
+        }
     }
 
     /// A user by name, without regard to case (trap 22).
@@ -136,7 +152,7 @@ impl State {
     /// A user by ULID.
     #[must_use]
     pub fn user_by_id(&self, id: &str) -> Option<&User> {
-        self.users.values().find(|user| user.id == id)
+        self.user(self.names.get(id)?)
     }
 
     /// All users by name.
