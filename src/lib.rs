@@ -17,4 +17,5 @@ pub mod planner;
 pub mod readers;
 pub mod report;
 pub mod run;
+pub mod standins;
 pub mod writers;

@@ -1,10 +1,27 @@
 //! The hidden commands: one stand-in as a process of its own.
 
+use std::io;
+use std::process;
+
+use secrecy::SecretString;
+
 use crate::cli::StandIn;
 use crate::exit::Exit;
 use crate::report::Failure;
+use crate::standins::{mas, mas_cli};
 
-/// Runs a stand-in.
-pub async fn stand_in(_stand_in: StandIn) -> Result<Exit, Failure> {
-    Ok(Exit::Error)
+/// Runs a stand-in; the one for mas-cli ends with mas-cli's own exit codes.
+pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
+    match stand_in {
+        StandIn::MasCli { arguments } => process::exit(mas_cli::run(arguments).await.into()),
+        StandIn::Mas { listen, synapse, secret_file } => {
+            let secret = std::fs::read_to_string(&secret_file)
+                .map_err(|source| Failure::Local { what: format!("read {}", secret_file.display()), source })?;
+            let secret = SecretString::from(secret.trim_end());
+            mas::run(mas::Options { listen, synapse: synapse.to_string(), secret })
+                .await
+                .map_err(|error| Failure::Local { what: "run the MAS stand-in".to_owned(), source: io::Error::other(error) })?;
+            Ok(Exit::InStep)
+        }
+    }
 }

@@ -1,0 +1,209 @@
+//! Ways for a server to fail, chosen by a test while the server runs.
+//!
+//! A rule says which requests it is about, how many of them to let pass first, and to how many to apply:
+//!
+//! ```no_run
+//! # fn example(faults: &matrix_keycloak_sync::standins::Faults) {
+//! use matrix_keycloak_sync::standins::Fault;
+//! faults.on("/members").skip(1).times(1).answer(Fault::CutBody);
+//! # }
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Shared;
+use super::server::Seen;
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Another status with this body (`application/json` where it looks like JSON).
+    Status(u16, String),
+    /// 429 with `Retry-After`.
+    TooManyRequests {
+        /// The seconds that the header asks for.
+        retry_after_secs: u64,
+    },
+    /// The real answer with the real `Content-Length`, but the connection breaks half way.
+    CutBody,
+    /// 200 with a web page, as a proxy or a captive portal answers.
+    Html,
+    /// 200 with the server's own form of an empty list.
+    EmptyList,
+    /// 200 with this JSON.
+    Json(Value),
+    /// No answer, ever; the connection stays open.
+    Hang,
+    /// The connection breaks without an answer.
+    Reset,
+    /// The first page, whichever page was asked for.
+    RepeatPage,
+}
+
+type Predicate = Arc<dyn Fn(&Seen) -> bool + Send + Sync>;
+type Hook = Arc<dyn Fn(&Seen) + Send + Sync>;
+
+#[derive(Clone)]
+enum Effect {
+    Answer(Fault),
+    Before(Hook),
+    After(Hook),
+}
+
+struct Rule {
+    matches: Predicate,
+    skip: usize,
+    left: Option<usize>,
+    effect: Effect,
+}
+
+impl Rule {
+    /// Whether the rule applies to this request; counts it if so.
+    fn take(&mut self, seen: &Seen) -> bool {
+        if !(self.matches)(seen) || self.left == Some(0) {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        self.left = self.left.map(|left| left - 1);
+        true
+    }
+}
+
+/// The rules of one server.
+#[derive(Clone)]
+pub struct Faults {
+    rules: Shared<Vec<Rule>>,
+    empty_list: Value,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Faults({} rules)", self.rules.lock().len())
+    }
+}
+
+/// What the rules say about one request.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub(super) fault: Option<Fault>,
+    pub(super) before: Vec<Hook>,
+    pub(super) after: Vec<Hook>,
+}
+
+impl Faults {
+    pub(super) fn new(empty_list: Value) -> Self {
+        Self {
+            rules: Shared::new(Vec::new()),
+            empty_list,
+        }
+    }
+
+    /// Begins a rule about requests whose path and query contain `part` (`""` is every request).
+    #[must_use]
+    pub fn on(&self, part: &str) -> RuleBuilder<'_> {
+        let part = part.to_owned();
+        self.matching(move |seen| seen.target().contains(&part))
+    }
+
+    /// Begins a rule about the requests that `matches` picks.
+    #[must_use]
+    pub fn matching(
+        &self,
+        matches: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+    ) -> RuleBuilder<'_> {
+        RuleBuilder {
+            faults: self,
+            matches: Arc::new(matches),
+            skip: 0,
+            times: None,
+        }
+    }
+
+    /// Takes every rule back: the server is well again.
+    pub fn clear(&self) {
+        self.rules.lock().clear();
+    }
+
+    pub(super) fn empty_list(&self) -> &Value {
+        &self.empty_list
+    }
+
+    /// The first fault that applies, and every hook that does.
+    pub(super) fn verdict(&self, seen: &Seen) -> Verdict {
+        let mut verdict = Verdict::default();
+        for rule in self.rules.lock().iter_mut() {
+            if matches!(rule.effect, Effect::Answer(_)) && verdict.fault.is_some()
+                || !rule.take(seen)
+            {
+                continue;
+            }
+            match rule.effect.clone() {
+                Effect::Answer(fault) => verdict.fault = Some(fault),
+                Effect::Before(hook) => verdict.before.push(hook),
+                Effect::After(hook) => verdict.after.push(hook),
+            }
+        }
+        verdict
+    }
+}
+
+/// A rule in the making; `answer`, `before` or `after` puts it in force.
+#[must_use = "a rule applies only after `answer`, `before` or `after`"]
+pub struct RuleBuilder<'a> {
+    faults: &'a Faults,
+    matches: Predicate,
+    skip: usize,
+    times: Option<usize>,
+}
+
+impl RuleBuilder<'_> {
+    /// Only requests with this method.
+    pub fn method(mut self, method: &str) -> Self {
+        let (inner, method) = (self.matches, method.to_owned());
+        self.matches = Arc::new(move |seen| seen.method == method && inner(seen));
+        self
+    }
+
+    /// Lets the first `count` matching requests pass.
+    pub fn skip(mut self, count: usize) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// Applies to `count` requests only, not for good.
+    pub fn times(mut self, count: usize) -> Self {
+        self.times = Some(count);
+        self
+    }
+
+    /// These requests fail this way.
+    pub fn answer(self, fault: Fault) {
+        self.add(Effect::Answer(fault));
+    }
+
+    /// Runs `hook` before such a request is answered.
+    pub fn before(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
+        self.add(Effect::Before(Arc::new(hook)));
+    }
+
+    /// Runs `hook` once the answer is made, before the client has it: the world changes between two pages.
+    pub fn after(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
+        self.add(Effect::After(Arc::new(hook)));
+    }
+
+    fn add(self, effect: Effect) {
+        let rule = Rule {
+            matches: self.matches,
+            skip: self.skip,
+            left: self.times,
+            effect,
+        };
+        self.faults.rules.lock().push(rule);
+    }
+}

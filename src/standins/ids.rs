@@ -1,0 +1,66 @@
+//! Identifiers in the shapes that the real servers use.
+//!
+//! They need to be unique, also between two processes that talk to the same homeserver, and nothing more:
+//! nothing here is a secret.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::time;
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef";
+
+static START: OnceLock<u64> = OnceLock::new();
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+fn fresh() -> u64 {
+    let start = *START.get_or_init(time::now_micros);
+    let count = NEXT.fetch_add(1, Ordering::Relaxed);
+    mix(start.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// A UUID, as Keycloak names users, groups and events.
+pub(crate) fn uuid() -> String {
+    let (high, low) = (fresh(), fresh());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | ((low >> 48) & 0x3fff),
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// A ULID, as MAS names everything.
+pub(crate) fn ulid() -> String {
+    let random = (u128::from(fresh()) << 16) | u128::from(fresh() & 0xffff);
+    let value = (u128::from(time::now_ms()) << 80) | random;
+    letters(value, 26, CROCKFORD)
+}
+
+/// Letters, as in device IDs and tokens.
+pub(crate) fn word(length: u32) -> String {
+    letters(
+        (u128::from(fresh()) << 64) | u128::from(fresh()),
+        length,
+        LETTERS,
+    )
+}
+
+fn letters(value: u128, length: u32, alphabet: &[u8; 32]) -> String {
+    (0..length)
+        .rev()
+        .map(|place| {
+            let digit = value.checked_shr(place * 5).unwrap_or(0) & 31;
+            char::from(alphabet[usize::try_from(digit).unwrap_or(0)])
+        })
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! Admin events: what a realm remembers about changes made through Keycloak itself.
+//!
+//! They follow the exchanges "admin events …" of `keycloak.json`, texts inside texts included, because a
+//! reader may look into `representation`.
+
+use serde_json::{Value, json};
+
+use super::representation;
+use super::state::{Group, Realm, User};
+use crate::standins::query::Params;
+use crate::standins::{ids, time};
+
+/// How many events a realm keeps here; the real one keeps as long as the administrator says.
+const KEPT: usize = 10_000;
+
+/// One change, as `GET …/admin-events` shows it.
+#[derive(Clone, Debug)]
+pub struct AdminEvent {
+    /// When, in milliseconds since 1970.
+    pub time: u64,
+    /// `CREATE`, `UPDATE` or `DELETE`.
+    pub operation: String,
+    /// `USER`, `GROUP` or `GROUP_MEMBERSHIP`.
+    pub resource: String,
+    body: Value,
+}
+
+impl Realm {
+    pub(super) fn event_user(&mut self, operation: &str, user: &User) {
+        if self.save_events {
+            let path = format!("users/{}", user.id);
+            let text = match operation {
+                "UPDATE" => representation::user_with_full_access(user).to_string(),
+                "DELETE" => json!({"id": user.id, "username": user.username}).to_string(),
+                _ => json!({"username": user.username, "enabled": user.enabled}).to_string(),
+            };
+            self.remember(operation, "USER", &path, &text, None);
+        }
+    }
+
+    pub(super) fn event_group(&mut self, operation: &str, group: &Group) {
+        if self.save_events {
+            let path = format!("groups/{}", group.id);
+            let text = json!({"id": group.id, "name": group.name, "subGroups": []}).to_string();
+            self.remember(operation, "GROUP", &path, &text, None);
+        }
+    }
+
+    pub(super) fn event_membership(&mut self, operation: &str, group: &Group, user: &User) {
+        let path = format!("users/{}/groups/{}", user.id, group.id);
+        let text = representation::group_in_event(group).to_string();
+        let mut details = json!({"username": user.username});
+        if let Some(email) = &user.email {
+            details["email"] = json!(email);
+        }
+        self.remember(operation, "GROUP_MEMBERSHIP", &path, &text, Some(details));
+    }
+
+    fn remember(
+        &mut self,
+        operation: &str,
+        resource: &str,
+        path: &str,
+        text: &str,
+        details: Option<Value>,
+    ) {
+        let time = self.event_time.unwrap_or_else(time::now_ms);
+        let mut body = json!({
+            "id": ids::uuid(),
+            "time": time,
+            "realmId": self.id,
+            "authDetails": {
+                "realmId": self.id, "clientId": self.id, "userId": self.id, "ipAddress": "127.0.0.1",
+            },
+            "operationType": operation,
+            "resourceType": resource,
+            "resourcePath": path,
+            "representation": text,
+        });
+        if let Some(details) = details {
+            body["details"] = details;
+        }
+        self.events.push_front(AdminEvent {
+            time,
+            operation: operation.to_owned(),
+            resource: resource.to_owned(),
+            body,
+        });
+        self.events.truncate(KEPT);
+    }
+
+    /// Events that the query asks for, newest first unless `direction=asc`.
+    pub(super) fn events(&self, query: &Params) -> Vec<Value> {
+        let first = query
+            .int("first")
+            .and_then(|first| usize::try_from(first).ok())
+            .unwrap_or(0);
+        let max = query
+            .int("max")
+            .and_then(|max| usize::try_from(max).ok())
+            .unwrap_or(100);
+        let from = query.get("dateFrom").and_then(moment);
+        // A day includes all of itself.
+        let to = query.get("dateTo").and_then(|text| {
+            time::day_start_ms(text)
+                .map(|start| start + 86_399_999)
+                .or_else(|| text.parse().ok())
+        });
+        let wanted = self.events.iter().filter(|event| {
+            from.is_none_or(|from| event.time >= from)
+                && to.is_none_or(|to| event.time <= to)
+                && among(query, "resourceTypes", &event.resource)
+                && among(query, "operationTypes", &event.operation)
+        });
+        let body = |event: &AdminEvent| event.body.clone();
+        if query.get("direction") == Some("asc") {
+            wanted.rev().skip(first).take(max).map(body).collect()
+        } else {
+            wanted.skip(first).take(max).map(body).collect()
+        }
+    }
+}
+
+fn among(query: &Params, name: &str, value: &str) -> bool {
+    let mut asked = query.all(name).peekable();
+    asked.peek().is_none() || asked.any(|asked| asked == value)
+}
+
+fn moment(text: &str) -> Option<u64> {
+    time::day_start_ms(text).or_else(|| text.parse().ok())
+}

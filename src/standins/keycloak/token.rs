@@ -1,0 +1,260 @@
+//! Who may ask: clients, passwords, access tokens and the roles behind them.
+//!
+//! Follows the exchanges "token: …" of `keycloak.json`. Tokens expire for real, because a reader that takes
+//! the 401 half way for the end of the list would lock people out (trap 1).
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::state::{Realm, State as Keycloak};
+use crate::standins::query::{Params, basic, bearer};
+use crate::standins::{Shared, ids, server};
+
+/// Roles of `realm-management` by name (`view-users`, `query-groups`, `view-events`, `view-realm`, …).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles(BTreeSet<String>);
+
+impl Roles {
+    /// These roles.
+    #[must_use]
+    pub fn of(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// The role `admin` of the master realm: everything, everywhere.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self::of(&["admin"])
+    }
+
+    /// Whether the role is there, or one that includes it.
+    #[must_use]
+    pub fn has(&self, role: &str) -> bool {
+        let any = |names: &[&str]| names.iter().any(|name| self.0.contains(*name));
+        any(&[role, "admin", "realm-admin"])
+            || match role {
+                "view-users" => any(&["manage-users"]),
+                "query-users" | "query-groups" => any(&["view-users", "manage-users"]),
+                "view-realm" => any(&["manage-realm"]),
+                "view-events" => any(&["manage-events"]),
+                _ => false,
+            }
+    }
+}
+
+/// A client of a realm.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// Its secret; a public client has none.
+    pub secret: Option<SecretString>,
+    /// The roles of its service account, if it has one.
+    pub service_account: Option<Roles>,
+}
+
+/// Someone who can get a token with a password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The password.
+    pub password: SecretString,
+    /// The roles.
+    pub roles: Roles,
+}
+
+/// How long access tokens live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Those of the password grant: 60 s in the master realm of a fresh Keycloak.
+    pub password: Duration,
+    /// Those of client credentials: 300 s.
+    pub client_credentials: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            password: Duration::from_secs(60),
+            client_credentials: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What an access token stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    realm: String,
+    roles: Roles,
+    expires: Instant,
+}
+
+impl Keycloak {
+    /// The roles that the request has in this realm; the error is the answer.
+    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<Roles, Response> {
+        let grant = bearer(headers)
+            .and_then(|token| self.grants.get(token))
+            .filter(|grant| grant.expires > Instant::now())
+            .ok_or_else(|| error(StatusCode::UNAUTHORIZED, "HTTP 401 Unauthorized"))?;
+        if !self.realms.contains_key(realm) {
+            return Err(error(StatusCode::NOT_FOUND, "Realm not found."));
+        }
+        if grant.realm == realm || grant.realm == "master" {
+            return Ok(grant.roles.clone());
+        }
+        Err(forbidden())
+    }
+
+    fn issue(&mut self, realm: &str, roles: Roles, lifetime: Duration) -> String {
+        let now = Instant::now();
+        self.grants.retain(|_, grant| grant.expires > now);
+        // Three parts like a JWT; nobody but this server has any business reading it.
+        let token = format!("eyJhbGciOiJub25lIn0.{}.{}", ids::word(24), ids::word(16));
+        self.grants.insert(
+            token.clone(),
+            Grant {
+                realm: realm.to_owned(),
+                roles,
+                expires: now + lifetime,
+            },
+        );
+        token
+    }
+}
+
+/// An error as the Admin API writes it.
+pub(super) fn error(status: StatusCode, text: &str) -> Response {
+    answer(status, &json!({ "error": text }))
+}
+
+/// The answer to a request that its token does not allow.
+pub(super) fn forbidden() -> Response {
+    error(StatusCode::FORBIDDEN, "HTTP 403 Forbidden")
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    server::json(status, "application/json", body)
+}
+
+fn refused(status: StatusCode, code: &str, description: &str) -> Response {
+    answer(
+        status,
+        &json!({"error": code, "error_description": description}),
+    )
+}
+
+/// `POST /realms/{realm}/protocol/openid-connect/token`
+pub(super) fn routes() -> Router<Shared<Keycloak>> {
+    Router::new().route("/realms/{realm}/protocol/openid-connect/token", post(token))
+}
+
+async fn token(
+    State(state): State<Shared<Keycloak>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let mut state = state.lock();
+    let form = Params::parse(&body);
+    let Some(realm) = state.realms.get(&name) else {
+        return error(StatusCode::NOT_FOUND, "Realm does not exist");
+    };
+    let checked = client(realm, &form, &headers).and_then(|client| match form.get("grant_type") {
+        Some("password") => password(realm, &form).map(|roles| (roles, true)),
+        Some("client_credentials") => service_account(client).map(|roles| (roles, false)),
+        _ => Err(refused(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "Unsupported grant_type",
+        )),
+    });
+    match checked {
+        Err(refusal) => refusal,
+        Ok((roles, by_password)) => granted(&mut state, &name, roles, by_password),
+    }
+}
+
+fn granted(state: &mut Keycloak, realm: &str, roles: Roles, by_password: bool) -> Response {
+    let Lifetimes {
+        password,
+        client_credentials,
+    } = state.lifetimes;
+    let lifetime = if by_password {
+        password
+    } else {
+        client_credentials
+    };
+    let mut body = json!({
+        "access_token": state.issue(realm, roles, lifetime),
+        "expires_in": lifetime.as_secs(),
+        "refresh_expires_in": 0,
+        "token_type": "Bearer",
+        "not-before-policy": 0,
+        "scope": "email profile",
+    });
+    if by_password {
+        body["refresh_expires_in"] = json!(1800);
+        body["refresh_token"] = json!(format!("eyJhbGciOiJub25lIn0.{}.", ids::word(24)));
+        body["session_state"] = json!(ids::word(24));
+    }
+    answer(StatusCode::OK, &body)
+}
+
+const BAD_CLIENT: &str = "Invalid client or Invalid client credentials";
+
+fn client<'a>(
+    realm: &'a Realm,
+    form: &Params,
+    headers: &HeaderMap,
+) -> Result<&'a Client, Response> {
+    let (id, secret) = basic(headers).unwrap_or_else(|| {
+        let field = |name| form.get(name).unwrap_or_default().to_owned();
+        (field("client_id"), field("client_secret"))
+    });
+    let client = realm
+        .clients
+        .get(&id)
+        .ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "invalid_client", BAD_CLIENT))?;
+    match &client.secret {
+        Some(expected) if expected.expose_secret() != secret => Err(refused(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized_client",
+            BAD_CLIENT,
+        )),
+        _ => Ok(client),
+    }
+}
+
+fn password(realm: &Realm, form: &Params) -> Result<Roles, Response> {
+    let given = |name| form.get(name).unwrap_or_default();
+    realm
+        .logins
+        .get(&given("username").to_lowercase())
+        .filter(|login| login.password.expose_secret() == given("password"))
+        .map(|login| login.roles.clone())
+        .ok_or_else(|| {
+            refused(
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "Invalid user credentials",
+            )
+        })
+}
+
+fn service_account(client: &Client) -> Result<Roles, Response> {
+    let refuse = |text| refused(StatusCode::UNAUTHORIZED, "unauthorized_client", text);
+    if client.secret.is_none() {
+        return Err(refuse(
+            "Public client not allowed to retrieve service account",
+        ));
+    }
+    client
+        .service_account
+        .clone()
+        .ok_or_else(|| refuse("Client not enabled to retrieve service account"))
+}

@@ -1,0 +1,173 @@
+//! The worker: what mas-cli asks for is done later, and reaches the homeserver later still (trap 18).
+//!
+//! Jobs are done in order, one at a time; a job whose call to the homeserver fails is tried again.
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::state::{State, User};
+use crate::standins::{Shared, runtime, time};
+
+const ATTEMPTS: u32 = 10;
+
+/// What the worker does for a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Tell the homeserver name, e-mail addresses and lock.
+    Provision { displayname: Option<String> },
+    /// Deactivate here, then there.
+    Deactivate { erase: bool },
+    /// Reactivate there, then here.
+    Reactivate,
+    /// Tell the homeserver which devices are left.
+    SyncDevices,
+}
+
+/// A task in the queue.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    user_id: String,
+    task: Task,
+    due: Instant,
+    attempts: u32,
+}
+
+impl State {
+    pub(super) fn schedule(&mut self, user_id: &str, task: Task) {
+        let due = Instant::now() + self.settings.job_delay;
+        self.jobs.push_back(Job {
+            user_id: user_id.to_owned(),
+            task,
+            due,
+            attempts: 0,
+        });
+    }
+
+    fn due_job(&self) -> Option<Job> {
+        let job = self
+            .jobs
+            .front()
+            .filter(|job| self.worker_on && job.due <= Instant::now())?;
+        Some(job.clone())
+    }
+
+    /// Takes the job that was just tried off the queue, or puts it off.
+    fn after_attempt(&mut self, succeeded: bool) {
+        let Some(mut job) = self.jobs.pop_front() else {
+            return;
+        };
+        if succeeded {
+            return;
+        }
+        job.attempts += 1;
+        if job.attempts >= ATTEMPTS {
+            self.failed_jobs += 1;
+            return;
+        }
+        job.due = Instant::now() + Duration::from_millis(25 << job.attempts);
+        self.jobs.push_front(job);
+    }
+}
+
+/// Works off the queue until it is aborted.
+pub(super) async fn work(state: Shared<State>) {
+    loop {
+        let job = state.lock().due_job();
+        match job {
+            None => tokio::time::sleep(Duration::from_millis(10)).await,
+            Some(job) => {
+                let succeeded = attempt(&state, &job).await;
+                state.lock().after_attempt(succeeded);
+            }
+        }
+    }
+}
+
+async fn attempt(state: &Shared<State>, job: &Job) -> bool {
+    let Some(user) = state.lock().user_by_id(&job.user_id).cloned() else {
+        return true;
+    };
+    match &job.task {
+        Task::Provision { displayname } => {
+            call(
+                state,
+                "provision_user",
+                &provision(&user, displayname.as_deref()),
+            )
+            .await
+        }
+        Task::Deactivate { erase } => {
+            deactivate(&mut state.lock(), &user);
+            call(
+                state,
+                "delete_user",
+                &json!({"localpart": user.username, "erase": erase}),
+            )
+            .await
+        }
+        Task::Reactivate => {
+            let done = call(
+                state,
+                "reactivate_user",
+                &json!({"localpart": user.username}),
+            )
+            .await;
+            if done && let Some(user) = state.lock().user_mut(&user.username) {
+                user.deactivated_at = None;
+            }
+            done
+        }
+        Task::SyncDevices => {
+            let devices: Vec<String> = {
+                let state = state.lock();
+                state
+                    .open_sessions(&user.id)
+                    .map(|session| session.device_id.clone())
+                    .collect()
+            };
+            call(
+                state,
+                "sync_devices",
+                &json!({"localpart": user.username, "devices": devices}),
+            )
+            .await
+        }
+    }
+}
+
+fn provision(user: &User, displayname: Option<&str>) -> Value {
+    let mut body = json!({
+        "localpart": user.username, "set_emails": user.emails, "locked": user.locked_at.is_some(),
+    });
+    if let Some(name) = displayname {
+        body["set_displayname"] = json!(name);
+    }
+    body
+}
+
+fn deactivate(state: &mut State, user: &User) {
+    state.finish_sessions(&user.id);
+    if let Some(user) = state.user_mut(&user.username) {
+        user.deactivated_at.get_or_insert_with(time::now_rfc3339);
+        user.emails.clear();
+    }
+}
+
+/// Calls the homeserver; the answer is whether it did as told.
+pub(super) async fn call(state: &Shared<State>, method: &str, body: &Value) -> bool {
+    let settings = state.lock().settings.clone();
+    let url = format!(
+        "{}/_synapse/mas/{method}",
+        settings.synapse_url.trim_end_matches('/')
+    );
+    let request = runtime::client()
+        .post(url)
+        .bearer_auth(settings.shared_secret.expose_secret())
+        .json(body);
+    request
+        .send()
+        .await
+        .is_ok_and(|response| response.status().is_success())
+}

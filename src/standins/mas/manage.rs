@@ -1,0 +1,315 @@
+//! What mas-cli does to the database of MAS.
+//!
+//! The real mas-cli opens that database itself. Here the database is inside the MAS stand-in, so the stand-in
+//! for mas-cli sends its command to `POST /stand-in/manage` and prints the log lines that come back: they
+//! follow `mas-cli.json`, source line numbers included, because readers of logs look at them.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use axum::{Json, Router};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::jobs::{Task, call};
+use super::state::{State as Database, User};
+use crate::standins::query::basic;
+use crate::standins::{Shared, ids, server, time};
+
+/// A subcommand of `mas-cli manage`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "command")]
+pub enum Command {
+    /// Lock, and deactivate if asked.
+    LockUser {
+        /// Whom.
+        username: String,
+        /// Whether to deactivate as well.
+        deactivate: bool,
+    },
+    /// Unlock, or reactivate if asked; never both (trap 17).
+    UnlockUser {
+        /// Whom.
+        username: String,
+        /// Whether to reactivate instead.
+        reactivate: bool,
+    },
+    /// End all sessions.
+    KillSessions {
+        /// Whose.
+        username: String,
+        /// Whether to only say what would be done.
+        dry_run: bool,
+    },
+    /// Make a user.
+    RegisterUser {
+        /// The name.
+        username: String,
+        /// The display name.
+        displayname: Option<String>,
+        /// E-mail addresses.
+        emails: Vec<String>,
+        /// Whether the user may ask for administrator's rights.
+        admin: bool,
+    },
+    /// Open a session and give its token.
+    IssueCompatibilityToken {
+        /// Whose.
+        username: String,
+        /// The device; a new one if not given.
+        device_id: Option<String>,
+        /// Whether the token opens Synapse's admin API.
+        admin: bool,
+    },
+    /// Add a verified e-mail address.
+    AddEmail {
+        /// Whose.
+        username: String,
+        /// The address.
+        email: String,
+    },
+}
+
+/// A line of mas-cli's log.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LogLine {
+    /// `INFO` or `WARN`.
+    pub level: String,
+    /// The line of the source that wrote it.
+    pub line: u32,
+    /// The text with its fields.
+    pub text: String,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Done {
+    /// What it logs.
+    #[serde(default)]
+    pub log: Vec<LogLine>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+impl Done {
+    fn failed(error: &str) -> Self {
+        Self {
+            log: Vec::new(),
+            error: Some(error.to_owned()),
+        }
+    }
+
+    fn info(&mut self, line: u32, text: String) {
+        self.log.push(LogLine {
+            level: "INFO".to_owned(),
+            line,
+            text,
+        });
+    }
+
+    fn warn(&mut self, line: u32, text: String) {
+        self.log.push(LogLine {
+            level: "WARN".to_owned(),
+            line,
+            text,
+        });
+    }
+}
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new().route("/stand-in/manage", post(manage))
+}
+
+async fn manage(
+    State(state): State<Shared<Database>>,
+    headers: HeaderMap,
+    Json(command): Json<Command>,
+) -> Response {
+    let expected = state.lock().settings.database_password.clone();
+    let given = basic(&headers).unwrap_or_default();
+    if expected.is_some_and(|expected| given.1 != expected.expose_secret()) {
+        let error = format!("password authentication failed for user \"{}\"", given.0);
+        return server::json(
+            StatusCode::UNAUTHORIZED,
+            "application/json",
+            &json!({ "error": error }),
+        );
+    }
+    let done = match command {
+        Command::IssueCompatibilityToken {
+            username,
+            device_id,
+            admin,
+        } => issue_token(&state, &username, device_id, admin).await,
+        other => change(&mut state.lock(), other),
+    };
+    server::json(StatusCode::OK, "application/json", &json!(done))
+}
+
+fn change(state: &mut Database, command: Command) -> Done {
+    let find = |state: &Database, name: &str| state.user(name).cloned();
+    let unknown = || Done::failed("User not found");
+    match command {
+        Command::LockUser {
+            username,
+            deactivate,
+        } => find(state, &username).map_or_else(unknown, |user| lock(state, &user, deactivate)),
+        Command::UnlockUser {
+            username,
+            reactivate,
+        } => find(state, &username).map_or_else(unknown, |user| unlock(state, &user, reactivate)),
+        Command::KillSessions { username, dry_run } => {
+            find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
+        }
+        Command::AddEmail { username, email } => {
+            find(state, &username).map_or_else(unknown, |user| add_email(state, &user, email))
+        }
+        Command::RegisterUser {
+            username,
+            displayname,
+            emails,
+            admin,
+        } => register(state, &username, displayname, emails, admin),
+        Command::IssueCompatibilityToken { .. } => {
+            Done::failed("not a change of the database alone")
+        }
+    }
+}
+
+/// The lock is immediate here and a job for the homeserver; the deactivation is a job altogether.
+fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
+    let mut done = Done::default();
+    done.info(634, format!("Locking user user.id={}", user.id));
+    if let Some(user) = state.user_mut(&user.username) {
+        user.locked_at.get_or_insert_with(time::now_rfc3339);
+    }
+    state.schedule(&user.id, Task::Provision { displayname: None });
+    if deactivate {
+        done.warn(
+            648,
+            format!("Scheduling user deactivation user.id={}", user.id),
+        );
+        state.schedule(&user.id, Task::Deactivate { erase: false });
+    }
+    done
+}
+
+fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
+    let mut done = Done::default();
+    if reactivate {
+        done.warn(
+            684,
+            format!("Scheduling user reactivation user.id={}", user.id),
+        );
+        state.schedule(&user.id, Task::Reactivate);
+        return done;
+    }
+    if let Some(user) = state.user_mut(&user.username) {
+        user.locked_at = None;
+    }
+    state.schedule(&user.id, Task::Provision { displayname: None });
+    done
+}
+
+fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
+    let mut done = Done::default();
+    match state.open_sessions(&user.id).count() {
+        0 => done.info(569, "No active compatibility sessions to end".to_owned()),
+        count => done.info(571, format!("Ended {count} active compatibility sessions")),
+    }
+    // Said of OAuth 2.0 sessions, in the words of the line before: that is how the real one has it.
+    done.info(582, "No active compatibility sessions to end".to_owned());
+    done.info(595, "No active browser sessions to end".to_owned());
+    done.warn(
+        601,
+        "Scheduling job to sync devices for the user".to_owned(),
+    );
+    if dry_run {
+        done.info(608, "Dry run, not saving".to_owned());
+        return done;
+    }
+    state.finish_sessions(&user.id);
+    state.schedule(&user.id, Task::SyncDevices);
+    done
+}
+
+fn add_email(state: &mut Database, user: &User, email: String) -> Done {
+    let mut done = Done::default();
+    done.info(
+        370,
+        format!("Email added user.id={} email={email}", user.id),
+    );
+    if let Some(user) = state.user_mut(&user.username) {
+        user.emails.insert(email);
+    }
+    state.schedule(&user.id, Task::Provision { displayname: None });
+    done
+}
+
+fn register(
+    state: &mut Database,
+    username: &str,
+    displayname: Option<String>,
+    emails: Vec<String>,
+    admin: bool,
+) -> Done {
+    if state.user(username).is_some() {
+        return Done::failed("User already exists");
+    }
+    let user = state.add_user(username);
+    user.emails.extend(emails);
+    user.admin = admin;
+    let id = user.id.clone();
+    state.schedule(&id, Task::Provision { displayname });
+    let mut done = Done::default();
+    done.info(924, format!("User registered user.id={id}"));
+    done
+}
+
+/// The device is made on the homeserver before the token is given, so that the token works at once.
+async fn issue_token(
+    state: &Shared<Database>,
+    username: &str,
+    device_id: Option<String>,
+    admin: bool,
+) -> Done {
+    let Some(user) = state.lock().user(username).cloned() else {
+        return Done::failed("User not found");
+    };
+    let device = device_id.unwrap_or_else(|| ids::word(10));
+    if !call(
+        state,
+        "upsert_device",
+        &json!({"localpart": user.username, "device_id": device}),
+    )
+    .await
+    {
+        return Done::failed("Failed to create the device on the homeserver");
+    }
+    let issued = {
+        let mut state = state.lock();
+        let token = state.add_session(username, &device, admin);
+        token.and_then(|token| {
+            state
+                .session(&token)
+                .map(|session| (session.id.clone(), token.clone()))
+        })
+    };
+    let Some((session, token)) = issued else {
+        return Done::failed("User not found");
+    };
+    let mut done = Done::default();
+    done.info(
+        420,
+        format!(
+            "Compatibility token issued: {token} compat_access_token.id={} compat_session.id={session} \
+             compat_session.device={device} user.id={} user.username={}",
+            ids::ulid(),
+            user.id,
+            user.username
+        ),
+    );
+    done
+}

@@ -1,0 +1,313 @@
+//! A stand-in for mas-cli, the administrator's command of MAS.
+//!
+//! It follows `tests/contract/mas-cli.json`: what goes to which stream, exit 1 for failures and 2 for usage,
+//! a configuration that is quietly ignored when it cannot be read (trap 21). Its "database" is the MAS
+//! stand-in that `database.uri` names.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+use super::mas::{Command, Done};
+use super::{runtime, time};
+
+/// What a call of mas-cli leaves behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The exit code.
+    pub exit: u8,
+    /// What went to stdout.
+    pub stdout: String,
+    /// What went to stderr.
+    pub stderr: String,
+}
+
+#[derive(Parser)]
+#[command(name = "mas-cli", version = "v1.22.0")]
+struct Cli {
+    /// Path to the configuration file
+    #[arg(short, long, global = true)]
+    config: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Top,
+}
+
+#[derive(Subcommand)]
+enum Top {
+    /// Manage the instance
+    Manage(Manage),
+}
+
+#[derive(Args)]
+struct Manage {
+    #[command(subcommand)]
+    command: ManageCommand,
+}
+
+#[derive(Subcommand)]
+enum ManageCommand {
+    /// Add an email address to the specified user
+    AddEmail {
+        /// User to add the email to
+        username: String,
+        /// Email to add
+        email: String,
+    },
+    /// Issue a compatibility token
+    IssueCompatibilityToken {
+        /// User for which to issue the token
+        username: String,
+        /// Device ID to set in the token. If not specified, a random device ID will be generated
+        device_id: Option<String>,
+        /// Whether that token should be admin
+        #[arg(long = "yes-i-want-to-grant-synapse-admin-privileges")]
+        admin: bool,
+    },
+    /// Kill all sessions for a user
+    KillSessions {
+        /// User for which to kill sessions
+        username: String,
+        /// Do a dry run
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lock a user
+    LockUser {
+        /// User to lock
+        username: String,
+        /// Whether to deactivate the user
+        #[arg(long)]
+        deactivate: bool,
+    },
+    /// Unlock a user
+    UnlockUser {
+        /// User to unlock
+        username: String,
+        /// Whether to reactivate the user if it had been deactivated
+        #[arg(long)]
+        reactivate: bool,
+    },
+    /// Register a user
+    RegisterUser {
+        /// Username to register
+        username: String,
+        /// Password to set
+        #[arg(short, long)]
+        password: Option<String>,
+        /// Email to add
+        #[arg(short, long = "email")]
+        emails: Vec<String>,
+        /// Make the user an admin
+        #[arg(short, long)]
+        admin: bool,
+        /// Don't make the user an admin
+        #[arg(long, conflicts_with = "admin")]
+        no_admin: bool,
+        /// Don't ask questions, just do it
+        #[arg(short, long)]
+        yes: bool,
+        /// Set the user's display name
+        #[arg(short, long)]
+        display_name: Option<String>,
+        /// Don't enforce that the password provided is above the minimum configured complexity
+        #[arg(long)]
+        ignore_password_complexity: bool,
+    },
+}
+
+impl From<ManageCommand> for Command {
+    fn from(command: ManageCommand) -> Self {
+        match command {
+            ManageCommand::AddEmail { username, email } => Self::AddEmail { username, email },
+            ManageCommand::IssueCompatibilityToken {
+                username,
+                device_id,
+                admin,
+            } => Self::IssueCompatibilityToken {
+                username,
+                device_id,
+                admin,
+            },
+            ManageCommand::KillSessions { username, dry_run } => {
+                Self::KillSessions { username, dry_run }
+            }
+            ManageCommand::LockUser {
+                username,
+                deactivate,
+            } => Self::LockUser {
+                username,
+                deactivate,
+            },
+            ManageCommand::UnlockUser {
+                username,
+                reactivate,
+            } => Self::UnlockUser {
+                username,
+                reactivate,
+            },
+            ManageCommand::RegisterUser {
+                username,
+                emails,
+                admin,
+                display_name,
+                ..
+            } => Self::RegisterUser {
+                username,
+                displayname: display_name,
+                emails,
+                admin,
+            },
+        }
+    }
+}
+
+/// Runs mas-cli with the arguments after the program's name; writes to stdout and stderr, gives the exit code.
+pub async fn run(arguments: Vec<OsString>) -> u8 {
+    let output = execute(arguments, std::env::var_os("MAS_CONFIG")).await;
+    // A reader that has gone away is no failure of mas-cli.
+    let _ = io::stdout().write_all(output.stdout.as_bytes());
+    let _ = io::stderr().write_all(output.stderr.as_bytes());
+    output.exit
+}
+
+/// Runs mas-cli with this value of `MAS_CONFIG`.
+pub async fn execute(arguments: Vec<OsString>, mas_config: Option<OsString>) -> Output {
+    let arguments = std::iter::once(OsString::from("mas-cli")).chain(arguments);
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let files = if cli.config.is_empty() {
+        named_by(mas_config)
+    } else {
+        cli.config
+    };
+    let Top::Manage(Manage { command }) = cli.command;
+    match database(&files) {
+        None => cannot_connect(
+            "error returned from database: ",
+            "role \"root\" does not exist",
+        ),
+        Some(uri) => ask(&uri, &command.into()).await,
+    }
+}
+
+fn usage(error: &clap::Error) -> Output {
+    let text = error.render().to_string();
+    let exit = u8::try_from(error.exit_code()).unwrap_or(2);
+    if error.use_stderr() {
+        Output {
+            exit,
+            stderr: text,
+            ..Output::default()
+        }
+    } else {
+        Output {
+            exit,
+            stdout: text,
+            ..Output::default()
+        }
+    }
+}
+
+fn named_by(mas_config: Option<OsString>) -> Vec<PathBuf> {
+    mas_config.map_or_else(Vec::new, |files| std::env::split_paths(&files).collect())
+}
+
+#[derive(Deserialize)]
+struct Config {
+    database: Option<Database>,
+}
+
+#[derive(Deserialize)]
+struct Database {
+    uri: Option<String>,
+}
+
+/// The last database that the files name. What is missing or not YAML is passed over without a word (trap 21).
+fn database(files: &[PathBuf]) -> Option<String> {
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).ok()?;
+        serde_saphyr::from_str::<Config>(&text).ok()?.database?.uri
+    };
+    files.iter().rev().find_map(read)
+}
+
+async fn ask(uri: &str, command: &Command) -> Output {
+    let url = format!("{}/stand-in/manage", uri.trim_end_matches('/'));
+    let response = match runtime::client().post(url).json(command).send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() => {
+            return cannot_connect(
+                "error communicating with database: ",
+                "Connection refused (os error 111)",
+            );
+        }
+        Err(_) => {
+            return cannot_connect(
+                "error communicating with database: ",
+                "unexpected end of file",
+            );
+        }
+    };
+    let status = response.status();
+    match response.json::<Done>().await {
+        Ok(Done {
+            error: Some(error), ..
+        }) if status == reqwest::StatusCode::UNAUTHORIZED => {
+            cannot_connect("error returned from database: ", &error)
+        }
+        Ok(done) if status.is_success() => finished(&done),
+        _ => failed("error returned from database"),
+    }
+}
+
+fn finished(done: &Done) -> Output {
+    let log: String = done
+        .log
+        .iter()
+        .map(|entry| {
+            let (time, level, line, text) =
+                (time::now_rfc3339(), &entry.level, entry.line, &entry.text);
+            format!("{time} {level:>5} mas_cli::commands::manage:{line} {text}\n")
+        })
+        .collect();
+    match &done.error {
+        Some(error) => failed(error),
+        None => Output {
+            stderr: log,
+            ..Output::default()
+        },
+    }
+}
+
+fn failed(error: &str) -> Output {
+    Output {
+        exit: 1,
+        stderr: format!("Error: {error}\n"),
+        ..Output::default()
+    }
+}
+
+fn cannot_connect(what: &str, cause: &str) -> Output {
+    failed(&format!(
+        "could not connect to the database\n\nCaused by:\n    0: {what}{cause}\n    1: {cause}"
+    ))
+}
+
+/// Writes an executable `mas-cli` into `directory` that calls the hidden subcommand of the program `exe`.
+pub fn install(directory: &Path, exe: &Path) -> io::Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let quoted = exe.to_string_lossy().replace('\'', r"'\''");
+    let script = directory.join("mas-cli");
+    std::fs::write(
+        &script,
+        format!("#!/bin/sh\nexec '{quoted}' stand-in mas-cli \"$@\"\n"),
+    )?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    Ok(script)
+}

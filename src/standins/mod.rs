@@ -1,0 +1,40 @@
+//! Stand-ins: Keycloak, Synapse and MAS inside this process.
+//!
+//! They exist so that the demo and every test run on a machine with none of the real servers, and so that
+//! a test can make a server fail in ways that the real ones only do on a bad day. What they answer follows
+//! recordings of the real servers (`tests/contract`), and `tests/recordings.rs` replays every one of them.
+//!
+//! Start with [`World`]: it describes groups, people and accounts in a few words and starts all three.
+
+mod connection;
+pub mod faults;
+mod ids;
+pub mod keycloak;
+pub mod mas;
+pub mod mas_cli;
+mod query;
+mod runtime;
+pub mod server;
+mod shared;
+pub mod synapse;
+mod time;
+pub mod world;
+
+pub use faults::{Fault, Faults};
+pub use server::{Requests, Seen, Server};
+pub use shared::Shared;
+pub use world::{Auth, RunningWorld, World};
+
+/// Why a stand-in could not be started, reached or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StandInError {
+    /// The port is taken, the directory cannot be written, and the like.
+    #[error("stand-in: {0}")]
+    Io(#[from] std::io::Error),
+    /// A stand-in did not answer another one, or the test.
+    #[error("stand-in: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The world as described cannot be.
+    #[error("stand-in: {0}")]
+    World(String),
+}

@@ -1,0 +1,306 @@
+//! A loopback HTTP server that can be watched, broken, stopped and started again.
+//!
+//! All three stand-ins are a router inside one of these: what they have in common is here, once.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::connection::{Cut, CuttableListener, Open};
+use super::faults::Verdict;
+use super::{Fault, Faults, Shared, runtime};
+
+/// One request as the server saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, percent-decoded.
+    pub path: String,
+    /// The query as sent, without the question mark.
+    pub query: String,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method().to_string(),
+            path: percent_decode_str(request.uri().path())
+                .decode_utf8_lossy()
+                .into_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Path and query together.
+    #[must_use]
+    pub fn target(&self) -> String {
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+}
+
+/// The requests that a server has seen so far.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Shared<Vec<Seen>>);
+
+impl Requests {
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Seen> {
+        self.0.lock().clone()
+    }
+
+    /// How many had `part` in their path and query.
+    #[must_use]
+    pub fn count(&self, part: &str) -> usize {
+        self.0
+            .lock()
+            .iter()
+            .filter(|seen| seen.target().contains(part))
+            .count()
+    }
+
+    /// Forgets what was seen so far.
+    pub fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    task: JoinHandle<()>,
+    open: Open,
+}
+
+/// A server on a port of this machine, stopped when dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    router: Router,
+    watch: Arc<Watch>,
+    running: Shared<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    requests: Requests,
+    faults: Faults,
+}
+
+impl Server {
+    /// Listens on `listen` (port 0: any free one). `empty_list` is how this server says "nothing found".
+    pub(super) fn start(listen: SocketAddr, router: Router, empty_list: Value) -> io::Result<Self> {
+        let watch = Arc::new(Watch {
+            requests: Requests::default(),
+            faults: Faults::new(empty_list),
+        });
+        let router = router.layer(from_fn_with_state(Arc::clone(&watch), watched));
+        let mut server = Self {
+            address: listen,
+            router,
+            watch,
+            running: Shared::default(),
+        };
+        server.address = server.listen()?;
+        Ok(server)
+    }
+
+    /// The URL without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the server has been asked.
+    #[must_use]
+    pub fn requests(&self) -> &Requests {
+        &self.watch.requests
+    }
+
+    /// The means to make it fail.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.watch.faults
+    }
+
+    /// Stops the server as a crash would: open connections break, new ones are refused.
+    pub async fn stop(&self) {
+        let running = self.running.lock().take();
+        if let Some(running) = running {
+            running.task.abort();
+            running.open.cut_all();
+            // The port is free only once the task is gone; that it was aborted is the point.
+            let _ = running.task.await;
+        }
+    }
+
+    /// Starts a stopped server again, on the same port and with the same state.
+    pub fn restart(&self) -> io::Result<()> {
+        if self.running.lock().is_none() {
+            self.listen()?;
+        }
+        Ok(())
+    }
+
+    fn listen(&self) -> io::Result<SocketAddr> {
+        let handle = runtime::handle()?;
+        let _inside = handle.enter();
+        let socket = std::net::TcpListener::bind(self.address)?;
+        socket.set_nonblocking(true)?;
+        let tcp = TcpListener::from_std(socket)?;
+        let address = tcp.local_addr()?;
+        let open = Open::default();
+        let listener = CuttableListener {
+            tcp,
+            open: open.clone(),
+        };
+        let service = self
+            .router
+            .clone()
+            .into_make_service_with_connect_info::<Cut>();
+        let task = handle.spawn(async move {
+            // It ends by being aborted; the error type says that it cannot fail by itself.
+            let _ = axum::serve(listener, service).await;
+        });
+        *self.running.lock() = Some(Running { task, open });
+        Ok(address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.lock().take() {
+            running.task.abort();
+            running.open.cut_all();
+        }
+    }
+}
+
+async fn watched(
+    State(watch): State<Arc<Watch>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let seen = Seen::of(&request);
+    watch.requests.0.lock().push(seen.clone());
+    let Verdict {
+        fault,
+        before,
+        after,
+    } = watch.faults.verdict(&seen);
+    before.iter().for_each(|hook| hook(&seen));
+    let response = match fault {
+        None => next.run(request).await,
+        Some(fault) => faulty(fault, watch.faults.empty_list(), &cut, request, next).await,
+    };
+    after.iter().for_each(|hook| hook(&seen));
+    response
+}
+
+async fn faulty(
+    fault: Fault,
+    empty_list: &Value,
+    cut: &Cut,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match fault {
+        Fault::Status(code, body) => {
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let kind = if body.starts_with(['{', '[']) {
+                "application/json"
+            } else {
+                "text/plain; charset=utf-8"
+            };
+            (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        }
+        Fault::TooManyRequests { retry_after_secs } => {
+            let wait = retry_after_secs.to_string();
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                [(header::RETRY_AFTER, wait)],
+                "",
+            )
+                .into_response()
+        }
+        Fault::CutBody => cut_body(next.run(request).await).await,
+        Fault::Html => (
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            "<!doctype html><title>Sign in</title>",
+        )
+            .into_response(),
+        Fault::EmptyList => axum::Json(empty_list.clone()).into_response(),
+        Fault::Json(value) => axum::Json(value).into_response(),
+        Fault::Hang => std::future::pending().await,
+        Fault::Reset => {
+            cut.cut();
+            std::future::pending().await
+        }
+        Fault::RepeatPage => {
+            *request.uri_mut() = first_page(request.uri());
+            next.run(request).await
+        }
+    }
+}
+
+/// The same request without the parameters that say where the page begins.
+fn first_page(uri: &Uri) -> Uri {
+    let begins = ["first=", "from=", "page[after]=", "page%5Bafter%5D="];
+    let kept: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|part| !begins.iter().any(|begin| part.starts_with(begin)))
+        .collect();
+    format!("{}?{}", uri.path(), kept.join("&"))
+        .parse()
+        .unwrap_or_else(|_| uri.clone())
+}
+
+async fn cut_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts
+        .headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let half = whole.slice(..whole.len() / 2);
+    let pieces = stream::unfold(Some(half), |left| async move {
+        match left {
+            Some(half) => Some((Ok::<Bytes, io::Error>(half), None)),
+            None => {
+                // The first half has to be on its way before the connection breaks.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Some((Err(io::ErrorKind::ConnectionReset.into()), None))
+            }
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
+}
+
+/// An answer in JSON with the content type that the server in question writes.
+pub(super) fn json(status: StatusCode, content_type: &'static str, body: &Value) -> Response {
+    (
+        status,
+        [(header::CONTENT_TYPE, content_type)],
+        body.to_string(),
+    )
+        .into_response()
+}

@@ -1,0 +1,255 @@
+//! What an administrator reads: `whoami`, `server_version`, the lists of users and one user.
+//!
+//! The lists follow traps 10 to 13: they refuse without `guests=false`, leave out locked users unless asked,
+//! treat `deactivated` differently in v2 and v3, and do not mark the accounts of bridges.
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::auth;
+use super::error::{Refusal, answer, unrecognised};
+use super::state::{Account, State as Homeserver};
+use crate::standins::Shared;
+use crate::standins::query::Params;
+
+pub(super) fn routes() -> Router<Shared<Homeserver>> {
+    Router::new()
+        .route("/_matrix/client/v3/account/whoami", get(whoami))
+        .route("/_synapse/admin/v1/server_version", get(server_version))
+        .route("/_synapse/admin/v2/users", get(users_v2))
+        .route("/_synapse/admin/v3/users", get(users_v3))
+        .route("/_synapse/admin/v2/users/{user_id}", get(user))
+}
+
+type Answer = Result<Response, Refusal>;
+
+/// `GET /_matrix/client/v3/account/whoami`
+async fn whoami(State(state): State<Shared<Homeserver>>, headers: HeaderMap) -> Answer {
+    let requester = auth::requester(&state, &headers).await?;
+    let mut body = json!({"user_id": requester.user_id, "is_guest": false});
+    if let Some(device) = requester.device_id {
+        body["device_id"] = json!(device);
+    }
+    Ok(answer(StatusCode::OK, &body))
+}
+
+/// `GET /_synapse/admin/v1/server_version`: the one admin endpoint that asks for no token.
+async fn server_version(State(state): State<Shared<Homeserver>>) -> Response {
+    answer(
+        StatusCode::OK,
+        &json!({"server_version": state.lock().settings.version}),
+    )
+}
+
+/// `GET /_synapse/admin/v2/users`: deactivated users only if asked for (trap 12).
+async fn users_v2(
+    State(state): State<Shared<Homeserver>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    auth::admin(&state, &headers).await?;
+    let query = Params::parse(&query.0.unwrap_or_default());
+    let deactivated = if boolean(&query, "deactivated")? == Some(true) {
+        None
+    } else {
+        Some(false)
+    };
+    list(&state.lock(), &query, deactivated)
+}
+
+/// `GET /_synapse/admin/v3/users`: both unless one is asked for (trap 12).
+async fn users_v3(
+    State(state): State<Shared<Homeserver>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    if !state.lock().settings.has_v3 {
+        return Ok(unrecognised());
+    }
+    auth::admin(&state, &headers).await?;
+    let query = Params::parse(&query.0.unwrap_or_default());
+    let deactivated = boolean(&query, "deactivated")?;
+    list(&state.lock(), &query, deactivated)
+}
+
+fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer {
+    let from = whole_number(query, "from", 0)?;
+    let limit = whole_number(query, "limit", 100)?;
+    if boolean(query, "guests")?.unwrap_or(true) {
+        let text = "The guests parameter is not supported when delegating to MAS.";
+        return Err(Refusal::bad_request("M_INVALID_PARAM", text));
+    }
+    let locked = boolean(query, "locked")?.unwrap_or(false);
+    let admins = boolean(query, "admins")?;
+    let name = query.get("name").map(str::to_lowercase);
+    let user_id = query.get("user_id").map(str::to_lowercase);
+    let wanted = |id: &str, account: &Account| {
+        (locked || !account.locked)
+            && deactivated.is_none_or(|deactivated| account.deactivated == deactivated)
+            && admins.is_none_or(|admins| account.admin == admins)
+            && match (&name, &user_id) {
+                (Some(name), _) => is_called(name, id, account),
+                (None, Some(part)) => contains(id, part),
+                (None, None) => true,
+            }
+    };
+    let mut rows: Vec<(&str, &Account)> = state
+        .accounts()
+        .filter(|(id, account)| wanted(id, account))
+        .collect();
+    order(&mut rows, query);
+    let total = rows.len();
+    let page: Vec<Value> = rows
+        .iter()
+        .skip(from)
+        .take(limit)
+        .map(|(id, account)| row(id, account))
+        .collect();
+    let mut body = json!({"users": page, "total": total});
+    if from.saturating_add(limit) < total {
+        body["next_token"] = json!((from + page.len()).to_string());
+    }
+    Ok(answer(StatusCode::OK, &body))
+}
+
+fn is_called(name: &str, id: &str, account: &Account) -> bool {
+    let localpart = id.split_once(':').map_or(id, |(localpart, _)| localpart);
+    contains(&localpart[1..], name)
+        || account
+            .displayname
+            .as_ref()
+            .is_some_and(|shown| contains(&shown.to_lowercase(), name))
+}
+
+/// SQL's `LIKE '%part%'`, where an underscore stands for any one character.
+fn contains(text: &str, part: &str) -> bool {
+    let (text, part): (Vec<char>, Vec<char>) = (text.chars().collect(), part.chars().collect());
+    let fits = |window: &[char]| {
+        window
+            .iter()
+            .zip(&part)
+            .all(|(have, want)| *want == '_' || have == want)
+    };
+    part.is_empty() || text.windows(part.len()).any(fits)
+}
+
+fn order(rows: &mut [(&str, &Account)], query: &Params) {
+    match query.get("order_by") {
+        Some("creation_ts") => rows.sort_by_key(|(_, account)| account.created),
+        Some("deactivated") => rows.sort_by_key(|(_, account)| account.deactivated),
+        Some("locked") => rows.sort_by_key(|(_, account)| account.locked),
+        Some("admin") => rows.sort_by_key(|(_, account)| account.admin),
+        _ => {}
+    }
+    if query.get("dir") == Some("b") {
+        rows.reverse();
+    }
+}
+
+fn row(id: &str, account: &Account) -> Value {
+    json!({
+        "name": id,
+        "user_type": account.user_type,
+        "is_guest": false,
+        "admin": account.admin,
+        "deactivated": account.deactivated,
+        "shadow_banned": false,
+        "displayname": account.displayname,
+        "avatar_url": account.avatar_url,
+        "creation_ts": account.created / 1000 * 1000,
+        "erased": account.erased,
+        "last_seen_ts": account.last_seen,
+        "locked": account.locked,
+    })
+}
+
+/// `GET /_synapse/admin/v2/users/{user_id}`
+async fn user(
+    State(state): State<Shared<Homeserver>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    auth::admin(&state, &headers).await?;
+    let state = state.lock();
+    if !id.starts_with('@') || !id.contains(':') {
+        return Err(Refusal::bad_request(
+            "M_INVALID_PARAM",
+            "Expected UserID string to start with '@'",
+        ));
+    }
+    if !id.ends_with(&format!(":{}", state.settings.server_name)) {
+        return Err(Refusal::bad_request(
+            "M_UNKNOWN",
+            "Can only look up local users",
+        ));
+    }
+    let account = state
+        .accounts
+        .get(&id)
+        .ok_or_else(Refusal::user_not_found)?;
+    Ok(answer(StatusCode::OK, &detail(&id, account)))
+}
+
+fn detail(id: &str, account: &Account) -> Value {
+    let threepids: Vec<Value> = account
+        .emails
+        .iter()
+        .map(|(address, added)| {
+            json!({"medium": "email", "address": address, "validated_at": added, "added_at": added})
+        })
+        .collect();
+    json!({
+        "name": id,
+        "admin": account.admin,
+        "deactivated": account.deactivated,
+        "locked": account.locked,
+        "shadow_banned": false,
+        // Seconds here, milliseconds in the lists: so does the real one.
+        "creation_ts": account.created / 1000,
+        "appservice_id": account.appservice_id,
+        "consent_server_notice_sent": null,
+        "consent_version": null,
+        "consent_ts": null,
+        "user_type": account.user_type,
+        "is_guest": false,
+        "suspended": false,
+        "displayname": account.displayname,
+        "avatar_url": account.avatar_url,
+        "threepids": threepids,
+        "external_ids": [],
+        "erased": account.erased,
+        "last_seen_ts": account.last_seen,
+    })
+}
+
+fn boolean(query: &Params, name: &str) -> Result<Option<bool>, Refusal> {
+    match query.get(name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => {
+            let text = format!("Boolean query parameter {name} must be one of ['true', 'false']");
+            Err(Refusal::bad_request("M_UNKNOWN", &text))
+        }
+    }
+}
+
+fn whole_number(query: &Params, name: &str, default: usize) -> Result<usize, Refusal> {
+    let Some(text) = query.get(name) else {
+        return Ok(default);
+    };
+    let number: i64 = text.parse().map_err(|_| {
+        Refusal::bad_request(
+            "M_INVALID_PARAM",
+            &format!("Query parameter {name} must be an integer."),
+        )
+    })?;
+    usize::try_from(number).map_err(|_| {
+        let text = format!("Query parameter {name} must be a positive integer.");
+        Refusal::bad_request("M_INVALID_PARAM", &text)
+    })
+}

@@ -1,0 +1,69 @@
+//! Refusals in Matrix's form: `errcode` and `error`.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::standins::server;
+
+/// Why a request is refused.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, errcode: &str, error: &str) -> Self {
+        Self {
+            status,
+            body: json!({"errcode": errcode, "error": error}),
+        }
+    }
+
+    pub(super) fn bad_request(errcode: &str, error: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, errcode, error)
+    }
+
+    pub(super) fn user_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "M_NOT_FOUND", "User not found")
+    }
+
+    pub(super) fn no_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "M_MISSING_TOKEN",
+            "Missing access token",
+        )
+    }
+
+    pub(super) fn token_not_active() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            body: json!({
+                "errcode": "M_UNKNOWN_TOKEN", "error": "Token is not active", "soft_logout": false,
+            }),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        server::json(self.status, "application/json", &self.body)
+    }
+}
+
+/// The answer for a path that this version does not know.
+pub(super) fn unrecognised() -> Response {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "M_UNRECOGNIZED",
+        "Unrecognized request",
+    )
+    .into_response()
+}
+
+/// An answer in JSON.
+pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+    server::json(status, "application/json", body)
+}

@@ -1,0 +1,138 @@
+//! What a homeserver knows about its accounts, and the settings it runs with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+
+use super::auth::Introspection;
+use crate::standins::time;
+
+/// How the homeserver is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The part of a Matrix user ID after the colon.
+    pub server_name: String,
+    /// What `server_version` answers.
+    pub version: String,
+    /// Whether `/_synapse/admin/v3/users` is there (Synapse 1.117 and later).
+    pub has_v3: bool,
+    /// The base URL of MAS.
+    pub mas_url: String,
+    /// The secret that Synapse and MAS share.
+    pub shared_secret: SecretString,
+    /// How long an introspection is believed: 2 minutes (trap 15).
+    pub cache_for: Duration,
+}
+
+impl Settings {
+    /// The settings of the homeserver of the recordings, for this name.
+    #[must_use]
+    pub fn new(server_name: &str, shared_secret: SecretString) -> Self {
+        Self {
+            server_name: server_name.to_owned(),
+            version: "1.163.2".to_owned(),
+            has_v3: true,
+            mas_url: String::new(),
+            shared_secret,
+            cache_for: Duration::from_mins(2),
+        }
+    }
+}
+
+/// One account of the homeserver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The display name.
+    pub displayname: Option<String>,
+    /// The avatar.
+    pub avatar_url: Option<String>,
+    /// The admin flag of Synapse's own database. With MAS, a token's scope decides, not this.
+    pub admin: bool,
+    /// `bot`, `support` or nothing.
+    pub user_type: Option<String>,
+    /// The bridge that the account belongs to; lists do not show it (trap 13).
+    pub appservice_id: Option<String>,
+    /// Whether the account is deactivated.
+    pub deactivated: bool,
+    /// Whether the account is locked.
+    pub locked: bool,
+    /// Whether the account's data were erased.
+    pub erased: bool,
+    /// E-mail addresses with the time they were added.
+    pub emails: BTreeMap<String, u64>,
+    /// Device IDs.
+    pub devices: BTreeSet<String>,
+    /// Rooms that the account is in; deactivation leaves them all.
+    pub rooms: BTreeSet<String>,
+    /// In milliseconds since 1970.
+    pub created: u64,
+    /// In milliseconds since 1970.
+    pub last_seen: Option<u64>,
+}
+
+/// All that one homeserver knows.
+#[derive(Debug)]
+pub struct State {
+    /// The settings.
+    pub settings: Settings,
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) introspections: HashMap<String, (Introspection, Instant)>,
+}
+
+impl State {
+    /// A homeserver without accounts.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            accounts: BTreeMap::new(),
+            introspections: HashMap::new(),
+        }
+    }
+
+    /// The Matrix user ID of a localpart.
+    #[must_use]
+    pub fn user_id(&self, localpart: &str) -> String {
+        format!("@{localpart}:{}", self.settings.server_name)
+    }
+
+    /// The account of a localpart.
+    #[must_use]
+    pub fn account(&self, localpart: &str) -> Option<&Account> {
+        self.accounts.get(&self.user_id(localpart))
+    }
+
+    /// The account of a localpart, to change.
+    pub fn account_mut(&mut self, localpart: &str) -> Option<&mut Account> {
+        let id = self.user_id(localpart);
+        self.accounts.get_mut(&id)
+    }
+
+    /// Adds an account, or gives the one of that localpart.
+    pub fn add_account(&mut self, localpart: &str) -> &mut Account {
+        let id = self.user_id(localpart);
+        self.accounts.entry(id).or_insert_with(|| Account {
+            created: time::now_ms(),
+            ..Account::default()
+        })
+    }
+
+    /// Takes an account away, as no API does.
+    pub fn remove_account(&mut self, localpart: &str) {
+        let id = self.user_id(localpart);
+        self.accounts.remove(&id);
+    }
+
+    /// All accounts by Matrix user ID.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
+        self.accounts
+            .iter()
+            .map(|(id, account)| (id.as_str(), account))
+    }
+
+    /// Forgets every introspection, as two minutes do.
+    pub fn forget_tokens(&mut self) {
+        self.introspections.clear();
+    }
+}

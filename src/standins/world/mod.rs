@@ -1,0 +1,281 @@
+//! A whole world in one line: groups, people and accounts, described first and started then.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), matrix_keycloak_sync::standins::StandInError> {
+//! use matrix_keycloak_sync::standins::World;
+//! let world = World::new("example.org")
+//!     .group("/matrix-users")
+//!     .member("alice")
+//!     .account("alice")
+//!     .user("dave")
+//!     .account("dave")
+//!     .start()
+//!     .await?;
+//! # drop(world);
+//! # Ok(())
+//! # }
+//! ```
+
+mod running;
+mod seed;
+
+use std::time::Duration;
+
+pub use running::{AccountState, InMas, InSynapse, RunningWorld};
+
+use super::StandInError;
+use super::keycloak::Lifetimes;
+
+/// How the product proves itself to Keycloak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// An administrator of the master realm, by password.
+    Password,
+    /// A client of the realm, by secret.
+    ClientCredentials,
+}
+
+/// A person in Keycloak.
+#[derive(Clone, Debug)]
+struct Person {
+    name: String,
+    enabled: bool,
+    group: Option<Membership>,
+}
+
+#[derive(Clone, Debug)]
+enum Membership {
+    First,
+    At(String),
+}
+
+/// What is the matter with an account.
+#[derive(Clone, Debug)]
+enum Kind {
+    Active,
+    Disabled,
+    Deactivated,
+    Locked,
+    Erased,
+    Admin,
+    Bridge(String),
+    Bot,
+}
+
+/// A description of three servers; nothing is done before [`World::start`].
+#[derive(Clone, Debug)]
+pub struct World {
+    server_name: String,
+    realm: String,
+    groups: Vec<String>,
+    people: Vec<Person>,
+    accounts: Vec<(String, Kind)>,
+    token_owner: String,
+    service_roles: Vec<String>,
+    old_keycloak: bool,
+    synapse_has_v3: bool,
+    lifetimes: Lifetimes,
+    job_delay: Duration,
+    introspection_cache: Duration,
+    ports: [u16; 3],
+}
+
+impl World {
+    /// An empty world whose homeserver has this name, with the realm `corp`.
+    #[must_use]
+    pub fn new(server_name: &str) -> Self {
+        let service_roles = ["view-users", "view-events", "view-realm"];
+        Self {
+            server_name: server_name.to_owned(),
+            realm: "corp".to_owned(),
+            groups: Vec::new(),
+            people: Vec::new(),
+            accounts: Vec::new(),
+            token_owner: "matrix-sync-bot".to_owned(),
+            service_roles: service_roles.map(str::to_owned).to_vec(),
+            old_keycloak: false,
+            synapse_has_v3: true,
+            lifetimes: Lifetimes::default(),
+            job_delay: Duration::from_millis(150),
+            introspection_cache: Duration::from_mins(2),
+            ports: [0; 3],
+        }
+    }
+
+    /// Adds a group by path. The first one named is the one that [`World::member`] joins.
+    #[must_use]
+    pub fn group(mut self, path: &str) -> Self {
+        self.groups.push(path.to_owned());
+        self
+    }
+
+    /// Adds a person who is in the first group.
+    #[must_use]
+    pub fn member(self, name: &str) -> Self {
+        self.person(name, true, Some(Membership::First))
+    }
+
+    /// Adds a person who is in the first group and disabled in Keycloak.
+    #[must_use]
+    pub fn disabled_member(self, name: &str) -> Self {
+        self.person(name, false, Some(Membership::First))
+    }
+
+    /// Adds a person who is in the group at `path`, which is added too.
+    #[must_use]
+    pub fn member_of(self, path: &str, name: &str) -> Self {
+        self.person(name, true, Some(Membership::At(path.to_owned())))
+    }
+
+    /// Adds a person who is in no group.
+    #[must_use]
+    pub fn user(self, name: &str) -> Self {
+        self.person(name, true, None)
+    }
+
+    /// Adds `count` members named `prefix` and five digits from 00000.
+    #[must_use]
+    pub fn members(self, count: usize, prefix: &str) -> Self {
+        (0..count).fold(self, |world, number| {
+            world.member(&format!("{prefix}{number:05}"))
+        })
+    }
+
+    fn person(mut self, name: &str, enabled: bool, group: Option<Membership>) -> Self {
+        self.people.push(Person {
+            name: name.to_owned(),
+            enabled,
+            group,
+        });
+        self
+    }
+
+    /// Adds an active account, in MAS and Synapse.
+    #[must_use]
+    pub fn account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Active)
+    }
+
+    /// Adds an account that is locked and deactivated in both, as `lock-user --deactivate` leaves it.
+    #[must_use]
+    pub fn disabled_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Disabled)
+    }
+
+    /// Adds an account that is deactivated in both but not locked.
+    #[must_use]
+    pub fn deactivated_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Deactivated)
+    }
+
+    /// Adds an account that is locked in both but not deactivated.
+    #[must_use]
+    pub fn locked_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Locked)
+    }
+
+    /// Adds an account that is deactivated and erased.
+    #[must_use]
+    pub fn erased_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Erased)
+    }
+
+    /// Adds an account whose owner is an administrator in both.
+    #[must_use]
+    pub fn admin_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Admin)
+    }
+
+    /// Adds an account of a bridge: Synapse knows it, MAS does not (trap 13).
+    #[must_use]
+    pub fn bridge_account(self, localpart: &str, appservice_id: &str) -> Self {
+        self.with(localpart, Kind::Bridge(appservice_id.to_owned()))
+    }
+
+    /// Adds an account of type `bot`: Synapse knows it, MAS does not.
+    #[must_use]
+    pub fn bot_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Bot)
+    }
+
+    /// Adds `count` active accounts named `prefix` and five digits from 00000.
+    #[must_use]
+    pub fn accounts(self, count: usize, prefix: &str) -> Self {
+        (0..count).fold(self, |world, number| {
+            world.account(&format!("{prefix}{number:05}"))
+        })
+    }
+
+    fn with(mut self, localpart: &str, kind: Kind) -> Self {
+        self.accounts.push((localpart.to_owned(), kind));
+        self
+    }
+
+    /// The account that owns the admin token; `matrix-sync-bot` unless said otherwise.
+    #[must_use]
+    pub fn token_owner(mut self, localpart: &str) -> Self {
+        localpart.clone_into(&mut self.token_owner);
+        self
+    }
+
+    /// The roles of the client `matrix-sync`; all that can be read unless said otherwise.
+    #[must_use]
+    pub fn service_roles(mut self, roles: &[&str]) -> Self {
+        self.service_roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self
+    }
+
+    /// Keycloak answers as version 22 does (trap 40).
+    #[must_use]
+    pub fn old_keycloak(mut self) -> Self {
+        self.old_keycloak = true;
+        self
+    }
+
+    /// Synapse is too old for `/_synapse/admin/v3/users`.
+    #[must_use]
+    pub fn synapse_without_v3(mut self) -> Self {
+        self.synapse_has_v3 = false;
+        self
+    }
+
+    /// How long Keycloak's tokens live.
+    #[must_use]
+    pub fn token_lifetimes(mut self, password: Duration, client_credentials: Duration) -> Self {
+        self.lifetimes = Lifetimes {
+            password,
+            client_credentials,
+        };
+        self
+    }
+
+    /// How long jobs of MAS wait before they are done.
+    #[must_use]
+    pub fn job_delay(mut self, delay: Duration) -> Self {
+        self.job_delay = delay;
+        self
+    }
+
+    /// How long Synapse believes what MAS said about a token.
+    #[must_use]
+    pub fn introspection_cache(mut self, time: Duration) -> Self {
+        self.introspection_cache = time;
+        self
+    }
+
+    /// The ports of Keycloak, Synapse and MAS; 0 is any free one.
+    #[must_use]
+    pub fn ports(mut self, keycloak: u16, synapse: u16, mas: u16) -> Self {
+        self.ports = [keycloak, synapse, mas];
+        self
+    }
+
+    /// Starts all three servers.
+    #[expect(
+        clippy::unused_async,
+        reason = "starting may come to wait for a port, and callers are async anyway"
+    )]
+    pub async fn start(self) -> Result<RunningWorld, StandInError> {
+        seed::start(&self)
+    }
+}

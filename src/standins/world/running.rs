@@ -1,0 +1,210 @@
+//! A world that runs: three servers, the settings that point at them, and questions about people.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+
+use super::Auth;
+use crate::standins::keycloak::Keycloak;
+use crate::standins::mas::Mas;
+use crate::standins::synapse::Synapse;
+use crate::standins::{StandInError, ids, mas_cli, runtime};
+
+/// User and password of the administrator in the master realm.
+pub(super) const ADMIN: (&str, &str) = ("syncadmin", "syncpw");
+/// Client and secret of the service account.
+pub(super) const CLIENT: (&str, &str) = ("matrix-sync", "syncsecret");
+
+/// What MAS says about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InMas {
+    /// Whether the user is locked.
+    pub locked: bool,
+    /// Whether the user is deactivated.
+    pub deactivated: bool,
+    /// How many sessions are open.
+    pub sessions: usize,
+}
+
+/// What Synapse says about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InSynapse {
+    /// Whether the account is deactivated.
+    pub deactivated: bool,
+    /// Whether the account is locked.
+    pub locked: bool,
+    /// Whether the account is erased.
+    pub erased: bool,
+}
+
+/// What both say about a person; `None` where there is no such account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// MAS's view.
+    pub mas: Option<InMas>,
+    /// Synapse's view.
+    pub synapse: Option<InSynapse>,
+}
+
+/// Three running servers; dropping it stops them.
+#[derive(Debug)]
+pub struct RunningWorld {
+    /// Keycloak.
+    pub keycloak: Keycloak,
+    /// Synapse.
+    pub synapse: Synapse,
+    /// MAS.
+    pub mas: Mas,
+    pub(super) server_name: String,
+    pub(super) realm: String,
+    pub(super) group: String,
+    pub(super) admin_token: SecretString,
+    pub(super) directory: TempDir,
+    pub(super) mas_cli_config: PathBuf,
+}
+
+impl RunningWorld {
+    /// The environment variables that are a complete configuration, `MAS_CONFIG` included.
+    #[must_use]
+    pub fn env(&self, auth: Auth) -> Vec<(String, String)> {
+        let group = self.group.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut variables = vec![
+            ("KC_URL", self.keycloak.url()),
+            ("KC_REALM", self.realm.clone()),
+            ("KC_GROUP_NAME", group),
+            ("MATRIX_URL", self.synapse.url()),
+            ("MATRIX_ADMIN_TOKEN", self.admin_token().to_owned()),
+            ("MATRIX_SERVER_NAME", self.server_name.clone()),
+            ("MAS_CONFIG", self.mas_cli_config.display().to_string()),
+        ];
+        variables.extend(match auth {
+            Auth::Password => vec![
+                ("KC_CLIENT_ID", "admin-cli".to_owned()),
+                ("KC_ADMIN_USER", ADMIN.0.to_owned()),
+                ("KC_ADMIN_PASS", ADMIN.1.to_owned()),
+            ],
+            Auth::ClientCredentials => {
+                vec![
+                    ("KC_CLIENT_ID", CLIENT.0.to_owned()),
+                    ("KC_CLIENT_SECRET", CLIENT.1.to_owned()),
+                ]
+            }
+        });
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    /// The realm's name.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// The path of the group that members are in.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The token that opens Synapse's admin API.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        self.admin_token.expose_secret()
+    }
+
+    /// The configuration for the stand-in of mas-cli.
+    #[must_use]
+    pub fn mas_cli_config(&self) -> &Path {
+        &self.mas_cli_config
+    }
+
+    /// A directory that goes away with the world.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Puts a `mas-cli` that calls `exe stand-in mas-cli` into a directory and gives that directory, for a PATH.
+    pub fn install_mas_cli(&self, exe: &Path) -> Result<PathBuf, StandInError> {
+        let bin = self.directory.path().join("bin");
+        std::fs::create_dir_all(&bin)?;
+        mas_cli::install(&bin, exe)?;
+        Ok(bin)
+    }
+
+    /// Puts someone into the group, with an admin event.
+    pub fn join(&self, username: &str) {
+        self.keycloak
+            .state()
+            .realm(&self.realm)
+            .join(username, &self.group);
+    }
+
+    /// Takes someone out of the group, with an admin event.
+    pub fn leave(&self, username: &str) {
+        self.keycloak
+            .state()
+            .realm(&self.realm)
+            .leave(username, &self.group);
+    }
+
+    /// What MAS and Synapse say about someone.
+    #[must_use]
+    pub fn state_of(&self, localpart: &str) -> AccountState {
+        let mas = {
+            let state = self.mas.state();
+            state.user(localpart).map(|user| InMas {
+                locked: user.locked_at.is_some(),
+                deactivated: user.deactivated_at.is_some(),
+                sessions: state.open_sessions(&user.id).count(),
+            })
+        };
+        let synapse = self
+            .synapse
+            .state()
+            .account(localpart)
+            .map(|account| InSynapse {
+                deactivated: account.deactivated,
+                locked: account.locked,
+                erased: account.erased,
+            });
+        AccountState { mas, synapse }
+    }
+
+    /// Waits until MAS has no job left; false if that takes longer than ten seconds.
+    pub async fn settle(&self) -> bool {
+        self.mas.settle(Duration::from_secs(10)).await
+    }
+
+    /// Opens a session on a new device and gives its token; someone who is locked or deactivated gets none.
+    pub fn login(&self, localpart: &str) -> Result<String, StandInError> {
+        let refused = || StandInError::World(format!("{localpart} cannot log in"));
+        let device = ids::word(10);
+        let token = {
+            let mut mas = self.mas.state();
+            mas.user(localpart)
+                .filter(|user| user.is_valid())
+                .ok_or_else(refused)?;
+            mas.add_session(localpart, &device, false)
+                .ok_or_else(refused)?
+        };
+        self.synapse
+            .state()
+            .account_mut(localpart)
+            .ok_or_else(refused)?
+            .devices
+            .insert(device);
+        Ok(token)
+    }
+
+    /// The status of `whoami` with this token: 200 while the session is open.
+    pub async fn whoami(&self, token: &str) -> Result<u16, StandInError> {
+        let url = format!("{}/_matrix/client/v3/account/whoami", self.synapse.url());
+        let response = runtime::client().get(url).bearer_auth(token).send().await?;
+        Ok(response.status().as_u16())
+    }
+}

@@ -1,0 +1,190 @@
+//! Turns the description of a world into the state of three servers, without a single request.
+//!
+//! Ten thousand accounts have to be there in a moment, or nobody would write tests with them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use secrecy::SecretString;
+
+use super::running::{ADMIN, CLIENT, RunningWorld};
+use super::{Kind, Membership, World};
+use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
+use crate::standins::mas::{self, Mas};
+use crate::standins::synapse::{self, Synapse};
+use crate::standins::{StandInError, ids, time};
+
+pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
+    let [keycloak_at, synapse_at, mas_at] = world
+        .ports
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let secret = SecretString::from(ids::word(25));
+    let database_password = ids::word(20);
+
+    let keycloak = Keycloak::start(keycloak_at, keycloak_state(world)?)?;
+    let mut mas_state = mas::State::new(mas::Settings {
+        job_delay: world.job_delay,
+        database_password: Some(SecretString::from(database_password.clone())),
+        ..mas::Settings::new(secret.clone())
+    });
+    let mut synapse_state = synapse::State::new(synapse::Settings {
+        has_v3: world.synapse_has_v3,
+        cache_for: world.introspection_cache,
+        ..synapse::Settings::new(&world.server_name, secret)
+    });
+    for (localpart, kind) in &world.accounts {
+        add_account(&mut mas_state, &mut synapse_state, localpart, kind);
+    }
+    let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
+
+    let mas = Mas::start(mas_at, mas_state)?;
+    synapse_state.settings.mas_url = mas.url();
+    let synapse = Synapse::start(synapse_at, synapse_state)?;
+    mas.state().settings.synapse_url = synapse.url();
+
+    let directory = tempfile::tempdir()?;
+    let mas_cli_config = directory.path().join("mas-cli.yaml");
+    let uri = mas
+        .url()
+        .replacen("http://", &format!("http://mas:{database_password}@"), 1);
+    std::fs::write(&mas_cli_config, format!("database:\n  uri: \"{uri}/\"\n"))?;
+    let group = world.groups.first().cloned().unwrap_or_default();
+    Ok(RunningWorld {
+        keycloak,
+        synapse,
+        mas,
+        server_name: world.server_name.clone(),
+        realm: world.realm.clone(),
+        group,
+        admin_token: SecretString::from(admin_token),
+        directory,
+        mas_cli_config,
+    })
+}
+
+fn keycloak_state(world: &World) -> Result<keycloak::State, StandInError> {
+    let mut state = keycloak::State::default();
+    state.old = world.old_keycloak;
+    state.lifetimes = world.lifetimes;
+    let master = state.add_realm("master");
+    master
+        .clients
+        .insert("admin-cli".to_owned(), Client::default());
+    let login = Login {
+        password: ADMIN.1.into(),
+        roles: Roles::admin(),
+    };
+    master.logins.insert(ADMIN.0.to_owned(), login);
+
+    let roles: Vec<&str> = world.service_roles.iter().map(String::as_str).collect();
+    let realm = state.add_realm(&world.realm);
+    let client = Client {
+        secret: Some(CLIENT.1.into()),
+        service_account: Some(Roles::of(&roles)),
+    };
+    realm.clients.insert(CLIENT.0.to_owned(), client);
+    realm.silently(|realm| add_people(realm, world))?;
+    Ok(state)
+}
+
+fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInError> {
+    for path in &world.groups {
+        realm.add_group(path);
+    }
+    for person in &world.people {
+        let user = realm.add_user(&person.name);
+        user.first_name = Some(capitalised(&user.username));
+        user.last_name = Some("Test".to_owned());
+        user.email = Some(format!("{}@{}", user.username, world.server_name));
+        user.email_verified = true;
+        user.enabled = person.enabled;
+        let path = match &person.group {
+            None => continue,
+            Some(Membership::At(path)) => path,
+            Some(Membership::First) => world
+                .groups
+                .first()
+                .ok_or_else(|| StandInError::World("a member, but no group".to_owned()))?,
+        };
+        if realm.group_by_path(path).is_none() {
+            realm.add_group(path);
+        }
+        realm.join(&person.name, path);
+    }
+    Ok(())
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &str, kind: &Kind) {
+    let email = format!("{localpart}@{}", synapse.settings.server_name);
+    let room = format!("!lobby:{}", synapse.settings.server_name);
+    let (locked, deactivated) = match kind {
+        Kind::Disabled => (true, true),
+        Kind::Locked => (true, false),
+        Kind::Deactivated | Kind::Erased => (false, true),
+        _ => (false, false),
+    };
+    let account = synapse.add_account(localpart);
+    account.locked = locked;
+    account.deactivated = deactivated;
+    account.erased = matches!(kind, Kind::Erased);
+    account.admin = matches!(kind, Kind::Admin);
+    match kind {
+        Kind::Bridge(appservice) => account.appservice_id = Some(appservice.clone()),
+        Kind::Bot => account.user_type = Some("bot".to_owned()),
+        _ => {
+            account.displayname = (!account.erased).then(|| capitalised(localpart));
+            if !deactivated {
+                account.emails.insert(email.clone(), time::now_ms());
+                account.rooms.insert(room);
+            }
+            add_mas_user(
+                mas,
+                localpart,
+                email,
+                locked,
+                deactivated,
+                matches!(kind, Kind::Admin),
+            );
+        }
+    }
+}
+
+fn add_mas_user(
+    mas: &mut mas::State,
+    name: &str,
+    email: String,
+    locked: bool,
+    deactivated: bool,
+    admin: bool,
+) {
+    let user = mas.add_user(name);
+    user.admin = admin;
+    user.locked_at = locked.then(time::now_rfc3339);
+    user.deactivated_at = deactivated.then(time::now_rfc3339);
+    if !deactivated {
+        user.emails.insert(email);
+    }
+}
+
+fn add_token_owner(
+    mas: &mut mas::State,
+    synapse: &mut synapse::State,
+    localpart: &str,
+) -> Result<String, StandInError> {
+    if mas.user(localpart).is_none() {
+        add_account(mas, synapse, localpart, &Kind::Active);
+    }
+    let device = ids::word(10);
+    synapse
+        .add_account(localpart)
+        .devices
+        .insert(device.clone());
+    mas.add_session(localpart, &device, true)
+        .ok_or_else(|| StandInError::World(format!("{localpart} cannot own a token")))
+}
