@@ -34,14 +34,8 @@ impl Keycloak {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
-        let router = Router::new()
-            .merge(token::routes())
-            .merge(admin::routes())
-            .with_state(state.clone());
-        Ok(Self {
-            server: Server::start(listen, router, json!([]))?,
-            state,
-        })
+        let router = Router::new().merge(token::routes()).merge(admin::routes()).with_state(state.clone());
+        Ok(Self { server: Server::start(listen, router, json!([]))?, state })
     }
 
     /// The URL without a slash at the end.
@@ -51,7 +45,6 @@ impl Keycloak {
     }
 
     /// The state, to look at and to change.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -24,9 +24,7 @@ pub struct State {
 impl State {
     /// Adds an empty realm.
     pub fn add_realm(&mut self, name: &str) -> &mut Realm {
-        self.realms
-            .entry(name.to_owned())
-            .or_insert_with(Realm::new)
+        self.realms.entry(name.to_owned()).or_insert_with(Realm::new)
     }
 
     /// A realm that is known to be there; it is made if it is not.
@@ -165,9 +163,7 @@ impl Realm {
             self.event_user("CREATE", &user);
             self.users.insert(username.clone(), user);
         }
-        self.users
-            .entry(username)
-            .or_insert_with(|| unreachable!("added above"))
+        self.users.entry(username).or_insert_with(|| unreachable!("added above"))
     }
 
     /// Gives a user another ID, as recordings need it.
@@ -175,8 +171,7 @@ impl Realm {
         if let Some(user) = self.users.get_mut(username) {
             self.usernames.remove(&user.id);
             id.clone_into(&mut user.id);
-            self.usernames
-                .insert(user.id.clone(), user.username.clone());
+            self.usernames.insert(user.id.clone(), user.username.clone());
         }
     }
 
@@ -206,8 +201,7 @@ impl Realm {
             }
         }
         user.username = new.to_lowercase();
-        self.usernames
-            .insert(user.id.clone(), user.username.clone());
+        self.usernames.insert(user.id.clone(), user.username.clone());
         self.event_user("UPDATE", &user);
         self.users.insert(user.username.clone(), user);
     }
@@ -352,8 +346,7 @@ impl Realm {
             return;
         };
         let username = username.to_lowercase();
-        let (Some(group), Some(user)) = (self.groups.get_mut(&id), self.users.get_mut(&username))
-        else {
+        let (Some(group), Some(user)) = (self.groups.get_mut(&id), self.users.get_mut(&username)) else {
             return;
         };
         let changed = if member {
