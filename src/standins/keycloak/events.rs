@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
+use super::realm::Realm;
 use super::representation;
-use super::state::{Group, Realm, User};
+use super::state::{Group, User};
 use crate::standins::query::Params;
 use crate::standins::{ids, time};
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Group, Realm, StorageProvider, User};
+use super::realm::Realm;
+use super::state::{Group, StorageProvider, User};
 
 /// The fields that every representation of a user has.
 pub(super) fn brief_user(user: &User) -> Map<String, Value> {

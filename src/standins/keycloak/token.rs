@@ -14,7 +14,8 @@ use axum::routing::post;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::state::{Realm, State as Keycloak};
+use super::realm::Realm;
+use super::state::State as Keycloak;
 use crate::standins::query::{Params, basic, bearer};
 use crate::standins::{Shared, ids, server};
 

@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::super::realm::Realm;
 use super::super::representation::{self, Shape};
-use super::super::state::{Group, Realm};
+use super::super::state::Group;
 use super::super::token::error;
 use super::{Answer, Asked};
 

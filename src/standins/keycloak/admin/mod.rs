@@ -13,8 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
+use super::realm::Realm;
 use super::representation::{self, Shape};
-use super::state::{Group, Realm, State as Keycloak};
+use super::state::{Group, State as Keycloak};
 use super::token::{Refusal, Roles, error, forbidden};
 use crate::standins::query::Params;
 use crate::standins::{Shared, server};
