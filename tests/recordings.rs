@@ -16,7 +16,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Fields whose values belong to one run: times, tokens, and IDs that no path names.
-const OF_ONE_RUN: [&str; 17] = [
+const OF_ONE_RUN: [&str; 14] = [
     "access_token",
     "refresh_token",
     "session_state",
@@ -31,9 +31,6 @@ const OF_ONE_RUN: [&str; 17] = [
     "last_seen_ts",
     "validated_at",
     "added_at",
-    "server_version",
-    "ipAddress",
-    "not-before-policy",
 ];
 /// Fields that a real server leaves empty or fills, whichever the account has.
 const MAY_BE_NULL: [&str; 1] = ["last_seen_ts"];
