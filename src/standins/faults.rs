@@ -98,31 +98,18 @@ pub(super) struct Verdict {
 
 impl Faults {
     pub(super) fn new(empty_list: Value) -> Self {
-        Self {
-            rules: Shared::new(Vec::new()),
-            empty_list,
-        }
+        Self { rules: Shared::new(Vec::new()), empty_list }
     }
 
     /// Begins a rule about requests whose path and query contain `part` (`""` is every request).
-    #[must_use]
     pub fn on(&self, part: &str) -> RuleBuilder<'_> {
         let part = part.to_owned();
         self.matching(move |seen| seen.target().contains(&part))
     }
 
     /// Begins a rule about the requests that `matches` picks.
-    #[must_use]
-    pub fn matching(
-        &self,
-        matches: impl Fn(&Seen) -> bool + Send + Sync + 'static,
-    ) -> RuleBuilder<'_> {
-        RuleBuilder {
-            faults: self,
-            matches: Arc::new(matches),
-            skip: 0,
-            times: None,
-        }
+    pub fn matching(&self, matches: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> RuleBuilder<'_> {
+        RuleBuilder { faults: self, matches: Arc::new(matches), skip: 0, times: None }
     }
 
     /// Takes every rule back: the server is well again.
@@ -138,9 +125,7 @@ impl Faults {
     pub(super) fn verdict(&self, seen: &Seen) -> Verdict {
         let mut verdict = Verdict::default();
         for rule in self.rules.lock().iter_mut() {
-            if matches!(rule.effect, Effect::Answer(_)) && verdict.fault.is_some()
-                || !rule.take(seen)
-            {
+            if matches!(rule.effect, Effect::Answer(_)) && verdict.fault.is_some() || !rule.take(seen) {
                 continue;
             }
             match rule.effect.clone() {
@@ -198,12 +183,7 @@ impl RuleBuilder<'_> {
     }
 
     fn add(self, effect: Effect) {
-        let rule = Rule {
-            matches: self.matches,
-            skip: self.skip,
-            left: self.times,
-            effect,
-        };
+        let rule = Rule { matches: self.matches, skip: self.skip, left: self.times, effect };
         self.faults.rules.lock().push(rule);
     }
 }

@@ -48,11 +48,7 @@ pub(crate) fn ulid() -> String {
 
 /// Letters, as in device IDs and tokens.
 pub(crate) fn word(length: u32) -> String {
-    letters(
-        (u128::from(fresh()) << 64) | u128::from(fresh()),
-        length,
-        LETTERS,
-    )
+    letters((u128::from(fresh()) << 64) | u128::from(fresh()), length, LETTERS)
 }
 
 fn letters(value: u128, length: u32, alphabet: &[u8; 32]) -> String {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
-use super::mas::{Command, Done};
+use super::mas::{Command, Done, LogLine};
 use super::{runtime, time};
 
 /// What a call of mas-cli leaves behind.
@@ -122,44 +122,15 @@ impl From<ManageCommand> for Command {
     fn from(command: ManageCommand) -> Self {
         match command {
             ManageCommand::AddEmail { username, email } => Self::AddEmail { username, email },
-            ManageCommand::IssueCompatibilityToken {
-                username,
-                device_id,
-                admin,
-            } => Self::IssueCompatibilityToken {
-                username,
-                device_id,
-                admin,
-            },
-            ManageCommand::KillSessions { username, dry_run } => {
-                Self::KillSessions { username, dry_run }
+            ManageCommand::IssueCompatibilityToken { username, device_id, admin } => {
+                Self::IssueCompatibilityToken { username, device_id, admin }
             }
-            ManageCommand::LockUser {
-                username,
-                deactivate,
-            } => Self::LockUser {
-                username,
-                deactivate,
-            },
-            ManageCommand::UnlockUser {
-                username,
-                reactivate,
-            } => Self::UnlockUser {
-                username,
-                reactivate,
-            },
-            ManageCommand::RegisterUser {
-                username,
-                emails,
-                admin,
-                display_name,
-                ..
-            } => Self::RegisterUser {
-                username,
-                displayname: display_name,
-                emails,
-                admin,
-            },
+            ManageCommand::KillSessions { username, dry_run } => Self::KillSessions { username, dry_run },
+            ManageCommand::LockUser { username, deactivate } => Self::LockUser { username, deactivate },
+            ManageCommand::UnlockUser { username, reactivate } => Self::UnlockUser { username, reactivate },
+            ManageCommand::RegisterUser { username, emails, admin, display_name, .. } => {
+                Self::RegisterUser { username, displayname: display_name, emails, admin }
+            }
         }
     }
 }
@@ -180,17 +151,10 @@ pub async fn execute(arguments: Vec<OsString>, mas_config: Option<OsString>) -> 
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let files = if cli.config.is_empty() {
-        named_by(mas_config)
-    } else {
-        cli.config
-    };
+    let files = if cli.config.is_empty() { named_by(mas_config) } else { cli.config };
     let Top::Manage(Manage { command }) = cli.command;
     match database(&files) {
-        None => cannot_connect(
-            "error returned from database: ",
-            "role \"root\" does not exist",
-        ),
+        None => cannot_connect("error returned from database: ", "role \"root\" does not exist"),
         Some(uri) => ask(&uri, &command.into()).await,
     }
 }
@@ -199,17 +163,9 @@ fn usage(error: &clap::Error) -> Output {
     let text = error.render().to_string();
     let exit = u8::try_from(error.exit_code()).unwrap_or(2);
     if error.use_stderr() {
-        Output {
-            exit,
-            stderr: text,
-            ..Output::default()
-        }
+        Output { exit, stderr: text, ..Output::default() }
     } else {
-        Output {
-            exit,
-            stdout: text,
-            ..Output::default()
-        }
+        Output { exit, stdout: text, ..Output::default() }
     }
 }
 
@@ -241,23 +197,15 @@ async fn ask(uri: &str, command: &Command) -> Output {
     let response = match runtime::client().post(url).json(command).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => {
-            return cannot_connect(
-                "error communicating with database: ",
-                "Connection refused (os error 111)",
-            );
+            return cannot_connect("error communicating with database: ", "Connection refused (os error 111)");
         }
         Err(_) => {
-            return cannot_connect(
-                "error communicating with database: ",
-                "unexpected end of file",
-            );
+            return cannot_connect("error communicating with database: ", "unexpected end of file");
         }
     };
     let status = response.status();
     match response.json::<Done>().await {
-        Ok(Done {
-            error: Some(error), ..
-        }) if status == reqwest::StatusCode::UNAUTHORIZED => {
+        Ok(Done { error: Some(error), .. }) if status == reqwest::StatusCode::UNAUTHORIZED => {
             cannot_connect("error returned from database: ", &error)
         }
         Ok(done) if status.is_success() => finished(&done),
@@ -266,36 +214,22 @@ async fn ask(uri: &str, command: &Command) -> Output {
 }
 
 fn finished(done: &Done) -> Output {
-    let log: String = done
-        .log
-        .iter()
-        .map(|entry| {
-            let (time, level, line, text) =
-                (time::now_rfc3339(), &entry.level, entry.line, &entry.text);
-            format!("{time} {level:>5} mas_cli::commands::manage:{line} {text}\n")
-        })
-        .collect();
+    let line = |entry: &LogLine| {
+        let LogLine { level, line, text } = entry;
+        format!("{} {level:>5} mas_cli::commands::manage:{line} {text}\n", time::now_rfc3339())
+    };
     match &done.error {
         Some(error) => failed(error),
-        None => Output {
-            stderr: log,
-            ..Output::default()
-        },
+        None => Output { stderr: done.log.iter().map(line).collect(), ..Output::default() },
     }
 }
 
 fn failed(error: &str) -> Output {
-    Output {
-        exit: 1,
-        stderr: format!("Error: {error}\n"),
-        ..Output::default()
-    }
+    Output { exit: 1, stderr: format!("Error: {error}\n"), ..Output::default() }
 }
 
 fn cannot_connect(what: &str, cause: &str) -> Output {
-    failed(&format!(
-        "could not connect to the database\n\nCaused by:\n    0: {what}{cause}\n    1: {cause}"
-    ))
+    failed(&format!("could not connect to the database\n\nCaused by:\n    0: {what}{cause}\n    1: {cause}"))
 }
 
 /// Writes an executable `mas-cli` into `directory` that calls the hidden subcommand of the program `exe`.
@@ -304,10 +238,7 @@ pub fn install(directory: &Path, exe: &Path) -> io::Result<PathBuf> {
 
     let quoted = exe.to_string_lossy().replace('\'', r"'\''");
     let script = directory.join("mas-cli");
-    std::fs::write(
-        &script,
-        format!("#!/bin/sh\nexec '{quoted}' stand-in mas-cli \"$@\"\n"),
-    )?;
+    std::fs::write(&script, format!("#!/bin/sh\nexec '{quoted}' stand-in mas-cli \"$@\"\n"))?;
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
     Ok(script)
 }

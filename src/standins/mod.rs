@@ -17,6 +17,8 @@ mod runtime;
 pub mod server;
 mod shared;
 pub mod synapse;
+#[cfg(test)]
+mod tests;
 mod time;
 pub mod world;
 

@@ -32,9 +32,7 @@ static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
 /// stopped server could have broken.
 pub(crate) fn client() -> reqwest::Client {
     let build = || {
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0);
+        let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         builder.build().unwrap_or_default()
     };
     CLIENT.get_or_init(build).clone()

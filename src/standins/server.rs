@@ -38,9 +38,7 @@ impl Seen {
     fn of(request: &Request) -> Self {
         Self {
             method: request.method().to_string(),
-            path: percent_decode_str(request.uri().path())
-                .decode_utf8_lossy()
-                .into_owned(),
+            path: percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
         }
     }
@@ -48,11 +46,7 @@ impl Seen {
     /// Path and query together.
     #[must_use]
     pub fn target(&self) -> String {
-        if self.query.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}?{}", self.path, self.query)
-        }
+        if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
     }
 }
 
@@ -70,11 +64,7 @@ impl Requests {
     /// How many had `part` in their path and query.
     #[must_use]
     pub fn count(&self, part: &str) -> usize {
-        self.0
-            .lock()
-            .iter()
-            .filter(|seen| seen.target().contains(part))
-            .count()
+        self.0.lock().iter().filter(|seen| seen.target().contains(part)).count()
     }
 
     /// Forgets what was seen so far.
@@ -107,17 +97,9 @@ struct Watch {
 impl Server {
     /// Listens on `listen` (port 0: any free one). `empty_list` is how this server says "nothing found".
     pub(super) fn start(listen: SocketAddr, router: Router, empty_list: Value) -> io::Result<Self> {
-        let watch = Arc::new(Watch {
-            requests: Requests::default(),
-            faults: Faults::new(empty_list),
-        });
+        let watch = Arc::new(Watch { requests: Requests::default(), faults: Faults::new(empty_list) });
         let router = router.layer(from_fn_with_state(Arc::clone(&watch), watched));
-        let mut server = Self {
-            address: listen,
-            router,
-            watch,
-            running: Shared::default(),
-        };
+        let mut server = Self { address: listen, router, watch, running: Shared::default() };
         server.address = server.listen()?;
         Ok(server)
     }
@@ -167,14 +149,8 @@ impl Server {
         let tcp = TcpListener::from_std(socket)?;
         let address = tcp.local_addr()?;
         let open = Open::default();
-        let listener = CuttableListener {
-            tcp,
-            open: open.clone(),
-        };
-        let service = self
-            .router
-            .clone()
-            .into_make_service_with_connect_info::<Cut>();
+        let listener = CuttableListener { tcp, open: open.clone() };
+        let service = self.router.clone().into_make_service_with_connect_info::<Cut>();
         let task = handle.spawn(async move {
             // It ends by being aborted; the error type says that it cannot fail by itself.
             let _ = axum::serve(listener, service).await;
@@ -201,51 +177,33 @@ async fn watched(
 ) -> Response {
     let seen = Seen::of(&request);
     watch.requests.0.lock().push(seen.clone());
-    let Verdict {
-        fault,
-        before,
-        after,
-    } = watch.faults.verdict(&seen);
-    before.iter().for_each(|hook| hook(&seen));
+    let Verdict { fault, before, after } = watch.faults.verdict(&seen);
+    for hook in &before {
+        hook(&seen);
+    }
     let response = match fault {
         None => next.run(request).await,
         Some(fault) => faulty(fault, watch.faults.empty_list(), &cut, request, next).await,
     };
-    after.iter().for_each(|hook| hook(&seen));
+    for hook in &after {
+        hook(&seen);
+    }
     response
 }
 
-async fn faulty(
-    fault: Fault,
-    empty_list: &Value,
-    cut: &Cut,
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Request, next: Next) -> Response {
     match fault {
         Fault::Status(code, body) => {
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let kind = if body.starts_with(['{', '[']) {
-                "application/json"
-            } else {
-                "text/plain; charset=utf-8"
-            };
+            let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
             (status, [(header::CONTENT_TYPE, kind)], body).into_response()
         }
         Fault::TooManyRequests { retry_after_secs } => {
             let wait = retry_after_secs.to_string();
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                [(header::RETRY_AFTER, wait)],
-                "",
-            )
-                .into_response()
+            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, wait)], "").into_response()
         }
         Fault::CutBody => cut_body(next.run(request).await).await,
-        Fault::Html => (
-            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
-            "<!doctype html><title>Sign in</title>",
-        )
+        Fault::Html => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<!doctype html><title>Sign in</title>")
             .into_response(),
         Fault::EmptyList => axum::Json(empty_list.clone()).into_response(),
         Fault::Json(value) => axum::Json(value).into_response(),
@@ -270,37 +228,26 @@ fn first_page(uri: &Uri) -> Uri {
         .split('&')
         .filter(|part| !begins.iter().any(|begin| part.starts_with(begin)))
         .collect();
-    format!("{}?{}", uri.path(), kept.join("&"))
-        .parse()
-        .unwrap_or_else(|_| uri.clone())
+    format!("{}?{}", uri.path(), kept.join("&")).parse().unwrap_or_else(|_| uri.clone())
 }
 
 async fn cut_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts
-        .headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let half = whole.slice(..whole.len() / 2);
     let pieces = stream::unfold(Some(half), |left| async move {
-        match left {
-            Some(half) => Some((Ok::<Bytes, io::Error>(half), None)),
-            None => {
-                // The first half has to be on its way before the connection breaks.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Some((Err(io::ErrorKind::ConnectionReset.into()), None))
-            }
+        if let Some(half) = left {
+            return Some((Ok::<Bytes, io::Error>(half), None));
         }
+        // The first half has to be on its way before the connection breaks.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Err(io::ErrorKind::ConnectionReset.into()), None))
     });
     Response::from_parts(parts, Body::from_stream(pieces))
 }
 
 /// An answer in JSON with the content type that the server in question writes.
 pub(super) fn json(status: StatusCode, content_type: &'static str, body: &Value) -> Response {
-    (
-        status,
-        [(header::CONTENT_TYPE, content_type)],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [(header::CONTENT_TYPE, content_type)], body.to_string()).into_response()
 }

@@ -5,9 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAY_MS: u64 = 86_400_000;
 
 fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Milliseconds since 1970, as Keycloak and Synapse count.
@@ -63,20 +61,7 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
     }
     days -= days_before(year);
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let lengths = [
-        31,
-        if leap { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     for (month, length) in (1..).zip(lengths) {
         if days < length {
             return (year, month, days + 1);
@@ -92,10 +77,7 @@ mod tests {
 
     #[test]
     fn days_and_timestamps_agree_with_the_calendar() {
-        assert_eq!(
-            rfc3339(1_795_429_749_538_123),
-            "2026-11-23T10:29:09.538123Z"
-        );
+        assert_eq!(rfc3339(1_795_429_749_538_123), "2026-11-23T10:29:09.538123Z");
         assert_eq!(day_start_ms("2026-11-23"), Some(1_795_392_000_000));
         assert_eq!(day_start_ms("2024-02-29"), Some(1_709_164_800_000));
         assert_eq!(day_start_ms("2023-02-29"), None);

@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
+use super::realm::Realm;
 use super::representation;
-use super::state::{Group, Realm, User};
+use super::state::{Group, User};
 use crate::standins::query::Params;
 use crate::standins::{ids, time};
 
@@ -56,14 +57,7 @@ impl Realm {
         self.remember(operation, "GROUP_MEMBERSHIP", &path, &text, Some(details));
     }
 
-    fn remember(
-        &mut self,
-        operation: &str,
-        resource: &str,
-        path: &str,
-        text: &str,
-        details: Option<Value>,
-    ) {
+    fn remember(&mut self, operation: &str, resource: &str, path: &str, text: &str, details: Option<Value>) {
         let time = self.event_time.unwrap_or_else(time::now_ms);
         let mut body = json!({
             "id": ids::uuid(),
@@ -91,21 +85,13 @@ impl Realm {
 
     /// Events that the query asks for, newest first unless `direction=asc`.
     pub(super) fn events(&self, query: &Params) -> Vec<Value> {
-        let first = query
-            .int("first")
-            .and_then(|first| usize::try_from(first).ok())
-            .unwrap_or(0);
-        let max = query
-            .int("max")
-            .and_then(|max| usize::try_from(max).ok())
-            .unwrap_or(100);
+        let first = query.int("first").and_then(|first| usize::try_from(first).ok()).unwrap_or(0);
+        let max = query.int("max").and_then(|max| usize::try_from(max).ok()).unwrap_or(100);
         let from = query.get("dateFrom").and_then(moment);
         // A day includes all of itself.
-        let to = query.get("dateTo").and_then(|text| {
-            time::day_start_ms(text)
-                .map(|start| start + 86_399_999)
-                .or_else(|| text.parse().ok())
-        });
+        let to = query
+            .get("dateTo")
+            .and_then(|text| time::day_start_ms(text).map(|start| start + 86_399_999).or_else(|| text.parse().ok()));
         let wanted = self.events.iter().filter(|event| {
             from.is_none_or(|from| event.time >= from)
                 && to.is_none_or(|to| event.time <= to)

@@ -1,11 +1,12 @@
 //! A stand-in for Keycloak: tokens, groups, members, users and admin events of its Admin REST API.
 //!
 //! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`State::old`], trap 40 of the contract's
-//! README (Keycloak 22). The parts change for different reasons: `state` is the realm, `events` what the realm
-//! remembers, `token` who may ask, `admin` the endpoints, `representation` the JSON.
+//! README (Keycloak 22). The parts change for different reasons: `state` and `realm` are what there is,
+//! `events` what a realm remembers, `token` who may ask, `admin` the endpoints, `representation` the JSON.
 
 mod admin;
 mod events;
+mod realm;
 mod representation;
 mod state;
 mod token;
@@ -18,7 +19,8 @@ use axum::Router;
 use serde_json::json;
 
 pub use events::AdminEvent;
-pub use state::{Group, Realm, State, StorageProvider, User};
+pub use realm::Realm;
+pub use state::{Group, State, StorageProvider, User};
 pub use token::{Client, Lifetimes, Login, Roles};
 
 use super::{Faults, Requests, Server, Shared};
@@ -34,14 +36,8 @@ impl Keycloak {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
-        let router = Router::new()
-            .merge(token::routes())
-            .merge(admin::routes())
-            .with_state(state.clone());
-        Ok(Self {
-            server: Server::start(listen, router, json!([]))?,
-            state,
-        })
+        let router = Router::new().merge(token::routes()).merge(admin::routes()).with_state(state.clone());
+        Ok(Self { server: Server::start(listen, router, json!([]))?, state })
     }
 
     /// The URL without a slash at the end.
@@ -51,7 +47,6 @@ impl Keycloak {
     }
 
     /// The state, to look at and to change.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

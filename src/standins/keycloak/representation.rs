@@ -2,18 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Group, Realm, StorageProvider, User};
+use super::realm::Realm;
+use super::state::{Group, StorageProvider, User};
 
 /// The fields that every representation of a user has.
 pub(super) fn brief_user(user: &User) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("id".into(), json!(user.id));
     row.insert("username".into(), json!(user.username));
-    for (name, value) in [
-        ("firstName", &user.first_name),
-        ("lastName", &user.last_name),
-        ("email", &user.email),
-    ] {
+    for (name, value) in [("firstName", &user.first_name), ("lastName", &user.last_name), ("email", &user.email)] {
         if let Some(value) = value {
             row.insert(name.into(), json!(value));
         }
@@ -46,11 +43,7 @@ pub(super) fn full_user(user: &User) -> Map<String, Value> {
 
 /// A user in a list of members: `access` is not part of those.
 pub(super) fn member(user: &User, brief: bool) -> Value {
-    Value::Object(if brief {
-        brief_user(user)
-    } else {
-        full_user(user)
-    })
+    Value::Object(if brief { brief_user(user) } else { full_user(user) })
 }
 
 /// A user in a list of users.
@@ -58,14 +51,7 @@ pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> Value {
     let Value::Object(mut row) = member(user, brief) else {
         return Value::Null;
     };
-    row.insert(
-        "access".into(),
-        if brief {
-            json!({"manage": manage})
-        } else {
-            user_access(manage)
-        },
-    );
+    row.insert("access".into(), if brief { json!({"manage": manage}) } else { user_access(manage) });
     Value::Object(row)
 }
 
@@ -125,10 +111,7 @@ pub(super) fn group(group: &Group, sub_groups: Vec<Value>, shape: Shape) -> Valu
 
 /// A group with all that is below it, as Keycloak 22 shows one.
 pub(super) fn tree(realm: &Realm, top: &Group, shape: Shape) -> Value {
-    let below = realm
-        .children(top)
-        .map(|child| tree(realm, child, shape))
-        .collect();
+    let below = realm.children(top).map(|child| tree(realm, child, shape)).collect();
     group(top, below, shape)
 }
 
@@ -141,11 +124,7 @@ fn group_access(manage: bool) -> Value {
 
 /// A group in the list of a user's groups.
 pub(super) fn group_of_user(group: &Group, brief: bool, old: bool) -> Value {
-    let shape = Shape {
-        full: !brief,
-        access: None,
-        old,
-    };
+    let shape = Shape { full: !brief, access: None, old };
     let mut row = self::group(group, Vec::new(), shape);
     if let Value::Object(row) = &mut row {
         row.remove("subGroupCount");

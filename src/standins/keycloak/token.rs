@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::state::{Realm, State as Keycloak};
+use super::realm::Realm;
+use super::state::State as Keycloak;
 use crate::standins::query::{Params, basic, bearer};
 use crate::standins::{Shared, ids, server};
 
@@ -79,10 +80,7 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self {
-            password: Duration::from_secs(60),
-            client_credentials: Duration::from_secs(300),
-        }
+        Self { password: Duration::from_secs(60), client_credentials: Duration::from_secs(300) }
     }
 }
 
@@ -96,7 +94,7 @@ pub(super) struct Grant {
 
 impl Keycloak {
     /// The roles that the request has in this realm; the error is the answer.
-    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<Roles, Response> {
+    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<Roles, Refusal> {
         let grant = bearer(headers)
             .and_then(|token| self.grants.get(token))
             .filter(|grant| grant.expires > Instant::now())
@@ -115,25 +113,36 @@ impl Keycloak {
         self.grants.retain(|_, grant| grant.expires > now);
         // Three parts like a JWT; nobody but this server has any business reading it.
         let token = format!("eyJhbGciOiJub25lIn0.{}.{}", ids::word(24), ids::word(16));
-        self.grants.insert(
-            token.clone(),
-            Grant {
-                realm: realm.to_owned(),
-                roles,
-                expires: now + lifetime,
-            },
-        );
+        self.grants.insert(token.clone(), Grant { realm: realm.to_owned(), roles, expires: now + lifetime });
         token
     }
 }
 
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    description: Option<&'static str>,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "error": self.error });
+        if let Some(description) = self.description {
+            body["error_description"] = json!(description);
+        }
+        answer(self.status, &body)
+    }
+}
+
 /// An error as the Admin API writes it.
-pub(super) fn error(status: StatusCode, text: &str) -> Response {
-    answer(status, &json!({ "error": text }))
+pub(super) fn error(status: StatusCode, error: &'static str) -> Refusal {
+    Refusal { status, error, description: None }
 }
 
 /// The answer to a request that its token does not allow.
-pub(super) fn forbidden() -> Response {
+pub(super) fn forbidden() -> Refusal {
     error(StatusCode::FORBIDDEN, "HTTP 403 Forbidden")
 }
 
@@ -141,11 +150,8 @@ fn answer(status: StatusCode, body: &Value) -> Response {
     server::json(status, "application/json", body)
 }
 
-fn refused(status: StatusCode, code: &str, description: &str) -> Response {
-    answer(
-        status,
-        &json!({"error": code, "error_description": description}),
-    )
+fn refused(status: StatusCode, error: &'static str, description: &'static str) -> Refusal {
+    Refusal { status, error, description: Some(description) }
 }
 
 /// `POST /realms/{realm}/protocol/openid-connect/token`
@@ -162,33 +168,22 @@ async fn token(
     let mut state = state.lock();
     let form = Params::parse(&body);
     let Some(realm) = state.realms.get(&name) else {
-        return error(StatusCode::NOT_FOUND, "Realm does not exist");
+        return error(StatusCode::NOT_FOUND, "Realm does not exist").into_response();
     };
     let checked = client(realm, &form, &headers).and_then(|client| match form.get("grant_type") {
         Some("password") => password(realm, &form).map(|roles| (roles, true)),
         Some("client_credentials") => service_account(client).map(|roles| (roles, false)),
-        _ => Err(refused(
-            StatusCode::BAD_REQUEST,
-            "unsupported_grant_type",
-            "Unsupported grant_type",
-        )),
+        _ => Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Unsupported grant_type")),
     });
     match checked {
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
         Ok((roles, by_password)) => granted(&mut state, &name, roles, by_password),
     }
 }
 
 fn granted(state: &mut Keycloak, realm: &str, roles: Roles, by_password: bool) -> Response {
-    let Lifetimes {
-        password,
-        client_credentials,
-    } = state.lifetimes;
-    let lifetime = if by_password {
-        password
-    } else {
-        client_credentials
-    };
+    let Lifetimes { password, client_credentials } = state.lifetimes;
+    let lifetime = if by_password { password } else { client_credentials };
     let mut body = json!({
         "access_token": state.issue(realm, roles, lifetime),
         "expires_in": lifetime.as_secs(),
@@ -207,54 +202,35 @@ fn granted(state: &mut Keycloak, realm: &str, roles: Roles, by_password: bool) -
 
 const BAD_CLIENT: &str = "Invalid client or Invalid client credentials";
 
-fn client<'a>(
-    realm: &'a Realm,
-    form: &Params,
-    headers: &HeaderMap,
-) -> Result<&'a Client, Response> {
+fn client<'a>(realm: &'a Realm, form: &Params, headers: &HeaderMap) -> Result<&'a Client, Refusal> {
     let (id, secret) = basic(headers).unwrap_or_else(|| {
         let field = |name| form.get(name).unwrap_or_default().to_owned();
         (field("client_id"), field("client_secret"))
     });
-    let client = realm
-        .clients
-        .get(&id)
-        .ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "invalid_client", BAD_CLIENT))?;
+    let client =
+        realm.clients.get(&id).ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "invalid_client", BAD_CLIENT))?;
     match &client.secret {
-        Some(expected) if expected.expose_secret() != secret => Err(refused(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized_client",
-            BAD_CLIENT,
-        )),
+        Some(expected) if expected.expose_secret() != secret => {
+            Err(refused(StatusCode::UNAUTHORIZED, "unauthorized_client", BAD_CLIENT))
+        }
         _ => Ok(client),
     }
 }
 
-fn password(realm: &Realm, form: &Params) -> Result<Roles, Response> {
+fn password(realm: &Realm, form: &Params) -> Result<Roles, Refusal> {
     let given = |name| form.get(name).unwrap_or_default();
     realm
         .logins
         .get(&given("username").to_lowercase())
         .filter(|login| login.password.expose_secret() == given("password"))
         .map(|login| login.roles.clone())
-        .ok_or_else(|| {
-            refused(
-                StatusCode::BAD_REQUEST,
-                "invalid_grant",
-                "Invalid user credentials",
-            )
-        })
+        .ok_or_else(|| refused(StatusCode::BAD_REQUEST, "invalid_grant", "Invalid user credentials"))
 }
 
-fn service_account(client: &Client) -> Result<Roles, Response> {
+fn service_account(client: &Client) -> Result<Roles, Refusal> {
     let refuse = |text| refused(StatusCode::UNAUTHORIZED, "unauthorized_client", text);
     if client.secret.is_none() {
-        return Err(refuse(
-            "Public client not allowed to retrieve service account",
-        ));
+        return Err(refuse("Public client not allowed to retrieve service account"));
     }
-    client
-        .service_account
-        .clone()
-        .ok_or_else(|| refuse("Client not enabled to retrieve service account"))
+    client.service_account.clone().ok_or_else(|| refuse("Client not enabled to retrieve service account"))
 }

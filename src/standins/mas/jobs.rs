@@ -37,19 +37,11 @@ pub(super) struct Job {
 impl State {
     pub(super) fn schedule(&mut self, user_id: &str, task: Task) {
         let due = Instant::now() + self.settings.job_delay;
-        self.jobs.push_back(Job {
-            user_id: user_id.to_owned(),
-            task,
-            due,
-            attempts: 0,
-        });
+        self.jobs.push_back(Job { user_id: user_id.to_owned(), task, due, attempts: 0 });
     }
 
     fn due_job(&self) -> Option<Job> {
-        let job = self
-            .jobs
-            .front()
-            .filter(|job| self.worker_on && job.due <= Instant::now())?;
+        let job = self.jobs.front().filter(|job| self.worker_on && job.due <= Instant::now())?;
         Some(job.clone())
     }
 
@@ -91,29 +83,14 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     };
     match &job.task {
         Task::Provision { displayname } => {
-            call(
-                state,
-                "provision_user",
-                &provision(&user, displayname.as_deref()),
-            )
-            .await
+            call(state, "provision_user", &provision(&user, displayname.as_deref())).await
         }
         Task::Deactivate { erase } => {
             deactivate(&mut state.lock(), &user);
-            call(
-                state,
-                "delete_user",
-                &json!({"localpart": user.username, "erase": erase}),
-            )
-            .await
+            call(state, "delete_user", &json!({"localpart": user.username, "erase": erase})).await
         }
         Task::Reactivate => {
-            let done = call(
-                state,
-                "reactivate_user",
-                &json!({"localpart": user.username}),
-            )
-            .await;
+            let done = call(state, "reactivate_user", &json!({"localpart": user.username})).await;
             if done && let Some(user) = state.lock().user_mut(&user.username) {
                 user.deactivated_at = None;
             }
@@ -122,17 +99,9 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
         Task::SyncDevices => {
             let devices: Vec<String> = {
                 let state = state.lock();
-                state
-                    .open_sessions(&user.id)
-                    .map(|session| session.device_id.clone())
-                    .collect()
+                state.open_sessions(&user.id).map(|session| session.device_id.clone()).collect()
             };
-            call(
-                state,
-                "sync_devices",
-                &json!({"localpart": user.username, "devices": devices}),
-            )
-            .await
+            call(state, "sync_devices", &json!({"localpart": user.username, "devices": devices})).await
         }
     }
 }
@@ -158,16 +127,7 @@ fn deactivate(state: &mut State, user: &User) {
 /// Calls the homeserver; the answer is whether it did as told.
 pub(super) async fn call(state: &Shared<State>, method: &str, body: &Value) -> bool {
     let settings = state.lock().settings.clone();
-    let url = format!(
-        "{}/_synapse/mas/{method}",
-        settings.synapse_url.trim_end_matches('/')
-    );
-    let request = runtime::client()
-        .post(url)
-        .bearer_auth(settings.shared_secret.expose_secret())
-        .json(body);
-    request
-        .send()
-        .await
-        .is_ok_and(|response| response.status().is_success())
+    let url = format!("{}/_synapse/mas/{method}", settings.synapse_url.trim_end_matches('/'));
+    let request = runtime::client().post(url).bearer_auth(settings.shared_secret.expose_secret()).json(body);
+    request.send().await.is_ok_and(|response| response.status().is_success())
 }

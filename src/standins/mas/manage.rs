@@ -95,26 +95,15 @@ pub struct Done {
 
 impl Done {
     fn failed(error: &str) -> Self {
-        Self {
-            log: Vec::new(),
-            error: Some(error.to_owned()),
-        }
+        Self { log: Vec::new(), error: Some(error.to_owned()) }
     }
 
     fn info(&mut self, line: u32, text: String) {
-        self.log.push(LogLine {
-            level: "INFO".to_owned(),
-            line,
-            text,
-        });
+        self.log.push(LogLine { level: "INFO".to_owned(), line, text });
     }
 
     fn warn(&mut self, line: u32, text: String) {
-        self.log.push(LogLine {
-            level: "WARN".to_owned(),
-            line,
-            text,
-        });
+        self.log.push(LogLine { level: "WARN".to_owned(), line, text });
     }
 }
 
@@ -122,27 +111,17 @@ pub(super) fn routes() -> Router<Shared<Database>> {
     Router::new().route("/stand-in/manage", post(manage))
 }
 
-async fn manage(
-    State(state): State<Shared<Database>>,
-    headers: HeaderMap,
-    Json(command): Json<Command>,
-) -> Response {
+async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(command): Json<Command>) -> Response {
     let expected = state.lock().settings.database_password.clone();
     let given = basic(&headers).unwrap_or_default();
     if expected.is_some_and(|expected| given.1 != expected.expose_secret()) {
         let error = format!("password authentication failed for user \"{}\"", given.0);
-        return server::json(
-            StatusCode::UNAUTHORIZED,
-            "application/json",
-            &json!({ "error": error }),
-        );
+        return server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }));
     }
     let done = match command {
-        Command::IssueCompatibilityToken {
-            username,
-            device_id,
-            admin,
-        } => issue_token(&state, &username, device_id, admin).await,
+        Command::IssueCompatibilityToken { username, device_id, admin } => {
+            issue_token(&state, &username, device_id, admin).await
+        }
         other => change(&mut state.lock(), other),
     };
     server::json(StatusCode::OK, "application/json", &json!(done))
@@ -152,29 +131,22 @@ fn change(state: &mut Database, command: Command) -> Done {
     let find = |state: &Database, name: &str| state.user(name).cloned();
     let unknown = || Done::failed("User not found");
     match command {
-        Command::LockUser {
-            username,
-            deactivate,
-        } => find(state, &username).map_or_else(unknown, |user| lock(state, &user, deactivate)),
-        Command::UnlockUser {
-            username,
-            reactivate,
-        } => find(state, &username).map_or_else(unknown, |user| unlock(state, &user, reactivate)),
+        Command::LockUser { username, deactivate } => {
+            find(state, &username).map_or_else(unknown, |user| lock(state, &user, deactivate))
+        }
+        Command::UnlockUser { username, reactivate } => {
+            find(state, &username).map_or_else(unknown, |user| unlock(state, &user, reactivate))
+        }
         Command::KillSessions { username, dry_run } => {
             find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
         }
         Command::AddEmail { username, email } => {
             find(state, &username).map_or_else(unknown, |user| add_email(state, &user, email))
         }
-        Command::RegisterUser {
-            username,
-            displayname,
-            emails,
-            admin,
-        } => register(state, &username, displayname, emails, admin),
-        Command::IssueCompatibilityToken { .. } => {
-            Done::failed("not a change of the database alone")
+        Command::RegisterUser { username, displayname, emails, admin } => {
+            register(state, &username, displayname, emails, admin)
         }
+        Command::IssueCompatibilityToken { .. } => Done::failed("not a change of the database alone"),
     }
 }
 
@@ -187,10 +159,7 @@ fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
     }
     state.schedule(&user.id, Task::Provision { displayname: None });
     if deactivate {
-        done.warn(
-            648,
-            format!("Scheduling user deactivation user.id={}", user.id),
-        );
+        done.warn(648, format!("Scheduling user deactivation user.id={}", user.id));
         state.schedule(&user.id, Task::Deactivate { erase: false });
     }
     done
@@ -199,10 +168,7 @@ fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
 fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
     let mut done = Done::default();
     if reactivate {
-        done.warn(
-            684,
-            format!("Scheduling user reactivation user.id={}", user.id),
-        );
+        done.warn(684, format!("Scheduling user reactivation user.id={}", user.id));
         state.schedule(&user.id, Task::Reactivate);
         return done;
     }
@@ -222,10 +188,7 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     // Said of OAuth 2.0 sessions, in the words of the line before: that is how the real one has it.
     done.info(582, "No active compatibility sessions to end".to_owned());
     done.info(595, "No active browser sessions to end".to_owned());
-    done.warn(
-        601,
-        "Scheduling job to sync devices for the user".to_owned(),
-    );
+    done.warn(601, "Scheduling job to sync devices for the user".to_owned());
     if dry_run {
         done.info(608, "Dry run, not saving".to_owned());
         return done;
@@ -237,10 +200,7 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
 
 fn add_email(state: &mut Database, user: &User, email: String) -> Done {
     let mut done = Done::default();
-    done.info(
-        370,
-        format!("Email added user.id={} email={email}", user.id),
-    );
+    done.info(370, format!("Email added user.id={} email={email}", user.id));
     if let Some(user) = state.user_mut(&user.username) {
         user.emails.insert(email);
     }
@@ -269,33 +229,18 @@ fn register(
 }
 
 /// The device is made on the homeserver before the token is given, so that the token works at once.
-async fn issue_token(
-    state: &Shared<Database>,
-    username: &str,
-    device_id: Option<String>,
-    admin: bool,
-) -> Done {
+async fn issue_token(state: &Shared<Database>, username: &str, device_id: Option<String>, admin: bool) -> Done {
     let Some(user) = state.lock().user(username).cloned() else {
         return Done::failed("User not found");
     };
     let device = device_id.unwrap_or_else(|| ids::word(10));
-    if !call(
-        state,
-        "upsert_device",
-        &json!({"localpart": user.username, "device_id": device}),
-    )
-    .await
-    {
+    if !call(state, "upsert_device", &json!({"localpart": user.username, "device_id": device})).await {
         return Done::failed("Failed to create the device on the homeserver");
     }
     let issued = {
         let mut state = state.lock();
         let token = state.add_session(username, &device, admin);
-        token.and_then(|token| {
-            state
-                .session(&token)
-                .map(|session| (session.id.clone(), token.clone()))
-        })
+        token.and_then(|token| state.session(&token).map(|session| (session.id.clone(), token.clone())))
     };
     let Some((session, token)) = issued else {
         return Done::failed("User not found");

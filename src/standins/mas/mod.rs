@@ -38,19 +38,12 @@ impl Mas {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
-        let router = Router::new()
-            .merge(oauth::routes())
-            .merge(manage::routes())
-            .with_state(state.clone());
+        let router = Router::new().merge(oauth::routes()).merge(manage::routes()).with_state(state.clone());
         let empty_list = json!({"meta": {"count": 0}, "data": [], "links": {}});
         let server = Server::start(listen, router, empty_list)?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
-        Ok(Self {
-            server,
-            state,
-            worker,
-        })
+        Ok(Self { server, state, worker })
     }
 
     /// The URL without a slash at the end.
@@ -60,7 +53,6 @@ impl Mas {
     }
 
     /// The state, to look at and to change.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

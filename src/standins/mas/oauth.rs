@@ -49,11 +49,7 @@ async fn discovery(State(state): State<Shared<Database>>) -> Response {
 }
 
 /// `POST /oauth2/introspect`, with the shared secret as bearer token.
-async fn introspect(
-    State(state): State<Shared<Database>>,
-    headers: HeaderMap,
-    body: String,
-) -> Response {
+async fn introspect(State(state): State<Shared<Database>>, headers: HeaderMap, body: String) -> Response {
     let state = state.lock();
     if bearer(&headers) != Some(state.settings.shared_secret.expose_secret()) {
         let text = "Client authentication failed";
@@ -61,20 +57,16 @@ async fn introspect(
         return answer(StatusCode::UNAUTHORIZED, &body);
     }
     let form = Params::parse(&body);
-    let explicit_device =
-        headers.contains_key(http::HeaderName::from_static("x-mas-supports-device-id"));
+    let explicit_device = headers.contains_key(http::HeaderName::from_static("x-mas-supports-device-id"));
     let token = form.get("token").unwrap_or_default();
-    let found =
-        introspection(&state, token, explicit_device).unwrap_or_else(|| json!({"active": false}));
+    let found = introspection(&state, token, explicit_device).unwrap_or_else(|| json!({"active": false}));
     answer(StatusCode::OK, &found)
 }
 
 /// What an open session of a user who is neither locked nor deactivated is worth.
 fn introspection(state: &Database, token: &str, explicit_device: bool) -> Option<Value> {
     let session = state.session(token).filter(|session| !session.finished)?;
-    let user = state
-        .user_by_id(&session.user_id)
-        .filter(|user| user.is_valid())?;
+    let user = state.user_by_id(&session.user_id).filter(|user| user.is_valid())?;
     // The older names, because homeservers of every age know them.
     let mut scope = "urn:matrix:org.matrix.msc2967.client:api:*".to_owned();
     if !explicit_device {

@@ -112,21 +112,19 @@ impl State {
     /// Adds a user, or gives the one of that name.
     pub fn add_user(&mut self, username: &str) -> &mut User {
         let names = &mut self.names;
-        self.users
-            .entry(username.to_lowercase())
-            .or_insert_with(|| {
-                let id = ids::ulid();
-                names.insert(id.clone(), username.to_lowercase());
-                User {
-                    id,
-                    username: username.to_owned(),
-                    created_at: time::now_rfc3339(),
-                    locked_at: None,
-                    deactivated_at: None,
-                    admin: false,
-                    emails: BTreeSet::new(),
-                }
-            })
+        self.users.entry(username.to_lowercase()).or_insert_with(|| {
+            let id = ids::ulid();
+            names.insert(id.clone(), username.to_lowercase());
+            User {
+                id,
+                username: username.to_owned(),
+                created_at: time::now_rfc3339(),
+                locked_at: None,
+                deactivated_at: None,
+                admin: false,
+                emails: BTreeSet::new(),
+            }
+        })
     }
 
     /// Gives a user another ULID, as recordings need it.
@@ -161,22 +159,11 @@ impl State {
     }
 
     /// Opens a compatibility session and gives its token.
-    pub fn add_session(
-        &mut self,
-        username: &str,
-        device_id: &str,
-        synapse_admin: bool,
-    ) -> Option<String> {
+    pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
         let user_id = self.user(username)?.id.clone();
         let token = format!("mct_{}_{}", ids::word(30), ids::word(6));
         let device_id = device_id.to_owned();
-        let session = Session {
-            id: ids::ulid(),
-            user_id,
-            device_id,
-            synapse_admin,
-            finished: false,
-        };
+        let session = Session { id: ids::ulid(), user_id, device_id, synapse_admin, finished: false };
         self.sessions.insert(token.clone(), session);
         Some(token)
     }
@@ -189,17 +176,12 @@ impl State {
 
     /// The open sessions of a user.
     pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a Session> {
-        self.sessions
-            .values()
-            .filter(move |session| session.user_id == user_id && !session.finished)
+        self.sessions.values().filter(move |session| session.user_id == user_id && !session.finished)
     }
 
     /// Ends all sessions of a user and says how many there were.
     pub fn finish_sessions(&mut self, user_id: &str) -> usize {
-        let open = self
-            .sessions
-            .values_mut()
-            .filter(|session| session.user_id == user_id && !session.finished);
+        let open = self.sessions.values_mut().filter(|session| session.user_id == user_id && !session.finished);
         open.map(|session| session.finished = true).count()
     }
 

@@ -39,34 +39,19 @@ async fn whoami(State(state): State<Shared<Homeserver>>, headers: HeaderMap) -> 
 
 /// `GET /_synapse/admin/v1/server_version`: the one admin endpoint that asks for no token.
 async fn server_version(State(state): State<Shared<Homeserver>>) -> Response {
-    answer(
-        StatusCode::OK,
-        &json!({"server_version": state.lock().settings.version}),
-    )
+    answer(StatusCode::OK, &json!({"server_version": state.lock().settings.version}))
 }
 
 /// `GET /_synapse/admin/v2/users`: deactivated users only if asked for (trap 12).
-async fn users_v2(
-    State(state): State<Shared<Homeserver>>,
-    query: RawQuery,
-    headers: HeaderMap,
-) -> Answer {
+async fn users_v2(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
     auth::admin(&state, &headers).await?;
     let query = Params::parse(&query.0.unwrap_or_default());
-    let deactivated = if boolean(&query, "deactivated")? == Some(true) {
-        None
-    } else {
-        Some(false)
-    };
+    let deactivated = if boolean(&query, "deactivated")? == Some(true) { None } else { Some(false) };
     list(&state.lock(), &query, deactivated)
 }
 
 /// `GET /_synapse/admin/v3/users`: both unless one is asked for (trap 12).
-async fn users_v3(
-    State(state): State<Shared<Homeserver>>,
-    query: RawQuery,
-    headers: HeaderMap,
-) -> Answer {
+async fn users_v3(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
     if !state.lock().settings.has_v3 {
         return Ok(unrecognised());
     }
@@ -97,18 +82,10 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
                 (None, None) => true,
             }
     };
-    let mut rows: Vec<(&str, &Account)> = state
-        .accounts()
-        .filter(|(id, account)| wanted(id, account))
-        .collect();
+    let mut rows: Vec<(&str, &Account)> = state.accounts().filter(|(id, account)| wanted(id, account)).collect();
     order(&mut rows, query);
     let total = rows.len();
-    let page: Vec<Value> = rows
-        .iter()
-        .skip(from)
-        .take(limit)
-        .map(|(id, account)| row(id, account))
-        .collect();
+    let page: Vec<Value> = rows.iter().skip(from).take(limit).map(|(id, account)| row(id, account)).collect();
     let mut body = json!({"users": page, "total": total});
     if from.saturating_add(limit) < total {
         body["next_token"] = json!((from + page.len()).to_string());
@@ -119,21 +96,13 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
 fn is_called(name: &str, id: &str, account: &Account) -> bool {
     let localpart = id.split_once(':').map_or(id, |(localpart, _)| localpart);
     contains(&localpart[1..], name)
-        || account
-            .displayname
-            .as_ref()
-            .is_some_and(|shown| contains(&shown.to_lowercase(), name))
+        || account.displayname.as_ref().is_some_and(|shown| contains(&shown.to_lowercase(), name))
 }
 
 /// SQL's `LIKE '%part%'`, where an underscore stands for any one character.
 fn contains(text: &str, part: &str) -> bool {
     let (text, part): (Vec<char>, Vec<char>) = (text.chars().collect(), part.chars().collect());
-    let fits = |window: &[char]| {
-        window
-            .iter()
-            .zip(&part)
-            .all(|(have, want)| *want == '_' || have == want)
-    };
+    let fits = |window: &[char]| window.iter().zip(&part).all(|(have, want)| *want == '_' || have == want);
     part.is_empty() || text.windows(part.len()).any(fits)
 }
 
@@ -168,29 +137,16 @@ fn row(id: &str, account: &Account) -> Value {
 }
 
 /// `GET /_synapse/admin/v2/users/{user_id}`
-async fn user(
-    State(state): State<Shared<Homeserver>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
+async fn user(State(state): State<Shared<Homeserver>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     auth::admin(&state, &headers).await?;
     let state = state.lock();
     if !id.starts_with('@') || !id.contains(':') {
-        return Err(Refusal::bad_request(
-            "M_INVALID_PARAM",
-            "Expected UserID string to start with '@'",
-        ));
+        return Err(Refusal::bad_request("M_INVALID_PARAM", "Expected UserID string to start with '@'"));
     }
     if !id.ends_with(&format!(":{}", state.settings.server_name)) {
-        return Err(Refusal::bad_request(
-            "M_UNKNOWN",
-            "Can only look up local users",
-        ));
+        return Err(Refusal::bad_request("M_UNKNOWN", "Can only look up local users"));
     }
-    let account = state
-        .accounts
-        .get(&id)
-        .ok_or_else(Refusal::user_not_found)?;
+    let account = state.accounts.get(&id).ok_or_else(Refusal::user_not_found)?;
     Ok(answer(StatusCode::OK, &detail(&id, account)))
 }
 
@@ -198,9 +154,9 @@ fn detail(id: &str, account: &Account) -> Value {
     let threepids: Vec<Value> = account
         .emails
         .iter()
-        .map(|(address, added)| {
-            json!({"medium": "email", "address": address, "validated_at": added, "added_at": added})
-        })
+        .map(
+            |(address, added)| json!({"medium": "email", "address": address, "validated_at": added, "added_at": added}),
+        )
         .collect();
     json!({
         "name": id,
@@ -242,12 +198,9 @@ fn whole_number(query: &Params, name: &str, default: usize) -> Result<usize, Ref
     let Some(text) = query.get(name) else {
         return Ok(default);
     };
-    let number: i64 = text.parse().map_err(|_| {
-        Refusal::bad_request(
-            "M_INVALID_PARAM",
-            &format!("Query parameter {name} must be an integer."),
-        )
-    })?;
+    let number: i64 = text
+        .parse()
+        .map_err(|_| Refusal::bad_request("M_INVALID_PARAM", &format!("Query parameter {name} must be an integer.")))?;
     usize::try_from(number).map_err(|_| {
         let text = format!("Query parameter {name} must be a positive integer.");
         Refusal::bad_request("M_INVALID_PARAM", &text)

@@ -15,14 +15,8 @@ use crate::standins::query::bearer;
 use crate::standins::{Shared, runtime};
 
 const ADMIN: &str = "urn:synapse:admin:*";
-const CLIENT_API: [&str; 2] = [
-    "urn:matrix:client:api:*",
-    "urn:matrix:org.matrix.msc2967.client:api:*",
-];
-const DEVICE: [&str; 2] = [
-    "urn:matrix:client:device:",
-    "urn:matrix:org.matrix.msc2967.client:device:",
-];
+const CLIENT_API: [&str; 2] = ["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*"];
+const DEVICE: [&str; 2] = ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
 
 /// What MAS said about a token.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,18 +37,11 @@ pub(super) struct Requester {
 }
 
 /// The owner of the request's token.
-pub(super) async fn requester(
-    state: &Shared<State>,
-    headers: &HeaderMap,
-) -> Result<Requester, Refusal> {
+pub(super) async fn requester(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
     let token = bearer(headers).ok_or_else(Refusal::no_token)?;
     let found = introspection(state, token).await?;
     let scopes: Vec<&str> = found.scope.split_whitespace().collect();
-    let username = found
-        .username
-        .as_deref()
-        .filter(|_| found.active)
-        .ok_or_else(Refusal::token_not_active)?;
+    let username = found.username.as_deref().filter(|_| found.active).ok_or_else(Refusal::token_not_active)?;
     if !CLIENT_API.iter().any(|api| scopes.contains(api)) {
         return Err(Refusal::token_not_active());
     }
@@ -62,49 +49,30 @@ pub(super) async fn requester(
     let mut state = state.lock();
     let user_id = state.user_id(username);
     let gone = {
-        let account = state.accounts.get(&user_id).ok_or_else(|| {
-            Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "M_UNKNOWN",
-                "User not found",
-            )
-        })?;
-        device_id
-            .as_ref()
-            .is_some_and(|device| !account.devices.contains(device))
+        let account = state
+            .accounts
+            .get(&user_id)
+            .ok_or_else(|| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "User not found"))?;
+        device_id.as_ref().is_some_and(|device| !account.devices.contains(device))
     };
     if gone {
         state.introspections.remove(token);
         return Err(Refusal::token_not_active());
     }
-    Ok(Requester {
-        user_id,
-        device_id,
-        admin: scopes.contains(&ADMIN),
-    })
+    Ok(Requester { user_id, device_id, admin: scopes.contains(&ADMIN) })
 }
 
 fn device_in(scopes: &[&str]) -> Option<String> {
-    scopes
-        .iter()
-        .find_map(|scope| DEVICE.iter().find_map(|prefix| scope.strip_prefix(prefix)))
-        .map(str::to_owned)
+    scopes.iter().find_map(|scope| DEVICE.iter().find_map(|prefix| scope.strip_prefix(prefix))).map(str::to_owned)
 }
 
 /// Lets only the tokens of server administrators pass.
-pub(super) async fn admin(
-    state: &Shared<State>,
-    headers: &HeaderMap,
-) -> Result<Requester, Refusal> {
+pub(super) async fn admin(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
     let requester = requester(state, headers).await?;
     if requester.admin {
         return Ok(requester);
     }
-    Err(Refusal::new(
-        StatusCode::FORBIDDEN,
-        "M_FORBIDDEN",
-        "You are not a server admin",
-    ))
+    Err(Refusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "You are not a server admin"))
 }
 
 /// Lets only MAS pass.
@@ -113,11 +81,7 @@ pub(super) fn from_mas(state: &State, headers: &HeaderMap) -> Result<(), Refusal
     if token == state.settings.shared_secret.expose_secret() {
         return Ok(());
     }
-    Err(Refusal::new(
-        StatusCode::FORBIDDEN,
-        "M_UNKNOWN",
-        "This endpoint must only be called by MAS",
-    ))
+    Err(Refusal::new(StatusCode::FORBIDDEN, "M_UNKNOWN", "This endpoint must only be called by MAS"))
 }
 
 async fn introspection(state: &Shared<State>, token: &str) -> Result<Introspection, Refusal> {
@@ -131,37 +95,16 @@ async fn introspection(state: &Shared<State>, token: &str) -> Result<Introspecti
         state.settings.clone()
     };
     let asked = runtime::client()
-        .post(format!(
-            "{}/oauth2/introspect",
-            settings.mas_url.trim_end_matches('/')
-        ))
+        .post(format!("{}/oauth2/introspect", settings.mas_url.trim_end_matches('/')))
         .bearer_auth(settings.shared_secret.expose_secret())
         .header("X-MAS-Supports-Device-Id", "1")
         .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(
-            url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("token", token)
-                .finish(),
-        );
-    let answer = async {
-        asked
-            .send()
-            .await?
-            .error_for_status()?
-            .json::<Introspection>()
-            .await
-    };
+        .body(url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish());
+    let answer = async { asked.send().await?.error_for_status()?.json::<Introspection>().await };
     // Whatever is wrong with MAS, Synapse says the same.
     let found = answer.await.map_err(|_: reqwest::Error| {
-        Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "M_UNKNOWN",
-            "Unable to introspect the access token",
-        )
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "Unable to introspect the access token")
     })?;
-    state
-        .lock()
-        .introspections
-        .insert(token.to_owned(), (found.clone(), Instant::now()));
+    state.lock().introspections.insert(token.to_owned(), (found.clone(), Instant::now()));
     Ok(found)
 }

@@ -15,10 +15,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, errcode: &str, error: &str) -> Self {
-        Self {
-            status,
-            body: json!({"errcode": errcode, "error": error}),
-        }
+        Self { status, body: json!({"errcode": errcode, "error": error}) }
     }
 
     pub(super) fn bad_request(errcode: &str, error: &str) -> Self {
@@ -30,11 +27,7 @@ impl Refusal {
     }
 
     pub(super) fn no_token() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "M_MISSING_TOKEN",
-            "Missing access token",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Missing access token")
     }
 
     pub(super) fn token_not_active() -> Self {
@@ -55,12 +48,7 @@ impl IntoResponse for Refusal {
 
 /// The answer for a path that this version does not know.
 pub(super) fn unrecognised() -> Response {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        "M_UNRECOGNIZED",
-        "Unrecognized request",
-    )
-    .into_response()
+    Refusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request").into_response()
 }
 
 /// An answer in JSON.

@@ -24,26 +24,17 @@ use crate::standins::{Shared, time};
 pub(super) fn routes() -> Router<Shared<Homeserver>> {
     Router::new()
         .route("/_synapse/mas/query_user", get(query_user))
-        .route(
-            "/_synapse/mas/is_localpart_available",
-            get(is_localpart_available),
-        )
+        .route("/_synapse/mas/is_localpart_available", get(is_localpart_available))
         .route("/_synapse/mas/provision_user", post(provision_user))
         .route("/_synapse/mas/delete_user", post(delete_user))
         .route("/_synapse/mas/reactivate_user", post(reactivate_user))
         .route("/_synapse/mas/set_displayname", post(set_displayname))
         .route("/_synapse/mas/unset_displayname", post(unset_displayname))
         .route("/_synapse/mas/upsert_device", post(upsert_device))
-        .route(
-            "/_synapse/mas/update_device_display_name",
-            post(update_device_display_name),
-        )
+        .route("/_synapse/mas/update_device_display_name", post(update_device_display_name))
         .route("/_synapse/mas/delete_device", post(delete_device))
         .route("/_synapse/mas/sync_devices", post(sync_devices))
-        .route(
-            "/_synapse/mas/allow_cross_signing_reset",
-            post(allow_cross_signing_reset),
-        )
+        .route("/_synapse/mas/allow_cross_signing_reset", post(allow_cross_signing_reset))
 }
 
 type Answer = Result<Response, Refusal>;
@@ -52,40 +43,24 @@ fn done(status: StatusCode) -> Response {
     answer(status, &json!({}))
 }
 
-fn read<T: DeserializeOwned>(
-    state: &Homeserver,
-    headers: &HeaderMap,
-    body: &str,
-) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(state: &Homeserver, headers: &HeaderMap, body: &str) -> Result<T, Refusal> {
     auth::from_mas(state, headers)?;
-    serde_json::from_str(body)
-        .map_err(|error| Refusal::bad_request("M_BAD_JSON", &error.to_string()))
+    serde_json::from_str(body).map_err(|error| Refusal::bad_request("M_BAD_JSON", &error.to_string()))
 }
 
 fn existing<'a>(state: &'a mut Homeserver, localpart: &str) -> Result<&'a mut Account, Refusal> {
-    state
-        .account_mut(localpart)
-        .ok_or_else(Refusal::user_not_found)
+    state.account_mut(localpart).ok_or_else(Refusal::user_not_found)
 }
 
 /// `GET …/query_user?localpart=…`
-async fn query_user(
-    State(state): State<Shared<Homeserver>>,
-    query: RawQuery,
-    headers: HeaderMap,
-) -> Answer {
+async fn query_user(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
     let localpart = query.get("localpart").ok_or_else(|| {
-        Refusal::bad_request(
-            "M_MISSING_PARAM",
-            "Missing required string query parameter 'localpart'",
-        )
+        Refusal::bad_request("M_MISSING_PARAM", "Missing required string query parameter 'localpart'")
     })?;
-    let account = state
-        .account(localpart)
-        .ok_or_else(Refusal::user_not_found)?;
+    let account = state.account(localpart).ok_or_else(Refusal::user_not_found)?;
     let body = json!({
         "user_id": state.user_id(localpart), "display_name": account.displayname,
         "avatar_url": account.avatar_url, "is_suspended": false, "is_deactivated": account.deactivated,
@@ -102,21 +77,14 @@ async fn is_localpart_available(
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
-    let localpart = query
-        .get("localpart")
-        .ok_or_else(|| Refusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
-    let allowed = |letter: char| {
-        letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter)
-    };
+    let localpart = query.get("localpart").ok_or_else(|| Refusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
+    let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter);
     if localpart.is_empty() || !localpart.chars().all(allowed) {
         let text = "User ID can only contain characters a-z, 0-9, or '=_-./+'";
         return Err(Refusal::bad_request("M_INVALID_USERNAME", text));
     }
     if state.account(localpart).is_some() {
-        return Err(Refusal::bad_request(
-            "M_USER_IN_USE",
-            "User ID already taken.",
-        ));
+        return Err(Refusal::bad_request("M_USER_IN_USE", "User ID already taken."));
     }
     Ok(done(StatusCode::OK))
 }
@@ -134,11 +102,7 @@ struct Provision {
 }
 
 /// `POST …/provision_user`: 201 for a new account, 200 for one that was there.
-async fn provision_user(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn provision_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Provision = read(&state, &headers, &body)?;
     let is_new = state.account(&asked.localpart).is_none();
@@ -165,11 +129,7 @@ async fn provision_user(
     if let Some(locked) = asked.locked {
         account.locked = locked;
     }
-    Ok(done(if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    }))
+    Ok(done(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
 #[derive(Deserialize)]
@@ -179,11 +139,7 @@ struct Delete {
 }
 
 /// `POST …/delete_user`: what it takes away is not given back by reactivation (trap 31).
-async fn delete_user(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn delete_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Delete = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -206,11 +162,7 @@ struct Named {
 }
 
 /// `POST …/reactivate_user`: it leaves the lock, and takes the mark of erasure away.
-async fn reactivate_user(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn reactivate_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Named = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -226,11 +178,7 @@ struct DisplayName {
 }
 
 /// `POST …/set_displayname`
-async fn set_displayname(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn set_displayname(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: DisplayName = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = Some(asked.displayname);
@@ -238,11 +186,7 @@ async fn set_displayname(
 }
 
 /// `POST …/unset_displayname`
-async fn unset_displayname(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn unset_displayname(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Named = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = None;
@@ -256,21 +200,11 @@ struct OneDevice {
 }
 
 /// `POST …/upsert_device`
-async fn upsert_device(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn upsert_device(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
-    let is_new = existing(&mut state, &asked.localpart)?
-        .devices
-        .insert(asked.device_id);
-    Ok(done(if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    }))
+    let is_new = existing(&mut state, &asked.localpart)?.devices.insert(asked.device_id);
+    Ok(done(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
 /// `POST …/update_device_display_name`: devices have no names here.
@@ -286,16 +220,10 @@ async fn update_device_display_name(
 }
 
 /// `POST …/delete_device`
-async fn delete_device(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn delete_device(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
-    existing(&mut state, &asked.localpart)?
-        .devices
-        .remove(&asked.device_id);
+    existing(&mut state, &asked.localpart)?.devices.remove(&asked.device_id);
     Ok(done(StatusCode::NO_CONTENT))
 }
 
@@ -306,11 +234,7 @@ struct AllDevices {
 }
 
 /// `POST …/sync_devices`: these devices and no others.
-async fn sync_devices(
-    State(state): State<Shared<Homeserver>>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
+async fn sync_devices(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: AllDevices = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.devices = asked.devices;

@@ -48,7 +48,6 @@ impl Synapse {
     }
 
     /// The state, to look at and to change.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -35,12 +35,13 @@ impl Settings {
             has_v3: true,
             mas_url: String::new(),
             shared_secret,
-            cache_for: Duration::from_mins(2),
+            cache_for: Duration::from_secs(120),
         }
     }
 }
 
 /// One account of the homeserver.
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of Synapse's table, each on its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// The display name.
@@ -84,11 +85,7 @@ impl State {
     /// A homeserver without accounts.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            accounts: BTreeMap::new(),
-            introspections: HashMap::new(),
-        }
+        Self { settings, accounts: BTreeMap::new(), introspections: HashMap::new() }
     }
 
     /// The Matrix user ID of a localpart.
@@ -112,10 +109,7 @@ impl State {
     /// Adds an account, or gives the one of that localpart.
     pub fn add_account(&mut self, localpart: &str) -> &mut Account {
         let id = self.user_id(localpart);
-        self.accounts.entry(id).or_insert_with(|| Account {
-            created: time::now_ms(),
-            ..Account::default()
-        })
+        self.accounts.entry(id).or_insert_with(|| Account { created: time::now_ms(), ..Account::default() })
     }
 
     /// Takes an account away, as no API does.
@@ -126,9 +120,7 @@ impl State {
 
     /// All accounts by Matrix user ID.
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
-        self.accounts
-            .iter()
-            .map(|(id, account)| (id.as_str(), account))
+        self.accounts.iter().map(|(id, account)| (id.as_str(), account))
     }
 
     /// Forgets every introspection, as two minutes do.

@@ -97,7 +97,7 @@ impl World {
             synapse_has_v3: true,
             lifetimes: Lifetimes::default(),
             job_delay: Duration::from_millis(150),
-            introspection_cache: Duration::from_mins(2),
+            introspection_cache: Duration::from_secs(120),
             ports: [0; 3],
         }
     }
@@ -136,17 +136,11 @@ impl World {
     /// Adds `count` members named `prefix` and five digits from 00000.
     #[must_use]
     pub fn members(self, count: usize, prefix: &str) -> Self {
-        (0..count).fold(self, |world, number| {
-            world.member(&format!("{prefix}{number:05}"))
-        })
+        (0..count).fold(self, |world, number| world.member(&format!("{prefix}{number:05}")))
     }
 
     fn person(mut self, name: &str, enabled: bool, group: Option<Membership>) -> Self {
-        self.people.push(Person {
-            name: name.to_owned(),
-            enabled,
-            group,
-        });
+        self.people.push(Person { name: name.to_owned(), enabled, group });
         self
     }
 
@@ -201,9 +195,7 @@ impl World {
     /// Adds `count` active accounts named `prefix` and five digits from 00000.
     #[must_use]
     pub fn accounts(self, count: usize, prefix: &str) -> Self {
-        (0..count).fold(self, |world, number| {
-            world.account(&format!("{prefix}{number:05}"))
-        })
+        (0..count).fold(self, |world, number| world.account(&format!("{prefix}{number:05}")))
     }
 
     fn with(mut self, localpart: &str, kind: Kind) -> Self {
@@ -242,10 +234,7 @@ impl World {
     /// How long Keycloak's tokens live.
     #[must_use]
     pub fn token_lifetimes(mut self, password: Duration, client_credentials: Duration) -> Self {
-        self.lifetimes = Lifetimes {
-            password,
-            client_credentials,
-        };
+        self.lifetimes = Lifetimes { password, client_credentials };
         self
     }
 
@@ -271,10 +260,7 @@ impl World {
     }
 
     /// Starts all three servers.
-    #[expect(
-        clippy::unused_async,
-        reason = "starting may come to wait for a port, and callers are async anyway"
-    )]
+    #[expect(clippy::unused_async, reason = "starting may come to wait for a port, and callers are async anyway")]
     pub async fn start(self) -> Result<RunningWorld, StandInError> {
         seed::start(&self)
     }

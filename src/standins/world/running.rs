@@ -86,16 +86,10 @@ impl RunningWorld {
                 ("KC_ADMIN_PASS", ADMIN.1.to_owned()),
             ],
             Auth::ClientCredentials => {
-                vec![
-                    ("KC_CLIENT_ID", CLIENT.0.to_owned()),
-                    ("KC_CLIENT_SECRET", CLIENT.1.to_owned()),
-                ]
+                vec![("KC_CLIENT_ID", CLIENT.0.to_owned()), ("KC_CLIENT_SECRET", CLIENT.1.to_owned())]
             }
         });
-        variables
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The realm's name.
@@ -138,18 +132,12 @@ impl RunningWorld {
 
     /// Puts someone into the group, with an admin event.
     pub fn join(&self, username: &str) {
-        self.keycloak
-            .state()
-            .realm(&self.realm)
-            .join(username, &self.group);
+        self.keycloak.state().realm(&self.realm).join(username, &self.group);
     }
 
     /// Takes someone out of the group, with an admin event.
     pub fn leave(&self, username: &str) {
-        self.keycloak
-            .state()
-            .realm(&self.realm)
-            .leave(username, &self.group);
+        self.keycloak.state().realm(&self.realm).leave(username, &self.group);
     }
 
     /// What MAS and Synapse say about someone.
@@ -163,15 +151,11 @@ impl RunningWorld {
                 sessions: state.open_sessions(&user.id).count(),
             })
         };
-        let synapse = self
-            .synapse
-            .state()
-            .account(localpart)
-            .map(|account| InSynapse {
-                deactivated: account.deactivated,
-                locked: account.locked,
-                erased: account.erased,
-            });
+        let synapse = self.synapse.state().account(localpart).map(|account| InSynapse {
+            deactivated: account.deactivated,
+            locked: account.locked,
+            erased: account.erased,
+        });
         AccountState { mas, synapse }
     }
 
@@ -186,18 +170,10 @@ impl RunningWorld {
         let device = ids::word(10);
         let token = {
             let mut mas = self.mas.state();
-            mas.user(localpart)
-                .filter(|user| user.is_valid())
-                .ok_or_else(refused)?;
-            mas.add_session(localpart, &device, false)
-                .ok_or_else(refused)?
+            mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?;
+            mas.add_session(localpart, &device, false).ok_or_else(refused)?
         };
-        self.synapse
-            .state()
-            .account_mut(localpart)
-            .ok_or_else(refused)?
-            .devices
-            .insert(device);
+        self.synapse.state().account_mut(localpart).ok_or_else(refused)?.devices.insert(device);
         Ok(token)
     }
 

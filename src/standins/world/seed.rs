@@ -14,9 +14,7 @@ use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
 pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
-    let [keycloak_at, synapse_at, mas_at] = world
-        .ports
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let [keycloak_at, synapse_at, mas_at] = world.ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let secret = SecretString::from(ids::word(25));
     let database_password = ids::word(20);
 
@@ -43,9 +41,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
 
     let directory = tempfile::tempdir()?;
     let mas_cli_config = directory.path().join("mas-cli.yaml");
-    let uri = mas
-        .url()
-        .replacen("http://", &format!("http://mas:{database_password}@"), 1);
+    let uri = mas.url().replacen("http://", &format!("http://mas:{database_password}@"), 1);
     std::fs::write(&mas_cli_config, format!("database:\n  uri: \"{uri}/\"\n"))?;
     let group = world.groups.first().cloned().unwrap_or_default();
     Ok(RunningWorld {
@@ -66,21 +62,13 @@ fn keycloak_state(world: &World) -> Result<keycloak::State, StandInError> {
     state.old = world.old_keycloak;
     state.lifetimes = world.lifetimes;
     let master = state.add_realm("master");
-    master
-        .clients
-        .insert("admin-cli".to_owned(), Client::default());
-    let login = Login {
-        password: ADMIN.1.into(),
-        roles: Roles::admin(),
-    };
+    master.clients.insert("admin-cli".to_owned(), Client::default());
+    let login = Login { password: ADMIN.1.into(), roles: Roles::admin() };
     master.logins.insert(ADMIN.0.to_owned(), login);
 
     let roles: Vec<&str> = world.service_roles.iter().map(String::as_str).collect();
     let realm = state.add_realm(&world.realm);
-    let client = Client {
-        secret: Some(CLIENT.1.into()),
-        service_account: Some(Roles::of(&roles)),
-    };
+    let client = Client { secret: Some(CLIENT.1.into()), service_account: Some(Roles::of(&roles)) };
     realm.clients.insert(CLIENT.0.to_owned(), client);
     realm.silently(|realm| add_people(realm, world))?;
     Ok(state)
@@ -100,10 +88,9 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         let path = match &person.group {
             None => continue,
             Some(Membership::At(path)) => path,
-            Some(Membership::First) => world
-                .groups
-                .first()
-                .ok_or_else(|| StandInError::World("a member, but no group".to_owned()))?,
+            Some(Membership::First) => {
+                world.groups.first().ok_or_else(|| StandInError::World("a member, but no group".to_owned()))?
+            }
         };
         if realm.group_by_path(path).is_none() {
             realm.add_group(path);
@@ -115,9 +102,7 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
 
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &str, kind: &Kind) {
@@ -143,26 +128,12 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
                 account.emails.insert(email.clone(), time::now_ms());
                 account.rooms.insert(room);
             }
-            add_mas_user(
-                mas,
-                localpart,
-                email,
-                locked,
-                deactivated,
-                matches!(kind, Kind::Admin),
-            );
+            add_mas_user(mas, localpart, email, locked, deactivated, matches!(kind, Kind::Admin));
         }
     }
 }
 
-fn add_mas_user(
-    mas: &mut mas::State,
-    name: &str,
-    email: String,
-    locked: bool,
-    deactivated: bool,
-    admin: bool,
-) {
+fn add_mas_user(mas: &mut mas::State, name: &str, email: String, locked: bool, deactivated: bool, admin: bool) {
     let user = mas.add_user(name);
     user.admin = admin;
     user.locked_at = locked.then(time::now_rfc3339);
@@ -181,10 +152,7 @@ fn add_token_owner(
         add_account(mas, synapse, localpart, &Kind::Active);
     }
     let device = ids::word(10);
-    synapse
-        .add_account(localpart)
-        .devices
-        .insert(device.clone());
+    synapse.add_account(localpart).devices.insert(device.clone());
     mas.add_session(localpart, &device, true)
         .ok_or_else(|| StandInError::World(format!("{localpart} cannot own a token")))
 }

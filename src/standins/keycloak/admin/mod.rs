@@ -1,0 +1,129 @@
+//! The endpoints below `/admin/realms/{realm}` that a reader of groups and people needs.
+//!
+//! Each follows the exchange of `keycloak.json` with its path. What a token may see is decided here: a search
+//! without the right to view answers 200 with an empty list, everything else 403 (trap 6).
+
+mod groups;
+mod users;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::realm::Realm;
+use super::representation::{self, Shape};
+use super::state::{Group, State as Keycloak};
+use super::token::{Refusal, Roles, error, forbidden};
+use crate::standins::query::Params;
+use crate::standins::{Shared, server};
+
+/// What an endpoint works with.
+struct Asked<'a> {
+    realm: &'a Realm,
+    roles: Roles,
+    query: Params,
+    old: bool,
+}
+
+type Answer = Result<Value, Refusal>;
+
+impl Asked<'_> {
+    fn need(&self, role: &str) -> Result<(), Refusal> {
+        if self.roles.has(role) { Ok(()) } else { Err(forbidden()) }
+    }
+
+    /// Whether rows may be seen (`true`), or only the empty list (`false`).
+    fn may_list(&self, query_role: &str) -> Result<bool, Refusal> {
+        if self.roles.has("view-users") {
+            return Ok(true);
+        }
+        self.need(query_role).map(|()| false)
+    }
+
+    fn manage(&self) -> bool {
+        self.roles.has("manage-users")
+    }
+
+    fn page<T>(&self, default: Option<usize>, rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        let number = |name| self.query.int(name).map(usize::try_from);
+        let first = number("first").and_then(Result::ok).unwrap_or(0);
+        // A negative `max` means all.
+        let max = match number("max") {
+            Some(Ok(max)) => max,
+            Some(Err(_)) => usize::MAX,
+            None => default.unwrap_or(usize::MAX),
+        };
+        rows.skip(first).take(max)
+    }
+
+    fn group(&self, id: &str) -> Result<&Group, Refusal> {
+        self.realm.group(id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Could not find group by id"))
+    }
+
+    /// A single group: with what is below it in Keycloak 22, without since.
+    fn single(&self, group: &Group, shape: Shape) -> Value {
+        if self.old {
+            representation::tree(self.realm, group, shape)
+        } else {
+            representation::group(group, Vec::new(), shape)
+        }
+    }
+}
+
+type Parts = (State<Shared<Keycloak>>, Path<Vec<String>>, RawQuery, HeaderMap);
+
+/// Runs an endpoint: the first part of the path is the realm, the rest is the endpoint's own.
+fn run(
+    (State(state), Path(parts), RawQuery(query), headers): Parts,
+    endpoint: fn(&Asked<'_>, &[String]) -> Answer,
+) -> Response {
+    let state = state.lock();
+    let (name, rest) = parts.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
+    let answer = state.roles_in(name, &headers).and_then(|roles| {
+        let realm = state.realms.get(name).ok_or_else(|| error(StatusCode::NOT_FOUND, "Realm not found."))?;
+        let query = Params::parse(query.as_deref().unwrap_or_default());
+        endpoint(&Asked { realm, roles, query, old: state.old }, rest)
+    });
+    match answer {
+        Ok(body) => server::json(StatusCode::OK, "application/json;charset=UTF-8", &body),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+macro_rules! endpoint {
+    ($function:path) => {
+        get(|state, path, query, headers| async { run((state, path, query, headers), $function) })
+    };
+}
+
+pub(super) fn routes() -> Router<Shared<Keycloak>> {
+    Router::new()
+        .route("/admin/realms/{realm}/groups", endpoint!(groups::groups))
+        .route("/admin/realms/{realm}/groups/{id}", endpoint!(groups::group))
+        .route("/admin/realms/{realm}/groups/{id}/children", endpoint!(groups::children))
+        .route("/admin/realms/{realm}/groups/{id}/members", endpoint!(groups::members))
+        .route("/admin/realms/{realm}/group-by-path/{*path}", endpoint!(groups::group_by_path))
+        .route("/admin/realms/{realm}/users", endpoint!(users::users))
+        .route("/admin/realms/{realm}/users/count", endpoint!(users::users_count))
+        .route("/admin/realms/{realm}/users/{id}", endpoint!(users::user))
+        .route("/admin/realms/{realm}/users/{id}/groups", endpoint!(users::groups_of_user))
+        .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
+        .route("/admin/realms/{realm}/components", endpoint!(components))
+}
+
+/// `GET …/admin-events`
+fn admin_events(asked: &Asked<'_>, _: &[String]) -> Answer {
+    asked.need("view-events")?;
+    Ok(asked.realm.events(&asked.query).into())
+}
+
+/// `GET …/components?type=org.keycloak.storage.UserStorageProvider`
+fn components(asked: &Asked<'_>, _: &[String]) -> Answer {
+    asked.need("view-realm")?;
+    let wanted = asked.query.get("type").is_none_or(|kind| kind == "org.keycloak.storage.UserStorageProvider");
+    let providers = asked.realm.storage_providers.iter().filter(|_| wanted);
+    Ok(providers.map(|provider| representation::storage_provider(provider, &asked.realm.id)).collect())
+}

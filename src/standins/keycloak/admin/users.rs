@@ -1,0 +1,55 @@
+//! People: by name, by ID, and the groups that one is in.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::super::representation;
+use super::super::state::Group;
+use super::super::token::error;
+use super::{Answer, Asked};
+
+/// `GET …/users?username=…&exact=true`, and all users by page.
+pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
+    if !asked.may_list("query-users")? {
+        return Ok(json!([]));
+    }
+    let brief = asked.query.is("briefRepresentation", false);
+    let show = |user| representation::listed_user(user, brief, asked.manage());
+    let exact = asked.query.is("exact", false);
+    match asked.query.get("username").map(str::to_lowercase) {
+        Some(name) if exact => Ok(asked.realm.user(&name).map(show).into_iter().collect()),
+        Some(name) => {
+            let rows = asked.realm.users().filter(|user| user.username.contains(&name));
+            Ok(asked.page(Some(100), rows).map(show).collect())
+        }
+        None => Ok(asked.page(Some(100), asked.realm.users()).map(show).collect()),
+    }
+}
+
+/// `GET …/users/count`
+pub(super) fn users_count(asked: &Asked<'_>, _: &[String]) -> Answer {
+    let visible = asked.may_list("query-users")?;
+    Ok(json!(if visible { asked.realm.users().count() } else { 0 }))
+}
+
+/// `GET …/users/{id}`
+pub(super) fn user(asked: &Asked<'_>, parts: &[String]) -> Answer {
+    asked.need("query-users")?;
+    let user = asked.realm.user_by_id(&parts[0]);
+    let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
+    asked.need("view-users")?;
+    Ok(representation::single_user(user, asked.manage()))
+}
+
+/// `GET …/users/{id}/groups`: direct memberships only.
+pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
+    asked.need("query-users")?;
+    let user = asked.realm.user_by_id(&parts[0]);
+    let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
+    asked.need("view-users")?;
+    let brief = asked.query.is("briefRepresentation", true);
+    let mut rows: Vec<&Group> = user.groups.iter().filter_map(|id| asked.realm.group(id)).collect();
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    let shown = rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
+    Ok(asked.page(None, shown).collect())
+}

@@ -1,0 +1,263 @@
+//! One realm: its groups, its people, and who is in what.
+//!
+//! Members are kept in order of username, so that a page of a large group costs no sorting; the list is live,
+//! which is what makes offset paging skip people (trap 3).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::events::AdminEvent;
+use super::state::{Group, StorageProvider, User};
+use super::token::{Client, Login};
+use crate::standins::ids;
+
+/// One realm.
+#[derive(Clone, Debug)]
+pub struct Realm {
+    /// The UUID.
+    pub id: String,
+    /// Clients by client ID.
+    pub clients: BTreeMap<String, Client>,
+    /// People who can get a token by password, by username.
+    pub logins: BTreeMap<String, Login>,
+    /// Directories behind the realm.
+    pub storage_providers: Vec<StorageProvider>,
+    /// Whether changes are kept as admin events.
+    pub save_events: bool,
+    /// The time that events get instead of now, in milliseconds since 1970.
+    pub event_time: Option<u64>,
+    pub(super) events: VecDeque<AdminEvent>,
+    users: BTreeMap<String, User>,
+    usernames: HashMap<String, String>,
+    groups: HashMap<String, Group>,
+    top: BTreeMap<String, String>,
+}
+
+impl Realm {
+    pub(super) fn new() -> Self {
+        Self {
+            id: ids::uuid(),
+            clients: BTreeMap::new(),
+            logins: BTreeMap::new(),
+            storage_providers: Vec::new(),
+            save_events: true,
+            event_time: None,
+            events: VecDeque::new(),
+            users: BTreeMap::new(),
+            usernames: HashMap::new(),
+            groups: HashMap::new(),
+            top: BTreeMap::new(),
+        }
+    }
+
+    /// Makes changes that leave no admin event: seeding, and changes in a directory (trap 45).
+    pub fn silently<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.save_events, false);
+        let result = change(self);
+        self.save_events = before;
+        result
+    }
+
+    /// Adds a user, or gives the one of that name. The ID is the user's for good.
+    pub fn add_user(&mut self, username: &str) -> &mut User {
+        let user = User::new(&username.to_lowercase());
+        if !self.users.contains_key(&user.username) {
+            self.usernames.insert(user.id.clone(), user.username.clone());
+            self.event_user("CREATE", &user);
+        }
+        self.users.entry(user.username.clone()).or_insert(user)
+    }
+
+    /// Gives a user another ID, as recordings need it.
+    pub fn set_user_id(&mut self, username: &str, id: &str) {
+        if let Some(user) = self.users.get_mut(username) {
+            self.usernames.remove(&user.id);
+            id.clone_into(&mut user.id);
+            self.usernames.insert(user.id.clone(), user.username.clone());
+        }
+    }
+
+    /// Deletes a user; they leave their groups.
+    pub fn delete_user(&mut self, username: &str) {
+        let Some(user) = self.users.remove(&username.to_lowercase()) else {
+            return;
+        };
+        self.usernames.remove(&user.id);
+        for group in &user.groups {
+            if let Some(group) = self.groups.get_mut(group) {
+                group.members.remove(&user.username);
+            }
+        }
+        self.event_user("DELETE", &user);
+    }
+
+    /// Renames a user: the ID and the memberships stay.
+    pub fn rename_user(&mut self, username: &str, new: &str) {
+        let Some(mut user) = self.users.remove(&username.to_lowercase()) else {
+            return;
+        };
+        for group in user.groups.clone() {
+            if let Some(group) = self.groups.get_mut(&group) {
+                group.members.remove(&user.username);
+                group.members.insert(new.to_lowercase());
+            }
+        }
+        user.username = new.to_lowercase();
+        self.usernames.insert(user.id.clone(), user.username.clone());
+        self.event_user("UPDATE", &user);
+        self.users.insert(user.username.clone(), user);
+    }
+
+    /// Enables or disables a user.
+    pub fn set_enabled(&mut self, username: &str, enabled: bool) {
+        let Some(user) = self.users.get_mut(&username.to_lowercase()) else {
+            return;
+        };
+        user.enabled = enabled;
+        let user = user.clone();
+        self.event_user("UPDATE", &user);
+    }
+
+    /// A user by name, without regard to case.
+    #[must_use]
+    pub fn user(&self, username: &str) -> Option<&User> {
+        self.users.get(&username.to_lowercase())
+    }
+
+    /// A user to change, without an event.
+    pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
+        self.users.get_mut(&username.to_lowercase())
+    }
+
+    /// A user by ID.
+    #[must_use]
+    pub fn user_by_id(&self, id: &str) -> Option<&User> {
+        self.user(self.usernames.get(id)?)
+    }
+
+    /// All users in order of username.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values()
+    }
+
+    /// Adds the group at `path` with the groups above it; gives its ID.
+    pub fn add_group(&mut self, path: &str) -> String {
+        let mut parent: Option<String> = None;
+        let mut above = String::new();
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            above = format!("{above}/{name}");
+            let siblings = match parent.as_ref().and_then(|id| self.groups.get(id)) {
+                Some(group) => &group.children,
+                None => &self.top,
+            };
+            let id = match siblings.get(name) {
+                Some(id) => id.clone(),
+                None => self.insert_group(ids::uuid(), name, &above, parent.as_deref()),
+            };
+            parent = Some(id);
+        }
+        parent.unwrap_or_default()
+    }
+
+    /// Adds the group at `path` with a chosen ID, as recordings need it; the groups above must be there.
+    pub fn add_group_with_id(&mut self, path: &str, id: &str) {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let parent = self.group_by_path(above).map(|group| group.id.clone());
+        self.insert_group(id.to_owned(), name, path, parent.as_deref());
+    }
+
+    fn insert_group(&mut self, id: String, name: &str, path: &str, parent: Option<&str>) -> String {
+        let group = Group {
+            id: id.clone(),
+            name: name.to_owned(),
+            path: path.to_owned(),
+            parent: parent.map(str::to_owned),
+            children: BTreeMap::new(),
+            members: BTreeSet::new(),
+        };
+        self.event_group("CREATE", &group);
+        let siblings = match parent.and_then(|id| self.groups.get_mut(id)) {
+            Some(group) => &mut group.children,
+            None => &mut self.top,
+        };
+        siblings.insert(name.to_owned(), id.clone());
+        self.groups.insert(id.clone(), group);
+        id
+    }
+
+    /// Deletes the group at `path` with all below it.
+    pub fn delete_group(&mut self, path: &str) {
+        let Some(group) = self.group_by_path(path).cloned() else {
+            return;
+        };
+        for child in group.children.keys() {
+            self.delete_group(&format!("{}/{child}", group.path));
+        }
+        match group.parent.as_ref().and_then(|id| self.groups.get_mut(id)) {
+            Some(parent) => parent.children.remove(&group.name),
+            None => self.top.remove(&group.name),
+        };
+        for member in &group.members {
+            if let Some(user) = self.users.get_mut(member) {
+                user.groups.remove(&group.id);
+            }
+        }
+        self.groups.remove(&group.id);
+        self.event_group("DELETE", &group);
+    }
+
+    /// A group by ID.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.get(id)
+    }
+
+    /// A group by path.
+    #[must_use]
+    pub fn group_by_path(&self, path: &str) -> Option<&Group> {
+        let mut names = path.split('/').filter(|name| !name.is_empty());
+        let mut group = self.groups.get(self.top.get(names.next()?)?)?;
+        for name in names {
+            group = self.groups.get(group.children.get(name)?)?;
+        }
+        Some(group)
+    }
+
+    /// The groups that are in no other, in order of name.
+    pub fn top_groups(&self) -> impl Iterator<Item = &Group> {
+        self.top.values().filter_map(|id| self.groups.get(id))
+    }
+
+    /// The subgroups of a group, in order of name.
+    pub fn children<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Group> {
+        group.children.values().filter_map(|id| self.groups.get(id))
+    }
+
+    /// Puts a user into the group at `path`.
+    pub fn join(&mut self, username: &str, path: &str) {
+        self.change_membership(username, path, true);
+    }
+
+    /// Takes a user out of the group at `path`.
+    pub fn leave(&mut self, username: &str, path: &str) {
+        self.change_membership(username, path, false);
+    }
+
+    fn change_membership(&mut self, username: &str, path: &str, member: bool) {
+        let Some(id) = self.group_by_path(path).map(|group| group.id.clone()) else {
+            return;
+        };
+        let username = username.to_lowercase();
+        let (Some(group), Some(user)) = (self.groups.get_mut(&id), self.users.get_mut(&username)) else {
+            return;
+        };
+        let changed = if member {
+            user.groups.insert(id.clone()) | group.members.insert(username)
+        } else {
+            user.groups.remove(&id) | group.members.remove(&username)
+        };
+        if changed && self.save_events {
+            let (group, user) = (group.clone(), user.clone());
+            self.event_membership(if member { "CREATE" } else { "DELETE" }, &group, &user);
+        }
+    }
+}
