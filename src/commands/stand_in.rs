@@ -18,9 +18,17 @@ pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
             let secret = std::fs::read_to_string(&secret_file)
                 .map_err(|source| Failure::Local { what: format!("read {}", secret_file.display()), source })?;
             let secret = SecretString::from(secret.trim_end());
-            mas::run(mas::Options { listen, synapse: synapse.to_string(), secret })
-                .await
-                .map_err(|error| Failure::Local { what: "run the MAS stand-in".to_owned(), source: io::Error::other(error) })?;
+            mas::run(mas::Options {
+                listen,
+                synapse_url: synapse.to_string(),
+                shared_secret: secret,
+                database_password: None,
+            })
+            .await
+            .map_err(|error| Failure::Local {
+                what: "run the MAS stand-in".to_owned(),
+                source: io::Error::other(error),
+            })?;
             Ok(Exit::InStep)
         }
     }
