@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
+use std::process::{ExitCode, Termination as _};
 
 use anstream::ColorChoice;
 use clap::{CommandFactory, Parser};
@@ -15,6 +16,7 @@ use crate::commands;
 use crate::exit::Exit;
 use crate::http::Timeouts;
 use crate::report::Failure;
+use crate::standins::mas_cli;
 
 /// What a run takes from the world besides its command line.
 pub struct Surroundings {
@@ -31,7 +33,18 @@ impl Default for Surroundings {
 }
 
 /// Runs the program and prints what went wrong.
-pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The options of mas-cli are not ours, so its stand-in takes the words as they are.
+    match arguments.as_slice() {
+        [_, first, second, words @ ..] if first == "stand-in" && second == "mas-cli" => {
+            mas_cli::run(words.to_vec()).await.into()
+        }
+        _ => program(arguments).await.report(),
+    }
+}
+
+async fn program(arguments: Vec<OsString>) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,6 +1,5 @@
 //! The command line, as it is written. What it means is decided by the commands.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -170,15 +169,10 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
-/// The hidden commands: servers and programs that stand in for the real ones.
+/// The hidden commands: servers that stand in for the real ones. The stand-in for mas-cli is not here, because its
+/// options are mas-cli's.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StandIn {
-    /// Behave like mas-cli against the MAS stand-in
-    MasCli {
-        /// What follows the program's name
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
     /// Serve the MAS stand-in for a Synapse, a real one too
     Mas {
         /// Where to listen

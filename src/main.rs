@@ -1,8 +1,8 @@
 //! The program's entry; everything else is in the library, where tests can reach it.
 
-use matrix_keycloak_sync::{app, exit::Exit};
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Exit {
-    app::main(std::env::args_os()).await
+async fn main() -> ExitCode {
+    matrix_keycloak_sync::app::main(std::env::args_os()).await
 }

@@ -1,19 +1,17 @@
 //! The hidden commands: one stand-in as a process of its own.
 
 use std::io;
-use std::process;
 
 use secrecy::SecretString;
 
 use crate::cli::StandIn;
 use crate::exit::Exit;
 use crate::report::Failure;
-use crate::standins::{mas, mas_cli};
+use crate::standins::mas;
 
-/// Runs a stand-in; the one for mas-cli ends with mas-cli's own exit codes.
+/// Runs a stand-in.
 pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
     match stand_in {
-        StandIn::MasCli { arguments } => process::exit(mas_cli::run(arguments).await.into()),
         StandIn::Mas { listen, synapse, secret_file } => {
             let secret = std::fs::read_to_string(&secret_file)
                 .map_err(|source| Failure::Local { what: format!("read {}", secret_file.display()), source })?;
