@@ -4,6 +4,8 @@ mod fields;
 mod load;
 mod problem;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use indicatif::HumanCount;
+
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, Plan};
 use crate::run::{Counts, Outcome};
@@ -32,7 +34,7 @@ pub fn plan(plan: &Plan, refusals: &[String], terminal: Terminal) -> String {
     text
 }
 
-fn heading(plan: &Plan, kind: ActionKind, count: usize) -> String {
+fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
     match (kind, plan.disable) {
         (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
         (ActionKind::Disable, DisableMode::Deactivate) => {
@@ -50,14 +52,14 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
         return;
     }
     let count = counted(of_kind.len(), "account", "accounts");
-    let _ = writeln!(text, "\n{}", heading(plan, kind, 0).replacen('0', &count, 1));
+    let _ = writeln!(text, "\n{}", heading(plan, kind, &count));
     let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
     reasons.sort();
     reasons.dedup();
     let mut room = if terminal.cut { SHOWN } else { usize::MAX };
     for reason in reasons {
         let group: Vec<_> = of_kind.iter().filter(|action| action.reason == reason).collect();
-        let _ = writeln!(text, "  {} ({}):", reason.text(), counted(group.len(), "account", "accounts"));
+        let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
         let shown = group.len().min(room);
         for action in &group[..shown] {
             match &action.skipped {
@@ -70,8 +72,7 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
             }
         }
         if group.len() > shown {
-            let _ =
-                writeln!(text, "    {FAINT}and {} more{FAINT:#}", indicatif::HumanCount((group.len() - shown) as u64));
+            let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
         }
         room -= shown;
     }
@@ -102,14 +103,14 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
         let _ = writeln!(text, "    {localpart}");
     }
     if plan.not_registered.len() > shown {
-        let more = indicatif::HumanCount((plan.not_registered.len() - shown) as u64);
+        let more = HumanCount((plan.not_registered.len() - shown) as u64);
         let _ = writeln!(text, "    {FAINT}and {more} more{FAINT:#}");
     }
 }
 
 fn summary(text: &mut String, plan: &Plan) {
     let summary = plan.summary();
-    let n = |count: usize| indicatif::HumanCount(count as u64);
+    let n = |count: usize| HumanCount(count as u64);
     let _ = writeln!(
         text,
         "\n{} to activate, {} to disable, {} unchanged, {} kept, {} not registered",
@@ -156,7 +157,7 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
 /// Why nothing was changed, and the exact command to go on.
 #[must_use]
 pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
-    let mut text = String::from("refused; nothing was changed, because\n");
+    let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
     if can_go_on {
         let _ = writeln!(text, "Look at the plan. If it is right, apply this very plan with\n  {command}");
