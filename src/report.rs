@@ -134,8 +134,7 @@ impl Failure {
 /// An error and its causes in one line, for lists of many.
 #[must_use]
 pub fn in_one_line(error: &dyn Error) -> String {
-    let causes: String = causes(error).iter().map(|cause| format!(": {cause}")).collect();
-    format!("{error}{causes}")
+    causes(error).iter().fold(error.to_string(), |told, cause| told + ": " + cause)
 }
 
 /// The causes below an error, without those whose text its own or the one above already has.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::session::print;
 use super::{plan, sync};
-use crate::app::Surroundings;
+use crate::app::{Environment, Surroundings};
 use crate::cli::{DemoArgs, Global, PlanArgs, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::report::Failure;
@@ -73,7 +73,7 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
 }
 
 /// Our own environment must not point the demo at real servers; programs still have to be found.
-fn no_variables(surroundings: &Surroundings) -> Box<dyn Fn(&str) -> Option<String>> {
+fn no_variables(surroundings: &Surroundings) -> Box<Environment> {
     let path = (surroundings.env)("PATH");
     Box::new(move |name| if name == "PATH" { path.clone() } else { None })
 }

@@ -122,6 +122,8 @@ fn summary(text: &mut String, plan: &Plan) {
     );
     if plan.has_changes() {
         let _ = writeln!(text, "{FAINT}{}{FAINT:#}", plan.digest());
+    } else if plan.actions.is_empty() {
+        text.push_str("Nothing to do: everything is in step.\n");
     }
 }
 
@@ -145,12 +147,9 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
     let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
     parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let nothing = plan.actions.is_empty();
-    let _ = if nothing {
-        writeln!(text, "\nNothing to do: everything is in step.")
-    } else {
-        writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "))
-    };
+    if !plan.actions.is_empty() {
+        let _ = writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "));
+    }
     text
 }
 

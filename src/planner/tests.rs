@@ -132,8 +132,7 @@ fn detail_of(account: &Account) -> AccountDetail {
         appservice: None,
         admin: account.admin,
         bot: account.bot,
-        deactivated: account.state.deactivated,
-        locked: account.state.locked,
+        state: account.state,
     }
 }
 
@@ -319,7 +318,7 @@ fn a_second_look_that_fails_keeps_them_and_leaves_the_run_incomplete() {
 
 #[test]
 fn who_was_disabled_meanwhile_is_not_disabled_again() {
-    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.deactivated = true);
+    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.state.deactivated = true);
     acts(&scene, vec![]);
 }
 
