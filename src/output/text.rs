@@ -56,7 +56,8 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
     reasons.sort();
     reasons.dedup();
-    let mut room = if terminal.cut { SHOWN } else { usize::MAX };
+    // Each reason gets its share, so that a long one does not hide a short one.
+    let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
         let group: Vec<_> = of_kind.iter().filter(|action| action.reason == reason).collect();
         let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
@@ -74,7 +75,6 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
         if group.len() > shown {
             let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
         }
-        room -= shown;
     }
 }
 
@@ -169,5 +169,68 @@ pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
 fn reasons(text: &mut String, refusals: &[String]) {
     for refusal in refusals {
         let _ = writeln!(text, "  - {refusal}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Localpart;
+    use crate::plan::{Kept, ReadCounts, Reason, WriterKind};
+
+    fn plan_of(disables: usize) -> Plan {
+        let action = |number: usize| Action {
+            kind: ActionKind::Disable,
+            user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
+            reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
+            skipped: None,
+        };
+        Plan {
+            server_name: "example.org".into(),
+            writer: WriterKind::MasCli,
+            disable: DisableMode::Deactivate,
+            read: ReadCounts { members: 7, accounts: disables + 1 },
+            actions: (0..disables).map(action).collect(),
+            unchanged: 0,
+            active: disables,
+            not_registered: Vec::new(),
+            kept: vec![Kept { localpart: "bot".into(), reason: KeptReason::TokenOwner }],
+            contradictions: 0,
+            not_looked: None,
+        }
+    }
+
+    fn plain(plan: &Plan, cut: bool) -> String {
+        anstream::adapter::strip_str(&super::plan(plan, &[], Terminal { cut })).to_string()
+    }
+
+    #[test]
+    fn a_long_list_is_cut_on_a_terminal_and_whole_in_a_file() {
+        let plan = plan_of(3000);
+        let cut = plain(&plan, true);
+        assert!(cut.contains("\n    and 2,973 more\n") && cut.lines().count() < 50, "{cut}");
+        assert_eq!(plain(&plan, false).matches("\n    u").count(), 3000);
+    }
+
+    #[test]
+    fn a_short_plan_is_told_in_full_within_80_columns() {
+        let told = plain(&plan_of(3), true);
+        let expected = "\
+Plan for example.org: 7 members in the group, 4 accounts
+
+Disable 3 accounts (deactivate: rooms and e-mail addresses do not come back)
+  not in the group (1):
+    u00002
+  not in Keycloak (2):
+    u00000
+    u00001
+
+Left alone, although the rule would act
+  bot: owns the admin token this program reads with
+
+0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
+";
+        assert!(told.starts_with(expected), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     }
 }
