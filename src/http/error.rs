@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use url::Url;
 
 /// The servers that are asked, by the names that people know them by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +32,7 @@ pub struct HttpError {
     /// `GET` or `POST`.
     pub method: &'static str,
     /// What was asked; secrets never stand in a URL.
-    pub url: Url,
+    pub url: String,
     /// What came instead of an answer.
     #[source]
     pub kind: HttpErrorKind,

@@ -102,9 +102,10 @@ fn rule(text: &mut String, known: &Known<'_>) {
         let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict));
     }
     if known.accounts.is_empty() {
-        let told = match known.members.iter().any(|member| member.enabled) {
-            true => "in the group, no account yet: nothing; it is made at the first login",
-            false => "not in the group, no account: nothing",
+        let told = if known.members.iter().any(|member| member.enabled) {
+            "in the group, no account yet: nothing; it is made at the first login"
+        } else {
+            "not in the group, no account: nothing"
         };
         let _ = writeln!(text, "  {told}");
     }
