@@ -49,11 +49,12 @@ phase() {
 # --- Stopping -------------------------------------------------------------------------------------------------------
 
 # Each server leads its own process group, so that a signal reaches what it has started itself, and is told to end
-# when this script is killed in a way that no trap sees.
+# when this script is killed in a way that no trap sees (a change of user would forget that, so it is made here too).
+start_as=()
 start() {
     local name="$1"
     shift
-    setsid setpriv --pdeathsig TERM "$@" >"$work/$name.log" 2>&1 9>&- &
+    setsid setpriv "${start_as[@]}" --pdeathsig TERM "$@" >"$work/$name.log" 2>&1 9>&- &
     group_of[$name]=$!
     started+=("$name")
 }
@@ -206,20 +207,20 @@ gave_up() {
 answers() { curl -sf --max-time 5 -o /dev/null "$1"; }
 
 start_postgresql() {
-    local bin data="$work/postgresql" as=()
+    local bin data="$work/postgresql" start_as=()
     bin="$(postgresql_bin)"
     mkdir "$data"
     printf '%s' "$database_password" >"$data.password"
     # PostgreSQL refuses to run as root.
     if [ "$(id -u)" -eq 0 ]; then
-        as=(setpriv "--reuid=postgres" "--regid=postgres" --init-groups)
+        start_as=(--reuid=postgres --regid=postgres --init-groups)
         chmod 711 "$work"
         chown postgres "$data" "$data.password"
     fi
     # Synapse wants the C locale. Nothing here has to outlive a crash, so nothing waits for the disk.
-    (cd / && "${as[@]}" "$bin/initdb" -D "$data/data" -U e2e --pwfile "$data.password" --auth scram-sha-256 \
+    (cd / && setpriv "${start_as[@]}" "$bin/initdb" -D "$data/data" -U e2e --pwfile "$data.password" --auth scram-sha-256 \
         --locale C --encoding UTF8 --no-sync) >"$work/initdb.log" 2>&1 || fail "initdb: $(tail -n 20 "$work/initdb.log")"
-    start postgresql "${as[@]}" "$bin/postgres" -D "$data/data" -h 127.0.0.1 -p "$postgresql_port" -k '' \
+    start postgresql "$bin/postgres" -D "$data/data" -h 127.0.0.1 -p "$postgresql_port" -k '' \
         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200
     wait_for postgresql 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgresql_port"
     local name
