@@ -14,7 +14,7 @@ use crate::Outcome;
 /// An admin's token of the realm `master` lives a minute unless somebody has changed that.
 const TOKEN_LIVES: Duration = Duration::from_secs(30);
 /// Making a realm with thousands of people takes Keycloak a while.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Keycloak as its administrator sees it.
 #[derive(Clone, Debug)]

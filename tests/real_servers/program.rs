@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::Outcome;
 
 /// Longer than anything the program may take by its own limits.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// What the program and a wrapper around mas-cli may need of the environment. Nothing else reaches them, so that a
 /// variable of whoever runs the tests cannot configure the program.
 const PASSED_ON: [&str; 7] = ["PATH", "HOME", "DOCKER_HOST", "KUBECONFIG", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
