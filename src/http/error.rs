@@ -144,7 +144,8 @@ impl HttpError {
         match (self.server, status.as_u16()) {
             (Server::Keycloak, 401) => {
                 "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
-                 gives as its issuer, and that the user or client was not disabled"
+                 gives as its issuer, that the user or client was not disabled, and that its access tokens live longer \
+                 than an answer takes"
                     .to_owned()
             }
             (Server::Keycloak, 403) => {
