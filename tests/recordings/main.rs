@@ -4,6 +4,7 @@
 
 mod compare;
 mod keycloak;
+mod mas_api;
 mod mas_cli;
 mod synapse;
 

@@ -15,6 +15,8 @@ mod oauth;
 mod sessions;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 mod token;
 mod upstream;
 
