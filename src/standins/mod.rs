@@ -2,7 +2,7 @@
 //!
 //! They exist so that the demo and every test run on a machine with none of the real servers, and so that
 //! a test can make a server fail in ways that the real ones only do on a bad day. What they answer follows
-//! recordings of the real servers (`tests/contract`), and `tests/recordings.rs` replays every one of them.
+//! recordings of the real servers (`tests/contract`), and `tests/recordings/` replays every one of them.
 //!
 //! Start with [`World`]: it describes groups, people and accounts in a few words and starts all three.
 

@@ -1,15 +1,24 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database, `jobs` the worker that carries changes to the homeserver, `oauth` what Synapse asks,
-//! `manage` what mas-cli does to the database. The Admin API (`/api/admin/v1`, `/oauth2/token`) belongs into a
-//! module of its own beside these, over the same state and the same jobs.
+//! `state` is its database (`sessions`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
+//! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
+//! API, `manage` what mas-cli does to the database.
 //!
 //! It talks to the homeserver over HTTP alone, so that it also works in front of a real Synapse.
 
+mod admin;
+mod clients;
+mod discovery;
 mod jobs;
 mod manage;
 mod oauth;
+mod sessions;
+mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
+mod token;
+mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,8 +30,14 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+pub use clients::{CLIENT, Client, ClientAuth};
 pub use manage::{Command, Done, LogLine};
-pub use state::{Session, Settings, State, User};
+pub use sessions::{Owner, Session, SessionKind};
+pub use settings::{AdminApi, Settings};
+pub use state::{State, User};
+pub use upstream::{Link, Provider};
+
+use settings::Listener;
 
 use super::{Faults, Requests, Server, Shared, StandInError, runtime};
 
@@ -30,6 +45,7 @@ use super::{Faults, Requests, Server, Shared, StandInError, runtime};
 #[derive(Debug)]
 pub struct Mas {
     server: Server,
+    internal: Option<Server>,
     state: Shared<State>,
     worker: JoinHandle<()>,
 }
@@ -37,16 +53,33 @@ pub struct Mas {
 impl Mas {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
+        let internal = state.settings.internal;
         let state = Shared::new(state);
-        let router = Router::new().merge(oauth::routes()).merge(manage::routes()).with_state(state.clone());
-        let empty_list = json!({"meta": {"count": 0}, "data": [], "links": {}});
-        let server = Server::start(listen, router, empty_list)?;
+        let start = |listen, router: Router<Shared<State>>| {
+            let router = router.fallback(|| async { admin::not_here() }).with_state(state.clone());
+            Server::start(listen, router, json!({"meta": {"count": 0}, "data": [], "links": {}}))
+        };
+        let public = Router::new()
+            .merge(discovery::routes())
+            .merge(token::routes())
+            .merge(oauth::routes())
+            .merge(manage::routes())
+            .merge(admin::routes(&state, Listener::Public));
+        let server = start(listen, public)?;
+        let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
-        Ok(Self { server, state, worker })
+        Ok(Self { server, internal, state, worker })
     }
 
-    /// The URL without a slash at the end.
+    /// The listener where the Admin API is, or would be: the internal one, if there is one and it has the API.
+    #[must_use]
+    pub fn admin(&self) -> &Server {
+        let public = self.state.lock().settings.admin_api == AdminApi::Public;
+        self.internal.as_ref().filter(|_| !public).unwrap_or(&self.server)
+    }
+
+    /// The public listener's URL without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
@@ -63,13 +96,13 @@ impl Mas {
         self.state.clone()
     }
 
-    /// The means to make it fail.
+    /// The means to make the public listener fail; for the other see [`Mas::admin`].
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.server.faults()
     }
 
-    /// What it has been asked.
+    /// What the public listener has been asked; for the other see [`Mas::admin`].
     #[must_use]
     pub fn requests(&self) -> &Requests {
         self.server.requests()
@@ -79,11 +112,15 @@ impl Mas {
     pub async fn stop(&self) {
         self.state.lock().worker_on = false;
         self.server.stop().await;
+        if let Some(internal) = &self.internal {
+            internal.stop().await;
+        }
     }
 
     /// Starts it again with the jobs that were left.
     pub fn restart(&self) -> io::Result<()> {
         self.state.lock().worker_on = true;
+        self.internal.as_ref().map_or(Ok(()), Server::restart)?;
         self.server.restart()
     }
 
@@ -115,15 +152,26 @@ pub struct Options {
     pub shared_secret: SecretString,
     /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
     pub database_password: Option<SecretString>,
+    /// Where the Admin API listens; on the same listener as the rest, if not said.
+    pub admin_listen: Option<SocketAddr>,
 }
 
-/// Runs a MAS with an empty database until it is interrupted; prints its URL once it listens.
+/// Runs a MAS with an empty database and the one client [`CLIENT`] until it is interrupted. Once it listens it prints
+/// its URL, and on a second line that of the Admin API's own listener, if there is one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = Settings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;
     settings.database_password = options.database_password;
-    let mas = Mas::start(options.listen, State::new(settings))?;
+    settings.internal = options.admin_listen;
+    settings.admin_api = if options.admin_listen.is_some() { AdminApi::Internal } else { AdminApi::Public };
+    settings.admin_clients.insert(CLIENT.0.to_owned());
+    let mut state = State::new(settings);
+    state.add_client(CLIENT.0, CLIENT.1, ClientAuth::default());
+    let mas = Mas::start(options.listen, state)?;
     println!("{}", mas.url());
+    if options.admin_listen.is_some() {
+        println!("{}", mas.admin().url());
+    }
     tokio::signal::ctrl_c().await?;
     mas.stop().await;
     Ok(())
