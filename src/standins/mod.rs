@@ -8,6 +8,7 @@
 
 mod connection;
 pub mod faults;
+mod handle;
 mod ids;
 pub mod keycloak;
 pub mod mas;
@@ -23,6 +24,7 @@ mod time;
 pub mod world;
 
 pub use faults::{Fault, Faults};
+pub use handle::StandIn;
 pub use server::{Requests, Seen, Server};
 pub use shared::Shared;
 pub use world::{Auth, RunningWorld, World};

@@ -22,7 +22,7 @@ mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::MutexGuard;
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::Router;
@@ -39,14 +39,13 @@ pub use upstream::{Link, Provider};
 
 use settings::Listener;
 
-use super::{Faults, Requests, Server, Shared, StandInError, runtime};
+use super::{Server, Shared, StandIn, StandInError, runtime};
 
 /// A running MAS with its worker.
 #[derive(Debug)]
 pub struct Mas {
-    server: Server,
+    public: StandIn<State>,
     internal: Option<Server>,
-    state: Shared<State>,
     worker: JoinHandle<()>,
 }
 
@@ -69,49 +68,20 @@ impl Mas {
         let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
-        Ok(Self { server, internal, state, worker })
+        Ok(Self { public: StandIn::new(server, state), internal, worker })
     }
 
     /// The listener where the Admin API is, or would be: the internal one, if there is one and it has the API.
     #[must_use]
     pub fn admin(&self) -> &Server {
-        let public = self.state.lock().settings.admin_api == AdminApi::Public;
-        self.internal.as_ref().filter(|_| !public).unwrap_or(&self.server)
-    }
-
-    /// The public listener's URL without a slash at the end.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// The state, to look at and to change.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    /// The state as something that a hook can keep.
-    #[must_use]
-    pub fn shared(&self) -> Shared<State> {
-        self.state.clone()
-    }
-
-    /// The means to make the public listener fail; for the other see [`Mas::admin`].
-    #[must_use]
-    pub fn faults(&self) -> &Faults {
-        self.server.faults()
-    }
-
-    /// What the public listener has been asked; for the other see [`Mas::admin`].
-    #[must_use]
-    pub fn requests(&self) -> &Requests {
-        self.server.requests()
+        let public = self.state().settings.admin_api == AdminApi::Public;
+        self.internal.as_ref().filter(|_| !public).unwrap_or(self.public.server())
     }
 
     /// Stops server and worker as a crash would.
     pub async fn stop(&self) {
-        self.state.lock().worker_on = false;
-        self.server.stop().await;
+        self.state().worker_on = false;
+        self.public.server().stop().await;
         if let Some(internal) = &self.internal {
             internal.stop().await;
         }
@@ -119,19 +89,28 @@ impl Mas {
 
     /// Starts it again with the jobs that were left.
     pub fn restart(&self) -> io::Result<()> {
-        self.state.lock().worker_on = true;
+        self.state().worker_on = true;
         self.internal.as_ref().map_or(Ok(()), Server::restart)?;
-        self.server.restart()
+        self.public.server().restart()
     }
 
     /// Waits until no job is left; false if that takes longer than `limit`.
     pub async fn settle(&self, limit: Duration) -> bool {
         let emptied = async {
-            while self.state.lock().jobs_left() > 0 {
+            while self.state().jobs_left() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(limit, emptied).await.is_ok()
+    }
+}
+
+/// The public listener and the state; for the other listener see [`Mas::admin`].
+impl Deref for Mas {
+    type Target = StandIn<State>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.public
     }
 }
 
