@@ -10,9 +10,9 @@ use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
-use crate::plan::{Digest, Plan, PlanDocument};
+use crate::plan::{Digest, Outcome, Plan, PlanDocument};
 use crate::report::{Failure, in_one_line};
-use crate::run::{self, ApplyTallies, Outcome};
+use crate::run::{self, ApplyTallies};
 use crate::writers::{Write as _, Writer};
 
 /// Makes a plan and applies it within the limits.

@@ -3,6 +3,7 @@
 pub mod explain;
 pub mod markdown;
 mod progress;
+mod refusal;
 pub mod text;
 
 use std::io::IsTerminal;

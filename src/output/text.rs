@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
-use crate::plan::{Action, ActionKind, Digest, DisableMode, KeptReason, Plan};
-use crate::run::{Counts, Outcome};
+use crate::plan::{Action, ActionKind, Counts, Digest, DisableMode, KeptReason, Outcome, Plan};
 
 /// Lines that a list shows on a terminal before it is cut.
 const SHOWN: usize = 50;

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
-use super::{Action, ActionKind, Digest, DisableMode, Kept, Plan, ReadCounts, Reason, Summary, WriterKind};
+use super::{Action, ActionKind, Digest, DisableMode, Kept, Outcome, Plan, ReadCounts, Reason, Summary, WriterKind};
 use crate::model::{Localpart, UserId};
-use crate::run::Outcome;
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]

@@ -2,6 +2,7 @@
 
 mod digest;
 mod json;
+mod outcome;
 mod reason;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::model::{Localpart, ServerName, UserId};
 
 pub use digest::Digest;
 pub use json::{PlanDocument, SavedAction, SavedPlan};
+pub use outcome::{Counts, Outcome};
 pub use reason::{KeptReason, Reason};
 
 /// What an action does to an account.

@@ -1,9 +1,5 @@
 //! The limits on one run. They are checked before the first write, and a plan can be refused by several at once.
 
-use std::fmt;
-
-use indicatif::HumanCount;
-
 use crate::plan::{ActionKind, Plan};
 
 /// `[limits]` of the configuration, those that are about a plan.
@@ -100,43 +96,5 @@ impl Limits {
     /// The share in accounts, rounded down; one may always go, so that a server with ten people can still lose one.
     fn share_of(&self, active: usize) -> usize {
         (active.saturating_mul(self.max_disable_percent) / 100).max(1)
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n = |count: usize| HumanCount(count as u64);
-        match *self {
-            Self::MinMembers { members: 0, min } => write!(
-                f,
-                "the group was read without an error and is empty, limits.min_members is {}: look at it in Keycloak first",
-                n(min)
-            ),
-            Self::MinMembers { members, min } => write!(
-                f,
-                "the group has {} members, limits.min_members is {}: look at it in Keycloak first",
-                n(members),
-                n(min)
-            ),
-            Self::MaxLook { people, max } => write!(
-                f,
-                "{} people would have to be looked at before they are disabled, limits.max_look is {}: nobody was looked at",
-                n(people),
-                n(max)
-            ),
-            Self::MaxDisable { planned, max } => {
-                write!(f, "{} accounts would be disabled, limits.max_disable is {}", n(planned), n(max))
-            }
-            Self::MaxDisablePercent { planned, active, percent, max } => write!(
-                f,
-                "{} of {} active accounts would be disabled, limits.max_disable_percent is {percent}, which allows {}",
-                n(planned),
-                n(active),
-                n(max)
-            ),
-            Self::MaxActivate { planned, max } => {
-                write!(f, "{} accounts would be activated, limits.max_activate is {}", n(planned), n(max))
-            }
-        }
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::Outcome;
 use crate::model::AccountDetail;
-use crate::plan::{Action, ActionKind, DisableMode, Plan};
+use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
 use crate::readers::{SynapseReader, Tally};
 use crate::report::in_one_line;
 

@@ -2,7 +2,6 @@
 //! until the homeserver shows what was asked.
 
 mod confirm;
-mod outcome;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,13 +9,12 @@ use futures_util::{StreamExt, stream};
 use tracing::info;
 
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::model::Localpart;
-use crate::plan::{Action, ActionKind, DisableMode, Plan};
+use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan, Skip};
 use crate::readers::{SynapseReader, Tally};
 use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
-
-pub use outcome::{Counts, Outcome, exit};
 
 /// How far applying has come; for the progress bar.
 #[derive(Debug, Default)]
@@ -60,6 +58,17 @@ pub async fn apply(
     }
     confirm::wait(plan, &mut outcomes, synapse, config.writer.confirm_timeout, &tallies.confirmed).await;
     outcomes
+}
+
+/// How a run that was carried out ends. What a saved plan leaves out because it has moved on is no failure.
+#[must_use]
+pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
+    let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
+        Outcome::Done => false,
+        Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
+        Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
+    });
+    if open || plan.is_in_doubt() { Exit::Incomplete } else { Exit::InStep }
 }
 
 async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outcome {

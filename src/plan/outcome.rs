@@ -1,7 +1,6 @@
 //! What became of an action.
 
-use crate::exit::Exit;
-use crate::plan::{ActionKind, Plan, Skip};
+use super::{ActionKind, Plan};
 
 /// What became of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +74,4 @@ impl Counts {
         }
         counts
     }
-}
-
-/// How a run that was carried out ends. What a saved plan leaves out because it has moved on is no failure.
-#[must_use]
-pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
-    let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
-        Outcome::Done => false,
-        Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
-        Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
-    });
-    if open || plan.is_in_doubt() { Exit::Incomplete } else { Exit::InStep }
 }

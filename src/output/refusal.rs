@@ -1,0 +1,45 @@
+//! A limit that a plan is over, as a person reads it: the numbers, and where the limit is set.
+
+use std::fmt;
+
+use indicatif::HumanCount;
+
+use crate::planner::Refusal;
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = |count: usize| HumanCount(count as u64);
+        match *self {
+            Self::MinMembers { members: 0, min } => write!(
+                f,
+                "the group was read without an error and is empty, limits.min_members is {}: look at it in Keycloak first",
+                n(min)
+            ),
+            Self::MinMembers { members, min } => write!(
+                f,
+                "the group has {} members, limits.min_members is {}: look at it in Keycloak first",
+                n(members),
+                n(min)
+            ),
+            Self::MaxLook { people, max } => write!(
+                f,
+                "{} people would have to be looked at before they are disabled, limits.max_look is {}: nobody was looked at",
+                n(people),
+                n(max)
+            ),
+            Self::MaxDisable { planned, max } => {
+                write!(f, "{} accounts would be disabled, limits.max_disable is {}", n(planned), n(max))
+            }
+            Self::MaxDisablePercent { planned, active, percent, max } => write!(
+                f,
+                "{} of {} active accounts would be disabled, limits.max_disable_percent is {percent}, which allows {}",
+                n(planned),
+                n(active),
+                n(max)
+            ),
+            Self::MaxActivate { planned, max } => {
+                write!(f, "{} accounts would be activated, limits.max_activate is {}", n(planned), n(max))
+            }
+        }
+    }
+}
