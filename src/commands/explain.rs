@@ -20,7 +20,9 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let Reading { facts, groups } = session.read().await?;
     let draft = Draft::new(&facts, &session.config.policy);
 
-    let members: Vec<_> = facts.members.iter().filter(|member| member.localpart.key() == key).collect();
+    // The group's members have accounts on our homeserver, and on no other.
+    let is_ours = wanted.server_name() == session.config.server_name;
+    let members: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
     let is_wanted =
         |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
     let candidates: Vec<LookAt> = draft.to_look_at().filter(|person| is_wanted(&person.user_id)).collect();
@@ -29,7 +31,8 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
 
     let person = person(&session, &wanted, members.first().map(|member| &member.id), &groups).await?;
-    if person == KeycloakPerson::Unknown && members.is_empty() && accounts.is_empty() {
+    let in_keycloak = is_ours && (person != KeycloakPerson::Unknown || !members.is_empty());
+    if !in_keycloak && accounts.is_empty() {
         return Err(Failure::UnknownUser(wanted));
     }
     let mut details = BTreeMap::new();
