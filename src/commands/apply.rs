@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::session::{Reading, Session, print, warn_of_doubts};
-use super::sync::{approve, carry_out, command_to_go_on};
+use super::sync::{approve, carry_out, command_to_go_on, shell_word};
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     print(&text::plan(&plan, &[], Terminal::of_stdout()))?;
     let refusals = approve(&session, &plan, &saved.digest, args.approve.as_deref());
     if !refusals.is_empty() {
-        let command = command_to_go_on(global, &format!("apply {}", args.file.display()), &saved.digest);
+        let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
         eprint!("{}", text::refused(&refusals, &command, plan.has_changes()));
         return Ok(Exit::Refused);
     }

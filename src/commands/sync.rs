@@ -1,5 +1,7 @@
 //! `sync`: reads, plans, asks the limits, and only then writes.
 
+use std::path::Path;
+
 use super::plan as plan_command;
 use super::session::{Session, print};
 use crate::app::Surroundings;
@@ -53,10 +55,17 @@ pub(super) fn approve(session: &Session, plan: &Plan, digest: &Digest, approved:
     }
 }
 
-/// The command line that applies this very plan, for someone who has looked at it.
+/// The command line that applies this very plan, for someone who has looked at it and pastes it into a shell.
 pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
-    let config = global.config.as_ref().map(|path| format!("--config {} ", path.display())).unwrap_or_default();
+    let config = global.config.as_ref().map(|path| format!("--config {} ", shell_word(path))).unwrap_or_default();
     format!("matrix-keycloak-sync {config}{command} --approve {digest}")
+}
+
+/// A path as one word of a shell.
+pub(super) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:=@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Applies what there is to apply; the writer is asked first whether it is in working order.
