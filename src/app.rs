@@ -18,10 +18,13 @@ use crate::http::Timeouts;
 use crate::report::Failure;
 use crate::standins::mas_cli;
 
+/// Looks up an environment variable.
+pub type Environment = dyn Fn(&str) -> Option<String>;
+
 /// What a run takes from the world besides its command line.
 pub struct Surroundings {
     /// The environment variables.
-    pub env: Box<dyn Fn(&str) -> Option<String>>,
+    pub env: Box<Environment>,
     /// How long servers may take.
     pub timeouts: Timeouts,
 }

@@ -134,16 +134,17 @@ impl Failure {
 /// An error and its causes in one line, for lists of many.
 #[must_use]
 pub fn in_one_line(error: &dyn Error) -> String {
-    let causes: String = causes(error).iter().map(|cause| format!(": {cause}")).collect();
-    format!("{error}{causes}")
+    causes(error).iter().fold(error.to_string(), |told, cause| told + ": " + cause)
 }
 
-/// The causes below an error, without those whose text its own or the one above already has.
+/// The causes below an error, without those whose text the one above already has.
 fn causes(error: &dyn Error) -> Vec<String> {
     let mut told = error.to_string();
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
+        // The HTTP client wraps what happened in layers of its own; only what happened is told.
+        let cause = if cause.is::<reqwest::Error>() { root(cause) } else { cause };
         let text = cause.to_string();
         if !told.contains(&text) {
             causes.push(text.clone());
@@ -152,4 +153,8 @@ fn causes(error: &dyn Error) -> Vec<String> {
         next = cause.source();
     }
     causes
+}
+
+fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    error.source().map_or(error, root)
 }

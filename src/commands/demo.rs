@@ -1,11 +1,141 @@
 //! `demo`: the whole thing against built-in stand-ins, on a machine with none of the servers.
 
-use crate::app::Surroundings;
-use crate::cli::{DemoArgs, Global};
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::session::print;
+use super::{plan, sync};
+use crate::app::{Environment, Surroundings};
+use crate::cli::{DemoArgs, Global, PlanArgs, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::report::Failure;
+use crate::standins::{Auth, RunningWorld, StandInError, World};
 
-/// Shows the whole table.
-pub async fn demo(_global: &Global, _args: &DemoArgs, _surroundings: &Surroundings) -> Result<Exit, Failure> {
-    Ok(Exit::Error)
+/// Everyone of the demo, with what the rule makes of them.
+const PEOPLE: [[&str; 4]; 9] = [
+    ["alice", "yes", "active", "nothing"],
+    ["bob", "yes", "disabled", "activate"],
+    ["zoe", "yes", "none yet", "nothing (made at first login)"],
+    ["dave", "no", "active", "disable"],
+    ["erin", "no", "disabled", "nothing"],
+    ["frank", "yes (disabled)", "active", "disable"],
+    ["mallory", "not in Keycloak", "active", "disable"],
+    ["telegram_42", "not in Keycloak", "active (bridge)", "left alone"],
+    ["matrix-sync-bot", "not in Keycloak", "owns the token", "left alone"],
+];
+
+fn world() -> World {
+    World::new("example.org")
+        .group("/matrix-users")
+        .member("alice")
+        .account("alice")
+        .member("bob")
+        .disabled_account("bob")
+        .member("zoe")
+        .user("dave")
+        .account("dave")
+        .user("erin")
+        .disabled_account("erin")
+        .disabled_member("frank")
+        .account("frank")
+        .account("mallory")
+        .bridge_account("telegram_42", "telegram")
+}
+
+/// Shows the whole table: the start, the plan, the run, a second run that finds nothing to do, and a refusal.
+pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let world = world().start().await.map_err(cannot("start the stand-ins"))?;
+    let config = write_config(&world)?;
+    if args.serve {
+        return serve(&config).await;
+    }
+    let global = Global { config: Some(config), ..global.clone() };
+    let surroundings = Surroundings { env: no_variables(surroundings), timeouts: surroundings.timeouts };
+    let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text };
+
+    print(&start())?;
+    heading("The plan", "plan")?;
+    plan(&global, &PlanArgs::default(), &surroundings).await?;
+    heading("The run", "sync")?;
+    let first = sync(&global, &sync_args, &surroundings).await?;
+    heading("The second run finds nothing to do", "sync")?;
+    let second = sync(&global, &sync_args, &surroundings).await?;
+
+    for [name, ..] in PEOPLE {
+        world.leave(name);
+    }
+    heading("Someone empties the group by mistake: nobody is locked out", "sync")?;
+    let refused = sync(&global, &sync_args, &surroundings).await?;
+    print("\nNow with your own servers: see README.md, or play on with `demo --serve`.\n")?;
+    let as_promised = (first, second, refused) == (Exit::InStep, Exit::InStep, Exit::Refused);
+    Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
+}
+
+/// Our own environment must not point the demo at real servers; programs still have to be found.
+fn no_variables(surroundings: &Surroundings) -> Box<Environment> {
+    let path = (surroundings.env)("PATH");
+    Box::new(move |name| if name == "PATH" { path.clone() } else { None })
+}
+
+fn start() -> String {
+    let mut text = format!(
+        "Keycloak, Synapse and MAS are played by stand-ins on this machine; mas-cli too.\n\n{:<15}  {:<15}  {:<15}  {}\n",
+        "person", "in the group", "account", "so"
+    );
+    for [name, group, state, then] in PEOPLE {
+        let _ = writeln!(text, "{name:<15}  {group:<15}  {state:<15}  {then}");
+    }
+    text
+}
+
+fn heading(title: &str, command: &str) -> Result<(), Failure> {
+    print(&format!("\n== {title}\n$ matrix-keycloak-sync {command}\n\n"))
+}
+
+async fn serve(config: &Path) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(config)
+        .map_err(|source| Failure::Local { what: format!("read {}", config.display()), source })?;
+    let file = config.display();
+    print(&format!(
+        "# The stand-ins are up until you press Ctrl-C. This configuration is in\n# {file}\n\n{text}\n\
+         # Try, from another terminal:\n#   matrix-keycloak-sync --config {file} plan\n\
+         #   matrix-keycloak-sync --config {file} explain dave\n#   matrix-keycloak-sync --config {file} sync\n"
+    ))?;
+    tokio::signal::ctrl_c().await.map_err(|source| Failure::Local { what: "wait for Ctrl-C".to_owned(), source })?;
+    Ok(Exit::InStep)
+}
+
+/// The world's own variables as a file, because a file can also say how to run mas-cli's stand-in.
+fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
+    let exe =
+        std::env::current_exe().map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
+    let variables = world.env(Auth::ClientCredentials);
+    let value = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| variable == name);
+        toml::Value::from(found.map_or("", |(_, value)| value.as_str()))
+    };
+    let text = format!(
+        "server_name = {}\n\n[keycloak]\nurl = {}\nrealm = {}\ngroups = [{}]\nclient_id = {}\nclient_secret = {}\n\n\
+         [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
+         [limits]\nmax_disable_percent = 80   # there are only a few people here\n",
+        value("MATRIX_SERVER_NAME"),
+        value("KC_URL"),
+        value("KC_REALM"),
+        value("KC_GROUP_NAME"),
+        value("KC_CLIENT_ID"),
+        value("KC_CLIENT_SECRET"),
+        value("MATRIX_URL"),
+        value("MATRIX_ADMIN_TOKEN"),
+        toml::Value::from(exe.display().to_string()),
+        value("MAS_CONFIG"),
+    );
+    let path = world.directory().join("config.toml");
+    std::fs::write(&path, text)
+        .map_err(|source| Failure::Local { what: format!("write {}", path.display()), source })?;
+    Ok(path)
+}
+
+fn cannot(what: &str) -> impl FnOnce(StandInError) -> Failure {
+    move |error| Failure::Local { what: what.to_owned(), source: io::Error::other(error) }
 }

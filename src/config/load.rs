@@ -180,17 +180,21 @@ fn writer(fields: &mut Fields) -> WriterConfig {
     let confirm_timeout = fields.duration("writer.confirm_timeout", Duration::from_mins(1));
     let command = fields.texts("writer.mas_cli.command", "a list of texts, the program first");
     let command = command.unwrap_or_else(|| vec!["mas-cli".to_owned()]);
-    if command.is_empty() {
-        fields.wrong("writer.mas_cli.command", None, "expected a list of texts, the program first; it is empty");
-    }
     let brings_its_own = command.iter().any(|word| word == "--config" || word.starts_with("--config="));
     let given = fields.path("writer.mas_cli.config");
-    let plain = command.len() == 1;
+    let mut command = command.into_iter();
+    let program = command.next().unwrap_or_else(|| {
+        fields.wrong("writer.mas_cli.command", None, "expected a list of texts, the program first; it is empty");
+        String::new()
+    });
+    let arguments: Vec<String> = command.collect();
+    let plain = arguments.is_empty();
     let config = given.or_else(|| plain.then(|| PathBuf::from(DEFAULT_MAS_CONFIG))).filter(|_| !brings_its_own);
     WriterConfig {
         confirm_timeout,
         kind: WriterKindConfig::MasCli(MasCliConfig {
-            command,
+            program,
+            arguments,
             config,
             timeout: fields.duration("writer.mas_cli.timeout", Duration::from_secs(30)),
             concurrency: fields.count("writer.mas_cli.concurrency", 2, 1, 64),

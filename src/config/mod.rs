@@ -4,6 +4,8 @@ mod fields;
 mod load;
 mod problem;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -108,8 +110,10 @@ pub enum WriterKindConfig {
 /// `[writer.mas_cli]`.
 #[derive(Debug, Clone)]
 pub struct MasCliConfig {
-    /// The program and the arguments that come before ours.
-    pub command: Vec<String>,
+    /// The program: `mas-cli`, or what wraps it.
+    pub program: String,
+    /// The arguments that come before ours.
+    pub arguments: Vec<String>,
     /// Passed as `--config`.
     pub config: Option<PathBuf>,
     /// How long one call may take.

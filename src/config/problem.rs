@@ -62,5 +62,5 @@ fn count(problems: &[Problem]) -> String {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().fold(String::new(), |told, problem| told + "\n  " + &problem.to_string())
 }

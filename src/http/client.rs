@@ -12,6 +12,7 @@ use url::Url;
 
 use super::error::{HttpError, HttpErrorKind, Server};
 use super::oauth::Credentials;
+use crate::model::printable;
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
@@ -97,7 +98,7 @@ impl Api {
     }
 
     fn error(&self, url: &Url, kind: HttpErrorKind) -> HttpError {
-        HttpError { server: self.server, method: "GET", url: url.clone(), kind }
+        HttpError { server: self.server, method: "GET", url: url.to_string(), kind }
     }
 
     async fn send(&self, url: &Url, token: &SecretString) -> Result<Vec<u8>, HttpError> {
@@ -188,7 +189,7 @@ fn said(body: &[u8]) -> Option<String> {
         .into_iter()
         .filter_map(|field| body.get(field)?.as_str())
         .collect();
-    (!words.is_empty()).then(|| words.join(": ").chars().take(300).collect())
+    (!words.is_empty()).then(|| printable(&words.join(": ")).chars().take(300).collect())
 }
 
 /// Errors of the client carry the URL, which our own error already has.

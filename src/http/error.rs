@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use url::Url;
 
 /// The servers that are asked, by the names that people know them by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +32,7 @@ pub struct HttpError {
     /// `GET` or `POST`.
     pub method: &'static str,
     /// What was asked; secrets never stand in a URL.
-    pub url: Url,
+    pub url: String,
     /// What came instead of an answer.
     #[source]
     pub kind: HttpErrorKind,
@@ -145,7 +144,8 @@ impl HttpError {
         match (self.server, status.as_u16()) {
             (Server::Keycloak, 401) => {
                 "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
-                 gives as its issuer, and that the user or client was not disabled"
+                 gives as its issuer, that the user or client was not disabled, and that its access tokens live longer \
+                 than an answer takes"
                     .to_owned()
             }
             (Server::Keycloak, 403) => {

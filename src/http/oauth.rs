@@ -22,6 +22,8 @@ use super::error::{HttpError, HttpErrorKind, Server};
 const MARGIN: Duration = Duration::from_secs(10);
 /// Taken for the life of a token whose server does not tell.
 const UNTOLD_LIFE: Duration = Duration::from_mins(1);
+/// No token is held longer, whatever its server says.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// What opens a server.
 #[derive(Debug)]
@@ -133,9 +135,10 @@ impl OAuth {
             }
         };
         let answer = answer.map_err(|error| self.error(error))?;
-        let life = answer.expires_in().unwrap_or(UNTOLD_LIFE);
+        let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
         let token = SecretString::from(answer.access_token().secret().clone());
-        *current = Some(Current { token: token.clone(), renew_at: asked_at + life - MARGIN.min(life / 4) });
+        *current =
+            Some(Current { token: token.clone(), renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) });
         Ok(token)
     }
 
@@ -149,7 +152,7 @@ impl OAuth {
             RequestTokenError::Parse(error, _) => HttpErrorKind::Decode(error.into_inner()),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(what),
         };
-        HttpError { server: self.server, method: "POST", url: self.url.clone(), kind }
+        HttpError { server: self.server, method: "POST", url: self.url.to_string(), kind }
     }
 }
 
@@ -172,7 +175,7 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
 impl OAuthHttp {
     /// Hands on what OAuth 2.0 speaks of, a token or a refusal in JSON; everything else is an error like any other.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let url = Url::parse(&request.uri().to_string()).ok();
+        let url = request.uri().to_string();
         let answered = async {
             let (parts, body) = request.into_parts();
             let response = self
@@ -194,7 +197,6 @@ impl OAuthHttp {
             *answer.status_mut() = status;
             Ok(answer)
         };
-        let url = url.unwrap_or_else(|| Url::parse("about:blank").expect("a constant"));
         answered.await.map_err(|kind| HttpError { server: self.server, method: "POST", url, kind })
     }
 }

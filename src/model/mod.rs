@@ -9,5 +9,6 @@ mod person;
 
 pub use account::{Account, AccountState};
 pub use member::Member;
+pub(crate) use names::printable;
 pub use names::{GroupId, KeycloakId, Localpart, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

@@ -1,5 +1,6 @@
 //! Identifiers, so that no bare string can be taken for another kind of name.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -27,10 +28,22 @@ macro_rules! name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(&printable(&self.0))
             }
         }
     };
+}
+
+/// A name comes from outside and is printed to terminals: control characters, which could move the cursor, are shown.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        let shown = |character: char| {
+            if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+        };
+        text.chars().map(shown).collect::<String>().into()
+    } else {
+        text.into()
+    }
 }
 
 name! {
@@ -60,7 +73,7 @@ impl Localpart {
     /// The Matrix user ID of this localpart on a homeserver.
     #[must_use]
     pub fn on(&self, server: &ServerName) -> UserId {
-        UserId(format!("@{self}:{server}").into())
+        UserId(format!("@{}:{}", self.as_str(), server.as_str()).into())
     }
 }
 
@@ -116,7 +129,7 @@ impl From<UserId> for Box<str> {
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&printable(&self.0))
     }
 }
 
@@ -134,6 +147,12 @@ mod tests {
         assert_eq!((id.localpart(), id.server_name()), ("alice".into(), "example.org:8448".into()));
         let id = user_id("@alice:[::1]:8448").expect("well formed");
         assert_eq!(id.server_name(), "[::1]:8448".into());
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        let name = Localpart::from("a\u{1b}[2Jb");
+        assert_eq!((name.to_string().as_str(), name.as_str()), ("a\\u{1b}[2Jb", "a\u{1b}[2Jb"));
     }
 
     #[test]

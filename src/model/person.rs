@@ -1,6 +1,6 @@
 //! What the second look at one person found, before they are disabled.
 
-use super::{KeycloakId, UserId};
+use super::{AccountState, KeycloakId, UserId};
 
 /// The answers of both servers about one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +45,6 @@ pub struct AccountDetail {
     pub admin: bool,
     /// `user_type` is `bot` or `support`.
     pub bot: bool,
-    /// Deactivated meanwhile.
-    pub deactivated: bool,
-    /// Locked meanwhile.
-    pub locked: bool,
+    /// What has become of it since the list was read.
+    pub state: AccountState,
 }

@@ -99,27 +99,29 @@ fn synapse(text: &mut String, known: &Known<'_>) {
 fn rule(text: &mut String, known: &Known<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
     for (account, verdict) in &known.accounts {
-        let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict));
+        let out = if known.members.is_empty() { "not in the group" } else { "in the group, but disabled in Keycloak" };
+        let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict, out));
     }
     if known.accounts.is_empty() {
-        let told = match known.members.iter().any(|member| member.enabled) {
-            true => "in the group, no account yet: nothing; it is made at the first login",
-            false => "not in the group, no account: nothing",
+        let told = if known.members.iter().any(|member| member.enabled) {
+            "in the group, no account yet: nothing; it is made at the first login"
+        } else {
+            "not in the group, no account: nothing"
         };
         let _ = writeln!(text, "  {told}");
     }
 }
 
-fn told(verdict: &Verdict) -> String {
+/// `out` says in which way someone may not use Matrix.
+fn told(verdict: &Verdict, out: &str) -> String {
     match verdict {
-        Verdict::MemberActive => "in the group and active: nothing".to_owned(),
-        Verdict::OutsideDisabled => "not in the group and disabled: nothing".to_owned(),
+        Verdict::MemberActive => "in the group, and the account is active: nothing".to_owned(),
+        Verdict::OutsideDisabled => format!("{out}, and the account is disabled: nothing"),
         Verdict::OutsideLocked => {
-            "not in the group and locked by hand: nothing; they cannot get in, and deactivating would cost their rooms"
-                .to_owned()
+            format!("{out}, and locked by hand: nothing; they cannot get in, and deactivating would cost their rooms")
         }
-        Verdict::Activate(reason) => format!("{}, and disabled: activate", reason.text()),
-        Verdict::Disable(reason) => format!("{}, and active: disable", reason.text()),
+        Verdict::Activate(reason) => format!("{}, and the account is disabled: activate", reason.text()),
+        Verdict::Disable(reason) => format!("{}, and the account is active: disable", reason.text()),
         Verdict::Kept(reason) => format!("left alone ({}): {}", reason.word(), reason.text()),
         Verdict::Skipped(reason, error) => {
             format!("{}, but left alone, because the second look failed: {error}", reason.text())

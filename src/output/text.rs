@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use indicatif::HumanCount;
+
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, Plan};
 use crate::run::{Counts, Outcome};
@@ -32,7 +34,7 @@ pub fn plan(plan: &Plan, refusals: &[String], terminal: Terminal) -> String {
     text
 }
 
-fn heading(plan: &Plan, kind: ActionKind, count: usize) -> String {
+fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
     match (kind, plan.disable) {
         (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
         (ActionKind::Disable, DisableMode::Deactivate) => {
@@ -50,14 +52,15 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
         return;
     }
     let count = counted(of_kind.len(), "account", "accounts");
-    let _ = writeln!(text, "\n{}", heading(plan, kind, 0).replacen('0', &count, 1));
+    let _ = writeln!(text, "\n{}", heading(plan, kind, &count));
     let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
     reasons.sort();
     reasons.dedup();
-    let mut room = if terminal.cut { SHOWN } else { usize::MAX };
+    // Each reason gets its share, so that a long one does not hide a short one.
+    let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
         let group: Vec<_> = of_kind.iter().filter(|action| action.reason == reason).collect();
-        let _ = writeln!(text, "  {} ({}):", reason.text(), counted(group.len(), "account", "accounts"));
+        let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
         let shown = group.len().min(room);
         for action in &group[..shown] {
             match &action.skipped {
@@ -70,10 +73,8 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
             }
         }
         if group.len() > shown {
-            let _ =
-                writeln!(text, "    {FAINT}and {} more{FAINT:#}", indicatif::HumanCount((group.len() - shown) as u64));
+            let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
         }
-        room -= shown;
     }
 }
 
@@ -102,14 +103,14 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
         let _ = writeln!(text, "    {localpart}");
     }
     if plan.not_registered.len() > shown {
-        let more = indicatif::HumanCount((plan.not_registered.len() - shown) as u64);
+        let more = HumanCount((plan.not_registered.len() - shown) as u64);
         let _ = writeln!(text, "    {FAINT}and {more} more{FAINT:#}");
     }
 }
 
 fn summary(text: &mut String, plan: &Plan) {
     let summary = plan.summary();
-    let n = |count: usize| indicatif::HumanCount(count as u64);
+    let n = |count: usize| HumanCount(count as u64);
     let _ = writeln!(
         text,
         "\n{} to activate, {} to disable, {} unchanged, {} kept, {} not registered",
@@ -121,6 +122,8 @@ fn summary(text: &mut String, plan: &Plan) {
     );
     if plan.has_changes() {
         let _ = writeln!(text, "{FAINT}{}{FAINT:#}", plan.digest());
+    } else if plan.actions.is_empty() {
+        text.push_str("Nothing to do: everything is in step.\n");
     }
 }
 
@@ -144,19 +147,16 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
     let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
     parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let nothing = plan.actions.is_empty();
-    let _ = if nothing {
-        writeln!(text, "\nNothing to do: everything is in step.")
-    } else {
-        writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "))
-    };
+    if !plan.actions.is_empty() {
+        let _ = writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "));
+    }
     text
 }
 
 /// Why nothing was changed, and the exact command to go on.
 #[must_use]
 pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
-    let mut text = String::from("refused; nothing was changed, because\n");
+    let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
     if can_go_on {
         let _ = writeln!(text, "Look at the plan. If it is right, apply this very plan with\n  {command}");
@@ -169,5 +169,68 @@ pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
 fn reasons(text: &mut String, refusals: &[String]) {
     for refusal in refusals {
         let _ = writeln!(text, "  - {refusal}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Localpart;
+    use crate::plan::{Kept, ReadCounts, Reason, WriterKind};
+
+    fn plan_of(disables: usize) -> Plan {
+        let action = |number: usize| Action {
+            kind: ActionKind::Disable,
+            user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
+            reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
+            skipped: None,
+        };
+        Plan {
+            server_name: "example.org".into(),
+            writer: WriterKind::MasCli,
+            disable: DisableMode::Deactivate,
+            read: ReadCounts { members: 7, accounts: disables + 1 },
+            actions: (0..disables).map(action).collect(),
+            unchanged: 0,
+            active: disables,
+            not_registered: Vec::new(),
+            kept: vec![Kept { localpart: "bot".into(), reason: KeptReason::TokenOwner }],
+            contradictions: 0,
+            not_looked: None,
+        }
+    }
+
+    fn plain(plan: &Plan, cut: bool) -> String {
+        anstream::adapter::strip_str(&super::plan(plan, &[], Terminal { cut })).to_string()
+    }
+
+    #[test]
+    fn a_long_list_is_cut_on_a_terminal_and_whole_in_a_file() {
+        let plan = plan_of(3000);
+        let cut = plain(&plan, true);
+        assert!(cut.contains("\n    and 2,973 more\n") && cut.lines().count() < 50, "{cut}");
+        assert_eq!(plain(&plan, false).matches("\n    u").count(), 3000);
+    }
+
+    #[test]
+    fn a_short_plan_is_told_in_full_within_80_columns() {
+        let told = plain(&plan_of(3), true);
+        let expected = "\
+Plan for example.org: 7 members in the group, 4 accounts
+
+Disable 3 accounts (deactivate: rooms and e-mail addresses do not come back)
+  not in the group (1):
+    u00002
+  not in Keycloak (2):
+    u00000
+    u00001
+
+Left alone, although the rule would act
+  bot: owns the admin token this program reads with
+
+0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
+";
+        assert!(told.starts_with(expected), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     }
 }

@@ -171,7 +171,8 @@ impl<'f> Draft<'f> {
             (None, Looks::TooMany) => return Verdict::Skipped(listed, "more people than limits.max_look".to_owned()),
             (None, Looks::Taken(_)) => return Verdict::Skipped(listed, "was not looked at a second time".to_owned()),
         };
-        let disabled_meanwhile = evidence.account.deactivated || (self.lock_is_enough() && evidence.account.locked);
+        let disabled_meanwhile =
+            evidence.account.state.deactivated || (self.lock_is_enough() && evidence.account.state.locked);
         if disabled_meanwhile {
             return Verdict::OutsideDisabled;
         }

@@ -1,1 +1,521 @@
-//! The rule, row by row.
+//! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{AccountDetail, AccountState, Evidence, KeycloakPerson, Localpart};
+use crate::plan::{ActionKind, DisableMode, KeptReason, Plan, Reason};
+
+/// A world in which the second look confirms what the lists say, unless told otherwise.
+#[derive(Debug, Clone)]
+struct Scene {
+    facts: Facts,
+    policy: Policy,
+    people: BTreeMap<String, KeycloakPerson>,
+    details: BTreeMap<String, AccountDetail>,
+    errors: BTreeMap<String, String>,
+}
+
+fn scene() -> Scene {
+    let facts = Facts {
+        server_name: "example.org".into(),
+        members: Vec::new(),
+        accounts: Vec::new(),
+        token_owner: Some(Localpart::from("sync-bot").on(&"example.org".into())),
+    };
+    let policy = Policy { protect_admins: true, ..Policy::default() };
+    Scene { facts, policy, people: BTreeMap::new(), details: BTreeMap::new(), errors: BTreeMap::new() }
+}
+
+const ACTIVE: AccountState = AccountState { deactivated: false, locked: false, erased: false };
+const LOCKED: AccountState = AccountState { deactivated: false, locked: true, erased: false };
+const DEACTIVATED: AccountState = AccountState { deactivated: true, locked: false, erased: false };
+const DISABLED: AccountState = AccountState { deactivated: true, locked: true, erased: false };
+const ERASED: AccountState = AccountState { deactivated: true, locked: true, erased: true };
+
+fn known(enabled: bool, in_group: bool, link: Option<&str>) -> KeycloakPerson {
+    let groups = if in_group { vec!["/matrix-users".to_owned()] } else { Vec::new() };
+    KeycloakPerson::Known { id: "some-id".into(), enabled, in_group, groups, federation_link: link.map(Into::into) }
+}
+
+impl Scene {
+    fn listed(mut self, name: &str, enabled: bool, link: Option<&str>) -> Self {
+        let id = format!("id-{}-{name}", self.facts.members.len());
+        self.facts.members.push(Member {
+            id: id.into(),
+            localpart: name.into(),
+            enabled,
+            federation_link: link.map(Into::into),
+        });
+        self.people.entry(name.to_lowercase()).or_insert_with(|| known(enabled, true, link));
+        self
+    }
+
+    fn member(self, name: &str) -> Self {
+        self.listed(name, true, None)
+    }
+
+    fn disabled_member(self, name: &str) -> Self {
+        self.listed(name, false, None)
+    }
+
+    /// Known to Keycloak, not listed.
+    fn user(self, name: &str) -> Self {
+        self.seen(name, known(true, false, None))
+    }
+
+    fn seen(mut self, name: &str, person: KeycloakPerson) -> Self {
+        self.people.insert(name.to_lowercase(), person);
+        self
+    }
+
+    fn account(self, name: &str, state: AccountState) -> Self {
+        self.account_with(name, state, |_| ())
+    }
+
+    fn account_with(mut self, name: &str, state: AccountState, change: impl FnOnce(&mut Account)) -> Self {
+        let user_id = if name.contains(':') {
+            UserId::try_from(Box::from(name)).expect("a user ID")
+        } else {
+            Localpart::from(name).on(&self.facts.server_name)
+        };
+        let mut account = Account { user_id, state, admin: false, bot: false };
+        change(&mut account);
+        self.facts.accounts.push(account);
+        self
+    }
+
+    fn detail(mut self, name: &str, change: impl FnOnce(&mut AccountDetail)) -> Self {
+        let user_id = Localpart::from(name).on(&self.facts.server_name);
+        let account = self.facts.accounts.iter().find(|account| account.user_id == user_id).expect("an account");
+        let mut detail = detail_of(account);
+        change(&mut detail);
+        self.details.insert(name.to_owned(), detail);
+        self
+    }
+
+    fn fails(mut self, name: &str) -> Self {
+        self.errors.insert(name.to_owned(), "Keycloak: answered 400".to_owned());
+        self
+    }
+
+    fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.policy);
+        self
+    }
+
+    fn look(&self, person: &LookAt) -> Look {
+        let localpart = person.user_id.localpart();
+        if let Some(error) = self.errors.get(localpart.as_str()) {
+            return Err(error.clone());
+        }
+        let account = self.facts.accounts.iter().find(|account| account.user_id == person.user_id);
+        let listed = account.map(detail_of).expect("an account of the list");
+        Ok(Evidence {
+            keycloak: self.people.get(&localpart.key()).cloned().unwrap_or(KeycloakPerson::Unknown),
+            account: self.details.get(localpart.as_str()).cloned().unwrap_or(listed),
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        let draft = Draft::new(&self.facts, &self.policy);
+        let looks = draft.to_look_at().map(|person| (person.user_id.clone(), self.look(&person))).collect();
+        draft.decide(&Looks::Taken(looks))
+    }
+}
+
+fn detail_of(account: &Account) -> AccountDetail {
+    AccountDetail {
+        user_id: account.user_id.clone(),
+        appservice: None,
+        admin: account.admin,
+        bot: account.bot,
+        state: account.state,
+    }
+}
+
+/// `(action, localpart, reason)` of everything that would be tried.
+fn actions(plan: &Plan) -> Vec<(ActionKind, String, Reason)> {
+    let tried = plan.actions.iter().filter(|action| action.skipped.is_none());
+    tried.map(|action| (action.kind, action.localpart().to_string(), action.reason)).collect()
+}
+
+fn kept(plan: &Plan) -> Vec<(String, KeptReason)> {
+    plan.kept.iter().map(|kept| (kept.localpart.to_string(), kept.reason)).collect()
+}
+
+fn disable(name: &str, reason: Reason) -> Vec<(ActionKind, String, Reason)> {
+    vec![(ActionKind::Disable, name.to_owned(), reason)]
+}
+
+fn activate(name: &str) -> Vec<(ActionKind, String, Reason)> {
+    vec![(ActionKind::Activate, name.to_owned(), Reason::InGroup)]
+}
+
+fn kept_as(name: &str, reason: KeptReason) -> Vec<(String, KeptReason)> {
+    vec![(name.to_owned(), reason)]
+}
+
+#[track_caller]
+fn acts(scene: &Scene, expected: Vec<(ActionKind, String, Reason)>) {
+    assert_eq!((actions(&scene.plan()), kept(&scene.plan())), (expected, vec![]));
+}
+
+#[track_caller]
+fn keeps(scene: &Scene, expected: Vec<(String, KeptReason)>) {
+    assert_eq!((actions(&scene.plan()), kept(&scene.plan())), (vec![], expected));
+}
+
+#[test]
+fn a_member_who_is_active_stays() {
+    acts(&scene().member("alice").account("alice", ACTIVE), vec![]);
+}
+
+#[test]
+fn a_member_who_is_disabled_is_activated() {
+    for state in [DISABLED, DEACTIVATED] {
+        acts(&scene().member("bob").account("bob", state), activate("bob"));
+    }
+}
+
+#[test]
+fn a_member_without_an_account_is_only_told() {
+    let plan = scene().member("zoe").disabled_member("yan").plan();
+    assert_eq!((actions(&plan), plan.not_registered), (vec![], vec!["zoe".into()]));
+}
+
+#[test]
+fn who_is_not_in_the_group_is_disabled() {
+    acts(&scene().user("dave").account("dave", ACTIVE), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn who_is_not_in_the_group_and_disabled_stays_disabled() {
+    for state in [DISABLED, DEACTIVATED, ERASED] {
+        acts(&scene().user("erin").account("erin", state), vec![]);
+    }
+}
+
+#[test]
+fn who_is_not_in_keycloak_is_disabled_unless_unknown_accounts_are_kept() {
+    let scene = scene().account("mallory", ACTIVE);
+    acts(&scene, disable("mallory", Reason::NotInKeycloak));
+    let scene = scene.policy(|policy| policy.unknown_accounts = UnknownAccounts::Keep);
+    keeps(&scene, kept_as("mallory", KeptReason::UnknownAccount));
+}
+
+#[test]
+fn a_member_disabled_in_keycloak_counts_as_out_unless_told_otherwise() {
+    let scene = scene().disabled_member("frank").account("frank", ACTIVE);
+    acts(&scene, disable("frank", Reason::DisabledInKeycloak));
+    acts(&scene.policy(|policy| policy.disabled_members = DisabledMembers::Keep), vec![]);
+}
+
+#[test]
+fn names_are_compared_without_regard_to_case() {
+    acts(&scene().member("alice").account("Alice", ACTIVE), vec![]);
+    acts(&scene().member("Bob").account("bob", DISABLED), activate("bob"));
+}
+
+#[test]
+fn two_accounts_that_differ_only_in_case_are_ambiguous() {
+    let both = vec![("Eve".to_owned(), KeptReason::Ambiguous), ("eve".to_owned(), KeptReason::Ambiguous)];
+    keeps(&scene().account("eve", ACTIVE).account("Eve", ACTIVE), both);
+}
+
+#[test]
+fn two_members_with_one_localpart_are_ambiguous_where_the_rule_would_act() {
+    let twins = scene().member("sam").member("sam");
+    keeps(&twins.clone().account("sam", DISABLED), kept_as("sam", KeptReason::Ambiguous));
+    acts(&twins.account("sam", ACTIVE), vec![]);
+    let mixed = scene().member("sam").disabled_member("sam").account("sam", ACTIVE);
+    keeps(&mixed, kept_as("sam", KeptReason::Ambiguous));
+}
+
+#[test]
+fn the_owner_of_the_token_is_never_disabled() {
+    keeps(&scene().account("sync-bot", ACTIVE), kept_as("sync-bot", KeptReason::TokenOwner));
+}
+
+#[test]
+fn an_account_of_another_server_is_left_alone() {
+    let scene = scene().member("alice").account("@alice:elsewhere.org", ACTIVE);
+    keeps(&scene, kept_as("alice", KeptReason::OtherServer));
+}
+
+#[test]
+fn administrators_bots_and_the_protected_are_left_alone() {
+    let admin = scene().account_with("root", ACTIVE, |account| account.admin = true);
+    keeps(&admin, kept_as("root", KeptReason::Admin));
+    acts(&admin.policy(|policy| policy.protect_admins = false), disable("root", Reason::NotInKeycloak));
+    let bot = scene().account_with("helper", ACTIVE, |account| account.bot = true);
+    keeps(&bot, kept_as("helper", KeptReason::Bot));
+    let protect = Protection::new(&["/svc-.*/".to_owned()]).expect("valid");
+    let protected = scene().account("svc-mail", ACTIVE).policy(|policy| policy.protect = protect);
+    keeps(&protected, kept_as("svc-mail", KeptReason::Protected));
+}
+
+#[test]
+fn protection_does_not_keep_a_member_from_being_activated() {
+    let protect = Protection::new(&["bob".to_owned()]).expect("valid");
+    let scene = scene().member("bob").account("bob", DISABLED).policy(|policy| policy.protect = protect);
+    acts(&scene, activate("bob"));
+}
+
+#[test]
+fn an_account_of_an_application_service_is_left_alone() {
+    let scene = scene()
+        .account("telegram_42", ACTIVE)
+        .detail("telegram_42", |detail| detail.appservice = Some("telegram".to_owned()));
+    keeps(&scene, kept_as("telegram_42", KeptReason::Appservice));
+}
+
+#[test]
+fn an_erased_member_is_not_brought_back() {
+    keeps(&scene().member("lena").account("lena", ERASED), kept_as("lena", KeptReason::Erased));
+}
+
+#[test]
+fn a_member_locked_by_hand_stays_locked_unless_told_otherwise() {
+    let scene = scene().member("judy").account("judy", LOCKED);
+    keeps(&scene, kept_as("judy", KeptReason::LockedByHand));
+    acts(&scene.policy(|policy| policy.locked_members = LockedMembers::Activate), activate("judy"));
+}
+
+#[test]
+fn who_is_out_and_only_locked_is_left_as_they_are() {
+    acts(&scene().user("judy").account("judy", LOCKED), vec![]);
+}
+
+#[test]
+fn with_lock_a_lock_is_what_disabled_means() {
+    let lock = |scene: Scene| scene.policy(|policy| policy.disable = DisableMode::Lock);
+    acts(&lock(scene().member("judy").account("judy", LOCKED)), activate("judy"));
+    acts(&lock(scene().user("judy").account("judy", LOCKED)), vec![]);
+    acts(&lock(scene().user("dave").account("dave", ACTIVE)), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn a_second_look_that_finds_them_in_the_group_keeps_them() {
+    let scene = scene().account("alice", ACTIVE).seen("alice", known(true, true, None));
+    keeps(&scene, kept_as("alice", KeptReason::InGroupAtSecondLook));
+    assert_eq!(scene.plan().contradictions, 1);
+}
+
+#[test]
+fn a_second_look_that_finds_a_disabled_member_enabled_keeps_them() {
+    let scene = scene().disabled_member("frank").account("frank", ACTIVE).seen("frank", known(true, true, None));
+    keeps(&scene, kept_as("frank", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
+fn a_second_look_that_fails_keeps_them_and_leaves_the_run_incomplete() {
+    let plan = scene().user("dave").account("dave", ACTIVE).fails("dave").plan();
+    assert_eq!((actions(&plan), plan.is_in_doubt(), plan.summary().disable), (vec![], true, 1));
+}
+
+#[test]
+fn who_was_disabled_meanwhile_is_not_disabled_again() {
+    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.state.deactivated = true);
+    acts(&scene, vec![]);
+}
+
+#[test]
+fn while_a_directory_shows_no_signs_of_life_its_people_are_left_alone() {
+    let gone = scene().account("l0007", ACTIVE).seen("l0007", known(false, false, Some("ldap")));
+    keeps(&gone, kept_as("l0007", KeptReason::FederationInDoubt));
+    assert!(gone.plan().is_in_doubt());
+    let all_disabled = scene().listed("l0007", false, Some("ldap")).account("l0007", ACTIVE);
+    keeps(&all_disabled, kept_as("l0007", KeptReason::FederationInDoubt));
+    let trusted = gone.policy(|policy| policy.federation = Federation::Trust);
+    acts(&trusted, disable("l0007", Reason::NotInGroup));
+}
+
+#[test]
+fn while_a_directory_lives_its_people_are_disabled_like_others() {
+    let scene = scene()
+        .listed("l0001", true, Some("ldap"))
+        .account("l0007", ACTIVE)
+        .seen("l0007", known(true, false, Some("ldap")));
+    acts(&scene, disable("l0007", Reason::NotInGroup));
+}
+
+#[test]
+fn a_contradiction_puts_the_whole_directory_in_doubt() {
+    let scene = scene()
+        .listed("l0001", true, Some("ldap"))
+        .account("l0007", ACTIVE)
+        .seen("l0007", known(true, true, Some("ldap")))
+        .account("l0008", ACTIVE)
+        .seen("l0008", known(true, false, Some("ldap")));
+    let both = ["l0007", "l0008"].map(|name| (name.to_owned(), KeptReason::FederationInDoubt));
+    keeps(&scene, both.to_vec());
+}
+
+#[test]
+fn while_any_directory_is_in_doubt_nobody_is_disabled_as_unknown() {
+    let scene = scene().listed("l0001", false, Some("ldap")).account("l0001", DISABLED).account("mallory", ACTIVE);
+    keeps(&scene, kept_as("mallory", KeptReason::FederationInDoubt));
+    let with_local = scene.user("dave").account("dave", ACTIVE);
+    assert_eq!(actions(&with_local.plan()), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn with_too_many_to_look_at_nobody_is_disabled() {
+    let scene = scene().account("dave", ACTIVE).member("bob").account("bob", DISABLED);
+    let plan = Draft::new(&scene.facts, &scene.policy).decide(&Looks::TooMany);
+    assert_eq!((actions(&plan), plan.not_looked), (activate("bob"), Some(1)));
+    let refusals = Limits::default().refuse(&plan);
+    assert_eq!(refusals, [Refusal::MaxLook { people: 1, max: 5000 },]);
+}
+
+/// `of` active accounts, of which `out` are out of the group.
+fn share(out: usize, of: usize) -> Vec<Refusal> {
+    let mut scene = scene();
+    for number in 0..of {
+        let name = format!("u{number}");
+        scene = scene.account(&name, ACTIVE);
+        scene = if number < out { scene.user(&name) } else { scene.member(&name) };
+    }
+    Limits { max_disable: usize::MAX, min_members: 0, ..Limits::default() }.refuse(&scene.plan())
+}
+
+#[test]
+fn the_share_is_rounded_down_and_one_may_always_go() {
+    for (of, may_go) in [(1, 1), (2, 1), (9, 1), (10, 1), (19, 1), (20, 2), (100, 10)] {
+        assert_eq!(share(may_go, of), []);
+        if of > may_go {
+            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, active: of, percent: 10, max: may_go };
+            assert_eq!(share(may_go + 1, of), [refused], "{of} accounts");
+        }
+    }
+}
+
+#[test]
+fn a_group_that_is_empty_or_short_is_refused() {
+    let plan = scene().plan();
+    assert_eq!(Limits::default().refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
+    let limits = Limits { min_members: 3, ..Limits::default() };
+    let plan = scene().member("alice").disabled_member("bob").plan();
+    assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 2, min: 3 }]);
+}
+
+#[test]
+fn the_digest_names_the_actions_and_nothing_else() {
+    let scene = scene().user("dave").account("dave", ACTIVE);
+    let digest = scene.plan().digest();
+    assert_eq!(scene.clone().member("zoe").plan().digest(), digest);
+    assert_ne!(scene.clone().policy(|policy| policy.disable = DisableMode::Lock).plan().digest(), digest);
+    assert_ne!(scene.seen("dave", KeycloakPerson::Unknown).plan().digest(), digest);
+}
+
+fn any_state() -> impl Strategy<Value = AccountState> {
+    prop_oneof![Just(ACTIVE), Just(LOCKED), Just(DEACTIVATED), Just(DISABLED), Just(ERASED)]
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (any::<[bool; 6]>(), prop::sample::select(vec![vec![], vec!["u1".to_owned()], vec!["/u[2-4]/".to_owned()]]))
+        .prop_map(|([lock, keep_disabled, activate_locked, keep_unknown, trust, protect_admins], protect)| Policy {
+            disable: if lock { DisableMode::Lock } else { DisableMode::Deactivate },
+            disabled_members: if keep_disabled { DisabledMembers::Keep } else { DisabledMembers::Disable },
+            locked_members: if activate_locked { LockedMembers::Activate } else { LockedMembers::Keep },
+            unknown_accounts: if keep_unknown { UnknownAccounts::Keep } else { UnknownAccounts::Disable },
+            federation: if trust { Federation::Trust } else { Federation::Verify },
+            protect: Protection::new(&protect).expect("valid"),
+            protect_admins,
+            ..Policy::default()
+        })
+}
+
+/// Worlds of a few names, so that they collide: members, accounts in other cases, people seen otherwise, errors.
+fn any_scene() -> impl Strategy<Value = Scene> {
+    let link = || prop::option::of(prop::sample::select(vec!["ldap", "ad"]));
+    let members = prop::collection::vec((0..8_u8, any::<bool>(), link()), 0..8);
+    let accounts = prop::collection::btree_map((0..8_u8, any::<bool>()), (any_state(), 0..6_u8), 0..10);
+    let seen = prop::collection::vec((0..8_u8, any::<bool>(), any::<bool>(), link()), 0..6);
+    (members, accounts, seen, any_policy()).prop_map(|(members, accounts, seen, policy)| {
+        let mut scene = scene().policy(|own| *own = policy);
+        for (name, enabled, link) in members {
+            scene = scene.listed(&format!("u{name}"), enabled, link);
+        }
+        for ((name, capital), (state, kind)) in accounts {
+            let name = if capital { format!("U{name}") } else { format!("u{name}") };
+            scene = scene.account_with(&name, state, |account| {
+                account.admin = kind == 1;
+                account.bot = kind == 2;
+            });
+            scene = match kind {
+                3 => scene.detail(&name, |detail| detail.appservice = Some("bridge".to_owned())),
+                4 => scene.fails(&name),
+                _ => scene,
+            };
+        }
+        for (name, enabled, in_group, link) in seen {
+            scene = scene.seen(&format!("u{name}"), known(enabled, in_group, link));
+        }
+        scene
+    })
+}
+
+fn any_scene_and_its_shuffle() -> impl Strategy<Value = (Scene, Vec<Member>, Vec<Account>)> {
+    any_scene().prop_flat_map(|scene| {
+        let (members, accounts) = (scene.facts.members.clone(), scene.facts.accounts.clone());
+        (Just(scene), Just(members).prop_shuffle(), Just(accounts).prop_shuffle())
+    })
+}
+
+/// What the writers leave behind.
+fn applied(scene: &Scene, plan: &Plan) -> Scene {
+    let mut after = scene.clone();
+    for action in plan.actions.iter().filter(|action| action.skipped.is_none()) {
+        let account = after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
+        account.expect("an action is about an account").state = match (action.kind, plan.disable) {
+            (ActionKind::Activate, _) => ACTIVE,
+            (ActionKind::Disable, DisableMode::Deactivate) => DISABLED,
+            (ActionKind::Disable, DisableMode::Lock) => LOCKED,
+        };
+        after.details.remove(action.localpart().as_str());
+    }
+    after
+}
+
+proptest! {
+    #[test]
+    fn the_plan_of_the_applied_plan_is_empty(scene in any_scene()) {
+        let again = applied(&scene, &scene.plan()).plan();
+        prop_assert_eq!(actions(&again), vec![]);
+    }
+
+    #[test]
+    fn no_kept_account_is_acted_on(scene in any_scene()) {
+        let plan = scene.plan();
+        let acted: Vec<_> = plan.actions.iter().map(crate::plan::Action::localpart).collect();
+        prop_assert!(plan.kept.iter().all(|kept| !acted.contains(&kept.localpart)));
+    }
+
+    #[test]
+    fn the_counts_add_up(scene in any_scene()) {
+        let plan = scene.plan();
+        let summary = plan.summary();
+        prop_assert_eq!(summary.activate + summary.disable + summary.unchanged + summary.kept, plan.read.accounts);
+    }
+
+    #[test]
+    fn the_order_of_what_was_read_does_not_matter((scene, members, accounts) in any_scene_and_its_shuffle()) {
+        let mut shuffled = scene.clone();
+        shuffled.facts.members = members;
+        shuffled.facts.accounts = accounts;
+        prop_assert_eq!(shuffled.plan(), scene.plan());
+    }
+
+    #[test]
+    fn nobody_who_is_an_enabled_member_is_ever_disabled(scene in any_scene()) {
+        let plan = scene.plan();
+        for action in plan.of(ActionKind::Disable) {
+            let key = action.localpart().key();
+            prop_assert!(!scene.facts.members.iter().any(|member| member.enabled && member.localpart.key() == key));
+        }
+    }
+}

@@ -62,7 +62,7 @@ async fn look(action: &Action, mode: DisableMode, synapse: &SynapseReader) -> Re
         Ok(Some(detail)) if shows(&detail, action.kind, mode) => Ok(()),
         Ok(Some(detail)) => Err(format!(
             "asked for, but Synapse does not show it yet (deactivated: {}, locked: {})",
-            detail.deactivated, detail.locked
+            detail.state.deactivated, detail.state.locked
         )),
         Ok(None) => Err("asked for, but Synapse does not know the account any more".to_owned()),
         Err(error) => Err(format!("asked for, but Synapse could not be asked: {}", in_one_line(&error))),
@@ -72,8 +72,8 @@ async fn look(action: &Action, mode: DisableMode, synapse: &SynapseReader) -> Re
 /// Before MAS 1.14 a lock does not reach Synapse; the deactivation does, and it is what keeps the person out.
 fn shows(detail: &AccountDetail, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
-        (ActionKind::Activate, _) => !detail.deactivated && !detail.locked,
-        (ActionKind::Disable, DisableMode::Deactivate) => detail.deactivated,
-        (ActionKind::Disable, DisableMode::Lock) => detail.locked,
+        (ActionKind::Activate, _) => !detail.state.deactivated && !detail.state.locked,
+        (ActionKind::Disable, DisableMode::Deactivate) => detail.state.deactivated,
+        (ActionKind::Disable, DisableMode::Lock) => detail.state.locked,
     }
 }

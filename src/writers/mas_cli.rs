@@ -10,7 +10,7 @@ use tracing::debug;
 use super::error::MasConfigProblem;
 use super::{Write, WriterError};
 use crate::config::MasCliConfig;
-use crate::model::Localpart;
+use crate::model::{Localpart, printable};
 use crate::plan::DisableMode;
 
 /// All of our environment that a subprocess sees: what programs need, and what a wrapper such as `docker` needs.
@@ -30,7 +30,7 @@ impl MasCli {
     /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
     /// default database. A file behind a wrapper cannot be seen from here.
     pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
-        let behind_a_wrapper = config.command.len() > 1;
+        let behind_a_wrapper = !config.arguments.is_empty();
         if let Some(path) = config.config.as_ref().filter(|_| !behind_a_wrapper) {
             check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
         }
@@ -50,9 +50,9 @@ impl MasCli {
             arguments.extend(["--config".into(), path.into()]);
         }
         arguments.extend(words.iter().map(OsString::from));
-        // An empty command is refused with the configuration.
-        let (program, before) = self.config.command.split_first().unwrap_or_else(|| unreachable!("a checked command"));
-        let command = format!("{} {}", self.config.command.join(" "), words.join(" "));
+        let MasCliConfig { program, arguments: before, timeout: limit, .. } = &self.config;
+        let command = [&[program.as_str()], &*before.iter().map(String::as_str).collect::<Vec<_>>(), words].concat();
+        let command = printable(&command.join(" ")).into_owned();
         debug!(%command, "running");
 
         let running = Command::new(program)
@@ -66,9 +66,8 @@ impl MasCli {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| WriterError::CannotRun { command: command.clone(), source })?;
-        let limit = self.config.timeout;
-        match tokio::time::timeout(limit, running.wait_with_output()).await {
-            Err(_) => Err(WriterError::TooSlow { command, limit }),
+        match tokio::time::timeout(*limit, running.wait_with_output()).await {
+            Err(_) => Err(WriterError::TooSlow { command, limit: *limit }),
             Ok(Err(source)) => Err(WriterError::CannotRun { command, source }),
             Ok(Ok(Output { status, stderr, .. })) if !status.success() => {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
@@ -124,7 +123,7 @@ fn error_of(stderr: &str) -> String {
         .map_or(stderr, |(at, label)| &stderr[at + label.len()..]);
     let before_backtrace = from_error.split("\nStack backtrace:").next().unwrap_or(from_error);
     let lines: Vec<_> = before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let message: String = lines.join("; ").chars().take(MESSAGE_LIMIT).collect();
+    let message: String = printable(&lines.join("; ")).chars().take(MESSAGE_LIMIT).collect();
     if message.is_empty() { "it said nothing".to_owned() } else { message }
 }
 

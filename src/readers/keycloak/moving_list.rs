@@ -91,7 +91,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_row_that_leaves_an_earlier_page_hides_nobody() {
-        let read = read((0..1000).collect(), 100, |list, _| drop(list.remove(0))).await.expect("read");
+        let read = read((0..1000).collect(), 100, |list, _| {
+            list.remove(0);
+        })
+        .await
+        .expect("read");
         assert!((900..1000).all(|row| read.contains(&row)));
     }
 

@@ -36,6 +36,7 @@ struct Page {
 }
 
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
 struct Row {
     name: UserId,
     user_type: Option<Box<str>>,

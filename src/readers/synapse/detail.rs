@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use super::{SynapseReader, is_bot};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{AccountDetail, UserId};
+use crate::model::{AccountDetail, AccountState, UserId};
 
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
 struct Detail {
     name: UserId,
     #[serde(default)]
@@ -14,6 +15,8 @@ struct Detail {
     deactivated: bool,
     #[serde(default)]
     locked: bool,
+    #[serde(default)]
+    erased: bool,
     appservice_id: Option<String>,
     user_type: Option<String>,
 }
@@ -30,8 +33,7 @@ impl SynapseReader {
             appservice: detail.appservice_id,
             admin: detail.admin,
             bot: is_bot(detail.user_type.as_deref()),
-            deactivated: detail.deactivated,
-            locked: detail.locked,
+            state: AccountState { deactivated: detail.deactivated, locked: detail.locked, erased: detail.erased },
         }))
     }
 }

@@ -80,7 +80,7 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { password: Duration::from_secs(60), client_credentials: Duration::from_secs(300) }
+        Self { password: Duration::from_mins(1), client_credentials: Duration::from_mins(5) }
     }
 }
 

@@ -35,7 +35,7 @@ impl Settings {
             has_v3: true,
             mas_url: String::new(),
             shared_secret,
-            cache_for: Duration::from_secs(120),
+            cache_for: Duration::from_mins(2),
         }
     }
 }

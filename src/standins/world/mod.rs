@@ -97,7 +97,7 @@ impl World {
             synapse_has_v3: true,
             lifetimes: Lifetimes::default(),
             job_delay: Duration::from_millis(150),
-            introspection_cache: Duration::from_secs(120),
+            introspection_cache: Duration::from_mins(2),
             ports: [0; 3],
         }
     }

@@ -1,0 +1,217 @@
+//! The configuration as its users meet it: the example, the nine variables, secrets, and every kind of mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+const NINE: [(&str, &str); 9] = [
+    ("KC_URL", "https://sso.example.org"),
+    ("KC_REALM", "corp"),
+    ("KC_GROUP_NAME", "matrix-users"),
+    ("KC_CLIENT_ID", "admin-cli"),
+    ("KC_ADMIN_USER", "admin"),
+    ("KC_ADMIN_PASS", "hunter2"),
+    ("MATRIX_URL", "https://matrix.example.org"),
+    ("MATRIX_ADMIN_TOKEN", "mct_token"),
+    ("MATRIX_SERVER_NAME", "example.org"),
+];
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(text.as_bytes()).expect("a writable file");
+    file
+}
+
+fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: BTreeMap<_, _> = variables.iter().copied().collect();
+    let file = file(text);
+    load(Some(file.path()), &|name| variables.get(name).map(ToString::to_string)).map(|loaded| loaded.config)
+}
+
+/// What is told about a configuration, a line each.
+fn problems(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    match load_with(text, variables) {
+        Err(ConfigError::Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+        Ok(_) => Vec::new(),
+    }
+}
+
+/// The example with one line replaced.
+fn example_with(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from:?} is not in the example");
+    EXAMPLE.replacen(from, to, 1)
+}
+
+#[test]
+fn the_example_loads() {
+    assert_eq!(problems(EXAMPLE, &[]), [""; 0]);
+}
+
+#[test]
+fn the_example_names_every_key_and_no_other() {
+    let mut everything = String::new();
+    for line in EXAMPLE.lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let is_toml = bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| !key.contains([' ', '`']));
+        let _ = writeln!(everything, "{}", if is_toml { bare } else { line });
+    }
+    let table: toml::Table = toml::from_str(&everything).expect("the example with every comment taken in is TOML");
+    let mut named = BTreeSet::new();
+    let mut open = vec![(String::new(), table)];
+    while let Some((prefix, table)) = open.pop() {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+            match value {
+                toml::Value::Table(table) => open.push((key, table)),
+                _ => drop(named.insert(key)),
+            }
+        }
+    }
+    let known: BTreeSet<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(named, known);
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let example = load_with(EXAMPLE, &[]).expect("the example loads");
+    let defaults = load_with("", &NINE).expect("nine variables are enough");
+    assert_eq!(example.limits, defaults.limits);
+    assert_eq!(example.max_consecutive_failures, defaults.max_consecutive_failures);
+    assert_eq!(format!("{:?}", example.writer), format!("{:?}", defaults.writer));
+    assert_eq!(example.policy.protect_admins, defaults.policy.protect_admins);
+}
+
+#[test]
+fn nine_variables_are_a_complete_configuration() {
+    let config = load_with("", &NINE).expect("complete");
+    assert_eq!(config.keycloak.groups, ["matrix-users"]);
+    let KeycloakAuth::Password { auth_realm, client_id, username, password, .. } = config.keycloak.auth else {
+        unreachable!("with a username the password grant is used")
+    };
+    let told = (auth_realm.as_str(), client_id.as_str(), username.as_str(), password.expose_secret());
+    assert_eq!(told, ("master", "admin-cli", "admin", "hunter2"));
+}
+
+#[test]
+fn each_of_the_nine_is_missed_by_name() {
+    for (missing, _) in NINE.iter().filter(|(name, _)| *name != "KC_CLIENT_ID") {
+        let rest: Vec<_> = NINE.iter().copied().filter(|(name, _)| name != missing).collect();
+        let told = problems("", &rest);
+        assert!(told.len() == 1 && told[0].contains(missing) && told[0].contains("missing"), "{missing}: {told:?}");
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_an_empty_variable_does_not() {
+    let config = load_with(EXAMPLE, &[("KC_REALM", "other"), ("KC_URL", "")]).expect("loads");
+    assert_eq!((config.keycloak.realm.as_str(), config.keycloak.url.as_str()), ("other", "https://sso.example.org/"));
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
+    let text = "server_name = \"@x\"\n[keycloak]\nurl = \"sso\"\nrealm = 3\ngroups = []\nurll = \"x\"\n[limits]\nmax_disable = -1\n\
+                [writer]\nconfirm_timeout = \"soon\"\n[watch]\ninterval = \"15m\"\n[policy]\ndisable = \"erase\"\n";
+    let told = problems(text, &[]).join("\n");
+    for expected in [
+        "server_name (MATRIX_SERVER_NAME) = \"@x\": expected a name such as \"example.org\"",
+        "keycloak.url (KC_URL) = \"sso\": expected an address such as \"https://sso.example.org\"",
+        "keycloak.realm (KC_REALM) = 3: expected a text that is not empty",
+        "keycloak.groups (KC_GROUP_NAME): expected one group at least",
+        "keycloak.urll: there is no such key; did you mean keycloak.url?",
+        "keycloak.client_secret (KC_CLIENT_SECRET): missing",
+        "synapse.admin_token (MATRIX_ADMIN_TOKEN): missing",
+        "limits.max_disable = -1: expected a whole number, 0 or more",
+        "writer.confirm_timeout = \"soon\": expected a time such as \"30s\"",
+        "watch.interval: this is not available yet",
+        "policy.disable = \"erase\": expected \"deactivate\" or \"lock\"",
+    ] {
+        assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+    }
+}
+
+#[test]
+fn what_comes_with_a_later_version_is_refused_by_name() {
+    for (from, to, key) in [
+        ("source = \"synapse\"", "source = \"mas\"", "accounts.source = \"mas\""),
+        ("match = \"localpart\"", "match = \"upstream-link\"", "accounts.match = \"upstream-link\""),
+        ("type = \"mas-cli\"", "type = \"mas-api\"", "writer.type = \"mas-api\""),
+        ("grace = \"0s\"", "grace = \"3days\"", "policy.grace = \"3days\""),
+        ("reactivate = \"any\"", "reactivate = \"own\"", "policy.reactivate = \"own\""),
+        ("# state_file", "state_file", "state_file"),
+    ] {
+        let told = problems(&example_with(from, to), &[]);
+        assert!(told.len() == 1 && told[0].starts_with(key) && told[0].contains("not available yet"), "{to}: {told:?}");
+    }
+}
+
+#[test]
+fn a_secret_can_be_given_as_a_file_whose_last_newline_is_not_part_of_it() {
+    let secret = file("from-a-file\n");
+    let path = secret.path().display().to_string();
+    let text = example_with("admin_token = \"change me\"", &format!("admin_token_file = {path:?}"));
+    let config = load_with(&text, &[]).expect("loads");
+    assert_eq!(config.synapse.admin_token.expose_secret(), "from-a-file");
+    let config = load_with(EXAMPLE, &[("MATRIX_ADMIN_TOKEN_FILE", &path)]).expect("the environment wins");
+    assert_eq!(config.synapse.admin_token.expose_secret(), "from-a-file");
+}
+
+#[test]
+fn both_forms_of_a_secret_in_one_place_are_an_error() {
+    let text = example_with("admin_token = \"change me\"", "admin_token = \"x\"\nadmin_token_file = \"/x\"");
+    assert!(problems(&text, &[])[0].contains("given twice"));
+    let both = [("MATRIX_ADMIN_TOKEN", "x"), ("MATRIX_ADMIN_TOKEN_FILE", "/x")];
+    assert!(problems(EXAMPLE, &both)[0].contains("given twice"));
+}
+
+#[test]
+fn a_problem_with_a_secret_does_not_show_it() {
+    for text in [
+        example_with("admin_token = \"change me\"", "admin_token = 4711"),
+        example_with("admin_token = \"change me\"", "admin_token = \"4711"),
+        example_with("admin_token = \"change me\"", "admin_token = [\"4711\"]"),
+        example_with("url = \"https://sso.example.org\"", "url = \"https://me:4711@sso.example.org\""),
+        example_with("url = \"https://sso.example.org\"", "url = \"me:4711@sso.example.org\""),
+    ] {
+        let told = problems(&text, &[]);
+        assert!(!told.is_empty() && !told.join("\n").contains("4711"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_told_by_line_and_column() {
+    assert!(problems("server_name = \"a\"\nrealm = = 3\n", &[])[0].contains("line 2, column 9"));
+}
+
+#[test]
+fn the_configuration_of_mas_is_passed_unless_the_command_brings_its_own() {
+    let config_of = |command: &str, variables: &[(&str, &str)]| {
+        let text = example_with("command = [\"mas-cli\"]", &format!("command = {command}"));
+        let text = text.replacen("config = \"/etc/mas-cli/mas-cli.yaml\"", "", 1);
+        let WriterKindConfig::MasCli(mas_cli) = load_with(&text, variables).expect("loads").writer.kind;
+        mas_cli.config.map(|path| path.display().to_string())
+    };
+    let docker = "[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]";
+    assert_eq!(config_of("[\"mas-cli\"]", &[]).as_deref(), Some("/etc/mas-cli/mas-cli.yaml"));
+    assert_eq!(config_of(docker, &[]), None);
+    assert_eq!(config_of(docker, &[("MAS_CONFIG", "/in/it.yaml")]).as_deref(), Some("/in/it.yaml"));
+    assert_eq!(config_of("[\"mas-cli\", \"--config\", \"/own.yaml\"]", &[("MAS_CONFIG", "/x.yaml")]), None);
+}
+
+#[test]
+fn plain_http_beyond_loopback_is_a_warning() {
+    let warnings = |url: &str| {
+        let file = file(&example_with("https://sso.example.org", url));
+        load(Some(file.path()), &|_| None).expect("loads").warnings.len()
+    };
+    assert_eq!(
+        ["http://sso.example.org", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:1"].map(warnings),
+        [1, 0, 0, 0]
+    );
+}

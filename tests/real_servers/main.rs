@@ -1,0 +1,34 @@
+//! The program on real servers: Keycloak and Synapse, with MAS or its stand-in.
+//!
+//! `tests/real-servers.sh` starts servers and runs these tests on them. To run them on servers of your own, set the
+//! variables below and call `cargo test --test real_servers -- --ignored`.
+//!
+//! | variable | what it is |
+//! | --- | --- |
+//! | `E2E_KEYCLOAK_URL` | Keycloak, such as `https://sso.example.org` |
+//! | `E2E_KEYCLOAK_ADMIN`, `E2E_KEYCLOAK_ADMIN_PASSWORD` | a user of the realm `master` who may make and delete realms |
+//! | `E2E_SYNAPSE_URL` | Synapse, delegating to MAS |
+//! | `E2E_SERVER_NAME` | its server name |
+//! | `E2E_MAS_CLI` | how to call mas-cli, split at blanks; `mas-cli` unless set; `docker exec -i mas mas-cli` does too |
+//! | `E2E_MAS_CONFIG` | the configuration given to it as `--config`; none unless set |
+//! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
+//!
+//! What they do there: each test makes a realm of its own and deletes it. Accounts can only be made, never deleted,
+//! so each test makes its own, with a name that nobody else has, and leaves them deactivated. Every other account of
+//! the homeserver is protected by `policy.protect`, and is never touched. (One test makes a plan without that, and a
+//! plan changes nothing.)
+
+mod groups;
+mod keycloak;
+mod mas;
+mod people;
+mod program;
+mod reading;
+mod relay;
+mod scene;
+mod servers;
+mod synapse;
+mod table;
+
+/// How a test ends where it does not fail by an assertion.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,0 +1,75 @@
+//! mas-cli: the one way to make accounts and tokens that a real MAS and its stand-in have in common.
+
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+
+use crate::Outcome;
+
+/// A token can be issued only when a job has made the account in Synapse.
+const PROVISIONED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How to call mas-cli.
+#[derive(Clone, Debug)]
+pub(crate) struct Mas {
+    pub(crate) command: Vec<String>,
+    pub(crate) config: Option<String>,
+}
+
+impl Mas {
+    pub(crate) fn new(command: &str, config: Option<String>) -> Self {
+        Self { command: command.split_whitespace().map(ToOwned::to_owned).collect(), config }
+    }
+
+    pub(crate) fn register(&self, username: &str) -> Outcome {
+        self.manage(&["register-user", "--yes", username]).map(drop)
+    }
+
+    pub(crate) fn lock(&self, username: &str) -> Outcome {
+        self.manage(&["lock-user", username]).map(drop)
+    }
+
+    pub(crate) fn deactivate(&self, username: &str) -> Outcome {
+        self.manage(&["lock-user", "--deactivate", username]).map(drop)
+    }
+
+    /// A token as a client has one that somebody has logged in with.
+    pub(crate) fn token(&self, username: &str) -> Outcome<String> {
+        self.issue(&["issue-compatibility-token", username])
+    }
+
+    /// A token that may use Synapse's admin API.
+    pub(crate) fn admin_token(&self, username: &str) -> Outcome<String> {
+        self.issue(&["issue-compatibility-token", username, "--yes-i-want-to-grant-synapse-admin-privileges"])
+    }
+
+    fn issue(&self, arguments: &[&str]) -> Outcome<String> {
+        let began = Instant::now();
+        loop {
+            let issued = self.manage(arguments).and_then(|log| find_token(&log));
+            if issued.is_ok() || began.elapsed() > PROVISIONED_WITHIN {
+                return issued;
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// What it logs; mas-cli prints its results in its log.
+    fn manage(&self, arguments: &[&str]) -> Outcome<String> {
+        let (program, wrapped) = self.command.split_first().ok_or("E2E_MAS_CLI is empty")?;
+        let config = self.config.iter().flat_map(|file| ["--config", file]);
+        let output = Command::new(program).args(wrapped).args(config).arg("manage").args(arguments).output()?;
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            return Err(format!("mas-cli manage {}: {}: {log}", arguments.join(" "), output.status).into());
+        }
+        Ok(log + &String::from_utf8_lossy(&output.stdout))
+    }
+}
+
+fn find_token(log: &str) -> Outcome<String> {
+    let found = Regex::new("mct_[A-Za-z0-9_]+")?.find(log).map(|token| token.as_str().to_owned());
+    Ok(found.ok_or_else(|| format!("mas-cli printed no token: {log}"))?)
+}

@@ -1,0 +1,130 @@
+//! The program as its user runs it, and what it said in lines that a test can compare as a whole.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::Outcome;
+
+/// Longer than anything the program may take by its own limits.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// What the program and a wrapper around mas-cli may need of the environment. Nothing else reaches them, so that a
+/// variable of whoever runs the tests cannot configure the program.
+const PASSED_ON: [&str; 7] = ["PATH", "HOME", "DOCKER_HOST", "KUBECONFIG", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
+
+/// A configuration file: values by section and key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings(BTreeMap<String, BTreeMap<String, Value>>);
+
+impl Settings {
+    /// Sets `section.key`.
+    pub(crate) fn set(mut self, path: &str, value: impl Into<Value>) -> Self {
+        let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+        self.0.entry(section.to_owned()).or_default().insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// JSON's texts, numbers, switches and lists are TOML's as well.
+    fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for (section, values) in &self.0 {
+            if !section.is_empty() {
+                let _ = writeln!(text, "[{section}]");
+            }
+            for (key, value) in values {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+}
+
+/// How the program ended and what it printed.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) exit: Option<i32>,
+    stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program in a directory of its own with these variables.
+pub(crate) async fn run(
+    directory: &Path,
+    settings: &Settings,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome<Run> {
+    let config = directory.join("config.toml");
+    std::fs::write(&config, settings.to_toml())?;
+    let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let child = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
+        .arg("--config")
+        .arg(&config)
+        .args(arguments)
+        .env_clear()
+        .envs(passed_on)
+        .env("RUNTIME_DIRECTORY", directory)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output =
+        timeout(PATIENCE, child).await.map_err(|_| format!("{arguments:?} takes more than {PATIENCE:?}"))??;
+    Ok(Run {
+        exit: output.status.code(),
+        stdout: String::from_utf8(output.stdout)?,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+impl Run {
+    pub(crate) fn json(&self) -> Outcome<Value> {
+        serde_json::from_str(&self.stdout).map_err(|error| format!("no JSON ({error}): {self:?}").into())
+    }
+
+    /// What was told, in lines: how it ended, what was done to whom and why, who has no account, who was kept and why.
+    /// Names are without `prefix`; accounts that neither have it nor are among `also` belong to others and are left out.
+    pub(crate) fn told(&self, prefix: &str, also: &[String]) -> Outcome<Vec<String>> {
+        let plan = self.json()?;
+        check_the_sum(&plan)?;
+        let short = |entry: &Value| {
+            let name = entry.as_str().unwrap_or_default();
+            name.strip_prefix(prefix).or(also.iter().any(|one| one == name).then_some(name)).map(ToOwned::to_owned)
+        };
+        let mut lines = vec![format!("exit {}, {} members", self.exit.unwrap_or(-1), plan["read"]["members"])];
+        for entry in list(&plan["actions"]) {
+            let Some(name) = short(&entry["localpart"]) else { continue };
+            let outcome = entry["outcome"].as_str().map(|outcome| format!(": {outcome}")).unwrap_or_default();
+            let error = entry["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
+            lines.push(format!("{} {name}, {}{outcome}{error}", word(&entry["action"]), word(&entry["reason"])));
+        }
+        let unregistered = list(&plan["not_registered"]).iter().filter_map(short);
+        lines.extend(unregistered.map(|name| format!("no account {name}")));
+        let kept = list(&plan["kept"]).iter();
+        lines.extend(
+            kept.filter_map(|entry| Some(format!("keep {}, {}", short(&entry["localpart"])?, word(&entry["reason"])))),
+        );
+        Ok(lines)
+    }
+}
+
+/// Every account that was read is accounted for, whomever it belongs to.
+fn check_the_sum(plan: &Value) -> Outcome {
+    let count = |key: &str| plan["summary"][key].as_u64().unwrap_or_default();
+    let sum = ["activate", "disable", "unchanged", "kept"].map(count).iter().sum::<u64>();
+    if plan["read"]["accounts"] == sum { Ok(()) } else { Err(format!("the counts do not add up: {plan}").into()) }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}

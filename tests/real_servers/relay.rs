@@ -1,0 +1,100 @@
+//! A relay in front of Keycloak that lets a test act between two pages of a member list.
+//!
+//! What a reader gets wrong when the list moves, or when its token dies on the way, shows itself only when that happens
+//! between two of its requests, and waiting for it to happen by chance would prove nothing. Everything is still
+//! answered by Keycloak itself.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use axum::http::{Response, StatusCode};
+use axum::routing::any;
+use futures_util::future::BoxFuture;
+use reqwest::Client;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::Outcome;
+
+/// Called with the number of each page of members, from 1, before it is asked for.
+type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A relay that runs until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    server: JoinHandle<()>,
+}
+
+struct Way {
+    to: String,
+    http: Client,
+    seen: Arc<Mutex<Vec<String>>>,
+    before_page: Hook,
+}
+
+impl Relay {
+    pub(crate) async fn start<F>(to: &str, before_page: impl Fn(usize) -> F + Send + Sync + 'static) -> Outcome<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let before_page: Hook = Box::new(move |page| Box::pin(before_page(page)));
+        let way = Way { to: to.to_owned(), http: Client::new(), seen: seen.clone(), before_page };
+        let router = Router::new().fallback(any(pass)).with_state(Arc::new(way));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let server = tokio::spawn(async { drop(axum::serve(listener, router).await) });
+        Ok(Self { url, seen, server })
+    }
+
+    /// The requests so far whose path ends so, with their queries.
+    pub(crate) fn seen(&self, end: &str) -> Vec<String> {
+        let seen = self.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+        seen.into_iter().filter(|target| target.split('?').next().is_some_and(|path| path.ends_with(end))).collect()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn pass(State(way): State<Arc<Way>>, request: Request) -> Response<Body> {
+    let target = request.uri().to_string();
+    let pages = {
+        let Ok(mut seen) = way.seen.lock() else { return failed("a test has panicked") };
+        seen.push(target.clone());
+        seen.iter().filter(|target| target.contains("/members?")).count()
+    };
+    if target.contains("/members?") {
+        (way.before_page)(pages).await;
+    }
+    forward(&way, &target, request).await.unwrap_or_else(|error| failed(&error.to_string()))
+}
+
+async fn forward(way: &Way, target: &str, request: Request) -> Outcome<Response<Body>> {
+    let (mut parts, body) = request.into_parts();
+    for name in [HOST, CONTENT_LENGTH, ACCEPT_ENCODING] {
+        parts.headers.remove(name);
+    }
+    let body = to_bytes(body, usize::MAX).await?;
+    let url = format!("{}{target}", way.to);
+    let answer = way.http.request(parts.method, url).headers(parts.headers).body(body).send().await?;
+    let mut response = Response::builder().status(answer.status());
+    if let Some(kind) = answer.headers().get(CONTENT_TYPE) {
+        response = response.header(CONTENT_TYPE, kind);
+    }
+    Ok(response.body(answer.bytes().await?.into())?)
+}
+
+fn failed(why: &str) -> Response<Body> {
+    let mut response = Response::new(format!("the relay failed: {why}").into());
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response
+}

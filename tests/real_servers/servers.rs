@@ -1,0 +1,37 @@
+//! Where the servers are: the variables that `main.rs` lists, so that nothing else reads the environment.
+
+use std::env;
+
+use crate::Outcome;
+use crate::keycloak::Keycloak;
+use crate::mas::Mas;
+use crate::synapse::Synapse;
+
+/// The three servers.
+#[derive(Clone, Debug)]
+pub(crate) struct Servers {
+    pub(crate) keycloak: Keycloak,
+    pub(crate) synapse: Synapse,
+    pub(crate) mas: Mas,
+}
+
+impl Servers {
+    pub(crate) fn from_environment() -> Outcome<Self> {
+        let admin = (variable("E2E_KEYCLOAK_ADMIN")?, variable("E2E_KEYCLOAK_ADMIN_PASSWORD")?);
+        Ok(Self {
+            keycloak: Keycloak::new(&variable("E2E_KEYCLOAK_URL")?, admin)?,
+            synapse: Synapse::new(&variable("E2E_SYNAPSE_URL")?, &variable("E2E_SERVER_NAME")?)?,
+            mas: Mas::new(&variable("E2E_MAS_CLI").unwrap_or("mas-cli".into()), variable("E2E_MAS_CONFIG").ok()),
+        })
+    }
+}
+
+/// The bridge's token and its user.
+pub(crate) fn bridge() -> Outcome<(String, String)> {
+    Ok((variable("E2E_BRIDGE_TOKEN")?, variable("E2E_BRIDGE_USER")?))
+}
+
+fn variable(name: &str) -> Outcome<String> {
+    let set = env::var(name).ok().filter(|value| !value.is_empty());
+    Ok(set.ok_or_else(|| format!("{name} is not set; tests/real-servers.sh sets it, main.rs says what it is"))?)
+}

@@ -1,0 +1,85 @@
+//! Synapse as far as a test needs it: what state an account is in, and whether a token lets its owner in.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::Outcome;
+
+/// How long a job of MAS may take to arrive.
+const SETTLES_WITHIN: Duration = Duration::from_secs(30);
+
+/// Synapse.
+#[derive(Clone, Debug)]
+pub(crate) struct Synapse {
+    pub(crate) url: String,
+    pub(crate) server_name: String,
+    http: Client,
+}
+
+impl Synapse {
+    pub(crate) fn new(url: &str, server_name: &str) -> Outcome<Self> {
+        let http = Client::builder().timeout(SETTLES_WITHIN).build()?;
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), server_name: server_name.to_owned(), http })
+    }
+
+    /// `active`, `locked`, `deactivated`, or `deactivated, locked`; `unknown` where there is no such account.
+    pub(crate) async fn state(&self, token: &str, localpart: &str) -> Outcome<String> {
+        let url = format!("{}/_synapse/admin/v2/users/@{localpart}:{}", self.url, self.server_name);
+        let response = self.http.get(url).bearer_auth(token).send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok("unknown".to_owned());
+        }
+        let user: Value = response.error_for_status()?.json().await?;
+        let words: Vec<_> = ["deactivated", "locked", "erased"].into_iter().filter(|word| user[word] == true).collect();
+        Ok(if words.is_empty() { "active".to_owned() } else { words.join(", ") })
+    }
+
+    /// Waits until an account is in this state.
+    pub(crate) async fn settles(&self, token: &str, localpart: &str, wanted: &str) -> Outcome {
+        let began = Instant::now();
+        loop {
+            let state = self.state(token, localpart).await?;
+            if state == wanted {
+                return Ok(());
+            }
+            if began.elapsed() > SETTLES_WITHIN {
+                return Err(format!("{localpart} should become {wanted} and is {state}").into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The status with which Synapse answers a client with this token.
+    pub(crate) async fn whoami(&self, token: &str) -> Outcome<u16> {
+        let url = format!("{}/_matrix/client/v3/account/whoami", self.url);
+        Ok(self.http.get(url).bearer_auth(token).send().await?.status().as_u16())
+    }
+
+    /// Waits until this token lets nobody in; false if it goes on doing so.
+    pub(crate) async fn is_shut_out(&self, token: &str) -> Outcome<bool> {
+        let began = Instant::now();
+        while began.elapsed() < SETTLES_WITHIN {
+            if self.whoami(token).await? == 401 {
+                return Ok(true);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(false)
+    }
+
+    /// Makes a user of a bridge, who may be there from an earlier test.
+    pub(crate) async fn register_bridged(&self, bridge_token: &str, localpart: &str) -> Outcome {
+        let url = format!("{}/_matrix/client/v3/register", self.url);
+        let body = json!({"type": "m.login.application_service", "username": localpart, "inhibit_login": true});
+        let response = self.http.post(url).bearer_auth(bridge_token).json(&body).send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await?;
+        if status.is_success() || answer["errcode"] == "M_USER_IN_USE" {
+            return Ok(());
+        }
+        Err(format!("registering the bridge's user: {status} {answer}").into())
+    }
+}
