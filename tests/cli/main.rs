@@ -1,7 +1,11 @@
 //! The program as its users run it, against stand-ins for the servers.
 
+mod accounts;
 mod command_line;
+mod federation;
 mod harness;
+mod members;
+mod second_look;
 mod secrets;
 mod subprocesses;
 mod table;
