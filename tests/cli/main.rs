@@ -3,11 +3,13 @@
 mod accounts;
 mod actions;
 mod command_line;
+mod failures;
 mod federation;
 mod harness;
 mod lock_mode;
 mod mas_cli_calls;
 mod members;
+mod patience;
 mod second_look;
 mod secrets;
 mod subprocesses;
