@@ -2,10 +2,13 @@
 
 mod accounts;
 mod actions;
+mod apply;
 mod command_line;
+mod explain;
 mod failures;
 mod federation;
 mod harness;
+mod limits;
 mod lock_mode;
 mod mas_cli_calls;
 mod members;
