@@ -4,6 +4,7 @@ mod accounts;
 mod actions;
 mod apply;
 mod command_line;
+mod economy;
 mod explain;
 mod failures;
 mod federation;
