@@ -40,6 +40,7 @@ const CLAIMS: [&str; 5] = ["sub", "preferred_username", "email", "given_name", "
 #[derive(Debug, Clone)]
 pub struct LocalpartTemplate {
     environment: Environment<'static>,
+    is_username: bool,
 }
 
 /// Why a template cannot be used.
@@ -65,6 +66,9 @@ pub enum NoLocalpart {
     /// The template gave nothing.
     #[error("the template gave an empty name")]
     Empty,
+    /// The template gave something that can be no localpart, such as an e-mail address.
+    #[error("the template gave {0:?}, which can be no localpart")]
+    Impossible(String),
 }
 
 fn known() -> String {
@@ -78,6 +82,12 @@ impl Default for LocalpartTemplate {
 }
 
 impl LocalpartTemplate {
+    /// Whether the localpart is the username, so that someone can be asked for by it.
+    #[must_use]
+    pub fn is_username(&self) -> bool {
+        self.is_username
+    }
+
     /// Checks that the template is well-formed and uses only what the member list tells.
     pub fn new(source: &str) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
@@ -92,7 +102,8 @@ impl LocalpartTemplate {
         if let Some(name) = used.into_iter().filter(|name| !is_known(name)).min() {
             return Err(TemplateError::Unknown { name });
         }
-        Ok(Self { environment })
+        let is_username = source.split_whitespace().collect::<String>() == "{{user.preferred_username}}";
+        Ok(Self { environment, is_username })
     }
 
     /// The localpart of a member.
@@ -100,6 +111,9 @@ impl LocalpartTemplate {
         let rendered = self.environment.get_template(NAME)?.render(context! { user => user.to_value() })?;
         match rendered.trim() {
             "" => Err(NoLocalpart::Empty),
+            text if text.contains(|c: char| matches!(c, '@' | ':') || c.is_whitespace() || c.is_control()) => {
+                Err(NoLocalpart::Impossible(text.to_owned()))
+            }
             localpart => Ok(localpart.into()),
         }
     }
@@ -146,6 +160,11 @@ mod tests {
     fn a_claim_that_a_member_does_not_have_is_an_error() {
         assert!(matches!(render("{{ user.given_name }}"), Err(NoLocalpart::Failed(_))));
         assert!(matches!(render("{% if false %}x{% endif %}"), Err(NoLocalpart::Empty)));
+    }
+
+    #[test]
+    fn a_name_that_no_account_can_have_is_an_error() {
+        assert!(matches!(render("{{ user.email }}"), Err(NoLocalpart::Impossible(_))));
     }
 
     #[test]

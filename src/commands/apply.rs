@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::session::{Reading, Session, print, warn_of_doubts};
-use super::sync::{approve, carry_out, command_to_go_on, shell_word};
+use super::session::{Session, print, warn_of_doubts};
+use super::sync::{approve, carry_out, command_to_go_on, shell_word, tell_the_end};
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
 use crate::exit::Exit;
@@ -23,16 +23,16 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
         load(&args.file, &session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let plan = what_still_holds(&session, saved.actions, args.approve.is_some()).await?;
 
-    print(&text::plan(&plan, &[], Terminal::of_stdout()))?;
+    print(&text::plan(&plan, &saved.digest, &[], Terminal::of_stdout()))?;
     let refusals = approve(&session, &plan, &saved.digest, args.approve.as_deref());
     if !refusals.is_empty() {
         let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
-        eprint!("{}", text::refused(&refusals, &command, plan.has_changes()));
+        eprint!("{}", text::refused(&refusals, &plan, &command));
         return Ok(Exit::Refused);
     }
     let outcomes = carry_out(&session, &plan, &writer).await?;
-    print(&text::outcome(&plan, &outcomes))?;
-    Ok(run::exit(&plan, &outcomes))
+    let told = text::outcome(&plan, &outcomes, Terminal::of_stdout());
+    Ok(tell_the_end(&told, run::exit(&plan, &outcomes)))
 }
 
 /// Reads the file and checks that it is whole, unchanged, and made for this server, writer and disable mode. Actions
@@ -68,12 +68,9 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
 
 /// A plan of the saved actions: those that would be planned again today, and the others with why they are left out.
 async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: bool) -> Result<Plan, Failure> {
-    let Reading { facts, groups } = session.read().await?;
-    let draft = Draft::new(&facts, &session.config.policy);
-    let to_disable: Vec<_> =
-        saved.iter().filter(|action| action.action == ActionKind::Disable).map(|action| &action.user_id).collect();
-    let people = draft.to_look_at().filter(|person| to_disable.contains(&&person.user_id)).collect();
-    let looks = session.look(people, &groups, approved).await?;
+    let reading = session.read().await?;
+    let draft = Draft::new(&reading.facts, &session.config.policy);
+    let looks = session.look(&draft, &reading, approved).await?;
     let (verdicts, _) = draft.verdicts(&looks);
     let verdicts: BTreeMap<_, _> = verdicts.into_iter().map(|(account, verdict)| (&account.user_id, verdict)).collect();
 
@@ -87,7 +84,6 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
             reason: action.reason,
         })
         .collect();
-    plan.not_looked = plan.not_looked.map(|_| plan.of(ActionKind::Disable).count());
     warn_of_doubts(&plan);
     Ok(plan)
 }

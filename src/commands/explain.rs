@@ -8,7 +8,7 @@ use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
 use crate::model::{KeycloakPerson, Localpart, UserId};
 use crate::output::explain as text;
-use crate::planner::{Draft, LookAt, Looks};
+use crate::planner::{Draft, Verdict};
 use crate::readers::ReadError;
 use crate::report::Failure;
 
@@ -17,20 +17,20 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let session = Session::new(global, surroundings)?;
     let wanted = user_id(&args.user, &session)?;
     let key = wanted.localpart().key();
-    let Reading { facts, groups } = session.read().await?;
-    let draft = Draft::new(&facts, &session.config.policy);
+    let reading = session.read().await?;
+    let draft = Draft::new(&reading.facts, &session.config.policy);
+    let looks = session.look(&draft, &reading, true).await?;
+    let Reading { facts, groups } = &reading;
 
     // The group's members have accounts on our homeserver, and on no other.
     let is_ours = wanted.server_name() == session.config.server_name;
     let members: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
     let is_wanted =
         |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
-    let candidates: Vec<LookAt> = draft.to_look_at().filter(|person| is_wanted(&person.user_id)).collect();
-    let looks = session.look(candidates, &groups, true).await?;
     let (verdicts, _) = draft.verdicts(&looks);
     let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
 
-    let person = person(&session, &wanted, members.first().map(|member| &member.id), &groups).await?;
+    let person = person(&session, &wanted, members.first().map(|member| &member.id), groups).await?;
     let in_keycloak = is_ours && (person != KeycloakPerson::Unknown || !members.is_empty());
     if !in_keycloak && accounts.is_empty() {
         return Err(Failure::UnknownUser(wanted));
@@ -40,18 +40,18 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         let detail = session.readers.synapse.detail(&account.user_id).await.map_err(ReadError::from)?;
         details.insert(&account.user_id, detail);
     }
+    let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Skipped(..)));
     print(&text::person(&text::Known {
         wanted: &wanted,
         config: &session.config,
-        groups: &groups,
-        facts: &facts,
+        groups,
+        facts,
         members,
         person,
         accounts,
         details,
     }))?;
-    let all_seen = !matches!(looks, Looks::Taken(ref looks) if looks.values().any(Result::is_err));
-    Ok(if all_seen { Exit::InStep } else { Exit::Incomplete })
+    Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
 }
 
 async fn person(

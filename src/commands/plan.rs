@@ -1,5 +1,6 @@
 //! `plan`: reads, prints, and holds no writer, so it cannot change anything.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::session::{Session, print};
@@ -19,11 +20,18 @@ pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings)
         save(path, &PlanDocument::planned(&plan, refusals.clone()))?;
     }
     print(&match args.format {
-        PlanFormat::Text => text::plan(&plan, &refusals, Terminal::of_stdout()),
+        PlanFormat::Text => text::plan(&plan, &plan.digest(), &refusals, Terminal::of_stdout()),
         PlanFormat::Json => PlanDocument::planned(&plan, refusals).to_json(),
         PlanFormat::Markdown => markdown::plan(&plan, &refusals),
     })?;
     Ok(exit(&plan, args.detailed_exitcode))
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn exit(plan: &Plan, detailed: bool) -> Exit {
@@ -36,16 +44,16 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
     }
 }
 
-/// The file is there whole or not at all, so that `apply` never sees half a plan.
+/// The file is there whole or not at all, so that `apply` never sees half a plan. A link, a pipe or a device stays what
+/// it is.
 fn save(path: &Path, document: &PlanDocument<'_>) -> Result<(), Failure> {
-    use std::io::Write as _;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut file| {
-        file.write_all(document.to_json().as_bytes())?;
-        file.persist(path).map_err(|error| error.error)
-    });
+    let text = document.to_json();
+    let written = match path.symlink_metadata() {
+        Ok(there) if !there.is_file() => std::fs::write(path, text),
+        _ => replace(path, &text),
+    };
     match written {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(source) => Err(Failure::Local { what: format!("write the plan to {}", path.display()), source }),
     }
 }

@@ -49,20 +49,21 @@ impl Session {
     }
 
     /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
-    pub(super) async fn look(&self, people: Vec<LookAt>, groups: &[Group], approved: bool) -> Result<Looks, Failure> {
+    pub(super) async fn look(&self, draft: &Draft<'_>, reading: &Reading, approved: bool) -> Result<Looks, Failure> {
+        let people: Vec<LookAt> = draft.to_look_at().collect();
         if people.len() > self.config.limits.max_look && !approved {
             return Ok(Looks::TooMany);
         }
         let (tallies, count) = (Tallies::default(), people.len());
-        let looks = self.readers.look(people, groups, &tallies.looks);
+        let looks = self.readers.look(people, &reading.facts, &reading.groups, &tallies.looks);
         Ok(self.progress.looking(&tallies.looks, count, looks).await?)
     }
 
     /// Reads, looks and decides.
     pub(super) async fn plan(&self, approved: bool) -> Result<Plan, Failure> {
-        let Reading { facts, groups } = self.read().await?;
-        let draft = Draft::new(&facts, &self.config.policy);
-        let looks = self.look(draft.to_look_at().collect(), &groups, approved).await?;
+        let reading = self.read().await?;
+        let draft = Draft::new(&reading.facts, &self.config.policy);
+        let looks = self.look(&draft, &reading, approved).await?;
         let plan = draft.decide(&looks);
         warn_of_doubts(&plan);
         Ok(plan)
@@ -91,10 +92,19 @@ pub(super) fn warn_of_doubts(plan: &Plan) {
             plan.contradictions
         );
     }
-    for action in &plan.actions {
-        if let (Some(Skip::NotSeen(why)), None) = (&action.skipped, plan.not_looked) {
-            warn!("{}: left alone, because the second look failed: {why}", action.user_id);
-        }
+    let not_seen: Vec<_> = plan
+        .actions
+        .iter()
+        .filter_map(|action| match &action.skipped {
+            Some(Skip::NotSeen(why)) if plan.not_looked.is_none() => Some((&action.user_id, why)),
+            _ => None,
+        })
+        .collect();
+    if let Some((user_id, why)) = not_seen.first() {
+        warn!(
+            "{} people are left alone, because they could not be looked at a second time; the first is {user_id}: {why}",
+            not_seen.len()
+        );
     }
 }
 

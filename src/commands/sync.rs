@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tracing::error;
+
 use super::plan as plan_command;
 use super::session::{Session, print};
 use crate::app::Surroundings;
@@ -9,7 +11,7 @@ use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
 use crate::plan::{Digest, Plan, PlanDocument};
-use crate::report::Failure;
+use crate::report::{Failure, in_one_line};
 use crate::run::{self, ApplyTallies, Outcome};
 use crate::writers::{Write as _, Writer};
 
@@ -28,21 +30,21 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
 
     let refusals = approve(&session, &plan, &plan.digest(), args.approve.as_deref());
     if args.format == SyncFormat::Text {
-        print(&text::plan(&plan, &[], Terminal::of_stdout()))?;
+        print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
     }
     if !refusals.is_empty() {
         if args.format == SyncFormat::Json {
             print(&PlanDocument::planned(&plan, refusals.clone()).to_json())?;
         }
-        eprint!("{}", text::refused(&refusals, &command_to_go_on(global, "sync", &plan.digest()), plan.has_changes()));
+        eprint!("{}", text::refused(&refusals, &plan, &command_to_go_on(global, "sync", &plan.digest())));
         return Ok(Exit::Refused);
     }
     let outcomes = carry_out(&session, &plan, &writer).await?;
-    print(&match args.format {
-        SyncFormat::Text => text::outcome(&plan, &outcomes),
+    let told = match args.format {
+        SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
         SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),
-    })?;
-    Ok(run::exit(&plan, &outcomes))
+    };
+    Ok(tell_the_end(&told, run::exit(&plan, &outcomes)))
 }
 
 /// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
@@ -66,6 +68,18 @@ pub(super) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:=@%,".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if
+/// nothing had been.
+pub(super) fn tell_the_end(told: &str, exit: Exit) -> Exit {
+    match print(told) {
+        Ok(()) => exit,
+        Err(failure) => {
+            error!("{}", in_one_line(&failure));
+            Exit::Incomplete
+        }
+    }
 }
 
 /// Applies what there is to apply; the writer is asked first whether it is in working order.

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use toml::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::problem::Problem;
 use super::sources::{Given, Sources, VARIABLES, file_form};
+
+/// More is a slip of the hand, and sums of times have to stay within what a clock can tell.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
 
 /// The table while it is being read.
 #[derive(Debug)]
@@ -107,8 +110,10 @@ impl Fields {
     }
 
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        self.take(key, "a time such as \"30s\" or \"15m\"", |value| humantime::parse_duration(value.as_str()?).ok())
-            .unwrap_or(default)
+        self.take(key, "a time such as \"30s\" or \"15m\", a year at the most", |value| {
+            humantime::parse_duration(value.as_str()?).ok().filter(|duration| *duration <= LONGEST)
+        })
+        .unwrap_or(default)
     }
 
     /// One of a few words.
@@ -167,10 +172,10 @@ impl Fields {
                 self.wrong(key, None, format!("given twice: take out {key} or {file_key}"));
                 None
             }
-            (Some(Given { value: Value::String(secret), .. }), None) if !secret.is_empty() => Some(secret.into()),
+            (Some(Given { value: Value::String(secret), .. }), None) if is_secret(&secret) => Some(secret.into()),
             (Some(given), None) => {
                 let key = named(key, given.variable.as_deref());
-                let expected = "expected a text that is not empty (its value is not shown)".to_owned();
+                let expected = "expected a text of one line that is not empty (its value is not shown)".to_owned();
                 self.sources.problems.push(Problem { key, value: None, expected });
                 None
             }
@@ -185,7 +190,8 @@ impl Fields {
                 Err(error) => Err(format!("cannot read this file: {error}")),
                 Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                     "" => Err("this file is empty".to_owned()),
-                    secret => Ok(SecretString::from(secret)),
+                    secret if is_secret(secret) => Ok(SecretString::from(secret)),
+                    _ => Err("this file has more than one line".to_owned()),
                 },
             },
         };
@@ -193,7 +199,9 @@ impl Fields {
             Ok(secret) => Some(secret),
             Err(expected) => {
                 let key = named(key, given.variable.as_deref());
-                self.sources.problems.push(Problem { key, value: Some(given.value.to_string()), expected });
+                // What is no path may be the secret itself, put into the wrong key.
+                let value = Some(given.value.to_string()).filter(|path| path.contains('/'));
+                self.sources.problems.push(Problem { key, value, expected });
                 None
             }
         }
@@ -204,6 +212,11 @@ impl Fields {
     }
 }
 
+/// A secret that can stand in a header or a form.
+fn is_secret(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
+}
+
 /// The key as it is told: with the variable that set it, or that could.
 fn named(key: &str, variable: Option<&str>) -> String {
     let base = key.strip_suffix("_file").unwrap_or(key);
@@ -211,15 +224,5 @@ fn named(key: &str, variable: Option<&str>) -> String {
     match variable.or(known) {
         Some(variable) => format!("{key} ({variable})"),
         None => key.to_owned(),
-    }
-}
-
-/// Whether what is sent there stays on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::fields::{Fields, is_loopback};
+use super::fields::Fields;
 use super::problem::ConfigError;
 use super::sources::Sources;
 use super::{Config, KeycloakAuth, KeycloakConfig, MasCliConfig, SynapseConfig, WriterConfig, WriterKindConfig};
+use crate::http::is_loopback;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::plan::{DisableMode, WriterKind};
@@ -180,7 +181,7 @@ fn writer(fields: &mut Fields) -> WriterConfig {
     let confirm_timeout = fields.duration("writer.confirm_timeout", Duration::from_mins(1));
     let command = fields.texts("writer.mas_cli.command", "a list of texts, the program first");
     let command = command.unwrap_or_else(|| vec!["mas-cli".to_owned()]);
-    let brings_its_own = command.iter().any(|word| word == "--config" || word.starts_with("--config="));
+    let own_config = own_config(&command);
     let given = fields.path("writer.mas_cli.config");
     let mut command = command.into_iter();
     let program = command.next().unwrap_or_else(|| {
@@ -189,17 +190,39 @@ fn writer(fields: &mut Fields) -> WriterConfig {
     });
     let arguments: Vec<String> = command.collect();
     let plain = arguments.is_empty();
-    let config = given.or_else(|| plain.then(|| PathBuf::from(DEFAULT_MAS_CONFIG))).filter(|_| !brings_its_own);
+    let config = given.or_else(|| plain.then(|| PathBuf::from(DEFAULT_MAS_CONFIG))).filter(|_| own_config.is_none());
+    // A file behind a wrapper, which may be in a container or another user's, cannot be looked at from here.
+    let wrapped = !is_mas_cli(&program) && !plain;
+    let config_to_check = own_config.or_else(|| config.clone()).filter(|_| !wrapped);
     WriterConfig {
         confirm_timeout,
         kind: WriterKindConfig::MasCli(MasCliConfig {
             program,
             arguments,
             config,
+            config_to_check,
             timeout: fields.duration("writer.mas_cli.timeout", Duration::from_secs(30)),
             concurrency: fields.count("writer.mas_cli.concurrency", 2, 1, 64),
         }),
     }
+}
+
+fn is_mas_cli(word: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == "mas-cli")
+}
+
+/// The configuration that the command itself gives to mas-cli.
+fn own_config(command: &[String]) -> Option<PathBuf> {
+    let mut words = command.iter().skip_while(|word| !is_mas_cli(word)).skip(1);
+    while let Some(word) = words.next() {
+        if let Some(path) = word.strip_prefix("--config=") {
+            return Some(path.into());
+        }
+        if word == "--config" || word == "-c" {
+            return words.next().map(PathBuf::from);
+        }
+    }
+    None
 }
 
 fn policy(fields: &mut Fields, disabled_members: DisabledMembers, federation: Federation) -> Option<Policy> {
@@ -229,7 +252,7 @@ fn policy(fields: &mut Fields, disabled_members: DisabledMembers, federation: Fe
             protect_admins,
         }),
         Err(error) => {
-            fields.wrong("policy.protect", None, format!("expected /regular expressions/ that are valid: {error}"));
+            fields.wrong("policy.protect", None, error.to_string());
             None
         }
     }

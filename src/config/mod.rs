@@ -116,6 +116,8 @@ pub struct MasCliConfig {
     pub arguments: Vec<String>,
     /// Passed as `--config`.
     pub config: Option<PathBuf>,
+    /// The configuration that mas-cli will use, where it can be looked at before the first call.
+    pub config_to_check: Option<PathBuf>,
     /// How long one call may take.
     pub timeout: Duration,
     /// Calls at the same time.

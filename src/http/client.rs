@@ -8,7 +8,7 @@ use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use tracing::{debug, info};
-use url::Url;
+use url::{Host, Url};
 
 use super::error::{HttpError, HttpErrorKind, Server};
 use super::oauth::Credentials;
@@ -36,14 +36,27 @@ impl Default for Timeouts {
     }
 }
 
-/// The client that all requests of a run share: rustls, gzip, no redirects (a token must not follow one).
-pub fn client(timeouts: Timeouts) -> Result<Client, reqwest::Error> {
-    Client::builder()
+/// The client for a server: rustls, gzip, no redirects (a token must not follow one). What goes to this machine goes
+/// through no proxy.
+pub fn client(timeouts: Timeouts, server: &Url) -> Result<Client, reqwest::Error> {
+    let builder = if is_loopback(server) { Client::builder().no_proxy() } else { Client::builder() };
+    builder
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.progress)
         .build()
+}
+
+/// Whether what is sent there stays on this machine.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// A server, and what opens it.

@@ -108,6 +108,12 @@ impl HttpError {
         }
     }
 
+    /// Whether the server said nothing at all.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -184,11 +190,14 @@ impl HttpError {
     }
 }
 
-/// For questions to which "there is none" (404) is an answer.
+/// For questions to which "there is none" (404) is an answer. It counts only in the server's own words: the web page of
+/// a proxy that has lost its server is a 404 too.
 pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(HttpError {
+            kind: HttpErrorKind::Status { status: StatusCode::NOT_FOUND, detail: Some(_), .. }, ..
+        }) => Ok(None),
         Err(error) => Err(error),
     }
 }

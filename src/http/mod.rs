@@ -5,6 +5,6 @@ mod client;
 mod error;
 mod oauth;
 
-pub use client::{Api, Timeouts, client};
+pub use client::{Api, Timeouts, client, is_loopback};
 pub use error::{HttpError, HttpErrorKind, Server, none_if_missing};
 pub use oauth::{Credentials, Grant, OAuth};

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::client::{content_type, from_reqwest, is_json, persistently, whole_json};
 use super::error::{HttpError, HttpErrorKind, Server};
+use crate::model::printable;
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -146,14 +147,24 @@ impl OAuth {
         let kind = match error {
             RequestTokenError::Request(error) => return error,
             RequestTokenError::ServerResponse(response) => HttpErrorKind::NoToken {
-                error: response.error().to_string(),
-                description: response.error_description().cloned(),
+                error: told(response.error().as_ref()),
+                description: response.error_description().map(|text| told(text)),
             },
-            RequestTokenError::Parse(error, _) => HttpErrorKind::Decode(error.into_inner()),
-            RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(what),
+            // The parser's own text may quote the answer, and with it a token.
+            RequestTokenError::Parse(error, _) => HttpErrorKind::Inconsistent(format!(
+                "the answer is no token (line {}, column {})",
+                error.inner().line(),
+                error.inner().column()
+            )),
+            RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
         HttpError { server: self.server, method: "POST", url: self.url.to_string(), kind }
     }
+}
+
+/// What a server says, fit to be printed.
+fn told(text: &str) -> String {
+    printable(text).chars().take(300).collect()
 }
 
 /// Our HTTP client in the shape that the oauth2 crate asks for.

@@ -1,19 +1,20 @@
 //! The plan and what became of it, for a person at a terminal: grouped, counted, cut where it would scroll away.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
-use crate::plan::{Action, ActionKind, DisableMode, KeptReason, Plan};
+use crate::plan::{Action, ActionKind, Digest, DisableMode, KeptReason, Plan};
 use crate::run::{Counts, Outcome};
 
 /// Lines that a list shows on a terminal before it is cut.
 const SHOWN: usize = 50;
 
-/// The plan.
+/// The plan; `digest` is the one that approves it, which for a saved plan is the file's.
 #[must_use]
-pub fn plan(plan: &Plan, refusals: &[String], terminal: Terminal) -> String {
+pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Terminal) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -26,7 +27,7 @@ pub fn plan(plan: &Plan, refusals: &[String], terminal: Terminal) -> String {
     actions(&mut text, plan, ActionKind::Disable, terminal);
     left_alone(&mut text, plan);
     not_registered(&mut text, plan, terminal);
-    summary(&mut text, plan);
+    summary(&mut text, plan, digest);
     if !refusals.is_empty() {
         let _ = writeln!(text, "\n{DISABLE}A sync of this plan would be refused{DISABLE:#}, because");
         reasons(&mut text, refusals);
@@ -108,7 +109,7 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
     }
 }
 
-fn summary(text: &mut String, plan: &Plan) {
+fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
     let summary = plan.summary();
     let n = |count: usize| HumanCount(count as u64);
     let _ = writeln!(
@@ -121,7 +122,7 @@ fn summary(text: &mut String, plan: &Plan) {
         n(summary.not_registered),
     );
     if plan.has_changes() {
-        let _ = writeln!(text, "{FAINT}{}{FAINT:#}", plan.digest());
+        let _ = writeln!(text, "{FAINT}{digest}{FAINT:#}");
     } else if plan.actions.is_empty() {
         text.push_str("Nothing to do: everything is in step.\n");
     }
@@ -129,21 +130,10 @@ fn summary(text: &mut String, plan: &Plan) {
 
 /// What became of the actions: everything that did not go well by name, the rest in numbers.
 #[must_use]
-pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
+pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
     let mut text = String::new();
     let counts = Counts::of(plan, outcomes);
-    let open: Vec<_> = plan.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done).collect();
-    if !open.is_empty() {
-        let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
-    }
-    for (action, outcome) in open {
-        let verb = match action.kind {
-            ActionKind::Activate => "activate",
-            ActionKind::Disable => "disable",
-        };
-        let why = outcome.error().unwrap_or_default();
-        let _ = writeln!(text, "  {} {verb} {}: {why}", outcome.word(), action.localpart());
-    }
+    not_done(&mut text, plan, outcomes, terminal);
     let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
     parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
@@ -153,12 +143,54 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome]) -> String {
     text
 }
 
+/// What did not go well, those together that have it in common.
+fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Terminal) {
+    let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for (action, outcome) in plan.actions.iter().zip(outcomes) {
+        if let Some(why) = outcome.error() {
+            together.entry((outcome.word(), action.kind, why)).or_default().push(action.localpart().to_string());
+        }
+    }
+    if together.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
+    let room = if terminal.cut { SHOWN } else { usize::MAX };
+    for ((word, kind, why), names) in together.iter().take(room) {
+        let verb = match kind {
+            ActionKind::Activate => "activate",
+            ActionKind::Disable => "disable",
+        };
+        let names = match names.as_slice() {
+            [first, second, third, rest @ ..] if !rest.is_empty() && terminal.cut => {
+                format!("{first}, {second}, {third} and {} more", HumanCount(rest.len() as u64))
+            }
+            all => all.join(", "),
+        };
+        let _ = writeln!(text, "  {word} {verb} {names}: {why}");
+    }
+    if together.len() > room {
+        let _ = writeln!(text, "  {FAINT}and {} more{FAINT:#}", HumanCount((together.len() - room) as u64));
+    }
+    let hint = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Failed { hint, .. } => Some(hint),
+        _ => None,
+    });
+    if let Some(hint) = hint {
+        let _ = writeln!(text, "hint: {hint}");
+    }
+}
+
 /// Why nothing was changed, and the exact command to go on.
 #[must_use]
-pub fn refused(refusals: &[String], command: &str, can_go_on: bool) -> String {
+pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
-    if can_go_on {
+    if plan.not_looked.is_some() {
+        text.push_str(
+            "There is no plan to approve yet: look at the group in Keycloak; raise limits.max_look if it is right.\n",
+        );
+    } else if plan.has_changes() {
         let _ = writeln!(text, "Look at the plan. If it is right, apply this very plan with\n  {command}");
     } else {
         text.push_str("Look at the group and the limits; raise the limit in [limits] if this is right.\n");
@@ -201,7 +233,7 @@ mod tests {
     }
 
     fn plain(plan: &Plan, cut: bool) -> String {
-        anstream::adapter::strip_str(&super::plan(plan, &[], Terminal { cut })).to_string()
+        anstream::adapter::strip_str(&super::plan(plan, &plan.digest(), &[], Terminal { cut })).to_string()
     }
 
     #[test]

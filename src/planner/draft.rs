@@ -84,11 +84,14 @@ impl<'f> Draft<'f> {
     /// What becomes of each account, in order of localpart, and how often list and person disagreed.
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> (Vec<(&'f Account, Verdict)>, usize) {
-        let mut directories = Directories::of(&self.facts.members);
+        let mut directories = Directories::of(&self.facts.providers, &self.facts.members);
+        if let Looks::Taken { members_after: Some(after), .. } = looks {
+            directories.and_after(after);
+        }
         let mut contradictions = 0;
         for (account, opinion) in &self.accounts {
             if let (Opinion::WouldDisable(member), Some(Ok(evidence))) = (opinion, look(looks, account)) {
-                let contradicts = self.contradicts(*member, &evidence.keycloak);
+                let contradicts = Self::contradicts(*member, &evidence.keycloak);
                 contradictions += usize::from(contradicts);
                 directories.see(&evidence.keycloak, contradicts);
             }
@@ -112,7 +115,10 @@ impl<'f> Draft<'f> {
     /// The plan, once everyone who would be disabled was looked at.
     #[must_use]
     pub fn decide(&self, looks: &Looks) -> Plan {
-        let (verdicts, contradictions) = self.verdicts(looks);
+        self.plan_of(self.verdicts(looks), looks)
+    }
+
+    fn plan_of(&self, (verdicts, contradictions): (Vec<(&Account, Verdict)>, usize), looks: &Looks) -> Plan {
         let mut plan = Plan {
             server_name: self.facts.server_name.clone(),
             writer: self.policy.writer,
@@ -146,14 +152,14 @@ impl<'f> Draft<'f> {
         self.facts.members.iter().map(|member| &member.id).collect::<BTreeSet<_>>().len()
     }
 
-    /// The member list said "not a member" or "disabled", and the person says otherwise.
-    fn contradicts(&self, member: Option<&Member>, person: &KeycloakPerson) -> bool {
-        match (member, person) {
-            (_, KeycloakPerson::Unknown) => false,
-            (Some(_), KeycloakPerson::Known { enabled, .. }) => *enabled,
-            (None, KeycloakPerson::Known { in_group, enabled, .. }) => {
-                *in_group && (*enabled || self.policy.disabled_members == DisabledMembers::Keep)
-            }
+    /// In the group by the one and not by the other, or disabled by the list and enabled by the person.
+    fn contradicts(member: Option<&Member>, person: &KeycloakPerson) -> bool {
+        match person {
+            KeycloakPerson::Unknown => false,
+            KeycloakPerson::Known { in_group, enabled, .. } => match member {
+                Some(_) => !in_group || *enabled,
+                None => *in_group,
+            },
         }
     }
 
@@ -169,12 +175,17 @@ impl<'f> Draft<'f> {
             (Some(Ok(evidence)), _) => evidence,
             (Some(Err(error)), _) => return Verdict::Skipped(listed, error.clone()),
             (None, Looks::TooMany) => return Verdict::Skipped(listed, "more people than limits.max_look".to_owned()),
-            (None, Looks::Taken(_)) => return Verdict::Skipped(listed, "was not looked at a second time".to_owned()),
+            (None, Looks::Taken { .. }) => {
+                return Verdict::Skipped(listed, "was not looked at a second time".to_owned());
+            }
         };
         let disabled_meanwhile =
             evidence.account.state.deactivated || (self.lock_is_enough() && evidence.account.state.locked);
         if disabled_meanwhile {
             return Verdict::OutsideDisabled;
+        }
+        if evidence.account.state.locked {
+            return Verdict::OutsideLocked;
         }
         let kept = if evidence.account.admin && self.policy.protect_admins {
             Some(KeptReason::Admin)
@@ -184,7 +195,7 @@ impl<'f> Draft<'f> {
             Some(KeptReason::Appservice)
         } else if self.policy.federation == Federation::Verify && directories.doubts(&evidence.keycloak) {
             Some(KeptReason::FederationInDoubt)
-        } else if self.contradicts(member, &evidence.keycloak) {
+        } else if Self::contradicts(member, &evidence.keycloak) {
             Some(KeptReason::InGroupAtSecondLook)
         } else if evidence.keycloak == KeycloakPerson::Unknown && self.policy.unknown_accounts == UnknownAccounts::Keep
         {
@@ -195,9 +206,7 @@ impl<'f> Draft<'f> {
         match (kept, &evidence.keycloak, member) {
             (Some(reason), ..) => Verdict::Kept(reason),
             (None, KeycloakPerson::Unknown, _) => Verdict::Disable(Reason::NotInKeycloak),
-            (None, KeycloakPerson::Known { in_group: true, .. }, _) | (None, KeycloakPerson::Known { .. }, Some(_)) => {
-                Verdict::Disable(Reason::DisabledInKeycloak)
-            }
+            (None, KeycloakPerson::Known { .. }, Some(_)) => Verdict::Disable(Reason::DisabledInKeycloak),
             (None, KeycloakPerson::Known { .. }, None) => Verdict::Disable(Reason::NotInGroup),
         }
     }
@@ -209,7 +218,7 @@ impl<'f> Draft<'f> {
 
 fn look<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Result<Evidence, String>> {
     match looks {
-        Looks::Taken(looks) => looks.get(&account.user_id),
+        Looks::Taken { answers, .. } => answers.get(&account.user_id),
         Looks::TooMany => None,
     }
 }

@@ -18,7 +18,7 @@ use crate::model::{Account, Look, Member, ServerName, UserId};
 
 pub use draft::{Draft, LookAt};
 pub use limits::{Limits, Refusal};
-pub use policy::{DisabledMembers, Federation, LockedMembers, Policy, Protection, UnknownAccounts};
+pub use policy::{DisabledMembers, Federation, LockedMembers, Policy, ProtectError, Protection, UnknownAccounts};
 pub use verdict::Verdict;
 
 /// Everything that one complete reading found.
@@ -28,6 +28,8 @@ pub struct Facts {
     pub server_name: ServerName,
     /// The distinct people of the groups, in any order.
     pub members: Vec<Member>,
+    /// The storage providers of the realm, as far as they may be seen.
+    pub providers: Vec<Box<str>>,
     /// Every account of the homeserver's list, in any order.
     pub accounts: Vec<Account>,
     /// The owner of the admin token the accounts were read with.
@@ -37,8 +39,14 @@ pub struct Facts {
 /// What the second look found, by account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looks {
-    /// Everyone was asked for; each answer is evidence or an error.
-    Taken(BTreeMap<UserId, Look>),
+    /// People were asked for.
+    Taken {
+        /// Each answer is evidence or an error.
+        answers: BTreeMap<UserId, Look>,
+        /// The members as they were after everyone had been asked for, where a directory has to be alive before and
+        /// after: it may go down while it is read.
+        members_after: Option<Vec<Member>>,
+    },
     /// There were more people than `limits.max_look`, and nobody was asked for.
     TooMany,
 }

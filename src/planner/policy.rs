@@ -97,7 +97,7 @@ impl Matcher {
 impl Protection {
     /// From localparts, `/regular expressions/` that have to match all of a localpart, and either with a `!` in
     /// front, which takes out of the protection what the others put in.
-    pub fn new(entries: &[String]) -> Result<Self, regex::Error> {
+    pub fn new(entries: &[String]) -> Result<Self, ProtectError> {
         let rules = entries.iter().map(|entry| Rule::new(entry)).collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
@@ -125,8 +125,24 @@ impl Protection {
     }
 }
 
+/// Why an entry of `policy.protect` cannot be meant: it would silently protect nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtectError {
+    /// No valid regular expression.
+    #[error("{entry:?} is no regular expression: {source}")]
+    Pattern {
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+    /// A localpart has no `@`, `:` or `/`.
+    #[error("{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/")]
+    NoLocalpart(String),
+}
+
 impl Rule {
-    fn new(entry: &str) -> Result<Self, regex::Error> {
+    fn new(entry: &str) -> Result<Self, ProtectError> {
         let (takes_out, body) = match entry.strip_prefix('!') {
             Some(body) => (true, body),
             None => (false, entry),
@@ -134,7 +150,13 @@ impl Rule {
         let pattern = body.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let matcher = match pattern {
             // Names are compared without regard to case, so patterns are too.
-            Some(pattern) => Matcher::Pattern(Regex::new(&format!("^(?i:{pattern})$"))?),
+            Some(pattern) => Matcher::Pattern(
+                Regex::new(&format!("^(?i:{pattern})$"))
+                    .map_err(|source| ProtectError::Pattern { entry: entry.to_owned(), source })?,
+            ),
+            None if body.is_empty() || body.contains(['@', ':', '/']) || body.contains(char::is_whitespace) => {
+                return Err(ProtectError::NoLocalpart(entry.to_owned()));
+            }
             None => Matcher::Name(body.to_lowercase()),
         };
         Ok(Self { text: entry.to_owned(), matcher, takes_out })
@@ -166,6 +188,13 @@ mod tests {
         assert!(protection.covers(&"new-svc".into()));
         assert!(!protection.covers(&"old-svc".into()));
         assert!(!protection.covers(&"alice".into()));
+    }
+
+    #[test]
+    fn an_entry_that_could_match_nobody_is_refused() {
+        for entry in ["@admin:example.org", "/admin", "admin/", "", "!", "/(/"] {
+            assert!(Protection::new(&[entry.to_owned()]).is_err(), "{entry}");
+        }
     }
 
     #[test]

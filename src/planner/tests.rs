@@ -16,17 +16,26 @@ struct Scene {
     people: BTreeMap<String, KeycloakPerson>,
     details: BTreeMap<String, AccountDetail>,
     errors: BTreeMap<String, String>,
+    members_after: Option<Vec<Member>>,
 }
 
 fn scene() -> Scene {
     let facts = Facts {
         server_name: "example.org".into(),
         members: Vec::new(),
+        providers: Vec::new(),
         accounts: Vec::new(),
         token_owner: Some(Localpart::from("sync-bot").on(&"example.org".into())),
     };
     let policy = Policy { protect_admins: true, ..Policy::default() };
-    Scene { facts, policy, people: BTreeMap::new(), details: BTreeMap::new(), errors: BTreeMap::new() }
+    Scene {
+        facts,
+        policy,
+        people: BTreeMap::new(),
+        details: BTreeMap::new(),
+        errors: BTreeMap::new(),
+        members_after: None,
+    }
 }
 
 const ACTIVE: AccountState = AccountState { deactivated: false, locked: false, erased: false };
@@ -122,7 +131,7 @@ impl Scene {
     fn plan(&self) -> Plan {
         let draft = Draft::new(&self.facts, &self.policy);
         let looks = draft.to_look_at().map(|person| (person.user_id.clone(), self.look(&person))).collect();
-        draft.decide(&Looks::Taken(looks))
+        draft.decide(&Looks::Taken { answers: looks, members_after: self.members_after.clone() })
     }
 }
 
@@ -323,6 +332,21 @@ fn who_was_disabled_meanwhile_is_not_disabled_again() {
 }
 
 #[test]
+fn who_was_locked_meanwhile_keeps_their_rooms() {
+    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.state.locked = true);
+    acts(&scene, vec![]);
+}
+
+#[test]
+fn any_contradiction_between_list_and_person_keeps_them() {
+    let disabled_but_in_group = scene().account("alice", ACTIVE).seen("alice", known(false, true, None));
+    keeps(&disabled_but_in_group, kept_as("alice", KeptReason::InGroupAtSecondLook));
+    let listed_but_in_no_group =
+        scene().disabled_member("frank").account("frank", ACTIVE).seen("frank", known(false, false, None));
+    keeps(&listed_but_in_no_group, kept_as("frank", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
 fn while_a_directory_shows_no_signs_of_life_its_people_are_left_alone() {
     let gone = scene().account("l0007", ACTIVE).seen("l0007", known(false, false, Some("ldap")));
     keeps(&gone, kept_as("l0007", KeptReason::FederationInDoubt));
@@ -331,6 +355,25 @@ fn while_a_directory_shows_no_signs_of_life_its_people_are_left_alone() {
     keeps(&all_disabled, kept_as("l0007", KeptReason::FederationInDoubt));
     let trusted = gone.policy(|policy| policy.federation = Federation::Trust);
     acts(&trusted, disable("l0007", Reason::NotInGroup));
+}
+
+#[test]
+fn a_directory_that_goes_down_while_it_is_read_is_in_doubt() {
+    let mut scene = scene()
+        .listed("l0001", true, Some("ldap"))
+        .account("l0007", ACTIVE)
+        .seen("l0007", known(false, false, Some("ldap")));
+    scene.members_after = Some(Vec::new());
+    keeps(&scene, kept_as("l0007", KeptReason::FederationInDoubt));
+}
+
+#[test]
+fn a_directory_none_of_whose_people_are_listed_is_in_doubt() {
+    let mut scene = scene().member("alice").account("l0007", ACTIVE).user("dave").account("dave", ACTIVE);
+    scene.facts.providers = vec!["ldap".into()];
+    let plan = scene.plan();
+    assert_eq!(kept(&plan), kept_as("l0007", KeptReason::FederationInDoubt));
+    assert_eq!(actions(&plan), disable("dave", Reason::NotInGroup));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::http::HttpError;
 use crate::localpart::NoLocalpart;
-use crate::model::{ServerName, UserId};
+use crate::model::{ServerName, UserId, printable};
+use crate::report::in_one_line;
 
 /// Why a reading is not complete; nothing is decided on an incomplete one.
 #[derive(Debug, thiserror::Error)]
@@ -39,17 +40,9 @@ pub enum ReadError {
         /// The group's path.
         path: String,
     },
-    /// A member without a Matrix name.
-    #[error("Keycloak: the member {username} ({id}) has no localpart")]
-    NoLocalpart {
-        /// The member's username.
-        username: String,
-        /// The member's ID.
-        id: String,
-        /// What the template said.
-        #[source]
-        source: NoLocalpart,
-    },
+    /// Members without a Matrix name.
+    #[error("Keycloak: {} of the group without a localpart:{}", count_of(.0), listed(.0))]
+    NoLocalpart(Vec<Nameless>),
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
     WrongServerName {
@@ -75,6 +68,35 @@ pub enum ReadError {
     },
 }
 
+/// A member for whom the template gives no localpart.
+#[derive(Debug)]
+pub struct Nameless {
+    /// The member's username.
+    pub username: String,
+    /// The member's ID.
+    pub id: String,
+    /// What the template said.
+    pub why: NoLocalpart,
+}
+
+/// Named before the rest is only counted.
+const NAMED: usize = 10;
+
+fn count_of(members: &[Nameless]) -> String {
+    if members.len() == 1 { "a member".to_owned() } else { format!("{} members", members.len()) }
+}
+
+fn listed(members: &[Nameless]) -> String {
+    let mut told = String::new();
+    for Nameless { username, id, why } in members.iter().take(NAMED) {
+        told += &format!("\n  {} ({id}): {}", printable(username), in_one_line(why));
+    }
+    if members.len() > NAMED {
+        told += &format!("\n  and {} more", members.len() - NAMED);
+    }
+    told
+}
+
 impl ReadError {
     /// What to do about it.
     #[must_use]
@@ -95,8 +117,8 @@ impl ReadError {
                 "give the user or the client's service account the role view-users of the client realm-management"
                     .to_owned()
             }
-            Self::NoLocalpart { .. } => {
-                "complete this member in Keycloak, take them out of the group, or change keycloak.localpart to the \
+            Self::NoLocalpart(_) => {
+                "complete them in Keycloak, take them out of the group, or change keycloak.localpart to the \
                  template that MAS uses"
                     .to_owned()
             }

@@ -6,56 +6,92 @@ use futures_util::future::try_join;
 use futures_util::{StreamExt, stream};
 
 use super::{Group, ReadError, Readers, Tally};
-use crate::model::{Evidence, Look};
-use crate::planner::{LookAt, Looks};
+use crate::model::{Evidence, Look, Member, UserId};
+use crate::planner::{Facts, LookAt, Looks};
+use crate::report::in_one_line;
 
 /// People looked at at the same time: 610 a second, against 330 one after the other.
 const AT_A_TIME: usize = 8;
-/// After this many failures in a row the servers are taken for gone, and the others are not asked for.
-const GIVE_UP_AFTER: usize = 2 * AT_A_TIME;
 
 impl Readers {
-    /// Looks at everyone. An error at one person is that person's; an error where nobody could be looked at is ours.
-    pub async fn look(&self, people: Vec<LookAt>, groups: &[Group], tally: &Tally) -> Result<Looks, ReadError> {
-        let count = people.len();
-        let mut looks = BTreeMap::new();
+    /// Looks at everyone. An error at one person is that person's, and keeps them; an error where nobody could be
+    /// looked at is ours. A server that does not answer at all is not asked again and again.
+    pub async fn look(
+        &self,
+        mut people: Vec<LookAt>,
+        facts: &Facts,
+        groups: &[Group],
+        tally: &Tally,
+    ) -> Result<Looks, ReadError> {
+        self.name_owners(&mut people).await?;
+        let mut answers = BTreeMap::new();
         let mut first_error = None;
-        let mut failures_in_a_row = 0;
-        let mut answers = stream::iter(people)
+        let mut looking = stream::iter(people)
             .map(|person| async move {
                 let answer = self.look_at(&person, groups).await;
                 (person.user_id, answer)
             })
             .buffered(AT_A_TIME);
-        while let Some((user_id, answer)) = answers.next().await {
+        let mut silent = false;
+        while let Some((user_id, answer)) = looking.next().await {
             tally.add(1);
-            failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
-            let look: Look = match answer {
-                Ok(evidence) => Ok(evidence),
-                Err(error) => {
-                    let told = crate::report::in_one_line(&error);
-                    first_error.get_or_insert(error);
-                    Err(told)
-                }
-            };
-            looks.insert(user_id, look);
-            if failures_in_a_row == GIVE_UP_AFTER {
+            let look: Look = answer.map_err(|error| {
+                silent |= matches!(&error, ReadError::Http(error) if error.is_silence());
+                let told = in_one_line(&error);
+                first_error.get_or_insert(error);
+                told
+            });
+            answers.insert(user_id, look);
+            if silent {
                 break;
             }
         }
         match first_error {
-            Some(source) if looks.values().all(Result::is_err) => {
-                Err(ReadError::NobodyLookedAt { count, source: Box::new(source) })
+            Some(source) if answers.values().all(Result::is_err) => {
+                Err(ReadError::NobodyLookedAt { count: answers.len(), source: Box::new(source) })
             }
-            _ => Ok(Looks::Taken(looks)),
+            _ => {
+                let members_after = self.members_after(&answers, facts, groups).await?;
+                Ok(Looks::Taken { answers, members_after })
+            }
         }
+    }
+
+    /// Where the username does not tell whose an account is, the owner's ID does.
+    async fn name_owners(&self, people: &mut [LookAt]) -> Result<(), ReadError> {
+        if people.iter().all(|person| person.keycloak_id.is_some()) {
+            return Ok(());
+        }
+        if let Some(owners) = self.keycloak.owners().await? {
+            for person in people.iter_mut().filter(|person| person.keycloak_id.is_none()) {
+                person.keycloak_id = owners.get(&person.user_id.localpart().key()).cloned();
+            }
+        }
+        Ok(())
     }
 
     async fn look_at(&self, person: &LookAt, groups: &[Group]) -> Result<Evidence, ReadError> {
         let localpart = person.user_id.localpart();
         let keycloak = self.keycloak.person(person.keycloak_id.as_ref(), &localpart, groups);
         let (keycloak, account) = try_join(keycloak, self.synapse.detail(&person.user_id)).await?;
-        let account = account.ok_or_else(|| ReadError::AccountGone { user_id: person.user_id.clone() })?;
-        Ok(Evidence { keycloak, account })
+        match account {
+            Some(account) if account.user_id == person.user_id => Ok(Evidence { keycloak, account }),
+            _ => Err(ReadError::AccountGone { user_id: person.user_id.clone() }),
+        }
+    }
+
+    /// The members once more, where people of a directory are among them: their directory may have gone down
+    /// since.
+    async fn members_after(
+        &self,
+        answers: &BTreeMap<UserId, Look>,
+        facts: &Facts,
+        groups: &[Group],
+    ) -> Result<Option<Vec<Member>>, ReadError> {
+        let listed = facts.members.iter().any(|member| member.federation_link.is_some());
+        if answers.is_empty() || !listed {
+            return Ok(None);
+        }
+        self.keycloak.members(groups, &Tally::default()).await.map(Some)
     }
 }

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::try_join;
 
 use crate::config::Config;
-use crate::http::Timeouts;
-use crate::planner::Facts;
+use crate::http::{self, Timeouts};
+use crate::planner::{Facts, Federation};
 
-pub use error::ReadError;
+pub use error::{Nameless, ReadError};
 pub use keycloak::{Group, KeycloakReader};
 pub use synapse::SynapseReader;
 
@@ -57,10 +57,10 @@ pub struct Tallies {
 impl Readers {
     /// Readers for the servers of the configuration; nothing is asked yet.
     pub fn new(config: &Config, timeouts: Timeouts) -> Result<Self, ReadError> {
-        let http = crate::http::client(timeouts).map_err(ReadError::Client)?;
+        let http = |url| http::client(timeouts, url).map_err(ReadError::Client);
         Ok(Self {
-            keycloak: KeycloakReader::new(&config.keycloak, http.clone()),
-            synapse: SynapseReader::new(&config.synapse, http),
+            keycloak: KeycloakReader::new(&config.keycloak, http(&config.keycloak.url)?),
+            synapse: SynapseReader::new(&config.synapse, http(&config.synapse.url)?),
         })
     }
 
@@ -69,12 +69,21 @@ impl Readers {
         let members = async {
             let groups = self.keycloak.groups().await?;
             let members = self.keycloak.members(&groups, &tallies.members).await?;
-            Ok((groups, members))
+            let providers = match config.policy.federation {
+                Federation::Verify => self.keycloak.providers().await?.unwrap_or_default(),
+                Federation::Trust => Vec::new(),
+            };
+            Ok((groups, members, providers))
         };
         let accounts = self.synapse.accounts(&config.server_name, &tallies.accounts);
-        let ((groups, members), (token_owner, accounts)) = try_join(members, accounts).await?;
-        let facts =
-            Facts { server_name: config.server_name.clone(), members, accounts, token_owner: Some(token_owner) };
+        let ((groups, members, providers), (token_owner, accounts)) = try_join(members, accounts).await?;
+        let facts = Facts {
+            server_name: config.server_name.clone(),
+            members,
+            providers,
+            accounts,
+            token_owner: Some(token_owner),
+        };
         Ok((facts, groups))
     }
 }

@@ -7,7 +7,7 @@ mod outcome;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, stream};
-use tracing::{error, info};
+use tracing::info;
 
 use crate::config::Config;
 use crate::model::Localpart;
@@ -75,8 +75,8 @@ async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outco
         }
         Err(failure) => {
             let told = in_one_line(&failure);
-            error!(user_id = %action.user_id, action = ?action.kind, "{told}");
-            Outcome::Failed(told)
+            info!(user_id = %action.user_id, action = ?action.kind, "{told}");
+            Outcome::Failed { why: told, hint: failure.hint() }
         }
     }
 }
@@ -98,7 +98,7 @@ impl Breaker {
         }
         let outcome = attempt().await;
         match outcome {
-            Outcome::Failed(_) => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
+            Outcome::Failed { .. } => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
             _ => self.failures_in_a_row.swap(0, Ordering::Relaxed),
         };
         outcome

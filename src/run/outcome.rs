@@ -11,7 +11,12 @@ pub enum Outcome {
     /// Asked for, and not seen at the homeserver in time; with what was last seen.
     Scheduled(String),
     /// Tried, and failed.
-    Failed(String),
+    Failed {
+        /// What went wrong.
+        why: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Not tried.
     Skipped(String),
 }
@@ -23,7 +28,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Scheduled(_) => "scheduled",
-            Self::Failed(_) => "failed",
+            Self::Failed { .. } => "failed",
             Self::Skipped(_) => "skipped",
         }
     }
@@ -33,7 +38,7 @@ impl Outcome {
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Done => None,
-            Self::Scheduled(why) | Self::Failed(why) | Self::Skipped(why) => Some(why),
+            Self::Scheduled(why) | Self::Failed { why, .. } | Self::Skipped(why) => Some(why),
         }
     }
 }
@@ -63,7 +68,7 @@ impl Counts {
                 (Outcome::Done, ActionKind::Activate) => &mut counts.activated,
                 (Outcome::Done, ActionKind::Disable) => &mut counts.disabled,
                 (Outcome::Scheduled(_), _) => &mut counts.scheduled,
-                (Outcome::Failed(_), _) => &mut counts.failed,
+                (Outcome::Failed { .. }, _) => &mut counts.failed,
                 (Outcome::Skipped(_), _) => &mut counts.skipped,
             };
             *count += 1;
@@ -78,7 +83,7 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
     let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
         Outcome::Done => false,
         Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
-        Outcome::Scheduled(_) | Outcome::Failed(_) => true,
+        Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
     });
     if open || plan.is_in_doubt() { Exit::Incomplete } else { Exit::InStep }
 }

@@ -24,6 +24,13 @@ pub enum WriterError {
         #[source]
         source: io::Error,
     },
+    /// The first half is done, the second is not.
+    #[error("locked, but the sessions may still be open")]
+    SessionsLeft {
+        /// Why the sessions could not be ended.
+        #[source]
+        source: Box<WriterError>,
+    },
     /// The program did not end in time, and was killed.
     #[error("`{command}` did not end within {}", humantime::format_duration(*limit))]
     TooSlow {
@@ -76,6 +83,11 @@ impl WriterError {
             Self::CannotRun { .. } => {
                 "install mas-cli on this host, or set writer.mas_cli.command to what runs it, for example \
                  [\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]"
+                    .to_owned()
+            }
+            Self::SessionsLeft { .. } => {
+                "end the sessions by hand, because the next run finds the account disabled: `mas-cli manage kill-sessions \
+                 NAME`"
                     .to_owned()
             }
             Self::TooSlow { .. } => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use tokio::process::Command;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::error::MasConfigProblem;
 use super::{Write, WriterError};
@@ -28,10 +28,9 @@ pub struct MasCli {
 
 impl MasCli {
     /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
-    /// default database. A file behind a wrapper cannot be seen from here.
+    /// default database.
     pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
-        let behind_a_wrapper = !config.arguments.is_empty();
-        if let Some(path) = config.config.as_ref().filter(|_| !behind_a_wrapper) {
+        if let Some(path) = &config.config_to_check {
             check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
         }
         let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
@@ -45,19 +44,18 @@ impl MasCli {
     }
 
     async fn run(&self, words: &[&str]) -> Result<(), WriterError> {
-        let mut arguments: Vec<OsString> = Vec::new();
-        if let Some(path) = &self.config.config {
-            arguments.extend(["--config".into(), path.into()]);
+        let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
+        let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        if let Some(path) = config {
+            all.extend(["--config".into(), path.into()]);
         }
-        arguments.extend(words.iter().map(OsString::from));
-        let MasCliConfig { program, arguments: before, timeout: limit, .. } = &self.config;
-        let command = [&[program.as_str()], &*before.iter().map(String::as_str).collect::<Vec<_>>(), words].concat();
-        let command = printable(&command.join(" ")).into_owned();
+        all.extend(words.iter().map(OsString::from));
+        let told: Vec<_> = all.iter().map(|word| word.to_string_lossy()).collect();
+        let command = printable(&format!("{program} {}", told.join(" "))).into_owned();
         debug!(%command, "running");
 
         let running = Command::new(program)
-            .args(before)
-            .args(arguments)
+            .args(all)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
@@ -96,7 +94,15 @@ impl Write for MasCli {
             DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await?,
             DisableMode::Lock => self.manage(&["lock-user"], localpart).await?,
         }
-        self.manage(&["kill-sessions"], localpart).await
+        // Once disabled, the next run would find nothing to do, so this half is not left to it.
+        match self.manage(&["kill-sessions"], localpart).await {
+            Ok(()) => Ok(()),
+            Err(first) => {
+                warn!("{first}; trying once more");
+                let again = self.manage(&["kill-sessions"], localpart).await;
+                again.map_err(|source| WriterError::SessionsLeft { source: Box::new(source) })
+            }
+        }
     }
 
     fn concurrency(&self) -> usize {

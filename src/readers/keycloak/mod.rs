@@ -5,6 +5,7 @@ mod groups;
 mod members;
 mod moving_list;
 mod person;
+mod providers;
 
 use reqwest::Client;
 use serde::Deserialize;

@@ -46,7 +46,8 @@ where
         let grew = rows.len() > known;
         // A server that caps its pages, or repeats the first one, would have filled this page.
         let ends_here = fits && !grew && length < 2 * overlap;
-        if rows.is_empty() || ends_here {
+        let has_shrunk = rows.len() > first + length + OVERLAP;
+        if rows.is_empty() || (ends_here && !has_shrunk) {
             return Ok(rows);
         }
         if !grew {
@@ -54,6 +55,13 @@ where
             if misfits > PATIENCE {
                 return Err(MovingListError::Unstable);
             }
+        }
+        if ends_here {
+            // So many are gone that this is another list: begin again, and believe what it shows twice.
+            rows.clear();
+            seen.clear();
+            (first, overlap) = (0, 0);
+            continue;
         }
         let end = if fits { first + length } else { first.saturating_sub(page_size / 2) };
         overlap = OVERLAP.min(length / 2).max(1);
@@ -108,6 +116,16 @@ mod tests {
         };
         let read = read((0..1000).collect(), 100, leave).await.expect("read");
         assert!((150..1000).all(|row| read.contains(&row)));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_shrinks_under_the_reader_is_read_again() {
+        let shrink = |list: &mut Vec<u32>, request| {
+            if request == 3 {
+                list.truncate(60);
+            }
+        };
+        assert_eq!(read((0..1000).collect(), 100, shrink).await, Some((0..60).collect()));
     }
 
     #[tokio::test]

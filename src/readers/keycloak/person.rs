@@ -1,10 +1,13 @@
 //! The reverse question: not "who is in the group" but "which groups is this person in".
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::{Group, KeycloakReader, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{KeycloakId, KeycloakPerson, Localpart};
+use crate::readers::{ReadError, Tally};
 
 #[derive(Debug, Deserialize)]
 struct GroupOfUser {
@@ -13,7 +16,7 @@ struct GroupOfUser {
 }
 
 impl KeycloakReader {
-    /// Asks for one person, by ID where it is known, else by exact username.
+    /// Asks for one person, by ID where it is known, else by exact username where that is the localpart.
     ///
     /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET …/users/{id}/groups`.
     pub async fn person(
@@ -24,16 +27,15 @@ impl KeycloakReader {
     ) -> Result<KeycloakPerson, HttpError> {
         let user = match id {
             Some(id) => none_if_missing(self.get(&["users", id.as_str()], &[]).await)?,
-            None => self.user_by_name(localpart).await?,
+            None if self.template.is_username() => self.user_by_name(localpart).await?,
+            // Nobody's localpart is this one.
+            None => None,
         };
         let Some(user) = user else { return Ok(KeycloakPerson::Unknown) };
         let path = ["users", &*user.id, "groups"];
-        let Some(of_user) = none_if_missing(self.get(&path, &[("briefRepresentation", "true")]).await)? else {
-            return Ok(KeycloakPerson::Unknown);
-        };
-        let of_user: Vec<GroupOfUser> = of_user;
+        let of_user: Vec<GroupOfUser> = self.get(&path, &[("briefRepresentation", "true")]).await?;
         Ok(KeycloakPerson::Known {
-            in_group: of_user.iter().any(|of| groups.iter().any(|group| group.id.as_str() == &*of.id)),
+            in_group: of_user.iter().any(|of| groups.iter().any(|group| self.is_in(of, group))),
             groups: of_user.into_iter().map(|group| group.path).collect(),
             id: user.id.into(),
             enabled: user.enabled,
@@ -41,13 +43,29 @@ impl KeycloakReader {
         })
     }
 
-    /// The user whose account this is: one of that username whom the template does not name otherwise.
+    /// With subgroups, a group below counts too, one that is newer than the reading of the groups as well.
+    fn is_in(&self, of: &GroupOfUser, group: &Group) -> bool {
+        let below = || of.path.strip_prefix(&group.path).is_some_and(|rest| rest.starts_with('/'));
+        group.id.as_str() == &*of.id || (self.include_subgroups && below())
+    }
+
+    /// Whom the accounts belong to, where the username does not tell: every user of the realm by localpart. `None` where
+    /// the template is just the username, and people can be asked for by name.
+    ///
+    /// Source: `GET …/users`, in pages.
+    pub async fn owners(&self) -> Result<Option<HashMap<String, KeycloakId>>, ReadError> {
+        if self.template.is_username() {
+            return Ok(None);
+        }
+        let users = self.whole_list(&["users"], "the users of the realm", &Tally::default()).await?;
+        let owner = |user: UserRow| Some((self.localpart(&user).ok()?.key(), KeycloakId::from(user.id)));
+        Ok(Some(users.into_iter().filter_map(owner).collect()))
+    }
+
+    /// The user of that username.
     async fn user_by_name(&self, localpart: &Localpart) -> Result<Option<UserRow>, HttpError> {
         let query = [("username", localpart.as_str()), ("exact", "true"), ("briefRepresentation", "true")];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
-        Ok(found.into_iter().find(|user| {
-            user.username.to_lowercase() == localpart.key()
-                && self.localpart(user).is_ok_and(|named| named.key() == localpart.key())
-        }))
+        Ok(found.into_iter().find(|user| user.username.to_lowercase() == localpart.key()))
     }
 }

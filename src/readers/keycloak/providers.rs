@@ -1,0 +1,32 @@
+//! The directories behind Keycloak (LDAP, Active Directory): its user storage providers.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use tracing::info;
+
+use super::KeycloakReader;
+use crate::http::HttpError;
+
+#[derive(Debug, Deserialize)]
+struct Component {
+    id: Box<str>,
+}
+
+impl KeycloakReader {
+    /// The IDs of the realm's user storage providers, as users carry them in `federationLink`; `None` where the role
+    /// `view-realm` is missing, which the rest does not need.
+    ///
+    /// Source: `GET …/components?type=org.keycloak.storage.UserStorageProvider`.
+    pub async fn providers(&self) -> Result<Option<Vec<Box<str>>>, HttpError> {
+        let query = [("type", "org.keycloak.storage.UserStorageProvider")];
+        let answer: Result<Vec<Component>, HttpError> = self.get(&["components"], &query).await;
+        match answer {
+            Ok(components) => Ok(Some(components.into_iter().map(|component| component.id).collect())),
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => {
+                info!("without the role view-realm, a directory none of whose people Keycloak shows is not noticed");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
