@@ -5,7 +5,7 @@ use std::thread;
 
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld};
 
-use crate::harness::{everyone, program, started, the_table};
+use crate::harness::{NO_LIMITS, everyone, program, started, the_table};
 
 /// A request of the reading.
 #[derive(Clone, Copy)]
@@ -38,8 +38,8 @@ fn troubles() -> Vec<(Fault, &'static str)> {
         (Fault::CutBody, "broke off"),
         (Fault::Html, "text/html where JSON belongs"),
         (status(200), "where JSON belongs"),
-        (Fault::Status(200, "[".to_owned()), "not what belongs there"),
-        (Fault::Json("a text".into()), "not what belongs there"),
+        (Fault::Status(200, "[".to_owned()), "the answer is no"),
+        (Fault::Json("a text".into()), "the answer is no"),
         (Fault::Reset, "broke off"),
     ]
 }
@@ -127,7 +127,7 @@ async fn an_empty_list_where_there_must_be_something() {
         assert_eq!(everyone(&world), before, "{}", place.pattern);
         run
     };
-    empty(TOKEN).await.exits(1).tells(&["Keycloak: POST ", "not what belongs there", "hint: "]);
+    empty(TOKEN).await.exits(1).tells(&["Keycloak: POST ", "the answer is no token", "hint: "]);
     empty(GROUPS).await.exits(1).tells(&["Keycloak: ", "there is no group", "hint: "]);
     empty(MEMBERS).await.exits(3).tells(&["the group was read without an error and is empty"]);
     empty(WHOAMI).await.exits(1).tells(&["Synapse: GET ", "not what belongs there", "hint: "]);
@@ -153,4 +153,17 @@ async fn trouble_that_passes_is_waited_for() {
         }
         program(&world).run("plan").exits(0);
     }
+}
+
+#[tokio::test]
+async fn the_not_found_of_a_proxy_is_no_answer_of_the_server() {
+    let world = started(the_table().disabled_member("mallory").account("mallory")).await;
+    let before = everyone(&world);
+    let missing = || Fault::Status(404, "<html>no such backend</html>".to_owned());
+    world.keycloak.faults().on("/users/").answer(missing());
+    let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
+    run.tells(&["nobody could be looked at", "Keycloak: GET ", "/users/", "404", "hint: "]);
+    world.synapse.faults().on("/v3/users").answer(missing());
+    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "/_synapse/admin/v3/users", "404", "hint: "]);
+    assert_eq!((everyone(&world), world.synapse.requests().count("/v2/users?")), (before, 0));
 }

@@ -1,9 +1,10 @@
 //! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
 
-use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+use matrix_keycloak_sync::standins::keycloak::StorageProvider;
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::json;
 
-use crate::harness::{NO_LIMITS, everyone, group, program, started};
+use crate::harness::{NO_LIMITS, everyone, group, program, program_with, started, the_table};
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
@@ -101,4 +102,37 @@ async fn a_directory_that_is_trusted_is_believed() {
     let toml = format!("[keycloak]\nfederation = \"trust\"\n{NO_LIMITS}");
     let run = program(&world).file(&world, &toml).run("plan --format json").exits(0);
     assert_eq!((run.kept(), run.actions().len()), (vec![], 4));
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_down_after_the_list_was_read_is_in_doubt() {
+    let world = with_a_directory().await;
+    world.leave("lars");
+    let state = world.keycloak.shared();
+    world.keycloak.faults().on("/users?").times(1).before(move |_| {
+        for name in DIRECTORY {
+            state.lock().realm("corp").leave(name, "/matrix-users");
+        }
+    });
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
+}
+
+#[tokio::test]
+async fn a_directory_of_which_nobody_is_seen_keeps_whoever_keycloak_does_not_know() {
+    let world = started(the_table().account("old-timer")).await;
+    let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
+    world.keycloak.state().realm("corp").storage_providers.push(unseen);
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), ["old-timer federation_in_doubt"]);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+}
+
+#[tokio::test]
+async fn without_the_role_to_see_directories_the_rest_goes_on() {
+    let world = started(the_table().account("old-timer").service_roles(&["view-users"])).await;
+    let run =
+        program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);
+    assert_eq!(run.kept(), [""; 0]);
+    run.tells(&["view-realm"]);
 }

@@ -188,3 +188,24 @@ async fn keycloak_22_gives_the_same_plan() {
     };
     assert_eq!(plan(the_table()).await, plan(the_table().old_keycloak()).await);
 }
+
+#[tokio::test]
+async fn whose_an_account_is_the_template_decides() {
+    let world =
+        started(group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3")).await;
+    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "somebody")] {
+        let mut state = world.keycloak.state();
+        state.realm("corp").user_mut(username).expect("seeded").email = Some(format!("{name}@corp.test"));
+    }
+    let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
+    let run = program(&world).file(&world, toml).run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group", "disable k3 not_in_keycloak"]);
+}
+
+#[tokio::test]
+async fn members_without_a_localpart_are_an_error_that_names_them() {
+    let world = started(the_table()).await;
+    world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = None;
+    let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
+    program(&world).file(&world, toml).run("sync").exits(1).tells(&["a member of the group", "bob (", "hint: "]);
+}

@@ -27,7 +27,7 @@ async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("Keycloak: GET ") && error.contains("Could not bind"), "{error}");
     assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
-    run.tells(&["@dave:example.org: left alone, because the second look failed"]);
+    run.tells(&["could not be looked at a second time; the first is @dave:example.org"]);
 }
 
 #[tokio::test]
