@@ -184,5 +184,8 @@ pub enum StandIn {
         /// A file with the secret that it shares with the homeserver
         #[arg(long)]
         secret_file: PathBuf,
+        /// Where the Admin API listens [default: with the rest]
+        #[arg(long)]
+        admin_listen: Option<SocketAddr>,
     },
 }

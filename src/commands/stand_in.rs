@@ -12,7 +12,7 @@ use crate::standins::mas;
 /// Runs a stand-in.
 pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
     match stand_in {
-        StandIn::Mas { listen, synapse, secret_file } => {
+        StandIn::Mas { listen, synapse, secret_file, admin_listen } => {
             let secret = std::fs::read_to_string(&secret_file)
                 .map_err(|source| Failure::Local { what: format!("read {}", secret_file.display()), source })?;
             let secret = SecretString::from(secret.trim_end());
@@ -21,6 +21,7 @@ pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
                 synapse_url: synapse.to_string(),
                 shared_secret: secret,
                 database_password: None,
+                admin_listen,
             })
             .await
             .map_err(|error| Failure::Local {

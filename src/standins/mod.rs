@@ -2,12 +2,13 @@
 //!
 //! They exist so that the demo and every test run on a machine with none of the real servers, and so that
 //! a test can make a server fail in ways that the real ones only do on a bad day. What they answer follows
-//! recordings of the real servers (`tests/contract`), and `tests/recordings.rs` replays every one of them.
+//! recordings of the real servers (`tests/contract`), and `tests/recordings/` replays every one of them.
 //!
 //! Start with [`World`]: it describes groups, people and accounts in a few words and starts all three.
 
 mod connection;
 pub mod faults;
+mod handle;
 mod ids;
 pub mod keycloak;
 pub mod mas;
@@ -23,6 +24,7 @@ mod time;
 pub mod world;
 
 pub use faults::{Fault, Faults};
+pub use handle::StandIn;
 pub use server::{Requests, Seen, Server};
 pub use shared::Shared;
 pub use world::{Auth, RunningWorld, World};

@@ -23,7 +23,8 @@ pub(crate) fn now_rfc3339() -> String {
     rfc3339(now_micros())
 }
 
-fn rfc3339(micros: u64) -> String {
+/// Microseconds since 1970 as RFC 3339 in UTC.
+pub(crate) fn rfc3339(micros: u64) -> String {
     let seconds = micros / 1_000_000;
     let (year, month, day) = civil(seconds / 86_400);
     let of_day = seconds % 86_400;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use super::{SynapseReader, is_bot};
+use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{Account, AccountState, ServerName, UserId};
+use crate::model::{Account, ServerName, UserId};
 use crate::readers::{ReadError, Tally};
 
 /// Rows a page: 48,000 accounts/s in one page, 37,600/s at 10,000 a page, 3,900/s at 100 a page.
@@ -35,21 +35,6 @@ struct Page {
     total: usize,
 }
 
-#[derive(Debug, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
-struct Row {
-    name: UserId,
-    user_type: Option<Box<str>>,
-    #[serde(default)]
-    admin: bool,
-    deactivated: bool,
-    /// Missing before Synapse 1.91, which cannot lock.
-    #[serde(default)]
-    locked: bool,
-    #[serde(default)]
-    erased: bool,
-}
-
 impl SynapseReader {
     /// The owner of the token and every account of the homeserver, in any state.
     ///
@@ -69,7 +54,7 @@ impl SynapseReader {
             } else if !rows.contains_key(&owner) {
                 missing = format!("the list does not hold {owner}, who owns the token it was read with");
             } else {
-                return Ok((owner, rows.into_values().map(account).collect()));
+                return Ok((owner, rows.into_values().map(Row::into_account).collect()));
             }
         }
         Err(self.api.inconsistent(&["_synapse", "admin", V3.version, "users"], missing).into())
@@ -110,9 +95,4 @@ impl SynapseReader {
         let query = [list.everyone, &[("from", &*from), ("limit", &*limit)]].concat();
         self.api.get(&["_synapse", "admin", list.version, "users"], &query).await
     }
-}
-
-fn account(row: Row) -> Account {
-    let state = AccountState { deactivated: row.deactivated, locked: row.locked, erased: row.erased };
-    Account { user_id: row.name, state, admin: row.admin, bot: is_bot(row.user_type.as_deref()) }
 }

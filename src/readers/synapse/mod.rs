@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError, Server};
-use crate::model::UserId;
+use crate::model::{Account, AccountState, UserId};
 
 /// Reads one homeserver. There is nothing here that could write.
 #[derive(Debug)]
@@ -36,7 +36,33 @@ impl SynapseReader {
     }
 }
 
-/// `user_type` of the support and bot accounts of Synapse; people have none.
-fn is_bot(user_type: Option<&str>) -> bool {
-    matches!(user_type, Some("bot" | "support"))
+/// A user, in a list or alone: the fields that are used.
+#[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
+struct Row {
+    name: UserId,
+    user_type: Option<Box<str>>,
+    #[serde(default)]
+    admin: bool,
+    deactivated: bool,
+    /// Missing before Synapse 1.91, which cannot lock.
+    #[serde(default)]
+    locked: bool,
+    #[serde(default)]
+    erased: bool,
+}
+
+impl Row {
+    fn state(&self) -> AccountState {
+        AccountState { deactivated: self.deactivated, locked: self.locked, erased: self.erased }
+    }
+
+    /// Support and bot accounts of Synapse have a `user_type`; people have none.
+    fn is_bot(&self) -> bool {
+        matches!(self.user_type.as_deref(), Some("bot" | "support"))
+    }
+
+    fn into_account(self) -> Account {
+        Account { state: self.state(), admin: self.admin, bot: self.is_bot(), user_id: self.name }
+    }
 }

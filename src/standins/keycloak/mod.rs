@@ -13,7 +13,6 @@ mod token;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::MutexGuard;
 
 use axum::Router;
 use serde_json::json;
@@ -23,55 +22,16 @@ pub use realm::Realm;
 pub use state::{Group, State, StorageProvider, User};
 pub use token::{Client, Lifetimes, Login, Roles};
 
-use super::{Faults, Requests, Server, Shared};
+use super::{Server, Shared, StandIn};
 
 /// A running Keycloak.
-#[derive(Debug)]
-pub struct Keycloak {
-    server: Server,
-    state: Shared<State>,
-}
+pub type Keycloak = StandIn<State>;
 
 impl Keycloak {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
         let router = Router::new().merge(token::routes()).merge(admin::routes()).with_state(state.clone());
-        Ok(Self { server: Server::start(listen, router, json!([]))?, state })
-    }
-
-    /// The URL without a slash at the end.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// The state, to look at and to change.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    /// The state as something that a hook can keep.
-    #[must_use]
-    pub fn shared(&self) -> Shared<State> {
-        self.state.clone()
-    }
-
-    /// The means to make it fail.
-    #[must_use]
-    pub fn faults(&self) -> &Faults {
-        self.server.faults()
-    }
-
-    /// What it has been asked.
-    #[must_use]
-    pub fn requests(&self) -> &Requests {
-        self.server.requests()
-    }
-
-    /// The server itself, to stop and restart it.
-    #[must_use]
-    pub fn server(&self) -> &Server {
-        &self.server
+        Ok(Self::new(Server::start(listen, router, json!([]))?, state))
     }
 }

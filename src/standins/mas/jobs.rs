@@ -1,4 +1,4 @@
-//! The worker: what mas-cli asks for is done later, and reaches the homeserver later still (trap 18).
+//! The worker: what mas-cli and the Admin API ask for is done later, and reaches the homeserver later still (trap 18).
 //!
 //! Jobs are done in order, one at a time; a job whose call to the homeserver fails is tried again.
 
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
+use super::sessions::SessionKind;
 use super::state::{State, User};
 use crate::standins::{Shared, runtime, time};
 
@@ -99,7 +100,7 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
         Task::SyncDevices => {
             let devices: Vec<String> = {
                 let state = state.lock();
-                state.open_sessions(&user.id).map(|session| session.device_id.clone()).collect()
+                state.open_sessions(&user.id).filter_map(|session| session.device_id.clone()).collect()
             };
             call(state, "sync_devices", &json!({"localpart": user.username, "devices": devices})).await
         }
@@ -117,7 +118,7 @@ fn provision(user: &User, displayname: Option<&str>) -> Value {
 }
 
 fn deactivate(state: &mut State, user: &User) {
-    state.finish_sessions(&user.id);
+    state.finish_sessions(&user.id, &SessionKind::ALL);
     if let Some(user) = state.user_mut(&user.username) {
         user.deactivated_at.get_or_insert_with(time::now_rfc3339);
         user.emails.clear();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::jobs::{Task, call};
+use super::sessions::SessionKind;
 use super::state::{State as Database, User};
 use crate::standins::query::basic;
 use crate::standins::{Shared, ids, server, time};
@@ -179,21 +180,29 @@ fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
     done
 }
 
+/// Personal sessions are left (trap 44).
 fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     let mut done = Done::default();
-    match state.open_sessions(&user.id).count() {
+    let open = |kind| state.open_sessions(&user.id).filter(|session| session.kind == kind).count();
+    match open(SessionKind::Compat) {
         0 => done.info(569, "No active compatibility sessions to end".to_owned()),
         count => done.info(571, format!("Ended {count} active compatibility sessions")),
     }
-    // Said of OAuth 2.0 sessions, in the words of the line before: that is how the real one has it.
-    done.info(582, "No active compatibility sessions to end".to_owned());
-    done.info(595, "No active browser sessions to end".to_owned());
+    match open(SessionKind::OAuth2) {
+        // Said in the words of the line before: that is how the real one has it.
+        0 => done.info(582, "No active compatibility sessions to end".to_owned()),
+        count => done.info(584, format!("Ended {count} active OAuth 2.0 sessions")),
+    }
+    match open(SessionKind::Browser) {
+        0 => done.info(595, "No active browser sessions to end".to_owned()),
+        count => done.info(597, format!("Ended {count} active browser sessions")),
+    }
     done.warn(601, "Scheduling job to sync devices for the user".to_owned());
     if dry_run {
         done.info(608, "Dry run, not saving".to_owned());
         return done;
     }
-    state.finish_sessions(&user.id);
+    state.finish_sessions(&user.id, &SessionKind::OF_LOGINS);
     state.schedule(&user.id, Task::SyncDevices);
     done
 }

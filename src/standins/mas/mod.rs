@@ -1,19 +1,28 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database, `jobs` the worker that carries changes to the homeserver, `oauth` what Synapse asks,
-//! `manage` what mas-cli does to the database. The Admin API (`/api/admin/v1`, `/oauth2/token`) belongs into a
-//! module of its own beside these, over the same state and the same jobs.
+//! `state` is its database (`sessions`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
+//! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
+//! API, `manage` what mas-cli does to the database.
 //!
 //! It talks to the homeserver over HTTP alone, so that it also works in front of a real Synapse.
 
+mod admin;
+mod clients;
+mod discovery;
 mod jobs;
 mod manage;
 mod oauth;
+mod sessions;
+mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
+mod token;
+mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::MutexGuard;
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,80 +30,87 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+pub use clients::{CLIENT, Client, ClientAuth};
 pub use manage::{Command, Done, LogLine};
-pub use state::{Session, Settings, State, User};
+pub use sessions::{Owner, Session, SessionKind};
+pub use settings::{AdminApi, Settings};
+pub use state::{State, User};
+pub use upstream::{Link, Provider};
 
-use super::{Faults, Requests, Server, Shared, StandInError, runtime};
+use settings::Listener;
+
+use super::{Server, Shared, StandIn, StandInError, runtime};
 
 /// A running MAS with its worker.
 #[derive(Debug)]
 pub struct Mas {
-    server: Server,
-    state: Shared<State>,
+    public: StandIn<State>,
+    internal: Option<Server>,
     worker: JoinHandle<()>,
 }
 
 impl Mas {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
+        let internal = state.settings.internal;
         let state = Shared::new(state);
-        let router = Router::new().merge(oauth::routes()).merge(manage::routes()).with_state(state.clone());
-        let empty_list = json!({"meta": {"count": 0}, "data": [], "links": {}});
-        let server = Server::start(listen, router, empty_list)?;
+        let start = |listen, router: Router<Shared<State>>| {
+            let router = router.fallback(|| async { admin::not_here() }).with_state(state.clone());
+            Server::start(listen, router, json!({"meta": {"count": 0}, "data": [], "links": {}}))
+        };
+        let public = Router::new()
+            .merge(discovery::routes())
+            .merge(token::routes())
+            .merge(oauth::routes())
+            .merge(manage::routes())
+            .merge(admin::routes(&state, Listener::Public));
+        let server = start(listen, public)?;
+        let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
-        Ok(Self { server, state, worker })
+        Ok(Self { public: StandIn::new(server, state), internal, worker })
     }
 
-    /// The URL without a slash at the end.
+    /// The listener where the Admin API is, or would be: the internal one, if there is one and it has the API.
     #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// The state, to look at and to change.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    /// The state as something that a hook can keep.
-    #[must_use]
-    pub fn shared(&self) -> Shared<State> {
-        self.state.clone()
-    }
-
-    /// The means to make it fail.
-    #[must_use]
-    pub fn faults(&self) -> &Faults {
-        self.server.faults()
-    }
-
-    /// What it has been asked.
-    #[must_use]
-    pub fn requests(&self) -> &Requests {
-        self.server.requests()
+    pub fn admin(&self) -> &Server {
+        let public = self.state().settings.admin_api == AdminApi::Public;
+        self.internal.as_ref().filter(|_| !public).unwrap_or(self.public.server())
     }
 
     /// Stops server and worker as a crash would.
     pub async fn stop(&self) {
-        self.state.lock().worker_on = false;
-        self.server.stop().await;
+        self.state().worker_on = false;
+        self.public.server().stop().await;
+        if let Some(internal) = &self.internal {
+            internal.stop().await;
+        }
     }
 
     /// Starts it again with the jobs that were left.
     pub fn restart(&self) -> io::Result<()> {
-        self.state.lock().worker_on = true;
-        self.server.restart()
+        self.state().worker_on = true;
+        self.internal.as_ref().map_or(Ok(()), Server::restart)?;
+        self.public.server().restart()
     }
 
     /// Waits until no job is left; false if that takes longer than `limit`.
     pub async fn settle(&self, limit: Duration) -> bool {
         let emptied = async {
-            while self.state.lock().jobs_left() > 0 {
+            while self.state().jobs_left() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(limit, emptied).await.is_ok()
+    }
+}
+
+/// The public listener and the state; for the other listener see [`Mas::admin`].
+impl Deref for Mas {
+    type Target = StandIn<State>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.public
     }
 }
 
@@ -115,15 +131,26 @@ pub struct Options {
     pub shared_secret: SecretString,
     /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
     pub database_password: Option<SecretString>,
+    /// Where the Admin API listens; on the same listener as the rest, if not said.
+    pub admin_listen: Option<SocketAddr>,
 }
 
-/// Runs a MAS with an empty database until it is interrupted; prints its URL once it listens.
+/// Runs a MAS with an empty database and the one client [`CLIENT`] until it is interrupted. Once it listens it prints
+/// its URL, and on a second line that of the Admin API's own listener, if there is one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = Settings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;
     settings.database_password = options.database_password;
-    let mas = Mas::start(options.listen, State::new(settings))?;
+    settings.internal = options.admin_listen;
+    settings.admin_api = if options.admin_listen.is_some() { AdminApi::Internal } else { AdminApi::Public };
+    settings.admin_clients.insert(CLIENT.0.to_owned());
+    let mut state = State::new(settings);
+    state.add_client(CLIENT.0, CLIENT.1, ClientAuth::default());
+    let mas = Mas::start(options.listen, state)?;
     println!("{}", mas.url());
+    if options.admin_listen.is_some() {
+        println!("{}", mas.admin().url());
+    }
     tokio::signal::ctrl_c().await?;
     mas.stop().await;
     Ok(())

@@ -1,46 +1,23 @@
-//! The database of MAS: users, sessions, jobs.
+//! The database of MAS: users and jobs here; sessions, clients and upstream links in files of their own.
+//!
+//! Everything is kept in order of its ULID, because that is how the Admin API pages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::time::Duration;
 
-use secrecy::SecretString;
+use serde::Serialize;
 
+use super::clients::Clients;
 use super::jobs::Job;
+use super::sessions::Sessions;
+use super::settings::Settings;
+use super::upstream::Upstream;
 use crate::standins::{ids, time};
 
-/// How MAS is set up.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where tokens come from; set when it starts.
-    pub issuer: String,
-    /// The homeserver.
-    pub synapse_url: String,
-    /// The secret that Synapse and MAS share.
-    pub shared_secret: SecretString,
-    /// How long a job waits before it is done.
-    pub job_delay: Duration,
-    /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
-    pub database_password: Option<SecretString>,
-}
-
-impl Settings {
-    /// Settings with the delay of a worker that has little to do.
-    #[must_use]
-    pub fn new(shared_secret: SecretString) -> Self {
-        Self {
-            issuer: String::new(),
-            synapse_url: String::new(),
-            shared_secret,
-            job_delay: Duration::from_millis(150),
-            database_password: None,
-        }
-    }
-}
-
-/// One user of MAS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One user of MAS. What is serialized are the attributes that the Admin API shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The ULID; changed by [`State::set_user_id`] alone.
+    #[serde(skip)]
     pub id: String,
     /// The name, which is the localpart on the homeserver.
     pub username: String,
@@ -52,7 +29,10 @@ pub struct User {
     pub deactivated_at: Option<String>,
     /// Whether the user may ask for administrator's rights.
     pub admin: bool,
+    /// Whether the user was a guest before the homeserver moved to MAS.
+    pub legacy_guest: bool,
     /// E-mail addresses; deactivation removes them for good.
+    #[serde(skip)]
     pub emails: BTreeSet<String>,
 }
 
@@ -62,21 +42,6 @@ impl User {
     pub fn is_valid(&self) -> bool {
         self.locked_at.is_none() && self.deactivated_at.is_none()
     }
-}
-
-/// A compatibility session with its one token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The ULID.
-    pub id: String,
-    /// The user's ULID.
-    pub user_id: String,
-    /// The device on the homeserver.
-    pub device_id: String,
-    /// Whether the token opens Synapse's admin API.
-    pub synapse_admin: bool,
-    /// Whether the session was ended.
-    pub finished: bool,
 }
 
 /// All that one MAS knows.
@@ -89,9 +54,11 @@ pub struct State {
     /// Jobs that were given up after too many attempts.
     pub failed_jobs: usize,
     pub(super) jobs: VecDeque<Job>,
-    users: BTreeMap<String, User>,
+    pub(super) users: BTreeMap<String, User>,
+    pub(super) sessions: Sessions,
+    pub(super) clients: Clients,
+    pub(super) upstream: Upstream,
     names: HashMap<String, String>,
-    sessions: HashMap<String, Session>,
 }
 
 impl State {
@@ -104,85 +71,67 @@ impl State {
             failed_jobs: 0,
             jobs: VecDeque::new(),
             users: BTreeMap::new(),
+            sessions: Sessions::default(),
+            clients: Clients::default(),
+            upstream: Upstream::default(),
             names: HashMap::new(),
-            sessions: HashMap::new(),
         }
     }
 
     /// Adds a user, or gives the one of that name.
     pub fn add_user(&mut self, username: &str) -> &mut User {
-        let names = &mut self.names;
-        self.users.entry(username.to_lowercase()).or_insert_with(|| {
-            let id = ids::ulid();
-            names.insert(id.clone(), username.to_lowercase());
-            User {
-                id,
-                username: username.to_owned(),
-                created_at: time::now_rfc3339(),
-                locked_at: None,
-                deactivated_at: None,
-                admin: false,
-                emails: BTreeSet::new(),
-            }
+        let id = self.names.entry(username.to_lowercase()).or_insert_with(ids::ulid).clone();
+        self.users.entry(id.clone()).or_insert_with(|| User {
+            id,
+            username: username.to_owned(),
+            created_at: time::now_rfc3339(),
+            locked_at: None,
+            deactivated_at: None,
+            admin: false,
+            legacy_guest: false,
+            emails: BTreeSet::new(),
         })
     }
 
     /// Gives a user another ULID, as recordings need it.
     pub fn set_user_id(&mut self, username: &str, id: &str) {
-        if let Some(user) = self.users.get_mut(&username.to_lowercase()) {
-            self.names.remove(&user.id);
+        let Some(old) = self.names.get_mut(&username.to_lowercase()) else {
+            return;
+        };
+        if let Some(mut user) = self.users.remove(old) {
+            id.clone_into(old);
             id.clone_into(&mut user.id);
-            self.names.insert(user.id.clone(), username.to_lowercase());
+            self.users.insert(id.to_owned(), user);
+        }
+    }
+
+    /// Takes a user away, as no API does; sessions and links stay without their user.
+    pub fn remove_user(&mut self, username: &str) {
+        if let Some(id) = self.names.remove(&username.to_lowercase()) {
+            self.users.remove(&id);
         }
     }
 
     /// A user by name, without regard to case (trap 22).
     #[must_use]
     pub fn user(&self, username: &str) -> Option<&User> {
-        self.users.get(&username.to_lowercase())
+        self.users.get(self.names.get(&username.to_lowercase())?)
     }
 
     /// A user by name, to change.
     pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
-        self.users.get_mut(&username.to_lowercase())
+        self.users.get_mut(self.names.get(&username.to_lowercase())?)
     }
 
     /// A user by ULID.
     #[must_use]
     pub fn user_by_id(&self, id: &str) -> Option<&User> {
-        self.user(self.names.get(id)?)
+        self.users.get(id)
     }
 
-    /// All users by name.
+    /// All users by ULID.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.values()
-    }
-
-    /// Opens a compatibility session and gives its token.
-    pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
-        let user_id = self.user(username)?.id.clone();
-        let token = format!("mct_{}_{}", ids::word(30), ids::word(6));
-        let device_id = device_id.to_owned();
-        let session = Session { id: ids::ulid(), user_id, device_id, synapse_admin, finished: false };
-        self.sessions.insert(token.clone(), session);
-        Some(token)
-    }
-
-    /// The session of a token.
-    #[must_use]
-    pub fn session(&self, token: &str) -> Option<&Session> {
-        self.sessions.get(token)
-    }
-
-    /// The open sessions of a user.
-    pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a Session> {
-        self.sessions.values().filter(move |session| session.user_id == user_id && !session.finished)
-    }
-
-    /// Ends all sessions of a user and says how many there were.
-    pub fn finish_sessions(&mut self, user_id: &str) -> usize {
-        let open = self.sessions.values_mut().filter(|session| session.user_id == user_id && !session.finished);
-        open.map(|session| session.finished = true).count()
     }
 
     /// How many jobs are waiting or under way.

@@ -73,7 +73,8 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
     let name = query.get("name").map(str::to_lowercase);
     let user_id = query.get("user_id").map(str::to_lowercase);
     let wanted = |id: &str, account: &Account| {
-        (locked || !account.locked)
+        !account.guest
+            && (locked || !account.locked)
             && deactivated.is_none_or(|deactivated| account.deactivated == deactivated)
             && admins.is_none_or(|admins| account.admin == admins)
             && match (&name, &user_id) {
@@ -171,7 +172,7 @@ fn detail(id: &str, account: &Account) -> Value {
         "consent_version": null,
         "consent_ts": null,
         "user_type": account.user_type,
-        "is_guest": false,
+        "is_guest": account.guest,
         "suspended": false,
         "displayname": account.displayname,
         "avatar_url": account.avatar_url,

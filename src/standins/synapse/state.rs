@@ -50,6 +50,8 @@ pub struct Account {
     pub avatar_url: Option<String>,
     /// The admin flag of Synapse's own database. With MAS, a token's scope decides, not this.
     pub admin: bool,
+    /// Whether the account is a guest's; lists that MAS allows leave it out (trap 10).
+    pub guest: bool,
     /// `bot`, `support` or nothing.
     pub user_type: Option<String>,
     /// The bridge that the account belongs to; lists do not show it (trap 13).

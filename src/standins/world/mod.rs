@@ -16,11 +16,13 @@
 //! # }
 //! ```
 
+mod mas_api;
 mod running;
 mod seed;
 
 use std::time::Duration;
 
+use mas_api::MasApi;
 pub use running::{AccountState, InMas, InSynapse, RunningWorld};
 
 use super::StandInError;
@@ -58,6 +60,7 @@ enum Kind {
     Locked,
     Erased,
     Admin,
+    Guest,
     Bridge(String),
     Bot,
 }
@@ -77,6 +80,7 @@ pub struct World {
     lifetimes: Lifetimes,
     job_delay: Duration,
     introspection_cache: Duration,
+    mas_api: MasApi,
     ports: [u16; 3],
 }
 
@@ -98,6 +102,7 @@ impl World {
             lifetimes: Lifetimes::default(),
             job_delay: Duration::from_millis(150),
             introspection_cache: Duration::from_mins(2),
+            mas_api: MasApi::default(),
             ports: [0; 3],
         }
     }
@@ -178,6 +183,12 @@ impl World {
     #[must_use]
     pub fn admin_account(self, localpart: &str) -> Self {
         self.with(localpart, Kind::Admin)
+    }
+
+    /// Adds an account that was a guest before the homeserver moved to MAS.
+    #[must_use]
+    pub fn guest_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::Guest)
     }
 
     /// Adds an account of a bridge: Synapse knows it, MAS does not (trap 13).

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::Auth;
 use crate::standins::keycloak::Keycloak;
-use crate::standins::mas::Mas;
+use crate::standins::mas::{Mas, SessionKind};
 use crate::standins::synapse::Synapse;
 use crate::standins::{StandInError, ids, mas_cli, runtime};
 
@@ -24,7 +24,7 @@ pub struct InMas {
     pub locked: bool,
     /// Whether the user is deactivated.
     pub deactivated: bool,
-    /// How many sessions are open.
+    /// How many sessions are open, personal ones aside: those are no logins.
     pub sessions: usize,
 }
 
@@ -61,6 +61,7 @@ pub struct RunningWorld {
     pub(super) realm: String,
     pub(super) group: String,
     pub(super) admin_token: SecretString,
+    pub(super) mas_client: (String, SecretString),
     pub(super) directory: TempDir,
     pub(super) mas_cli_config: PathBuf,
 }
@@ -148,7 +149,7 @@ impl RunningWorld {
             state.user(localpart).map(|user| InMas {
                 locked: user.locked_at.is_some(),
                 deactivated: user.deactivated_at.is_some(),
-                sessions: state.open_sessions(&user.id).count(),
+                sessions: state.open_sessions(&user.id).filter(|session| session.kind != SessionKind::Personal).count(),
             })
         };
         let synapse = self.synapse.state().account(localpart).map(|account| InSynapse {

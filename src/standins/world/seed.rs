@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use secrecy::SecretString;
 
+use super::mas_api::PROVIDER;
 use super::running::{ADMIN, CLIENT, RunningWorld};
 use super::{Kind, Membership, World};
 use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
-use crate::standins::mas::{self, Mas};
+use crate::standins::mas::{self, Link, Mas, Provider};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
@@ -29,9 +30,11 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
         cache_for: world.introspection_cache,
         ..synapse::Settings::new(&world.server_name, secret)
     });
+    world.mas_api.set_up(&mut mas_state);
     for (localpart, kind) in &world.accounts {
         add_account(&mut mas_state, &mut synapse_state, localpart, kind);
     }
+    link(world, &keycloak, &mut mas_state);
     let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
 
     let mas = Mas::start(mas_at, mas_state)?;
@@ -52,6 +55,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
         realm: world.realm.clone(),
         group,
         admin_token: SecretString::from(admin_token),
+        mas_client: world.mas_api.client(),
         directory,
         mas_cli_config,
     })
@@ -100,6 +104,19 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
     Ok(())
 }
 
+/// Whoever has both logged in through Keycloak at least once, so MAS knows which of its users they are (trap 30).
+fn link(world: &World, keycloak: &Keycloak, mas: &mut mas::State) {
+    let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
+    mas.add_provider(Provider::new(PROVIDER, &issuer));
+    let mut keycloak = keycloak.state();
+    let realm = keycloak.realm(&world.realm);
+    let same_name = |user: &mas::User| realm.user(&user.username).map(|person| (person.id.clone(), user.id.clone()));
+    let links: Vec<(String, String)> = mas.users().filter_map(same_name).collect();
+    for (subject, user_id) in links {
+        mas.add_link(Link::new(PROVIDER, &subject, &user_id));
+    }
+}
+
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -119,6 +136,7 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
     account.deactivated = deactivated;
     account.erased = matches!(kind, Kind::Erased);
     account.admin = matches!(kind, Kind::Admin);
+    account.guest = matches!(kind, Kind::Guest);
     match kind {
         Kind::Bridge(appservice) => account.appservice_id = Some(appservice.clone()),
         Kind::Bot => account.user_type = Some("bot".to_owned()),
@@ -128,18 +146,15 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
                 account.emails.insert(email.clone(), time::now_ms());
                 account.rooms.insert(room);
             }
-            add_mas_user(mas, localpart, email, locked, deactivated, matches!(kind, Kind::Admin));
+            let user = mas.add_user(localpart);
+            user.admin = account.admin;
+            user.legacy_guest = account.guest;
+            user.locked_at = locked.then(time::now_rfc3339);
+            user.deactivated_at = deactivated.then(time::now_rfc3339);
+            if !deactivated {
+                user.emails.insert(email);
+            }
         }
-    }
-}
-
-fn add_mas_user(mas: &mut mas::State, name: &str, email: String, locked: bool, deactivated: bool, admin: bool) {
-    let user = mas.add_user(name);
-    user.admin = admin;
-    user.locked_at = locked.then(time::now_rfc3339);
-    user.deactivated_at = deactivated.then(time::now_rfc3339);
-    if !deactivated {
-        user.emails.insert(email);
     }
 }
 

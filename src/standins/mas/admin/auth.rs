@@ -1,0 +1,56 @@
+//! Who may ask: a client with the scope `urn:mas:admin`, or a personal access token that has it (trap 41).
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::error::Refusal;
+use crate::standins::mas::sessions::{Owner, Session};
+use crate::standins::mas::state::{State, User};
+use crate::standins::mas::token::ADMIN_SCOPE;
+use crate::standins::query::bearer;
+
+const WRONG_TYPE: &str = "Invalid type of access token";
+/// Prefixes of tokens that MAS gives out for other purposes: compatibility and refresh tokens.
+const OTHER_TYPES: [&str; 3] = ["mct_", "mcr_", "mar_"];
+
+/// Who sent the request. Without `Authorization` it is a bad request, not an unauthorized one (trap 28).
+pub(super) fn caller(state: &State, headers: &HeaderMap) -> Result<Owner, Refusal> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, &["Missing authorization header"]));
+    }
+    let token =
+        bearer(headers).ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, &["Invalid authorization header"]))?;
+    if OTHER_TYPES.iter().any(|prefix| token.starts_with(prefix)) {
+        return Err(Refusal::unauthorized(&[WRONG_TYPE]));
+    }
+    if !token.starts_with("mat_") && !token.starts_with("mpt_") {
+        return Err(Refusal::unauthorized(&[WRONG_TYPE, "invalid token format"]));
+    }
+    let (scope, caller) = match (state.grant(token), state.session(token)) {
+        (Some(grant), _) if grant.is_expired() => return Err(expired()),
+        (Some(grant), _) => (&grant.scope, Owner::Client(grant.client_id.clone())),
+        (None, Some(session)) => (&session.scope, user_of(state, session)?),
+        (None, None) => return Err(Refusal::unauthorized(&["Unknown access token"])),
+    };
+    if scope.split_whitespace().any(|part| part == ADMIN_SCOPE) {
+        return Ok(caller);
+    }
+    Err(Refusal::unauthorized(&["Missing urn:mas:admin scope"]))
+}
+
+/// The user whom an open session acts as. The words of these refusals are not recorded, the status is.
+fn user_of(state: &State, session: &Session) -> Result<Owner, Refusal> {
+    if !session.is_open() {
+        return Err(Refusal::unauthorized(&["The session was ended"]));
+    }
+    if session.is_expired() {
+        return Err(expired());
+    }
+    if !state.user_by_id(&session.user_id).is_some_and(User::is_valid) {
+        return Err(Refusal::unauthorized(&["The user is locked or deactivated"]));
+    }
+    Ok(Owner::User(session.user_id.clone()))
+}
+
+fn expired() -> Refusal {
+    Refusal::unauthorized(&["The access token is expired"])
+}

@@ -1,0 +1,97 @@
+//! Filters of lists: checked if the list knows them, ignored if it does not (trap 42).
+
+use axum::http::StatusCode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error::Refusal;
+use crate::standins::query::Params;
+
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What the value of a filter has to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Check {
+    Ulid,
+    Bool,
+    Text,
+    OneOf(&'static [&'static str]),
+    /// The real one knows it, the stand-in does not and says so: ignoring it would be a wrong answer.
+    NotPlayed,
+}
+
+/// The filters that a list knows, in the order in which its links repeat them.
+pub(super) type Known = &'static [(&'static str, Check)];
+
+/// The filters of one request.
+#[derive(Debug, Default)]
+pub(super) struct Filters(Vec<(&'static str, String)>);
+
+impl Filters {
+    pub(super) fn parse(params: &Params, known: Known) -> Result<Self, Refusal> {
+        let mut found = Vec::new();
+        for (name, check) in known {
+            if let Some(value) = params.get(&format!("filter[{name}]")) {
+                found.push((*name, checked(name, value, *check)?));
+            }
+        }
+        Ok(Self(found))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn is(&self, name: &str) -> Option<bool> {
+        self.get(name).map(|value| value == "true")
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The part of a link that repeats them, with an ampersand after each.
+    pub(super) fn query(&self) -> String {
+        let one = |(name, value): &(&str, String)| format!("filter[{name}]={}&", utf8_percent_encode(value, ENCODED));
+        self.0.iter().map(one).collect()
+    }
+}
+
+fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
+    let bad = |why: &str| Refusal::query("filter", &format!("filter[{name}]: {why}"));
+    match check {
+        Check::Text => Ok(value.to_owned()),
+        Check::Ulid => ulid(value).map_err(bad),
+        Check::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),
+        Check::Bool => Err(bad("provided string was not `true` or `false`")),
+        Check::OneOf(variants) if variants.contains(&value) => Ok(value.to_owned()),
+        Check::OneOf(variants) => {
+            let quoted: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
+            // serde writes "a or b" for two and "one of a, b, c" for more.
+            let expected = if let [one, other] = quoted.as_slice() {
+                format!("{one} or {other}")
+            } else {
+                format!("one of {}", quoted.join(", "))
+            };
+            Err(bad(&format!("unknown variant `{value}`, expected {expected}")))
+        }
+        Check::NotPlayed => {
+            let title = format!("filter[{name}] is known to MAS, but not to its stand-in");
+            Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, &[&title]))
+        }
+    }
+}
+
+/// A ULID in capitals, or what is wrong with it.
+pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
+    let upper = text.to_ascii_uppercase();
+    let fits = |letter: u8| letter.is_ascii_digit() || letter.is_ascii_uppercase() && !b"ILOU".contains(&letter);
+    if text.len() != 26 {
+        return Err("invalid length");
+    }
+    if upper.bytes().all(fits) { Ok(upper) } else { Err("invalid character") }
+}
+
+/// The ULID in a path.
+pub(super) fn ulid_in_path(text: &str) -> Result<String, Refusal> {
+    ulid(text).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
+}

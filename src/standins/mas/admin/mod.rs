@@ -1,0 +1,78 @@
+//! The Admin API: `/api/admin/v1/…`, as `mas-admin-api.json` has it.
+//!
+//! `auth` says who may ask, `error` how it refuses, `filter`, `page` and `resource` what all lists have in
+//! common; `users`, `change`, `upstream`, `sessions` and `personal` are the endpoints. What it serves and what it
+//! answers beyond the recordings follows MAS's own description of the API.
+
+mod auth;
+mod change;
+mod error;
+mod filter;
+mod page;
+mod personal;
+mod resource;
+mod sessions;
+mod upstream;
+mod users;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use super::settings::Listener;
+use super::state::State as Database;
+use crate::standins::{Shared, server};
+use error::Refusal;
+
+const ROOT: &str = "/api/admin/v1";
+
+type Answer = Result<Response, Refusal>;
+
+/// The Admin API as one of the listeners has it. Nobody passes without a token that opens it.
+pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Shared<Database>> {
+    let api = Router::new()
+        .route("/version", get(version))
+        .merge(users::routes())
+        .merge(change::routes())
+        .merge(upstream::routes())
+        .merge(sessions::routes())
+        .merge(personal::routes())
+        .route_layer(from_fn_with_state((state.clone(), listener), gate));
+    Router::new().nest(ROOT, api)
+}
+
+async fn gate(
+    State((state, listener)): State<(Shared<Database>, Listener)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = {
+        let state = state.lock();
+        if !state.settings.admin_api.is_on(listener) {
+            return not_here();
+        }
+        auth::caller(&state, request.headers())
+    };
+    match caller {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The answer where a listener has nothing: a web page, not JSON (trap 28).
+pub(super) fn not_here() -> Response {
+    let page = "<!doctype html><html><head><title>404</title></head><body><h1>404</h1></body></html>";
+    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+}
+
+/// `GET /api/admin/v1/version`
+async fn version(State(state): State<Shared<Database>>) -> Response {
+    server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
+}

@@ -1,0 +1,120 @@
+//! Personal sessions: tokens that do not expire, made and revoked here (trap 41).
+//!
+//! Their list has filters of its own, and no `filter[user]`: asked with that, it shows everybody's (trap 42).
+
+use std::future::ready;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Answer;
+use super::error::Refusal;
+use super::filter::{Check, Known, ulid};
+use super::page::{Query, list};
+use super::resource::{Resource, single};
+use super::sessions::{end, session};
+use super::users::known;
+use crate::standins::mas::sessions::{Owner, Session, SessionKind};
+use crate::standins::mas::state::State as Database;
+use crate::standins::{Shared, time};
+
+const KIND: &str = "personal-session";
+const FILTERS: Known = &[
+    ("owner_user", Check::Ulid),
+    ("owner_client", Check::Ulid),
+    ("actor_user", Check::Ulid),
+    ("scope", Check::NotPlayed),
+    ("status", Check::OneOf(&["active", "revoked"])),
+    ("expires_before", Check::NotPlayed),
+    ("expires_after", Check::NotPlayed),
+    ("expires", Check::Bool),
+];
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new()
+        .route("/personal-sessions", get(sessions).post(create))
+        .route("/personal-sessions/{id}", get(|state, id| ready(session(SessionKind::Personal, &state, &id))))
+        .route("/personal-sessions/{id}/revoke", post(revoke))
+}
+
+/// `GET /personal-sessions`
+async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+    let state = state.lock();
+    let query = Query::parse(&query.0.unwrap_or_default(), FILTERS)?;
+    let (owner, actor) = (query.filters.get("owner_user"), query.filters.get("actor_user"));
+    let client = query.filters.get("owner_client");
+    for id in [owner, actor].into_iter().flatten() {
+        known(&state, id)?;
+    }
+    if let Some(id) = client.filter(|id| !state.clients.by_id.contains_key(*id)) {
+        return Err(Refusal::not_found(&format!("Client ID {id}")));
+    }
+    let open = query.filters.get("status").map(|status| status == "active");
+    let expires = query.filters.is("expires");
+    Ok(list(KIND, &query, state.sessions.of(SessionKind::Personal), |session| {
+        owner.is_none_or(|id| matches!(&session.owner, Owner::User(user) if user == id))
+            && client.is_none_or(|id| matches!(&session.owner, Owner::Client(client) if client == id))
+            && actor.is_none_or(|id| session.user_id == id)
+            && open.is_none_or(|open| session.is_open() == open)
+            && expires.is_none_or(|expires| session.expires.is_some() == expires)
+    }))
+}
+
+#[derive(Deserialize)]
+struct Creation {
+    actor_user_id: String,
+    human_name: String,
+    scope: String,
+    expires_in: Option<u32>,
+}
+
+/// A session with its token, which is shown this once.
+struct Created(Session, String);
+
+impl Resource for Created {
+    fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    fn attributes(&self) -> impl Serialize {
+        let mut attributes = serde_json::to_value(self.0.attributes()).unwrap_or_default();
+        attributes["access_token"] = Value::from(self.1.as_str());
+        attributes
+    }
+}
+
+/// `POST /personal-sessions`: it belongs to whoever asks.
+async fn create(
+    State(state): State<Shared<Database>>,
+    Extension(caller): Extension<Owner>,
+    Json(asked): Json<Creation>,
+) -> Answer {
+    let mut state = state.lock();
+    let actor = ulid(&asked.actor_user_id).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, &[why]))?;
+    let actor = state.user_by_id(&actor).ok_or_else(|| Refusal::not_found("User"))?.id.clone();
+    let mut session = Session::new(SessionKind::Personal, &actor).with_scope(&asked.scope);
+    session.owner = caller;
+    session.human_name = Some(asked.human_name);
+    session.expires = asked.expires_in.map(|seconds| time::now_micros() + u64::from(seconds) * 1_000_000);
+    let created = Created(session.clone(), state.put_session(session).unwrap_or_default());
+    Ok(created_answer(&created))
+}
+
+fn created_answer(created: &Created) -> Response {
+    single(StatusCode::CREATED, KIND, created, &format!("{KIND}s/{}", created.0.id))
+}
+
+/// `POST /personal-sessions/{id}/revoke`: a second time it is a conflict, where others say bad request.
+async fn revoke(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let revoked = |id: &str| {
+        let title = format!("Personal session with ID {id} is already revoked");
+        Refusal::new(StatusCode::CONFLICT, &[&title])
+    };
+    let session = end(&mut state.lock(), SessionKind::Personal, &id, revoked)?;
+    Ok(single(StatusCode::OK, KIND, &session, &format!("{KIND}s/{}/revoke", session.id)))
+}

@@ -1,0 +1,105 @@
+//! How a thing looks in an answer: type, ID, attributes and a link to itself.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::ROOT;
+use crate::standins::mas::state::User;
+use crate::standins::mas::upstream::{Link, Provider};
+
+/// What the Admin API shows.
+pub(super) trait Resource {
+    /// The ULID.
+    fn id(&self) -> &str;
+    /// The attributes.
+    fn attributes(&self) -> impl Serialize;
+}
+
+impl Resource for User {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn attributes(&self) -> impl Serialize {
+        self
+    }
+}
+
+impl Resource for Provider {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn attributes(&self) -> impl Serialize {
+        self
+    }
+}
+
+impl Resource for Link {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn attributes(&self) -> impl Serialize {
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct SelfLink {
+    #[serde(rename = "self")]
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Cursor<'a> {
+    cursor: &'a str,
+}
+
+#[derive(Serialize)]
+struct RowMeta<'a> {
+    page: Cursor<'a>,
+}
+
+/// One row of a list, or the one thing of an answer.
+#[derive(Serialize)]
+pub(super) struct Row<'a, A> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    attributes: A,
+    links: SelfLink,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<RowMeta<'a>>,
+}
+
+fn row<'a, T: Resource>(kind: &'static str, thing: &'a T, meta: Option<RowMeta<'a>>) -> Row<'a, impl Serialize> {
+    let id = thing.id();
+    Row { kind, id, attributes: thing.attributes(), links: SelfLink { url: format!("{ROOT}/{kind}s/{id}") }, meta }
+}
+
+/// A row of a list: it carries its cursor.
+pub(super) fn in_list<'a, T: Resource>(kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
+    row(kind, thing, Some(RowMeta { page: Cursor { cursor: thing.id() } }))
+}
+
+#[derive(Serialize)]
+struct Single<T> {
+    data: T,
+    links: SelfLink,
+}
+
+/// An answer that is one thing; `path` is what was asked for, below the API's root.
+pub(super) fn single<T: Resource>(status: StatusCode, kind: &'static str, thing: &T, path: &str) -> Response {
+    let links = SelfLink { url: format!("{ROOT}/{path}") };
+    written(status, &Single { data: row(kind, thing, None), links })
+}
+
+/// Writes an answer without a tree of values in between: lists may have a hundred thousand rows.
+pub(super) fn written(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,81 @@
+//! Upstream providers and links, read: who is whom in Keycloak (trap 30).
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use super::Answer;
+use super::error::Refusal;
+use super::filter::{Check, Known, ulid_in_path};
+use super::page::{Query, list};
+use super::resource::single;
+use super::users::known;
+use crate::standins::Shared;
+use crate::standins::mas::state::State as Database;
+
+const PROVIDER: &str = "upstream-oauth-provider";
+const PROVIDER_FILTERS: Known = &[("enabled", Check::Bool)];
+const LINK: &str = "upstream-oauth-link";
+const LINK_FILTERS: Known = &[
+    ("user", Check::Ulid),
+    ("provider", Check::Ulid),
+    ("subject", Check::Text),
+    ("human-account-name", Check::NotPlayed),
+];
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new()
+        .route("/upstream-oauth-providers", get(providers))
+        .route("/upstream-oauth-providers/{id}", get(provider))
+        .route("/upstream-oauth-links", get(links))
+        .route("/upstream-oauth-links/{id}", get(link))
+}
+
+/// `GET /upstream-oauth-providers`
+async fn providers(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+    let state = state.lock();
+    let query = Query::parse(&query.0.unwrap_or_default(), PROVIDER_FILTERS)?;
+    let enabled = query.filters.is("enabled");
+    Ok(list(PROVIDER, &query, &state.upstream.providers, |provider| {
+        enabled.is_none_or(|enabled| provider.disabled_at.is_none() == enabled)
+    }))
+}
+
+/// `GET /upstream-oauth-providers/{id}`
+async fn provider(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let state = state.lock();
+    let id = ulid_in_path(&id)?;
+    let found = state.upstream.providers.get(&id).ok_or_else(|| unknown_provider(&id))?;
+    Ok(single(StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
+}
+
+/// `GET /upstream-oauth-links`
+async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+    let state = state.lock();
+    let query = Query::parse(&query.0.unwrap_or_default(), LINK_FILTERS)?;
+    let (user, provider) = (query.filters.get("user"), query.filters.get("provider"));
+    let subject = query.filters.get("subject");
+    user.map(|id| known(&state, id)).transpose()?;
+    if let Some(id) = provider.filter(|id| !state.upstream.providers.contains_key(*id)) {
+        return Err(unknown_provider(id));
+    }
+    Ok(list(LINK, &query, &state.upstream.links, |link| {
+        user.is_none_or(|user| link.user_id.as_deref() == Some(user))
+            && provider.is_none_or(|provider| link.provider_id == provider)
+            && subject.is_none_or(|subject| link.subject == subject)
+    }))
+}
+
+/// `GET /upstream-oauth-links/{id}`
+async fn link(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let state = state.lock();
+    let id = ulid_in_path(&id)?;
+    let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
+    let found = state.upstream.links.get(&id).ok_or_else(unknown)?;
+    Ok(single(StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
+}
+
+fn unknown_provider(id: &str) -> Refusal {
+    Refusal::not_found(&format!("Upstream OAuth 2.0 Provider ID {id}"))
+}

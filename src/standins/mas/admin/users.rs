@@ -1,0 +1,88 @@
+//! Users, read: the list, one by ID, one by name.
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+
+use super::Answer;
+use super::error::Refusal;
+use super::filter::{Check, Filters, Known, ulid_in_path};
+use super::page::{Query, list};
+use super::resource::single;
+use crate::standins::Shared;
+use crate::standins::mas::sessions::SessionKind;
+use crate::standins::mas::state::{State as Database, User};
+
+const KIND: &str = "user";
+const FILTERS: Known = &[
+    ("admin", Check::Bool),
+    ("legacy-guest", Check::Bool),
+    ("search", Check::Text),
+    ("status", Check::OneOf(&["active", "locked", "deactivated"])),
+    ("active-oauth2-client", Check::NotPlayed),
+    ("has-active-oauth2-session", Check::Bool),
+    ("has-active-compat-session", Check::Bool),
+];
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new()
+        .route("/users", get(users))
+        .route("/users/{id}", get(by_id))
+        .route("/users/by-username/{username}", get(by_username))
+}
+
+/// `GET /users`
+async fn users(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+    let state = state.lock();
+    let query = Query::parse(&query.0.unwrap_or_default(), FILTERS)?;
+    let search = query.filters.get("search").map(str::to_lowercase);
+    Ok(list(KIND, &query, &state.users, |user| is_wanted(&state, &query.filters, search.as_deref(), user)))
+}
+
+fn is_wanted(state: &Database, filters: &Filters, search: Option<&str>, user: &User) -> bool {
+    let status = match filters.get("status") {
+        Some("active") => user.is_valid(),
+        Some("locked") => user.locked_at.is_some(),
+        Some("deactivated") => user.deactivated_at.is_some(),
+        _ => true,
+    };
+    let has = |kind| state.open_sessions(&user.id).any(|session| session.kind == kind);
+    status
+        && search.is_none_or(|part| user.username.to_lowercase().contains(part))
+        && filters.is("admin").is_none_or(|admin| user.admin == admin)
+        && filters.is("legacy-guest").is_none_or(|guest| user.legacy_guest == guest)
+        && filters.is("has-active-oauth2-session").is_none_or(|wanted| has(SessionKind::OAuth2) == wanted)
+        && filters.is("has-active-compat-session").is_none_or(|wanted| has(SessionKind::Compat) == wanted)
+}
+
+/// `GET /users/{id}`
+async fn by_id(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let state = state.lock();
+    let user = existing(&state, &id)?;
+    Ok(answer(user, ""))
+}
+
+/// `GET /users/by-username/{username}`: without regard to case (trap 22).
+async fn by_username(State(state): State<Shared<Database>>, Path(username): Path<String>) -> Answer {
+    let state = state.lock();
+    let unknown = || Refusal::not_found(&format!("User with username \"{username}\""));
+    let user = state.user(&username).ok_or_else(unknown)?;
+    Ok(single(StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
+}
+
+/// The user of an ID in a path.
+pub(super) fn existing<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
+    known(state, &ulid_in_path(id)?)
+}
+
+/// The user of an ID in a filter: an unknown one is refused, it is no empty list (trap 43).
+pub(super) fn known<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
+    state.user_by_id(id).ok_or_else(|| Refusal::not_found(&format!("User ID {id}")))
+}
+
+/// The answer that is one user; `did` is what was done, with a slash before it.
+pub(super) fn answer(user: &User, did: &str) -> Response {
+    single(StatusCode::OK, KIND, user, &format!("users/{}{did}", user.id))
+}

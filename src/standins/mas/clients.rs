@@ -1,0 +1,76 @@
+//! OAuth 2.0 clients and the tokens that they got for themselves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use secrecy::SecretString;
+
+use super::state::State;
+use crate::standins::ids;
+
+/// ID and secret of the client that a stand-in has unless told otherwise.
+pub const CLIENT: (&str, &str) = ("01J44QC8BCY7FCFM7WGHQGKMTJ", "massync");
+
+/// How a client has to show its secret: the other way is refused (trap 27).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_secret_basic`: in the header `Authorization`.
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the form.
+    Post,
+}
+
+/// A client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its secret.
+    pub secret: SecretString,
+    /// How it shows the secret.
+    pub auth: ClientAuth,
+}
+
+/// What an access token of client credentials stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) client_id: String,
+    pub(super) scope: String,
+    expires: Instant,
+}
+
+impl Grant {
+    pub(super) fn is_expired(&self) -> bool {
+        self.expires <= Instant::now()
+    }
+}
+
+/// All clients by ID, and their tokens.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    pub(super) by_id: BTreeMap<String, Client>,
+    grants: HashMap<String, Grant>,
+}
+
+impl State {
+    /// Registers a client, or registers it anew.
+    pub fn add_client(&mut self, id: &str, secret: &str, auth: ClientAuth) {
+        self.clients.by_id.insert(id.to_owned(), Client { secret: secret.into(), auth });
+    }
+
+    /// Makes every token of client credentials unknown.
+    pub fn forget_client_tokens(&mut self) {
+        self.clients.grants.clear();
+    }
+
+    pub(super) fn issue(&mut self, client_id: &str, scope: &str) -> String {
+        let token = format!("mat_{}_{}", ids::word(30), ids::word(6));
+        let expires = Instant::now() + self.settings.token_lifetime;
+        let grant = Grant { client_id: client_id.to_owned(), scope: scope.to_owned(), expires };
+        self.clients.grants.insert(token.clone(), grant);
+        token
+    }
+
+    pub(super) fn grant(&self, token: &str) -> Option<&Grant> {
+        self.clients.grants.get(token)
+    }
+}

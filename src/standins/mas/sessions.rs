@@ -1,0 +1,203 @@
+//! Sessions of every kind, and the tokens that belong to them.
+//!
+//! The kinds differ in who ends them: mas-cli's `kill-sessions` leaves personal sessions (trap 44), the
+//! deactivation job ends all, those owned by the user included.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::state::State;
+use crate::standins::{ids, time};
+
+/// What `urn:matrix:…:api:*` was called first; homeservers of every age know it.
+const CLIENT_API: &str = "urn:matrix:org.matrix.msc2967.client:api:*";
+const SYNAPSE_ADMIN: &str = "urn:synapse:admin:*";
+const DEVICE: [&str; 2] = ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
+
+/// What opened a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A Matrix client that logged in the old way, or mas-cli: `mct_…`.
+    Compat,
+    /// A Matrix client that logged in by OAuth 2.0: `mat_…`.
+    OAuth2,
+    /// A browser with a cookie; it has no token.
+    Browser,
+    /// A personal access token: `mpt_…` (trap 41).
+    Personal,
+}
+
+impl SessionKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Compat, Self::OAuth2, Self::Browser, Self::Personal];
+    /// Those that a login opens and `kill-sessions` ends.
+    pub const OF_LOGINS: [Self; 3] = [Self::Compat, Self::OAuth2, Self::Browser];
+
+    fn token(self) -> Option<String> {
+        let prefix = match self {
+            Self::Compat => "mct",
+            Self::OAuth2 => "mat",
+            Self::Browser => return None,
+            Self::Personal => "mpt",
+        };
+        Some(format!("{prefix}_{}_{}", ids::word(30), ids::word(6)))
+    }
+}
+
+/// Whose a personal session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A user, by ULID.
+    User(String),
+    /// A client, by ID.
+    Client(String),
+}
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The ULID.
+    pub id: String,
+    /// What opened it.
+    pub kind: SessionKind,
+    /// The user's ULID; of a personal session, the user it acts as.
+    pub user_id: String,
+    /// Whose it is, which may be somebody else where it is personal.
+    pub owner: Owner,
+    /// The client that asked for an OAuth 2.0 session.
+    pub client_id: Option<String>,
+    /// The device on the homeserver.
+    pub device_id: Option<String>,
+    /// What its token opens, separated by blanks.
+    pub scope: String,
+    /// The name that its user gave it.
+    pub human_name: Option<String>,
+    /// When it was opened.
+    pub created_at: String,
+    /// When it was ended.
+    pub finished_at: Option<String>,
+    /// When its token expires, in microseconds since 1970.
+    pub expires: Option<u64>,
+}
+
+impl Session {
+    /// An open session of a user, without a device.
+    #[must_use]
+    pub fn new(kind: SessionKind, user_id: &str) -> Self {
+        Self {
+            id: ids::ulid(),
+            kind,
+            user_id: user_id.to_owned(),
+            owner: Owner::User(user_id.to_owned()),
+            client_id: None,
+            device_id: None,
+            scope: String::new(),
+            human_name: None,
+            created_at: time::now_rfc3339(),
+            finished_at: None,
+            expires: None,
+        }
+    }
+
+    /// The same with this scope and the device that it names.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &str) -> Self {
+        let device = |part: &str| DEVICE.iter().find_map(|prefix| part.strip_prefix(prefix)).map(str::to_owned);
+        self.device_id = scope.split_whitespace().find_map(device);
+        scope.clone_into(&mut self.scope);
+        self
+    }
+
+    /// Whether it was not ended yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.finished_at.is_none()
+    }
+
+    /// Whether its token is past its time.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= time::now_micros())
+    }
+
+    fn concerns(&self, user_id: &str) -> bool {
+        self.user_id == user_id || matches!(&self.owner, Owner::User(owner) if owner == user_id)
+    }
+}
+
+/// All sessions, each kind by ULID, and whose tokens are whose.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    compat: BTreeMap<String, Session>,
+    oauth2: BTreeMap<String, Session>,
+    browser: BTreeMap<String, Session>,
+    personal: BTreeMap<String, Session>,
+    tokens: HashMap<String, (SessionKind, String)>,
+}
+
+impl Sessions {
+    pub(super) fn of(&self, kind: SessionKind) -> &BTreeMap<String, Session> {
+        match kind {
+            SessionKind::Compat => &self.compat,
+            SessionKind::OAuth2 => &self.oauth2,
+            SessionKind::Browser => &self.browser,
+            SessionKind::Personal => &self.personal,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, kind: SessionKind) -> &mut BTreeMap<String, Session> {
+        match kind {
+            SessionKind::Compat => &mut self.compat,
+            SessionKind::OAuth2 => &mut self.oauth2,
+            SessionKind::Browser => &mut self.browser,
+            SessionKind::Personal => &mut self.personal,
+        }
+    }
+}
+
+impl State {
+    /// Puts a session in and gives its token; one of a browser has none.
+    pub fn put_session(&mut self, session: Session) -> Option<String> {
+        let (kind, id) = (session.kind, session.id.clone());
+        self.sessions.of_mut(kind).insert(id.clone(), session);
+        let token = kind.token()?;
+        self.sessions.tokens.insert(token.clone(), (kind, id));
+        Some(token)
+    }
+
+    /// Opens a compatibility session and gives its token.
+    pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
+        let mut session = Session::new(SessionKind::Compat, &self.user(username)?.id);
+        session.device_id = Some(device_id.to_owned());
+        session.scope = if synapse_admin { format!("{CLIENT_API} {SYNAPSE_ADMIN}") } else { CLIENT_API.to_owned() };
+        self.put_session(session)
+    }
+
+    /// The session of a token, ended or not.
+    #[must_use]
+    pub fn session(&self, token: &str) -> Option<&Session> {
+        let (kind, id) = self.sessions.tokens.get(token)?;
+        self.sessions.of(*kind).get(id)
+    }
+
+    /// All sessions of a kind by ULID.
+    pub fn sessions(&self, kind: SessionKind) -> impl Iterator<Item = &Session> {
+        self.sessions.of(kind).values()
+    }
+
+    /// The open sessions of a user, personal ones that act as this user included.
+    pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a Session> {
+        let all = SessionKind::ALL.into_iter().flat_map(|kind| self.sessions(kind));
+        all.filter(move |session| session.user_id == user_id && session.is_open())
+    }
+
+    /// Ends what is open of these kinds and is the user's or acts as the user.
+    pub fn finish_sessions(&mut self, user_id: &str, kinds: &[SessionKind]) {
+        let now = time::now_rfc3339();
+        for kind in kinds {
+            let open = self.sessions.of_mut(*kind).values_mut().filter(|session| session.is_open());
+            for session in open.filter(|session| session.concerns(user_id)) {
+                session.finished_at = Some(now.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How one MAS is set up: what its configuration file would say.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Which listeners have the resource `adminapi`. A listener without it answers with a web page (trap 28).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AdminApi {
+    /// The listener of its own, as MAS's documentation advises.
+    #[default]
+    Internal,
+    /// The one that everybody reaches.
+    Public,
+    /// Both.
+    Both,
+    /// None.
+    Nowhere,
+}
+
+/// One of the two listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    Internal,
+    Public,
+}
+
+impl AdminApi {
+    pub(super) fn is_on(self, listener: Listener) -> bool {
+        match listener {
+            Listener::Internal => matches!(self, Self::Internal | Self::Both),
+            Listener::Public => matches!(self, Self::Public | Self::Both),
+        }
+    }
+}
+
+/// How MAS is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the Admin API gives as its version.
+    pub version: String,
+    /// Where tokens come from; set when it starts.
+    pub issuer: String,
+    /// The homeserver.
+    pub synapse_url: String,
+    /// The secret that Synapse and MAS share.
+    pub shared_secret: SecretString,
+    /// How long a job waits before it is done.
+    pub job_delay: Duration,
+    /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
+    pub database_password: Option<SecretString>,
+    /// Where the Admin API answers; may be changed while it runs.
+    pub admin_api: AdminApi,
+    /// Where the internal listener listens (port 0: any free one); none starts no such listener.
+    pub internal: Option<SocketAddr>,
+    /// `policy.data.admin_clients`: who may have the scope `urn:mas:admin` (trap 27).
+    pub admin_clients: BTreeSet<String>,
+    /// How long access tokens of client credentials live.
+    pub token_lifetime: Duration,
+}
+
+impl Settings {
+    /// The MAS of the recordings, with the delay of a worker that has little to do.
+    #[must_use]
+    pub fn new(shared_secret: SecretString) -> Self {
+        Self {
+            version: "v1.22.0".to_owned(),
+            issuer: String::new(),
+            synapse_url: String::new(),
+            shared_secret,
+            job_delay: Duration::from_millis(150),
+            database_password: None,
+            admin_api: AdminApi::default(),
+            internal: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            admin_clients: BTreeSet::new(),
+            token_lifetime: Duration::from_mins(5),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How a client proves itself and gets an access token: `POST /oauth2/token`, client credentials alone.
+//!
+//! Follows the exchanges "token: …" of `mas-admin-api.json`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::clients::ClientAuth;
+use super::state::State as Database;
+use crate::standins::query::{Params, basic};
+use crate::standins::{Shared, server};
+
+/// The scope that opens the Admin API.
+pub(super) const ADMIN_SCOPE: &str = "urn:mas:admin";
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new().route("/oauth2/token", post(token))
+}
+
+/// An error in OAuth 2.0's form.
+struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+}
+
+fn refused(status: StatusCode, error: &'static str, description: &str) -> Refusal {
+    Refusal { status, error, description: description.to_owned() }
+}
+
+async fn token(State(state): State<Shared<Database>>, headers: HeaderMap, body: String) -> Response {
+    let form = Params::parse(&body);
+    match granted(&mut state.lock(), &headers, &form) {
+        Ok(body) => server::json(StatusCode::OK, "application/json", &body),
+        Err(Refusal { status, error, description }) => {
+            let body = json!({"error": error, "error_description": description});
+            server::json(status, "application/json", &body)
+        }
+    }
+}
+
+fn granted(state: &mut Database, headers: &HeaderMap, form: &Params) -> Result<Value, Refusal> {
+    let client = client(state, headers, form)?;
+    if form.get("grant_type") != Some("client_credentials") {
+        let text = "The stand-in knows client_credentials only.";
+        return Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", text));
+    }
+    let scope = form.get("scope").unwrap_or_default();
+    let may = |part: &str| part == ADMIN_SCOPE && state.settings.admin_clients.contains(&client);
+    if let Some(part) = scope.split_whitespace().find(|part| !may(part)) {
+        let text = format!("scope '{part}' not allowed");
+        return Err(refused(StatusCode::FORBIDDEN, "invalid_scope", &text));
+    }
+    let mut body = json!({
+        "access_token": state.issue(&client, scope), "token_type": "Bearer",
+        "expires_in": state.settings.token_lifetime.as_secs(),
+    });
+    if !scope.is_empty() {
+        body["scope"] = json!(scope);
+    }
+    Ok(body)
+}
+
+/// The ID of the client that the request proves to come from, in the way that this client is registered with.
+fn client(state: &Database, headers: &HeaderMap, form: &Params) -> Result<String, Refusal> {
+    let field = |name| form.get(name).unwrap_or_default().to_owned();
+    let (auth, (id, secret)) = match basic(headers) {
+        Some(given) => (ClientAuth::Basic, given),
+        None => (ClientAuth::Post, (field("client_id"), field("client_secret"))),
+    };
+    let known = state.clients.by_id.get(&id);
+    if known.is_some_and(|client| client.auth == auth && client.secret.expose_secret() == secret) {
+        return Ok(id);
+    }
+    Err(refused(StatusCode::UNAUTHORIZED, "invalid_client", "Client authentication failed."))
+}

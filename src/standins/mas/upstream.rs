@@ -1,0 +1,111 @@
+//! Upstream providers and the links to their users: which Keycloak user is which user of MAS (trap 30).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::state::State;
+use crate::standins::{ids, time};
+
+/// An upstream provider. What is serialized are the attributes that the Admin API shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Provider {
+    /// The ULID.
+    #[serde(skip)]
+    pub id: String,
+    /// The issuer: of a Keycloak, the realm's URL.
+    pub issuer: Option<String>,
+    /// A name for people.
+    pub human_name: Option<String>,
+    /// A name for icons.
+    pub brand_name: Option<String>,
+    /// When it was first configured.
+    pub created_at: String,
+    /// When it was taken out of the configuration.
+    pub disabled_at: Option<String>,
+    /// Whether newcomers need a token.
+    pub registration_token_required: bool,
+}
+
+impl Provider {
+    /// An enabled provider with this ULID and issuer.
+    #[must_use]
+    pub fn new(id: &str, issuer: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            issuer: Some(issuer.to_owned()),
+            human_name: None,
+            brand_name: None,
+            created_at: time::now_rfc3339(),
+            disabled_at: None,
+            registration_token_required: false,
+        }
+    }
+}
+
+/// A link. What is serialized are the attributes that the Admin API shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The ULID.
+    #[serde(skip)]
+    pub id: String,
+    /// When its user logged in that way first.
+    pub created_at: String,
+    /// The provider's ULID.
+    pub provider_id: String,
+    /// The ID that the provider has for the person: it survives a rename.
+    pub subject: String,
+    /// The user's ULID; nobody's while a registration is not finished.
+    pub user_id: Option<String>,
+    /// A name for people.
+    pub human_account_name: Option<String>,
+}
+
+impl Link {
+    /// A link between a provider's person and a user.
+    #[must_use]
+    pub fn new(provider_id: &str, subject: &str, user_id: &str) -> Self {
+        Self {
+            id: ids::ulid(),
+            created_at: time::now_rfc3339(),
+            provider_id: provider_id.to_owned(),
+            subject: subject.to_owned(),
+            user_id: Some(user_id.to_owned()),
+            human_account_name: None,
+        }
+    }
+}
+
+/// All providers and links by ULID.
+#[derive(Debug, Default)]
+pub(super) struct Upstream {
+    pub(super) providers: BTreeMap<String, Provider>,
+    pub(super) links: BTreeMap<String, Link>,
+}
+
+impl State {
+    /// Adds a provider.
+    pub fn add_provider(&mut self, provider: Provider) {
+        self.upstream.providers.insert(provider.id.clone(), provider);
+    }
+
+    /// A provider by ULID, to change.
+    pub fn provider_mut(&mut self, id: &str) -> Option<&mut Provider> {
+        self.upstream.providers.get_mut(id)
+    }
+
+    /// Adds a link.
+    pub fn add_link(&mut self, link: Link) {
+        self.upstream.links.insert(link.id.clone(), link);
+    }
+
+    /// All links by ULID.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.upstream.links.values()
+    }
+
+    /// Takes every link of a user away.
+    pub fn unlink(&mut self, user_id: &str) {
+        self.upstream.links.retain(|_, link| link.user_id.as_deref() != Some(user_id));
+    }
+}

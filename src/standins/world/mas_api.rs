@@ -1,0 +1,190 @@
+//! The Admin API of a world's MAS: how it is described before the start, and what can be asked and done after it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{RunningWorld, World};
+use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, Link, Owner, Session, SessionKind};
+use crate::standins::{StandInError, ids};
+
+/// The ULID of the upstream provider that is the world's Keycloak.
+pub(super) const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
+
+/// How the Admin API is set up.
+#[derive(Clone, Debug)]
+pub(super) struct MasApi {
+    served: AdminApi,
+    port: u16,
+    client: (String, String),
+    auth: ClientAuth,
+    is_admin: bool,
+    token_lifetime: Duration,
+}
+
+impl Default for MasApi {
+    fn default() -> Self {
+        Self {
+            served: AdminApi::default(),
+            port: 0,
+            client: (CLIENT.0.to_owned(), CLIENT.1.to_owned()),
+            auth: ClientAuth::default(),
+            is_admin: true,
+            token_lifetime: Duration::from_mins(5),
+        }
+    }
+}
+
+impl MasApi {
+    pub(super) fn set_up(&self, state: &mut mas::State) {
+        let (id, secret) = &self.client;
+        state.settings.admin_api = self.served;
+        state.settings.internal = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
+        state.settings.token_lifetime = self.token_lifetime;
+        if self.is_admin {
+            state.settings.admin_clients.insert(id.clone());
+        }
+        state.add_client(id, secret, self.auth);
+    }
+
+    pub(super) fn client(&self) -> (String, SecretString) {
+        (self.client.0.clone(), self.client.1.clone().into())
+    }
+}
+
+impl World {
+    /// Where the Admin API answers; on a listener of its own unless said otherwise.
+    #[must_use]
+    pub fn admin_api(mut self, served: AdminApi) -> Self {
+        self.mas_api.served = served;
+        self
+    }
+
+    /// The port of the listener that has nothing but the Admin API; any free one unless said otherwise.
+    #[must_use]
+    pub fn admin_api_port(mut self, port: u16) -> Self {
+        self.mas_api.port = port;
+        self
+    }
+
+    /// The client that may use the Admin API; [`CLIENT`] unless said otherwise.
+    #[must_use]
+    pub fn mas_api_client(mut self, id: &str, secret: &str) -> Self {
+        self.mas_api.client = (id.to_owned(), secret.to_owned());
+        self
+    }
+
+    /// How that client has to show its secret; in the header unless said otherwise.
+    #[must_use]
+    pub fn mas_api_client_auth(mut self, auth: ClientAuth) -> Self {
+        self.mas_api.auth = auth;
+        self
+    }
+
+    /// The client is registered, but somebody forgot `policy.data.admin_clients` (trap 27).
+    #[must_use]
+    pub fn mas_api_client_not_admin(mut self) -> Self {
+        self.mas_api.is_admin = false;
+        self
+    }
+
+    /// How long access tokens for the Admin API live; 300 s unless said otherwise.
+    #[must_use]
+    pub fn mas_api_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.mas_api.token_lifetime = lifetime;
+        self
+    }
+}
+
+impl RunningWorld {
+    /// The URL of the listener with the Admin API, without a slash at the end.
+    #[must_use]
+    pub fn mas_admin_url(&self) -> String {
+        self.mas.admin().url()
+    }
+
+    /// MAS's issuer: its public URL with a slash at the end.
+    #[must_use]
+    pub fn mas_issuer(&self) -> String {
+        self.mas.state().settings.issuer.clone()
+    }
+
+    /// The ID of the client that may use the Admin API.
+    #[must_use]
+    pub fn mas_client_id(&self) -> &str {
+        &self.mas_client.0
+    }
+
+    /// The secret of that client.
+    #[must_use]
+    pub fn mas_client_secret(&self) -> &str {
+        self.mas_client.1.expose_secret()
+    }
+
+    /// The ULID of the upstream provider that is this world's Keycloak.
+    #[must_use]
+    pub fn upstream_provider(&self) -> &'static str {
+        PROVIDER
+    }
+
+    /// Ties an account to a person in Keycloak, beside the links that are there.
+    pub fn link(&self, localpart: &str, username: &str) -> Result<(), StandInError> {
+        let unknown = |name: &str| StandInError::World(format!("{name} cannot be linked"));
+        let subject = {
+            let mut keycloak = self.keycloak.state();
+            keycloak.realm(&self.realm).user(username).ok_or_else(|| unknown(username))?.id.clone()
+        };
+        let mut mas = self.mas.state();
+        let user = mas.user(localpart).ok_or_else(|| unknown(localpart))?.id.clone();
+        mas.add_link(Link::new(PROVIDER, &subject, &user));
+        Ok(())
+    }
+
+    /// Takes every link of an account away.
+    pub fn unlink(&self, localpart: &str) {
+        let mut mas = self.mas.state();
+        if let Some(user) = mas.user(localpart).map(|user| user.id.clone()) {
+            mas.unlink(&user);
+        }
+    }
+
+    /// The open sessions of someone, of one kind; personal ones are those that act as this user.
+    #[must_use]
+    pub fn sessions_of(&self, localpart: &str, kind: SessionKind) -> Vec<Session> {
+        let mas = self.mas.state();
+        let Some(user) = mas.user(localpart) else {
+            return Vec::new();
+        };
+        mas.open_sessions(&user.id).filter(|session| session.kind == kind).cloned().collect()
+    }
+
+    /// Logs someone in as Matrix clients do today, by OAuth 2.0: a session with a device, and one of the browser.
+    /// Gives the access token; someone who is locked or deactivated gets none.
+    pub fn login_by_oauth2(&self, localpart: &str) -> Result<String, StandInError> {
+        let refused = || StandInError::World(format!("{localpart} cannot log in"));
+        let device = ids::word(10);
+        let token = {
+            let mut mas = self.mas.state();
+            let user = mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?.id.clone();
+            mas.put_session(Session::new(SessionKind::Browser, &user));
+            let scope = format!("openid urn:matrix:client:api:* urn:matrix:client:device:{device}");
+            let mut session = Session::new(SessionKind::OAuth2, &user).with_scope(&scope);
+            session.client_id = Some(ids::ulid());
+            mas.put_session(session).ok_or_else(refused)?
+        };
+        self.synapse.state().account_mut(localpart).ok_or_else(refused)?.devices.insert(device);
+        Ok(token)
+    }
+
+    /// A personal access token of the client for this user (trap 41): `mpt_…`, with this scope.
+    pub fn personal_token(&self, actor: &str, scope: &str) -> Result<String, StandInError> {
+        let refused = || StandInError::World(format!("{actor} gets no token"));
+        let mut mas = self.mas.state();
+        let mut session =
+            Session::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id).with_scope(scope);
+        session.owner = Owner::Client(self.mas_client.0.clone());
+        session.human_name = Some("made by the test".to_owned());
+        mas.put_session(session).ok_or_else(refused)
+    }
+}

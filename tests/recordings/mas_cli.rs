@@ -1,0 +1,105 @@
+//! The stand-in for mas-cli against `mas-cli.json`: what it says, and what it does in MAS and Synapse.
+
+use std::ffi::OsString;
+use std::fs;
+use std::time::Duration;
+
+use matrix_keycloak_sync::standins::mas_cli;
+use matrix_keycloak_sync::standins::{RunningWorld, World};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::compare::{differences, nothing, recording};
+
+async fn recorded_mas() -> RunningWorld {
+    let delay = Duration::from_millis(200);
+    let world = World::new("test.local").account("mona").job_delay(delay).start().await.expect("the world starts");
+    world.mas.state().set_user_id("mona", "01M83ZBQ4SSD5E24ESBVV4PKDK");
+    let config = fs::read_to_string(world.mas_cli_config()).expect("the world wrote it");
+    let password = Regex::new("mas:[^@]+@").expect("a pattern");
+    let address = Regex::new("@[^/]+/").expect("a pattern");
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    for (name, text) in [
+        ("db-only.yaml", config.clone()),
+        ("bad-password.yaml", password.replace(&config, "mas:wrong@").into_owned()),
+        ("db-down.yaml", address.replace(&config, format!("@{unused}/")).into_owned()),
+        ("broken.yaml", "{ this is: [not YAML".to_owned()),
+    ] {
+        fs::write(world.directory().join(name), text).expect("the directory can be written");
+    }
+    world
+}
+
+/// Puts mona into the state that was recorded before a call.
+fn put_back(world: &RunningWorld, before: &Value) {
+    let flag = |side: &str, name: &str| before[side][name].as_bool().unwrap_or_default();
+    let at = |set: bool| set.then(|| "2026-11-23T10:31:26.130018Z".to_owned());
+    let emails = before["synapse"]["emails"].as_u64() > Some(0);
+    {
+        let mut mas = world.mas.state();
+        let user = mas.user_mut("mona").expect("seeded");
+        user.locked_at = at(flag("mas", "locked"));
+        user.deactivated_at = at(flag("mas", "deactivated"));
+        user.emails = emails.then(|| "mona@corp.test".to_owned()).into_iter().collect();
+    }
+    let mut synapse = world.synapse.state();
+    let account = synapse.account_mut("mona").expect("seeded");
+    account.locked = flag("synapse", "locked");
+    account.deactivated = flag("synapse", "deactivated");
+    account.erased = flag("synapse", "erased");
+    account.emails = emails.then(|| ("mona@corp.test".to_owned(), 0)).into_iter().collect();
+}
+
+fn state_of_mona(world: &RunningWorld) -> Value {
+    let state = world.state_of("mona");
+    let (mas, seen) = (state.mas.expect("seeded"), state.synapse.expect("seeded"));
+    let synapse = world.synapse.state();
+    let account = synapse.account("mona").expect("seeded");
+    json!({
+        "mas": {"locked": mas.locked, "deactivated": mas.deactivated},
+        "synapse": {
+            "deactivated": seen.deactivated, "locked": seen.locked, "erased": seen.erased,
+            "displayname": account.displayname, "emails": account.emails.len(),
+        },
+    })
+}
+
+#[tokio::test]
+async fn mas_cli_does_and_says_what_was_recorded() {
+    let world = recorded_mas().await;
+    let time = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
+    let plain = |text: &str| time.replace_all(text, "TIME").into_owned();
+    let mut found = Vec::new();
+    for call in recording("mas-cli.json") {
+        let name = call["name"].as_str().unwrap_or_default();
+        if call["before"].is_object() {
+            put_back(&world, &call["before"]);
+        }
+        if name == "kill-sessions --dry-run" {
+            for _ in 0..2 {
+                world.login("mona").expect("mona can log in");
+            }
+        }
+        let arguments = call["argv"].as_array().expect("recorded arguments").iter().skip(1);
+        let arguments = arguments.map(|part| {
+            let part = part.as_str().unwrap_or_default();
+            let file = std::path::Path::new(part).extension().is_some_and(|kind| kind == "yaml");
+            if file { world.directory().join(part).into() } else { OsString::from(part) }
+        });
+        let came = mas_cli::execute(arguments.collect(), Some(world.mas_cli_config().into())).await;
+        let said = json!({"exit": came.exit, "stdout": came.stdout, "stderr": plain(&came.stderr)});
+        let recorded = json!({
+            "exit": call["exit"], "stdout": call["stdout"],
+            "stderr": plain(call["stderr"].as_str().unwrap_or_default()),
+        });
+        differences(name, "", &recorded, &said, &mut found);
+        if call["before"].is_object() {
+            differences(&format!("{name}, just after"), "", &call["just_after"], &state_of_mona(&world), &mut found);
+        }
+        assert!(world.settle().await, "{name}: jobs are left");
+        if call["before"].is_object() {
+            differences(&format!("{name}, settled"), "", &call["settled"], &state_of_mona(&world), &mut found);
+        }
+    }
+    nothing(&found);
+}
