@@ -1,5 +1,7 @@
 //! Why a reading is not complete.
 
+use std::fmt::Write as _;
+
 use crate::http::HttpError;
 use crate::localpart::NoLocalpart;
 use crate::model::{ServerName, UserId, printable};
@@ -89,10 +91,10 @@ fn count_of(members: &[Nameless]) -> String {
 fn listed(members: &[Nameless]) -> String {
     let mut told = String::new();
     for Nameless { username, id, why } in members.iter().take(NAMED) {
-        told += &format!("\n  {} ({id}): {}", printable(username), in_one_line(why));
+        let _ = write!(told, "\n  {} ({id}): {}", printable(username), in_one_line(why));
     }
     if members.len() > NAMED {
-        told += &format!("\n  and {} more", members.len() - NAMED);
+        let _ = write!(told, "\n  and {} more", members.len() - NAMED);
     }
     told
 }

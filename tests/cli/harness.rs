@@ -1,13 +1,60 @@
 //! Runs the real binary against a world of stand-ins and gives everything it left behind.
+//!
+//! Every run is searched for the secrets that it was given: whatever a test is about, none of them may be printed.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 
-use matrix_keycloak_sync::standins::{Auth, RunningWorld};
+use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
+use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 use serde_json::Value;
+
+use crate::secrets::Secrets;
 
 /// The binary under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_matrix-keycloak-sync");
+
+/// For tests in which everyone may go at once.
+pub(crate) const NO_LIMITS: &str = "[limits]\nmax_disable = 1000\nmax_disable_percent = 100\n";
+
+/// A homeserver and the group `/matrix-users`.
+pub(crate) fn group() -> World {
+    World::new("example.org").group("/matrix-users")
+}
+
+/// One person for each row of the table.
+pub(crate) fn the_table() -> World {
+    group()
+        .member("alice")
+        .account("alice")
+        .member("bob")
+        .disabled_account("bob")
+        .member("zoe.new")
+        .user("dave")
+        .account("dave")
+        .user("erin")
+        .disabled_account("erin")
+}
+
+/// The world, running.
+pub(crate) async fn started(world: World) -> RunningWorld {
+    world.start().await.expect("a world")
+}
+
+/// An account with the same lock and deactivation on both servers, and nothing open.
+pub(crate) fn account(locked: bool, deactivated: bool) -> AccountState {
+    AccountState {
+        mas: Some(InMas { locked, deactivated, sessions: 0 }),
+        synapse: Some(InSynapse { deactivated, locked, erased: false }),
+    }
+}
+
+/// Every account with its state on both servers.
+pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, AccountState)> {
+    let localpart = |id: &str| id[1..].split(':').next().unwrap_or_default().to_owned();
+    let localparts: Vec<String> = world.synapse.state().accounts().map(|(id, _)| localpart(id)).collect();
+    localparts.into_iter().map(|localpart| (localpart.clone(), world.state_of(&localpart))).collect()
+}
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -21,9 +68,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Stdout as JSON.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self:?}"))
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let code = output.status.code().expect("no signal");
+        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// The run, once its exit code is the expected one.
@@ -31,30 +79,78 @@ impl Run {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
+
+    /// The run, once stderr has each of these.
+    pub(crate) fn tells(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "no {part:?} in stderr:\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// The run, once stdout has each of these.
+    pub(crate) fn prints(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stdout.contains(part), "no {part:?} in stdout:\n{}", self.stdout);
+        }
+        self
+    }
+
+    /// Stdout as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).expect(&self.stdout)
+    }
+
+    /// The actions in stdout, one a line: `disable dave not_in_group done`.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.lines("actions", &["action", "localpart", "reason", "outcome"])
+    }
+
+    /// Who is kept, one a line: `admin protected`. The token's owner, who is kept in every world, is left out.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let mut kept = self.lines("kept", &["localpart", "reason"]);
+        kept.retain(|line| line != "matrix-sync-bot token_owner");
+        kept
+    }
+
+    fn lines(&self, list: &str, fields: &[&str]) -> Vec<String> {
+        let line = |entry: &Value| {
+            let words: Vec<_> = fields.iter().filter_map(|field| entry[field].as_str()).collect();
+            words.join(" ")
+        };
+        self.json()[list].as_array().expect("a list").iter().map(line).collect()
+    }
 }
 
 /// A run that is being put together: the nine variables, mas-cli on the PATH, and nothing of our own environment.
 pub(crate) struct Program {
     command: Command,
+    secrets: Secrets,
+}
+
+/// The program with a complete configuration for this world: a user's password.
+pub(crate) fn program(world: &RunningWorld) -> Program {
+    program_with(world, Auth::Password)
 }
 
 /// The program with a complete configuration for this world.
-pub(crate) fn program(world: &RunningWorld) -> Program {
+pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     let bin = world.install_mas_cli(Path::new(PROGRAM)).expect("a wrapper script");
     let path = format!("{}:/usr/bin:/bin", bin.display());
-    bare().envs(world.env(Auth::Password)).env("PATH", &path)
+    world.env(auth).iter().fold(bare().env("PATH", &path), |program, (name, value)| program.env(name, value))
 }
 
 /// The program with no configuration at all.
 pub(crate) fn bare() -> Program {
     let mut command = Command::new(PROGRAM);
     command.env_clear().stdin(Stdio::null());
-    Program { command }
+    Program { command, secrets: Secrets::default() }
 }
 
 impl Program {
     /// Sets a variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.secrets.note(name, value);
         self.command.env(name, value);
         self
     }
@@ -65,22 +161,61 @@ impl Program {
         self
     }
 
-    fn envs(mut self, variables: Vec<(String, String)>) -> Self {
-        self.command.envs(variables);
+    /// Something else that must not be printed.
+    pub(crate) fn hiding(mut self, secret: &str) -> Self {
+        self.secrets.add(secret);
         self
     }
 
     /// Configures by a file that holds this TOML; the variables stay and win.
     pub(crate) fn file(self, world: &RunningWorld, toml: &str) -> Self {
-        let path = world.directory().join("config.toml");
-        std::fs::write(&path, toml).expect("a writable directory");
+        let path = write(world, "config.toml", toml);
         self.env("MATRIX_KEYCLOAK_SYNC_CONFIG", &path.display().to_string())
     }
 
     /// Runs it with these arguments, separated by blanks.
     pub(crate) fn run(mut self, arguments: &str) -> Run {
         let output = self.command.args(arguments.split_whitespace()).output().expect("the binary is there");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Run { code: output.status.code().expect("no signal"), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let run = Run::of(output);
+        self.secrets.assert_absent(arguments, &run);
+        run
     }
+
+    /// Runs it as a shell runs this line, which calls it by its name.
+    pub(crate) fn shell(self, line: &str) -> Run {
+        let mut shell = Command::new("/bin/sh");
+        let mut path = Path::new(PROGRAM).parent().expect("a directory").as_os_str().to_owned();
+        shell.env_clear();
+        for (name, value) in self.command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            shell.env(name, value);
+            if name == "PATH" {
+                path.push(":");
+                path.push(value);
+            }
+        }
+        let run = Run::of(shell.env("PATH", path).args(["-c", line]).output().expect("a shell"));
+        self.secrets.assert_absent(line, &run);
+        run
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn start(mut self, arguments: &str) -> Child {
+        let command = self.command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the binary is there")
+    }
+}
+
+/// Writes a file into the world's directory.
+pub(crate) fn write(world: &RunningWorld, name: &str, text: &str) -> PathBuf {
+    let path = world.directory().join(name);
+    std::fs::write(&path, text).expect("a writable directory");
+    path
+}
+
+/// Writes an executable shell script into the world's directory.
+pub(crate) fn script(world: &RunningWorld, name: &str, body: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = write(world, name, &format!("#!/bin/sh\n{body}\n"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    path
 }

@@ -1,4 +1,20 @@
 //! The program as its users run it, against stand-ins for the servers.
 
+mod accounts;
+mod actions;
+mod apply;
+mod command_line;
+mod economy;
+mod explain;
+mod failures;
+mod federation;
 mod harness;
+mod limits;
+mod lock_mode;
+mod mas_cli_calls;
+mod members;
+mod patience;
+mod second_look;
+mod secrets;
+mod subprocesses;
 mod table;

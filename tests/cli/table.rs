@@ -1,28 +1,12 @@
 //! The rule, row by row, from the command line to the accounts.
 
-use matrix_keycloak_sync::standins::World;
 use serde_json::json;
 
-use crate::harness::program;
-
-/// One person for each row of the table, and the owner of the token.
-fn the_table() -> World {
-    World::new("example.org")
-        .group("/matrix-users")
-        .member("alice")
-        .account("alice")
-        .member("bob")
-        .disabled_account("bob")
-        .member("zoe.new")
-        .user("dave")
-        .account("dave")
-        .user("erin")
-        .disabled_account("erin")
-}
+use crate::harness::{account, everyone, program, started, the_table};
 
 #[tokio::test]
 async fn every_row_of_the_table() {
-    let world = the_table().start().await.expect("a world");
+    let world = started(the_table()).await;
     let run = program(&world).run("sync --format json").exits(0);
     let done = json!([
         {"action": "activate", "localpart": "bob", "user_id": "@bob:example.org", "reason": "in_group", "outcome": "done"},
@@ -33,6 +17,37 @@ async fn every_row_of_the_table() {
     assert_eq!(run.json()["kept"], json!([{"localpart": "matrix-sync-bot", "reason": "token_owner"}]));
     let summary = json!({"activate": 1, "disable": 1, "unchanged": 2, "not_registered": 1, "kept": 1});
     assert_eq!(run.json()["summary"], summary);
-    println!("{}", program(&world).run("plan").stdout);
-    println!("{}", program(&world).run("explain dave").stdout);
+
+    let states = ["alice", "bob", "dave", "erin"].map(|name| world.state_of(name));
+    assert_eq!(states, [account(false, false), account(false, false), account(true, true), account(true, true)]);
+}
+
+#[tokio::test]
+async fn a_plan_and_a_dry_run_change_nothing_and_say_the_same() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    let plan = program(&world).run("plan --format json").exits(0);
+    let dry_run = program(&world).run("sync --dry-run --format json").exits(0);
+    assert_eq!(plan.stdout, dry_run.stdout);
+    assert_eq!(plan.actions(), ["activate bob in_group", "disable dave not_in_group"]);
+    assert_eq!((world.mas.requests().count("/stand-in/manage"), everyone(&world)), (0, before));
+}
+
+#[tokio::test]
+async fn a_second_run_finds_nothing_to_do() {
+    let world = started(the_table()).await;
+    program(&world).run("sync").exits(0);
+    let calls = world.mas.requests().count("/stand-in/manage");
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), [""; 0]);
+    assert_eq!(world.mas.requests().count("/stand-in/manage"), calls);
+    program(&world).run("sync").exits(0).prints(&["Nothing to do: everything is in step."]);
+}
+
+#[tokio::test]
+async fn the_detailed_exit_code_tells_changes_from_none() {
+    let world = started(the_table()).await;
+    program(&world).run("plan --detailed-exitcode").exits(2);
+    program(&world).run("sync").exits(0);
+    program(&world).run("plan --detailed-exitcode").exits(0);
 }

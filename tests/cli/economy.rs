@@ -1,0 +1,24 @@
+//! What a run costs the servers.
+
+use serde_json::json;
+
+use crate::harness::{group, program, started};
+
+#[tokio::test]
+async fn ten_thousand_in_step_cost_a_dozen_requests() {
+    let world = started(group().members(10_000, "u").accounts(10_000, "u")).await;
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!(run.json()["read"], json!({"members": 10_000, "accounts": 10_001}));
+    assert_eq!(run.json()["summary"]["unchanged"], 10_000);
+    let (keycloak, synapse) = (world.keycloak.requests().all(), world.synapse.requests().all());
+    assert!(keycloak.len() + synapse.len() <= 12, "{keycloak:#?}\n{synapse:#?}");
+    assert_eq!(world.mas.requests().count("/stand-in/manage"), 0);
+}
+
+#[tokio::test]
+async fn only_those_who_would_be_disabled_are_looked_at() {
+    let world = started(group().members(50, "u").accounts(50, "u").user("dave").account("dave")).await;
+    program(&world).run("plan").exits(0);
+    let looked_at = |path: &str| world.keycloak.requests().count(path) + world.synapse.requests().count(path);
+    assert_eq!((looked_at("username=dave"), looked_at("/v2/users/@"), looked_at("username=")), (1, 1, 1));
+}

@@ -1,0 +1,138 @@
+//! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
+
+use matrix_keycloak_sync::standins::keycloak::StorageProvider;
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
+use serde_json::json;
+
+use crate::harness::{NO_LIMITS, everyone, group, program, program_with, started, the_table};
+
+const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
+
+/// Alice is Keycloak's own, the three of the directory are members, dave is nobody's; all have accounts.
+async fn with_a_directory() -> RunningWorld {
+    let world =
+        DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.member(name).account(name));
+    let world = started(world.user("dave").account("dave")).await;
+    for name in DIRECTORY {
+        let mut state = world.keycloak.state();
+        state.realm("corp").user_mut(name).expect("seeded").federation_link = Some("ldap-1".to_owned());
+    }
+    world
+}
+
+/// The directory is down and Keycloak remembers nothing: its people are in no group, and disabled.
+fn take_down(world: &RunningWorld) {
+    for name in DIRECTORY {
+        world.leave(name);
+        world.keycloak.state().realm("corp").set_enabled(name, false);
+    }
+}
+
+fn in_doubt() -> Vec<String> {
+    DIRECTORY.map(|name| format!("{name} federation_in_doubt")).to_vec()
+}
+
+#[tokio::test]
+async fn nobody_of_a_directory_that_is_down_is_disabled() {
+    let world = with_a_directory().await;
+    take_down(&world);
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!((run.kept(), run.actions()), (in_doubt(), vec!["disable dave not_in_group done".to_owned()]));
+    run.tells(&["directory behind Keycloak", "3 accounts are left alone", "User federation"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_down_makes_a_plan_incomplete_too() {
+    let world = with_a_directory().await;
+    take_down(&world);
+    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is in doubt"]);
+}
+
+#[tokio::test]
+async fn nobody_is_disabled_where_the_list_is_short_and_keycloak_remembers_the_people() {
+    let world = with_a_directory().await;
+    let id = world.keycloak.state().realm("corp").user("alice").expect("seeded").id.clone();
+    let alone = json!([{"id": id, "username": "alice", "enabled": true}]);
+    world.keycloak.faults().on("/members").answer(Fault::Json(alone));
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), in_doubt());
+}
+
+#[tokio::test]
+async fn nobody_is_disabled_where_the_list_is_whole_and_shows_all_of_them_as_disabled() {
+    let world = with_a_directory().await;
+    for name in DIRECTORY {
+        world.keycloak.state().realm("corp").set_enabled(name, false);
+    }
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), in_doubt());
+}
+
+#[tokio::test]
+async fn whoever_keycloak_does_not_know_may_be_of_the_directory_in_doubt() {
+    let world = with_a_directory().await;
+    take_down(&world);
+    world.keycloak.state().realm("corp").delete_user("lotte");
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), in_doubt());
+}
+
+#[tokio::test]
+async fn a_look_that_the_directory_refuses_disables_nobody() {
+    let world = with_a_directory().await;
+    let before = everyone(&world);
+    take_down(&world);
+    world.keycloak.faults().on("/users").answer(Fault::Status(400, String::new()));
+    program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn one_listed_member_is_a_sign_of_life() {
+    let world = with_a_directory().await;
+    world.leave("lars");
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable lars not_in_group done"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_trusted_is_believed() {
+    let world = with_a_directory().await;
+    take_down(&world);
+    let toml = format!("[keycloak]\nfederation = \"trust\"\n{NO_LIMITS}");
+    let run = program(&world).file(&world, &toml).run("plan --format json").exits(0);
+    assert_eq!((run.kept(), run.actions().len()), (vec![], 4));
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_down_after_the_list_was_read_is_in_doubt() {
+    let world = with_a_directory().await;
+    world.leave("lars");
+    let state = world.keycloak.shared();
+    world.keycloak.faults().on("/users?").times(1).before(move |_| {
+        for name in DIRECTORY {
+            state.lock().realm("corp").leave(name, "/matrix-users");
+        }
+    });
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
+}
+
+#[tokio::test]
+async fn a_directory_of_which_nobody_is_seen_keeps_whoever_keycloak_does_not_know() {
+    let world = started(the_table().account("old-timer")).await;
+    let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
+    world.keycloak.state().realm("corp").storage_providers.push(unseen);
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.kept(), ["old-timer federation_in_doubt"]);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+}
+
+#[tokio::test]
+async fn without_the_role_to_see_directories_the_rest_goes_on() {
+    let world = started(the_table().account("old-timer").service_roles(&["view-users"])).await;
+    let run =
+        program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);
+    assert_eq!(run.kept(), [""; 0]);
+    run.tells(&["view-realm"]);
+}

@@ -1,0 +1,205 @@
+//! A plan that is larger than life is refused before the first change, and what is then said can be acted on.
+
+use matrix_keycloak_sync::standins::{RunningWorld, World};
+use serde_json::json;
+
+use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started, write};
+
+/// `active` accounts, of which `to_go` are nobody's; the one member who has no account keeps the group from being empty.
+fn losing(to_go: usize, active: usize) -> World {
+    group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").accounts(to_go, "x")
+}
+
+/// Why a plan would be refused.
+fn refused(world: &RunningWorld, toml: &str) -> Vec<String> {
+    let run = program(world).file(world, toml).run("plan --format json").exits(0);
+    serde_json::from_value(run.json()["refused"].clone()).unwrap_or_default()
+}
+
+/// Two to disable, one too many, and two members.
+async fn one_too_many() -> RunningWorld {
+    started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await
+}
+
+/// The command that a refusal names.
+fn command_to_go_on(run: &Run) -> String {
+    let line = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync "));
+    line.expect(&run.stderr).trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_share_of_the_active_accounts_is_rounded_down_and_one_may_always_go() {
+    for (active, allowed) in [(1, 1), (2, 1), (9, 1), (10, 1), (19, 1), (20, 2), (100, 10)] {
+        let world = started(losing(allowed, active)).await;
+        assert_eq!(refused(&world, ""), [""; 0], "{allowed} of {active}");
+        if active > allowed {
+            let world = started(losing(allowed + 1, active)).await;
+            let told = format!(
+                "{} of {active} active accounts would be disabled, limits.max_disable_percent is 10, which allows {allowed}",
+                allowed + 1
+            );
+            assert_eq!(refused(&world, ""), [told]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_share_counts_neither_kept_nor_disabled_accounts() {
+    let world = (0..20)
+        .fold(losing(2, 19), |world, n| world.bot_account(&format!("bot{n}")).disabled_account(&format!("old{n}")));
+    let world = started(world).await;
+    let told = "2 of 19 active accounts would be disabled, limits.max_disable_percent is 10, which allows 1";
+    assert_eq!(refused(&world, ""), [told]);
+}
+
+#[tokio::test]
+async fn a_percentage_of_zero_still_lets_one_go_and_a_count_of_zero_none() {
+    let world = started(losing(1, 10)).await;
+    assert_eq!(refused(&world, "[limits]\nmax_disable_percent = 0"), [""; 0]);
+    let told = "1 accounts would be disabled, limits.max_disable is 0";
+    assert_eq!(refused(&world, "[limits]\nmax_disable = 0"), [told]);
+}
+
+#[tokio::test]
+async fn the_number_of_disables_has_a_limit_of_its_own() {
+    let world = started(losing(25, 260)).await;
+    assert_eq!(refused(&world, ""), [""; 0]);
+    let world = started(losing(26, 260)).await;
+    assert_eq!(refused(&world, ""), ["26 accounts would be disabled, limits.max_disable is 25"]);
+}
+
+#[tokio::test]
+async fn the_number_of_activations_has_a_limit() {
+    let world = (0..3).fold(group(), |world, n| world.member(&format!("m{n}")).disabled_account(&format!("m{n}")));
+    let world = started(world).await;
+    assert_eq!(refused(&world, "[limits]\nmax_activate = 3"), [""; 0]);
+    let told = "3 accounts would be activated, limits.max_activate is 2";
+    assert_eq!(refused(&world, "[limits]\nmax_activate = 2"), [told]);
+    let run = program(&world).file(&world, "[limits]\nmax_activate = 2").run("sync").exits(3).tells(&[told]);
+    assert_eq!((world.state_of("m0"), run.code), (account(true, true), 3));
+}
+
+#[tokio::test]
+async fn an_empty_group_is_refused() {
+    let world = started(group().user("dave").account("dave")).await;
+    let before = everyone(&world);
+    let told = "the group was read without an error and is empty, limits.min_members is 1";
+    program(&world).run("sync").exits(3).tells(&["nothing was changed", told]);
+    program(&world).run("plan").exits(0).prints(&["A sync of this plan would be refused", told]);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn an_empty_group_is_refused_even_where_nothing_would_change() {
+    let world = started(group()).await;
+    let run = program(&world).run("sync").exits(3);
+    run.tells(&["limits.min_members is 1", "raise the limit in [limits] if this is right"]);
+    program(&world).file(&world, "[limits]\nmin_members = 0").run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_group_shorter_than_it_ever_is_is_refused() {
+    let world = started(losing(1, 4)).await;
+    let told = "the group has 4 members, limits.min_members is 5: look at it in Keycloak first";
+    assert_eq!(refused(&world, "[limits]\nmin_members = 5"), [told]);
+    assert_eq!(refused(&world, "[limits]\nmin_members = 4"), [""; 0]);
+}
+
+#[tokio::test]
+async fn every_limit_is_told_at_once() {
+    let world = started(group().accounts(30, "x")).await;
+    assert_eq!(refused(&world, "").len(), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_command_that_applies_this_very_plan() {
+    let world = one_too_many().await;
+    let before = everyone(&world);
+    let run = program(&world).run("sync").exits(3);
+    let command = command_to_go_on(&run);
+    let run = run.tells(&["Refused; nothing was changed, because", "2 of 4 active accounts", "which allows 1"]);
+    assert_eq!((everyone(&world), run.code), (before, 3));
+    program(&world).shell(&command).exits(0);
+    assert_eq!(["x00000", "x00001"].map(|name| world.state_of(name)), [account(true, true); 2]);
+}
+
+#[tokio::test]
+async fn the_command_names_the_configuration_whatever_its_path() {
+    let world = one_too_many().await;
+    let path = write(&world, "it's my config.toml", "[limits]\nmin_members = 2").display().to_string();
+    let quoted = format!("matrix-keycloak-sync --config \"{path}\" sync");
+    let run = program(&world).shell(&quoted).exits(3);
+    program(&world).shell(&command_to_go_on(&run)).exits(0);
+}
+
+#[tokio::test]
+async fn an_approval_of_another_plan_is_refused_and_the_new_digest_told() {
+    let world = one_too_many().await;
+    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    let before = everyone(&world);
+    let run = program(&world).run("sync --approve sha256:0123").exits(3);
+    run.tells(&["--approve names sha256:0123, and this plan is ", &digest]);
+    assert_eq!(everyone(&world), before);
+    program(&world).run(&format!("sync --approve {digest}")).exits(0);
+}
+
+#[tokio::test]
+async fn an_approval_does_not_cover_what_was_added_since() {
+    let world = one_too_many().await;
+    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    world.leave("m00000");
+    program(&world).run(&format!("sync --approve {digest}")).exits(3);
+    assert_eq!(world.state_of("x00000"), account(false, false));
+}
+
+#[tokio::test]
+async fn an_approval_survives_what_it_is_not_about() {
+    let world = one_too_many().await;
+    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    world.keycloak.state().realm("corp").add_user("newcomer");
+    world.join("newcomer");
+    program(&world).run(&format!("sync --approve {digest}")).exits(0);
+}
+
+#[tokio::test]
+async fn a_plan_says_that_a_sync_would_be_refused() {
+    let world = one_too_many().await;
+    let told = "2 of 4 active accounts would be disabled";
+    program(&world).run("plan").exits(0).prints(&["A sync of this plan would be refused", told]);
+    program(&world).run("plan --format markdown").exits(0).prints(&["A sync of this plan would be refused", told]);
+    program(&world).run("sync --dry-run").exits(0).prints(&["A sync of this plan would be refused", told]);
+    program(&world).run("plan --detailed-exitcode").exits(2).prints(&[told]);
+}
+
+#[tokio::test]
+async fn a_refused_sync_prints_its_plan_as_json_too() {
+    let world = one_too_many().await;
+    let run = program(&world).run("sync --format json").exits(3);
+    assert_eq!(run.actions(), ["disable x00000 not_in_keycloak", "disable x00001 not_in_keycloak"]);
+    assert_eq!(run.json()["refused"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn more_people_than_may_be_looked_at_are_not_looked_at() {
+    let world = one_too_many().await;
+    let toml = format!("{NO_LIMITS}max_look = 1");
+    let run = program(&world).file(&world, &toml).run("sync").exits(3);
+    run.tells(&[
+        "2 people would have to be looked at before they are disabled, limits.max_look is 1: nobody was looked at",
+    ]);
+    assert_eq!(world.keycloak.requests().count("username="), 0);
+    program(&world).file(&world, &toml).run("plan").exits(0);
+    program(&world).file(&world, &toml).run("plan --detailed-exitcode").exits(2);
+}
+
+#[tokio::test]
+async fn an_approval_lifts_the_limit_of_people_to_look_at() {
+    let world = one_too_many().await;
+    let toml = format!("{NO_LIMITS}max_look = 1");
+    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    let run = program(&world).file(&world, &toml).run(&format!("sync --format json --approve {digest}")).exits(0);
+    assert_eq!(
+        run.json()["summary"],
+        json!({"activate": 0, "disable": 2, "unchanged": 2, "not_registered": 0, "kept": 1})
+    );
+}

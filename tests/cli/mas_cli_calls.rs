@@ -1,0 +1,129 @@
+//! How mas-cli is called: it fails quietly on a bad configuration and loudly on a bad name, and each call costs a
+//! process.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{NO_LIMITS, PROGRAM, account, everyone, group, program, script, started, the_table, write};
+
+/// A mas-cli that runs this first; `$1` is `--config`, `$2` the file.
+fn mas_cli(world: &RunningWorld, first: &str) -> String {
+    let path = script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
+    format!("[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\"]\n", path.display())
+}
+
+fn calls(world: &RunningWorld) -> Vec<String> {
+    let log = std::fs::read_to_string(world.directory().join("calls")).expect("a log");
+    log.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
+    let world = started(the_table().account("-rf").accounts(10, "x")).await;
+    let log = world.directory().join("calls");
+    let first =
+        format!("config=$1; shift 2; echo \"$config $*\" >> '{}'; set -- --config \"$MAS\" \"$@\"", log.display());
+    let toml = mas_cli(&world, &first.replace("$MAS", &world.mas_cli_config().display().to_string()));
+    let limits = "[policy]\nprotect = [\"/x.*/\"]\n".to_owned() + NO_LIMITS;
+    program(&world).file(&world, &(toml + &limits)).run("sync").exits(0);
+    let expected = [
+        "--config --version",
+        "--config manage unlock-user -- bob",
+        "--config manage unlock-user --reactivate -- bob",
+        "--config manage lock-user --deactivate -- -rf",
+        "--config manage kill-sessions -- -rf",
+        "--config manage lock-user --deactivate -- dave",
+        "--config manage kill-sessions -- dave",
+    ];
+    assert_eq!(calls(&world), expected);
+    assert_eq!(world.state_of("-rf"), account(true, true));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_without_logs_and_backtrace_and_stops_nobody_else() {
+    let world = started(the_table().user("dora").account("dora")).await;
+    let fails = "case \"$*\" in *'-- dave') \
+        echo '2026-11-23T10:31:26Z  INFO mas_cli::commands: looking' >&2; \
+        printf 'Error: could not lock\\n\\nCaused by:\\n    0: it is Monday\\n\\nStack backtrace:\\n   0: anyhow::error\\n' >&2; \
+        exit 1;; esac";
+    let toml = mas_cli(&world, fails) + NO_LIMITS;
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
+    let actions = ["activate bob in_group done", "disable dave not_in_group failed", "disable dora not_in_group done"];
+    assert_eq!(run.actions(), actions);
+    let error = run.json()["actions"][1]["error"].as_str().expect("a text").to_owned();
+    assert!(error.ends_with("could not lock; Caused by:; 0: it is Monday"), "{error}");
+    assert!(!run.stderr.contains("backtrace"), "{}", run.stderr);
+    assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+}
+
+#[tokio::test]
+async fn too_many_failures_in_a_row_end_the_trying() {
+    let world = started(group().member("alice").accounts(4, "x")).await;
+    let toml = mas_cli(&world, "case \"$*\" in *manage*) echo 'Error: database down' >&2; exit 1;; esac");
+    let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
+    let run = program(&world).file(&world, &(toml + &limits)).run("sync --format json").exits(4);
+    let outcomes: Vec<_> = run.actions().iter().map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();
+    assert_eq!(outcomes, ["failed", "failed", "skipped", "skipped"].map(|word| Some(word.to_owned())));
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_ended_in_time() {
+    let world = started(the_table()).await;
+    let toml = mas_cli(&world, "case \"$*\" in *'-- dave') exec sleep 60;; esac") + "timeout = \"300ms\"\n";
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
+    let error = run.json()["actions"][1]["error"].to_string();
+    assert!(error.contains("did not end within 300ms"), "{error}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_mas_cli_would_ignore_is_refused_before_anything_is_asked() {
+    let world = started(the_table()).await;
+    let missing = world.directory().join("nowhere.yaml");
+    let not_yaml = write(&world, "not.yaml", "database:\n  uri: \"postgresql://\n");
+    let (empty, a_text) = (write(&world, "empty.yaml", ""), write(&world, "text.yaml", "just words\n"));
+    for (path, told) in
+        [(missing, "cannot read this file"), (not_yaml, "not YAML"), (empty, "no settings"), (a_text, "no settings")]
+    {
+        let path = path.display().to_string();
+        let run = program(&world).env("MAS_CONFIG", &path).run("sync").exits(78);
+        run.tells(&["writer.mas_cli.config (MAS_CONFIG)", &path, told, "hint: "]);
+    }
+    let asked = [world.keycloak.requests(), world.synapse.requests(), world.mas.requests()].map(|all| all.count(""));
+    assert_eq!(asked, [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_plan_needs_no_mas_cli() {
+    let world = started(the_table()).await;
+    program(&world).env("MAS_CONFIG", "/nowhere").env("PATH", "/nowhere").run("plan").exits(0);
+}
+
+#[tokio::test]
+async fn a_mas_cli_that_is_not_there_is_an_error_before_anything_is_changed() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    let run = program(&world).env("PATH", "/nowhere").run("sync").exits(1);
+    run.tells(&["cannot run `mas-cli --config ", "hint: install mas-cli on this host", "writer.mas_cli.command"]);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
+    let world = started(the_table()).await;
+    let log = world.directory().join("calls");
+    let config = world.mas_cli_config().display();
+    let wrapper = script(
+        &world,
+        "docker",
+        &format!(
+            "echo \"$*\" >> '{}'\nshift 4\nexec '{PROGRAM}' stand-in mas-cli --config '{config}' \"$@\"",
+            log.display()
+        ),
+    );
+    let toml = format!(
+        "[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]\n",
+        wrapper.display()
+    );
+    program(&world).without("MAS_CONFIG").file(&world, &toml).run("sync").exits(0);
+    assert_eq!(calls(&world)[..2], ["exec -i mas mas-cli --version", "exec -i mas mas-cli manage unlock-user -- bob"]);
+}

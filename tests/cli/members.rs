@@ -1,0 +1,211 @@
+//! Who is in the group: a list that is cut, shifted, closed or half read would lock people out.
+
+use std::time::Duration;
+
+use matrix_keycloak_sync::standins::{Auth, Fault, World};
+use serde_json::json;
+
+use crate::harness::{everyone, group, program, program_with, started, the_table};
+
+/// Two pages of members; the second begins with `u05000`, who has an account.
+fn two_pages() -> World {
+    group().members(5200, "u").account("u00000").account("u05000")
+}
+
+#[tokio::test]
+async fn more_members_than_a_default_page_are_all_read() {
+    let world = started(group().members(250, "u").accounts(250, "u")).await;
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!(run.json()["read"], json!({"members": 250, "accounts": 251}));
+    assert_eq!((run.actions(), run.json()["contradictions"].clone()), (vec![], json!(null)));
+}
+
+#[tokio::test]
+async fn a_token_that_dies_between_two_pages_is_renewed() {
+    let world = started(two_pages()).await;
+    let state = world.keycloak.shared();
+    world.keycloak.faults().on("/members").times(1).after(move |_| state.lock().expire_tokens());
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!(run.json()["read"]["members"], 5200);
+    assert_eq!(world.keycloak.requests().count("/openid-connect/token"), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_dies_while_keycloak_asks_to_wait_is_renewed() {
+    let second = Duration::from_secs(1);
+    let world = started(group().member("alice").account("alice").token_lifetimes(second, second)).await;
+    world.keycloak.faults().on("/members").times(1).answer(Fault::TooManyRequests { retry_after_secs: 1 });
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!((run.json()["read"]["members"].clone(), run.actions()), (json!(1), vec![]));
+}
+
+#[tokio::test]
+async fn a_list_that_fails_on_a_later_page_is_no_list() {
+    for status in [401, 403, 404, 500] {
+        let world = started(two_pages()).await;
+        let before = everyone(&world);
+        world.keycloak.faults().on("/members").skip(1).answer(Fault::Status(status, String::new()));
+        program(&world).run("sync").exits(1).tells(&["Keycloak: GET ", "/members", &status.to_string(), "hint: "]);
+        assert_eq!(everyone(&world), before, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_its_first_page_is_no_list() {
+    let world = started(two_pages()).await;
+    world.keycloak.faults().on("/members").answer(Fault::RepeatPage);
+    program(&world).run("plan").exits(1).tells(&["/members", "do not fit together", "hint: "]);
+}
+
+#[tokio::test]
+async fn a_member_who_leaves_a_page_that_was_read_hides_nobody() {
+    let world = started(two_pages()).await;
+    let state = world.keycloak.shared();
+    world.keycloak.faults().on("/members").times(1).after(move |_| {
+        state.lock().realm("corp").leave("u00000", "/matrix-users");
+    });
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!(run.json()["read"]["members"], 5200);
+    assert_eq!((run.actions(), run.kept()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_group_name_that_stands_for_two_is_refused_with_both_paths() {
+    for world in [the_table().group("/old/matrix-users"), the_table().group("/old/matrix-users").old_keycloak()] {
+        let world = started(world).await;
+        let run = program(&world).run("sync").exits(1);
+        run.tells(&["2 groups: /matrix-users, /old/matrix-users", "hint: ", "KC_GROUP_NAME"]);
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_found_by_path_by_id_and_by_a_nested_name() {
+    let world = started(the_table().member_of("/old/matrix-users/staff", "olga")).await;
+    let id = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
+    let members = |group: &str| {
+        let run = program(&world).env("KC_GROUP_NAME", group).run("plan --format json").exits(0);
+        run.json()["read"]["members"].clone()
+    };
+    assert_eq!(["/matrix-users", &id, "/old/matrix-users/staff", "staff"].map(members), [3, 3, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_is_an_error() {
+    let world = started(the_table()).await;
+    for group in ["matrix-user", "/matrix-users/x", "00000000-0000-4000-8000-000000000000"] {
+        let run = program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1);
+        run.tells(&["there is no group", group, "KC_GROUP_NAME"]);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_for_want_of_a_role_names_the_role() {
+    let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
+    let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
+    run.tells(&["Keycloak: realm corp: there is no group \"matrix-users\", or it may not be seen", "view-users"]);
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_a_role_names_the_role() {
+    let world = started(the_table().service_roles(&[])).await;
+    let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
+    run.tells(&["Keycloak: GET ", "/admin/realms/corp/groups", "403", "hint: ", "view-users"]);
+}
+
+#[tokio::test]
+async fn the_role_to_view_users_is_enough() {
+    let world = started(the_table().service_roles(&["view-users"])).await;
+    program_with(&world, Auth::ClientCredentials).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_group_whose_members_may_not_be_seen_is_an_error() {
+    let world = started(the_table()).await;
+    let closed = json!([{"id": "1", "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 0,
+        "subGroups": [], "access": {"view": true, "viewMembers": false}}]);
+    world.keycloak.faults().on("/groups?").answer(Fault::Json(closed));
+    program(&world).run("sync").exits(1).tells(&["members of /matrix-users may not be seen", "view-users"]);
+}
+
+#[tokio::test]
+async fn members_of_subgroups_count_only_when_asked_for() {
+    for world in [the_table(), the_table().old_keycloak()] {
+        let world = started(world.member_of("/matrix-users/staff/it", "carol").account("carol")).await;
+        let plain = program(&world).run("plan --format json").exits(0);
+        assert!(plain.actions().contains(&"disable carol not_in_group".to_owned()), "{plain:?}");
+        let with = program(&world).file(&world, "[keycloak]\ninclude_subgroups = true").run("plan --format json");
+        assert_eq!(with.actions(), ["activate bob in_group", "disable dave not_in_group"]);
+    }
+}
+
+#[tokio::test]
+async fn more_subgroups_than_a_default_page_are_all_read() {
+    let world = (0..12).fold(group().member("alice"), |world, number| {
+        world.member_of(&format!("/matrix-users/team{number:02}"), &format!("u{number:02}"))
+    });
+    let world = started(world).await;
+    let run = program(&world).file(&world, "[keycloak]\ninclude_subgroups = true").run("plan --format json");
+    assert_eq!(run.json()["read"]["members"], 13);
+}
+
+#[tokio::test]
+async fn being_in_one_of_several_groups_is_enough() {
+    let world = started(the_table().member_of("/guests", "gina").account("gina")).await;
+    let run = program(&world)
+        .without("KC_GROUP_NAME")
+        .file(&world, "[keycloak]\ngroups = [\"matrix-users\", \"/guests\"]")
+        .run("plan --format json");
+    assert_eq!(run.exits(0).actions(), ["activate bob in_group", "disable dave not_in_group"]);
+}
+
+#[tokio::test]
+async fn a_member_disabled_in_keycloak_is_disabled() {
+    let world = started(group().member("alice").disabled_member("mallory").account("mallory")).await;
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable mallory disabled_in_keycloak done"]);
+    assert_eq!(run.json()["read"]["members"], 2);
+}
+
+#[tokio::test]
+async fn a_member_disabled_in_keycloak_is_kept_where_the_configuration_says_so() {
+    let world = started(group().member("alice").disabled_member("mallory").account("mallory")).await;
+    let run = program(&world).file(&world, "[keycloak]\ndisabled_members = \"keep\"").run("sync --format json");
+    assert_eq!(run.exits(0).actions(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_member_disabled_in_keycloak_is_neither_activated_nor_not_registered() {
+    let world = started(group().member("alice").disabled_member("mallory").disabled_account("mallory")).await;
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!((run.actions(), run.json()["not_registered"].clone()), (vec![], json!(["alice"])));
+}
+
+#[tokio::test]
+async fn keycloak_22_gives_the_same_plan() {
+    let plan = async |world: World| {
+        let world = started(world).await;
+        program(&world).run("plan --format json").exits(0).stdout
+    };
+    assert_eq!(plan(the_table()).await, plan(the_table().old_keycloak()).await);
+}
+
+#[tokio::test]
+async fn whose_an_account_is_the_template_decides() {
+    let world =
+        started(group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3")).await;
+    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "somebody")] {
+        let mut state = world.keycloak.state();
+        state.realm("corp").user_mut(username).expect("seeded").email = Some(format!("{name}@corp.test"));
+    }
+    let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
+    let run = program(&world).file(&world, toml).run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group", "disable k3 not_in_keycloak"]);
+}
+
+#[tokio::test]
+async fn members_without_a_localpart_are_an_error_that_names_them() {
+    let world = started(the_table()).await;
+    world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = None;
+    let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
+    program(&world).file(&world, toml).run("sync").exits(1).tells(&["a member of the group", "bob (", "hint: "]);
+}

@@ -1,0 +1,64 @@
+//! A server that accepts a request and never answers: in this process, where the patience can be made short.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use futures_util::future::join_all;
+use matrix_keycloak_sync::app::{self, Surroundings};
+use matrix_keycloak_sync::cli::Cli;
+use matrix_keycloak_sync::exit::Exit;
+use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::report::Failure;
+use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
+
+use crate::harness::{everyone, started, the_table};
+
+fn surroundings(world: &RunningWorld) -> Surroundings {
+    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().collect();
+    Surroundings {
+        env: Box::new(move |name| variables.get(name).cloned()),
+        timeouts: Timeouts { connect: Duration::from_millis(300), progress: Duration::from_millis(300) },
+    }
+}
+
+async fn sync(world: &RunningWorld) -> Result<Exit, Failure> {
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "sync"]).expect("a command line");
+    app::run(cli, &surroundings(world)).await
+}
+
+async fn assert_ends(server: &str, faults: fn(&RunningWorld) -> &Faults, part: &str) {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    faults(&world).on(part).answer(Fault::Hang);
+    let failure = sync(&world).await.expect_err(part);
+    let text = failure.render();
+    assert_eq!(failure.exit(), Exit::Error, "{text}");
+    for told in [server, part, "no answer in time", "\nhint: look at the log of "] {
+        assert!(text.contains(told), "{part}: no {told:?}\n{text}");
+    }
+    assert_eq!(everyone(&world), before, "{part}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let keycloak: fn(&RunningWorld) -> &Faults = |world| world.keycloak.faults();
+    let synapse: fn(&RunningWorld) -> &Faults = |world| world.synapse.faults();
+    let begin = Instant::now();
+    let places = [
+        ("Keycloak: POST ", keycloak, "/openid-connect/token"),
+        ("Keycloak: GET ", keycloak, "/admin/realms/corp/groups"),
+        ("Keycloak: GET ", keycloak, "/members"),
+        ("Synapse: GET ", synapse, "/account/whoami"),
+        ("Synapse: GET ", synapse, "/_synapse/admin/v3/users"),
+    ];
+    join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(server, faults, part)))).await;
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn two_tries_at_a_server_that_hangs_end_within_ninety_seconds() {
+    let Timeouts { connect, progress } = Timeouts::default();
+    let pause = Duration::from_secs(1);
+    assert!((connect + progress) * 2 + pause <= Duration::from_secs(90));
+}

@@ -1,0 +1,89 @@
+//! Before someone is disabled, both servers are asked about this one person.
+
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+use serde_json::{Value, json};
+
+use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
+
+/// The member list as it would be with nobody but these.
+fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
+    let mut state = world.keycloak.state();
+    let realm = state.realm("corp");
+    let row = |name: &&str| {
+        let user = realm.user(name).expect("seeded");
+        json!({"id": user.id, "username": user.username, "enabled": user.enabled})
+    };
+    Fault::Json(names.iter().map(row).collect::<Vec<Value>>().into())
+}
+
+#[tokio::test]
+async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
+    let world = started(the_table().user("dora").account("dora")).await;
+    let refused = Fault::Status(400, "{\"errorMessage\": \"Could not bind\"}".to_owned());
+    world.keycloak.faults().on("username=dave").answer(refused);
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    let actions = ["activate bob in_group done", "disable dave not_in_group skipped", "disable dora not_in_group done"];
+    assert_eq!(run.actions(), actions);
+    let error = run.json()["actions"][1]["error"].to_string();
+    assert!(error.contains("Keycloak: GET ") && error.contains("Could not bind"), "{error}");
+    assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    run.tells(&["could not be looked at a second time; the first is @dave:example.org"]);
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_looked_at_nothing_is_changed() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    world.keycloak.faults().on("/users?").answer(Fault::Status(500, String::new()));
+    let run = program(&world).run("sync").exits(1);
+    run.tells(&["nobody could be looked at a second time (1 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn an_error_of_synapse_at_the_look_keeps_the_person_too() {
+    let world = started(the_table().user("dora").account("dora")).await;
+    world.synapse.faults().on("/v2/users/@dave").times(1).answer(Fault::Status(500, String::new()));
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert!(run.actions().contains(&"disable dave not_in_group skipped".to_owned()), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_is_an_error_not_a_short_list() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    let broken = "[{\"id\":\"1\",\"username\":\"alice\",\"enabled\":true},{\"id\":\"2\",{\"error\":\"unknown_error\"}";
+    world.keycloak.faults().on("/members").answer(Fault::Status(200, broken.to_owned()));
+    let run = program(&world).run("sync").exits(1);
+    run.tells(&["Keycloak: GET ", "/members", "the answer is not what belongs there", "because: ", "hint: "]);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn someone_whom_the_list_left_out_is_kept_and_the_contradiction_told() {
+    let world = started(group().member("alice").account("alice").member("bea").account("bea")).await;
+    let short = list_of(&world, &["alice"]);
+    world.keycloak.faults().on("/members").answer(short);
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!((run.kept(), run.actions()), (vec!["bea in_group_at_second_look".to_owned()], vec![]));
+    assert_eq!(run.json()["contradictions"], 1);
+    run.tells(&["answers about 1 people disagree"]);
+}
+
+#[tokio::test]
+async fn whoever_joins_after_the_list_was_read_is_kept() {
+    let world = started(the_table()).await;
+    let state = world.keycloak.shared();
+    world.keycloak.faults().on("/users?").before(move |_| state.lock().realm("corp").join("dave", "/matrix-users"));
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!(run.kept(), ["dave in_group_at_second_look"]);
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn what_the_look_drops_counts_to_no_limit() {
+    let world = (0..30).fold(group().member("alice"), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
+    let world = started(world.user("dave").account("dave")).await;
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!((run.actions(), run.kept().len()), (vec!["disable dave not_in_group done".to_owned()], 30));
+}
