@@ -146,8 +146,14 @@ impl HttpError {
         }
     }
 
+    /// Tokens are all that this program posts for.
+    fn asked_for_a_token(&self) -> bool {
+        self.method == "POST"
+    }
+
     fn status_hint(&self, status: StatusCode, url_key: &str) -> String {
         match (self.server, status.as_u16()) {
+            (Server::Keycloak, 401 | 403) if self.asked_for_a_token() => no_token_hint("invalid_client"),
             (Server::Keycloak, 401) => {
                 "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
                  gives as its issuer, that the user or client was not disabled, and that its access tokens live longer \

@@ -4,11 +4,13 @@ use std::fmt;
 
 use indicatif::HumanCount;
 
+use super::counted;
 use crate::planner::Refusal;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = |count: usize| HumanCount(count as u64);
+        let accounts = |count| counted(count, "account", "accounts");
         match *self {
             Self::MinMembers { members: 0, min } => write!(
                 f,
@@ -17,8 +19,8 @@ impl fmt::Display for Refusal {
             ),
             Self::MinMembers { members, min } => write!(
                 f,
-                "the group has {} members, limits.min_members is {}: look at it in Keycloak first",
-                n(members),
+                "the group has {}, limits.min_members is {}: look at it in Keycloak first",
+                counted(members, "member", "members"),
                 n(min)
             ),
             Self::MaxLook { people, max } => write!(
@@ -28,7 +30,7 @@ impl fmt::Display for Refusal {
                 n(max)
             ),
             Self::MaxDisable { planned, max } => {
-                write!(f, "{} accounts would be disabled, limits.max_disable is {}", n(planned), n(max))
+                write!(f, "{} would be disabled, limits.max_disable is {}", accounts(planned), n(max))
             }
             Self::MaxDisablePercent { planned, active, percent, max } => write!(
                 f,
@@ -38,7 +40,7 @@ impl fmt::Display for Refusal {
                 n(max)
             ),
             Self::MaxActivate { planned, max } => {
-                write!(f, "{} accounts would be activated, limits.max_activate is {}", n(planned), n(max))
+                write!(f, "{} would be activated, limits.max_activate is {}", accounts(planned), n(max))
             }
         }
     }

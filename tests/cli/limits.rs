@@ -56,7 +56,7 @@ async fn the_share_counts_neither_kept_nor_disabled_accounts() {
 async fn a_percentage_of_zero_still_lets_one_go_and_a_count_of_zero_none() {
     let world = started(losing(1, 10)).await;
     assert_eq!(refused(&world, "[limits]\nmax_disable_percent = 0"), [""; 0]);
-    let told = "1 accounts would be disabled, limits.max_disable is 0";
+    let told = "1 account would be disabled, limits.max_disable is 0";
     assert_eq!(refused(&world, "[limits]\nmax_disable = 0"), [told]);
 }
 

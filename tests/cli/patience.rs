@@ -12,7 +12,7 @@ use matrix_keycloak_sync::http::Timeouts;
 use matrix_keycloak_sync::report::Failure;
 use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
 
-use crate::harness::{everyone, started, the_table};
+use crate::harness::{PROGRAM, everyone, started, the_table};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
     let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().collect();
@@ -54,6 +54,31 @@ async fn a_server_that_never_answers_is_given_up() {
     ];
     join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(server, faults, part)))).await;
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
+    let world = started(the_table().accounts(40, "gone")).await;
+    let before = everyone(&world);
+    world.keycloak.faults().on("/users?username=").answer(Fault::Hang);
+    let failure = sync(&world).await.expect_err("nobody could be looked at");
+    assert_eq!(failure.exit(), Exit::Error, "{}", failure.render());
+    let asked = world.keycloak.requests().count("/users?username=");
+    assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_what_was_done() {
+    let world = started(the_table()).await;
+    world.synapse.faults().on("/_synapse/admin/v2/users/@bob").answer(Fault::Hang);
+    let file = world.directory().join("short.toml");
+    let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
+    let toml = format!("[writer]\nconfirm_timeout = \"1s\"\n[writer.mas_cli]\n{command}\n");
+    std::fs::write(&file, toml).expect("a writable directory");
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+    let exit = app::run(cli.expect("a command line"), &surroundings(&world)).await;
+    assert_eq!(exit.ok(), Some(Exit::Incomplete));
 }
 
 #[test]
