@@ -6,10 +6,10 @@ use super::session::{Reading, Session, print};
 use crate::app::Surroundings;
 use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
-use crate::model::{KeycloakPerson, Localpart, UserId};
+use crate::model::{KeycloakId, KeycloakPerson, Localpart, UserId};
 use crate::output::explain as text;
 use crate::planner::{Draft, Verdict};
-use crate::readers::ReadError;
+use crate::readers::{Group, ReadError};
 use crate::report::Failure;
 
 /// Tells everything about one person. The reading, the second look and the rule are those of a plan.
@@ -30,7 +30,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let (verdicts, _) = draft.verdicts(&looks);
     let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
 
-    let person = person(&session, &wanted, members.first().map(|member| &member.id), groups).await?;
+    let person = ask_keycloak(&session, &wanted, members.first().map(|member| member.id.clone()), groups).await?;
     let in_keycloak = is_ours && (person != KeycloakPerson::Unknown || !members.is_empty());
     if !in_keycloak && accounts.is_empty() {
         return Err(Failure::UnknownUser(wanted));
@@ -54,13 +54,20 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
 }
 
-async fn person(
+/// Keycloak's own answer about the person, by ID where the member list or the template tells it.
+async fn ask_keycloak(
     session: &Session,
     wanted: &UserId,
-    id: Option<&crate::model::KeycloakId>,
-    groups: &[crate::readers::Group],
+    id: Option<KeycloakId>,
+    groups: &[Group],
 ) -> Result<KeycloakPerson, ReadError> {
-    Ok(session.readers.keycloak.person(id, &wanted.localpart(), groups).await?)
+    let keycloak = &session.readers.keycloak;
+    let localpart = wanted.localpart();
+    let id = match id {
+        Some(id) => Some(id),
+        None => keycloak.owners().await?.and_then(|mut owners| owners.remove(&localpart.key())),
+    };
+    Ok(keycloak.person(id.as_ref(), &localpart, groups).await?)
 }
 
 /// A Matrix user ID as it is, a localpart on the configured homeserver.

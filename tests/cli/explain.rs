@@ -116,3 +116,16 @@ async fn what_cannot_be_a_name_is_an_error() {
         program(&world).run(&format!("explain {name}")).exits(1).tells(&["neither a localpart nor a Matrix user ID"]);
     }
 }
+
+#[tokio::test]
+async fn who_has_another_username_is_found_by_the_template() {
+    let world = started(group().user("as123").account("alice")).await;
+    if let Some(user) = world.keycloak.state().realm("corp").user_mut("as123") {
+        user.email = Some("alice@corp.test".to_owned());
+    }
+    let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n";
+    program(&world).file(&world, template).run("explain alice").exits(0).prints(&[
+        "enabled, groups: no groups",
+        "alice: not in the group, and the account is active: disable",
+    ]);
+}

@@ -62,10 +62,11 @@ impl KeycloakReader {
         Ok(Some(users.into_iter().filter_map(owner).collect()))
     }
 
-    /// The user of that username.
+    /// The user of that username; Keycloak keeps usernames in lower case.
     async fn user_by_name(&self, localpart: &Localpart) -> Result<Option<UserRow>, HttpError> {
-        let query = [("username", localpart.as_str()), ("exact", "true"), ("briefRepresentation", "true")];
+        let name = localpart.key();
+        let query = [("username", name.as_str()), ("exact", "true"), ("briefRepresentation", "true")];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
-        Ok(found.into_iter().find(|user| user.username.to_lowercase() == localpart.key()))
+        Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
     }
 }
