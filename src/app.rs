@@ -31,7 +31,9 @@ pub struct Surroundings {
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { env: Box::new(|name| std::env::var(name).ok()), timeouts: Timeouts::default() }
+        // What is no UTF-8 is told as a problem where it is used.
+        let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        Self { env: Box::new(env), timeouts: Timeouts::default() }
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Cli {
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Read the configuration from FILE; environment variables win over it
     #[arg(long, global = true, value_name = "FILE")]

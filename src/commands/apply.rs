@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::session::{Session, print, warn_of_doubts};
+use super::session::{Session, print, tell, warn_of_doubts};
 use super::sync::{approve, carry_out, command_to_go_on, shell_word, tell_the_end};
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
@@ -27,7 +27,7 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     let refusals = approve(&session, &plan, &saved.digest, args.approve.as_deref());
     if !refusals.is_empty() {
         let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
-        eprint!("{}", text::refused(&refusals, &plan, &command));
+        tell(&text::refused(&refusals, &plan, &command));
         return Ok(Exit::Refused);
     }
     let outcomes = carry_out(&session, &plan, &writer).await?;
@@ -71,14 +71,15 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     let reading = session.read().await?;
     let draft = Draft::new(&reading.facts, &session.config.policy);
     let looks = session.look(&draft, &reading, approved).await?;
-    let (verdicts, _) = draft.verdicts(&looks);
-    let verdicts: BTreeMap<_, _> = verdicts.into_iter().map(|(account, verdict)| (&account.user_id, verdict)).collect();
+    let verdicts = draft.verdicts(&looks);
+    let by_user: BTreeMap<_, _> =
+        verdicts.of_accounts.iter().map(|(account, verdict)| (&account.user_id, verdict.clone())).collect();
 
-    let mut plan = draft.decide(&looks);
+    let mut plan = draft.plan(verdicts, &looks);
     plan.actions = saved
         .into_iter()
         .map(|action| Action {
-            skipped: left_out(&action, verdicts.get(&action.user_id)),
+            skipped: left_out(&action, by_user.get(&action.user_id)),
             kind: action.action,
             user_id: action.user_id,
             reason: action.reason,

@@ -8,7 +8,7 @@ use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
 use crate::model::{KeycloakId, KeycloakPerson, Localpart, UserId};
 use crate::output::explain as text;
-use crate::planner::{Draft, Verdict};
+use crate::planner::{Draft, Looks, Verdict};
 use crate::readers::{Group, ReadError};
 use crate::report::Failure;
 
@@ -19,15 +19,22 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let key = wanted.localpart().key();
     let reading = session.read().await?;
     let draft = Draft::new(&reading.facts, &session.config.policy);
-    let looks = session.look(&draft, &reading, true).await?;
+    let is_wanted =
+        |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
+    let looks = match session.look(&draft, &reading, false).await? {
+        // Too many to look at for a plan; this one person can be.
+        Looks::TooMany => {
+            let people = draft.to_look_at().filter(|person| is_wanted(&person.user_id)).collect();
+            session.look_at(people, &reading).await?
+        }
+        looks @ Looks::Taken { .. } => looks,
+    };
     let Reading { facts, groups } = &reading;
 
     // The group's members have accounts on our homeserver, and on no other.
     let is_ours = wanted.server_name() == session.config.server_name;
     let members: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
-    let is_wanted =
-        |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
-    let (verdicts, _) = draft.verdicts(&looks);
+    let verdicts = draft.verdicts(&looks).of_accounts;
     let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
 
     let person = ask_keycloak(&session, &wanted, members.first().map(|member| member.id.clone()), groups).await?;
@@ -65,7 +72,7 @@ async fn ask_keycloak(
     let localpart = wanted.localpart();
     let id = match id {
         Some(id) => Some(id),
-        None => keycloak.owners().await?.and_then(|mut owners| owners.remove(&localpart.key())),
+        None => keycloak.owners().await?.and_then(|owners| owners.of(&localpart).first().cloned()),
     };
     Ok(keycloak.person(id.as_ref(), &localpart, groups).await?)
 }

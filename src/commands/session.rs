@@ -7,8 +7,8 @@ use tracing::warn;
 use crate::app::Surroundings;
 use crate::cli::Global;
 use crate::config::{self, Config};
-use crate::output::Progress;
-use crate::plan::Plan;
+use crate::output::{Progress, counted};
+use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, LookAt, Looks};
 use crate::readers::{Group, Readers, Tallies};
 use crate::report::Failure;
@@ -54,6 +54,11 @@ impl Session {
         if people.len() > self.config.limits.max_look && !approved {
             return Ok(Looks::TooMany);
         }
+        self.look_at(people, reading).await
+    }
+
+    /// Looks at some people only, whatever the limits: nothing is changed because of it.
+    pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         let (tallies, count) = (Tallies::default(), people.len());
         let looks = self.readers.look(people, &reading.facts, &reading.groups, &tallies.looks);
         Ok(self.progress.looking(&tallies.looks, count, looks).await?)
@@ -66,6 +71,7 @@ impl Session {
         let looks = self.look(&draft, &reading, approved).await?;
         let plan = draft.decide(&looks);
         warn_of_doubts(&plan);
+        warn_of_unseen_directories(&reading.facts, &plan);
         Ok(plan)
     }
 
@@ -77,19 +83,20 @@ impl Session {
 
 /// What a person has to look at although the run goes on.
 pub(super) fn warn_of_doubts(plan: &Plan) {
-    use crate::plan::{KeptReason, Skip};
     let kept = plan.kept_by_reason();
     if let Some(count) = kept.get(&KeptReason::FederationInDoubt) {
         warn!(
-            "a directory behind Keycloak (LDAP, Active Directory) shows no signs of life or contradicts itself: {count} \
-             accounts are left alone; check User federation in Keycloak, and that the directory answers"
+            "a directory behind Keycloak (LDAP, Active Directory) shows no signs of life or contradicts itself: {} left \
+             alone; check User federation in Keycloak, and that the directory answers. A directory none of whose people \
+             is in the group shows none either: keycloak.federation = \"trust\" believes Keycloak as it is",
+            counted(*count, "account is", "accounts are")
         );
     }
     if plan.contradictions > 0 {
         warn!(
-            "Keycloak's member list and its answers about {} people disagree; they are left alone. If this stays, look \
-             at the group in Keycloak",
-            plan.contradictions
+            "Keycloak's member list and its answers about {} disagree; they are left alone. If this stays, look at the \
+             group in Keycloak",
+            counted(plan.contradictions, "person", "people")
         );
     }
     let not_seen: Vec<_> = plan
@@ -102,10 +109,28 @@ pub(super) fn warn_of_doubts(plan: &Plan) {
         .collect();
     if let Some((user_id, why)) = not_seen.first() {
         warn!(
-            "{} people are left alone, because they could not be looked at a second time; the first is {user_id}: {why}",
-            not_seen.len()
+            "{} left alone, because there was no second look at them; the first is {user_id}: {why}",
+            counted(not_seen.len(), "person is", "people are")
         );
     }
+}
+
+/// A directory whose people are not imported is invisible while it is down, and so is who is missing because of it.
+fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
+    let unknown = plan.actions.iter().filter(|action| action.reason == Reason::NotInKeycloak).count();
+    if facts.providers.is_none() && unknown > 0 {
+        warn!(
+            "{} unknown to Keycloak; whether a directory behind Keycloak is down and hides them cannot be seen without \
+             the role view-realm. Grant it if the realm has a user federation; keycloak.federation = \"trust\" ends this warning",
+            counted(unknown, "account is", "accounts are")
+        );
+    }
+}
+
+/// Talks on stderr; where nobody listens, nothing is lost.
+pub(super) fn tell(text: &str) {
+    use io::Write as _;
+    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// Prints data to stdout; a closed pipe (`| head`) is no error.

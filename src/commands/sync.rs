@@ -5,7 +5,7 @@ use std::path::Path;
 use tracing::error;
 
 use super::plan as plan_command;
-use super::session::{Session, print};
+use super::session::{Session, print, tell};
 use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
         if args.format == SyncFormat::Json {
             print(&PlanDocument::planned(&plan, refusals.clone()).to_json())?;
         }
-        eprint!("{}", text::refused(&refusals, &plan, &command_to_go_on(global, "sync", &plan.digest())));
+        tell(&text::refused(&refusals, &plan, &command_to_go_on(global, "sync", &plan.digest())));
         return Ok(Exit::Refused);
     }
     let outcomes = carry_out(&session, &plan, &writer).await?;

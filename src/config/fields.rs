@@ -199,9 +199,8 @@ impl Fields {
             Ok(secret) => Some(secret),
             Err(expected) => {
                 let key = named(key, given.variable.as_deref());
-                // What is no path may be the secret itself, put into the wrong key.
-                let value = Some(given.value.to_string()).filter(|path| path.contains('/'));
-                self.sources.problems.push(Problem { key, value, expected });
+                // What is no path may be the secret itself, put into the wrong key: it is not shown.
+                self.sources.problems.push(Problem { key, value: None, expected });
                 None
             }
         }

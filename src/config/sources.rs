@@ -157,6 +157,9 @@ impl Sources {
                 self.given.remove(&file_form(name));
             }
             for (value, variable, name) in set {
+                if value.contains(char::REPLACEMENT_CHARACTER) {
+                    self.problem(&format!("{name} ({variable})"), None, "this is not UTF-8".to_owned());
+                }
                 let value = Value::String(value);
                 self.given.insert(name, Given { value, variable: Some(variable) });
             }

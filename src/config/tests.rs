@@ -185,6 +185,18 @@ fn a_problem_with_a_secret_does_not_show_it() {
 }
 
 #[test]
+fn a_secret_put_where_its_file_belongs_is_not_shown() {
+    let told = problems(EXAMPLE, &[("KC_CLIENT_SECRET_FILE", "/aB3/xyz+4711==")]);
+    assert!(told.len() == 1 && told[0].contains("KC_CLIENT_SECRET_FILE") && !told[0].contains("4711"), "{told:?}");
+}
+
+#[test]
+fn a_variable_that_is_no_utf_8_is_told_by_name() {
+    let told = problems("", &[&NINE[..], &[("KC_ADMIN_PASS", "p\u{fffd}ss")]].concat());
+    assert!(told.len() == 1 && told[0].contains("KC_ADMIN_PASS") && told[0].contains("UTF-8"), "{told:?}");
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_told_by_line_and_column() {
     assert!(problems("server_name = \"a\"\nrealm = = 3\n", &[])[0].contains("line 2, column 9"));
 }

@@ -34,6 +34,6 @@ const DISABLE: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
 /// `1,234 accounts`, `1 account`.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(count as u64), if count == 1 { one } else { many })
 }

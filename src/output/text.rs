@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
-use crate::plan::{Action, ActionKind, Counts, Digest, DisableMode, KeptReason, Outcome, Plan};
+use crate::plan::{Action, ActionKind, Counts, Digest, DisableMode, KeptReason, Outcome, Plan, Skip};
 
 /// Lines that a list shows on a terminal before it is cut.
 const SHOWN: usize = 50;
@@ -111,6 +111,12 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
 fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
     let summary = plan.summary();
     let n = |count: usize| HumanCount(count as u64);
+    let left_out = plan.actions.iter().filter(|action| matches!(action.skipped, Some(Skip::MovedOn(_)))).count();
+    if left_out > 0 {
+        let (activate, disable) = (plan.count_to_apply(ActionKind::Activate), plan.count_to_apply(ActionKind::Disable));
+        let _ = writeln!(text, "\n{} to activate, {} to disable, {} left out", n(activate), n(disable), n(left_out));
+        return;
+    }
     let _ = writeln!(
         text,
         "\n{} to activate, {} to disable, {} unchanged, {} kept, {} not registered",

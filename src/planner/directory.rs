@@ -16,9 +16,9 @@ pub(super) struct Directories<'f> {
 
 impl<'f> Directories<'f> {
     /// A provider is alive while a listed member of it is enabled; during an outage not one is.
-    pub(super) fn of(providers: &'f [Box<str>], members: &'f [Member]) -> Self {
+    pub(super) fn of(providers: Option<&'f [Box<str>]>, members: &'f [Member]) -> Self {
         let mut directories = Self::default();
-        directories.doubtful.extend(providers.iter().map(|provider| &**provider));
+        directories.doubtful.extend(providers.into_iter().flatten().map(|provider| &**provider));
         for member in members {
             if let Some(link) = &member.federation_link {
                 let set = if member.enabled { &mut directories.alive } else { &mut directories.doubtful };
@@ -30,8 +30,9 @@ impl<'f> Directories<'f> {
     }
 
     /// A provider that was alive has to be alive still.
-    pub(super) fn and_after(&mut self, members_after: &'f [Member]) {
-        let after = Self::of(&[], members_after);
+    pub(super) fn and_after(&mut self, members_after: Option<&'f [Member]>) {
+        let Some(members_after) = members_after else { return };
+        let after = Self::of(None, members_after);
         let gone: Vec<_> = self.alive.difference(&after.alive).copied().collect();
         for link in gone {
             self.alive.remove(link);

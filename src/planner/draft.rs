@@ -18,6 +18,15 @@ pub struct Draft<'f> {
     not_registered: Vec<Localpart>,
 }
 
+/// What becomes of each account, in order of localpart.
+#[derive(Debug)]
+pub struct Verdicts<'f> {
+    /// Every account of the list.
+    pub of_accounts: Vec<(&'f Account, Verdict)>,
+    /// How often list and person disagreed.
+    pub contradictions: usize,
+}
+
 /// What the lists alone say of an account.
 #[derive(Debug)]
 enum Opinion<'f> {
@@ -81,44 +90,56 @@ impl<'f> Draft<'f> {
         })
     }
 
-    /// What becomes of each account, in order of localpart, and how often list and person disagreed.
+    /// What becomes of each account, and how often list and person disagreed.
     #[must_use]
-    pub fn verdicts(&self, looks: &Looks) -> (Vec<(&'f Account, Verdict)>, usize) {
-        let mut directories = Directories::of(&self.facts.providers, &self.facts.members);
-        if let Looks::Taken { members_after: Some(after), .. } = looks {
-            directories.and_after(after);
-        }
+    pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
+        let mut directories = Directories::of(self.facts.providers.as_deref(), &self.facts.members);
+        let after = After::of(looks);
+        directories.and_after(after.members);
         let mut contradictions = 0;
         for (account, opinion) in &self.accounts {
             if let (Opinion::WouldDisable(member), Some(Ok(evidence))) = (opinion, look(looks, account)) {
-                let contradicts = Self::contradicts(*member, &evidence.keycloak);
+                let contradicts = after.contradicts(*member, account, &evidence.keycloak);
                 contradictions += usize::from(contradicts);
                 directories.see(&evidence.keycloak, contradicts);
             }
         }
-        let verdicts = self
+        let of_accounts = self
             .accounts
             .iter()
             .map(|(account, opinion)| {
-                let verdict = match opinion {
-                    Opinion::Settled(verdict) => verdict.clone(),
-                    Opinion::WouldDisable(member) => {
-                        self.second_opinion(*member, look(looks, account), looks, &directories)
+                let verdict = match (opinion, look(looks, account), looks) {
+                    (Opinion::Settled(verdict), ..) => verdict.clone(),
+                    (Opinion::WouldDisable(member), Some(Ok(evidence)), _) => {
+                        let contradicts = after.contradicts(*member, account, &evidence.keycloak);
+                        self.second_opinion(*member, evidence, contradicts, &directories)
+                    }
+                    (Opinion::WouldDisable(member), Some(Err(error)), _) => {
+                        Verdict::Skipped(by_the_list(*member), error.clone())
+                    }
+                    (Opinion::WouldDisable(member), None, Looks::TooMany) => {
+                        Verdict::Skipped(by_the_list(*member), "more people than limits.max_look".to_owned())
+                    }
+                    (Opinion::WouldDisable(member), None, Looks::Taken { .. }) => {
+                        let why = "not looked at a second time, because a server had stopped answering";
+                        Verdict::Skipped(by_the_list(*member), why.to_owned())
                     }
                 };
                 (*account, verdict)
             })
             .collect();
-        (verdicts, contradictions)
+        Verdicts { of_accounts, contradictions }
     }
 
     /// The plan, once everyone who would be disabled was looked at.
     #[must_use]
     pub fn decide(&self, looks: &Looks) -> Plan {
-        self.plan_of(self.verdicts(looks), looks)
+        self.plan(self.verdicts(looks), looks)
     }
 
-    fn plan_of(&self, (verdicts, contradictions): (Vec<(&Account, Verdict)>, usize), looks: &Looks) -> Plan {
+    /// The plan that these verdicts make.
+    #[must_use]
+    pub fn plan(&self, Verdicts { of_accounts, contradictions }: Verdicts<'_>, looks: &Looks) -> Plan {
         let mut plan = Plan {
             server_name: self.facts.server_name.clone(),
             writer: self.policy.writer,
@@ -132,7 +153,7 @@ impl<'f> Draft<'f> {
             contradictions,
             not_looked: matches!(looks, Looks::TooMany).then(|| self.to_look_at().count()),
         };
-        for (account, verdict) in verdicts {
+        for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
             let mut act = |kind, reason, skipped| {
                 plan.actions.push(Action { kind, user_id: account.user_id.clone(), reason, skipped });
@@ -152,33 +173,13 @@ impl<'f> Draft<'f> {
         self.facts.members.iter().map(|member| &member.id).collect::<BTreeSet<_>>().len()
     }
 
-    /// In the group by the one and not by the other, or disabled by the list and enabled by the person.
-    fn contradicts(member: Option<&Member>, person: &KeycloakPerson) -> bool {
-        match person {
-            KeycloakPerson::Unknown => false,
-            KeycloakPerson::Known { in_group, enabled, .. } => match member {
-                Some(_) => !in_group || *enabled,
-                None => *in_group,
-            },
-        }
-    }
-
     fn second_opinion(
         &self,
         member: Option<&Member>,
-        look: Option<&Result<Evidence, String>>,
-        looks: &Looks,
+        evidence: &Evidence,
+        contradicts: bool,
         directories: &Directories<'_>,
     ) -> Verdict {
-        let listed = if member.is_some() { Reason::DisabledInKeycloak } else { Reason::NotInGroup };
-        let evidence = match (look, looks) {
-            (Some(Ok(evidence)), _) => evidence,
-            (Some(Err(error)), _) => return Verdict::Skipped(listed, error.clone()),
-            (None, Looks::TooMany) => return Verdict::Skipped(listed, "more people than limits.max_look".to_owned()),
-            (None, Looks::Taken { .. }) => {
-                return Verdict::Skipped(listed, "was not looked at a second time".to_owned());
-            }
-        };
         let disabled_meanwhile =
             evidence.account.state.deactivated || (self.lock_is_enough() && evidence.account.state.locked);
         if disabled_meanwhile {
@@ -195,7 +196,7 @@ impl<'f> Draft<'f> {
             Some(KeptReason::Appservice)
         } else if self.policy.federation == Federation::Verify && directories.doubts(&evidence.keycloak) {
             Some(KeptReason::FederationInDoubt)
-        } else if Self::contradicts(member, &evidence.keycloak) {
+        } else if contradicts {
             Some(KeptReason::InGroupAtSecondLook)
         } else if evidence.keycloak == KeycloakPerson::Unknown && self.policy.unknown_accounts == UnknownAccounts::Keep
         {
@@ -203,16 +204,55 @@ impl<'f> Draft<'f> {
         } else {
             None
         };
-        match (kept, &evidence.keycloak, member) {
-            (Some(reason), ..) => Verdict::Kept(reason),
-            (None, KeycloakPerson::Unknown, _) => Verdict::Disable(Reason::NotInKeycloak),
-            (None, KeycloakPerson::Known { .. }, Some(_)) => Verdict::Disable(Reason::DisabledInKeycloak),
-            (None, KeycloakPerson::Known { .. }, None) => Verdict::Disable(Reason::NotInGroup),
+        match (kept, &evidence.keycloak) {
+            (Some(reason), _) => Verdict::Kept(reason),
+            (None, KeycloakPerson::Unknown) => Verdict::Disable(Reason::NotInKeycloak),
+            (None, KeycloakPerson::Known { .. }) => Verdict::Disable(by_the_list(member)),
         }
     }
 
     fn lock_is_enough(&self) -> bool {
         self.policy.disable == DisableMode::Lock
+    }
+}
+
+/// The reason that the member list alone gives.
+fn by_the_list(member: Option<&Member>) -> Reason {
+    if member.is_some() { Reason::DisabledInKeycloak } else { Reason::NotInGroup }
+}
+
+/// The enabled members of the second list, where it was read.
+struct After<'l> {
+    members: Option<&'l [Member]>,
+    ids: BTreeSet<&'l KeycloakId>,
+    names: BTreeSet<String>,
+}
+
+impl<'l> After<'l> {
+    fn of(looks: &'l Looks) -> Self {
+        let members = match looks {
+            Looks::Taken { members_after, .. } => members_after.as_deref(),
+            Looks::TooMany => None,
+        };
+        let enabled = || members.into_iter().flatten().filter(|member| member.enabled);
+        let ids = enabled().map(|member| &member.id).collect();
+        let names = enabled().map(|member| member.localpart.key()).collect();
+        Self { members, ids, names }
+    }
+
+    /// In the group by the one and not by the other, or disabled by the list and enabled by the person; or listed and
+    /// enabled by now.
+    fn contradicts(&self, member: Option<&Member>, account: &Account, person: &KeycloakPerson) -> bool {
+        let by_person = match (member, person) {
+            (_, KeycloakPerson::Unknown) => false,
+            (Some(_), KeycloakPerson::Known { in_group, enabled, .. }) => !in_group || *enabled,
+            (None, KeycloakPerson::Known { in_group, .. }) => *in_group,
+        };
+        let by_now = match member {
+            Some(member) => self.ids.contains(&member.id),
+            None => self.names.contains(&account.localpart().key()),
+        };
+        by_person || by_now
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Look, Member, ServerName, UserId};
 
-pub use draft::{Draft, LookAt};
+pub use draft::{Draft, LookAt, Verdicts};
 pub use limits::{Limits, Refusal};
 pub use policy::{DisabledMembers, Federation, LockedMembers, Policy, ProtectError, Protection, UnknownAccounts};
 pub use verdict::Verdict;
@@ -28,8 +28,8 @@ pub struct Facts {
     pub server_name: ServerName,
     /// The distinct people of the groups, in any order.
     pub members: Vec<Member>,
-    /// The storage providers of the realm, as far as they may be seen.
-    pub providers: Vec<Box<str>>,
+    /// The storage providers of the realm, where they may be seen.
+    pub providers: Option<Vec<Box<str>>>,
     /// Every account of the homeserver's list, in any order.
     pub accounts: Vec<Account>,
     /// The owner of the admin token the accounts were read with.

@@ -23,7 +23,7 @@ fn scene() -> Scene {
     let facts = Facts {
         server_name: "example.org".into(),
         members: Vec::new(),
-        providers: Vec::new(),
+        providers: None,
         accounts: Vec::new(),
         token_owner: Some(Localpart::from("sync-bot").on(&"example.org".into())),
     };
@@ -368,9 +368,34 @@ fn a_directory_that_goes_down_while_it_is_read_is_in_doubt() {
 }
 
 #[test]
+fn who_is_listed_and_enabled_by_now_is_kept() {
+    let mut scene = scene()
+        .listed("l0001", true, Some("ldap"))
+        .listed("l0002", false, Some("ldap"))
+        .account("l0002", ACTIVE)
+        .seen("l0002", known(false, true, Some("ldap")))
+        .account("l0003", ACTIVE)
+        .seen("l0003", known(false, false, Some("ldap")));
+    let after = scene.clone().listed("l0003", true, Some("ldap"));
+    scene.members_after =
+        Some(after.facts.members.into_iter().map(|member| Member { enabled: true, ..member }).collect());
+    let both = ["l0002", "l0003"].map(|name| (name.to_owned(), KeptReason::FederationInDoubt));
+    keeps(&scene, both.to_vec());
+    let local = scene.clone().account("alice", ACTIVE);
+    let mut local = local;
+    local.members_after.get_or_insert_default().push(Member {
+        id: "id-alice".into(),
+        localpart: "alice".into(),
+        enabled: true,
+        federation_link: None,
+    });
+    assert!(!actions(&local.plan()).iter().any(|(_, name, _)| name == "alice"));
+}
+
+#[test]
 fn a_directory_none_of_whose_people_are_listed_is_in_doubt() {
     let mut scene = scene().member("alice").account("l0007", ACTIVE).user("dave").account("dave", ACTIVE);
-    scene.facts.providers = vec!["ldap".into()];
+    scene.facts.providers = Some(vec!["ldap".into()]);
     let plan = scene.plan();
     assert_eq!(kept(&plan), kept_as("l0007", KeptReason::FederationInDoubt));
     assert_eq!(actions(&plan), disable("dave", Reason::NotInGroup));

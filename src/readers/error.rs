@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::http::HttpError;
 use crate::localpart::NoLocalpart;
-use crate::model::{ServerName, UserId, printable};
+use crate::model::{Localpart, ServerName, UserId, printable};
 use crate::report::in_one_line;
 
 /// Why a reading is not complete; nothing is decided on an incomplete one.
@@ -52,6 +52,12 @@ pub enum ReadError {
         owner: UserId,
         /// `server_name` of the configuration.
         configured: ServerName,
+    },
+    /// The users of the realm are not all listed, so nobody can be told unknown.
+    #[error("Keycloak: the list of users does not hold {localpart}, a member of the group")]
+    UserNotListed {
+        /// A member who is missing there.
+        localpart: Localpart,
     },
     /// The account was in the list and is not there when asked for by name.
     #[error("Synapse: {user_id} is in the list of accounts, and is not found by name")]
@@ -107,7 +113,7 @@ impl ReadError {
             Self::Client(_) => "check the certificates of this machine".to_owned(),
             Self::Http(error) => error.hint(),
             Self::GroupNotFound { .. } => {
-                "check keycloak.groups (KC_GROUP_NAME): a name, a /path or an ID. Keycloak answers with an empty list \
+                "check keycloak.groups (KC_GROUP_NAME): a name, a /path or an ID; and keycloak.realm (KC_REALM). Keycloak answers with an empty list \
                  when the group may not be seen: the role view-users of the client realm-management shows it"
                     .to_owned()
             }
@@ -129,6 +135,11 @@ impl ReadError {
                     "set server_name (MATRIX_SERVER_NAME) to {}, or check synapse.url (MATRIX_URL)",
                     owner.server_name()
                 )
+            }
+            Self::UserNotListed { .. } => {
+                "the role view-users of the client realm-management shows every user; a directory behind Keycloak may be \
+                 down: check User federation in Keycloak"
+                    .to_owned()
             }
             Self::AccountGone { .. } => {
                 "run again; the account may just have been deleted from the database".to_owned()

@@ -23,8 +23,7 @@ impl Readers {
         groups: &[Group],
         tally: &Tally,
     ) -> Result<Looks, ReadError> {
-        self.name_owners(&mut people).await?;
-        let mut answers = BTreeMap::new();
+        let mut answers = self.name_owners(&mut people, facts).await?;
         let mut first_error = None;
         let mut looking = stream::iter(people)
             .map(|person| async move {
@@ -51,23 +50,41 @@ impl Readers {
                 Err(ReadError::NobodyLookedAt { count: answers.len(), source: Box::new(source) })
             }
             _ => {
-                let members_after = self.members_after(&answers, facts, groups).await?;
+                // A server that has stopped answering cannot show that a directory is still alive.
+                let members_after =
+                    if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
                 Ok(Looks::Taken { answers, members_after })
             }
         }
     }
 
-    /// Where the username does not tell whose an account is, the owner's ID does.
-    async fn name_owners(&self, people: &mut [LookAt]) -> Result<(), ReadError> {
+    /// Where the username does not tell whose an account is, the owner's ID does. Someone whose localpart several users
+    /// have is an answer already: nobody can tell whom to ask about.
+    async fn name_owners(&self, people: &mut Vec<LookAt>, facts: &Facts) -> Result<BTreeMap<UserId, Look>, ReadError> {
+        let mut answers = BTreeMap::new();
         if people.iter().all(|person| person.keycloak_id.is_some()) {
-            return Ok(());
+            return Ok(answers);
         }
-        if let Some(owners) = self.keycloak.owners().await? {
-            for person in people.iter_mut().filter(|person| person.keycloak_id.is_none()) {
-                person.keycloak_id = owners.get(&person.user_id.localpart().key()).cloned();
+        let Some(owners) = self.keycloak.owners().await? else { return Ok(answers) };
+        if let Some(missing) = facts.members.iter().find(|member| !owners.know(&member.id)) {
+            return Err(ReadError::UserNotListed { localpart: missing.localpart.clone() });
+        }
+        people.retain_mut(|person| {
+            let owners = owners.of(&person.user_id.localpart());
+            match (&person.keycloak_id, owners) {
+                (None, [_, _, ..]) => {
+                    let why = format!("{} users of the realm have this localpart", owners.len());
+                    answers.insert(person.user_id.clone(), Err(why));
+                    false
+                }
+                (None, owners) => {
+                    person.keycloak_id = owners.first().cloned();
+                    true
+                }
+                (Some(_), _) => true,
             }
-        }
-        Ok(())
+        });
+        Ok(answers)
     }
 
     async fn look_at(&self, person: &LookAt, groups: &[Group]) -> Result<Evidence, ReadError> {

@@ -70,8 +70,8 @@ impl Readers {
             let groups = self.keycloak.groups().await?;
             let members = self.keycloak.members(&groups, &tallies.members).await?;
             let providers = match config.policy.federation {
-                Federation::Verify => self.keycloak.providers().await?.unwrap_or_default(),
-                Federation::Trust => Vec::new(),
+                Federation::Verify => self.keycloak.providers().await?,
+                Federation::Trust => Some(Vec::new()),
             };
             Ok((groups, members, providers))
         };

@@ -90,9 +90,16 @@ impl Write for MasCli {
 
     /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
     async fn disable(&self, localpart: &Localpart, mode: DisableMode) -> Result<(), WriterError> {
-        match mode {
-            DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await?,
-            DisableMode::Lock => self.manage(&["lock-user"], localpart).await?,
+        let locked = match mode {
+            DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await,
+            DisableMode::Lock => self.manage(&["lock-user"], localpart).await,
+        };
+        if let Err(error) = locked {
+            // A call that was cut off may have locked, and then the next run would leave the sessions alone.
+            if matches!(error, WriterError::TooSlow { .. }) {
+                let _ = self.manage(&["kill-sessions"], localpart).await;
+            }
+            return Err(error);
         }
         // Once disabled, the next run would find nothing to do, so this half is not left to it.
         match self.manage(&["kill-sessions"], localpart).await {

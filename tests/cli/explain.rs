@@ -124,8 +124,9 @@ async fn who_has_another_username_is_found_by_the_template() {
         user.email = Some("alice@corp.test".to_owned());
     }
     let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n";
-    program(&world).file(&world, template).run("explain alice").exits(0).prints(&[
-        "enabled, groups: no groups",
-        "alice: not in the group, and the account is active: disable",
-    ]);
+    program(&world)
+        .file(&world, template)
+        .run("explain alice")
+        .exits(0)
+        .prints(&["enabled, groups: no groups", "alice: not in the group, and the account is active: disable"]);
 }

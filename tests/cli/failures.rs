@@ -24,6 +24,9 @@ const MEMBERS: Place = Place { server: "Keycloak", request: "GET http", pattern:
 const WHOAMI: Place = Place { server: "Synapse", request: "GET http", pattern: "/_matrix/client/v3/account/whoami" };
 const ACCOUNTS: Place = Place { server: "Synapse", request: "GET http", pattern: "/_synapse/admin/v3/users?" };
 
+const GROUPS_OF_A_PERSON: Place = Place { server: "Keycloak", request: "GET http", pattern: "/groups?brief" };
+const COMPONENTS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/components?" };
+
 /// How it fails, and what the error says of it.
 fn troubles() -> Vec<(Fault, &'static str)> {
     let status = |code| Fault::Status(code, String::new());
@@ -66,10 +69,14 @@ impl Place {
     }
 }
 
-/// All troubles at one place, at the same time, because some of them take their time.
 async fn every_trouble_at(place: Place) {
+    every_trouble_but(None, place).await;
+}
+
+/// All troubles at one place, at the same time, because some of them take their time.
+async fn every_trouble_but(harmless: Option<&str>, place: Place) {
     let mut cases = Vec::new();
-    for (fault, told) in troubles() {
+    for (fault, told) in troubles().into_iter().filter(|(_, told)| Some(*told) != harmless) {
         let world = started(the_table()).await;
         let case = format!("{} × {fault:?}", place.pattern);
         place.faults(&world).on(place.pattern).answer(fault);
@@ -95,6 +102,16 @@ async fn every_trouble_at_keycloaks_groups() {
 #[tokio::test]
 async fn every_trouble_at_keycloaks_members() {
     every_trouble_at(MEMBERS).await;
+}
+
+#[tokio::test]
+async fn every_trouble_at_keycloaks_storage_providers_but_a_missing_role() {
+    every_trouble_but(Some("403"), COMPONENTS).await;
+}
+
+#[tokio::test]
+async fn every_trouble_at_the_groups_of_the_only_person_to_disable() {
+    every_trouble_at(GROUPS_OF_A_PERSON).await;
 }
 
 #[tokio::test]
@@ -131,6 +148,10 @@ async fn an_empty_list_where_there_must_be_something() {
     empty(GROUPS).await.exits(1).tells(&["Keycloak: ", "there is no group", "hint: "]);
     empty(MEMBERS).await.exits(3).tells(&["the group was read without an error and is empty"]);
     empty(WHOAMI).await.exits(1).tells(&["Synapse: GET ", "not what belongs there", "hint: "]);
+    let world = started(the_table()).await;
+    let mad = serde_json::json!({"users": [], "total": u64::MAX});
+    world.synapse.faults().on(ACCOUNTS.pattern).answer(Fault::Json(mad));
+    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "accounts and holds 0", "hint: "]);
     empty(ACCOUNTS).await.exits(1).tells(&["Synapse: GET ", "does not hold @matrix-sync-bot", "hint: "]);
 }
 

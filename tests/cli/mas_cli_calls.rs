@@ -127,3 +127,27 @@ async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
     program(&world).without("MAS_CONFIG").file(&world, &toml).run("sync").exits(0);
     assert_eq!(calls(&world)[..2], ["exec -i mas mas-cli --version", "exec -i mas mas-cli manage unlock-user -- bob"]);
 }
+
+#[tokio::test]
+async fn as_many_calls_at_a_time_as_configured() {
+    for (concurrency, most) in [(1, 1), (2, 2)] {
+        let world = started(the_table().accounts(6, "gone")).await;
+        let log = world.directory().join("calls");
+        let log = log.display();
+        let path = script(
+            &world,
+            "slow-mas-cli",
+            &format!(
+                "echo + >> '{log}'; sleep 0.1; '{PROGRAM}' stand-in mas-cli \"$@\"; code=$?; echo - >> '{log}'; exit $code"
+            ),
+        );
+        let toml = format!("[writer.mas_cli]\nconcurrency = {concurrency}\ncommand = [\"{}\"]\n", path.display());
+        program(&world).file(&world, &(toml + NO_LIMITS)).run("sync").exits(0);
+        let mut under_way = 0;
+        let most_under_way = calls(&world).into_iter().map(|step| {
+            under_way += if step == "+" { 1 } else { -1 };
+            under_way
+        });
+        assert_eq!(most_under_way.max(), Some(most));
+    }
+}

@@ -27,7 +27,7 @@ async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("Keycloak: GET ") && error.contains("Could not bind"), "{error}");
     assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
-    run.tells(&["could not be looked at a second time; the first is @dave:example.org"]);
+    run.tells(&["there was no second look at them; the first is @dave:example.org"]);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn someone_whom_the_list_left_out_is_kept_and_the_contradiction_told() {
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!((run.kept(), run.actions()), (vec!["bea in_group_at_second_look".to_owned()], vec![]));
     assert_eq!(run.json()["contradictions"], 1);
-    run.tells(&["answers about 1 people disagree"]);
+    run.tells(&["answers about 1 person disagree"]);
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ async fn no_command_prints_a_secret() {
             "sync --format json".to_owned(),
             "completions bash".to_owned(),
             "man".to_owned(),
+            "demo".to_owned(),
         ];
         for command in &commands {
             configured(&world).run(&format!("-vvv {command}")).exits(0);

@@ -57,7 +57,8 @@ impl KeycloakReader {
     fn member(&self, row: UserRow) -> Result<Member, Nameless> {
         match self.localpart(&row) {
             Ok(localpart) => {
-                Ok(Member { id: row.id.into(), localpart, enabled: row.enabled, federation_link: row.federation_link })
+                let federation_link = row.provider();
+                Ok(Member { id: row.id.into(), localpart, enabled: row.enabled, federation_link })
             }
             Err(why) => Err(Nameless { username: row.username.into(), id: row.id.into(), why }),
         }

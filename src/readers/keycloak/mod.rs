@@ -16,6 +16,7 @@ use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
 pub use groups::Group;
+pub use person::Owners;
 
 /// Reads one realm.
 #[derive(Debug)]
@@ -38,6 +39,15 @@ struct UserRow {
     first_name: Option<Box<str>>,
     last_name: Option<Box<str>>,
     federation_link: Option<Box<str>>,
+}
+
+impl UserRow {
+    /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
+    /// in the ID, `f:PROVIDER:NAME`.
+    fn provider(&self) -> Option<Box<str>> {
+        let in_id = || self.id.strip_prefix("f:")?.split_once(':').map(|(provider, _)| provider.into());
+        self.federation_link.clone().or_else(in_id)
+    }
 }
 
 impl KeycloakReader {

@@ -1,6 +1,6 @@
 //! The reverse question: not "who is in the group" but "which groups is this person in".
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -8,6 +8,27 @@ use super::{Group, KeycloakReader, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{KeycloakId, KeycloakPerson, Localpart};
 use crate::readers::{ReadError, Tally};
+
+/// The users of a realm by the localparts that the template gives them.
+#[derive(Debug, Default)]
+pub struct Owners {
+    by_name: HashMap<String, Vec<KeycloakId>>,
+    everyone: HashSet<KeycloakId>,
+}
+
+impl Owners {
+    /// Who has this localpart; more than one where the template does not tell people apart.
+    #[must_use]
+    pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
+        self.by_name.get(&localpart.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the list of users holds this person.
+    #[must_use]
+    pub fn know(&self, id: &KeycloakId) -> bool {
+        self.everyone.contains(id)
+    }
+}
 
 #[derive(Debug, Deserialize)]
 struct GroupOfUser {
@@ -37,9 +58,9 @@ impl KeycloakReader {
         Ok(KeycloakPerson::Known {
             in_group: of_user.iter().any(|of| groups.iter().any(|group| self.is_in(of, group))),
             groups: of_user.into_iter().map(|group| group.path).collect(),
-            id: user.id.into(),
             enabled: user.enabled,
-            federation_link: user.federation_link,
+            federation_link: user.provider(),
+            id: user.id.into(),
         })
     }
 
@@ -53,13 +74,20 @@ impl KeycloakReader {
     /// the template is just the username, and people can be asked for by name.
     ///
     /// Source: `GET …/users`, in pages.
-    pub async fn owners(&self) -> Result<Option<HashMap<String, KeycloakId>>, ReadError> {
+    pub async fn owners(&self) -> Result<Option<Owners>, ReadError> {
         if self.template.is_username() {
             return Ok(None);
         }
         let users = self.whole_list(&["users"], "the users of the realm", &Tally::default()).await?;
-        let owner = |user: UserRow| Some((self.localpart(&user).ok()?.key(), KeycloakId::from(user.id)));
-        Ok(Some(users.into_iter().filter_map(owner).collect()))
+        let mut owners = Owners::default();
+        for user in users {
+            let id = KeycloakId::from(user.id.clone());
+            if let Ok(localpart) = self.localpart(&user) {
+                owners.by_name.entry(localpart.key()).or_default().push(id.clone());
+            }
+            owners.everyone.insert(id);
+        }
+        Ok(Some(owners))
     }
 
     /// The user of that username; Keycloak keeps usernames in lower case.

@@ -2,7 +2,6 @@
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use tracing::info;
 
 use super::KeycloakReader;
 use crate::http::HttpError;
@@ -22,10 +21,7 @@ impl KeycloakReader {
         let answer: Result<Vec<Component>, HttpError> = self.get(&["components"], &query).await;
         match answer {
             Ok(components) => Ok(Some(components.into_iter().map(|component| component.id).collect())),
-            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => {
-                info!("without the role view-realm, a directory none of whose people Keycloak shows is not noticed");
-                Ok(None)
-            }
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -47,8 +47,7 @@ impl SynapseReader {
         let mut missing = String::new();
         for _ in 0..READINGS {
             let (version, first) = self.first_page().await?;
-            let total = first.total;
-            let rows = self.all_pages(version, first, tally).await?;
+            let (total, rows) = self.all_pages(version, first, tally).await?;
             if rows.len() < total {
                 missing = format!("the list tells of {total} accounts and holds {}", rows.len());
             } else if !rows.contains_key(&owner) {
@@ -67,27 +66,30 @@ impl SynapseReader {
         }
     }
 
-    /// Accounts are never deleted, so a list that moves under the reader only grows: nobody is missed, and whoever
-    /// is seen twice is kept once.
+    /// Every page of the list, several at a time, and the largest total that any of them told. Accounts are never
+    /// deleted, so a list that moves under the reader grows: whoever is seen twice is kept once, and a total that grew
+    /// tells that someone may have been pushed out of sight.
     async fn all_pages(
         &self,
         version: ListVersion,
         first: Page,
         tally: &Tally,
-    ) -> Result<HashMap<UserId, Row>, HttpError> {
-        tally.add(first.users.len());
+    ) -> Result<(usize, HashMap<UserId, Row>), HttpError> {
         // A server that gives fewer rows than asked for is asked for as many as it gives.
-        let (step, total) = (first.users.len(), first.total);
-        let offsets = if step == 0 { Vec::new() } else { (step..total).step_by(step).collect() };
-        let mut rows: HashMap<UserId, Row> = HashMap::with_capacity(total);
+        let (step, mut total) = (first.users.len(), first.total);
+        let offsets = (step..total).step_by(step.max(1));
         let mut pages =
             stream::iter(offsets).map(|offset| self.page(version, offset, step)).buffer_unordered(PAGES_AT_A_TIME);
-        rows.extend(first.users.into_iter().map(|row| (row.name.clone(), row)));
-        while let Some(page) = pages.try_next().await? {
-            tally.add(page.users.len());
-            rows.extend(page.users.into_iter().map(|row| (row.name.clone(), row)));
+        let mut rows = HashMap::new();
+        let mut page = Some(first);
+        // A page with nobody on it is behind the end, whatever the total says.
+        while let Some(Page { users, total: told }) = page.filter(|page| !page.users.is_empty()) {
+            tally.add(users.len());
+            total = total.max(told);
+            rows.extend(users.into_iter().map(|row| (row.name.clone(), row)));
+            page = pages.try_next().await?;
         }
-        Ok(rows)
+        Ok((total, rows))
     }
 
     async fn page(&self, list: ListVersion, from: usize, limit: usize) -> Result<Page, HttpError> {
