@@ -1,9 +1,10 @@
-//! The rule itself: first without, then with the second look.
+//! The plan in two steps: first without, then with the second look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::directory::Directories;
-use super::policy::{DisabledMembers, Federation, LockedMembers, Policy, UnknownAccounts};
+use super::policy::{Federation, Policy, UnknownAccounts};
+use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
@@ -25,14 +26,6 @@ pub struct Verdicts<'f> {
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often list and person disagreed.
     pub contradictions: usize,
-}
-
-/// What the lists alone say of an account.
-#[derive(Debug)]
-enum Opinion<'f> {
-    Settled(Verdict),
-    /// To be disabled unless the second look says otherwise; with the member's row for those disabled in Keycloak.
-    WouldDisable(Option<&'f Member>),
 }
 
 /// Someone to look at a second time.
@@ -260,84 +253,5 @@ fn look<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Result<Evidence, 
     match looks {
         Looks::Taken { answers, .. } => answers.get(&account.user_id),
         Looks::TooMany => None,
-    }
-}
-
-/// The table of the rule, for one account.
-struct Rule<'f> {
-    facts: &'f Facts,
-    policy: &'f Policy,
-}
-
-impl Rule<'_> {
-    fn opinion<'f>(&self, account: &Account, people: &[&'f Member], shared: bool) -> Opinion<'f> {
-        let readings: Vec<_> = if people.is_empty() {
-            vec![self.table(account, None)]
-        } else {
-            people.iter().map(|member| self.table(account, Some(member))).collect()
-        };
-        // A name that two share is left alone as soon as any reading of it would act.
-        if shared && readings.iter().any(Opinion::would_act) {
-            return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
-        }
-        let opinion = readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled));
-        match self.protected(account, &opinion) {
-            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
-            None => opinion,
-        }
-    }
-
-    fn table<'f>(&self, account: &Account, member: Option<&'f Member>) -> Opinion<'f> {
-        let state = account.state;
-        let may_use =
-            member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
-        let by_lock = self.policy.disable == DisableMode::Lock;
-        let disabled = state.deactivated || (by_lock && state.locked);
-        match (may_use, disabled, state.locked) {
-            (true, false, false) => Opinion::Settled(Verdict::MemberActive),
-            (true, _, _) => Opinion::Settled(self.activation(account)),
-            (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
-            (false, false, true) => Opinion::Settled(Verdict::OutsideLocked),
-            (false, false, false) => Opinion::WouldDisable(member),
-        }
-    }
-
-    fn activation(&self, account: &Account) -> Verdict {
-        let only_locked = account.state.locked && !account.state.deactivated;
-        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate;
-        if account.state.erased {
-            Verdict::Kept(KeptReason::Erased)
-        } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
-            Verdict::Kept(KeptReason::LockedByHand)
-        } else {
-            Verdict::Activate(Reason::InGroup)
-        }
-    }
-
-    /// The first reason that the lists alone give for leaving the account alone.
-    fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
-        if !matches!(opinion, Opinion::WouldDisable(_)) {
-            return None;
-        }
-        let localpart = account.localpart();
-        if !account.is_on(&self.facts.server_name) {
-            Some(KeptReason::OtherServer)
-        } else if self.facts.token_owner.as_ref() == Some(&account.user_id) {
-            Some(KeptReason::TokenOwner)
-        } else if self.policy.protect.covers(&localpart) {
-            Some(KeptReason::Protected)
-        } else if account.admin && self.policy.protect_admins {
-            Some(KeptReason::Admin)
-        } else if account.bot {
-            Some(KeptReason::Bot)
-        } else {
-            None
-        }
-    }
-}
-
-impl Opinion<'_> {
-    fn would_act(&self) -> bool {
-        matches!(self, Self::WouldDisable(_) | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
     }
 }

@@ -7,6 +7,7 @@ mod directory;
 mod draft;
 mod limits;
 mod policy;
+mod table;
 mod verdict;
 
 #[cfg(test)]

@@ -1,0 +1,94 @@
+//! The table of the rule, for one account and what the lists alone say of it.
+
+use super::policy::{DisabledMembers, LockedMembers, Policy};
+use super::{Facts, Verdict};
+use crate::model::{Account, Member};
+use crate::plan::{DisableMode, KeptReason, Reason};
+
+/// What the lists alone say of an account.
+#[derive(Debug)]
+pub(super) enum Opinion<'f> {
+    Settled(Verdict),
+    /// To be disabled unless the second look says otherwise; with the member's row for those disabled in Keycloak.
+    WouldDisable(Option<&'f Member>),
+}
+
+/// The table, with what it depends on.
+pub(super) struct Rule<'f> {
+    pub(super) facts: &'f Facts,
+    pub(super) policy: &'f Policy,
+}
+
+impl Rule<'_> {
+    /// What the lists alone say of an account and the members of its name; `shared` where two have the name.
+    pub(super) fn opinion<'f>(&self, account: &Account, people: &[&'f Member], shared: bool) -> Opinion<'f> {
+        let readings: Vec<_> = if people.is_empty() {
+            vec![self.table(account, None)]
+        } else {
+            people.iter().map(|member| self.table(account, Some(member))).collect()
+        };
+        // A name that two share is left alone as soon as any reading of it would act.
+        if shared && readings.iter().any(Opinion::would_act) {
+            return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
+        }
+        let opinion = readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled));
+        match self.protected(account, &opinion) {
+            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
+            None => opinion,
+        }
+    }
+
+    fn table<'f>(&self, account: &Account, member: Option<&'f Member>) -> Opinion<'f> {
+        let state = account.state;
+        let may_use =
+            member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
+        let by_lock = self.policy.disable == DisableMode::Lock;
+        let disabled = state.deactivated || (by_lock && state.locked);
+        match (may_use, disabled, state.locked) {
+            (true, false, false) => Opinion::Settled(Verdict::MemberActive),
+            (true, _, _) => Opinion::Settled(self.activation(account)),
+            (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
+            (false, false, true) => Opinion::Settled(Verdict::OutsideLocked),
+            (false, false, false) => Opinion::WouldDisable(member),
+        }
+    }
+
+    fn activation(&self, account: &Account) -> Verdict {
+        let only_locked = account.state.locked && !account.state.deactivated;
+        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate;
+        if account.state.erased {
+            Verdict::Kept(KeptReason::Erased)
+        } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
+            Verdict::Kept(KeptReason::LockedByHand)
+        } else {
+            Verdict::Activate(Reason::InGroup)
+        }
+    }
+
+    /// The first reason that the lists alone give for leaving the account alone.
+    fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
+        if !matches!(opinion, Opinion::WouldDisable(_)) {
+            return None;
+        }
+        let localpart = account.localpart();
+        if !account.is_on(&self.facts.server_name) {
+            Some(KeptReason::OtherServer)
+        } else if self.facts.token_owner.as_ref() == Some(&account.user_id) {
+            Some(KeptReason::TokenOwner)
+        } else if self.policy.protect.covers(&localpart) {
+            Some(KeptReason::Protected)
+        } else if account.admin && self.policy.protect_admins {
+            Some(KeptReason::Admin)
+        } else if account.bot {
+            Some(KeptReason::Bot)
+        } else {
+            None
+        }
+    }
+}
+
+impl Opinion<'_> {
+    fn would_act(&self) -> bool {
+        matches!(self, Self::WouldDisable(_) | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
+    }
+}
