@@ -1,6 +1,7 @@
 //! What the recordings cannot show: time, failures, and one server acting on another.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -202,17 +203,14 @@ async fn a_registered_user_gets_a_token_that_works_at_once() {
 }
 
 #[tokio::test]
-async fn ten_thousand_members_and_accounts_start_and_page_quickly() {
-    let begin = Instant::now();
+async fn ten_thousand_members_are_served_in_pages_each_once() {
     let world = World::new("example.org").group("/matrix-users").members(10_000, "u").accounts(10_000, "u");
     let world = started(world).await;
     let token = token(&world).await;
-    let mut seen = 0;
+    let mut seen = BTreeSet::new();
     for page in 0..10 {
-        seen += names(&members_url(&world, &format!("first={}&max=1000", page * 1000)), &token).await.len();
+        seen.extend(names(&members_url(&world, &format!("first={}&max=1000", page * 1000)), &token).await);
     }
-    assert_eq!(seen, 10_000);
-    // Far from the real figure, because a busy machine must not fail the test.
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert_eq!(seen.len(), 10_000);
     assert_eq!(world.env(Auth::Password).len(), 10);
 }
