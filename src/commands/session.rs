@@ -7,6 +7,7 @@ use tracing::warn;
 use crate::app::Surroundings;
 use crate::cli::Global;
 use crate::config::{self, Config};
+use crate::model::Account;
 use crate::output::{Progress, counted};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, LookAt, Looks};
@@ -41,8 +42,8 @@ impl Session {
         let tallies = Tallies::default();
         let reading = self.readers.read(&self.config, &tallies);
         let (facts, groups) = self.progress.reading(&tallies, reading).await?;
-        let localparts: Vec<_> = facts.accounts.iter().map(crate::model::Account::localpart).collect();
-        for entry in self.config.policy.protect.idle_entries(localparts.iter()) {
+        let localparts = facts.accounts.iter().map(Account::localpart);
+        for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
         }
         Ok(Reading { facts, groups })

@@ -89,5 +89,5 @@ pub(super) async fn carry_out(session: &Session, plan: &Plan, writer: &Writer) -
     }
     let tallies = ApplyTallies::default();
     let applying = run::apply(plan, writer, &session.readers.synapse, &session.config, &tallies);
-    Ok(session.progress.applying(&tallies, plan.to_apply().len(), applying).await)
+    Ok(session.progress.applying(&tallies, plan.to_apply().count(), applying).await)
 }

@@ -185,18 +185,15 @@ impl Plan {
         self.actions.iter().filter(move |action| action.kind == kind)
     }
 
-    /// The actions that will be tried, activations first, each kind in order of localpart.
-    #[must_use]
-    pub fn to_apply(&self) -> Vec<&Action> {
-        let mut actions: Vec<_> = self.actions.iter().filter(|action| action.skipped.is_none()).collect();
-        actions.sort_by_key(|action| action.kind);
-        actions
+    /// The actions that will be tried, in order of localpart.
+    pub fn to_apply(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|action| action.skipped.is_none())
     }
 
     /// How many of a kind will be tried; the limits count these.
     #[must_use]
     pub fn count_to_apply(&self, kind: ActionKind) -> usize {
-        self.of(kind).filter(|action| action.skipped.is_none()).count()
+        self.to_apply().filter(|action| action.kind == kind).count()
     }
 
     /// The digest of what will be tried.
@@ -206,17 +203,14 @@ impl Plan {
             &self.server_name,
             self.writer,
             self.disable,
-            self.actions
-                .iter()
-                .filter(|action| action.skipped.is_none())
-                .map(|action| (action.kind, action.localpart(), action.reason)),
+            self.to_apply().map(|action| (action.kind, action.localpart(), action.reason)),
         )
     }
 
     /// Whether anything would be changed.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.actions.iter().any(|action| action.skipped.is_none())
+        self.to_apply().next().is_some()
     }
 
     /// Whether a run of this plan leaves something open: someone could not be looked at, or a directory is in doubt.

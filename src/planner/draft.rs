@@ -7,7 +7,7 @@ use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
-use crate::plan::{Action, ActionKind, DisableMode, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
+use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before anyone was looked at twice.
 #[derive(Debug)]
@@ -89,11 +89,13 @@ impl<'f> Draft<'f> {
         let mut directories = Directories::of(self.facts.providers.as_deref(), &self.facts.members);
         let after = After::of(looks);
         directories.and_after(after.members);
-        let mut contradictions = 0;
+        let mut contradicted = BTreeSet::new();
         for (account, opinion) in &self.accounts {
             if let (Opinion::WouldDisable(member), Some(Ok(evidence))) = (opinion, look(looks, account)) {
                 let contradicts = after.contradicts(*member, account, &evidence.keycloak);
-                contradictions += usize::from(contradicts);
+                if contradicts {
+                    contradicted.insert(&account.user_id);
+                }
                 directories.see(&evidence.keycloak, contradicts);
             }
         }
@@ -104,7 +106,7 @@ impl<'f> Draft<'f> {
                 let verdict = match (opinion, look(looks, account), looks) {
                     (Opinion::Settled(verdict), ..) => verdict.clone(),
                     (Opinion::WouldDisable(member), Some(Ok(evidence)), _) => {
-                        let contradicts = after.contradicts(*member, account, &evidence.keycloak);
+                        let contradicts = contradicted.contains(&account.user_id);
                         self.second_opinion(*member, evidence, contradicts, &directories)
                     }
                     (Opinion::WouldDisable(member), Some(Err(error)), _) => {
@@ -121,7 +123,7 @@ impl<'f> Draft<'f> {
                 (*account, verdict)
             })
             .collect();
-        Verdicts { of_accounts, contradictions }
+        Verdicts { of_accounts, contradictions: contradicted.len() }
     }
 
     /// The plan, once everyone who would be disabled was looked at.
@@ -173,9 +175,7 @@ impl<'f> Draft<'f> {
         contradicts: bool,
         directories: &Directories<'_>,
     ) -> Verdict {
-        let disabled_meanwhile =
-            evidence.account.state.deactivated || (self.lock_is_enough() && evidence.account.state.locked);
-        if disabled_meanwhile {
+        if self.policy.counts_as_disabled(evidence.account.state) {
             return Verdict::OutsideDisabled;
         }
         if evidence.account.state.locked {
@@ -202,10 +202,6 @@ impl<'f> Draft<'f> {
             (None, KeycloakPerson::Unknown) => Verdict::Disable(Reason::NotInKeycloak),
             (None, KeycloakPerson::Known { .. }) => Verdict::Disable(by_the_list(member)),
         }
-    }
-
-    fn lock_is_enough(&self) -> bool {
-        self.policy.disable == DisableMode::Lock
     }
 }
 

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::model::Localpart;
+use crate::model::{AccountState, Localpart};
 use crate::plan::{DisableMode, WriterKind};
 
 /// What the administrator decided.
@@ -24,6 +24,13 @@ pub struct Policy {
     pub protect: Protection,
     /// Whether administrators of the homeserver are never disabled.
     pub protect_admins: bool,
+}
+
+impl Policy {
+    /// Whether an account in this state is what `policy.disable` makes of one.
+    pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
+        state.deactivated || (self.disable == DisableMode::Lock && state.locked)
+    }
 }
 
 /// `keycloak.disabled_members`.
@@ -112,7 +119,7 @@ impl Protection {
 
     /// The entries that match none of these localparts: probably misspelt.
     #[must_use]
-    pub fn idle_entries<'l>(&self, localparts: impl Iterator<Item = &'l Localpart>) -> Vec<&str> {
+    pub fn idle_entries(&self, localparts: impl Iterator<Item = Localpart>) -> Vec<&str> {
         let mut idle: Vec<&Rule> = self.rules.iter().collect();
         for localpart in localparts {
             if idle.is_empty() {
@@ -205,6 +212,6 @@ mod tests {
     #[test]
     fn an_entry_that_matches_nobody_is_told() {
         let protection = protection(&["admin", "amdin", "/x+/"]);
-        assert_eq!(protection.idle_entries([&"admin".into(), &"alice".into()].into_iter()), ["amdin", "/x+/"]);
+        assert_eq!(protection.idle_entries(["admin".into(), "alice".into()].into_iter()), ["amdin", "/x+/"]);
     }
 }

@@ -42,9 +42,7 @@ impl Rule<'_> {
         let state = account.state;
         let may_use =
             member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
-        let by_lock = self.policy.disable == DisableMode::Lock;
-        let disabled = state.deactivated || (by_lock && state.locked);
-        match (may_use, disabled, state.locked) {
+        match (may_use, self.policy.counts_as_disabled(state), state.locked) {
             (true, false, false) => Opinion::Settled(Verdict::MemberActive),
             (true, _, _) => Opinion::Settled(self.activation(account)),
             (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),

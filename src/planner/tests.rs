@@ -147,8 +147,7 @@ fn detail_of(account: &Account) -> AccountDetail {
 
 /// `(action, localpart, reason)` of everything that would be tried.
 fn actions(plan: &Plan) -> Vec<(ActionKind, String, Reason)> {
-    let tried = plan.actions.iter().filter(|action| action.skipped.is_none());
-    tried.map(|action| (action.kind, action.localpart().to_string(), action.reason)).collect()
+    plan.to_apply().map(|action| (action.kind, action.localpart().to_string(), action.reason)).collect()
 }
 
 fn kept(plan: &Plan) -> Vec<(String, KeptReason)> {
@@ -381,8 +380,7 @@ fn who_is_listed_and_enabled_by_now_is_kept() {
         Some(after.facts.members.into_iter().map(|member| Member { enabled: true, ..member }).collect());
     let both = ["l0002", "l0003"].map(|name| (name.to_owned(), KeptReason::FederationInDoubt));
     keeps(&scene, both.to_vec());
-    let local = scene.clone().account("alice", ACTIVE);
-    let mut local = local;
+    let mut local = scene.account("alice", ACTIVE);
     local.members_after.get_or_insert_default().push(Member {
         id: "id-alice".into(),
         localpart: "alice".into(),
@@ -537,7 +535,7 @@ fn any_scene_and_its_shuffle() -> impl Strategy<Value = (Scene, Vec<Member>, Vec
 /// What the writers leave behind.
 fn applied(scene: &Scene, plan: &Plan) -> Scene {
     let mut after = scene.clone();
-    for action in plan.actions.iter().filter(|action| action.skipped.is_none()) {
+    for action in plan.to_apply() {
         let account = after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
         account.expect("an action is about an account").state = match (action.kind, plan.disable) {
             (ActionKind::Activate, _) => ACTIVE,
