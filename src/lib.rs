@@ -10,6 +10,7 @@ pub mod config;
 pub mod exit;
 pub mod http;
 pub mod localpart;
+pub mod mas_api;
 pub mod model;
 pub mod output;
 pub mod plan;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::session::{Session, print, tell, warn_of_doubts};
+use super::session::{Session, print, tell, warn_of_doubts, warn_of_newcomers};
 use super::sync::{approve, carry_out, command_to_go_on, shell_word, tell_the_end};
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
@@ -13,12 +13,11 @@ use crate::plan::{Action, ActionKind, Digest, Plan, SavedAction, SavedPlan, Skip
 use crate::planner::{Draft, Policy, Verdict};
 use crate::report::{Failure, SavedPlanProblem};
 use crate::run;
-use crate::writers::Writer;
 
 /// Applies what of a saved plan still holds.
 pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let writer = Writer::new(&session.config.writer, &*surroundings.env)?;
+    let writer = session.writer(surroundings)?;
     let saved =
         load(&args.file, &session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let plan = what_still_holds(&session, saved.actions, args.approve.is_some()).await?;
@@ -72,19 +71,25 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     let draft = Draft::new(&reading.facts, &session.config.policy);
     let looks = session.look(&draft, &reading, approved).await?;
     let verdicts = draft.verdicts(&looks);
-    let by_user: BTreeMap<_, _> =
-        verdicts.of_accounts.iter().map(|(account, verdict)| (&account.user_id, verdict.clone())).collect();
+    let by_user: BTreeMap<_, _> = verdicts
+        .of_accounts
+        .iter()
+        .map(|(account, verdict)| (&account.user_id, (account.mas.id().cloned(), verdict.clone())))
+        .collect();
 
     let mut plan = draft.plan(verdicts, &looks);
     plan.actions = saved
         .into_iter()
-        .map(|action| Action {
-            skipped: left_out(&action, by_user.get(&action.user_id)),
+        .map(|action| (by_user.get(&action.user_id), action))
+        .map(|(found, action)| Action {
+            skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
+            mas_id: found.and_then(|(mas_id, _)| mas_id.clone()),
             kind: action.action,
             user_id: action.user_id,
             reason: action.reason,
         })
         .collect();
+    warn_of_newcomers(&draft);
     warn_of_doubts(&plan);
     Ok(plan)
 }

@@ -1,15 +1,15 @@
 //! `explain USER`: one person, every fact read, from which server, and the rule that decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::session::{Reading, Session, print};
+use super::session::{Session, print};
 use crate::app::Surroundings;
 use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
-use crate::model::{KeycloakId, KeycloakPerson, Localpart, UserId};
+use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::planner::{Draft, Looks, Verdict};
-use crate::readers::{Group, ReadError};
+use crate::readers::{Group, ReadError, Reading};
 use crate::report::Failure;
 
 /// Tells everything about one person. The reading, the second look and the rule are those of a plan.
@@ -29,23 +29,34 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         }
         looks @ Looks::Taken { .. } => looks,
     };
-    let Reading { facts, groups } = &reading;
+    let Reading { facts, groups, .. } = &reading;
+    let verdicts = draft.verdicts(&looks).of_accounts;
 
     // The group's members have accounts on our homeserver, and on no other.
     let is_ours = wanted.server_name() == session.config.server_name;
-    let members: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
-    let verdicts = draft.verdicts(&looks).of_accounts;
-    let accounts: Vec<_> = verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id)).collect();
+    let named: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
+    let tied_to = |account: &Account, member: &Member| account.links.contains(&member.id);
+    let is_theirs = |account: &Account| named.iter().any(|member| tied_to(account, member));
+    let accounts: Vec<_> =
+        verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id) || is_theirs(account)).collect();
+    let is_tied = |member: &&Member| accounts.iter().any(|(account, _)| tied_to(account, member));
+    let members: Vec<_> =
+        facts.members.iter().filter(|member| is_ours && (member.localpart.key() == key || is_tied(member))).collect();
 
-    let person = ask_keycloak(&session, &wanted, members.first().map(|member| member.id.clone()), groups).await?;
-    let in_keycloak = is_ours && (person != KeycloakPerson::Unknown || !members.is_empty());
-    if !in_keycloak && accounts.is_empty() {
+    let ids: BTreeSet<_> = members
+        .iter()
+        .map(|member| &member.id)
+        .chain(accounts.iter().flat_map(|(account, _)| &account.links))
+        .cloned()
+        .collect();
+    let people = ask_keycloak(&session, &wanted, ids, groups).await?;
+    let in_keycloak = is_ours && people.iter().any(|person| *person != KeycloakPerson::Unknown);
+    if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted));
     }
-    let mut details = BTreeMap::new();
+    let mut asked = BTreeMap::new();
     for (account, _) in &accounts {
-        let detail = session.readers.synapse.detail(&account.user_id).await.map_err(ReadError::from)?;
-        details.insert(&account.user_id, detail);
+        asked.insert(&account.user_id, session.readers.ask_about(account).await.map_err(ReadError::from)?);
     }
     let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Skipped(..)));
     print(&text::person(&text::Known {
@@ -54,27 +65,35 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         groups,
         facts,
         members,
-        person,
+        people,
         accounts,
-        details,
+        asked,
     }))?;
     Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
 }
 
-/// Keycloak's own answer about the person, by ID where the member list or the template tells it.
+/// Keycloak's own answers about the person, by ID where member list, links or template tell it.
 async fn ask_keycloak(
     session: &Session,
     wanted: &UserId,
-    id: Option<KeycloakId>,
+    mut ids: BTreeSet<KeycloakId>,
     groups: &[Group],
-) -> Result<KeycloakPerson, ReadError> {
+) -> Result<Vec<KeycloakPerson>, ReadError> {
     let keycloak = &session.readers.keycloak;
     let localpart = wanted.localpart();
-    let id = match id {
-        Some(id) => Some(id),
-        None => keycloak.owners().await?.and_then(|owners| owners.of(&localpart).first().cloned()),
-    };
-    Ok(keycloak.person(id.as_ref(), &localpart, groups).await?)
+    if ids.is_empty()
+        && let Some(owners) = keycloak.owners().await?
+    {
+        ids.extend(owners.of(&localpart).first().cloned());
+    }
+    if ids.is_empty() {
+        return Ok(vec![keycloak.person(None, &localpart, groups).await?]);
+    }
+    let mut people = Vec::new();
+    for id in &ids {
+        people.push(keycloak.person(Some(id), &localpart, groups).await?);
+    }
+    Ok(people)
 }
 
 /// A Matrix user ID as it is, a localpart on the configured homeserver.

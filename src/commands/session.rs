@@ -2,29 +2,27 @@
 
 use std::io;
 
+use futures_util::future::join;
 use tracing::warn;
 
 use crate::app::Surroundings;
 use crate::cli::Global;
 use crate::config::{self, Config};
+use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, LookAt, Looks};
-use crate::readers::{Group, Readers, Tallies};
+use crate::readers::{ReadError, Readers, Reading, Tallies};
 use crate::report::Failure;
+use crate::writers::{Writer, WriterError};
 
 /// A run that has read its configuration.
 pub(super) struct Session {
     pub(super) config: Config,
     pub(super) readers: Readers,
     pub(super) progress: Progress,
-}
-
-/// One complete reading.
-pub(super) struct Reading {
-    pub(super) facts: Facts,
-    pub(super) groups: Vec<Group>,
+    mas: Option<MasApi>,
 }
 
 impl Session {
@@ -33,20 +31,37 @@ impl Session {
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
-        let readers = Readers::new(&loaded.config, surroundings.timeouts)?;
-        Ok(Self { config: loaded.config, readers, progress: Progress::new(global.quiet) })
+        let config = loaded.config;
+        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
+        let mas = mas.transpose().map_err(ReadError::Client)?;
+        let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
+        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas })
+    }
+
+    /// The writer of the configuration.
+    pub(super) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
+        Writer::new(&self.config.writer, self.mas.as_ref(), &*surroundings.env)
     }
 
     /// Reads both sides.
     pub(super) async fn read(&self) -> Result<Reading, Failure> {
         let tallies = Tallies::default();
-        let reading = self.readers.read(&self.config, &tallies);
-        let (facts, groups) = self.progress.reading(&tallies, reading).await?;
-        let localparts = facts.accounts.iter().map(Account::localpart);
+        let reading = join(self.readers.read(&self.config, &tallies), self.exposure());
+        let (reading, exposure) = self.progress.reading(&tallies, reading).await;
+        let reading = reading?;
+        warn_of_exposure(&exposure);
+        let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
         }
-        Ok(Reading { facts, groups })
+        Ok(reading)
+    }
+
+    async fn exposure(&self) -> Exposure {
+        match &self.mas {
+            Some(mas) => mas.exposure().await,
+            None => Exposure::default(),
+        }
     }
 
     /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
@@ -61,7 +76,7 @@ impl Session {
     /// Looks at some people only, whatever the limits: nothing is changed because of it.
     pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         let (tallies, count) = (Tallies::default(), people.len());
-        let looks = self.readers.look(people, &reading.facts, &reading.groups, &tallies.looks);
+        let looks = self.readers.look(people, reading, &tallies.looks);
         Ok(self.progress.looking(&tallies.looks, count, looks).await?)
     }
 
@@ -71,6 +86,7 @@ impl Session {
         let draft = Draft::new(&reading.facts, &self.config.policy);
         let looks = self.look(&draft, &reading, approved).await?;
         let plan = draft.decide(&looks);
+        warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);
         Ok(plan)
@@ -79,6 +95,40 @@ impl Session {
     /// Every limit that the plan is over, in words.
     pub(super) fn refusals(&self, plan: &Plan) -> Vec<String> {
         self.config.limits.refuse(plan).iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Doors that stand open although nobody needs them.
+fn warn_of_exposure(exposure: &Exposure) {
+    if let Some(address) = &exposure.public {
+        warn!(
+            "the Admin API also answers at MAS's public address, {address}: take the resource adminapi off that listener; \
+             `doctor` shows the configuration to use"
+        );
+    }
+    if !exposure.client.is_empty() {
+        warn!(
+            "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
+            exposure.client.join(", ")
+        );
+    }
+}
+
+/// How many names a warning gives before it only counts.
+const NAMED: usize = 5;
+
+/// People who were deleted in Keycloak and made anew have a new ID, and MAS does not know that they are the same.
+pub(super) fn warn_of_newcomers(draft: &Draft<'_>) {
+    let newcomers = draft.newcomers();
+    if !newcomers.is_empty() {
+        let names: Vec<_> = newcomers.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = if newcomers.len() > NAMED { ", …" } else { "" };
+        warn!(
+            "{} the name of a member, but MAS has tied it to another user of Keycloak ({}{more}): left alone. If it is the \
+             same person, made anew in Keycloak, replace the link in MAS (upstream-oauth-links)",
+            counted(newcomers.len(), "account has", "accounts have"),
+            names.join(", ")
+        );
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
         return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings).await;
     }
     let session = Session::new(global, surroundings)?;
-    let writer = Writer::new(&session.config.writer, &*surroundings.env)?;
+    let writer = session.writer(surroundings)?;
     let plan = session.plan(args.approve.is_some()).await?;
 
     let refusals = approve(&session, &plan, &plan.digest(), args.approve.as_deref());
@@ -88,6 +88,6 @@ pub(super) async fn carry_out(session: &Session, plan: &Plan, writer: &Writer) -
         writer.check().await?;
     }
     let tallies = ApplyTallies::default();
-    let applying = run::apply(plan, writer, &session.readers.synapse, &session.config, &tallies);
+    let applying = run::apply(plan, writer, &session.readers, &session.config, &tallies);
     Ok(session.progress.applying(&tallies, plan.to_apply().count(), applying).await)
 }

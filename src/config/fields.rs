@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use toml::Value;
 use url::Url;
 
@@ -31,6 +31,11 @@ impl Fields {
 
     pub(super) fn is_given(&self, key: &str) -> bool {
         self.sources.given.contains_key(key) || self.sources.given.contains_key(&file_form(key))
+    }
+
+    /// Whether any key of a section is given.
+    pub(super) fn is_given_below(&self, section: &str) -> bool {
+        self.sources.given.keys().any(|key| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// Notes a problem with a value that has been taken.
@@ -209,6 +214,32 @@ impl Fields {
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
     }
+
+    /// The content of a file of certificates or keys.
+    pub(super) fn pem_file(&mut self, key: &str) -> PemFile {
+        if !self.is_given(key) {
+            return PemFile::NotGiven;
+        }
+        let Some(path) = self.path(key) else { return PemFile::Wrong };
+        match std::fs::read(&path) {
+            Ok(pem) => PemFile::Read(pem.into()),
+            Err(error) => {
+                self.wrong(key, Some(&path.to_string_lossy()), format!("cannot read this file: {error}"));
+                PemFile::Wrong
+            }
+        }
+    }
+}
+
+/// A file of certificates or keys.
+#[derive(Debug)]
+pub(super) enum PemFile {
+    /// The key is not there.
+    NotGiven,
+    /// It cannot be read, and the problem is noted.
+    Wrong,
+    /// Its content, which may be a key.
+    Read(SecretSlice<u8>),
 }
 
 /// A secret that can stand in a header or a form.

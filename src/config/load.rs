@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::fields::Fields;
+use super::fields::{Fields, PemFile};
 use super::problem::ConfigError;
 use super::sources::Sources;
-use super::{Config, KeycloakAuth, KeycloakConfig, MasCliConfig, SynapseConfig, WriterConfig, WriterKindConfig};
-use crate::http::is_loopback;
+use super::{
+    AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
+    SynapseConfig, WriterConfig, WriterKindConfig,
+};
+use crate::http::{Tls, is_loopback};
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::plan::{DisableMode, WriterKind};
-use crate::planner::{DisabledMembers, Federation, Limits, LockedMembers, Policy, Protection, UnknownAccounts};
+use crate::planner::{
+    DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, UnknownAccounts,
+};
 
 /// Read where no other file is named, if it is there.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
@@ -56,18 +61,36 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
         fields.choice("keycloak.federation", &[("verify", Federation::Verify), ("trust", Federation::Trust)]),
     );
     let keycloak = keycloak(&mut fields);
-    let synapse = synapse(&mut fields);
-    fields.only("accounts.source", "synapse", &["mas"]);
-    fields.only("accounts.match", "localpart", &["upstream-link"]);
-    let writer = writer(&mut fields);
-    let policy = policy(&mut fields, disabled_members, federation);
+    let (accounts, matching) = accounts(&mut fields);
+    let synapse = synapse(&mut fields, accounts.source);
+    let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
+    let writer = writer(&mut fields, writer_kind);
+    let needs_mas_api = writer_kind == WriterKind::MasApi || accounts.source == AccountSource::Mas;
+    let mas_api = if needs_mas_api || fields.is_given_below("writer.mas_api") { mas_api(&mut fields) } else { None };
+    let policy = policy(&mut fields).map(|policy| Policy {
+        writer: writer_kind,
+        disabled_members,
+        federation,
+        matching,
+        ..policy
+    });
     let limits = limits(&mut fields);
     let max_consecutive_failures = fields.count("limits.max_consecutive_failures", 5, 1, usize::MAX);
 
     let problems = fields.into_problems();
-    match (server_name, keycloak, synapse, policy) {
-        (Some(server_name), Some(keycloak), Some(synapse), Some(policy)) if problems.is_empty() => {
-            let config = Config { server_name, keycloak, synapse, writer, policy, limits, max_consecutive_failures };
+    match (server_name, keycloak, policy) {
+        (Some(server_name), Some(keycloak), Some(policy)) if problems.is_empty() => {
+            let config = Config {
+                server_name,
+                keycloak,
+                synapse,
+                accounts,
+                mas_api,
+                writer,
+                policy,
+                limits,
+                max_consecutive_failures,
+            };
             let warnings = warnings(&config);
             Ok(Loaded { config, warnings })
         }
@@ -167,7 +190,38 @@ fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
     Some(KeycloakAuth::ClientCredentials { client_id: client_id?, client_secret: client_secret? })
 }
 
-fn synapse(fields: &mut Fields) -> Option<SynapseConfig> {
+fn accounts(fields: &mut Fields) -> (AccountsConfig, Matching) {
+    let source = fields.choice("accounts.source", &[("synapse", AccountSource::Synapse), ("mas", AccountSource::Mas)]);
+    let matching = fields
+        .choice("accounts.match", &[("localpart", Matching::Localpart), ("upstream-link", Matching::UpstreamLink)]);
+    if matching == Matching::UpstreamLink && source == AccountSource::Synapse {
+        fields.wrong(
+            "accounts.match",
+            Some("upstream-link"),
+            "this needs accounts.source = \"mas\": Synapse does not know the links",
+        );
+    }
+    let provider = fields.text("accounts.provider");
+    if let Some(given) = provider.as_deref().filter(|id| !is_ulid(id)) {
+        fields.wrong(
+            "accounts.provider",
+            Some(given),
+            "expected the ID of an upstream provider of MAS, such as \"01H8PKNWKKRPCBW4YGH1RWV279\"",
+        );
+    }
+    (AccountsConfig { source, provider }, matching)
+}
+
+/// The form of MAS's IDs: 26 characters of Crockford's base 32.
+fn is_ulid(text: &str) -> bool {
+    text.len() == 26 && text.chars().all(|c| c.is_ascii_alphanumeric() && !"ILOUilou".contains(c))
+}
+
+/// Needed where it lists the accounts. Where MAS does, it may be left out as a whole.
+fn synapse(fields: &mut Fields, source: AccountSource) -> Option<SynapseConfig> {
+    if source == AccountSource::Mas && !fields.is_given_below("synapse") {
+        return None;
+    }
     let url = fields.server_url("synapse.url", "https://matrix.example.org");
     if !fields.is_given("synapse.admin_token") {
         fields.missing("synapse.admin_token", "an access token with the scope urn:synapse:admin:*");
@@ -176,8 +230,7 @@ fn synapse(fields: &mut Fields) -> Option<SynapseConfig> {
     Some(SynapseConfig { url: url?, admin_token: admin_token? })
 }
 
-fn writer(fields: &mut Fields) -> WriterConfig {
-    fields.only("writer.type", "mas-cli", &["mas-api"]);
+fn writer(fields: &mut Fields, kind: WriterKind) -> WriterConfig {
     let confirm_timeout = fields.duration("writer.confirm_timeout", Duration::from_mins(1));
     let command = fields.texts("writer.mas_cli.command", "a list of texts, the program first");
     let command = command.unwrap_or_else(|| vec!["mas-cli".to_owned()]);
@@ -194,17 +247,104 @@ fn writer(fields: &mut Fields) -> WriterConfig {
     // A file behind a wrapper, which may be in a container or another user's, cannot be looked at from here.
     let wrapped = !is_mas_cli(&program) && !plain;
     let config_to_check = own_config.or_else(|| config.clone()).filter(|_| !wrapped);
-    WriterConfig {
-        confirm_timeout,
-        kind: WriterKindConfig::MasCli(MasCliConfig {
-            program,
-            arguments,
-            config,
-            config_to_check,
-            timeout: fields.duration("writer.mas_cli.timeout", Duration::from_secs(30)),
-            concurrency: fields.count("writer.mas_cli.concurrency", 2, 1, 64),
-        }),
+    let mas_cli = MasCliConfig {
+        program,
+        arguments,
+        config,
+        config_to_check,
+        timeout: fields.duration("writer.mas_cli.timeout", Duration::from_secs(30)),
+        concurrency: fields.count("writer.mas_cli.concurrency", 2, 1, 64),
+    };
+    let kind = match kind {
+        WriterKind::MasCli => WriterKindConfig::MasCli(mas_cli),
+        WriterKind::MasApi => WriterKindConfig::MasApi,
+    };
+    WriterConfig { confirm_timeout, kind }
+}
+
+fn mas_api(fields: &mut Fields) -> Option<MasApiConfig> {
+    let allow_http = fields.switch("writer.mas_api.allow_http", false);
+    let concurrency = fields.count("writer.mas_api.concurrency", 8, 1, 256);
+    let tls = tls(fields);
+    let url = protected_url(fields, "writer.mas_api.url", "https://mas-admin.internal:8443", allow_http);
+    let auth = mas_api_auth(fields);
+    let needs_issuer = !matches!(auth, Some(MasApiAuth::Token(_)));
+    let issuer = if needs_issuer || fields.is_given("writer.mas_api.issuer") {
+        protected_url(fields, "writer.mas_api.issuer", "https://auth.example.org/", allow_http).map(Some)
+    } else {
+        Some(None)
+    };
+    Some(MasApiConfig { url: url?, issuer: issuer?, auth: auth?, tls: tls?, allow_http, concurrency })
+}
+
+/// The address of a server that gets secrets: plain http only where nobody else listens, or where it is asked for.
+fn protected_url(fields: &mut Fields, key: &str, example: &str, allow_http: bool) -> Option<Url> {
+    let url = fields.server_url(key, example)?;
+    if url.scheme() == "http" && !is_loopback(&url) && !allow_http {
+        fields.wrong(
+            key,
+            Some(url.as_str()),
+            "plain http goes to this machine only: use https, or set writer.mas_api.allow_http = true where the network \
+             is trusted",
+        );
+        return None;
     }
+    Some(url)
+}
+
+fn mas_api_auth(fields: &mut Fields) -> Option<MasApiAuth> {
+    const TOKEN: &str = "writer.mas_api.access_token";
+    let (token_given, secret_given) = (fields.is_given(TOKEN), fields.is_given("writer.mas_api.client_secret"));
+    let token = fields.secret(TOKEN);
+    let client_id = fields.text("writer.mas_api.client_id");
+    let client_secret = fields.secret("writer.mas_api.client_secret");
+    if token_given {
+        if client_id.is_some() || secret_given {
+            fields.wrong(
+                TOKEN,
+                None,
+                "given beside writer.mas_api.client_id or client_secret: take out one or the other",
+            );
+        }
+        return token.map(MasApiAuth::Token);
+    }
+    if client_id.is_none() {
+        fields.missing("writer.mas_api.client_id", "a client of MAS listed in its policy.data.admin_clients");
+    }
+    if !secret_given {
+        fields.missing("writer.mas_api.client_secret", "the client's secret; or give writer.mas_api.access_token");
+    }
+    Some(MasApiAuth::Client { client_id: client_id?, client_secret: client_secret? })
+}
+
+fn tls(fields: &mut Fields) -> Option<Tls> {
+    let authorities = fields.pem_file("writer.mas_api.ca_file");
+    let certificate = fields.pem_file("writer.mas_api.client_cert_file");
+    let key = fields.pem_file("writer.mas_api.client_key_file");
+    let mut tls = Tls::default();
+    let mut good = true;
+    if let PemFile::Read(pem) = &authorities
+        && let Err(error) = tls.trust(pem)
+    {
+        fields.wrong("writer.mas_api.ca_file", None, format!("expected certificates in PEM form: {error}"));
+        good = false;
+    }
+    match (&certificate, &key) {
+        (PemFile::Read(certificate), PemFile::Read(key)) => {
+            if let Err(error) = tls.identify(certificate, key) {
+                let expected = format!("expected a certificate and its key in PEM form: {error}");
+                fields.wrong("writer.mas_api.client_cert_file", None, expected);
+                good = false;
+            }
+        }
+        (PemFile::NotGiven, PemFile::NotGiven) => {}
+        (_, PemFile::NotGiven) => fields.missing("writer.mas_api.client_key_file", "the key of client_cert_file"),
+        (PemFile::NotGiven, _) => {
+            fields.missing("writer.mas_api.client_cert_file", "the certificate of client_key_file");
+        }
+        _ => good = false,
+    }
+    good.then_some(tls)
 }
 
 fn is_mas_cli(word: &str) -> bool {
@@ -225,7 +365,8 @@ fn own_config(command: &[String]) -> Option<PathBuf> {
     None
 }
 
-fn policy(fields: &mut Fields, disabled_members: DisabledMembers, federation: Federation) -> Option<Policy> {
+/// What of the policy stands in its own section.
+fn policy(fields: &mut Fields) -> Option<Policy> {
     let disable =
         fields.choice("policy.disable", &[("deactivate", DisableMode::Deactivate), ("lock", DisableMode::Lock)]);
     fields.only("policy.reactivate", "any", &["own", "none"]);
@@ -241,16 +382,9 @@ fn policy(fields: &mut Fields, disabled_members: DisabledMembers, federation: Fe
     let entries = fields.texts("policy.protect", "a list of localparts and /regular expressions/").unwrap_or_default();
     let protect_admins = fields.switch("policy.protect_admins", true);
     match Protection::new(&entries) {
-        Ok(protect) => Some(Policy {
-            writer: WriterKind::MasCli,
-            disable,
-            disabled_members,
-            locked_members,
-            unknown_accounts,
-            federation,
-            protect,
-            protect_admins,
-        }),
+        Ok(protect) => {
+            Some(Policy { disable, locked_members, unknown_accounts, protect, protect_admins, ..Policy::default() })
+        }
         Err(error) => {
             fields.wrong("policy.protect", None, error.to_string());
             None
@@ -274,9 +408,10 @@ fn warnings(config: &Config) -> Vec<String> {
         (url.scheme() == "http" && !is_loopback(url))
             .then(|| format!("{key} is plain http: {what} crosses the network unprotected; use https"))
     };
+    let synapse = config.synapse.as_ref();
     [
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
-        unprotected("synapse.url (MATRIX_URL)", "the admin token", &config.synapse.url),
+        synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
     ]
     .into_iter()
     .flatten()

@@ -13,6 +13,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::http::Tls;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy};
@@ -28,8 +29,12 @@ pub struct Config {
     pub server_name: ServerName,
     /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
-    /// `[synapse]`.
-    pub synapse: SynapseConfig,
+    /// `[synapse]`; may be left out where MAS lists the accounts.
+    pub synapse: Option<SynapseConfig>,
+    /// `[accounts]`.
+    pub accounts: AccountsConfig,
+    /// `[writer.mas_api]`, where reader or writer needs it.
+    pub mas_api: Option<MasApiConfig>,
     /// `[writer]`.
     pub writer: WriterConfig,
     /// `[policy]`, and what of `[keycloak]` the plan depends on.
@@ -91,10 +96,60 @@ pub struct SynapseConfig {
     pub admin_token: SecretString,
 }
 
+/// `[accounts]`; how members and accounts meet is part of the policy.
+#[derive(Debug, Clone)]
+pub struct AccountsConfig {
+    /// Who lists the accounts and their state.
+    pub source: AccountSource,
+    /// The upstream provider that is the realm (a ULID), where its issuer does not tell.
+    pub provider: Option<String>,
+}
+
+/// `accounts.source`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccountSource {
+    /// The homeserver.
+    #[default]
+    Synapse,
+    /// The Matrix Authentication Service.
+    Mas,
+}
+
+/// `[writer.mas_api]`: the Admin API of MAS, for whoever reads or writes by it.
+#[derive(Debug, Clone)]
+pub struct MasApiConfig {
+    /// The listener with the Admin API.
+    pub url: Url,
+    /// Where tokens come from; may be left out with a personal access token.
+    pub issuer: Option<Url>,
+    /// What opens it.
+    pub auth: MasApiAuth,
+    /// Whom to trust, and our own certificate.
+    pub tls: Tls,
+    /// Whether secrets may go over plain http beyond this machine.
+    pub allow_http: bool,
+    /// Accounts worked on at the same time.
+    pub concurrency: usize,
+}
+
+/// What opens the Admin API.
+#[derive(Debug, Clone)]
+pub enum MasApiAuth {
+    /// Client credentials.
+    Client {
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: SecretString,
+    },
+    /// A personal access token.
+    Token(SecretString),
+}
+
 /// `[writer]`.
 #[derive(Debug, Clone)]
 pub struct WriterConfig {
-    /// How long to wait, after the last action, until Synapse shows what was asked.
+    /// How long to wait, after the last action, until the homeserver shows what was asked.
     pub confirm_timeout: Duration,
     /// The writer.
     pub kind: WriterKindConfig,
@@ -105,6 +160,8 @@ pub struct WriterConfig {
 pub enum WriterKindConfig {
     /// `[writer.mas_cli]`.
     MasCli(MasCliConfig),
+    /// `[writer.mas_api]`, which [`Config::mas_api`] has.
+    MasApi,
 }
 
 /// `[writer.mas_cli]`.

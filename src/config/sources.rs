@@ -31,10 +31,6 @@ const fn later(name: &'static str) -> Key {
     Key { name, secret: false, available: false }
 }
 
-const fn later_secret(name: &'static str) -> Key {
-    Key { name, secret: true, available: false }
-}
-
 /// Every key there is, in the order of the documentation.
 pub const KEYS: &[Key] = &[
     key("server_name"),
@@ -54,7 +50,7 @@ pub const KEYS: &[Key] = &[
     key("synapse.url"),
     secret("synapse.admin_token"),
     key("accounts.source"),
-    later("accounts.provider"),
+    key("accounts.provider"),
     key("accounts.match"),
     key("writer.type"),
     key("writer.confirm_timeout"),
@@ -62,16 +58,16 @@ pub const KEYS: &[Key] = &[
     key("writer.mas_cli.config"),
     key("writer.mas_cli.timeout"),
     key("writer.mas_cli.concurrency"),
-    later("writer.mas_api.url"),
-    later("writer.mas_api.issuer"),
-    later("writer.mas_api.client_id"),
-    later_secret("writer.mas_api.client_secret"),
-    later_secret("writer.mas_api.access_token"),
-    later("writer.mas_api.ca_file"),
-    later("writer.mas_api.client_cert_file"),
-    later("writer.mas_api.client_key_file"),
-    later("writer.mas_api.allow_http"),
-    later("writer.mas_api.concurrency"),
+    key("writer.mas_api.url"),
+    key("writer.mas_api.issuer"),
+    key("writer.mas_api.client_id"),
+    secret("writer.mas_api.client_secret"),
+    secret("writer.mas_api.access_token"),
+    key("writer.mas_api.ca_file"),
+    key("writer.mas_api.client_cert_file"),
+    key("writer.mas_api.client_key_file"),
+    key("writer.mas_api.allow_http"),
+    key("writer.mas_api.concurrency"),
     key("policy.disable"),
     key("policy.reactivate"),
     key("policy.unknown_accounts"),

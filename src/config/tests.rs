@@ -139,9 +139,6 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
 #[test]
 fn what_comes_with_a_later_version_is_refused_by_name() {
     for (from, to, key) in [
-        ("source = \"synapse\"", "source = \"mas\"", "accounts.source = \"mas\""),
-        ("match = \"localpart\"", "match = \"upstream-link\"", "accounts.match = \"upstream-link\""),
-        ("type = \"mas-cli\"", "type = \"mas-api\"", "writer.type = \"mas-api\""),
         ("grace = \"0s\"", "grace = \"3days\"", "policy.grace = \"3days\""),
         ("reactivate = \"any\"", "reactivate = \"own\"", "policy.reactivate = \"own\""),
         ("# state_file", "state_file", "state_file"),
@@ -151,15 +148,19 @@ fn what_comes_with_a_later_version_is_refused_by_name() {
     }
 }
 
+fn admin_token(config: &Config) -> &str {
+    config.synapse.as_ref().expect("[synapse] is there").admin_token.expose_secret()
+}
+
 #[test]
 fn a_secret_can_be_given_as_a_file_whose_last_newline_is_not_part_of_it() {
     let secret = file("from-a-file\n");
     let path = secret.path().display().to_string();
     let text = example_with("admin_token = \"change me\"", &format!("admin_token_file = {path:?}"));
     let config = load_with(&text, &[]).expect("loads");
-    assert_eq!(config.synapse.admin_token.expose_secret(), "from-a-file");
+    assert_eq!(admin_token(&config), "from-a-file");
     let config = load_with(EXAMPLE, &[("MATRIX_ADMIN_TOKEN_FILE", &path)]).expect("the environment wins");
-    assert_eq!(config.synapse.admin_token.expose_secret(), "from-a-file");
+    assert_eq!(admin_token(&config), "from-a-file");
 }
 
 #[test]
@@ -206,7 +207,9 @@ fn the_configuration_of_mas_is_passed_unless_the_command_brings_its_own() {
     let config_of = |command: &str, variables: &[(&str, &str)]| {
         let text = example_with("command = [\"mas-cli\"]", &format!("command = {command}"));
         let text = text.replacen("config = \"/etc/mas-cli/mas-cli.yaml\"", "", 1);
-        let WriterKindConfig::MasCli(mas_cli) = load_with(&text, variables).expect("loads").writer.kind;
+        let WriterKindConfig::MasCli(mas_cli) = load_with(&text, variables).expect("loads").writer.kind else {
+            unreachable!("the example's writer is mas-cli")
+        };
         mas_cli.config.map(|path| path.display().to_string())
     };
     let docker = "[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]";
@@ -226,4 +229,93 @@ fn plain_http_beyond_loopback_is_a_warning() {
         ["http://sso.example.org", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:1"].map(warnings),
         [1, 0, 0, 0]
     );
+}
+
+/// The Keycloak part of a configuration, and nothing of the other servers.
+const KEYCLOAK_ONLY: &str = "server_name = \"example.org\"\n[keycloak]\nurl = \"https://sso.example.org\"\nrealm = \"corp\"\n\
+                             groups = [\"matrix-users\"]\nclient_id = \"matrix-sync\"\nclient_secret = \"x\"\n";
+const MAS_API: &str = "[writer.mas_api]\nurl = \"https://mas-admin.internal:8443\"\nissuer = \"https://auth.example.org/\"\n\
+                       client_id = \"01J44QC8BCY7FCFM7WGHQGKMTJ\"\nclient_secret = \"4711\"\n";
+
+fn mas_api(change: impl FnOnce(String) -> String) -> String {
+    change(format!("{KEYCLOAK_ONLY}[accounts]\nsource = \"mas\"\n[writer]\ntype = \"mas-api\"\n{MAS_API}"))
+}
+
+#[test]
+fn without_synapse_mas_has_to_list_the_accounts() {
+    let config = load_with(&mas_api(|text| text), &[]).expect("loads");
+    assert!(config.synapse.is_none() && config.mas_api.is_some());
+    let told = problems(&mas_api(|text| text.replace("source = \"mas\"", "")), &[]);
+    assert!(told.len() == 2 && told.iter().all(|line| line.starts_with("synapse.")), "{told:?}");
+    let told = problems(&mas_api(|text| format!("{text}[synapse]\nurl = \"https://matrix.example.org\"\n")), &[]);
+    assert!(told.len() == 1 && told[0].starts_with("synapse.admin_token"), "{told:?}");
+}
+
+#[test]
+fn whoever_reads_or_writes_by_the_admin_api_needs_its_section() {
+    for [from, to] in [["source = \"synapse\"", "source = \"mas\""], ["type = \"mas-cli\"", "type = \"mas-api\""]] {
+        let told = problems(&example_with(from, to), &[]);
+        let keys: Vec<_> = told.iter().map(|line| line.split(':').next().unwrap_or_default()).collect();
+        let needed = ["url", "client_id", "client_secret", "issuer"].map(|key| format!("writer.mas_api.{key}"));
+        assert_eq!(keys, needed, "{to}");
+    }
+}
+
+#[test]
+fn a_personal_access_token_needs_no_client_and_no_issuer() {
+    let token = |text: String| {
+        let text = text.replace("client_id = \"01J44QC8BCY7FCFM7WGHQGKMTJ\"\nclient_secret", "access_token");
+        text.replace("issuer = \"https://auth.example.org/\"\n", "")
+    };
+    let config = load_with(&mas_api(token), &[]).expect("loads").mas_api.expect("[writer.mas_api]");
+    assert!(matches!(config.auth, MasApiAuth::Token(_)) && config.issuer.is_none());
+    let both = problems(&mas_api(|text| text + "access_token = \"4711\"\n"), &[]);
+    assert!(both.len() == 1 && both[0].starts_with("writer.mas_api.access_token: given beside"), "{both:?}");
+}
+
+#[test]
+fn a_secret_for_mas_goes_over_plain_http_only_on_this_machine_or_where_it_is_allowed() {
+    let with = |url: &str, more: &str| {
+        problems(&mas_api(|text| text.replace("https://mas-admin.internal:8443", url) + more), &[])
+    };
+    assert_eq!(with("http://127.0.0.1:8081", ""), [""; 0]);
+    assert_eq!(with("http://mas:8081", "allow_http = true\n"), [""; 0]);
+    let told = with("http://mas:8081", "");
+    assert!(told.len() == 1 && told[0].contains("writer.mas_api.allow_http = true"), "{told:?}");
+    let told = problems(&mas_api(|text| text.replace("https://auth.example.org/", "http://auth.example.org/")), &[]);
+    assert!(told.len() == 1 && told[0].starts_with("writer.mas_api.issuer"), "{told:?}");
+}
+
+#[test]
+fn links_are_known_to_mas_alone_and_a_provider_is_a_ulid() {
+    let told = problems(&example_with("match = \"localpart\"", "match = \"upstream-link\""), &[]);
+    assert!(told.len() == 1 && told[0].contains("needs accounts.source = \"mas\""), "{told:?}");
+    let provider = |id: &str| {
+        problems(
+            &mas_api(|text| text.replace("source = \"mas\"", &format!("source = \"mas\"\nprovider = {id:?}"))),
+            &[],
+        )
+    };
+    assert_eq!(provider("01H8PKNWKKRPCBW4YGH1RWV279"), [""; 0]);
+    assert!(provider("keycloak")[0].starts_with("accounts.provider = \"keycloak\": expected"));
+}
+
+#[test]
+fn a_certificate_file_that_cannot_be_used_is_told_by_its_key_without_its_content() {
+    let key = file("-----BEGIN PRIVATE KEY-----\n4711\n-----END PRIVATE KEY-----\n");
+    let path = key.path().display().to_string();
+    let with = |line: &str| problems(&mas_api(|text| format!("{text}{line}\n")), &[]);
+    for (line, starts) in [
+        (format!("ca_file = {path:?}"), "writer.mas_api.ca_file: expected certificates"),
+        ("ca_file = \"/not/there.pem\"".to_owned(), "writer.mas_api.ca_file = \"/not/there.pem\": cannot read"),
+        (format!("client_cert_file = {path:?}"), "writer.mas_api.client_key_file: missing"),
+        (format!("client_key_file = {path:?}"), "writer.mas_api.client_cert_file: missing"),
+        (
+            format!("client_cert_file = {path:?}\nclient_key_file = {path:?}"),
+            "writer.mas_api.client_cert_file: expected a certificate and its key",
+        ),
+    ] {
+        let told = with(&line);
+        assert!(told.len() == 1 && told[0].starts_with(starts) && !told[0].contains("4711"), "{line}: {told:?}");
+    }
 }

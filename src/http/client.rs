@@ -1,17 +1,20 @@
 //! The one HTTP client and the way a request goes through it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tracing::{debug, info};
 use url::{Host, Url};
 
-use super::error::{HttpError, HttpErrorKind, Server};
+use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use super::oauth::Credentials;
+use super::tls::Tls;
 use crate::model::printable;
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
@@ -38,9 +41,9 @@ impl Default for Timeouts {
 
 /// The client for a server: rustls, gzip, no redirects (a token must not follow one). What goes to this machine goes
 /// through no proxy.
-pub fn client(timeouts: Timeouts, server: &Url) -> Result<Client, reqwest::Error> {
+pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, reqwest::Error> {
     let builder = if is_loopback(server) { Client::builder().no_proxy() } else { Client::builder() };
-    builder
+    tls.apply(builder)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeouts.connect)
@@ -59,44 +62,92 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// How long a busy server is borne with. A hang is never waited for twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Who reads can as well begin again later.
+    Reading,
+    /// What was begun should be brought to its end.
+    Writing,
+}
+
+impl Patience {
+    /// Tries after the first: for reading about a second in all, for writing more than half a minute.
+    fn more_tries(self) -> usize {
+        match self {
+            Self::Reading => 2,
+            Self::Writing => 7,
+        }
+    }
+}
+
 /// A server, and what opens it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Api {
     /// Which server this is, for errors.
     pub server: Server,
     base: Url,
     client: Client,
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
+    patience: Patience,
 }
 
 impl Api {
     /// `base` may have a path, under which the server is served.
     #[must_use]
     pub fn new(server: Server, base: Url, client: Client, credentials: Credentials) -> Self {
-        Self { server, base, client, credentials }
+        Self { server, base, client, credentials: Arc::new(credentials), patience: Patience::Reading }
+    }
+
+    /// The same server and the same token, with another patience.
+    #[must_use]
+    pub fn with(&self, patience: Patience) -> Self {
+        Self { patience, ..self.clone() }
+    }
+
+    /// The address that paths are below.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
     }
 
     /// `GET base/path…?query`, decoded from JSON; each segment of the path is escaped. A token that is
     /// refused is renewed once.
     pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
-        let url = self.url(path, query);
+        self.ask(Method::GET, self.url(path, query), None).await
+    }
+
+    /// `GET base/path…` without the token: what a server tells everybody.
+    pub async fn get_openly<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, HttpError> {
+        get_openly(&self.client, self.server, self.url(path, &[])).await
+    }
+
+    /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
+    /// is tried again like everything else.
+    pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
+        self.ask(Method::POST, self.url(path, &[]), body).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<&Value>) -> Result<T, HttpError> {
+        let send =
+            async |token: &SecretString| persistently(self.patience, || self.send(&method, &url, token, body)).await;
         let token = self.credentials.token().await?;
-        let answer = match persistently(|| self.send(&url, &token)).await {
+        let answer = match send(&token).await {
             Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
                 match self.credentials.renewed(&token).await? {
-                    Some(token) => persistently(|| self.send(&url, &token)).await?,
+                    Some(token) => send(&token).await?,
                     None => return Err(refused),
                 }
             }
             answer => answer?,
         };
-        serde_json::from_slice(&answer).map_err(|error| self.error(&url, HttpErrorKind::Decode(error)))
+        serde_json::from_slice(&answer).map_err(|error| self.error(&method, &url, HttpErrorKind::Decode(error)))
     }
 
-    /// An error about the answer to a request that went well as such.
+    /// An error about the answer to a `GET` that went well as such.
     #[must_use]
     pub fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
-        self.error(&self.url(path, &[]), HttpErrorKind::Inconsistent(what))
+        self.error(&Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -110,28 +161,59 @@ impl Api {
         url
     }
 
-    fn error(&self, url: &Url, kind: HttpErrorKind) -> HttpError {
-        HttpError { server: self.server, method: "GET", url: url.to_string(), kind }
+    fn error(&self, method: &Method, url: &Url, kind: HttpErrorKind) -> HttpError {
+        HttpError { server: self.server, purpose: Purpose::Data, method: name_of(method), url: url.to_string(), kind }
     }
 
-    async fn send(&self, url: &Url, token: &SecretString) -> Result<Vec<u8>, HttpError> {
-        debug!(server = %self.server, %url, "GET");
-        let request = self.client.get(url.clone()).bearer_auth(token.expose_secret());
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        token: &SecretString,
+        body: Option<&Value>,
+    ) -> Result<Vec<u8>, HttpError> {
+        debug!(server = %self.server, %url, "{method}");
+        let request = self.client.request(method.clone(), url.clone()).bearer_auth(token.expose_secret());
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
         let answered = async { whole_json(request.send().await.map_err(from_reqwest)?).await };
-        answered.await.map_err(|kind| self.error(url, kind))
+        answered.await.map_err(|kind| self.error(method, url, kind))
     }
 }
 
-/// Tries again where that is harmless and may help: twice more for a busy server, as long after as it asks for, and
-/// once more where there was no connection or no progress, so that a hang ends within 90 s.
-pub(super) async fn persistently<T, F, Fut>(request: F) -> Result<T, HttpError>
+/// `GET url` without any token, decoded from JSON: what a server tells everybody.
+pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Server, url: Url) -> Result<T, HttpError> {
+    let error = |kind| HttpError { server, purpose: Purpose::Discovery, method: "GET", url: url.to_string(), kind };
+    let answer = persistently(Patience::Reading, || async {
+        debug!(%server, %url, "GET");
+        let answered = async { whole_json(client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
+        answered.await.map_err(error)
+    });
+    serde_json::from_slice(&answer.await?).map_err(|source| error(HttpErrorKind::Decode(source)))
+}
+
+fn name_of(method: &Method) -> &'static str {
+    if *method == Method::POST { "POST" } else { "GET" }
+}
+
+/// Tries again where that is harmless and may help: a few times more for a busy server, as long after as it asks for,
+/// and once more where there was no connection or no progress, so that a hang ends within 90 s.
+pub(super) async fn persistently<T, F, Fut>(patience: Patience, request: F) -> Result<T, HttpError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, HttpError>>,
 {
     let mut silent = 0;
     request
-        .retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_max_times(2).with_jitter())
+        .retry(
+            ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(300))
+                .with_max_delay(Duration::from_secs(10))
+                .with_max_times(patience.more_tries())
+                .with_jitter(),
+        )
         .when(move |error| {
             let answered = matches!(error.kind, HttpErrorKind::Status { .. });
             silent += u32::from(!answered);
@@ -147,7 +229,7 @@ where
 }
 
 /// The body of a successful JSON answer, all of it.
-pub(super) async fn whole_json(mut response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+pub(super) async fn whole_json(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
     let status = response.status();
     if !status.is_success() {
         return Err(status_error(response).await);
@@ -156,10 +238,19 @@ pub(super) async fn whole_json(mut response: Response) -> Result<Vec<u8>, HttpEr
     if !is_json(&content_type) {
         return Err(HttpErrorKind::NotJson { content_type });
     }
+    up_to(response, ANSWER_LIMIT).await
+}
+
+/// The body of a refusal in OAuth 2.0's form, which is short.
+pub(super) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+    up_to(response, ERROR_LIMIT).await
+}
+
+async fn up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, HttpErrorKind> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(from_reqwest)? {
-        if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(HttpErrorKind::TooLarge { limit: ANSWER_LIMIT });
+        if body.len() + chunk.len() > limit {
+            return Err(HttpErrorKind::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
     }
@@ -195,12 +286,16 @@ async fn status_error(mut response: Response) -> HttpErrorKind {
     HttpErrorKind::Status { status, detail, retry_after }
 }
 
-/// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and `error`.
+/// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and
+/// `error`, MAS a list of `errors`, each with a `title`.
 fn said(body: &[u8]) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let words: Vec<_> = ["errcode", "error", "error_description", "errorMessage"]
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let fields = ["errcode", "error", "error_description", "errorMessage"];
+    let titles = body.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let words: Vec<_> = fields
         .into_iter()
         .filter_map(|field| body.get(field)?.as_str())
+        .chain(titles.filter_map(|error| error.get("title")?.as_str()))
         .collect();
     (!words.is_empty()).then(|| printable(&words.join(": ")).chars().take(300).collect())
 }

@@ -12,6 +12,19 @@ pub enum Server {
     Keycloak,
     /// Synapse.
     Synapse,
+    /// The Matrix Authentication Service.
+    Mas,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// What the server is there for.
+    Data,
+    /// A token.
+    Token,
+    /// Where tokens are to be had.
+    Discovery,
 }
 
 impl fmt::Display for Server {
@@ -19,6 +32,7 @@ impl fmt::Display for Server {
         f.write_str(match self {
             Self::Keycloak => "Keycloak",
             Self::Synapse => "Synapse",
+            Self::Mas => "MAS",
         })
     }
 }
@@ -29,6 +43,8 @@ impl fmt::Display for Server {
 pub struct HttpError {
     /// Who was asked.
     pub server: Server,
+    /// What for.
+    pub purpose: Purpose,
     /// `GET` or `POST`.
     pub method: &'static str,
     /// What was asked; secrets never stand in a URL.
@@ -78,10 +94,22 @@ pub enum HttpErrorKind {
     #[error("the answer is not what belongs there")]
     Decode(#[source] serde_json::Error),
     /// More than any such answer is long.
-    #[error("the answer is longer than {} MiB", limit >> 20)]
+    #[error("the answer is longer than {}", size(*limit))]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The description of another server than the configured issuer.
+    #[error("this is the issuer {issuer}")]
+    OtherIssuer {
+        /// Who it says it is.
+        issuer: String,
+    },
+    /// A token endpoint to which the secret would go in the clear.
+    #[error("its token endpoint is plain http: {endpoint}")]
+    Unprotected {
+        /// The endpoint.
+        endpoint: String,
     },
     /// The answers contradict each other although each is well-formed.
     #[error("{0}")]
@@ -114,46 +142,84 @@ impl HttpError {
         matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
     }
 
+    /// Whether the token endpoint does not know the client, or not by this secret.
+    #[must_use]
+    pub fn is_invalid_client(&self) -> bool {
+        matches!(&self.kind, HttpErrorKind::NoToken { error, .. } if error == "invalid_client")
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
-        let url_key = match self.server {
-            Server::Keycloak => "keycloak.url (KC_URL)",
-            Server::Synapse => "synapse.url (MATRIX_URL)",
-        };
+        let (server, url_key) = (self.server, self.url_key());
         match &self.kind {
             HttpErrorKind::Connect(_) => {
-                format!(
-                    "check that {} is up, can be reached from here and has a trusted certificate, and {url_key}",
-                    self.server
-                )
+                let own_ca = if server == Server::Mas { " (writer.mas_api.ca_file names an authority of your own)" } else { "" };
+                format!("check that {server} is up, can be reached from here and has a trusted certificate{own_ca}, and {url_key}")
+            }
+            HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) if self.is_change() => {
+                format!("look at the log of {server}; the call may have been carried out, which the next run will see")
             }
             HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => {
-                format!(
-                    "look at the log of {} and of any proxy in front of it; nothing was changed, so run again",
-                    self.server
-                )
+                format!("look at the log of {server} and of any proxy in front of it; nothing was changed, so run again")
             }
+            HttpErrorKind::NotJson { .. } if server == Server::Mas => no_admin_api_hint(self.purpose),
             HttpErrorKind::NotJson { .. } => {
-                format!("this looks like a web page or a proxy, not {}: check {url_key}", self.server)
+                format!("this looks like a web page or a proxy, not {server}: check {url_key}")
             }
             HttpErrorKind::Decode(_) | HttpErrorKind::Inconsistent(_) | HttpErrorKind::TooLarge { .. } => format!(
-                "the answer cannot be relied on, so nothing was changed; run again, and look at the log of {} if it stays",
-                self.server
+                "the answer cannot be relied on{}; run again, and look at the log of {server} if it stays",
+                if self.is_change() { "" } else { ", so nothing was changed" }
             ),
-            HttpErrorKind::NoToken { error, .. } => no_token_hint(error),
-            HttpErrorKind::Status { status, .. } => self.status_hint(*status, url_key),
+            HttpErrorKind::OtherIssuer { issuer } => format!("set {url_key} to {issuer}, if that is your MAS"),
+            HttpErrorKind::Unprotected { .. } => {
+                "let MAS be reached by https (http.public_base in its configuration), or set writer.mas_api.allow_http = \
+                 true where the network is trusted"
+                    .to_owned()
+            }
+            HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error),
+            HttpErrorKind::Status { status, .. } => match server {
+                Server::Mas => self.mas_status_hint(*status),
+                _ => self.status_hint(*status),
+            },
         }
     }
 
-    /// Tokens are all that this program posts for.
-    fn asked_for_a_token(&self) -> bool {
-        self.method == "POST"
+    /// The key of the configuration that says where this server is.
+    fn url_key(&self) -> &'static str {
+        match (self.server, self.purpose) {
+            (Server::Keycloak, _) => "keycloak.url (KC_URL)",
+            (Server::Synapse, _) => "synapse.url (MATRIX_URL)",
+            (Server::Mas, Purpose::Data) => "writer.mas_api.url",
+            (Server::Mas, Purpose::Token | Purpose::Discovery) => "writer.mas_api.issuer",
+        }
     }
 
-    fn status_hint(&self, status: StatusCode, url_key: &str) -> String {
+    /// Whether the request may have changed something although it has no good answer.
+    fn is_change(&self) -> bool {
+        self.purpose == Purpose::Data && self.method == "POST"
+    }
+
+    fn mas_status_hint(&self, status: StatusCode) -> String {
+        match (self.purpose, status.as_u16()) {
+            (Purpose::Token, 401 | 403) => no_token_hint(Server::Mas, "invalid_client"),
+            (Purpose::Data, 401 | 403) => {
+                "the token does not open the Admin API: it may have ended or been revoked, or lacks the scope urn:mas:admin \
+                 (a compatibility token, mct_…, never opens it); give a personal access token with that scope in \
+                 writer.mas_api.access_token, or a client's credentials"
+                    .to_owned()
+            }
+            (_, 404) => no_admin_api_hint(self.purpose),
+            _ => self.status_hint(status),
+        }
+    }
+
+    fn status_hint(&self, status: StatusCode) -> String {
+        let url_key = self.url_key();
         match (self.server, status.as_u16()) {
-            (Server::Keycloak, 401 | 403) if self.asked_for_a_token() => no_token_hint("invalid_client"),
+            (Server::Keycloak, 401 | 403) if self.purpose == Purpose::Token => {
+                no_token_hint(Server::Keycloak, "invalid_client")
+            }
             (Server::Keycloak, 401) => {
                 "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
                  gives as its issuer, that the user or client was not disabled, and that its access tokens live longer \
@@ -208,17 +274,44 @@ pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, Htt
     }
 }
 
-fn no_token_hint(error: &str) -> String {
-    match error {
-        "invalid_grant" => {
+/// Where a listener of MAS does not have what is asked for, it answers with a web page.
+fn no_admin_api_hint(purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Data => {
+            "the Admin API is not there: add the resource adminapi to a listener in MAS's configuration (http.listeners), \
+             an internal one, and set writer.mas_api.url to that listener, without a path"
+        }
+        Purpose::Token | Purpose::Discovery => {
+            "this does not look like MAS: set writer.mas_api.issuer to MAS's own address (http.public_base or http.issuer \
+             in its configuration)"
+        }
+    }
+    .to_owned()
+}
+
+fn no_token_hint(server: Server, error: &str) -> String {
+    match (server, error) {
+        (Server::Mas, "invalid_scope") => {
+            "list the client in policy.data.admin_clients of MAS's configuration, then restart MAS"
+        }
+        (Server::Mas, "unauthorized_client" | "invalid_client") => {
+            "check writer.mas_api.client_id and writer.mas_api.client_secret against the entry under clients in MAS's \
+             configuration; its client_auth_method has to be client_secret_basic or client_secret_post"
+        }
+        (Server::Mas, _) => "look at the client's entry in MAS's configuration and at MAS's log",
+        (_, "invalid_grant") => {
             "check keycloak.username (KC_ADMIN_USER) and keycloak.password (KC_ADMIN_PASS), that the user is enabled in \
              keycloak.auth_realm, and has nothing left to do at login"
         }
-        "unauthorized_client" | "invalid_client" => {
+        (_, "unauthorized_client" | "invalid_client") => {
             "check keycloak.client_id (KC_CLIENT_ID) and keycloak.client_secret (KC_CLIENT_SECRET), and that the client \
              has \"Service accounts roles\" (client credentials) or \"Direct access grants\" (a user's password) switched on"
         }
         _ => "look at the client's settings in Keycloak and at Keycloak's log",
     }
     .to_owned()
+}
+
+fn size(bytes: usize) -> String {
+    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }

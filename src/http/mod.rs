@@ -4,7 +4,9 @@
 mod client;
 mod error;
 mod oauth;
+mod tls;
 
-pub use client::{Api, Timeouts, client, is_loopback};
-pub use error::{HttpError, HttpErrorKind, Server, none_if_missing};
-pub use oauth::{Credentials, Grant, OAuth};
+pub use client::{Api, Patience, Timeouts, client, is_loopback};
+pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
+pub use oauth::{ClientSecretIn, Credentials, Grant, OAuth, TokenEndpoint};
+pub use tls::{Tls, TlsError};

@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, TokenResponse, TokenUrl,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError,
+    ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
 };
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{content_type, from_reqwest, is_json, persistently, whole_json};
-use super::error::{HttpError, HttpErrorKind, Server};
+use super::client::{
+    Patience, content_type, from_reqwest, get_openly, is_json, is_loopback, persistently, short_body, whole_json,
+};
+use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use crate::model::printable;
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
@@ -25,6 +28,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 const UNTOLD_LIFE: Duration = Duration::from_mins(1);
 /// No token is held longer, whatever its server says.
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
+/// Told where a server takes a client's secret neither in a header nor in a form.
+const NO_WAY: &str = "the server takes neither client_secret_basic nor client_secret_post";
 
 /// What opens a server.
 #[derive(Debug)]
@@ -67,17 +72,78 @@ pub enum Grant {
     },
 }
 
-type TokenClient = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// Where tokens are asked for.
+#[derive(Debug, Clone)]
+pub enum TokenEndpoint {
+    /// Here; the client's secret goes into the form.
+    At(Url),
+    /// Where the server's own description says (`{issuer}/.well-known/openid-configuration`).
+    Discovered {
+        /// Whose description it has to be.
+        issuer: Url,
+        /// Whether the secret may go over plain http beyond this machine.
+        allow_http: bool,
+    },
+}
+
+/// Where a client shows its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientSecretIn {
+    /// `client_secret_basic`.
+    Header,
+    /// `client_secret_post`.
+    Form,
+}
+
+impl ClientSecretIn {
+    /// The name in OAuth 2.0.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Header => "client_secret_basic",
+            Self::Form => "client_secret_post",
+        }
+    }
+
+    fn auth_type(self) -> AuthType {
+        match self {
+            Self::Header => AuthType::BasicAuth,
+            Self::Form => AuthType::RequestBody,
+        }
+    }
+}
+
+/// What a server says about itself, the fields that are used.
+#[derive(Debug, Deserialize)]
+struct Discovery {
+    issuer: String,
+    token_endpoint: Url,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// The token endpoint, once it is known, and the ways to show a secret there that have not been refused.
+#[derive(Debug, Clone)]
+struct Endpoint {
+    url: Url,
+    ways: Vec<ClientSecretIn>,
+}
 
 /// A client of a token endpoint, and the token that it last got.
 #[derive(Debug)]
 pub struct OAuth {
-    server: Server,
-    url: Url,
-    client: TokenClient,
-    grant: Grant,
     http: OAuthHttp,
-    current: Mutex<Option<Current>>,
+    at: TokenEndpoint,
+    client_id: ClientId,
+    client_secret: Option<SecretString>,
+    grant: Grant,
+    scope: Option<Scope>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    endpoint: Option<Endpoint>,
+    current: Option<Current>,
 }
 
 #[derive(Debug)]
@@ -87,63 +153,133 @@ struct Current {
 }
 
 impl OAuth {
-    /// `url` is the token endpoint; credentials go in the body, which servers of the field accept.
+    /// Nothing is asked yet.
     #[must_use]
     pub fn new(
         server: Server,
-        url: Url,
+        at: TokenEndpoint,
         client_id: String,
-        client_secret: Option<&SecretString>,
+        client_secret: Option<SecretString>,
         grant: Grant,
         http: reqwest::Client,
     ) -> Self {
-        let mut client = BasicClient::new(ClientId::new(client_id))
-            .set_auth_type(AuthType::RequestBody)
-            .set_token_uri(TokenUrl::from_url(url.clone()));
-        if let Some(secret) = client_secret {
-            client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+        Self {
+            http: OAuthHttp { server, client: http },
+            at,
+            client_id: ClientId::new(client_id),
+            client_secret,
+            grant,
+            scope: None,
+            state: Mutex::default(),
         }
-        let http = OAuthHttp { server, client: http };
-        Self { server, url, client, grant, http, current: Mutex::new(None) }
+    }
+
+    /// Asks for this scope.
+    #[must_use]
+    pub fn for_scope(self, scope: &str) -> Self {
+        Self { scope: Some(Scope::new(scope.to_owned())), ..self }
     }
 
     async fn token(&self) -> Result<SecretString, HttpError> {
-        let mut current = self.current.lock().await;
-        match &*current {
+        let mut state = self.state.lock().await;
+        match &state.current {
             Some(held) if Instant::now() < held.renew_at => Ok(held.token.clone()),
-            _ => self.ask(&mut current).await,
+            _ => self.renew(&mut state).await,
         }
     }
 
     /// Many requests may be refused at once; only the first of them asks for a new token.
     async fn renewed(&self, refused: &SecretString) -> Result<SecretString, HttpError> {
-        let mut current = self.current.lock().await;
-        match &*current {
+        let mut state = self.state.lock().await;
+        match &state.current {
             Some(held) if held.token.expose_secret() != refused.expose_secret() => Ok(held.token.clone()),
-            _ => self.ask(&mut current).await,
+            _ => self.renew(&mut state).await,
         }
     }
 
-    async fn ask(&self, current: &mut Option<Current>) -> Result<SecretString, HttpError> {
-        debug!(server = %self.server, url = %self.url, "asking for a token");
-        let asked_at = Instant::now();
-        let answer = match &self.grant {
-            Grant::ClientCredentials => self.client.exchange_client_credentials().request_async(&self.http).await,
-            Grant::Password { username, password } => {
-                let username = ResourceOwnerUsername::new(username.clone());
-                let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
-                self.client.exchange_password(&username, &password).request_async(&self.http).await
-            }
+    async fn renew(&self, state: &mut State) -> Result<SecretString, HttpError> {
+        let mut endpoint = match state.endpoint.take() {
+            Some(endpoint) => endpoint,
+            None => self.endpoint().await?,
         };
-        let answer = answer.map_err(|error| self.error(error))?;
-        let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
-        let token = SecretString::from(answer.access_token().secret().clone());
-        *current =
-            Some(Current { token: token.clone(), renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) });
+        let mut answer = Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
+        for way in endpoint.ways.clone() {
+            answer = self.ask(&endpoint.url, way).await;
+            // A client is registered with one way to show its secret, and any other is refused like a wrong secret.
+            match &answer {
+                Err(error) if error.is_invalid_client() => {}
+                Err(_) => break,
+                Ok(_) => {
+                    endpoint.ways = vec![way];
+                    break;
+                }
+            }
+        }
+        state.endpoint = Some(endpoint);
+        let current = answer?;
+        let token = current.token.clone();
+        state.current = Some(current);
         Ok(token)
     }
 
-    fn error(&self, error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>) -> HttpError {
+    async fn ask(&self, url: &Url, way: ClientSecretIn) -> Result<Current, HttpError> {
+        debug!(server = %self.http.server, %url, method = way.method(), "asking for a token");
+        let asked_at = Instant::now();
+        let mut client = BasicClient::new(self.client_id.clone())
+            .set_auth_type(way.auth_type())
+            .set_token_uri(TokenUrl::from_url(url.clone()));
+        if let Some(secret) = &self.client_secret {
+            client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+        }
+        let answer = match &self.grant {
+            Grant::ClientCredentials => {
+                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&self.http).await
+            }
+            Grant::Password { username, password } => {
+                let username = ResourceOwnerUsername::new(username.clone());
+                let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
+                let asked = client.exchange_password(&username, &password).add_scopes(self.scope.clone());
+                asked.request_async(&self.http).await
+            }
+        };
+        let answer = answer.map_err(|error| self.error(url, error))?;
+        let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
+        let token = SecretString::from(answer.access_token().secret().clone());
+        Ok(Current { token, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
+    }
+
+    async fn endpoint(&self) -> Result<Endpoint, HttpError> {
+        match &self.at {
+            TokenEndpoint::At(url) => Ok(Endpoint { url: url.clone(), ways: vec![ClientSecretIn::Form] }),
+            TokenEndpoint::Discovered { issuer, allow_http } => self.discover(issuer, *allow_http).await,
+        }
+    }
+
+    /// The description counts only if it is the issuer's own, and if the secret stays secret on its way.
+    async fn discover(&self, issuer: &Url, allow_http: bool) -> Result<Endpoint, HttpError> {
+        let mut url = issuer.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
+        }
+        let server = self.http.server;
+        let found: Discovery = get_openly(&self.http.client, server, url.clone()).await?;
+        let error = |kind| HttpError { server, purpose: Purpose::Discovery, method: "GET", url: url.to_string(), kind };
+        if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
+            return Err(error(HttpErrorKind::OtherIssuer { issuer: told(&found.issuer) }));
+        }
+        let endpoint = found.token_endpoint;
+        if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
+            return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
+        }
+        // Whoever says nothing means the header (OpenID Connect Discovery 1.0).
+        let methods = found.token_endpoint_auth_methods_supported;
+        let methods = methods.unwrap_or_else(|| vec![ClientSecretIn::Header.method().to_owned()]);
+        let ways = [ClientSecretIn::Header, ClientSecretIn::Form].into_iter();
+        let ways = ways.filter(|way| methods.iter().any(|method| method == way.method())).collect();
+        Ok(Endpoint { url: endpoint, ways })
+    }
+
+    fn error(&self, url: &Url, error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>) -> HttpError {
         let kind = match error {
             RequestTokenError::Request(error) => return error,
             RequestTokenError::ServerResponse(response) => HttpErrorKind::NoToken {
@@ -158,7 +294,7 @@ impl OAuth {
             )),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
-        HttpError { server: self.server, method: "POST", url: self.url.to_string(), kind }
+        HttpError { server: self.http.server, purpose: Purpose::Token, method: "POST", url: url.to_string(), kind }
     }
 }
 
@@ -179,7 +315,7 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { persistently(|| self.send(request.clone())).await })
+        Box::pin(async move { persistently(Patience::Reading, || self.send(request.clone())).await })
     }
 }
 
@@ -200,7 +336,7 @@ impl OAuthHttp {
             let status = response.status();
             let refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
             let body = if refusal && is_json(&content_type(&response)) {
-                response.bytes().await.map_err(from_reqwest)?.to_vec()
+                short_body(response).await?
             } else {
                 whole_json(response).await?
             };
@@ -208,6 +344,7 @@ impl OAuthHttp {
             *answer.status_mut() = status;
             Ok(answer)
         };
-        answered.await.map_err(|kind| HttpError { server: self.server, method: "POST", url, kind })
+        let purpose = Purpose::Token;
+        answered.await.map_err(|kind| HttpError { server: self.server, purpose, method: "POST", url, kind })
     }
 }

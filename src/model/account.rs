@@ -1,8 +1,8 @@
-//! An account, as the list of the homeserver shows it.
+//! An account, as the list of the homeserver or of MAS shows it.
 
-use super::{Localpart, ServerName, UserId};
+use super::{KeycloakId, Localpart, MasUserId, ServerName, UserId};
 
-/// One row of `GET /_synapse/admin/v3/users`.
+/// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The whole Matrix user ID.
@@ -13,6 +13,33 @@ pub struct Account {
     pub admin: bool,
     /// `user_type` is `bot` or `support`.
     pub bot: bool,
+    /// What MAS calls it.
+    pub mas: InMas,
+    /// The users of Keycloak that MAS has tied it to (`upstream-oauth-links`), where members are met by them.
+    pub links: Vec<KeycloakId>,
+}
+
+/// Whether MAS knows an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum InMas {
+    /// MAS was not asked: mas-cli goes by the name.
+    #[default]
+    NotAsked,
+    /// MAS knows nobody of this name: a bridge's user, say.
+    Unknown,
+    /// MAS knows it by this ID.
+    Known(MasUserId),
+}
+
+impl InMas {
+    /// The ID, where it is known.
+    #[must_use]
+    pub fn id(&self) -> Option<&MasUserId> {
+        match self {
+            Self::Known(id) => Some(id),
+            Self::NotAsked | Self::Unknown => None,
+        }
+    }
 }
 
 /// What has been done to an account.

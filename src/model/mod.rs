@@ -7,8 +7,8 @@ mod member;
 mod names;
 mod person;
 
-pub use account::{Account, AccountState};
+pub use account::{Account, AccountState, InMas};
 pub use member::Member;
 pub(crate) use names::printable;
-pub use names::{GroupId, KeycloakId, Localpart, ServerName, UserId};
+pub use names::{GroupId, KeycloakId, Localpart, MasUserId, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

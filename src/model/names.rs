@@ -55,6 +55,10 @@ name! {
     GroupId
 }
 name! {
+    /// The ID of a user in MAS, a ULID: unlike the name, it never belongs to anybody else.
+    MasUserId
+}
+name! {
     /// The part of a Matrix user ID between `@` and the first `:`, in the case that the server keeps.
     Localpart
 }

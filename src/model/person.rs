@@ -5,10 +5,18 @@ use super::{AccountState, KeycloakId, UserId};
 /// The answers of both servers about one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// What Keycloak says of them.
-    pub keycloak: KeycloakPerson,
-    /// What the homeserver says of the one account.
+    /// What Keycloak says of them: one answer, or one for each user that the account is tied to.
+    pub keycloak: Vec<KeycloakPerson>,
+    /// What the homeserver, or MAS, says of the one account.
     pub account: AccountDetail,
+}
+
+impl Evidence {
+    /// Whether Keycloak knows nobody whose account this could be.
+    #[must_use]
+    pub fn is_unknown_to_keycloak(&self) -> bool {
+        self.keycloak.iter().all(|person| *person == KeycloakPerson::Unknown)
+    }
 }
 
 /// The evidence, or the error that stood in the way of it.
@@ -34,7 +42,7 @@ pub enum KeycloakPerson {
     },
 }
 
-/// `GET /_synapse/admin/v2/users/{user_id}`, the fields that a list does not have or that may have changed since.
+/// One account: what a list does not have, or what may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountDetail {
     /// Whose account this is.

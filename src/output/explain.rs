@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{HEADING, counted};
-use crate::config::Config;
-use crate::model::{Account, AccountDetail, KeycloakPerson, Member, UserId};
+use crate::config::{AccountSource, Config};
+use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, Member, UserId};
 use crate::planner::{Facts, Verdict};
-use crate::readers::Group;
+use crate::readers::{Asked, Group};
 
 /// Everything that is known of a person.
 pub struct Known<'k> {
@@ -21,12 +21,12 @@ pub struct Known<'k> {
     pub facts: &'k Facts,
     /// Their rows in the member lists.
     pub members: Vec<&'k Member>,
-    /// What Keycloak says of them.
-    pub person: KeycloakPerson,
+    /// What Keycloak says of everyone who may be meant.
+    pub people: Vec<KeycloakPerson>,
     /// Their accounts, with what becomes of each.
     pub accounts: Vec<(&'k Account, Verdict)>,
-    /// What Synapse says of each account.
-    pub details: BTreeMap<&'k UserId, Option<AccountDetail>>,
+    /// What each server says of each account.
+    pub asked: BTreeMap<&'k UserId, Asked>,
 }
 
 /// The facts and the rule.
@@ -35,6 +35,7 @@ pub fn person(known: &Known<'_>) -> String {
     let mut text = format!("{HEADING}{}{HEADING:#}\n", known.wanted);
     keycloak(&mut text, known);
     synapse(&mut text, known);
+    mas(&mut text, known);
     rule(&mut text, known);
     text
 }
@@ -52,8 +53,14 @@ fn keycloak(text: &mut String, known: &Known<'_>) {
     for member in &known.members {
         let _ = writeln!(text, "  member {}: {}", member.id, enabled(member.enabled));
     }
-    match &known.person {
-        KeycloakPerson::Unknown => text.push_str("  asked for by name: Keycloak knows nobody of this name\n"),
+    for person in &known.people {
+        keycloak_person(text, person);
+    }
+}
+
+fn keycloak_person(text: &mut String, person: &KeycloakPerson) {
+    match person {
+        KeycloakPerson::Unknown => text.push_str("  asked for: Keycloak knows nobody of this name or ID\n"),
         KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, federation_link } => {
             let of = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
             let _ = writeln!(text, "  asked for: user {id}, {}, groups: {of}", enabled(*is_enabled));
@@ -70,30 +77,62 @@ fn enabled(enabled: bool) -> &'static str {
 }
 
 fn synapse(text: &mut String, known: &Known<'_>) {
-    let _ = writeln!(text, "\n{HEADING}Synapse{HEADING:#} ({})", known.config.synapse.url);
-    if known.accounts.is_empty() {
+    let Some(config) = &known.config.synapse else { return };
+    let _ = writeln!(text, "\n{HEADING}Synapse{HEADING:#} ({})", config.url);
+    let lists = known.config.accounts.source == AccountSource::Synapse;
+    if known.accounts.is_empty() && lists {
         text.push_str("  no account of this name\n");
     }
     for (account, _) in &known.accounts {
-        let state = account.state;
-        let words: Vec<_> = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")]
-            .into_iter()
-            .filter_map(|(holds, word)| holds.then_some(word))
-            .collect();
-        let state = if words.is_empty() { "active".to_owned() } else { words.join(", ") };
-        let _ = writeln!(text, "  {}: {state}", account.user_id);
+        let detail = known.asked.get(&account.user_id).and_then(|asked| asked.synapse.as_ref());
+        let by_detail = detail.map(|detail| detail.state);
+        match if lists { Some(account.state) } else { by_detail } {
+            Some(state) => drop(writeln!(text, "  {}: {}", account.user_id, words(state))),
+            None => drop(writeln!(text, "  {}: not there yet", account.user_id)),
+        }
         let sorts = [
             (known.facts.token_owner.as_ref() == Some(&account.user_id), "owns the admin token"),
-            (account.admin, "administrator"),
-            (account.bot, "bot or support account"),
+            (lists && account.admin || detail.is_some_and(|detail| detail.admin), "administrator"),
+            (account.bot || detail.is_some_and(|detail| detail.bot), "bot or support account"),
         ];
         for (_, word) in sorts.iter().filter(|(holds, _)| *holds) {
             let _ = writeln!(text, "    {word}");
         }
-        if let Some(Some(AccountDetail { appservice: Some(appservice), .. })) = known.details.get(&account.user_id) {
+        if let Some(AccountDetail { appservice: Some(appservice), .. }) = detail {
             let _ = writeln!(text, "    belongs to the application service {appservice}");
         }
     }
+}
+
+fn mas(text: &mut String, known: &Known<'_>) {
+    let Some(config) = &known.config.mas_api else { return };
+    let _ = writeln!(text, "\n{HEADING}MAS{HEADING:#} ({})", config.url);
+    if known.accounts.is_empty() && known.config.accounts.source == AccountSource::Mas {
+        text.push_str("  no account of this name\n");
+    }
+    for (account, _) in &known.accounts {
+        let user = known.asked.get(&account.user_id).and_then(|asked| asked.mas.as_ref());
+        match (account.mas.id(), user) {
+            (Some(id), Some(user)) => {
+                let _ = writeln!(text, "  {}: {}, user {id}", user.user_id, words(user.state));
+                if user.admin {
+                    text.push_str("    may ask for administrator's rights\n");
+                }
+            }
+            _ => drop(writeln!(text, "  {}: unknown to MAS", account.user_id)),
+        }
+        for link in &account.links {
+            let _ = writeln!(text, "    tied to the user {link} of Keycloak");
+        }
+    }
+}
+
+fn words(state: AccountState) -> String {
+    let words: Vec<_> = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")]
+        .into_iter()
+        .filter_map(|(holds, word)| holds.then_some(word))
+        .collect();
+    if words.is_empty() { "active".to_owned() } else { words.join(", ") }
 }
 
 fn rule(text: &mut String, known: &Known<'_>) {

@@ -217,6 +217,7 @@ mod tests {
 
     fn plan_of(disables: usize) -> Plan {
         let action = |number: usize| Action {
+            mas_id: None,
             kind: ActionKind::Disable,
             user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
             reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },

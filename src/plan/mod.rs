@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Localpart, ServerName, UserId};
+use crate::model::{Localpart, MasUserId, ServerName, UserId};
 
 pub use digest::Digest;
 pub use json::{PlanDocument, SavedAction, SavedPlan};
@@ -44,6 +44,8 @@ pub enum WriterKind {
     /// `mas-cli` as a subprocess.
     #[default]
     MasCli,
+    /// MAS's Admin API.
+    MasApi,
 }
 
 impl WriterKind {
@@ -52,6 +54,7 @@ impl WriterKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MasCli => "mas-cli",
+            Self::MasApi => "mas-api",
         }
     }
 }
@@ -74,6 +77,8 @@ pub struct Action {
     pub kind: ActionKind,
     /// To whom.
     pub user_id: UserId,
+    /// Whom MAS has by this name, where it was asked: a name may belong to somebody else by the time of the writing.
+    pub mas_id: Option<MasUserId>,
     /// The rule that decided.
     pub reason: Reason,
     /// Why it will not be tried, if it will not.

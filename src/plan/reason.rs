@@ -35,7 +35,7 @@ impl Reason {
 pub enum KeptReason {
     /// The account belongs to another homeserver.
     OtherServer,
-    /// Two accounts or two members share this name.
+    /// Two accounts or two members share this name, or the account is tied to somebody else than the member of its name.
     Ambiguous,
     /// The owner of the admin token that this program reads with.
     TokenOwner,
@@ -47,6 +47,8 @@ pub enum KeptReason {
     Bot,
     /// An application service, such as a bridge, owns it.
     Appservice,
+    /// MAS, which would have to disable it, does not know it.
+    NotInMas,
     /// A directory behind Keycloak shows no signs of life, or contradicts itself.
     FederationInDoubt,
     /// The member list left them out, but the person is in the group.
@@ -65,12 +67,13 @@ impl KeptReason {
     pub fn text(self) -> &'static str {
         match self {
             Self::OtherServer => "an account of another homeserver",
-            Self::Ambiguous => "two accounts or two members share the name",
+            Self::Ambiguous => "the name stands for two accounts or two people",
             Self::TokenOwner => "owns the admin token this program reads with",
             Self::Protected => "protected by policy.protect",
             Self::Admin => "an administrator of the homeserver",
             Self::Bot => "a bot or support account",
             Self::Appservice => "belongs to an application service, such as a bridge",
+            Self::NotInMas => "unknown to MAS",
             Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
             Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
@@ -90,6 +93,7 @@ impl KeptReason {
             Self::Admin => "admin",
             Self::Bot => "bot",
             Self::Appservice => "appservice",
+            Self::NotInMas => "not_in_mas",
             Self::FederationInDoubt => "federation_in_doubt",
             Self::InGroupAtSecondLook => "in_group_at_second_look",
             Self::UnknownAccount => "unknown_account",

@@ -1,12 +1,13 @@
 //! The plan in two steps: first without, then with the second look.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::directory::Directories;
+use super::matching::Meetings;
 use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
+use crate::model::{Account, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before anyone was looked at twice.
@@ -17,6 +18,7 @@ pub struct Draft<'f> {
     /// Sorted by localpart, then by the whole ID.
     accounts: Vec<(&'f Account, Opinion<'f>)>,
     not_registered: Vec<Localpart>,
+    newcomers: Vec<Localpart>,
 }
 
 /// What becomes of each account, in order of localpart.
@@ -33,52 +35,67 @@ pub struct Verdicts<'f> {
 pub struct LookAt {
     /// Their account.
     pub user_id: UserId,
-    /// Their Keycloak ID, where the member list told it; else they are asked for by exact username.
-    pub keycloak_id: Option<KeycloakId>,
+    /// What MAS calls it, where it was asked.
+    pub mas_id: Option<MasUserId>,
+    /// Whom of Keycloak the list tied it to.
+    pub links: Vec<KeycloakId>,
+    /// Whose account it is, where member list or links told it; else they are asked for by exact username.
+    pub keycloak_ids: Vec<KeycloakId>,
 }
 
 impl<'f> Draft<'f> {
     /// Applies the table to everything that was read.
     #[must_use]
     pub fn new(facts: &'f Facts, policy: &'f Policy) -> Self {
-        let mut members: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
-        for member in &facts.members {
-            members.entry(member.localpart.key()).or_default().push(member);
-        }
-        let mut namesakes: BTreeMap<String, usize> = BTreeMap::new();
-        for account in facts.accounts.iter().filter(|account| account.is_on(&facts.server_name)) {
-            *namesakes.entry(account.localpart().key()).or_default() += 1;
-        }
-
+        let meetings = Meetings::new(facts, policy.matching);
+        let rule = Rule { facts, policy };
+        let mut newcomers = Vec::new();
         let mut accounts: Vec<_> = facts
             .accounts
             .iter()
             .map(|account| {
-                let key = account.localpart().key();
-                let on_server = account.is_on(&facts.server_name);
-                let people = members.get(&key).filter(|_| on_server).map_or(&[][..], Vec::as_slice);
-                let shared = on_server && (people.len() > 1 || namesakes[&key] > 1);
-                (account, Rule { facts, policy }.opinion(account, people, shared))
+                let meeting = meetings.at(account);
+                let links = meetings.links(account);
+                let opinion = rule.opinion(account, &meeting, links);
+                let ambiguous = matches!(opinion, Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)));
+                if ambiguous && meeting.namesake.is_some() && !links.is_empty() {
+                    newcomers.push(account.localpart());
+                }
+                (account, opinion)
             })
             .collect();
         accounts.sort_by_cached_key(|(account, _)| (account.localpart(), account.user_id.clone()));
+        newcomers.sort();
 
         let mut not_registered: Vec<_> = facts
             .members
             .iter()
-            .filter(|member| member.enabled && !namesakes.contains_key(&member.localpart.key()))
+            .filter(|member| member.enabled && !meetings.has_account(member))
             .map(|member| member.localpart.clone())
             .collect();
         not_registered.sort();
-        Self { facts, policy, accounts, not_registered }
+        Self { facts, policy, accounts, not_registered, newcomers }
+    }
+
+    /// The accounts that carry the name of a member and are tied to somebody else, who is no member: the person may have
+    /// been deleted in Keycloak and made anew.
+    #[must_use]
+    pub fn newcomers(&self) -> &[Localpart] {
+        &self.newcomers
     }
 
     /// Whom to look at a second time: everyone who would be disabled, in order of localpart.
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
         self.accounts.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(member) => {
-                Some(LookAt { user_id: account.user_id.clone(), keycloak_id: member.map(|member| member.id.clone()) })
-            }
+            Opinion::WouldDisable { member, links } => Some(LookAt {
+                user_id: account.user_id.clone(),
+                mas_id: account.mas.id().cloned(),
+                links: account.links.clone(),
+                keycloak_ids: match member {
+                    Some(member) if !links.contains(&member.id) => vec![member.id.clone()],
+                    _ => links.to_vec(),
+                },
+            }),
             Opinion::Settled(_) => None,
         })
     }
@@ -91,12 +108,14 @@ impl<'f> Draft<'f> {
         directories.and_after(after.members);
         let mut contradicted = BTreeSet::new();
         for (account, opinion) in &self.accounts {
-            if let (Opinion::WouldDisable(member), Some(Ok(evidence))) = (opinion, look(looks, account)) {
-                let contradicts = after.contradicts(*member, account, &evidence.keycloak);
+            if let (Opinion::WouldDisable { member, links }, Some(Ok(evidence))) = (opinion, look(looks, account)) {
+                let contradicts = after.contradicts(*member, links, account, &evidence.keycloak);
                 if contradicts {
                     contradicted.insert(&account.user_id);
                 }
-                directories.see(&evidence.keycloak, contradicts);
+                for person in &evidence.keycloak {
+                    directories.see(person, contradicts);
+                }
             }
         }
         let of_accounts = self
@@ -105,17 +124,17 @@ impl<'f> Draft<'f> {
             .map(|(account, opinion)| {
                 let verdict = match (opinion, look(looks, account), looks) {
                     (Opinion::Settled(verdict), ..) => verdict.clone(),
-                    (Opinion::WouldDisable(member), Some(Ok(evidence)), _) => {
+                    (Opinion::WouldDisable { member, .. }, Some(Ok(evidence)), _) => {
                         let contradicts = contradicted.contains(&account.user_id);
-                        self.second_opinion(*member, evidence, contradicts, &directories)
+                        self.second_opinion(account, *member, evidence, contradicts, &directories)
                     }
-                    (Opinion::WouldDisable(member), Some(Err(error)), _) => {
+                    (Opinion::WouldDisable { member, .. }, Some(Err(error)), _) => {
                         Verdict::Skipped(by_the_list(*member), error.clone())
                     }
-                    (Opinion::WouldDisable(member), None, Looks::TooMany) => {
+                    (Opinion::WouldDisable { member, .. }, None, Looks::TooMany) => {
                         Verdict::Skipped(by_the_list(*member), "more people than limits.max_look".to_owned())
                     }
-                    (Opinion::WouldDisable(member), None, Looks::Taken { .. }) => {
+                    (Opinion::WouldDisable { member, .. }, None, Looks::Taken { .. }) => {
                         let why = "not looked at a second time, because a server had stopped answering";
                         Verdict::Skipped(by_the_list(*member), why.to_owned())
                     }
@@ -151,7 +170,8 @@ impl<'f> Draft<'f> {
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
             let mut act = |kind, reason, skipped| {
-                plan.actions.push(Action { kind, user_id: account.user_id.clone(), reason, skipped });
+                let (user_id, mas_id) = (account.user_id.clone(), account.mas.id().cloned());
+                plan.actions.push(Action { kind, user_id, mas_id, reason, skipped });
             };
             match verdict {
                 Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked => plan.unchanged += 1,
@@ -170,6 +190,7 @@ impl<'f> Draft<'f> {
 
     fn second_opinion(
         &self,
+        account: &Account,
         member: Option<&Member>,
         evidence: &Evidence,
         contradicts: bool,
@@ -187,20 +208,23 @@ impl<'f> Draft<'f> {
             Some(KeptReason::Bot)
         } else if evidence.account.appservice.is_some() {
             Some(KeptReason::Appservice)
-        } else if self.policy.federation == Federation::Verify && directories.doubts(&evidence.keycloak) {
+        } else if account.mas == InMas::Unknown {
+            Some(KeptReason::NotInMas)
+        } else if self.policy.federation == Federation::Verify
+            && evidence.keycloak.iter().any(|person| directories.doubts(person))
+        {
             Some(KeptReason::FederationInDoubt)
         } else if contradicts {
             Some(KeptReason::InGroupAtSecondLook)
-        } else if evidence.keycloak == KeycloakPerson::Unknown && self.policy.unknown_accounts == UnknownAccounts::Keep
-        {
+        } else if evidence.is_unknown_to_keycloak() && self.policy.unknown_accounts == UnknownAccounts::Keep {
             Some(KeptReason::UnknownAccount)
         } else {
             None
         };
-        match (kept, &evidence.keycloak) {
-            (Some(reason), _) => Verdict::Kept(reason),
-            (None, KeycloakPerson::Unknown) => Verdict::Disable(Reason::NotInKeycloak),
-            (None, KeycloakPerson::Known { .. }) => Verdict::Disable(by_the_list(member)),
+        match kept {
+            Some(reason) => Verdict::Kept(reason),
+            None if evidence.is_unknown_to_keycloak() => Verdict::Disable(Reason::NotInKeycloak),
+            None => Verdict::Disable(by_the_list(member)),
         }
     }
 }
@@ -231,17 +255,27 @@ impl<'l> After<'l> {
 
     /// In the group by the one and not by the other, or disabled by the list and enabled by the person; or listed and
     /// enabled by now.
-    fn contradicts(&self, member: Option<&Member>, account: &Account, person: &KeycloakPerson) -> bool {
-        let by_person = match (member, person) {
+    fn contradicts(
+        &self,
+        member: Option<&Member>,
+        links: &[KeycloakId],
+        account: &Account,
+        people: &[KeycloakPerson],
+    ) -> bool {
+        let by_person = people.iter().any(|person| match (member, person) {
             (_, KeycloakPerson::Unknown) => false,
-            (Some(_), KeycloakPerson::Known { in_group, enabled, .. }) => !in_group || *enabled,
-            (None, KeycloakPerson::Known { in_group, .. }) => *in_group,
-        };
+            (Some(member), KeycloakPerson::Known { id, in_group, enabled, .. })
+                if people.len() == 1 || member.id == *id =>
+            {
+                !in_group || *enabled
+            }
+            (_, KeycloakPerson::Known { in_group, enabled, .. }) => *in_group && (member.is_none() || *enabled),
+        });
         let by_now = match member {
             Some(member) => self.ids.contains(&member.id),
             None => self.names.contains(&account.localpart().key()),
         };
-        by_person || by_now
+        by_person || by_now || links.iter().any(|id| self.ids.contains(id))
     }
 }
 

@@ -6,6 +6,7 @@
 mod directory;
 mod draft;
 mod limits;
+mod matching;
 mod policy;
 mod table;
 mod verdict;
@@ -19,7 +20,9 @@ use crate::model::{Account, Look, Member, ServerName, UserId};
 
 pub use draft::{Draft, LookAt, Verdicts};
 pub use limits::{Limits, Refusal};
-pub use policy::{DisabledMembers, Federation, LockedMembers, Policy, ProtectError, Protection, UnknownAccounts};
+pub use policy::{
+    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, UnknownAccounts,
+};
 pub use verdict::Verdict;
 
 /// Everything that one complete reading found.
@@ -31,9 +34,9 @@ pub struct Facts {
     pub members: Vec<Member>,
     /// The storage providers of the realm, where they may be seen.
     pub providers: Option<Vec<Box<str>>>,
-    /// Every account of the homeserver's list, in any order.
+    /// Every account of the homeserver's, or of MAS's list, in any order.
     pub accounts: Vec<Account>,
-    /// The owner of the admin token the accounts were read with.
+    /// The owner of Synapse's admin token, where there is one.
     pub token_owner: Option<UserId>,
 }
 

@@ -12,6 +12,8 @@ pub struct Policy {
     pub writer: WriterKind,
     /// What disabling means.
     pub disable: DisableMode,
+    /// How members and accounts meet.
+    pub matching: Matching,
     /// What a member disabled in Keycloak counts as.
     pub disabled_members: DisabledMembers,
     /// What happens to members who were locked by hand.
@@ -31,6 +33,16 @@ impl Policy {
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
+}
+
+/// `accounts.match`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// By the name that the template gives a member.
+    #[default]
+    Localpart,
+    /// By the Keycloak user ID that MAS keeps, which survives a rename; by name for accounts that have none.
+    UpstreamLink,
 }
 
 /// `keycloak.disabled_members`.

@@ -1,16 +1,22 @@
 //! The table of the rule, for one account and what the lists alone say of it.
 
+use super::matching::Meeting;
 use super::policy::{DisabledMembers, LockedMembers, Policy};
 use super::{Facts, Verdict};
-use crate::model::{Account, Member};
+use crate::model::{Account, InMas, KeycloakId, Member};
 use crate::plan::{DisableMode, KeptReason, Reason};
 
 /// What the lists alone say of an account.
 #[derive(Debug)]
 pub(super) enum Opinion<'f> {
     Settled(Verdict),
-    /// To be disabled unless the second look says otherwise; with the member's row for those disabled in Keycloak.
-    WouldDisable(Option<&'f Member>),
+    /// To be disabled unless the second look says otherwise.
+    WouldDisable {
+        /// The member's row, for those disabled in Keycloak.
+        member: Option<&'f Member>,
+        /// Whom of Keycloak the account is tied to.
+        links: &'f [KeycloakId],
+    },
 }
 
 /// The table, with what it depends on.
@@ -20,15 +26,15 @@ pub(super) struct Rule<'f> {
 }
 
 impl Rule<'_> {
-    /// What the lists alone say of an account and the members of its name; `shared` where two have the name.
-    pub(super) fn opinion<'f>(&self, account: &Account, people: &[&'f Member], shared: bool) -> Opinion<'f> {
-        let readings: Vec<_> = if people.is_empty() {
-            vec![self.table(account, None)]
-        } else {
-            people.iter().map(|member| self.table(account, Some(member))).collect()
-        };
+    /// What the lists alone say of an account, of those who meet at it, and of those it is tied to.
+    pub(super) fn opinion<'f>(&self, account: &Account, meeting: &Meeting<'f>, links: &'f [KeycloakId]) -> Opinion<'f> {
+        let people = meeting.people.iter().chain(&meeting.namesake);
+        let mut readings: Vec<_> = people.map(|member| self.table(account, Some(member), links)).collect();
+        if meeting.people.is_empty() {
+            readings.insert(0, self.table(account, None, links));
+        }
         // A name that two share is left alone as soon as any reading of it would act.
-        if shared && readings.iter().any(Opinion::would_act) {
+        if meeting.ambiguous && readings.iter().any(Opinion::would_act) {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         let opinion = readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled));
@@ -38,7 +44,7 @@ impl Rule<'_> {
         }
     }
 
-    fn table<'f>(&self, account: &Account, member: Option<&'f Member>) -> Opinion<'f> {
+    fn table<'f>(&self, account: &Account, member: Option<&'f Member>, links: &'f [KeycloakId]) -> Opinion<'f> {
         let state = account.state;
         let may_use =
             member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
@@ -47,14 +53,16 @@ impl Rule<'_> {
             (true, _, _) => Opinion::Settled(self.activation(account)),
             (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
             (false, false, true) => Opinion::Settled(Verdict::OutsideLocked),
-            (false, false, false) => Opinion::WouldDisable(member),
+            (false, false, false) => Opinion::WouldDisable { member, links },
         }
     }
 
     fn activation(&self, account: &Account) -> Verdict {
         let only_locked = account.state.locked && !account.state.deactivated;
         let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate;
-        if account.state.erased {
+        if account.mas == InMas::Unknown {
+            Verdict::Kept(KeptReason::NotInMas)
+        } else if account.state.erased {
             Verdict::Kept(KeptReason::Erased)
         } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
             Verdict::Kept(KeptReason::LockedByHand)
@@ -65,7 +73,7 @@ impl Rule<'_> {
 
     /// The first reason that the lists alone give for leaving the account alone.
     fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
-        if !matches!(opinion, Opinion::WouldDisable(_)) {
+        if !matches!(opinion, Opinion::WouldDisable { .. }) {
             return None;
         }
         let localpart = account.localpart();
@@ -87,6 +95,6 @@ impl Rule<'_> {
 
 impl Opinion<'_> {
     fn would_act(&self) -> bool {
-        matches!(self, Self::WouldDisable(_) | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
+        matches!(self, Self::WouldDisable { .. } | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::http::HttpError;
+use crate::http::{HttpError, Server};
 use crate::localpart::NoLocalpart;
 use crate::model::{Localpart, ServerName, UserId, printable};
 use crate::report::in_one_line;
@@ -53,6 +53,30 @@ pub enum ReadError {
         /// `server_name` of the configuration.
         configured: ServerName,
     },
+    /// MAS serves another homeserver.
+    #[error("MAS: it serves {actual}, and server_name is {configured}")]
+    MasServesAnother {
+        /// What MAS says.
+        actual: ServerName,
+        /// `server_name` of the configuration.
+        configured: ServerName,
+    },
+    /// No upstream provider of MAS is the realm, or several are.
+    #[error("MAS: {} {wanted}; it has{}", number_of(*.fitting), named(.all))]
+    NoProvider {
+        /// The configured ID, or the realm's issuer.
+        wanted: String,
+        /// How many fit.
+        fitting: usize,
+        /// All of them.
+        all: Vec<UpstreamProvider>,
+    },
+    /// The account was tied to other people in the meantime.
+    #[error("MAS: {user_id} was tied to another user of Keycloak while it was read")]
+    LinksMoved {
+        /// The account.
+        user_id: UserId,
+    },
     /// The users of the realm are not all listed, so nobody can be told unknown.
     #[error("Keycloak: the list of users does not hold {localpart}, a member of the group")]
     UserNotListed {
@@ -60,8 +84,10 @@ pub enum ReadError {
         localpart: Localpart,
     },
     /// The account was in the list and is not there when asked for by name.
-    #[error("Synapse: {user_id} is in the list of accounts, and is not found by name")]
+    #[error("{server}: {user_id} is in the list of accounts, and is not found when asked for")]
     AccountGone {
+        /// Who was asked.
+        server: Server,
         /// The account.
         user_id: UserId,
     },
@@ -74,6 +100,34 @@ pub enum ReadError {
         #[source]
         source: Box<ReadError>,
     },
+}
+
+/// A way into MAS from elsewhere.
+#[derive(Debug)]
+pub struct UpstreamProvider {
+    /// Its ULID.
+    pub id: String,
+    /// Its issuer, where MAS knows it.
+    pub issuer: Option<String>,
+    /// What people see.
+    pub name: Option<String>,
+}
+
+fn number_of(providers: usize) -> String {
+    match providers {
+        0 => "no upstream provider is".to_owned(),
+        many => format!("{many} upstream providers are"),
+    }
+}
+
+fn named(providers: &[UpstreamProvider]) -> String {
+    let mut told = String::new();
+    for UpstreamProvider { id, issuer, name } in providers.iter().take(NAMED) {
+        let issuer = issuer.as_deref().unwrap_or("an issuer that MAS does not tell");
+        let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let _ = write!(told, "\n  {id}: {}", printable(&format!("{issuer}{name}")));
+    }
+    if told.is_empty() { " none".to_owned() } else { told }
 }
 
 /// A member for whom the template gives no localpart.
@@ -136,6 +190,15 @@ impl ReadError {
                     owner.server_name()
                 )
             }
+            Self::MasServesAnother { actual, .. } => {
+                format!("set server_name (MATRIX_SERVER_NAME) to {actual}, or check writer.mas_api.url")
+            }
+            Self::NoProvider { .. } => {
+                "set accounts.provider to the ID of the one that is this realm (upstream_oauth2.providers in MAS's \
+                 configuration), or accounts.match = \"localpart\""
+                    .to_owned()
+            }
+            Self::LinksMoved { .. } => "run again".to_owned(),
             Self::UserNotListed { .. } => {
                 "the role view-users of the client realm-management shows every user; a directory behind Keycloak may be \
                  down: check User federation in Keycloak"

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use futures_util::{StreamExt, stream};
 
-use super::{Group, ReadError, Readers, Tally};
-use crate::model::{Evidence, Look, Member, UserId};
+use super::{Group, ReadError, Readers, Reading, Tally};
+use crate::model::{Evidence, KeycloakPerson, Look, Member, UserId};
 use crate::planner::{Facts, LookAt, Looks};
 use crate::report::in_one_line;
 
@@ -16,18 +16,13 @@ const AT_A_TIME: usize = 8;
 impl Readers {
     /// Looks at everyone. An error at one person is that person's, and keeps them; an error where nobody could be
     /// looked at is ours. A server that does not answer at all is not asked again and again.
-    pub async fn look(
-        &self,
-        mut people: Vec<LookAt>,
-        facts: &Facts,
-        groups: &[Group],
-        tally: &Tally,
-    ) -> Result<Looks, ReadError> {
+    pub async fn look(&self, mut people: Vec<LookAt>, reading: &Reading, tally: &Tally) -> Result<Looks, ReadError> {
+        let Reading { facts, groups, .. } = reading;
         let mut answers = self.name_owners(&mut people, facts).await?;
         let mut first_error = None;
         let mut looking = stream::iter(people)
             .map(|person| async move {
-                let answer = self.look_at(&person, groups).await;
+                let answer = self.look_at(&person, reading).await;
                 (person.user_id, answer)
             })
             .buffered(AT_A_TIME);
@@ -62,7 +57,7 @@ impl Readers {
     /// have is an answer already: nobody can tell whom to ask about.
     async fn name_owners(&self, people: &mut Vec<LookAt>, facts: &Facts) -> Result<BTreeMap<UserId, Look>, ReadError> {
         let mut answers = BTreeMap::new();
-        if people.iter().all(|person| person.keycloak_id.is_some()) {
+        if people.iter().all(|person| !person.keycloak_ids.is_empty()) {
             return Ok(answers);
         }
         let Some(owners) = self.keycloak.owners().await? else { return Ok(answers) };
@@ -71,30 +66,40 @@ impl Readers {
         }
         people.retain_mut(|person| {
             let owners = owners.of(&person.user_id.localpart());
-            match (&person.keycloak_id, owners) {
-                (None, [_, _, ..]) => {
+            match (person.keycloak_ids.as_slice(), owners) {
+                ([], [_, _, ..]) => {
                     let why = format!("{} users of the realm have this localpart", owners.len());
                     answers.insert(person.user_id.clone(), Err(why));
                     false
                 }
-                (None, owners) => {
-                    person.keycloak_id = owners.first().cloned();
+                ([], owners) => {
+                    person.keycloak_ids = owners.to_vec();
                     true
                 }
-                (Some(_), _) => true,
+                _ => true,
             }
         });
         Ok(answers)
     }
 
-    async fn look_at(&self, person: &LookAt, groups: &[Group]) -> Result<Evidence, ReadError> {
+    async fn look_at(&self, person: &LookAt, reading: &Reading) -> Result<Evidence, ReadError> {
+        let mas_id = person.mas_id.as_ref();
+        let account = async {
+            self.links_hold(&person.user_id, mas_id, &person.links, reading.links.as_ref()).await?;
+            self.detail(&person.user_id, mas_id).await
+        };
+        let (keycloak, account) = try_join(self.in_keycloak(person, &reading.groups), account).await?;
+        Ok(Evidence { keycloak, account })
+    }
+
+    /// Everyone in Keycloak whose account this may be: by ID where that is known, else by name.
+    async fn in_keycloak(&self, person: &LookAt, groups: &[Group]) -> Result<Vec<KeycloakPerson>, ReadError> {
         let localpart = person.user_id.localpart();
-        let keycloak = self.keycloak.person(person.keycloak_id.as_ref(), &localpart, groups);
-        let (keycloak, account) = try_join(keycloak, self.synapse.detail(&person.user_id)).await?;
-        match account {
-            Some(account) if account.user_id == person.user_id => Ok(Evidence { keycloak, account }),
-            _ => Err(ReadError::AccountGone { user_id: person.user_id.clone() }),
+        if person.keycloak_ids.is_empty() {
+            return Ok(vec![self.keycloak.person(None, &localpart, groups).await?]);
         }
+        let asked = person.keycloak_ids.iter().map(|id| self.keycloak.person(Some(id), &localpart, groups));
+        Ok(try_join_all(asked).await?)
     }
 
     /// The members once more, where people of a directory are among them: their directory may have gone down

@@ -3,27 +3,50 @@
 mod error;
 pub mod keycloak;
 mod look;
+pub mod mas;
+mod now;
 pub mod synapse;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join;
 
-use crate::config::Config;
-use crate::http::{self, Timeouts};
+use crate::config::{AccountSource, Config};
+use crate::http::{self, Timeouts, Tls};
+use crate::mas_api::MasApi;
+use crate::model::{Account, InMas, UserId};
+use crate::plan::WriterKind;
 use crate::planner::{Facts, Federation};
 
-pub use error::{Nameless, ReadError};
+pub use error::{Nameless, ReadError, UpstreamProvider};
 pub use keycloak::{Group, KeycloakReader};
+pub use mas::{LinkProvider, MasReader, MasUser};
+pub use now::{Asked, Now};
 pub use synapse::SynapseReader;
 
-/// Both sides.
+/// Everyone who is asked.
 #[derive(Debug)]
 pub struct Readers {
     /// Who may use Matrix.
     pub keycloak: KeycloakReader,
-    /// Who has an account.
-    pub synapse: SynapseReader,
+    /// The homeserver; may be left out where MAS lists the accounts.
+    pub synapse: Option<SynapseReader>,
+    /// MAS, where the configuration has its Admin API.
+    pub mas: Option<MasReader>,
+    source: AccountSource,
+    /// Whether the writer needs to know whom MAS has by each name.
+    writer_goes_by_id: bool,
+}
+
+/// One complete reading.
+#[derive(Debug)]
+pub struct Reading {
+    /// What the plan is made of.
+    pub facts: Facts,
+    /// The groups that the members are of.
+    pub groups: Vec<Group>,
+    /// The upstream provider that the accounts' links are of.
+    pub links: Option<LinkProvider>,
 }
 
 /// How far reading has come; for the progress bar.
@@ -55,17 +78,22 @@ pub struct Tallies {
 }
 
 impl Readers {
-    /// Readers for the servers of the configuration; nothing is asked yet.
-    pub fn new(config: &Config, timeouts: Timeouts) -> Result<Self, ReadError> {
-        let http = |url| http::client(timeouts, url).map_err(ReadError::Client);
+    /// Readers for the servers of the configuration; nothing is asked yet. `mas` is the Admin API, where the
+    /// configuration has it.
+    pub fn new(config: &Config, mas: Option<&MasApi>, timeouts: Timeouts) -> Result<Self, ReadError> {
+        let http = |url| http::client(timeouts, url, &Tls::default()).map_err(ReadError::Client);
+        let synapse = |synapse| Ok::<_, ReadError>(SynapseReader::new(synapse, http(&synapse.url)?));
         Ok(Self {
             keycloak: KeycloakReader::new(&config.keycloak, http(&config.keycloak.url)?),
-            synapse: SynapseReader::new(&config.synapse, http(&config.synapse.url)?),
+            synapse: config.synapse.as_ref().map(synapse).transpose()?,
+            mas: mas.map(|mas| MasReader::new(config, mas.clone())),
+            source: config.accounts.source,
+            writer_goes_by_id: config.policy.writer == WriterKind::MasApi,
         })
     }
 
-    /// Reads both sides at the same time; with the groups that the members are of.
-    pub async fn read(&self, config: &Config, tallies: &Tallies) -> Result<(Facts, Vec<Group>), ReadError> {
+    /// Reads both sides at the same time.
+    pub async fn read(&self, config: &Config, tallies: &Tallies) -> Result<Reading, ReadError> {
         let members = async {
             let groups = self.keycloak.groups().await?;
             let members = self.keycloak.members(&groups, &tallies.members).await?;
@@ -75,15 +103,48 @@ impl Readers {
             };
             Ok((groups, members, providers))
         };
-        let accounts = self.synapse.accounts(&config.server_name, &tallies.accounts);
-        let ((groups, members, providers), (token_owner, accounts)) = try_join(members, accounts).await?;
-        let facts = Facts {
-            server_name: config.server_name.clone(),
-            members,
-            providers,
-            accounts,
-            token_owner: Some(token_owner),
-        };
-        Ok((facts, groups))
+        let ((groups, members, providers), (token_owner, accounts, links)) =
+            try_join(members, self.accounts(config, tallies)).await?;
+        let facts = Facts { server_name: config.server_name.clone(), members, providers, accounts, token_owner };
+        Ok(Reading { facts, groups, links })
+    }
+
+    async fn accounts(
+        &self,
+        config: &Config,
+        tallies: &Tallies,
+    ) -> Result<(Option<UserId>, Vec<Account>, Option<LinkProvider>), ReadError> {
+        match self.source {
+            AccountSource::Synapse => {
+                let in_synapse = self.synapse().accounts(&config.server_name, &tallies.accounts);
+                let in_mas = async { Ok(if self.writer_goes_by_id { Some(self.mas().ids().await?) } else { None }) };
+                let ((owner, mut accounts), ids) = try_join(in_synapse, in_mas).await?;
+                if let Some(mut ids) = ids {
+                    for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
+                        account.mas = ids.remove(&account.localpart().key()).map_or(InMas::Unknown, InMas::Known);
+                    }
+                }
+                Ok((Some(owner), accounts, None))
+            }
+            AccountSource::Mas => {
+                let owner = async {
+                    match &self.synapse {
+                        Some(synapse) => Ok(Some(synapse.owner_on(&config.server_name).await?)),
+                        None => Ok(None),
+                    }
+                };
+                let accounts = self.mas().accounts(&self.keycloak, &tallies.accounts);
+                let (owner, (accounts, links)) = try_join(owner, accounts).await?;
+                Ok((owner, accounts, links))
+            }
+        }
+    }
+
+    fn synapse(&self) -> &SynapseReader {
+        self.synapse.as_ref().expect("a configuration whose accounts are listed by Synapse has it")
+    }
+
+    fn mas(&self) -> &MasReader {
+        self.mas.as_ref().expect("a configuration that reads or writes by MAS has its Admin API")
     }
 }

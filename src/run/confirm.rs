@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use crate::model::AccountDetail;
+use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
-use crate::readers::{SynapseReader, Tally};
+use crate::readers::{Now, Readers, Tally};
 use crate::report::in_one_line;
 
 /// Accounts asked for at the same time.
@@ -22,7 +22,7 @@ const ONE_ROUND: Duration = Duration::from_secs(5);
 pub(super) async fn wait(
     plan: &Plan,
     outcomes: &mut [Outcome],
-    synapse: &SynapseReader,
+    readers: &Readers,
     timeout: Duration,
     confirmed: &Tally,
 ) {
@@ -32,11 +32,11 @@ pub(super) async fn wait(
     let mut pause = SHORTEST_PAUSE;
     let mut open: Vec<usize> = (0..outcomes.len()).filter(|index| outcomes[*index] == Outcome::Done).collect();
     for index in &open {
-        outcomes[*index] = Outcome::Scheduled("asked for, but Synapse could not be asked in time".to_owned());
+        outcomes[*index] = Outcome::Scheduled("asked for, but what became of it could not be read in time".to_owned());
     }
     while !open.is_empty() {
         let mut round = stream::iter(open.clone())
-            .map(|index| async move { (index, look(&plan.actions[index], plan.disable, synapse).await) })
+            .map(|index| async move { (index, look(&plan.actions[index], plan.disable, readers).await) })
             .buffer_unordered(AT_A_TIME);
         while let Ok(Some((index, seen))) = tokio::time::timeout_at(end, round.next()).await {
             outcomes[index] = match seen {
@@ -56,23 +56,22 @@ pub(super) async fn wait(
     }
 }
 
-async fn look(action: &Action, mode: DisableMode, synapse: &SynapseReader) -> Result<(), String> {
-    match synapse.detail(&action.user_id).await {
-        Ok(Some(detail)) if shows(&detail, action.kind, mode) => Ok(()),
-        Ok(Some(detail)) => Err(format!(
-            "asked for, but Synapse does not show it yet (deactivated: {}, locked: {})",
-            detail.state.deactivated, detail.state.locked
-        )),
-        Ok(None) => Err("asked for, but Synapse does not know the account any more".to_owned()),
-        Err(error) => Err(format!("asked for, but Synapse could not be asked: {}", in_one_line(&error))),
+async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> Result<(), String> {
+    match readers.now(&action.user_id, action.mas_id.as_ref()).await {
+        Ok(Now { state: Some(state), .. }) if shows(state, action.kind, mode) => Ok(()),
+        Ok(Now { server, state: Some(AccountState { deactivated, locked, .. }) }) => {
+            Err(format!("asked for, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})"))
+        }
+        Ok(Now { server, state: None }) => Err(format!("asked for, but {server} does not know the account any more")),
+        Err(error) => Err(format!("asked for, but {} could not be asked: {}", error.server, in_one_line(&error))),
     }
 }
 
 /// Before MAS 1.14 a lock does not reach Synapse; the deactivation does, and it is what keeps the person out.
-fn shows(detail: &AccountDetail, kind: ActionKind, mode: DisableMode) -> bool {
+fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
-        (ActionKind::Activate, _) => !detail.state.deactivated && !detail.state.locked,
-        (ActionKind::Disable, DisableMode::Deactivate) => detail.state.deactivated,
-        (ActionKind::Disable, DisableMode::Lock) => detail.state.locked,
+        (ActionKind::Activate, _) => !state.deactivated && !state.locked,
+        (ActionKind::Disable, DisableMode::Deactivate) => state.deactivated,
+        (ActionKind::Disable, DisableMode::Lock) => state.locked,
     }
 }

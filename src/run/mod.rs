@@ -10,9 +10,8 @@ use tracing::info;
 
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::model::Localpart;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan, Skip};
-use crate::readers::{SynapseReader, Tally};
+use crate::readers::{Readers, Tally};
 use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
 
@@ -29,7 +28,7 @@ pub struct ApplyTallies {
 pub async fn apply(
     plan: &Plan,
     writer: &Writer,
-    synapse: &SynapseReader,
+    readers: &Readers,
     config: &Config,
     tallies: &ApplyTallies,
 ) -> Vec<Outcome> {
@@ -56,7 +55,7 @@ pub async fn apply(
             outcomes[index] = outcome;
         }
     }
-    confirm::wait(plan, &mut outcomes, synapse, config.writer.confirm_timeout, &tallies.confirmed).await;
+    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, &tallies.confirmed).await;
     outcomes
 }
 
@@ -72,10 +71,9 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
 }
 
 async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outcome {
-    let localpart: Localpart = action.localpart();
     let result = match action.kind {
-        ActionKind::Activate => writer.activate(&localpart).await,
-        ActionKind::Disable => writer.disable(&localpart, mode).await,
+        ActionKind::Activate => writer.activate(action).await,
+        ActionKind::Disable => writer.disable(action, mode).await,
     };
     match result {
         Ok(()) => {

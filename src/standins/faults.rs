@@ -41,6 +41,8 @@ pub enum Fault {
     Reset,
     /// The first page, whichever page was asked for.
     RepeatPage,
+    /// The list of everybody: the filters are ignored, as MAS ignores those that it does not know (trap 42).
+    WithoutFilters,
 }
 
 type Predicate = Arc<dyn Fn(&Seen) -> bool + Send + Sync>;

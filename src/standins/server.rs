@@ -213,15 +213,18 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             std::future::pending().await
         }
         Fault::RepeatPage => {
-            *request.uri_mut() = first_page(request.uri());
+            *request.uri_mut() = without(request.uri(), &["first=", "from=", "page[after]=", "page%5Bafter%5D="]);
+            next.run(request).await
+        }
+        Fault::WithoutFilters => {
+            *request.uri_mut() = without(request.uri(), &["filter[", "filter%5B"]);
             next.run(request).await
         }
     }
 }
 
-/// The same request without the parameters that say where the page begins.
-fn first_page(uri: &Uri) -> Uri {
-    let begins = ["first=", "from=", "page[after]=", "page%5Bafter%5D="];
+/// The same request without the parameters that begin like this.
+fn without(uri: &Uri, begins: &[&str]) -> Uri {
     let kept: Vec<&str> = uri
         .query()
         .unwrap_or_default()

@@ -4,6 +4,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
+use crate::http::HttpError;
+use crate::model::MasUserId;
+
 /// Why a writer could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
@@ -14,6 +19,33 @@ pub enum WriterError {
         path: PathBuf,
         /// What is wrong with it.
         problem: MasConfigProblem,
+    },
+    /// MAS did not do what the Admin API was asked for.
+    #[error(transparent)]
+    Api(#[from] HttpError),
+    /// The Admin API of a MAS that cannot do all that is needed.
+    #[error(
+        "MAS at {url} is older than 1.4: its Admin API cannot end sessions, and before 0.20 it erases whom it deactivates"
+    )]
+    MasTooOld {
+        /// `writer.mas_api.url`.
+        url: Url,
+    },
+    /// The user was there when the plan was made.
+    #[error("MAS does not know the user {id} any more: deleted since the plan was made")]
+    UserGone {
+        /// The user.
+        id: MasUserId,
+    },
+    /// Nobody knows which user of MAS is meant.
+    #[error("MAS does not know this account")]
+    NotInMas,
+    /// The lock is there, the rest is not.
+    #[error("locked, but not deactivated")]
+    NotDeactivated {
+        /// Why not.
+        #[source]
+        source: Box<WriterError>,
     },
     /// The program cannot be started.
     #[error("cannot run `{command}`")]
@@ -83,6 +115,17 @@ impl WriterError {
             Self::CannotRun { .. } => {
                 "install mas-cli on this host, or set writer.mas_cli.command to what runs it, for example \
                  [\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]"
+                    .to_owned()
+            }
+            Self::Api(error) => error.hint(),
+            Self::MasTooOld { .. } => "update MAS, or use writer.type = \"mas-cli\" with the mas-cli of that MAS".to_owned(),
+            Self::UserGone { .. } => {
+                "nothing is left to do for this user; the next run sees who has the name now".to_owned()
+            }
+            Self::NotInMas => "run again; the account may just have been made".to_owned(),
+            Self::NotDeactivated { .. } => {
+                "they cannot get in, but the next run leaves a lock as it is: deactivate them by hand, or unlock them and \
+                 run again"
                     .to_owned()
             }
             Self::SessionsLeft { .. } => {

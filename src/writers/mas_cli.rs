@@ -11,7 +11,7 @@ use super::error::MasConfigProblem;
 use super::{Write, WriterError};
 use crate::config::MasCliConfig;
 use crate::model::{Localpart, printable};
-use crate::plan::DisableMode;
+use crate::plan::{Action, DisableMode};
 
 /// All of our environment that a subprocess sees: what programs need, and what a wrapper such as `docker` needs.
 const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"];
@@ -83,13 +83,15 @@ impl Write for MasCli {
 
     /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between
     /// them then leaves someone whom the next run still sees as disabled.
-    async fn activate(&self, localpart: &Localpart) -> Result<(), WriterError> {
+    async fn activate(&self, action: &Action) -> Result<(), WriterError> {
+        let localpart = &action.localpart();
         self.manage(&["unlock-user"], localpart).await?;
         self.manage(&["unlock-user", "--reactivate"], localpart).await
     }
 
     /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
-    async fn disable(&self, localpart: &Localpart, mode: DisableMode) -> Result<(), WriterError> {
+    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
+        let localpart = &action.localpart();
         let locked = match mode {
             DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await,
             DisableMode::Lock => self.manage(&["lock-user"], localpart).await,

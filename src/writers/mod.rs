@@ -1,15 +1,17 @@
 //! Writers: what can change an account. One is selected by the configuration; a dry run has none.
 
 mod error;
+mod mas_api;
 mod mas_cli;
 
 use enum_dispatch::enum_dispatch;
 
 use crate::config::{WriterConfig, WriterKindConfig};
-use crate::model::Localpart;
-use crate::plan::DisableMode;
+use crate::mas_api::MasApi;
+use crate::plan::{Action, DisableMode};
 
 pub use error::WriterError;
+pub use mas_api::MasApiWriter;
 pub use mas_cli::MasCli;
 
 /// What every writer does. Both calls of a kind leave the same state behind, whichever writer made them, and are
@@ -21,10 +23,10 @@ pub trait Write {
     async fn check(&self) -> Result<(), WriterError>;
 
     /// Unlock and reactivate.
-    async fn activate(&self, localpart: &Localpart) -> Result<(), WriterError>;
+    async fn activate(&self, action: &Action) -> Result<(), WriterError>;
 
     /// Lock, deactivate unless the mode is `lock`, and end the sessions; never erase.
-    async fn disable(&self, localpart: &Localpart, mode: DisableMode) -> Result<(), WriterError>;
+    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError>;
 
     /// How many accounts to work on at the same time.
     fn concurrency(&self) -> usize;
@@ -33,17 +35,28 @@ pub trait Write {
 /// The selected writer.
 #[enum_dispatch(Write)]
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has one writer")]
 pub enum Writer {
     /// `mas-cli` as a subprocess.
     MasCli,
+    /// MAS's Admin API.
+    MasApiWriter,
 }
 
 impl Writer {
-    /// The writer of the configuration, once its own settings are known to be good. `env` gives the variables that a
-    /// subprocess may see.
-    pub fn new(config: &WriterConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
+    /// The writer of the configuration, once its own settings are known to be good. `mas` is the Admin API, where the
+    /// configuration has it; `env` gives the variables that a subprocess may see.
+    pub fn new(
+        config: &WriterConfig,
+        mas: Option<&MasApi>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, WriterError> {
         match &config.kind {
             WriterKindConfig::MasCli(config) => Ok(MasCli::new(config.clone(), env)?.into()),
+            WriterKindConfig::MasApi => {
+                let mas = mas.expect("a configuration with writer.type = \"mas-api\" has the Admin API");
+                Ok(MasApiWriter::new(mas).into())
+            }
         }
     }
 }

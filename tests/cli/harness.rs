@@ -140,6 +140,44 @@ pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     world.env(auth).iter().fold(bare().env("PATH", &path), |program, (name, value)| program.env(name, value))
 }
 
+/// Who writes and who lists the accounts: `writer.type` and `accounts.source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) writer: &'static str,
+    pub(crate) source: &'static str,
+}
+
+/// By the Admin API alone: no mas-cli and no Synapse.
+pub(crate) const BY_MAS: Way = Way { writer: "mas-api", source: "mas" };
+/// Accounts from Synapse, changed by the Admin API.
+pub(crate) const BY_BOTH: Way = Way { writer: "mas-api", source: "synapse" };
+/// Every way there is.
+pub(crate) const EVERY_WAY: [Way; 4] =
+    [Way { writer: "mas-cli", source: "synapse" }, Way { writer: "mas-cli", source: "mas" }, BY_BOTH, BY_MAS];
+
+/// The configuration of a way, to which more sections can be added.
+pub(crate) fn settings(world: &RunningWorld, way: Way) -> String {
+    format!(
+        "[accounts]\nsource = {:?}\n[writer]\ntype = {:?}\n[writer.mas_api]\nurl = {:?}\nissuer = {:?}\n\
+         client_id = {:?}\nclient_secret = {:?}\n",
+        way.source,
+        way.writer,
+        world.mas_admin_url(),
+        world.mas_issuer(),
+        world.mas_client_id(),
+        world.mas_client_secret(),
+    )
+}
+
+/// The program with a complete configuration for this world and this way, and whatever `more` adds to the file. Where
+/// MAS lists the accounts, nothing of Synapse is configured.
+pub(crate) fn program_by(world: &RunningWorld, way: Way, more: &str) -> Program {
+    let program = program_with(world, Auth::ClientCredentials)
+        .file(world, &format!("{}{more}", settings(world, way)))
+        .hiding(world.mas_client_secret());
+    if way.source == "mas" { program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN") } else { program }
+}
+
 /// The program with no configuration at all.
 pub(crate) fn bare() -> Program {
     let mut command = Command::new(PROGRAM);

@@ -11,7 +11,7 @@ use reqwest::Client;
 use serde::Deserialize;
 
 use crate::config::{KeycloakAuth, KeycloakConfig};
-use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server};
+use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoint};
 use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
@@ -67,7 +67,8 @@ impl KeycloakReader {
         if let Ok(mut segments) = token_url.path_segments_mut() {
             segments.pop_if_empty().extend(["realms", realm, "protocol", "openid-connect", "token"]);
         }
-        let oauth = OAuth::new(Server::Keycloak, token_url, client_id.clone(), secret, grant, http.clone());
+        let endpoint = TokenEndpoint::At(token_url);
+        let oauth = OAuth::new(Server::Keycloak, endpoint, client_id.clone(), secret.cloned(), grant, http.clone());
         Self {
             api: Api::new(Server::Keycloak, config.url.clone(), http, Credentials::OAuth(Box::new(oauth))),
             realm: config.realm.clone(),
@@ -75,6 +76,19 @@ impl KeycloakReader {
             include_subgroups: config.include_subgroups,
             template: config.localpart.clone(),
         }
+    }
+
+    /// The issuer of the realm, as other servers know it.
+    ///
+    /// Source: `GET /realms/{realm}/.well-known/openid-configuration`.
+    pub async fn issuer(&self) -> Result<String, HttpError> {
+        #[derive(Deserialize)]
+        struct Description {
+            issuer: String,
+        }
+        let path = ["realms", &self.realm, ".well-known", "openid-configuration"];
+        let description: Description = self.api.get_openly(&path).await?;
+        Ok(description.issuer)
     }
 
     /// `GET /admin/realms/{realm}/path…`.

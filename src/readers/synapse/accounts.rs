@@ -36,14 +36,21 @@ struct Page {
 }
 
 impl SynapseReader {
+    /// The owner of the token, who has to be of the configured homeserver.
+    pub async fn owner_on(&self, configured: &ServerName) -> Result<UserId, ReadError> {
+        let owner = self.token_owner().await?;
+        if owner.server_name() == *configured {
+            Ok(owner)
+        } else {
+            Err(ReadError::WrongServerName { owner, configured: configured.clone() })
+        }
+    }
+
     /// The owner of the token and every account of the homeserver, in any state.
     ///
     /// Source: `GET /_synapse/admin/v3/users`, or v2 where there is no v3.
     pub async fn accounts(&self, configured: &ServerName, tally: &Tally) -> Result<(UserId, Vec<Account>), ReadError> {
-        let owner = self.token_owner().await?;
-        if owner.server_name() != *configured {
-            return Err(ReadError::WrongServerName { owner, configured: configured.clone() });
-        }
+        let owner = self.owner_on(configured).await?;
         let mut missing = String::new();
         for _ in 0..READINGS {
             let (version, first) = self.first_page().await?;

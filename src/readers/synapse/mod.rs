@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError, Server};
-use crate::model::{Account, AccountState, UserId};
+use crate::model::{Account, AccountState, InMas, UserId};
 
 /// Reads one homeserver. There is nothing here that could write.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ impl Row {
     }
 
     fn into_account(self) -> Account {
-        Account { state: self.state(), admin: self.admin, bot: self.is_bot(), user_id: self.name }
+        let (state, bot) = (self.state(), self.is_bot());
+        Account { state, admin: self.admin, bot, user_id: self.name, mas: InMas::NotAsked, links: Vec::new() }
     }
 }

@@ -45,6 +45,8 @@ pub struct Settings {
     pub issuer: String,
     /// The homeserver.
     pub synapse_url: String,
+    /// The homeserver's name.
+    pub server_name: String,
     /// The secret that Synapse and MAS share.
     pub shared_secret: SecretString,
     /// How long a job waits before it is done.
@@ -69,6 +71,7 @@ impl Settings {
             version: "v1.22.0".to_owned(),
             issuer: String::new(),
             synapse_url: String::new(),
+            server_name: String::new(),
             shared_secret,
             job_delay: Duration::from_millis(150),
             database_password: None,

@@ -21,6 +21,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
 
     let keycloak = Keycloak::start(keycloak_at, keycloak_state(world)?)?;
     let mut mas_state = mas::State::new(mas::Settings {
+        server_name: world.server_name.clone(),
         job_delay: world.job_delay,
         database_password: Some(SecretString::from(database_password.clone())),
         ..mas::Settings::new(secret.clone())

@@ -36,6 +36,7 @@ type Answer = Result<Response, Refusal>;
 pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Shared<Database>> {
     let api = Router::new()
         .route("/version", get(version))
+        .route("/site-config", get(site_config))
         .merge(users::routes())
         .merge(change::routes())
         .merge(upstream::routes())
@@ -75,4 +76,13 @@ pub(super) fn not_here() -> Response {
 /// `GET /api/admin/v1/version`
 async fn version(State(state): State<Shared<Database>>) -> Response {
     server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
+}
+
+/// `GET /api/admin/v1/site-config`: of what MAS tells, the name of its homeserver; nothing where the stand-in was not told.
+async fn site_config(State(state): State<Shared<Database>>) -> Response {
+    let name = state.lock().settings.server_name.clone();
+    if name.is_empty() {
+        return not_here();
+    }
+    server::json(StatusCode::OK, "application/json", &json!({"server_name": name}))
 }

@@ -1,11 +1,13 @@
 //! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
 
+mod links;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AccountDetail, AccountState, Evidence, KeycloakPerson, Localpart};
+use crate::model::{AccountDetail, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart};
 use crate::plan::{ActionKind, DisableMode, KeptReason, Plan, Reason};
 
 /// A world in which the second look confirms what the lists say, unless told otherwise.
@@ -90,7 +92,7 @@ impl Scene {
         } else {
             Localpart::from(name).on(&self.facts.server_name)
         };
-        let mut account = Account { user_id, state, admin: false, bot: false };
+        let mut account = Account { user_id, state, admin: false, bot: false, mas: InMas::NotAsked, links: Vec::new() };
         change(&mut account);
         self.facts.accounts.push(account);
         self
@@ -123,9 +125,23 @@ impl Scene {
         let account = self.facts.accounts.iter().find(|account| account.user_id == person.user_id);
         let listed = account.map(detail_of).expect("an account of the list");
         Ok(Evidence {
-            keycloak: self.people.get(&localpart.key()).cloned().unwrap_or(KeycloakPerson::Unknown),
+            keycloak: if person.links.is_empty() {
+                vec![self.people.get(&localpart.key()).cloned().unwrap_or(KeycloakPerson::Unknown)]
+            } else {
+                person.keycloak_ids.iter().map(|id| self.by_id(id)).collect()
+            },
             account: self.details.get(localpart.as_str()).cloned().unwrap_or(listed),
         })
+    }
+
+    /// Members are who the list says they are; others have to be made known.
+    fn by_id(&self, id: &KeycloakId) -> KeycloakPerson {
+        let listed = self.facts.members.iter().find(|member| member.id == *id);
+        match (self.people.get(id.as_str()), listed) {
+            (Some(person), _) => person.clone(),
+            (None, Some(member)) => known(member.enabled, true, None),
+            (None, None) => KeycloakPerson::Unknown,
+        }
     }
 
     fn plan(&self) -> Plan {

@@ -1,0 +1,61 @@
+//! Whom a connection trusts beyond the system's own authorities, and the certificate it shows.
+
+use std::fmt;
+
+use reqwest::{Certificate, ClientBuilder, Identity};
+use secrecy::{ExposeSecret, SecretSlice};
+
+/// What was made of the files of the configuration.
+#[derive(Clone, Default)]
+pub struct Tls {
+    authorities: Vec<Certificate>,
+    identity: Option<Identity>,
+}
+
+/// A file that holds no certificate, or no key.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The parser's own text, which quotes nothing.
+    #[error("{0}")]
+    Pem(#[source] reqwest::Error),
+    /// A file without a certificate would silently trust nobody more.
+    #[error("there is none in this file")]
+    Empty,
+}
+
+impl Tls {
+    /// Trusts these authorities (PEM) beside the system's.
+    pub fn trust(&mut self, pem: &SecretSlice<u8>) -> Result<(), TlsError> {
+        let authorities = Certificate::from_pem_bundle(pem.expose_secret()).map_err(TlsError::Pem)?;
+        if authorities.is_empty() {
+            return Err(TlsError::Empty);
+        }
+        self.authorities = authorities;
+        Ok(())
+    }
+
+    /// Shows this certificate, whose private key is `key` (both PEM), to servers that ask for one.
+    pub fn identify(&mut self, certificate: &SecretSlice<u8>, key: &SecretSlice<u8>) -> Result<(), TlsError> {
+        let both = SecretSlice::from([certificate.expose_secret(), b"\n", key.expose_secret()].concat());
+        self.identity = Some(Identity::from_pem(both.expose_secret()).map_err(TlsError::Pem)?);
+        Ok(())
+    }
+
+    pub(super) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
+        let builder = if self.authorities.is_empty() {
+            builder
+        } else {
+            builder.tls_certs_merge(self.authorities.iter().cloned())
+        };
+        match &self.identity {
+            Some(identity) => builder.identity(identity.clone()),
+            None => builder,
+        }
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tls({} authorities, own certificate: {})", self.authorities.len(), self.identity.is_some())
+    }
+}

@@ -1,0 +1,61 @@
+//! Whether the Admin API is open wider than it has to be, and our own client with it.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tracing::debug;
+use url::Url;
+
+use super::resource::Single;
+use super::{MasApi, ROOT};
+use crate::config::MasApiAuth;
+
+/// What is open wider than it has to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// The Admin API answers at the issuer's public address.
+    pub public: Option<Url>,
+    /// The client can also log people in: the redirect URIs and grants that it has and does not need.
+    pub client: Vec<String>,
+}
+
+/// Source: `GET /oauth2-clients/{id}`, from MAS 1.20.
+#[derive(Debug, Deserialize)]
+struct ClientAttributes {
+    redirect_uris: Vec<String>,
+    grant_types: Vec<String>,
+    is_static: bool,
+}
+
+impl MasApi {
+    /// Looks; what cannot be seen counts as not open, because it is advice and no condition.
+    pub async fn exposure(&self) -> Exposure {
+        Exposure { public: self.public().await, client: self.needless().await }
+    }
+
+    /// Asked without a token, the API refuses in its own words; a listener that does not have it answers with a web page.
+    async fn public(&self) -> Option<Url> {
+        #[derive(Deserialize)]
+        struct Refusal {
+            #[serde(rename = "errors")]
+            _errors: Vec<IgnoredAny>,
+        }
+        let issuer = self.config.issuer.clone()?;
+        let mut url = issuer.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().extend(ROOT).push("version");
+        debug!(%url, "GET without a token");
+        let answer = self.open.get(url).send().await.ok()?;
+        let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+        (refused && answer.json::<Refusal>().await.is_ok()).then_some(issuer)
+    }
+
+    /// A client of MAS's configuration may use every grant, but without a redirect URI it cannot log anybody in.
+    async fn needless(&self) -> Vec<String> {
+        let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return Vec::new() };
+        let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;
+        let Ok(Single { data }) = found else { return Vec::new() };
+        let ClientAttributes { redirect_uris, grant_types, is_static } = data.attributes;
+        let grants = grant_types.into_iter().filter(|grant| !is_static && grant != "client_credentials");
+        redirect_uris.into_iter().chain(grants).collect()
+    }
+}

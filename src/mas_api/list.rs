@@ -1,0 +1,125 @@
+//! Lists of the Admin API: cursor pages, read to the end and held against the list's own count.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{MasApi, Resource};
+use crate::http::HttpError;
+
+/// Rows a page: 128,000 users/s at 10,000 a page; unasked it would be 10.
+const PAGE: usize = 10_000;
+/// How often a list is read again when its pages do not add up to its own count.
+const READINGS: usize = 3;
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "A: Deserialize<'de>"))]
+struct Page<A> {
+    meta: Option<Meta>,
+    #[serde(default)]
+    data: Vec<Resource<A>>,
+    links: Links,
+}
+
+#[derive(Debug, Deserialize)]
+struct Meta {
+    count: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Links {
+    next: Option<String>,
+}
+
+/// How much of a list was read, and how much it says there is.
+struct Walked {
+    rows: usize,
+    count: Option<usize>,
+}
+
+impl MasApi {
+    /// Every row of a list, made into something smaller as it comes; `seen` is told how many each page had.
+    ///
+    /// Rows come in order of their IDs, and IDs grow with time: a list that moves under the reader grows at its end,
+    /// and nobody is pushed out of sight. A list that is shorter than its own count is read again, and then an error.
+    pub async fn list<A: DeserializeOwned, T>(
+        &self,
+        path: &[&str],
+        filter: &[(&str, &str)],
+        mut make: impl FnMut(Resource<A>) -> Option<T>,
+        seen: impl Fn(usize),
+    ) -> Result<Vec<T>, HttpError> {
+        let mut missing = String::new();
+        for _ in 0..READINGS {
+            let mut kept = Vec::new();
+            let walked = self.walk(path, filter, |row| kept.extend(make(row)), &seen).await?;
+            match walked {
+                Walked { rows, count: Some(count) } if rows >= count => return Ok(kept),
+                Walked { rows, count: Some(count) } => {
+                    missing = format!("the list tells of {count} rows and holds {rows}");
+                }
+                Walked { count: None, .. } => {
+                    return Err(self.inconsistent(path, "the list does not tell how many rows it has".to_owned()));
+                }
+            }
+        }
+        Err(self.inconsistent(path, missing))
+    }
+
+    /// The rows of a list that may shrink while it is read, because what it shows comes to an end.
+    pub async fn shrinking_list<A: DeserializeOwned, T>(
+        &self,
+        path: &[&str],
+        filter: &[(&str, &str)],
+        mut make: impl FnMut(Resource<A>) -> Option<T>,
+    ) -> Result<Vec<T>, HttpError> {
+        let mut kept = Vec::new();
+        self.walk(path, filter, |row| kept.extend(make(row)), &|_| {}).await?;
+        Ok(kept)
+    }
+
+    async fn walk<A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        filter: &[(&str, &str)],
+        mut each: impl FnMut(Resource<A>),
+        seen: &impl Fn(usize),
+    ) -> Result<Walked, HttpError> {
+        let mut walked = Walked { rows: 0, count: None };
+        let mut after: Option<Box<str>> = None;
+        loop {
+            let page: Page<A> = self.page(path, filter, after.as_deref()).await?;
+            let (rows, more) = (page.data.len(), page.links.next.is_some());
+            walked.count = walked.count.max(page.meta.and_then(|meta| meta.count));
+            walked.rows += rows;
+            seen(rows);
+            for row in page.data {
+                if after.as_ref().is_some_and(|last| row.id <= *last) {
+                    let what = "a page of the list begins before the one before it has ended".to_owned();
+                    return Err(self.inconsistent(path, what));
+                }
+                after = Some(row.id.clone());
+                each(row);
+            }
+            match (more, rows) {
+                (false, _) => return Ok(walked),
+                (true, 0) => {
+                    let what = "an empty page of the list says that more comes after it".to_owned();
+                    return Err(self.inconsistent(path, what));
+                }
+                (true, _) => {}
+            }
+        }
+    }
+
+    async fn page<A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        filter: &[(&str, &str)],
+        after: Option<&str>,
+    ) -> Result<Page<A>, HttpError> {
+        let size = PAGE.to_string();
+        let cursor = after.map(|after| ("page[after]", after));
+        let query: Vec<_> = filter.iter().copied().chain([("page[first]", &*size)]).chain(cursor).collect();
+        self.get(path, &query).await
+    }
+}

@@ -1,0 +1,117 @@
+//! MAS's Admin API, as its reader and its writer share it: the way in, the shape of its answers, its lists.
+//!
+//! Source: `/api/admin/v1/…` (recordings: `mas-admin-api.json`).
+
+mod exposure;
+mod list;
+mod resource;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+use crate::config::{MasApiAuth, MasApiConfig};
+use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Server, Timeouts, TokenEndpoint};
+use crate::model::ServerName;
+
+pub use exposure::Exposure;
+pub use resource::{Resource, Single, UserAttributes};
+
+/// The scope that opens the Admin API.
+const SCOPE: &str = "urn:mas:admin";
+const ROOT: [&str; 3] = ["api", "admin", "v1"];
+
+/// A MAS whose Admin API can be asked.
+#[derive(Debug, Clone)]
+pub struct MasApi {
+    api: Api,
+    /// For what is asked without a token.
+    open: reqwest::Client,
+    config: MasApiConfig,
+}
+
+impl MasApi {
+    /// Nothing is asked yet.
+    pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
+        let client = |url| http::client(timeouts, url, &config.tls);
+        let issuer = config.issuer.as_ref().unwrap_or(&config.url);
+        let credentials = match &config.auth {
+            MasApiAuth::Token(token) => Credentials::Token(token.clone()),
+            MasApiAuth::Client { client_id, client_secret } => {
+                let at = TokenEndpoint::Discovered { issuer: issuer.clone(), allow_http: config.allow_http };
+                let (id, secret) = (client_id.clone(), Some(client_secret.clone()));
+                let oauth = OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, client(issuer)?);
+                Credentials::OAuth(Box::new(oauth.for_scope(SCOPE)))
+            }
+        };
+        Ok(Self {
+            api: Api::new(Server::Mas, config.url.clone(), client(&config.url)?, credentials),
+            open: client(issuer)?,
+            config: config.clone(),
+        })
+    }
+
+    /// The same server and the same token, with another patience.
+    #[must_use]
+    pub fn with(&self, patience: Patience) -> Self {
+        Self { api: self.api.with(patience), ..self.clone() }
+    }
+
+    /// What it was made of.
+    #[must_use]
+    pub fn config(&self) -> &MasApiConfig {
+        &self.config
+    }
+
+    /// `GET /api/admin/v1/path…?query`.
+    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+        self.api.get(&full(path), query).await
+    }
+
+    /// `POST /api/admin/v1/path…`; only for what is harmless when asked twice.
+    pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
+        self.api.post(&full(path), body).await
+    }
+
+    /// The version of MAS, or `None` where it is too old to tell, which is before 1.4.
+    ///
+    /// Source: `GET /version`.
+    pub async fn version(&self) -> Result<Option<String>, HttpError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        match self.get(&["version"], &[]).await {
+            Ok(Version { version }) => Ok(Some(version)),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
+                // Where the Admin API is not, nothing of it is.
+                self.get::<IgnoredAny>(&["users"], &[("page[first]", "1")]).await.map(|_| None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The name of the homeserver that MAS serves, or `None` before MAS 1.3, which does not tell.
+    ///
+    /// Source: `GET /site-config`.
+    pub async fn server_name(&self) -> Result<Option<ServerName>, HttpError> {
+        #[derive(Deserialize)]
+        struct SiteConfig {
+            server_name: ServerName,
+        }
+        match self.get(&["site-config"], &[]).await {
+            Ok(SiteConfig { server_name }) => Ok(Some(server_name)),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
+        self.api.inconsistent(&full(path), what)
+    }
+}
+
+fn full<'p>(path: &[&'p str]) -> Vec<&'p str> {
+    [&ROOT[..], path].concat()
+}

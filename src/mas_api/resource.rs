@@ -1,0 +1,54 @@
+//! The shape of the Admin API's answers (JSON:API), the fields that are used.
+
+use serde::Deserialize;
+
+use crate::model::{AccountState, MasUserId};
+
+/// One thing, in a list or alone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Resource<A> {
+    /// Its ULID.
+    pub id: Box<str>,
+    /// What it is.
+    pub attributes: A,
+}
+
+/// An answer that is one thing.
+#[derive(Debug, Deserialize)]
+pub struct Single<A> {
+    /// The thing.
+    pub data: Resource<A>,
+}
+
+/// A user. Source: `GET /users`, `GET /users/{id}`, and the answer to each change of a user.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UserAttributes {
+    /// The localpart.
+    pub username: Box<str>,
+    /// Since when the user is locked, if they are.
+    pub locked_at: Option<Box<str>>,
+    /// Since when the user is deactivated, if they are.
+    pub deactivated_at: Option<Box<str>>,
+    /// Whether the user may ask for administrator's rights.
+    #[serde(default)]
+    pub admin: bool,
+    /// A guest from before the migration to MAS; missing before MAS 1.3.
+    #[serde(default)]
+    pub legacy_guest: bool,
+}
+
+impl UserAttributes {
+    /// MAS keeps no mark of an erasure.
+    #[must_use]
+    pub fn state(&self) -> AccountState {
+        AccountState { deactivated: self.deactivated_at.is_some(), locked: self.locked_at.is_some(), erased: false }
+    }
+}
+
+impl Resource<UserAttributes> {
+    /// The user's ID.
+    #[must_use]
+    pub fn user_id(&self) -> MasUserId {
+        self.id.clone().into()
+    }
+}

@@ -1,0 +1,109 @@
+//! Members and accounts that meet by the Keycloak user ID that MAS keeps, and accounts that MAS does not know.
+
+use super::*;
+
+/// `match = "upstream-link"`.
+fn linked() -> Scene {
+    scene().policy(|policy| policy.matching = Matching::UpstreamLink)
+}
+
+impl Scene {
+    /// A member with this ID.
+    fn member_with_id(mut self, name: &str, id: &str) -> Self {
+        self = self.member(name);
+        self.facts.members.last_mut().expect("just added").id = id.into();
+        self
+    }
+
+    /// An account that MAS has tied to these users of Keycloak.
+    fn account_of(self, name: &str, ids: &[&str], state: AccountState) -> Self {
+        self.account_with(name, state, |account| account.links = ids.iter().map(|id| KeycloakId::from(*id)).collect())
+    }
+}
+
+#[test]
+fn a_member_renamed_in_keycloak_keeps_their_account() {
+    acts(&linked().member_with_id("alicia", "a").account_of("alice", &["a"], ACTIVE), vec![]);
+    acts(&linked().member_with_id("alicia", "a").account_of("alice", &["a"], DISABLED), activate("alice"));
+    let by_name = scene().member_with_id("alicia", "a").account_of("alice", &["a"], ACTIVE);
+    assert_eq!(actions(&by_name.plan()), disable("alice", Reason::NotInKeycloak));
+}
+
+#[test]
+fn a_renamed_member_has_an_account() {
+    let plan = linked().member_with_id("alicia", "a").account_of("alice", &["a"], ACTIVE).plan();
+    assert_eq!(plan.not_registered, vec![]);
+}
+
+#[test]
+fn who_is_tied_to_somebody_out_of_the_group_is_asked_about_by_id_and_disabled() {
+    let scene = linked().account_of("dave", &["d"], ACTIVE);
+    acts(&scene.clone().seen("d", known(true, false, None)), disable("dave", Reason::NotInGroup));
+    acts(&scene.clone(), disable("dave", Reason::NotInKeycloak));
+    keeps(&scene.seen("d", known(true, true, None)), kept_as("dave", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
+fn the_same_name_with_a_new_id_is_ambiguous_whatever_the_account_is() {
+    for state in [ACTIVE, DISABLED] {
+        let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], state);
+        keeps(&scene, kept_as("alice", KeptReason::Ambiguous));
+        assert_eq!(Draft::new(&scene.facts, &scene.policy).newcomers(), ["alice".into()]);
+    }
+}
+
+#[test]
+fn a_namesake_with_an_account_of_their_own_protects_nobody() {
+    let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], ACTIVE);
+    let scene = scene.account_of("alicia", &["new"], ACTIVE).seen("old", known(true, false, None));
+    acts(&scene, disable("alice", Reason::NotInGroup));
+}
+
+#[test]
+fn without_a_link_the_name_decides_unless_its_member_has_another_account() {
+    acts(&linked().member_with_id("alice", "a").account_of("alice", &[], ACTIVE), vec![]);
+    acts(&linked().member_with_id("alice", "a").account_of("alice", &[], DISABLED), activate("alice"));
+    for state in [ACTIVE, DISABLED] {
+        let scene = linked().member_with_id("alice", "a").account_of("alice", &[], state);
+        keeps(&scene.account_of("old-name", &["a"], ACTIVE), kept_as("alice", KeptReason::Ambiguous));
+    }
+    let two = linked().member_with_id("alice", "a").member_with_id("Alice", "b").account_of("alice", &[], DISABLED);
+    keeps(&two, kept_as("alice", KeptReason::Ambiguous));
+}
+
+#[test]
+fn without_a_link_and_a_member_the_person_is_asked_about_by_name() {
+    acts(&linked().user("dave").account_of("dave", &[], ACTIVE), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn who_is_tied_to_several_people_stays_while_one_of_them_is_a_member() {
+    let scene = linked().account_of("alice", &["old", "new"], ACTIVE);
+    acts(&scene.clone().member_with_id("alice", "new"), vec![]);
+    acts(&scene.clone().seen("new", known(true, false, None)), disable("alice", Reason::NotInGroup));
+    keeps(&scene.seen("new", known(true, true, None)), kept_as("alice", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
+fn while_one_of_several_people_may_be_in_a_directory_that_is_down_the_account_stays() {
+    let mut scene = linked().account_of("alice", &["gone", "local"], ACTIVE).seen("local", known(true, false, None));
+    scene.facts.providers = Some(vec!["ldap".into()]);
+    keeps(&scene, kept_as("alice", KeptReason::FederationInDoubt));
+}
+
+#[test]
+fn an_account_that_mas_does_not_know_is_left_alone_unless_a_bridge_owns_it() {
+    let stranger = |name, state| scene().account_with(name, state, |account| account.mas = InMas::Unknown);
+    keeps(&stranger("dave", ACTIVE).user("dave"), kept_as("dave", KeptReason::NotInMas));
+    keeps(&stranger("bob", DISABLED).member("bob"), kept_as("bob", KeptReason::NotInMas));
+    acts(&stranger("erin", DISABLED), vec![]);
+    let ghost = stranger("ghost", ACTIVE).detail("ghost", |detail| detail.appservice = Some("telegram".to_owned()));
+    keeps(&ghost, kept_as("ghost", KeptReason::Appservice));
+}
+
+#[test]
+fn an_action_carries_the_id_that_mas_has_for_the_account() {
+    let known = |account: &mut Account| account.mas = InMas::Known("01J44QC8BCY7FCFM7WGHQGKMTJ".into());
+    let plan = scene().user("dave").account_with("dave", ACTIVE, known).plan();
+    assert_eq!(plan.actions[0].mas_id, Some("01J44QC8BCY7FCFM7WGHQGKMTJ".into()));
+}

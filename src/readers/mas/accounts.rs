@@ -1,0 +1,65 @@
+//! The list of users of MAS.
+
+use std::collections::HashMap;
+
+use super::{LinkProvider, MasReader};
+use crate::http::HttpError;
+use crate::mas_api::{Resource, UserAttributes};
+use crate::model::{Account, InMas, Localpart, MasUserId};
+use crate::planner::Matching;
+use crate::readers::{KeycloakReader, ReadError, Tally};
+
+impl MasReader {
+    /// Every account in any state, with whom of Keycloak it is tied to where that is what counts. Guests are left out,
+    /// as the list of the homeserver leaves them out.
+    ///
+    /// Source: `GET /users`, and `GET /upstream-oauth-links`.
+    pub async fn accounts(
+        &self,
+        keycloak: &KeycloakReader,
+        tally: &Tally,
+    ) -> Result<(Vec<Account>, Option<LinkProvider>), ReadError> {
+        match self.mas.server_name().await? {
+            Some(actual) if actual != self.server_name => {
+                return Err(ReadError::MasServesAnother { actual, configured: self.server_name.clone() });
+            }
+            _ => {}
+        }
+        let provider = match self.matching {
+            Matching::UpstreamLink => Some(self.link_provider(keycloak).await?),
+            Matching::Localpart => None,
+        };
+        let users = self.users(|user| (!user.attributes.legacy_guest).then_some(user), tally);
+        let links = async {
+            match &provider {
+                Some(provider) => self.links(provider).await,
+                None => Ok(HashMap::new()),
+            }
+        };
+        let (users, mut links) = futures_util::future::try_join(users, links).await?;
+        let account = |user: Resource<UserAttributes>| Account {
+            user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
+            state: user.attributes.state(),
+            admin: user.attributes.admin,
+            bot: false,
+            links: links.remove(&user.id).unwrap_or_default(),
+            mas: InMas::Known(user.id.into()),
+        };
+        Ok((users.into_iter().map(account).collect(), provider))
+    }
+
+    /// The ID of every user by the name that both servers compare by.
+    pub async fn ids(&self) -> Result<HashMap<String, MasUserId>, HttpError> {
+        let name_and_id =
+            |user: Resource<UserAttributes>| Some((Localpart::from(user.attributes.username).key(), user.id.into()));
+        Ok(self.users(name_and_id, &Tally::default()).await?.into_iter().collect())
+    }
+
+    async fn users<T>(
+        &self,
+        make: impl FnMut(Resource<UserAttributes>) -> Option<T>,
+        tally: &Tally,
+    ) -> Result<Vec<T>, HttpError> {
+        self.mas.list(&["users"], &[], make, |rows| tally.add(rows)).await
+    }
+}

@@ -1,0 +1,64 @@
+//! MAS, read only: the accounts with their state, whom of Keycloak they are tied to, and the look at one of them.
+
+mod accounts;
+mod links;
+
+use crate::config::Config;
+use crate::http::{HttpError, none_if_missing};
+use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
+use crate::model::{AccountState, Localpart, MasUserId, ServerName, UserId};
+use crate::planner::Matching;
+
+pub use links::LinkProvider;
+
+/// Reads one MAS. There is nothing here that could write.
+#[derive(Debug)]
+pub struct MasReader {
+    mas: MasApi,
+    server_name: ServerName,
+    matching: Matching,
+    /// `accounts.provider`.
+    provider: Option<String>,
+}
+
+/// One user of MAS, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasUser {
+    /// Their account.
+    pub user_id: UserId,
+    /// Deactivated, locked.
+    pub state: AccountState,
+    /// May ask for administrator's rights.
+    pub admin: bool,
+}
+
+impl MasReader {
+    /// Nothing is asked yet.
+    #[must_use]
+    pub fn new(config: &Config, mas: MasApi) -> Self {
+        Self {
+            mas,
+            server_name: config.server_name.clone(),
+            matching: config.policy.matching,
+            provider: config.accounts.provider.clone(),
+        }
+    }
+
+    /// What it asks.
+    #[must_use]
+    pub fn api(&self) -> &MasApi {
+        &self.mas
+    }
+
+    /// The user as they are now, or `None` where there is none of this ID any more.
+    ///
+    /// Source: `GET /users/{id}`.
+    pub async fn user(&self, id: &MasUserId) -> Result<Option<MasUser>, HttpError> {
+        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&["users", id.as_str()], &[]).await)?;
+        Ok(found.map(|Single { data: Resource { attributes, .. } }| MasUser {
+            state: attributes.state(),
+            admin: attributes.admin,
+            user_id: Localpart::from(attributes.username).on(&self.server_name),
+        }))
+    }
+}

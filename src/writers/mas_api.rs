@@ -1,0 +1,116 @@
+//! The writer for hosts without mas-cli: MAS's Admin API (recordings: `mas-admin-api.json`).
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Write, WriterError};
+use crate::http::{HttpError, Patience, none_if_missing};
+use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
+use crate::model::MasUserId;
+use crate::plan::{Action, DisableMode};
+use reqwest::StatusCode;
+
+/// The lists of sessions that a person has open: compatibility, OAuth 2.0, browser. Personal tokens are left alone.
+const SESSIONS: [&str; 3] = ["compat-sessions", "oauth2-sessions", "user-sessions"];
+
+/// Asks MAS itself.
+#[derive(Debug)]
+pub struct MasApiWriter {
+    mas: MasApi,
+}
+
+/// A session, in any of the lists.
+#[derive(Debug, Deserialize)]
+struct SessionAttributes {
+    /// Nobody's where a client acts for itself.
+    user_id: Option<Box<str>>,
+    finished_at: Option<Box<str>>,
+}
+
+impl MasApiWriter {
+    /// A writer on the connection that the reader uses, with more patience: what was begun should be brought to an end.
+    #[must_use]
+    pub fn new(mas: &MasApi) -> Self {
+        Self { mas: mas.with(Patience::Writing) }
+    }
+
+    /// `POST /users/{id}/{what}`. Each of these is harmless when asked twice.
+    async fn change(&self, id: &MasUserId, what: &str, body: Option<&Value>) -> Result<UserAttributes, WriterError> {
+        let answer = self.mas.post(&["users", id.as_str(), what], body).await;
+        let found: Option<Single<UserAttributes>> = none_if_missing(answer)?;
+        match found {
+            Some(Single { data: Resource { attributes, .. } }) => Ok(attributes),
+            None => Err(WriterError::UserGone { id: id.clone() }),
+        }
+    }
+
+    /// Without `skip_erase` the user would be erased, and nothing brings back what is erased.
+    async fn deactivate(&self, id: &MasUserId) -> Result<(), WriterError> {
+        self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
+    }
+
+    async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
+        for kind in SESSIONS {
+            // A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
+            let open = |session: Resource<SessionAttributes>| {
+                let SessionAttributes { user_id, finished_at } = session.attributes;
+                (user_id.as_deref() == Some(id.as_str()) && finished_at.is_none()).then_some(session.id)
+            };
+            let filter = [("filter[user]", id.as_str()), ("filter[status]", "active")];
+            let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
+            for session in sessions.into_iter().flatten() {
+                self.end(kind, &session).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A session that has ended is refused as a bad request: the job that deactivates may be faster.
+    async fn end(&self, kind: &str, session: &str) -> Result<(), HttpError> {
+        let answer = self.mas.post(&[kind, session, "finish"], None).await;
+        let ended: Result<Option<serde::de::IgnoredAny>, _> = none_if_missing(answer);
+        match ended {
+            Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => Ok(()),
+            ended => ended.map(drop),
+        }
+    }
+}
+
+impl Write for MasApiWriter {
+    async fn check(&self) -> Result<(), WriterError> {
+        match self.mas.version().await? {
+            Some(_) => Ok(()),
+            None => Err(WriterError::MasTooOld { url: self.mas.config().url.clone() }),
+        }
+    }
+
+    /// The unlock comes first, because a run that ends between the two then leaves someone whom the next run still sees
+    /// as disabled.
+    async fn activate(&self, action: &Action) -> Result<(), WriterError> {
+        let id = id_of(action)?;
+        self.change(id, "unlock", None).await?;
+        self.change(id, "reactivate", None).await.map(drop)
+    }
+
+    /// The lock comes first: it takes effect at once. Sessions are ended whatever becomes of the deactivation, because
+    /// the next run would find the account disabled and leave them open.
+    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
+        let id = id_of(action)?;
+        self.change(id, "lock", None).await?;
+        let deactivated = match mode {
+            DisableMode::Deactivate => self.deactivate(id).await,
+            DisableMode::Lock => Ok(()),
+        };
+        let ended = self.end_sessions(id).await;
+        deactivated.map_err(|source| WriterError::NotDeactivated { source: Box::new(source) })?;
+        ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) })
+    }
+
+    fn concurrency(&self) -> usize {
+        self.mas.config().concurrency
+    }
+}
+
+fn id_of(action: &Action) -> Result<&MasUserId, WriterError> {
+    action.mas_id.as_ref().ok_or(WriterError::NotInMas)
+}

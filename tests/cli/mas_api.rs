@@ -1,0 +1,293 @@
+//! The writer for hosts without mas-cli: what is asked of the Admin API, and what becomes of it when MAS is unwell.
+
+use std::time::Duration;
+
+use matrix_keycloak_sync::standins::mas::{AdminApi, ClientAuth, SessionKind};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
+
+use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, account, everyone, group, program_by, settings, started, the_table};
+
+const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+
+/// The changes that were asked for, in order: `lock`, `deactivate` and so on.
+fn changes(world: &RunningWorld) -> Vec<String> {
+    let asked = world.mas.admin().requests().all();
+    let posts = asked.iter().filter(|seen| seen.method == "POST");
+    posts.filter_map(|seen| seen.path.rsplit('/').next()).map(ToOwned::to_owned).collect()
+}
+
+/// `count` people out of the group, each with an active account.
+fn crowd(count: usize) -> World {
+    group().member("alice").account("alice").accounts(count, "c")
+}
+
+#[tokio::test]
+async fn disabling_is_lock_deactivate_and_the_end_of_every_session() {
+    let world = started(the_table()).await;
+    world.login("dave").expect("dave can log in");
+    world.login_by_oauth2("dave").expect("dave can log in");
+    program_by(&world, BY_BOTH, "").run("sync").exits(0);
+    assert_eq!(changes(&world), ["unlock", "reactivate", "lock", "deactivate", "finish", "finish", "finish"]);
+    assert!(world.settle().await);
+    assert_eq!(["bob", "dave"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+}
+
+#[tokio::test]
+async fn locking_is_lock_and_the_end_of_every_session() {
+    let world = started(the_table()).await;
+    let token = world.login_by_oauth2("dave").expect("dave can log in");
+    program_by(&world, BY_BOTH, "[policy]\ndisable = \"lock\"\n").run("sync").exits(0);
+    assert_eq!(changes(&world), ["unlock", "reactivate", "lock", "finish", "finish"]);
+    assert_eq!(world.whoami(&token).await.expect("an answer"), 401);
+}
+
+#[tokio::test]
+async fn a_plan_by_the_admin_api_changes_nothing() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    program_by(&world, BY_MAS, PROTECT).run("plan --format json").exits(0);
+    assert_eq!((changes(&world), everyone(&world)), (vec![], before));
+}
+
+#[tokio::test]
+async fn without_synapse_nothing_is_asked_of_it() {
+    let world = started(the_table()).await;
+    let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    let by_the_program =
+        world.synapse.requests().all().into_iter().filter(|seen| !seen.path.starts_with("/_synapse/mas/"));
+    assert_eq!(by_the_program.count(), 0);
+}
+
+#[tokio::test]
+async fn an_account_that_mas_does_not_know_is_kept_and_no_failure() {
+    let world = started(the_table().bridge_account("telegram_42", "telegram")).await;
+    world.synapse.state().add_account("casper");
+    let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    assert_eq!(run.kept(), ["casper not_in_mas", "telegram_42 appservice"]);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_meanwhile_is_over() {
+    let world = started(the_table()).await;
+    world.login("dave").expect("dave can log in");
+    let state = world.mas.shared();
+    world.mas.admin().faults().on("/finish").before(move |_| {
+        let mut mas = state.lock();
+        let dave = mas.user("dave").expect("a user").id.clone();
+        mas.finish_sessions(&dave, &[SessionKind::Compat, SessionKind::Browser]);
+    });
+    program_by(&world, BY_BOTH, "").run("sync").exits(0);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn only_the_sessions_of_the_person_are_ended() {
+    let world = started(the_table()).await;
+    for name in ["alice", "dave"] {
+        world.login(name).expect("not locked");
+        world.login_by_oauth2(name).expect("not locked");
+    }
+    // A MAS that ignores the filter answers with everybody's.
+    let everybody = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("-sessions");
+    world.mas.admin().faults().matching(everybody).answer(Fault::WithoutFilters);
+    program_by(&world, BY_BOTH, "").run("sync").exits(0);
+    let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
+    let open = |name| kinds.map(|kind| world.sessions_of(name, kind).len());
+    assert_eq!((open("alice"), open("dave")), ([1, 1, 1], [0, 0, 0]));
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_the_middle_of_500_actions_is_renewed() {
+    let world = started(crowd(500).mas_api_token_lifetime(Duration::from_secs(2))).await;
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
+    assert_eq!(run.json()["summary"]["disable"], 500);
+    assert!(run.actions().iter().all(|line| line.ends_with("done")));
+    assert!(world.mas.requests().count("/oauth2/token") > 1);
+}
+
+#[tokio::test]
+async fn tokens_that_mas_forgets_in_the_middle_are_asked_for_anew() {
+    let world = started(crowd(50)).await;
+    let state = world.mas.shared();
+    world.mas.admin().faults().on("/lock").skip(20).times(1).before(move |_| state.lock().forget_client_tokens());
+    program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_client_shows_its_secret_in_the_way_that_it_is_registered_with() {
+    for auth in [ClientAuth::Basic, ClientAuth::Post] {
+        let world = started(the_table().mas_api_client_auth(auth)).await;
+        program_by(&world, BY_MAS, PROTECT).run("sync").exits(0);
+        assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true), "{auth:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_personal_access_token_opens_it_too() {
+    let world = started(the_table()).await;
+    let token = world.personal_token("matrix-sync-bot", "urn:mas:admin").expect("a token");
+    let section = settings(&world, BY_MAS);
+    let lines = section.lines().filter(|line| !line.starts_with("client_") && !line.starts_with("issuer"));
+    let file = lines.fold(String::new(), |file, line| file + line + "\n");
+    let file = format!("{file}access_token = {token:?}\n{PROTECT}");
+    program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("sync").exits(0);
+    assert_eq!(world.mas.requests().count("/oauth2/token"), 0);
+    assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
+}
+
+/// Nobody is disabled, and the run says why.
+#[track_caller]
+fn refuses(world: &RunningWorld, more: &str, told: &[&str]) {
+    let before = everyone(world);
+    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(told);
+    assert_eq!(everyone(world), before);
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_listed_in_admin_clients_is_told_so() {
+    let world = started(the_table().mas_api_client_not_admin()).await;
+    refuses(&world, "", &["MAS: POST ", "/oauth2/token: gave no token: invalid_scope", "policy.data.admin_clients"]);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_without_it() {
+    let world = started(the_table()).await;
+    let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
+    let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
+    run.tells(&["/oauth2/token: gave no token: invalid_client", "writer.mas_api.client_secret"]);
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_is_told() {
+    let world = started(the_table()).await;
+    let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
+    let file = settings(&world, BY_MAS)
+        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
+        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
+    let run = program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("plan").exits(1);
+    run.tells(&["answered 401 Unauthorized: Missing urn:mas:admin scope", "writer.mas_api.access_token"]);
+}
+
+#[tokio::test]
+async fn a_listener_without_the_admin_api_is_told_from_a_mas_that_is_unwell() {
+    let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
+    refuses(&world, "", &["/api/admin/v1/", "answered 404 Not Found", "add the resource adminapi to a listener"]);
+    let world = started(the_table()).await;
+    world.mas.admin().faults().on("").answer(Fault::Html);
+    refuses(&world, "", &["answered with text/html where JSON belongs", "add the resource adminapi to a listener"]);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_another_one_is_refused() {
+    let world = started(the_table()).await;
+    world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
+    let file = settings(&world, BY_MAS).replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
+    let run = program_by(&world, BY_MAS, "").file(&world, &file).run("plan").exits(1);
+    run.tells(&["openid-configuration: this is the issuer https://auth.example.org/", "writer.mas_api.issuer"]);
+}
+
+#[tokio::test]
+async fn a_user_who_is_deleted_between_plan_and_action_fails_alone() {
+    let world = started(the_table().account("mallory")).await;
+    let state = world.mas.shared();
+    world.mas.admin().faults().on("/lock").times(1).before(move |_| {
+        state.lock().remove_user("dave");
+    });
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);
+    let actions =
+        ["activate bob in_group done", "disable dave not_in_group failed", "disable mallory not_in_keycloak done"];
+    assert_eq!(run.actions(), actions);
+    let told = run.json()["actions"][1]["error"].to_string();
+    assert!(told.contains("deleted since the plan was made"), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_has_the_name_of_a_deleted_user_by_now_is_not_the_one_who_is_disabled() {
+    let world = started(the_table()).await;
+    let state = world.mas.shared();
+    world.mas.admin().faults().on("/lock").times(1).before(move |_| {
+        let mut mas = state.lock();
+        mas.remove_user("dave");
+        mas.add_user("dave");
+    });
+    program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync").exits(4);
+    assert_eq!(world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)), Some((false, false)));
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_for_the_time_being_is_outlasted() {
+    for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())] {
+        let world = started(crowd(60)).await;
+        let busy = |seen: &matrix_keycloak_sync::standins::Seen| seen.method == "POST" || seen.query.contains("filter");
+        world.mas.admin().faults().matching(busy).times(25).answer(storm.clone());
+        let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
+        assert!(run.actions().iter().all(|line| line.ends_with("done")), "{storm:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_break_are_tried_again() {
+    let world = started(crowd(10)).await;
+    world.mas.admin().faults().on("/deactivate").times(1).answer(Fault::Reset);
+    world.mas.admin().faults().on("/compat-sessions").times(1).answer(Fault::CutBody);
+    program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn half_a_disable_is_told_as_what_it_is_and_sessions_end_all_the_same() {
+    let world = started(the_table()).await;
+    world.login("dave").expect("dave can log in");
+    world.mas.admin().faults().on("/deactivate").answer(Fault::Status(500, String::new()));
+    let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(4);
+    let told = run.json()["actions"][1]["error"].to_string();
+    assert!(told.contains("locked, but not deactivated: MAS: POST ") && told.contains("500"), "{told}");
+    assert_eq!(
+        world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated, mas.sessions)),
+        Some((true, false, 0))
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
+    let world = started(the_table()).await;
+    let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
+    world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
+    refuses(&world, "", &["the list tells of 7 rows and holds 0"]);
+}
+
+#[tokio::test]
+async fn guests_are_no_accounts_to_manage_and_administrators_are_left_alone() {
+    let world = started(the_table().guest_account("guest-1").admin_account("root")).await;
+    let run = program_by(&world, BY_MAS, PROTECT).run("plan --format json").exits(0);
+    assert_eq!(run.kept(), ["matrix-sync-bot protected", "root admin"]);
+    assert_eq!(run.json()["read"]["accounts"], 6);
+}
+
+#[tokio::test]
+async fn the_token_owner_of_synapse_is_kept_where_mas_lists_the_accounts() {
+    let world = started(the_table()).await;
+    let way = crate::harness::Way { writer: "mas-api", source: "mas" };
+    let program = program_by(&world, way, "").env("MATRIX_URL", &world.synapse.url());
+    let run = program.env("MATRIX_ADMIN_TOKEN", world.admin_token()).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    assert_eq!(run.json()["kept"][0]["reason"], "token_owner");
+}
+
+#[tokio::test]
+async fn a_mas_of_another_homeserver_is_refused() {
+    let world = started(the_table()).await;
+    let run = program_by(&world, BY_MAS, "").env("MATRIX_SERVER_NAME", "other.example").run("plan").exits(1);
+    run.tells(&["MAS: it serves example.org, and server_name is other.example", "writer.mas_api.url"]);
+}
+
+#[tokio::test]
+async fn an_admin_api_at_the_public_address_is_warned_of() {
+    let world = started(the_table().admin_api(AdminApi::Both)).await;
+    let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
+    run.tells(&["the Admin API also answers at MAS's public address", "take the resource adminapi off that listener"]);
+    let world = started(the_table()).await;
+    let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
+    assert_eq!(run.stderr, "");
+}
