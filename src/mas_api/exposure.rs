@@ -15,7 +15,7 @@ use crate::config::MasApiAuth;
 pub struct Exposure {
     /// The Admin API answers at the issuer's public address.
     pub public: Option<Url>,
-    /// The client can also log people in: the redirect URIs and grants that it has and does not need.
+    /// What our client has and does not need: redirect URIs, and grants of one that registered itself.
     pub client: Vec<String>,
 }
 
@@ -49,7 +49,8 @@ impl MasApi {
         (refused && answer.json::<Refusal>().await.is_ok()).then_some(issuer)
     }
 
-    /// A client of MAS's configuration may use every grant, but without a redirect URI it cannot log anybody in.
+    /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to
+    /// log in with a browser.
     async fn needless(&self) -> Vec<String> {
         let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return Vec::new() };
         let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;
