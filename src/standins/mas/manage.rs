@@ -158,7 +158,7 @@ fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
     if let Some(user) = state.user_mut(&user.username) {
         user.locked_at.get_or_insert_with(time::now_rfc3339);
     }
-    state.schedule(&user.id, Task::Provision { displayname: None });
+    state.schedule_lock(&user.id);
     if deactivate {
         done.warn(648, format!("Scheduling user deactivation user.id={}", user.id));
         state.schedule(&user.id, Task::Deactivate { erase: false });
@@ -176,7 +176,7 @@ fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
     if let Some(user) = state.user_mut(&user.username) {
         user.locked_at = None;
     }
-    state.schedule(&user.id, Task::Provision { displayname: None });
+    state.schedule_lock(&user.id);
     done
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `state` is its database (`sessions`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
 //! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
-//! API, `manage` what mas-cli does to the database.
+//! API, `manage` what mas-cli does to the database, `version` what an old MAS lacks.
 //!
 //! It talks to the homeserver over HTTP alone, so that it also works in front of a real Synapse.
 
@@ -19,6 +19,7 @@ mod state;
 mod tests;
 mod token;
 mod upstream;
+mod version;
 
 use std::io;
 use std::net::SocketAddr;

@@ -39,7 +39,7 @@ impl AdminApi {
 /// How MAS is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the Admin API gives as its version.
+    /// The release, as the Admin API gives it: `v1.22.0`. An old one does only what it could do.
     pub version: String,
     /// Where tokens come from; set when it starts.
     pub issuer: String,

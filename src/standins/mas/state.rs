@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::upstream::Upstream;
 use crate::standins::{ids, time};
 
-/// One user of MAS. What is serialized are the attributes that the Admin API shows.
+/// One user of MAS. What is serialized are the attributes that every Admin API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The ULID; changed by [`State::set_user_id`] alone.
@@ -30,6 +30,7 @@ pub struct User {
     /// Whether the user may ask for administrator's rights.
     pub admin: bool,
     /// Whether the user was a guest before the homeserver moved to MAS.
+    #[serde(skip)]
     pub legacy_guest: bool,
     /// E-mail addresses; deactivation removes them for good.
     #[serde(skip)]

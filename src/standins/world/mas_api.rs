@@ -21,6 +21,7 @@ pub(super) struct MasApi {
     auth: ClientAuth,
     is_admin: bool,
     token_lifetime: Duration,
+    version: Option<String>,
 }
 
 impl Default for MasApi {
@@ -32,6 +33,7 @@ impl Default for MasApi {
             auth: ClientAuth::default(),
             is_admin: true,
             token_lifetime: Duration::from_mins(5),
+            version: None,
         }
     }
 }
@@ -42,6 +44,9 @@ impl MasApi {
         state.settings.admin_api = self.served;
         state.settings.internal = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
         state.settings.token_lifetime = self.token_lifetime;
+        if let Some(version) = &self.version {
+            version.clone_into(&mut state.settings.version);
+        }
         if self.is_admin {
             state.settings.admin_clients.insert(id.clone());
         }
@@ -93,6 +98,13 @@ impl World {
     #[must_use]
     pub fn mas_api_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.mas_api.token_lifetime = lifetime;
+        self
+    }
+
+    /// MAS is of this release, `v1.13.0`, and cannot do what came later.
+    #[must_use]
+    pub fn mas_version(mut self, version: &str) -> Self {
+        self.mas_api.version = Some(version.to_owned());
         self
     }
 }

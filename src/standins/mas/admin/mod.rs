@@ -25,6 +25,7 @@ use serde_json::json;
 
 use super::settings::Listener;
 use super::state::State as Database;
+use super::version::brought;
 use crate::standins::{Shared, server};
 use error::Refusal;
 
@@ -52,7 +53,8 @@ async fn gate(
 ) -> Response {
     let caller = {
         let state = state.lock();
-        if !state.settings.admin_api.is_on(listener) {
+        let is_known = brought(request.uri().path()).is_none_or(|since| state.settings.release() >= since);
+        if !is_known || !state.settings.admin_api.is_on(listener) {
             return not_here();
         }
         auth::caller(&state, request.headers())

@@ -13,6 +13,7 @@ use super::resource::single;
 use super::users::known;
 use crate::standins::Shared;
 use crate::standins::mas::state::State as Database;
+use crate::standins::mas::version::Version;
 
 const PROVIDER: &str = "upstream-oauth-provider";
 const PROVIDER_FILTERS: Known = &[("enabled", Check::Bool)];
@@ -21,7 +22,7 @@ const LINK_FILTERS: Known = &[
     ("user", Check::Ulid),
     ("provider", Check::Ulid),
     ("subject", Check::Text),
-    ("human-account-name", Check::NotPlayed),
+    ("human-account-name", Check::Since(Version::ACCOUNT_NAMES, &Check::NotPlayed)),
 ];
 
 pub(super) fn routes() -> Router<Shared<Database>> {
@@ -35,7 +36,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 /// `GET /upstream-oauth-providers`
 async fn providers(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), PROVIDER_FILTERS)?;
+    let query = Query::parse(query.0, PROVIDER_FILTERS, &state.settings)?;
     let enabled = query.filters.is("enabled");
     Ok(list(PROVIDER, &query, &state.upstream.providers, |provider| {
         enabled.is_none_or(|enabled| provider.disabled_at.is_none() == enabled)
@@ -47,13 +48,13 @@ async fn provider(State(state): State<Shared<Database>>, Path(id): Path<String>)
     let state = state.lock();
     let id = ulid_in_path(&id)?;
     let found = state.upstream.providers.get(&id).ok_or_else(|| unknown_provider(&id))?;
-    Ok(single(StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
+    Ok(single(state.settings.release(), StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
 }
 
 /// `GET /upstream-oauth-links`
 async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), LINK_FILTERS)?;
+    let query = Query::parse(query.0, LINK_FILTERS, &state.settings)?;
     let (user, provider) = (query.filters.get("user"), query.filters.get("provider"));
     let subject = query.filters.get("subject");
     user.map(|id| known(&state, id)).transpose()?;
@@ -73,7 +74,7 @@ async fn link(State(state): State<Shared<Database>>, Path(id): Path<String>) -> 
     let id = ulid_in_path(&id)?;
     let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
     let found = state.upstream.links.get(&id).ok_or_else(unknown)?;
-    Ok(single(StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
+    Ok(single(state.settings.release(), StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
 }
 
 fn unknown_provider(id: &str) -> Refusal {

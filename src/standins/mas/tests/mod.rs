@@ -3,6 +3,7 @@
 mod access;
 mod changes;
 mod lists;
+mod versions;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
