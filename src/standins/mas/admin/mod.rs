@@ -1,11 +1,12 @@
 //! The Admin API: `/api/admin/v1/…`, as `mas-admin-api.json` has it.
 //!
 //! `auth` says who may ask, `error` how it refuses, `filter`, `page` and `resource` what all lists have in
-//! common; `users`, `change`, `upstream`, `sessions` and `personal` are the endpoints. What it serves and what it
+//! common; `users`, `change`, `upstream`, `sessions`, `personal` and `clients` are the endpoints. What it serves and what it
 //! answers beyond the recordings follows MAS's own description of the API.
 
 mod auth;
 mod change;
+mod clients;
 mod error;
 mod filter;
 mod page;
@@ -42,6 +43,7 @@ pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Sha
         .merge(upstream::routes())
         .merge(sessions::routes())
         .merge(personal::routes())
+        .merge(clients::routes())
         .route_layer(from_fn_with_state((state.clone(), listener), gate));
     Router::new().nest(ROOT, api)
 }

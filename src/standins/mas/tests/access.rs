@@ -23,6 +23,26 @@ async fn a_client_gets_in_the_way_it_is_registered_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_client_shows_what_the_configuration_file_makes_of_it() {
+    let api = Api::of(World::new("example.org")).await;
+    let path = format!("oauth2-clients/{}", api.world.mas_client_id());
+    let back = "https://app.example.org/back";
+    let client = api.world.mas_client_id().to_owned();
+    api.world.mas.state().client_mut(&client).expect("the world's client").redirect_uris.push(back.to_owned());
+    let (status, body) = api.get(&path).await;
+    assert_eq!((status, body["data"]["id"].as_str()), (StatusCode::OK, Some(client.as_str())));
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let expected = json!({
+        "client_id": client, "client_name": null, "client_uri": null, "logo_uri": null, "redirect_uris": [back],
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials", device], "is_static": true,
+    });
+    assert_eq!(body["data"]["attributes"], expected);
+    let (status, body) = api.get("oauth2-clients/01H8PKNWKKRPCBW4YGH1RWV279").await;
+    let title = "OAuth 2.0 client ID 01H8PKNWKKRPCBW4YGH1RWV279 not found";
+    assert_eq!((status, body), (StatusCode::NOT_FOUND, json!({"errors": [{"title": title}]})));
+}
+
+#[tokio::test]
 async fn a_token_lives_as_long_as_it_says() {
     let lifetime = Duration::from_millis(200);
     let api = Api::of(World::new("example.org").mas_api_token_lifetime(lifetime)).await;

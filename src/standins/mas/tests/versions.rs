@@ -22,10 +22,11 @@ async fn an_endpoint_is_not_there_before_the_version_that_brought_it() {
         ("v1.3.0", "v1.4.0-rc.0", Method::GET, "version"),
         ("v1.3.0", "v1.4.0", Method::GET, "upstream-oauth-providers/01H8PKNWKKRPCBW4YGH1RWV279"),
         ("v1.4.0", "v1.5.0", Method::GET, "personal-sessions"),
+        ("v1.19.0", "v1.20.0", Method::GET, "oauth2-clients/OWN"),
     ] {
         for (version, expected) in [(before, StatusCode::NOT_FOUND), (since, StatusCode::OK), ("dev", StatusCode::OK)] {
             let api = old(version).await;
-            let path = path.replace("ID", &api.id("dave"));
+            let path = path.replace("ID", &api.id("dave")).replace("OWN", api.world.mas_client_id());
             assert_eq!(sent(api.request(method.clone(), &path)).await.0, expected, "{version} {path}");
         }
     }
