@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Api, PERSONAL, ask_for_token, sent};
+use super::{Api, PERSONAL, ask_for_scope, ask_for_token, sent};
 use crate::standins::mas::{AdminApi, ClientAuth, SessionKind};
 use crate::standins::{World, mas_cli, runtime};
 
@@ -20,6 +20,22 @@ async fn a_client_gets_in_the_way_it_is_registered_and_no_other() {
     let forgotten = World::new("example.org").mas_api_client_not_admin().start().await.expect("the world starts");
     let (status, body) = sent(ask_for_token(&forgotten, ClientAuth::Basic)).await;
     assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")));
+}
+
+#[tokio::test]
+async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_user() {
+    let mut api = Api::of(World::new("example.org")).await;
+    api.world.mas.state().settings.admin_clients.clear();
+    let ask = async |scope: &str| sent(ask_for_scope(&api.world, ClientAuth::Basic, scope)).await;
+    for scope in ["urn:mas:admin", "urn:synapse:admin:*", "urn:matrix:client:api:*", "urn:mas:graphql:*+urn:mas:admin"]
+    {
+        let (status, body) = ask(scope).await;
+        assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")), "{scope}");
+    }
+    let (status, body) = ask("urn:mas:graphql:*").await;
+    assert_eq!((status, body["scope"].as_str()), (StatusCode::OK, Some("urn:mas:graphql:*")));
+    api.token = body["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(api.get("version").await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
