@@ -23,6 +23,28 @@ async fn a_client_gets_in_the_way_it_is_registered_and_no_other() {
 }
 
 #[tokio::test]
+async fn discovery_says_what_the_settings_say_by_then() {
+    let world = World::new("example.org").start().await.expect("the world starts");
+    let discovery = async || {
+        let url = format!("{}/.well-known/openid-configuration", world.mas.url());
+        sent(runtime::client().get(url)).await.1
+    };
+    let before = discovery().await;
+    assert_eq!(before["token_endpoint"], format!("{}oauth2/token", world.mas_issuer()));
+    {
+        let settings = &mut world.mas.state().settings;
+        "https://auth.example.org/".clone_into(&mut settings.issuer);
+        settings.token_endpoint_auth_methods = vec!["private_key_jwt".to_owned()];
+    }
+    let after = discovery().await;
+    assert_eq!(after["issuer"], "https://auth.example.org/");
+    assert_eq!(after["token_endpoint"], "https://auth.example.org/oauth2/token");
+    assert_eq!(after["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
+    world.mas.state().settings.token_endpoint = Some("https://elsewhere.example.org/token".to_owned());
+    assert_eq!(discovery().await["token_endpoint"], "https://elsewhere.example.org/token");
+}
+
+#[tokio::test]
 async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_user() {
     let mut api = Api::of(World::new("example.org")).await;
     api.world.mas.state().settings.admin_clients.clear();
