@@ -106,10 +106,12 @@ impl State {
         }
     }
 
-    /// Takes a user away, as no API does; sessions and links stay without their user.
+    /// Takes a user away with links and sessions, as no API does; one of the same name is another one from then on.
     pub fn remove_user(&mut self, username: &str) {
         if let Some(id) = self.names.remove(&username.to_lowercase()) {
             self.users.remove(&id);
+            self.unlink(&id);
+            self.sessions.remove_of(&id);
         }
     }
 
