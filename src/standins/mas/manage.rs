@@ -113,11 +113,8 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(command): Json<Command>) -> Response {
-    let expected = state.lock().settings.database_password.clone();
-    let given = basic(&headers).unwrap_or_default();
-    if expected.is_some_and(|expected| given.1 != expected.expose_secret()) {
-        let error = format!("password authentication failed for user \"{}\"", given.0);
-        return server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }));
+    if let Err(answer) = admitted(&state.lock(), &headers) {
+        return *answer;
     }
     let done = match command {
         Command::IssueCompatibilityToken { username, device_id, admin } => {
@@ -126,6 +123,16 @@ async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(
         other => change(&mut state.lock(), other),
     };
     server::json(StatusCode::OK, "application/json", &json!(done))
+}
+
+/// Whether the request has the database's password; the error is the answer.
+pub(super) fn admitted(state: &Database, headers: &HeaderMap) -> Result<(), Box<Response>> {
+    let given = basic(headers).unwrap_or_default();
+    if state.settings.database_password.as_ref().is_none_or(|expected| given.1 == expected.expose_secret()) {
+        return Ok(());
+    }
+    let error = format!("password authentication failed for user \"{}\"", given.0);
+    Err(Box::new(server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }))))
 }
 
 fn change(state: &mut Database, command: Command) -> Done {

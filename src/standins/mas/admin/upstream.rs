@@ -1,18 +1,21 @@
-//! Upstream providers and links, read: who is whom in Keycloak (trap 30).
+//! Upstream providers, read, and links, read and made: who is whom in Keycloak (trap 30).
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::Answer;
 use super::error::Refusal;
-use super::filter::{Check, Known, ulid_in_path};
+use super::filter::{Check, Known, ulid, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use super::users::known;
 use crate::standins::Shared;
 use crate::standins::mas::state::State as Database;
+use crate::standins::mas::upstream::Link;
 use crate::standins::mas::version::Version;
 
 const PROVIDER: &str = "upstream-oauth-provider";
@@ -29,7 +32,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
     Router::new()
         .route("/upstream-oauth-providers", get(providers))
         .route("/upstream-oauth-providers/{id}", get(provider))
-        .route("/upstream-oauth-links", get(links))
+        .route("/upstream-oauth-links", get(links).post(create))
         .route("/upstream-oauth-links/{id}", get(link))
 }
 
@@ -66,6 +69,48 @@ async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer
             && provider.is_none_or(|provider| link.provider_id == provider)
             && subject.is_none_or(|subject| link.subject == subject)
     }))
+}
+
+#[derive(Deserialize)]
+struct Creation {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(deserialize_with = "id")]
+    provider_id: String,
+    subject: String,
+    human_account_name: Option<String>,
+}
+
+fn id<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    ulid(&String::deserialize(field)?).map_err(Error::custom)
+}
+
+/// `POST /upstream-oauth-links`: a person has one link, and a link that is somebody's stays theirs.
+async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creation>) -> Answer {
+    let mut state = state.lock();
+    let user_id = known(&state, &asked.user_id)?.id.clone();
+    let provider_id = asked.provider_id;
+    if !state.upstream.providers.contains_key(&provider_id) {
+        return Err(unknown_provider(&provider_id));
+    }
+    let same = |link: &&mut Link| link.provider_id == provider_id && link.subject == asked.subject;
+    let (status, link) = match state.upstream.links.values_mut().find(same) {
+        Some(Link { user_id: Some(_), subject, .. }) => {
+            let who = format!("Upstream Oauth 2.0 Provider ID {provider_id} with subject {subject}");
+            return Err(Refusal::new(StatusCode::CONFLICT, &[&format!("{who} is already linked to a user")]));
+        }
+        Some(link) => {
+            link.user_id = Some(user_id);
+            (StatusCode::OK, link.clone())
+        }
+        None => {
+            let mut link = Link::new(&provider_id, &asked.subject, &user_id);
+            link.human_account_name = asked.human_account_name;
+            state.add_link(link.clone());
+            (StatusCode::CREATED, link)
+        }
+    };
+    Ok(single(state.settings.release(), status, LINK, &link, &format!("{LINK}s/{}", link.id)))
 }
 
 /// `GET /upstream-oauth-links/{id}`

@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod links;
 mod lists;
 mod versions;
 
