@@ -40,18 +40,18 @@ pub enum Credentials {
 
 impl Credentials {
     /// A token that is good for the next request.
-    pub async fn token(&self) -> Result<SecretString, HttpError> {
+    pub async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
         match self {
             Self::Token(token) => Ok(token.clone()),
-            Self::OAuth(oauth) => oauth.token().await,
+            Self::OAuth(oauth) => oauth.token(patience).await,
         }
     }
 
     /// Another token than the refused one, if there is a way to get one.
-    pub async fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, HttpError> {
+    pub async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<Option<SecretString>, HttpError> {
         match self {
             Self::Token(_) => Ok(None),
-            Self::OAuth(oauth) => oauth.renewed(refused).await.map(Some),
+            Self::OAuth(oauth) => oauth.renewed(refused, patience).await.map(Some),
         }
     }
 }
@@ -106,7 +106,7 @@ impl OAuth {
         http: reqwest::Client,
     ) -> Self {
         Self {
-            http: OAuthHttp { server, client: http },
+            http: OAuthHttp { server, client: http, patience: Patience::Reading },
             at,
             client_id: ClientId::new(client_id),
             client_secret,
@@ -122,31 +122,31 @@ impl OAuth {
         Self { scope: Some(Scope::new(scope.to_owned())), ..self }
     }
 
-    async fn token(&self) -> Result<SecretString, HttpError> {
+    async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if Instant::now() < held.renew_at => Ok(held.token.clone()),
-            _ => self.renew(&mut state).await,
+            _ => self.renew(&mut state, patience).await,
         }
     }
 
     /// Many requests may be refused at once; only the first of them asks for a new token.
-    async fn renewed(&self, refused: &SecretString) -> Result<SecretString, HttpError> {
+    async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if held.token.expose_secret() != refused.expose_secret() => Ok(held.token.clone()),
-            _ => self.renew(&mut state).await,
+            _ => self.renew(&mut state, patience).await,
         }
     }
 
-    async fn renew(&self, state: &mut State) -> Result<SecretString, HttpError> {
+    async fn renew(&self, state: &mut State, patience: Patience) -> Result<SecretString, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
             None => self.at.find(self.http.server, &self.http.client).await?,
         };
         let mut answer = Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
         for way in endpoint.ways.clone() {
-            answer = self.ask(&endpoint.url, way).await;
+            answer = self.ask(&endpoint.url, way, patience).await;
             // A client is registered with one way to show its secret, and any other is refused like a wrong secret.
             match &answer {
                 Err(error) if error.is_invalid_client() => {}
@@ -164,9 +164,10 @@ impl OAuth {
         Ok(token)
     }
 
-    async fn ask(&self, url: &Url, way: ClientSecretIn) -> Result<Current, HttpError> {
+    async fn ask(&self, url: &Url, way: ClientSecretIn, patience: Patience) -> Result<Current, HttpError> {
         debug!(server = %self.http.server, %url, method = way.method(), "asking for a token");
         let asked_at = Instant::now();
+        let http = OAuthHttp { patience, ..self.http.clone() };
         let mut client = BasicClient::new(self.client_id.clone())
             .set_auth_type(way.auth_type())
             .set_token_uri(TokenUrl::from_url(url.clone()));
@@ -175,13 +176,13 @@ impl OAuth {
         }
         let answer = match &self.grant {
             Grant::ClientCredentials => {
-                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&self.http).await
+                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&http).await
             }
             Grant::Password { username, password } => {
                 let username = ResourceOwnerUsername::new(username.clone());
                 let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
                 let asked = client.exchange_password(&username, &password).add_scopes(self.scope.clone());
-                asked.request_async(&self.http).await
+                asked.request_async(&http).await
             }
         };
         let answer = answer.map_err(|error| self.error(url, error))?;
@@ -215,10 +216,11 @@ pub(super) fn told(text: &str) -> String {
 }
 
 /// Our HTTP client in the shape that the oauth2 crate asks for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OAuthHttp {
     server: Server,
     client: reqwest::Client,
+    patience: Patience,
 }
 
 impl<'c> AsyncHttpClient<'c> for OAuthHttp {
@@ -226,7 +228,7 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { persistently(Patience::Reading, || self.send(request.clone())).await })
+        Box::pin(async move { persistently(self.patience, || self.send(request.clone())).await })
     }
 }
 

@@ -1,5 +1,8 @@
 //! Whether the Admin API is open wider than it has to be, and our own client with it.
 
+use std::time::Duration;
+
+use futures_util::future::join;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -9,6 +12,9 @@ use url::Url;
 use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
+
+/// Nobody waits longer for advice.
+const SOON: Duration = Duration::from_secs(5);
 
 /// What is open wider than it has to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,9 +34,13 @@ struct ClientAttributes {
 }
 
 impl MasApi {
-    /// Looks; what cannot be seen counts as not open, because it is advice and no condition.
+    /// Looks; what cannot be seen soon counts as not open, because it is advice and no condition.
     pub async fn exposure(&self) -> Exposure {
-        Exposure { public: self.public().await, client: self.needless().await }
+        let looking = async {
+            let (public, client) = join(self.public(), self.needless()).await;
+            Exposure { public, client }
+        };
+        tokio::time::timeout(SOON, looking).await.unwrap_or_default()
     }
 
     /// Asked without a token, the API refuses in its own words; a listener that does not have it answers with a web page.

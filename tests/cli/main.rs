@@ -20,3 +20,4 @@ mod second_look;
 mod secrets;
 mod subprocesses;
 mod table;
+mod upstream_link;
