@@ -18,3 +18,4 @@ mod second_look;
 mod secrets;
 mod subprocesses;
 mod table;
+mod tls;
