@@ -104,6 +104,12 @@ impl Server {
         Ok(server)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {

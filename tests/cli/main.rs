@@ -20,4 +20,5 @@ mod second_look;
 mod secrets;
 mod subprocesses;
 mod table;
+mod tls;
 mod upstream_link;
