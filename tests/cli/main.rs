@@ -13,6 +13,7 @@ mod harness;
 mod limits;
 mod lock_mode;
 mod mas_api;
+mod mas_api_tls;
 mod mas_cli_calls;
 mod members;
 mod patience;
