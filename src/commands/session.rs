@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::app::Surroundings;
 use crate::cli::Global;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded};
 use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
@@ -22,20 +22,28 @@ pub(super) struct Session {
     pub(super) config: Config,
     pub(super) readers: Readers,
     pub(super) progress: Progress,
-    mas: Option<MasApi>,
+    /// The Admin API of MAS, where it is used.
+    pub(super) mas: Option<MasApi>,
+    /// What works but is unwise.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Session {
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let loaded = config::load(global.config.as_deref(), &*surroundings.env)?;
-        for warning in &loaded.warnings {
+        let session = Self::quietly(global, surroundings)?;
+        for warning in &session.warnings {
             warn!("{warning}");
         }
-        let config = loaded.config;
+        Ok(session)
+    }
+
+    /// For those who tell the warnings themselves.
+    pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let Loaded { config, warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas })
+        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas, warnings })
     }
 
     /// The writer of the configuration.

@@ -1,10 +1,10 @@
 //! The one HTTP client and the way a request goes through it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -60,6 +60,15 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// What time it is, there and here, when an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// By the server (`Date`), where it tells; to the second.
+    pub theirs: Option<SystemTime>,
+    /// By this machine.
+    pub ours: SystemTime,
 }
 
 /// How long a busy server is borne with. A hang is never waited for twice.
@@ -120,6 +129,19 @@ impl Api {
     /// `GET base/path…` without the token: what a server tells everybody.
     pub async fn get_openly<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, HttpError> {
         get_openly(&self.client, self.server, self.url(path, &[])).await
+    }
+
+    /// Whether the server answers at all, whatever it says, and its clock. No token is sent.
+    pub async fn clock(&self) -> Result<Clock, HttpError> {
+        let answer = self.client.get(self.base.clone()).send().await;
+        let answer = answer.map_err(|error| self.error(&Method::GET, &self.base, from_reqwest(error)))?;
+        let theirs = answer.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        Ok(Clock { theirs, ours: SystemTime::now() })
+    }
+
+    /// A token that is good for the next request.
+    pub async fn token(&self) -> Result<SecretString, HttpError> {
+        self.credentials.token(self.patience).await
     }
 
     /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
@@ -242,7 +264,7 @@ pub(super) async fn whole_json(response: Response) -> Result<Vec<u8>, HttpErrorK
 }
 
 /// The body of a refusal in OAuth 2.0's form, which is short.
-pub(super) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+pub(crate) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
     up_to(response, ERROR_LIMIT).await
 }
 
@@ -269,11 +291,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
 
 async fn status_error(mut response: Response) -> HttpErrorKind {
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?.trim()));
     let json = is_json(&content_type(&response));
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -284,6 +302,13 @@ async fn status_error(mut response: Response) -> HttpErrorKind {
     }
     let detail = if json { said(&body) } else { None };
     HttpErrorKind::Status { status, detail, retry_after }
+}
+
+/// `Retry-After` is a number of seconds or a time.
+fn wait_of(value: &str) -> Option<Duration> {
+    let seconds = value.parse().ok().map(Duration::from_secs);
+    seconds
+        .or_else(|| Some(httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()))
 }
 
 /// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and

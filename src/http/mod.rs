@@ -8,7 +8,8 @@ mod hint;
 mod oauth;
 mod tls;
 
-pub use client::{Api, Patience, Timeouts, client, is_loopback};
+pub(crate) use client::short_body;
+pub use client::{Api, Clock, Patience, Timeouts, client, is_loopback};
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
 pub use oauth::{Credentials, Grant, OAuth};

@@ -12,6 +12,7 @@ use url::Url;
 use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
+use crate::http;
 
 /// Nobody waits longer for advice.
 const SOON: Duration = Duration::from_secs(5);
@@ -56,7 +57,8 @@ impl MasApi {
         debug!(%url, "GET without a token");
         let answer = self.open.get(url).send().await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-        (refused && answer.json::<Refusal>().await.is_ok()).then_some(issuer)
+        let body = http::short_body(answer).await.ok()?;
+        (refused && serde_json::from_slice::<Refusal>(&body).is_ok()).then_some(issuer)
     }
 
     /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to

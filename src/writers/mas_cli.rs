@@ -19,6 +19,15 @@ const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KU
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
 
+/// What can be said of MAS's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseLook {
+    /// It answers.
+    Answers,
+    /// mas-cli has no command that only looks: `list-admin-users` came with MAS 1.3.
+    CannotTell,
+}
+
 /// Runs `mas-cli manage …`.
 #[derive(Debug)]
 pub struct MasCli {
@@ -30,20 +39,49 @@ impl MasCli {
     /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
     /// default database.
     pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
-        if let Some(path) = &config.config_to_check {
-            check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
-        }
+        let mas_cli = Self::unchecked(config, env);
+        mas_cli.check_config()?;
+        Ok(mas_cli)
+    }
+
+    /// For those who check for themselves.
+    #[must_use]
+    pub fn unchecked(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
-        Ok(Self { config, environment })
+        Self { config, environment }
+    }
+
+    /// MAS's configuration file, once it is known to be one; `None` where it cannot be looked at from here.
+    pub fn check_config(&self) -> Result<Option<&Path>, WriterError> {
+        let Some(path) = &self.config.config_to_check else { return Ok(None) };
+        check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
+        Ok(Some(path))
+    }
+
+    /// What `mas-cli --version` says, such as `mas-cli v1.22.0`.
+    pub async fn version(&self) -> Result<String, WriterError> {
+        let said = self.run(&["--version"]).await?;
+        Ok(printable(said.lines().next().unwrap_or_default()).into_owned())
+    }
+
+    /// Opens MAS's database and changes nothing in it.
+    pub async fn look_at_database(&self) -> Result<DatabaseLook, WriterError> {
+        match self.run(&["manage", "list-admin-users"]).await {
+            Ok(_) => Ok(DatabaseLook::Answers),
+            // Wrong usage: a mas-cli that does not have the command.
+            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseLook::CannotTell),
+            Err(error) => Err(error),
+        }
     }
 
     /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash.
     async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
         let words = [&["manage"], subcommand, &["--", localpart.as_str()]].concat();
-        self.run(&words).await
+        self.run(&words).await.map(drop)
     }
 
-    async fn run(&self, words: &[&str]) -> Result<(), WriterError> {
+    /// What it said on stdout.
+    async fn run(&self, words: &[&str]) -> Result<String, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         if let Some(path) = config {
@@ -59,7 +97,7 @@ impl MasCli {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -71,14 +109,14 @@ impl MasCli {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
                 Err(WriterError::Failed { command, exit: status, message })
             }
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(Output { stdout, .. })) => Ok(String::from_utf8_lossy(&stdout).into_owned()),
         }
     }
 }
 
 impl Write for MasCli {
     async fn check(&self) -> Result<(), WriterError> {
-        self.run(&["--version"]).await
+        self.version().await.map(drop)
     }
 
     /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between

@@ -78,6 +78,20 @@ impl KeycloakReader {
         }
     }
 
+    /// What it asks.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Whether any user of the realm can be seen: without `view-users`, Keycloak answers with an empty list.
+    ///
+    /// Source: `GET …/users`.
+    pub async fn sees_anyone(&self) -> Result<bool, HttpError> {
+        let found: Vec<UserRow> = self.get(&["users"], &[("max", "1"), ("briefRepresentation", "true")]).await?;
+        Ok(!found.is_empty())
+    }
+
     /// The issuer of the realm, as other servers know it.
     ///
     /// Source: `GET /realms/{realm}/.well-known/openid-configuration`.

@@ -1,6 +1,7 @@
 //! The ties between users of MAS and users of Keycloak: they survive a rename, and tell a namesake from the person.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -13,6 +14,12 @@ use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 /// The upstream provider of MAS that is the realm, a ULID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkProvider(String);
+
+impl fmt::Display for LinkProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Source: `GET /upstream-oauth-providers`.
 #[derive(Debug, Deserialize)]

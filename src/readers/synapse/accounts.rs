@@ -66,6 +66,14 @@ impl SynapseReader {
         Err(self.api.inconsistent(&["_synapse", "admin", V3.version, "users"], missing).into())
     }
 
+    /// How many accounts the list tells of.
+    pub async fn count(&self) -> Result<usize, HttpError> {
+        Ok(match none_if_missing(self.page(V3, 0, 1).await)? {
+            Some(page) => page.total,
+            None => self.page(V2, 0, 1).await?.total,
+        })
+    }
+
     async fn first_page(&self) -> Result<(ListVersion, Page), HttpError> {
         match none_if_missing(self.page(V3, 0, PAGE).await)? {
             Some(page) => Ok((V3, page)),

@@ -25,6 +25,22 @@ impl SynapseReader {
         Self { api: Api::new(Server::Synapse, config.url.clone(), http, credentials) }
     }
 
+    /// What it asks.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The version of Synapse. Source: `GET /_synapse/admin/v1/server_version`.
+    pub async fn version(&self) -> Result<String, HttpError> {
+        #[derive(Deserialize)]
+        struct ServerVersion {
+            server_version: String,
+        }
+        let answer: ServerVersion = self.api.get(&["_synapse", "admin", "v1", "server_version"], &[]).await?;
+        Ok(answer.server_version)
+    }
+
     /// The owner of the admin token. Source: `GET /_matrix/client/v3/account/whoami`.
     pub async fn token_owner(&self) -> Result<UserId, HttpError> {
         #[derive(Deserialize)]

@@ -37,6 +37,8 @@ pub enum Command {
         /// Whether to reactivate instead.
         reactivate: bool,
     },
+    /// Tell who may ask for administrator's rights.
+    ListAdminUsers,
     /// End all sessions.
     KillSessions {
         /// Whose.
@@ -148,6 +150,7 @@ fn change(state: &mut Database, command: Command) -> Done {
         Command::KillSessions { username, dry_run } => {
             find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
         }
+        Command::ListAdminUsers => list_admin_users(state),
         Command::AddEmail { username, email } => {
             find(state, &username).map_or_else(unknown, |user| add_email(state, &user, email))
         }
@@ -211,6 +214,17 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     }
     state.finish_sessions(&user.id, &SessionKind::OF_LOGINS);
     state.schedule(&user.id, Task::SyncDevices);
+    done
+}
+
+/// Only looks; not recorded, so after MAS's own source.
+fn list_admin_users(state: &Database) -> Done {
+    let mut done = Done::default();
+    let admins: Vec<_> = state.users().filter(|user| user.admin).collect();
+    done.info(390, format!("The following users can request admin privileges ({} total):", admins.len()));
+    for user in admins {
+        done.info(395, format!("user.id={} username={}", user.id, user.username));
+    }
     done
 }
 
