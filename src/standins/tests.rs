@@ -76,6 +76,19 @@ async fn a_token_expires() {
 }
 
 #[tokio::test]
+async fn a_realm_says_where_its_tokens_come_from() {
+    let world = started(four()).await;
+    let at = |realm: &str| format!("{}/realms/{realm}/.well-known/openid-configuration", world.keycloak.url());
+    let discovery = async || -> Value { get(&at("corp"), "").await.expect("an answer").json().await.expect("JSON") };
+    let issuer = format!("{}/realms/corp", world.keycloak.url());
+    assert_eq!(discovery().await["issuer"], issuer);
+    assert_eq!(discovery().await["token_endpoint"], format!("{issuer}/protocol/openid-connect/token"));
+    assert_eq!(get(&at("nowhere"), "").await.expect("an answer").status(), 404);
+    "https://id.example.org".clone_into(&mut world.keycloak.state().url);
+    assert_eq!(discovery().await["issuer"], "https://id.example.org/realms/corp");
+}
+
+#[tokio::test]
 async fn an_old_keycloak_puts_subgroups_inside_and_has_no_children() {
     let world = started(four().group("/matrix-users/contractors").old_keycloak()).await;
     let token = token(&world).await;

@@ -27,6 +27,11 @@ pub struct AdminEvent {
 }
 
 impl Realm {
+    /// What the realm remembers, newest first.
+    pub fn admin_events(&self) -> impl Iterator<Item = &AdminEvent> {
+        self.events.iter()
+    }
+
     pub(super) fn event_user(&mut self, operation: &str, user: &User) {
         if self.save_events {
             let path = format!("users/{}", user.id);

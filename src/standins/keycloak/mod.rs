@@ -2,9 +2,11 @@
 //!
 //! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`State::old`], trap 40 of the contract's
 //! README (Keycloak 22). The parts change for different reasons: `state` and `realm` are what there is,
-//! `events` what a realm remembers, `token` who may ask, `admin` the endpoints, `representation` the JSON.
+//! `events` what a realm remembers, `discovery` and `token` how a client gets in, `admin` the endpoints,
+//! `representation` the JSON.
 
 mod admin;
+mod discovery;
 mod events;
 mod realm;
 mod representation;
@@ -31,7 +33,9 @@ impl Keycloak {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
-        let router = Router::new().merge(token::routes()).merge(admin::routes()).with_state(state.clone());
-        Ok(Self::new(Server::start(listen, router, json!([]))?, state))
+        let router = Router::new().merge(discovery::routes()).merge(token::routes()).merge(admin::routes());
+        let server = Server::start(listen, router.with_state(state.clone()), json!([]))?;
+        state.lock().url = server.url();
+        Ok(Self::new(server, state))
     }
 }

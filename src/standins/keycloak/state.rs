@@ -11,6 +11,8 @@ use crate::standins::{ids, time};
 pub struct State {
     /// Answer as Keycloak 22 does (trap 40).
     pub old: bool,
+    /// The URL that it gives as its own, without a slash at the end; set when it starts.
+    pub url: String,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
     /// The realms by name.

@@ -28,6 +28,8 @@ pub struct Client {
     pub secret: SecretString,
     /// How it shows the secret.
     pub auth: ClientAuth,
+    /// Where it may send people back to: only a client that people log in with needs any.
+    pub redirect_uris: Vec<String>,
 }
 
 /// What an access token of client credentials stands for.
@@ -54,7 +56,13 @@ pub(super) struct Clients {
 impl State {
     /// Registers a client, or registers it anew.
     pub fn add_client(&mut self, id: &str, secret: &str, auth: ClientAuth) {
-        self.clients.by_id.insert(id.to_owned(), Client { secret: secret.into(), auth });
+        let client = Client { secret: secret.into(), auth, redirect_uris: Vec::new() };
+        self.clients.by_id.insert(id.to_owned(), client);
+    }
+
+    /// A client by ID, to change.
+    pub fn client_mut(&mut self, id: &str) -> Option<&mut Client> {
+        self.clients.by_id.get_mut(id)
     }
 
     /// Makes every token of client credentials unknown.

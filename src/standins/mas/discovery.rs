@@ -7,11 +7,10 @@ use axum::response::Response;
 use axum::routing::get;
 use serde_json::json;
 
+use super::settings::{CLIENT_AUTH, Settings};
 use super::state::State as Database;
 use crate::standins::{Shared, server};
 
-const CLIENT_AUTH: [&str; 5] =
-    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 const CLIENT_ALGORITHMS: [&str; 12] =
     ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES256K"];
 const TOKEN_ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512", "ES256K"];
@@ -21,12 +20,12 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 async fn discovery(State(state): State<Shared<Database>>) -> Response {
-    let issuer = state.lock().settings.issuer.clone();
+    let Settings { issuer, token_endpoint, token_endpoint_auth_methods, .. } = state.lock().settings.clone();
     let at = |path: &str| format!("{issuer}{path}");
     let mut body = json!({
         "issuer": issuer,
         "authorization_endpoint": at("authorize"),
-        "token_endpoint": at("oauth2/token"),
+        "token_endpoint": token_endpoint.unwrap_or_else(|| at("oauth2/token")),
         "jwks_uri": at("oauth2/keys.json"),
         "registration_endpoint": at("oauth2/registration"),
         "scopes_supported": ["openid", "email"],
@@ -64,5 +63,6 @@ async fn discovery(State(state): State<Shared<Database>>) -> Response {
         body[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(CLIENT_AUTH);
         body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(CLIENT_ALGORITHMS);
     }
+    body["token_endpoint_auth_methods_supported"] = json!(token_endpoint_auth_methods);
     server::json(StatusCode::OK, "application/json", &body)
 }

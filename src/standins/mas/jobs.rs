@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::sessions::SessionKind;
 use super::state::{State, User};
+use super::version::Version;
 use crate::standins::{Shared, runtime, time};
 
 const ATTEMPTS: u32 = 10;
@@ -39,6 +40,13 @@ impl State {
     pub(super) fn schedule(&mut self, user_id: &str, task: Task) {
         let due = Instant::now() + self.settings.job_delay;
         self.jobs.push_back(Job { user_id: user_id.to_owned(), task, due, attempts: 0 });
+    }
+
+    /// Has the homeserver told of a lock or its end; an old MAS told nobody.
+    pub(super) fn schedule_lock(&mut self, user_id: &str) {
+        if self.settings.release() >= Version::LOCK_ON_HOMESERVER {
+            self.schedule(user_id, Task::Provision { displayname: None });
+        }
     }
 
     fn due_job(&self) -> Option<Job> {
@@ -84,7 +92,8 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     };
     match &job.task {
         Task::Provision { displayname } => {
-            call(state, "provision_user", &provision(&user, displayname.as_deref())).await
+            let tells_locks = state.lock().settings.release() >= Version::LOCK_ON_HOMESERVER;
+            call(state, "provision_user", &provision(&user, displayname.as_deref(), tells_locks)).await
         }
         Task::Deactivate { erase } => {
             deactivate(&mut state.lock(), &user);
@@ -107,10 +116,11 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     }
 }
 
-fn provision(user: &User, displayname: Option<&str>) -> Value {
-    let mut body = json!({
-        "localpart": user.username, "set_emails": user.emails, "locked": user.locked_at.is_some(),
-    });
+fn provision(user: &User, displayname: Option<&str>, tells_locks: bool) -> Value {
+    let mut body = json!({"localpart": user.username, "set_emails": user.emails});
+    if tells_locks {
+        body["locked"] = json!(user.locked_at.is_some());
+    }
     if let Some(name) = displayname {
         body["set_displayname"] = json!(name);
     }

@@ -113,11 +113,8 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(command): Json<Command>) -> Response {
-    let expected = state.lock().settings.database_password.clone();
-    let given = basic(&headers).unwrap_or_default();
-    if expected.is_some_and(|expected| given.1 != expected.expose_secret()) {
-        let error = format!("password authentication failed for user \"{}\"", given.0);
-        return server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }));
+    if let Err(answer) = admitted(&state.lock(), &headers) {
+        return *answer;
     }
     let done = match command {
         Command::IssueCompatibilityToken { username, device_id, admin } => {
@@ -126,6 +123,16 @@ async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(
         other => change(&mut state.lock(), other),
     };
     server::json(StatusCode::OK, "application/json", &json!(done))
+}
+
+/// Whether the request has the database's password; the error is the answer.
+pub(super) fn admitted(state: &Database, headers: &HeaderMap) -> Result<(), Box<Response>> {
+    let given = basic(headers).unwrap_or_default();
+    if state.settings.database_password.as_ref().is_none_or(|expected| given.1 == expected.expose_secret()) {
+        return Ok(());
+    }
+    let error = format!("password authentication failed for user \"{}\"", given.0);
+    Err(Box::new(server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }))))
 }
 
 fn change(state: &mut Database, command: Command) -> Done {
@@ -158,7 +165,7 @@ fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
     if let Some(user) = state.user_mut(&user.username) {
         user.locked_at.get_or_insert_with(time::now_rfc3339);
     }
-    state.schedule(&user.id, Task::Provision { displayname: None });
+    state.schedule_lock(&user.id);
     if deactivate {
         done.warn(648, format!("Scheduling user deactivation user.id={}", user.id));
         state.schedule(&user.id, Task::Deactivate { erase: false });
@@ -176,7 +183,7 @@ fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
     if let Some(user) = state.user_mut(&user.username) {
         user.locked_at = None;
     }
-    state.schedule(&user.id, Task::Provision { displayname: None });
+    state.schedule_lock(&user.id);
     done
 }
 

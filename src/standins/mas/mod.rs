@@ -2,12 +2,14 @@
 //!
 //! `state` is its database (`sessions`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
 //! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
-//! API, `manage` what mas-cli does to the database.
+//! API, `manage` what mas-cli does to the database, `configure` what would be in the configuration file, `version`
+//! what an old MAS lacks.
 //!
 //! It talks to the homeserver over HTTP alone, so that it also works in front of a real Synapse.
 
 mod admin;
 mod clients;
+mod configure;
 mod discovery;
 mod jobs;
 mod manage;
@@ -19,6 +21,7 @@ mod state;
 mod tests;
 mod token;
 mod upstream;
+mod version;
 
 use std::io;
 use std::net::SocketAddr;
@@ -63,6 +66,7 @@ impl Mas {
             .merge(token::routes())
             .merge(oauth::routes())
             .merge(manage::routes())
+            .merge(configure::routes())
             .merge(admin::routes(&state, Listener::Public));
         let server = start(listen, public)?;
         let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;

@@ -152,6 +152,16 @@ impl Sessions {
             SessionKind::Personal => &mut self.personal,
         }
     }
+
+    /// Takes away what is the user's or acts as the user; the tokens are unknown from then on.
+    pub(super) fn remove_of(&mut self, user_id: &str) {
+        for kind in SessionKind::ALL {
+            self.of_mut(kind).retain(|_, session| !session.concerns(user_id));
+        }
+        let Self { compat, oauth2, browser, personal, tokens } = self;
+        let all = [compat, oauth2, browser, personal];
+        tokens.retain(|_, (_, id)| all.iter().any(|sessions| sessions.contains_key(id)));
+    }
 }
 
 impl State {

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+/// How clients may prove themselves, as MAS has it unless its configuration says otherwise.
+pub(super) const CLIENT_AUTH: [&str; 5] =
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+
 /// Which listeners have the resource `adminapi`. A listener without it answers with a web page (trap 28).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdminApi {
@@ -39,10 +43,14 @@ impl AdminApi {
 /// How MAS is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the Admin API gives as its version.
+    /// The release, as the Admin API gives it: `v1.22.0`. An old one does only what it could do.
     pub version: String,
-    /// Where tokens come from; set when it starts.
+    /// Where tokens come from, with a slash at the end; set when it starts.
     pub issuer: String,
+    /// The token endpoint that discovery names; that of the issuer, if not said.
+    pub token_endpoint: Option<String>,
+    /// How clients may prove themselves at the token endpoint, by what discovery says.
+    pub token_endpoint_auth_methods: Vec<String>,
     /// The homeserver.
     pub synapse_url: String,
     /// The homeserver's name.
@@ -70,6 +78,8 @@ impl Settings {
         Self {
             version: "v1.22.0".to_owned(),
             issuer: String::new(),
+            token_endpoint: None,
+            token_endpoint_auth_methods: CLIENT_AUTH.map(str::to_owned).to_vec(),
             synapse_url: String::new(),
             server_name: String::new(),
             shared_secret,

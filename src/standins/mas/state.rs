@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::upstream::Upstream;
 use crate::standins::{ids, time};
 
-/// One user of MAS. What is serialized are the attributes that the Admin API shows.
+/// One user of MAS. What is serialized are the attributes that every Admin API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The ULID; changed by [`State::set_user_id`] alone.
@@ -30,6 +30,7 @@ pub struct User {
     /// Whether the user may ask for administrator's rights.
     pub admin: bool,
     /// Whether the user was a guest before the homeserver moved to MAS.
+    #[serde(skip)]
     pub legacy_guest: bool,
     /// E-mail addresses; deactivation removes them for good.
     #[serde(skip)]
@@ -105,10 +106,12 @@ impl State {
         }
     }
 
-    /// Takes a user away, as no API does; sessions and links stay without their user.
+    /// Takes a user away with links and sessions, as no API does; one of the same name is another one from then on.
     pub fn remove_user(&mut self, username: &str) {
         if let Some(id) = self.names.remove(&username.to_lowercase()) {
             self.users.remove(&id);
+            self.unlink(&id);
+            self.sessions.remove_of(&id);
         }
     }
 

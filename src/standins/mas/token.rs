@@ -17,6 +17,8 @@ use crate::standins::{Shared, server};
 
 /// The scope that opens the Admin API.
 pub(super) const ADMIN_SCOPE: &str = "urn:mas:admin";
+/// Scopes that MAS's policy gives to any client: none of them opens anything here.
+const FOR_ANYBODY: [&str; 3] = ["openid", "email", "urn:mas:graphql:*"];
 
 pub(super) fn routes() -> Router<Shared<Database>> {
     Router::new().route("/oauth2/token", post(token))
@@ -51,7 +53,8 @@ fn granted(state: &mut Database, headers: &HeaderMap, form: &Params) -> Result<V
         return Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", text));
     }
     let scope = form.get("scope").unwrap_or_default();
-    let may = |part: &str| part == ADMIN_SCOPE && state.settings.admin_clients.contains(&client);
+    let is_admin = state.settings.admin_clients.contains(&client);
+    let may = |part: &str| FOR_ANYBODY.contains(&part) || part == ADMIN_SCOPE && is_admin;
     if let Some(part) = scope.split_whitespace().find(|part| !may(part)) {
         let text = format!("scope '{part}' not allowed");
         return Err(refused(StatusCode::FORBIDDEN, "invalid_scope", &text));

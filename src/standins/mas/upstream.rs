@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::state::State;
 use crate::standins::{ids, time};
 
-/// An upstream provider. What is serialized are the attributes that the Admin API shows.
+/// An upstream provider. What is serialized are the attributes that every Admin API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Provider {
     /// The ULID.
@@ -24,6 +24,7 @@ pub struct Provider {
     /// When it was taken out of the configuration.
     pub disabled_at: Option<String>,
     /// Whether newcomers need a token.
+    #[serde(skip)]
     pub registration_token_required: bool,
 }
 

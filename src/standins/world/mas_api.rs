@@ -6,11 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{RunningWorld, World};
-use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, Link, Owner, Session, SessionKind};
+use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, Owner, Session, SessionKind};
 use crate::standins::{StandInError, ids};
-
-/// The ULID of the upstream provider that is the world's Keycloak.
-pub(super) const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 
 /// How the Admin API is set up.
 #[derive(Clone, Debug)]
@@ -21,6 +18,7 @@ pub(super) struct MasApi {
     auth: ClientAuth,
     is_admin: bool,
     token_lifetime: Duration,
+    version: Option<String>,
 }
 
 impl Default for MasApi {
@@ -32,6 +30,7 @@ impl Default for MasApi {
             auth: ClientAuth::default(),
             is_admin: true,
             token_lifetime: Duration::from_mins(5),
+            version: None,
         }
     }
 }
@@ -42,6 +41,9 @@ impl MasApi {
         state.settings.admin_api = self.served;
         state.settings.internal = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
         state.settings.token_lifetime = self.token_lifetime;
+        if let Some(version) = &self.version {
+            version.clone_into(&mut state.settings.version);
+        }
         if self.is_admin {
             state.settings.admin_clients.insert(id.clone());
         }
@@ -95,6 +97,13 @@ impl World {
         self.mas_api.token_lifetime = lifetime;
         self
     }
+
+    /// MAS is of this release, `v1.13.0`, and cannot do what came later.
+    #[must_use]
+    pub fn mas_version(mut self, version: &str) -> Self {
+        self.mas_api.version = Some(version.to_owned());
+        self
+    }
 }
 
 impl RunningWorld {
@@ -120,33 +129,6 @@ impl RunningWorld {
     #[must_use]
     pub fn mas_client_secret(&self) -> &str {
         self.mas_client.1.expose_secret()
-    }
-
-    /// The ULID of the upstream provider that is this world's Keycloak.
-    #[must_use]
-    pub fn upstream_provider(&self) -> &'static str {
-        PROVIDER
-    }
-
-    /// Ties an account to a person in Keycloak, beside the links that are there.
-    pub fn link(&self, localpart: &str, username: &str) -> Result<(), StandInError> {
-        let unknown = |name: &str| StandInError::World(format!("{name} cannot be linked"));
-        let subject = {
-            let mut keycloak = self.keycloak.state();
-            keycloak.realm(&self.realm).user(username).ok_or_else(|| unknown(username))?.id.clone()
-        };
-        let mut mas = self.mas.state();
-        let user = mas.user(localpart).ok_or_else(|| unknown(localpart))?.id.clone();
-        mas.add_link(Link::new(PROVIDER, &subject, &user));
-        Ok(())
-    }
-
-    /// Takes every link of an account away.
-    pub fn unlink(&self, localpart: &str) {
-        let mut mas = self.mas.state();
-        if let Some(user) = mas.user(localpart).map(|user| user.id.clone()) {
-            mas.unlink(&user);
-        }
     }
 
     /// The open sessions of someone, of one kind; personal ones are those that act as this user.

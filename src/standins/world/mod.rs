@@ -16,12 +16,16 @@
 //! # }
 //! ```
 
+mod links;
 mod mas_api;
 mod running;
 mod seed;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use links::Links;
 use mas_api::MasApi;
 pub use running::{AccountState, InMas, InSynapse, RunningWorld};
 
@@ -63,6 +67,7 @@ enum Kind {
     Guest,
     Bridge(String),
     Bot,
+    SynapseOnly,
 }
 
 /// A description of three servers; nothing is done before [`World::start`].
@@ -73,6 +78,7 @@ pub struct World {
     groups: Vec<String>,
     people: Vec<Person>,
     accounts: Vec<(String, Kind)>,
+    links: Links,
     token_owner: String,
     service_roles: Vec<String>,
     old_keycloak: bool,
@@ -95,6 +101,7 @@ impl World {
             groups: Vec::new(),
             people: Vec::new(),
             accounts: Vec::new(),
+            links: Links::default(),
             token_owner: "matrix-sync-bot".to_owned(),
             service_roles: service_roles.map(str::to_owned).to_vec(),
             old_keycloak: false,
@@ -201,6 +208,12 @@ impl World {
     #[must_use]
     pub fn bot_account(self, localpart: &str) -> Self {
         self.with(localpart, Kind::Bot)
+    }
+
+    /// Adds an ordinary account that MAS does not know: one that was left when the homeserver moved to MAS.
+    #[must_use]
+    pub fn synapse_only_account(self, localpart: &str) -> Self {
+        self.with(localpart, Kind::SynapseOnly)
     }
 
     /// Adds `count` active accounts named `prefix` and five digits from 00000.

@@ -141,6 +141,11 @@ impl RunningWorld {
         self.keycloak.state().realm(&self.realm).leave(username, &self.group);
     }
 
+    /// Gives someone another username, with an admin event; the ID and the groups stay.
+    pub fn rename_in_keycloak(&self, username: &str, new: &str) {
+        self.keycloak.state().realm(&self.realm).rename_user(username, new);
+    }
+
     /// What MAS and Synapse say about someone.
     #[must_use]
     pub fn state_of(&self, localpart: &str) -> AccountState {

@@ -6,11 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use secrecy::SecretString;
 
-use super::mas_api::PROVIDER;
 use super::running::{ADMIN, CLIENT, RunningWorld};
-use super::{Kind, Membership, World};
+use super::{Kind, Membership, World, links};
 use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
-use crate::standins::mas::{self, Link, Mas, Provider};
+use crate::standins::mas::{self, Mas};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
@@ -35,7 +34,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     for (localpart, kind) in &world.accounts {
         add_account(&mut mas_state, &mut synapse_state, localpart, kind);
     }
-    link(world, &keycloak, &mut mas_state);
+    links::seed(world, &keycloak, &mut mas_state)?;
     let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
 
     let mas = Mas::start(mas_at, mas_state)?;
@@ -105,19 +104,6 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
     Ok(())
 }
 
-/// Whoever has both logged in through Keycloak at least once, so MAS knows which of its users they are (trap 30).
-fn link(world: &World, keycloak: &Keycloak, mas: &mut mas::State) {
-    let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
-    mas.add_provider(Provider::new(PROVIDER, &issuer));
-    let mut keycloak = keycloak.state();
-    let realm = keycloak.realm(&world.realm);
-    let same_name = |user: &mas::User| realm.user(&user.username).map(|person| (person.id.clone(), user.id.clone()));
-    let links: Vec<(String, String)> = mas.users().filter_map(same_name).collect();
-    for (subject, user_id) in links {
-        mas.add_link(Link::new(PROVIDER, &subject, &user_id));
-    }
-}
-
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -146,6 +132,9 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
             if !deactivated {
                 account.emails.insert(email.clone(), time::now_ms());
                 account.rooms.insert(room);
+            }
+            if matches!(kind, Kind::SynapseOnly) {
+                return;
             }
             let user = mas.add_user(localpart);
             user.admin = account.admin;

@@ -13,6 +13,7 @@ use super::error::Refusal;
 use super::users::{answer, existing};
 use crate::standins::mas::jobs::{Task, call};
 use crate::standins::mas::state::{State as Database, User};
+use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
 pub(super) fn routes() -> Router<Shared<Database>> {
@@ -37,16 +38,23 @@ async fn lock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> 
     let user = changed(&mut state, &id, |user| {
         user.locked_at.get_or_insert_with(time::now_rfc3339);
     })?;
-    state.schedule(&user.id, Task::Provision { displayname: None });
-    Ok(answer(&user, "/lock"))
+    state.schedule_lock(&user.id);
+    Ok(answer(&state, &user, "/lock"))
 }
 
-/// `POST /users/{id}/unlock`: it does not reactivate.
+/// `POST /users/{id}/unlock`: it does not reactivate. An old one did, but on the homeserver alone.
 async fn unlock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    if is_old(&state.lock()) {
+        reactivated_on_homeserver(&state, &id).await?;
+    }
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| user.locked_at = None)?;
-    state.schedule(&user.id, Task::Provision { displayname: None });
-    Ok(answer(&user, "/unlock"))
+    state.schedule_lock(&user.id);
+    Ok(answer(&state, &user, "/unlock"))
+}
+
+fn is_old(state: &Database) -> bool {
+    state.settings.release() < Version::REACTIVATE
 }
 
 #[derive(Default, Deserialize)]
@@ -55,25 +63,29 @@ struct Deactivation {
     skip_erase: bool,
 }
 
-/// `POST /users/{id}/deactivate`: it does not lock, and erases unless told not to (traps 24, 25).
+/// `POST /users/{id}/deactivate`: it does not lock, and erases unless told not to (traps 24, 25). An old one locked,
+/// left the rest to the job, and erased whatever it was told.
 async fn deactivate(
     State(state): State<Shared<Database>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let asked = match deactivation(&headers, &body) {
+    let mut state = state.lock();
+    let old = is_old(&state);
+    let asked = if old { Ok(Deactivation::default()) } else { deactivation(&headers, &body) };
+    let asked = match asked {
         Ok(asked) => asked,
         Err((status, text)) => return (status, text).into_response(),
     };
-    let mut state = state.lock();
     let done = changed(&mut state, &id, |user| {
-        user.deactivated_at.get_or_insert_with(time::now_rfc3339);
+        let since = if old { &mut user.locked_at } else { &mut user.deactivated_at };
+        since.get_or_insert_with(time::now_rfc3339);
     });
     match done {
         Ok(user) => {
             state.schedule(&user.id, Task::Deactivate { erase: !asked.skip_erase });
-            answer(&user, "/deactivate")
+            answer(&state, &user, "/deactivate")
         }
         Err(refusal) => refusal.into_response(),
     }
@@ -96,11 +108,17 @@ fn deactivation(headers: &HeaderMap, body: &str) -> Result<Deactivation, (Status
 
 /// `POST /users/{id}/reactivate`: done when it answers, on the homeserver too; it does not unlock (trap 25).
 async fn reactivate(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
-    let username = existing(&state.lock(), &id)?.username.clone();
-    if !call(&state, "reactivate_user", &json!({ "localpart": username })).await {
-        let title = "The homeserver did not reactivate the user";
-        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, &[title]));
+    reactivated_on_homeserver(&state, &id).await?;
+    let mut state = state.lock();
+    let user = changed(&mut state, &id, |user| user.deactivated_at = None)?;
+    Ok(answer(&state, &user, "/reactivate"))
+}
+
+async fn reactivated_on_homeserver(state: &Shared<Database>, id: &str) -> Result<(), Refusal> {
+    let username = existing(&state.lock(), id)?.username.clone();
+    if call(state, "reactivate_user", &json!({ "localpart": username })).await {
+        return Ok(());
     }
-    let user = changed(&mut state.lock(), &id, |user| user.deactivated_at = None)?;
-    Ok(answer(&user, "/reactivate"))
+    let title = "The homeserver did not reactivate the user";
+    Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, &[title]))
 }

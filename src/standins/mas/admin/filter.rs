@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::Refusal;
+use crate::standins::mas::version::Version;
 use crate::standins::query::Params;
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -15,11 +16,13 @@ pub(super) enum Check {
     Bool,
     Text,
     OneOf(&'static [&'static str]),
+    /// An older MAS does not know it.
+    Since(Version, &'static Check),
     /// The real one knows it, the stand-in does not and says so: ignoring it would be a wrong answer.
     NotPlayed,
 }
 
-/// The filters that a list knows, in the order in which its links repeat them.
+/// The filters that a list knows or came to know, in the order in which its links repeat them.
 pub(super) type Known = &'static [(&'static str, Check)];
 
 /// The filters of one request.
@@ -27,9 +30,12 @@ pub(super) type Known = &'static [(&'static str, Check)];
 pub(super) struct Filters(Vec<(&'static str, String)>);
 
 impl Filters {
-    pub(super) fn parse(params: &Params, known: Known) -> Result<Self, Refusal> {
+    pub(super) fn parse(params: &Params, known: Known, version: Version) -> Result<Self, Refusal> {
         let mut found = Vec::new();
         for (name, check) in known {
+            if matches!(check, Check::Since(since, _) if version < *since) {
+                continue;
+            }
             if let Some(value) = params.get(&format!("filter[{name}]")) {
                 found.push((*name, checked(name, value, *check)?));
             }
@@ -59,6 +65,7 @@ impl Filters {
 fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
     let bad = |why: &str| Refusal::query("filter", &format!("filter[{name}]: {why}"));
     match check {
+        Check::Since(_, check) => checked(name, value, *check),
         Check::Text => Ok(value.to_owned()),
         Check::Ulid => ulid(value).map_err(bad),
         Check::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),

@@ -1,11 +1,12 @@
 //! The Admin API: `/api/admin/v1/…`, as `mas-admin-api.json` has it.
 //!
 //! `auth` says who may ask, `error` how it refuses, `filter`, `page` and `resource` what all lists have in
-//! common; `users`, `change`, `upstream`, `sessions` and `personal` are the endpoints. What it serves and what it
+//! common; `users`, `change`, `upstream`, `sessions`, `personal` and `clients` are the endpoints. What it serves and what it
 //! answers beyond the recordings follows MAS's own description of the API.
 
 mod auth;
 mod change;
+mod clients;
 mod error;
 mod filter;
 mod page;
@@ -25,6 +26,7 @@ use serde_json::json;
 
 use super::settings::Listener;
 use super::state::State as Database;
+use super::version::brought;
 use crate::standins::{Shared, server};
 use error::Refusal;
 
@@ -42,6 +44,7 @@ pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Sha
         .merge(upstream::routes())
         .merge(sessions::routes())
         .merge(personal::routes())
+        .merge(clients::routes())
         .route_layer(from_fn_with_state((state.clone(), listener), gate));
     Router::new().nest(ROOT, api)
 }
@@ -53,7 +56,8 @@ async fn gate(
 ) -> Response {
     let caller = {
         let state = state.lock();
-        if !state.settings.admin_api.is_on(listener) {
+        let is_known = brought(request.uri().path()).is_none_or(|since| state.settings.release() >= since);
+        if !is_known || !state.settings.admin_api.is_on(listener) {
             return not_here();
         }
         auth::caller(&state, request.headers())

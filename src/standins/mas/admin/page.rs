@@ -12,6 +12,8 @@ use super::ROOT;
 use super::error::Refusal;
 use super::filter::{Filters, Known, ulid};
 use super::resource::{Resource, in_list, written};
+use crate::standins::mas::settings::Settings;
+use crate::standins::mas::version::Version;
 use crate::standins::query::Params;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +32,13 @@ pub(super) struct Query {
     backward: bool,
     size: usize,
     count: Count,
+    version: Version,
 }
 
 impl Query {
-    pub(super) fn parse(query: &str, known: Known) -> Result<Self, Refusal> {
-        let params = Params::parse(query);
+    pub(super) fn parse(query: Option<String>, known: Known, mas: &Settings) -> Result<Self, Refusal> {
+        let params = Params::parse(&query.unwrap_or_default());
+        let version = mas.release();
         let bad = |why: &str| Refusal::query("pagination", why);
         let cursor = |name: &str| {
             let read = |text| ulid(text).map_err(|why| bad(&format!("{name}: {why}")));
@@ -45,7 +49,7 @@ impl Query {
         if first.is_some() && last.is_some() {
             return Err(bad("page[first] and page[last] exclude each other"));
         }
-        let count = match params.get("count") {
+        let count = match params.get("count").filter(|_| version >= Version::FINISH) {
             None | Some("true") => Count::With,
             Some("false") => Count::Without,
             Some("only") => Count::Only,
@@ -55,12 +59,13 @@ impl Query {
             }
         };
         Ok(Self {
-            filters: Filters::parse(&params, known)?,
+            filters: Filters::parse(&params, known, version)?,
             before: cursor("page[before]")?,
             after: cursor("page[after]")?,
             backward: last.is_some(),
             size: first.or(last).unwrap_or(10),
             count,
+            version,
         })
     }
 
@@ -155,7 +160,7 @@ pub(super) fn list<T: Resource>(
     }
     let (rows, more) = query.page(all, &wanted);
     let links = query.links(kind, &rows, more);
-    let data = rows.into_iter().map(|row| in_list(kind, row)).collect();
+    let data = rows.into_iter().map(|row| in_list(query.version, kind, row)).collect();
     let meta = (query.count == Count::With).then(|| Meta { count: count() });
     written(StatusCode::OK, &Page { meta, data, links })
 }

@@ -6,7 +6,6 @@ use std::future::ready;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
@@ -21,6 +20,7 @@ use super::sessions::{end, session};
 use super::users::known;
 use crate::standins::mas::sessions::{Owner, Session, SessionKind};
 use crate::standins::mas::state::State as Database;
+use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
 const KIND: &str = "personal-session";
@@ -45,7 +45,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 /// `GET /personal-sessions`
 async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), FILTERS)?;
+    let query = Query::parse(query.0, FILTERS, &state.settings)?;
     let (owner, actor) = (query.filters.get("owner_user"), query.filters.get("actor_user"));
     let client = query.filters.get("owner_client");
     for id in [owner, actor].into_iter().flatten() {
@@ -81,8 +81,8 @@ impl Resource for Created {
         &self.0.id
     }
 
-    fn attributes(&self) -> impl Serialize {
-        let mut attributes = serde_json::to_value(self.0.attributes()).unwrap_or_default();
+    fn attributes(&self, version: Version) -> impl Serialize {
+        let mut attributes = serde_json::to_value(self.0.attributes(version)).unwrap_or_default();
         attributes["access_token"] = Value::from(self.1.as_str());
         attributes
     }
@@ -102,11 +102,8 @@ async fn create(
     session.human_name = Some(asked.human_name);
     session.expires = asked.expires_in.map(|seconds| time::now_micros() + u64::from(seconds) * 1_000_000);
     let created = Created(session.clone(), state.put_session(session).unwrap_or_default());
-    Ok(created_answer(&created))
-}
-
-fn created_answer(created: &Created) -> Response {
-    single(StatusCode::CREATED, KIND, created, &format!("{KIND}s/{}", created.0.id))
+    let path = format!("{KIND}s/{}", created.0.id);
+    Ok(single(state.settings.release(), StatusCode::CREATED, KIND, &created, &path))
 }
 
 /// `POST /personal-sessions/{id}/revoke`: a second time it is a conflict, where others say bad request.
@@ -115,6 +112,7 @@ async fn revoke(State(state): State<Shared<Database>>, Path(id): Path<String>) -
         let title = format!("Personal session with ID {id} is already revoked");
         Refusal::new(StatusCode::CONFLICT, &[&title])
     };
-    let session = end(&mut state.lock(), SessionKind::Personal, &id, revoked)?;
-    Ok(single(StatusCode::OK, KIND, &session, &format!("{KIND}s/{}/revoke", session.id)))
+    let mut state = state.lock();
+    let session = end(&mut state, SessionKind::Personal, &id, revoked)?;
+    Ok(single(state.settings.release(), StatusCode::OK, KIND, &session, &format!("{KIND}s/{}/revoke", session.id)))
 }

@@ -7,13 +7,25 @@ use serde::Serialize;
 use super::ROOT;
 use crate::standins::mas::state::User;
 use crate::standins::mas::upstream::{Link, Provider};
+use crate::standins::mas::version::Version;
 
 /// What the Admin API shows.
 pub(super) trait Resource {
     /// The ULID.
     fn id(&self) -> &str;
-    /// The attributes.
-    fn attributes(&self) -> impl Serialize;
+    /// The attributes that a MAS of this version shows.
+    fn attributes(&self, version: Version) -> impl Serialize;
+}
+
+/// Attributes with one that came later than the others.
+#[derive(Serialize)]
+struct Extended<'a, T> {
+    #[serde(flatten)]
+    first: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy_guest: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_token_required: Option<bool>,
 }
 
 impl Resource for User {
@@ -21,8 +33,9 @@ impl Resource for User {
         &self.id
     }
 
-    fn attributes(&self) -> impl Serialize {
-        self
+    fn attributes(&self, version: Version) -> impl Serialize {
+        let legacy_guest = (version >= Version::PROVIDERS).then_some(self.legacy_guest);
+        Extended { first: self, legacy_guest, registration_token_required: None }
     }
 }
 
@@ -31,8 +44,9 @@ impl Resource for Provider {
         &self.id
     }
 
-    fn attributes(&self) -> impl Serialize {
-        self
+    fn attributes(&self, version: Version) -> impl Serialize {
+        let required = (version >= Version::REGISTRATION_TOKENS).then_some(self.registration_token_required);
+        Extended { first: self, legacy_guest: None, registration_token_required: required }
     }
 }
 
@@ -41,7 +55,7 @@ impl Resource for Link {
         &self.id
     }
 
-    fn attributes(&self) -> impl Serialize {
+    fn attributes(&self, _: Version) -> impl Serialize {
         self
     }
 }
@@ -74,14 +88,26 @@ pub(super) struct Row<'a, A> {
     meta: Option<RowMeta<'a>>,
 }
 
-fn row<'a, T: Resource>(kind: &'static str, thing: &'a T, meta: Option<RowMeta<'a>>) -> Row<'a, impl Serialize> {
+impl<'a> RowMeta<'a> {
+    fn of(thing: &'a impl Resource) -> Self {
+        Self { page: Cursor { cursor: thing.id() } }
+    }
+}
+
+fn row<'a, T: Resource>(
+    version: Version,
+    kind: &'static str,
+    thing: &'a T,
+    meta: Option<RowMeta<'a>>,
+) -> Row<'a, impl Serialize> {
     let id = thing.id();
-    Row { kind, id, attributes: thing.attributes(), links: SelfLink { url: format!("{ROOT}/{kind}s/{id}") }, meta }
+    let links = SelfLink { url: format!("{ROOT}/{kind}s/{id}") };
+    Row { kind, id, attributes: thing.attributes(version), links, meta }
 }
 
 /// A row of a list: it carries its cursor.
-pub(super) fn in_list<'a, T: Resource>(kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
-    row(kind, thing, Some(RowMeta { page: Cursor { cursor: thing.id() } }))
+pub(super) fn in_list<'a, T: Resource>(version: Version, kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
+    row(version, kind, thing, (version >= Version::FINISH).then(|| RowMeta::of(thing)))
 }
 
 #[derive(Serialize)]
@@ -91,9 +117,15 @@ struct Single<T> {
 }
 
 /// An answer that is one thing; `path` is what was asked for, below the API's root.
-pub(super) fn single<T: Resource>(status: StatusCode, kind: &'static str, thing: &T, path: &str) -> Response {
+pub(super) fn single<T: Resource>(
+    version: Version,
+    status: StatusCode,
+    kind: &'static str,
+    thing: &T,
+    path: &str,
+) -> Response {
     let links = SelfLink { url: format!("{ROOT}/{path}") };
-    written(status, &Single { data: row(kind, thing, None), links })
+    written(status, &Single { data: row(version, kind, thing, None), links })
 }
 
 /// Writes an answer without a tree of values in between: lists may have a hundred thousand rows.

@@ -20,12 +20,14 @@ use super::users::known;
 use crate::standins::mas::jobs::Task;
 use crate::standins::mas::sessions::{Owner, Session, SessionKind};
 use crate::standins::mas::state::State as Database;
+use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
 const STATUS: (&str, Check) = ("status", Check::OneOf(&["active", "finished"]));
 const USER: (&str, Check) = ("user", Check::Ulid);
-const CREATED: [(&str, Check); 2] = [("created-before", Check::NotPlayed), ("created-after", Check::NotPlayed)];
-const ACTIVE: [(&str, Check); 2] = [("last-active-before", Check::NotPlayed), ("last-active-after", Check::NotPlayed)];
+const BY_TIME: Check = Check::Since(Version::CLIENTS, &Check::NotPlayed);
+const CREATED: [(&str, Check); 2] = [("created-before", BY_TIME), ("created-after", BY_TIME)];
+const ACTIVE: [(&str, Check); 2] = [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
 
 /// What one kind's list does not know it ignores, even where another kind's does.
 fn filters(kind: SessionKind) -> Known {
@@ -71,7 +73,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 /// `GET /compat-sessions`, `/oauth2-sessions`, `/user-sessions`
 fn sessions(kind: SessionKind, state: &State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), filters(kind))?;
+    let query = Query::parse(query.0, filters(kind), &state.settings)?;
     let user = query.filters.get("user");
     user.map(|id| known(&state, id)).transpose()?;
     let open = query.filters.get("status").map(|status| status == "active");
@@ -86,7 +88,7 @@ pub(super) fn session(kind: SessionKind, state: &State<Shared<Database>>, id: &P
     let id = ulid_in_path(id)?;
     let (name, title) = names(kind);
     let found = state.sessions.of(kind).get(&id).ok_or_else(|| Refusal::not_found(&format!("{title} ID {id}")))?;
-    Ok(single(StatusCode::OK, name, found, &format!("{name}s/{id}")))
+    Ok(single(state.settings.release(), StatusCode::OK, name, found, &format!("{name}s/{id}")))
 }
 
 /// `POST /compat-sessions/{id}/finish`, `/oauth2-sessions/{id}/finish`, `/user-sessions/{id}/finish`
@@ -98,7 +100,7 @@ fn finish(kind: SessionKind, state: &State<Shared<Database>>, id: &Path<String>)
         Refusal::new(StatusCode::BAD_REQUEST, &[&title])
     };
     let session = end(&mut state, kind, id, ended)?;
-    Ok(single(StatusCode::OK, name, &session, &format!("{name}s/{}/finish", session.id)))
+    Ok(single(state.settings.release(), StatusCode::OK, name, &session, &format!("{name}s/{}/finish", session.id)))
 }
 
 /// Ends a session and has the homeserver told; `ended` is the refusal for one that was over already (trap 43).
@@ -127,7 +129,7 @@ impl Resource for Session {
         &self.id
     }
 
-    fn attributes(&self) -> impl Serialize {
+    fn attributes(&self, _: Version) -> impl Serialize {
         match self.kind {
             SessionKind::Compat => self.compat(),
             SessionKind::OAuth2 => self.oauth2(),

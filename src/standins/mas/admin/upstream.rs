@@ -1,18 +1,22 @@
-//! Upstream providers and links, read: who is whom in Keycloak (trap 30).
+//! Upstream providers, read, and links, read and made: who is whom in Keycloak (trap 30).
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::Answer;
 use super::error::Refusal;
-use super::filter::{Check, Known, ulid_in_path};
+use super::filter::{Check, Known, ulid, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use super::users::known;
 use crate::standins::Shared;
 use crate::standins::mas::state::State as Database;
+use crate::standins::mas::upstream::Link;
+use crate::standins::mas::version::Version;
 
 const PROVIDER: &str = "upstream-oauth-provider";
 const PROVIDER_FILTERS: Known = &[("enabled", Check::Bool)];
@@ -21,21 +25,21 @@ const LINK_FILTERS: Known = &[
     ("user", Check::Ulid),
     ("provider", Check::Ulid),
     ("subject", Check::Text),
-    ("human-account-name", Check::NotPlayed),
+    ("human-account-name", Check::Since(Version::ACCOUNT_NAMES, &Check::NotPlayed)),
 ];
 
 pub(super) fn routes() -> Router<Shared<Database>> {
     Router::new()
         .route("/upstream-oauth-providers", get(providers))
         .route("/upstream-oauth-providers/{id}", get(provider))
-        .route("/upstream-oauth-links", get(links))
+        .route("/upstream-oauth-links", get(links).post(create))
         .route("/upstream-oauth-links/{id}", get(link))
 }
 
 /// `GET /upstream-oauth-providers`
 async fn providers(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), PROVIDER_FILTERS)?;
+    let query = Query::parse(query.0, PROVIDER_FILTERS, &state.settings)?;
     let enabled = query.filters.is("enabled");
     Ok(list(PROVIDER, &query, &state.upstream.providers, |provider| {
         enabled.is_none_or(|enabled| provider.disabled_at.is_none() == enabled)
@@ -47,13 +51,13 @@ async fn provider(State(state): State<Shared<Database>>, Path(id): Path<String>)
     let state = state.lock();
     let id = ulid_in_path(&id)?;
     let found = state.upstream.providers.get(&id).ok_or_else(|| unknown_provider(&id))?;
-    Ok(single(StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
+    Ok(single(state.settings.release(), StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
 }
 
 /// `GET /upstream-oauth-links`
 async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), LINK_FILTERS)?;
+    let query = Query::parse(query.0, LINK_FILTERS, &state.settings)?;
     let (user, provider) = (query.filters.get("user"), query.filters.get("provider"));
     let subject = query.filters.get("subject");
     user.map(|id| known(&state, id)).transpose()?;
@@ -67,13 +71,55 @@ async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer
     }))
 }
 
+#[derive(Deserialize)]
+struct Creation {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(deserialize_with = "id")]
+    provider_id: String,
+    subject: String,
+    human_account_name: Option<String>,
+}
+
+fn id<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    ulid(&String::deserialize(field)?).map_err(Error::custom)
+}
+
+/// `POST /upstream-oauth-links`: a person has one link, and a link that is somebody's stays theirs.
+async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creation>) -> Answer {
+    let mut state = state.lock();
+    let user_id = known(&state, &asked.user_id)?.id.clone();
+    let provider_id = asked.provider_id;
+    if !state.upstream.providers.contains_key(&provider_id) {
+        return Err(unknown_provider(&provider_id));
+    }
+    let same = |link: &&mut Link| link.provider_id == provider_id && link.subject == asked.subject;
+    let (status, link) = match state.upstream.links.values_mut().find(same) {
+        Some(Link { user_id: Some(_), subject, .. }) => {
+            let who = format!("Upstream Oauth 2.0 Provider ID {provider_id} with subject {subject}");
+            return Err(Refusal::new(StatusCode::CONFLICT, &[&format!("{who} is already linked to a user")]));
+        }
+        Some(link) => {
+            link.user_id = Some(user_id);
+            (StatusCode::OK, link.clone())
+        }
+        None => {
+            let mut link = Link::new(&provider_id, &asked.subject, &user_id);
+            link.human_account_name = asked.human_account_name;
+            state.add_link(link.clone());
+            (StatusCode::CREATED, link)
+        }
+    };
+    Ok(single(state.settings.release(), status, LINK, &link, &format!("{LINK}s/{}", link.id)))
+}
+
 /// `GET /upstream-oauth-links/{id}`
 async fn link(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(&id)?;
     let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
     let found = state.upstream.links.get(&id).ok_or_else(unknown)?;
-    Ok(single(StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
+    Ok(single(state.settings.release(), StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
 }
 
 fn unknown_provider(id: &str) -> Refusal {

@@ -14,16 +14,17 @@ use super::resource::single;
 use crate::standins::Shared;
 use crate::standins::mas::sessions::SessionKind;
 use crate::standins::mas::state::{State as Database, User};
+use crate::standins::mas::version::Version;
 
 const KIND: &str = "user";
 const FILTERS: Known = &[
     ("admin", Check::Bool),
-    ("legacy-guest", Check::Bool),
-    ("search", Check::Text),
+    ("legacy-guest", Check::Since(Version::PROVIDERS, &Check::Bool)),
+    ("search", Check::Since(Version::PROVIDERS, &Check::Text)),
     ("status", Check::OneOf(&["active", "locked", "deactivated"])),
-    ("active-oauth2-client", Check::NotPlayed),
-    ("has-active-oauth2-session", Check::Bool),
-    ("has-active-compat-session", Check::Bool),
+    ("active-oauth2-client", Check::Since(Version::CLIENTS, &Check::NotPlayed)),
+    ("has-active-oauth2-session", Check::Since(Version::CLIENTS, &Check::Bool)),
+    ("has-active-compat-session", Check::Since(Version::CLIENTS, &Check::Bool)),
 ];
 
 pub(super) fn routes() -> Router<Shared<Database>> {
@@ -36,7 +37,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 /// `GET /users`
 async fn users(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
     let state = state.lock();
-    let query = Query::parse(&query.0.unwrap_or_default(), FILTERS)?;
+    let query = Query::parse(query.0, FILTERS, &state.settings)?;
     let search = query.filters.get("search").map(str::to_lowercase);
     Ok(list(KIND, &query, &state.users, |user| is_wanted(&state, &query.filters, search.as_deref(), user)))
 }
@@ -61,7 +62,7 @@ fn is_wanted(state: &Database, filters: &Filters, search: Option<&str>, user: &U
 async fn by_id(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let user = existing(&state, &id)?;
-    Ok(answer(user, ""))
+    Ok(answer(&state, user, ""))
 }
 
 /// `GET /users/by-username/{username}`: without regard to case (trap 22).
@@ -69,7 +70,7 @@ async fn by_username(State(state): State<Shared<Database>>, Path(username): Path
     let state = state.lock();
     let unknown = || Refusal::not_found(&format!("User with username \"{username}\""));
     let user = state.user(&username).ok_or_else(unknown)?;
-    Ok(single(StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
+    Ok(single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
 }
 
 /// The user of an ID in a path.
@@ -83,6 +84,6 @@ pub(super) fn known<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refus
 }
 
 /// The answer that is one user; `did` is what was done, with a slash before it.
-pub(super) fn answer(user: &User, did: &str) -> Response {
-    single(StatusCode::OK, KIND, user, &format!("users/{}{did}", user.id))
+pub(super) fn answer(state: &Database, user: &User, did: &str) -> Response {
+    single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/{}{did}", user.id))
 }

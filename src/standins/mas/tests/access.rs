@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Api, PERSONAL, ask_for_token, sent};
+use super::{Api, PERSONAL, ask_for_scope, ask_for_token, sent};
 use crate::standins::mas::{AdminApi, ClientAuth, SessionKind};
 use crate::standins::{World, mas_cli, runtime};
 
@@ -20,6 +20,64 @@ async fn a_client_gets_in_the_way_it_is_registered_and_no_other() {
     let forgotten = World::new("example.org").mas_api_client_not_admin().start().await.expect("the world starts");
     let (status, body) = sent(ask_for_token(&forgotten, ClientAuth::Basic)).await;
     assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")));
+}
+
+#[tokio::test]
+async fn discovery_says_what_the_settings_say_by_then() {
+    let world = World::new("example.org").start().await.expect("the world starts");
+    let discovery = async || {
+        let url = format!("{}/.well-known/openid-configuration", world.mas.url());
+        sent(runtime::client().get(url)).await.1
+    };
+    let before = discovery().await;
+    assert_eq!(before["token_endpoint"], format!("{}oauth2/token", world.mas_issuer()));
+    {
+        let settings = &mut world.mas.state().settings;
+        "https://auth.example.org/".clone_into(&mut settings.issuer);
+        settings.token_endpoint_auth_methods = vec!["private_key_jwt".to_owned()];
+    }
+    let after = discovery().await;
+    assert_eq!(after["issuer"], "https://auth.example.org/");
+    assert_eq!(after["token_endpoint"], "https://auth.example.org/oauth2/token");
+    assert_eq!(after["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
+    world.mas.state().settings.token_endpoint = Some("https://elsewhere.example.org/token".to_owned());
+    assert_eq!(discovery().await["token_endpoint"], "https://elsewhere.example.org/token");
+}
+
+#[tokio::test]
+async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_user() {
+    let mut api = Api::of(World::new("example.org")).await;
+    api.world.mas.state().settings.admin_clients.clear();
+    let ask = async |scope: &str| sent(ask_for_scope(&api.world, ClientAuth::Basic, scope)).await;
+    for scope in ["urn:mas:admin", "urn:synapse:admin:*", "urn:matrix:client:api:*", "urn:mas:graphql:*+urn:mas:admin"]
+    {
+        let (status, body) = ask(scope).await;
+        assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")), "{scope}");
+    }
+    let (status, body) = ask("urn:mas:graphql:*").await;
+    assert_eq!((status, body["scope"].as_str()), (StatusCode::OK, Some("urn:mas:graphql:*")));
+    api.token = body["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(api.get("version").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_client_shows_what_the_configuration_file_makes_of_it() {
+    let api = Api::of(World::new("example.org")).await;
+    let path = format!("oauth2-clients/{}", api.world.mas_client_id());
+    let back = "https://app.example.org/back";
+    let client = api.world.mas_client_id().to_owned();
+    api.world.mas.state().client_mut(&client).expect("the world's client").redirect_uris.push(back.to_owned());
+    let (status, body) = api.get(&path).await;
+    assert_eq!((status, body["data"]["id"].as_str()), (StatusCode::OK, Some(client.as_str())));
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let expected = json!({
+        "client_id": client, "client_name": null, "client_uri": null, "logo_uri": null, "redirect_uris": [back],
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials", device], "is_static": true,
+    });
+    assert_eq!(body["data"]["attributes"], expected);
+    let (status, body) = api.get("oauth2-clients/01H8PKNWKKRPCBW4YGH1RWV279").await;
+    let title = "OAuth 2.0 client ID 01H8PKNWKKRPCBW4YGH1RWV279 not found";
+    assert_eq!((status, body), (StatusCode::NOT_FOUND, json!({"errors": [{"title": title}]})));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Api, sent};
+use super::{Api, PERSONAL, sent};
 use crate::standins::World;
 
 #[tokio::test]
@@ -37,6 +37,27 @@ async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
     assert_eq!(api.post(&path("unlock")).await.1["data"]["attributes"]["locked_at"], Value::Null);
     api.world.synapse.server().stop().await;
     assert_eq!(api.post(&path("reactivate")).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn a_user_who_is_deleted_and_made_again_is_somebody_else() {
+    let api = Api::of(World::new("example.org").group("/staff").member("ann").account("ann").account("bob")).await;
+    let (id, other) = (api.id("ann"), api.id("bob"));
+    let token = api.world.login("ann").expect("a login");
+    let kept = api.world.login("bob").expect("a login");
+    api.world.personal_token("ann", PERSONAL).expect("a token");
+    api.world.mas.state().remove_user("ann");
+    assert_eq!(api.get("users/by-username/ann").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(api.get(&format!("users/{id}")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(api.get("upstream-oauth-links").await.1["data"], json!([]));
+    assert_eq!(api.get("personal-sessions").await.1["data"], json!([]));
+    assert_eq!(api.world.whoami(&token).await.expect("an answer"), 401);
+
+    api.world.mas.state().add_user("ann");
+    assert_ne!(api.id("ann"), id);
+    assert_eq!(api.mas("ann").sessions, 0);
+    assert_eq!(api.world.whoami(&token).await.expect("an answer"), 401);
+    assert_eq!((api.id("bob"), api.world.whoami(&kept).await.expect("an answer")), (other, 200));
 }
 
 #[tokio::test]

@@ -74,6 +74,10 @@ async fn a_link_names_the_keycloak_user_whatever_the_name_is_by_now() {
     let issuer = format!("{}/realms/corp", api.world.keycloak.url());
     assert_eq!(providers["data"][0]["attributes"]["issuer"], json!(issuer));
     assert_eq!(providers["data"][0]["id"], json!(api.world.upstream_provider()));
+    let provider = api.world.upstream_provider();
+    api.world.mas.state().provider_mut(provider).expect("seeded").issuer = None;
+    let (_, provider) = api.get(&format!("upstream-oauth-providers/{provider}")).await;
+    assert_eq!(provider["data"]["attributes"]["issuer"], Value::Null);
     api.world.unlink("ann");
     api.world.link("alone", "anna").expect("both are there");
     assert_eq!((subject("ann").await, subject("alone").await), (None, keycloak_id("anna")));

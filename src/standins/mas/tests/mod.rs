@@ -2,7 +2,9 @@
 
 mod access;
 mod changes;
+mod links;
 mod lists;
+mod versions;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -63,8 +65,12 @@ async fn sent(request: RequestBuilder) -> (StatusCode, Value) {
 }
 
 fn ask_for_token(world: &RunningWorld, auth: ClientAuth) -> RequestBuilder {
+    ask_for_scope(world, auth, "urn:mas:admin")
+}
+
+fn ask_for_scope(world: &RunningWorld, auth: ClientAuth, scope: &str) -> RequestBuilder {
     let (id, secret) = (world.mas_client_id(), world.mas_client_secret());
-    let form = "grant_type=client_credentials&scope=urn:mas:admin";
+    let form = format!("grant_type=client_credentials&scope={scope}");
     let request = runtime::client()
         .post(format!("{}oauth2/token", world.mas_issuer()))
         .header("content-type", "application/x-www-form-urlencoded");

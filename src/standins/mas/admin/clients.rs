@@ -1,0 +1,55 @@
+//! Clients, read: what a check of a configuration asks about the client whose secret it has.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Answer;
+use super::error::Refusal;
+use super::filter::ulid_in_path;
+use super::resource::{Resource, single};
+use crate::standins::Shared;
+use crate::standins::mas::clients::Client;
+use crate::standins::mas::state::State as Database;
+use crate::standins::mas::version::Version;
+
+const KIND: &str = "oauth2-client";
+/// MAS gives all of these to every client of its configuration file.
+const GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
+
+pub(super) fn routes() -> Router<Shared<Database>> {
+    Router::new().route("/oauth2-clients/{id}", get(client))
+}
+
+/// `GET /oauth2-clients/{id}`
+async fn client(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let state = state.lock();
+    let id = ulid_in_path(&id)?;
+    let unknown = || Refusal::not_found(&format!("OAuth 2.0 client ID {id}"));
+    let client = state.clients.by_id.get(&id).ok_or_else(unknown)?;
+    let found = Configured { id: &id, client };
+    Ok(single(state.settings.release(), StatusCode::OK, KIND, &found, &format!("{KIND}s/{id}")))
+}
+
+/// A client of the configuration file; the stand-in has no others.
+struct Configured<'a> {
+    id: &'a str,
+    client: &'a Client,
+}
+
+impl Resource for Configured<'_> {
+    fn id(&self) -> &str {
+        self.id
+    }
+
+    fn attributes(&self, _: Version) -> impl Serialize {
+        json!({
+            "client_id": self.id, "client_name": null, "client_uri": null, "logo_uri": null,
+            "redirect_uris": self.client.redirect_uris, "grant_types": GRANT_TYPES, "is_static": true,
+        })
+    }
+}

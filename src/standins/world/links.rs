@@ -1,0 +1,101 @@
+//! Which account belongs to whom in Keycloak: the links that logins leave in MAS (trap 30), and what time makes of them.
+
+use std::collections::BTreeMap;
+
+use super::{RunningWorld, World};
+use crate::standins::keycloak::Keycloak;
+use crate::standins::mas::{self, Link, Provider};
+use crate::standins::{StandInError, ids};
+
+/// The ULID of the upstream provider that is the world's Keycloak.
+const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
+
+/// Whom an account is linked to, where that is not the person of the same name.
+#[derive(Clone, Debug)]
+enum Owner {
+    /// The person who has this username now.
+    Person(String),
+    /// Somebody whom Keycloak no longer has.
+    Gone,
+}
+
+/// The accounts that are not simply linked to the person of the same name, by localpart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Links(BTreeMap<String, Owner>);
+
+impl World {
+    /// Links an account to the person with this username, in place of a link that equal names would give either.
+    #[must_use]
+    pub fn link(mut self, localpart: &str, username: &str) -> Self {
+        self.links.0.insert(localpart.to_owned(), Owner::Person(username.to_lowercase()));
+        self
+    }
+
+    /// Adds a member and an account of the same name that is linked to somebody else: to the person of that name who
+    /// was deleted from Keycloak before this one was made.
+    #[must_use]
+    pub fn recreated_member(self, name: &str) -> Self {
+        let mut world = self.member(name).account(name);
+        world.links.0.insert(name.to_owned(), Owner::Gone);
+        world
+    }
+}
+
+/// Whoever has a name in both logged in through Keycloak at least once, so MAS knows which of its users they are.
+pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> Result<(), StandInError> {
+    let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
+    mas.add_provider(Provider::new(PROVIDER, &issuer));
+    let mut keycloak = keycloak.state();
+    let realm = keycloak.realm(&world.realm);
+    let is_taken =
+        |name: &str| world.links.0.values().any(|owner| matches!(owner, Owner::Person(person) if person == name));
+    let mut links = Vec::new();
+    for user in mas.users().filter(|user| !world.links.0.contains_key(&user.username)) {
+        if let Some(person) = realm.user(&user.username).filter(|person| !is_taken(&person.username)) {
+            links.push((person.id.clone(), user.id.clone()));
+        }
+    }
+    for (localpart, owner) in &world.links.0 {
+        let subject = match owner {
+            Owner::Person(name) => realm.user(name).ok_or_else(|| unknown(name))?.id.clone(),
+            Owner::Gone => ids::uuid(),
+        };
+        links.push((subject, mas.user(localpart).ok_or_else(|| unknown(localpart))?.id.clone()));
+    }
+    for (subject, user_id) in links {
+        mas.add_link(Link::new(PROVIDER, &subject, &user_id));
+    }
+    Ok(())
+}
+
+fn unknown(name: &str) -> StandInError {
+    StandInError::World(format!("{name} cannot be linked"))
+}
+
+impl RunningWorld {
+    /// The ULID of the upstream provider that is this world's Keycloak.
+    #[must_use]
+    pub fn upstream_provider(&self) -> &'static str {
+        PROVIDER
+    }
+
+    /// Ties an account to a person in Keycloak, beside the links that are there.
+    pub fn link(&self, localpart: &str, username: &str) -> Result<(), StandInError> {
+        let subject = {
+            let mut keycloak = self.keycloak.state();
+            keycloak.realm(&self.realm).user(username).ok_or_else(|| unknown(username))?.id.clone()
+        };
+        let mut mas = self.mas.state();
+        let user = mas.user(localpart).ok_or_else(|| unknown(localpart))?.id.clone();
+        mas.add_link(Link::new(PROVIDER, &subject, &user));
+        Ok(())
+    }
+
+    /// Takes every link of an account away.
+    pub fn unlink(&self, localpart: &str) {
+        let mut mas = self.mas.state();
+        if let Some(user) = mas.user(localpart).map(|user| user.id.clone()) {
+            mas.unlink(&user);
+        }
+    }
+}
