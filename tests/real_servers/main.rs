@@ -13,6 +13,7 @@
 //! | `E2E_MAS_CONFIG` | the configuration given to it as `--config`; none unless set |
 //! | `E2E_MAS_ADMIN_URL`, `E2E_MAS_ISSUER` | MAS's listener with the Admin API, and where its tokens come from |
 //! | `E2E_MAS_CLIENT_ID`, `E2E_MAS_CLIENT_SECRET` | a client of `policy.data.admin_clients`, by `client_secret_basic` |
+//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to tie people to; unset with the stand-in |
 //! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
 //!
 //! What they do there: each test makes a realm of its own and deletes it. Accounts can only be made, never deleted,
@@ -23,6 +24,7 @@
 mod conformance;
 mod groups;
 mod keycloak;
+mod links;
 mod mas;
 mod mas_api;
 mod patience;

@@ -1,11 +1,11 @@
-//! MAS's Admin API as far as a test needs it: what MAS knows of somebody.
+//! MAS's Admin API as far as a test needs it: what MAS knows of somebody, and whom of Keycloak they are tied to.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder};
-use serde_json::Value;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::Outcome;
@@ -48,7 +48,7 @@ impl MasApi {
     }
 
     pub(crate) async fn user(&self, username: &str) -> Outcome<MasUser> {
-        let user = &self.ask(&format!("users/by-username/{username}")).await?["data"];
+        let user = &self.ask(Method::GET, &format!("users/by-username/{username}"), None).await?["data"];
         Ok(MasUser { id: text(&user["id"])?, attributes: user["attributes"].clone() })
     }
 
@@ -56,7 +56,7 @@ impl MasApi {
     pub(crate) async fn sessions(&self, user: &MasUser) -> Outcome<(usize, usize)> {
         let (mut open, mut all) = (0, 0);
         for kind in SESSIONS {
-            let list = self.ask(&format!("{kind}?filter[user]={}&page[first]=100", user.id)).await?;
+            let list = self.ask(Method::GET, &format!("{kind}?filter[user]={}&page[first]=100", user.id), None).await?;
             let rows = list["data"].as_array().ok_or("a list without rows")?;
             all += rows.len();
             open += rows.iter().filter(|row| row["attributes"]["finished_at"].is_null()).count();
@@ -64,9 +64,22 @@ impl MasApi {
         Ok((open, all))
     }
 
-    async fn ask(&self, path: &str) -> Outcome<Value> {
-        let token = self.token.get_or_try_init(|| self.log_in()).await?;
-        answer(self.http.get(format!("{}/api/admin/v1/{path}", self.url)).bearer_auth(token)).await
+    /// Ties somebody to a user of Keycloak, as their first login would.
+    pub(crate) async fn tie(&self, user: &MasUser, provider: &str, subject: &str) -> Outcome {
+        let link = json!({"user_id": user.id, "provider_id": provider, "subject": subject});
+        self.ask(Method::POST, "upstream-oauth-links", Some(&link)).await.map(drop)
+    }
+
+    /// Has the stand-in know a realm as an upstream provider, which a real MAS learns by its configuration alone.
+    pub(crate) async fn make_provider(&self, issuer: &str) -> Outcome<String> {
+        let url = format!("{}/stand-in/upstream-providers", self.issuer.trim_end_matches('/'));
+        text(&answer(self.http.post(url).json(&json!({"issuer": issuer}))).await?["id"])
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
+        let request = self.http.request(method, format!("{}/api/admin/v1/{path}", self.url));
+        let request = request.bearer_auth(self.token.get_or_try_init(|| self.log_in()).await?);
+        answer(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
     async fn log_in(&self) -> Outcome<String> {

@@ -255,7 +255,7 @@ impl Scene {
 
     /// The same for another way, with the sections that it needs and no other.
     pub(crate) fn settings_by(&self, way: Way) -> Settings {
-        let Servers { synapse, mas_api, .. } = &self.servers;
+        let Servers { synapse, mas_api, provider, .. } = &self.servers;
         let mut settings = self
             .writing_by(way)
             .set("writer.type", way.writer)
@@ -276,7 +276,10 @@ impl Scene {
                 .set("writer.mas_api.client_id", &*mas_api.client.0)
                 .set("writer.mas_api.client_secret", &*mas_api.client.1);
         }
-        settings
+        match provider {
+            Some(provider) => settings.set("accounts.provider", &**provider),
+            None => settings,
+        }
     }
 
     /// What a configuration says about writing, with the servers left to the environment.
@@ -324,6 +327,31 @@ impl Scene {
 
     pub(crate) async fn leave(&self, name: &str) -> Outcome {
         self.servers.keycloak.leave(self.realm(), &self.full(name), &format!("/{}", self.group)).await
+    }
+
+    /// Gives somebody another name in Keycloak; everybody else still knows them by the one they had.
+    pub(crate) async fn rename(&self, name: &str, new: &str) -> Outcome {
+        self.servers.keycloak.rename(self.realm(), &self.full(name), &self.full(new)).await
+    }
+
+    /// Deletes a member and makes another one of the same name.
+    pub(crate) async fn make_anew(&self, name: &str) -> Outcome {
+        self.servers.keycloak.make_anew(self.realm(), &self.full(name)).await?;
+        self.join(name).await
+    }
+
+    /// Ties these accounts to the people who have their names by now, as first logins would.
+    pub(crate) async fn tie(&self, names: &str) -> Outcome {
+        let Servers { keycloak, mas_api, provider, .. } = &self.servers;
+        let provider = match provider {
+            Some(provider) => provider.clone(),
+            None => mas_api.make_provider(&format!("{}/realms/{}", keycloak.url, self.realm())).await?,
+        };
+        for name in names.split_whitespace() {
+            let person = keycloak.user_id(self.realm(), &self.full(name)).await?;
+            mas_api.tie(&mas_api.user(&self.full(name)).await?, &provider, &person).await?;
+        }
+        Ok(())
     }
 
     /// Runs the program.

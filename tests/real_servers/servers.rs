@@ -15,6 +15,8 @@ pub(crate) struct Servers {
     pub(crate) synapse: Synapse,
     pub(crate) mas: Mas,
     pub(crate) mas_api: MasApi,
+    /// An upstream provider to tie people to; without one each realm becomes one of the stand-in's.
+    pub(crate) provider: Option<String>,
 }
 
 impl Servers {
@@ -26,6 +28,7 @@ impl Servers {
             synapse: Synapse::new(&variable("E2E_SYNAPSE_URL")?, &variable("E2E_SERVER_NAME")?)?,
             mas: Mas::new(&variable("E2E_MAS_CLI").unwrap_or("mas-cli".into()), variable("E2E_MAS_CONFIG").ok()),
             mas_api: MasApi::new(&variable("E2E_MAS_ADMIN_URL")?, &variable("E2E_MAS_ISSUER")?, client)?,
+            provider: variable("E2E_MAS_PROVIDER").ok(),
         })
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Way {
 
 /// As the nine variables have it.
 pub(crate) const BY_DEFAULT: Way = Way { writer: "mas-cli", source: "synapse", synapse: true };
+/// By the Admin API alone: no mas-cli and no Synapse.
+pub(crate) const BY_MAS: Way = Way { writer: "mas-api", source: "mas", synapse: false };
 /// Every way there is.
 pub(crate) const EVERY_WAY: [Way; 6] = [
     BY_DEFAULT,
@@ -17,7 +19,7 @@ pub(crate) const EVERY_WAY: [Way; 6] = [
     Way { writer: "mas-cli", source: "mas", synapse: false },
     Way { writer: "mas-api", source: "synapse", synapse: true },
     Way { writer: "mas-api", source: "mas", synapse: true },
-    Way { writer: "mas-api", source: "mas", synapse: false },
+    BY_MAS,
 ];
 
 impl Way {
