@@ -118,6 +118,8 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
     let text = format!(
         "server_name = {}\n\n[keycloak]\nurl = {}\nrealm = {}\ngroups = [{}]\nclient_id = {}\nclient_secret = {}\n\n\
          [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
+         # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
+         [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
          [limits]\nmax_disable_percent = 80   # there are only a few people here\n",
         value("MATRIX_SERVER_NAME"),
         value("KC_URL"),
@@ -129,6 +131,10 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
         value("MATRIX_ADMIN_TOKEN"),
         toml::Value::from(exe.display().to_string()),
         value("MAS_CONFIG"),
+        toml::Value::from(world.mas_admin_url()),
+        toml::Value::from(world.mas_issuer()),
+        toml::Value::from(world.mas_client_id()),
+        toml::Value::from(world.mas_client_secret()),
     );
     let path = world.directory().join("config.toml");
     std::fs::write(&path, text)

@@ -66,7 +66,9 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
     let writer = writer(&mut fields, writer_kind);
     let needs_mas_api = writer_kind == WriterKind::MasApi || accounts.source == AccountSource::Mas;
+    // A section that nobody uses has to make sense all the same, or its mistakes would wait for the day that it is used.
     let mas_api = if needs_mas_api || fields.is_given_below("writer.mas_api") { mas_api(&mut fields) } else { None };
+    let mas_api = mas_api.filter(|_| needs_mas_api);
     let policy = policy(&mut fields).map(|policy| Policy {
         writer: writer_kind,
         disabled_members,

@@ -131,10 +131,10 @@ impl Api {
     async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<&Value>) -> Result<T, HttpError> {
         let send =
             async |token: &SecretString| persistently(self.patience, || self.send(&method, &url, token, body)).await;
-        let token = self.credentials.token().await?;
+        let token = self.credentials.token(self.patience).await?;
         let answer = match send(&token).await {
             Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
-                match self.credentials.renewed(&token).await? {
+                match self.credentials.renewed(&token, self.patience).await? {
                     Some(token) => send(&token).await?,
                     None => return Err(refused),
                 }

@@ -2,11 +2,14 @@
 //! that is either whole and of the right kind or an error that names server and request.
 
 mod client;
+mod discovery;
 mod error;
+mod hint;
 mod oauth;
 mod tls;
 
 pub use client::{Api, Patience, Timeouts, client, is_loopback};
+pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
-pub use oauth::{ClientSecretIn, Credentials, Grant, OAuth, TokenEndpoint};
+pub use oauth::{Credentials, Grant, OAuth};
 pub use tls::{Tls, TlsError};

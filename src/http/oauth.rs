@@ -6,19 +6,17 @@ use std::time::{Duration, Instant};
 
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError,
-    ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
+    AsyncHttpClient, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, ResourceOwnerPassword,
+    ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
 };
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{
-    Patience, content_type, from_reqwest, get_openly, is_json, is_loopback, persistently, short_body, whole_json,
-};
+use super::client::{Patience, content_type, from_reqwest, is_json, persistently, short_body, whole_json};
+use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use crate::model::printable;
 
@@ -42,18 +40,18 @@ pub enum Credentials {
 
 impl Credentials {
     /// A token that is good for the next request.
-    pub async fn token(&self) -> Result<SecretString, HttpError> {
+    pub async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
         match self {
             Self::Token(token) => Ok(token.clone()),
-            Self::OAuth(oauth) => oauth.token().await,
+            Self::OAuth(oauth) => oauth.token(patience).await,
         }
     }
 
     /// Another token than the refused one, if there is a way to get one.
-    pub async fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, HttpError> {
+    pub async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<Option<SecretString>, HttpError> {
         match self {
             Self::Token(_) => Ok(None),
-            Self::OAuth(oauth) => oauth.renewed(refused).await.map(Some),
+            Self::OAuth(oauth) => oauth.renewed(refused, patience).await.map(Some),
         }
     }
 }
@@ -70,62 +68,6 @@ pub enum Grant {
         /// Their password.
         password: SecretString,
     },
-}
-
-/// Where tokens are asked for.
-#[derive(Debug, Clone)]
-pub enum TokenEndpoint {
-    /// Here; the client's secret goes into the form.
-    At(Url),
-    /// Where the server's own description says (`{issuer}/.well-known/openid-configuration`).
-    Discovered {
-        /// Whose description it has to be.
-        issuer: Url,
-        /// Whether the secret may go over plain http beyond this machine.
-        allow_http: bool,
-    },
-}
-
-/// Where a client shows its secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientSecretIn {
-    /// `client_secret_basic`.
-    Header,
-    /// `client_secret_post`.
-    Form,
-}
-
-impl ClientSecretIn {
-    /// The name in OAuth 2.0.
-    #[must_use]
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Header => "client_secret_basic",
-            Self::Form => "client_secret_post",
-        }
-    }
-
-    fn auth_type(self) -> AuthType {
-        match self {
-            Self::Header => AuthType::BasicAuth,
-            Self::Form => AuthType::RequestBody,
-        }
-    }
-}
-
-/// What a server says about itself, the fields that are used.
-#[derive(Debug, Deserialize)]
-struct Discovery {
-    issuer: String,
-    token_endpoint: Url,
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-}
-
-/// The token endpoint, once it is known, and the ways to show a secret there that have not been refused.
-#[derive(Debug, Clone)]
-struct Endpoint {
-    url: Url,
-    ways: Vec<ClientSecretIn>,
 }
 
 /// A client of a token endpoint, and the token that it last got.
@@ -164,7 +106,7 @@ impl OAuth {
         http: reqwest::Client,
     ) -> Self {
         Self {
-            http: OAuthHttp { server, client: http },
+            http: OAuthHttp { server, client: http, patience: Patience::Reading },
             at,
             client_id: ClientId::new(client_id),
             client_secret,
@@ -180,31 +122,31 @@ impl OAuth {
         Self { scope: Some(Scope::new(scope.to_owned())), ..self }
     }
 
-    async fn token(&self) -> Result<SecretString, HttpError> {
+    async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if Instant::now() < held.renew_at => Ok(held.token.clone()),
-            _ => self.renew(&mut state).await,
+            _ => self.renew(&mut state, patience).await,
         }
     }
 
     /// Many requests may be refused at once; only the first of them asks for a new token.
-    async fn renewed(&self, refused: &SecretString) -> Result<SecretString, HttpError> {
+    async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if held.token.expose_secret() != refused.expose_secret() => Ok(held.token.clone()),
-            _ => self.renew(&mut state).await,
+            _ => self.renew(&mut state, patience).await,
         }
     }
 
-    async fn renew(&self, state: &mut State) -> Result<SecretString, HttpError> {
+    async fn renew(&self, state: &mut State, patience: Patience) -> Result<SecretString, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
-            None => self.endpoint().await?,
+            None => self.at.find(self.http.server, &self.http.client).await?,
         };
         let mut answer = Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
         for way in endpoint.ways.clone() {
-            answer = self.ask(&endpoint.url, way).await;
+            answer = self.ask(&endpoint.url, way, patience).await;
             // A client is registered with one way to show its secret, and any other is refused like a wrong secret.
             match &answer {
                 Err(error) if error.is_invalid_client() => {}
@@ -222,9 +164,10 @@ impl OAuth {
         Ok(token)
     }
 
-    async fn ask(&self, url: &Url, way: ClientSecretIn) -> Result<Current, HttpError> {
+    async fn ask(&self, url: &Url, way: ClientSecretIn, patience: Patience) -> Result<Current, HttpError> {
         debug!(server = %self.http.server, %url, method = way.method(), "asking for a token");
         let asked_at = Instant::now();
+        let http = OAuthHttp { patience, ..self.http.clone() };
         let mut client = BasicClient::new(self.client_id.clone())
             .set_auth_type(way.auth_type())
             .set_token_uri(TokenUrl::from_url(url.clone()));
@@ -233,50 +176,19 @@ impl OAuth {
         }
         let answer = match &self.grant {
             Grant::ClientCredentials => {
-                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&self.http).await
+                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&http).await
             }
             Grant::Password { username, password } => {
                 let username = ResourceOwnerUsername::new(username.clone());
                 let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
                 let asked = client.exchange_password(&username, &password).add_scopes(self.scope.clone());
-                asked.request_async(&self.http).await
+                asked.request_async(&http).await
             }
         };
         let answer = answer.map_err(|error| self.error(url, error))?;
         let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
         let token = SecretString::from(answer.access_token().secret().clone());
         Ok(Current { token, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
-    }
-
-    async fn endpoint(&self) -> Result<Endpoint, HttpError> {
-        match &self.at {
-            TokenEndpoint::At(url) => Ok(Endpoint { url: url.clone(), ways: vec![ClientSecretIn::Form] }),
-            TokenEndpoint::Discovered { issuer, allow_http } => self.discover(issuer, *allow_http).await,
-        }
-    }
-
-    /// The description counts only if it is the issuer's own, and if the secret stays secret on its way.
-    async fn discover(&self, issuer: &Url, allow_http: bool) -> Result<Endpoint, HttpError> {
-        let mut url = issuer.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
-        }
-        let server = self.http.server;
-        let found: Discovery = get_openly(&self.http.client, server, url.clone()).await?;
-        let error = |kind| HttpError { server, purpose: Purpose::Discovery, method: "GET", url: url.to_string(), kind };
-        if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-            return Err(error(HttpErrorKind::OtherIssuer { issuer: told(&found.issuer) }));
-        }
-        let endpoint = found.token_endpoint;
-        if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
-            return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
-        }
-        // Whoever says nothing means the header (OpenID Connect Discovery 1.0).
-        let methods = found.token_endpoint_auth_methods_supported;
-        let methods = methods.unwrap_or_else(|| vec![ClientSecretIn::Header.method().to_owned()]);
-        let ways = [ClientSecretIn::Header, ClientSecretIn::Form].into_iter();
-        let ways = ways.filter(|way| methods.iter().any(|method| method == way.method())).collect();
-        Ok(Endpoint { url: endpoint, ways })
     }
 
     fn error(&self, url: &Url, error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>) -> HttpError {
@@ -299,15 +211,16 @@ impl OAuth {
 }
 
 /// What a server says, fit to be printed.
-fn told(text: &str) -> String {
+pub(super) fn told(text: &str) -> String {
     printable(text).chars().take(300).collect()
 }
 
 /// Our HTTP client in the shape that the oauth2 crate asks for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OAuthHttp {
     server: Server,
     client: reqwest::Client,
+    patience: Patience,
 }
 
 impl<'c> AsyncHttpClient<'c> for OAuthHttp {
@@ -315,7 +228,7 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { persistently(Patience::Reading, || self.send(request.clone())).await })
+        Box::pin(async move { persistently(self.patience, || self.send(request.clone())).await })
     }
 }
 

@@ -1,5 +1,8 @@
 //! Whether the Admin API is open wider than it has to be, and our own client with it.
 
+use std::time::Duration;
+
+use futures_util::future::join;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -10,12 +13,15 @@ use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
 
+/// Nobody waits longer for advice.
+const SOON: Duration = Duration::from_secs(5);
+
 /// What is open wider than it has to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exposure {
     /// The Admin API answers at the issuer's public address.
     pub public: Option<Url>,
-    /// The client can also log people in: the redirect URIs and grants that it has and does not need.
+    /// What our client has and does not need: redirect URIs, and grants of one that registered itself.
     pub client: Vec<String>,
 }
 
@@ -28,9 +34,13 @@ struct ClientAttributes {
 }
 
 impl MasApi {
-    /// Looks; what cannot be seen counts as not open, because it is advice and no condition.
+    /// Looks; what cannot be seen soon counts as not open, because it is advice and no condition.
     pub async fn exposure(&self) -> Exposure {
-        Exposure { public: self.public().await, client: self.needless().await }
+        let looking = async {
+            let (public, client) = join(self.public(), self.needless()).await;
+            Exposure { public, client }
+        };
+        tokio::time::timeout(SOON, looking).await.unwrap_or_default()
     }
 
     /// Asked without a token, the API refuses in its own words; a listener that does not have it answers with a web page.
@@ -49,7 +59,8 @@ impl MasApi {
         (refused && answer.json::<Refusal>().await.is_ok()).then_some(issuer)
     }
 
-    /// A client of MAS's configuration may use every grant, but without a redirect URI it cannot log anybody in.
+    /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to
+    /// log in with a browser.
     async fn needless(&self) -> Vec<String> {
         let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return Vec::new() };
         let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;

@@ -34,7 +34,7 @@ pub(super) async fn wait(
     for index in &open {
         outcomes[*index] = Outcome::Scheduled("asked for, but what became of it could not be read in time".to_owned());
     }
-    while !open.is_empty() {
+    loop {
         let mut round = stream::iter(open.clone())
             .map(|index| async move { (index, look(&plan.actions[index], plan.disable, readers).await) })
             .buffer_unordered(AT_A_TIME);
@@ -48,7 +48,7 @@ pub(super) async fn wait(
             };
         }
         open.retain(|index| outcomes[*index] != Outcome::Done);
-        if Instant::now() + pause > deadline {
+        if open.is_empty() || Instant::now() + pause > deadline {
             return;
         }
         tokio::time::sleep(pause).await;

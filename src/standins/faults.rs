@@ -27,6 +27,8 @@ pub enum Fault {
         /// The seconds that the header asks for.
         retry_after_secs: u64,
     },
+    /// 307 to the same path of the server with this URL.
+    Redirect(String),
     /// The real answer with the real `Content-Length`, but the connection breaks half way.
     CutBody,
     /// 200 with a web page, as a proxy or a captive portal answers.

@@ -104,6 +104,12 @@ impl Server {
         Ok(server)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
@@ -201,6 +207,10 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
         Fault::TooManyRequests { retry_after_secs } => {
             let wait = retry_after_secs.to_string();
             (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, wait)], "").into_response()
+        }
+        Fault::Redirect(url) => {
+            let there = format!("{url}{}", request.uri());
+            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, there)], "").into_response()
         }
         Fault::CutBody => cut_body(next.run(request).await).await,
         Fault::Html => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<!doctype html><title>Sign in</title>")

@@ -61,8 +61,7 @@ async fn without_synapse_nothing_is_asked_of_it() {
 
 #[tokio::test]
 async fn an_account_that_mas_does_not_know_is_kept_and_no_failure() {
-    let world = started(the_table().bridge_account("telegram_42", "telegram")).await;
-    world.synapse.state().add_account("casper");
+    let world = started(the_table().bridge_account("telegram_42", "telegram").synapse_only_account("casper")).await;
     let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
     assert_eq!(run.kept(), ["casper not_in_mas", "telegram_42 appservice"]);
@@ -290,4 +289,24 @@ async fn an_admin_api_at_the_public_address_is_warned_of() {
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
     assert_eq!(run.stderr, "");
+}
+
+#[tokio::test]
+async fn a_client_that_may_do_more_than_it_needs_is_warned_of() {
+    let world = started(the_table()).await;
+    let more = vec!["https://app.example/callback".to_owned()];
+    world.mas.state().client_mut(world.mas_client_id()).expect("the client").redirect_uris = more;
+    let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
+    run.tells(&["writer.mas_api.client_id may do more than it needs (https://app.example/callback)"]);
+}
+
+#[tokio::test]
+async fn a_mas_that_would_erase_is_refused_before_the_first_change() {
+    for version in ["v0.19.0", "v0.20.0", "v1.3.0"] {
+        let world = started(the_table().mas_version(version)).await;
+        let before = everyone(&world);
+        let run = program_by(&world, BY_BOTH, "").run("sync").exits(1);
+        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "update MAS"]);
+        assert_eq!((changes(&world), everyone(&world)), (vec![], before), "{version}");
+    }
 }

@@ -1,0 +1,99 @@
+//! Where tokens are to be had, and how a client shows its secret there.
+
+use oauth2::AuthType;
+use reqwest::Client;
+use serde::Deserialize;
+use url::Url;
+
+use super::client::{get_openly, is_loopback};
+use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::oauth::told;
+
+/// Where tokens are asked for.
+#[derive(Debug, Clone)]
+pub enum TokenEndpoint {
+    /// Here; the client's secret goes into the form.
+    At(Url),
+    /// Where the server's own description says (`{issuer}/.well-known/openid-configuration`).
+    Discovered {
+        /// Whose description it has to be.
+        issuer: Url,
+        /// Whether the secret may go over plain http beyond this machine.
+        allow_http: bool,
+    },
+}
+
+/// Where a client shows its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientSecretIn {
+    /// `client_secret_basic`.
+    Header,
+    /// `client_secret_post`.
+    Form,
+}
+
+impl ClientSecretIn {
+    /// The name in OAuth 2.0.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Header => "client_secret_basic",
+            Self::Form => "client_secret_post",
+        }
+    }
+
+    pub(super) fn auth_type(self) -> AuthType {
+        match self {
+            Self::Header => AuthType::BasicAuth,
+            Self::Form => AuthType::RequestBody,
+        }
+    }
+}
+
+/// What a server says about itself, the fields that are used.
+#[derive(Debug, Deserialize)]
+struct Discovery {
+    issuer: String,
+    token_endpoint: Url,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// The token endpoint, once it is known, and the ways to show a secret there that have not been refused.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    pub(super) ways: Vec<ClientSecretIn>,
+}
+
+impl TokenEndpoint {
+    /// The endpoint; asks the server where it has to be found.
+    pub(super) async fn find(&self, server: Server, client: &Client) -> Result<Endpoint, HttpError> {
+        match self {
+            Self::At(url) => Ok(Endpoint { url: url.clone(), ways: vec![ClientSecretIn::Form] }),
+            Self::Discovered { issuer, allow_http } => discover(server, client, issuer, *allow_http).await,
+        }
+    }
+}
+
+/// The description counts only if it is the issuer's own, and if the secret stays secret on its way.
+async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: bool) -> Result<Endpoint, HttpError> {
+    let mut url = issuer.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
+    }
+    let found: Discovery = get_openly(client, server, url.clone()).await?;
+    let error = |kind| HttpError { server, purpose: Purpose::Discovery, method: "GET", url: url.to_string(), kind };
+    if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
+        return Err(error(HttpErrorKind::OtherIssuer { issuer: told(&found.issuer) }));
+    }
+    let endpoint = found.token_endpoint;
+    if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
+        return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
+    }
+    // Whoever says nothing means the header (OpenID Connect Discovery 1.0).
+    let methods = found.token_endpoint_auth_methods_supported;
+    let methods = methods.unwrap_or_else(|| vec![ClientSecretIn::Header.method().to_owned()]);
+    let ways = [ClientSecretIn::Header, ClientSecretIn::Form].into_iter();
+    let ways = ways.filter(|way| methods.iter().any(|method| method == way.method())).collect();
+    Ok(Endpoint { url: endpoint, ways })
+}

@@ -1,0 +1,95 @@
+//! The way to MAS beyond this machine: whom the program trusts, what it shows, and what it never does in the clear.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+
+use crate::harness::{BY_MAS, Program, account, everyone, program_by, settings, started, the_table};
+use crate::tls::{Authority, Identity, TlsFront};
+
+/// Both listeners of MAS behind TLS, and a configuration that leads there.
+struct Behind {
+    public: TlsFront,
+    admin: TlsFront,
+    world: RunningWorld,
+}
+
+async fn behind(identity: &Identity, client_ca: Option<&Authority>) -> Behind {
+    let world = started(the_table()).await;
+    let public = TlsFront::start(world.mas.server().address(), identity, None);
+    let admin = TlsFront::start(world.mas.admin().address(), identity, client_ca);
+    world.mas.state().settings.issuer = format!("{}/", public.url());
+    Behind { public, admin, world }
+}
+
+impl Behind {
+    /// The program; each pair of `files` is a key of `[writer.mas_api]` and its file.
+    fn program(&self, files: &[(&str, &Path)]) -> Program {
+        let world = &self.world;
+        let mut file = settings(world, BY_MAS)
+            .replace(&format!("{:?}", world.mas_admin_url()), &format!("{:?}", self.admin.url()));
+        for (key, path) in files {
+            writeln!(file, "{key} = {:?}", path.to_string_lossy()).expect("memory");
+        }
+        assert!(file.contains(&self.public.url()));
+        file.push_str("[policy]\nprotect = [\"matrix-sync-bot\"]\n");
+        program_by(world, BY_MAS, "").file(world, &file)
+    }
+
+    #[track_caller]
+    fn refuses(&self, files: &[(&str, &Path)], told: &[&str]) {
+        let before = everyone(&self.world);
+        self.program(files).run("sync").exits(1).tells(told);
+        assert_eq!(everyone(&self.world), before);
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
+    let own = Authority::new("own");
+    let mas = behind(&own.server(), None).await;
+    let ca = own.write(mas.world.directory(), "ca");
+    mas.refuses(&[], &["MAS: GET https://localhost:", "no connection", "certificate", "writer.mas_api.ca_file"]);
+    mas.program(&[("ca_file", &ca)]).run("sync").exits(0);
+    assert!(mas.world.settle().await);
+    assert_eq!(mas.world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_wrong_in_any_way_is_refused() {
+    let own = Authority::new("own");
+    for wrong in [own.expired_server(), own.server_called(&["mas.example.org"]), Authority::new("other").server()] {
+        let mas = behind(&wrong, None).await;
+        let ca = own.write(mas.world.directory(), "ca");
+        mas.refuses(&[("ca_file", &ca)], &["MAS: GET https://localhost:", "no connection"]);
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_certificate_is_shown_the_configured_one() {
+    let (own, clients) = (Authority::new("own"), Authority::new("clients"));
+    let mas = behind(&own.server(), Some(&clients)).await;
+    let ca = own.write(mas.world.directory(), "ca");
+    let (certificate, key) = clients.client("sync").write(mas.world.directory(), "sync");
+    mas.refuses(&[("ca_file", &ca)], &["MAS: GET https://localhost:", "/api/admin/v1/"]);
+    let files = [("ca_file", &*ca), ("client_cert_file", &*certificate), ("client_key_file", &*key)];
+    mas.program(&files).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_on_plain_http_beyond_this_machine_gets_no_secret() {
+    let world = started(the_table()).await;
+    world.mas.state().settings.token_endpoint = Some("http://auth.example.org/oauth2/token".to_owned());
+    let run = program_by(&world, BY_MAS, "").run("plan").exits(1);
+    run.tells(&["its token endpoint is plain http: http://auth.example.org/oauth2/token", "writer.mas_api.allow_http"]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let world = started(the_table()).await;
+    world.mas.admin().faults().on("/api/admin/v1/users").answer(Fault::Redirect(world.synapse.url()));
+    let run = program_by(&world, BY_MAS, "").run("plan").exits(1);
+    run.tells(&["answered 307 Temporary Redirect", "redirects are not followed, because the token would go along"]);
+    assert_eq!(world.synapse.requests().count("/api/admin"), 0);
+}

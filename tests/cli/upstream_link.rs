@@ -1,0 +1,121 @@
+//! Members and accounts that meet by the Keycloak user ID that MAS keeps: renames, namesakes, and accounts without one.
+
+use matrix_keycloak_sync::standins::{RunningWorld, World};
+
+use crate::harness::{BY_MAS, NO_LIMITS, Program, Run, account, group, program_by, started, the_table};
+
+const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+
+/// The program with `match = "upstream-link"`; `more` goes into `[accounts]`.
+fn linked(world: &RunningWorld, more: &str) -> Program {
+    let file = crate::harness::settings(world, BY_MAS);
+    let file = file.replacen("[accounts]\n", &format!("[accounts]\nmatch = \"upstream-link\"\n{more}"), 1);
+    program_by(world, BY_MAS, "").file(world, &format!("{file}{PROTECT}{NO_LIMITS}"))
+}
+
+async fn plan_of(world: World) -> Run {
+    let world = started(world).await;
+    linked(&world, "").run("plan --format json").exits(0)
+}
+
+#[tokio::test]
+async fn the_table_holds_by_links_too() {
+    let world = started(the_table()).await;
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    assert_eq!(run.json()["not_registered"], serde_json::json!(["zoe.new"]));
+}
+
+#[tokio::test]
+async fn a_rename_in_keycloak_locks_nobody_out() {
+    let world = started(the_table()).await;
+    world.rename_in_keycloak("alice", "alice.cooper");
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    assert_eq!(world.state_of("alice"), account(false, false));
+    let by_name = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("plan --format json").exits(0);
+    assert_eq!(by_name.actions(), ["disable alice not_in_keycloak"]);
+}
+
+#[tokio::test]
+async fn who_was_renamed_and_disabled_is_activated_under_the_name_of_the_account() {
+    let world = started(the_table()).await;
+    world.rename_in_keycloak("bob", "robert");
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
+    assert_eq!(world.state_of("bob").mas, account(false, false).mas);
+}
+
+#[tokio::test]
+async fn who_was_renamed_and_has_left_is_asked_about_by_id_and_disabled() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    world.rename_in_keycloak("dave", "david");
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group done"]);
+}
+
+#[tokio::test]
+async fn the_same_name_with_a_new_id_is_left_alone_and_told() {
+    let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(
+        (run.actions(), run.kept()),
+        (vec![], vec!["carol ambiguous".to_owned(), "matrix-sync-bot protected".into()])
+    );
+    run.tells(&["1 account has the name of a member, but MAS has tied it to another user of Keycloak (carol)"]);
+    linked(&world, "").run("explain carol").exits(0).prints(&["left alone (ambiguous)", "tied to the user "]);
+}
+
+#[tokio::test]
+async fn an_account_without_a_link_goes_by_its_name() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    world.unlink("alice");
+    world.unlink("dave");
+    let run = linked(&world, "").run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group"]);
+}
+
+#[tokio::test]
+async fn a_name_whose_member_has_another_account_is_nobodys() {
+    let world = group().member("alice").account("old.name").link("old.name", "alice").account("alice");
+    assert_eq!(plan_of(world).await.kept(), ["alice ambiguous", "matrix-sync-bot protected"]);
+}
+
+#[tokio::test]
+async fn a_tie_that_moves_between_the_list_and_the_second_look_keeps_the_person() {
+    let world = started(group().member("alice").account("dave").user("dave").account("erin").user("erin")).await;
+    let state = world.mas.shared();
+    let one = |seen: &matrix_keycloak_sync::standins::Seen| seen.query.contains("filter%5Buser%5D");
+    world.mas.admin().faults().matching(one).times(1).before(move |_| {
+        let mut mas = state.lock();
+        let dave = mas.user("dave").expect("a user").id.clone();
+        mas.unlink(&dave);
+    });
+    let run = linked(&world, "").run("sync --format json").exits(4);
+    assert_eq!(run.actions(), ["disable dave not_in_group skipped", "disable erin not_in_group done"]);
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn without_a_provider_that_is_the_realm_nothing_is_decided() {
+    let world = started(the_table()).await;
+    let provider = world.upstream_provider();
+    world.mas.state().provider_mut(provider).expect("the provider").issuer = Some("https://other.example/".to_owned());
+    linked(&world, "").run("plan").exits(1).tells(&[
+        "MAS: no upstream provider is ",
+        "01H8PKNWKKRPCBW4YGH1RWV279: https://other.example/",
+        "accounts.provider",
+    ]);
+    let named = linked(&world, &format!("provider = {provider:?}\n")).run("plan --format json").exits(0);
+    assert_eq!(named.actions(), ["activate bob in_group", "disable dave not_in_group"]);
+}
+
+#[tokio::test]
+async fn explain_finds_the_account_by_the_new_name_and_the_person_by_the_old_one() {
+    let world = started(the_table()).await;
+    world.rename_in_keycloak("alice", "alice.cooper");
+    for name in ["alice", "alice.cooper"] {
+        let run = linked(&world, "").run(&format!("explain {name}")).exits(0);
+        run.prints(&["in the group, and the account is active: nothing", "@alice:example.org: active, user 01"]);
+    }
+}
