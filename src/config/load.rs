@@ -205,9 +205,6 @@ fn accounts(fields: &mut Fields) -> (AccountsConfig, Matching) {
         );
     }
     let provider = fields.text("accounts.provider");
-    if matching == Matching::Localpart && provider.is_some() {
-        fields.wrong("accounts.provider", None, "goes with accounts.match = \"upstream-link\" only");
-    }
     if let Some(given) = provider.as_deref().filter(|id| !is_ulid(id)) {
         fields.wrong(
             "accounts.provider",
@@ -419,9 +416,12 @@ fn warnings(config: &Config) -> Vec<String> {
             .then(|| format!("{key} is plain http: {what} crosses the network unprotected; use https"))
     };
     let synapse = config.synapse.as_ref();
+    let unused_provider = config.accounts.provider.is_some() && config.policy.matching == Matching::Localpart;
     [
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
         synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
+        unused_provider
+            .then(|| "accounts.provider is not used: it goes with accounts.match = \"upstream-link\"".to_owned()),
     ]
     .into_iter()
     .flatten()

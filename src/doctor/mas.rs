@@ -21,7 +21,7 @@ http:
     - name: admin
       resources: [{name: adminapi}]
       binds: [{host: 127.0.0.1, port: 8082}]
-then set writer.mas_api.url to that listener; docs/mas-api.md has the whole of it";
+then set writer.mas_api.url to that listener (docs/mas-api.md)";
 
 pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Check> {
     let mut checks = Checks::new(Area::Mas);

@@ -10,7 +10,7 @@ pub(super) fn examine(patient: &Patient<'_>) -> Vec<Check> {
     let config = patient.config;
     checks.ok("configuration", "every key makes sense");
     for warning in patient.warnings {
-        checks.warning("transport", warning.as_str(), "use https");
+        checks.warning("configuration", warning.as_str(), "change it in the configuration file or the environment");
     }
     match config.policy.disable {
         DisableMode::Deactivate => checks.ok(

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use textwrap::{Options, fill};
 
-use super::HEADING;
+use super::{HEADING, counted};
 use crate::doctor::{Area, Check, Status};
 
 const WIDTH: usize = 80;
@@ -20,7 +20,13 @@ const FAINT: Style = super::FAINT;
 pub fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     let mut area = None;
-    for check in checks {
+    // What was skipped for one reason is told in one line.
+    let of_one_reason = |one: &Check, next: &Check| {
+        let skipped = |check: &Check| check.status == Status::Skipped;
+        skipped(one) && skipped(next) && (one.server, &one.found) == (next.server, &next.found)
+    };
+    for group in checks.chunk_by(of_one_reason) {
+        let check = &group[0];
         if area.replace(check.server) != Some(check.server) {
             let gap = if text.is_empty() { "" } else { "\n" };
             let _ = writeln!(text, "{gap}{HEADING}{}{HEADING:#}", name(check.server));
@@ -31,14 +37,21 @@ pub fn text(checks: &[Check]) -> String {
             Status::Problem => ("PROBLEM", PROBLEM),
             Status::Skipped => ("skipped", FAINT),
         };
-        let found = wrapped(&check.found, "");
+        let found = match check.status {
+            Status::Skipped => {
+                format!("{}: {}", group.iter().map(|check| check.check).collect::<Vec<_>>().join(", "), check.found)
+            }
+            _ => check.found.clone(),
+        };
+        let found = wrapped(&found, "");
         let _ = writeln!(text, "  {style}{word:<7}{style:#}  {}", found.trim_start());
         if let Some(fix) = &check.fix {
             let _ = writeln!(text, "{}", wrapped(fix, "-> "));
         }
     }
     let Summary { ok, warning, problem, skipped } = Summary::of(checks);
-    let _ = writeln!(text, "\n{problem} problems, {warning} warnings, {ok} ok, {skipped} skipped");
+    let (problems, warnings) = (counted(problem, "problem", "problems"), counted(warning, "warning", "warnings"));
+    let _ = writeln!(text, "\n{problems}, {warnings}, {ok} ok, {skipped} skipped");
     text
 }
 
