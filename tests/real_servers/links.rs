@@ -35,6 +35,7 @@ async fn an_account_belongs_to_whom_mas_has_tied_it_to_whatever_they_are_called_
             "exit 0, 3 members",
             "disable dave, not_in_group: done",
             "activate erin, in_group: done",
+            "no account bob",
             "keep bob, ambiguous",
         ];
         assert_eq!(by_tie, way.with_bot(&done), "{way:?}");
