@@ -15,7 +15,7 @@ use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::plan::{Outcome, Plan};
 use matrix_keycloak_sync::planner::Draft;
 use matrix_keycloak_sync::readers::{Readers, Tallies, Tally};
-use matrix_keycloak_sync::run::{self, ApplyTallies};
+use matrix_keycloak_sync::run::{self, ApplyTallies, Journal, Record, Stop};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 use matrix_keycloak_sync::writers::Writer;
 use serde_json::{Value, json};
@@ -60,8 +60,9 @@ async fn ours() -> Outcomes<Duration> {
     let readers = Readers::new(&config, Some(&mas), Timeouts::default())?;
     let writer = Writer::new(&config.writer, Some(&mas), &|_| None)?;
     let plan = plan(&readers, &config).await?;
+    let record = Record { journal: Journal::new(None, plan.digest()), stop: Stop::default() };
     let started = Instant::now();
-    let outcomes = run::apply(&plan, &writer, &readers, &config, &ApplyTallies::default()).await;
+    let outcomes = run::apply(&plan, &writer, &readers, &config, &record, &ApplyTallies::default()).await;
     let took = started.elapsed();
     match outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count() {
         DISABLES => Ok(took),

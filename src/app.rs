@@ -77,12 +77,14 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
             let _ = Cli::command().print_help();
             Ok(Exit::InStep)
         }
-        Some(Command::Plan(args)) => commands::plan(&global, &args, surroundings).await,
-        Some(Command::Sync(args)) => commands::sync(&global, &args, surroundings).await,
-        Some(Command::Apply(args)) => commands::apply(&global, &args, surroundings).await,
-        Some(Command::Explain(args)) => commands::explain(&global, &args, surroundings).await,
-        Some(Command::Doctor(args)) => commands::doctor(&global, &args, surroundings).await,
-        Some(Command::Demo(args)) => commands::demo(&global, &args, surroundings).await,
+        Some(Command::Plan(args)) => Box::pin(commands::plan(&global, &args, surroundings)).await,
+        Some(Command::Sync(args)) => Box::pin(commands::sync(&global, &args, surroundings)).await,
+        Some(Command::Apply(args)) => Box::pin(commands::apply(&global, &args, surroundings)).await,
+        Some(Command::Explain(args)) => Box::pin(commands::explain(&global, &args, surroundings)).await,
+        Some(Command::Doctor(args)) => Box::pin(commands::doctor(&global, &args, surroundings)).await,
+        Some(Command::History(args)) => commands::history(&global, &args, surroundings),
+        Some(Command::Undo(args)) => Box::pin(commands::undo(&global, &args, surroundings)).await,
+        Some(Command::Demo(args)) => Box::pin(commands::demo(&global, &args, surroundings)).await,
         Some(Command::Completions { shell }) => commands::completions(shell),
         Some(Command::Man) => commands::man(),
         Some(Command::StandIn(stand_in)) => commands::stand_in(stand_in).await,
@@ -107,7 +109,12 @@ fn start_log(global: &Global) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let ours = filter::Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_target("audit", level);
+    // For programs that keep logs, what was done is no detail.
+    let audit = match (global.quiet, global.log_format) {
+        (false, LogFormat::Json) => level.max(LevelFilter::INFO),
+        _ => level,
+    };
+    let ours = filter::Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_target("audit", audit);
     let ansi = match global.color {
         Color::Always => true,
         Color::Never => false,
@@ -117,7 +124,7 @@ fn start_log(global: &Global) {
     let layer = match global.log_format {
         LogFormat::Text if global.verbose == 0 => lines.without_time().boxed(),
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_target(true).boxed(),
     };
     // A second start in the same process, as tests do it, keeps the first log.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();

@@ -11,7 +11,7 @@ const ABOUT: &str = "Keycloak group members may use Matrix; nobody else may, and
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 in step; 1 error, nothing changed; 2 changes (plan --detailed-exitcode); 3 refused by a limit, \
-nothing changed; 4 incomplete; 64 wrong command line; 78 wrong configuration.
+nothing changed; 4 incomplete; 5 another run holds the lock; 64 wrong command line; 78 wrong configuration.
 
 Try it on nothing: matrix-keycloak-sync demo";
 
@@ -83,6 +83,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions; nothing is changed
     Doctor(DoctorArgs),
+    /// List past runs, or every action of one; needs a state file
+    History(HistoryArgs),
+    /// Put back what a run changed, and say what cannot come back; needs a state file
+    Undo(UndoArgs),
     /// Show the whole thing against built-in stand-ins for the servers
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -180,6 +184,29 @@ pub enum DoctorFormat {
     Text,
     /// For programs.
     Json,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// The number of a run
+    pub run: Option<i64>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: SyncFormat,
+}
+
+/// `undo`.
+#[derive(Debug, Clone, Args)]
+pub struct UndoArgs {
+    /// The number of the run, as `history` lists it
+    pub run: i64,
+    /// Show what would be put back, and change nothing
+    #[arg(long, conflicts_with = "approve")]
+    pub dry_run: bool,
+    /// Apply the plan with this digest, whatever the limits say
+    #[arg(long, value_name = "DIGEST")]
+    pub approve: Option<String>,
 }
 
 /// `demo`.

@@ -16,6 +16,8 @@ pub enum Exit {
     Refused = 3,
     /// Some actions failed, were skipped or not confirmed in time, or a directory was in doubt.
     Incomplete = 4,
+    /// Another run holds the lock.
+    Locked = 5,
     /// The command line is wrong.
     Usage = 64,
     /// The configuration is wrong.

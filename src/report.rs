@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::lock::LockError;
 use crate::model::UserId;
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
+use crate::state::{RunId, StateError};
 use crate::writers::WriterError;
 
 /// Everything that ends a run before anything was changed.
@@ -24,6 +26,21 @@ pub enum Failure {
     /// The writer is not in working order.
     #[error(transparent)]
     Writer(#[from] WriterError),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Another run goes on, or its lock cannot be looked at.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A signal came before anything was changed.
+    #[error("stopped by a signal; nothing was changed")]
+    Stopped,
+    /// There is no state file to look into.
+    #[error("`{0}` needs state_file, where the program remembers its runs")]
+    NoState(&'static str),
+    /// No run of this number.
+    #[error("there is no run {0}")]
+    NoRun(RunId),
     /// A saved plan cannot be used.
     #[error("the plan {}: {problem}", path.display())]
     SavedPlan {
@@ -96,7 +113,8 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Config,
+            Self::Config(_) | Self::NoState(_) => Exit::Config,
+            Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Writer(error) if error.is_configuration() => Exit::Config,
             _ => Exit::Error,
         }
@@ -111,9 +129,16 @@ impl Failure {
             ),
             Self::Read(error) => Some(error.hint()),
             Self::Writer(error) => Some(error.hint()),
+            Self::State(error) => Some(error.hint()),
+            Self::Lock(LockError::Held { .. }) => Some("wait until it is over, or look at that process".to_owned()),
+            Self::Lock(LockError::Io { .. }) => {
+                Some("the directory of state_file, or else RUNTIME_DIRECTORY, has to be writable".to_owned())
+            }
+            Self::NoState(_) => Some("set state_file in the configuration; a run from then on is remembered".to_owned()),
+            Self::NoRun(_) => Some("`history` lists the runs".to_owned()),
             Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
             Self::UnknownUser(_) => Some("names are compared without regard to case; is it spelt right?".to_owned()),
-            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } => None,
+            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } | Self::Stopped => None,
         }
     }
 

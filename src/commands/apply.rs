@@ -4,34 +4,34 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::session::{Session, print, tell, warn_of_doubts, warn_of_newcomers};
-use super::sync::{approve, carry_out, command_to_go_on, shell_word, tell_the_end};
+use super::sync::{approve, command_to_go_on, shell_word, tell_the_end};
+use super::writing::Writing;
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
-use crate::plan::{Action, ActionKind, Digest, Plan, SavedAction, SavedPlan, Skip};
+use crate::plan::{Action, ActionKind, Digest, KeptReason, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Draft, Policy, Verdict};
 use crate::report::{Failure, SavedPlanProblem};
-use crate::run;
 
 /// Applies what of a saved plan still holds.
 pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let session = Session::new(global, surroundings)?;
-    let writer = session.writer(surroundings)?;
-    let saved =
-        load(&args.file, &session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
-    let plan = what_still_holds(&session, saved.actions, args.approve.is_some()).await?;
+    let run = Writing::begin(global, surroundings)?;
+    let session = &run.session;
+    let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
+    let still_holds = what_still_holds(session, saved.actions, args.approve.is_some());
+    let plan = run.unless_stopped(still_holds).await?;
 
     print(&text::plan(&plan, &saved.digest, &[], Terminal::of_stdout()))?;
-    let refusals = approve(&session, &plan, &saved.digest, args.approve.as_deref());
+    let refusals = approve(session, &plan, &saved.digest, args.approve.as_deref());
     if !refusals.is_empty() {
         let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
         tell(&text::refused(&refusals, &plan, &command));
+        run.refused("apply", &plan, &refusals)?;
         return Ok(Exit::Refused);
     }
-    let outcomes = carry_out(&session, &plan, &writer).await?;
-    let told = text::outcome(&plan, &outcomes, Terminal::of_stdout());
-    Ok(tell_the_end(&told, run::exit(&plan, &outcomes)))
+    let (outcomes, exit) = run.carry_out("apply", &plan, None).await?;
+    Ok(tell_the_end(&text::outcome(&plan, &outcomes, Terminal::of_stdout()), exit))
 }
 
 /// Reads the file and checks that it is whole, unchanged, and made for this server, writer and disable mode. Actions
@@ -71,22 +71,29 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     let draft = Draft::new(&reading.facts, &session.config.policy);
     let looks = session.look(&draft, &reading, approved).await?;
     let verdicts = draft.verdicts(&looks);
+    session.remember(&draft, &verdicts, &reading)?;
     let by_user: BTreeMap<_, _> = verdicts
         .of_accounts
         .iter()
-        .map(|(account, verdict)| (&account.user_id, (account.mas.id().cloned(), verdict.clone())))
+        .map(|(account, verdict)| (account.user_id.clone(), (*account, verdict.clone())))
         .collect();
 
     let mut plan = draft.plan(verdicts, &looks);
+    let mut planned: BTreeMap<_, _> =
+        std::mem::take(&mut plan.actions).into_iter().map(|action| (action.user_id.clone(), action)).collect();
     plan.actions = saved
         .into_iter()
-        .map(|action| (by_user.get(&action.user_id), action))
-        .map(|(found, action)| Action {
-            skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
-            mas_id: found.and_then(|(mas_id, _)| mas_id.clone()),
-            kind: action.action,
-            user_id: action.user_id,
-            reason: action.reason,
+        .map(|action| {
+            let found = by_user.get(&action.user_id);
+            Action {
+                skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
+                mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
+                before: found.map(|(account, _)| account.state).unwrap_or_default(),
+                evidence: planned.remove(&action.user_id).and_then(|planned| planned.evidence),
+                kind: action.action,
+                user_id: action.user_id,
+                reason: action.reason,
+            }
         })
         .collect();
     warn_of_newcomers(&draft);
@@ -109,6 +116,7 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
         (Some(Verdict::Kept(reason)), _) => format!("left alone now: {}", reason.text()),
+        (Some(Verdict::InGrace(until)), _) => format!("left alone until {until}: {}", KeptReason::InGrace.text()),
         (Some(Verdict::Activate(reason) | Verdict::Disable(reason) | Verdict::Skipped(reason, _)), _) => {
             format!("{} now", reason.text())
         }

@@ -51,7 +51,8 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
         return serve(&config).await;
     }
     let global = Global { config: Some(config), ..global.clone() };
-    let surroundings = Surroundings { env: no_variables(surroundings), timeouts: surroundings.timeouts };
+    let env = own_variables(surroundings, world.directory());
+    let surroundings = Surroundings { env, timeouts: surroundings.timeouts };
     let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text };
 
     print(&start())?;
@@ -72,10 +73,16 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
 
-/// Our own environment must not point the demo at real servers; programs still have to be found.
-fn no_variables(surroundings: &Surroundings) -> Box<Environment> {
+/// Our own environment must not point the demo at real servers; programs still have to be found, and a lock of its own
+/// keeps the demo apart from real runs.
+fn own_variables(surroundings: &Surroundings, directory: &Path) -> Box<Environment> {
     let path = (surroundings.env)("PATH");
-    Box::new(move |name| if name == "PATH" { path.clone() } else { None })
+    let directory = directory.display().to_string();
+    Box::new(move |name| match name {
+        "PATH" => path.clone(),
+        "RUNTIME_DIRECTORY" => Some(directory.clone()),
+        _ => None,
+    })
 }
 
 fn start() -> String {

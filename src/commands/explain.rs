@@ -58,6 +58,12 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     for (account, _) in &accounts {
         asked.insert(&account.user_id, session.readers.ask_about(account).await.map_err(ReadError::from)?);
     }
+    let mut past = Vec::new();
+    if let Some(state) = &session.state {
+        for (account, _) in &accounts {
+            past.extend(state.actions_of(&account.user_id)?);
+        }
+    }
     let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Skipped(..)));
     print(&text::person(&text::Known {
         wanted: &wanted,
@@ -68,6 +74,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         people,
         accounts,
         asked,
+        past,
     }))?;
     Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
 }

@@ -14,7 +14,7 @@ use crate::report::Failure;
 /// Shows what would change.
 pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let plan = session.plan(false).await?;
+    let plan = session.plan(false, false).await?;
     let refusals = session.refusals(&plan);
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, refusals.clone()))?;

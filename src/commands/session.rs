@@ -12,9 +12,10 @@ use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
-use crate::planner::{Draft, Facts, LookAt, Looks};
+use crate::planner::{Draft, Facts, LookAt, Looks, Verdicts};
 use crate::readers::{ReadError, Readers, Reading, Tallies};
 use crate::report::Failure;
+use crate::state::State;
 use crate::writers::{Writer, WriterError};
 
 /// A run that has read its configuration.
@@ -26,11 +27,23 @@ pub(super) struct Session {
     pub(super) mas: Option<MasApi>,
     /// What works but is unwise.
     pub(super) warnings: Vec<String>,
+    /// The past, where it is kept.
+    pub(super) state: Option<State>,
 }
 
 impl Session {
+    /// For commands that only read.
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let session = Self::quietly(global, surroundings)?;
+        Self::telling(global, surroundings, false)
+    }
+
+    /// For commands that may change something: the state file is made where it is not there yet.
+    pub(super) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+        Self::telling(global, surroundings, true)
+    }
+
+    fn telling(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<Self, Failure> {
+        let session = Self::open(global, surroundings, writes)?;
         for warning in &session.warnings {
             warn!("{warning}");
         }
@@ -39,11 +52,18 @@ impl Session {
 
     /// For those who tell the warnings themselves.
     pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+        Self::open(global, surroundings, false)
+    }
+
+    fn open(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<Self, Failure> {
         let Loaded { config, warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas, warnings })
+        // Who only reads does not make a file that is not there.
+        let state_file = config.state_file.as_deref().filter(|path| writes || path.exists());
+        let state = state_file.map(State::open).transpose()?;
+        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas, warnings, state })
     }
 
     /// The writer of the configuration.
@@ -54,9 +74,12 @@ impl Session {
     /// Reads both sides.
     pub(super) async fn read(&self) -> Result<Reading, Failure> {
         let tallies = Tallies::default();
-        let reading = join(self.readers.read(&self.config, &tallies), self.exposure());
+        let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
-        let reading = reading?;
+        let mut reading = reading?;
+        if let Some(state) = &self.state {
+            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+        }
         warn_of_exposure(&exposure);
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
@@ -84,20 +107,37 @@ impl Session {
     /// Looks at some people only, whatever the limits: nothing is changed because of it.
     pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         let (tallies, count) = (Tallies::default(), people.len());
-        let looks = self.readers.look(people, reading, &tallies.looks);
+        let looks = Box::pin(self.readers.look(people, reading, &tallies.looks));
         Ok(self.progress.looking(&tallies.looks, count, looks).await?)
     }
 
-    /// Reads, looks and decides.
-    pub(super) async fn plan(&self, approved: bool) -> Result<Plan, Failure> {
+    /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
+    pub(super) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
         let reading = self.read().await?;
         let draft = Draft::new(&reading.facts, &self.config.policy);
         let looks = self.look(&draft, &reading, approved).await?;
-        let plan = draft.decide(&looks);
+        let verdicts = draft.verdicts(&looks);
+        if remember {
+            self.remember(&draft, &verdicts, &reading)?;
+        }
+        let plan = draft.plan(verdicts, &looks);
         warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);
         Ok(plan)
+    }
+
+    /// Takes a complete reading into the state file.
+    pub(super) fn remember(
+        &self,
+        draft: &Draft<'_>,
+        verdicts: &Verdicts<'_>,
+        reading: &Reading,
+    ) -> Result<(), Failure> {
+        if let Some(state) = &self.state {
+            state.record(&draft.presence(verdicts), &self.config.keycloak.realm, reading.facts.now)?;
+        }
+        Ok(())
     }
 
     /// Every limit that the plan is over, in words.

@@ -6,14 +6,13 @@ use tracing::error;
 
 use super::plan as plan_command;
 use super::session::{Session, print, tell};
+use super::writing::Writing;
 use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
-use crate::plan::{Digest, Outcome, Plan, PlanDocument};
+use crate::plan::{Digest, Plan, PlanDocument};
 use crate::report::{Failure, in_one_line};
-use crate::run::{self, ApplyTallies};
-use crate::writers::{Write as _, Writer};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -24,11 +23,11 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
         };
         return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings).await;
     }
-    let session = Session::new(global, surroundings)?;
-    let writer = session.writer(surroundings)?;
-    let plan = session.plan(args.approve.is_some()).await?;
+    let run = Writing::begin(global, surroundings)?;
+    let session = &run.session;
+    let plan = run.unless_stopped(session.plan(args.approve.is_some(), true)).await?;
 
-    let refusals = approve(&session, &plan, &plan.digest(), args.approve.as_deref());
+    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_deref());
     if args.format == SyncFormat::Text {
         print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
     }
@@ -37,14 +36,15 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
             print(&PlanDocument::planned(&plan, refusals.clone()).to_json())?;
         }
         tell(&text::refused(&refusals, &plan, &command_to_go_on(global, "sync", &plan.digest())));
+        run.refused("sync", &plan, &refusals)?;
         return Ok(Exit::Refused);
     }
-    let outcomes = carry_out(&session, &plan, &writer).await?;
+    let (outcomes, exit) = run.carry_out("sync", &plan, None).await?;
     let told = match args.format {
         SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
         SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),
     };
-    Ok(tell_the_end(&told, run::exit(&plan, &outcomes)))
+    Ok(tell_the_end(&told, exit))
 }
 
 /// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
@@ -80,14 +80,4 @@ pub(super) fn tell_the_end(told: &str, exit: Exit) -> Exit {
             Exit::Incomplete
         }
     }
-}
-
-/// Applies what there is to apply; the writer is asked first whether it is in working order.
-pub(super) async fn carry_out(session: &Session, plan: &Plan, writer: &Writer) -> Result<Vec<Outcome>, Failure> {
-    if plan.has_changes() {
-        writer.check().await?;
-    }
-    let tallies = ApplyTallies::default();
-    let applying = run::apply(plan, writer, &session.readers, &session.config, &tallies);
-    Ok(session.progress.applying(&tallies, plan.to_apply().count(), applying).await)
 }

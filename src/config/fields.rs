@@ -131,16 +131,6 @@ impl Fields {
         .unwrap_or_default()
     }
 
-    /// A key of which only the first word works in this version.
-    pub(super) fn only(&mut self, key: &str, works: &str, not_yet: &[&str]) {
-        let Some(given) = self.text(key) else { return };
-        if not_yet.contains(&given.as_str()) {
-            self.wrong(key, Some(&given), format!("this is not available yet; expected {works:?}"));
-        } else if given != works {
-            self.wrong(key, Some(&given), format!("expected {works:?}"));
-        }
-    }
-
     /// The address of a server; one with a password in it is refused without being shown.
     pub(super) fn server_url(&mut self, key: &str, example: &str) -> Option<Url> {
         let text = self.needed_text(key, &format!("the address of the server, such as {example:?}"))?;

@@ -17,7 +17,7 @@ use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::plan::{DisableMode, WriterKind};
 use crate::planner::{
-    DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, UnknownAccounts,
+    DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, Reactivate, UnknownAccounts,
 };
 use crate::report::in_one_line;
 
@@ -54,6 +54,7 @@ pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
 
 fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     let server_name = server_name(&mut fields);
+    let state_file = fields.path("state_file");
     let (disabled_members, federation) = (
         fields.choice(
             "keycloak.disabled_members",
@@ -70,7 +71,7 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     // A section that nobody uses has to make sense all the same, or its mistakes would wait for the day that it is used.
     let mas_api = if needs_mas_api || fields.is_given_below("writer.mas_api") { mas_api(&mut fields) } else { None };
     let mas_api = mas_api.filter(|_| needs_mas_api);
-    let policy = policy(&mut fields).map(|policy| Policy {
+    let policy = policy(&mut fields, state_file.is_some()).map(|policy| Policy {
         writer: writer_kind,
         disabled_members,
         federation,
@@ -85,6 +86,7 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
         (Some(server_name), Some(keycloak), Some(policy)) if problems.is_empty() => {
             let config = Config {
                 server_name,
+                state_file,
                 keycloak,
                 synapse,
                 accounts,
@@ -373,14 +375,20 @@ fn own_config(command: &[String]) -> Option<PathBuf> {
 }
 
 /// What of the policy stands in its own section.
-fn policy(fields: &mut Fields) -> Option<Policy> {
+fn policy(fields: &mut Fields, has_state: bool) -> Option<Policy> {
     let disable =
         fields.choice("policy.disable", &[("deactivate", DisableMode::Deactivate), ("lock", DisableMode::Lock)]);
-    fields.only("policy.reactivate", "any", &["own", "none"]);
+    let reactivate = fields
+        .choice("policy.reactivate", &[("any", Reactivate::Any), ("own", Reactivate::Own), ("none", Reactivate::None)]);
+    if reactivate == Reactivate::Own && !has_state {
+        let expected = "this needs state_file, where the program remembers whom it disabled";
+        fields.wrong("policy.reactivate", Some("own"), expected);
+    }
     let grace = fields.duration("policy.grace", Duration::ZERO);
-    if !grace.is_zero() {
+    if !grace.is_zero() && !has_state {
         let given = humantime::format_duration(grace).to_string();
-        fields.wrong("policy.grace", Some(&given), "this is not available yet; expected \"0s\"");
+        let expected = "this needs state_file, where the program remembers since when someone is out of the group";
+        fields.wrong("policy.grace", Some(&given), expected);
     }
     let unknown_accounts = fields
         .choice("policy.unknown_accounts", &[("disable", UnknownAccounts::Disable), ("keep", UnknownAccounts::Keep)]);
@@ -389,9 +397,16 @@ fn policy(fields: &mut Fields) -> Option<Policy> {
     let entries = fields.texts("policy.protect", "a list of localparts and /regular expressions/").unwrap_or_default();
     let protect_admins = fields.switch("policy.protect_admins", true);
     match Protection::new(&entries) {
-        Ok(protect) => {
-            Some(Policy { disable, locked_members, unknown_accounts, protect, protect_admins, ..Policy::default() })
-        }
+        Ok(protect) => Some(Policy {
+            disable,
+            reactivate,
+            grace,
+            locked_members,
+            unknown_accounts,
+            protect,
+            protect_admins,
+            ..Policy::default()
+        }),
         Err(error) => {
             fields.wrong("policy.protect", None, error.to_string());
             None

@@ -27,6 +27,8 @@ pub use sources::{KEYS, Key, VARIABLES};
 pub struct Config {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
+    /// Where the past is kept, if it is.
+    pub state_file: Option<PathBuf>,
     /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
     /// `[synapse]`; may be left out where MAS lists the accounts.

@@ -34,7 +34,7 @@ const fn later(name: &'static str) -> Key {
 /// Every key there is, in the order of the documentation.
 pub const KEYS: &[Key] = &[
     key("server_name"),
-    later("state_file"),
+    key("state_file"),
     key("keycloak.url"),
     key("keycloak.realm"),
     key("keycloak.groups"),

@@ -1,5 +1,7 @@
 //! An account, as the list of the homeserver or of MAS shows it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{KeycloakId, Localpart, MasUserId, ServerName, UserId};
 
 /// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
@@ -43,7 +45,7 @@ impl InMas {
 }
 
 /// What has been done to an account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
     /// Deactivated: cannot log in; the rooms were left and the e-mail addresses dropped.
     pub deactivated: bool,

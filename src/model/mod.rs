@@ -4,11 +4,13 @@
 
 mod account;
 mod member;
+mod moment;
 mod names;
 mod person;
 
 pub use account::{Account, AccountState, InMas};
 pub use member::Member;
+pub use moment::Moment;
 pub(crate) use names::printable;
 pub use names::{GroupId, KeycloakId, Localpart, MasUserId, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

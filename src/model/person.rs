@@ -1,9 +1,11 @@
 //! What the second look at one person found, before they are disabled.
 
+use serde::Serialize;
+
 use super::{AccountState, KeycloakId, UserId};
 
 /// The answers of both servers about one person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// What Keycloak says of them: one answer, or one for each user that the account is tied to.
     pub keycloak: Vec<KeycloakPerson>,
@@ -23,7 +25,8 @@ impl Evidence {
 pub type Look = Result<Evidence, String>;
 
 /// A person asked for by ID or exact username.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeycloakPerson {
     /// Keycloak does not know anyone of this name.
     Unknown,
@@ -43,7 +46,7 @@ pub enum KeycloakPerson {
 }
 
 /// One account: what a list does not have, or what may have changed since.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountDetail {
     /// Whose account this is.
     pub user_id: UserId,

@@ -8,6 +8,7 @@ use crate::config::{AccountSource, Config};
 use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, Member, UserId};
 use crate::planner::{Facts, Verdict, people_of};
 use crate::readers::{Asked, Group};
+use crate::state::{ActionRow, RunId};
 
 /// Everything that is known of a person.
 pub struct Known<'k> {
@@ -27,6 +28,8 @@ pub struct Known<'k> {
     pub accounts: Vec<(&'k Account, Verdict)>,
     /// What each server says of each account.
     pub asked: BTreeMap<&'k UserId, Asked>,
+    /// What this program has ever tried with them, the newest first.
+    pub past: Vec<(RunId, ActionRow)>,
 }
 
 /// The facts and the rule.
@@ -36,6 +39,7 @@ pub fn person(known: &Known<'_>) -> String {
     keycloak(&mut text, known);
     synapse(&mut text, known);
     mas(&mut text, known);
+    past(&mut text, known);
     rule(&mut text, known);
     text
 }
@@ -127,6 +131,24 @@ fn mas(text: &mut String, known: &Known<'_>) {
     }
 }
 
+fn past(text: &mut String, known: &Known<'_>) {
+    let Some(path) = &known.config.state_file else { return };
+    let _ = writeln!(text, "\n{HEADING}State file{HEADING:#} ({})", path.display());
+    for (account, _) in &known.accounts {
+        if let Some(since) = known.facts.memory.absent_since.get(&account.user_id) {
+            let _ = writeln!(text, "  {}: out of the group since {since}", account.user_id);
+        }
+    }
+    if known.past.is_empty() {
+        text.push_str("  this program has never changed the account\n");
+    }
+    for (run, action) in &known.past {
+        let when = action.begun.map(|begun| begun.to_string()).unwrap_or_default();
+        let (kind, reason) = (action.action.as_str(), action.reason.text());
+        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome);
+    }
+}
+
 fn words(state: AccountState) -> String {
     let words: Vec<_> = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")]
         .into_iter()
@@ -167,6 +189,7 @@ fn told(verdict: &Verdict, out: &str) -> String {
         Verdict::Activate(reason) => format!("{}, and the account is disabled: activate", reason.text()),
         Verdict::Disable(reason) => format!("{}, and the account is active: disable", reason.text()),
         Verdict::Kept(reason) => format!("left alone ({}): {}", reason.word(), reason.text()),
+        Verdict::InGrace(until) => format!("{out}, and left alone until {until} (in_grace): policy.grace"),
         Verdict::Skipped(reason, error) => {
             format!("{}, but left alone, because the second look failed: {error}", reason.text())
         }

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod explain;
+pub mod history;
 pub mod markdown;
 mod progress;
 mod refusal;

@@ -218,6 +218,8 @@ mod tests {
     fn plan_of(disables: usize) -> Plan {
         let action = |number: usize| Action {
             mas_id: None,
+            before: crate::model::AccountState::default(),
+            evidence: None,
             kind: ActionKind::Disable,
             user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
             reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
@@ -232,7 +234,7 @@ mod tests {
             unchanged: 0,
             active: disables,
             not_registered: Vec::new(),
-            kept: vec![Kept { localpart: "bot".into(), reason: KeptReason::TokenOwner }],
+            kept: vec![Kept { localpart: "bot".into(), reason: KeptReason::TokenOwner, until: None }],
             contradictions: 0,
             not_looked: None,
         }

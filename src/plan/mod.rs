@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Localpart, MasUserId, ServerName, UserId};
+use crate::model::{AccountState, Evidence, Localpart, MasUserId, Moment, ServerName, UserId};
 
 pub use digest::Digest;
 pub use json::{PlanDocument, SavedAction, SavedPlan};
@@ -24,6 +24,17 @@ pub enum ActionKind {
     Activate,
     /// Deactivate or lock, as the policy says, and end the sessions.
     Disable,
+}
+
+impl ActionKind {
+    /// The word in the plan's JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Disable => "disable",
+        }
+    }
 }
 
 /// What disabling means (`policy.disable`).
@@ -81,6 +92,10 @@ pub struct Action {
     pub mas_id: Option<MasUserId>,
     /// The rule that decided.
     pub reason: Reason,
+    /// The account as it was read.
+    pub before: AccountState,
+    /// What the second look found, for a disable.
+    pub evidence: Option<Evidence>,
     /// Why it will not be tried, if it will not.
     pub skipped: Option<Skip>,
 }
@@ -119,6 +134,9 @@ pub struct Kept {
     pub localpart: Localpart,
     /// The first reason that holds.
     pub reason: KeptReason,
+    /// Until when they have time to come back, where that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
 }
 
 /// How much was read.

@@ -14,6 +14,8 @@ pub enum Reason {
     NotInKeycloak,
     /// Disabled: a member whom Keycloak itself has disabled.
     DisabledInKeycloak,
+    /// Put back by `undo`.
+    Undone,
 }
 
 impl Reason {
@@ -25,6 +27,7 @@ impl Reason {
             Self::NotInGroup => "not in the group",
             Self::NotInKeycloak => "not in Keycloak",
             Self::DisabledInKeycloak => "disabled in Keycloak",
+            Self::Undone => "put back as it was",
         }
     }
 }
@@ -55,10 +58,28 @@ pub enum KeptReason {
     InGroupAtSecondLook,
     /// Keycloak does not know them (`policy.unknown_accounts = "keep"`).
     UnknownAccount,
+    /// Out of the group for a shorter time than `policy.grace`.
+    InGrace,
     /// Erased: activating would bring back an empty shell.
     Erased,
     /// A member who was locked by hand (`policy.locked_members = "keep"`).
     LockedByHand,
+    /// This program did not disable them, or it must not activate anyone (`policy.reactivate`).
+    NotOurs,
+}
+
+impl Reason {
+    /// The word in the plan's JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InGroup => "in_group",
+            Self::NotInGroup => "not_in_group",
+            Self::NotInKeycloak => "not_in_keycloak",
+            Self::DisabledInKeycloak => "disabled_in_keycloak",
+            Self::Undone => "undone",
+        }
+    }
 }
 
 impl KeptReason {
@@ -77,8 +98,10 @@ impl KeptReason {
             Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
             Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
+            Self::InGrace => "out of the group for a shorter time than policy.grace",
             Self::Erased => "a member whose account was erased",
             Self::LockedByHand => "a member locked by hand (policy.locked_members = \"keep\")",
+            Self::NotOurs => "a member whom this program did not disable (policy.reactivate)",
         }
     }
 
@@ -97,8 +120,10 @@ impl KeptReason {
             Self::FederationInDoubt => "federation_in_doubt",
             Self::InGroupAtSecondLook => "in_group_at_second_look",
             Self::UnknownAccount => "unknown_account",
+            Self::InGrace => "in_grace",
             Self::Erased => "erased",
             Self::LockedByHand => "locked_by_hand",
+            Self::NotOurs => "not_ours",
         }
     }
 }

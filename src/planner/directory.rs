@@ -15,10 +15,11 @@ pub(super) struct Directories<'f> {
 }
 
 impl<'f> Directories<'f> {
-    /// A provider is alive while a listed member of it is enabled; during an outage not one is.
-    pub(super) fn of(providers: Option<&'f [Box<str>]>, members: &'f [Member]) -> Self {
+    /// A provider is alive while a listed member of it is enabled; during an outage not one is. `known` are those that
+    /// have to show it.
+    pub(super) fn of(known: impl IntoIterator<Item = &'f str>, members: &'f [Member]) -> Self {
         let mut directories = Self::default();
-        directories.doubtful.extend(providers.into_iter().flatten().map(|provider| &**provider));
+        directories.doubtful.extend(known);
         for member in members {
             if let Some(link) = &member.federation_link {
                 let set = if member.enabled { &mut directories.alive } else { &mut directories.doubtful };
@@ -32,7 +33,7 @@ impl<'f> Directories<'f> {
     /// A provider that was alive has to be alive still.
     pub(super) fn and_after(&mut self, members_after: Option<&'f [Member]>) {
         let Some(members_after) = members_after else { return };
-        let after = Self::of(None, members_after);
+        let after = Self::of([], members_after);
         let gone: Vec<_> = self.alive.difference(&after.alive).copied().collect();
         for link in gone {
             self.alive.remove(link);

@@ -7,7 +7,9 @@ use super::matching::Meetings;
 use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, UserId};
+use crate::model::{
+    Account, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, Moment, UserId,
+};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before anyone was looked at twice.
@@ -105,7 +107,10 @@ impl<'f> Draft<'f> {
     /// What becomes of each account, and how often list and person disagreed.
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
-        let mut directories = Directories::of(self.facts.providers.as_deref(), &self.facts.members);
+        let providers = self.facts.providers.as_deref();
+        let remembered = self.facts.memory.directories.iter().filter(|_| providers.is_none());
+        let known = providers.into_iter().flatten().chain(remembered).map(|provider| &**provider);
+        let mut directories = Directories::of(known, &self.facts.members);
         let after = After::of(looks, &self.tied);
         directories.and_after(after.members);
         let mut contradicted = BTreeSet::new();
@@ -172,18 +177,67 @@ impl<'f> Draft<'f> {
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
             let mut act = |kind, reason, skipped| {
-                let (user_id, mas_id) = (account.user_id.clone(), account.mas.id().cloned());
-                plan.actions.push(Action { kind, user_id, mas_id, reason, skipped });
+                let evidence = look(looks, account).and_then(|look| look.as_ref().ok()).cloned();
+                plan.actions.push(Action {
+                    kind,
+                    user_id: account.user_id.clone(),
+                    mas_id: account.mas.id().cloned(),
+                    reason,
+                    before: account.state,
+                    evidence,
+                    skipped,
+                });
             };
             match verdict {
                 Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked => plan.unchanged += 1,
                 Verdict::Activate(reason) => act(ActionKind::Activate, reason, None),
                 Verdict::Disable(reason) => act(ActionKind::Disable, reason, None),
                 Verdict::Skipped(reason, error) => act(ActionKind::Disable, reason, Some(Skip::NotSeen(error))),
-                Verdict::Kept(reason) => plan.kept.push(Kept { localpart: account.localpart(), reason }),
+                Verdict::Kept(reason) => plan.kept.push(Kept { localpart: account.localpart(), reason, until: None }),
+                Verdict::InGrace(until) => plan.kept.push(Kept {
+                    localpart: account.localpart(),
+                    reason: KeptReason::InGrace,
+                    until: Some(until),
+                }),
             }
         }
         plan
+    }
+
+    /// What is to be remembered of this reading.
+    #[must_use]
+    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>) -> Presence<'s> {
+        let mut presence = Presence::default();
+        for (account, verdict) in &verdicts.of_accounts {
+            match verdict {
+                Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak) | Verdict::InGrace(_) => {
+                    presence.absent.push(&account.user_id);
+                }
+                Verdict::MemberActive
+                | Verdict::Activate(_)
+                | Verdict::Kept(
+                    KeptReason::InGroupAtSecondLook
+                    | KeptReason::Erased
+                    | KeptReason::LockedByHand
+                    | KeptReason::NotOurs,
+                ) => presence.present.push(&account.user_id),
+                _ => {}
+            }
+        }
+        let alive = self.facts.members.iter().filter(|member| member.enabled);
+        let links: BTreeSet<&str> = alive.filter_map(|member| member.federation_link.as_deref()).collect();
+        presence.directories.extend(links);
+        presence
+    }
+
+    /// Until when someone has time to come back, if that is not over. Who is disabled in Keycloak has none.
+    fn grace_of(&self, account: &Account, reason: Reason) -> Option<Moment> {
+        let Facts { now, memory, .. } = self.facts;
+        let waits = matches!(reason, Reason::NotInGroup | Reason::NotInKeycloak)
+            && !memory.left_half_done(&account.user_id, account.state);
+        let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
+        let until = since.after(self.policy.grace);
+        (waits && *now < until).then_some(until)
     }
 
     fn distinct_members(&self) -> usize {
@@ -201,7 +255,8 @@ impl<'f> Draft<'f> {
         if self.policy.counts_as_disabled(evidence.account.state) {
             return Verdict::OutsideDisabled;
         }
-        if evidence.account.state.locked {
+        if evidence.account.state.locked && !self.facts.memory.left_half_done(&account.user_id, evidence.account.state)
+        {
             return Verdict::OutsideLocked;
         }
         let kept = if evidence.account.admin && self.policy.protect_admins {
@@ -223,12 +278,26 @@ impl<'f> Draft<'f> {
         } else {
             None
         };
+        let reason = if evidence.is_unknown_to_keycloak() { Reason::NotInKeycloak } else { by_the_list(member) };
         match kept {
             Some(reason) => Verdict::Kept(reason),
-            None if evidence.is_unknown_to_keycloak() => Verdict::Disable(Reason::NotInKeycloak),
-            None => Verdict::Disable(by_the_list(member)),
+            None => match self.grace_of(account, reason) {
+                Some(until) => Verdict::InGrace(until),
+                None => Verdict::Disable(reason),
+            },
         }
     }
+}
+
+/// What one complete reading shows of who is in the group and who is not; nothing where it is in doubt.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Presence<'f> {
+    /// Active accounts of people out of the group.
+    pub absent: Vec<&'f UserId>,
+    /// Accounts of people in it.
+    pub present: Vec<&'f UserId>,
+    /// The storage providers that showed signs of life.
+    pub directories: Vec<&'f str>,
 }
 
 /// The reason that the member list alone gives.

@@ -7,8 +7,10 @@ mod directory;
 mod draft;
 mod limits;
 mod matching;
+mod memory;
 mod policy;
 mod table;
+mod undo;
 mod verdict;
 
 #[cfg(test)]
@@ -16,14 +18,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Look, Member, ServerName, UserId};
+use crate::model::{Account, Look, Member, Moment, ServerName, UserId};
 
-pub use draft::{Draft, LookAt, Verdicts};
+pub use draft::{Draft, LookAt, Presence, Verdicts};
 pub use limits::{Limits, Refusal};
 pub use matching::people_of;
+pub use memory::{Memory, OwnAction};
 pub use policy::{
-    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
+pub use undo::undo;
 pub use verdict::Verdict;
 
 /// Everything that one complete reading found.
@@ -39,6 +43,10 @@ pub struct Facts {
     pub accounts: Vec<Account>,
     /// The owner of Synapse's admin token, where there is one.
     pub token_owner: Option<UserId>,
+    /// When all of this was read.
+    pub now: Moment,
+    /// What was before.
+    pub memory: Memory,
 }
 
 /// What the second look found, by account.

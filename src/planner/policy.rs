@@ -1,5 +1,7 @@
 //! The choices of the configuration that the plan depends on.
 
+use std::time::Duration;
+
 use regex::Regex;
 
 use crate::model::{AccountState, Localpart};
@@ -12,6 +14,10 @@ pub struct Policy {
     pub writer: WriterKind,
     /// What disabling means.
     pub disable: DisableMode,
+    /// Who is activated again.
+    pub reactivate: Reactivate,
+    /// How long someone has to be out of the group before they are disabled.
+    pub grace: Duration,
     /// How members and accounts meet.
     pub matching: Matching,
     /// What a member disabled in Keycloak counts as.
@@ -33,6 +39,18 @@ impl Policy {
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
+}
+
+/// `policy.reactivate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reactivate {
+    /// Every member.
+    #[default]
+    Any,
+    /// Those whom this program disabled.
+    Own,
+    /// Nobody.
+    None,
 }
 
 /// `accounts.match`.

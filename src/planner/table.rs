@@ -1,7 +1,7 @@
 //! The table of the rule, for one account and what the lists alone say of it.
 
 use super::matching::Meeting;
-use super::policy::{DisabledMembers, LockedMembers, Policy};
+use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
 use crate::model::{Account, InMas, KeycloakId, Member};
 use crate::plan::{DisableMode, KeptReason, Reason};
@@ -52,20 +52,30 @@ impl Rule<'_> {
             (true, false, false) => Opinion::Settled(Verdict::MemberActive),
             (true, _, _) => Opinion::Settled(self.activation(account)),
             (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
-            (false, false, true) => Opinion::Settled(Verdict::OutsideLocked),
-            (false, false, false) => Opinion::WouldDisable { member, links },
+            (false, false, true) if !self.facts.memory.left_half_done(&account.user_id, state) => {
+                Opinion::Settled(Verdict::OutsideLocked)
+            }
+            (false, false, _) => Opinion::WouldDisable { member, links },
         }
     }
 
     fn activation(&self, account: &Account) -> Verdict {
         let only_locked = account.state.locked && !account.state.deactivated;
-        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate;
+        let ours = self.facts.memory.is_own(&account.user_id);
+        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate && !ours;
+        let not_ours = match self.policy.reactivate {
+            Reactivate::Any => false,
+            Reactivate::Own => !ours,
+            Reactivate::None => true,
+        };
         if account.mas == InMas::Unknown {
             Verdict::Kept(KeptReason::NotInMas)
         } else if account.state.erased {
             Verdict::Kept(KeptReason::Erased)
         } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
             Verdict::Kept(KeptReason::LockedByHand)
+        } else if not_ours {
+            Verdict::Kept(KeptReason::NotOurs)
         } else {
             Verdict::Activate(Reason::InGroup)
         }
@@ -73,9 +83,11 @@ impl Rule<'_> {
 
     /// The first reason that the lists alone give for leaving the account alone.
     fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
-        if !matches!(opinion, Opinion::WouldDisable { .. }) {
-            return None;
-        }
+        if matches!(opinion, Opinion::WouldDisable { .. }) { self.protects(account) } else { None }
+    }
+
+    /// The first reason that the lists alone give for never disabling an account.
+    pub(super) fn protects(&self, account: &Account) -> Option<KeptReason> {
         let localpart = account.localpart();
         if !account.is_on(&self.facts.server_name) {
             Some(KeptReason::OtherServer)

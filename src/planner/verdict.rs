@@ -1,5 +1,6 @@
 //! What becomes of one account: every account ends as exactly one of these.
 
+use crate::model::Moment;
 use crate::plan::{KeptReason, Reason};
 
 /// The end of the rule for one account.
@@ -17,6 +18,8 @@ pub enum Verdict {
     Disable(Reason),
     /// Left alone although the rule would act.
     Kept(KeptReason),
+    /// Out of the group, and has until then to come back.
+    InGrace(Moment),
     /// Would be disabled, but the second look failed.
     Skipped(Reason, String),
 }

@@ -14,9 +14,9 @@ use futures_util::future::try_join;
 use crate::config::{AccountSource, Config};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, InMas, UserId};
+use crate::model::{Account, InMas, Moment, UserId};
 use crate::plan::WriterKind;
-use crate::planner::{Facts, Federation};
+use crate::planner::{Facts, Federation, Memory};
 
 pub use error::{Nameless, ReadError, UpstreamProvider};
 pub use keycloak::{Group, KeycloakReader};
@@ -105,7 +105,15 @@ impl Readers {
         };
         let ((groups, members, providers), (token_owner, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
-        let facts = Facts { server_name: config.server_name.clone(), members, providers, accounts, token_owner };
+        let facts = Facts {
+            server_name: config.server_name.clone(),
+            members,
+            providers,
+            accounts,
+            token_owner,
+            now: Moment::now(),
+            memory: Memory::default(),
+        };
         Ok(Reading { facts, groups, links })
     }
 

@@ -9,6 +9,7 @@ use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
 use crate::readers::{Now, Readers, Tally};
 use crate::report::in_one_line;
+use crate::run::Record;
 
 /// Accounts asked for at the same time.
 const AT_A_TIME: usize = 8;
@@ -24,6 +25,7 @@ pub(super) async fn wait(
     outcomes: &mut [Outcome],
     readers: &Readers,
     timeout: Duration,
+    record: &Record<'_>,
     confirmed: &Tally,
 ) {
     let start = Instant::now();
@@ -38,7 +40,7 @@ pub(super) async fn wait(
         let mut round = stream::iter(open.clone())
             .map(|index| async move { (index, look(&plan.actions[index], plan.disable, readers).await) })
             .buffer_unordered(AT_A_TIME);
-        while let Ok(Some((index, seen))) = tokio::time::timeout_at(end, round.next()).await {
+        while let Ok(Some((index, (seen, after)))) = tokio::time::timeout_at(end, round.next()).await {
             outcomes[index] = match seen {
                 Ok(()) => {
                     confirmed.add(1);
@@ -46,24 +48,36 @@ pub(super) async fn wait(
                 }
                 Err(why) => Outcome::Scheduled(why),
             };
+            record.journal.end(index, &outcomes[index], after);
         }
         open.retain(|index| outcomes[*index] != Outcome::Done);
-        if open.is_empty() || Instant::now() + pause > deadline {
+        if open.is_empty() || Instant::now() + pause > deadline || record.stop.is_requested() {
             return;
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = record.stop.requested() => {}
+        }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> Result<(), String> {
+/// Whether the homeserver shows it, and what it shows.
+async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> (Result<(), String>, Option<AccountState>) {
     match readers.now(&action.user_id, action.mas_id.as_ref()).await {
-        Ok(Now { state: Some(state), .. }) if shows(state, action.kind, mode) => Ok(()),
-        Ok(Now { server, state: Some(AccountState { deactivated, locked, .. }) }) => {
-            Err(format!("asked for, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})"))
+        Ok(Now { server, state: Some(state) }) => {
+            let AccountState { deactivated, locked, .. } = state;
+            let told = || {
+                format!("asked for, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
+            };
+            (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
-        Ok(Now { server, state: None }) => Err(format!("asked for, but {server} does not know the account any more")),
-        Err(error) => Err(format!("asked for, but {} could not be asked: {}", error.server, in_one_line(&error))),
+        Ok(Now { server, state: None }) => {
+            (Err(format!("asked for, but {server} does not know the account any more")), None)
+        }
+        Err(error) => {
+            (Err(format!("asked for, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
+        }
     }
 }
 

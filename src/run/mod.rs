@@ -2,6 +2,8 @@
 //! until the homeserver shows what was asked.
 
 mod confirm;
+mod journal;
+mod stop;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,6 +17,9 @@ use crate::readers::{Readers, Tally};
 use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
 
+pub use journal::Journal;
+pub use stop::Stop;
+
 /// How far applying has come; for the progress bar.
 #[derive(Debug, Default)]
 pub struct ApplyTallies {
@@ -24,14 +29,25 @@ pub struct ApplyTallies {
     pub confirmed: Tally,
 }
 
+/// Who is told what a run does, and who may end it.
+#[derive(Debug)]
+pub struct Record<'r> {
+    /// Where it is written down.
+    pub journal: Journal<'r>,
+    /// Whether it has to stop.
+    pub stop: Stop,
+}
+
 /// Applies what of a plan is to be applied. One outcome for each action, in the plan's order.
 pub async fn apply(
     plan: &Plan,
     writer: &Writer,
     readers: &Readers,
     config: &Config,
+    record: &Record<'_>,
     tallies: &ApplyTallies,
 ) -> Vec<Outcome> {
+    record.stop.writing_begins();
     let mut outcomes: Vec<_> = plan
         .actions
         .iter()
@@ -47,7 +63,10 @@ pub async fn apply(
         let mut tried = stream::iter(open)
             .map(|(index, action)| {
                 let breaker = &breaker;
-                async move { (index, breaker.guard(|| carry_out(action, writer, plan.disable)).await) }
+                async move {
+                    let attempt = || attempt(index, action, writer, plan.disable, &record.journal);
+                    (index, breaker.guard(&record.stop, attempt).await)
+                }
             })
             .buffer_unordered(writer.concurrency());
         while let Some((index, outcome)) = tried.next().await {
@@ -55,19 +74,41 @@ pub async fn apply(
             outcomes[index] = outcome;
         }
     }
-    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, &tallies.confirmed).await;
+    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, record, &tallies.confirmed).await;
+    for (number, (action, outcome)) in plan.actions.iter().zip(&outcomes).enumerate() {
+        if matches!(outcome, Outcome::Skipped(_)) {
+            record.journal.end(number, outcome, None);
+        }
+        record.journal.audit(action, outcome);
+    }
     outcomes
 }
 
 /// How a run that was carried out ends. What a saved plan leaves out because it has moved on is no failure.
 #[must_use]
-pub fn exit(plan: &Plan, outcomes: &[Outcome]) -> Exit {
+pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
     let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
         Outcome::Done => false,
         Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
         Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
     });
-    if open || plan.is_in_doubt() { Exit::Incomplete } else { Exit::InStep }
+    let cut_short = record.stop.is_requested() && plan.has_changes();
+    if open || cut_short || plan.is_in_doubt() || !record.journal.is_whole() { Exit::Incomplete } else { Exit::InStep }
+}
+
+/// An action between its two entries in the journal.
+async fn attempt(number: usize, action: &Action, writer: &Writer, mode: DisableMode, journal: &Journal<'_>) -> Outcome {
+    if let Err(failure) = journal.begin(number) {
+        return Outcome::Failed { why: format!("not tried: {}", in_one_line(&failure)), hint: failure.hint() };
+    }
+    let outcome = carry_out(action, writer, mode).await;
+    // What was asked for is written down as done only once the homeserver shows it.
+    let so_far = match &outcome {
+        Outcome::Done => Outcome::Scheduled("asked for".to_owned()),
+        other => other.clone(),
+    };
+    journal.end(number, &so_far, None);
+    outcome
 }
 
 async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outcome {
@@ -99,7 +140,10 @@ impl Breaker {
         Self { limit, failures_in_a_row: AtomicUsize::new(0) }
     }
 
-    async fn guard<F: Future<Output = Outcome>>(&self, attempt: impl FnOnce() -> F) -> Outcome {
+    async fn guard<F: Future<Output = Outcome>>(&self, stop: &Stop, attempt: impl FnOnce() -> F) -> Outcome {
+        if stop.is_requested() {
+            return Outcome::Skipped("not tried: the run was stopped".to_owned());
+        }
         if self.failures_in_a_row.load(Ordering::Relaxed) >= self.limit {
             return Outcome::Skipped(format!("not tried: {} actions in a row had failed", self.limit));
         }

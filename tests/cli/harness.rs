@@ -137,7 +137,9 @@ pub(crate) fn program(world: &RunningWorld) -> Program {
 pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     let bin = world.install_mas_cli(Path::new(PROGRAM)).expect("a wrapper script");
     let path = format!("{}:/usr/bin:/bin", bin.display());
-    world.env(auth).iter().fold(bare().env("PATH", &path), |program, (name, value)| program.env(name, value))
+    // Every world has the same names, and would wait for the lock of the others.
+    let own = bare().env("PATH", &path).env("RUNTIME_DIRECTORY", &world.directory().display().to_string());
+    world.env(auth).iter().fold(own, |program, (name, value)| program.env(name, value))
 }
 
 /// Who writes and who lists the accounts: `writer.type` and `accounts.source`.

@@ -11,6 +11,8 @@ mod explain;
 mod failures;
 mod federation;
 mod harness;
+mod history;
+mod interruption;
 mod limits;
 mod lock_mode;
 mod mas_api;

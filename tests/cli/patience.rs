@@ -15,7 +15,8 @@ use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
 use crate::harness::{PROGRAM, everyone, started, the_table};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
-    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().collect();
+    let own = ("RUNTIME_DIRECTORY".to_owned(), world.directory().display().to_string());
+    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain([own]).collect();
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
         timeouts: Timeouts { connect: Duration::from_millis(300), progress: Duration::from_millis(300) },

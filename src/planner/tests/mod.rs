@@ -1,6 +1,7 @@
 //! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
 
 mod links;
+mod memory;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ fn scene() -> Scene {
         providers: None,
         accounts: Vec::new(),
         token_owner: Some(Localpart::from("sync-bot").on(&"example.org".into())),
+        now: Moment::default(),
+        memory: Memory::default(),
     };
     let policy = Policy { protect_admins: true, ..Policy::default() };
     Scene {

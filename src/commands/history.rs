@@ -1,0 +1,37 @@
+//! `history [RUN]`: who was activated or disabled, when and why.
+
+use super::session::print;
+use crate::app::Surroundings;
+use crate::cli::{Global, HistoryArgs, SyncFormat};
+use crate::config;
+use crate::exit::Exit;
+use crate::output::history as output;
+use crate::report::Failure;
+use crate::state::{RunId, State};
+
+/// Lists the runs of the state file, or the actions of one of them; no server is asked.
+pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
+    let path = config.state_file.as_deref().ok_or(Failure::NoState("history"))?;
+    // Nothing has been remembered yet; looking does not make the file.
+    let state = if path.exists() { Some(State::open(path)?) } else { None };
+    let told = match (args.run.map(RunId), state) {
+        (None, state) => {
+            let runs = state.map_or(Ok(Vec::new()), |state| state.runs())?;
+            match args.format {
+                SyncFormat::Text => output::runs(&runs),
+                SyncFormat::Json => output::runs_as_json(&runs),
+            }
+        }
+        (Some(id), None) => return Err(Failure::NoRun(id)),
+        (Some(id), Some(state)) => {
+            let (run, actions) = state.run(id)?.ok_or(Failure::NoRun(id))?;
+            match args.format {
+                SyncFormat::Text => output::run(&run, &actions),
+                SyncFormat::Json => output::run_as_json(&run, &actions),
+            }
+        }
+    };
+    print(&told)?;
+    Ok(Exit::InStep)
+}

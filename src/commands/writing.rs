@@ -1,0 +1,91 @@
+//! What the commands that may change something have in common: the lock, the signals, the record, the writer.
+
+use std::io;
+
+use super::session::Session;
+use crate::app::Surroundings;
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::lock::RunLock;
+use crate::plan::{Outcome, Plan, PlanDocument};
+use crate::report::Failure;
+use crate::run::{self, ApplyTallies, Journal, Record, Stop};
+use crate::state::{Beginning, RunId};
+use crate::writers::{Write as _, Writer};
+
+/// A run that may change something, and the only one at this time.
+pub(super) struct Writing {
+    pub(super) session: Session,
+    writer: Writer,
+    stop: Stop,
+    _lock: RunLock,
+}
+
+impl Writing {
+    /// Opens everything that a run needs before it asks anyone.
+    pub(super) fn begin(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let session = Session::for_writing(global, surroundings)?;
+        let writer = session.writer(surroundings)?;
+        let lock = RunLock::take(&session.config, &*surroundings.env)?;
+        let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
+        let stop = Stop::on_signals().map_err(no_signals)?;
+        Ok(Self { session, writer, stop, _lock: lock })
+    }
+
+    /// Work that a signal may end at any time, because nothing was changed yet.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        self.stop.unless_requested(Box::pin(work)).await.unwrap_or(Err(Failure::Stopped))
+    }
+
+    /// Remembers a plan that was refused.
+    pub(super) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
+        let document = PlanDocument::planned(plan, refusals.to_vec()).to_json();
+        if let (Some(run), Some(state)) = (self.remembered(command, plan, &document, None)?, &self.session.state) {
+            state.end_run(run, "refused")?;
+        }
+        Ok(())
+    }
+
+    /// Applies what there is to apply; the writer is asked first whether it is in working order.
+    pub(super) async fn carry_out(
+        &self,
+        command: &'static str,
+        plan: &Plan,
+        undoes: Option<RunId>,
+    ) -> Result<(Vec<Outcome>, Exit), Failure> {
+        let session = &self.session;
+        if plan.has_changes() {
+            self.unless_stopped(async { Ok(self.writer.check().await?) }).await?;
+        }
+        let document = PlanDocument::planned(plan, Vec::new()).to_json();
+        let run = self.remembered(command, plan, &document, undoes)?;
+        let journal = Journal::new(session.state.as_ref().zip(run), plan.digest());
+        let record = Record { journal, stop: self.stop.clone() };
+        let tallies = ApplyTallies::default();
+        let applying = Box::pin(run::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
+        let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
+        record.journal.close(match run::exit(plan, &outcomes, &record) {
+            Exit::InStep => "in_step",
+            _ => "incomplete",
+        });
+        let exit = run::exit(plan, &outcomes, &record);
+        Ok((outcomes, exit))
+    }
+
+    /// The number under which a run is remembered; one that has nothing to do is not.
+    fn remembered(
+        &self,
+        command: &'static str,
+        plan: &Plan,
+        document: &str,
+        undoes: Option<RunId>,
+    ) -> Result<Option<RunId>, Failure> {
+        match &self.session.state {
+            Some(state) if !plan.actions.is_empty() => {
+                let realm = &self.session.config.keycloak.realm;
+                Ok(Some(state.begin_run(&Beginning { command, realm, plan, document, undoes })?))
+            }
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The past: runs in lines, one run with every action, and what no undo brings back.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{FAINT, HEADING};
+use crate::state::{ActionRow, RunRow};
+
+/// Told before a deactivation is undone.
+pub const WHAT_CANNOT_COME_BACK: &str = "
+Activating lets people in again. What a deactivation took does not come back: they
+left every room and have to be invited again, and their e-mail addresses are gone.
+Who is still out of the group is disabled again by the next sync: put them back into
+the group, or into policy.protect.
+";
+
+/// A line a run, the newest first.
+#[must_use]
+pub fn runs(runs: &[RunRow]) -> String {
+    if runs.is_empty() {
+        return "No run has changed anything yet.\n".to_owned();
+    }
+    let mut text = format!(
+        "{HEADING}{:>5}  {:<20}  {:<7}  {:>9}  {:>8}  {:>8}  {}{HEADING:#}\n",
+        "run", "started", "command", "activated", "disabled", "not done", "result"
+    );
+    for run in runs {
+        let _ = writeln!(
+            text,
+            "{:>5}  {:<20}  {:<7}  {:>9}  {:>8}  {:>8}  {}",
+            run.run.0,
+            run.started.to_string(),
+            run.command,
+            run.activated,
+            run.disabled,
+            run.not_done,
+            result(run),
+        );
+    }
+    text
+}
+
+fn result(run: &RunRow) -> String {
+    let result = run.result.as_deref().map_or("interrupted", |word| match word {
+        "in_step" => "in step",
+        other => other,
+    });
+    match run.undoes {
+        Some(undone) => format!("{result}, undoes {undone}"),
+        None => result.to_owned(),
+    }
+}
+
+/// One run: what it was, then an action a line.
+#[must_use]
+pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
+    let mut text = format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command, result(run));
+    let ended = run.ended.map_or_else(|| "never".to_owned(), |ended| ended.to_string());
+    let _ = writeln!(text, "  started {}, ended {ended}", run.started);
+    let _ =
+        writeln!(text, "  by {}, policy.disable = {:?}\n  {FAINT}{}{FAINT:#}\n", run.writer, run.disable, run.digest);
+    for action in actions {
+        let _ = writeln!(
+            text,
+            "  {:<11}  {:<8}  {}: {}",
+            action.outcome,
+            action.action.as_str(),
+            action.user_id,
+            action.reason.text()
+        );
+        if let Some(error) = &action.error {
+            let _ = writeln!(text, "               {FAINT}{error}{FAINT:#}");
+        }
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct Runs<'r> {
+    version: u32,
+    runs: &'r [RunRow],
+}
+
+#[derive(Serialize)]
+struct Run<'r> {
+    version: u32,
+    #[serde(flatten)]
+    row: &'r RunRow,
+    actions: &'r [ActionRow],
+}
+
+/// The runs for a program.
+#[must_use]
+pub fn runs_as_json(runs: &[RunRow]) -> String {
+    pretty(&Runs { version: 1, runs })
+}
+
+/// One run for a program.
+#[must_use]
+pub fn run_as_json(run: &RunRow, actions: &[ActionRow]) -> String {
+    pretty(&Run { version: 1, row: run, actions })
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("strings and numbers always serialize") + "\n"
+}

@@ -1,0 +1,42 @@
+//! What of the past a plan depends on, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{AccountState, Moment, UserId};
+use crate::plan::{ActionKind, DisableMode};
+
+/// What the state file remembers; empty without one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Since when someone has been out of the group in every complete reading.
+    pub absent_since: BTreeMap<UserId, Moment>,
+    /// The last thing that this program tried with each account.
+    pub own: BTreeMap<UserId, OwnAction>,
+    /// The storage providers that have shown signs of life at any time.
+    pub directories: BTreeSet<Box<str>>,
+}
+
+/// What this program last tried with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAction {
+    /// What.
+    pub kind: ActionKind,
+    /// What disabling meant then.
+    pub mode: DisableMode,
+    /// Whether it was seen to be done. What was not may be half done.
+    pub is_done: bool,
+}
+
+impl Memory {
+    /// Whether this program disabled the account, or began to.
+    pub(super) fn is_own(&self, user_id: &UserId) -> bool {
+        self.own.get(user_id).is_some_and(|own| own.kind == ActionKind::Disable || !own.is_done)
+    }
+
+    /// Whether a lock, and nothing but a lock, is what an action of ours has left: half of a deactivation or of an
+    /// activation.
+    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState) -> bool {
+        let only_locked = state.locked && !state.deactivated;
+        only_locked && self.own.get(user_id).is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
+    }
+}

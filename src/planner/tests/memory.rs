@@ -1,0 +1,128 @@
+//! What the past changes: the grace of those who left, whose activation it is, and what was left half done.
+
+use std::time::Duration;
+
+use super::*;
+
+impl Scene {
+    fn at(mut self, millis: i64) -> Self {
+        self.facts.now = Moment::from_millis(millis);
+        self
+    }
+
+    fn absent_since(mut self, name: &str, millis: i64) -> Self {
+        let user_id = Localpart::from(name).on(&self.facts.server_name);
+        self.facts.memory.absent_since.insert(user_id, Moment::from_millis(millis));
+        self
+    }
+
+    fn own(mut self, name: &str, kind: ActionKind, is_done: bool) -> Self {
+        let user_id = Localpart::from(name).on(&self.facts.server_name);
+        let own = OwnAction { kind, mode: DisableMode::Deactivate, is_done };
+        self.facts.memory.own.insert(user_id, own);
+        self
+    }
+
+    fn grace(self, millis: u64) -> Self {
+        self.policy(|policy| policy.grace = Duration::from_millis(millis))
+    }
+
+    fn reactivate(self, reactivate: Reactivate) -> Self {
+        self.policy(|policy| policy.reactivate = reactivate)
+    }
+}
+
+fn leaver() -> Scene {
+    scene().user("dave").account("dave", ACTIVE).grace(1000)
+}
+
+#[test]
+fn who_has_left_has_the_grace_from_the_first_absence_on() {
+    let in_grace = |scene: &Scene| scene.plan().kept.first().and_then(|kept| kept.until).map(Moment::as_millis);
+    assert_eq!(in_grace(&leaver().at(5000)), Some(6000));
+    assert_eq!(in_grace(&leaver().at(5000).absent_since("dave", 4500)), Some(5500));
+    acts(&leaver().at(5000).absent_since("dave", 4000), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn a_clock_that_went_back_disables_nobody_early() {
+    keeps(&leaver().at(5000).absent_since("dave", 9000), kept_as("dave", KeptReason::InGrace));
+}
+
+#[test]
+fn who_is_disabled_in_keycloak_does_not_wait() {
+    let scene = scene().disabled_member("frank").account("frank", ACTIVE).grace(1000).at(5000);
+    acts(&scene, disable("frank", Reason::DisabledInKeycloak));
+}
+
+#[test]
+fn every_other_reason_to_keep_someone_comes_before_the_grace() {
+    let scene = leaver().at(5000).seen("dave", known(true, true, None));
+    keeps(&scene, kept_as("dave", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
+fn own_activates_whom_this_program_disabled_or_began_to() {
+    let bob = || scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::Own);
+    keeps(&bob(), kept_as("bob", KeptReason::NotOurs));
+    for is_done in [true, false] {
+        acts(&bob().own("bob", ActionKind::Disable, is_done), activate("bob"));
+    }
+    acts(&bob().own("bob", ActionKind::Activate, false), activate("bob"));
+    keeps(&bob().own("bob", ActionKind::Activate, true), kept_as("bob", KeptReason::NotOurs));
+}
+
+#[test]
+fn none_activates_nobody() {
+    let bob = scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::None);
+    keeps(&bob.own("bob", ActionKind::Disable, true), kept_as("bob", KeptReason::NotOurs));
+}
+
+#[test]
+fn a_lock_that_was_half_of_our_deactivation_is_finished() {
+    let dave = || scene().user("dave").account("dave", LOCKED);
+    acts(&dave(), vec![]);
+    acts(&dave().own("dave", ActionKind::Disable, true), vec![]);
+    acts(&dave().own("dave", ActionKind::Disable, false), disable("dave", Reason::NotInGroup));
+    acts(&dave().own("dave", ActionKind::Disable, false).grace(1000), disable("dave", Reason::NotInGroup));
+}
+
+#[test]
+fn a_member_with_a_lock_of_ours_is_let_in_again() {
+    let dave = || scene().member("dave").account("dave", LOCKED);
+    keeps(&dave(), kept_as("dave", KeptReason::LockedByHand));
+    for (kind, is_done) in [(ActionKind::Disable, false), (ActionKind::Disable, true), (ActionKind::Activate, false)] {
+        acts(&dave().own("dave", kind, is_done), activate("dave"));
+    }
+}
+
+#[test]
+fn what_is_remembered_is_who_is_out_and_who_is_in() {
+    let scene = scene()
+        .member("alice")
+        .account("alice", ACTIVE)
+        .user("dave")
+        .account("dave", ACTIVE)
+        .user("erin")
+        .account("erin", DISABLED)
+        .account("l0001", ACTIVE)
+        .fails("l0001");
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let answers = draft.to_look_at().map(|person| (person.user_id.clone(), scene.look(&person))).collect();
+    let verdicts = draft.verdicts(&Looks::Taken { answers, members_after: None });
+    let presence = draft.presence(&verdicts);
+    let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&presence.absent), names(&presence.present)),
+        (vec!["dave".to_owned()], vec!["alice".to_owned()])
+    );
+}
+
+#[test]
+fn a_directory_that_was_ever_alive_has_to_be_alive_where_nobody_may_see_the_directories() {
+    let mut scene = scene().member("alice").account("l0007", ACTIVE);
+    scene.facts.memory.directories.insert("ldap".into());
+    keeps(&scene, kept_as("l0007", KeptReason::FederationInDoubt));
+    scene.facts.providers = Some(Vec::new());
+    acts(&scene, disable("l0007", Reason::NotInKeycloak));
+}

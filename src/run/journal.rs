@@ -1,0 +1,70 @@
+//! What a run writes down while it goes on: in the state file, where there is one, and in the audit log.
+
+use std::cell::Cell;
+
+use tracing::{error, info};
+
+use crate::model::AccountState;
+use crate::plan::{Action, Digest, Outcome};
+use crate::report::in_one_line;
+use crate::state::{RunId, State, StateError};
+
+/// The record of one run.
+#[derive(Debug)]
+pub struct Journal<'s> {
+    state: Option<(&'s State, RunId)>,
+    digest: Digest,
+    /// Whether everything could be written.
+    whole: Cell<bool>,
+}
+
+impl<'s> Journal<'s> {
+    /// A record in the state file, or in the audit log alone.
+    #[must_use]
+    pub fn new(state: Option<(&'s State, RunId)>, digest: Digest) -> Self {
+        Self { state, digest, whole: Cell::new(true) }
+    }
+
+    /// Before an action is tried. What cannot be written down must not be done.
+    pub(super) fn begin(&self, number: usize) -> Result<(), StateError> {
+        self.state.map_or(Ok(()), |(state, run)| state.begin_action(run, number))
+    }
+
+    /// After it. It is done by now, so an error is told and leaves the run incomplete.
+    pub(super) fn end(&self, number: usize, outcome: &Outcome, after: Option<AccountState>) {
+        let Some((state, run)) = self.state else { return };
+        if let Err(failure) = state.end_action(run, number, outcome, after) {
+            self.whole.set(false);
+            error!("{}", in_one_line(&failure));
+        }
+    }
+
+    /// One line of the audit log.
+    pub(super) fn audit(&self, action: &Action, outcome: &Outcome) {
+        info!(
+            target: "audit",
+            run = self.state.map(|(_, run)| run.0),
+            digest = %self.digest,
+            action = action.kind.as_str(),
+            user_id = %action.user_id,
+            reason = action.reason.word(),
+            outcome = outcome.word(),
+            error = outcome.error(),
+        );
+    }
+
+    /// Whether everything could be written down.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole.get()
+    }
+
+    /// The run is over.
+    pub fn close(&self, result: &str) {
+        let Some((state, run)) = self.state else { return };
+        if let Err(failure) = state.end_run(run, result) {
+            self.whole.set(false);
+            error!("{}", in_one_line(&failure));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Writing a run down while it goes on.
+
+use std::fmt;
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::rows::{json, word};
+use super::{State, StateError};
+use crate::model::{AccountState, MasUserId, Moment};
+use crate::plan::{Outcome, Plan};
+
+/// The number of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RunId(pub i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What is known of a run before its first action.
+#[derive(Debug)]
+pub struct Beginning<'b> {
+    /// `sync`, `apply` or `undo`.
+    pub command: &'static str,
+    /// The realm whose group decides.
+    pub realm: &'b str,
+    /// What will be done.
+    pub plan: &'b Plan,
+    /// The plan as it was printed.
+    pub document: &'b str,
+    /// The run that this one undoes.
+    pub undoes: Option<RunId>,
+}
+
+impl State {
+    /// Writes down that a run begins, with every action that it plans.
+    pub fn begin_run(&self, beginning: &Beginning<'_>) -> Result<RunId, StateError> {
+        let Beginning { command, realm, plan, document, undoes } = beginning;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO runs (command, started, server_name, realm, writer, disable, digest, plan, undoes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    command,
+                    Moment::now().as_millis(),
+                    plan.server_name.as_str(),
+                    realm,
+                    plan.writer.as_str(),
+                    plan.disable.as_str(),
+                    plan.digest().to_string(),
+                    document,
+                    undoes.map(|run| run.0),
+                ],
+            )?;
+            let run = RunId(transaction.last_insert_rowid());
+            let mut insert = transaction.prepare(
+                "INSERT INTO actions (run, number, action, user_id, mas_id, reason, evidence, before)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            for (number, action) in (0_i64..).zip(&plan.actions) {
+                insert.execute(params![
+                    run.0,
+                    number,
+                    word(&action.kind),
+                    action.user_id.as_str(),
+                    action.mas_id.as_ref().map(MasUserId::as_str),
+                    word(&action.reason),
+                    action.evidence.as_ref().map(json),
+                    json(&action.before),
+                ])?;
+            }
+            Ok(run)
+        })
+    }
+
+    /// Writes down that an action is about to be tried.
+    pub fn begin_action(&self, run: RunId, number: usize) -> Result<(), StateError> {
+        self.transaction(|transaction| {
+            let now = Moment::now().as_millis();
+            transaction
+                .execute(
+                    "UPDATE actions SET begun = ?3 WHERE run = ?1 AND number = ?2",
+                    params![run.0, place(number), now],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Writes down what became of an action so far, and the account's state where it is known.
+    pub fn end_action(
+        &self,
+        run: RunId,
+        number: usize,
+        outcome: &Outcome,
+        after: Option<AccountState>,
+    ) -> Result<(), StateError> {
+        self.transaction(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after)
+                     WHERE run = ?1 AND number = ?2",
+                    params![
+                        run.0,
+                        place(number),
+                        Moment::now().as_millis(),
+                        outcome.word(),
+                        outcome.error(),
+                        after.as_ref().map(json),
+                    ],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Writes down that a run is over.
+    pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
+        self.transaction(|transaction| {
+            let now = Moment::now().as_millis();
+            transaction
+                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.0, now, result])
+                .map(drop)
+        })
+    }
+}
+
+/// The place of an action in its plan, as a column has it.
+fn place(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

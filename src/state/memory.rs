@@ -1,0 +1,63 @@
+//! What of the past the plan depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::params;
+
+use super::error::StateProblem;
+use super::rows::from_word;
+use super::{State, StateError};
+use crate::model::{Moment, UserId};
+use crate::plan::{ActionKind, DisableMode};
+use crate::planner::{Memory, OwnAction};
+
+impl State {
+    /// Everything that a plan has to know.
+    pub fn memory(&self, realm: &str) -> Result<Memory, StateError> {
+        let read = || {
+            Ok(Memory {
+                absent_since: self.absences()?,
+                own: self.own_actions()?,
+                directories: self.directories(realm)?,
+            })
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
+    fn absences(&self) -> Result<BTreeMap<UserId, Moment>, StateProblem> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("SELECT user_id, since FROM absences")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        rows.map(|row| {
+            let (user_id, since) = row?;
+            Ok((from_word(&user_id)?, Moment::from_millis(since)))
+        })
+        .collect()
+    }
+
+    /// The last thing that was tried with each account.
+    fn own_actions(&self) -> Result<BTreeMap<UserId, OwnAction>, StateProblem> {
+        let connection = self.lock();
+        let mut statement = connection.prepare(
+            "SELECT user_id, action, disable, outcome FROM actions JOIN runs ON id = run
+             WHERE begun IS NOT NULL ORDER BY run, number",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut own = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;
+            let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
+            let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
+            let is_done = row.get::<_, Option<String>>(3)?.as_deref() == Some("done");
+            own.insert(user_id, OwnAction { kind, mode, is_done });
+        }
+        Ok(own)
+    }
+
+    fn directories(&self, realm: &str) -> Result<BTreeSet<Box<str>>, StateProblem> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("SELECT provider FROM directories WHERE realm = ?1")?;
+        let rows = statement.query_map(params![realm], |row| row.get::<_, String>(0))?;
+        rows.map(|row| Ok(row?.into())).collect()
+    }
+}

@@ -1,0 +1,183 @@
+//! What is read back for people: runs, and the actions of a run.
+
+use rusqlite::{Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::StateProblem;
+use super::journal::RunId;
+use super::{State, StateError};
+use crate::model::{AccountState, Moment, UserId};
+use crate::plan::{ActionKind, Reason};
+
+/// A run, with what became of its actions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunRow {
+    /// The number that `history` and `undo` take.
+    pub run: RunId,
+    /// `sync`, `apply` or `undo`.
+    pub command: String,
+    /// When the plan had been made.
+    pub started: Moment,
+    /// When the last action was over; missing where the run was killed.
+    pub ended: Option<Moment>,
+    /// `mas-cli` or `mas-api`.
+    pub writer: String,
+    /// `deactivate` or `lock`.
+    pub disable: String,
+    /// The digest of the plan.
+    pub digest: String,
+    /// How it ended, in a word.
+    pub result: Option<String>,
+    /// The run that it undid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
+    /// Accounts activated.
+    pub activated: u32,
+    /// Accounts disabled.
+    pub disabled: u32,
+    /// Actions that were planned and are not done.
+    pub not_done: u32,
+}
+
+/// An action of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActionRow {
+    /// What was to be done.
+    pub action: ActionKind,
+    /// To whom.
+    pub user_id: UserId,
+    /// The rule that decided.
+    pub reason: Reason,
+    /// What the second look had found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Value>,
+    /// The account before.
+    pub before: AccountState,
+    /// The account afterwards, where it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<AccountState>,
+    /// When it was begun; missing where it was not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Moment>,
+    /// When it was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Moment>,
+    /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` where the run was killed meanwhile.
+    pub outcome: String,
+    /// Why it is not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl State {
+    /// Every run, the newest first.
+    pub fn runs(&self) -> Result<Vec<RunRow>, StateError> {
+        self.read_runs("1 = 1", 0)
+    }
+
+    /// One run and its actions in order; `None` where there is none of this number.
+    pub fn run(&self, run: RunId) -> Result<Option<(RunRow, Vec<ActionRow>)>, StateError> {
+        let Some(row) = self.read_runs("id = ?1", run.0)?.pop() else { return Ok(None) };
+        let connection = self.lock();
+        let read = || {
+            let mut statement = connection.prepare(
+                "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error
+                 FROM actions WHERE run = ?1 ORDER BY number",
+            )?;
+            let rows = statement.query_map(params![run.0], |row| Ok(action(row)))?;
+            rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
+        };
+        Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
+    }
+
+    /// Everything that was ever tried with an account, the newest first, each with its run.
+    pub fn actions_of(&self, user_id: &UserId) -> Result<Vec<(RunId, ActionRow)>, StateError> {
+        let connection = self.lock();
+        let read = || {
+            let mut statement = connection.prepare(
+                "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, run
+                 FROM actions WHERE user_id = ?1 AND begun IS NOT NULL ORDER BY run DESC, number DESC",
+            )?;
+            let rows = statement.query_map(params![user_id.as_str()], |row| Ok((RunId(row.get(10)?), action(row))))?;
+            rows.map(|row| {
+                let (run, action) = row?;
+                Ok((run, action?))
+            })
+            .collect::<Result<Vec<_>, StateProblem>>()
+        };
+        read().map_err(|problem| self.error(problem))
+    }
+
+    fn read_runs(&self, which: &str, number: i64) -> Result<Vec<RunRow>, StateError> {
+        let connection = self.lock();
+        let read = || {
+            let mut statement = connection.prepare(&format!(
+                "SELECT id, command, started, ended, writer, disable, digest, result, undoes,
+                    (SELECT count(*) FROM actions WHERE run = id AND action = 'activate' AND outcome = 'done'),
+                    (SELECT count(*) FROM actions WHERE run = id AND action = 'disable' AND outcome = 'done'),
+                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done')
+                 FROM runs WHERE {which} AND ?1 = ?1 ORDER BY id DESC"
+            ))?;
+            let rows = statement.query_map(params![number], run)?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        read().map_err(|problem| self.error(problem.into()))
+    }
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: RunId(row.get(0)?),
+        command: row.get(1)?,
+        started: Moment::from_millis(row.get(2)?),
+        ended: row.get::<_, Option<i64>>(3)?.map(Moment::from_millis),
+        writer: row.get(4)?,
+        disable: row.get(5)?,
+        digest: row.get(6)?,
+        result: row.get(7)?,
+        undoes: row.get::<_, Option<i64>>(8)?.map(RunId),
+        activated: row.get(9)?,
+        disabled: row.get(10)?,
+        not_done: row.get(11)?,
+    })
+}
+
+fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
+    let begun: Option<i64> = row.get(6)?;
+    let outcome: Option<String> = row.get(8)?;
+    let untold = if begun.is_some() { "interrupted" } else { "skipped" };
+    Ok(ActionRow {
+        action: from_word(&row.get::<_, String>(0)?)?,
+        user_id: from_word(&row.get::<_, String>(1)?)?,
+        reason: from_word(&row.get::<_, String>(2)?)?,
+        evidence: row.get::<_, Option<String>>(3)?.map(|text| from_json(&text)).transpose()?,
+        before: from_json(&row.get::<_, String>(4)?)?,
+        after: row.get::<_, Option<String>>(5)?.map(|text| from_json(&text)).transpose()?,
+        begun: begun.map(Moment::from_millis),
+        ended: row.get::<_, Option<i64>>(7)?.map(Moment::from_millis),
+        outcome: outcome.unwrap_or_else(|| untold.to_owned()),
+        error: row.get(9)?,
+    })
+}
+
+/// A value that is one word in JSON, as a column has it.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        other => unreachable!("a word, not {other:?}"),
+    }
+}
+
+pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, StateProblem> {
+    serde_json::from_value(Value::from(word)).map_err(|error| StateProblem::Row(error.to_string()))
+}
+
+pub(super) fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("strings and numbers always serialize")
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StateProblem> {
+    serde_json::from_str(text).map_err(|error| StateProblem::Row(error.to_string()))
+}

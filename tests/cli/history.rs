@@ -1,0 +1,216 @@
+//! What was done can be told and undone.
+
+use serde_json::json;
+
+use crate::harness::{NO_LIMITS, Program, account, program, started, the_table, write};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+
+/// The program with a state file.
+fn remembering(world: &RunningWorld, more: &str) -> Program {
+    let state = world.directory().join("state.db");
+    program(world).file(world, &format!("state_file = {:?}\n{more}", state.to_string_lossy()))
+}
+
+#[tokio::test]
+async fn a_run_is_listed_with_its_counts_and_told_action_by_action() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    let runs = remembering(&world, "").run("history --format json").exits(0).json();
+    let run = &runs["runs"][0];
+    let counts = [&run["run"], &run["command"], &run["activated"], &run["disabled"], &run["not_done"], &run["result"]];
+    assert_eq!(json!(counts), json!([1, "sync", 1, 1, 0, "in_step"]));
+
+    let told = remembering(&world, "").run("history 1 --format json").exits(0).json();
+    let dave = &told["actions"][1];
+    assert_eq!(
+        json!([dave["action"], dave["user_id"], dave["reason"], dave["outcome"]]),
+        json!(["disable", "@dave:example.org", "not_in_group", "done"])
+    );
+    assert_eq!(dave["before"], json!({"deactivated": false, "locked": false, "erased": false}));
+    assert_eq!(dave["after"], json!({"deactivated": true, "locked": true, "erased": false}));
+    assert_eq!(dave["evidence"]["keycloak"][0]["known"]["in_group"], json!(false));
+    remembering(&world, "")
+        .run("history 1")
+        .exits(0)
+        .prints(&["Run 1: sync, in step", "done         disable   @dave:example.org: not in the group"]);
+}
+
+#[tokio::test]
+async fn a_run_with_nothing_to_do_is_not_listed_and_looking_makes_no_file() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("history").exits(0).prints(&["No run has changed anything yet."]);
+    remembering(&world, "").run("plan").exits(0);
+    assert!(!world.directory().join("state.db").exists());
+    remembering(&world, "").run("sync").exits(0);
+    remembering(&world, "").run("sync").exits(0);
+    let runs = remembering(&world, "").run("history --format json").exits(0).json();
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_refused_run_is_listed_as_refused() {
+    let world = started(the_table().accounts(30, "c")).await;
+    remembering(&world, "").run("sync").exits(3);
+    remembering(&world, "").run("history").exits(0).prints(&["refused"]);
+}
+
+#[tokio::test]
+async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
+    let world = started(the_table()).await;
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let shown = remembering(&world, NO_LIMITS).run("undo 1 --dry-run").exits(0);
+    shown.prints(&[
+        "Activate 1 account",
+        "dave",
+        "Disable 1 account",
+        "bob",
+        "What a deactivation took does not come back",
+    ]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+    remembering(&world, NO_LIMITS).run("undo 1").exits(0);
+    assert!(world.settle().await);
+    assert_eq!((world.state_of("dave"), world.state_of("bob")), (account(false, false), account(true, true)));
+    remembering(&world, "").run("history").exits(0).prints(&["in step, undoes 1"]);
+}
+
+#[tokio::test]
+async fn undo_leaves_out_what_has_moved_on_and_stays_within_the_limits() {
+    let world = started(the_table()).await;
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let refused = remembering(&world, "[limits]\nmax_activate = 0\n").run("undo 1").exits(3);
+    refused.tells(&["undo 1 --approve sha256:"]);
+    remembering(&world, NO_LIMITS).run("undo 1").exits(0);
+    assert!(world.settle().await);
+    let again = remembering(&world, NO_LIMITS).run("undo 1").exits(0);
+    again.prints(&["active now"]);
+}
+
+#[tokio::test]
+async fn undo_disables_nobody_who_is_protected() {
+    let world = started(the_table()).await;
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let protect = format!("{NO_LIMITS}[policy]\nprotect = [\"bob\"]\n");
+    remembering(&world, &protect).run("undo 1").exits(0).prints(&["left alone: protected by policy.protect"]);
+    assert_eq!(world.state_of("bob"), account(false, false));
+}
+
+#[tokio::test]
+async fn without_a_state_file_what_needs_it_is_a_configuration_error_that_says_so() {
+    let world = started(the_table()).await;
+    program(&world).run("history").exits(78).tells(&["`history` needs state_file"]);
+    program(&world).run("undo 1").exits(78).tells(&["`undo` needs state_file"]);
+    for (key, value) in [("grace", "\"3days\""), ("reactivate", "\"own\"")] {
+        let file = format!("[policy]\n{key} = {value}\n");
+        program(&world).file(&world, &file).run("plan").exits(78).tells(&[&format!("policy.{key}"), "state_file"]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_there_is_told() {
+    let world = started(the_table()).await;
+    for command in ["history 7", "undo 7"] {
+        remembering(&world, "").run(command).exits(1).tells(&["there is no run 7", "`history` lists the runs"]);
+    }
+}
+
+#[tokio::test]
+async fn a_state_file_that_cannot_be_used_stops_the_run_before_anything_is_changed() {
+    let world = started(the_table()).await;
+    write(&world, "state.db", "this is no database, whatever its name says; it is long enough to look like one\n");
+    remembering(&world, "").run("sync").exits(1).tells(&["the state file", "state.db", "check state_file"]);
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn reactivate_own_activates_only_whom_this_program_disabled() {
+    let world = started(the_table()).await;
+    let own = format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n");
+    let first = remembering(&world, &own).run("sync --format json").exits(0);
+    assert_eq!(
+        (first.actions(), first.kept()),
+        (vec!["disable dave not_in_group done".to_owned()], vec!["bob not_ours".to_owned()])
+    );
+    world.join("dave");
+    let second = remembering(&world, &own).run("sync --format json").exits(0);
+    assert_eq!(second.actions(), ["activate dave in_group done"]);
+}
+
+#[tokio::test]
+async fn reactivate_none_activates_nobody() {
+    let world = started(the_table()).await;
+    let none = program(&world).file(&world, "[policy]\nreactivate = \"none\"\n");
+    assert_eq!(none.run("plan --format json").exits(0).kept(), ["bob not_ours"]);
+}
+
+#[tokio::test]
+async fn who_has_left_is_disabled_only_after_the_grace() {
+    let world = started(the_table().disabled_member("frank").account("frank")).await;
+    let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
+    let first = grace("1h").run("sync --format json").exits(0);
+    assert_eq!(first.actions(), ["activate bob in_group done", "disable frank disabled_in_keycloak done"]);
+    let kept = &first.json()["kept"][0];
+    assert_eq!((&kept["localpart"], &kept["reason"]), (&json!("dave"), &json!("in_grace")));
+    assert!(kept["until"].as_str().is_some_and(|until| until.ends_with('Z') && until.len() == 20), "{kept}");
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    let later = grace("1s").run("sync --format json").exits(0);
+    assert_eq!(later.actions(), ["disable dave not_in_group done"]);
+}
+
+#[tokio::test]
+async fn who_comes_back_in_between_has_all_of_the_grace_again() {
+    let world = started(the_table()).await;
+    let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
+    grace("1h").run("sync").exits(0);
+    world.join("dave");
+    grace("1h").run("sync").exits(0);
+    world.leave("dave");
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    assert_eq!(grace("1s").run("plan --format json").exits(0).actions(), [""; 0]);
+}
+
+#[tokio::test]
+async fn half_a_disable_of_ours_is_finished_by_the_next_run() {
+    let world = started(the_table()).await;
+    let by_mas = |world: &RunningWorld| {
+        let file = crate::harness::settings(world, crate::harness::BY_BOTH);
+        let state = world.directory().join("state.db");
+        program(world)
+            .file(world, &format!("state_file = {:?}\n{file}", state.to_string_lossy()))
+            .hiding(world.mas_client_secret())
+    };
+    world.mas.admin().faults().on("/deactivate").answer(Fault::Status(500, String::new()));
+    by_mas(&world).run("sync").exits(4);
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("dave"), account(true, false));
+    world.mas.admin().faults().clear();
+    let next = by_mas(&world).run("sync --format json").exits(0);
+    assert_eq!(next.actions(), ["disable dave not_in_group done"]);
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn explain_tells_what_was_done_with_someone() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("explain dave").exits(0);
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let told = remembering(&world, "").run("explain dave").exits(0);
+    told.prints(&["State file (", "out of the group since 20", "disable, done (run 1; not in the group)"]);
+    remembering(&world, "").run("explain alice").exits(0).prints(&["this program has never changed the account"]);
+}
+
+#[tokio::test]
+async fn every_action_is_a_line_of_the_audit_log_with_run_digest_reason_and_outcome() {
+    let world = started(the_table()).await;
+    let run = remembering(&world, NO_LIMITS).run("--log-format json sync --format json").exits(0);
+    let lines = run.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let audit: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
+    let words = |line: &serde_json::Value| {
+        ["action", "user_id", "reason", "outcome"]
+            .map(|field| line[field].as_str().unwrap_or_default().to_owned())
+            .join(" ")
+    };
+    let expected = ["activate @bob:example.org in_group done", "disable @dave:example.org not_in_group done"];
+    assert_eq!(audit.iter().map(words).collect::<Vec<_>>(), expected);
+    assert!(audit.iter().all(|line| line["run"] == 1 && line["digest"] == run.json()["digest"]));
+}

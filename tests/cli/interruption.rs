@@ -1,0 +1,110 @@
+//! Two runs at a time, signals, and runs that are killed.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+
+use crate::harness::{NO_LIMITS, Program, account, everyone, group, program, started, the_table};
+
+fn remembering(world: &RunningWorld) -> Program {
+    let state = world.directory().join("state.db");
+    program(world).file(world, &format!("state_file = {:?}\n{NO_LIMITS}", state.to_string_lossy()))
+}
+
+/// Waits until the stand-in of MAS has been asked this often.
+async fn asked(world: &RunningWorld, times: usize) {
+    while world.mas.requests().count("/stand-in/manage") < times {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn a_second_run_is_refused_with_the_first_ones_process() {
+    let world = started(the_table()).await;
+    world.keycloak.faults().on("/members").answer(Fault::Hang);
+    let mut first = remembering(&world).start("sync");
+    while world.keycloak.requests().count("/members") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let told = format!("process {} since 20", first.id());
+    remembering(&world).run("sync").exits(5).tells(&["another run holds the lock", &told]);
+    first.kill().expect("running");
+    first.wait().expect("killed");
+    world.keycloak.faults().clear();
+    remembering(&world).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_plan_needs_no_lock() {
+    let world = started(the_table()).await;
+    world.keycloak.faults().on("/members").times(1).answer(Fault::Hang);
+    let mut first = remembering(&world).start("sync");
+    while world.keycloak.requests().count("/members") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    remembering(&world).run("plan").exits(0);
+    first.kill().expect("running");
+    first.wait().expect("killed");
+}
+
+#[tokio::test]
+async fn a_signal_before_the_first_change_ends_the_run_with_nothing_changed() {
+    for name in ["TERM", "INT"] {
+        let world = started(the_table()).await;
+        let before = everyone(&world);
+        world.keycloak.faults().on("/members").answer(Fault::Hang);
+        let mut child = remembering(&world).start("sync");
+        while world.keycloak.requests().count("/members") == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        signal(&child, name);
+        assert_eq!(child.wait().expect("it ends").code(), Some(1), "{name}");
+        assert_eq!(everyone(&world), before);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_in_the_middle_finishes_what_is_under_way_and_records_it() {
+    let world = started(group().member("alice").account("alice").accounts(40, "c")).await;
+    let mut child = remembering(&world).start("sync");
+    asked(&world, 8).await;
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(4));
+    let history = remembering(&world).run("history 1 --format json").exits(0).json();
+    let actions = history["actions"].as_array().expect("a list").clone();
+    assert!(world.settle().await);
+    for action in &actions {
+        let name = action["user_id"].as_str().expect("a text")[1..].split(':').next().expect("a name").to_owned();
+        let expected = if action["outcome"] == "skipped" { account(false, false) } else { account(true, true) };
+        assert_eq!(world.state_of(&name), expected, "{action}");
+    }
+    let skipped = actions.iter().filter(|action| action["outcome"] == "skipped").count();
+    assert!(skipped > 0 && skipped < 40, "{skipped} of 40");
+    remembering(&world).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_is_finished_by_the_next_and_nothing_is_lost() {
+    let world = started(group().member("alice").account("alice").accounts(30, "c")).await;
+    let mut child = remembering(&world).start("sync");
+    asked(&world, 7).await;
+    child.kill().expect("running");
+    child.wait().expect("killed");
+    assert!(world.settle().await);
+    remembering(&world).run("sync").exits(0);
+    assert!(world.settle().await);
+    let left: Vec<_> = everyone(&world)
+        .into_iter()
+        .filter(|(name, state)| name.starts_with('c') && *state != account(true, true))
+        .collect();
+    assert_eq!(left, []);
+    let runs = remembering(&world).run("history --format json").exits(0).json();
+    assert_eq!(runs["runs"][1]["ended"], serde_json::Value::Null);
+    remembering(&world).run("history").exits(0).prints(&["interrupted"]);
+}
