@@ -13,6 +13,7 @@ use tracing::{debug, info};
 use url::{Host, Url};
 
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
 use crate::model::printable;
@@ -87,7 +88,7 @@ pub struct Api {
     /// Which server this is, for errors.
     pub server: Server,
     base: Url,
-    client: Client,
+    pub(super) client: Client,
     credentials: Arc<Credentials>,
     patience: Patience,
 }
@@ -115,6 +116,17 @@ impl Api {
     /// refused is renewed once.
     pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
         self.ask(Method::GET, self.url(path, query), None).await
+    }
+
+    /// The same server, opened by another token.
+    #[must_use]
+    pub fn opened_by(&self, token: SecretString) -> Self {
+        Self { credentials: Arc::new(Credentials::Token(token)), ..self.clone() }
+    }
+
+    /// What was told about the token; `None` for one that the administrator gave.
+    pub async fn issued(&self) -> Result<Option<Issued>, HttpError> {
+        self.credentials.issued(self.patience).await
     }
 
     /// `GET base/path…` without the token: what a server tells everybody.
@@ -150,7 +162,7 @@ impl Api {
         self.error(&Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -267,7 +279,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
     content_type == "application/json" || content_type.ends_with("+json")
 }
 
-async fn status_error(mut response: Response) -> HttpErrorKind {
+pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
     let status = response.status();
     let retry_after = response
         .headers()

@@ -5,11 +5,15 @@ mod client;
 mod discovery;
 mod error;
 mod hint;
+mod issued;
 mod oauth;
+mod probe;
 mod tls;
 
 pub use client::{Api, Patience, Timeouts, client, is_loopback};
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
+pub use issued::Issued;
 pub use oauth::{Credentials, Grant, OAuth};
+pub use probe::Probe;
 pub use tls::{Tls, TlsError};

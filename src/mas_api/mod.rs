@@ -2,6 +2,7 @@
 //!
 //! Source: `/api/admin/v1/…` (recordings: `mas-admin-api.json`).
 
+mod access;
 mod exposure;
 mod list;
 mod resource;

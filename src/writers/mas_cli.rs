@@ -18,6 +18,8 @@ const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KU
 
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
+/// Longest version that is told; a wrapper may say anything.
+const VERSION_LIMIT: usize = 100;
 
 /// Runs `mas-cli manage …`.
 #[derive(Debug)]
@@ -27,23 +29,42 @@ pub struct MasCli {
 }
 
 impl MasCli {
-    /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
-    /// default database.
-    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
-        if let Some(path) = &config.config_to_check {
-            check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
-        }
+    /// Nothing is run yet.
+    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
-        Ok(Self { config, environment })
+        Self { config, environment }
+    }
+
+    /// Checks MAS's configuration file: mas-cli ignores one that is missing or not YAML, and would go to a default
+    /// database.
+    pub fn check_config(&self) -> Result<(), WriterError> {
+        match &self.config.config_to_check {
+            Some(path) => {
+                check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What mas-cli says of its version.
+    pub async fn version(&self) -> Result<String, WriterError> {
+        let said = self.run(&["--version"]).await?;
+        Ok(printable(said.trim()).chars().take(VERSION_LIMIT).collect())
+    }
+
+    /// Has mas-cli read something of its database and nothing else. The command is there from MAS 1.3 on.
+    pub async fn reach_database(&self) -> Result<(), WriterError> {
+        self.run(&["manage", "list-admin-users"]).await.map(drop)
     }
 
     /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash.
     async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
         let words = [&["manage"], subcommand, &["--", localpart.as_str()]].concat();
-        self.run(&words).await
+        self.run(&words).await.map(drop)
     }
 
-    async fn run(&self, words: &[&str]) -> Result<(), WriterError> {
+    /// Gives what mas-cli prints to stdout.
+    async fn run(&self, words: &[&str]) -> Result<String, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         if let Some(path) = config {
@@ -59,7 +80,7 @@ impl MasCli {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -71,14 +92,14 @@ impl MasCli {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
                 Err(WriterError::Failed { command, exit: status, message })
             }
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(Output { stdout, .. })) => Ok(String::from_utf8_lossy(&stdout).into_owned()),
         }
     }
 }
 
 impl Write for MasCli {
     async fn check(&self) -> Result<(), WriterError> {
-        self.run(&["--version"]).await
+        self.version().await.map(drop)
     }
 
     /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between

@@ -1,6 +1,7 @@
 //! Keycloak: the groups, their members, and the look at one person. Source: the Admin REST API,
 //! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
 
+mod access;
 mod groups;
 mod members;
 mod moving_list;
@@ -15,6 +16,7 @@ use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoi
 use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
+pub use access::{Access, Roles};
 pub use groups::Group;
 pub use person::Owners;
 
@@ -23,6 +25,8 @@ pub use person::Owners;
 pub struct KeycloakReader {
     api: Api,
     realm: String,
+    /// The realm that tokens come from.
+    auth_realm: String,
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
@@ -72,6 +76,7 @@ impl KeycloakReader {
         Self {
             api: Api::new(Server::Keycloak, config.url.clone(), http, Credentials::OAuth(Box::new(oauth))),
             realm: config.realm.clone(),
+            auth_realm: realm.clone(),
             groups: config.groups.clone(),
             include_subgroups: config.include_subgroups,
             template: config.localpart.clone(),

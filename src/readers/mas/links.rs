@@ -14,6 +14,14 @@ use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkProvider(String);
 
+impl LinkProvider {
+    /// The ULID.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Source: `GET /upstream-oauth-providers`.
 #[derive(Debug, Deserialize)]
 struct ProviderAttributes {

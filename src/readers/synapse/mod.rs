@@ -1,6 +1,7 @@
 //! Synapse, read only: the accounts, the owner of the token, and the look at one account. Source: the admin API
 //! (recordings: `synapse.json`).
 
+mod access;
 mod accounts;
 mod detail;
 
