@@ -90,6 +90,8 @@ enum ManageCommand {
         #[arg(long)]
         reactivate: bool,
     },
+    /// List all users with admin privileges
+    ListAdminUsers,
     /// Register a user
     RegisterUser {
         /// Username to register
@@ -126,6 +128,7 @@ impl From<ManageCommand> for Command {
                 Self::IssueCompatibilityToken { username, device_id, admin }
             }
             ManageCommand::KillSessions { username, dry_run } => Self::KillSessions { username, dry_run },
+            ManageCommand::ListAdminUsers => Self::ListAdminUsers,
             ManageCommand::LockUser { username, deactivate } => Self::LockUser { username, deactivate },
             ManageCommand::UnlockUser { username, reactivate } => Self::UnlockUser { username, reactivate },
             ManageCommand::RegisterUser { username, emails, admin, display_name, .. } => {

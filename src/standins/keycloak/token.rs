@@ -11,6 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -49,7 +51,26 @@ impl Roles {
                 _ => false,
             }
     }
+
+    /// What a token tells of them: each with those that it includes.
+    fn told(&self) -> Vec<&'static str> {
+        ALL_ROLES.into_iter().filter(|role| self.has(role)).collect()
+    }
 }
+
+/// The roles of `realm-management` that a token of somebody who has all of them tells.
+const ALL_ROLES: [&str; 10] = [
+    "view-users",
+    "query-users",
+    "query-groups",
+    "view-realm",
+    "view-events",
+    "manage-users",
+    "manage-realm",
+    "manage-events",
+    "manage-clients",
+    "impersonation",
+];
 
 /// A client of a realm.
 #[derive(Clone, Debug, Default)]
@@ -111,10 +132,30 @@ impl Keycloak {
     fn issue(&mut self, realm: &str, roles: Roles, lifetime: Duration) -> String {
         let now = Instant::now();
         self.grants.retain(|_, grant| grant.expires > now);
-        // Three parts like a JWT; nobody but this server has any business reading it.
-        let token = format!("eyJhbGciOiJub25lIn0.{}.{}", ids::word(24), ids::word(16));
+        let claims = self.claims(realm, &roles).to_string();
+        let token = format!("eyJhbGciOiJub25lIn0.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(claims), ids::word(16));
         self.grants.insert(token.clone(), Grant { realm: realm.to_owned(), roles, expires: now + lifetime });
         token
+    }
+
+    /// Where a token tells the roles: in a realm's own client, and for the master realm in one client for each realm.
+    fn claims(&self, realm: &str, roles: &Roles) -> Value {
+        let clients: serde_json::Map<String, Value> = if realm == "master" {
+            self.realms.keys().map(|name| (format!("{name}-realm"), json!({"roles": roles.told()}))).collect()
+        } else {
+            [("realm-management".to_owned(), json!({"roles": roles.told()}))].into_iter().collect()
+        };
+        let of_realm = if realm == "master" && roles.has("admin") {
+            json!(["create-realm", "default-roles-master", "admin"])
+        } else {
+            json!([format!("default-roles-{realm}")])
+        };
+        let mut claims = json!({"jti": ids::uuid(), "iss": format!("{}/realms/{realm}", self.url), "typ": "Bearer"});
+        if !self.lightweight_tokens {
+            claims["realm_access"] = json!({"roles": of_realm});
+            claims["resource_access"] = Value::Object(clients);
+        }
+        claims
     }
 }
 

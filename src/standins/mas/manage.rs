@@ -44,6 +44,8 @@ pub enum Command {
         /// Whether to only say what would be done.
         dry_run: bool,
     },
+    /// Name everyone who may ask for administrator's rights; changes nothing.
+    ListAdminUsers,
     /// Make a user.
     RegisterUser {
         /// The name.
@@ -148,6 +150,7 @@ fn change(state: &mut Database, command: Command) -> Done {
         Command::KillSessions { username, dry_run } => {
             find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
         }
+        Command::ListAdminUsers => list_admin_users(state),
         Command::AddEmail { username, email } => {
             find(state, &username).map_or_else(unknown, |user| add_email(state, &user, email))
         }
@@ -211,6 +214,17 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     }
     state.finish_sessions(&user.id, &SessionKind::OF_LOGINS);
     state.schedule(&user.id, Task::SyncDevices);
+    done
+}
+
+/// Not recorded: the form of the lines is that of the others.
+fn list_admin_users(state: &Database) -> Done {
+    let admins: Vec<&User> = state.users().filter(|user| user.admin).collect();
+    let mut done = Done::default();
+    done.info(390, format!("The following users can request admin privileges ({} total):", admins.len()));
+    for user in admins {
+        done.info(395, format!("user.id={} username={}", user.id, user.username));
+    }
     done
 }
 
