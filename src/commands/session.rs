@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::app::Surroundings;
 use crate::cli::Global;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded, MasApiConfig, Warning};
 use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
@@ -27,15 +27,20 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let loaded = config::load(global.config.as_deref(), &*surroundings.env)?;
-        for warning in &loaded.warnings {
+        let (session, warnings) = Self::quietly(global, surroundings)?;
+        for warning in &warnings {
             warn!("{warning}");
         }
-        let config = loaded.config;
+        Ok(session)
+    }
+
+    /// For whoever tells the warnings about the configuration in a way of their own.
+    pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
+        let Loaded { config, warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas })
+        Ok((Self { config, readers, progress: Progress::new(global.quiet), mas }, warnings))
     }
 
     /// The writer of the configuration.
@@ -49,7 +54,7 @@ impl Session {
         let reading = join(self.readers.read(&self.config, &tallies), self.exposure());
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
         let reading = reading?;
-        warn_of_exposure(&exposure);
+        warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
@@ -99,17 +104,18 @@ impl Session {
 }
 
 /// Doors that stand open although nobody needs them.
-fn warn_of_exposure(exposure: &Exposure) {
-    if let Some(address) = &exposure.public {
+fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
+    let address = mas.and_then(|mas| mas.issuer.as_ref());
+    if let Some(address) = address.filter(|_| exposure.public == Some(true)) {
         warn!(
             "the Admin API also answers at MAS's public address, {address}: take the resource adminapi off that listener; \
              `doctor` shows the configuration to use"
         );
     }
-    if !exposure.client.is_empty() {
+    if let Some(needless) = exposure.client.as_ref().filter(|needless| !needless.is_empty()) {
         warn!(
             "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
-            exposure.client.join(", ")
+            needless.join(", ")
         );
     }
 }

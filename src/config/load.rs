@@ -1,5 +1,6 @@
 //! From file and environment to a configuration that makes sense.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,7 +32,22 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// What works but is unwise.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that works but is unwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is, with its key.
+    pub what: String,
+    /// What to do instead.
+    pub instead: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.instead)
+    }
 }
 
 /// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it is there) and the
@@ -405,10 +421,12 @@ fn limits(fields: &mut Fields) -> Limits {
     }
 }
 
-fn warnings(config: &Config) -> Vec<String> {
+fn warnings(config: &Config) -> Vec<Warning> {
     let unprotected = |key: &str, what: &str, url: &Url| {
-        (url.scheme() == "http" && !is_loopback(url))
-            .then(|| format!("{key} is plain http: {what} crosses the network unprotected; use https"))
+        (url.scheme() == "http" && !is_loopback(url)).then(|| Warning {
+            what: format!("{key} is plain http: {what} crosses the network unprotected"),
+            instead: "use https",
+        })
     };
     let synapse = config.synapse.as_ref();
     [
