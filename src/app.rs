@@ -81,6 +81,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Sync(args)) => commands::sync(&global, &args, surroundings).await,
         Some(Command::Apply(args)) => commands::apply(&global, &args, surroundings).await,
         Some(Command::Explain(args)) => commands::explain(&global, &args, surroundings).await,
+        Some(Command::Doctor(args)) => commands::doctor(&global, &args, surroundings).await,
         Some(Command::Demo(args)) => commands::demo(&global, &args, surroundings).await,
         Some(Command::Completions { shell }) => commands::completions(shell),
         Some(Command::Man) => commands::man(),

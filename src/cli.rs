@@ -81,6 +81,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Tell every fact about one person, and the rule that decides
     Explain(ExplainArgs),
+    /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
+    Doctor(DoctorArgs),
     /// Show the whole thing against built-in stand-ins for the servers
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -160,6 +162,24 @@ pub struct ApplyArgs {
 pub struct ExplainArgs {
     /// A localpart (alice) or a Matrix user ID (@alice:example.org)
     pub user: String,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: DoctorFormat,
+}
+
+/// How `doctor` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `demo`.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod demo;
+mod doctor;
 mod explain;
 mod generate;
 mod plan;
@@ -11,6 +12,7 @@ mod sync;
 
 pub use apply::apply;
 pub use demo::demo;
+pub use doctor::doctor;
 pub use explain::explain;
 pub use generate::{completions, man};
 pub use plan::plan;

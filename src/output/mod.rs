@@ -1,5 +1,6 @@
 //! What people see: data on stdout, progress on stderr, everything readable without colour.
 
+pub mod doctor;
 pub mod explain;
 pub mod markdown;
 mod progress;

@@ -5,6 +5,7 @@ mod actions;
 mod apply;
 mod command_line;
 mod conformance;
+mod doctor;
 mod economy;
 mod explain;
 mod failures;

@@ -1,0 +1,23 @@
+//! `doctor`: looks at everything that a run needs, and tells what to change and where. It changes nothing itself.
+
+use super::session::{Session, print};
+use crate::app::Surroundings;
+use crate::cli::{DoctorArgs, DoctorFormat, Global};
+use crate::doctor::{Status, examine};
+use crate::exit::Exit;
+use crate::output::doctor as output;
+use crate::readers::Tallies;
+use crate::report::Failure;
+
+/// Checks, and tells; a configuration that makes no sense is told as every command tells it.
+pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let (session, warnings) = Session::quietly(global, surroundings)?;
+    let tallies = Tallies::default();
+    let examining = examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
+    let report = session.progress.reading(&tallies, examining).await;
+    print(&match args.format {
+        DoctorFormat::Text => output::text(&report),
+        DoctorFormat::Json => output::json(&report),
+    })?;
+    Ok(if report.count(Status::Problem) > 0 { Exit::Error } else { Exit::InStep })
+}

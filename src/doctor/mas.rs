@@ -1,0 +1,215 @@
+//! MAS by its Admin API: where tokens come from, what they open, and whether the door is open wider than it has to be.
+
+use super::check::{Area, Section};
+use super::{reach, version};
+use crate::config::{Config, MasApiAuth, MasApiConfig};
+use crate::http::{HttpError, Issued, Purpose, is_loopback};
+use crate::mas_api::MasApi;
+use crate::output::counted;
+use crate::plan::WriterKind;
+use crate::planner::Matching;
+use crate::readers::{MasReader, ReadError, Readers};
+use crate::writers::WriterError;
+
+/// What is added to MAS's configuration: a listener that has nothing but the Admin API.
+const LISTENER: &str = "
+  http:
+    listeners:
+      # the listeners that are there already, without adminapi
+      - name: admin
+        resources:
+          - name: adminapi
+        binds:
+          - host: 127.0.0.1   # or an internal address, with tls
+            port: 8082";
+
+/// A client that can do nothing but ask for its own tokens.
+const CLIENT: &str = "
+  clients:
+    - client_id: 01…   # a new ULID: 26 characters
+      client_auth_method: client_secret_basic
+      client_secret_file: /etc/mas-cli/matrix-keycloak-sync-secret
+  policy:
+    data:
+      admin_clients:
+        - 01…   # the same";
+
+pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers) -> Section {
+    let mas = reader.api();
+    let settings = mas.config();
+    let mut section = Section::new(Area::Mas, settings.url.as_str());
+    plain_http(&mut section, settings);
+    let reached = reach::check(&mut section, "MAS", &settings.url, mas.probe().await);
+    let entered = token(&mut section, mas).await;
+    if let Err(why) = reached.and(entered) {
+        section.skip(&["version", "server-name", "accounts", "exposure"], &why);
+        return section;
+    }
+    if own_version(&mut section, mas, config).await {
+        server_name(&mut section, mas, config).await;
+        accounts(&mut section, mas).await;
+        provider(&mut section, reader, readers, config).await;
+    } else {
+        section.skip(&["server-name", "accounts"], "the Admin API does not open");
+    }
+    exposure(&mut section, mas).await;
+    other_doors(&mut section, mas, readers, config).await;
+    section
+}
+
+pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
+    let open = |url: &&url::Url| url.scheme() == "http" && !is_loopback(url);
+    let addresses = [("writer.mas_api.url", Some(&settings.url)), ("writer.mas_api.issuer", settings.issuer.as_ref())];
+    for (key, url) in addresses {
+        if let Some(url) = url.filter(open) {
+            section.warn(
+                "transport",
+                format!("{key} = {url} is plain http, which writer.mas_api.allow_http lets pass: whoever listens on the \
+                         way has all of MAS"),
+                "use https, and take writer.mas_api.allow_http out; writer.mas_api.ca_file names an authority of your own",
+            );
+        }
+    }
+}
+
+/// Where tokens come from, and the first of them.
+async fn token(section: &mut Section, mas: &MasApi) -> Result<(), String> {
+    let MasApiAuth::Client { client_id, .. } = &mas.config().auth else {
+        section.skip(&["issuer"], "a personal access token needs none");
+        section.ok("token", "a personal access token");
+        return Ok(());
+    };
+    let none = || "there is no token".to_owned();
+    match mas.issued().await {
+        Err(error @ HttpError { purpose: Purpose::Discovery, .. }) => {
+            section.failed("issuer", &error);
+            section.skip(&["token"], "where tokens come from is not known");
+            Err(none())
+        }
+        Err(error) => {
+            section.ok("issuer", format!("its token endpoint is {}", error.url));
+            section.failed("token", &error);
+            Err(none())
+        }
+        Ok(issued) => {
+            if let Some(Issued { endpoint, shown_in, life, scope, .. }) = issued {
+                section.ok("issuer", format!("its token endpoint is {endpoint}"));
+                let life = life.map(|life| format!(", which lives {}", humantime::format_duration(life)));
+                let scope = scope.map(|scope| format!(" for {scope}"));
+                let (life, scope) = (life.unwrap_or_default(), scope.unwrap_or_default());
+                let told = format!("the client {client_id}, by {}, has a token{scope}{life}", shown_in.method());
+                section.ok("token", told);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether the Admin API opens, and is young enough.
+async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bool {
+    const NAME: &str = "version";
+    match mas.version().await {
+        Ok(Some(said)) => {
+            version::check_mas(section, &said, version::parse(&said).as_ref(), config);
+            true
+        }
+        Ok(None) if config.policy.writer == WriterKind::MasApi => {
+            section.failed(NAME, &WriterError::MasTooOld { url: mas.config().url.clone() });
+            true
+        }
+        Ok(None) => {
+            section.warn(NAME, "MAS is older than 1.4, which is enough to list the accounts", "update MAS");
+            true
+        }
+        Err(error) => {
+            section.failed(NAME, &error);
+            false
+        }
+    }
+}
+
+async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
+    const NAME: &str = "server-name";
+    let configured = &config.server_name;
+    match mas.server_name().await {
+        Ok(Some(actual)) if actual == *configured => section.ok(NAME, actual.to_string()),
+        Ok(Some(actual)) => {
+            section.failed(NAME, &ReadError::MasServesAnother { actual, configured: configured.clone() });
+        }
+        Ok(None) => section.skip(&[NAME], "MAS tells it from 1.3 on"),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+async fn accounts(section: &mut Section, mas: &MasApi) {
+    const NAME: &str = "accounts";
+    match mas.count().await {
+        Ok(Some(count)) => section.ok(NAME, format!("the Admin API lists {}", counted(count, "account", "accounts"))),
+        Ok(None) => section.ok(NAME, "the Admin API lists the accounts"),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+/// Which upstream provider of MAS is the realm.
+async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, config: &Config) {
+    const NAME: &str = "provider";
+    if config.policy.matching == Matching::Localpart {
+        return;
+    }
+    match reader.link_provider(&readers.keycloak).await {
+        Ok(provider) => section.ok(NAME, format!("the realm is the upstream provider {}", provider.id())),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+async fn exposure(section: &mut Section, mas: &MasApi) {
+    let found = mas.exposure().await;
+    let issuer = mas.config().issuer.as_ref();
+    match (found.public, issuer) {
+        (Some(true), Some(address)) => section.warn(
+            "exposure",
+            format!("the Admin API also answers at MAS's public address, {address}"),
+            format!(
+                "take the resource adminapi off the public listener in MAS's configuration, add a listener of its own to \
+                 the list, and set writer.mas_api.url to that:{LISTENER}"
+            ),
+        ),
+        (Some(_), _) => section.ok("exposure", "the Admin API does not answer at MAS's public address"),
+        (None, Some(address)) => section.skip(&["exposure"], &format!("{address} did not tell in time")),
+        (None, None) => section.skip(&["exposure"], "without writer.mas_api.issuer MAS's public address is not known"),
+    }
+    match found.client {
+        None if mas.personal_token().is_some() => {}
+        None => section.skip(&["client"], "MAS tells what a client may do from 1.20 on"),
+        Some(needless) if needless.is_empty() => section.ok("client", "has nothing that it does not need"),
+        Some(needless) => section.warn(
+            "client",
+            format!("the client may do more than it needs: {}", needless.join(", ")),
+            format!(
+                "make a client for this program alone, without redirect_uris, and set writer.mas_api.client_id and \
+                 writer.mas_api.client_secret to it:{CLIENT}"
+            ),
+        ),
+    }
+}
+
+/// A personal access token may open Synapse too; where Synapse is asked with another one, it need not.
+async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, config: &Config) {
+    use secrecy::ExposeSecret as _;
+    const NAME: &str = "other-doors";
+    let (Some(token), Some(synapse)) = (mas.personal_token(), &readers.synapse) else { return };
+    if config.synapse.as_ref().is_some_and(|synapse| synapse.admin_token.expose_secret() == token.expose_secret()) {
+        section.ok(NAME, "the same token opens Synapse, as configured");
+        return;
+    }
+    match synapse.opened_by(token.clone()).token_owner().await {
+        Ok(owner) => section.warn(
+            NAME,
+            format!("the personal access token opens Synapse as {owner} too, where another one is used"),
+            "make one with the scope urn:mas:admin alone, and set writer.mas_api.access_token to it; or use this one in \
+             synapse.admin_token (MATRIX_ADMIN_TOKEN) as well, if it has urn:synapse:admin:*",
+        ),
+        Err(error) if error.status().is_some() => section.ok(NAME, "the personal access token opens MAS only"),
+        Err(_) => section.skip(&[NAME], "Synapse does not answer"),
+    }
+}

@@ -1,0 +1,59 @@
+//! mas-cli: whether it is there, of which version, and whether it reaches MAS's own database, and not another one.
+
+use super::check::{Area, Section};
+use super::version;
+use crate::config::{Config, MasCliConfig};
+use crate::writers::{MasCli, WriterError};
+
+pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
+    let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
+    let mut section = Section::new(Area::MasCli, command);
+    let has_config = own_config(&mut section, settings, mas_cli);
+    let version = match mas_cli.version().await {
+        Ok(said) => {
+            section.ok("program", "runs");
+            let version = version::parse(&said);
+            version::check_mas(&mut section, &said, version.as_ref(), config);
+            version
+        }
+        Err(error) => {
+            section.failed("program", &error);
+            section.skip(&["version", "database"], "mas-cli does not run");
+            return section;
+        }
+    };
+    if !has_config {
+        section.skip(&["database"], "without its configuration mas-cli would go to a default database");
+    } else if version::can_list_admins(version.as_ref()) {
+        database(&mut section, mas_cli).await;
+    } else {
+        section
+            .skip(&["database"], "before MAS 1.3 mas-cli has no command that reads the database and changes nothing");
+    }
+    section
+}
+
+fn own_config(section: &mut Section, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
+    const NAME: &str = "configuration";
+    let checked = mas_cli.check_config();
+    match (&checked, &settings.config_to_check) {
+        (Err(error), _) => section.failed(NAME, error),
+        (Ok(()), Some(path)) => section.ok(NAME, format!("{}: readable, YAML", path.display())),
+        (Ok(()), None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
+    }
+    checked.is_ok()
+}
+
+async fn database(section: &mut Section, mas_cli: &MasCli) {
+    const NAME: &str = "database";
+    match mas_cli.reach_database().await {
+        Ok(()) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
+        Err(WriterError::Failed { command, message, .. }) => section.problem(
+            NAME,
+            format!("`{command}`: {message}"),
+            "check that writer.mas_cli.config (MAS_CONFIG) is MAS's own configuration, because mas-cli ignores a file that \
+             it cannot read; then the section database in it, and that the database can be reached from here",
+        ),
+        Err(error) => section.failed(NAME, &error),
+    }
+}

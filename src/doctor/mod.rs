@@ -1,0 +1,102 @@
+//! What `doctor` looks at: everything that a run needs, server by server, without changing anything.
+//!
+//! A check is data, so that people and programs are told the same. What cannot be known after a failure is skipped and
+//! says so; one server that fails hides nothing of the others.
+
+mod check;
+mod clock;
+mod keycloak;
+mod mas;
+mod mas_cli;
+mod reach;
+mod settings;
+mod synapse;
+mod version;
+
+use futures_util::future::join4;
+
+use crate::app::Environment;
+use crate::config::{Config, Warning, WriterKindConfig};
+use crate::readers::{Readers, Tally};
+use crate::writers::MasCli;
+
+pub use check::{Area, Check, Report, Section, Status};
+
+/// Checks everything that this configuration uses, all servers at the same time. `env` gives the variables that a
+/// subprocess may see, `members` is told how many have been read.
+pub async fn examine(
+    config: &Config,
+    warnings: &[Warning],
+    readers: &Readers,
+    env: &Environment,
+    members: &Tally,
+) -> Report {
+    let keycloak = keycloak::check(config, &readers.keycloak, members);
+    let synapse = async {
+        match (&config.synapse, &readers.synapse) {
+            (Some(settings), Some(reader)) => Some(synapse::check(config, settings, reader).await),
+            _ => None,
+        }
+    };
+    let mas = async {
+        match &readers.mas {
+            Some(reader) => Some(mas::check(config, reader, readers).await),
+            None => None,
+        }
+    };
+    let mas_cli = async {
+        match &config.writer.kind {
+            WriterKindConfig::MasCli(settings) => {
+                Some(mas_cli::check(config, settings, &MasCli::new(settings.clone(), env)).await)
+            }
+            WriterKindConfig::MasApi => None,
+        }
+    };
+    let (keycloak, synapse, mas, mas_cli) = join4(keycloak, synapse, mas, mas_cli).await;
+    let sections = [Some(settings::check(config, warnings)), Some(keycloak), synapse, mas, mas_cli];
+    Report { sections: sections.into_iter().flatten().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Loaded, load};
+    use crate::mas_api::MasApi;
+
+    const TOML: &str = "server_name = \"example.org\"\n[keycloak]\nurl = \"http://sso.example.org\"\nrealm = \"corp\"\n\
+                        groups = [\"matrix-users\"]\nclient_id = \"matrix-sync\"\nclient_secret = \"x\"\n\
+                        [accounts]\nsource = \"mas\"\n[writer]\ntype = \"mas-api\"\n\
+                        [writer.mas_api]\nurl = \"http://mas-admin:8082\"\nissuer = \"https://auth.example.org/\"\n\
+                        client_id = \"01J44QC8BCY7FCFM7WGHQGKMTJ\"\nclient_secret = \"x\"\nallow_http = true\n";
+
+    fn loaded() -> Loaded {
+        let file = tempfile::NamedTempFile::new().expect("a temporary directory");
+        std::fs::write(file.path(), TOML).expect("it can be written");
+        load(Some(file.path()), &|_| None).expect("a configuration that makes sense")
+    }
+
+    fn warnings(section: &Section, name: &str) -> Vec<String> {
+        let warned = |check: &&Check| check.name == name && check.status == Status::Warning && check.fix.is_some();
+        section.checks.iter().filter(warned).map(|check| check.found.clone()).collect()
+    }
+
+    #[test]
+    fn whatever_goes_in_the_clear_is_a_warning() {
+        let Loaded { config, warnings: told } = loaded();
+        let found = warnings(&settings::check(&config, &told), "transport");
+        assert!(
+            matches!(found.as_slice(), [only] if only.starts_with("keycloak.url (KC_URL) is plain http")),
+            "{found:?}"
+        );
+
+        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, crate::http::Timeouts::default()));
+        let mas = mas.expect("configured").expect("TLS");
+        let mut section = Section::new(Area::Mas, "");
+        mas::plain_http(&mut section, mas.config());
+        let found = warnings(&section, "transport");
+        assert!(
+            matches!(found.as_slice(), [only] if only.starts_with("writer.mas_api.url = http://mas-admin:8082/")),
+            "{found:?}"
+        );
+    }
+}

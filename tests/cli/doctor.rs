@@ -1,0 +1,238 @@
+//! `doctor`: every way to be set up wrong comes out as a problem that says what to change, and looking changes nothing.
+
+mod keycloak;
+mod mas;
+mod mas_cli;
+mod synapse;
+
+use matrix_keycloak_sync::standins::RunningWorld;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, started, the_table,
+};
+
+const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+
+/// What `doctor --format json` found, once its exit code fits it.
+pub(crate) struct Findings {
+    run: Run,
+    checks: Vec<Value>,
+}
+
+/// Runs it.
+pub(crate) fn doctor(program: Program) -> Findings {
+    let run = program.run("doctor --format json");
+    let found = run.json();
+    let checks = found["checks"].as_array().expect("a list").clone();
+    let run = run.exits(i32::from(found["summary"]["problem"] != 0));
+    assert_eq!(run.stderr, "");
+    Findings { run, checks }
+}
+
+impl Findings {
+    /// One line a check: `keycloak token ok`.
+    fn lines(&self) -> Vec<String> {
+        let word = |check: &Value, field: &str| check[field].as_str().expect("a text").to_owned();
+        let line = |check| ["server", "check", "status"].map(|field| word(check, field)).join(" ");
+        self.checks.iter().map(line).collect()
+    }
+
+    /// Everything that is not as it should be, one line a check.
+    fn ailing(&self) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line.ends_with(" warning") || line.ends_with(" problem")).collect()
+    }
+
+    /// The findings, once just these are not as they should be.
+    #[track_caller]
+    pub(crate) fn ailing_is(self, lines: &[&str]) -> Self {
+        assert_eq!(self.ailing(), lines, "{}", self.run.stdout);
+        self
+    }
+
+    /// The findings, once this line is there, its text with each of `found`, its fix with each of `fix`.
+    #[track_caller]
+    pub(crate) fn tells(self, line: &str, found: &[&str], fix: &[&str]) -> Self {
+        let lines = self.lines();
+        assert!(lines.iter().any(|other| other == line), "no {line:?} in {}", self.run.stdout);
+        let check = &self.checks[lines.iter().take_while(|other| *other != line).count()];
+        for (field, parts) in [("found", found), ("fix", fix)] {
+            let text = check[field].as_str().unwrap_or_default();
+            for part in parts {
+                assert!(text.contains(part), "no {part:?} in {field} of {line}: {text}");
+            }
+        }
+        self
+    }
+}
+
+/// What a way needs so that nothing is left to say.
+fn at_ease(way: Way) -> &'static str {
+    if way.source == "mas" { PROTECT } else { "" }
+}
+
+fn wide_lines(run: &Run) -> Vec<&str> {
+    run.stdout.lines().filter(|line| line.chars().count() > 80).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_wrong_with_a_healthy_world_whichever_way_it_is_used() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        doctor(program_by(&world, way, at_ease(way))).ailing_is(&[]);
+    }
+}
+
+#[tokio::test]
+async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        let findings = doctor(program_by(&world, way, at_ease(way)));
+        let is_asked = |server: &str| findings.checks.iter().any(|check| check["server"] == server);
+        let asked = ["keycloak", "synapse", "mas", "mas-cli"].map(is_asked);
+        let by_cli = way.writer == "mas-cli";
+        assert_eq!(asked, [true, way.source == "synapse", way != EVERY_WAY[0], by_cli], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        let before = everyone(&world);
+        doctor(program_by(&world, way, at_ease(way)));
+        assert_eq!(everyone(&world), before);
+        // The doors of the stand-ins among themselves are not ours: mas-cli's to its database, Synapse's to MAS.
+        let servers = [world.keycloak.server(), world.synapse.server(), world.mas.server(), world.mas.admin()];
+        let seen = servers.into_iter().flat_map(|server| server.requests().all());
+        let harmless = ["/token", "/oauth2/introspect", "/stand-in/manage"];
+        let changes: Vec<_> =
+            seen.filter(|seen| seen.method != "GET" && !harmless.iter().any(|end| seen.path.ends_with(end))).collect();
+        assert_eq!(changes, []);
+    }
+}
+
+#[tokio::test]
+async fn everything_is_told_in_80_columns_well_or_not() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        let run = program_by(&world, way, "").run("doctor").exits(0);
+        run.prints(&["Settings\n", "Keycloak (http://", " 0 problems, ", "nothing was changed"]);
+        let run = program_by(&world, way, "").run("doctor");
+        assert_eq!(wide_lines(&run), [""; 0]);
+
+        let run = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
+        let run = run.prints(&["  PROBLEM  token: ", "           fix: check keycloak.client_id"]);
+        assert_eq!(wide_lines(&run), [""; 0]);
+        world.mas.stop().await;
+        let run = program_by(&world, way, "").run("doctor").exits(1);
+        assert_eq!(wide_lines(&run), [""; 0]);
+    }
+}
+
+/// The document with what differs from run to run taken out.
+fn anonymous(world: &RunningWorld, text: &str) -> Value {
+    let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
+    let text = text
+        .replace(&world.keycloak.url(), "http://keycloak")
+        .replace(&world.synapse.url(), "http://synapse")
+        .replace(&world.mas_cli_config().display().to_string(), "mas-cli.yaml")
+        .replace(&group, "GROUP");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[tokio::test]
+async fn programs_get_one_entry_for_each_check() {
+    let world = started(the_table().service_roles(&["view-users"])).await;
+    let run = program_by(&world, EVERY_WAY[0], "").run("doctor --format json").exits(0);
+    let ok = |server: &str, check: &str, found: &str| json!({"server": server, "check": check, "status": "ok", "found": found});
+    let clock = "the same as on this machine, within 30 s";
+    let expected = json!({
+        "version": 1,
+        "checks": [
+            ok("settings", "configuration", "complete, for example.org: Synapse lists the accounts, mas-cli changes them"),
+            ok(
+                "settings", "disable",
+                "policy.disable = \"deactivate\": whoever is disabled loses their rooms and e-mail addresses for good; \
+                 \"lock\" keeps them",
+            ),
+            ok(
+                "settings", "protect",
+                "Synapse is asked who owns its token, and which accounts are of bridges and bots",
+            ),
+            ok("keycloak", "reachable", "Keycloak answers, by plain http on this machine"),
+            ok("keycloak", "clock", clock),
+            ok("keycloak", "token", "the client matrix-sync, by its own credentials; a token lives 5m"),
+            ok("keycloak", "roles", "query-groups, query-users, view-users"),
+            {
+                "server": "keycloak", "check": "version", "status": "skipped",
+                "found": "Keycloak tells it only to those who may do more than is needed here",
+            },
+            ok("keycloak", "group", "/matrix-users (GROUP)"),
+            ok("keycloak", "members", "3 members in /matrix-users"),
+            {
+                "server": "keycloak", "check": "directories", "status": "warning",
+                "found": "whether a directory behind Keycloak (LDAP, Active Directory) is down cannot be seen where that \
+                          hides its people altogether",
+                "fix": "where the realm has a user federation, give the client's service account the role view-realm of \
+                        the client realm-management too; keycloak.federation = \"trust\" where it has none",
+            },
+            ok("synapse", "reachable", "Synapse answers, by plain http on this machine"),
+            ok("synapse", "clock", clock),
+            ok("synapse", "version", "1.163.2"),
+            ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, who is never disabled"),
+            ok("synapse", "server-name", "example.org"),
+            ok("synapse", "admin", "the token opens the admin API, which lists 5 accounts"),
+            ok("mas-cli", "configuration", "mas-cli.yaml: readable, YAML"),
+            ok("mas-cli", "program", "runs"),
+            ok("mas-cli", "version", "mas-cli v1.22.0"),
+            ok("mas-cli", "database", "mas-cli reads MAS's database; nothing was changed"),
+        ],
+        "summary": {"ok": 19, "warning": 1, "problem": 0, "skipped": 1},
+    });
+    assert_eq!(anonymous(&world, &run.stdout), expected);
+}
+
+#[tokio::test]
+async fn one_server_that_is_down_hides_nothing_of_the_others() {
+    let world = started(the_table()).await;
+    world.keycloak.server().stop().await;
+    doctor(program_by(&world, BY_BOTH, ""))
+        .ailing_is(&["keycloak reachable problem"])
+        .tells(
+            "keycloak reachable problem",
+            &["no connection"],
+            &["check that Keycloak is up", "keycloak.url (KC_URL)"],
+        )
+        .tells("keycloak members skipped", &["Keycloak does not answer"], &[])
+        .tells("synapse admin ok", &[], &[])
+        .tells("mas accounts ok", &[], &[]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_makes_no_sense_is_told_as_always() {
+    let world = started(the_table()).await;
+    for command in ["doctor", "doctor --format json"] {
+        let run = program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
+        assert_eq!(run.stdout, "");
+        run.tells(&["2 problems", "KC_URL", "MATRIX_SERVER_NAME"]);
+    }
+}
+
+#[tokio::test]
+async fn without_synapse_the_accounts_of_services_have_to_be_named() {
+    let world = started(the_table()).await;
+    doctor(program_by(&world, BY_MAS, "")).ailing_is(&["settings protect warning"]).tells(
+        "settings protect warning",
+        &["without [synapse]", "policy.protect names nobody"],
+        &["name the accounts of services in policy.protect"],
+    );
+}
+
+#[tokio::test]
+async fn what_is_lost_with_an_account_is_told_before_the_first_run() {
+    let world = started(the_table()).await;
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    doctor(program_by(&world, BY_BOTH, "")).tells("settings disable ok", &["rooms and e-mail addresses for good"], &[]);
+    doctor(program_by(&world, BY_BOTH, lock)).tells("settings disable ok", &["devices are kept"], &[]);
+}
