@@ -208,5 +208,14 @@ pub enum StandIn {
         /// Where the Admin API listens [default: with the rest]
         #[arg(long)]
         admin_listen: Option<SocketAddr>,
+        /// The client that may use the Admin API [default: one whose secret is known]
+        #[arg(long, requires = "client_secret_file")]
+        client_id: Option<String>,
+        /// A file with that client's secret
+        #[arg(long, requires = "client_id")]
+        client_secret_file: Option<PathBuf>,
+        /// The homeserver's name, told by the Admin API [default: not told, as an old release would not]
+        #[arg(long)]
+        server_name: Option<String>,
     },
 }

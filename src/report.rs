@@ -105,7 +105,7 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Config(ConfigError::Problems(_)) => Some(
-                "config.example.toml shows every key; the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \
+                "config.example.toml shows every key; with mas-cli and Synapse, the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \
                  KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough"
                     .to_owned(),
             ),

@@ -17,6 +17,7 @@ keycloak_version=26.7.3
 synapse_version=1.163.2
 psycopg2_version=2.9.13
 server_name=e2e.test
+mas_client_id=01J44QC8BCY7FCFM7WGHQGKMTJ
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/matrix-keycloak-sync-e2e"
@@ -240,8 +241,11 @@ start_keycloak() {
 
 start_mas() {
     secret >"$work/mas-secret"
-    start mas "$program" stand-in mas --listen "127.0.0.1:$mas_port" --synapse "$synapse_url" \
-        --secret-file "$work/mas-secret"
+    printf '%s' "$mas_client_secret" >"$work/mas-client-secret"
+    # The Admin API on a listener of its own, as MAS's documentation advises.
+    start mas "$program" stand-in mas --listen "127.0.0.1:$mas_port" --admin-listen "127.0.0.1:$mas_admin_port" \
+        --synapse "$synapse_url" --server-name "$server_name" --secret-file "$work/mas-secret" \
+        --client-id "$mas_client_id" --client-secret-file "$work/mas-client-secret"
     wait_for mas 30 answers "http://127.0.0.1:$mas_port/.well-known/openid-configuration"
     printf 'database:\n  uri: "http://127.0.0.1:%s"\n' "$mas_port" >"$work/mas-cli.yaml"
     # Called `mas-cli` and on the PATH, as the program expects it where nothing else is configured.
@@ -313,8 +317,8 @@ install_synapse
 export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"
 export no_proxy="$NO_PROXY"
 
-read -r postgresql_port keycloak_port mas_port synapse_port < <(free_ports 4)
-database_password="$(secret)" keycloak_password="$(secret)" bridge_token="$(secret)"
+read -r postgresql_port keycloak_port mas_port mas_admin_port synapse_port < <(free_ports 5)
+database_password="$(secret)" keycloak_password="$(secret)" mas_client_secret="$(secret)" bridge_token="$(secret)"
 keycloak_url="http://127.0.0.1:$keycloak_port" synapse_url="http://127.0.0.1:$synapse_port"
 
 phase "PostgreSQL"
@@ -334,6 +338,8 @@ exec 9>&-
 export E2E_KEYCLOAK_URL="$keycloak_url" E2E_KEYCLOAK_ADMIN=admin E2E_KEYCLOAK_ADMIN_PASSWORD="$keycloak_password"
 export E2E_SYNAPSE_URL="$synapse_url" E2E_SERVER_NAME="$server_name"
 export E2E_MAS_CLI=mas-cli E2E_MAS_CONFIG="$work/mas-cli.yaml"
+export E2E_MAS_ADMIN_URL="http://127.0.0.1:$mas_admin_port" E2E_MAS_ISSUER="http://127.0.0.1:$mas_port/"
+export E2E_MAS_CLIENT_ID="$mas_client_id" E2E_MAS_CLIENT_SECRET="$mas_client_secret"
 export E2E_BRIDGE_TOKEN="$bridge_token" E2E_BRIDGE_USER=bridged
 export PATH="$work/bin:$PATH"
 

@@ -1,6 +1,7 @@
 //! The hidden commands: one stand-in as a process of its own.
 
 use std::io;
+use std::path::Path;
 
 use secrecy::SecretString;
 
@@ -12,16 +13,16 @@ use crate::standins::mas;
 /// Runs a stand-in.
 pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
     match stand_in {
-        StandIn::Mas { listen, synapse, secret_file, admin_listen } => {
-            let secret = std::fs::read_to_string(&secret_file)
-                .map_err(|source| Failure::Local { what: format!("read {}", secret_file.display()), source })?;
-            let secret = SecretString::from(secret.trim_end());
+        StandIn::Mas { listen, synapse, secret_file, admin_listen, client_id, client_secret_file, server_name } => {
+            let client_secret = client_secret_file.as_deref().map(secret).transpose()?;
             mas::run(mas::Options {
                 listen,
                 synapse_url: synapse.to_string(),
-                shared_secret: secret,
+                shared_secret: secret(&secret_file)?,
                 database_password: None,
                 admin_listen,
+                client: client_id.zip(client_secret),
+                server_name,
             })
             .await
             .map_err(|error| Failure::Local {
@@ -31,4 +32,10 @@ pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
             Ok(Exit::InStep)
         }
     }
+}
+
+fn secret(file: &Path) -> Result<SecretString, Failure> {
+    let secret = std::fs::read_to_string(file)
+        .map_err(|source| Failure::Local { what: format!("read {}", file.display()), source })?;
+    Ok(secret.trim_end().into())
 }

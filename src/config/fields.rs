@@ -222,7 +222,7 @@ impl Fields {
         }
         let Some(path) = self.path(key) else { return PemFile::Wrong };
         match std::fs::read(&path) {
-            Ok(pem) => PemFile::Read(pem.into()),
+            Ok(pem) => PemFile::Read { path: path.to_string_lossy().into_owned(), content: pem.into() },
             Err(error) => {
                 self.wrong(key, Some(&path.to_string_lossy()), format!("cannot read this file: {error}"));
                 PemFile::Wrong
@@ -238,8 +238,8 @@ pub(super) enum PemFile {
     NotGiven,
     /// It cannot be read, and the problem is noted.
     Wrong,
-    /// Its content, which may be a key.
-    Read(SecretSlice<u8>),
+    /// What it holds, which may be a key.
+    Read { path: String, content: SecretSlice<u8> },
 }
 
 /// A secret that can stand in a header or a form.

@@ -20,6 +20,7 @@ use crate::plan::{DisableMode, WriterKind};
 use crate::planner::{
     DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, UnknownAccounts,
 };
+use crate::report::in_one_line;
 
 /// Read where no other file is named, if it is there.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
@@ -335,32 +336,36 @@ fn mas_api_auth(fields: &mut Fields) -> Option<MasApiAuth> {
     Some(MasApiAuth::Client { client_id: client_id?, client_secret: client_secret? })
 }
 
+/// What the files hold is tried out here, so that what is wrong with one is told by its key.
 fn tls(fields: &mut Fields) -> Option<Tls> {
-    let authorities = fields.pem_file("writer.mas_api.ca_file");
-    let certificate = fields.pem_file("writer.mas_api.client_cert_file");
-    let key = fields.pem_file("writer.mas_api.client_key_file");
+    const CA: &str = "writer.mas_api.ca_file";
+    const CERTIFICATE: &str = "writer.mas_api.client_cert_file";
+    const KEY: &str = "writer.mas_api.client_key_file";
+    let [authorities, certificate, key] = [CA, CERTIFICATE, KEY].map(|name| fields.pem_file(name));
     let mut tls = Tls::default();
     let mut good = true;
-    if let PemFile::Read(pem) = &authorities
-        && let Err(error) = tls.trust(pem)
-    {
-        fields.wrong("writer.mas_api.ca_file", None, format!("expected certificates in PEM form: {error}"));
+    let mut wrong = |fields: &mut Fields, name: &str, path: &str, expected: String| {
+        fields.wrong(name, Some(path), expected);
         good = false;
+    };
+    if let PemFile::Read { path, content } = &authorities
+        && let Err(error) = tls.trust(content)
+    {
+        wrong(fields, CA, path, format!("expected certificates in PEM form: {}", in_one_line(&error)));
     }
     match (&certificate, &key) {
-        (PemFile::Read(certificate), PemFile::Read(key)) => {
-            if let Err(error) = tls.identify(certificate, key) {
-                let expected = format!("expected a certificate and its key in PEM form: {error}");
-                fields.wrong("writer.mas_api.client_cert_file", None, expected);
-                good = false;
+        (PemFile::Read { path, content }, PemFile::Read { content: key, .. }) => {
+            if let Err(error) = tls.identify(content, key) {
+                let error = in_one_line(&error);
+                let expected =
+                    format!("expected a certificate and, in client_key_file, its key without a password: {error}");
+                wrong(fields, CERTIFICATE, path, expected);
             }
         }
         (PemFile::NotGiven, PemFile::NotGiven) => {}
-        (_, PemFile::NotGiven) => fields.missing("writer.mas_api.client_key_file", "the key of client_cert_file"),
-        (PemFile::NotGiven, _) => {
-            fields.missing("writer.mas_api.client_cert_file", "the certificate of client_key_file");
-        }
-        _ => good = false,
+        (_, PemFile::NotGiven) => fields.missing(KEY, "the key of client_cert_file"),
+        (PemFile::NotGiven, _) => fields.missing(CERTIFICATE, "the certificate of client_key_file"),
+        _ => {}
     }
     good.then_some(tls)
 }
@@ -429,9 +434,14 @@ fn warnings(config: &Config) -> Vec<Warning> {
         })
     };
     let synapse = config.synapse.as_ref();
+    let unused_provider = config.accounts.provider.is_some() && config.policy.matching == Matching::Localpart;
     [
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
         synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
+        unused_provider.then(|| Warning {
+            what: "accounts.provider is not used: it goes with accounts.match = \"upstream-link\"".to_owned(),
+            instead: "take it out, or set that too",
+        }),
     ]
     .into_iter()
     .flatten()

@@ -17,19 +17,23 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
     let url = &config.keycloak.url;
     let mut section = Section::new(Area::Keycloak, format!("{url}, realm {}", config.keycloak.realm));
     if let Err(why) = reach::check(&mut section, "Keycloak", url, keycloak.probe().await) {
-        section.skip(&["token", "roles", "version", "group", "members", "directories"], &why);
+        section.skip(&["token", "roles", "users", "version", "group", "members", "directories"], &why);
         return section;
     }
     let access = match keycloak.access().await {
         Ok(access) => access,
         Err(error) => {
             section.failed("token", &error);
-            section.skip(&["roles", "version", "group", "members", "directories"], "there is no token");
+            section.skip(&["roles", "users", "version", "group", "members", "directories"], "there is no token");
             return section;
         }
     };
     token(&mut section, config, &access);
-    roles(&mut section, config, &access);
+    if roles(&mut section, config, &access) {
+        users(&mut section, config, keycloak, &access).await;
+    } else {
+        section.skip(&["users"], "a role is missing");
+    }
     version(&mut section, keycloak).await;
     let members = match keycloak.groups().await {
         Ok(groups) => {
@@ -69,12 +73,19 @@ fn whose_roles(config: &Config) -> &'static str {
     }
 }
 
-fn roles(section: &mut Section, config: &Config, access: &Access) {
+/// What to do where people are hidden.
+fn give_view_users(config: &Config, access: &Access) -> String {
+    let (who, management) = (whose_roles(config), &access.management);
+    format!("give {who} the role view-users of the client {management} (Keycloak: Role mapping)")
+}
+
+/// Whether the roles that are told, if they are, let everybody be seen.
+fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     const NAME: &str = "roles";
     let management = &access.management;
     let Some(roles) = &access.roles else {
         section.skip(&[NAME], "the token does not tell what it may do, which a lightweight one never does");
-        return;
+        return true;
     };
     let who = whose_roles(config);
     let needless = roles.needless();
@@ -82,7 +93,7 @@ fn roles(section: &mut Section, config: &Config, access: &Access) {
         section.problem(
             NAME,
             format!("the role view-users of the client {management} is missing, so people may be hidden"),
-            format!("give {who} the role view-users of the client {management} (Keycloak: Role mapping)"),
+            give_view_users(config, access),
         );
     } else if !needless.is_empty() {
         let instead = match &config.keycloak.auth {
@@ -106,6 +117,21 @@ fn roles(section: &mut Section, config: &Config, access: &Access) {
         );
     } else {
         section.ok(NAME, roles.names().collect::<Vec<_>>().join(", "));
+    }
+    roles.see_users()
+}
+
+/// Whether anybody is seen, whatever the token tells of itself.
+async fn users(section: &mut Section, config: &Config, keycloak: &KeycloakReader, access: &Access) {
+    const NAME: &str = "users";
+    match keycloak.sees_anyone().await {
+        Ok(true) => section.ok(NAME, "the users of the realm can be seen"),
+        Ok(false) => section.problem(
+            NAME,
+            "no user of the realm can be seen: Keycloak answers with empty lists to those who may not look",
+            give_view_users(config, access),
+        ),
+        Err(error) => section.failed(NAME, &error),
     }
 }
 
@@ -170,8 +196,8 @@ async fn directories(
 ) {
     const NAME: &str = "directories";
     if config.policy.federation == Federation::Trust {
-        section.ok(
-            NAME,
+        section.skip(
+            &[NAME],
             "keycloak.federation = \"trust\": Keycloak is believed, whatever becomes of a directory behind it",
         );
         return;

@@ -42,7 +42,7 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     let reached = reach::check(&mut section, "MAS", &settings.url, mas.probe().await);
     let entered = token(&mut section, mas).await;
     if let Err(why) = reached.and(entered) {
-        section.skip(&["version", "server-name", "accounts", "exposure"], &why);
+        section.skip(&["version", "server_name", "accounts", "exposure"], &why);
         return section;
     }
     if own_version(&mut section, mas, config).await {
@@ -50,7 +50,7 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
         accounts(&mut section, mas).await;
         provider(&mut section, reader, readers, config).await;
     } else {
-        section.skip(&["server-name", "accounts"], "the Admin API does not open");
+        section.skip(&["server_name", "accounts"], "the Admin API does not open");
     }
     exposure(&mut section, mas).await;
     other_doors(&mut section, mas, readers, config).await;
@@ -129,7 +129,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
 }
 
 async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
-    const NAME: &str = "server-name";
+    const NAME: &str = "server_name";
     let configured = &config.server_name;
     match mas.server_name().await {
         Ok(Some(actual)) if actual == *configured => section.ok(NAME, actual.to_string()),
@@ -157,7 +157,7 @@ async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, 
         return;
     }
     match reader.link_provider(&readers.keycloak).await {
-        Ok(provider) => section.ok(NAME, format!("the realm is the upstream provider {}", provider.id())),
+        Ok(provider) => section.ok(NAME, format!("the realm is the upstream provider {provider}")),
         Err(error) => section.failed(NAME, &error),
     }
 }
@@ -196,7 +196,7 @@ async fn exposure(section: &mut Section, mas: &MasApi) {
 /// A personal access token may open Synapse too; where Synapse is asked with another one, it need not.
 async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, config: &Config) {
     use secrecy::ExposeSecret as _;
-    const NAME: &str = "other-doors";
+    const NAME: &str = "other_doors";
     let (Some(token), Some(synapse)) = (mas.personal_token(), &readers.synapse) else { return };
     if config.synapse.as_ref().is_some_and(|synapse| synapse.admin_token.expose_secret() == token.expose_secret()) {
         section.ok(NAME, "the same token opens Synapse, as configured");

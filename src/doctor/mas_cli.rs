@@ -3,32 +3,27 @@
 use super::check::{Area, Section};
 use super::version;
 use crate::config::{Config, MasCliConfig};
-use crate::writers::{MasCli, WriterError};
+use crate::writers::{DatabaseLook, MasCli, WriterError};
 
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
     let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
     let mut section = Section::new(Area::MasCli, command);
     let has_config = own_config(&mut section, settings, mas_cli);
-    let version = match mas_cli.version().await {
+    match mas_cli.version().await {
         Ok(said) => {
             section.ok("program", "runs");
-            let version = version::parse(&said);
-            version::check_mas(&mut section, &said, version.as_ref(), config);
-            version
+            version::check_mas(&mut section, &said, version::parse(&said).as_ref(), config);
         }
         Err(error) => {
             section.failed("program", &error);
             section.skip(&["version", "database"], "mas-cli does not run");
             return section;
         }
-    };
-    if !has_config {
-        section.skip(&["database"], "without its configuration mas-cli would go to a default database");
-    } else if version::can_list_admins(version.as_ref()) {
+    }
+    if has_config {
         database(&mut section, mas_cli).await;
     } else {
-        section
-            .skip(&["database"], "before MAS 1.3 mas-cli has no command that reads the database and changes nothing");
+        section.skip(&["database"], "without its configuration mas-cli would go to a default database");
     }
     section
 }
@@ -46,8 +41,11 @@ fn own_config(section: &mut Section, settings: &MasCliConfig, mas_cli: &MasCli) 
 
 async fn database(section: &mut Section, mas_cli: &MasCli) {
     const NAME: &str = "database";
-    match mas_cli.reach_database().await {
-        Ok(()) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
+    match mas_cli.look_at_database().await {
+        Ok(DatabaseLook::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
+        Ok(DatabaseLook::CannotTell) => {
+            section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that reads the database and changes nothing");
+        }
         Err(WriterError::Failed { command, message, .. }) => section.problem(
             NAME,
             format!("`{command}`: {message}"),

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn whatever_goes_in_the_clear_is_a_warning() {
         let Loaded { config, warnings: told } = loaded();
-        let found = warnings(&settings::check(&config, &told), "transport");
+        let found = warnings(&settings::check(&config, &told), "configuration");
         assert!(
             matches!(found.as_slice(), [only] if only.starts_with("keycloak.url (KC_URL) is plain http")),
             "{found:?}"

@@ -4,6 +4,7 @@
 use super::check::{Area, Section};
 use crate::config::{AccountSource, Config, Warning};
 use crate::plan::{DisableMode, WriterKind};
+use crate::planner::Federation;
 
 pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     let mut section = Section::new(Area::Settings, "");
@@ -17,7 +18,7 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     };
     section.ok("configuration", format!("complete, for {}: {lists}, {writes}", config.server_name));
     for Warning { what, instead } in warnings {
-        section.warn("transport", what.clone(), *instead);
+        section.warn("configuration", what.clone(), *instead);
     }
     section.ok(
         "disable",
@@ -29,6 +30,13 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
             DisableMode::Lock => "policy.disable = \"lock\": rooms, e-mail addresses and devices are kept",
         },
     );
+    if config.policy.federation == Federation::Trust {
+        section.warn(
+            "federation",
+            "keycloak.federation = \"trust\": a directory behind Keycloak that is down looks as if its people had left",
+            "set keycloak.federation = \"verify\", unless the realm has no user federation",
+        );
+    }
     services(&mut section, config);
     section
 }

@@ -14,7 +14,7 @@ const LOCKS: Version = Version::new(1, 91, 0);
 pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &SynapseReader) -> Section {
     let mut section = Section::new(Area::Synapse, settings.url.as_str());
     if let Err(why) = reach::check(&mut section, "Synapse", &settings.url, synapse.probe().await) {
-        section.skip(&["version", "token", "server-name", "admin"], &why);
+        section.skip(&["version", "token", "server_name", "admin"], &why);
         return section;
     }
     own_version(&mut section, synapse).await;
@@ -22,16 +22,16 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
         Ok(owner) => owner,
         Err(error) => {
             section.failed("token", &error);
-            section.skip(&["server-name", "admin"], "the token has not been accepted");
+            section.skip(&["server_name", "admin"], "the token has not been accepted");
             return section;
         }
     };
     section.ok("token", format!("belongs to {owner}, who is never disabled"));
     let configured = &config.server_name;
     if owner.server_name() == *configured {
-        section.ok("server-name", configured.to_string());
+        section.ok("server_name", configured.to_string());
     } else {
-        section.failed("server-name", &ReadError::WrongServerName { owner, configured: configured.clone() });
+        section.failed("server_name", &ReadError::WrongServerName { owner, configured: configured.clone() });
     }
     match synapse.count().await {
         Ok(accounts) => {

@@ -10,8 +10,6 @@ use crate::plan::DisableMode;
 const REACTIVATE: Version = Version::new(0, 20, 0);
 /// The first whose lock reaches Synapse.
 const LOCK_ON_HOMESERVER: Version = Version::new(1, 14, 0);
-/// The first whose mas-cli can list the administrators.
-const LIST_ADMINS: Version = Version::new(1, 3, 0);
 
 /// The first release that a text names: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. What comes after the numbers is left
 /// out: builds between two releases (`v1.14.0-5-g0123abc`) are newer than the release that they name, not older.
@@ -21,11 +19,6 @@ pub(super) fn parse(text: &str) -> Option<Version> {
         let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
         Version::parse(word[..end].trim_end_matches('.')).ok()
     })
-}
-
-/// Whether this mas-cli has a command that reads the database and changes nothing.
-pub(super) fn can_list_admins(version: Option<&Version>) -> bool {
-    version.is_none_or(|version| *version >= LIST_ADMINS)
 }
 
 /// Tells whether a MAS of this version does what the configuration needs of it; `said` is what it calls itself.

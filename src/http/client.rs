@@ -1,7 +1,7 @@
 //! The one HTTP client and the way a request goes through it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -254,7 +254,7 @@ pub(super) async fn whole_json(response: Response) -> Result<Vec<u8>, HttpErrorK
 }
 
 /// The body of a refusal in OAuth 2.0's form, which is short.
-pub(super) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+pub(crate) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
     up_to(response, ERROR_LIMIT).await
 }
 
@@ -281,11 +281,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
 
 pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?.trim()));
     let json = is_json(&content_type(&response));
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -296,6 +292,13 @@ pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
     }
     let detail = if json { said(&body) } else { None };
     HttpErrorKind::Status { status, detail, retry_after }
+}
+
+/// `Retry-After` is a number of seconds or a time.
+fn wait_of(value: &str) -> Option<Duration> {
+    let seconds = value.parse().ok().map(Duration::from_secs);
+    seconds
+        .or_else(|| Some(httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()))
 }
 
 /// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and

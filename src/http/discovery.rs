@@ -66,6 +66,13 @@ pub(super) struct Endpoint {
 }
 
 impl TokenEndpoint {
+    /// The endpoint or, while that is not known, whose it is.
+    pub(super) fn url(&self) -> &Url {
+        match self {
+            Self::At(url) | Self::Discovered { issuer: url, .. } => url,
+        }
+    }
+
     /// The endpoint; asks the server where it has to be found.
     pub(super) async fn find(&self, server: Server, client: &Client) -> Result<Endpoint, HttpError> {
         match self {

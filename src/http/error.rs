@@ -84,6 +84,9 @@ pub enum HttpErrorKind {
         /// The server's own words.
         description: Option<String>,
     },
+    /// Somebody else had asked for a token at the same time, in vain.
+    #[error("there was no token to be had a moment ago")]
+    NoTokenEither,
     /// An answer that is not JSON, such as a web page.
     #[error("answered with {content_type} where JSON belongs")]
     NotJson {
@@ -140,6 +143,12 @@ impl HttpError {
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
+    }
+
+    /// Whether the request may have been carried out although there is no answer to it.
+    #[must_use]
+    pub fn is_answer_lost(&self) -> bool {
+        self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_))
     }
 
     /// Whether the token endpoint does not know the client, or not by this secret.

@@ -34,6 +34,7 @@ impl HttpError {
                  true where the network is trusted"
                     .to_owned()
             }
+            HttpErrorKind::NoTokenEither => format!("look at the first error of this kind, and at {url_key}"),
             HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error),
             HttpErrorKind::Status { status, .. } => match server {
                 Server::Mas => self.mas_status_hint(*status),
@@ -61,9 +62,9 @@ impl HttpError {
         match (self.purpose, status.as_u16()) {
             (Purpose::Token, 401 | 403) => no_token_hint(Server::Mas, "invalid_client"),
             (Purpose::Data, 401 | 403) => {
-                "the token does not open the Admin API: it may have ended or been revoked, or lacks the scope urn:mas:admin \
-                 (a compatibility token, mct_…, never opens it); give a personal access token with that scope in \
-                 writer.mas_api.access_token, or a client's credentials"
+                "the token does not open the Admin API: a personal token may have ended or been revoked, or lacks the scope \
+                 urn:mas:admin (a compatibility token, mct_…, never opens it); a client's token is refused where \
+                 writer.mas_api.url and writer.mas_api.issuer are not the same MAS"
                     .to_owned()
             }
             (_, 404) => no_admin_api_hint(self.purpose),

@@ -95,6 +95,8 @@ pub struct OAuth {
 struct State {
     endpoint: Option<Endpoint>,
     current: Option<Current>,
+    /// When it last turned out that there is no token to be had.
+    failed_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -136,23 +138,37 @@ impl OAuth {
     }
 
     async fn issued(&self, patience: Patience) -> Result<Issued, HttpError> {
+        let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if Instant::now() < held.renew_at => Ok(held.issued.clone()),
-            _ => self.renew(&mut state, patience).await,
+            _ => self.renew(&mut state, asked_at, patience).await,
         }
     }
 
     /// Many requests may be refused at once; only the first of them asks for a new token.
     async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
+        let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held) if held.issued.token.expose_secret() != refused.expose_secret() => Ok(held.issued.token.clone()),
-            _ => Ok(self.renew(&mut state, patience).await?.token),
+            _ => Ok(self.renew(&mut state, asked_at, patience).await?.token),
         }
     }
 
-    async fn renew(&self, state: &mut State, patience: Patience) -> Result<Issued, HttpError> {
+    /// Whoever waited while somebody else asked in vain does not ask again: a token endpoint that hangs would keep each
+    /// of them waiting, one after the other.
+    async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
+        if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
+            let (server, purpose, url) = (self.http.server, Purpose::Token, self.at.url().to_string());
+            return Err(HttpError { server, purpose, method: "POST", url, kind: HttpErrorKind::NoTokenEither });
+        }
+        let renewed = self.renew_now(state, patience).await;
+        state.failed_at = renewed.is_err().then(Instant::now);
+        renewed
+    }
+
+    async fn renew_now(&self, state: &mut State, patience: Patience) -> Result<Issued, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
             None => self.at.find(self.http.server, &self.http.client).await?,

@@ -31,14 +31,19 @@ impl Tls {
             return Err(TlsError::Empty);
         }
         self.authorities = authorities;
-        Ok(())
+        self.try_out()
     }
 
     /// Shows this certificate, whose private key is `key` (both PEM), to servers that ask for one.
     pub fn identify(&mut self, certificate: &SecretSlice<u8>, key: &SecretSlice<u8>) -> Result<(), TlsError> {
         let both = SecretSlice::from([certificate.expose_secret(), b"\n", key.expose_secret()].concat());
         self.identity = Some(Identity::from_pem(both.expose_secret()).map_err(TlsError::Pem)?);
-        Ok(())
+        self.try_out()
+    }
+
+    /// Some mistakes, such as a key that is another one's, come out only when a client is made.
+    fn try_out(&self) -> Result<(), TlsError> {
+        self.apply(reqwest::Client::builder()).build().map(drop).map_err(TlsError::Pem)
     }
 
     pub(super) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {

@@ -11,6 +11,7 @@ use tracing::debug;
 use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
+use crate::http;
 
 /// Nobody waits longer for advice.
 const SOON: Duration = Duration::from_secs(5);
@@ -55,7 +56,11 @@ impl MasApi {
         debug!(%url, "GET without a token");
         let answer = self.open.get(url).send().await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-        Some(refused && answer.json::<Refusal>().await.is_ok())
+        if !refused {
+            return Some(false);
+        }
+        let body = http::short_body(answer).await.ok()?;
+        Some(serde_json::from_slice::<Refusal>(&body).is_ok())
     }
 
     /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to

@@ -93,7 +93,7 @@ impl MasApi {
         }
     }
 
-    /// The name of the homeserver that MAS serves, or `None` before MAS 1.3, which does not tell.
+    /// The name of the homeserver that MAS serves, or `None` where it is too old to tell, which is before 1.3.
     ///
     /// Source: `GET /site-config`.
     pub async fn server_name(&self) -> Result<Option<ServerName>, HttpError> {
@@ -103,7 +103,11 @@ impl MasApi {
         }
         match self.get(&["site-config"], &[]).await {
             Ok(SiteConfig { server_name }) => Ok(Some(server_name)),
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            // A MAS that tells its version tells this too; then something in between keeps it from us.
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => match self.version().await? {
+                Some(_) => Err(error),
+                None => Ok(None),
+            },
             Err(error) => Err(error),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{HEADING, counted};
 use crate::config::{AccountSource, Config};
 use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, Member, UserId};
-use crate::planner::{Facts, Verdict};
+use crate::planner::{Facts, Verdict, people_of};
 use crate::readers::{Asked, Group};
 
 /// Everything that is known of a person.
@@ -47,11 +47,11 @@ fn keycloak(text: &mut String, known: &Known<'_>) {
     let listed = match known.members.as_slice() {
         [] => format!("not in the member list of {}", groups.join(", ")),
         [_] => format!("in the member list of {}", groups.join(", ")),
-        many => format!("{} members of {} have this name", many.len(), groups.join(", ")),
+        many => format!("{} members of {} have this name, or its account", many.len(), groups.join(", ")),
     };
     let _ = writeln!(text, "  {listed} ({})", counted(known.facts.members.len(), "member", "members"));
     for member in &known.members {
-        let _ = writeln!(text, "  member {}: {}", member.id, enabled(member.enabled));
+        let _ = writeln!(text, "  member {} ({}): {}", member.localpart, member.id, enabled(member.enabled));
     }
     for person in &known.people {
         keycloak_person(text, person);
@@ -138,8 +138,13 @@ fn words(state: AccountState) -> String {
 fn rule(text: &mut String, known: &Known<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
     for (account, verdict) in &known.accounts {
-        let out = if known.members.is_empty() { "not in the group" } else { "in the group, but disabled in Keycloak" };
+        let people = people_of(account, known.facts, known.config.policy.matching);
+        let out = if people.is_empty() { "not in the group" } else { "in the group, but disabled in Keycloak" };
         let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict, out));
+        for member in people {
+            let by = if account.links.contains(&member.id) { "tied to" } else { "has the name of" };
+            let _ = writeln!(text, "    {by} the member {} ({})", member.localpart, member.id);
+        }
     }
     if known.accounts.is_empty() {
         let told = if known.members.iter().any(|member| member.enabled) {

@@ -19,6 +19,8 @@ pub struct Draft<'f> {
     accounts: Vec<(&'f Account, Opinion<'f>)>,
     not_registered: Vec<Localpart>,
     newcomers: Vec<Localpart>,
+    /// Everyone in Keycloak to whom some account is tied.
+    tied: BTreeSet<KeycloakId>,
 }
 
 /// What becomes of each account, in order of localpart.
@@ -74,7 +76,7 @@ impl<'f> Draft<'f> {
             .map(|member| member.localpart.clone())
             .collect();
         not_registered.sort();
-        Self { facts, policy, accounts, not_registered, newcomers }
+        Self { facts, policy, accounts, not_registered, newcomers, tied: meetings.into_tied() }
     }
 
     /// The accounts that carry the name of a member and are tied to somebody else, who is no member: the person may have
@@ -104,7 +106,7 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
         let mut directories = Directories::of(self.facts.providers.as_deref(), &self.facts.members);
-        let after = After::of(looks);
+        let after = After::of(looks, &self.tied);
         directories.and_after(after.members);
         let mut contradicted = BTreeSet::new();
         for (account, opinion) in &self.accounts {
@@ -239,10 +241,13 @@ struct After<'l> {
     members: Option<&'l [Member]>,
     ids: BTreeSet<&'l KeycloakId>,
     names: BTreeSet<String>,
+    /// The names of those who have no account that is tied to them.
+    free_names: BTreeSet<String>,
+    tied: &'l BTreeSet<KeycloakId>,
 }
 
 impl<'l> After<'l> {
-    fn of(looks: &'l Looks) -> Self {
+    fn of(looks: &'l Looks, tied: &'l BTreeSet<KeycloakId>) -> Self {
         let members = match looks {
             Looks::Taken { members_after, .. } => members_after.as_deref(),
             Looks::TooMany => None,
@@ -250,7 +255,9 @@ impl<'l> After<'l> {
         let enabled = || members.into_iter().flatten().filter(|member| member.enabled);
         let ids = enabled().map(|member| &member.id).collect();
         let names = enabled().map(|member| member.localpart.key()).collect();
-        Self { members, ids, names }
+        let free = enabled().filter(|member| !tied.contains(&member.id));
+        let free_names = free.map(|member| member.localpart.key()).collect();
+        Self { members, ids, names, free_names, tied }
     }
 
     /// In the group by the one and not by the other, or disabled by the list and enabled by the person; or listed and
@@ -262,8 +269,11 @@ impl<'l> After<'l> {
         account: &Account,
         people: &[KeycloakPerson],
     ) -> bool {
+        // A namesake with an account of their own says nothing of this one.
+        let is_other = |id: &KeycloakId| !links.is_empty() && !links.contains(id) && self.tied.contains(id);
         let by_person = people.iter().any(|person| match (member, person) {
             (_, KeycloakPerson::Unknown) => false,
+            (_, KeycloakPerson::Known { id, .. }) if is_other(id) => false,
             (Some(member), KeycloakPerson::Known { id, in_group, enabled, .. })
                 if people.len() == 1 || member.id == *id =>
             {
@@ -273,7 +283,8 @@ impl<'l> After<'l> {
         });
         let by_now = match member {
             Some(member) => self.ids.contains(&member.id),
-            None => self.names.contains(&account.localpart().key()),
+            None if links.is_empty() => self.names.contains(&account.localpart().key()),
+            None => self.free_names.contains(&account.localpart().key()),
         };
         by_person || by_now || links.iter().any(|id| self.ids.contains(id))
     }

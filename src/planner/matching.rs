@@ -14,6 +14,8 @@ pub(super) struct Meetings<'f> {
     by_id: BTreeMap<&'f KeycloakId, &'f Member>,
     /// How many accounts of this homeserver share each name.
     namesakes: BTreeMap<String, usize>,
+    /// The names of accounts that are tied to nobody.
+    free_names: BTreeSet<String>,
     /// Everyone to whom some account is tied.
     tied: BTreeSet<&'f KeycloakId>,
 }
@@ -29,6 +31,14 @@ pub(super) struct Meeting<'f> {
     pub(super) namesake: Option<&'f Member>,
 }
 
+/// The members whose account this is, or may be; for those who explain.
+#[must_use]
+pub fn people_of<'f>(account: &'f Account, facts: &'f Facts, matching: Matching) -> Vec<&'f Member> {
+    let Meeting { mut people, namesake, .. } = Meetings::new(facts, matching).at(account);
+    people.extend(namesake);
+    people
+}
+
 impl<'f> Meetings<'f> {
     pub(super) fn new(facts: &'f Facts, matching: Matching) -> Self {
         let mut by_name: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
@@ -36,15 +46,19 @@ impl<'f> Meetings<'f> {
             by_name.entry(member.localpart.key()).or_default().push(member);
         }
         let mut namesakes: BTreeMap<String, usize> = BTreeMap::new();
+        let mut free_names = BTreeSet::new();
         for account in facts.accounts.iter().filter(|account| account.is_on(&facts.server_name)) {
             *namesakes.entry(account.localpart().key()).or_default() += 1;
+            if matching == Matching::Localpart || account.links.is_empty() {
+                free_names.insert(account.localpart().key());
+            }
         }
         let (mut by_id, mut tied) = (BTreeMap::new(), BTreeSet::new());
         if matching == Matching::UpstreamLink {
             by_id = facts.members.iter().map(|member| (&member.id, member)).collect();
             tied = facts.accounts.iter().flat_map(|account| &account.links).collect();
         }
-        Self { facts, matching, by_name, by_id, namesakes, tied }
+        Self { facts, matching, by_name, by_id, namesakes, free_names, tied }
     }
 
     /// Who meets at this account.
@@ -76,8 +90,13 @@ impl<'f> Meetings<'f> {
         }
     }
 
-    /// Whether a member has an account, or one of their name.
+    /// Whether a member has an account: one that is tied to them, or one of their name that is not tied to anybody else.
     pub(super) fn has_account(&self, member: &Member) -> bool {
-        self.tied.contains(&member.id) || self.namesakes.contains_key(&member.localpart.key())
+        self.tied.contains(&member.id) || self.free_names.contains(&member.localpart.key())
+    }
+
+    /// Everyone to whom some account is tied.
+    pub(super) fn into_tied(self) -> BTreeSet<KeycloakId> {
+        self.tied.into_iter().cloned().collect()
     }
 }

@@ -20,6 +20,7 @@ use crate::model::{Account, Look, Member, ServerName, UserId};
 
 pub use draft::{Draft, LookAt, Verdicts};
 pub use limits::{Limits, Refusal};
+pub use matching::people_of;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, UnknownAccounts,
 };

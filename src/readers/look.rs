@@ -92,14 +92,21 @@ impl Readers {
         Ok(Evidence { keycloak, account })
     }
 
-    /// Everyone in Keycloak whose account this may be: by ID where that is known, else by name.
+    /// Everyone in Keycloak whose account this may be: by ID where that is known, else by name. Where Keycloak knows none
+    /// of the IDs, whoever has the name is asked about too: the person may have been made anew.
     async fn in_keycloak(&self, person: &LookAt, groups: &[Group]) -> Result<Vec<KeycloakPerson>, ReadError> {
         let localpart = person.user_id.localpart();
+        let by_name = async || Ok::<_, ReadError>(self.keycloak.person(None, &localpart, groups).await?);
         if person.keycloak_ids.is_empty() {
-            return Ok(vec![self.keycloak.person(None, &localpart, groups).await?]);
+            return Ok(vec![by_name().await?]);
         }
         let asked = person.keycloak_ids.iter().map(|id| self.keycloak.person(Some(id), &localpart, groups));
-        Ok(try_join_all(asked).await?)
+        let mut people = try_join_all(asked).await?;
+        let is_unknown = people.iter().all(|person| *person == KeycloakPerson::Unknown);
+        if is_unknown && !person.links.is_empty() {
+            people.push(by_name().await?);
+        }
+        Ok(people)
     }
 
     /// The members once more, where people of a directory are among them: their directory may have gone down

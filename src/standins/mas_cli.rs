@@ -74,6 +74,8 @@ enum ManageCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// List all users with admin privileges
+    ListAdminUsers,
     /// Lock a user
     LockUser {
         /// User to lock
@@ -90,8 +92,6 @@ enum ManageCommand {
         #[arg(long)]
         reactivate: bool,
     },
-    /// List all users with admin privileges
-    ListAdminUsers,
     /// Register a user
     RegisterUser {
         /// Username to register

@@ -130,7 +130,7 @@ impl WriterError {
             }
             Self::SessionsLeft { .. } => {
                 "end the sessions by hand, because the next run finds the account disabled: `mas-cli manage kill-sessions \
-                 NAME`"
+                 NAME` on the host of MAS, or POST /api/admin/v1/{compat,oauth2,user}-sessions/ID/finish"
                     .to_owned()
             }
             Self::TooSlow { .. } => {

@@ -1,14 +1,16 @@
 //! The writer for hosts without mas-cli: MAS's Admin API (recordings: `mas-admin-api.json`).
 
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::warn;
 
 use super::{Write, WriterError};
 use crate::http::{HttpError, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;
 use crate::plan::{Action, DisableMode};
-use reqwest::StatusCode;
+use crate::report::in_one_line;
 
 /// The lists of sessions that a person has open: compatibility, OAuth 2.0, browser. Personal tokens are left alone.
 const SESSIONS: [&str; 3] = ["compat-sessions", "oauth2-sessions", "user-sessions"];
@@ -49,20 +51,28 @@ impl MasApiWriter {
         self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
     }
 
+    /// Ends every session, and goes on where one cannot be ended; the first error is the answer.
     async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
+        let mut ended = Ok(());
         for kind in SESSIONS {
-            // A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
-            let open = |session: Resource<SessionAttributes>| {
-                let SessionAttributes { user_id, finished_at } = session.attributes;
-                (user_id.as_deref() == Some(id.as_str()) && finished_at.is_none()).then_some(session.id)
-            };
-            let filter = [("filter[user]", id.as_str()), ("filter[status]", "active")];
-            let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
-            for session in sessions.into_iter().flatten() {
-                self.end(kind, &session).await?;
-            }
+            ended = ended.and(self.end_sessions_of(kind, id).await);
         }
-        Ok(())
+        ended
+    }
+
+    async fn end_sessions_of(&self, kind: &str, id: &MasUserId) -> Result<(), HttpError> {
+        // A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
+        let open = |session: Resource<SessionAttributes>| {
+            let SessionAttributes { user_id, finished_at } = session.attributes;
+            (user_id.as_deref() == Some(id.as_str()) && finished_at.is_none()).then_some(session.id)
+        };
+        let filter = [("filter[user]", id.as_str()), ("filter[status]", "active")];
+        let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
+        let mut ended = Ok(());
+        for session in sessions.into_iter().flatten() {
+            ended = ended.and(self.end(kind, &session).await);
+        }
+        ended
     }
 
     /// A session that has ended is refused as a bad request: the job that deactivates may be faster.
@@ -92,18 +102,35 @@ impl Write for MasApiWriter {
         self.change(id, "reactivate", None).await.map(drop)
     }
 
-    /// The lock comes first: it takes effect at once. Sessions are ended whatever becomes of the deactivation, because
-    /// the next run would find the account disabled and leave them open.
+    /// The lock comes first: it takes effect at once. Where its answer was lost it may be there, and everything else
+    /// follows all the same: the next run would leave the lock as it is. Sessions are ended whatever becomes of the
+    /// deactivation, because the next run would find the account disabled and leave them open.
     async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
         let id = id_of(action)?;
-        self.change(id, "lock", None).await?;
+        let locked = self.change(id, "lock", None).await.map(drop);
+        match &locked {
+            Err(WriterError::Api(error)) if error.is_answer_lost() => {}
+            Err(_) => return locked,
+            Ok(()) => {}
+        }
         let deactivated = match mode {
             DisableMode::Deactivate => self.deactivate(id).await,
             DisableMode::Lock => Ok(()),
         };
-        let ended = self.end_sessions(id).await;
+        let ended = match self.end_sessions(id).await {
+            Ok(()) => Ok(()),
+            // Once disabled, the next run would find nothing to do, so this half is not left to it.
+            Err(first) => {
+                warn!("{}; trying once more", in_one_line(&first));
+                self.end_sessions(id).await
+            }
+        };
+        let ended = ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) });
+        if let (Err(_), Err(also)) = (&deactivated, &ended) {
+            warn!("{}: {}", action.user_id, in_one_line(also));
+        }
         deactivated.map_err(|source| WriterError::NotDeactivated { source: Box::new(source) })?;
-        ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) })
+        ended.and(locked)
     }
 
     fn concurrency(&self) -> usize {

@@ -21,6 +21,15 @@ const MESSAGE_LIMIT: usize = 2000;
 /// Longest version that is told; a wrapper may say anything.
 const VERSION_LIMIT: usize = 100;
 
+/// What can be said of MAS's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseLook {
+    /// It answers.
+    Answers,
+    /// mas-cli has no command that only looks: `list-admin-users` came with MAS 1.3.
+    CannotTell,
+}
+
 /// Runs `mas-cli manage …`.
 #[derive(Debug)]
 pub struct MasCli {
@@ -52,9 +61,14 @@ impl MasCli {
         Ok(printable(said.trim()).chars().take(VERSION_LIMIT).collect())
     }
 
-    /// Has mas-cli read something of its database and nothing else. The command is there from MAS 1.3 on.
-    pub async fn reach_database(&self) -> Result<(), WriterError> {
-        self.run(&["manage", "list-admin-users"]).await.map(drop)
+    /// Opens MAS's database and changes nothing in it.
+    pub async fn look_at_database(&self) -> Result<DatabaseLook, WriterError> {
+        match self.run(&["manage", "list-admin-users"]).await {
+            Ok(_) => Ok(DatabaseLook::Answers),
+            // Wrong usage: a mas-cli that does not have the command.
+            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseLook::CannotTell),
+            Err(error) => Err(error),
+        }
     }
 
     /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash.

@@ -12,7 +12,7 @@ use crate::plan::{Action, DisableMode};
 
 pub use error::WriterError;
 pub use mas_api::MasApiWriter;
-pub use mas_cli::MasCli;
+pub use mas_cli::{DatabaseLook, MasCli};
 
 /// What every writer does. Both calls of a kind leave the same state behind, whichever writer made them, and are
 /// harmless when repeated.

@@ -164,6 +164,7 @@ async fn programs_get_one_entry_for_each_check() {
             ok("keycloak", "clock", clock),
             ok("keycloak", "token", "the client matrix-sync, by its own credentials; a token lives 5m"),
             ok("keycloak", "roles", "query-groups, query-users, view-users"),
+            ok("keycloak", "users", "the users of the realm can be seen"),
             {
                 "server": "keycloak", "check": "version", "status": "skipped",
                 "found": "Keycloak tells it only to those who may do more than is needed here",
@@ -181,14 +182,14 @@ async fn programs_get_one_entry_for_each_check() {
             ok("synapse", "clock", clock),
             ok("synapse", "version", "1.163.2"),
             ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, who is never disabled"),
-            ok("synapse", "server-name", "example.org"),
+            ok("synapse", "server_name", "example.org"),
             ok("synapse", "admin", "the token opens the admin API, which lists 5 accounts"),
             ok("mas-cli", "configuration", "mas-cli.yaml: readable, YAML"),
             ok("mas-cli", "program", "runs"),
             ok("mas-cli", "version", "mas-cli v1.22.0"),
             ok("mas-cli", "database", "mas-cli reads MAS's database; nothing was changed"),
         ],
-        "summary": {"ok": 19, "warning": 1, "problem": 0, "skipped": 1},
+        "summary": {"ok": 20, "warning": 1, "problem": 0, "skipped": 1},
     });
     assert_eq!(anonymous(&world, &run.stdout), expected);
 }

@@ -166,7 +166,7 @@ async fn a_token_without_the_scope_is_told() {
         .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
         .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
     let run = program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("plan").exits(1);
-    run.tells(&["answered 401 Unauthorized: Missing urn:mas:admin scope", "writer.mas_api.access_token"]);
+    run.tells(&["answered 401 Unauthorized: Missing urn:mas:admin scope", "lacks the scope urn:mas:admin"]);
 }
 
 #[tokio::test]
@@ -249,6 +249,43 @@ async fn half_a_disable_is_told_as_what_it_is_and_sessions_end_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_lock_whose_answer_is_lost_is_followed_by_everything_else() {
+    let world = started(the_table()).await;
+    world.login("dave").expect("dave can log in");
+    let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
+    world.mas.admin().faults().matching(lock).answer(Fault::CutBody);
+    let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(4);
+    assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
+    let left = world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated, mas.sessions));
+    assert_eq!(left, Some((true, true, 0)));
+}
+
+#[tokio::test]
+async fn sessions_of_one_kind_that_cannot_be_ended_do_not_keep_the_others_open() {
+    let world = started(the_table()).await;
+    world.login("dave").expect("dave can log in");
+    world.login_by_oauth2("dave").expect("dave can log in");
+    world.mas.admin().faults().on("/compat-sessions").answer(Fault::Status(500, String::new()));
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}disable = \"lock\"\n")).run("sync --format json").exits(4);
+    let told = run.json()["actions"][1]["error"].to_string();
+    assert!(told.contains("locked, but the sessions may still be open: MAS: GET "), "{told}");
+    let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
+    assert_eq!(kinds.map(|kind| world.sessions_of("dave", kind).len()), [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn who_waited_for_a_token_in_vain_does_not_ask_again() {
+    let world = started(crowd(40)).await;
+    let state = world.mas.shared();
+    let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
+    world.mas.admin().faults().matching(lock).times(1).before(move |_| state.lock().forget_client_tokens());
+    world.mas.faults().on("/oauth2/token").skip(1).answer(Fault::Status(500, String::new()));
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);
+    assert!(run.actions().iter().any(|line| line.ends_with("skipped")), "the run stops trying");
+    assert!(world.mas.requests().count("/oauth2/token") < 12);
+}
+
+#[tokio::test]
 async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
@@ -276,9 +313,14 @@ async fn the_token_owner_of_synapse_is_kept_where_mas_lists_the_accounts() {
 
 #[tokio::test]
 async fn a_mas_of_another_homeserver_is_refused() {
-    let world = started(the_table()).await;
-    let run = program_by(&world, BY_MAS, "").env("MATRIX_SERVER_NAME", "other.example").run("plan").exits(1);
-    run.tells(&["MAS: it serves example.org, and server_name is other.example", "writer.mas_api.url"]);
+    for way in [BY_MAS, BY_BOTH] {
+        let world = started(the_table()).await;
+        world.mas.state().settings.server_name = "other.example".to_owned();
+        let before = everyone(&world);
+        let run = program_by(&world, way, "").run("sync").exits(1);
+        run.tells(&["MAS: it serves other.example, and server_name is example.org", "writer.mas_api.url"]);
+        assert_eq!(everyone(&world), before, "{way:?}");
+    }
 }
 
 #[tokio::test]

@@ -119,3 +119,14 @@ async fn explain_finds_the_account_by_the_new_name_and_the_person_by_the_old_one
         run.prints(&["in the group, and the account is active: nothing", "@alice:example.org: active, user 01"]);
     }
 }
+
+#[tokio::test]
+async fn a_list_without_the_row_of_someone_made_anew_disables_nobody() {
+    let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
+    let (before, after) = (world.keycloak.shared(), world.keycloak.shared());
+    world.keycloak.faults().on("/members").before(move |_| before.lock().realm("corp").leave("carol", "/matrix-users"));
+    world.keycloak.faults().on("/members").after(move |_| after.lock().realm("corp").join("carol", "/matrix-users"));
+    let run = linked(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.kept(), ["carol in_group_at_second_look", "matrix-sync-bot protected"]);
+    assert_eq!(world.state_of("carol"), account(false, false));
+}

@@ -54,6 +54,20 @@ impl Keycloak {
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
+    /// Gives somebody another username.
+    pub(crate) async fn rename(&self, realm: &str, username: &str, new: &str) -> Outcome {
+        let id = self.user_id(realm, username).await?;
+        self.ask(Method::PUT, &format!("/{realm}/users/{id}"), Some(&json!({"username": new}))).await.map(drop)
+    }
+
+    /// Deletes somebody and makes somebody else of the same name.
+    pub(crate) async fn make_anew(&self, realm: &str, username: &str) -> Outcome {
+        let id = self.user_id(realm, username).await?;
+        self.ask(Method::DELETE, &format!("/{realm}/users/{id}"), None).await?;
+        let user = json!({"username": username, "enabled": true});
+        self.ask(Method::POST, &format!("/{realm}/users"), Some(&user)).await.map(drop)
+    }
+
     /// Makes a user of the realm `master` who may see the people of `realm` and nothing else; gives their ID.
     pub(crate) async fn create_reader(&self, realm: &str, username: &str, password: &str) -> Outcome<String> {
         let user = json!({
@@ -81,7 +95,7 @@ impl Keycloak {
         Ok(format!("/{realm}/users/{user}/groups/{}", text(&group["id"])?))
     }
 
-    async fn user_id(&self, realm: &str, username: &str) -> Outcome<String> {
+    pub(crate) async fn user_id(&self, realm: &str, username: &str) -> Outcome<String> {
         let found = self.ask(Method::GET, &format!("/{realm}/users?username={username}&exact=true"), None).await?;
         text(&found[0]["id"])
     }

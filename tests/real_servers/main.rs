@@ -11,6 +11,9 @@
 //! | `E2E_SERVER_NAME` | its server name |
 //! | `E2E_MAS_CLI` | how to call mas-cli, split at blanks; `mas-cli` unless set; `docker exec -i mas mas-cli` does too |
 //! | `E2E_MAS_CONFIG` | the configuration given to it as `--config`; none unless set |
+//! | `E2E_MAS_ADMIN_URL`, `E2E_MAS_ISSUER` | MAS's listener with the Admin API, and where its tokens come from |
+//! | `E2E_MAS_CLIENT_ID`, `E2E_MAS_CLIENT_SECRET` | a client of `policy.data.admin_clients`, by `client_secret_basic` |
+//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to tie people to; unset with the stand-in |
 //! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
 //!
 //! What they do there: each test makes a realm of its own and deletes it. Accounts can only be made, never deleted,
@@ -18,9 +21,13 @@
 //! the homeserver is protected by `policy.protect`, and is never touched. (One test makes a plan without that, and a
 //! plan changes nothing.)
 
+mod conformance;
 mod groups;
 mod keycloak;
+mod links;
 mod mas;
+mod mas_api;
+mod patience;
 mod people;
 mod program;
 mod reading;
@@ -29,6 +36,7 @@ mod scene;
 mod servers;
 mod synapse;
 mod table;
+mod ways;
 
 /// How a test ends where it does not fail by an assertion.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

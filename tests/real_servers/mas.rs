@@ -1,10 +1,10 @@
 //! mas-cli: the one way to make accounts and tokens that a real MAS and its stand-in have in common.
 
-use std::process::Command;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use tokio::process::Command;
+use tokio::time::sleep;
 
 use crate::Outcome;
 
@@ -23,44 +23,48 @@ impl Mas {
         Self { command: command.split_whitespace().map(ToOwned::to_owned).collect(), config }
     }
 
-    pub(crate) fn register(&self, username: &str) -> Outcome {
-        self.manage(&["register-user", "--yes", username]).map(drop)
+    pub(crate) async fn register(&self, username: &str) -> Outcome {
+        self.manage(&["register-user", "--yes", username]).await.map(drop)
     }
 
-    pub(crate) fn lock(&self, username: &str) -> Outcome {
-        self.manage(&["lock-user", username]).map(drop)
+    pub(crate) async fn lock(&self, username: &str) -> Outcome {
+        self.manage(&["lock-user", username]).await.map(drop)
     }
 
-    pub(crate) fn deactivate(&self, username: &str) -> Outcome {
-        self.manage(&["lock-user", "--deactivate", username]).map(drop)
+    pub(crate) async fn deactivate(&self, username: &str) -> Outcome {
+        self.manage(&["lock-user", "--deactivate", username]).await.map(drop)
+    }
+
+    pub(crate) async fn unlock(&self, username: &str) -> Outcome {
+        self.manage(&["unlock-user", username]).await.map(drop)
     }
 
     /// A token as a client has one that somebody has logged in with.
-    pub(crate) fn token(&self, username: &str) -> Outcome<String> {
-        self.issue(&["issue-compatibility-token", username])
+    pub(crate) async fn token(&self, username: &str) -> Outcome<String> {
+        self.issue(&["issue-compatibility-token", username]).await
     }
 
     /// A token that may use Synapse's admin API.
-    pub(crate) fn admin_token(&self, username: &str) -> Outcome<String> {
-        self.issue(&["issue-compatibility-token", username, "--yes-i-want-to-grant-synapse-admin-privileges"])
+    pub(crate) async fn admin_token(&self, username: &str) -> Outcome<String> {
+        self.issue(&["issue-compatibility-token", username, "--yes-i-want-to-grant-synapse-admin-privileges"]).await
     }
 
-    fn issue(&self, arguments: &[&str]) -> Outcome<String> {
+    async fn issue(&self, arguments: &[&str]) -> Outcome<String> {
         let began = Instant::now();
         loop {
-            let issued = self.manage(arguments).and_then(|log| find_token(&log));
+            let issued = self.manage(arguments).await.and_then(|log| find_token(&log));
             if issued.is_ok() || began.elapsed() > PROVISIONED_WITHIN {
                 return issued;
             }
-            sleep(Duration::from_millis(100));
+            sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// What it logs; mas-cli prints its results in its log.
-    fn manage(&self, arguments: &[&str]) -> Outcome<String> {
+    async fn manage(&self, arguments: &[&str]) -> Outcome<String> {
         let (program, wrapped) = self.command.split_first().ok_or("E2E_MAS_CLI is empty")?;
         let config = self.config.iter().flat_map(|file| ["--config", file]);
-        let output = Command::new(program).args(wrapped).args(config).arg("manage").args(arguments).output()?;
+        let output = Command::new(program).args(wrapped).args(config).arg("manage").args(arguments).output().await?;
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
             return Err(format!("mas-cli manage {}: {}: {log}", arguments.join(" "), output.status).into());

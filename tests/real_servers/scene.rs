@@ -1,14 +1,20 @@
 //! One test's own world: a realm, a group, some people, their accounts, and the bot whose token the program reads with.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::thread;
 
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Outcome;
+use crate::keycloak::Keycloak;
+use crate::patience::eventually;
 use crate::program::{Run, Settings, run};
 use crate::servers::Servers;
+use crate::ways::{BY_DEFAULT, Way};
 
 /// The group that opens the door, unless a test names others.
 pub(crate) const GROUP: &str = "matrix-users";
@@ -20,12 +26,14 @@ pub(crate) const NOBODY: &str = "nobody";
 /// A world that is being described. Names stand in one text, separated by blanks.
 #[derive(Debug)]
 pub(crate) struct Plot {
-    prefix: String,
+    topic: String,
     realm: Value,
     users: Vec<Value>,
     accounts: Vec<String>,
     locked: Vec<String>,
     deactivated: Vec<String>,
+    only_deactivated: Vec<String>,
+    logged_in: bool,
 }
 
 /// A world that is there until it is dropped.
@@ -34,22 +42,34 @@ pub(crate) struct Scene {
     pub(crate) servers: Servers,
     pub(crate) directory: TempDir,
     pub(crate) admin_token: String,
+    realm: Arc<Realm>,
     prefix: String,
-    secret: String,
+    group: String,
     accounts: Vec<String>,
+    sessions: BTreeMap<String, String>,
     also: Vec<String>,
     readers: Vec<String>,
+}
+
+/// A realm that is there as long as a scene is in it.
+#[derive(Debug)]
+struct Realm {
+    keycloak: Keycloak,
+    name: String,
+    secret: String,
 }
 
 /// Begins a world; everything in it is called after `topic`.
 pub(crate) fn plot(topic: &str) -> Plot {
     Plot {
-        prefix: format!("{topic}-{}-", &random()[..8]),
+        topic: format!("{topic}-{}", &random()[..8]),
         realm: json!({"enabled": true, "groups": [{"name": GROUP}]}),
         users: Vec::new(),
         accounts: vec!["bot".to_owned()],
         locked: Vec::new(),
         deactivated: Vec::new(),
+        only_deactivated: Vec::new(),
+        logged_in: false,
     }
 }
 
@@ -83,7 +103,7 @@ impl Plot {
     fn people(mut self, names: &str, like: &Value) -> Self {
         for name in names.split_whitespace() {
             let mut user = like.clone();
-            user["username"] = format!("{}{name}", self.prefix).into();
+            user["username"] = name.into();
             self.users.push(user);
         }
         self
@@ -107,47 +127,114 @@ impl Plot {
         self.accounts(names)
     }
 
+    /// Accounts that are deactivated and not locked, as others may leave them.
+    pub(crate) fn only_deactivated(mut self, names: &str) -> Self {
+        self.only_deactivated.extend(names.split_whitespace().map(ToOwned::to_owned));
+        self.deactivated(names)
+    }
+
+    /// Everybody has a session that began while their account was active.
+    pub(crate) fn everybody_logged_in(mut self) -> Self {
+        self.logged_in = true;
+        self
+    }
+
     /// Makes it all.
     pub(crate) async fn open(mut self) -> Outcome<Scene> {
+        let (servers, prefix) = (Servers::from_environment()?, format!("{}-", self.topic));
+        let users = self.users.iter().map(|user| called(user, &prefix)).collect();
+        let realm = Arc::new(self.make_realm(&servers, users).await?);
+        self.make_scene(servers, realm, prefix, GROUP.to_owned()).await
+    }
+
+    /// Makes it once for each way, with a group for each instead of the one, and tries all ways at once. They share a
+    /// realm, because that is what takes longest to make.
+    pub(crate) async fn by_each(mut self, ways: &[Way], test: impl AsyncFn(Way, Scene) -> Outcome) -> Outcome {
         let servers = Servers::from_environment()?;
-        let secret = random();
-        self.realm["realm"] = self.prefix.trim_end_matches('-').into();
-        self.realm["clients"] = [READER, SEARCHER, NOBODY].map(|id| service(id, &secret)).into();
-        self.users
-            .extend([account_of(READER, &["view-users"]), account_of(SEARCHER, &["query-users", "query-groups"])]);
-        self.realm["users"] = self.users.into();
-        let bot = format!("{}bot", self.prefix);
-        servers.keycloak.create_realm(&self.realm).await?;
-        for name in &self.accounts {
-            servers.mas.register(&format!("{}{name}", self.prefix))?;
+        let casts: Vec<_> =
+            (0..).zip(ways).map(|(n, way)| (format!("{}-{n}-", self.topic), format!("{GROUP}-{n}"), *way)).collect();
+        let mut users = Vec::new();
+        for (prefix, group, _) in &casts {
+            self.realm["groups"].as_array_mut().ok_or("groups are a list")?.push(json!({"name": group}));
+            for user in &self.users {
+                let mut user = called(user, prefix);
+                if user["groups"].is_array() {
+                    user["groups"] = json!([format!("/{group}")]);
+                }
+                users.push(user);
+            }
         }
-        let scene = Scene {
-            admin_token: servers.mas.admin_token(&bot)?,
+        let realm = Arc::new(self.make_realm(&servers, users).await?);
+        let (plot, test) = (&self, &test);
+        let tries = casts.into_iter().map(|(prefix, group, way)| {
+            let (servers, realm) = (servers.clone(), realm.clone());
+            async move {
+                let scene = plot.make_scene(servers, realm, prefix, group).await;
+                let tried = async { test(way, scene?).await }.await;
+                tried.map_err(|error| format!("{way:?}: {error}"))
+            }
+        });
+        Ok(try_join_all(tries).await.map(drop)?)
+    }
+
+    async fn make_realm(&mut self, servers: &Servers, mut users: Vec<Value>) -> Outcome<Realm> {
+        let secret = random();
+        self.realm["realm"] = self.topic.clone().into();
+        self.realm["clients"] = [READER, SEARCHER, NOBODY].map(|id| service(id, &secret)).into();
+        users.extend([account_of(READER, &["view-users"]), account_of(SEARCHER, &["query-users", "query-groups"])]);
+        self.realm["users"] = users.into();
+        servers.keycloak.create_realm(&self.realm).await?;
+        Ok(Realm { keycloak: servers.keycloak.clone(), name: self.topic.clone(), secret })
+    }
+
+    async fn make_scene(&self, servers: Servers, realm: Arc<Realm>, prefix: String, group: String) -> Outcome<Scene> {
+        for name in &self.accounts {
+            servers.mas.register(&format!("{prefix}{name}")).await?;
+        }
+        let mut scene = Scene {
+            admin_token: servers.mas.admin_token(&format!("{prefix}bot")).await?,
             servers,
             directory: TempDir::new()?,
-            prefix: self.prefix,
-            secret,
-            accounts: self.accounts,
+            realm,
+            prefix,
+            group,
+            accounts: self.accounts.clone(),
+            sessions: BTreeMap::new(),
             also: Vec::new(),
             readers: Vec::new(),
         };
-        scene.settle(&self.locked, &self.deactivated).await?;
+        for name in &scene.accounts {
+            scene.settles(name, "active").await?;
+        }
+        if self.logged_in {
+            for name in &scene.accounts {
+                scene.sessions.insert(name.clone(), scene.log_in(name).await?);
+            }
+        }
+        scene.settle(&self.locked, &self.deactivated, &self.only_deactivated).await?;
         Ok(scene)
     }
 }
 
 impl Scene {
-    async fn settle(&self, locked: &[String], deactivated: &[String]) -> Outcome {
-        for name in &self.accounts {
-            self.settles(name, "active").await?;
+    async fn settle(&self, locked: &[String], deactivated: &[String], and_unlocked: &[String]) -> Outcome {
+        for name in locked {
+            self.servers.mas.lock(&self.full(name)).await?;
         }
-        locked.iter().try_for_each(|name| self.servers.mas.lock(&self.full(name)))?;
-        deactivated.iter().try_for_each(|name| self.servers.mas.deactivate(&self.full(name)))?;
+        for name in deactivated {
+            self.servers.mas.deactivate(&self.full(name)).await?;
+        }
         for name in locked {
             self.settles(name, "locked").await?;
         }
         for name in deactivated {
             self.settles(name, "deactivated, locked").await?;
+        }
+        for name in and_unlocked {
+            self.servers.mas.unlock(&self.full(name)).await?;
+        }
+        for name in and_unlocked {
+            self.settles(name, "deactivated").await?;
         }
         Ok(())
     }
@@ -158,30 +245,61 @@ impl Scene {
     }
 
     pub(crate) fn realm(&self) -> &str {
-        self.prefix.trim_end_matches('-')
+        &self.realm.name
     }
 
     /// A configuration with client credentials, for this world's accounts alone and without limits.
     pub(crate) fn settings(&self) -> Settings {
-        self.writing()
+        self.settings_by(BY_DEFAULT)
+    }
+
+    /// The same for another way, with the sections that it needs and no other.
+    pub(crate) fn settings_by(&self, way: Way) -> Settings {
+        let Servers { synapse, mas_api, provider, .. } = &self.servers;
+        let mut settings = self
+            .writing_by(way)
+            .set("writer.type", way.writer)
+            .set("accounts.source", way.source)
             .set("server_name", &*self.servers.synapse.server_name)
             .set("keycloak.url", &*self.servers.keycloak.url)
             .set("keycloak.realm", self.realm())
-            .set("keycloak.groups", json!([GROUP]))
+            .set("keycloak.groups", json!([self.group]))
             .set("keycloak.client_id", READER)
-            .set("keycloak.client_secret", &*self.secret)
-            .set("synapse.url", &*self.servers.synapse.url)
-            .set("synapse.admin_token", &*self.admin_token)
+            .set("keycloak.client_secret", &*self.realm.secret);
+        if way.synapse {
+            settings = settings.set("synapse.url", &*synapse.url).set("synapse.admin_token", &*self.admin_token);
+        }
+        if way.writer == "mas-api" || way.source == "mas" {
+            settings = settings
+                .set("writer.mas_api.url", &*mas_api.url)
+                .set("writer.mas_api.issuer", &*mas_api.issuer)
+                .set("writer.mas_api.client_id", &*mas_api.client.0)
+                .set("writer.mas_api.client_secret", &*mas_api.client.1);
+        }
+        match provider {
+            Some(provider) => settings.set("accounts.provider", &**provider),
+            None => settings,
+        }
     }
 
     /// What a configuration says about writing, with the servers left to the environment.
     pub(crate) fn writing(&self) -> Settings {
-        let mut protect = vec!["/.*/".to_owned(), format!("!/{}.*/", self.prefix)];
+        self.writing_by(BY_DEFAULT)
+    }
+
+    fn writing_by(&self, way: Way) -> Settings {
+        // Nobody but Synapse can tell whose the token is, so without it the bot is protected like everybody else.
+        let ours = self.accounts.iter().map(String::as_str).filter(|name| way.synapse || *name != "bot");
+        let ours = ours.collect::<Vec<_>>().join("|");
+        let mut protect = vec!["/.*/".to_owned(), format!("!/{}({ours})/", self.prefix)];
         protect.extend(self.also.iter().map(|name| format!("!{name}")));
         let mut settings = Settings::default()
             .set("policy.protect", protect)
             .set("limits.max_disable", 1000)
             .set("limits.max_disable_percent", 100);
+        if way.writer != "mas-cli" {
+            return settings;
+        }
         if self.servers.mas.command != ["mas-cli"] {
             settings = settings.set("writer.mas_cli.command", self.servers.mas.command.clone());
         }
@@ -204,11 +322,36 @@ impl Scene {
     }
 
     pub(crate) async fn join(&self, name: &str) -> Outcome {
-        self.servers.keycloak.join(self.realm(), &self.full(name), &format!("/{GROUP}")).await
+        self.servers.keycloak.join(self.realm(), &self.full(name), &format!("/{}", self.group)).await
     }
 
     pub(crate) async fn leave(&self, name: &str) -> Outcome {
-        self.servers.keycloak.leave(self.realm(), &self.full(name), &format!("/{GROUP}")).await
+        self.servers.keycloak.leave(self.realm(), &self.full(name), &format!("/{}", self.group)).await
+    }
+
+    /// Gives somebody another name in Keycloak; everybody else still knows them by the one they had.
+    pub(crate) async fn rename(&self, name: &str, new: &str) -> Outcome {
+        self.servers.keycloak.rename(self.realm(), &self.full(name), &self.full(new)).await
+    }
+
+    /// Deletes a member and makes another one of the same name.
+    pub(crate) async fn make_anew(&self, name: &str) -> Outcome {
+        self.servers.keycloak.make_anew(self.realm(), &self.full(name)).await?;
+        self.join(name).await
+    }
+
+    /// Ties these accounts to the people who have their names by now, as first logins would.
+    pub(crate) async fn tie(&self, names: &str) -> Outcome {
+        let Servers { keycloak, mas_api, provider, .. } = &self.servers;
+        let provider = match provider {
+            Some(provider) => provider.clone(),
+            None => mas_api.make_provider(&format!("{}/realms/{}", keycloak.url, self.realm())).await?,
+        };
+        for name in names.split_whitespace() {
+            let person = keycloak.user_id(self.realm(), &self.full(name)).await?;
+            mas_api.tie(&mas_api.user(&self.full(name)).await?, &provider, &person).await?;
+        }
+        Ok(())
     }
 
     /// Runs the program.
@@ -240,13 +383,30 @@ impl Scene {
         Ok(states)
     }
 
+    /// The states after a run, which without Synapse has waited for MAS alone.
+    pub(crate) async fn states_after(&self, way: Way, names: &str, wanted: &[&str]) -> Outcome<Vec<String>> {
+        if way.synapse { self.states(names).await } else { eventually(wanted, async || self.states(names).await).await }
+    }
+
+    /// What Synapse calls somebody.
+    pub(crate) async fn displayname(&self, name: &str) -> Outcome<String> {
+        let user = self.servers.synapse.user(&self.admin_token, &self.full(name)).await?;
+        let called = user["displayname"].as_str().ok_or_else(|| format!("{name} has lost their name: {user}"))?;
+        Ok(called.strip_prefix(&self.prefix).unwrap_or(called).to_owned())
+    }
+
+    /// The token of somebody's session that began before everything.
+    pub(crate) fn session(&self, name: &str) -> Outcome<&str> {
+        Ok(self.sessions.get(name).ok_or_else(|| format!("{name} has not logged in"))?)
+    }
+
     pub(crate) async fn settles(&self, name: &str, state: &str) -> Outcome {
         self.servers.synapse.settles(&self.admin_token, &self.full(name), state).await
     }
 
     /// Logs somebody in, as far as MAS lets them.
-    pub(crate) fn log_in(&self, name: &str) -> Outcome<String> {
-        self.servers.mas.token(&self.full(name))
+    pub(crate) async fn log_in(&self, name: &str) -> Outcome<String> {
+        self.servers.mas.token(&self.full(name)).await
     }
 
     pub(crate) async fn whoami(&self, token: &str) -> Outcome<u16> {
@@ -256,26 +416,47 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        let (keycloak, realm, readers) = (self.servers.keycloak.again(), self.realm().to_owned(), self.readers.clone());
-        let deletion = thread::spawn(move || -> Outcome {
-            let keycloak = keycloak?;
-            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-                for reader in readers {
-                    keycloak.delete_reader(&reader).await?;
+        let (keycloak, mas) = (self.servers.keycloak.again(), self.servers.mas.clone());
+        let readers = self.readers.clone();
+        let accounts: Vec<_> = self.accounts.iter().map(|name| self.full(name)).collect();
+        clean_up(async move {
+            for account in accounts {
+                if let Err(error) = mas.deactivate(&account).await {
+                    eprintln!("left behind: the account {account}: {error}");
                 }
-                keycloak.delete_realm(&realm).await
-            })
-        });
-        for name in &self.accounts {
-            if let Err(error) = self.servers.mas.deactivate(&self.full(name)) {
-                eprintln!("left behind: the account {}: {error}", self.full(name));
             }
-        }
-        match deletion.join() {
-            Ok(Ok(())) => {}
-            failed => eprintln!("left behind: the realm {}: {failed:?}", self.realm()),
-        }
+            let keycloak = keycloak?;
+            for reader in readers {
+                keycloak.delete_reader(&reader).await?;
+            }
+            Ok(())
+        });
     }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        let (keycloak, name) = (self.keycloak.again(), self.name.clone());
+        clean_up(async move { keycloak?.delete_realm(&name).await });
+    }
+}
+
+/// Does this on a runtime of its own, because the test's is waiting for the end of it.
+fn clean_up(work: impl Future<Output = Outcome> + Send + 'static) {
+    let done = thread::spawn(move || -> Outcome {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    });
+    match done.join() {
+        Ok(Ok(())) => {}
+        failed => eprintln!("something is left behind: {failed:?}"),
+    }
+}
+
+/// The same user, called after a world.
+fn called(user: &Value, prefix: &str) -> Value {
+    let mut user = user.clone();
+    user["username"] = format!("{prefix}{}", user["username"].as_str().unwrap_or_default()).into();
+    user
 }
 
 fn service(id: &str, secret: &str) -> Value {

@@ -5,23 +5,30 @@ use std::env;
 use crate::Outcome;
 use crate::keycloak::Keycloak;
 use crate::mas::Mas;
+use crate::mas_api::MasApi;
 use crate::synapse::Synapse;
 
-/// The three servers.
+/// The three servers, and both ways to MAS.
 #[derive(Clone, Debug)]
 pub(crate) struct Servers {
     pub(crate) keycloak: Keycloak,
     pub(crate) synapse: Synapse,
     pub(crate) mas: Mas,
+    pub(crate) mas_api: MasApi,
+    /// An upstream provider to tie people to; without one each realm becomes one of the stand-in's.
+    pub(crate) provider: Option<String>,
 }
 
 impl Servers {
     pub(crate) fn from_environment() -> Outcome<Self> {
         let admin = (variable("E2E_KEYCLOAK_ADMIN")?, variable("E2E_KEYCLOAK_ADMIN_PASSWORD")?);
+        let client = (variable("E2E_MAS_CLIENT_ID")?, variable("E2E_MAS_CLIENT_SECRET")?);
         Ok(Self {
             keycloak: Keycloak::new(&variable("E2E_KEYCLOAK_URL")?, admin)?,
             synapse: Synapse::new(&variable("E2E_SYNAPSE_URL")?, &variable("E2E_SERVER_NAME")?)?,
             mas: Mas::new(&variable("E2E_MAS_CLI").unwrap_or("mas-cli".into()), variable("E2E_MAS_CONFIG").ok()),
+            mas_api: MasApi::new(&variable("E2E_MAS_ADMIN_URL")?, &variable("E2E_MAS_ISSUER")?, client)?,
+            provider: variable("E2E_MAS_PROVIDER").ok(),
         })
     }
 }

@@ -1,15 +1,10 @@
 //! Synapse as far as a test needs it: what state an account is in, and whether a token lets its owner in.
 
-use std::time::{Duration, Instant};
-
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use crate::Outcome;
-
-/// How long a job of MAS may take to arrive.
-const SETTLES_WITHIN: Duration = Duration::from_secs(30);
+use crate::patience::{SETTLES_WITHIN, eventually};
 
 /// Synapse.
 #[derive(Clone, Debug)]
@@ -25,31 +20,30 @@ impl Synapse {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), server_name: server_name.to_owned(), http })
     }
 
-    /// `active`, `locked`, `deactivated`, or `deactivated, locked`; `unknown` where there is no such account.
-    pub(crate) async fn state(&self, token: &str, localpart: &str) -> Outcome<String> {
+    /// What Synapse's administrator sees of an account; nothing where there is no such account.
+    pub(crate) async fn user(&self, token: &str, localpart: &str) -> Outcome<Value> {
         let url = format!("{}/_synapse/admin/v2/users/@{localpart}:{}", self.url, self.server_name);
         let response = self.http.get(url).bearer_auth(token).send().await?;
         if response.status() == StatusCode::NOT_FOUND {
+            return Ok(Value::Null);
+        }
+        Ok(response.error_for_status()?.json().await?)
+    }
+
+    /// `active`, `locked`, `deactivated`, or `deactivated, locked`; `unknown` where there is no such account.
+    pub(crate) async fn state(&self, token: &str, localpart: &str) -> Outcome<String> {
+        let user = self.user(token, localpart).await?;
+        if user.is_null() {
             return Ok("unknown".to_owned());
         }
-        let user: Value = response.error_for_status()?.json().await?;
         let words: Vec<_> = ["deactivated", "locked", "erased"].into_iter().filter(|word| user[word] == true).collect();
         Ok(if words.is_empty() { "active".to_owned() } else { words.join(", ") })
     }
 
     /// Waits until an account is in this state.
     pub(crate) async fn settles(&self, token: &str, localpart: &str, wanted: &str) -> Outcome {
-        let began = Instant::now();
-        loop {
-            let state = self.state(token, localpart).await?;
-            if state == wanted {
-                return Ok(());
-            }
-            if began.elapsed() > SETTLES_WITHIN {
-                return Err(format!("{localpart} should become {wanted} and is {state}").into());
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
+        let state = eventually(wanted, async || self.state(token, localpart).await).await?;
+        if state == wanted { Ok(()) } else { Err(format!("{localpart} should become {wanted} and is {state}").into()) }
     }
 
     /// The status with which Synapse answers a client with this token.
@@ -60,14 +54,7 @@ impl Synapse {
 
     /// Waits until this token lets nobody in; false if it goes on doing so.
     pub(crate) async fn is_shut_out(&self, token: &str) -> Outcome<bool> {
-        let began = Instant::now();
-        while began.elapsed() < SETTLES_WITHIN {
-            if self.whoami(token).await? == 401 {
-                return Ok(true);
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        Ok(false)
+        Ok(eventually(&401, async || self.whoami(token).await).await? == 401)
     }
 
     /// Makes a user of a bridge, who may be there from an earlier test.

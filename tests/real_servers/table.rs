@@ -1,9 +1,10 @@
-//! Every row of the table, by both grants, and the words of the interface about what stands in a plan.
+//! Every row of the table, by every way and by both grants, and the words of the interface about what stands in a plan.
 
 use serde_json::json;
 
 use crate::Outcome;
 use crate::scene::{Plot, Scene, plot};
+use crate::ways::{BY_DEFAULT, EVERY_WAY, Way};
 
 /// Somebody for every row, with both ways to be out of the group and a member whom Keycloak has disabled.
 fn everybody(topic: &str) -> Plot {
@@ -15,31 +16,27 @@ fn everybody(topic: &str) -> Plot {
         .deactivated("bob erin")
 }
 
-const PLANNED: [&str; 7] = [
+const PLANNED: [&str; 6] = [
     "exit 0, 4 members",
     "activate bob, in_group",
     "disable carol, not_in_keycloak",
     "disable dave, not_in_group",
     "disable frank, disabled_in_keycloak",
     "no account zoe",
-    "keep bot, token_owner",
 ];
 
-const DONE: [&str; 7] = [
+const DONE: [&str; 6] = [
     "exit 0, 4 members",
     "activate bob, in_group: done",
     "disable carol, not_in_keycloak: done",
     "disable dave, not_in_group: done",
     "disable frank, disabled_in_keycloak: done",
     "no account zoe",
-    "keep bot, token_owner",
 ];
 
-const IN_STEP: [&str; 3] = ["exit 0, 4 members", "no account zoe", "keep bot, token_owner"];
+const IN_STEP: [&str; 2] = ["exit 0, 4 members", "no account zoe"];
 
-async fn states(scene: &Scene) -> Outcome<Vec<String>> {
-    scene.states("alice bob bot carol dave erin frank zoe").await
-}
+const EVERYBODY: &str = "alice bob bot carol dave erin frank zoe";
 
 const STATES_BEFORE: [&str; 8] = [
     "alice: active",
@@ -65,16 +62,18 @@ const STATES_IN_STEP: [&str; 8] = [
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn every_row_of_the_table_with_client_credentials_in_the_realm() -> Outcome {
-    let scene = everybody("table").open().await?;
-    let settings = scene.settings();
-    assert_eq!(scene.plan(&settings).await?, PLANNED);
-    assert_eq!(states(&scene).await?, STATES_BEFORE, "a plan changes nothing");
-    assert_eq!(scene.sync(&settings).await?, DONE);
-    assert_eq!(states(&scene).await?, STATES_IN_STEP);
-    assert_eq!(scene.sync(&settings).await?, IN_STEP);
-    assert_eq!(scene.whoami(&scene.admin_token).await?, 200, "the token's owner is untouched");
-    Ok(())
+async fn every_row_of_the_table_by_every_way_with_client_credentials_in_the_realm() -> Outcome {
+    let test = async |way: Way, scene: Scene| {
+        let settings = scene.settings_by(way);
+        assert_eq!(scene.plan(&settings).await?, way.with_bot(&PLANNED), "{way:?}");
+        assert_eq!(scene.states(EVERYBODY).await?, STATES_BEFORE, "a plan changes nothing: {way:?}");
+        assert_eq!(scene.sync(&settings).await?, way.with_bot(&DONE), "{way:?}");
+        assert_eq!(scene.states_after(way, EVERYBODY, &STATES_IN_STEP).await?, STATES_IN_STEP, "{way:?}");
+        assert_eq!(scene.sync(&settings).await?, way.with_bot(&IN_STEP), "{way:?}");
+        assert_eq!(scene.whoami(&scene.admin_token).await?, 200, "the token's owner is untouched: {way:?}");
+        Ok(())
+    };
+    everybody("table").by_each(&EVERY_WAY, test).await
 }
 
 #[tokio::test]
@@ -98,10 +97,10 @@ async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variab
         crate::program::run(scene.directory.path(), settings, &variables, arguments).await
     };
     let planned = run(&nothing, &["plan", "--format", "json"]).await?;
-    assert_eq!(scene.told(&planned)?, PLANNED);
+    assert_eq!(scene.told(&planned)?, BY_DEFAULT.with_bot(&PLANNED));
     let synced = run(&scene.writing(), &["sync", "--format", "json"]).await?;
-    assert_eq!(scene.told(&synced)?, DONE);
-    assert_eq!(states(&scene).await?, STATES_IN_STEP);
+    assert_eq!(scene.told(&synced)?, BY_DEFAULT.with_bot(&DONE));
+    assert_eq!(scene.states(EVERYBODY).await?, STATES_IN_STEP);
     Ok(())
 }
 

@@ -55,8 +55,23 @@ fn the_same_name_with_a_new_id_is_ambiguous_whatever_the_account_is() {
 #[test]
 fn a_namesake_with_an_account_of_their_own_protects_nobody() {
     let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], ACTIVE);
-    let scene = scene.account_of("alicia", &["new"], ACTIVE).seen("old", known(true, false, None));
+    let mut scene = scene.account_of("alicia", &["new"], ACTIVE).seen("old", known(true, false, None));
     acts(&scene, disable("alice", Reason::NotInGroup));
+    scene.members_after = Some(scene.facts.members.clone());
+    acts(&scene, disable("alice", Reason::NotInGroup));
+}
+
+#[test]
+fn who_comes_into_the_group_under_the_name_while_it_is_read_keeps_the_account() {
+    let mut scene = linked().account_of("alice", &["old"], ACTIVE).seen("old", known(true, false, None));
+    scene.members_after = Some(linked().member_with_id("alice", "new").facts.members);
+    keeps(&scene, kept_as("alice", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
+fn a_member_whose_name_is_somebody_elses_account_is_not_registered() {
+    let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], DISABLED);
+    assert_eq!(scene.plan().not_registered, ["alice".into()]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::KeycloakReader;
+use super::{KeycloakReader, UserRow};
 use crate::http::{HttpError, Probe};
 
 /// Roles of whoever administers the master realm, which count in every other one.
@@ -84,6 +84,14 @@ impl KeycloakReader {
         let claims = issued.as_ref().and_then(crate::http::Issued::claims);
         let roles = claims.and_then(|claims| Roles::of(claims, &management, by_master));
         Ok(Access { life: issued.and_then(|issued| issued.life), roles, management })
+    }
+
+    /// Whether any user of the realm can be seen: without `view-users`, Keycloak answers with an empty list.
+    ///
+    /// Source: `GET …/users`.
+    pub async fn sees_anyone(&self) -> Result<bool, HttpError> {
+        let found: Vec<UserRow> = self.get(&["users"], &[("max", "1"), ("briefRepresentation", "true")]).await?;
+        Ok(!found.is_empty())
     }
 
     /// The version, which Keycloak tells only to those who may do far more than is needed here.

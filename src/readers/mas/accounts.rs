@@ -19,12 +19,7 @@ impl MasReader {
         keycloak: &KeycloakReader,
         tally: &Tally,
     ) -> Result<(Vec<Account>, Option<LinkProvider>), ReadError> {
-        match self.mas.server_name().await? {
-            Some(actual) if actual != self.server_name => {
-                return Err(ReadError::MasServesAnother { actual, configured: self.server_name.clone() });
-            }
-            _ => {}
-        }
+        self.serves_us().await?;
         let provider = match self.matching {
             Matching::UpstreamLink => Some(self.link_provider(keycloak).await?),
             Matching::Localpart => None,
@@ -49,10 +44,21 @@ impl MasReader {
     }
 
     /// The ID of every user by the name that both servers compare by.
-    pub async fn ids(&self) -> Result<HashMap<String, MasUserId>, HttpError> {
+    pub async fn ids(&self) -> Result<HashMap<String, MasUserId>, ReadError> {
+        self.serves_us().await?;
         let name_and_id =
             |user: Resource<UserAttributes>| Some((Localpart::from(user.attributes.username).key(), user.id.into()));
         Ok(self.users(name_and_id, &Tally::default()).await?.into_iter().collect())
+    }
+
+    /// Whether it is the MAS of our homeserver: namesakes elsewhere are other people.
+    async fn serves_us(&self) -> Result<(), ReadError> {
+        match self.mas.server_name().await? {
+            Some(actual) if actual != self.server_name => {
+                Err(ReadError::MasServesAnother { actual, configured: self.server_name.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn users<T>(

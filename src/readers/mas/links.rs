@@ -1,6 +1,7 @@
 //! The ties between users of MAS and users of Keycloak: they survive a rename, and tell a namesake from the person.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -14,11 +15,9 @@ use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkProvider(String);
 
-impl LinkProvider {
-    /// The ULID.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.0
+impl fmt::Display for LinkProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -29,7 +29,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use axum::Router;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -137,9 +137,13 @@ pub struct Options {
     pub database_password: Option<SecretString>,
     /// Where the Admin API listens; on the same listener as the rest, if not said.
     pub admin_listen: Option<SocketAddr>,
+    /// ID and secret of the one client, which may use the Admin API; [`CLIENT`], if not said.
+    pub client: Option<(String, SecretString)>,
+    /// The homeserver's name; if not said, the Admin API does not tell it, as an old release would not.
+    pub server_name: Option<String>,
 }
 
-/// Runs a MAS with an empty database and the one client [`CLIENT`] until it is interrupted. Once it listens it prints
+/// Runs a MAS with an empty database and one client until it is interrupted. Once it listens it prints
 /// its URL, and on a second line that of the Admin API's own listener, if there is one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = Settings::new(options.shared_secret);
@@ -147,9 +151,11 @@ pub async fn run(options: Options) -> Result<(), StandInError> {
     settings.database_password = options.database_password;
     settings.internal = options.admin_listen;
     settings.admin_api = if options.admin_listen.is_some() { AdminApi::Internal } else { AdminApi::Public };
-    settings.admin_clients.insert(CLIENT.0.to_owned());
+    settings.server_name = options.server_name.unwrap_or_default();
+    let (id, secret) = options.client.unwrap_or_else(|| (CLIENT.0.to_owned(), CLIENT.1.into()));
+    settings.admin_clients.insert(id.clone());
     let mut state = State::new(settings);
-    state.add_client(CLIENT.0, CLIENT.1, ClientAuth::default());
+    state.add_client(&id, secret.expose_secret(), ClientAuth::default());
     let mas = Mas::start(options.listen, state)?;
     println!("{}", mas.url());
     if options.admin_listen.is_some() {

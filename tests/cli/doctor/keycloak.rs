@@ -129,7 +129,11 @@ async fn a_directory_has_to_show_signs_of_life() {
 async fn whoever_believes_keycloak_as_it_is_needs_no_view_realm() {
     let world = started(the_table().service_roles(&["view-users"])).await;
     let toml = "[keycloak]\nfederation = \"trust\"\n";
-    doctor(by_client(&world).file(&world, toml)).ailing_is(&[]).tells("keycloak directories ok", &["\"trust\""], &[]);
+    let line = "settings federation warning";
+    doctor(by_client(&world).file(&world, toml))
+        .ailing_is(&[line])
+        .tells(line, &["looks as if its people had left"], &["keycloak.federation = \"verify\""])
+        .tells("keycloak directories skipped", &["\"trust\""], &[]);
 }
 
 #[tokio::test]
@@ -154,5 +158,17 @@ async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
 async fn a_token_that_tells_no_roles_is_judged_by_what_it_opens() {
     let world = started(the_table()).await;
     world.keycloak.state().lightweight_tokens = true;
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak roles skipped", &["lightweight"], &[]);
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak roles skipped", &["lightweight"], &[]).tells(
+        "keycloak users ok",
+        &[],
+        &[],
+    );
+
+    let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
+    world.keycloak.state().lightweight_tokens = true;
+    doctor(by_client(&world)).tells(
+        "keycloak users problem",
+        &["no user of the realm can be seen"],
+        &["give the client's service account the role view-users of the client realm-management"],
+    );
 }

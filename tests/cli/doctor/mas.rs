@@ -82,8 +82,8 @@ async fn another_issuer_is_told_with_the_right_one() {
 async fn the_homeserver_of_mas_has_to_be_ours() {
     let world = started(the_table()).await;
     let findings = doctor(program_by(&world, BY_MAS, PROTECT).env("MATRIX_SERVER_NAME", "other.example"));
-    findings.ailing_is(&["mas server-name problem"]).tells(
-        "mas server-name problem",
+    findings.ailing_is(&["mas server_name problem"]).tells(
+        "mas server_name problem",
         &["it serves example.org"],
         &["set server_name (MATRIX_SERVER_NAME) to example.org"],
     );
@@ -145,15 +145,15 @@ async fn a_personal_token_that_opens_synapse_for_nothing_is_told() {
     let both = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
 
     let (just_mas, wide) = (token("urn:mas:admin"), token(both));
-    doctor(by_token(&world, BY_BOTH, &just_mas)).ailing_is(&[]).tells("mas other-doors ok", &["opens MAS only"], &[]);
-    let line = "mas other-doors warning";
+    doctor(by_token(&world, BY_BOTH, &just_mas)).ailing_is(&[]).tells("mas other_doors ok", &["opens MAS only"], &[]);
+    let line = "mas other_doors warning";
     doctor(by_token(&world, BY_BOTH, &wide)).ailing_is(&[line]).tells(
         line,
         &["opens Synapse as @matrix-sync-bot:example.org too"],
         &["urn:mas:admin alone", "MATRIX_ADMIN_TOKEN"],
     );
     let same = by_token(&world, BY_BOTH, &wide).env("MATRIX_ADMIN_TOKEN", &wide);
-    doctor(same).ailing_is(&[]).tells("mas other-doors ok", &["as configured"], &[]);
+    doctor(same).ailing_is(&[]).tells("mas other_doors ok", &["as configured"], &[]);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_personal_token_without_the_scope_is_told() {
     doctor(by_token(&world, BY_MAS, &token)).ailing_is(&["mas version problem"]).tells(
         "mas version problem",
         &["Missing urn:mas:admin scope"],
-        &["writer.mas_api.access_token"],
+        &["lacks the scope urn:mas:admin"],
     );
 }
 
@@ -180,6 +180,18 @@ async fn the_provider_that_is_the_realm_has_to_be_found() {
     doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n")).ailing_is(&["mas provider problem"]).tells(
         "mas provider problem",
         &["no upstream provider is", id],
+        &["accounts.provider"],
+    );
+}
+
+#[tokio::test]
+async fn a_mas_without_a_provider_that_is_the_realm_is_told() {
+    let world = started(the_table()).await;
+    world.mas.state().provider_mut(world.upstream_provider()).expect("the provider").issuer = None;
+    let matched = |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
+    doctor(edited(&world, BY_MAS, matched)).ailing_is(&["mas provider problem"]).tells(
+        "mas provider problem",
+        &["no upstream provider is"],
         &["accounts.provider"],
     );
 }

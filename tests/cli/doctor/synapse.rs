@@ -37,8 +37,8 @@ async fn a_token_that_opens_no_admin_api_is_told() {
 async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
     let world = started(the_table()).await;
     let findings = doctor(by_client(&world).env("MATRIX_SERVER_NAME", "other.example"));
-    findings.ailing_is(&["synapse server-name problem"]).tells(
-        "synapse server-name problem",
+    findings.ailing_is(&["synapse server_name problem"]).tells(
+        "synapse server_name problem",
         &["belongs to @matrix-sync-bot:example.org", "server_name is other.example"],
         &["set server_name (MATRIX_SERVER_NAME) to example.org"],
     );
@@ -65,4 +65,15 @@ async fn a_synapse_that_cannot_lock_is_a_warning() {
 async fn a_synapse_without_the_third_list_is_as_good() {
     let world = started(the_table().synapse_without_v3()).await;
     doctor(by_client(&world)).ailing_is(&[]).tells("synapse admin ok", &["5 accounts"], &[]);
+}
+
+#[tokio::test]
+async fn a_web_page_where_json_belongs_leads_to_the_address() {
+    let world = started(the_table()).await;
+    world.synapse.faults().on("/whoami").answer(Fault::Html);
+    doctor(by_client(&world)).ailing_is(&["synapse token problem"]).tells(
+        "synapse token problem",
+        &["text/html where JSON belongs"],
+        &["synapse.url (MATRIX_URL)"],
+    );
 }
