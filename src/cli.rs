@@ -81,7 +81,7 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Tell every fact about one person, and the rule that decides
     Explain(ExplainArgs),
-    /// Check settings, servers, versions, credentials and permissions; nothing is changed
+    /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
     Doctor(DoctorArgs),
     /// List past runs, or every action of one; needs a state file
     History(HistoryArgs),

@@ -106,7 +106,8 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
     let file = config.display();
     print(&format!(
         "# The stand-ins are up until you press Ctrl-C. This configuration is in\n# {file}\n\n{text}\n\
-         # Try, from another terminal:\n#   matrix-keycloak-sync --config {file} plan\n\
+         # Try, from another terminal:\n#   matrix-keycloak-sync --config {file} doctor\n\
+         #   matrix-keycloak-sync --config {file} plan\n\
          #   matrix-keycloak-sync --config {file} explain dave\n#   matrix-keycloak-sync --config {file} sync\n"
     ))?;
     tokio::signal::ctrl_c().await.map_err(|source| Failure::Local { what: "wait for Ctrl-C".to_owned(), source })?;

@@ -1,28 +1,23 @@
-//! `doctor`: settings, servers, versions, credentials and permissions; for each problem what to change and where.
+//! `doctor`: looks at everything that a run needs, and tells what to change and where. It changes nothing itself.
 
 use super::session::{Session, print};
 use crate::app::Surroundings;
 use crate::cli::{DoctorArgs, DoctorFormat, Global};
-use crate::doctor::{self, Patient, Status};
+use crate::doctor::{Status, examine};
 use crate::exit::Exit;
 use crate::output::doctor as output;
+use crate::readers::Tallies;
 use crate::report::Failure;
 
-/// Looks at everything and changes nothing.
+/// Checks, and tells; a configuration that makes no sense is told as every command tells it.
 pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let session = Session::quietly(global, surroundings)?;
-    let patient = Patient {
-        config: &session.config,
-        warnings: &session.warnings,
-        readers: &session.readers,
-        mas: session.mas.as_ref(),
-        env: &*surroundings.env,
-    };
-    let checks = doctor::examine(&patient).await;
+    let (session, warnings) = Session::quietly(global, surroundings)?;
+    let tallies = Tallies::default();
+    let examining = examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
+    let report = session.progress.reading(&tallies, examining).await;
     print(&match args.format {
-        DoctorFormat::Text => output::text(&checks),
-        DoctorFormat::Json => output::json(&checks),
+        DoctorFormat::Text => output::text(&report),
+        DoctorFormat::Json => output::json(&report),
     })?;
-    let is_ill = checks.iter().any(|check| check.status == Status::Problem);
-    Ok(if is_ill { Exit::Error } else { Exit::InStep })
+    Ok(if report.count(Status::Problem) > 0 { Exit::Error } else { Exit::InStep })
 }

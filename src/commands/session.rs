@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::app::Surroundings;
 use crate::cli::Global;
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Loaded, MasApiConfig, Warning};
 use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
@@ -23,10 +23,7 @@ pub(super) struct Session {
     pub(super) config: Config,
     pub(super) readers: Readers,
     pub(super) progress: Progress,
-    /// The Admin API of MAS, where it is used.
-    pub(super) mas: Option<MasApi>,
-    /// What works but is unwise.
-    pub(super) warnings: Vec<String>,
+    mas: Option<MasApi>,
     /// The past, where it is kept.
     pub(super) state: Option<State>,
 }
@@ -43,19 +40,19 @@ impl Session {
     }
 
     fn telling(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<Self, Failure> {
-        let session = Self::open(global, surroundings, writes)?;
-        for warning in &session.warnings {
+        let (session, warnings) = Self::open(global, surroundings, writes)?;
+        for warning in &warnings {
             warn!("{warning}");
         }
         Ok(session)
     }
 
-    /// For those who tell the warnings themselves.
-    pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+    /// For whoever tells the warnings about the configuration in a way of their own.
+    pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
         Self::open(global, surroundings, false)
     }
 
-    fn open(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<Self, Failure> {
+    fn open(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<(Self, Vec<Warning>), Failure> {
         let Loaded { config, warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
@@ -63,7 +60,7 @@ impl Session {
         // Who only reads does not make a file that is not there.
         let state_file = config.state_file.as_deref().filter(|path| writes || path.exists());
         let state = state_file.map(State::open).transpose()?;
-        Ok(Self { config, readers, progress: Progress::new(global.quiet), mas, warnings, state })
+        Ok((Self { config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
     }
 
     /// The writer of the configuration.
@@ -80,7 +77,7 @@ impl Session {
         if let Some(state) = &self.state {
             reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
         }
-        warn_of_exposure(&exposure);
+        warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
@@ -147,17 +144,18 @@ impl Session {
 }
 
 /// Doors that stand open although nobody needs them.
-fn warn_of_exposure(exposure: &Exposure) {
-    if let Some(address) = &exposure.public {
+fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
+    let address = mas.and_then(|mas| mas.issuer.as_ref());
+    if let Some(address) = address.filter(|_| exposure.public == Some(true)) {
         warn!(
             "the Admin API also answers at MAS's public address, {address}: take the resource adminapi off that listener; \
              `doctor` shows the configuration to use"
         );
     }
-    if !exposure.client.is_empty() {
+    if let Some(needless) = exposure.client.as_ref().filter(|needless| !needless.is_empty()) {
         warn!(
             "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
-            exposure.client.join(", ")
+            needless.join(", ")
         );
     }
 }

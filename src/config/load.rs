@@ -1,5 +1,6 @@
 //! From file and environment to a configuration that makes sense.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +33,22 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// What works but is unwise.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that works but is unwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is, with its key.
+    pub what: String,
+    /// What to do instead.
+    pub instead: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.instead)
+    }
 }
 
 /// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it is there) and the
@@ -425,18 +441,22 @@ fn limits(fields: &mut Fields) -> Limits {
     }
 }
 
-fn warnings(config: &Config) -> Vec<String> {
+fn warnings(config: &Config) -> Vec<Warning> {
     let unprotected = |key: &str, what: &str, url: &Url| {
-        (url.scheme() == "http" && !is_loopback(url))
-            .then(|| format!("{key} is plain http: {what} crosses the network unprotected; use https"))
+        (url.scheme() == "http" && !is_loopback(url)).then(|| Warning {
+            what: format!("{key} is plain http: {what} crosses the network unprotected"),
+            instead: "use https",
+        })
     };
     let synapse = config.synapse.as_ref();
     let unused_provider = config.accounts.provider.is_some() && config.policy.matching == Matching::Localpart;
     [
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
         synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
-        unused_provider
-            .then(|| "accounts.provider is not used: it goes with accounts.match = \"upstream-link\"".to_owned()),
+        unused_provider.then(|| Warning {
+            what: "accounts.provider is not used: it goes with accounts.match = \"upstream-link\"".to_owned(),
+            instead: "take it out, or set that too",
+        }),
     ]
     .into_iter()
     .flatten()

@@ -18,7 +18,7 @@ use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy};
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
 pub use sources::{KEYS, Key, VARIABLES};
 

@@ -1,56 +1,91 @@
-//! Whether a server and this machine agree on the time: tokens and certificates depend on it.
+//! Two clocks that differ make tokens that are over before they begin, and logs that cannot be read side by side.
 
 use std::time::{Duration, SystemTime};
 
-use super::Checks;
-use crate::http::Clock;
+use super::check::Section;
+use crate::http::Probe;
 
-/// A token lives for a minute at the least; half of it is a reason to look.
-const NOTICEABLE: Duration = Duration::from_secs(30);
-/// Beyond this, fresh tokens count as expired.
+/// More than a slow answer and the full seconds of a `Date` header explain.
+const NOTABLE: Duration = Duration::from_secs(30);
+/// Tokens of five minutes, as Keycloak and MAS give them, are then over, or not yet good.
 const TOO_MUCH: Duration = Duration::from_mins(5);
 
-pub(super) fn judge(checks: &mut Checks, clock: Clock) {
-    let Clock { theirs: Some(theirs), ours } = clock else { return };
-    let (skew, side) = apart(theirs, ours);
-    let told = format!("its clock is {} {side} ours", humantime::format_duration(Duration::from_secs(skew.as_secs())));
-    let fix = "set both clocks by NTP; tokens and certificates depend on the time";
-    if skew >= TOO_MUCH {
-        checks.problem("clock", told, fix);
-    } else if skew >= NOTICEABLE {
-        checks.warning("clock", told, fix);
+/// How far two clocks are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skew {
+    None,
+    Notable(Duration),
+    TooMuch(Duration),
+}
+
+fn judge(theirs: SystemTime, ours: SystemTime) -> Skew {
+    let apart = theirs.duration_since(ours).unwrap_or_else(|behind| behind.duration());
+    if apart > TOO_MUCH {
+        Skew::TooMuch(apart)
+    } else if apart > NOTABLE {
+        Skew::Notable(apart)
     } else {
-        checks.ok("clock", "its clock and ours agree");
+        Skew::None
     }
 }
 
-fn apart(theirs: SystemTime, ours: SystemTime) -> (Duration, &'static str) {
-    match theirs.duration_since(ours) {
-        Ok(ahead) => (ahead, "ahead of"),
-        Err(behind) => (behind.duration(), "behind"),
+/// Compares the server's clock with ours.
+pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
+    const NAME: &str = "clock";
+    let Some(theirs) = probe.date else {
+        section.skip(&[NAME], &format!("{server} does not tell the time"));
+        return;
+    };
+    let direction = if theirs > probe.received { "ahead of" } else { "behind" };
+    let found = |apart: Duration| {
+        let apart = humantime::format_duration(Duration::from_secs(apart.as_secs()));
+        format!("the clock of {server} is {apart} {direction} that of this machine")
+    };
+    let fix = "set both clocks by NTP: `timedatectl` shows whether a machine does";
+    match judge(theirs, probe.received) {
+        Skew::None => section.ok(NAME, format!("the same as on this machine, within {} s", NOTABLE.as_secs())),
+        Skew::Notable(apart) => section.warn(NAME, found(apart), fix),
+        Skew::TooMuch(apart) => section.problem(NAME, found(apart), fix),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Area, Status};
     use super::*;
+    use crate::doctor::check::{Area, Status};
 
-    fn judged(theirs: i64) -> (Status, String) {
-        let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
-        let by = Duration::from_secs(theirs.unsigned_abs());
-        let theirs = if theirs < 0 { ours - by } else { ours + by };
-        let mut checks = Checks::new(Area::Keycloak);
-        judge(&mut checks, Clock { theirs: Some(theirs), ours });
-        let check = checks.checks.remove(0);
-        (check.status, check.found)
+    #[test]
+    fn a_clock_may_be_a_little_off_in_both_directions_and_not_more() {
+        let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(400_000);
+        for (seconds, status) in [
+            (0, Status::Ok),
+            (30, Status::Ok),
+            (31, Status::Warning),
+            (300, Status::Warning),
+            (301, Status::Problem),
+            (86_400, Status::Problem),
+        ] {
+            let apart = Duration::from_secs(seconds);
+            for theirs in [ours + apart, ours - apart] {
+                let mut section = Section::new(Area::Keycloak, "");
+                check(&mut section, "Keycloak", Probe { date: Some(theirs), received: ours });
+                assert_eq!(section.checks[0].status, status, "{seconds}");
+            }
+        }
     }
 
     #[test]
-    fn a_clock_that_is_wrong_by_minutes_is_a_problem_and_by_less_a_warning() {
-        assert_eq!(judged(2), (Status::Ok, "its clock and ours agree".to_owned()));
-        assert_eq!(judged(-29).0, Status::Ok);
-        assert_eq!(judged(45), (Status::Warning, "its clock is 45s ahead of ours".to_owned()));
-        assert_eq!(judged(-600), (Status::Problem, "its clock is 10m behind ours".to_owned()));
+    fn the_direction_is_told() {
+        let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(400_000);
+        let mut section = Section::new(Area::Synapse, "");
+        check(&mut section, "Synapse", Probe { date: Some(ours - Duration::from_secs(3725)), received: ours });
+        assert_eq!(section.checks[0].found, "the clock of Synapse is 1h 2m 5s behind that of this machine");
+    }
+
+    #[test]
+    fn no_clock_is_no_problem() {
+        let mut section = Section::new(Area::Synapse, "");
+        check(&mut section, "Synapse", Probe { date: None, received: SystemTime::UNIX_EPOCH });
+        assert_eq!(section.checks[0].status, Status::Skipped);
     }
 }

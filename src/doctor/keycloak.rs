@@ -1,104 +1,246 @@
-//! Keycloak: can it be reached, does it let us in, do we see everyone, and may we do no more than that.
+//! Keycloak: whether it lets us in, as whom, and whether we see the whole group and what is behind it.
 
-use secrecy::ExposeSecret;
+use std::collections::HashSet;
 
-use super::rights::needless;
-use super::{Area, Check, Checks, Patient};
-use crate::config::KeycloakAuth;
+use super::check::{Area, Section};
+use super::reach;
+use crate::config::{Config, KeycloakAuth};
+use crate::model::Member;
 use crate::output::counted;
 use crate::planner::Federation;
-use crate::readers::{KeycloakReader, Tally};
+use crate::readers::{Access, Group, KeycloakReader, Tally};
 
-pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks = Checks::new(Area::Keycloak);
-    let reader = &patient.readers.keycloak;
-    if !checks.reach(reader.api()).await {
-        checks.skipped(&["token", "users", "group", "members", "directories"], "Keycloak does not answer");
-        return checks.checks;
+/// Groups that are named before the rest is only counted.
+const NAMED: usize = 10;
+
+pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Tally) -> Section {
+    let url = &config.keycloak.url;
+    let mut section = Section::new(Area::Keycloak, format!("{url}, realm {}", config.keycloak.realm));
+    if let Err(why) = reach::check(&mut section, "Keycloak", url, keycloak.probe().await) {
+        section.skip(&["token", "roles", "users", "version", "group", "members", "directories"], &why);
+        return section;
     }
-    let Some(token) = checks.read("token", reader.api().token().await) else {
-        checks.skipped(&["users", "group", "members", "directories"], "there is no token");
-        return checks.checks;
-    };
-    let (who, role_of) = match &patient.config.keycloak.auth {
-        KeycloakAuth::ClientCredentials { client_id, .. } => {
-            (format!("the client {client_id}, by its own credentials"), "the client's service account")
-        }
-        KeycloakAuth::Password { username, auth_realm, .. } => {
-            (format!("the user {username} of the realm {auth_realm}, by password"), "the user")
+    let access = match keycloak.access().await {
+        Ok(access) => access,
+        Err(error) => {
+            section.failed("token", &error);
+            section.skip(&["roles", "users", "version", "group", "members", "directories"], "there is no token");
+            return section;
         }
     };
-    checks.ok("token", format!("Keycloak gives a token to {who}"));
-    match needless(token.expose_secret(), &patient.config.keycloak.realm) {
-        Some(roles) if roles.is_empty() => checks.ok("rights", "the token may look, and no more"),
-        Some(roles) => checks.warning(
-            "rights",
-            format!("the token may do more than it needs: {}", roles.join(", ")),
-            format!(
-                "give {role_of} view-users of realm-management (and view-realm with a user federation), nothing else"
+    token(&mut section, config, &access);
+    if roles(&mut section, config, &access) {
+        users(&mut section, config, keycloak, &access).await;
+    } else {
+        section.skip(&["users"], "a role is missing");
+    }
+    version(&mut section, keycloak).await;
+    let members = match keycloak.groups().await {
+        Ok(groups) => {
+            let told: Vec<_> =
+                groups.iter().take(NAMED).map(|group| format!("{} ({})", group.path, group.id)).collect();
+            let more = groups.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            section.ok("group", told.join(", ") + &more);
+            members(&mut section, config, keycloak, &groups, tally).await
+        }
+        Err(error) => {
+            section.failed("group", &error);
+            section.skip(&["members"], "the group cannot be seen");
+            None
+        }
+    };
+    directories(&mut section, config, keycloak, &access, members.as_deref()).await;
+    section
+}
+
+fn token(section: &mut Section, config: &Config, access: &Access) {
+    let whose = match &config.keycloak.auth {
+        KeycloakAuth::ClientCredentials { client_id, .. } => format!("the client {client_id}, by its own credentials"),
+        KeycloakAuth::Password { auth_realm, client_id, username, .. } => {
+            format!("the user {username} of the realm {auth_realm}, by password and the client {client_id}")
+        }
+    };
+    let life = access.life.map(|life| format!("; a token lives {}", humantime::format_duration(life)));
+    section.ok("token", whose + &life.unwrap_or_default());
+}
+
+/// How to say where the roles are given.
+fn whose_roles(config: &Config) -> &'static str {
+    match &config.keycloak.auth {
+        KeycloakAuth::ClientCredentials { .. } => "the client's service account",
+        KeycloakAuth::Password { .. } => "the user",
+    }
+}
+
+/// What to do where people are hidden.
+fn give_view_users(config: &Config, access: &Access) -> String {
+    let (who, management) = (whose_roles(config), &access.management);
+    format!("give {who} the role view-users of the client {management} (Keycloak: Role mapping)")
+}
+
+/// Whether the roles that are told, if they are, let everybody be seen.
+fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
+    const NAME: &str = "roles";
+    let management = &access.management;
+    let Some(roles) = &access.roles else {
+        section.skip(&[NAME], "the token does not tell what it may do, which a lightweight one never does");
+        return true;
+    };
+    let who = whose_roles(config);
+    let needless = roles.needless();
+    if !roles.see_users() {
+        section.problem(
+            NAME,
+            format!("the role view-users of the client {management} is missing, so people may be hidden"),
+            give_view_users(config, access),
+        );
+    } else if !needless.is_empty() {
+        let instead = match &config.keycloak.auth {
+            KeycloakAuth::ClientCredentials { .. } => {
+                format!(
+                    "take them off {who}: view-users of the client {management} is enough, with view-realm where the \
+                         realm has a user federation"
+                )
+            }
+            KeycloakAuth::Password { .. } => format!(
+                "use a client with a service account in the realm {} (keycloak.client_id and keycloak.client_secret, \
+                 KC_CLIENT_ID and KC_CLIENT_SECRET) that has view-users of the client realm-management, and view-realm \
+                 where the realm has a user federation; or leave the user just these roles of the client {management}",
+                config.keycloak.realm
             ),
-        ),
-        None => {}
+        };
+        section.warn(
+            NAME,
+            format!("it may do more than is needed here, which is to look: {}", needless.join(", ")),
+            instead,
+        );
+    } else {
+        section.ok(NAME, roles.names().collect::<Vec<_>>().join(", "));
     }
-    who_is_seen(&mut checks, reader, patient.config.policy.federation, role_of).await;
-    checks.checks
+    roles.see_users()
 }
 
-async fn who_is_seen(checks: &mut Checks, reader: &KeycloakReader, federation: Federation, role_of: &str) {
-    match checks.read("users", reader.sees_anyone().await) {
-        Some(true) => checks.ok("users", "the users of the realm can be seen"),
-        Some(false) => checks.problem(
-            "users",
+/// Whether anybody is seen, whatever the token tells of itself.
+async fn users(section: &mut Section, config: &Config, keycloak: &KeycloakReader, access: &Access) {
+    const NAME: &str = "users";
+    match keycloak.sees_anyone().await {
+        Ok(true) => section.ok(NAME, "the users of the realm can be seen"),
+        Ok(false) => section.problem(
+            NAME,
             "no user of the realm can be seen: Keycloak answers with empty lists to those who may not look",
-            format!("give {role_of} the role view-users of the client realm-management"),
+            give_view_users(config, access),
         ),
-        None => {}
+        Err(error) => section.failed(NAME, &error),
     }
-    let groups = checks.read("group", reader.groups().await);
-    let Some(groups) = groups else {
-        checks.skipped(&["members"], "there is no group");
-        return directories(checks, reader, federation, role_of).await;
-    };
-    let paths: Vec<_> = groups.iter().map(|group| group.path.as_str()).collect();
-    checks.ok("group", format!("found: {}", paths.join(", ")));
-    match checks.read("members", reader.members(&groups, &Tally::default()).await) {
-        Some(members) if members.is_empty() => checks.warning(
-            "members",
-            "nobody is in the group: a sync would be refused (limits.min_members)",
-            "look at the group in Keycloak; members of a subgroup are none of its parent (keycloak.include_subgroups)",
-        ),
-        Some(members) => {
-            let disabled = members.iter().filter(|member| !member.enabled).count();
-            let aside = if disabled > 0 { format!(", {disabled} of them disabled in Keycloak") } else { String::new() };
-            checks.ok("members", format!("{} in the group{aside}", counted(members.len(), "person", "people")));
-        }
-        None => {}
-    }
-    directories(checks, reader, federation, role_of).await;
 }
 
-async fn directories(checks: &mut Checks, reader: &KeycloakReader, federation: Federation, role_of: &str) {
-    if federation == Federation::Trust {
+async fn version(section: &mut Section, keycloak: &KeycloakReader) {
+    const NAME: &str = "version";
+    match keycloak.version().await {
+        Ok(Some(version)) => section.ok(NAME, version),
+        Ok(None) => section.skip(&[NAME], "Keycloak tells it only to those who may do more than is needed here"),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+/// Every member, group by group, as a run reads them.
+async fn members(
+    section: &mut Section,
+    config: &Config,
+    keycloak: &KeycloakReader,
+    groups: &[Group],
+    tally: &Tally,
+) -> Option<Vec<Member>> {
+    const NAME: &str = "members";
+    let (mut told, mut seen, mut all) = (Vec::new(), HashSet::new(), Vec::new());
+    for group in groups {
+        match keycloak.members(std::slice::from_ref(group), tally).await {
+            Ok(members) => {
+                let disabled = members.iter().filter(|member| !member.enabled).count();
+                let of_these =
+                    if disabled > 0 { format!(", {disabled} of them disabled in Keycloak") } else { String::new() };
+                told.push(format!("{} in {}{of_these}", counted(members.len(), "member", "members"), group.path));
+                all.extend(members.into_iter().filter(|member| seen.insert(member.id.clone())));
+            }
+            Err(error) => {
+                section.failed(NAME, &error);
+                return None;
+            }
+        }
+    }
+    told.truncate(NAMED);
+    if groups.len() > 1 {
+        told.push(format!("{} in all", counted(all.len(), "person", "people")));
+    }
+    let (told, least) = (told.join("; "), config.limits.min_members);
+    if all.len() < least {
+        section.warn(
+            NAME,
+            format!("{told}; limits.min_members is {least}, so a sync would be refused"),
+            "look at the group in Keycloak; change limits.min_members if it is right",
+        );
+    } else {
+        section.ok(NAME, told);
+    }
+    Some(all)
+}
+
+/// Whether a directory (LDAP, Active Directory) that is down would be noticed.
+async fn directories(
+    section: &mut Section,
+    config: &Config,
+    keycloak: &KeycloakReader,
+    access: &Access,
+    members: Option<&[Member]>,
+) {
+    const NAME: &str = "directories";
+    if config.policy.federation == Federation::Trust {
+        section.skip(
+            &[NAME],
+            "keycloak.federation = \"trust\": Keycloak is believed, whatever becomes of a directory behind it",
+        );
         return;
     }
-    match checks.read("directories", reader.providers().await) {
-        Some(None) => checks.warning(
-            "directories",
-            "whether a directory (LDAP, Active Directory) is behind Keycloak cannot be seen, nor whether it is down",
+    match keycloak.providers().await {
+        Err(error) => section.failed(NAME, &error),
+        Ok(None) => section.warn(
+            NAME,
+            "whether a directory behind Keycloak (LDAP, Active Directory) is down cannot be seen where that hides its \
+             people altogether",
             format!(
-                "give {role_of} the role view-realm of the client realm-management, if the realm has a user federation"
+                "where the realm has a user federation, give {} the role view-realm of the client {} too; \
+                 keycloak.federation = \"trust\" where it has none",
+                whose_roles(config),
+                access.management
             ),
         ),
-        Some(Some(providers)) if providers.is_empty() => {
-            checks.ok("directories", "the realm has no user federation");
-        }
-        Some(Some(providers)) => checks.ok(
-            "directories",
+        Ok(Some(providers)) if providers.is_empty() => section.ok(NAME, "the realm has no user federation"),
+        Ok(Some(providers)) => signs_of_life(section, NAME, &providers, members),
+    }
+}
+
+/// While a directory answers, its members are listed as enabled; during an outage not one of them is.
+fn signs_of_life(section: &mut Section, name: &'static str, providers: &[Box<str>], members: Option<&[Member]>) {
+    let told = format!("{} behind Keycloak", counted(providers.len(), "directory", "directories"));
+    let Some(members) = members else {
+        section.skip(&[name], &format!("{told}, but without the members nothing shows whether they answer"));
+        return;
+    };
+    let alive: HashSet<&str> =
+        members.iter().filter(|member| member.enabled).filter_map(|member| member.federation_link.as_deref()).collect();
+    let silent = providers.iter().filter(|provider| !alive.contains(&***provider)).count();
+    if silent == 0 {
+        section.ok(name, format!("{told}, each with people in the group who are enabled"));
+    } else {
+        section.warn(
+            name,
             format!(
-                "{} behind Keycloak, watched for signs of life",
-                counted(providers.len(), "directory", "directories")
+                "{told}, and {silent} without anybody enabled in the group: nobody of theirs is disabled, nor anybody \
+                 whom Keycloak does not know"
             ),
-        ),
-        None => {}
+            "check User federation in Keycloak, and that the directory answers; where it has nobody in the group on \
+             purpose, keycloak.federation = \"trust\" believes Keycloak as it is",
+        );
     }
 }

@@ -1,135 +1,215 @@
-//! MAS's Admin API: can it be reached and only from where it should be, does it let us in, is it new enough.
+//! MAS by its Admin API: where tokens come from, what they open, and whether the door is open wider than it has to be.
 
-use secrecy::SecretString;
-use semver::Version;
-
-use super::{Area, Check, Checks, Patient};
-use crate::config::{AccountSource, MasApiAuth, SynapseConfig};
-use crate::http::{self, Timeouts, Tls};
+use super::check::{Area, Section};
+use super::{reach, version};
+use crate::config::{Config, MasApiAuth, MasApiConfig};
+use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::MasApi;
-use crate::plan::{DisableMode, WriterKind};
+use crate::output::counted;
+use crate::plan::WriterKind;
 use crate::planner::Matching;
-use crate::readers::{MasReader, SynapseReader};
+use crate::readers::{MasReader, ReadError, Readers};
+use crate::writers::WriterError;
 
-/// The listeners that MAS should have, for the one who has to write them.
-const LISTENERS: &str =
-    "in MAS's configuration, give the Admin API a listener of its own and take it off the public one:
-http:
-  listeners:
-    - name: web            # the public one: without adminapi
-      resources: [{name: discovery}, {name: human}, {name: oauth}, {name: compat}, …]
-    - name: admin
-      resources: [{name: adminapi}]
-      binds: [{host: 127.0.0.1, port: 8082}]
-then set writer.mas_api.url to that listener (docs/mas-api.md)";
+/// What is added to MAS's configuration: a listener that has nothing but the Admin API.
+const LISTENER: &str = "
+  http:
+    listeners:
+      # the listeners that are there already, without adminapi
+      - name: admin
+        resources:
+          - name: adminapi
+        binds:
+          - host: 127.0.0.1   # or an internal address, with tls
+            port: 8082";
 
-pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks = Checks::new(Area::Mas);
-    if let (Some(mas), Some(reader)) = (patient.mas, &patient.readers.mas) {
-        look(&mut checks, mas, reader, patient).await;
+/// A client that can do nothing but ask for its own tokens.
+const CLIENT: &str = "
+  clients:
+    - client_id: 01…   # a new ULID: 26 characters
+      client_auth_method: client_secret_basic
+      client_secret_file: /etc/mas-cli/matrix-keycloak-sync-secret
+  policy:
+    data:
+      admin_clients:
+        - 01…   # the same";
+
+pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers) -> Section {
+    let mas = reader.api();
+    let settings = mas.config();
+    let mut section = Section::new(Area::Mas, settings.url.as_str());
+    plain_http(&mut section, settings);
+    let reached = reach::check(&mut section, "MAS", &settings.url, mas.probe().await);
+    let entered = token(&mut section, mas).await;
+    if let Err(why) = reached.and(entered) {
+        section.skip(&["version", "server_name", "accounts", "exposure"], &why);
+        return section;
     }
-    checks.checks
+    if own_version(&mut section, mas, config).await {
+        server_name(&mut section, mas, config).await;
+        accounts(&mut section, mas).await;
+        provider(&mut section, reader, readers, config).await;
+    } else {
+        section.skip(&["server_name", "accounts"], "the Admin API does not open");
+    }
+    exposure(&mut section, mas).await;
+    other_doors(&mut section, mas, readers, config).await;
+    section
 }
 
-async fn look(checks: &mut Checks, mas: &MasApi, reader: &MasReader, patient: &Patient<'_>) {
-    let reached = checks.reach(mas.api()).await;
-    let token = checks.read("token", mas.api().token().await);
-    match (&mas.config().auth, &token) {
-        (_, None) => {}
-        (MasApiAuth::Token(_), Some(_)) => checks.ok("token", "a personal access token, which does not end by itself"),
-        (MasApiAuth::Client { client_id, .. }, Some(_)) => {
-            checks.ok("token", format!("MAS gives a token with the scope urn:mas:admin to the client {client_id}"));
+pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
+    let open = |url: &&url::Url| url.scheme() == "http" && !is_loopback(url);
+    let addresses = [("writer.mas_api.url", Some(&settings.url)), ("writer.mas_api.issuer", settings.issuer.as_ref())];
+    for (key, url) in addresses {
+        if let Some(url) = url.filter(open) {
+            section.warn(
+                "transport",
+                format!("{key} = {url} is plain http, which writer.mas_api.allow_http lets pass: whoever listens on the \
+                         way has all of MAS"),
+                "use https, and take writer.mas_api.allow_http out; writer.mas_api.ca_file names an authority of your own",
+            );
         }
     }
-    if !reached || token.is_none() {
-        let why = if reached { "there is no token" } else { "MAS does not answer" };
-        return checks.skipped(&["version", "server_name", "exposure"], why);
-    }
-    let Some(version) = checks.read("version", mas.version().await) else {
-        return checks.skipped(&["server_name", "exposure"], "the Admin API does not answer");
+}
+
+/// Where tokens come from, and the first of them.
+async fn token(section: &mut Section, mas: &MasApi) -> Result<(), String> {
+    let MasApiAuth::Client { client_id, .. } = &mas.config().auth else {
+        section.skip(&["issuer"], "a personal access token needs none");
+        section.ok("token", "a personal access token");
+        return Ok(());
     };
-    judge_version(checks, version.as_deref(), patient);
-    server_name(checks, mas, patient).await;
-    exposure(checks, mas, patient).await;
-    if patient.config.policy.matching == Matching::UpstreamLink
-        && let Some(provider) = checks.read("provider", reader.link_provider(&patient.readers.keycloak).await)
-    {
-        checks.ok("provider", format!("members and accounts meet by the links of the upstream provider {provider}"));
+    let none = || "there is no token".to_owned();
+    match mas.issued().await {
+        Err(error @ HttpError { purpose: Purpose::Discovery, .. }) => {
+            section.failed("issuer", &error);
+            section.skip(&["token"], "where tokens come from is not known");
+            Err(none())
+        }
+        Err(error) => {
+            section.ok("issuer", format!("its token endpoint is {}", error.url));
+            section.failed("token", &error);
+            Err(none())
+        }
+        Ok(issued) => {
+            if let Some(Issued { endpoint, shown_in, life, scope, .. }) = issued {
+                section.ok("issuer", format!("its token endpoint is {endpoint}"));
+                let life = life.map(|life| format!(", which lives {}", humantime::format_duration(life)));
+                let scope = scope.map(|scope| format!(" for {scope}"));
+                let (life, scope) = (life.unwrap_or_default(), scope.unwrap_or_default());
+                let told = format!("the client {client_id}, by {}, has a token{scope}{life}", shown_in.method());
+                section.ok("token", told);
+            }
+            Ok(())
+        }
     }
 }
 
-fn judge_version(checks: &mut Checks, version: Option<&str>, patient: &Patient<'_>) {
-    let writes = patient.config.policy.writer == WriterKind::MasApi;
-    let Some(version) = version else {
-        let found =
-            "MAS is older than 1.4: its Admin API cannot end sessions, and before 0.20 it erases whom it deactivates";
-        let fix = "update MAS, or use writer.type = \"mas-cli\"";
-        return if writes { checks.problem("version", found, fix) } else { checks.warning("version", found, fix) };
-    };
-    let parsed = Version::parse(version.trim_start_matches('v'));
-    let is_before = |major, minor| parsed.as_ref().is_ok_and(|found| (found.major, found.minor) < (major, minor));
-    if !is_before(1, 14) {
-        return checks.ok("version", format!("MAS {version}"));
+/// Whether the Admin API opens, and is young enough.
+async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bool {
+    const NAME: &str = "version";
+    match mas.version().await {
+        Ok(Some(said)) => {
+            version::check_mas(section, &said, version::parse(&said).as_ref(), config);
+            true
+        }
+        Ok(None) if config.policy.writer == WriterKind::MasApi => {
+            section.failed(NAME, &WriterError::MasTooOld { url: mas.config().url.clone() });
+            true
+        }
+        Ok(None) => {
+            section.warn(NAME, "MAS is older than 1.4, which is enough to list the accounts", "update MAS");
+            true
+        }
+        Err(error) => {
+            section.failed(NAME, &error);
+            false
+        }
     }
-    let found = format!("MAS {version}: before 1.14 a lock does not reach Synapse");
-    match (patient.config.policy.disable, patient.config.synapse.is_some()) {
-        (DisableMode::Lock, true) => checks.problem(
-            "version",
-            format!("{found}, so that no run with policy.disable = \"lock\" is ever confirmed (exit code 4)"),
-            "update MAS, or set policy.disable = \"deactivate\"",
+}
+
+async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
+    const NAME: &str = "server_name";
+    let configured = &config.server_name;
+    match mas.server_name().await {
+        Ok(Some(actual)) if actual == *configured => section.ok(NAME, actual.to_string()),
+        Ok(Some(actual)) => {
+            section.failed(NAME, &ReadError::MasServesAnother { actual, configured: configured.clone() });
+        }
+        Ok(None) => section.skip(&[NAME], "MAS tells it from 1.3 on"),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+async fn accounts(section: &mut Section, mas: &MasApi) {
+    const NAME: &str = "accounts";
+    match mas.count().await {
+        Ok(Some(count)) => section.ok(NAME, format!("the Admin API lists {}", counted(count, "account", "accounts"))),
+        Ok(None) => section.ok(NAME, "the Admin API lists the accounts"),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+/// Which upstream provider of MAS is the realm.
+async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, config: &Config) {
+    const NAME: &str = "provider";
+    if config.policy.matching == Matching::Localpart {
+        return;
+    }
+    match reader.link_provider(&readers.keycloak).await {
+        Ok(provider) => section.ok(NAME, format!("the realm is the upstream provider {provider}")),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+async fn exposure(section: &mut Section, mas: &MasApi) {
+    let found = mas.exposure().await;
+    let issuer = mas.config().issuer.as_ref();
+    match (found.public, issuer) {
+        (Some(true), Some(address)) => section.warn(
+            "exposure",
+            format!("the Admin API also answers at MAS's public address, {address}"),
+            format!(
+                "take the resource adminapi off the public listener in MAS's configuration, add a listener of its own to \
+                 the list, and set writer.mas_api.url to that:{LISTENER}"
+            ),
         ),
-        _ => checks.warning("version", found, "update MAS when you can"),
+        (Some(_), _) => section.ok("exposure", "the Admin API does not answer at MAS's public address"),
+        (None, Some(address)) => section.skip(&["exposure"], &format!("{address} did not tell in time")),
+        (None, None) => section.skip(&["exposure"], "without writer.mas_api.issuer MAS's public address is not known"),
     }
-}
-
-async fn server_name(checks: &mut Checks, mas: &MasApi, patient: &Patient<'_>) {
-    let configured = &patient.config.server_name;
-    match checks.read("server_name", mas.server_name().await) {
-        Some(Some(actual)) if actual == *configured => checks.ok("server_name", format!("MAS serves {actual}")),
-        Some(Some(actual)) => checks.problem(
-            "server_name",
-            format!("MAS serves {actual}, and server_name is {configured}"),
-            format!("set server_name (MATRIX_SERVER_NAME) to {actual}, or check writer.mas_api.url"),
-        ),
-        Some(None) => checks.skipped(&["server_name"], "this MAS does not tell which homeserver it serves"),
-        None => {}
-    }
-}
-
-async fn exposure(checks: &mut Checks, mas: &MasApi, patient: &Patient<'_>) {
-    let exposure = mas.exposure().await;
-    if let Some(address) = &exposure.public {
-        checks.warning("exposure", format!("the Admin API also answers at MAS's public address, {address}"), LISTENERS);
-    } else if mas.config().issuer.is_none() {
-        checks.skipped(&["exposure"], "without writer.mas_api.issuer nobody knows MAS's public address");
-    } else {
-        checks.ok("exposure", "the Admin API does not answer at MAS's public address");
-    }
-    if !exposure.client.is_empty() {
-        checks.warning(
+    match found.client {
+        None if mas.personal_token().is_some() => {}
+        None => section.skip(&["client"], "MAS tells what a client may do from 1.20 on"),
+        Some(needless) if needless.is_empty() => section.ok("client", "has nothing that it does not need"),
+        Some(needless) => section.warn(
             "client",
-            format!("the client may do more than it needs: {}", exposure.client.join(", ")),
-            "give this program a client of its own under clients in MAS's configuration, without redirect_uris",
-        );
-    }
-    if let MasApiAuth::Token(token) = &mas.config().auth
-        && opens_synapse(token, patient).await
-    {
-        let lists = patient.config.accounts.source == AccountSource::Synapse;
-        let fix =
-            if lists { "use it as synapse.admin_token too" } else { "make one with the scope urn:mas:admin alone" };
-        checks.warning("client", "the personal access token opens Synapse too, which has another one", fix);
+            format!("the client may do more than it needs: {}", needless.join(", ")),
+            format!(
+                "make a client for this program alone, without redirect_uris, and set writer.mas_api.client_id and \
+                 writer.mas_api.client_secret to it:{CLIENT}"
+            ),
+        ),
     }
 }
 
-/// Whether a token of MAS opens Synapse, which is configured with another one.
-async fn opens_synapse(token: &SecretString, patient: &Patient<'_>) -> bool {
+/// A personal access token may open Synapse too; where Synapse is asked with another one, it need not.
+async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, config: &Config) {
     use secrecy::ExposeSecret as _;
-    let Some(synapse) = &patient.config.synapse else { return false };
-    if synapse.admin_token.expose_secret() == token.expose_secret() {
-        return false;
+    const NAME: &str = "other_doors";
+    let (Some(token), Some(synapse)) = (mas.personal_token(), &readers.synapse) else { return };
+    if config.synapse.as_ref().is_some_and(|synapse| synapse.admin_token.expose_secret() == token.expose_secret()) {
+        section.ok(NAME, "the same token opens Synapse, as configured");
+        return;
     }
-    let Ok(client) = http::client(Timeouts::default(), &synapse.url, &Tls::default()) else { return false };
-    let config = SynapseConfig { url: synapse.url.clone(), admin_token: token.clone() };
-    SynapseReader::new(&config, client).token_owner().await.is_ok()
+    match synapse.opened_by(token.clone()).token_owner().await {
+        Ok(owner) => section.warn(
+            NAME,
+            format!("the personal access token opens Synapse as {owner} too, where another one is used"),
+            "make one with the scope urn:mas:admin alone, and set writer.mas_api.access_token to it; or use this one in \
+             synapse.admin_token (MATRIX_ADMIN_TOKEN) as well, if it has urn:synapse:admin:*",
+        ),
+        Err(error) if error.status().is_some() => section.ok(NAME, "the personal access token opens MAS only"),
+        Err(_) => section.skip(&[NAME], "Synapse does not answer"),
+    }
 }

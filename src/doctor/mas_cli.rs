@@ -1,63 +1,57 @@
-//! mas-cli: is it there, is it new enough, does it have its configuration, and does it reach its database.
+//! mas-cli: whether it is there, of which version, and whether it reaches MAS's own database, and not another one.
 
-use semver::Version;
-
-use super::{Area, Check, Checks};
-use crate::report::in_one_line;
+use super::check::{Area, Section};
+use super::version;
+use crate::config::{Config, MasCliConfig};
 use crate::writers::{DatabaseLook, MasCli, WriterError};
 
-pub(super) async fn examine(mas_cli: &MasCli) -> Vec<Check> {
-    let mut checks = Checks::new(Area::MasCli);
-    let version = match mas_cli.version().await {
-        Ok(version) => version,
-        Err(error) => {
-            fails(&mut checks, "program", &error);
-            checks.skipped(&["configuration", "database"], "mas-cli cannot be run");
-            return checks.checks;
+pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
+    let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
+    let mut section = Section::new(Area::MasCli, command);
+    let has_config = own_config(&mut section, settings, mas_cli);
+    match mas_cli.version().await {
+        Ok(said) => {
+            section.ok("program", "runs");
+            version::check_mas(&mut section, &said, version::parse(&said).as_ref(), config);
         }
-    };
-    judge_version(&mut checks, &version);
-    match mas_cli.check_config() {
-        Ok(Some(path)) => checks.ok("configuration", format!("{} can be read", path.display())),
-        Ok(None) => checks.ok("configuration", "the command brings its own, which cannot be looked at from here"),
         Err(error) => {
-            fails(&mut checks, "configuration", &error);
-            // It would go to a default database without a word.
-            checks.skipped(&["database"], "mas-cli has no configuration");
-            return checks.checks;
+            section.failed("program", &error);
+            section.skip(&["version", "database"], "mas-cli does not run");
+            return section;
         }
     }
-    match mas_cli.look_at_database().await {
-        Ok(DatabaseLook::Answers) => checks.ok("database", "MAS's database answers"),
-        Ok(DatabaseLook::CannotTell) => {
-            checks.skipped(&["database"], "before 1.3 mas-cli has no command that only looks at its database");
-        }
-        Err(error) => fails(&mut checks, "database", &error),
-    }
-    checks.checks
-}
-
-fn judge_version(checks: &mut Checks, told: &str) {
-    let version = told.split_whitespace().last().unwrap_or_default().trim_start_matches('v');
-    let parsed = Version::parse(version);
-    let is_before = |major, minor| parsed.as_ref().is_ok_and(|found| (found.major, found.minor) < (major, minor));
-    if is_before(0, 20) {
-        checks.problem(
-            "program",
-            format!("{told}: before 0.20 unlocking and reactivating are one thing, and `--reactivate` is not there"),
-            "update MAS and its mas-cli",
-        );
-    } else if is_before(1, 14) {
-        checks.warning(
-            "program",
-            format!("{told}: before 1.14 a lock does not reach Synapse"),
-            "update MAS; until then policy.disable = \"lock\" is never confirmed (exit code 4)",
-        );
+    if has_config {
+        database(&mut section, mas_cli).await;
     } else {
-        checks.ok("program", told);
+        section.skip(&["database"], "without its configuration mas-cli would go to a default database");
     }
+    section
 }
 
-fn fails(checks: &mut Checks, check: &'static str, error: &WriterError) {
-    checks.problem(check, in_one_line(error), error.hint());
+fn own_config(section: &mut Section, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
+    const NAME: &str = "configuration";
+    let checked = mas_cli.check_config();
+    match (&checked, &settings.config_to_check) {
+        (Err(error), _) => section.failed(NAME, error),
+        (Ok(()), Some(path)) => section.ok(NAME, format!("{}: readable, YAML", path.display())),
+        (Ok(()), None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
+    }
+    checked.is_ok()
+}
+
+async fn database(section: &mut Section, mas_cli: &MasCli) {
+    const NAME: &str = "database";
+    match mas_cli.look_at_database().await {
+        Ok(DatabaseLook::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
+        Ok(DatabaseLook::CannotTell) => {
+            section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that reads the database and changes nothing");
+        }
+        Err(WriterError::Failed { command, message, .. }) => section.problem(
+            NAME,
+            format!("`{command}`: {message}"),
+            "check that writer.mas_cli.config (MAS_CONFIG) is MAS's own configuration, because mas-cli ignores a file that \
+             it cannot read; then the section database in it, and that the database can be reached from here",
+        ),
+        Err(error) => section.failed(NAME, &error),
+    }
 }

@@ -1,157 +1,102 @@
-//! `doctor`: what is right and what is wrong with settings, servers, credentials and permissions. A check is plain data;
-//! nothing here changes anything, and a server that fails does not keep the others from being looked at.
+//! What `doctor` looks at: everything that a run needs, server by server, without changing anything.
+//!
+//! A check is data, so that people and programs are told the same. What cannot be known after a failure is skipped and
+//! says so; one server that fails hides nothing of the others.
 
+mod check;
 mod clock;
 mod keycloak;
 mod mas;
 mod mas_cli;
-mod rights;
+mod reach;
 mod settings;
 mod synapse;
+mod version;
 
 use futures_util::future::join4;
-use serde::Serialize;
 
-use crate::config::{Config, WriterKindConfig};
-use crate::http::Api;
-use crate::mas_api::MasApi;
-use crate::readers::{ReadError, Readers};
-use crate::report::in_one_line;
+use crate::app::Environment;
+use crate::config::{Config, Warning, WriterKindConfig};
+use crate::readers::{Readers, Tally};
 use crate::writers::MasCli;
 
-/// What is looked at, in the order in which it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Area {
-    /// The configuration.
-    Settings,
-    /// Keycloak.
-    Keycloak,
-    /// Synapse.
-    Synapse,
-    /// MAS's Admin API.
-    Mas,
-    /// `mas-cli`.
-    MasCli,
-}
+pub use check::{Area, Check, Report, Section, Status};
 
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// As it should be.
-    Ok,
-    /// It works, and could be better.
-    Warning,
-    /// It does not work.
-    Problem,
-    /// It cannot be known, because something before it failed.
-    Skipped,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Where.
-    pub server: Area,
-    /// What, in a word that stays the same.
-    pub check: &'static str,
-    /// How it came out.
-    pub status: Status,
-    /// What was found.
-    pub found: String,
-    /// What to change, and where.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<String>,
-}
-
-/// The checks of one area, in the making.
-#[derive(Debug)]
-struct Checks {
-    area: Area,
-    checks: Vec<Check>,
-}
-
-impl Checks {
-    fn new(area: Area) -> Self {
-        Self { area, checks: Vec::new() }
-    }
-
-    fn push(&mut self, check: &'static str, status: Status, found: impl Into<String>, fix: Option<String>) {
-        self.checks.push(Check { server: self.area, check, status, found: found.into(), fix });
-    }
-
-    fn ok(&mut self, check: &'static str, found: impl Into<String>) {
-        self.push(check, Status::Ok, found, None);
-    }
-
-    fn warning(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
-        self.push(check, Status::Warning, found, Some(fix.into()));
-    }
-
-    fn problem(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
-        self.push(check, Status::Problem, found, Some(fix.into()));
-    }
-
-    fn skipped(&mut self, checks: &[&'static str], why: &str) {
-        for check in checks {
-            self.push(check, Status::Skipped, why, None);
-        }
-    }
-
-    /// What a reading gave, if it gave anything; its error has become a problem.
-    fn read<T>(&mut self, check: &'static str, result: Result<T, impl Into<ReadError>>) -> Option<T> {
-        match result {
-            Ok(found) => Some(found),
-            Err(error) => {
-                let error = error.into();
-                self.problem(check, in_one_line(&error), error.hint());
-                None
-            }
-        }
-    }
-
-    /// Whether a server answers at all, by which way, and what time it has.
-    async fn reach(&mut self, api: &Api) -> bool {
-        let Some(clock) = self.read("reachable", api.clock().await) else { return false };
-        let url = api.base();
-        match url.scheme() {
-            "https" => self.ok("reachable", format!("{url} answers, and its certificate is trusted")),
-            _ if crate::http::is_loopback(url) => self.ok("reachable", format!("{url} answers, on this machine")),
-            _ => self.warning(
-                "reachable",
-                format!("{url} answers, on plain http: what is secret crosses the network unprotected"),
-                "use https",
-            ),
-        }
-        clock::judge(self, clock);
-        true
-    }
-}
-
-/// Everything that is examined.
-pub struct Patient<'p> {
-    /// The configuration.
-    pub config: &'p Config,
-    /// What was told about it when it was loaded.
-    pub warnings: &'p [String],
-    /// Who reads.
-    pub readers: &'p Readers,
-    /// The Admin API, where it is used.
-    pub mas: Option<&'p MasApi>,
-    /// The environment that mas-cli would see.
-    pub env: &'p crate::app::Environment,
-}
-
-/// Looks at everything, the servers at the same time.
-pub async fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let mas_cli = async {
-        match &patient.config.writer.kind {
-            WriterKindConfig::MasCli(config) => mas_cli::examine(&MasCli::unchecked(config.clone(), patient.env)).await,
-            WriterKindConfig::MasApi => Vec::new(),
+/// Checks everything that this configuration uses, all servers at the same time. `env` gives the variables that a
+/// subprocess may see, `members` is told how many have been read.
+pub async fn examine(
+    config: &Config,
+    warnings: &[Warning],
+    readers: &Readers,
+    env: &Environment,
+    members: &Tally,
+) -> Report {
+    let keycloak = keycloak::check(config, &readers.keycloak, members);
+    let synapse = async {
+        match (&config.synapse, &readers.synapse) {
+            (Some(settings), Some(reader)) => Some(synapse::check(config, settings, reader).await),
+            _ => None,
         }
     };
-    let (keycloak, synapse, mas, mas_cli) =
-        join4(keycloak::examine(patient), synapse::examine(patient), mas::examine(patient), mas_cli).await;
-    [settings::examine(patient), keycloak, synapse, mas, mas_cli].concat()
+    let mas = async {
+        match &readers.mas {
+            Some(reader) => Some(mas::check(config, reader, readers).await),
+            None => None,
+        }
+    };
+    let mas_cli = async {
+        match &config.writer.kind {
+            WriterKindConfig::MasCli(settings) => {
+                Some(mas_cli::check(config, settings, &MasCli::new(settings.clone(), env)).await)
+            }
+            WriterKindConfig::MasApi => None,
+        }
+    };
+    let (keycloak, synapse, mas, mas_cli) = join4(keycloak, synapse, mas, mas_cli).await;
+    let sections = [Some(settings::check(config, warnings)), Some(keycloak), synapse, mas, mas_cli];
+    Report { sections: sections.into_iter().flatten().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Loaded, load};
+    use crate::mas_api::MasApi;
+
+    const TOML: &str = "server_name = \"example.org\"\n[keycloak]\nurl = \"http://sso.example.org\"\nrealm = \"corp\"\n\
+                        groups = [\"matrix-users\"]\nclient_id = \"matrix-sync\"\nclient_secret = \"x\"\n\
+                        [accounts]\nsource = \"mas\"\n[writer]\ntype = \"mas-api\"\n\
+                        [writer.mas_api]\nurl = \"http://mas-admin:8082\"\nissuer = \"https://auth.example.org/\"\n\
+                        client_id = \"01J44QC8BCY7FCFM7WGHQGKMTJ\"\nclient_secret = \"x\"\nallow_http = true\n";
+
+    fn loaded() -> Loaded {
+        let file = tempfile::NamedTempFile::new().expect("a temporary directory");
+        std::fs::write(file.path(), TOML).expect("it can be written");
+        load(Some(file.path()), &|_| None).expect("a configuration that makes sense")
+    }
+
+    fn warnings(section: &Section, name: &str) -> Vec<String> {
+        let warned = |check: &&Check| check.name == name && check.status == Status::Warning && check.fix.is_some();
+        section.checks.iter().filter(warned).map(|check| check.found.clone()).collect()
+    }
+
+    #[test]
+    fn whatever_goes_in_the_clear_is_a_warning() {
+        let Loaded { config, warnings: told } = loaded();
+        let found = warnings(&settings::check(&config, &told), "configuration");
+        assert!(
+            matches!(found.as_slice(), [only] if only.starts_with("keycloak.url (KC_URL) is plain http")),
+            "{found:?}"
+        );
+
+        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, crate::http::Timeouts::default()));
+        let mas = mas.expect("configured").expect("TLS");
+        let mut section = Section::new(Area::Mas, "");
+        mas::plain_http(&mut section, mas.config());
+        let found = warnings(&section, "transport");
+        assert!(
+            matches!(found.as_slice(), [only] if only.starts_with("writer.mas_api.url = http://mas-admin:8082/")),
+            "{found:?}"
+        );
+    }
 }

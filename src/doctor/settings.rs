@@ -1,40 +1,60 @@
-//! What can be said of the configuration without asking anyone.
+//! The configuration itself: it makes sense, or it would not have been loaded. What is left are the choices whose price
+//! should be known before the first run.
 
-use super::{Area, Check, Checks, Patient};
-use crate::config::AccountSource;
-use crate::plan::DisableMode;
+use super::check::{Area, Section};
+use crate::config::{AccountSource, Config, Warning};
+use crate::plan::{DisableMode, WriterKind};
 use crate::planner::Federation;
 
-pub(super) fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks = Checks::new(Area::Settings);
-    let config = patient.config;
-    checks.ok("configuration", "every key makes sense");
-    for warning in patient.warnings {
-        checks.warning("configuration", warning.as_str(), "change it in the configuration file or the environment");
+pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
+    let mut section = Section::new(Area::Settings, "");
+    let lists = match config.accounts.source {
+        AccountSource::Synapse => "Synapse lists the accounts",
+        AccountSource::Mas => "MAS lists the accounts",
+    };
+    let writes = match config.policy.writer {
+        WriterKind::MasCli => "mas-cli changes them",
+        WriterKind::MasApi => "MAS's Admin API changes them",
+    };
+    section.ok("configuration", format!("complete, for {}: {lists}, {writes}", config.server_name));
+    for Warning { what, instead } in warnings {
+        section.warn("configuration", what.clone(), *instead);
     }
-    match config.policy.disable {
-        DisableMode::Deactivate => checks.ok(
-            "disable",
-            "policy.disable = \"deactivate\": rooms and e-mail addresses are lost, and activating does not bring them \
-             back (\"lock\" keeps them)",
-        ),
-        DisableMode::Lock => checks.ok("disable", "policy.disable = \"lock\": rooms and e-mail addresses are kept"),
-    }
+    section.ok(
+        "disable",
+        match config.policy.disable {
+            DisableMode::Deactivate => {
+                "policy.disable = \"deactivate\": whoever is disabled loses their rooms and e-mail addresses for good; \
+                 \"lock\" keeps them"
+            }
+            DisableMode::Lock => "policy.disable = \"lock\": rooms, e-mail addresses and devices are kept",
+        },
+    );
     if config.policy.federation == Federation::Trust {
-        checks.warning(
+        section.warn(
             "federation",
             "keycloak.federation = \"trust\": a directory behind Keycloak that is down looks as if its people had left",
             "set keycloak.federation = \"verify\", unless the realm has no user federation",
         );
     }
-    if config.accounts.source == AccountSource::Mas && config.synapse.is_none() {
-        checks.warning(
-            "services",
-            "there is no [synapse]: bots, the owners of tokens and administrators of Synapse alone cannot be told from \
-             people",
-            "name the accounts of services in policy.protect, those of policy.data.admin_users in MAS too; or add \
-             [synapse]",
+    services(&mut section, config);
+    section
+}
+
+/// Without Synapse nobody knows the owner of a token, an application service or a bot.
+fn services(section: &mut Section, config: &Config) {
+    const NAME: &str = "protect";
+    const WHY: &str = "without [synapse] nothing tells the account of a bot, a script or a token from a person's";
+    if config.synapse.is_some() {
+        section.ok(NAME, "Synapse is asked who owns its token, and which accounts are of bridges and bots");
+    } else if config.policy.protect.is_empty() {
+        section.warn(
+            NAME,
+            format!("{WHY}, and policy.protect names nobody: they are disabled like everyone out of the group"),
+            "name the accounts of services in policy.protect, the one that a personal access token acts as too; or \
+             configure [synapse], which tells them",
         );
+    } else {
+        section.ok(NAME, format!("{WHY}: policy.protect has to name every one of them"));
     }
-    checks.checks
 }

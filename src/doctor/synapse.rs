@@ -1,29 +1,57 @@
-//! Synapse: can it be reached, whose token is it, and does it open the list of accounts.
+//! Synapse: whether its admin API is there, whose the token is, and whether it opens the list of accounts.
 
-use super::{Area, Check, Checks, Patient};
+use semver::Version;
+
+use super::check::{Area, Section};
+use super::{reach, version};
+use crate::config::{Config, SynapseConfig};
 use crate::output::counted;
-use crate::readers::SynapseReader;
+use crate::readers::{ReadError, SynapseReader};
 
-pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks = Checks::new(Area::Synapse);
-    if let Some(reader) = &patient.readers.synapse {
-        look(&mut checks, reader, patient).await;
+/// The first that can lock an account.
+const LOCKS: Version = Version::new(1, 91, 0);
+
+pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &SynapseReader) -> Section {
+    let mut section = Section::new(Area::Synapse, settings.url.as_str());
+    if let Err(why) = reach::check(&mut section, "Synapse", &settings.url, synapse.probe().await) {
+        section.skip(&["version", "token", "server_name", "admin"], &why);
+        return section;
     }
-    checks.checks
+    own_version(&mut section, synapse).await;
+    let owner = match synapse.token_owner().await {
+        Ok(owner) => owner,
+        Err(error) => {
+            section.failed("token", &error);
+            section.skip(&["server_name", "admin"], "the token has not been accepted");
+            return section;
+        }
+    };
+    section.ok("token", format!("belongs to {owner}, who is never disabled"));
+    let configured = &config.server_name;
+    if owner.server_name() == *configured {
+        section.ok("server_name", configured.to_string());
+    } else {
+        section.failed("server_name", &ReadError::WrongServerName { owner, configured: configured.clone() });
+    }
+    match synapse.count().await {
+        Ok(accounts) => {
+            let accounts = counted(accounts, "account", "accounts");
+            section.ok("admin", format!("the token opens the admin API, which lists {accounts}"));
+        }
+        Err(error) => section.failed("admin", &error),
+    }
+    section
 }
 
-async fn look(checks: &mut Checks, reader: &SynapseReader, patient: &Patient<'_>) {
-    if !checks.reach(reader.api()).await {
-        return checks.skipped(&["token", "version", "accounts"], "Synapse does not answer");
-    }
-    let Some(owner) = checks.read("token", reader.owner_on(&patient.config.server_name).await) else {
-        return checks.skipped(&["version", "accounts"], "there is no token that opens it");
-    };
-    checks.ok("token", format!("it belongs to {owner}, who is never disabled"));
-    if let Some(version) = checks.read("version", reader.version().await) {
-        checks.ok("version", format!("Synapse {version}"));
-    }
-    if let Some(count) = checks.read("accounts", reader.count().await) {
-        checks.ok("accounts", format!("the token opens the list of {}", counted(count, "account", "accounts")));
+async fn own_version(section: &mut Section, synapse: &SynapseReader) {
+    const NAME: &str = "version";
+    match synapse.version().await {
+        Ok(said) if version::parse(&said).is_some_and(|version| version < LOCKS) => section.warn(
+            NAME,
+            format!("{said}: before 1.91 Synapse knows no locked accounts"),
+            "update Synapse; keep policy.disable = \"deactivate\" until then",
+        ),
+        Ok(said) => section.ok(NAME, said),
+        Err(error) => section.failed(NAME, &error),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use tracing::{debug, info};
 use url::{Host, Url};
 
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
 use crate::model::printable;
@@ -62,15 +63,6 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What time it is, there and here, when an answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clock {
-    /// By the server (`Date`), where it tells; to the second.
-    pub theirs: Option<SystemTime>,
-    /// By this machine.
-    pub ours: SystemTime,
-}
-
 /// How long a busy server is borne with. A hang is never waited for twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -96,7 +88,7 @@ pub struct Api {
     /// Which server this is, for errors.
     pub server: Server,
     base: Url,
-    client: Client,
+    pub(super) client: Client,
     credentials: Arc<Credentials>,
     patience: Patience,
 }
@@ -126,22 +118,20 @@ impl Api {
         self.ask(Method::GET, self.url(path, query), None).await
     }
 
+    /// The same server, opened by another token.
+    #[must_use]
+    pub fn opened_by(&self, token: SecretString) -> Self {
+        Self { credentials: Arc::new(Credentials::Token(token)), ..self.clone() }
+    }
+
+    /// What was told about the token; `None` for one that the administrator gave.
+    pub async fn issued(&self) -> Result<Option<Issued>, HttpError> {
+        self.credentials.issued(self.patience).await
+    }
+
     /// `GET base/path…` without the token: what a server tells everybody.
     pub async fn get_openly<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, HttpError> {
         get_openly(&self.client, self.server, self.url(path, &[])).await
-    }
-
-    /// Whether the server answers at all, whatever it says, and its clock. No token is sent.
-    pub async fn clock(&self) -> Result<Clock, HttpError> {
-        let answer = self.client.get(self.base.clone()).send().await;
-        let answer = answer.map_err(|error| self.error(&Method::GET, &self.base, from_reqwest(error)))?;
-        let theirs = answer.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        Ok(Clock { theirs, ours: SystemTime::now() })
-    }
-
-    /// A token that is good for the next request.
-    pub async fn token(&self) -> Result<SecretString, HttpError> {
-        self.credentials.token(self.patience).await
     }
 
     /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
@@ -172,7 +162,7 @@ impl Api {
         self.error(&Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -289,7 +279,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
     content_type == "application/json" || content_type.ends_with("+json")
 }
 
-async fn status_error(mut response: Response) -> HttpErrorKind {
+pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?.trim()));
     let json = is_json(&content_type(&response));

@@ -5,12 +5,16 @@ mod client;
 mod discovery;
 mod error;
 mod hint;
+mod issued;
 mod oauth;
+mod probe;
 mod tls;
 
 pub(crate) use client::short_body;
-pub use client::{Api, Clock, Patience, Timeouts, client, is_loopback};
+pub use client::{Api, Patience, Timeouts, client, is_loopback};
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
+pub use issued::Issued;
 pub use oauth::{Credentials, Grant, OAuth};
+pub use probe::Probe;
 pub use tls::{Tls, TlsError};

@@ -18,6 +18,7 @@ use url::Url;
 use super::client::{Patience, content_type, from_reqwest, is_json, persistently, short_body, whole_json};
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::issued::Issued;
 use crate::model::printable;
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
@@ -52,6 +53,14 @@ impl Credentials {
         match self {
             Self::Token(_) => Ok(None),
             Self::OAuth(oauth) => oauth.renewed(refused, patience).await.map(Some),
+        }
+    }
+
+    /// What was told about the token that is used; `None` for one that the administrator gave.
+    pub(super) async fn issued(&self, patience: Patience) -> Result<Option<Issued>, HttpError> {
+        match self {
+            Self::Token(_) => Ok(None),
+            Self::OAuth(oauth) => oauth.issued(patience).await.map(Some),
         }
     }
 }
@@ -92,7 +101,7 @@ struct State {
 
 #[derive(Debug)]
 struct Current {
-    token: SecretString,
+    issued: Issued,
     renew_at: Instant,
 }
 
@@ -125,10 +134,14 @@ impl OAuth {
     }
 
     async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
+        Ok(self.issued(patience).await?.token)
+    }
+
+    async fn issued(&self, patience: Patience) -> Result<Issued, HttpError> {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
-            Some(held) if Instant::now() < held.renew_at => Ok(held.token.clone()),
+            Some(held) if Instant::now() < held.renew_at => Ok(held.issued.clone()),
             _ => self.renew(&mut state, asked_at, patience).await,
         }
     }
@@ -138,14 +151,14 @@ impl OAuth {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
-            Some(held) if held.token.expose_secret() != refused.expose_secret() => Ok(held.token.clone()),
-            _ => self.renew(&mut state, asked_at, patience).await,
+            Some(held) if held.issued.token.expose_secret() != refused.expose_secret() => Ok(held.issued.token.clone()),
+            _ => Ok(self.renew(&mut state, asked_at, patience).await?.token),
         }
     }
 
     /// Whoever waited while somebody else asked in vain does not ask again: a token endpoint that hangs would keep each
     /// of them waiting, one after the other.
-    async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<SecretString, HttpError> {
+    async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
             let (server, purpose, url) = (self.http.server, Purpose::Token, self.at.url().to_string());
             return Err(HttpError { server, purpose, method: "POST", url, kind: HttpErrorKind::NoTokenEither });
@@ -155,7 +168,7 @@ impl OAuth {
         renewed
     }
 
-    async fn renew_now(&self, state: &mut State, patience: Patience) -> Result<SecretString, HttpError> {
+    async fn renew_now(&self, state: &mut State, patience: Patience) -> Result<Issued, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
             None => self.at.find(self.http.server, &self.http.client).await?,
@@ -175,9 +188,9 @@ impl OAuth {
         }
         state.endpoint = Some(endpoint);
         let current = answer?;
-        let token = current.token.clone();
+        let issued = current.issued.clone();
         state.current = Some(current);
-        Ok(token)
+        Ok(issued)
     }
 
     async fn ask(&self, url: &Url, way: ClientSecretIn, patience: Patience) -> Result<Current, HttpError> {
@@ -203,8 +216,15 @@ impl OAuth {
         };
         let answer = answer.map_err(|error| self.error(url, error))?;
         let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
-        let token = SecretString::from(answer.access_token().secret().clone());
-        Ok(Current { token, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
+        let scopes = answer.scopes().map(|scopes| scopes.iter().map(|scope| told(scope)).collect::<Vec<_>>().join(" "));
+        let issued = Issued {
+            token: SecretString::from(answer.access_token().secret().clone()),
+            endpoint: url.clone(),
+            shown_in: way,
+            life: answer.expires_in(),
+            scope: scopes,
+        };
+        Ok(Current { issued, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
     }
 
     fn error(&self, url: &Url, error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>) -> HttpError {

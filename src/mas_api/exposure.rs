@@ -7,7 +7,6 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tracing::debug;
-use url::Url;
 
 use super::resource::Single;
 use super::{MasApi, ROOT};
@@ -20,10 +19,11 @@ const SOON: Duration = Duration::from_secs(5);
 /// What is open wider than it has to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exposure {
-    /// The Admin API answers at the issuer's public address.
-    pub public: Option<Url>,
-    /// What our client has and does not need: redirect URIs, and grants of one that registered itself.
-    pub client: Vec<String>,
+    /// Whether the Admin API answers at the issuer's public address; `None` where that cannot be seen.
+    pub public: Option<bool>,
+    /// What our client has and does not need: redirect URIs, and grants of one that registered itself; `None` where that
+    /// cannot be seen.
+    pub client: Option<Vec<String>>,
 }
 
 /// Source: `GET /oauth2-clients/{id}`, from MAS 1.20.
@@ -35,7 +35,7 @@ struct ClientAttributes {
 }
 
 impl MasApi {
-    /// Looks; what cannot be seen soon counts as not open, because it is advice and no condition.
+    /// Looks, but not for long, because it is advice and no condition.
     pub async fn exposure(&self) -> Exposure {
         let looking = async {
             let (public, client) = join(self.public(), self.needless()).await;
@@ -45,30 +45,32 @@ impl MasApi {
     }
 
     /// Asked without a token, the API refuses in its own words; a listener that does not have it answers with a web page.
-    async fn public(&self) -> Option<Url> {
+    async fn public(&self) -> Option<bool> {
         #[derive(Deserialize)]
         struct Refusal {
             #[serde(rename = "errors")]
             _errors: Vec<IgnoredAny>,
         }
-        let issuer = self.config.issuer.clone()?;
-        let mut url = issuer.clone();
+        let mut url = self.config.issuer.clone()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(ROOT).push("version");
         debug!(%url, "GET without a token");
         let answer = self.open.get(url).send().await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+        if !refused {
+            return Some(false);
+        }
         let body = http::short_body(answer).await.ok()?;
-        (refused && serde_json::from_slice::<Refusal>(&body).is_ok()).then_some(issuer)
+        Some(serde_json::from_slice::<Refusal>(&body).is_ok())
     }
 
     /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to
     /// log in with a browser.
-    async fn needless(&self) -> Vec<String> {
-        let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return Vec::new() };
+    async fn needless(&self) -> Option<Vec<String>> {
+        let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return None };
         let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;
-        let Ok(Single { data }) = found else { return Vec::new() };
+        let Single { data } = found.ok()?;
         let ClientAttributes { redirect_uris, grant_types, is_static } = data.attributes;
         let grants = grant_types.into_iter().filter(|grant| !is_static && grant != "client_credentials");
-        redirect_uris.into_iter().chain(grants).collect()
+        Some(redirect_uris.into_iter().chain(grants).collect())
     }
 }

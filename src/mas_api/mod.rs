@@ -2,6 +2,7 @@
 //!
 //! Source: `/api/admin/v1/…` (recordings: `mas-admin-api.json`).
 
+mod access;
 mod exposure;
 mod list;
 mod resource;
@@ -56,12 +57,6 @@ impl MasApi {
     #[must_use]
     pub fn with(&self, patience: Patience) -> Self {
         Self { api: self.api.with(patience), ..self.clone() }
-    }
-
-    /// The server, without the path of the Admin API.
-    #[must_use]
-    pub fn api(&self) -> &Api {
-        &self.api
     }
 
     /// What it was made of.

@@ -1,84 +1,115 @@
-//! What `doctor` found: for a person, grouped by server and readable without colour, and for a program.
+//! What `doctor` found: for people by server, for programs one entry a check.
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use textwrap::{Options, fill};
 
-use super::{HEADING, counted};
-use crate::doctor::{Area, Check, Status};
+use super::{DISABLE, FAINT, HEADING};
+use crate::doctor::{Area, Check, Report, Section, Status};
 
 const WIDTH: usize = 80;
-const OK: Style = AnsiColor::Green.on_default();
+/// Where the text of a check begins.
+const INDENT: usize = 11;
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const PROBLEM: Style = AnsiColor::Red.on_default().bold();
-const FAINT: Style = super::FAINT;
+const OK: Style = AnsiColor::Green.on_default();
 
-/// For a person.
+/// Grouped by server, wrapped, with a word for each status, so that nothing depends on colour.
 #[must_use]
-pub fn text(checks: &[Check]) -> String {
+pub fn text(report: &Report) -> String {
     let mut text = String::new();
-    let mut area = None;
-    // What was skipped for one reason is told in one line.
-    let of_one_reason = |one: &Check, next: &Check| {
-        let skipped = |check: &Check| check.status == Status::Skipped;
-        skipped(one) && skipped(next) && (one.server, &one.found) == (next.server, &next.found)
-    };
-    for group in checks.chunk_by(of_one_reason) {
-        let check = &group[0];
-        if area.replace(check.server) != Some(check.server) {
-            let gap = if text.is_empty() { "" } else { "\n" };
-            let _ = writeln!(text, "{gap}{HEADING}{}{HEADING:#}", name(check.server));
-        }
-        let (word, style) = match check.status {
-            Status::Ok => ("ok", OK),
-            Status::Warning => ("warning", WARNING),
-            Status::Problem => ("PROBLEM", PROBLEM),
-            Status::Skipped => ("skipped", FAINT),
-        };
-        let found = match check.status {
-            Status::Skipped => {
-                format!("{}: {}", group.iter().map(|check| check.check).collect::<Vec<_>>().join(", "), check.found)
-            }
-            _ => check.found.clone(),
-        };
-        let found = wrapped(&found, "");
-        let _ = writeln!(text, "  {style}{word:<7}{style:#}  {}", found.trim_start());
-        if let Some(fix) = &check.fix {
-            let _ = writeln!(text, "{}", wrapped(fix, "-> "));
-        }
+    for section in &report.sections {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let at = if section.at.is_empty() { String::new() } else { format!(" ({})", section.at) };
+        let _ = writeln!(text, "{gap}{HEADING}{}{HEADING:#}{at}", title(section.area));
+        checks(&mut text, section);
     }
-    let Summary { ok, warning, problem, skipped } = Summary::of(checks);
-    let (problems, warnings) = (counted(problem, "problem", "problems"), counted(warning, "warning", "warnings"));
-    let _ = writeln!(text, "\n{problems}, {warnings}, {ok} ok, {skipped} skipped");
+    let counted = |status| report.count(status);
+    let _ = writeln!(
+        text,
+        "\n{HEADING}Checked:{HEADING:#} {} ok, {}, {}, {} skipped; nothing was changed",
+        counted(Status::Ok),
+        super::counted(counted(Status::Warning), "warning", "warnings"),
+        super::counted(counted(Status::Problem), "problem", "problems"),
+        counted(Status::Skipped),
+    );
     text
 }
 
-/// Below the words of the status, in 80 columns; lines of an example stay as they are.
-fn wrapped(found: &str, mark: &str) -> String {
-    let blank = " ".repeat(11 + mark.len());
-    let first = format!("{}{mark}", " ".repeat(11));
-    let options = Options::new(WIDTH).initial_indent(&first).subsequent_indent(&blank).break_words(false);
-    let mut lines = found.lines();
-    let mut text = fill(lines.next().unwrap_or_default(), &options);
-    for line in lines {
-        let _ = write!(text, "\n{blank}{line}");
-    }
-    text
-}
-
-fn name(area: Area) -> &'static str {
+fn title(area: Area) -> &'static str {
     match area {
         Area::Settings => "Settings",
         Area::Keycloak => "Keycloak",
         Area::Synapse => "Synapse",
-        Area::Mas => "MAS (Admin API)",
+        Area::Mas => "MAS",
         Area::MasCli => "mas-cli",
     }
 }
 
-#[derive(Debug, Default, Serialize)]
+fn checks(text: &mut String, section: &Section) {
+    let mut rest = section.checks.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        // What is skipped for one reason is one line.
+        let same = |check: &&Check| {
+            first.status == Status::Skipped && check.status == first.status && check.found == first.found
+        };
+        let more = after.iter().take_while(same).count();
+        let names: Vec<_> = rest[..=more].iter().map(|check| check.name).collect();
+        let (word, style) = match first.status {
+            Status::Ok => ("ok", OK),
+            Status::Warning => ("warning", WARNING),
+            Status::Problem => ("PROBLEM", DISABLE),
+            Status::Skipped => ("skipped", FAINT),
+        };
+        let body = wrapped(&format!("{}: {}", names.join(", "), first.found));
+        let _ = writeln!(text, "  {style}{word:<7}{style:#}  {}", body.trim_start());
+        if let Some(fix) = &first.fix {
+            let _ = writeln!(text, "{}", wrapped(&format!("fix: {fix}")));
+        }
+        rest = &after[more..];
+    }
+}
+
+/// Lines of at most 80 columns, each with the indentation of a check. A line that begins with a blank stays as it is.
+fn wrapped(text: &str) -> String {
+    let margin = " ".repeat(INDENT);
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with(' ') {
+            lines.push(format!("{margin}{line}"));
+            continue;
+        }
+        let mut current = margin.clone();
+        for word in line.split_whitespace() {
+            let is_empty = current.len() == INDENT;
+            if !is_empty && current.chars().count() + 1 + word.chars().count() > WIDTH {
+                lines.push(std::mem::replace(&mut current, margin.clone()));
+            }
+            if current.len() > INDENT {
+                current.push(' ');
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    version: u32,
+    checks: Vec<Entry<'r>>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Entry<'r> {
+    server: Area,
+    #[serde(flatten)]
+    check: &'r Check,
+}
+
+#[derive(Serialize)]
 struct Summary {
     ok: usize,
     warning: usize,
@@ -86,28 +117,75 @@ struct Summary {
     skipped: usize,
 }
 
-impl Summary {
-    fn of(checks: &[Check]) -> Self {
-        let count = |status| checks.iter().filter(|check| check.status == status).count();
-        Self {
-            ok: count(Status::Ok),
-            warning: count(Status::Warning),
-            problem: count(Status::Problem),
-            skipped: count(Status::Skipped),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Document<'c> {
-    version: u32,
-    checks: &'c [Check],
-    summary: Summary,
-}
-
-/// For a program.
+/// One entry a check, in the order in which they were made.
 #[must_use]
-pub fn json(checks: &[Check]) -> String {
-    let document = Document { version: 1, checks, summary: Summary::of(checks) };
-    serde_json::to_string_pretty(&document).expect("strings and numbers always serialize") + "\n"
+pub fn json(report: &Report) -> String {
+    let entries = report
+        .sections
+        .iter()
+        .flat_map(|section| section.checks.iter().map(|check| Entry { server: section.area, check }));
+    let document = Document {
+        version: 1,
+        checks: entries.collect(),
+        summary: Summary {
+            ok: report.count(Status::Ok),
+            warning: report.count(Status::Warning),
+            problem: report.count(Status::Problem),
+            skipped: report.count(Status::Skipped),
+        },
+    };
+    let mut json = serde_json::to_string_pretty(&document).expect("strings and numbers always serialize");
+    json.push('\n');
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &'static str, status: Status, found: &str, fix: Option<&str>) -> Check {
+        Check { name, status, found: found.to_owned(), fix: fix.map(ToOwned::to_owned) }
+    }
+
+    fn report() -> Report {
+        let checks = vec![
+            check("reachable", Status::Ok, "Keycloak answers", None),
+            check(
+                "token",
+                Status::Problem,
+                "Keycloak: POST https://sso.example.org/realms/corp/token: gave no token: invalid_grant",
+                Some("do this:\n  key: value\nand then that"),
+            ),
+            check("group", Status::Skipped, "there is no token", None),
+            check("members", Status::Skipped, "there is no token", None),
+        ];
+        Report { sections: vec![Section { area: Area::Keycloak, at: "https://sso.example.org/".to_owned(), checks }] }
+    }
+
+    #[test]
+    fn it_is_wrapped_and_what_is_skipped_for_one_reason_is_told_once() {
+        let expected = "\
+Keycloak (https://sso.example.org/)
+  ok       reachable: Keycloak answers
+  PROBLEM  token: Keycloak: POST https://sso.example.org/realms/corp/token: gave
+           no token: invalid_grant
+           fix: do this:
+             key: value
+           and then that
+  skipped  group, members: there is no token
+
+Checked: 1 ok, 0 warnings, 1 problem, 2 skipped; nothing was changed
+";
+        assert_eq!(anstream::adapter::strip_str(&text(&report())).to_string(), expected);
+    }
+
+    #[test]
+    fn a_program_gets_an_entry_for_each_check() {
+        let value: serde_json::Value = serde_json::from_str(&json(&report())).expect("JSON");
+        assert_eq!(
+            value["checks"][0],
+            serde_json::json!({"server": "keycloak", "check": "reachable", "status": "ok", "found": "Keycloak answers"})
+        );
+        assert_eq!(value["summary"], serde_json::json!({"ok": 1, "warning": 0, "problem": 1, "skipped": 2}));
+    }
 }

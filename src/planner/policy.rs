@@ -139,6 +139,12 @@ impl Protection {
         Ok(Self { rules })
     }
 
+    /// Whether nobody is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether this localpart is protected.
     #[must_use]
     pub fn covers(&self, localpart: &Localpart) -> bool {

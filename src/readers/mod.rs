@@ -19,7 +19,7 @@ use crate::plan::WriterKind;
 use crate::planner::{Facts, Federation, Memory};
 
 pub use error::{Nameless, ReadError, UpstreamProvider};
-pub use keycloak::{Group, KeycloakReader};
+pub use keycloak::{Access, Group, KeycloakReader, Roles};
 pub use mas::{LinkProvider, MasReader, MasUser};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;

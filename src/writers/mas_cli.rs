@@ -18,6 +18,8 @@ const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KU
 
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
+/// Longest version that is told; a wrapper may say anything.
+const VERSION_LIMIT: usize = 100;
 
 /// What can be said of MAS's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,32 +38,27 @@ pub struct MasCli {
 }
 
 impl MasCli {
-    /// Checks MAS's configuration file first: mas-cli ignores one that is missing or not YAML, and would go to a
-    /// default database.
-    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, WriterError> {
-        let mas_cli = Self::unchecked(config, env);
-        mas_cli.check_config()?;
-        Ok(mas_cli)
-    }
-
-    /// For those who check for themselves.
-    #[must_use]
-    pub fn unchecked(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Nothing is run yet.
+    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
         Self { config, environment }
     }
 
-    /// MAS's configuration file, once it is known to be one; `None` where it cannot be looked at from here.
-    pub fn check_config(&self) -> Result<Option<&Path>, WriterError> {
-        let Some(path) = &self.config.config_to_check else { return Ok(None) };
-        check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })?;
-        Ok(Some(path))
+    /// Checks MAS's configuration file: mas-cli ignores one that is missing or not YAML, and would go to a default
+    /// database.
+    pub fn check_config(&self) -> Result<(), WriterError> {
+        match &self.config.config_to_check {
+            Some(path) => {
+                check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })
+            }
+            None => Ok(()),
+        }
     }
 
-    /// What `mas-cli --version` says, such as `mas-cli v1.22.0`.
+    /// What mas-cli says of its version.
     pub async fn version(&self) -> Result<String, WriterError> {
         let said = self.run(&["--version"]).await?;
-        Ok(printable(said.lines().next().unwrap_or_default()).into_owned())
+        Ok(printable(said.trim()).chars().take(VERSION_LIMIT).collect())
     }
 
     /// Opens MAS's database and changes nothing in it.
@@ -80,7 +77,7 @@ impl MasCli {
         self.run(&words).await.map(drop)
     }
 
-    /// What it said on stdout.
+    /// Gives what mas-cli prints to stdout.
     async fn run(&self, words: &[&str]) -> Result<String, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();

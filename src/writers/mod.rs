@@ -52,7 +52,11 @@ impl Writer {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, WriterError> {
         match &config.kind {
-            WriterKindConfig::MasCli(config) => Ok(MasCli::new(config.clone(), env)?.into()),
+            WriterKindConfig::MasCli(config) => {
+                let mas_cli = MasCli::new(config.clone(), env);
+                mas_cli.check_config()?;
+                Ok(mas_cli.into())
+            }
             WriterKindConfig::MasApi => {
                 let mas = mas.expect("a configuration with writer.type = \"mas-api\" has the Admin API");
                 Ok(MasApiWriter::new(mas).into())

@@ -32,6 +32,8 @@ fn a_wrong_command_line_has_an_exit_code_of_its_own() {
         "sync --dry-run --approve sha256:0",
         "sync --format markdown",
         "sync --approve",
+        "doctor --format markdown",
+        "doctor keycloak",
         "apply",
         "explain",
         "completions tcsh-9",

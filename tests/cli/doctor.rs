@@ -1,289 +1,239 @@
-//! `doctor`: what is right and what is wrong, with what to change and where, and nothing changed.
+//! `doctor`: every way to be set up wrong comes out as a problem that says what to change, and looking changes nothing.
 
-use matrix_keycloak_sync::standins::mas::AdminApi;
-use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
+mod keycloak;
+mod mas;
+mod mas_cli;
+mod synapse;
+
+use matrix_keycloak_sync::standins::RunningWorld;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, group, program, program_by, program_with, settings,
-    started, the_table,
+    BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, started, the_table,
 };
 
-/// The checks that came out this way: `keycloak group`.
-fn of(run: &Run, status: &str) -> Vec<String> {
-    let all = run.json()["checks"].clone();
-    let wanted = all.as_array().expect("a list").iter().filter(|check| check["status"] == status);
-    let word = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();
-    wanted.map(|check| format!("{} {}", word(check, "server"), word(check, "check"))).collect()
+const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+
+/// What `doctor --format json` found, once its exit code fits it.
+pub(crate) struct Findings {
+    run: Run,
+    checks: Vec<Value>,
 }
 
-/// The one problem, once there is no other: what was found, and what to do.
-#[track_caller]
-fn the_problem(run: &Run, check: &str) -> String {
-    assert_eq!(of(run, "problem"), [check], "{}", run.stdout);
-    let all = run.json()["checks"].clone();
-    let problem = all.as_array().expect("a list").iter().find(|check| check["status"] == "problem").cloned();
-    let problem = problem.expect("a problem");
-    format!("{} -> {}", problem["found"].as_str().expect("a text"), problem["fix"].as_str().expect("a text"))
+/// Runs it.
+pub(crate) fn doctor(program: Program) -> Findings {
+    let run = program.run("doctor --format json");
+    let found = run.json();
+    let checks = found["checks"].as_array().expect("a list").clone();
+    let run = run.exits(i32::from(found["summary"]["problem"] != 0));
+    assert_eq!(run.stderr, "");
+    Findings { run, checks }
 }
 
-#[track_caller]
-fn finds(program: Program, check: &str, told: &[&str]) {
-    let run = program.run("doctor --format json").exits(1);
-    let problem = the_problem(&run, check);
-    for part in told {
-        assert!(problem.contains(part), "no {part:?} in {problem}");
+impl Findings {
+    /// One line a check: `keycloak token ok`.
+    fn lines(&self) -> Vec<String> {
+        let word = |check: &Value, field: &str| check[field].as_str().expect("a text").to_owned();
+        let line = |check| ["server", "check", "status"].map(|field| word(check, field)).join(" ");
+        self.checks.iter().map(line).collect()
+    }
+
+    /// Everything that is not as it should be, one line a check.
+    fn ailing(&self) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line.ends_with(" warning") || line.ends_with(" problem")).collect()
+    }
+
+    /// The findings, once just these are not as they should be.
+    #[track_caller]
+    pub(crate) fn ailing_is(self, lines: &[&str]) -> Self {
+        assert_eq!(self.ailing(), lines, "{}", self.run.stdout);
+        self
+    }
+
+    /// The findings, once this line is there, its text with each of `found`, its fix with each of `fix`.
+    #[track_caller]
+    pub(crate) fn tells(self, line: &str, found: &[&str], fix: &[&str]) -> Self {
+        let lines = self.lines();
+        assert!(lines.iter().any(|other| other == line), "no {line:?} in {}", self.run.stdout);
+        let check = &self.checks[lines.iter().take_while(|other| *other != line).count()];
+        for (field, parts) in [("found", found), ("fix", fix)] {
+            let text = check[field].as_str().unwrap_or_default();
+            for part in parts {
+                assert!(text.contains(part), "no {part:?} in {field} of {line}: {text}");
+            }
+        }
+        self
     }
 }
 
-fn with_secret(world: &RunningWorld) -> Program {
-    program_with(world, Auth::ClientCredentials)
+/// What a way needs so that nothing is left to say.
+fn at_ease(way: Way) -> &'static str {
+    if way.source == "mas" { PROTECT } else { "" }
+}
+
+fn wide_lines(run: &Run) -> Vec<&str> {
+    run.stdout.lines().filter(|line| line.chars().count() > 80).collect()
 }
 
 #[tokio::test]
-async fn a_healthy_world_has_no_problem_whoever_writes_and_lists() {
+async fn nothing_is_wrong_with_a_healthy_world_whichever_way_it_is_used() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        doctor(program_by(&world, way, at_ease(way))).ailing_is(&[]);
+    }
+}
+
+#[tokio::test]
+async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
+    for way in EVERY_WAY {
+        let world = started(the_table()).await;
+        let findings = doctor(program_by(&world, way, at_ease(way)));
+        let is_asked = |server: &str| findings.checks.iter().any(|check| check["server"] == server);
+        let asked = ["keycloak", "synapse", "mas", "mas-cli"].map(is_asked);
+        let by_cli = way.writer == "mas-cli";
+        assert_eq!(asked, [true, way.source == "synapse", way != EVERY_WAY[0], by_cli], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let before = everyone(&world);
-        let run = program_by(&world, way, "").run("doctor --format json").exits(0);
-        let expected = if way.source == "mas" { vec!["settings services"] } else { vec![] };
-        assert_eq!(
-            (of(&run, "problem"), of(&run, "warning"), of(&run, "skipped")),
-            (vec![], expected.iter().map(ToString::to_string).collect(), vec![]),
-            "{way:?}"
-        );
+        doctor(program_by(&world, way, at_ease(way)));
         assert_eq!(everyone(&world), before);
+        // The doors of the stand-ins among themselves are not ours: mas-cli's to its database, Synapse's to MAS.
+        let servers = [world.keycloak.server(), world.synapse.server(), world.mas.server(), world.mas.admin()];
+        let seen = servers.into_iter().flat_map(|server| server.requests().all());
+        let harmless = ["/token", "/oauth2/introspect", "/stand-in/manage"];
+        let changes: Vec<_> =
+            seen.filter(|seen| seen.method != "GET" && !harmless.iter().any(|end| seen.path.ends_with(end))).collect();
+        assert_eq!(changes, []);
     }
 }
 
 #[tokio::test]
-async fn nothing_but_tokens_is_asked_for_by_post() {
+async fn everything_is_told_in_80_columns_well_or_not() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
-        program_by(&world, way, "").run("doctor").exits(0);
-        let servers =
-            [world.keycloak.requests(), world.synapse.requests(), world.mas.requests(), world.mas.admin().requests()];
-        let posts: Vec<_> = servers
-            .iter()
-            .flat_map(|requests| requests.all())
-            .filter(|seen| seen.method != "GET" && !seen.path.ends_with("/token"))
-            .filter(|seen| !seen.path.starts_with("/_synapse/mas/") && !seen.path.ends_with("/introspect"))
-            .map(|seen| seen.path)
-            .collect();
-        // The stand-in of mas-cli asks its database so, and only once.
-        let by_mas_cli = if way.writer == "mas-cli" { vec!["/stand-in/manage"] } else { vec![] };
-        assert_eq!(posts, by_mas_cli, "{way:?}");
+        let run = program_by(&world, way, "").run("doctor").exits(0);
+        run.prints(&["Settings\n", "Keycloak (http://", " 0 problems, ", "nothing was changed"]);
+        let run = program_by(&world, way, "").run("doctor");
+        assert_eq!(wide_lines(&run), [""; 0]);
+
+        let run = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
+        let run = run.prints(&["  PROBLEM  token: ", "           fix: check keycloak.client_id"]);
+        assert_eq!(wide_lines(&run), [""; 0]);
+        world.mas.stop().await;
+        let run = program_by(&world, way, "").run("doctor").exits(1);
+        assert_eq!(wide_lines(&run), [""; 0]);
+    }
+}
+
+/// The document with what differs from run to run taken out.
+fn anonymous(world: &RunningWorld, text: &str) -> Value {
+    let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
+    let text = text
+        .replace(&world.keycloak.url(), "http://keycloak")
+        .replace(&world.synapse.url(), "http://synapse")
+        .replace(&world.mas_cli_config().display().to_string(), "mas-cli.yaml")
+        .replace(&group, "GROUP");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[tokio::test]
+async fn programs_get_one_entry_for_each_check() {
+    let world = started(the_table().service_roles(&["view-users"])).await;
+    let run = program_by(&world, EVERY_WAY[0], "").run("doctor --format json").exits(0);
+    let ok = |server: &str, check: &str, found: &str| json!({"server": server, "check": check, "status": "ok", "found": found});
+    let clock = "the same as on this machine, within 30 s";
+    let expected = json!({
+        "version": 1,
+        "checks": [
+            ok("settings", "configuration", "complete, for example.org: Synapse lists the accounts, mas-cli changes them"),
+            ok(
+                "settings", "disable",
+                "policy.disable = \"deactivate\": whoever is disabled loses their rooms and e-mail addresses for good; \
+                 \"lock\" keeps them",
+            ),
+            ok(
+                "settings", "protect",
+                "Synapse is asked who owns its token, and which accounts are of bridges and bots",
+            ),
+            ok("keycloak", "reachable", "Keycloak answers, by plain http on this machine"),
+            ok("keycloak", "clock", clock),
+            ok("keycloak", "token", "the client matrix-sync, by its own credentials; a token lives 5m"),
+            ok("keycloak", "roles", "query-groups, query-users, view-users"),
+            ok("keycloak", "users", "the users of the realm can be seen"),
+            {
+                "server": "keycloak", "check": "version", "status": "skipped",
+                "found": "Keycloak tells it only to those who may do more than is needed here",
+            },
+            ok("keycloak", "group", "/matrix-users (GROUP)"),
+            ok("keycloak", "members", "3 members in /matrix-users"),
+            {
+                "server": "keycloak", "check": "directories", "status": "warning",
+                "found": "whether a directory behind Keycloak (LDAP, Active Directory) is down cannot be seen where that \
+                          hides its people altogether",
+                "fix": "where the realm has a user federation, give the client's service account the role view-realm of \
+                        the client realm-management too; keycloak.federation = \"trust\" where it has none",
+            },
+            ok("synapse", "reachable", "Synapse answers, by plain http on this machine"),
+            ok("synapse", "clock", clock),
+            ok("synapse", "version", "1.163.2"),
+            ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, who is never disabled"),
+            ok("synapse", "server_name", "example.org"),
+            ok("synapse", "admin", "the token opens the admin API, which lists 5 accounts"),
+            ok("mas-cli", "configuration", "mas-cli.yaml: readable, YAML"),
+            ok("mas-cli", "program", "runs"),
+            ok("mas-cli", "version", "mas-cli v1.22.0"),
+            ok("mas-cli", "database", "mas-cli reads MAS's database; nothing was changed"),
+        ],
+        "summary": {"ok": 20, "warning": 1, "problem": 0, "skipped": 1},
+    });
+    assert_eq!(anonymous(&world, &run.stdout), expected);
+}
+
+#[tokio::test]
+async fn one_server_that_is_down_hides_nothing_of_the_others() {
+    let world = started(the_table()).await;
+    world.keycloak.server().stop().await;
+    doctor(program_by(&world, BY_BOTH, ""))
+        .ailing_is(&["keycloak reachable problem"])
+        .tells(
+            "keycloak reachable problem",
+            &["no connection"],
+            &["check that Keycloak is up", "keycloak.url (KC_URL)"],
+        )
+        .tells("keycloak members skipped", &["Keycloak does not answer"], &[])
+        .tells("synapse admin ok", &[], &[])
+        .tells("mas accounts ok", &[], &[]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_makes_no_sense_is_told_as_always() {
+    let world = started(the_table()).await;
+    for command in ["doctor", "doctor --format json"] {
+        let run = program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
+        assert_eq!(run.stdout, "");
+        run.tells(&["2 problems", "KC_URL", "MATRIX_SERVER_NAME"]);
     }
 }
 
 #[tokio::test]
-async fn the_json_has_every_check_with_its_status() {
+async fn without_synapse_the_accounts_of_services_have_to_be_named() {
     let world = started(the_table()).await;
-    let run = program_by(&world, BY_MAS, "").run("doctor --format json").exits(0);
-    let document = run.json();
-    assert_eq!(document["version"], 1);
-    assert_eq!(document["summary"], json!({"ok": 16, "warning": 1, "problem": 0, "skipped": 0}), "{}", run.stdout);
-    let group = json!({"server": "keycloak", "check": "group", "status": "ok", "found": "found: /matrix-users"});
-    assert!(document["checks"].as_array().expect("a list").contains(&group));
-}
-
-#[tokio::test]
-async fn the_text_fits_in_80_columns_and_ends_with_the_numbers() {
-    let world = started(the_table().admin_api(AdminApi::Both)).await;
-    world.keycloak.server().stop().await;
-    let run = program_by(&world, BY_MAS, "").run("doctor").exits(1);
-    run.prints(&[
-        "PROBLEM  Keycloak: GET ",
-        "skipped  token, users, group, members, directories: Keycloak does not answer",
-        "warning  the Admin API also answers at MAS's public address",
-        "      resources: [{name: adminapi}]",
-        "1 problem, 2 warnings, ",
-    ]);
-    // An address or an example of a configuration is not broken in two.
-    let long = |line: &&str| line.chars().count() > 80 && !line.contains("http") && !line.contains("resources:");
-    let run = program_by(&world, BY_MAS, "").run("doctor").exits(1);
-    assert_eq!(run.stdout.lines().filter(long).collect::<Vec<_>>(), [""; 0]);
-}
-
-#[tokio::test]
-async fn a_server_that_is_down_does_not_hide_the_others() {
-    let world = started(the_table()).await;
-    world.synapse.server().stop().await;
-    let run = program(&world).run("doctor --format json").exits(1);
-    assert!(the_problem(&run, "synapse reachable").contains("check that Synapse is up"));
-    assert_eq!(of(&run, "skipped"), ["synapse token", "synapse version", "synapse accounts"]);
-    assert!(of(&run, "ok").contains(&"keycloak members".to_owned()));
-}
-
-#[tokio::test]
-async fn keycloak_that_gives_no_token() {
-    let world = started(the_table()).await;
-    let wrong = with_secret(&world).env("KC_CLIENT_SECRET", "wrongsecret");
-    finds(wrong, "keycloak token", &["gave no token", "KC_CLIENT_SECRET"]);
-}
-
-#[tokio::test]
-async fn a_group_that_is_not_there() {
-    let world = started(the_table()).await;
-    let other = with_secret(&world).env("KC_GROUP_NAME", "no-such-group");
-    finds(other, "keycloak group", &["there is no group \"no-such-group\"", "KC_GROUP_NAME"]);
-}
-
-#[tokio::test]
-async fn an_empty_group_is_a_warning() {
-    let world = started(group().user("dave").account("dave")).await;
-    let run = with_secret(&world).run("doctor --format json").exits(0);
-    assert!(of(&run, "warning").contains(&"keycloak members".to_owned()));
-}
-
-#[tokio::test]
-async fn a_token_that_sees_nobody() {
-    let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
-    let run = with_secret(&world).run("doctor --format json").exits(1);
-    assert!(of(&run, "problem").contains(&"keycloak users".to_owned()), "{}", run.stdout);
-    assert!(run.stdout.contains("the role view-users of the client realm-management"));
-}
-
-#[tokio::test]
-async fn a_token_that_may_do_more_than_it_needs_is_a_warning() {
-    let world = started(the_table().service_roles(&["view-users", "view-realm", "manage-users"])).await;
-    let run = with_secret(&world).run("doctor --format json").exits(0);
-    assert_eq!(of(&run, "warning"), ["keycloak rights"]);
-    assert!(run.stdout.contains("the token may do more than it needs: manage-users"));
-    let by_password = program(&world).run("doctor --format json").exits(0);
-    assert_eq!(of(&by_password, "warning"), ["keycloak rights"]);
-}
-
-#[tokio::test]
-async fn without_view_realm_directories_cannot_be_seen() {
-    let world = started(the_table().service_roles(&["view-users"])).await;
-    let run = with_secret(&world).run("doctor --format json").exits(0);
-    assert_eq!(of(&run, "warning"), ["keycloak directories"]);
-}
-
-#[tokio::test]
-async fn a_synapse_token_that_is_wrong_or_of_another_server() {
-    let world = started(the_table()).await;
-    finds(with_secret(&world).env("MATRIX_ADMIN_TOKEN", "mct_wrong"), "synapse token", &["401", "MATRIX_ADMIN_TOKEN"]);
-    let other = with_secret(&world).env("MATRIX_SERVER_NAME", "other.example");
-    finds(other, "synapse token", &["server_name is other.example", "MATRIX_SERVER_NAME"]);
-}
-
-#[tokio::test]
-async fn an_admin_api_that_is_not_on_that_listener() {
-    let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
-    finds(program_by(&world, BY_MAS, ""), "mas version", &["404", "add the resource adminapi to a listener"]);
-}
-
-#[tokio::test]
-async fn a_client_that_is_not_listed_or_has_another_secret() {
-    let world = started(the_table().mas_api_client_not_admin()).await;
-    finds(program_by(&world, BY_MAS, ""), "mas token", &["invalid_scope", "policy.data.admin_clients"]);
-    let world = started(the_table()).await;
-    let wrong = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
-    let wrong = program_by(&world, BY_MAS, "").file(&world, &wrong).hiding("wrongsecret");
-    finds(wrong, "mas token", &["invalid_client", "writer.mas_api.client_secret"]);
-}
-
-#[tokio::test]
-async fn a_mas_of_another_homeserver() {
-    let world = started(the_table()).await;
-    world.mas.state().settings.server_name = "other.example".to_owned();
-    let told = ["MAS serves other.example, and server_name is example.org", "writer.mas_api.url"];
-    finds(program_by(&world, BY_BOTH, ""), "mas server_name", &told);
-}
-
-#[tokio::test]
-async fn a_mas_that_is_too_old_is_a_problem_for_the_writer_and_a_warning_for_the_reader() {
-    let world = started(the_table().mas_version("v1.3.0")).await;
-    finds(program_by(&world, BY_MAS, ""), "mas version", &["older than 1.4", "update MAS"]);
-    let reads = Way { writer: "mas-cli", source: "mas" };
-    let run = program_by(&world, reads, "").run("doctor --format json").exits(0);
-    assert!(of(&run, "warning").contains(&"mas version".to_owned()), "{}", run.stdout);
-}
-
-#[tokio::test]
-async fn before_1_14_a_lock_is_never_confirmed() {
-    let world = started(the_table().mas_version("v1.13.2")).await;
-    let lock = program_by(&world, BY_BOTH, "[policy]\ndisable = \"lock\"\n");
-    finds(lock, "mas version", &["before 1.14 a lock does not reach Synapse", "update MAS"]);
-    let run = program_by(&world, BY_BOTH, "").run("doctor --format json").exits(0);
-    assert_eq!(of(&run, "warning"), ["mas version"]);
-}
-
-#[tokio::test]
-async fn an_admin_api_in_public_comes_with_the_listeners_to_write() {
-    let world = started(the_table().admin_api(AdminApi::Both)).await;
-    let run = program_by(&world, BY_BOTH, "").run("doctor --format json").exits(0);
-    assert_eq!(of(&run, "warning"), ["mas exposure"]);
-    assert!(run.stdout.contains("resources: [{name: adminapi}]"));
-}
-
-#[tokio::test]
-async fn a_personal_token_that_opens_synapse_too_is_a_warning() {
-    let world = started(the_table()).await;
-    let both = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
-    let token = world.personal_token("matrix-sync-bot", both).expect("a token");
-    let file = settings(&world, BY_BOTH)
-        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
-        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
-    let program = program_by(&world, BY_BOTH, "").file(&world, &file).hiding(&token);
-    let run = program.run("doctor --format json").exits(0);
-    assert_eq!(of(&run, "warning"), ["mas client"], "{}", run.stdout);
-}
-
-#[tokio::test]
-async fn no_upstream_provider_that_is_the_realm() {
-    let world = started(the_table()).await;
-    let provider = world.upstream_provider();
-    world.mas.state().provider_mut(provider).expect("the provider").issuer = None;
-    let file = settings(&world, BY_MAS).replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
-    finds(
-        program_by(&world, BY_MAS, "").file(&world, &file),
-        "mas provider",
-        &["no upstream provider is", "accounts.provider"],
+    doctor(program_by(&world, BY_MAS, "")).ailing_is(&["settings protect warning"]).tells(
+        "settings protect warning",
+        &["without [synapse]", "policy.protect names nobody"],
+        &["name the accounts of services in policy.protect"],
     );
 }
 
 #[tokio::test]
-async fn mas_cli_that_is_not_there() {
+async fn what_is_lost_with_an_account_is_told_before_the_first_run() {
     let world = started(the_table()).await;
-    let run = with_secret(&world).env("PATH", "/nowhere").run("doctor --format json").exits(1);
-    assert!(the_problem(&run, "mas-cli program").contains("install mas-cli on this host"));
-    assert_eq!(of(&run, "skipped"), ["mas-cli configuration", "mas-cli database"]);
-}
-
-#[tokio::test]
-async fn a_configuration_of_mas_that_is_missing_or_no_yaml() {
-    let world = started(the_table()).await;
-    let missing = with_secret(&world).env("MAS_CONFIG", "/not/there.yaml");
-    finds(missing, "mas-cli configuration", &["cannot read this file", "MAS_CONFIG"]);
-    let broken = crate::harness::write(&world, "broken.yaml", "database: [");
-    let broken = with_secret(&world).env("MAS_CONFIG", &broken.display().to_string());
-    finds(broken, "mas-cli configuration", &["this is not YAML", "MAS_CONFIG"]);
-}
-
-#[tokio::test]
-async fn a_database_that_is_down_or_refuses_the_password() {
-    let world = started(the_table()).await;
-    let uri = world.mas.url().replacen("http://", "http://mas:wrong@", 1);
-    let wrong = crate::harness::write(&world, "wrong.yaml", &format!("database:\n  uri: \"{uri}/\"\n"));
-    let wrong = with_secret(&world).env("MAS_CONFIG", &wrong.display().to_string());
-    finds(wrong, "mas-cli database", &["could not connect to the database", "password authentication failed"]);
-    let down = crate::harness::write(&world, "down.yaml", "database:\n  uri: \"http://127.0.0.1:1/\"\n");
-    let down = with_secret(&world).env("MAS_CONFIG", &down.display().to_string());
-    finds(down, "mas-cli database", &["could not connect to the database", "Connection refused"]);
-}
-
-#[tokio::test]
-async fn a_web_page_where_json_belongs() {
-    let world = started(the_table()).await;
-    world.synapse.faults().on("/whoami").answer(Fault::Html);
-    finds(with_secret(&world), "synapse token", &["text/html where JSON belongs", "MATRIX_URL"]);
-}
-
-#[tokio::test]
-async fn a_configuration_that_is_wrong_ends_as_everywhere() {
-    let world = started(the_table()).await;
-    with_secret(&world).without("KC_URL").run("doctor").exits(78).tells(&["KC_URL"]);
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    doctor(program_by(&world, BY_BOTH, "")).tells("settings disable ok", &["rooms and e-mail addresses for good"], &[]);
+    doctor(program_by(&world, BY_BOTH, lock)).tells("settings disable ok", &["devices are kept"], &[]);
 }

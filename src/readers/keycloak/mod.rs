@@ -1,6 +1,7 @@
 //! Keycloak: the groups, their members, and the look at one person. Source: the Admin REST API,
 //! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
 
+mod access;
 mod groups;
 mod members;
 mod moving_list;
@@ -15,6 +16,7 @@ use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoi
 use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
+pub use access::{Access, Roles};
 pub use groups::Group;
 pub use person::Owners;
 
@@ -23,6 +25,8 @@ pub use person::Owners;
 pub struct KeycloakReader {
     api: Api,
     realm: String,
+    /// The realm that tokens come from.
+    auth_realm: String,
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
@@ -72,24 +76,11 @@ impl KeycloakReader {
         Self {
             api: Api::new(Server::Keycloak, config.url.clone(), http, Credentials::OAuth(Box::new(oauth))),
             realm: config.realm.clone(),
+            auth_realm: realm.clone(),
             groups: config.groups.clone(),
             include_subgroups: config.include_subgroups,
             template: config.localpart.clone(),
         }
-    }
-
-    /// What it asks.
-    #[must_use]
-    pub fn api(&self) -> &Api {
-        &self.api
-    }
-
-    /// Whether any user of the realm can be seen: without `view-users`, Keycloak answers with an empty list.
-    ///
-    /// Source: `GET …/users`.
-    pub async fn sees_anyone(&self) -> Result<bool, HttpError> {
-        let found: Vec<UserRow> = self.get(&["users"], &[("max", "1"), ("briefRepresentation", "true")]).await?;
-        Ok(!found.is_empty())
     }
 
     /// The issuer of the realm, as other servers know it.

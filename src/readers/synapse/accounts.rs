@@ -53,7 +53,7 @@ impl SynapseReader {
         let owner = self.owner_on(configured).await?;
         let mut missing = String::new();
         for _ in 0..READINGS {
-            let (version, first) = self.first_page().await?;
+            let (version, first) = self.first_page(PAGE).await?;
             let (total, rows) = self.all_pages(version, first, tally).await?;
             if rows.len() < total {
                 missing = format!("the list tells of {total} accounts and holds {}", rows.len());
@@ -66,18 +66,15 @@ impl SynapseReader {
         Err(self.api.inconsistent(&["_synapse", "admin", V3.version, "users"], missing).into())
     }
 
-    /// How many accounts the list tells of.
+    /// How many accounts the list tells of, by one row of it.
     pub async fn count(&self) -> Result<usize, HttpError> {
-        Ok(match none_if_missing(self.page(V3, 0, 1).await)? {
-            Some(page) => page.total,
-            None => self.page(V2, 0, 1).await?.total,
-        })
+        Ok(self.first_page(1).await?.1.total)
     }
 
-    async fn first_page(&self) -> Result<(ListVersion, Page), HttpError> {
-        match none_if_missing(self.page(V3, 0, PAGE).await)? {
+    async fn first_page(&self, rows: usize) -> Result<(ListVersion, Page), HttpError> {
+        match none_if_missing(self.page(V3, 0, rows).await)? {
             Some(page) => Ok((V3, page)),
-            None => Ok((V2, self.page(V2, 0, PAGE).await?)),
+            None => Ok((V2, self.page(V2, 0, rows).await?)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Synapse, read only: the accounts, the owner of the token, and the look at one account. Source: the admin API
 //! (recordings: `synapse.json`).
 
+mod access;
 mod accounts;
 mod detail;
 
@@ -23,22 +24,6 @@ impl SynapseReader {
     pub fn new(config: &SynapseConfig, http: Client) -> Self {
         let credentials = Credentials::Token(config.admin_token.clone());
         Self { api: Api::new(Server::Synapse, config.url.clone(), http, credentials) }
-    }
-
-    /// What it asks.
-    #[must_use]
-    pub fn api(&self) -> &Api {
-        &self.api
-    }
-
-    /// The version of Synapse. Source: `GET /_synapse/admin/v1/server_version`.
-    pub async fn version(&self) -> Result<String, HttpError> {
-        #[derive(Deserialize)]
-        struct ServerVersion {
-            server_version: String,
-        }
-        let answer: ServerVersion = self.api.get(&["_synapse", "admin", "v1", "server_version"], &[]).await?;
-        Ok(answer.server_version)
     }
 
     /// The owner of the admin token. Source: `GET /_matrix/client/v3/account/whoami`.

@@ -15,6 +15,8 @@ pub struct State {
     pub url: String,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
+    /// Tokens do not tell their roles (a client with lightweight access tokens).
+    pub lightweight_tokens: bool,
     /// The realms by name.
     pub realms: BTreeMap<String, Realm>,
     pub(super) grants: HashMap<String, Grant>,

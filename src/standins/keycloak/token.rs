@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -51,7 +51,26 @@ impl Roles {
                 _ => false,
             }
     }
+
+    /// What a token tells of them: each with those that it includes.
+    fn told(&self) -> Vec<&'static str> {
+        ALL_ROLES.into_iter().filter(|role| self.has(role)).collect()
+    }
 }
+
+/// The roles of `realm-management` that a token of somebody who has all of them tells.
+const ALL_ROLES: [&str; 10] = [
+    "view-users",
+    "query-users",
+    "query-groups",
+    "view-realm",
+    "view-events",
+    "manage-users",
+    "manage-realm",
+    "manage-events",
+    "manage-clients",
+    "impersonation",
+];
 
 /// A client of a realm.
 #[derive(Clone, Debug, Default)]
@@ -113,18 +132,30 @@ impl Keycloak {
     fn issue(&mut self, realm: &str, roles: Roles, lifetime: Duration) -> String {
         let now = Instant::now();
         self.grants.retain(|_, grant| grant.expires > now);
-        // A JWT as to its form; its claims tell what it may do, as those of the real one do.
-        let names: Vec<_> = roles.0.iter().filter(|role| *role != "admin").collect();
-        let of_realm: Vec<_> = roles.0.iter().filter(|role| *role == "admin").collect();
-        let managing = if realm == "master" { "corp-realm" } else { "realm-management" };
-        let claims = json!({
-            "jti": ids::word(24), "typ": "Bearer",
-            "realm_access": {"roles": of_realm}, "resource_access": {managing: {"roles": names}},
-        });
-        let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
-        let token = format!("eyJhbGciOiJub25lIn0.{payload}.{}", ids::word(16));
+        let claims = self.claims(realm, &roles).to_string();
+        let token = format!("eyJhbGciOiJub25lIn0.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(claims), ids::word(16));
         self.grants.insert(token.clone(), Grant { realm: realm.to_owned(), roles, expires: now + lifetime });
         token
+    }
+
+    /// Where a token tells the roles: in a realm's own client, and for the master realm in one client for each realm.
+    fn claims(&self, realm: &str, roles: &Roles) -> Value {
+        let clients: serde_json::Map<String, Value> = if realm == "master" {
+            self.realms.keys().map(|name| (format!("{name}-realm"), json!({"roles": roles.told()}))).collect()
+        } else {
+            [("realm-management".to_owned(), json!({"roles": roles.told()}))].into_iter().collect()
+        };
+        let of_realm = if realm == "master" && roles.has("admin") {
+            json!(["create-realm", "default-roles-master", "admin"])
+        } else {
+            json!([format!("default-roles-{realm}")])
+        };
+        let mut claims = json!({"jti": ids::uuid(), "iss": format!("{}/realms/{realm}", self.url), "typ": "Bearer"});
+        if !self.lightweight_tokens {
+            claims["realm_access"] = json!({"roles": of_realm});
+            claims["resource_access"] = Value::Object(clients);
+        }
+        claims
     }
 }
 

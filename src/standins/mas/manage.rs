@@ -37,8 +37,6 @@ pub enum Command {
         /// Whether to reactivate instead.
         reactivate: bool,
     },
-    /// Tell who may ask for administrator's rights.
-    ListAdminUsers,
     /// End all sessions.
     KillSessions {
         /// Whose.
@@ -46,6 +44,8 @@ pub enum Command {
         /// Whether to only say what would be done.
         dry_run: bool,
     },
+    /// Name everyone who may ask for administrator's rights; changes nothing.
+    ListAdminUsers,
     /// Make a user.
     RegisterUser {
         /// The name.
@@ -217,10 +217,10 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     done
 }
 
-/// Only looks; not recorded, so after MAS's own source.
+/// Not recorded: the form of the lines is that of the others.
 fn list_admin_users(state: &Database) -> Done {
+    let admins: Vec<&User> = state.users().filter(|user| user.admin).collect();
     let mut done = Done::default();
-    let admins: Vec<_> = state.users().filter(|user| user.admin).collect();
     done.info(390, format!("The following users can request admin privileges ({} total):", admins.len()));
     for user in admins {
         done.info(395, format!("user.id={} username={}", user.id, user.username));

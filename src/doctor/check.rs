@@ -1,0 +1,136 @@
+//! What a check found, as data.
+
+use std::error::Error;
+
+use serde::Serialize;
+
+use crate::http::HttpError;
+use crate::readers::ReadError;
+use crate::report::in_one_line;
+use crate::writers::WriterError;
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// It works, but should not stay so.
+    Warning,
+    /// A run would fail, or do less than it should.
+    Problem,
+    /// It cannot be known, or need not be.
+    Skipped,
+}
+
+/// What a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Area {
+    /// The configuration of this program.
+    Settings,
+    /// Keycloak.
+    Keycloak,
+    /// Synapse.
+    Synapse,
+    /// MAS, by its Admin API.
+    Mas,
+    /// mas-cli, and MAS's database by it.
+    MasCli,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at, a word that does not change.
+    #[serde(rename = "check")]
+    pub name: &'static str,
+    /// How it stands.
+    pub status: Status,
+    /// What was found. A line that begins with a blank is a line of its own.
+    pub found: String,
+    /// What to change, and where; a line that begins with a blank is part of an example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// The checks of one server, in the order in which they were made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What they are about.
+    pub area: Area,
+    /// Where that is.
+    pub at: String,
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Server by server.
+    pub sections: Vec<Section>,
+}
+
+impl Report {
+    /// How many checks stand so.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.status == status).count()
+    }
+}
+
+/// Errors that know what to do about them.
+pub(super) trait Advice: Error {
+    fn advice(&self) -> String;
+}
+
+impl Advice for HttpError {
+    fn advice(&self) -> String {
+        self.hint()
+    }
+}
+
+impl Advice for ReadError {
+    fn advice(&self) -> String {
+        self.hint()
+    }
+}
+
+impl Advice for WriterError {
+    fn advice(&self) -> String {
+        self.hint()
+    }
+}
+
+impl Section {
+    pub(super) fn new(area: Area, at: impl Into<String>) -> Self {
+        Self { area, at: at.into(), checks: Vec::new() }
+    }
+
+    fn add(&mut self, name: &'static str, status: Status, found: String, fix: Option<String>) {
+        self.checks.push(Check { name, status, found, fix });
+    }
+
+    pub(super) fn ok(&mut self, name: &'static str, found: impl Into<String>) {
+        self.add(name, Status::Ok, found.into(), None);
+    }
+
+    pub(super) fn warn(&mut self, name: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        self.add(name, Status::Warning, found.into(), Some(fix.into()));
+    }
+
+    pub(super) fn problem(&mut self, name: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        self.add(name, Status::Problem, found.into(), Some(fix.into()));
+    }
+
+    pub(super) fn failed(&mut self, name: &'static str, error: &impl Advice) {
+        self.problem(name, in_one_line(error), error.advice());
+    }
+
+    pub(super) fn skip(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            self.add(name, Status::Skipped, why.to_owned(), None);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a server is before anything is asked of it: whether it answers, and what time it thinks it is.
+
+use std::time::SystemTime;
+
+use reqwest::header::DATE;
+
+use super::client::{Api, Patience, from_reqwest, persistently, status_error};
+use super::error::{HttpError, HttpErrorKind, Purpose};
+
+/// An answer, whatever it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Probe {
+    /// The server's clock (`Date`), where it tells.
+    pub date: Option<SystemTime>,
+    /// Our own clock when the answer came.
+    pub received: SystemTime,
+}
+
+impl Api {
+    /// `GET base/path…` without the token. A refusal is an answer too; a redirect leads elsewhere, and an error of the
+    /// server is one of whatever stands in front of it as often as not.
+    pub async fn probe(&self, path: &[&str]) -> Result<Probe, HttpError> {
+        let url = self.url(path, &[]);
+        persistently(Patience::Reading, || async {
+            let answered = async {
+                let response = self.client.get(url.clone()).send().await.map_err(from_reqwest)?;
+                if !response.status().is_success() && !response.status().is_client_error() {
+                    return Err(status_error(response).await);
+                }
+                let date =
+                    response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+                Ok(Probe { date, received: SystemTime::now() })
+            };
+            let (server, purpose) = (self.server, Purpose::Data);
+            answered.await.map_err(|kind: HttpErrorKind| HttpError {
+                server,
+                purpose,
+                method: "GET",
+                url: url.to_string(),
+                kind,
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,34 @@
+//! How we are let into Synapse: whether it answers, of which version it is, and what the token opens.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::SynapseReader;
+use crate::http::{HttpError, Probe};
+
+const SERVER_VERSION: [&str; 4] = ["_synapse", "admin", "v1", "server_version"];
+
+impl SynapseReader {
+    /// Whether Synapse answers. Source: `GET /_synapse/admin/v1/server_version`.
+    pub async fn probe(&self) -> Result<Probe, HttpError> {
+        self.api.probe(&SERVER_VERSION).await
+    }
+
+    /// The version, which Synapse tells everybody who reaches its admin API.
+    ///
+    /// Source: `GET /_synapse/admin/v1/server_version`.
+    pub async fn version(&self) -> Result<String, HttpError> {
+        #[derive(Deserialize)]
+        struct Version {
+            server_version: String,
+        }
+        let version: Version = self.api.get_openly(&SERVER_VERSION).await?;
+        Ok(version.server_version)
+    }
+
+    /// The same homeserver, asked with another token.
+    #[must_use]
+    pub fn opened_by(&self, token: SecretString) -> Self {
+        Self { api: self.api.opened_by(token) }
+    }
+}

@@ -1,0 +1,174 @@
+//! What can be wrong between us and Keycloak.
+
+use matrix_keycloak_sync::standins::keycloak::StorageProvider;
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+
+use super::{Findings, doctor};
+use crate::harness::{Program, group, program, program_with, started, the_table};
+use crate::tls::{Authority, TlsFront};
+
+/// By the client's own credentials, and mas-cli.
+fn by_client(world: &RunningWorld) -> Program {
+    program_with(world, Auth::ClientCredentials)
+}
+
+async fn found_in(world: World) -> Findings {
+    doctor(by_client(&started(world).await))
+}
+
+#[tokio::test]
+async fn a_wrong_secret_leads_to_its_setting() {
+    let world = started(the_table()).await;
+    doctor(by_client(&world).env("KC_CLIENT_SECRET", "wrong")).ailing_is(&["keycloak token problem"]).tells(
+        "keycloak token problem",
+        &["gave no token", "unauthorized_client"],
+        &["keycloak.client_secret (KC_CLIENT_SECRET)", "Service accounts roles"],
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_leads_to_its_setting() {
+    let world = started(the_table()).await;
+    doctor(program(&world).env("KC_ADMIN_PASS", "wrong")).ailing_is(&["keycloak token problem"]).tells(
+        "keycloak token problem",
+        &["invalid_grant"],
+        &["keycloak.password (KC_ADMIN_PASS)"],
+    );
+}
+
+#[tokio::test]
+async fn a_realm_that_is_not_there_is_told() {
+    let world = started(the_table()).await;
+    doctor(by_client(&world).env("KC_REALM", "nosuch")).ailing_is(&["keycloak token problem"]).tells(
+        "keycloak token problem",
+        &["404"],
+        &["check keycloak.realm (KC_REALM)"],
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_is_told() {
+    let world = started(the_table()).await;
+    doctor(by_client(&world).env("KC_GROUP_NAME", "nosuch")).ailing_is(&["keycloak group problem"]).tells(
+        "keycloak group problem",
+        &["there is no group \"nosuch\""],
+        &["check keycloak.groups (KC_GROUP_NAME)"],
+    );
+}
+
+#[tokio::test]
+async fn without_view_users_the_missing_role_is_named() {
+    for roles in [&[][..], &["query-users", "query-groups"], &["view-realm"]] {
+        let findings = found_in(the_table().service_roles(roles)).await;
+        findings.tells("keycloak group problem", &[], &[]).tells(
+            "keycloak roles problem",
+            &["the role view-users of the client realm-management is missing"],
+            &["give the client's service account the role view-users"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_may_do_more_than_look_is_told_what_is_enough() {
+    let world = started(the_table()).await;
+    let line = "keycloak roles warning";
+    doctor(program(&world)).ailing_is(&[line]).tells(
+        line,
+        &["admin, create-realm"],
+        &["KC_CLIENT_ID and KC_CLIENT_SECRET", "view-users", "corp-realm"],
+    );
+    let findings = found_in(the_table().service_roles(&["view-users", "view-realm", "manage-users"])).await;
+    findings.ailing_is(&[line]).tells(line, &["manage-users"], &["take them off the client's service account"]);
+}
+
+#[tokio::test]
+async fn members_without_a_localpart_are_named() {
+    let world = started(the_table()).await;
+    let id = world.keycloak.state().realm("corp").user("alice").expect("seeded").id.clone();
+    let rows = serde_json::json!([{"id": id, "username": "alice", "enabled": true}]);
+    world.keycloak.faults().on("/members").answer(Fault::Json(rows));
+    let toml = "[keycloak]\nlocalpart = \"{{ user.email | split('@') | first }}\"\n";
+    let findings = doctor(by_client(&world).file(&world, toml)).ailing_is(&["keycloak members problem"]);
+    findings.tells("keycloak members problem", &["without a localpart", "alice"], &["complete them in Keycloak"]);
+}
+
+#[tokio::test]
+async fn members_are_counted_group_by_group() {
+    let world = started(the_table().member_of("/staff", "sam").disabled_member("frank")).await;
+    let toml = "[keycloak]\ngroups = [\"/matrix-users\", \"/staff\"]\n";
+    let findings = doctor(by_client(&world).without("KC_GROUP_NAME").file(&world, toml)).ailing_is(&[]);
+    let told = "4 members in /matrix-users, 1 of them disabled in Keycloak; 1 member in /staff; 5 people in all";
+    findings.tells("keycloak members ok", &[told], &[]);
+}
+
+#[tokio::test]
+async fn a_group_that_a_sync_would_refuse_is_a_warning() {
+    found_in(group().user("dave").account("dave")).await.ailing_is(&["keycloak members warning"]).tells(
+        "keycloak members warning",
+        &["0 members in /matrix-users", "limits.min_members is 1"],
+        &["look at the group in Keycloak"],
+    );
+}
+
+#[tokio::test]
+async fn a_directory_has_to_show_signs_of_life() {
+    let world = started(the_table()).await;
+    let provider = StorageProvider { id: "ldap-1".to_owned(), name: "ldap".to_owned(), import: true, enabled: true };
+    world.keycloak.state().realm("corp").storage_providers.push(provider);
+    let line = "keycloak directories warning";
+    doctor(by_client(&world)).ailing_is(&[line]).tells(
+        line,
+        &["1 directory behind Keycloak, and 1 without anybody enabled in the group"],
+        &["check User federation in Keycloak", "keycloak.federation = \"trust\""],
+    );
+    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link = Some("ldap-1".to_owned());
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak directories ok", &["1 directory behind Keycloak"], &[]);
+}
+
+#[tokio::test]
+async fn whoever_believes_keycloak_as_it_is_needs_no_view_realm() {
+    let world = started(the_table().service_roles(&["view-users"])).await;
+    let toml = "[keycloak]\nfederation = \"trust\"\n";
+    let line = "settings federation warning";
+    doctor(by_client(&world).file(&world, toml))
+        .ailing_is(&[line])
+        .tells(line, &["looks as if its people had left"], &["keycloak.federation = \"verify\""])
+        .tells("keycloak directories skipped", &["\"trust\""], &[]);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_told_as_that() {
+    let world = started(the_table()).await;
+    let front = TlsFront::start(world.keycloak.server().address(), &Authority::new("own").server(), None);
+    let findings = doctor(by_client(&world).env("KC_URL", &front.url())).ailing_is(&["keycloak reachable problem"]);
+    findings.tells("keycloak reachable problem", &["certificate"], &["has a trusted certificate"]);
+}
+
+#[tokio::test]
+async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
+    let world = started(the_table()).await;
+    for fault in [Fault::Status(502, String::new()), Fault::Redirect("https://login.example.org".to_owned())] {
+        world.keycloak.faults().clear();
+        world.keycloak.faults().on("").answer(fault);
+        doctor(by_client(&world)).ailing_is(&["keycloak reachable problem"]);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_tells_no_roles_is_judged_by_what_it_opens() {
+    let world = started(the_table()).await;
+    world.keycloak.state().lightweight_tokens = true;
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak roles skipped", &["lightweight"], &[]).tells(
+        "keycloak users ok",
+        &[],
+        &[],
+    );
+
+    let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
+    world.keycloak.state().lightweight_tokens = true;
+    doctor(by_client(&world)).tells(
+        "keycloak users problem",
+        &["no user of the realm can be seen"],
+        &["give the client's service account the role view-users of the client realm-management"],
+    );
+}

@@ -1,0 +1,213 @@
+//! What can be wrong between us and the Admin API of MAS.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+use matrix_keycloak_sync::standins::mas::AdminApi;
+
+use super::{Findings, PROTECT, doctor};
+use crate::harness::{BY_BOTH, BY_MAS, Program, Way, program_by, settings, started, the_table};
+use crate::tls::{Authority, TlsFront};
+
+/// With `edit` of the file that configures MAS by the Admin API alone.
+fn edited(world: &RunningWorld, way: Way, edit: impl FnOnce(String) -> String) -> Program {
+    program_by(world, way, "").file(world, &format!("{}{PROTECT}", edit(settings(world, way))))
+}
+
+/// With a personal access token in place of client and secret.
+fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
+    let file = settings(world, way)
+        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
+        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
+    edited(world, way, |_| file).hiding(token)
+}
+
+fn by_mas(world: &RunningWorld) -> Findings {
+    doctor(program_by(world, BY_MAS, PROTECT))
+}
+
+#[tokio::test]
+async fn a_mas_that_is_down_is_told_once() {
+    let world = started(the_table()).await;
+    world.mas.stop().await;
+    let findings = by_mas(&world).ailing_is(&["mas reachable problem", "mas issuer problem"]);
+    findings
+        .tells("mas reachable problem", &["no connection"], &["writer.mas_api.url", "writer.mas_api.ca_file"])
+        .tells("mas issuer problem", &["no connection"], &["writer.mas_api.issuer"]);
+}
+
+#[tokio::test]
+async fn a_listener_without_the_admin_api_is_told() {
+    let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
+    by_mas(&world).ailing_is(&["mas version problem"]).tells(
+        "mas version problem",
+        &["404"],
+        &["add the resource adminapi to a listener", "http.listeners"],
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_mas_does_not_list_is_told() {
+    let world = started(the_table().mas_api_client_not_admin()).await;
+    by_mas(&world).ailing_is(&["mas token problem"]).tells(
+        "mas token problem",
+        &["invalid_scope"],
+        &["list the client in policy.data.admin_clients"],
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_secret_leads_to_its_setting() {
+    let world = started(the_table()).await;
+    let program = edited(&world, BY_MAS, |file| file.replace(world.mas_client_secret(), "wrongsecret"));
+    doctor(program.hiding("wrongsecret")).ailing_is(&["mas token problem"]).tells(
+        "mas token problem",
+        &["invalid_client"],
+        &["writer.mas_api.client_secret"],
+    );
+}
+
+#[tokio::test]
+async fn another_issuer_is_told_with_the_right_one() {
+    let world = started(the_table()).await;
+    let issuer = world.mas_issuer();
+    world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
+    let program = edited(&world, BY_MAS, |file| file.replace("https://auth.example.org/", &issuer));
+    doctor(program).ailing_is(&["mas issuer problem"]).tells(
+        "mas issuer problem",
+        &["this is the issuer https://auth.example.org/"],
+        &["writer.mas_api.issuer"],
+    );
+}
+
+#[tokio::test]
+async fn the_homeserver_of_mas_has_to_be_ours() {
+    let world = started(the_table()).await;
+    let findings = doctor(program_by(&world, BY_MAS, PROTECT).env("MATRIX_SERVER_NAME", "other.example"));
+    findings.ailing_is(&["mas server_name problem"]).tells(
+        "mas server_name problem",
+        &["it serves example.org"],
+        &["set server_name (MATRIX_SERVER_NAME) to example.org"],
+    );
+}
+
+#[tokio::test]
+async fn a_mas_too_old_to_end_sessions_can_list_and_not_write() {
+    let world = started(the_table().mas_version("v1.3.0")).await;
+    let line = "mas version problem";
+    by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["update MAS"]);
+    let reads = Way { writer: "mas-cli", source: "mas" };
+    doctor(program_by(&world, reads, PROTECT)).ailing_is(&["mas version warning"]);
+}
+
+#[tokio::test]
+async fn a_lock_that_never_reaches_synapse_matters_where_locks_are_what_counts() {
+    let world = started(the_table().mas_version("v1.13.0")).await;
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&["mas version warning"]).tells(
+        "mas version warning",
+        &["before 1.14 a lock does not reach Synapse"],
+        &["update MAS to 1.14"],
+    );
+    doctor(program_by(&world, BY_BOTH, lock)).ailing_is(&["mas version problem"]).tells(
+        "mas version problem",
+        &["exit code 4"],
+        &["policy.disable = \"deactivate\""],
+    );
+    by_mas(&world).ailing_is(&[]).tells("mas client skipped", &["1.20"], &[]);
+}
+
+#[tokio::test]
+async fn an_admin_api_in_public_is_told_with_the_listener_to_use_instead() {
+    let world = started(the_table().admin_api(AdminApi::Both)).await;
+    let line = "mas exposure warning";
+    let findings = by_mas(&world).ailing_is(&[line]);
+    let yaml = "\n  http:\n    listeners:\n";
+    findings.tells(
+        line,
+        &[&world.mas_issuer()],
+        &["take the resource adminapi off", yaml, "          - name: adminapi\n"],
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_may_log_people_in_is_told_with_the_client_to_use_instead() {
+    let world = started(the_table()).await;
+    let callback = "https://admin.example.org/callback";
+    let id = world.mas_client_id().to_owned();
+    world.mas.state().client_mut(&id).expect("seeded").redirect_uris.push(callback.to_owned());
+    let line = "mas client warning";
+    by_mas(&world).ailing_is(&[line]).tells(line, &[callback], &["without redirect_uris", "admin_clients:"]);
+}
+
+#[tokio::test]
+async fn a_personal_token_that_opens_synapse_for_nothing_is_told() {
+    let world = started(the_table()).await;
+    let token = |scope| world.personal_token("matrix-sync-bot", scope).expect("a token");
+    let both = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
+
+    let (just_mas, wide) = (token("urn:mas:admin"), token(both));
+    doctor(by_token(&world, BY_BOTH, &just_mas)).ailing_is(&[]).tells("mas other_doors ok", &["opens MAS only"], &[]);
+    let line = "mas other_doors warning";
+    doctor(by_token(&world, BY_BOTH, &wide)).ailing_is(&[line]).tells(
+        line,
+        &["opens Synapse as @matrix-sync-bot:example.org too"],
+        &["urn:mas:admin alone", "MATRIX_ADMIN_TOKEN"],
+    );
+    let same = by_token(&world, BY_BOTH, &wide).env("MATRIX_ADMIN_TOKEN", &wide);
+    doctor(same).ailing_is(&[]).tells("mas other_doors ok", &["as configured"], &[]);
+}
+
+#[tokio::test]
+async fn a_personal_token_without_the_scope_is_told() {
+    let world = started(the_table()).await;
+    let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
+    doctor(by_token(&world, BY_MAS, &token)).ailing_is(&["mas version problem"]).tells(
+        "mas version problem",
+        &["Missing urn:mas:admin scope"],
+        &["lacks the scope urn:mas:admin"],
+    );
+}
+
+#[tokio::test]
+async fn the_provider_that_is_the_realm_has_to_be_found() {
+    let world = started(the_table()).await;
+    let matched = |more: &str| {
+        edited(&world, BY_MAS, |file| {
+            file.replace("[accounts]\n", &format!("[accounts]\nmatch = \"upstream-link\"\n{more}"))
+        })
+    };
+    let id = world.upstream_provider();
+    doctor(matched("")).ailing_is(&[]).tells("mas provider ok", &[id], &[]);
+    doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n")).ailing_is(&["mas provider problem"]).tells(
+        "mas provider problem",
+        &["no upstream provider is", id],
+        &["accounts.provider"],
+    );
+}
+
+#[tokio::test]
+async fn a_mas_without_a_provider_that_is_the_realm_is_told() {
+    let world = started(the_table()).await;
+    world.mas.state().provider_mut(world.upstream_provider()).expect("the provider").issuer = None;
+    let matched = |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
+    doctor(edited(&world, BY_MAS, matched)).ailing_is(&["mas provider problem"]).tells(
+        "mas provider problem",
+        &["no upstream provider is"],
+        &["accounts.provider"],
+    );
+}
+
+#[tokio::test]
+async fn tls_to_mas_is_told_as_it_is() {
+    let own = Authority::new("own");
+    let world = started(the_table()).await;
+    let front = TlsFront::start(world.mas.admin().address(), &own.server(), None);
+    let ca = own.write(world.directory(), "ca");
+    let at_front = |more: &str| {
+        let url = format!("url = {:?}\n{more}", front.url());
+        edited(&world, BY_MAS, |file| file.replace(&format!("url = {:?}\n", world.mas_admin_url()), &url))
+    };
+    let line = "mas reachable problem";
+    doctor(at_front("")).ailing_is(&[line]).tells(line, &["certificate"], &["writer.mas_api.ca_file"]);
+    let trusting = doctor(at_front(&format!("ca_file = {:?}\n", ca.to_string_lossy()))).ailing_is(&[]);
+    trusting.tells("mas reachable ok", &["https with a certificate that is trusted here"], &[]);
+}

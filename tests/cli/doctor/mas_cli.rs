@@ -1,0 +1,97 @@
+//! What can be wrong with mas-cli, its configuration and the database that it goes to.
+
+use matrix_keycloak_sync::standins::{Auth, RunningWorld};
+
+use super::doctor;
+use crate::harness::{PROGRAM, Program, program_with, script, started, the_table, write};
+
+fn by_client(world: &RunningWorld) -> Program {
+    program_with(world, Auth::ClientCredentials)
+}
+
+/// A mas-cli that says it is of this version, and is the stand-in otherwise.
+fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
+    let body = format!(
+        "case \"$*\" in *--version) echo 'mas-cli {version}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
+    );
+    let path = script(world, "mas-cli", &body);
+    by_client(world).file(world, &format!("[writer.mas_cli]\ncommand = [\"{}\"]\n{more}", path.display()))
+}
+
+#[tokio::test]
+async fn a_mas_cli_that_is_not_there_is_told() {
+    let world = started(the_table()).await;
+    doctor(by_client(&world).env("PATH", "/usr/bin:/bin")).ailing_is(&["mas-cli program problem"]).tells(
+        "mas-cli program problem",
+        &["cannot run `mas-cli"],
+        &["install mas-cli on this host, or set writer.mas_cli.command"],
+    );
+}
+
+#[tokio::test]
+async fn a_configuration_that_mas_cli_would_ignore_is_told_and_nothing_is_asked_of_a_default_database() {
+    let world = started(the_table()).await;
+    let broken = write(&world, "broken.yaml", "{ this is: [not YAML").display().to_string();
+    let empty = write(&world, "empty.yaml", "").display().to_string();
+    for (path, found) in [("/nowhere.yaml", "cannot read"), (&broken, "this is not YAML"), (&empty, "no settings")] {
+        let findings = doctor(by_client(&world).env("MAS_CONFIG", path)).ailing_is(&["mas-cli configuration problem"]);
+        findings
+            .tells("mas-cli configuration problem", &[path, found], &["set writer.mas_cli.config (MAS_CONFIG)"])
+            .tells("mas-cli program ok", &[], &[])
+            .tells("mas-cli database skipped", &["default database"], &[]);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_the_database_refuses_is_told_in_mas_clis_own_words() {
+    let world = started(the_table()).await;
+    let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded").replace("mas:", "mas:wrong");
+    let path = write(&world, "wrong.yaml", &text).display().to_string();
+    doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_is(&["mas-cli database problem"]).tells(
+        "mas-cli database problem",
+        &["password authentication failed for user \"mas\""],
+        &["writer.mas_cli.config (MAS_CONFIG)", "section database"],
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_is_told_in_mas_clis_own_words() {
+    let world = started(the_table()).await;
+    // So that Synapse remembers the token, and MAS is missed by mas-cli alone.
+    doctor(by_client(&world)).ailing_is(&[]);
+    world.mas.stop().await;
+    doctor(by_client(&world)).ailing_is(&["mas-cli database problem"]).tells(
+        "mas-cli database problem",
+        &["could not connect to the database", "Connection refused"],
+        &["can be reached from here"],
+    );
+}
+
+#[tokio::test]
+async fn versions_that_cannot_do_what_is_needed_are_told() {
+    let world = started(the_table()).await;
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    for (version, more, ailing) in [
+        ("v0.19.0", "", &["mas-cli version problem"][..]),
+        ("v0.20.0", "", &["mas-cli version warning"]),
+        ("v1.13.0", lock, &["mas-cli version problem"]),
+        ("v1.14.0", lock, &[]),
+        ("v1.14.0-3-g0123abc", lock, &[]),
+        ("unstable", lock, &[]),
+    ] {
+        doctor(of_version(&world, version, more)).ailing_is(ailing);
+    }
+}
+
+#[tokio::test]
+async fn before_it_could_only_read_the_database_is_left_alone() {
+    let world = started(the_table()).await;
+    let body = format!(
+        "case \"$*\" in *list-admin-users) echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2;; esac\n\
+         exec '{PROGRAM}' stand-in mas-cli \"$@\""
+    );
+    let path = script(&world, "mas-cli", &body);
+    let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
+    let findings = doctor(by_client(&world).file(&world, &toml)).ailing_is(&[]);
+    findings.tells("mas-cli database skipped", &["before MAS 1.3"], &[]);
+}

@@ -1,0 +1,79 @@
+//! What can be wrong between us and Synapse.
+
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
+
+use super::doctor;
+use crate::harness::{Program, program_with, started, the_table};
+
+fn by_client(world: &RunningWorld) -> Program {
+    program_with(world, Auth::ClientCredentials)
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_leads_to_its_setting() {
+    let world = started(the_table()).await;
+    let findings =
+        doctor(by_client(&world).env("MATRIX_ADMIN_TOKEN", "mct_wrong")).ailing_is(&["synapse token problem"]);
+    findings.tells("synapse token problem", &["401"], &["synapse.admin_token (MATRIX_ADMIN_TOKEN)"]).tells(
+        "synapse admin skipped",
+        &[],
+        &[],
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_opens_no_admin_api_is_told() {
+    let world = started(the_table()).await;
+    let token = world.login("alice").expect("alice can log in");
+    let findings = doctor(by_client(&world).env("MATRIX_ADMIN_TOKEN", &token)).ailing_is(&["synapse admin problem"]);
+    findings.tells("synapse token ok", &["@alice:example.org"], &[]).tells(
+        "synapse admin problem",
+        &["403"],
+        &["--yes-i-want-to-grant-synapse-admin-privileges"],
+    );
+}
+
+#[tokio::test]
+async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
+    let world = started(the_table()).await;
+    let findings = doctor(by_client(&world).env("MATRIX_SERVER_NAME", "other.example"));
+    findings.ailing_is(&["synapse server_name problem"]).tells(
+        "synapse server_name problem",
+        &["belongs to @matrix-sync-bot:example.org", "server_name is other.example"],
+        &["set server_name (MATRIX_SERVER_NAME) to example.org"],
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_keeps_the_admin_api_to_itself_is_told() {
+    let world = started(the_table()).await;
+    world.synapse.faults().on("/_synapse/").answer(Fault::Status(404, String::new()));
+    let findings = doctor(by_client(&world)).ailing_is(&["synapse version problem", "synapse admin problem"]);
+    findings.tells("synapse admin problem", &["404"], &["lets /_synapse/admin through"]);
+}
+
+#[tokio::test]
+async fn a_synapse_that_cannot_lock_is_a_warning() {
+    let world = started(the_table()).await;
+    for (version, ailing) in [("1.90.0", &["synapse version warning"][..]), ("1.91.0rc1", &[]), ("1.130.0+ess", &[])] {
+        world.synapse.state().settings.version = version.to_owned();
+        doctor(by_client(&world)).ailing_is(ailing);
+    }
+}
+
+#[tokio::test]
+async fn a_synapse_without_the_third_list_is_as_good() {
+    let world = started(the_table().synapse_without_v3()).await;
+    doctor(by_client(&world)).ailing_is(&[]).tells("synapse admin ok", &["5 accounts"], &[]);
+}
+
+#[tokio::test]
+async fn a_web_page_where_json_belongs_leads_to_the_address() {
+    let world = started(the_table()).await;
+    world.synapse.faults().on("/whoami").answer(Fault::Html);
+    doctor(by_client(&world)).ailing_is(&["synapse token problem"]).tells(
+        "synapse token problem",
+        &["text/html where JSON belongs"],
+        &["synapse.url (MATRIX_URL)"],
+    );
+}
