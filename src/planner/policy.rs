@@ -192,9 +192,11 @@ impl Rule {
         };
         let pattern = body.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let matcher = match pattern {
-            // Names are compared without regard to case, so patterns are too.
+            // Names are compared without regard to case, so patterns are too. A pattern has to be one on its own: `a)|(b`
+            // would get out of its anchors.
             Some(pattern) => Matcher::Pattern(
-                Regex::new(&format!("^(?i:{pattern})$"))
+                Regex::new(pattern)
+                    .and_then(|_| Regex::new(&format!("^(?i:{pattern})$")))
                     .map_err(|source| ProtectError::Pattern { entry: entry.to_owned(), source })?,
             ),
             None if body.is_empty() || body.contains(['@', ':', '/']) || body.contains(char::is_whitespace) => {
@@ -234,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_could_match_nobody_is_refused() {
-        for entry in ["@admin:example.org", "/admin", "admin/", "", "!", "/(/"] {
+    fn an_entry_that_could_match_nobody_or_breaks_out_of_its_anchors_is_refused() {
+        for entry in ["@admin:example.org", "/admin", "admin/", "", "!", "/(/", "/a)|(?:b/"] {
             assert!(Protection::new(&[entry.to_owned()]).is_err(), "{entry}");
         }
     }
