@@ -1,6 +1,6 @@
 //! From the names of the configuration to groups: by ID, by path or by name, with their subgroups on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -44,18 +44,23 @@ struct Access {
 impl KeycloakReader {
     /// The groups of the configuration, each once; an error where one is not found, ambiguous or closed.
     pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
-        let mut found = BTreeMap::new();
+        let mut found = BTreeSet::new();
         for wanted in &self.groups {
             let row = self.find(wanted).await?;
             let mut open = vec![row];
             while let Some(row) = open.pop() {
+                // A group that is listed below itself would be walked through for ever.
+                if found.contains(&(row.path.clone(), row.id.clone())) {
+                    continue;
+                }
                 if row.access.view_members == Some(false) {
                     return Err(ReadError::GroupForbidden { realm: self.realm.clone(), path: row.path });
                 }
                 if self.include_subgroups {
                     open.extend(self.subgroups(&row).await?);
                 }
-                found.insert(row.path, row.id);
+                // A name may hold a slash, so that two groups can have the same path.
+                found.insert((row.path, row.id));
             }
         }
         Ok(found.into_iter().map(|(path, id)| Group { id: id.into(), path }).collect())
@@ -85,13 +90,13 @@ impl KeycloakReader {
         while let Some(mut row) = open.pop() {
             if row.name == name {
                 open.append(&mut row.sub_groups);
-                hits.insert(row.path.clone(), row);
+                hits.insert((row.path.clone(), row.id.clone()), row);
             } else {
                 open.append(&mut row.sub_groups);
             }
         }
         if hits.len() > 1 {
-            let paths = hits.into_keys().collect();
+            let paths = hits.into_keys().map(|(path, _)| path).collect();
             return Err(ReadError::GroupAmbiguous { realm: self.realm.clone(), group: name.to_owned(), paths });
         }
         Ok(hits.into_values().next())

@@ -16,6 +16,8 @@ const PAGE: usize = 5000;
 const PAGES_AT_A_TIME: usize = 3;
 /// How often the list is read again when the pages do not add up to its own total.
 const READINGS: usize = 3;
+/// Pages that show nobody new before no more are asked for, however many the total promises.
+const STALE_PAGES: usize = 10;
 
 /// The parameters of a version of the list that show everyone: with MAS, `guests=false` is mandatory; without
 /// `locked=true` the very users that were disabled are hidden; v2 hides the deactivated, v3 shows them unless asked.
@@ -93,12 +95,18 @@ impl SynapseReader {
         let mut pages =
             stream::iter(offsets).map(|offset| self.page(version, offset, step)).buffer_unordered(PAGES_AT_A_TIME);
         let mut rows = HashMap::new();
+        let mut stale = 0;
         let mut page = Some(first);
         // A page with nobody on it is behind the end, whatever the total says.
         while let Some(Page { users, total: told }) = page.filter(|page| !page.users.is_empty()) {
             tally.add(users.len());
             total = total.max(told);
+            let known = rows.len();
             rows.extend(users.into_iter().map(|row| (row.name.clone(), row)));
+            stale += usize::from(rows.len() == known);
+            if stale > STALE_PAGES {
+                break;
+            }
             page = pages.try_next().await?;
         }
         Ok((total, rows))
