@@ -1,0 +1,77 @@
+//! `doctor`, which looks into tokens and versions, and asks every server everything.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use matrix_keycloak_sync::doctor::{Check, Patient, examine};
+use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::mas_api::MasApi;
+use matrix_keycloak_sync::output::doctor;
+use matrix_keycloak_sync::readers::Readers;
+use serde_json::{Value, json};
+
+use crate::configuration::loaded;
+use crate::corpus::law_at_a_cost;
+use crate::mutations::{documents, texts};
+use crate::recordings::bodies;
+use crate::stage::{self, Reply, Stage, good, missing};
+
+/// Examines the stage, and tells what comes of the check of this name.
+fn examined(stage: &Stage, name: &str) -> String {
+    let more =
+        format!("[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n", stage.url.as_str());
+    let config = loaded(stage, &more);
+    let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default()).expect("a client");
+    let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
+    let patient = Patient { config: &config, warnings: &[], readers: &readers, mas: Some(&mas), env: &|_| None };
+    let checks = stage.run(examine(&patient));
+    assert!(!doctor::text(&checks).is_empty());
+    serde_json::from_str::<Value>(&doctor::json(&checks)).expect("checks are JSON");
+    let told = |check: &Check| (check.check == name).then(|| format!("{:?}", check.status));
+    checks.iter().filter_map(told).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_token_tells_its_roles_or_nothing() {
+    let stage = Stage::new();
+    let claims = json!({"iss": "https://sso.example.org/realms/corp", "realm_access": {"roles": ["admin", "offline_access"]},
+        "resource_access": {"realm-management": {"roles": ["view-users", "manage-users"]}, "account": {"roles": []}}});
+    law_at_a_cost(8, "jwt", file!(), documents(vec![claims]), |payload| {
+        // What begins with a ! is the token itself.
+        let token = match payload.strip_prefix(b"!") {
+            Some(token) => String::from_utf8_lossy(token).into_owned(),
+            None => format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload)),
+        };
+        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 60});
+        stage.serve(move |asked| if asked.path.ends_with("/token") { stage::json(&answer) } else { missing() });
+        examined(&stage, "rights")
+    });
+}
+
+#[test]
+fn whatever_the_servers_say_is_told() {
+    let stage = Stage::new();
+    let recorded = [
+        bodies("synapse.json", "/whoami"),
+        bodies("keycloak.json", "/groups?search"),
+        bodies("mas-admin-api.json", "/version"),
+    ];
+    law_at_a_cost(8, "doctor", file!(), documents(recorded.concat()), |body| {
+        let served = body.to_vec();
+        let token = json!({"access_token": "t", "token_type": "Bearer"});
+        stage.serve(
+            move |asked| if asked.path.ends_with("/token") { stage::json(&token) } else { good(served.clone()) },
+        );
+        examined(&stage, "version")
+    });
+}
+
+#[test]
+fn a_clock_is_believed_or_not_there() {
+    let stage = Stage::new();
+    let dates = ["Mon, 23 Nov 2026 10:31:26 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
+    law_at_a_cost(8, "date", file!(), texts(dates.map(str::to_owned).to_vec()), |date| {
+        let date = String::from_utf8_lossy(date).into_owned();
+        stage.serve(move |_| Reply { date: Some(date.clone()), ..missing() });
+        examined(&stage, "clock")
+    });
+}

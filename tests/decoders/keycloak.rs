@@ -1,0 +1,192 @@
+//! Keycloak's answers: groups, members, one person, components, the realm's description.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use matrix_keycloak_sync::config::{KeycloakAuth, KeycloakConfig};
+use matrix_keycloak_sync::localpart::LocalpartTemplate;
+use matrix_keycloak_sync::model::KeycloakPerson;
+use matrix_keycloak_sync::readers::{Group, KeycloakReader, Tally};
+use serde_json::{Value, json};
+
+use crate::corpus::{law, outcome, understood};
+use crate::mutations::documents;
+use crate::recordings::bodies;
+use crate::stage::{self, Asked, Reply, Stage, good, missing, page_of};
+
+const GROUP: &str = "37dd3e50-b749-4ea8-a198-e24f52b7dc92";
+
+pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakConfig {
+    KeycloakConfig {
+        url: stage.url.clone(),
+        realm: "corp".to_owned(),
+        groups: vec![group.to_owned()],
+        include_subgroups,
+        auth: KeycloakAuth::ClientCredentials { client_id: "sync".to_owned(), client_secret: "secret".into() },
+        localpart: LocalpartTemplate::default(),
+    }
+}
+
+fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader {
+    KeycloakReader::new(&config(stage, group, include_subgroups), stage.client.clone())
+}
+
+fn group() -> Group {
+    Group { id: GROUP.into(), path: "/matrix-users".to_owned() }
+}
+
+/// A token, whatever else is asked for by `answer`.
+fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
+    if asked.path.ends_with("/token") {
+        return stage::json(&json!({"access_token": "t", "expires_in": 600, "token_type": "Bearer"}));
+    }
+    answer()
+}
+
+/// Members of a list that was served, by ID: those that were served with one.
+fn served(body: &[u8]) -> Option<BTreeMap<String, Value>> {
+    let rows: Vec<Value> = serde_json::from_slice(body).ok()?;
+    rows.into_iter().map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()
+}
+
+#[test]
+fn groups_are_found_or_an_error() {
+    let stage = Stage::new();
+    let recorded = [bodies("keycloak.json", "/groups?search"), bodies("keycloak.json", "/group-by-path/")].concat();
+    for (decoder, wanted, below) in [
+        ("keycloak-groups", "matrix-users", false),
+        ("keycloak-group-by-path", "/matrix-users", false),
+        ("keycloak-subgroups", "matrix-users", true),
+    ] {
+        law(decoder, file!(), documents(recorded.clone()), |body| {
+            let served = body.to_vec();
+            stage.serve(move |asked| with_token(asked, || page_of(&served, asked.number("first").unwrap_or(0))));
+            let found = stage.run(reader(&stage, wanted, below).groups());
+            assert!(found.as_ref().is_ok_and(|groups| !groups.is_empty()) || found.is_err(), "no group and no error");
+            outcome(&found)
+        });
+    }
+}
+
+#[test]
+fn children_of_a_group_are_all_read_or_an_error() {
+    let stage = Stage::new();
+    let parent =
+        json!([{"id": GROUP, "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 1, "subGroups": []}]);
+    law("keycloak-children", file!(), documents(bodies("keycloak.json", "/children?")), |body| {
+        let (parent, children) = (parent.clone(), body.to_vec());
+        stage.serve(move |asked| {
+            with_token(asked, || match asked.path.contains(&format!("{GROUP}/children")) {
+                true => page_of(&children, asked.number("first").unwrap_or(0)),
+                // There is nobody below a child.
+                false if asked.path.ends_with("/children") => good("[]"),
+                false if asked.path.ends_with("/groups") => stage::json(&parent),
+                false => missing(),
+            })
+        });
+        let found = stage.run(reader(&stage, "matrix-users", true).groups());
+        if let (Ok(groups), Some(rows)) = (&found, served(body)) {
+            let ids: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
+            assert!(rows.keys().all(|id| ids.contains(id.as_str())), "a child was left out: {groups:?}");
+        }
+        outcome(&found)
+    });
+}
+
+#[test]
+fn members_are_all_read_or_an_error() {
+    let stage = Stage::new();
+    let recorded =
+        [bodies("keycloak.json", "/members?first"), bodies("keycloak-federation.json", "/members?first")].concat();
+    law("keycloak-members", file!(), documents(recorded), |body| {
+        let served_body = body.to_vec();
+        stage.serve(move |asked| with_token(asked, || page_of(&served_body, asked.number("first").unwrap_or(0))));
+        let read = stage.run(reader(&stage, "matrix-users", false).members(&[group()], &Tally::default()));
+        if let (Ok(members), Some(rows)) = (&read, served(body)) {
+            let ids: BTreeSet<_> = members.iter().map(|member| member.id.as_str().to_owned()).collect();
+            assert_eq!(ids, rows.into_keys().collect(), "a member was dropped or made up");
+        }
+        outcome(&read)
+    });
+}
+
+#[test]
+fn someone_is_known_by_what_was_served_or_an_error() {
+    let stage = Stage::new();
+    let recorded = bodies("keycloak.json", "/users?username");
+    law("keycloak-person", file!(), documents(recorded), |body| {
+        let served = body.to_vec();
+        stage.serve(move |asked| {
+            with_token(asked, || if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) })
+        });
+        let found = stage.run(reader(&stage, "matrix-users", false).person(None, &"alice".into(), &[group()]));
+        if let (Ok(KeycloakPerson::Unknown), Some(rows)) = (&found, understood::<Vec<Value>>(body)) {
+            let is_alice = |row: &Value| row["username"].as_str().is_some_and(|name| name.to_lowercase() == "alice");
+            assert!(!rows.iter().any(is_alice), "someone who was served is unknown");
+        }
+        outcome(&found)
+    });
+    let by_id: Vec<_> =
+        bodies("keycloak.json", "/users?username").into_iter().filter_map(|list| list.get(0).cloned()).collect();
+    law("keycloak-person-by-id", file!(), documents(by_id), |body| {
+        let served = body.to_vec();
+        stage.serve(move |asked| {
+            with_token(asked, || if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) })
+        });
+        let id = "fa4918d5-ee08-4111-8360-0d859fef89ee".into();
+        let found = stage.run(reader(&stage, "matrix-users", false).person(Some(&id), &"alice".into(), &[group()]));
+        assert!(!matches!(found, Ok(KeycloakPerson::Unknown)), "an answer of 200 is no unknown person");
+        outcome(&found)
+    });
+}
+
+#[test]
+fn someone_is_in_the_group_where_their_groups_say_so_or_an_error() {
+    let stage = Stage::new();
+    law(
+        "keycloak-groups-of-person",
+        file!(),
+        documents(bodies("keycloak.json", "/groups?briefRepresentation")),
+        |body| {
+            let served = body.to_vec();
+            let alice = json!({"id": "a", "username": "alice", "enabled": true});
+            stage.serve(move |asked| {
+                with_token(asked, || {
+                    if asked.path.ends_with("/groups") { good(served.clone()) } else { stage::json(&alice) }
+                })
+            });
+            let found =
+                stage.run(reader(&stage, "matrix-users", false).person(Some(&"a".into()), &"alice".into(), &[group()]));
+            if let (Ok(KeycloakPerson::Known { in_group, groups, .. }), Some(rows)) =
+                (&found, understood::<Vec<Value>>(body))
+            {
+                assert_eq!(groups.len(), rows.len());
+                assert_eq!(*in_group, rows.iter().any(|row| row["id"] == GROUP));
+            }
+            outcome(&found)
+        },
+    );
+}
+
+#[test]
+fn directories_are_all_read_or_an_error() {
+    let stage = Stage::new();
+    law("keycloak-components", file!(), documents(bodies("keycloak-federation.json", "/components")), |body| {
+        let served_body = body.to_vec();
+        stage.serve(move |asked| with_token(asked, || good(served_body.clone())));
+        let found = stage.run(reader(&stage, "matrix-users", false).providers());
+        if let (Ok(providers), Some(rows)) = (&found, understood::<Vec<Value>>(body)) {
+            assert_eq!(providers.as_ref().map(Vec::len), Some(rows.len()));
+        }
+        outcome(&found)
+    });
+    law(
+        "keycloak-issuer",
+        file!(),
+        documents(vec![json!({"issuer": "https://sso.example.org/realms/corp"})]),
+        |body| {
+            let served = body.to_vec();
+            stage.serve(move |_| good(served.clone()));
+            outcome(&stage.run(reader(&stage, "matrix-users", false).issuer()))
+        },
+    );
+}

@@ -1,0 +1,113 @@
+//! A server on loopback that says what it is told to say.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, DATE};
+use axum::response::Response;
+use matrix_keycloak_sync::http::{Timeouts, Tls, client};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+use url::Url;
+
+/// A case that takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A request.
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) query: String,
+}
+
+impl Asked {
+    /// The value of a parameter, as a number.
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        let pairs = url::form_urlencoded::parse(self.query.as_bytes());
+        pairs.filter(|(found, _)| found == name).find_map(|(_, value)| value.parse().ok())
+    }
+}
+
+/// An answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    /// The header `Date`, where it is something else than the time.
+    pub(crate) date: Option<String>,
+}
+
+/// 200 with this.
+pub(crate) fn good(body: impl Into<Vec<u8>>) -> Reply {
+    Reply { status: 200, body: body.into(), date: None }
+}
+
+/// 200 with this value.
+pub(crate) fn json(body: &Value) -> Reply {
+    good(body.to_string())
+}
+
+/// A 404 in the words of a server.
+pub(crate) fn missing() -> Reply {
+    let body = br#"{"error": "not found", "errcode": "M_NOT_FOUND", "errors": [{"title": "not found"}]}"#;
+    Reply { status: 404, body: body.to_vec(), date: None }
+}
+
+/// A page of what was served as one list: all of it where it is no list.
+pub(crate) fn page_of(body: &[u8], first: usize) -> Reply {
+    match serde_json::from_slice::<Vec<Value>>(body) {
+        Ok(rows) if first > 0 => json(&rows.into_iter().skip(first).collect()),
+        _ => good(body),
+    }
+}
+
+type Answer = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
+
+/// The server, and the runtime on which both it and who asks it run.
+pub(crate) struct Stage {
+    runtime: Runtime,
+    answer: Arc<Mutex<Answer>>,
+    pub(crate) url: Url,
+    pub(crate) client: reqwest::Client,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Arc::new(|_: &Asked| missing())));
+        let said = Arc::clone(&answer);
+        let url = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let router = Router::new().fallback(move |request: Request| {
+                let answer = Arc::clone(&said.lock().expect("no panic in a reply"));
+                let (path, query) =
+                    (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+                async move { respond(answer(&Asked { path, query })) }
+            });
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            Url::parse(&format!("http://{address}/")).expect("a URL")
+        });
+        let client = client(Timeouts::default(), &url, &Tls::default()).expect("a client");
+        Self { runtime, answer, url, client }
+    }
+
+    /// From now on the server answers like this.
+    pub(crate) fn serve(&self, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
+        *self.answer.lock().expect("no panic in a reply") = Arc::new(answer);
+    }
+
+    /// Asks.
+    pub(crate) fn run<T>(&self, asking: impl Future<Output = T>) -> T {
+        let done = self.runtime.block_on(async { tokio::time::timeout(LONGEST, asking).await });
+        done.expect("a hang: there was neither a value nor an error")
+    }
+}
+
+fn respond(reply: Reply) -> Response {
+    let mut response = Response::builder().status(reply.status).header(CONTENT_TYPE, "application/json");
+    if let Some(date) = reply.date.and_then(|date| axum::http::HeaderValue::from_bytes(date.as_bytes()).ok()) {
+        response = response.header(DATE, date);
+    }
+    response.body(reply.body.into()).expect("a response")
+}

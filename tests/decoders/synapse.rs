@@ -1,0 +1,110 @@
+//! Synapse's answers: the list, one account, whoami, the version.
+
+use std::collections::BTreeSet;
+
+use matrix_keycloak_sync::config::SynapseConfig;
+use matrix_keycloak_sync::model::UserId;
+use matrix_keycloak_sync::readers::{SynapseReader, Tally};
+use serde_json::{Value, json};
+
+use crate::corpus::{law, outcome, understood};
+use crate::mutations::documents;
+use crate::recordings::bodies;
+use crate::stage::{self, Stage, good};
+
+const OWNER: &str = "@matrix-sync-bot:test.local";
+
+fn reader(stage: &Stage) -> SynapseReader {
+    let config = SynapseConfig { url: stage.url.clone(), admin_token: "token".into() };
+    SynapseReader::new(&config, stage.client.clone())
+}
+
+/// Lists as they were recorded, and one that is complete: all of its rows on one page, with the token's owner.
+fn lists() -> Vec<Value> {
+    let recorded = bodies("synapse.json", "/v3/users?limit=");
+    let mut rows: Vec<Value> = recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
+    rows.dedup_by_key(|row| row["name"].clone());
+    rows.truncate(4);
+    let mut owner = rows[0].clone();
+    owner["name"] = json!(OWNER);
+    rows.push(owner);
+    let complete = json!({"users": rows, "total": rows.len()});
+    [vec![complete; 4], recorded].concat()
+}
+
+#[test]
+fn accounts_are_all_read_or_an_error() {
+    let stage = Stage::new();
+    law("synapse-accounts", file!(), documents(lists()), |body| {
+        let served = body.to_vec();
+        stage.serve(move |asked| {
+            if asked.path.ends_with("/whoami") {
+                return stage::json(&json!({"user_id": OWNER}));
+            }
+            // What is behind the end is empty; the total stays what it is.
+            match (asked.number("from"), serde_json::from_slice::<Value>(&served)) {
+                (Some(1..), Ok(mut page)) if page["users"].is_array() => {
+                    page["users"] = json!([]);
+                    stage::json(&page)
+                }
+                _ => good(served.clone()),
+            }
+        });
+        let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
+        if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
+            let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.as_str()).collect();
+            let users = page["users"].as_array().expect("accounts only by a list");
+            assert_eq!(names, users.iter().filter_map(|row| row["name"].as_str()).collect());
+            assert!(names.contains(OWNER) && Some(names.len() as u64) >= page["total"].as_u64());
+        }
+        outcome(&read)
+    });
+}
+
+#[test]
+fn a_list_whose_pages_repeat_ends() {
+    let stage = Stage::new();
+    law("synapse-repeated-page", file!(), documents(lists()), |body| {
+        let served = body.to_vec();
+        let whoami = json!({"user_id": OWNER});
+        stage.serve(
+            move |asked| if asked.path.ends_with("/whoami") { stage::json(&whoami) } else { good(served.clone()) },
+        );
+        outcome(&stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default())))
+    });
+}
+
+#[test]
+fn an_account_is_what_was_served_or_an_error() {
+    let stage = Stage::new();
+    law("synapse-detail", file!(), documents(bodies("synapse.json", "/v2/users/@")), |body| {
+        let served = body.to_vec();
+        stage.serve(move |_| good(served.clone()));
+        let id = UserId::try_from(Box::from("@ivan:test.local")).expect("a user ID");
+        let found = stage.run(reader(&stage).detail(&id));
+        if let Ok(detail) = &found {
+            let detail = detail.as_ref().expect("an answer of 200 is an account");
+            if let Some(row) = understood::<Value>(body) {
+                assert_eq!(row["name"].as_str(), Some(detail.user_id.as_str()));
+                assert_eq!(row["deactivated"].as_bool(), Some(detail.state.deactivated));
+                assert_eq!(row["appservice_id"].as_str(), detail.appservice.as_deref());
+            }
+        }
+        outcome(&found)
+    });
+}
+
+#[test]
+fn the_owner_of_the_token_and_the_version_are_told_or_an_error() {
+    let stage = Stage::new();
+    law("synapse-whoami", file!(), documents(bodies("synapse.json", "/whoami")), |body| {
+        let served = body.to_vec();
+        stage.serve(move |_| good(served.clone()));
+        outcome(&stage.run(reader(&stage).owner_on(&"test.local".into())))
+    });
+    law("synapse-version", file!(), documents(bodies("synapse.json", "/server_version")), |body| {
+        let served = body.to_vec();
+        stage.serve(move |_| good(served.clone()));
+        outcome(&stage.run(reader(&stage).version()))
+    });
+}
