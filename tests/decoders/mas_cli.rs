@@ -39,7 +39,7 @@ fn what_mas_cli_says_is_told_in_one_printable_line() {
     let environment = |name: &str| (name == "PATH").then(|| "/usr/bin:/bin".to_owned());
     law_at_a_cost(2, "mas-cli-output", file!(), texts([said("stderr"), said("stdout")].concat()), |text| {
         std::fs::write(&file, text).expect("a file");
-        let version = |exit| stage.run(MasCli::unchecked(says(&file, exit), &environment).version());
+        let version = |exit| stage.run(MasCli::new(says(&file, exit), &environment).version());
         let failed = version(1).expect_err("exit code 1 is an error");
         assert!(matches!(failed, WriterError::Failed { .. }));
         assert!(!in_one_line(&failed).contains(char::is_control), "{failed:?}");
@@ -60,6 +60,6 @@ fn the_configuration_of_mas_has_settings_or_is_an_error() {
     law("mas-configuration", file!(), texts(vec![yaml.to_owned(); 2]), |text| {
         std::fs::write(&file, text).expect("a file");
         let config = MasCliConfig { config_to_check: Some(file.clone()), ..says(&file, 0) };
-        outcome(&MasCli::new(config, &|_| None))
+        outcome(&MasCli::new(config, &|_| None).check_config())
     });
 }
