@@ -145,10 +145,11 @@ impl HttpError {
         matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
     }
 
-    /// Whether the request may have been carried out although there is no answer to it.
+    /// Whether the request may have been carried out although its answer broke off. A server that says nothing at all is
+    /// not among these: it would be waited for again and again.
     #[must_use]
     pub fn is_answer_lost(&self) -> bool {
-        self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_))
+        self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::BrokenOff(_))
     }
 
     /// Whether the token endpoint does not know the client, or not by this secret.

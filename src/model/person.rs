@@ -14,10 +14,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Whether Keycloak knows nobody whose account this could be.
+    /// Whether Keycloak knows nobody whose account this could be. Where the account is tied to people (`links`), somebody
+    /// else of its name is nobody it could belong to.
     #[must_use]
-    pub fn is_unknown_to_keycloak(&self) -> bool {
-        self.keycloak.iter().all(|person| *person == KeycloakPerson::Unknown)
+    pub fn is_unknown_to_keycloak(&self, links: &[KeycloakId]) -> bool {
+        self.keycloak.iter().all(|person| match person {
+            KeycloakPerson::Unknown => true,
+            KeycloakPerson::Known { id, .. } => !links.is_empty() && !links.contains(id),
+        })
     }
 }
 

@@ -273,12 +273,15 @@ impl<'f> Draft<'f> {
             Some(KeptReason::FederationInDoubt)
         } else if contradicts {
             Some(KeptReason::InGroupAtSecondLook)
-        } else if evidence.is_unknown_to_keycloak() && self.policy.unknown_accounts == UnknownAccounts::Keep {
+        } else if evidence.is_unknown_to_keycloak(&account.links)
+            && self.policy.unknown_accounts == UnknownAccounts::Keep
+        {
             Some(KeptReason::UnknownAccount)
         } else {
             None
         };
-        let reason = if evidence.is_unknown_to_keycloak() { Reason::NotInKeycloak } else { by_the_list(member) };
+        let reason =
+            if evidence.is_unknown_to_keycloak(&account.links) { Reason::NotInKeycloak } else { by_the_list(member) };
         match kept {
             Some(reason) => Verdict::Kept(reason),
             None => match self.grace_of(account, reason) {

@@ -119,6 +119,7 @@ impl Write for MasApiWriter {
         };
         let ended = match self.end_sessions(id).await {
             Ok(()) => Ok(()),
+            Err(silence) if silence.is_silence() => Err(silence),
             // Once disabled, the next run would find nothing to do, so this half is not left to it.
             Err(first) => {
                 warn!("{}; trying once more", in_one_line(&first));
@@ -129,8 +130,10 @@ impl Write for MasApiWriter {
         if let (Err(_), Err(also)) = (&deactivated, &ended) {
             warn!("{}: {}", action.user_id, in_one_line(also));
         }
+        // Whether the lock is there is not known, and what is said of the rest would say that it is.
+        locked?;
         deactivated.map_err(|source| WriterError::NotDeactivated { source: Box::new(source) })?;
-        ended.and(locked)
+        ended
     }
 
     fn concurrency(&self) -> usize {

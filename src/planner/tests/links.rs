@@ -122,3 +122,15 @@ fn an_action_carries_the_id_that_mas_has_for_the_account() {
     let plan = scene().user("dave").account_with("dave", ACTIVE, known).plan();
     assert_eq!(plan.actions[0].mas_id, Some("01J44QC8BCY7FCFM7WGHQGKMTJ".into()));
 }
+
+#[test]
+fn a_namesake_out_of_the_group_does_not_make_a_deleted_person_known() {
+    let mut evidence = Evidence {
+        keycloak: vec![KeycloakPerson::Unknown, known(true, false, None)],
+        account: detail_of(&linked().account_of("dave", &["gone"], ACTIVE).facts.accounts[0]),
+    };
+    assert!(evidence.is_unknown_to_keycloak(&["gone".into()]));
+    assert!(!evidence.is_unknown_to_keycloak(&["gone".into(), "some-id".into()]));
+    evidence.keycloak.remove(1);
+    assert!(evidence.is_unknown_to_keycloak(&["gone".into()]));
+}

@@ -140,11 +140,15 @@ impl Scene {
     /// Members are who the list says they are; others have to be made known.
     fn by_id(&self, id: &KeycloakId) -> KeycloakPerson {
         let listed = self.facts.members.iter().find(|member| member.id == *id);
-        match (self.people.get(id.as_str()), listed) {
+        let mut person = match (self.people.get(id.as_str()), listed) {
             (Some(person), _) => person.clone(),
             (None, Some(member)) => known(member.enabled, true, None),
             (None, None) => KeycloakPerson::Unknown,
+        };
+        if let KeycloakPerson::Known { id: known_id, .. } = &mut person {
+            known_id.clone_from(id);
         }
+        person
     }
 
     fn plan(&self) -> Plan {
