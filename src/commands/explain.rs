@@ -8,6 +8,7 @@ use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
 use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
 use crate::output::explain as text;
+use crate::output::explain::{AskedFor, InKeycloak};
 use crate::planner::{Draft, Looks, Verdict};
 use crate::readers::{Group, ReadError, Reading};
 use crate::report::Failure;
@@ -50,7 +51,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         .cloned()
         .collect();
     let people = ask_keycloak(&session, &wanted, ids, groups).await?;
-    let in_keycloak = is_ours && people.iter().any(|person| *person != KeycloakPerson::Unknown);
+    let in_keycloak = is_ours && people.iter().any(|answer| answer.person != KeycloakPerson::Unknown);
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted));
     }
@@ -79,13 +80,14 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
 }
 
-/// Keycloak's own answers about the person, by ID where member list, links or template tell it.
+/// Keycloak's own answers about the person, by ID where member list, links or template tell it, and by name where they
+/// do not or lead to nobody: as the second look asks.
 async fn ask_keycloak(
     session: &Session,
     wanted: &UserId,
     mut ids: BTreeSet<KeycloakId>,
     groups: &[Group],
-) -> Result<Vec<KeycloakPerson>, ReadError> {
+) -> Result<Vec<InKeycloak>, ReadError> {
     let keycloak = &session.readers.keycloak;
     let localpart = wanted.localpart();
     if ids.is_empty()
@@ -93,12 +95,14 @@ async fn ask_keycloak(
     {
         ids.extend(owners.of(&localpart).first().cloned());
     }
-    if ids.is_empty() {
-        return Ok(vec![keycloak.person(None, &localpart, groups).await?]);
-    }
     let mut people = Vec::new();
-    for id in &ids {
-        people.push(keycloak.person(Some(id), &localpart, groups).await?);
+    for id in ids {
+        let person = keycloak.person(Some(&id), &localpart, groups).await?;
+        people.push(InKeycloak { asked_for: AskedFor::Id(id), person });
+    }
+    if people.iter().all(|answer| answer.person == KeycloakPerson::Unknown) {
+        let person = keycloak.person(None, &localpart, groups).await?;
+        people.push(InKeycloak { asked_for: AskedFor::Name(localpart), person });
     }
     Ok(people)
 }

@@ -63,6 +63,8 @@ pub struct Section {
     pub at: String,
     /// The checks.
     pub checks: Vec<Check>,
+    /// Whether the server has stopped answering: it is waited for once, and then no more.
+    silent: bool,
 }
 
 /// Everything that was looked at.
@@ -83,17 +85,29 @@ impl Report {
 /// Errors that know what to do about them.
 pub(super) trait Advice: Error {
     fn advice(&self) -> String;
+
+    fn is_silence(&self) -> bool {
+        false
+    }
 }
 
 impl Advice for HttpError {
     fn advice(&self) -> String {
         self.hint()
     }
+
+    fn is_silence(&self) -> bool {
+        Self::is_silence(self)
+    }
 }
 
 impl Advice for ReadError {
     fn advice(&self) -> String {
         self.hint()
+    }
+
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Http(error) if error.is_silence())
     }
 }
 
@@ -104,8 +118,8 @@ impl Advice for WriterError {
 }
 
 impl Section {
-    pub(super) fn new(area: Area, at: impl Into<String>) -> Self {
-        Self { area, at: at.into(), checks: Vec::new() }
+    pub(crate) fn new(area: Area, at: impl Into<String>) -> Self {
+        Self { area, at: at.into(), checks: Vec::new(), silent: false }
     }
 
     fn add(&mut self, name: &'static str, status: Status, found: String, fix: Option<String>) {
@@ -125,7 +139,16 @@ impl Section {
     }
 
     pub(super) fn failed(&mut self, name: &'static str, error: &impl Advice) {
+        self.silent |= error.is_silence();
         self.problem(name, in_one_line(error), error.advice());
+    }
+
+    /// Whether this is not asked any more, because the server did not answer before.
+    pub(super) fn gives_up(&mut self, name: &'static str) -> bool {
+        if self.silent {
+            self.skip(&[name], "the server has stopped answering");
+        }
+        self.silent
     }
 
     pub(super) fn skip(&mut self, names: &[&'static str], why: &str) {

@@ -1,5 +1,10 @@
 //! MAS by its Admin API: where tokens come from, what they open, and whether the door is open wider than it has to be.
 
+use std::time::Duration;
+
+use futures_util::future::join;
+use reqwest::StatusCode;
+
 use super::check::{Area, Section};
 use super::{reach, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
@@ -9,7 +14,11 @@ use crate::output::counted;
 use crate::plan::WriterKind;
 use crate::planner::Matching;
 use crate::readers::{MasReader, ReadError, Readers};
+use crate::report::in_one_line;
 use crate::writers::WriterError;
+
+/// Nobody waits longer for advice.
+const SOON: Duration = Duration::from_secs(5);
 
 /// What is added to MAS's configuration: a listener that has nothing but the Admin API.
 const LISTENER: &str = "
@@ -39,8 +48,10 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     let settings = mas.config();
     let mut section = Section::new(Area::Mas, settings.url.as_str());
     plain_http(&mut section, settings);
-    let reached = reach::check(&mut section, "MAS", &settings.url, mas.probe().await);
-    let entered = token(&mut section, mas).await;
+    // The issuer may be another server than the listener with the Admin API, and neither waits for the other.
+    let (probed, issued) = join(mas.probe(), mas.issued()).await;
+    let reached = reach::check(&mut section, "MAS", &settings.url, probed);
+    let entered = token(&mut section, mas, issued);
     if let Err(why) = reached.and(entered) {
         section.skip(&["version", "server_name", "accounts", "exposure"], &why);
         return section;
@@ -73,14 +84,14 @@ pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
 }
 
 /// Where tokens come from, and the first of them.
-async fn token(section: &mut Section, mas: &MasApi) -> Result<(), String> {
+fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, HttpError>) -> Result<(), String> {
     let MasApiAuth::Client { client_id, .. } = &mas.config().auth else {
         section.skip(&["issuer"], "a personal access token needs none");
         section.ok("token", "a personal access token");
         return Ok(());
     };
     let none = || "there is no token".to_owned();
-    match mas.issued().await {
+    match issued {
         Err(error @ HttpError { purpose: Purpose::Discovery, .. }) => {
             section.failed("issuer", &error);
             section.skip(&["token"], "where tokens come from is not known");
@@ -130,6 +141,9 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
 
 async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
     const NAME: &str = "server_name";
+    if section.gives_up(NAME) {
+        return;
+    }
     let configured = &config.server_name;
     match mas.server_name().await {
         Ok(Some(actual)) if actual == *configured => section.ok(NAME, actual.to_string()),
@@ -143,6 +157,9 @@ async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
 
 async fn accounts(section: &mut Section, mas: &MasApi) {
     const NAME: &str = "accounts";
+    if section.gives_up(NAME) {
+        return;
+    }
     match mas.count().await {
         Ok(Some(count)) => section.ok(NAME, format!("the Admin API lists {}", counted(count, "account", "accounts"))),
         Ok(None) => section.ok(NAME, "the Admin API lists the accounts"),
@@ -153,7 +170,7 @@ async fn accounts(section: &mut Section, mas: &MasApi) {
 /// Which upstream provider of MAS is the realm.
 async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, config: &Config) {
     const NAME: &str = "provider";
-    if config.policy.matching == Matching::Localpart {
+    if config.policy.matching == Matching::Localpart || section.gives_up(NAME) {
         return;
     }
     match reader.link_provider(&readers.keycloak).await {
@@ -163,6 +180,9 @@ async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, 
 }
 
 async fn exposure(section: &mut Section, mas: &MasApi) {
+    if section.gives_up("exposure") {
+        return;
+    }
     let found = mas.exposure().await;
     let issuer = mas.config().issuer.as_ref();
     match (found.public, issuer) {
@@ -202,14 +222,29 @@ async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, con
         section.ok(NAME, "the same token opens Synapse, as configured");
         return;
     }
-    match synapse.opened_by(token.clone()).token_owner().await {
+    // A token of MAS does not go in the clear to a server that it is not meant for, only to see what comes of it.
+    if synapse.url().scheme() != "https" && !is_loopback(synapse.url()) {
+        section.skip(
+            &[NAME],
+            "synapse.url (MATRIX_URL) is plain http, so whether the token opens Synapse too is not tried",
+        );
+        return;
+    }
+    let synapse = synapse.opened_by(token.clone());
+    let Ok(opened) = tokio::time::timeout(SOON, synapse.token_owner()).await else {
+        section.skip(&[NAME], "Synapse did not tell in time");
+        return;
+    };
+    match opened {
         Ok(owner) => section.warn(
             NAME,
             format!("the personal access token opens Synapse as {owner} too, where another one is used"),
             "make one with the scope urn:mas:admin alone, and set writer.mas_api.access_token to it; or use this one in \
              synapse.admin_token (MATRIX_ADMIN_TOKEN) as well, if it has urn:synapse:admin:*",
         ),
-        Err(error) if error.status().is_some() => section.ok(NAME, "the personal access token opens MAS only"),
-        Err(_) => section.skip(&[NAME], "Synapse does not answer"),
+        Err(error) if matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
+            section.ok(NAME, "the personal access token opens MAS only");
+        }
+        Err(error) => section.skip(&[NAME], &format!("it cannot be told: {}", in_one_line(&error))),
     }
 }

@@ -15,10 +15,16 @@ impl HttpError {
                 format!("check that {server} is up, can be reached from here and has a trusted certificate{own_ca}, and {url_key}")
             }
             HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) if self.is_change() => {
-                format!("look at the log of {server}; the call may have been carried out, which the next run will see")
+                format!(
+                    "look at the log of {server} and check {url_key}; the call may have been carried out, which the next run \
+                     will see"
+                )
             }
             HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => {
-                format!("look at the log of {server} and of any proxy in front of it; nothing was changed, so run again")
+                format!(
+                    "look at the log of {server} and of any proxy in front of it, and check {url_key}; nothing was changed by \
+                     this request, so run again"
+                )
             }
             HttpErrorKind::NotJson { .. } if server == Server::Mas => no_admin_api_hint(self.purpose),
             HttpErrorKind::NotJson { .. } => {

@@ -160,7 +160,8 @@ impl OAuth {
     /// of them waiting, one after the other.
     async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
-            let (server, purpose, url) = (self.http.server, Purpose::Token, self.at.url().to_string());
+            let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url).to_string();
+            let (server, purpose) = (self.http.server, Purpose::Token);
             return Err(HttpError { server, purpose, method: "POST", url, kind: HttpErrorKind::NoTokenEither });
         }
         let renewed = self.renew_now(state, patience).await;

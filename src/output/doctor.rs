@@ -159,7 +159,9 @@ mod tests {
             check("group", Status::Skipped, "there is no token", None),
             check("members", Status::Skipped, "there is no token", None),
         ];
-        Report { sections: vec![Section { area: Area::Keycloak, at: "https://sso.example.org/".to_owned(), checks }] }
+        let mut section = Section::new(Area::Keycloak, "https://sso.example.org/");
+        section.checks = checks;
+        Report { sections: vec![section] }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{HEADING, counted};
 use crate::config::{AccountSource, Config};
-use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, Member, UserId};
+use crate::model::{Account, AccountDetail, AccountState, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
 use crate::planner::{Facts, Verdict, people_of};
 use crate::readers::{Asked, Group};
 use crate::state::{ActionRow, RunId};
@@ -23,13 +23,29 @@ pub struct Known<'k> {
     /// Their rows in the member lists.
     pub members: Vec<&'k Member>,
     /// What Keycloak says of everyone who may be meant.
-    pub people: Vec<KeycloakPerson>,
+    pub people: Vec<InKeycloak>,
     /// Their accounts, with what becomes of each.
     pub accounts: Vec<(&'k Account, Verdict)>,
     /// What each server says of each account.
     pub asked: BTreeMap<&'k UserId, Asked>,
     /// What this program has ever tried with them, the newest first.
     pub past: Vec<(RunId, ActionRow)>,
+}
+
+/// What Keycloak was asked for.
+pub enum AskedFor {
+    /// The user of this ID.
+    Id(KeycloakId),
+    /// The user of this name, whoever that is by now.
+    Name(Localpart),
+}
+
+/// An answer of Keycloak.
+pub struct InKeycloak {
+    /// The question.
+    pub asked_for: AskedFor,
+    /// The answer.
+    pub person: KeycloakPerson,
 }
 
 /// The facts and the rule.
@@ -57,20 +73,28 @@ fn keycloak(text: &mut String, known: &Known<'_>) {
     for member in &known.members {
         let _ = writeln!(text, "  member {} ({}): {}", member.localpart, member.id, enabled(member.enabled));
     }
-    for person in &known.people {
-        keycloak_person(text, person);
+    for answer in &known.people {
+        in_keycloak(text, answer);
     }
 }
 
-fn keycloak_person(text: &mut String, person: &KeycloakPerson) {
+fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak) {
+    let (what, nobody) = match asked_for {
+        AskedFor::Id(id) => (format!("ID {id}"), "Keycloak knows nobody of this ID"),
+        AskedFor::Name(name) => (format!("name {name}"), "Keycloak knows nobody of this name"),
+    };
     match person {
-        KeycloakPerson::Unknown => text.push_str("  asked for: Keycloak knows nobody of this name or ID\n"),
+        KeycloakPerson::Unknown => drop(writeln!(text, "  asked for the {what}: {nobody}")),
         KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, federation_link } => {
             let of = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
-            let _ = writeln!(text, "  asked for: user {id}, {}, groups: {of}", enabled(*is_enabled));
-            let _ = writeln!(text, "  so {}", if *in_group { "in the group" } else { "not in the group" });
+            let user = match asked_for {
+                AskedFor::Id(_) => String::new(),
+                AskedFor::Name(_) => format!("user {id}, "),
+            };
+            let _ = writeln!(text, "  asked for the {what}: {user}{}, groups: {of}", enabled(*is_enabled));
+            let _ = writeln!(text, "    so {}", if *in_group { "in the group" } else { "not in the group" });
             if let Some(link) = federation_link {
-                let _ = writeln!(text, "  comes from the storage provider {link}");
+                let _ = writeln!(text, "    comes from the storage provider {link}");
             }
         }
     }

@@ -51,11 +51,12 @@ impl MasApiWriter {
         self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
     }
 
-    /// Ends every session, and goes on where one cannot be ended; the first error is the answer.
+    /// Ends every session, and goes on where one cannot be ended, unless MAS has stopped answering; the first error is
+    /// the answer.
     async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
         let mut ended = Ok(());
         for kind in SESSIONS {
-            ended = ended.and(self.end_sessions_of(kind, id).await);
+            ended = and(ended, self.end_sessions_of(kind, id)).await;
         }
         ended
     }
@@ -70,7 +71,7 @@ impl MasApiWriter {
         let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {
-            ended = ended.and(self.end(kind, &session).await);
+            ended = and(ended, self.end(kind, &session)).await;
         }
         ended
     }
@@ -138,6 +139,25 @@ impl Write for MasApiWriter {
 
     fn concurrency(&self) -> usize {
         self.mas.config().concurrency
+    }
+}
+
+/// The next step, whatever became of those before it, unless nobody answered: a silence is waited for once, not once for
+/// each session.
+async fn and(
+    before: Result<(), HttpError>,
+    next: impl Future<Output = Result<(), HttpError>>,
+) -> Result<(), HttpError> {
+    match before {
+        Err(silence) if silence.is_silence() => Err(silence),
+        before => {
+            let next = next.await;
+            match (before, next) {
+                // A silence counts more than what went wrong before: it ends the rest.
+                (Err(_), Err(silence)) if silence.is_silence() => Err(silence),
+                (before, next) => before.and(next),
+            }
+        }
     }
 }
 

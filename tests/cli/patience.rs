@@ -7,12 +7,16 @@ use clap::Parser;
 use futures_util::future::join_all;
 use matrix_keycloak_sync::app::{self, Surroundings};
 use matrix_keycloak_sync::cli::Cli;
+use matrix_keycloak_sync::config::{self, Loaded};
+use matrix_keycloak_sync::doctor::{Report, Status, examine};
 use matrix_keycloak_sync::exit::Exit;
 use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::mas_api::MasApi;
+use matrix_keycloak_sync::readers::{Readers, Tally};
 use matrix_keycloak_sync::report::Failure;
-use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld};
 
-use crate::harness::{PROGRAM, everyone, started, the_table};
+use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
     let own = ("RUNTIME_DIRECTORY".to_owned(), world.directory().display().to_string());
@@ -87,4 +91,74 @@ fn two_tries_at_a_server_that_hangs_end_within_ninety_seconds() {
     let Timeouts { connect, progress } = Timeouts::default();
     let pause = Duration::from_secs(1);
     assert!((connect + progress) * 2 + pause <= Duration::from_secs(90));
+}
+
+/// What `doctor` finds, with short patience, where everything is used: Keycloak, Synapse, MAS.
+async fn examined(world: &RunningWorld) -> Report {
+    let file = world.directory().join("doctor.toml");
+    std::fs::write(&file, settings(world, BY_BOTH)).expect("a writable directory");
+    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().collect();
+    let Loaded { config, warnings } =
+        config::load(Some(&file), &|name| variables.get(name).cloned()).expect("a configuration");
+    let timeouts = surroundings(world).timeouts;
+    let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, timeouts).expect("TLS"));
+    let readers = Readers::new(&config, mas.as_ref(), timeouts).expect("TLS");
+    Box::pin(examine(&config, &warnings, &readers, &|_| None, &Tally::default())).await
+}
+
+/// Where a server stops answering, and how often it may be asked there: once, and once more.
+async fn assert_asked_at_most(most: usize, server: fn(&RunningWorld) -> (&Faults, &Requests), part: &str) {
+    let world = started(the_table()).await;
+    let (faults, requests) = server(&world);
+    faults.on(part).answer(Fault::Hang);
+    let report = examined(&world).await;
+    assert!(report.count(Status::Problem) > 0, "{part}: {report:?}");
+    let asked = requests.count(part);
+    assert!(asked <= most, "{part}: asked {asked} times\n{report:?}");
+}
+
+#[tokio::test]
+async fn doctor_waits_for_a_silent_server_once() {
+    let keycloak: fn(&RunningWorld) -> (&Faults, &Requests) =
+        |world| (world.keycloak.faults(), world.keycloak.requests());
+    let synapse: fn(&RunningWorld) -> (&Faults, &Requests) = |world| (world.synapse.faults(), world.synapse.requests());
+    let issuer: fn(&RunningWorld) -> (&Faults, &Requests) = |world| (world.mas.faults(), world.mas.requests());
+    let admin_api: fn(&RunningWorld) -> (&Faults, &Requests) =
+        |world| (world.mas.admin().faults(), world.mas.admin().requests());
+    let places = [
+        (2, keycloak, "/"),
+        (2, keycloak, "/admin/"),
+        (2, keycloak, "/members"),
+        (2, synapse, "/_synapse/"),
+        (2, synapse, "/account/whoami"),
+        (2, admin_api, "/"),
+        (2, issuer, "/.well-known/"),
+    ];
+    join_all(places.map(|(most, server, part)| Box::pin(assert_asked_at_most(most, server, part)))).await;
+}
+
+#[tokio::test]
+async fn the_admin_api_is_waited_for_once_at_each_step_however_many_sessions_are_open() {
+    for (mode, part) in [
+        ("deactivate", "/lock"),
+        ("deactivate", "/deactivate"),
+        ("deactivate", "/compat-sessions?"),
+        // Where somebody is deactivated, MAS may be faster with the sessions.
+        ("lock", "/finish"),
+    ] {
+        let world = started(the_table()).await;
+        for _ in 0..5 {
+            world.login("dave").expect("not locked");
+        }
+        world.mas.admin().faults().on(part).answer(Fault::Hang);
+        let file = world.directory().join("short.toml");
+        let toml = format!("{}[policy]\ndisable = {mode:?}\n", settings(&world, BY_BOTH));
+        std::fs::write(&file, toml).expect("a writable directory");
+        let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+        let cli = cli.expect("a command line");
+        let ended = app::run(cli, &surroundings(&world)).await;
+        assert_eq!(ended.expect("a run"), Exit::Incomplete, "{part}");
+        let asked = world.mas.admin().requests().count(part);
+        assert_eq!(asked, 2, "{part}: once, and once more");
+    }
 }

@@ -130,3 +130,11 @@ async fn a_list_without_the_row_of_someone_made_anew_disables_nobody() {
     assert_eq!(run.kept(), ["carol in_group_at_second_look", "matrix-sync-bot protected"]);
     assert_eq!(world.state_of("carol"), account(false, false));
 }
+
+#[tokio::test]
+async fn explain_tells_who_was_asked_for_by_id_and_who_by_name() {
+    let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
+    world.keycloak.shared().lock().realm("corp").leave("carol", "/matrix-users");
+    let run = linked(&world, "").run("explain carol").exits(0);
+    run.prints(&["Keycloak knows nobody of this ID", "asked for the name carol: user ", "so not in the group"]);
+}

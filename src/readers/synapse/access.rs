@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use url::Url;
 
 use super::SynapseReader;
 use crate::http::{HttpError, Probe};
@@ -24,6 +25,12 @@ impl SynapseReader {
         }
         let version: Version = self.api.get_openly(&SERVER_VERSION).await?;
         Ok(version.server_version)
+    }
+
+    /// The address that is asked.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        self.api.base()
     }
 
     /// The same homeserver, asked with another token.
