@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::planner::{Draft, Looks, Verdict};
-use crate::readers::{Group, ReadError, Reading};
+use crate::readers::{ReadError, Reading};
 use crate::report::Failure;
 
 /// Tells everything about one person. The reading, the second look and the rule are those of a plan.
@@ -49,7 +49,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         .chain(accounts.iter().flat_map(|(account, _)| &account.links))
         .cloned()
         .collect();
-    let people = ask_keycloak(&session, &wanted, ids, groups).await?;
+    let people = ask_keycloak(&session, &wanted, ids, &reading).await?;
     let in_keycloak = is_ours && people.iter().any(|person| *person != KeycloakPerson::Unknown);
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted));
@@ -84,21 +84,21 @@ async fn ask_keycloak(
     session: &Session,
     wanted: &UserId,
     mut ids: BTreeSet<KeycloakId>,
-    groups: &[Group],
+    reading: &Reading,
 ) -> Result<Vec<KeycloakPerson>, ReadError> {
-    let keycloak = &session.readers.keycloak;
+    let readers = &session.readers;
     let localpart = wanted.localpart();
     if ids.is_empty()
-        && let Some(owners) = keycloak.owners().await?
+        && let Some(owners) = readers.keycloak.owners().await?
     {
         ids.extend(owners.of(&localpart).first().cloned());
     }
     if ids.is_empty() {
-        return Ok(vec![keycloak.person(None, &localpart, groups).await?]);
+        return Ok(vec![readers.person(None, &localpart, reading).await?]);
     }
     let mut people = Vec::new();
     for id in &ids {
-        people.push(keycloak.person(Some(id), &localpart, groups).await?);
+        people.push(readers.person(Some(id), &localpart, reading).await?);
     }
     Ok(people)
 }

@@ -112,9 +112,9 @@ impl World {
         self.federation.switch(true).await?;
         self.is_alive("up again").await?;
 
-        self.federation.forget().await?;
+        self.remember().await?;
         self.leave_the_directory().await?;
-        self.leavers_are_disabled("left").await
+        self.leavers_are_disabled("left, cache warm").await
     }
 
     /// Nobody of the directory is to be disabled but who was never in the group, by name and by the ID that MAS keeps.
