@@ -22,6 +22,7 @@
 //! the homeserver is protected by `policy.protect`, and is never touched. (One test makes a plan without that, and a
 //! plan changes nothing.)
 
+mod churn;
 mod conformance;
 mod directory;
 mod groups;
