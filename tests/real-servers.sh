@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# End to end on real servers: PostgreSQL, Keycloak, and Synapse that delegates to the MAS stand-in.
+# End to end on real servers: PostgreSQL, Keycloak, Synapse that delegates to the MAS stand-in, and OpenLDAP, which the
+# tests of directories start and stop themselves.
 #
 #   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …)
 #   tests/real-servers.sh --serve       start the servers, print the variables that point at them, wait for Ctrl-C
@@ -114,6 +115,9 @@ postgresql_bin() {
     done
 }
 
+# In sbin, which is not on everybody's PATH.
+slapd_path() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v slapd || true; }
+
 java_is_new_enough() {
     local major
     have java || return 1
@@ -128,6 +132,8 @@ install_packages() {
     have curl || packages+=(curl)
     have setpriv && have flock || packages+=(util-linux)
     have pgrep || packages+=(procps)
+    [ -n "$(slapd_path)" ] || packages+=(slapd)
+    have ldapmodify || packages+=(ldap-utils)
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
     if [ ! -d "$keycloak_home" ]; then
         have mvn || packages+=(maven)
@@ -139,9 +145,13 @@ install_packages() {
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     say "    packages: ${packages[*]}"
     "${as_root[@]}" apt-get update -q >"$work/apt.log" 2>&1 || fail "apt-get update: $(tail -n 5 "$work/apt.log")"
+    # Without a configuration of its own, slapd's package starts no server.
+    if [[ " ${packages[*]} " == *" slapd "* ]]; then
+        echo "slapd slapd/no_configuration boolean true" | "${as_root[@]}" debconf-set-selections
+    fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" \
         >>"$work/apt.log" 2>&1 || fail "apt-get install: $(tail -n 20 "$work/apt.log")"
-    # The package starts a server of its own, which nobody has asked for.
+    # PostgreSQL's package does start one, which nobody has asked for.
     if [[ " ${packages[*]} " == *" postgresql "* ]]; then
         pg_lsclusters -h | while read -r version name _; do
             "${as_root[@]}" pg_ctlcluster "$version" "$name" stop || true
@@ -298,6 +308,9 @@ YAML
     start synapse "$synapse_venv/bin/python" -m synapse.app.homeserver -c "$dir/homeserver.yaml"
 }
 
+# Where the distribution confines slapd (AppArmor), it does so by its path, and to files that the tests do not use.
+copy_slapd() { install -m 755 "$(slapd_path)" "$work/slapd"; }
+
 # --- The run --------------------------------------------------------------------------------------------------------
 
 target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
@@ -331,6 +344,7 @@ cargo test --quiet --test real_servers --no-run
 phase "the MAS stand-in, Synapse $synapse_version, Keycloak"
 start_mas
 start_synapse
+copy_slapd
 wait_for synapse 120 answers "$synapse_url/health"
 wait_for keycloak 240 answers "$keycloak_url/realms/master"
 exec 9>&-
@@ -341,6 +355,7 @@ export E2E_MAS_CLI=mas-cli E2E_MAS_CONFIG="$work/mas-cli.yaml"
 export E2E_MAS_ADMIN_URL="http://127.0.0.1:$mas_admin_port" E2E_MAS_ISSUER="http://127.0.0.1:$mas_port/"
 export E2E_MAS_CLIENT_ID="$mas_client_id" E2E_MAS_CLIENT_SECRET="$mas_client_secret"
 export E2E_BRIDGE_TOKEN="$bridge_token" E2E_BRIDGE_USER=bridged
+export E2E_SLAPD="$work/slapd" E2E_LDAP_SCHEMA=/etc/ldap/schema
 export PATH="$work/bin:$PATH"
 
 if [ "${1:-}" = --serve ]; then

@@ -10,7 +10,7 @@ use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserI
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, InKeycloak};
 use crate::planner::{Draft, Looks, Verdict};
-use crate::readers::{Group, ReadError, Reading};
+use crate::readers::{ReadError, Reading};
 use crate::report::Failure;
 
 /// Tells everything about one person. The reading, the second look and the rule are those of a plan.
@@ -50,7 +50,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         .chain(accounts.iter().flat_map(|(account, _)| &account.links))
         .cloned()
         .collect();
-    let people = ask_keycloak(&session, &wanted, ids, groups).await?;
+    let people = ask_keycloak(&session, &wanted, ids, &reading).await?;
     let in_keycloak = is_ours && people.iter().any(|answer| answer.person != KeycloakPerson::Unknown);
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted));
@@ -86,22 +86,22 @@ async fn ask_keycloak(
     session: &Session,
     wanted: &UserId,
     mut ids: BTreeSet<KeycloakId>,
-    groups: &[Group],
+    reading: &Reading,
 ) -> Result<Vec<InKeycloak>, ReadError> {
-    let keycloak = &session.readers.keycloak;
+    let readers = &session.readers;
     let localpart = wanted.localpart();
     if ids.is_empty()
-        && let Some(owners) = keycloak.owners().await?
+        && let Some(owners) = readers.keycloak.owners().await?
     {
         ids.extend(owners.of(&localpart).first().cloned());
     }
     let mut people = Vec::new();
     for id in ids {
-        let person = keycloak.person(Some(&id), &localpart, groups).await?;
+        let person = readers.person(Some(&id), &localpart, reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Id(id), person });
     }
     if people.iter().all(|answer| answer.person == KeycloakPerson::Unknown) {
-        let person = keycloak.person(None, &localpart, groups).await?;
+        let person = readers.person(None, &localpart, reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Name(localpart), person });
     }
     Ok(people)

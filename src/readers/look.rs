@@ -6,12 +6,14 @@ use futures_util::future::{try_join, try_join_all};
 use futures_util::{StreamExt, stream};
 
 use super::{Group, ReadError, Readers, Reading, Tally};
-use crate::model::{Evidence, KeycloakPerson, Look, Member, UserId};
+use crate::model::{Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, UserId};
 use crate::planner::{Facts, LookAt, Looks};
 use crate::report::in_one_line;
 
 /// People looked at at the same time: 610 a second, against 330 one after the other.
 const AT_A_TIME: usize = 8;
+/// Members of a directory who are asked about to see that it can be asked: with several groups, one may be in another.
+const WITNESSES: usize = 3;
 
 impl Readers {
     /// Looks at everyone. An error at one person is that person's, and keeps them; an error where nobody could be
@@ -88,25 +90,53 @@ impl Readers {
             self.links_hold(&person.user_id, mas_id, &person.links, reading.links.as_ref()).await?;
             self.detail(&person.user_id, mas_id).await
         };
-        let (keycloak, account) = try_join(self.in_keycloak(person, &reading.groups), account).await?;
+        let (keycloak, account) = try_join(self.in_keycloak(person, reading), account).await?;
         Ok(Evidence { keycloak, account })
     }
 
     /// Everyone in Keycloak whose account this may be: by ID where that is known, else by name. Where Keycloak knows none
     /// of the IDs, whoever has the name is asked about too: the person may have been made anew.
-    async fn in_keycloak(&self, person: &LookAt, groups: &[Group]) -> Result<Vec<KeycloakPerson>, ReadError> {
+    async fn in_keycloak(&self, person: &LookAt, reading: &Reading) -> Result<Vec<KeycloakPerson>, ReadError> {
         let localpart = person.user_id.localpart();
-        let by_name = async || Ok::<_, ReadError>(self.keycloak.person(None, &localpart, groups).await?);
+        let by_name = async || self.person(None, &localpart, reading).await;
         if person.keycloak_ids.is_empty() {
             return Ok(vec![by_name().await?]);
         }
-        let asked = person.keycloak_ids.iter().map(|id| self.keycloak.person(Some(id), &localpart, groups));
+        let asked = person.keycloak_ids.iter().map(|id| self.person(Some(id), &localpart, reading));
         let mut people = try_join_all(asked).await?;
         let is_unknown = people.iter().all(|person| *person == KeycloakPerson::Unknown);
         if is_unknown && !person.links.is_empty() {
             people.push(by_name().await?);
         }
         Ok(people)
+    }
+
+    /// Asks Keycloak for one person, by ID where it is known. Where the member list does not name somebody of a directory
+    /// whom Keycloak knows in the group, and names others of it, Keycloak may only remember them there.
+    pub async fn person(
+        &self,
+        id: Option<&KeycloakId>,
+        localpart: &Localpart,
+        reading: &Reading,
+    ) -> Result<KeycloakPerson, ReadError> {
+        let Reading { facts: Facts { members, .. }, groups, .. } = reading;
+        let person = self.keycloak.person(id, localpart, groups).await?;
+        let KeycloakPerson::Known { id: known, in_group: true, federation_link: Some(link), .. } = &person else {
+            return Ok(person);
+        };
+        let alive = members.iter().filter(|member| member.enabled && member.federation_link.as_ref() == Some(link));
+        let witnesses: Vec<_> = alive.map(|member| &member.id).take(WITNESSES).collect();
+        if witnesses.is_empty() || members.iter().any(|member| member.id == *known) {
+            return Ok(person);
+        }
+        // Where somebody was deleted in the directory, counting fails; by name Keycloak does not find them any more.
+        Ok(match (self.keycloak.as_counted(&person, &witnesses, groups).await, id) {
+            (Err(error), None) if error.status().is_some() => self.keycloak.person(None, localpart, groups).await?,
+            (Err(error), Some(_)) if error.status().is_some() => {
+                self.keycloak.as_found(person, &witnesses, groups).await?
+            }
+            (counted, _) => counted?,
+        })
     }
 
     /// The members once more, where people of a directory are among them: their directory may have gone down

@@ -100,7 +100,8 @@ impl Keycloak {
         text(&found[0]["id"])
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
+    /// `METHOD /admin/realms/path`, for whatever only one test needs.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
         let url = format!("{}/admin/realms{path}", self.url);
         let mut request = self.http.request(method.clone(), &url).bearer_auth(self.token().await?);
         if let Some(body) = body {

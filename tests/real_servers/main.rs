@@ -15,13 +15,16 @@
 //! | `E2E_MAS_CLIENT_ID`, `E2E_MAS_CLIENT_SECRET` | a client of `policy.data.admin_clients`, by `client_secret_basic` |
 //! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to tie people to; unset with the stand-in |
 //! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
+//! | `E2E_SLAPD`, `E2E_LDAP_SCHEMA` | `OpenLDAP`'s `slapd`, to be started on this machine, where Keycloak has to run too; its schemas |
 //!
 //! What they do there: each test makes a realm of its own and deletes it. Accounts can only be made, never deleted,
 //! so each test makes its own, with a name that nobody else has, and leaves them deactivated. Every other account of
 //! the homeserver is protected by `policy.protect`, and is never touched. (One test makes a plan without that, and a
 //! plan changes nothing.)
 
+mod churn;
 mod conformance;
+mod directory;
 mod groups;
 mod keycloak;
 mod links;

@@ -28,6 +28,7 @@ pub(crate) const NOBODY: &str = "nobody";
 pub(crate) struct Plot {
     topic: String,
     realm: Value,
+    reader_roles: Vec<&'static str>,
     users: Vec<Value>,
     accounts: Vec<String>,
     locked: Vec<String>,
@@ -64,6 +65,7 @@ pub(crate) fn plot(topic: &str) -> Plot {
     Plot {
         topic: format!("{topic}-{}", &random()[..8]),
         realm: json!({"enabled": true, "groups": [{"name": GROUP}]}),
+        reader_roles: vec!["view-users"],
         users: Vec::new(),
         accounts: vec!["bot".to_owned()],
         locked: Vec::new(),
@@ -77,6 +79,12 @@ impl Plot {
     /// Overwrites a field of the realm.
     pub(crate) fn realm(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.realm[field] = value.into();
+        self
+    }
+
+    /// Gives the service account that may see people one more role.
+    pub(crate) fn reader_may(mut self, role: &'static str) -> Self {
+        self.reader_roles.push(role);
         self
     }
 
@@ -181,7 +189,7 @@ impl Plot {
         let secret = random();
         self.realm["realm"] = self.topic.clone().into();
         self.realm["clients"] = [READER, SEARCHER, NOBODY].map(|id| service(id, &secret)).into();
-        users.extend([account_of(READER, &["view-users"]), account_of(SEARCHER, &["query-users", "query-groups"])]);
+        users.extend([account_of(READER, &self.reader_roles), account_of(SEARCHER, &["query-users", "query-groups"])]);
         self.realm["users"] = users.into();
         servers.keycloak.create_realm(&self.realm).await?;
         Ok(Realm { keycloak: servers.keycloak.clone(), name: self.topic.clone(), secret })

@@ -1,6 +1,7 @@
 //! Where the servers are: the variables that `main.rs` lists, so that nothing else reads the environment.
 
 use std::env;
+use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::keycloak::Keycloak;
@@ -36,6 +37,17 @@ impl Servers {
 /// The bridge's token and its user.
 pub(crate) fn bridge() -> Outcome<(String, String)> {
     Ok((variable("E2E_BRIDGE_TOKEN")?, variable("E2E_BRIDGE_USER")?))
+}
+
+/// `OpenLDAP`'s server as a program to be started, and the schemas that it comes with.
+#[derive(Clone, Debug)]
+pub(crate) struct Ldap {
+    pub(crate) slapd: PathBuf,
+    pub(crate) schemas: PathBuf,
+}
+
+pub(crate) fn ldap() -> Outcome<Ldap> {
+    Ok(Ldap { slapd: variable("E2E_SLAPD")?.into(), schemas: variable("E2E_LDAP_SCHEMA")?.into() })
 }
 
 fn variable(name: &str) -> Outcome<String> {

@@ -33,7 +33,13 @@ impl Owners {
 #[derive(Debug, Deserialize)]
 struct GroupOfUser {
     id: Box<str>,
+    name: String,
     path: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Count {
+    count: u64,
 }
 
 impl KeycloakReader {
@@ -48,20 +54,98 @@ impl KeycloakReader {
     ) -> Result<KeycloakPerson, HttpError> {
         let user = match id {
             Some(id) => none_if_missing(self.get(&["users", id.as_str()], &[]).await)?,
-            None if self.template.is_username() => self.user_by_name(localpart).await?,
+            None if self.template.is_username() => self.user_called(&localpart.key()).await?,
             // Nobody's localpart is this one.
             None => None,
         };
         let Some(user) = user else { return Ok(KeycloakPerson::Unknown) };
-        let path = ["users", &*user.id, "groups"];
-        let of_user: Vec<GroupOfUser> = self.get(&path, &[("briefRepresentation", "true")]).await?;
+        let of_user = self.groups_of(&user.id).await?;
         Ok(KeycloakPerson::Known {
-            in_group: of_user.iter().any(|of| groups.iter().any(|group| self.is_in(of, group))),
+            in_group: of_user.iter().any(|of| self.opens(of, groups)),
             groups: of_user.into_iter().map(|group| group.path).collect(),
             enabled: user.enabled,
             federation_link: user.provider(),
             id: user.id.into(),
         })
+    }
+
+    /// The person without the groups that they have left in their directory and that Keycloak only remembers them in. It
+    /// remembers who is in which group for as long as it remembers the person, by default for ever, but counts anew each
+    /// time. The count is believed only where it also finds one of the `witnesses`, listed members of the same directory:
+    /// one that is down has nobody in any group, and not every release has to count what is in a directory.
+    ///
+    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of their groups whose name contains NAME.
+    pub async fn as_counted(
+        &self,
+        person: &KeycloakPerson,
+        witnesses: &[&KeycloakId],
+        groups: &[Group],
+    ) -> Result<KeycloakPerson, HttpError> {
+        let mut person = person.clone();
+        if let KeycloakPerson::Known { id, in_group, groups: paths, .. } = &mut person {
+            let mut still_in = Vec::new();
+            for of in self.groups_of(id.as_str()).await? {
+                if !self.opens(&of, groups) || !self.has_left(id, &of, witnesses).await? {
+                    still_in.push(of);
+                }
+            }
+            *in_group = still_in.iter().any(|of| self.opens(of, groups));
+            *paths = still_in.into_iter().map(|of| of.path).collect();
+        }
+        Ok(person)
+    }
+
+    /// The person, unless their directory does not know them any more: whoever was deleted there, Keycloak remembers by ID
+    /// and does not find by name. That counts as [`Self::as_counted`] does, where a witness is found.
+    ///
+    /// Source: `GET …/users?username=…&exact=true`, which is never answered from memory.
+    pub async fn as_found(
+        &self,
+        person: KeycloakPerson,
+        witnesses: &[&KeycloakId],
+        groups: &[Group],
+    ) -> Result<KeycloakPerson, HttpError> {
+        let KeycloakPerson::Known { id, .. } = &person else { return Ok(person) };
+        let Some(user) = none_if_missing::<UserRow>(self.get(&["users", id.as_str()], &[]).await)? else {
+            return Ok(KeycloakPerson::Unknown);
+        };
+        let found = self.user_called(&user.username).await?;
+        if found.is_some_and(|found| *found.id == *id.as_str()) {
+            return Ok(person);
+        }
+        for of in self.groups_of(id.as_str()).await?.iter().filter(|of| self.opens(of, groups)) {
+            if !self.is_any_in(witnesses, of).await? {
+                return Ok(person);
+            }
+        }
+        Ok(KeycloakPerson::Unknown)
+    }
+
+    async fn has_left(&self, id: &KeycloakId, of: &GroupOfUser, witnesses: &[&KeycloakId]) -> Result<bool, HttpError> {
+        Ok(self.count(id, of).await? == 0 && self.is_any_in(witnesses, of).await?)
+    }
+
+    async fn is_any_in(&self, witnesses: &[&KeycloakId], of: &GroupOfUser) -> Result<bool, HttpError> {
+        for witness in witnesses {
+            if self.count(witness, of).await? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn count(&self, id: &KeycloakId, of: &GroupOfUser) -> Result<u64, HttpError> {
+        let Count { count } = self.get(&["users", id.as_str(), "groups", "count"], &[("search", &of.name)]).await?;
+        Ok(count)
+    }
+
+    async fn groups_of(&self, id: &str) -> Result<Vec<GroupOfUser>, HttpError> {
+        self.get(&["users", id, "groups"], &[("briefRepresentation", "true")]).await
+    }
+
+    /// Whether being in this group is being in one of the groups of the configuration.
+    fn opens(&self, of: &GroupOfUser, groups: &[Group]) -> bool {
+        groups.iter().any(|group| self.is_in(of, group))
     }
 
     /// With subgroups, a group below counts too, one that is newer than the reading of the groups as well.
@@ -91,9 +175,8 @@ impl KeycloakReader {
     }
 
     /// The user of that username; Keycloak keeps usernames in lower case.
-    async fn user_by_name(&self, localpart: &Localpart) -> Result<Option<UserRow>, HttpError> {
-        let name = localpart.key();
-        let query = [("username", name.as_str()), ("exact", "true"), ("briefRepresentation", "true")];
+    async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
+        let query = [("username", name), ("exact", "true"), ("briefRepresentation", "true")];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
         Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
     }

@@ -81,6 +81,8 @@ pub struct User {
     pub attributes: BTreeMap<String, Vec<String>>,
     /// The IDs of the groups that the user is in.
     pub groups: BTreeSet<String>,
+    /// The IDs of the groups in which Keycloak remembers someone of a directory, where it has not asked there since.
+    pub remembered_groups: Option<BTreeSet<String>>,
 }
 
 impl User {
@@ -97,6 +99,7 @@ impl User {
             federation_link: None,
             attributes: BTreeMap::new(),
             groups: BTreeSet::new(),
+            remembered_groups: None,
         }
     }
 }

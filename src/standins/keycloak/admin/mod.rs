@@ -110,6 +110,7 @@ pub(super) fn routes() -> Router<Shared<Keycloak>> {
         .route("/admin/realms/{realm}/users/count", endpoint!(users::users_count))
         .route("/admin/realms/{realm}/users/{id}", endpoint!(users::user))
         .route("/admin/realms/{realm}/users/{id}/groups", endpoint!(users::groups_of_user))
+        .route("/admin/realms/{realm}/users/{id}/groups/count", endpoint!(users::groups_of_user_count))
         .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
         .route("/admin/realms/{realm}/components", endpoint!(components))
 }

@@ -48,8 +48,20 @@ pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
     asked.need("view-users")?;
     let brief = asked.query.is("briefRepresentation", true);
-    let mut rows: Vec<&Group> = user.groups.iter().filter_map(|id| asked.realm.group(id)).collect();
+    let groups = user.remembered_groups.as_ref().unwrap_or(&user.groups);
+    let mut rows: Vec<&Group> = groups.iter().filter_map(|id| asked.realm.group(id)).collect();
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     let shown = rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
     Ok(asked.page(None, shown).collect())
+}
+
+/// `GET …/users/{id}/groups/count?search=…`: never from memory.
+pub(super) fn groups_of_user_count(asked: &Asked<'_>, parts: &[String]) -> Answer {
+    asked.need("query-users")?;
+    let user = asked.realm.user_by_id(&parts[0]);
+    let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
+    asked.need("view-users")?;
+    let search = asked.query.get("search").unwrap_or_default().to_lowercase();
+    let groups = user.groups.iter().filter_map(|id| asked.realm.group(id));
+    Ok(json!({"count": groups.filter(|group| group.name.to_lowercase().contains(&search)).count()}))
 }

@@ -1,0 +1,183 @@
+//! `OpenLDAP`'s server as a directory that a test may stop, start and lock others out of.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+
+use crate::Outcome;
+use crate::patience::eventually;
+use crate::servers::{Ldap, ldap};
+
+/// Where everything in the directory stands.
+const SUFFIX: &str = "dc=corp,dc=test";
+/// Whom Keycloak reads it as.
+pub(super) const READER: &str = "cn=keycloak,dc=corp,dc=test";
+/// Nobody connects from this loopback address, so nobody's outgoing connection takes the port while the server is down.
+const HOST: &str = "127.0.0.2";
+const PASSWORD: &str = "the password that Keycloak knows";
+
+/// A directory; it is stopped when it is dropped.
+#[derive(Debug)]
+pub(super) struct Slapd {
+    binaries: Ldap,
+    directory: TempDir,
+    port: u16,
+    running: Option<Child>,
+}
+
+impl Slapd {
+    /// Starts one with nobody in it.
+    pub(super) async fn start() -> Outcome<Self> {
+        let directory = TempDir::new()?;
+        fs::create_dir(directory.path().join("data"))?;
+        let port = TcpListener::bind((HOST, 0))?.local_addr()?.port();
+        let mut slapd = Self { binaries: ldap()?, directory, port, running: None };
+        slapd.go_up(PASSWORD).await?;
+        let mut ldif = format!("dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\ndc: corp\no: Corp\n\n");
+        for unit in ["people", "groups"] {
+            let _ = writeln!(ldif, "dn: ou={unit},{SUFFIX}\nobjectClass: organizationalUnit\nou: {unit}\n");
+        }
+        slapd.add(&ldif).await?;
+        Ok(slapd)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("ldap://{HOST}:{}", self.port)
+    }
+
+    /// Stops it as a crash would.
+    pub(super) async fn stop(&mut self) -> Outcome {
+        if let Some(mut running) = self.running.take() {
+            running.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again with everybody who was in it.
+    pub(super) async fn restart(&mut self) -> Outcome {
+        self.stop().await?;
+        self.go_up(PASSWORD).await
+    }
+
+    /// Starts it again with another password than Keycloak has.
+    pub(super) async fn restart_with_another_password(&mut self) -> Outcome {
+        self.stop().await?;
+        self.go_up("another password").await
+    }
+
+    /// Adds people.
+    pub(super) async fn add_people(&self, names: &[String]) -> Outcome {
+        let mut ldif = String::new();
+        for name in names {
+            let _ = writeln!(ldif, "dn: {}\nobjectClass: inetOrgPerson\nuid: {name}", person(name));
+            let _ = writeln!(ldif, "cn: {name}\nsn: {name}\nmail: {name}@corp.test\n");
+        }
+        self.add(&ldif).await
+    }
+
+    /// Adds a group of these people.
+    pub(super) async fn add_group(&self, group: &str, names: &[String]) -> Outcome {
+        let mut ldif = format!("dn: {}\nobjectClass: groupOfNames\ncn: {group}\n", group_called(group));
+        for name in names {
+            let _ = writeln!(ldif, "member: {}", person(name));
+        }
+        self.add(&ldif).await
+    }
+
+    /// Takes somebody out of a group.
+    pub(super) async fn leave(&self, name: &str, group: &str) -> Outcome {
+        let (group, person) = (group_called(group), person(name));
+        self.change(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {person}\n")).await
+    }
+
+    /// Deletes somebody, and takes them out of a group first: `OpenLDAP` would leave them in it.
+    pub(super) async fn delete(&self, name: &str, group: &str) -> Outcome {
+        self.leave(name, group).await?;
+        self.change(&format!("dn: {}\nchangetype: delete\n", person(name))).await
+    }
+
+    async fn add(&self, ldif: &str) -> Outcome {
+        self.modify(&["-a"], ldif).await
+    }
+
+    async fn change(&self, ldif: &str) -> Outcome {
+        self.modify(&[], ldif).await
+    }
+
+    /// Whoever holds the server's password may change everything.
+    async fn modify(&self, options: &[&str], ldif: &str) -> Outcome {
+        let mut command = Command::new("ldapmodify");
+        command.args(["-x", "-H", &self.url(), "-D", READER, "-w", PASSWORD]).args(options);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = streams.kill_on_drop(true).spawn()?;
+        let mut stdin = child.stdin.take().ok_or("ldapmodify without an input")?;
+        stdin.write_all(ldif.as_bytes()).await?;
+        drop(stdin);
+        let output = child.wait_with_output().await?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {told}; of {ldif}").into()) }
+    }
+
+    async fn go_up(&mut self, password: &str) -> Outcome {
+        let config = self.configure(password)?;
+        // It is told to end when the test is killed in a way in which nothing is dropped. The debug level keeps it from
+        // going into the background.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(&self.binaries.slapd).args(["-d", "0", "-h", &self.url(), "-f"]);
+        let log = fs::File::create(self.directory.path().join("slapd.log"))?;
+        command.arg(config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        self.running = Some(command.spawn()?);
+        let answers = eventually(&true, async || Ok(self.answers().await)).await?;
+        let log = fs::read_to_string(self.directory.path().join("slapd.log"))?;
+        if answers { Ok(()) } else { Err(format!("slapd does not answer: {log}").into()) }
+    }
+
+    async fn answers(&self) -> bool {
+        tokio::net::TcpStream::connect((HOST, self.port)).await.is_ok()
+    }
+
+    fn configure(&self, password: &str) -> Outcome<PathBuf> {
+        let mut text = String::new();
+        for schema in ["core", "cosine", "inetorgperson"] {
+            let _ = writeln!(text, "include {}/{schema}.schema", self.binaries.schemas.display());
+        }
+        // Only the reader sees anything, as in a directory that asks everybody who they are.
+        let data = self.directory.path().join("data");
+        let _ = write!(
+            text,
+            "moduleload back_mdb\ndatabase mdb\nsuffix \"{SUFFIX}\"\nrootdn \"{READER}\"\nrootpw \"{password}\"\n\
+             directory {}\ndbnosync\naccess to * by * none\n",
+            data.display()
+        );
+        let config = self.directory.path().join("slapd.conf");
+        fs::write(&config, text)?;
+        Ok(config)
+    }
+}
+
+/// What Keycloak has to know to read a directory.
+pub(super) fn credential() -> &'static str {
+    PASSWORD
+}
+
+pub(super) fn people() -> String {
+    format!("ou=people,{SUFFIX}")
+}
+
+pub(super) fn groups() -> String {
+    format!("ou=groups,{SUFFIX}")
+}
+
+fn person(name: &str) -> String {
+    format!("uid={name},{}", people())
+}
+
+fn group_called(name: &str) -> String {
+    format!("cn={name},{}", groups())
+}
