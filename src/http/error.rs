@@ -145,6 +145,16 @@ impl HttpError {
         matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
     }
 
+    /// Whether the server was waited for until there was no more patience: a hang, or one that stays busy.
+    #[must_use]
+    pub fn is_waited_out(&self) -> bool {
+        match &self.kind {
+            HttpErrorKind::Timeout(_) => true,
+            HttpErrorKind::Status { .. } => self.may_pass(),
+            _ => false,
+        }
+    }
+
     /// Whether the request may have been carried out although its answer broke off. A server that says nothing at all is
     /// not among these: it would be waited for again and again.
     #[must_use]

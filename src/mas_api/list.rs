@@ -48,14 +48,18 @@ impl MasApi {
         mut make: impl FnMut(Resource<A>) -> Option<T>,
         seen: impl Fn(usize),
     ) -> Result<Vec<T>, HttpError> {
-        let mut missing = String::new();
+        let (mut missing, mut told) = (String::new(), 0);
         for _ in 0..READINGS {
             let mut kept = Vec::new();
             let walked = self.walk(path, filter, |row| kept.extend(make(row)), &seen).await?;
             match walked {
-                Walked { rows, count: Some(count) } if rows >= count => return Ok(kept),
                 Walked { rows, count: Some(count) } => {
-                    missing = format!("the list tells of {count} rows and holds {rows}");
+                    // A list that falls empty while it is read does not explain what it told before.
+                    told = count.max(told);
+                    if rows >= told {
+                        return Ok(kept);
+                    }
+                    missing = format!("the list tells of {told} rows and holds {rows}");
                 }
                 Walked { count: None, .. } => {
                     return Err(self.inconsistent(path, "the list does not tell how many rows it has".to_owned()));

@@ -55,6 +55,7 @@ enum Effect {
     Answer(Fault),
     Before(Hook),
     After(Hook),
+    Pages(usize),
 }
 
 struct Rule {
@@ -98,6 +99,8 @@ pub(super) struct Verdict {
     pub(super) fault: Option<Fault>,
     pub(super) before: Vec<Hook>,
     pub(super) after: Vec<Hook>,
+    /// The most rows that a page may have.
+    pub(super) rows: Option<usize>,
 }
 
 impl Faults {
@@ -136,14 +139,15 @@ impl Faults {
                 Effect::Answer(fault) => verdict.fault = Some(fault),
                 Effect::Before(hook) => verdict.before.push(hook),
                 Effect::After(hook) => verdict.after.push(hook),
+                Effect::Pages(rows) => verdict.rows = Some(rows),
             }
         }
         verdict
     }
 }
 
-/// A rule in the making; `answer`, `before` or `after` puts it in force.
-#[must_use = "a rule applies only after `answer`, `before` or `after`"]
+/// A rule in the making; `answer`, `before`, `after` or `in_pages_of` puts it in force.
+#[must_use = "a rule applies only after `answer`, `before`, `after` or `in_pages_of`"]
 pub struct RuleBuilder<'a> {
     faults: &'a Faults,
     matches: Predicate,
@@ -184,6 +188,12 @@ impl RuleBuilder<'_> {
     /// Runs `hook` once the answer is made, before the client has it: the world changes between two pages.
     pub fn after(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
         self.add(Effect::After(Arc::new(hook)));
+    }
+
+    /// These lists come in pages of at most so many rows, whatever was asked for: a small list has several pages. What
+    /// else applies to such a request applies to the smaller page.
+    pub fn in_pages_of(self, rows: usize) {
+        self.add(Effect::Pages(rows));
     }
 
     fn add(self, effect: Effect) {

@@ -178,14 +178,17 @@ impl Drop for Server {
 async fn watched(
     State(watch): State<Arc<Watch>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let seen = Seen::of(&request);
     watch.requests.0.lock().push(seen.clone());
-    let Verdict { fault, before, after } = watch.faults.verdict(&seen);
+    let Verdict { fault, before, after, rows } = watch.faults.verdict(&seen);
     for hook in &before {
         hook(&seen);
+    }
+    if let Some(rows) = rows {
+        *request.uri_mut() = with_smaller_pages(request.uri(), rows);
     }
     let response = match fault {
         None => next.run(request).await,
@@ -231,6 +234,19 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             next.run(request).await
         }
     }
+}
+
+/// The same request for a page of at most so many rows, by the parameter that each server has for it.
+fn with_smaller_pages(uri: &Uri, rows: usize) -> Uri {
+    let smaller = |part: &str| match part.split_once('=') {
+        Some((name @ ("max" | "limit" | "page[first]" | "page%5Bfirst%5D"), asked)) => {
+            let asked = asked.parse().unwrap_or(usize::MAX);
+            format!("{name}={}", rows.min(asked))
+        }
+        _ => part.to_owned(),
+    };
+    let query: Vec<_> = uri.query().unwrap_or_default().split('&').map(smaller).collect();
+    format!("{}?{}", uri.path(), query.join("&")).parse().unwrap_or_else(|_| uri.clone())
 }
 
 /// The same request without the parameters that begin like this.

@@ -51,12 +51,15 @@ impl MasApiWriter {
         self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
     }
 
-    /// Ends every session, and goes on where one cannot be ended, unless MAS has stopped answering; the first error is
-    /// the answer.
+    /// Ends every session, and goes on where one cannot be ended; the first error is the answer. A server that was waited
+    /// out is not waited for again: with three lists, and each session of them, a hang would take minutes.
     async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
         let mut ended = Ok(());
         for kind in SESSIONS {
-            ended = and(ended, self.end_sessions_of(kind, id)).await;
+            match self.end_sessions_of(kind, id).await {
+                Err(error) if error.is_waited_out() || error.is_silence() => return Err(error),
+                of_kind => ended = ended.and(of_kind),
+            }
         }
         ended
     }
@@ -71,7 +74,10 @@ impl MasApiWriter {
         let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {
-            ended = and(ended, self.end(kind, &session)).await;
+            match self.end(kind, &session).await {
+                Err(error) if error.is_waited_out() || error.is_silence() => return Err(error),
+                one => ended = ended.and(one),
+            }
         }
         ended
     }
@@ -105,7 +111,8 @@ impl Write for MasApiWriter {
 
     /// The lock comes first: it takes effect at once. Where its answer was lost it may be there, and everything else
     /// follows all the same: the next run would leave the lock as it is. Sessions are ended whatever becomes of the
-    /// deactivation, because the next run would find the account disabled and leave them open.
+    /// deactivation, because the next run would find the account disabled and leave them open; but a server that was waited
+    /// out is not waited for again. Then the deactivation ends them, its job or whoever repeats it.
     async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
         let id = id_of(action)?;
         let locked = self.change(id, "lock", None).await.map(drop);
@@ -118,14 +125,17 @@ impl Write for MasApiWriter {
             DisableMode::Deactivate => self.deactivate(id).await,
             DisableMode::Lock => Ok(()),
         };
-        let ended = match self.end_sessions(id).await {
-            Ok(()) => Ok(()),
-            Err(silence) if silence.is_silence() => Err(silence),
-            // Once disabled, the next run would find nothing to do, so this half is not left to it.
-            Err(first) => {
-                warn!("{}; trying once more", in_one_line(&first));
-                self.end_sessions(id).await
-            }
+        let ended = match &deactivated {
+            Err(WriterError::Api(error)) if error.is_waited_out() => Ok(()),
+            _ => match self.end_sessions(id).await {
+                Ok(()) => Ok(()),
+                Err(error) if error.is_silence() || error.is_waited_out() => Err(error),
+                // Once disabled, the next run would find nothing to do, so this half is not left to it.
+                Err(first) => {
+                    warn!("{}; trying once more", in_one_line(&first));
+                    self.end_sessions(id).await
+                }
+            },
         };
         let ended = ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) });
         if let (Err(_), Err(also)) = (&deactivated, &ended) {
@@ -139,25 +149,6 @@ impl Write for MasApiWriter {
 
     fn concurrency(&self) -> usize {
         self.mas.config().concurrency
-    }
-}
-
-/// The next step, whatever became of those before it, unless nobody answered: a silence is waited for once, not once for
-/// each session.
-async fn and(
-    before: Result<(), HttpError>,
-    next: impl Future<Output = Result<(), HttpError>>,
-) -> Result<(), HttpError> {
-    match before {
-        Err(silence) if silence.is_silence() => Err(silence),
-        before => {
-            let next = next.await;
-            match (before, next) {
-                // A silence counts more than what went wrong before: it ends the rest.
-                (Err(_), Err(silence)) if silence.is_silence() => Err(silence),
-                (before, next) => before.and(next),
-            }
-        }
     }
 }
 

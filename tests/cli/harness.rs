@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
@@ -219,6 +220,30 @@ impl Program {
         let run = Run::of(output);
         self.secrets.assert_absent(arguments, &run);
         run
+    }
+
+    /// Runs it with these arguments, and kills it where it takes longer than this; then there is no run. What it prints
+    /// goes through files in the directory, so that nothing it says can make it wait.
+    pub(crate) fn run_within(mut self, directory: &Path, arguments: &str, limit: Duration) -> Option<Run> {
+        let (stdout, stderr) = (directory.join("stdout"), directory.join("stderr"));
+        let to = |path: &Path| Stdio::from(std::fs::File::create(path).expect("a writable directory"));
+        let command = self.command.args(arguments.split_whitespace()).stdout(to(&stdout)).stderr(to(&stderr));
+        let (mut child, begin) = (command.spawn().expect("the binary is there"), Instant::now());
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            if begin.elapsed() > limit {
+                child.kill().expect("it runs");
+                child.wait().expect("it was killed");
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let read = |path: &Path| std::fs::read(path).expect("just written");
+        let run = Run::of(Output { status, stdout: read(&stdout), stderr: read(&stderr) });
+        self.secrets.assert_absent(arguments, &run);
+        Some(run)
     }
 
     /// Runs it as a shell runs this line, which calls it by its name.

@@ -9,6 +9,7 @@ mod doctor;
 mod economy;
 mod explain;
 mod failures;
+mod fault_matrix;
 mod federation;
 mod harness;
 mod history;

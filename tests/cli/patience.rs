@@ -16,7 +16,7 @@ use matrix_keycloak_sync::readers::{Readers, Tally};
 use matrix_keycloak_sync::report::Failure;
 use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld};
 
-use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table};
+use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table, write};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
     let own = ("RUNTIME_DIRECTORY".to_owned(), world.directory().display().to_string());
@@ -84,6 +84,26 @@ async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_wha
     let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
     let exit = app::run(cli.expect("a command line"), &surroundings(&world)).await;
     assert_eq!(exit.ok(), Some(Exit::Incomplete));
+}
+
+/// By the Admin API; how the run ended, and how often lists of sessions were asked for.
+async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
+    let file = write(world, "mas-api.toml", &settings(world, BY_BOTH)).display().to_string();
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let exit = app::run(cli, &surroundings(world)).await;
+    (exit.ok(), world.mas.admin().requests().count("-sessions"))
+}
+
+#[tokio::test]
+async fn a_mas_that_hangs_after_the_lock_is_not_waited_for_again_and_again() {
+    let world = started(the_table()).await;
+    world.mas.admin().faults().on("/deactivate").answer(Fault::Hang);
+    assert_eq!(sync_by_the_admin_api(&world).await, (Some(Exit::Incomplete), 0));
+
+    let world = started(the_table()).await;
+    world.mas.admin().faults().on("-sessions").answer(Fault::Hang);
+    let two_tries_at_the_first_list = 2;
+    assert_eq!(sync_by_the_admin_api(&world).await, (Some(Exit::Incomplete), two_tries_at_the_first_list));
 }
 
 #[test]

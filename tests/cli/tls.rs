@@ -142,7 +142,8 @@ impl Drop for TlsFront {
     }
 }
 
-fn configured(identity: &Identity, client_ca: Option<&Authority>) -> ServerConfig {
+/// A server that shows this certificate. With `client_ca`, whoever connects has to show one of its.
+pub(crate) fn configured(identity: &Identity, client_ca: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = match client_ca {
         None => Arc::new(NoClientAuth),

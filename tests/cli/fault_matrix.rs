@@ -1,0 +1,199 @@
+//! Every server, every fault, every moment: no wrong disable, no lost record, no hang, and the exit code that belongs
+//! there.
+//!
+//! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Afterwards the fault is
+//! taken away, and three things are looked at: what the servers show (`verdict`), what `history` tells of it, and
+//! whether the next run brings everyone where they belong. `expected.txt` says how each case ends; it has the form of the
+//! table that is printed. `cell` says which cases there are and why some are none, `scene` makes the world and its fault,
+//! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails.
+//!
+//! The table goes to stdout past the test harness, so that it is seen where the test passes.
+
+mod cell;
+mod expected;
+mod front;
+mod mas_cli;
+mod scene;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use crate::harness::Way;
+use cell::{Cell, FAULTS, MOMENTS, SERVERS, Server, Trouble};
+use scene::Scene;
+use verdict::{Report, in_place};
+
+/// No hang takes longer, and no case makes a run wait for two, one after the other.
+const LONGEST: Duration = Duration::from_secs(90);
+/// Cases at the same time beside those that mostly wait.
+const AT_A_TIME: usize = 16;
+
+/// How one case ended.
+struct Ended {
+    cell: Cell,
+    way: Way,
+    /// As the table has it: the exit code, with `~` where somebody is left to the next run although the code is 0;
+    /// `hang` where the run had to be killed.
+    told: String,
+    report: Report,
+    /// What is wrong beyond what the report counts.
+    wrong: Vec<String>,
+    stderr: String,
+}
+
+fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
+    let scene = runtime.block_on(Scene::start(cell, way));
+    let before = scene.everyone();
+    let sync = || scene.program().run_within(scene.world.directory(), "sync", LONGEST);
+    let run = sync();
+    scene.heal();
+    let mut wrong = Vec::new();
+    if !runtime.block_on(scene.world.settle()) {
+        wrong.push("MAS has jobs left".to_owned());
+    }
+    let after = scene.everyone();
+    let members = scene.members();
+    let records = scene.records();
+    let code = run.as_ref().map(|run| run.code);
+    let report = Report::of(&before, &after, &records, &members);
+    wrong.extend(verdict::of_exit(code, &before, &after, &records));
+    let done = before.keys().all(|name| in_place(name, &before, &after, &members));
+    let told = match code {
+        None => "hang".to_owned(),
+        Some(0) if !done => "0~".to_owned(),
+        Some(code) => code.to_string(),
+    };
+
+    match sync().map(|run| (run.code, run.stderr)) {
+        Some((0, _)) => {}
+        other => wrong.push(format!("the next run: {other:?}")),
+    }
+    if !runtime.block_on(scene.world.settle()) {
+        wrong.push("MAS has jobs left after the next run".to_owned());
+    }
+    let end = scene.everyone();
+    let out_of_place = before.keys().filter(|name| !in_place(name, &before, &end, &members));
+    wrong.extend(out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))));
+    Ended { cell, way, told, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
+}
+
+/// Those that wait for the most part all at once, the others a few at a time.
+fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
+    let runtime = Runtime::new().expect("a runtime");
+    let (waiting, busy): (Vec<_>, Vec<_>) = cases.into_iter().partition(|(cell, _)| cell.mostly_waits());
+    let (queue, ended) = (Mutex::new(busy), Mutex::new(Vec::new()));
+    let play = |(cell, way)| {
+        let one = play(&runtime, cell, way);
+        ended.lock().expect("no panic while it is held").push(one);
+    };
+    let next = || queue.lock().expect("no panic while it is held").pop();
+    thread::scope(|scope| {
+        for case in waiting {
+            scope.spawn(move || play(case));
+        }
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(case) = next() {
+                    play(case);
+                }
+            });
+        }
+    });
+    ended.into_inner().expect("nobody panicked")
+}
+
+/// The table, in the form of `expected.txt`; a cell with several ways that end alike has it once.
+fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
+    let mut table = BTreeMap::new();
+    for server in SERVERS {
+        for trouble in FAULTS {
+            let told = |moment| {
+                let cell = Cell { server, trouble, moment };
+                if cell.why_not().is_some() {
+                    return "—".to_owned();
+                }
+                let ways = cell.ways().iter();
+                let of_way = |way: &Way| ended.iter().find(|one| one.cell == cell && one.way == *way);
+                let told: Vec<_> = ways.filter_map(of_way).map(|one| one.told.clone()).collect();
+                if told.iter().all(|one| *one == told[0]) { told[0].clone() } else { told.join("/") }
+            };
+            table.insert((server, trouble), MOMENTS.map(told).to_vec());
+        }
+    }
+    table
+}
+
+fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
+    let line = |first: &str, cells: &[String]| {
+        let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:<16}")).collect();
+        format!("{first:<28}{}", cells.concat()).trim_end().to_owned() + "\n"
+    };
+    let mut text = line("", &MOMENTS.map(|moment| moment.to_string()));
+    for server in SERVERS {
+        let _ = writeln!(text, "{server}");
+        for trouble in FAULTS {
+            text += &line(&format!("  {trouble}"), &table[&(server, trouble)]);
+        }
+    }
+    text
+}
+
+/// Why there is no case, once each.
+fn footnotes() -> String {
+    let mut rules: Vec<&str> = Vec::new();
+    for server in SERVERS {
+        for trouble in FAULTS {
+            let of = MOMENTS.into_iter().filter_map(|moment| Cell { server, trouble, moment }.why_not());
+            for rule in of {
+                if !rules.contains(&rule) {
+                    rules.push(rule);
+                }
+            }
+        }
+    }
+    rules.into_iter().fold(String::new(), |text, rule| text + "— " + rule + "\n")
+}
+
+#[test]
+fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
+    let begin = Instant::now();
+    let cells = || SERVERS.into_iter().flat_map(|server| FAULTS.map(|trouble| (server, trouble)));
+    let cases: Vec<_> = cells()
+        .flat_map(|(server, trouble)| MOMENTS.map(|moment| Cell { server, trouble, moment }))
+        .filter(|cell| cell.why_not().is_none())
+        .flat_map(|cell| cell.ways().iter().map(move |way| (cell, *way)))
+        .collect();
+    let ended = play_all(cases);
+
+    let table = table(&ended);
+    let mut wrong = Vec::new();
+    for one in &ended {
+        let Report { wrong_disables, lost_records } = &one.report;
+        let of_case: Vec<_> = wrong_disables.iter().chain(lost_records).chain(&one.wrong).cloned().collect();
+        if !of_case.is_empty() || one.told == "hang" {
+            let Way { writer, source } = one.way;
+            let what = of_case.join("\n  ");
+            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.told, one.stderr));
+        }
+    }
+    let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();
+    let last = format!(
+        "fault matrix: {} cases run, {} wrong disables, {} lost records, {} hangs ({} s)\n",
+        ended.len(),
+        sum(|one| one.report.wrong_disables.len()),
+        sum(|one| one.report.lost_records.len()),
+        sum(|one| usize::from(one.told == "hang")),
+        begin.elapsed().as_secs(),
+    );
+    let shown = format!("\n{}{}{}\n{last}", printed(&table), expected::LEGEND, footnotes());
+    std::io::stdout().lock().write_all(shown.as_bytes()).expect("a place to print to");
+    wrong.extend(expected::differences(&table));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

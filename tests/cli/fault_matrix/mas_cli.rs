@@ -1,0 +1,72 @@
+//! A mas-cli that fails: a script before the stand-in, which fails as its file `fault` says.
+//!
+//! What it prints follows `tests/contract/mas-cli.json`. Where the real one would have reached the database it is called
+//! first, so that what fails is only the answer.
+
+use std::path::PathBuf;
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use super::cell::{Cell, Moment, Trouble};
+use crate::harness::script;
+
+/// Puts the script there and gives its path. It fails at the first call, or from the first lock on.
+pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
+    let directory = world.directory().display();
+    let from = match cell.moment {
+        Moment::Start => ":".to_owned(),
+        // Two calls may be the first lock; whoever makes the directory is.
+        _ => format!(
+            "if [ ! -d {directory}/locked ]; then\n\
+             case \"$*\" in *lock-user\\ --deactivate*) mkdir {directory}/locked 2>/dev/null && passes;; *) passes;; esac\n\
+             fi"
+        ),
+    };
+    // Gone is gone: what is removed is not found by the next call.
+    let passes = if cell.trouble == Trouble::Refused && cell.moment != Moment::Start {
+        format!("passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}")
+    } else {
+        "passes() { exec $real \"$@\"; }".to_owned()
+    };
+    let body = format!(
+        "real={directory}/bin/mas-cli\n{}\n[ -e {directory}/fault ] || exec $real \"$@\"\n{}\n{}",
+        passes,
+        from.replace("passes;;", "passes \"$@\";;"),
+        failing(cell.trouble),
+    );
+    std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
+    let path = script(world, "failing-mas-cli", &body);
+    if cell.trouble == Trouble::Refused && cell.moment == Moment::Start {
+        std::fs::rename(&path, world.directory().join("gone")).expect("just written");
+    }
+    path
+}
+
+/// The mas-cli of this world is well again.
+pub(super) fn heal(world: &RunningWorld) {
+    let file = |name: &str| world.directory().join(name);
+    // Only where it was removed is there anything to put back.
+    let _ = std::fs::rename(file("gone"), file("failing-mas-cli"));
+    std::fs::remove_file(file("fault")).expect("it was written before");
+}
+
+fn failing(trouble: Trouble) -> String {
+    let cannot_connect = |what: &str, cause: &str| {
+        let text = format!("could not connect to the database\\n\\nCaused by:\\n    0: {what}{cause}\\n    1: {cause}");
+        format!("printf 'Error: {text}\\n' >&2\nexit 1")
+    };
+    let refuses = "error returned from database: ";
+    match trouble {
+        Trouble::Hang => "$real \"$@\" 2>/dev/null\nexec sleep 1000".to_owned(),
+        Trouble::Unauthorized => cannot_connect(refuses, "password authentication failed for user \"mas\""),
+        Trouble::Forbidden => cannot_connect(refuses, "role \"root\" does not exist"),
+        Trouble::TooMany => cannot_connect(refuses, "sorry, too many clients already"),
+        Trouble::Unavailable => {
+            cannot_connect("error communicating with database: ", "Connection refused (os error 111)")
+        }
+        Trouble::CutBody => "$real \"$@\" 2>&1 | head -c 20 >&2\nexit 0".to_owned(),
+        Trouble::Html => "echo '<!doctype html><title>Sign in</title>'\nexit 0".to_owned(),
+        Trouble::Reset => "$real \"$@\" 2>/dev/null\nkill -KILL $$".to_owned(),
+        _ => "printf 'Error: User not found\\n' >&2\nexit 1".to_owned(),
+    }
+}

@@ -1,0 +1,420 @@
+//! The world of one case: people, three servers, and the fault that lies in wait.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
+use serde_json::{Value, json};
+
+use super::cell::{Cell, Moment, Server, Trouble};
+use super::front::{Front, Mode, Switch};
+use super::mas_cli;
+use super::verdict::{Everyone, Members, Record};
+use crate::harness::{self, Program, Way, account, group, program_by, settings, started};
+use crate::tls::Authority;
+
+/// Rows a page: every list has three pages.
+const PAGE: usize = 4;
+/// The one of several people to disable who meets the fault at the second look.
+const LOOKED_AT: &str = "yves";
+
+/// A case that is ready to run.
+pub(super) struct Scene {
+    pub(super) world: RunningWorld,
+    cell: Cell,
+    way: Way,
+    /// Between the program and the server under test until that is well again.
+    detour: Mutex<Option<Detour>>,
+    toml: String,
+}
+
+/// The way through the fronts.
+#[derive(Default)]
+struct Detour {
+    /// Held, so that their ports are nobody else's.
+    _fronts: Vec<Front>,
+    /// Texts of the configuration and what stands there instead.
+    toml: Vec<(String, String)>,
+    env: Vec<(&'static str, String)>,
+    /// MAS's issuer without them.
+    issuer: Option<String>,
+}
+
+/// From when on something holds.
+#[derive(Clone, Default)]
+struct Since(Arc<AtomicBool>);
+
+impl Since {
+    fn begin(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Scene {
+    pub(super) async fn start(cell: Cell, way: Way) -> Self {
+        let people = ["ann", "ben", "cleo", "dora", "emil"];
+        let world = people.into_iter().fold(group(), |world, name| world.member(name).account(name));
+        let world = world.member("fred").disabled_account("fred").member("gina");
+        let world = world.user("xaver").account("xaver").user("yves").account("yves").account("zoe");
+        let world = started(world.job_delay(Duration::from_millis(5))).await;
+        for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
+            world.login(name).expect("an active account");
+        }
+        assert_eq!(world.state_of("fred"), account(true, true));
+        world.keycloak.faults().on("/members").in_pages_of(PAGE);
+        world.synapse.faults().on("/v3/users").in_pages_of(PAGE);
+        world.mas.admin().faults().matching(is_mas_list).in_pages_of(PAGE);
+        let mut scene = Self { world, cell, way, detour: Mutex::default(), toml: String::new() };
+        scene.toml = scene.configuration();
+        match (cell.server, cell.trouble) {
+            (Server::MasCli, _) => {
+                let command = mas_cli::install(&scene.world, cell);
+                // Longer than any call takes on a busy machine.
+                let command = command.to_string_lossy();
+                let section = format!("[writer.mas_cli]\ncommand = [{command:?}]\ntimeout = \"10s\"\n");
+                scene.toml += &section;
+            }
+            (_, Trouble::Refused) => scene.lead_through_fronts(None, Mode::Refusing),
+            (_, Trouble::WrongCertificate) => {
+                scene.lead_through_fronts(Some(&Authority::new("own")), Mode::WrongCertificate);
+            }
+            (_, trouble) => scene.arm(trouble),
+        }
+        scene
+    }
+
+    fn configuration(&self) -> String {
+        let state = self.world.directory().join("state.db");
+        let writer = "[writer]\nconfirm_timeout = \"10s\"\n";
+        let way = settings(&self.world, self.way).replace("[writer]\n", writer);
+        let more = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+        format!("state_file = {:?}\n{way}{more}{}", state.to_string_lossy(), harness::NO_LIMITS)
+    }
+
+    /// The program, as it is configured for this case.
+    pub(super) fn program(&self) -> Program {
+        let detour = self.detour.lock().expect("no panic while it is held");
+        let (replaced, env) = detour.as_ref().map_or((&[][..], &[][..]), |detour| (&detour.toml, &detour.env));
+        let toml = replaced.iter().fold(self.toml.clone(), |toml, (from, to)| toml.replace(from, to));
+        let program = program_by(&self.world, self.way, "").file(&self.world, &toml);
+        env.iter().fold(program, |program, (name, value)| program.env(name, value))
+    }
+
+    pub(super) fn everyone(&self) -> Everyone {
+        harness::everyone(&self.world).into_iter().collect()
+    }
+
+    /// The enabled members of the group, as Keycloak has them now.
+    pub(super) fn members(&self) -> Members {
+        let mut keycloak = self.world.keycloak.state();
+        let realm = keycloak.realm("corp");
+        let group = realm.group_by_path("/matrix-users").expect("seeded");
+        let enabled = |name: &&String| realm.user(name).is_some_and(|user| user.enabled);
+        group.members.iter().filter(enabled).cloned().collect::<BTreeSet<_>>()
+    }
+
+    /// Every action of every run so far.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let history = |run: &str| self.program().run(&format!("history {run} --format json")).exits(0).json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let runs = history("");
+        let runs = runs["runs"].as_array().expect("a list").iter().map(|run| history(&run["run"].to_string()));
+        let actions = runs.flat_map(|run| run["actions"].as_array().expect("a list").clone());
+        let record = |action: Value| Record {
+            localpart: text(&action["user_id"])[1..].split(':').next().unwrap_or_default().to_owned(),
+            action: text(&action["action"]),
+            outcome: text(&action["outcome"]),
+            begun: action["begun"].is_string(),
+        };
+        actions.map(record).collect()
+    }
+
+    /// Takes the fault away.
+    pub(super) fn heal(&self) {
+        let world = &self.world;
+        for faults in [world.keycloak.faults(), world.synapse.faults(), world.mas.faults(), world.mas.admin().faults()]
+        {
+            faults.clear();
+        }
+        let detour = self.detour.lock().expect("no panic while it is held").take();
+        if let Some(issuer) = detour.and_then(|detour| detour.issuer) {
+            world.mas.state().settings.issuer = issuer;
+        }
+        if self.cell.server == Server::MasCli {
+            mas_cli::heal(world);
+        }
+        for name in ["xaver", "zoe"] {
+            world.synapse.state().account_mut(name).expect("seeded").guest = false;
+        }
+    }
+
+    /// The server under test, both listeners where it has two.
+    fn faults(&self) -> Vec<&Faults> {
+        let world = &self.world;
+        match self.cell.server {
+            Server::Keycloak => vec![world.keycloak.faults()],
+            Server::Synapse => vec![world.synapse.faults()],
+            _ => vec![world.mas.admin().faults(), world.mas.faults()],
+        }
+    }
+
+    /// The requests that bring the fault about, and whether it lasts from then on or is about them alone.
+    fn hits(&self) -> impl Fn(&Seen) -> bool + Clone + Send + Sync + use<> {
+        let Cell { server, moment, .. } = self.cell;
+        let looked_at = match server {
+            Server::Keycloak => format!("/users?username={LOOKED_AT}&"),
+            Server::Synapse => format!("/users/@{LOOKED_AT}:"),
+            _ => format!("/users/{}", self.world.mas.state().user(LOOKED_AT).expect("seeded").id),
+        };
+        let pages = Arc::new(AtomicUsize::new(0));
+        move |seen: &Seen| match moment {
+            Moment::Start => true,
+            Moment::Reading => is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0,
+            Moment::Look => seen.target().contains(&looked_at),
+            Moment::Applying => false,
+        }
+    }
+
+    /// Calls `now` when the first account is locked, before whoever asked for it knows.
+    fn at_the_first_lock(&self, now: impl Fn() + Clone + Send + Sync + 'static) {
+        if self.cell.moment == Moment::Applying {
+            let by_api = now.clone();
+            self.world.mas.admin().faults().on("/lock").method("POST").times(1).after(move |_| by_api());
+            // After the two calls that activate.
+            self.world.mas.faults().on("/stand-in/manage").skip(2).times(1).after(move |_| now());
+        }
+    }
+
+    /// The fault as the server itself shows it.
+    fn arm(&self, trouble: Trouble) {
+        let Cell { server, moment, .. } = self.cell;
+        match trouble {
+            Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges => {
+                self.arm_list(trouble);
+            }
+            _ => {
+                let since = Since::default();
+                let at_lock = since.clone();
+                self.at_the_first_lock(move || at_lock.begin());
+                for faults in self.faults() {
+                    let (since, hits) = (since.clone(), self.hits());
+                    let applies = move |seen: &Seen| {
+                        let is_token = seen.path.contains("token") || seen.path.contains("well-known");
+                        if !is_asked_by_the_program(seen) || trouble == Trouble::TokenEnded && is_token {
+                            return false;
+                        }
+                        let hit = hits(seen);
+                        // The look is about one person, and so is its fault: who else was looked at would be chance.
+                        if hit && moment != Moment::Look {
+                            since.begin();
+                        }
+                        hit || since.has_begun()
+                    };
+                    let rule = faults.matching(applies);
+                    let rule = if trouble == Trouble::TokenEnded { rule.times(1) } else { rule };
+                    rule.answer(fault(server, trouble));
+                }
+            }
+        }
+    }
+
+    fn arm_list(&self, trouble: Trouble) {
+        let Cell { server, moment, .. } = self.cell;
+        let from_page = usize::from(moment == Moment::Reading);
+        let list = move |seen: &Seen| is_long_list(server, seen);
+        let sessions = |seen: &Seen| seen.method == "GET" && seen.path.ends_with("-sessions");
+        let faults = self.faults()[0];
+        let keycloak = self.world.keycloak.shared();
+        match (server, moment, trouble) {
+            (Server::Keycloak, Moment::Start, Trouble::EmptyList) => faults.on("/groups?").answer(Fault::EmptyList),
+            (Server::Keycloak, Moment::Reading, Trouble::EmptyList) => faults.matching(list).answer(Fault::EmptyList),
+            (Server::Keycloak, Moment::Look, Trouble::EmptyList) => {
+                faults.on(&format!("username={LOOKED_AT}")).answer(Fault::EmptyList);
+            }
+            (Server::Keycloak, Moment::Look, _) => {
+                let join = move |_: &Seen| keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
+                faults.on(&format!("username={LOOKED_AT}")).times(1).before(join);
+            }
+            (Server::MasApi, Moment::Applying, Trouble::EmptyList) => {
+                faults.matching(sessions).answer(Fault::EmptyList);
+            }
+            (Server::MasApi, Moment::Applying, Trouble::RepeatedPage) => {
+                faults.matching(sessions).in_pages_of(1);
+                faults.matching(move |seen| sessions(seen) && seen.query.contains("after")).answer(Fault::RepeatPage);
+            }
+            (Server::MasApi, Moment::Applying, _) => self.end_sessions_meanwhile(),
+            (_, _, Trouble::EmptyList) => faults.matching(list).skip(from_page).answer(Fault::EmptyList),
+            (_, _, Trouble::RepeatedPage) => faults.matching(list).skip(1 + from_page).answer(Fault::RepeatPage),
+            (_, _, Trouble::ListThatChanges) => {
+                let rule = faults.matching(list).times(1);
+                let change = self.change();
+                if moment == Moment::Start { rule.before(move |_| change()) } else { rule.after(move |_| change()) }
+            }
+            _ => self.leave_out(),
+        }
+    }
+
+    /// What happens to a list between two of its pages: in Keycloak somebody of the first page leaves and somebody else
+    /// joins; an account is made.
+    fn change(&self) -> impl Fn() + Send + Sync + use<> {
+        let server = self.cell.server;
+        let (keycloak, synapse) = (self.world.keycloak.shared(), self.world.synapse.shared());
+        let mas = self.world.mas.shared();
+        move || {
+            if server == Server::Keycloak {
+                let mut keycloak = keycloak.lock();
+                keycloak.realm("corp").leave("ann", "/matrix-users");
+                keycloak.realm("corp").join(LOOKED_AT, "/matrix-users");
+            } else {
+                mas.lock().add_user("gina");
+                synapse.lock().add_account("gina");
+            }
+        }
+    }
+
+    /// Lists from which somebody is missing, of the first page or of a later one, and nothing else tells.
+    fn leave_out(&self) {
+        let first = self.cell.moment == Moment::Start;
+        match self.cell.server {
+            Server::Keycloak => {
+                let missing = if first { ["ann", "ben"] } else { ["dora", "emil"] };
+                let (hide, show) = (self.world.keycloak.shared(), self.world.keycloak.shared());
+                let faults = self.world.keycloak.faults();
+                faults.on("/members").before(move |_| {
+                    for name in missing {
+                        hide.lock().realm("corp").leave(name, "/matrix-users");
+                    }
+                });
+                faults.on("/members").after(move |_| {
+                    for name in missing {
+                        show.lock().realm("corp").join(name, "/matrix-users");
+                    }
+                });
+            }
+            Server::Synapse => {
+                let missing = if first { "xaver" } else { "zoe" };
+                self.world.synapse.state().account_mut(missing).expect("seeded").guest = true;
+            }
+            _ => {
+                let missing = if first { "xaver" } else { "zoe" };
+                let mas = self.world.mas.state();
+                let row = |user| {
+                    let attributes = serde_json::to_value(user).expect("plain fields");
+                    json!({"type": "user", "id": user_id(user), "attributes": attributes})
+                };
+                let rows: Vec<_> = mas.users().filter(|user| user.username != missing).map(row).collect();
+                drop(mas);
+                let list = json!({"meta": {"count": rows.len()}, "data": rows, "links": {}});
+                self.world.mas.admin().faults().matching(is_mas_list).answer(Fault::Json(list));
+            }
+        }
+    }
+
+    /// The sessions that are listed have ended before each of them is ended.
+    fn end_sessions_meanwhile(&self) {
+        use matrix_keycloak_sync::standins::mas::SessionKind;
+        let mas = self.world.mas.shared();
+        self.world.mas.admin().faults().on("/finish").times(1).before(move |_| {
+            let mut mas = mas.lock();
+            for name in ["xaver", "yves", "zoe"] {
+                let id = mas.user(name).expect("seeded").id.clone();
+                mas.finish_sessions(&id, &[SessionKind::Compat]);
+            }
+        });
+    }
+
+    /// The fault as the network shows it: the program reaches the server through fronts, and they change to this mode.
+    fn lead_through_fronts(&self, authority: Option<&Authority>, mode: Mode) {
+        let world = &self.world;
+        let front = |server: &matrix_keycloak_sync::standins::Server| Front::start(server.address(), authority);
+        let fronts = match self.cell.server {
+            Server::Keycloak => vec![front(world.keycloak.server())],
+            Server::Synapse => vec![front(world.synapse.server())],
+            _ => vec![front(world.mas.admin()), front(world.mas.server())],
+        };
+        let urls: Vec<_> = fronts.iter().map(|front| front.url.clone()).collect();
+        let switches: Vec<Switch> = fronts.iter().map(|front| front.switch.clone()).collect();
+        let mut detour = Detour { _fronts: fronts, ..Detour::default() };
+        match self.cell.server {
+            Server::Keycloak => detour.env.push(("KC_URL", urls[0].clone())),
+            Server::Synapse => detour.env.push(("MATRIX_URL", urls[0].clone())),
+            _ => {
+                let quoted = |url: &str| format!("{url:?}");
+                let issuer = format!("{}/", urls[1]);
+                detour.toml.push((quoted(&world.mas_admin_url()), quoted(&urls[0])));
+                detour.toml.push((quoted(&world.mas_issuer()), quoted(&issuer)));
+                detour.issuer = Some(world.mas_issuer());
+                world.mas.state().settings.issuer = issuer;
+            }
+        }
+        if let Some(authority) = authority {
+            let trusted = authority.write(world.directory(), "trusted");
+            detour.env.push(("SSL_CERT_FILE", trusted.display().to_string()));
+        }
+        *self.detour.lock().expect("no panic while it is held") = Some(detour);
+        let change = move || {
+            for switch in &switches {
+                switch.send_replace(mode);
+            }
+        };
+        if self.cell.moment == Moment::Start {
+            change();
+        } else {
+            self.at_the_first_lock(change.clone());
+            let hits = self.hits();
+            self.faults()[0]
+                .matching(move |seen| is_asked_by_the_program(seen) && hits(seen))
+                .before(move |_| change());
+        }
+    }
+}
+
+fn user_id(user: &matrix_keycloak_sync::standins::mas::User) -> &str {
+    &user.id
+}
+
+/// Not what Synapse and MAS ask each other, and not what mas-cli does to the database: those two are well.
+fn is_asked_by_the_program(seen: &Seen) -> bool {
+    let others = ["/_synapse/mas/", "/oauth2/introspect", "/stand-in/"];
+    !others.iter().any(|path| seen.path.starts_with(path))
+}
+
+/// A page of the members, or of the accounts.
+fn is_long_list(server: Server, seen: &Seen) -> bool {
+    match server {
+        Server::Keycloak => seen.path.ends_with("/members"),
+        Server::Synapse => seen.path.ends_with("/v3/users"),
+        _ => is_mas_list(seen),
+    }
+}
+
+fn is_mas_list(seen: &Seen) -> bool {
+    seen.method == "GET" && seen.path.ends_with("/api/admin/v1/users")
+}
+
+/// The fault in the words of the server.
+fn fault(server: Server, trouble: Trouble) -> Fault {
+    let said = |text: &str| match server {
+        Server::Keycloak => json!({"error": text}),
+        Server::Synapse => json!({"errcode": "M_UNKNOWN", "error": text}),
+        _ => json!({"errors": [{"title": text}]}),
+    };
+    let status = |code: u16, text: &str| Fault::Status(code, said(text).to_string());
+    match trouble {
+        Trouble::Hang => Fault::Hang,
+        Trouble::Unauthorized | Trouble::TokenEnded => status(401, "Token is not active"),
+        Trouble::Forbidden => status(403, "Forbidden"),
+        Trouble::TooMany => Fault::TooManyRequests { retry_after_secs: 1 },
+        Trouble::InternalError => status(500, "Internal Server Error"),
+        Trouble::Unavailable => status(503, "Service Unavailable"),
+        Trouble::CutBody => Fault::CutBody,
+        Trouble::Html => Fault::Html,
+        _ => Fault::Reset,
+    }
+}

@@ -1,0 +1,185 @@
+//! What the servers show before and after a run, held against who is in the group and against what was written down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
+
+use crate::harness::account;
+
+/// What both servers say of everybody.
+pub(super) type Everyone = BTreeMap<String, AccountState>;
+/// The enabled members of the group by the end of the run; whoever joined meanwhile joined before anyone was changed.
+pub(super) type Members = BTreeSet<String>;
+
+/// An action in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) action: String,
+    pub(super) localpart: String,
+    pub(super) outcome: String,
+    /// Whether it was tried.
+    pub(super) begun: bool,
+}
+
+/// What must never be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) wrong_disables: Vec<String>,
+    pub(super) lost_records: Vec<String>,
+}
+
+impl Report {
+    /// Compares what was with what is.
+    pub(super) fn of(before: &Everyone, after: &Everyone, records: &[Record], members: &Members) -> Self {
+        let mut report = Self::default();
+        for (name, was) in before {
+            let now = after.get(name).copied().unwrap_or(AccountState { mas: None, synapse: None });
+            let of_account = || records.iter().filter(|record| record.localpart == *name);
+            let tried_to_disable = of_account().any(|record| record.action == "disable" && record.begun);
+            if members.contains(name) && (tried_to_disable || is_worse(*was, now)) {
+                report.wrong_disables.push(format!("{name}, a member: {was:?} became {now:?}"));
+            }
+            let begun = |action: &str| of_account().any(|record| record.action == action && record.begun);
+            // A lock, a deactivation and the end of a session are parts of a disable; what undoes them, of the other.
+            if is_worse(*was, now) && !begun("disable") || is_worse(now, *was) && !begun("activate") {
+                report.lost_records.push(format!("{name}: {was:?} became {now:?}, and the history has no such action"));
+            }
+            for record in of_account() {
+                let told_wrong = match (record.outcome.as_str(), record.action.as_str()) {
+                    ("done", "disable") => !is_disabled(now),
+                    ("done", "activate") => !is_active(now),
+                    ("skipped", _) => now != *was,
+                    _ => false,
+                };
+                if told_wrong {
+                    report.lost_records.push(format!("{record:?}, but {was:?} became {now:?}"));
+                }
+            }
+        }
+        report
+    }
+}
+
+/// What the exit code says, held against what happened.
+pub(super) fn of_exit(code: Option<i32>, before: &Everyone, after: &Everyone, records: &[Record]) -> Vec<String> {
+    let tried = records.iter().filter(|record| record.begun).count();
+    let not_done = records.iter().filter(|record| record.outcome != "done").count();
+    let told = match code {
+        Some(1 | 3) if tried > 0 || before != after => "an error before anything was changed, and something was",
+        Some(0) if not_done > 0 => "in step, and something is not done",
+        Some(4) if not_done == 0 => "incomplete, and everything is done",
+        Some(0 | 1 | 3 | 4) | None => return Vec::new(),
+        Some(_) => "no exit code of these",
+    };
+    vec![format!("exit {code:?} would mean {told}: {records:?}")]
+}
+
+/// Whether somebody is where they belong: members as they were or let in, everyone else out.
+pub(super) fn in_place(name: &str, before: &Everyone, now: &Everyone, members: &Members) -> bool {
+    let (Some(was), Some(now)) = (before.get(name), now.get(name)) else { return false };
+    // The owner of the token is nobody's member, and is left alone.
+    if members.contains(name) || name == "matrix-sync-bot" {
+        is_active(*now) && (!is_active(*was) || was == now)
+    } else {
+        *now == account(true, true)
+    }
+}
+
+fn is_active(state: AccountState) -> bool {
+    matches!(state.mas, Some(InMas { locked: false, deactivated: false, .. }))
+        && matches!(state.synapse, Some(InSynapse { locked: false, deactivated: false, erased: false }))
+}
+
+fn is_disabled(state: AccountState) -> bool {
+    matches!(state.mas, Some(InMas { locked: true, deactivated: true, .. }))
+        && matches!(state.synapse, Some(InSynapse { deactivated: true, .. }))
+}
+
+/// Whether somebody can do less than before, on either server.
+fn is_worse(was: AccountState, now: AccountState) -> bool {
+    let in_mas = match (was.mas, now.mas) {
+        (Some(was), Some(now)) => {
+            now.locked && !was.locked || now.deactivated && !was.deactivated || now.sessions < was.sessions
+        }
+        (was, now) => was.is_some() && now.is_none(),
+    };
+    let in_synapse = match (was.synapse, now.synapse) {
+        (Some(was), Some(now)) => {
+            now.locked && !was.locked || now.deactivated && !was.deactivated || now.erased && !was.erased
+        }
+        (was, now) => was.is_some() && now.is_none(),
+    };
+    in_mas || in_synapse
+}
+
+fn one(name: &str, state: AccountState) -> Everyone {
+    [(name.to_owned(), state)].into()
+}
+
+fn record(action: &str, outcome: &str, begun: bool) -> Record {
+    let (action, localpart, outcome) = (action.to_owned(), "ann".to_owned(), outcome.to_owned());
+    Record { action, localpart, outcome, begun }
+}
+
+#[test]
+fn whoever_can_do_less_and_is_a_member_is_a_wrong_disable() {
+    let members: Members = ["ann".to_owned()].into();
+    let (active, begun) = (account(false, false), [record("disable", "failed", true)]);
+    let mut logged_out = active;
+    let mut logged_in = active;
+    logged_in.mas = Some(InMas { locked: false, deactivated: false, sessions: 2 });
+    logged_out.mas = Some(InMas { locked: false, deactivated: false, sessions: 1 });
+    let mut in_synapse_alone = active;
+    in_synapse_alone.synapse = Some(InSynapse { deactivated: true, locked: false, erased: false });
+    for (was, now) in [
+        (active, account(true, false)),
+        (active, account(false, true)),
+        (active, account(true, true)),
+        (active, in_synapse_alone),
+        (active, AccountState { mas: None, ..active }),
+        (logged_in, logged_out),
+        // Nothing came of it, but it was tried.
+        (active, active),
+    ] {
+        let of = |members: &Members| Report::of(&one("ann", was), &one("ann", now), &begun, members);
+        assert_eq!(of(&members).wrong_disables.len(), 1, "{was:?} {now:?}");
+        assert_eq!(of(&Members::new()).wrong_disables, [""; 0], "out of the group");
+    }
+    let same = Report::of(&one("ann", active), &one("ann", active), &[], &members);
+    assert_eq!(same, Report::default());
+}
+
+#[test]
+fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
+    let (active, disabled) = (account(false, false), account(true, true));
+    let lost = |was, now, records: &[Record]| {
+        Report::of(&one("ann", was), &one("ann", now), records, &Members::new()).lost_records.len()
+    };
+    for now in [disabled, account(true, false), account(false, true)] {
+        assert_eq!(lost(active, now, &[]), 1);
+        assert_eq!(lost(active, now, &[record("activate", "failed", true)]), 1);
+        assert_eq!(lost(active, now, &[record("disable", "failed", true)]), 0);
+    }
+    assert_eq!(lost(disabled, active, &[record("disable", "failed", true)]), 1);
+    assert_eq!(lost(disabled, active, &[record("activate", "done", true)]), 0);
+    assert_eq!(lost(active, active, &[record("disable", "done", true)]), 1);
+    assert_eq!(lost(active, account(true, false), &[record("disable", "done", true)]), 1);
+    assert_eq!(lost(disabled, account(false, true), &[record("activate", "done", true)]), 1);
+    assert!(lost(active, disabled, &[record("disable", "skipped", false)]) > 0);
+}
+
+#[test]
+fn an_exit_code_that_says_something_else_than_what_happened_is_noticed() {
+    let (active, disabled) = (one("ann", account(false, false)), one("ann", account(true, true)));
+    let (done, failed) = ([record("disable", "done", true)], [record("disable", "failed", true)]);
+    for code in [1, 3] {
+        assert_ne!(of_exit(Some(code), &active, &disabled, &[]), [""; 0]);
+        assert_ne!(of_exit(Some(code), &active, &active, &failed), [""; 0]);
+        assert_eq!(of_exit(Some(code), &active, &active, &[record("disable", "skipped", false)]), [""; 0]);
+    }
+    assert_ne!(of_exit(Some(0), &active, &active, &failed), [""; 0]);
+    assert_ne!(of_exit(Some(4), &active, &disabled, &done), [""; 0]);
+    assert_ne!(of_exit(Some(78), &active, &active, &[]), [""; 0]);
+    assert_eq!(of_exit(Some(0), &active, &disabled, &done), [""; 0]);
+    assert_eq!(of_exit(Some(4), &active, &active, &failed), [""; 0]);
+}
