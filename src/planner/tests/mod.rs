@@ -1,5 +1,6 @@
 //! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
 
+mod limits;
 mod links;
 mod memory;
 
@@ -458,37 +459,6 @@ fn with_too_many_to_look_at_nobody_is_disabled() {
     assert_eq!((actions(&plan), plan.not_looked), (activate("bob"), Some(1)));
     let refusals = Limits::default().refuse(&plan);
     assert_eq!(refusals, [Refusal::MaxLook { people: 1, max: 5000 },]);
-}
-
-/// `of` active accounts, of which `out` are out of the group.
-fn share(out: usize, of: usize) -> Vec<Refusal> {
-    let mut scene = scene();
-    for number in 0..of {
-        let name = format!("u{number}");
-        scene = scene.account(&name, ACTIVE);
-        scene = if number < out { scene.user(&name) } else { scene.member(&name) };
-    }
-    Limits { max_disable: usize::MAX, min_members: 0, ..Limits::default() }.refuse(&scene.plan())
-}
-
-#[test]
-fn the_share_is_rounded_down_and_one_may_always_go() {
-    for (of, may_go) in [(1, 1), (2, 1), (9, 1), (10, 1), (19, 1), (20, 2), (100, 10)] {
-        assert_eq!(share(may_go, of), []);
-        if of > may_go {
-            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, active: of, percent: 10, max: may_go };
-            assert_eq!(share(may_go + 1, of), [refused], "{of} accounts");
-        }
-    }
-}
-
-#[test]
-fn a_group_that_is_empty_or_short_is_refused() {
-    let plan = scene().plan();
-    assert_eq!(Limits::default().refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
-    let limits = Limits { min_members: 3, ..Limits::default() };
-    let plan = scene().member("alice").disabled_member("bob").plan();
-    assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 2, min: 3 }]);
 }
 
 #[test]
