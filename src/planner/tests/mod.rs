@@ -96,7 +96,15 @@ impl Scene {
         } else {
             Localpart::from(name).on(&self.facts.server_name)
         };
-        let mut account = Account { user_id, state, admin: false, bot: false, mas: InMas::NotAsked, links: Vec::new() };
+        let mut account = Account {
+            user_id,
+            state,
+            admin: false,
+            bot: false,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Vec::new(),
+        };
         change(&mut account);
         self.facts.accounts.push(account);
         self
@@ -210,6 +218,13 @@ fn a_member_who_is_disabled_is_activated() {
     for state in [DISABLED, DEACTIVATED] {
         acts(&scene().member("bob").account("bob", state), activate("bob"));
     }
+}
+
+#[test]
+fn a_member_whom_only_mas_still_has_deactivated_is_activated() {
+    let half = |account: &mut Account| account.deactivated_in_mas = true;
+    acts(&scene().member("bob").account_with("bob", ACTIVE, half), activate("bob"));
+    acts(&scene().user("dave").account_with("dave", ACTIVE, half), disable("dave", Reason::NotInGroup));
 }
 
 #[test]
@@ -504,6 +519,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             scene = scene.account_with(&name, state, |account| {
                 account.admin = kind == 1;
                 account.bot = kind == 2;
+                account.deactivated_in_mas = kind == 5;
             });
             scene = match kind {
                 3 => scene.detail(&name, |detail| detail.appservice = Some("bridge".to_owned())),
@@ -530,7 +546,9 @@ fn applied(scene: &Scene, plan: &Plan) -> Scene {
     let mut after = scene.clone();
     for action in plan.to_apply() {
         let account = after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
-        account.expect("an action is about an account").state = match (action.kind, plan.disable) {
+        let account = account.expect("an action is about an account");
+        account.deactivated_in_mas = false;
+        account.state = match (action.kind, plan.disable) {
             (ActionKind::Activate, _) => ACTIVE,
             (ActionKind::Disable, DisableMode::Deactivate) => DISABLED,
             (ActionKind::Disable, DisableMode::Lock) => LOCKED,
