@@ -3,6 +3,7 @@
 mod accounts;
 mod actions;
 mod apply;
+mod churn;
 mod command_line;
 mod conformance;
 mod doctor;
