@@ -17,6 +17,8 @@ pub struct Account {
     pub bot: bool,
     /// What MAS calls it.
     pub mas: InMas,
+    /// MAS has it deactivated, whatever the homeserver shows: an activation that broke off is done there first.
+    pub deactivated_in_mas: bool,
     /// The users of Keycloak that MAS has tied it to (`upstream-oauth-links`), where members are met by them.
     pub links: Vec<KeycloakId>,
 }

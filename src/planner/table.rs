@@ -49,7 +49,9 @@ impl Rule<'_> {
         let may_use =
             member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
         match (may_use, self.policy.counts_as_disabled(state), state.locked) {
-            (true, false, false) => Opinion::Settled(Verdict::MemberActive),
+            // MAS reactivates on the homeserver first: someone whom only MAS still has deactivated cannot log in. Of someone
+            // who is out it says nothing, because there MAS comes first and the homeserver may never have been told.
+            (true, false, false) if !account.deactivated_in_mas => Opinion::Settled(Verdict::MemberActive),
             (true, _, _) => Opinion::Settled(self.activation(account)),
             (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
             (false, false, true) if !self.facts.memory.left_half_done(&account.user_id, state) => {

@@ -129,7 +129,10 @@ impl Readers {
                 let ((owner, mut accounts), ids) = try_join(in_synapse, in_mas).await?;
                 if let Some(mut ids) = ids {
                     for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
-                        account.mas = ids.remove(&account.localpart().key()).map_or(InMas::Unknown, InMas::Known);
+                        (account.mas, account.deactivated_in_mas) = match ids.remove(&account.localpart().key()) {
+                            Some((id, deactivated)) => (InMas::Known(id), deactivated),
+                            None => (InMas::Unknown, false),
+                        };
                     }
                 }
                 Ok((Some(owner), accounts, None))

@@ -61,6 +61,10 @@ impl Open {
         open.push(Arc::downgrade(&cut.0));
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().iter().filter(|state| state.strong_count() > 0).count()
+    }
+
     pub(super) fn cut_all(&self) {
         for state in self.0.lock().drain(..).filter_map(|state| state.upgrade()) {
             Cut(state).cut();

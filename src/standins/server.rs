@@ -128,6 +128,12 @@ impl Server {
         &self.watch.faults
     }
 
+    /// How many connections are open. One whose client is gone is closed once what it had sent is done.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.running.lock().as_ref().map_or(0, |running| running.open.count())
+    }
+
     /// Stops the server as a crash would: open connections break, new ones are refused.
     pub async fn stop(&self) {
         let running = self.running.lock().take();

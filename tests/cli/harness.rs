@@ -263,6 +263,13 @@ impl Program {
         run
     }
 
+    /// Gives it a process group of its own, which can be killed as a whole.
+    pub(crate) fn in_own_group(mut self) -> Self {
+        use std::os::unix::process::CommandExt;
+        self.command.process_group(0);
+        self
+    }
+
     /// Starts it and does not wait.
     pub(crate) fn start(mut self, arguments: &str) -> Child {
         let command = self.command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -279,8 +286,13 @@ pub(crate) fn write(world: &RunningWorld, name: &str, text: &str) -> PathBuf {
 
 /// Writes an executable shell script into the world's directory.
 pub(crate) fn script(world: &RunningWorld, name: &str, body: &str) -> PathBuf {
+    executable(world, name, &format!("#!/bin/sh\n{body}\n"))
+}
+
+/// Writes an executable into the world's directory.
+pub(crate) fn executable(world: &RunningWorld, name: &str, text: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
-    let path = write(world, name, &format!("#!/bin/sh\n{body}\n"));
+    let path = write(world, name, text);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
     path
 }

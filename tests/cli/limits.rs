@@ -1,5 +1,7 @@
 //! A plan that is larger than life is refused before the first change, and what is then said can be acted on.
 
+mod sizes;
+
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 use serde_json::json;
 
@@ -25,22 +27,6 @@ async fn one_too_many() -> RunningWorld {
 fn command_to_go_on(run: &Run) -> String {
     let line = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync "));
     line.expect(&run.stderr).trim().to_owned()
-}
-
-#[tokio::test]
-async fn a_share_of_the_active_accounts_is_rounded_down_and_one_may_always_go() {
-    for (active, allowed) in [(1, 1), (2, 1), (9, 1), (10, 1), (19, 1), (20, 2), (100, 10)] {
-        let world = started(losing(allowed, active)).await;
-        assert_eq!(refused(&world, ""), [""; 0], "{allowed} of {active}");
-        if active > allowed {
-            let world = started(losing(allowed + 1, active)).await;
-            let told = format!(
-                "{} of {active} active accounts would be disabled, limits.max_disable_percent is 10, which allows {allowed}",
-                allowed + 1
-            );
-            assert_eq!(refused(&world, ""), [told]);
-        }
-    }
 }
 
 #[tokio::test]

@@ -42,6 +42,16 @@ async fn locking_is_lock_and_the_end_of_every_session() {
 }
 
 #[tokio::test]
+async fn an_activation_that_broke_off_at_the_homeserver_is_finished() {
+    let world = started(group().member("alice").account("alice")).await;
+    // MAS asks the homeserver first, and drops the rest where whoever asked has gone.
+    world.mas.state().user_mut("alice").expect("seeded").deactivated_at = Some("2026-11-24T01:00:00Z".to_owned());
+    let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate alice in_group done"]);
+    assert_eq!(world.state_of("alice"), account(false, false));
+}
+
+#[tokio::test]
 async fn a_plan_by_the_admin_api_changes_nothing() {
     let world = started(the_table()).await;
     let before = everyone(&world);

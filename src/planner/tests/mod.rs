@@ -1,5 +1,6 @@
 //! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
 
+mod limits;
 mod links;
 mod memory;
 
@@ -95,7 +96,15 @@ impl Scene {
         } else {
             Localpart::from(name).on(&self.facts.server_name)
         };
-        let mut account = Account { user_id, state, admin: false, bot: false, mas: InMas::NotAsked, links: Vec::new() };
+        let mut account = Account {
+            user_id,
+            state,
+            admin: false,
+            bot: false,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Vec::new(),
+        };
         change(&mut account);
         self.facts.accounts.push(account);
         self
@@ -209,6 +218,13 @@ fn a_member_who_is_disabled_is_activated() {
     for state in [DISABLED, DEACTIVATED] {
         acts(&scene().member("bob").account("bob", state), activate("bob"));
     }
+}
+
+#[test]
+fn a_member_whom_only_mas_still_has_deactivated_is_activated() {
+    let half = |account: &mut Account| account.deactivated_in_mas = true;
+    acts(&scene().member("bob").account_with("bob", ACTIVE, half), activate("bob"));
+    acts(&scene().user("dave").account_with("dave", ACTIVE, half), disable("dave", Reason::NotInGroup));
 }
 
 #[test]
@@ -460,37 +476,6 @@ fn with_too_many_to_look_at_nobody_is_disabled() {
     assert_eq!(refusals, [Refusal::MaxLook { people: 1, max: 5000 },]);
 }
 
-/// `of` active accounts, of which `out` are out of the group.
-fn share(out: usize, of: usize) -> Vec<Refusal> {
-    let mut scene = scene();
-    for number in 0..of {
-        let name = format!("u{number}");
-        scene = scene.account(&name, ACTIVE);
-        scene = if number < out { scene.user(&name) } else { scene.member(&name) };
-    }
-    Limits { max_disable: usize::MAX, min_members: 0, ..Limits::default() }.refuse(&scene.plan())
-}
-
-#[test]
-fn the_share_is_rounded_down_and_one_may_always_go() {
-    for (of, may_go) in [(1, 1), (2, 1), (9, 1), (10, 1), (19, 1), (20, 2), (100, 10)] {
-        assert_eq!(share(may_go, of), []);
-        if of > may_go {
-            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, active: of, percent: 10, max: may_go };
-            assert_eq!(share(may_go + 1, of), [refused], "{of} accounts");
-        }
-    }
-}
-
-#[test]
-fn a_group_that_is_empty_or_short_is_refused() {
-    let plan = scene().plan();
-    assert_eq!(Limits::default().refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
-    let limits = Limits { min_members: 3, ..Limits::default() };
-    let plan = scene().member("alice").disabled_member("bob").plan();
-    assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 2, min: 3 }]);
-}
-
 #[test]
 fn the_digest_names_the_actions_and_nothing_else() {
     let scene = scene().user("dave").account("dave", ACTIVE);
@@ -534,6 +519,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             scene = scene.account_with(&name, state, |account| {
                 account.admin = kind == 1;
                 account.bot = kind == 2;
+                account.deactivated_in_mas = kind == 5;
             });
             scene = match kind {
                 3 => scene.detail(&name, |detail| detail.appservice = Some("bridge".to_owned())),
@@ -560,7 +546,9 @@ fn applied(scene: &Scene, plan: &Plan) -> Scene {
     let mut after = scene.clone();
     for action in plan.to_apply() {
         let account = after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
-        account.expect("an action is about an account").state = match (action.kind, plan.disable) {
+        let account = account.expect("an action is about an account");
+        account.deactivated_in_mas = false;
+        account.state = match (action.kind, plan.disable) {
             (ActionKind::Activate, _) => ACTIVE,
             (ActionKind::Disable, DisableMode::Deactivate) => DISABLED,
             (ActionKind::Disable, DisableMode::Lock) => LOCKED,

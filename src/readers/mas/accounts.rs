@@ -37,18 +37,21 @@ impl MasReader {
             state: user.attributes.state(),
             admin: user.attributes.admin,
             bot: false,
+            deactivated_in_mas: user.attributes.deactivated_at.is_some(),
             links: links.remove(&user.id).unwrap_or_default(),
             mas: InMas::Known(user.id.into()),
         };
         Ok((users.into_iter().map(account).collect(), provider))
     }
 
-    /// The ID of every user by the name that both servers compare by.
-    pub async fn ids(&self) -> Result<HashMap<String, MasUserId>, ReadError> {
+    /// The ID of every user by the name that both servers compare by, and whether the user is deactivated.
+    pub async fn ids(&self) -> Result<HashMap<String, (MasUserId, bool)>, ReadError> {
         self.serves_us().await?;
-        let name_and_id =
-            |user: Resource<UserAttributes>| Some((Localpart::from(user.attributes.username).key(), user.id.into()));
-        Ok(self.users(name_and_id, &Tally::default()).await?.into_iter().collect())
+        let by_name = |user: Resource<UserAttributes>| {
+            let deactivated = user.attributes.deactivated_at.is_some();
+            Some((Localpart::from(user.attributes.username).key(), (user.id.into(), deactivated)))
+        };
+        Ok(self.users(by_name, &Tally::default()).await?.into_iter().collect())
     }
 
     /// Whether it is the MAS of our homeserver: namesakes elsewhere are other people.

@@ -65,6 +65,14 @@ impl Row {
 
     fn into_account(self) -> Account {
         let (state, bot) = (self.state(), self.is_bot());
-        Account { state, admin: self.admin, bot, user_id: self.name, mas: InMas::NotAsked, links: Vec::new() }
+        Account {
+            state,
+            admin: self.admin,
+            bot,
+            user_id: self.name,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Vec::new(),
+        }
     }
 }

@@ -1,0 +1,104 @@
+//! What one run may do, at the sizes where rounding shows: at a limit it may, one further it may not.
+
+use super::*;
+
+/// One person, two, just under and at the first whole tenth, and where a share is the larger number.
+const SIZES: [usize; 6] = [1, 2, 9, 10, 100, 10_000];
+
+/// Lets everything pass; a test tightens the one limit that it is about.
+const OPEN: Limits = Limits {
+    max_disable: usize::MAX,
+    max_disable_percent: 100,
+    max_activate: usize::MAX,
+    min_members: 0,
+    max_look: usize::MAX,
+};
+
+/// `of` active accounts, of which `out` are out of the group.
+fn losing(out: usize, of: usize) -> Plan {
+    let out_then_in = |scene: Scene, number: usize| {
+        let name = format!("u{number}");
+        let scene = scene.account(&name, ACTIVE);
+        if number < out { scene.user(&name) } else { scene.member(&name) }
+    };
+    (0..of).fold(scene(), out_then_in).plan()
+}
+
+/// The share at each size: `may_go` pass, and one more is refused with the numbers.
+#[track_caller]
+fn share_allows(percent: usize, allowed: [usize; 6]) {
+    let limits = Limits { max_disable_percent: percent, ..OPEN };
+    for (of, may_go) in SIZES.into_iter().zip(allowed) {
+        assert_eq!(limits.refuse(&losing(may_go, of)), [], "{may_go} of {of}, {percent} %");
+        if may_go < of {
+            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, active: of, percent, max: may_go };
+            assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "one too many of {of}, {percent} %");
+        }
+    }
+}
+
+#[test]
+fn the_share_is_rounded_down_and_one_may_always_go() {
+    share_allows(Limits::default().max_disable_percent, [1, 1, 1, 1, 10, 1000]);
+    share_allows(33, [1, 1, 2, 3, 33, 3300]);
+}
+
+#[test]
+fn a_share_of_nothing_lets_one_go_and_a_share_of_all_everyone() {
+    share_allows(0, [1; 6]);
+    share_allows(100, SIZES);
+}
+
+#[test]
+fn the_share_grows_at_each_whole_tenth_and_not_before() {
+    let limits = Limits { max_disable: usize::MAX, ..Limits::default() };
+    for (of, may_go) in [(19, 1), (20, 2), (99, 9), (9_999, 999)] {
+        assert_eq!(limits.refuse(&losing(may_go, of)), []);
+        assert_eq!(limits.refuse(&losing(may_go + 1, of)).len(), 1, "{of} accounts");
+    }
+}
+
+#[test]
+fn the_number_of_disables_has_a_limit_at_every_size() {
+    for size in SIZES {
+        let plan = losing(size, size);
+        assert_eq!(Limits { max_disable: size, ..OPEN }.refuse(&plan), [], "{size} accounts");
+        let refused = Refusal::MaxDisable { planned: size, max: size - 1 };
+        assert_eq!(Limits { max_disable: size - 1, ..OPEN }.refuse(&plan), [refused]);
+    }
+}
+
+#[test]
+fn the_floor_holds_at_every_size() {
+    for size in SIZES {
+        let plan = losing(0, size);
+        assert_eq!(Limits { min_members: size, ..OPEN }.refuse(&plan), [], "{size} members");
+        let refused = Refusal::MinMembers { members: size, min: size + 1 };
+        assert_eq!(Limits { min_members: size + 1, ..OPEN }.refuse(&plan), [refused]);
+    }
+}
+
+#[test]
+fn a_group_that_is_empty_or_short_is_refused() {
+    let plan = scene().plan();
+    assert_eq!(Limits::default().refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
+    let limits = Limits { min_members: 3, ..Limits::default() };
+    let plan = scene().member("alice").disabled_member("bob").plan();
+    assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 2, min: 3 }]);
+}
+
+#[test]
+fn the_limits_are_asked_one_by_one_and_all_of_them() {
+    for size in SIZES {
+        let limits = Limits { max_disable: 0, max_disable_percent: 0, min_members: size + 1, ..OPEN };
+        let members = Refusal::MinMembers { members: 0, min: size + 1 };
+        let number = Refusal::MaxDisable { planned: size, max: 0 };
+        let share = Refusal::MaxDisablePercent { planned: size, active: size, percent: 0, max: 1 };
+        let refused = limits.refuse(&losing(size, size));
+        if size == 1 {
+            assert_eq!(refused, [members, number]);
+        } else {
+            assert_eq!(refused, [members, number, share]);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A group that never holds still: whoever is in it throughout is never disabled.
+//!
+//! At every request to Keycloak people leave on one side of a name and as many join on the other, so that the list keeps
+//! its length while all that is between them moves by that many rows: pages by offset then skip members and repeat others,
+//! as Keycloak's do. Most of those who come and go have no account and are there to move the rows; some have one, and are
+//! disabled and activated as they come and go.
+//!
+//! That it is harsh is measured: at the same moments a reader goes along that asks for page after page by plain offsets.
+//! Whom it misses, a program that believed it would have disabled.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use matrix_keycloak_sync::standins::keycloak::State;
+use matrix_keycloak_sync::standins::{RunningWorld, Shared, World};
+
+use crate::harness::{BY_MAS, EVERY_WAY, NO_LIMITS, Way, account, group, program_by, started};
+use crate::random::{Random, rounds};
+
+/// Everyone whom Keycloak knows; the group has about 20,000 of them at any time.
+const PEOPLE: usize = 22_400;
+/// How many rows the reader by plain offsets asks for at a time.
+const PAGE: usize = 5000;
+/// Runs for each source of accounts, unless the variable `CHURN_RUNS` has another number.
+const RUNS: usize = 4;
+/// Every so many runs one of them writes.
+const WRITING: usize = 4;
+
+/// Who somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// In the group throughout, with an account.
+    Stayer,
+    /// Comes and goes, with an account.
+    Regular,
+    /// Comes and goes, and has never logged in.
+    Passer,
+}
+
+/// The roles are mixed by name, because the list is in that order.
+fn role(number: usize) -> Role {
+    match (number % 550, number % 11) {
+        (5, _) => Role::Regular,
+        (_, 3 | 7) => Role::Passer,
+        _ => Role::Stayer,
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("u{number:05}")
+}
+
+/// The stayer who leaves for good half way.
+const LEAVER: usize = 1;
+
+/// What goes on in the group.
+struct Churn {
+    random: Random,
+    /// Everyone who comes and goes, in order of name, and whether they are in the group.
+    pool: Vec<(usize, bool)>,
+    changes: usize,
+    /// Who was out of the group at any time of this run, of those who come and go.
+    out: HashSet<String>,
+    /// What a reader by plain offsets has seen in this run, and how many pages of it.
+    naive: HashSet<String>,
+    pages: usize,
+}
+
+impl Churn {
+    fn new(random: Random) -> Self {
+        let pool = (0..PEOPLE).filter(|number| role(*number) != Role::Stayer);
+        let pool = pool.enumerate().map(|(place, number)| (number, place % 2 == 0)).collect();
+        Self { random, pool, changes: 0, out: HashSet::new(), naive: HashSet::new(), pages: 0 }
+    }
+
+    fn world(&self) -> World {
+        let inside: HashSet<usize> =
+            self.pool.iter().filter(|(_, inside)| *inside).map(|(number, _)| *number).collect();
+        (0..PEOPLE).fold(group(), |world, number| {
+            let name = name(number);
+            let world = if role(number) == Role::Passer { world } else { world.account(&name) };
+            if role(number) == Role::Stayer || inside.contains(&number) {
+                world.member(&name)
+            } else {
+                world.user(&name)
+            }
+        })
+    }
+
+    /// A run begins.
+    fn begin(&mut self) {
+        self.out = self.pool.iter().filter(|(_, inside)| !inside).map(|(number, _)| name(*number)).collect();
+        self.naive.clear();
+        self.pages = 0;
+    }
+
+    /// As many leave on one side of somebody as join on the other: mostly fewer than the rows that two pages of the reader
+    /// share, now and then several times as many.
+    fn turn(&mut self, keycloak: &mut State) {
+        let burst = self.random.below(4) == 0;
+        let count = if burst { 60 + self.random.below(140) } else { 1 + self.random.below(45) };
+        let (middle, leave_below) = (self.random.below(self.pool.len()), self.random.either());
+        let realm = keycloak.realm("corp");
+        realm.silently(|realm| {
+            for leaves in [true, false] {
+                let side = if leaves == leave_below { 0..middle } else { middle..self.pool.len() };
+                let start = self.random.below(side.len().max(1));
+                let places = side.clone().cycle().skip(start).take(side.len());
+                let moving: Vec<usize> = places.filter(|place| self.pool[*place].1 == leaves).take(count).collect();
+                for place in moving {
+                    let (number, inside) = &mut self.pool[place];
+                    *inside = !leaves;
+                    self.changes += 1;
+                    let name = name(*number);
+                    if leaves {
+                        realm.leave(&name, "/matrix-users");
+                        self.out.insert(name);
+                    } else {
+                        realm.join(&name, "/matrix-users");
+                    }
+                }
+            }
+        });
+    }
+
+    /// The reader by plain offsets asks for its next page.
+    fn naive_page(&mut self, keycloak: &mut State) {
+        let group = keycloak.realm("corp").group_by_path("/matrix-users").expect("seeded");
+        self.naive.extend(group.members.iter().skip(self.pages * PAGE).take(PAGE).cloned());
+        self.pages += 1;
+    }
+
+    /// Whom it has missed of those who stay.
+    fn missed(&self, left: bool) -> usize {
+        assert!(self.pages * PAGE > PEOPLE, "the list was read to its end");
+        let stayers = (0..PEOPLE).filter(|number| role(*number) == Role::Stayer && !(left && *number == LEAVER));
+        stayers.filter(|number| !self.naive.contains(&name(*number))).count()
+    }
+}
+
+/// Has the group move at every request to Keycloak.
+fn set_going(world: &RunningWorld, churn: &Shared<Churn>) {
+    let (state, naive) = (world.keycloak.shared(), churn.clone());
+    world.keycloak.faults().on("/members").before(move |_| naive.lock().naive_page(&mut state.lock()));
+    let (state, churn) = (world.keycloak.shared(), churn.clone());
+    world.keycloak.faults().on("/admin/realms/corp/").after(move |_| churn.lock().turn(&mut state.lock()));
+}
+
+/// What is told of all runs in the end.
+#[derive(Default)]
+struct Figures {
+    plans: usize,
+    harsh: usize,
+    missed: usize,
+    contradictions: u64,
+    disables: usize,
+    refused: usize,
+}
+
+async fn nobody_who_stays_is_disabled(way: Way) {
+    let (start, runs, mut figures) = (Instant::now(), rounds("CHURN_RUNS", RUNS), Figures::default());
+    let churn = Shared::new(Churn::new(Random::new(way.source)));
+    let description = churn.lock().world();
+    let world = started(description).await;
+    let size = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").members.len();
+    assert!(size >= 20_000, "{size} members");
+    set_going(&world, &churn);
+    let policy = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+    for number in 0..runs {
+        let has_left = number >= runs / 2;
+        if number == runs / 2 {
+            world.leave(&name(LEAVER));
+        }
+        churn.lock().begin();
+        let command = if (number + 1) % WRITING == 0 { "sync --format json" } else { "plan --format json" };
+        let run = program_by(&world, way, &format!("{policy}{NO_LIMITS}")).run(command);
+        // A list that moves too much to be read is an error, and nobody is disabled then either.
+        if run.code == 1 {
+            run.tells(&["do not fit together"]);
+            figures.refused += 1;
+            continue;
+        }
+        let run = run.exits(0);
+        let churn = churn.lock();
+        for action in run.actions() {
+            let mut words = action.split(' ');
+            let (kind, whom) = (words.next().expect("an action"), words.next().expect("a localpart"));
+            let is_leaver = has_left && whom == name(LEAVER);
+            let whom_number = whom.strip_prefix('u').and_then(|digits| digits.parse().ok()).expect("one of ours");
+            assert!(is_leaver || role(whom_number) == Role::Regular, "run {number}: {action}");
+            assert!(
+                is_leaver || kind == "activate" || churn.out.contains(whom),
+                "run {number}: {action}, in throughout"
+            );
+            figures.disables += usize::from(kind == "disable");
+        }
+        let missed = churn.missed(has_left);
+        figures.plans += 1;
+        figures.harsh += usize::from(missed > 0);
+        figures.missed += missed;
+        figures.contradictions += run.json()["contradictions"].as_u64().unwrap_or(0);
+    }
+    assert!(world.settle().await);
+    let changes = churn.lock().changes;
+    let Figures { plans, harsh, missed, contradictions, disables, refused } = figures;
+    println!(
+        "churn, accounts from {}: {runs} runs over a group of {size}, {changes} joins and leaves; plain offsets would have \
+         missed {missed} who stay, in {harsh} runs; {contradictions} contradictions, {refused} lists given up, {disables} \
+         disables planned, none of anybody who stays; {:.0?}",
+        way.source,
+        start.elapsed()
+    );
+    assert!(plans * 10 >= runs * 9 && harsh * 2 >= plans, "too quiet or too loud to show anything");
+    assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "who leaves for good is disabled in the end");
+    let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
+    assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
+}
+
+#[tokio::test]
+async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_synapse() {
+    nobody_who_stays_is_disabled(EVERY_WAY[0]).await;
+}
+
+#[tokio::test]
+async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_mas() {
+    nobody_who_stays_is_disabled(BY_MAS).await;
+}

@@ -1,0 +1,346 @@
+//! SIGKILL at any moment of a run: the next run brings everything into step, and the history of both is true.
+//!
+//! A run of 200 actions (150 disables, 50 activations) is killed at a random moment of the time that such a run takes, so that
+//! it dies while it reads, between actions, in the middle of some, or while it waits for their confirmation. Then `sync` runs
+//! again. The servers' own log of requests says what each run did; a record is
+//!
+//! - **lost** where a run asked for a change of an account and its history has no action, begun, with this account; or where
+//!   a run has some of its plan's actions in its history and not all of them;
+//! - **doubled** where a run has two actions with one account; where the history says that an action is over and the run did
+//!   not ask for exactly the two changes that it consists of, each once; or where the next run records, or asks for, what
+//!   the servers already showed when it began.
+//!
+//! Half of the runs die with everything that they had started and the next one begins when the servers have come to rest: so
+//! it is certain what there was left to do. The other half die alone, mas-cli goes on for a moment without them, and
+//! the next run begins at once, as a service manager would have it; what is under way may then be asked for twice, once by each run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use matrix_keycloak_sync::standins::world::{AccountState, InMas};
+use matrix_keycloak_sync::standins::{RunningWorld, Server};
+use serde_json::Value;
+
+use crate::harness::{NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started};
+use crate::random::{Random, rounds};
+
+/// Those who are disabled, those who are activated, and those who stay.
+const OUTSIDERS: usize = 150;
+const RETURNERS: usize = 50;
+const STAYERS: usize = 10;
+/// Kills for each writer, unless the variable `KILLS` has another number.
+const KILLS: usize = 6;
+
+/// What mas-cli does to its database, in a shell that is there within a millisecond, because a run calls it 400 times. The
+/// stand-in's log tells by the query who asked for what.
+const LIGHT_MAS_CLI: &str = r#"#!/bin/bash
+run=$1
+case "$*" in *--version*) echo "mas-cli v1.22.0"; exit 0 ;; esac
+for name; do :; done
+call=$5 option=false
+case $6 in --*user|--) ;; --*) call="$call$6" option=true ;; esac
+case $5 in
+    lock-user) field=deactivate ;;
+    unlock-user) field=reactivate ;;
+    *) field=dry_run ;;
+esac
+body="{\"command\": \"$5\", \"username\": \"$name\", \"$field\": $option}"
+exec 3<>/dev/tcp/HOST/PORT
+printf 'POST /stand-in/manage?%s&%s&%s HTTP/1.1\r\nHost: mas\r\nConnection: close\r\n' "$run" "$name" "$call" >&3
+printf 'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
+read -r status <&3
+case $status in *200*) exit 0 ;; esac
+echo "Error: $status" >&2
+exit 1
+"#;
+
+/// A change that somebody asked MAS for: by which run, of whose account, and what.
+type Call = (usize, String, String);
+
+/// A world with 200 actions to be done, and how they are done.
+struct Scene {
+    world: RunningWorld,
+    way: Way,
+    mas_cli: String,
+}
+
+impl Scene {
+    async fn new(writer: &'static str) -> Self {
+        let people = group().members(STAYERS, "m").accounts(STAYERS, "m").accounts(OUTSIDERS, "x");
+        let returners = (0..RETURNERS).map(|number| format!("r{number:05}"));
+        let world = returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
+        let world = started(world).await;
+        // The shell gives no password.
+        world.mas.state().settings.database_password = None;
+        for name in names(STAYERS, 'm').chain(names(OUTSIDERS, 'x')) {
+            world.login(&name).expect("an active account");
+        }
+        let address = world.mas.server().address();
+        let text = LIGHT_MAS_CLI.replace("HOST", "127.0.0.1").replace("PORT", &address.port().to_string());
+        let mas_cli = executable(&world, "light-mas-cli", &text).display().to_string();
+        Self { world, way: Way { writer, source: "synapse" }, mas_cli }
+    }
+
+    /// The program as the `run`th run.
+    fn program(&self, run: usize) -> Program {
+        let state = self.world.directory().join("state.db");
+        let toml = format!(
+            "state_file = {:?}\n{}[writer.mas_cli]\ncommand = [{:?}, \"{run}\"]\nconcurrency = 4\n{NO_LIMITS}",
+            state.to_string_lossy(),
+            settings(&self.world, self.way),
+            self.mas_cli,
+        );
+        program_by(&self.world, self.way, "").file(&self.world, &toml)
+    }
+
+    fn by_mas_cli(&self) -> bool {
+        self.way.writer == "mas-cli"
+    }
+
+    /// The listener that the writer talks to.
+    fn server(&self) -> &Server {
+        if self.by_mas_cli() { self.world.mas.server() } else { self.world.mas.admin() }
+    }
+
+    /// Waits until everything that a killed process had sent has been dealt with.
+    async fn hung_up(&self) {
+        // Connections are taken in turn: once this one is answered, none of theirs is still waiting.
+        let mut own = TcpStream::connect(self.server().address()).expect("it listens");
+        own.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("a connection");
+        own.read_to_end(&mut Vec::new()).expect("an answer");
+        drop(own);
+        while self.server().open_connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Every change that was asked for; what the Admin API was asked from place `second` on was the second run's.
+    fn calls(&self, second: usize) -> Vec<Call> {
+        let seen = self.server().requests().all().into_iter().enumerate();
+        seen.filter_map(|(place, seen)| {
+            if self.by_mas_cli() {
+                let mut words = seen.query.split('&').map(str::to_owned);
+                let run = words.next()?.parse().ok()?;
+                return (seen.path == "/stand-in/manage").then_some((run, words.next()?, words.next()?));
+            }
+            let (id, what) = seen.path.strip_prefix("/api/admin/v1/users/")?.split_once('/')?;
+            let name = self.world.mas.state().user_by_id(id)?.username.clone();
+            (seen.method == "POST").then(|| (if place < second { 1 } else { 2 }, name, what.to_owned()))
+        })
+        .collect()
+    }
+
+    /// The two changes that an action with this account consists of.
+    fn changes(&self, name: &str) -> [&'static str; 2] {
+        match (self.by_mas_cli(), is_outsider(name)) {
+            (true, true) => ["lock-user--deactivate", "kill-sessions"],
+            (true, false) => ["unlock-user", "unlock-user--reactivate"],
+            (false, true) => ["lock", "deactivate"],
+            (false, false) => ["unlock", "reactivate"],
+        }
+    }
+
+    /// Who is as they are to be, of those to be changed.
+    fn there(&self) -> BTreeSet<String> {
+        to_change().filter(|name| self.world.state_of(name) == wanted(name)).collect()
+    }
+
+    /// The numbers of the runs, and whether each came to its end.
+    fn runs(&self) -> BTreeMap<u64, bool> {
+        let told = self.program(0).run("history --format json").exits(0).json();
+        let runs = told["runs"].as_array().expect("a list").iter();
+        runs.map(|run| (run["run"].as_u64().expect("a number"), run["ended"].is_string())).collect()
+    }
+
+    /// The actions of a run by account; none has two with one account.
+    fn records(&self, run: u64) -> BTreeMap<String, Value> {
+        let told = self.program(0).run(&format!("history {run} --format json")).exits(0).json();
+        let actions = told["actions"].as_array().expect("a list");
+        let name = |action: &Value| {
+            let user_id = action["user_id"].as_str().expect("a text");
+            user_id[1..].split(':').next().expect("a localpart").to_owned()
+        };
+        let records: BTreeMap<_, _> = actions.iter().map(|action| (name(action), action.clone())).collect();
+        assert_eq!(records.len(), actions.len(), "run {run} has two records of one account");
+        records
+    }
+
+    /// What the history says of one run against what it asked for: nothing is lost, nothing doubled.
+    fn check(&self, records: &BTreeMap<String, Value>, calls: &[Call], run: usize) {
+        let mut asked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (_, name, what) in calls.iter().filter(|(of, ..)| *of == run) {
+            asked.entry(name).or_default().push(what);
+        }
+        for (name, asked) in &asked {
+            let begun = records.get(*name).is_some_and(|record| record["begun"].is_string());
+            assert!(begun, "run {run} asked for {asked:?} of {name}, and has no record of it");
+        }
+        for (name, record) in records {
+            let asked = asked.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            let changes = self.changes(name);
+            match (record["begun"].is_string(), record["ended"].is_string(), record["outcome"].as_str()) {
+                (false, _, Some("skipped")) => assert_eq!(asked, [""; 0], "run {run}: {record}"),
+                (true, false, Some("interrupted")) => {
+                    assert!(changes.starts_with(asked), "run {run}: {record}, {asked:?}");
+                }
+                (true, true, Some("scheduled" | "done")) => assert_eq!(asked, changes, "run {run}: {record}"),
+                _ => unreachable!("run {run}: {record}"),
+            }
+        }
+    }
+}
+
+fn names(count: usize, prefix: char) -> impl Iterator<Item = String> {
+    (0..count).map(move |number| format!("{prefix}{number:05}"))
+}
+
+fn to_change() -> impl Iterator<Item = String> {
+    names(OUTSIDERS, 'x').chain(names(RETURNERS, 'r'))
+}
+
+fn is_outsider(name: &str) -> bool {
+    name.starts_with('x')
+}
+
+/// How somebody is to be in the end.
+fn wanted(name: &str) -> AccountState {
+    let outside = is_outsider(name);
+    account(outside, outside)
+}
+
+/// Where a run was when it was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Reading,
+    Acting,
+    Confirming,
+}
+
+/// What is told of all kills in the end.
+#[derive(Default)]
+struct Figures {
+    phases: BTreeMap<Phase, usize>,
+    half_done: usize,
+    interrupted: usize,
+    left_to_the_next: usize,
+}
+
+/// Kills it, all that it has started too where `with_all`; whether it was still running.
+fn kill(child: &mut Child, with_all: bool) -> bool {
+    let process = child.id();
+    let target = if with_all { format!("-{process}") } else { process.to_string() };
+    // Where it has ended by itself there may be nobody left to kill; its status tells.
+    let _ = Command::new("kill").args(["-s", "KILL", "--", &target]).status().expect("kill");
+    child.wait().expect("a child of ours").signal() == Some(9)
+}
+
+/// One run that is killed after `moment`, and the next one. `None` where it had ended by then.
+async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figures: &mut Figures) -> Option<()> {
+    let scene = Scene::new(writer).await;
+    let mut child = scene.program(1).in_own_group().start("sync");
+    tokio::time::sleep(moment).await;
+    if !kill(&mut child, at_rest) {
+        return None;
+    }
+    if at_rest || !scene.by_mas_cli() {
+        scene.hung_up().await;
+    }
+    if at_rest {
+        assert!(scene.world.settle().await);
+    }
+    let (second, there) = (scene.server().requests().all().len(), scene.there());
+    let untouched = |name: &String| scene.world.state_of(name) == before(name);
+    let half_done = to_change().filter(|name| !there.contains(name) && !untouched(name)).count();
+    let runs = scene.runs();
+    let first: BTreeMap<_, _> = runs.keys().flat_map(|run| scene.records(*run)).collect();
+
+    scene.program(2).run("sync --format json").exits(0);
+    assert!(scene.world.settle().await);
+    let now = scene.there();
+    let left: Vec<_> = to_change().filter(|name| !now.contains(name)).collect();
+    assert_eq!(left, [""; 0], "left by the next run: {:?}", left.first().map(|name| scene.world.state_of(name)));
+    scene.program(0).run("plan --detailed-exitcode").exits(0);
+    let stays =
+        AccountState { mas: Some(InMas { sessions: 1, locked: false, deactivated: false }), ..account(false, false) };
+    assert!(names(STAYERS, 'm').all(|name| scene.world.state_of(&name) == stays));
+
+    let calls = scene.calls(second);
+    assert!(runs.len() <= 1 && (first.is_empty() || first.len() == OUTSIDERS + RETURNERS), "{} records", first.len());
+    scene.check(&first, &calls, 1);
+    let new: Vec<u64> = scene.runs().into_keys().filter(|run| !runs.contains_key(run)).collect();
+    let records: BTreeMap<_, _> = new.iter().flat_map(|run| scene.records(*run)).collect();
+    scene.check(&records, &calls, 2);
+    assert!(new.len() <= 1 && records.values().all(|record| record["outcome"] == "done"), "{records:?}");
+    for (name, record) in &first {
+        assert!(record["outcome"] != "done" || there.contains(name), "recorded as done, and it was not: {record}");
+    }
+    if at_rest {
+        let left: BTreeSet<String> = to_change().filter(|name| !there.contains(name)).collect();
+        assert_eq!(records.into_keys().collect::<BTreeSet<_>>(), left, "what was left is what the next run records");
+    }
+    if runs.values().any(|ended| !ended) {
+        scene.program(0).run("history").exits(0).prints(&["interrupted"]);
+    }
+
+    let is_over = |record: &Value| record["ended"].is_string();
+    let phase = match first.values().filter(|record| is_over(record)).count() {
+        0 if first.is_empty() => Phase::Reading,
+        over if over == first.len() => Phase::Confirming,
+        _ => Phase::Acting,
+    };
+    *figures.phases.entry(phase).or_default() += 1;
+    figures.half_done += half_done;
+    figures.interrupted += first.values().filter(|record| record["outcome"] == "interrupted").count();
+    figures.left_to_the_next += OUTSIDERS + RETURNERS - there.len();
+    Some(())
+}
+
+/// How somebody who is to be changed is before any run.
+fn before(name: &str) -> AccountState {
+    if is_outsider(name) {
+        AccountState { mas: Some(InMas { sessions: 1, locked: false, deactivated: false }), ..account(false, false) }
+    } else {
+        account(true, true)
+    }
+}
+
+/// Kills at moments spread over the whole of a run, each at random within its part.
+async fn killed_at_any_moment(writer: &'static str) {
+    let (start, mut random, mut figures) = (Instant::now(), Random::new(writer), Figures::default());
+    let scene = Scene::new(writer).await;
+    let calm = Instant::now();
+    scene.program(1).run("sync").exits(0);
+    let whole = calm.elapsed();
+    let kills = rounds("KILLS", KILLS);
+    for number in 0..kills {
+        let part = u32::try_from(number * 1000 + random.below(1000)).expect("few kills");
+        let mut moment = whole * part / u32::try_from(kills * 1000).expect("few kills");
+        let at_rest = random.either();
+        // A machine that has less to do by now ends runs sooner.
+        while killed_once(writer, moment, at_rest, &mut figures).await.is_none() {
+            moment = moment * 9 / 10;
+        }
+    }
+    let Figures { phases, half_done, interrupted, left_to_the_next } = figures;
+    println!(
+        "kill -9, {writer}: {kills} runs of {} actions ({whole:.1?} each) killed {phases:?}; {half_done} accounts half done, \
+         {interrupted} records interrupted, {left_to_the_next} actions left to the next run; none lost, none doubled; {:.0?}",
+        OUTSIDERS + RETURNERS,
+        start.elapsed()
+    );
+    assert!(phases.contains_key(&Phase::Acting), "{phases:?}");
+}
+
+#[tokio::test]
+async fn a_run_by_mas_cli_that_is_killed_at_any_moment_is_finished_by_the_next() {
+    killed_at_any_moment("mas-cli").await;
+}
+
+#[tokio::test]
+async fn a_run_by_the_admin_api_that_is_killed_at_any_moment_is_finished_by_the_next() {
+    killed_at_any_moment("mas-api").await;
+}
