@@ -108,8 +108,15 @@ impl LocalpartTemplate {
 
     /// The localpart of a member.
     pub fn render(&self, user: &Claims<'_>) -> Result<Localpart, NoLocalpart> {
+        if self.is_username {
+            return Self::checked(user.preferred_username);
+        }
         let rendered = self.environment.get_template(NAME)?.render(context! { user => user.to_value() })?;
-        match rendered.trim() {
+        Self::checked(&rendered)
+    }
+
+    fn checked(text: &str) -> Result<Localpart, NoLocalpart> {
+        match text.trim() {
             "" => Err(NoLocalpart::Empty),
             text if text.contains(|c: char| matches!(c, '@' | ':') || c.is_whitespace() || c.is_control()) => {
                 Err(NoLocalpart::Impossible(text.to_owned()))

@@ -1,6 +1,6 @@
 //! `apply FILE`: a saved plan and nothing else. What has moved since it was made is left out and told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::session::{Session, print, tell, warn_of_doubts, warn_of_newcomers};
@@ -50,17 +50,17 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     if saved.disable != disable {
         return Err(SavedPlanProblem::OtherDisableMode { plan: saved.disable, configured: disable });
     }
-    if let Some(action) = saved.actions.iter().find(|action| action.user_id.server_name() != *server_name) {
+    if let Some(action) = saved.actions.iter().find(|action| action.user_id.server_name() != server_name) {
         let user_id = action.user_id.clone();
         return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
     }
     saved.actions.retain(|action| action.outcome.as_deref() != Some("skipped"));
-    let consistent = saved.actions.iter().all(|action| action.user_id.localpart() == action.localpart);
+    let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::of(
         server_name,
         writer,
         disable,
-        saved.actions.iter().map(|action| (action.action, action.localpart.clone(), action.reason)),
+        saved.actions.iter().map(|action| (action.action, &action.localpart, action.reason)),
     );
     if consistent && digest == saved.digest { Ok(saved) } else { Err(SavedPlanProblem::DigestDoesNotFit) }
 }
@@ -72,11 +72,10 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     let looks = session.look(&draft, &reading, approved).await?;
     let verdicts = draft.verdicts(&looks);
     session.remember(&draft, &verdicts, &reading)?;
-    let by_user: BTreeMap<_, _> = verdicts
-        .of_accounts
-        .iter()
-        .map(|(account, verdict)| (account.user_id.clone(), (*account, verdict.clone())))
-        .collect();
+    let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();
+    let wanted = reading.facts.accounts.iter().filter(|account| wanted.contains(&account.user_id));
+    let by_user: BTreeMap<_, _> =
+        wanted.map(|account| (&account.user_id, (account, draft.verdict(account, &verdicts)))).collect();
 
     let mut plan = draft.plan(verdicts, &looks);
     let mut planned: BTreeMap<_, _> =
@@ -132,7 +131,7 @@ mod tests {
 
     fn saved(kind: ActionKind, reason: Reason) -> SavedAction {
         let user_id = UserId::try_from(Box::from("@dave:example.org")).expect("well formed");
-        SavedAction { action: kind, localpart: user_id.localpart(), user_id, reason, outcome: None }
+        SavedAction { action: kind, localpart: user_id.localpart().clone(), user_id, reason, outcome: None }
     }
 
     #[test]

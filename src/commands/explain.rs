@@ -31,15 +31,18 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         looks @ Looks::Taken { .. } => looks,
     };
     let Reading { facts, groups, .. } = &reading;
-    let verdicts = draft.verdicts(&looks).of_accounts;
+    let verdicts = draft.verdicts(&looks);
 
     // The group's members have accounts on our homeserver, and on no other.
-    let is_ours = wanted.server_name() == session.config.server_name;
+    let is_ours = *wanted.server_name() == session.config.server_name;
     let named: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
     let tied_to = |account: &Account, member: &Member| account.links.contains(&member.id);
     let is_theirs = |account: &Account| named.iter().any(|member| tied_to(account, member));
-    let accounts: Vec<_> =
-        verdicts.into_iter().filter(|(account, _)| is_wanted(&account.user_id) || is_theirs(account)).collect();
+    let accounts: Vec<&Account> =
+        facts.accounts.iter().filter(|account| is_wanted(&account.user_id) || is_theirs(account)).collect();
+    let mut accounts: Vec<_> =
+        accounts.into_iter().map(|account| (account, draft.verdict(account, &verdicts))).collect();
+    accounts.sort_by_key(|(account, _)| &account.user_id);
     let is_tied = |member: &&Member| accounts.iter().any(|(account, _)| tied_to(account, member));
     let members: Vec<_> =
         facts.members.iter().filter(|member| is_ours && (member.localpart.key() == key || is_tied(member))).collect();
@@ -102,7 +105,7 @@ async fn ask_keycloak(
     }
     if people.iter().all(|answer| answer.person == KeycloakPerson::Unknown) {
         let person = readers.person(None, &localpart, reading).await?;
-        people.push(InKeycloak { asked_for: AskedFor::Name(localpart), person });
+        people.push(InKeycloak { asked_for: AskedFor::Name(localpart.clone()), person });
     }
     Ok(people)
 }

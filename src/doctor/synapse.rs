@@ -32,7 +32,7 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
     };
     section.ok("token", format!("belongs to {owner}, who is never disabled"));
     let configured = &config.server_name;
-    if owner.server_name() == *configured {
+    if *owner.server_name() == *configured {
         section.ok("server_name", configured.to_string());
     } else {
         section.failed("server_name", &ReadError::WrongServerName { owner, configured: configured.clone() });

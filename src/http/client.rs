@@ -20,6 +20,8 @@ use crate::model::printable;
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
+/// What is made room for at once where a server tells how long its answer is.
+const PAGE_OF_LISTS: usize = 4 << 20;
 /// How much of an error's body is read to tell what the server said.
 const ERROR_LIMIT: usize = 64 << 10;
 /// A server that asks to wait longer is not waited for.
@@ -115,7 +117,17 @@ impl Api {
     /// `GET base/path…?query`, decoded from JSON; each segment of the path is escaped. A token that is
     /// refused is renewed once.
     pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
-        self.ask(Method::GET, self.url(path, query), None).await
+        self.get_as(path, query, |answer| serde_json::from_slice(answer)).await
+    }
+
+    /// The same, decoded by `decode`, which need not copy what it does not keep.
+    pub async fn get_as<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        decode: impl FnOnce(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, HttpError> {
+        self.ask(Method::GET, self.url(path, query), None, decode).await
     }
 
     /// The same server, opened by another token.
@@ -137,10 +149,16 @@ impl Api {
     /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
     /// is tried again like everything else.
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
-        self.ask(Method::POST, self.url(path, &[]), body).await
+        self.ask(Method::POST, self.url(path, &[]), body, |answer| serde_json::from_slice(answer)).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<&Value>) -> Result<T, HttpError> {
+    async fn ask<T>(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Value>,
+        decode: impl FnOnce(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, HttpError> {
         let send =
             async |token: &SecretString| persistently(self.patience, || self.send(&method, &url, token, body)).await;
         let token = self.credentials.token(self.patience).await?;
@@ -153,7 +171,7 @@ impl Api {
             }
             answer => answer?,
         };
-        serde_json::from_slice(&answer).map_err(|error| self.error(&method, &url, HttpErrorKind::Decode(error)))
+        decode(&answer).map_err(|error| self.error(&method, &url, HttpErrorKind::Decode(error)))
     }
 
     /// An error about the answer to a `GET` that went well as such.
@@ -259,7 +277,8 @@ pub(crate) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorK
 }
 
 async fn up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, HttpErrorKind> {
-    let mut body = Vec::new();
+    let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut body = Vec::with_capacity(told.min(PAGE_OF_LISTS));
     while let Some(chunk) = response.chunk().await.map_err(from_reqwest)? {
         if body.len() + chunk.len() > limit {
             return Err(HttpErrorKind::TooLarge { limit });

@@ -60,13 +60,13 @@ pub struct AccountState {
 impl Account {
     /// The localpart, in the homeserver's case.
     #[must_use]
-    pub fn localpart(&self) -> Localpart {
+    pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
     }
 
     /// Whether the account belongs to this homeserver.
     #[must_use]
     pub fn is_on(&self, server: &ServerName) -> bool {
-        self.user_id.server_name() == *server
+        self.user_id.server_name() == server
     }
 }

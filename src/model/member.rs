@@ -1,5 +1,7 @@
 //! A person of the group, as the member list of Keycloak shows them.
 
+use std::sync::Arc;
+
 use super::{KeycloakId, Localpart};
 
 /// One row of `GET …/groups/{id}/members`, with the localpart that MAS gives this person.
@@ -12,5 +14,5 @@ pub struct Member {
     /// Whether Keycloak lets them in.
     pub enabled: bool,
     /// The storage provider they come from, for people of a directory (`federationLink`).
-    pub federation_link: Option<Box<str>>,
+    pub federation_link: Option<Arc<str>>,
 }

@@ -12,5 +12,5 @@ pub use account::{Account, AccountState, InMas};
 pub use member::Member;
 pub use moment::Moment;
 pub(crate) use names::printable;
-pub use names::{GroupId, KeycloakId, Localpart, MasUserId, ServerName, UserId};
+pub use names::{GroupId, KeycloakId, Localpart, MasUserId, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

@@ -2,15 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// The name as the server gave it.
@@ -20,7 +23,7 @@ macro_rules! name {
             }
         }
 
-        impl<T: Into<Box<str>>> From<T> for $name {
+        impl<T: Into<$text>> From<T> for $name {
             fn from(name: T) -> Self {
                 Self(name.into())
             }
@@ -47,44 +50,110 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 name! {
-    /// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for people of a directory that are not imported.
-    KeycloakId
-}
-name! {
     /// The ID of a group in Keycloak, a UUID.
-    GroupId
+    GroupId(Box<str>)
 }
 name! {
     /// The ID of a user in MAS, a ULID: unlike the name, it never belongs to anybody else.
-    MasUserId
+    MasUserId(Box<str>)
 }
 name! {
-    /// The part of a Matrix user ID between `@` and the first `:`, in the case that the server keeps.
-    Localpart
+    /// The part of a Matrix user ID between `@` and the first `:`, in the case that the server keeps. Up to 24 bytes of it
+    /// need no allocation.
+    Localpart(CompactString)
 }
 name! {
-    /// The name of a homeserver, which may carry a port: `example.org`, `example.org:8448`, `[::1]:8448`.
-    ServerName
+    /// The name of a homeserver, which may carry a port: `example.org`, `example.org:8448`, `[::1]:8448`. Copies share
+    /// one text.
+    ServerName(Arc<str>)
 }
 
 impl Localpart {
     /// What localparts are compared by: MAS and Keycloak match names without regard to case.
     #[must_use]
-    pub fn key(&self) -> String {
-        self.0.to_lowercase()
+    pub fn key(&self) -> Cow<'_, str> {
+        let is_key = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        if self.0.as_bytes().iter().all(is_key) { (&*self.0).into() } else { self.0.to_lowercase().into() }
     }
 
     /// The Matrix user ID of this localpart on a homeserver.
     #[must_use]
-    pub fn on(&self, server: &ServerName) -> UserId {
-        UserId(format!("@{}:{}", self.as_str(), server.as_str()).into())
+    pub fn on(self, server: &ServerName) -> UserId {
+        UserId { localpart: self, server: server.clone() }
+    }
+}
+
+/// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for people of a directory that are not imported.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Box<str>", into = "Box<str>")]
+pub struct KeycloakId(Id);
+
+/// An ID by the million is kept as its 16 bytes; any other text, a UUID in another way of writing too, as it is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Id {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl KeycloakId {
+    /// The ID as Keycloak gave it.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Id::Uuid(bytes) => Uuid::from_bytes(*bytes).hyphenated().to_string().into(),
+            Id::Text(text) => (&**text).into(),
+        }
+    }
+}
+
+impl From<&str> for KeycloakId {
+    fn from(text: &str) -> Self {
+        match Uuid::try_parse(text) {
+            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text => {
+                Self(Id::Uuid(uuid.into_bytes()))
+            }
+            _ => Self(Id::Text(text.into())),
+        }
+    }
+}
+
+impl From<Box<str>> for KeycloakId {
+    fn from(text: Box<str>) -> Self {
+        Self::from(&*text)
+    }
+}
+
+impl From<String> for KeycloakId {
+    fn from(text: String) -> Self {
+        Self::from(&*text)
+    }
+}
+
+impl From<KeycloakId> for Box<str> {
+    fn from(id: KeycloakId) -> Self {
+        id.text().into()
+    }
+}
+
+impl fmt::Display for KeycloakId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.text()))
+    }
+}
+
+impl fmt::Debug for KeycloakId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeycloakId").field(&self.text()).finish()
     }
 }
 
 /// A Matrix user ID, `@localpart:server.name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Box<str>", into = "Box<str>")]
-pub struct UserId(Box<str>);
+pub struct UserId {
+    localpart: Localpart,
+    server: ServerName,
+}
 
 /// A text that is no Matrix user ID.
 #[derive(Debug, thiserror::Error)]
@@ -92,26 +161,31 @@ pub struct UserId(Box<str>);
 pub struct NotAUserId(String);
 
 impl UserId {
-    /// The whole ID.
+    /// The whole ID, as servers write it.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn text(&self) -> String {
+        format!("@{}:{}", self.localpart.as_str(), self.server.as_str())
     }
 
     /// What stands between `@` and the first `:`.
     #[must_use]
-    pub fn localpart(&self) -> Localpart {
-        self.split().0.into()
+    pub fn localpart(&self) -> &Localpart {
+        &self.localpart
     }
 
     /// What stands after the first `:`; a port belongs to it.
     #[must_use]
-    pub fn server_name(&self) -> ServerName {
-        self.split().1.into()
+    pub fn server_name(&self) -> &ServerName {
+        &self.server
     }
 
-    fn split(&self) -> (&str, &str) {
-        self.0[1..].split_once(':').unwrap_or((&self.0[1..], ""))
+    /// Reads an ID that most likely is of this homeserver, and then shares the text of its name.
+    pub fn parse(text: &str, likely: &ServerName) -> Result<Self, NotAUserId> {
+        let split = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
+        let (localpart, server) =
+            split.filter(|(_, server)| !server.is_empty()).ok_or_else(|| NotAUserId(text.to_owned()))?;
+        let server = if server == likely.as_str() { likely.clone() } else { server.into() };
+        Ok(Self { localpart: localpart.into(), server })
     }
 }
 
@@ -119,21 +193,25 @@ impl TryFrom<Box<str>> for UserId {
     type Error = NotAUserId;
 
     fn try_from(text: Box<str>) -> Result<Self, NotAUserId> {
-        let well_formed =
-            text.strip_prefix('@').and_then(|rest| rest.split_once(':')).is_some_and(|(_, server)| !server.is_empty());
-        if well_formed { Ok(Self(text)) } else { Err(NotAUserId(text.into())) }
+        Self::parse(&text, &ServerName(Arc::default()))
     }
 }
 
 impl From<UserId> for Box<str> {
     fn from(id: UserId) -> Self {
-        id.0
+        id.text().into()
     }
 }
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.0))
+        write!(f, "@{}:{}", self.localpart, self.server)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UserId").field(&self.text()).finish()
     }
 }
 
@@ -148,9 +226,39 @@ mod tests {
     #[test]
     fn a_server_name_may_carry_a_port() {
         let id = user_id("@alice:example.org:8448").expect("well formed");
-        assert_eq!((id.localpart(), id.server_name()), ("alice".into(), "example.org:8448".into()));
+        assert_eq!((id.localpart(), id.server_name()), (&"alice".into(), &"example.org:8448".into()));
         let id = user_id("@alice:[::1]:8448").expect("well formed");
-        assert_eq!(id.server_name(), "[::1]:8448".into());
+        assert_eq!(*id.server_name(), "[::1]:8448".into());
+    }
+
+    #[test]
+    fn ids_come_back_as_they_were_given() {
+        for text in [
+            "be243450-fb1f-4473-a05d-860beb99ac30",
+            "BE243450-FB1F-4473-A05D-860BEB99AC30",
+            "be243450fb1f4473a05d860beb99ac30",
+            "{be243450-fb1f-4473-a05d-860beb99ac30}",
+            "f:5ed1ac45-c05e-4428-b9fa-bb39eba54b02:alice",
+            "",
+        ] {
+            assert_eq!(KeycloakId::from(text).text(), text);
+        }
+        assert_ne!(
+            KeycloakId::from("BE243450-FB1F-4473-A05D-860BEB99AC30"),
+            "be243450-fb1f-4473-a05d-860beb99ac30".into()
+        );
+    }
+
+    #[test]
+    fn rows_by_the_million_are_small() {
+        assert_eq!((size_of::<KeycloakId>(), size_of::<Localpart>(), size_of::<UserId>()), (24, 24, 40));
+    }
+
+    #[test]
+    fn names_are_compared_without_regard_to_case() {
+        for (name, key) in [("alice", "alice"), ("Alice", "alice"), ("ÄRGER", "ärger"), ("straße-1", "straße-1")] {
+            assert_eq!(Localpart::from(name).key(), key);
+        }
     }
 
     #[test]

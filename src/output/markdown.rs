@@ -39,7 +39,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
                 ActionKind::Disable => "**disable**",
             };
             let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(skip.why())));
-            let user_id = escaped(action.user_id.as_str());
+            let user_id = escaped(&action.user_id.text());
             let _ = writeln!(text, "| {verb} | {user_id} | {}{} |", action.reason.text(), skipped.unwrap_or_default());
         }
         if plan.actions.len() > SHOWN {

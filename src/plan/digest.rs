@@ -20,11 +20,11 @@ impl Digest {
     /// Over version, server name, writer, disable mode and the actions; over nothing else, so that someone who
     /// logs in for the first time does not take an approval away.
     #[must_use]
-    pub fn of(
+    pub fn of<'a>(
         server_name: &ServerName,
         writer: WriterKind,
         disable: DisableMode,
-        actions: impl Iterator<Item = (ActionKind, Localpart, Reason)>,
+        actions: impl Iterator<Item = (ActionKind, &'a Localpart, Reason)>,
     ) -> Self {
         let facts = (PLAN_VERSION, server_name, writer, disable, actions.collect::<Vec<_>>());
         let canonical = serde_json::to_vec(&facts).expect("strings and numbers always serialize");

@@ -28,7 +28,7 @@ pub struct PlanDocument<'p> {
 #[derive(Debug, Serialize)]
 struct ActionEntry<'p> {
     action: ActionKind,
-    localpart: Localpart,
+    localpart: &'p Localpart,
     user_id: &'p UserId,
     reason: Reason,
     #[serde(skip_serializing_if = "Option::is_none")]

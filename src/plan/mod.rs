@@ -122,7 +122,7 @@ impl Skip {
 impl Action {
     /// The localpart of the account.
     #[must_use]
-    pub fn localpart(&self) -> Localpart {
+    pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
     }
 }

@@ -1,6 +1,7 @@
 //! The plan in two steps: first without, then with the second look.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 
 use super::directory::Directories;
 use super::matching::Meetings;
@@ -15,20 +16,22 @@ use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason
 /// The plan before anyone was looked at twice.
 #[derive(Debug)]
 pub struct Draft<'f> {
-    facts: &'f Facts,
-    policy: &'f Policy,
-    /// Sorted by localpart, then by the whole ID.
-    accounts: Vec<(&'f Account, Opinion<'f>)>,
+    rule: Rule<'f>,
+    meetings: Meetings<'f>,
+    /// The accounts about which something is to be decided or told, sorted by localpart, then by the whole ID.
+    notable: Vec<(&'f Account, Opinion<'f>)>,
+    /// How many of the others are members' and active, and how many are as disabled as they should be.
+    as_it_should_be: (usize, usize),
+    /// Active members who were out of the group when it was last read.
+    returned: Vec<&'f UserId>,
     not_registered: Vec<Localpart>,
     newcomers: Vec<Localpart>,
-    /// Everyone in Keycloak to whom some account is tied.
-    tied: BTreeSet<KeycloakId>,
 }
 
-/// What becomes of each account, in order of localpart.
+/// What becomes of the accounts that are not simply as they should be, in order of localpart.
 #[derive(Debug)]
 pub struct Verdicts<'f> {
-    /// Every account of the list.
+    /// Everyone whom the rule would act on, and what becomes of them.
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often list and person disagreed.
     pub contradictions: usize,
@@ -51,34 +54,56 @@ impl<'f> Draft<'f> {
     /// Applies the table to everything that was read.
     #[must_use]
     pub fn new(facts: &'f Facts, policy: &'f Policy) -> Self {
-        let meetings = Meetings::new(facts, policy.matching);
-        let rule = Rule { facts, policy };
-        let mut newcomers = Vec::new();
-        let mut accounts: Vec<_> = facts
-            .accounts
-            .iter()
-            .map(|account| {
-                let meeting = meetings.at(account);
-                let links = meetings.links(account);
-                let opinion = rule.opinion(account, &meeting, links);
+        let mut draft = Self {
+            rule: Rule { facts, policy },
+            meetings: Meetings::new(facts, policy.matching),
+            notable: Vec::new(),
+            as_it_should_be: (0, 0),
+            returned: Vec::new(),
+            not_registered: Vec::new(),
+            newcomers: Vec::new(),
+        };
+        for account in &facts.accounts {
+            draft.add(account);
+        }
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft.newcomers.sort();
+        let lonely = facts.members.iter().filter(|member| member.enabled && !draft.meetings.has_account(member));
+        draft.not_registered = lonely.map(|member| member.localpart.clone()).collect();
+        draft.not_registered.sort();
+        draft
+    }
+
+    fn add(&mut self, account: &'f Account) {
+        let meeting = self.meetings.at(account);
+        let links = self.meetings.links(account);
+        match self.rule.opinion(account, &meeting, links) {
+            Opinion::Settled(Verdict::MemberActive) => {
+                self.as_it_should_be.0 += 1;
+                if self.rule.facts.memory.absent_since.contains_key(&account.user_id) {
+                    self.returned.push(&account.user_id);
+                }
+            }
+            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => self.as_it_should_be.1 += 1,
+            opinion => {
                 let ambiguous = matches!(opinion, Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)));
                 if ambiguous && meeting.namesake.is_some() && !links.is_empty() {
-                    newcomers.push(account.localpart());
+                    self.newcomers.push(account.localpart().clone());
                 }
-                (account, opinion)
-            })
-            .collect();
-        accounts.sort_by_cached_key(|(account, _)| (account.localpart(), account.user_id.clone()));
-        newcomers.sort();
+                self.notable.push((account, opinion));
+            }
+        }
+    }
 
-        let mut not_registered: Vec<_> = facts
-            .members
-            .iter()
-            .filter(|member| member.enabled && !meetings.has_account(member))
-            .map(|member| member.localpart.clone())
-            .collect();
-        not_registered.sort();
-        Self { facts, policy, accounts, not_registered, newcomers, tied: meetings.into_tied() }
+    /// What becomes of one account, whatever it is.
+    #[must_use]
+    pub fn verdict(&self, account: &'f Account, verdicts: &Verdicts<'f>) -> Verdict {
+        let notable = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
+        let settled = || match self.rule.opinion(account, &self.meetings.at(account), self.meetings.links(account)) {
+            Opinion::Settled(verdict) => verdict,
+            Opinion::WouldDisable { .. } => unreachable!("whoever would be disabled is notable"),
+        };
+        notable.map_or_else(|_| settled(), |at| verdicts.of_accounts[at].1.clone())
     }
 
     /// The accounts that carry the name of a member and are tied to somebody else, who is no member: the person may have
@@ -90,7 +115,7 @@ impl<'f> Draft<'f> {
 
     /// Whom to look at a second time: everyone who would be disabled, in order of localpart.
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
-        self.accounts.iter().filter_map(|(account, opinion)| match opinion {
+        self.notable.iter().filter_map(|(account, opinion)| match opinion {
             Opinion::WouldDisable { member, links } => Some(LookAt {
                 user_id: account.user_id.clone(),
                 mas_id: account.mas.id().cloned(),
@@ -107,14 +132,14 @@ impl<'f> Draft<'f> {
     /// What becomes of each account, and how often list and person disagreed.
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
-        let providers = self.facts.providers.as_deref();
-        let remembered = self.facts.memory.directories.iter().filter(|_| providers.is_none());
+        let providers = self.rule.facts.providers.as_deref();
+        let remembered = self.rule.facts.memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.into_iter().flatten().chain(remembered).map(|provider| &**provider);
-        let mut directories = Directories::of(known, &self.facts.members);
-        let after = After::of(looks, &self.tied);
+        let mut directories = Directories::of(known, &self.rule.facts.members);
+        let after = After::of(looks, &self.meetings);
         directories.and_after(after.members);
         let mut contradicted = BTreeSet::new();
-        for (account, opinion) in &self.accounts {
+        for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable { member, links }, Some(Ok(evidence))) = (opinion, look(looks, account)) {
                 let contradicts = after.contradicts(*member, links, account, &evidence.keycloak);
                 if contradicts {
@@ -126,7 +151,7 @@ impl<'f> Draft<'f> {
             }
         }
         let of_accounts = self
-            .accounts
+            .notable
             .iter()
             .map(|(account, opinion)| {
                 let verdict = match (opinion, look(looks, account), looks) {
@@ -162,13 +187,13 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn plan(&self, Verdicts { of_accounts, contradictions }: Verdicts<'_>, looks: &Looks) -> Plan {
         let mut plan = Plan {
-            server_name: self.facts.server_name.clone(),
-            writer: self.policy.writer,
-            disable: self.policy.disable,
-            read: ReadCounts { members: self.distinct_members(), accounts: self.facts.accounts.len() },
+            server_name: self.rule.facts.server_name.clone(),
+            writer: self.rule.policy.writer,
+            disable: self.rule.policy.disable,
+            read: ReadCounts { members: self.rule.facts.members.len(), accounts: self.rule.facts.accounts.len() },
             actions: Vec::new(),
-            unchanged: 0,
-            active: 0,
+            unchanged: self.as_it_should_be.0 + self.as_it_should_be.1,
+            active: self.as_it_should_be.0,
             not_registered: self.not_registered.clone(),
             kept: Vec::new(),
             contradictions,
@@ -193,9 +218,11 @@ impl<'f> Draft<'f> {
                 Verdict::Activate(reason) => act(ActionKind::Activate, reason, None),
                 Verdict::Disable(reason) => act(ActionKind::Disable, reason, None),
                 Verdict::Skipped(reason, error) => act(ActionKind::Disable, reason, Some(Skip::NotSeen(error))),
-                Verdict::Kept(reason) => plan.kept.push(Kept { localpart: account.localpart(), reason, until: None }),
+                Verdict::Kept(reason) => {
+                    plan.kept.push(Kept { localpart: account.localpart().clone(), reason, until: None })
+                }
                 Verdict::InGrace(until) => plan.kept.push(Kept {
-                    localpart: account.localpart(),
+                    localpart: account.localpart().clone(),
                     reason: KeptReason::InGrace,
                     until: Some(until),
                 }),
@@ -207,7 +234,7 @@ impl<'f> Draft<'f> {
     /// What is to be remembered of this reading.
     #[must_use]
     pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>) -> Presence<'s> {
-        let mut presence = Presence::default();
+        let mut presence = Presence { present: self.returned.clone(), ..Presence::default() };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
                 Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak) | Verdict::InGrace(_) => {
@@ -224,7 +251,7 @@ impl<'f> Draft<'f> {
                 _ => {}
             }
         }
-        let alive = self.facts.members.iter().filter(|member| member.enabled);
+        let alive = self.rule.facts.members.iter().filter(|member| member.enabled);
         let links: BTreeSet<&str> = alive.filter_map(|member| member.federation_link.as_deref()).collect();
         presence.directories.extend(links);
         presence
@@ -232,16 +259,12 @@ impl<'f> Draft<'f> {
 
     /// Until when someone has time to come back, if that is not over. Who is disabled in Keycloak has none.
     fn grace_of(&self, account: &Account, reason: Reason) -> Option<Moment> {
-        let Facts { now, memory, .. } = self.facts;
+        let Facts { now, memory, .. } = self.rule.facts;
         let waits = matches!(reason, Reason::NotInGroup | Reason::NotInKeycloak)
             && !memory.left_half_done(&account.user_id, account.state);
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
-        let until = since.after(self.policy.grace);
+        let until = since.after(self.rule.policy.grace);
         (waits && *now < until).then_some(until)
-    }
-
-    fn distinct_members(&self) -> usize {
-        self.facts.members.iter().map(|member| &member.id).collect::<BTreeSet<_>>().len()
     }
 
     fn second_opinion(
@@ -252,14 +275,15 @@ impl<'f> Draft<'f> {
         contradicts: bool,
         directories: &Directories<'_>,
     ) -> Verdict {
-        if self.policy.counts_as_disabled(evidence.account.state) {
+        if self.rule.policy.counts_as_disabled(evidence.account.state) {
             return Verdict::OutsideDisabled;
         }
-        if evidence.account.state.locked && !self.facts.memory.left_half_done(&account.user_id, evidence.account.state)
+        if evidence.account.state.locked
+            && !self.rule.facts.memory.left_half_done(&account.user_id, evidence.account.state)
         {
             return Verdict::OutsideLocked;
         }
-        let kept = if evidence.account.admin && self.policy.protect_admins {
+        let kept = if evidence.account.admin && self.rule.policy.protect_admins {
             Some(KeptReason::Admin)
         } else if evidence.account.bot {
             Some(KeptReason::Bot)
@@ -267,14 +291,14 @@ impl<'f> Draft<'f> {
             Some(KeptReason::Appservice)
         } else if account.mas == InMas::Unknown {
             Some(KeptReason::NotInMas)
-        } else if self.policy.federation == Federation::Verify
+        } else if self.rule.policy.federation == Federation::Verify
             && evidence.keycloak.iter().any(|person| directories.doubts(person))
         {
             Some(KeptReason::FederationInDoubt)
         } else if contradicts {
             Some(KeptReason::InGroupAtSecondLook)
         } else if evidence.is_unknown_to_keycloak(&account.links)
-            && self.policy.unknown_accounts == UnknownAccounts::Keep
+            && self.rule.policy.unknown_accounts == UnknownAccounts::Keep
         {
             Some(KeptReason::UnknownAccount)
         } else {
@@ -297,7 +321,7 @@ impl<'f> Draft<'f> {
 pub struct Presence<'f> {
     /// Active accounts of people out of the group.
     pub absent: Vec<&'f UserId>,
-    /// Accounts of people in it.
+    /// Accounts of people in it, as far as they may have been out of it before.
     pub present: Vec<&'f UserId>,
     /// The storage providers that showed signs of life.
     pub directories: Vec<&'f str>,
@@ -309,17 +333,17 @@ fn by_the_list(member: Option<&Member>) -> Reason {
 }
 
 /// The enabled members of the second list, where it was read.
-struct After<'l> {
+struct After<'l, 'f> {
     members: Option<&'l [Member]>,
-    ids: BTreeSet<&'l KeycloakId>,
-    names: BTreeSet<String>,
+    ids: HashSet<&'l KeycloakId>,
+    names: HashSet<Cow<'l, str>>,
     /// The names of those who have no account that is tied to them.
-    free_names: BTreeSet<String>,
-    tied: &'l BTreeSet<KeycloakId>,
+    free_names: HashSet<Cow<'l, str>>,
+    meetings: &'l Meetings<'f>,
 }
 
-impl<'l> After<'l> {
-    fn of(looks: &'l Looks, tied: &'l BTreeSet<KeycloakId>) -> Self {
+impl<'l, 'f> After<'l, 'f> {
+    fn of(looks: &'l Looks, meetings: &'l Meetings<'f>) -> Self {
         let members = match looks {
             Looks::Taken { members_after, .. } => members_after.as_deref(),
             Looks::TooMany => None,
@@ -327,9 +351,9 @@ impl<'l> After<'l> {
         let enabled = || members.into_iter().flatten().filter(|member| member.enabled);
         let ids = enabled().map(|member| &member.id).collect();
         let names = enabled().map(|member| member.localpart.key()).collect();
-        let free = enabled().filter(|member| !tied.contains(&member.id));
+        let free = enabled().filter(|member| !meetings.is_tied_to(&member.id));
         let free_names = free.map(|member| member.localpart.key()).collect();
-        Self { members, ids, names, free_names, tied }
+        Self { members, ids, names, free_names, meetings }
     }
 
     /// In the group by the one and not by the other, or disabled by the list and enabled by the person; or listed and
@@ -342,7 +366,7 @@ impl<'l> After<'l> {
         people: &[KeycloakPerson],
     ) -> bool {
         // A namesake with an account of their own says nothing of this one.
-        let is_other = |id: &KeycloakId| !links.is_empty() && !links.contains(id) && self.tied.contains(id);
+        let is_other = |id: &KeycloakId| !links.is_empty() && !links.contains(id) && self.meetings.is_tied_to(id);
         let by_person = people.iter().any(|person| match (member, person) {
             (_, KeycloakPerson::Unknown) => false,
             (_, KeycloakPerson::Known { id, .. }) if is_other(id) => false,

@@ -1,23 +1,60 @@
 //! Which members an account belongs to: by the tie that MAS keeps, where there is one, else by name.
+//!
+//! Members and accounts come by the million, so what is kept of them here is their row numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use hashbrown::HashTable;
 
 use super::Facts;
 use super::policy::Matching;
 use crate::model::{Account, KeycloakId, Member};
 
 /// Members and accounts of one reading, by what they meet by.
+#[derive(Debug)]
 pub(super) struct Meetings<'f> {
     facts: &'f Facts,
     matching: Matching,
-    by_name: BTreeMap<String, Vec<&'f Member>>,
-    by_id: BTreeMap<&'f KeycloakId, &'f Member>,
-    /// How many accounts of this homeserver share each name.
-    namesakes: BTreeMap<String, usize>,
-    /// The names of accounts that are tied to nobody.
-    free_names: BTreeSet<String>,
-    /// Everyone to whom some account is tied.
-    tied: BTreeSet<&'f KeycloakId>,
+    /// Members by name.
+    by_name: Rows,
+    /// Members by ID; empty where they meet by name.
+    by_id: Rows,
+    /// Accounts of this homeserver by name, one for each name.
+    of_name: Rows,
+    /// The first account of each name that several share.
+    shared: Rows,
+    /// The names of accounts that are tied to nobody, where others are tied.
+    free_names: Rows,
+    /// Everyone to whom some account is tied: the account, and which of its ties.
+    tied: Rows<(u32, u32)>,
+}
+
+/// Row numbers, found by what stands in the row.
+#[derive(Debug)]
+struct Rows<T = u32> {
+    hasher: RandomState,
+    table: HashTable<T>,
+}
+
+impl<T: Copy> Rows<T> {
+    fn for_about(rows: usize) -> Self {
+        Self { hasher: RandomState::new(), table: HashTable::with_capacity(rows) }
+    }
+
+    /// Adds a row whatever stands there already.
+    fn add<K: Hash>(&mut self, row: T, key: K, key_of: impl Fn(T) -> K) {
+        let hash = self.hasher.hash_one(key);
+        self.table.insert_unique(hash, row, |row| self.hasher.hash_one(key_of(*row)));
+    }
+
+    fn find<K: Hash + Eq>(&self, key: &K, key_of: impl Fn(T) -> K) -> Option<T> {
+        self.table.find(self.hasher.hash_one(key), |row| key_of(*row) == *key).copied()
+    }
+
+    fn find_all<K: Hash + Eq>(&self, key: &K, key_of: impl Fn(T) -> K) -> impl Iterator<Item = T> {
+        let rows = self.table.iter_hash(self.hasher.hash_one(key)).copied();
+        rows.filter(move |row| key_of(*row) == *key)
+    }
 }
 
 /// Who meets at one account.
@@ -41,24 +78,49 @@ pub fn people_of<'f>(account: &'f Account, facts: &'f Facts, matching: Matching)
 
 impl<'f> Meetings<'f> {
     pub(super) fn new(facts: &'f Facts, matching: Matching) -> Self {
-        let mut by_name: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
-        for member in &facts.members {
-            by_name.entry(member.localpart.key()).or_default().push(member);
-        }
-        let mut namesakes: BTreeMap<String, usize> = BTreeMap::new();
-        let mut free_names = BTreeSet::new();
-        for account in facts.accounts.iter().filter(|account| account.is_on(&facts.server_name)) {
-            *namesakes.entry(account.localpart().key()).or_default() += 1;
-            if matching == Matching::Localpart || account.links.is_empty() {
-                free_names.insert(account.localpart().key());
+        let by_ties = matching == Matching::UpstreamLink;
+        let (members, accounts) = (facts.members.len(), facts.accounts.len());
+        let some = |rows: usize| if by_ties { rows } else { 0 };
+        let mut meetings = Self {
+            facts,
+            matching,
+            by_name: Rows::for_about(members),
+            by_id: Rows::for_about(some(members)),
+            of_name: Rows::for_about(accounts),
+            shared: Rows::for_about(0),
+            free_names: Rows::for_about(0),
+            tied: Rows::for_about(some(accounts)),
+        };
+        for (row, member) in (0..).zip(&facts.members) {
+            meetings.by_name.add(row, member.localpart.key(), |row| facts.member_name(row));
+            if by_ties {
+                meetings.by_id.add(row, &member.id, |row| &facts.members[row as usize].id);
             }
         }
-        let (mut by_id, mut tied) = (BTreeMap::new(), BTreeSet::new());
-        if matching == Matching::UpstreamLink {
-            by_id = facts.members.iter().map(|member| (&member.id, member)).collect();
-            tied = facts.accounts.iter().flat_map(|account| &account.links).collect();
+        for (row, account) in (0..).zip(&facts.accounts) {
+            if by_ties {
+                for (tie, id) in (0..).zip(&account.links) {
+                    meetings.tied.add((row, tie), id, |at| facts.tie(at));
+                }
+            }
+            if account.is_on(&facts.server_name) {
+                meetings.add_account(row, account);
+            }
         }
-        Self { facts, matching, by_name, by_id, namesakes, free_names, tied }
+        meetings
+    }
+
+    fn add_account(&mut self, row: u32, account: &'f Account) {
+        let facts = self.facts;
+        let name_of = |row| facts.account_name(row);
+        let key = account.localpart().key();
+        match self.of_name.find(&key, name_of) {
+            Some(first) => self.shared.add(first, key.clone(), name_of),
+            None => self.of_name.add(row, key.clone(), name_of),
+        }
+        if self.matching == Matching::UpstreamLink && account.links.is_empty() {
+            self.free_names.add(row, key, name_of);
+        }
     }
 
     /// Who meets at this account.
@@ -67,19 +129,22 @@ impl<'f> Meetings<'f> {
             return Meeting::default();
         }
         let key = account.localpart().key();
-        let of_name = self.by_name.get(&key).map_or(&[][..], Vec::as_slice);
-        let shared = self.namesakes[&key] > 1;
-        let is_tied = |member: &&&Member| self.tied.contains(&member.id);
+        let of_name = || {
+            let rows = self.by_name.find_all(&key, |row| self.facts.member_name(row));
+            rows.map(|row| &self.facts.members[row as usize])
+        };
+        let shared = self.shared.find(&key, |row| self.facts.account_name(row)).is_some();
         let (people, namesake): (Vec<_>, _) = if self.links(account).is_empty() {
             // A member of this name whom MAS has tied to another account has that one.
-            let free = of_name.iter().filter(|member| !is_tied(member)).copied();
-            (free.collect(), of_name.iter().find(is_tied))
+            (of_name().filter(|member| !self.is_tied(member)).collect(), of_name().find(|member| self.is_tied(member)))
         } else {
-            let people: Vec<_> = account.links.iter().filter_map(|id| self.by_id.get(id).copied()).collect();
-            let stranger = of_name.iter().find(|member| people.is_empty() && !is_tied(member));
+            let member =
+                |id| Some(&self.facts.members[self.by_id.find(&id, |row| self.facts.member_id(row))? as usize]);
+            let people: Vec<_> = account.links.iter().filter_map(member).collect();
+            let stranger = of_name().find(|member| people.is_empty() && !self.is_tied(member));
             (people, stranger)
         };
-        Meeting { ambiguous: shared || people.len() > 1 || namesake.is_some(), people, namesake: namesake.copied() }
+        Meeting { ambiguous: shared || people.len() > 1 || namesake.is_some(), people, namesake }
     }
 
     /// The people to whom the account is tied, where that counts.
@@ -92,11 +157,37 @@ impl<'f> Meetings<'f> {
 
     /// Whether a member has an account: one that is tied to them, or one of their name that is not tied to anybody else.
     pub(super) fn has_account(&self, member: &Member) -> bool {
-        self.tied.contains(&member.id) || self.free_names.contains(&member.localpart.key())
+        let names = match self.matching {
+            Matching::Localpart => &self.of_name,
+            Matching::UpstreamLink => &self.free_names,
+        };
+        self.is_tied(member) || names.find(&member.localpart.key(), |row| self.facts.account_name(row)).is_some()
     }
 
-    /// Everyone to whom some account is tied.
-    pub(super) fn into_tied(self) -> BTreeSet<KeycloakId> {
-        self.tied.into_iter().cloned().collect()
+    fn is_tied(&self, member: &Member) -> bool {
+        self.is_tied_to(&member.id)
+    }
+
+    /// Whether some account is tied to this user of Keycloak.
+    pub(super) fn is_tied_to(&self, id: &KeycloakId) -> bool {
+        self.matching == Matching::UpstreamLink && self.tied.find(&id, |at| self.facts.tie(at)).is_some()
+    }
+}
+
+impl Facts {
+    fn member_name(&self, row: u32) -> std::borrow::Cow<'_, str> {
+        self.members[row as usize].localpart.key()
+    }
+
+    fn member_id(&self, row: u32) -> &KeycloakId {
+        &self.members[row as usize].id
+    }
+
+    fn account_name(&self, row: u32) -> std::borrow::Cow<'_, str> {
+        self.accounts[row as usize].localpart().key()
+    }
+
+    fn tie(&self, (row, tie): (u32, u32)) -> &KeycloakId {
+        &self.accounts[row as usize].links[tie as usize]
     }
 }

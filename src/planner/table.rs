@@ -20,6 +20,7 @@ pub(super) enum Opinion<'f> {
 }
 
 /// The table, with what it depends on.
+#[derive(Debug)]
 pub(super) struct Rule<'f> {
     pub(super) facts: &'f Facts,
     pub(super) policy: &'f Policy,

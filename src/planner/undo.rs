@@ -31,7 +31,7 @@ pub fn undo(facts: &Facts, policy: &Policy, done: &[(ActionKind, UserId)]) -> Pl
             }
         })
         .collect();
-    actions.sort_by_cached_key(|action| (action.localpart(), action.user_id.clone()));
+    actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
     let is_active = |account: &&Account| !account.state.deactivated && !account.state.locked;
     Plan {
         server_name: facts.server_name.clone(),

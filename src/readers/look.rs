@@ -124,7 +124,7 @@ impl Readers {
         let KeycloakPerson::Known { id: known, in_group: true, federation_link: Some(link), .. } = &person else {
             return Ok(person);
         };
-        let alive = members.iter().filter(|member| member.enabled && member.federation_link.as_ref() == Some(link));
+        let alive = members.iter().filter(|member| member.enabled && member.federation_link.as_deref() == Some(link));
         let witnesses: Vec<_> = alive.map(|member| &member.id).take(WITNESSES).collect();
         if witnesses.is_empty() || members.iter().any(|member| member.id == *known) {
             return Ok(person);

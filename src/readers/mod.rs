@@ -5,7 +5,10 @@ pub mod keycloak;
 mod look;
 pub mod mas;
 mod now;
+mod page_size;
+mod rows;
 pub mod synapse;
+mod text;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -129,7 +132,7 @@ impl Readers {
                 let ((owner, mut accounts), ids) = try_join(in_synapse, in_mas).await?;
                 if let Some(mut ids) = ids {
                     for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
-                        (account.mas, account.deactivated_in_mas) = match ids.remove(&account.localpart().key()) {
+                        (account.mas, account.deactivated_in_mas) = match ids.remove(&*account.localpart().key()) {
                             Some((id, deactivated)) => (InMas::Known(id), deactivated),
                             None => (InMas::Unknown, false),
                         };

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -56,6 +57,7 @@ enum Effect {
     Before(Hook),
     After(Hook),
     Pages(usize),
+    Late(Duration),
 }
 
 struct Rule {
@@ -101,6 +103,8 @@ pub(super) struct Verdict {
     pub(super) after: Vec<Hook>,
     /// The most rows that a page may have.
     pub(super) rows: Option<usize>,
+    /// How much later the answer comes.
+    pub(super) late: Duration,
 }
 
 impl Faults {
@@ -140,13 +144,14 @@ impl Faults {
                 Effect::Before(hook) => verdict.before.push(hook),
                 Effect::After(hook) => verdict.after.push(hook),
                 Effect::Pages(rows) => verdict.rows = Some(rows),
+                Effect::Late(by) => verdict.late += by,
             }
         }
         verdict
     }
 }
 
-/// A rule in the making; `answer`, `before`, `after` or `in_pages_of` puts it in force.
+/// A rule in the making; `answer`, `late`, `before`, `after` or `in_pages_of` puts it in force.
 #[must_use = "a rule applies only after `answer`, `before`, `after` or `in_pages_of`"]
 pub struct RuleBuilder<'a> {
     faults: &'a Faults,
@@ -178,6 +183,11 @@ impl RuleBuilder<'_> {
     /// These requests fail this way.
     pub fn answer(self, fault: Fault) {
         self.add(Effect::Answer(fault));
+    }
+
+    /// Answers these requests so much later, as a server far away does.
+    pub fn late(self, by: Duration) {
+        self.add(Effect::Late(by));
     }
 
     /// Runs `hook` before such a request is answered.

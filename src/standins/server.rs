@@ -189,7 +189,8 @@ async fn watched(
 ) -> Response {
     let seen = Seen::of(&request);
     watch.requests.0.lock().push(seen.clone());
-    let Verdict { fault, before, after, rows } = watch.faults.verdict(&seen);
+    let Verdict { fault, before, after, rows, late } = watch.faults.verdict(&seen);
+    tokio::time::sleep(late).await;
     for hook in &before {
         hook(&seen);
     }

@@ -13,11 +13,11 @@ impl State {
         self.transaction(|transaction| {
             let mut out = transaction.prepare("INSERT OR IGNORE INTO absences (user_id, since) VALUES (?1, ?2)")?;
             for user_id in &presence.absent {
-                out.execute(params![user_id.as_str(), now.as_millis()])?;
+                out.execute(params![user_id.text(), now.as_millis()])?;
             }
             let mut back = transaction.prepare("DELETE FROM absences WHERE user_id = ?1")?;
             for user_id in &presence.present {
-                back.execute(params![user_id.as_str()])?;
+                back.execute(params![user_id.text()])?;
             }
             let mut alive =
                 transaction.prepare("INSERT OR IGNORE INTO directories (realm, provider) VALUES (?1, ?2)")?;

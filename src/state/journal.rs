@@ -66,7 +66,7 @@ impl State {
                     run.0,
                     number,
                     word(&action.kind),
-                    action.user_id.as_str(),
+                    action.user_id.text(),
                     action.mas_id.as_ref().map(MasUserId::as_str),
                     word(&action.reason),
                     action.evidence.as_ref().map(json),

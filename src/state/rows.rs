@@ -100,7 +100,7 @@ impl State {
                 "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, run
                  FROM actions WHERE user_id = ?1 AND begun IS NOT NULL ORDER BY run DESC, number DESC",
             )?;
-            let rows = statement.query_map(params![user_id.as_str()], |row| Ok((RunId(row.get(10)?), action(row))))?;
+            let rows = statement.query_map(params![user_id.text()], |row| Ok((RunId(row.get(10)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))

@@ -133,7 +133,7 @@ fn a_pattern_protects_whom_it_matches_as_a_whole_or_is_an_error() {
                     Regex::new(&format!("(?i){}", alone.as_str())).is_ok_and(|any| any.is_match(&name.key()));
                 assert!(!covered || matches_somewhere, "{entry} protects {name}");
             }
-            let _ = protection.idle_entries([Localpart::from("admin")].into_iter());
+            let _ = protection.idle_entries([&Localpart::from("admin")].into_iter());
         }
         outcome(&protection)
     });

@@ -17,9 +17,12 @@ use crate::stage::Stage;
 fn plan() -> Value {
     let planned = [(ActionKind::Activate, "alice", Reason::InGroup), (ActionKind::Disable, "dave", Reason::NotInGroup)];
     let actions = planned.map(|(kind, name, reason)| (kind, Localpart::from(name), reason));
-    let digest =
-        Digest::of(&"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, actions.clone().into_iter());
-    let entry = |(kind, name, reason): (ActionKind, Localpart, Reason)| json!({"action": kind, "localpart": name, "user_id": name.on(&"test.local".into()), "reason": reason});
+    let facts = actions.iter().map(|(kind, name, reason)| (*kind, name, *reason));
+    let digest = Digest::of(&"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, facts);
+    let entry = |(kind, name, reason): (ActionKind, Localpart, Reason)| {
+        let user_id = name.clone().on(&"test.local".into());
+        json!({"action": kind, "localpart": name, "user_id": user_id, "reason": reason})
+    };
     let mut entries: Vec<_> = actions.into_iter().map(entry).collect();
     entries.push(
         json!({"action": "disable", "localpart": "erin", "user_id": "@erin:test.local", "reason": "not_in_group",

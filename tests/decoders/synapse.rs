@@ -52,9 +52,9 @@ fn accounts_are_all_read_or_an_error() {
         });
         let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
         if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
-            let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.as_str()).collect();
+            let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.text()).collect();
             let users = page["users"].as_array().expect("accounts only by a list");
-            assert_eq!(names, users.iter().filter_map(|row| row["name"].as_str()).collect());
+            assert_eq!(names, users.iter().filter_map(|row| Some(row["name"].as_str()?.to_owned())).collect());
             assert!(names.contains(OWNER) && Some(names.len() as u64) >= page["total"].as_u64());
         }
         outcome(&read)
@@ -85,7 +85,7 @@ fn an_account_is_what_was_served_or_an_error() {
         if let Ok(detail) = &found {
             let detail = detail.as_ref().expect("an answer of 200 is an account");
             if let Some(row) = understood::<Value>(body) {
-                assert_eq!(row["name"].as_str(), Some(detail.user_id.as_str()));
+                assert_eq!(row["name"].as_str(), Some(&*detail.user_id.text()));
                 assert_eq!(row["deactivated"].as_bool(), Some(detail.state.deactivated));
                 assert_eq!(row["appservice_id"].as_str(), detail.appservice.as_deref());
             }

@@ -98,15 +98,20 @@ fn a_member_with_a_lock_of_ours_is_let_in_again() {
 
 #[test]
 fn what_is_remembered_is_who_is_out_and_who_is_in() {
-    let scene = scene()
+    let mut scene = scene()
         .member("alice")
         .account("alice", ACTIVE)
+        .member("bob")
+        .account("bob", ACTIVE)
         .user("dave")
         .account("dave", ACTIVE)
         .user("erin")
         .account("erin", DISABLED)
         .account("l0001", ACTIVE)
         .fails("l0001");
+    // Of those who were never out there is nothing to take back.
+    let alice = Localpart::from("alice").on(&scene.facts.server_name);
+    scene.facts.memory.absent_since.insert(alice, Moment::default());
     let draft = Draft::new(&scene.facts, &scene.policy);
     let answers = draft.to_look_at().map(|person| (person.user_id.clone(), scene.look(&person))).collect();
     let verdicts = draft.verdicts(&Looks::Taken { answers, members_after: None });

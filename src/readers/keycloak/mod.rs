@@ -8,6 +8,8 @@ mod moving_list;
 mod person;
 mod providers;
 
+use std::ops::Deref;
+
 use reqwest::Client;
 use serde::Deserialize;
 
@@ -35,22 +37,22 @@ pub struct KeycloakReader {
 /// A user, in a list or alone: the fields that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UserRow {
-    id: Box<str>,
-    username: Box<str>,
+struct UserRow<T = Box<str>> {
+    id: T,
+    username: T,
     enabled: bool,
-    email: Option<Box<str>>,
-    first_name: Option<Box<str>>,
-    last_name: Option<Box<str>>,
-    federation_link: Option<Box<str>>,
+    email: Option<T>,
+    first_name: Option<T>,
+    last_name: Option<T>,
+    federation_link: Option<T>,
 }
 
-impl UserRow {
+impl<T: Deref<Target = str>> UserRow<T> {
     /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
     /// in the ID, `f:PROVIDER:NAME`.
-    fn provider(&self) -> Option<Box<str>> {
-        let in_id = || self.id.strip_prefix("f:")?.split_once(':').map(|(provider, _)| provider.into());
-        self.federation_link.clone().or_else(in_id)
+    fn provider(&self) -> Option<&str> {
+        let in_id = || self.id.strip_prefix("f:")?.split_once(':').map(|(provider, _)| provider);
+        self.federation_link.as_deref().or_else(in_id)
     }
 }
 
@@ -105,7 +107,7 @@ impl KeycloakReader {
         [&["admin", "realms", &self.realm], path].concat()
     }
 
-    fn localpart(&self, user: &UserRow) -> Result<Localpart, NoLocalpart> {
+    fn localpart(&self, user: &UserRow<impl Deref<Target = str>>) -> Result<Localpart, NoLocalpart> {
         self.template.render(&Claims {
             sub: &user.id,
             preferred_username: &user.username,

@@ -4,9 +4,19 @@
 //! someone is never seen. Each page is therefore asked for with an overlap. The list is in a fixed order, so a page
 //! that holds a row that is already known misses nobody between that row and its own end, whatever moved before it.
 //! The end is what one more page shows to be the end, never a page that is merely short.
+//!
+//! While pages come full, the next ones are asked for ahead. A guess that turns out wrong is thrown away.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::hash::Hash;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+
+use crate::readers::page_size::PageSize;
+use crate::readers::rows::Rows;
 
 /// Rows that two pages share. More than this many may leave between two requests before a page has to be asked again.
 const OVERLAP: usize = 50;
@@ -22,33 +32,82 @@ pub(super) enum MovingListError<E> {
     Unstable,
 }
 
-/// Every row that was in the list throughout, each once. `fetch(first, max)` gives the page at an offset.
-pub(super) async fn read_all<T, K, E>(
-    page_size: usize,
-    mut fetch: impl AsyncFnMut(usize, usize) -> Result<Vec<T>, E>,
-    key: impl Fn(&T) -> K,
+/// A page of the list: from which row on, and how many at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    first: usize,
+    max: usize,
+}
+
+type Asked<'f, T, E> = Pin<Box<dyn Future<Output = (Result<Vec<T>, E>, Duration)> + 'f>>;
+
+/// The pages that are under way, in the order of the list.
+struct Ahead<'f, T, E> {
+    places: VecDeque<Place>,
+    pages: FuturesOrdered<Asked<'f, T, E>>,
+}
+
+impl<'f, T, E> Ahead<'f, T, E> {
+    fn new() -> Self {
+        Self { places: VecDeque::new(), pages: FuturesOrdered::new() }
+    }
+
+    fn push(&mut self, place: Place, page: impl Future<Output = Result<Vec<T>, E>> + 'f) {
+        self.places.push_back(place);
+        self.pages.push_back(Box::pin(async move {
+            let asked = Instant::now();
+            (page.await, asked.elapsed())
+        }));
+    }
+
+    fn give_up(&mut self) {
+        *self = Self::new();
+    }
+
+    /// The first of those under way, and how long it took.
+    async fn next(&mut self) -> Option<(Place, Result<Vec<T>, E>, Duration)> {
+        let place = self.places.pop_front()?;
+        let (page, took) = self.pages.next().await?;
+        Some((place, page, took))
+    }
+}
+
+/// Every row that was in the list throughout, each once. `fetch(first, max)` gives the page at an offset; up to
+/// `at_a_time` of them are asked for at the same time.
+pub(super) async fn read_all<'f, T: 'f, K, E: 'f, F>(
+    mut size: PageSize,
+    at_a_time: usize,
+    fetch: impl Fn(usize, usize) -> F,
+    key: impl Fn(&T) -> &K,
 ) -> Result<Vec<T>, MovingListError<E>>
 where
-    K: Hash + Eq,
+    K: Hash + Eq + ?Sized,
+    F: Future<Output = Result<Vec<T>, E>> + 'f,
 {
-    let mut rows = Vec::new();
-    let mut seen = HashSet::new();
-    let (mut first, mut overlap) = (0, 0);
-    let mut misfits = 0;
+    let mut known = Rows::new(key);
+    let mut ahead = Ahead::new();
+    let mut next = Place { first: 0, max: size.rows() };
+    let (mut overlap, mut misfits) = (0, 0);
     loop {
-        let page = fetch(first, page_size).await.map_err(MovingListError::Page)?;
-        let length = page.len();
-        let fits = rows.is_empty() || page.iter().any(|row| seen.contains(&key(row)));
-        let known = rows.len();
-        if fits {
-            rows.extend(page.into_iter().filter(|row| seen.insert(key(row))));
+        if ahead.places.front() != Some(&next) {
+            ahead.give_up();
+            ahead.push(next, fetch(next.first, next.max));
         }
-        let grew = rows.len() > known;
+        let Some((Place { first, max }, page, took)) = ahead.next().await else { continue };
+        let page = page.map_err(MovingListError::Page)?;
+        let length = page.len();
+        size.learn(max, length, took);
+        let fits = known.is_empty() || page.iter().any(|row| known.knows_row(row));
+        let before = known.len();
+        if fits {
+            page.into_iter().for_each(|row| known.put(row));
+        }
+        let grew = known.len() > before;
         // A server that caps its pages, or repeats the first one, would have filled this page.
         let ends_here = fits && !grew && length < 2 * overlap;
-        let has_shrunk = rows.len() > first + length + OVERLAP;
-        if rows.is_empty() || (ends_here && !has_shrunk) {
-            return Ok(rows);
+        let has_shrunk = known.len() > first + length + OVERLAP;
+        if known.is_empty() || (ends_here && !has_shrunk) {
+            return Ok(known.into_vec());
         }
         if !grew {
             misfits += 1;
@@ -58,14 +117,28 @@ where
         }
         if ends_here {
             // So many are gone that this is another list: begin again, and believe what it shows twice.
-            rows.clear();
-            seen.clear();
-            (first, overlap) = (0, 0);
+            known.clear();
+            (next, overlap) = (Place { first: 0, max: size.rows() }, 0);
             continue;
         }
-        let end = if fits { first + length } else { first.saturating_sub(page_size / 2) };
+        let end = if fits { first + length } else { first.saturating_sub(max / 2) };
         overlap = OVERLAP.min(length / 2).max(1);
-        first = end.saturating_sub(overlap);
+        let wanted = end.saturating_sub(overlap);
+        next = match ahead.places.front() {
+            Some(guess) if guess.first == wanted => *guess,
+            _ => Place { first: wanted, max: size.rows() },
+        };
+        if fits && length == max {
+            if ahead.places.front() != Some(&next) {
+                ahead.give_up();
+                ahead.push(next, fetch(next.first, next.max));
+            }
+            while ahead.places.len() < at_a_time {
+                let last = ahead.places.back().copied().unwrap_or(next);
+                let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: size.rows() };
+                ahead.push(guess, fetch(guess.first, guess.max));
+            }
+        }
     }
 }
 
@@ -80,13 +153,16 @@ mod tests {
     async fn read(list: Vec<u32>, page: usize, between: impl Fn(&mut Vec<u32>, usize)) -> Option<Vec<u32>> {
         let list = RefCell::new(list);
         let requests = RefCell::new(0);
-        let fetch = async |first: usize, max: usize| {
-            let rows = list.borrow().iter().copied().skip(first).take(max).collect();
-            *requests.borrow_mut() += 1;
-            between(&mut list.borrow_mut(), *requests.borrow());
-            Ok::<_, Infallible>(rows)
+        let fetch = |first: usize, max: usize| {
+            let (list, requests, between) = (&list, &requests, &between);
+            async move {
+                let rows = list.borrow().iter().copied().skip(first).take(max).collect();
+                *requests.borrow_mut() += 1;
+                between(&mut list.borrow_mut(), *requests.borrow());
+                Ok::<_, Infallible>(rows)
+            }
         };
-        read_all(page, fetch, |row| *row).await.ok()
+        read_all(PageSize::new(page, page), 2, fetch, |row| row).await.ok()
     }
 
     #[tokio::test]
@@ -142,18 +218,22 @@ mod tests {
     async fn a_short_page_is_not_the_end() {
         let list: Vec<u32> = (0..1000).collect();
         for cap in [2, 3, 40, 70, 100] {
-            let fetch = async |first: usize, max: usize| {
-                Ok::<Vec<u32>, Infallible>(list.iter().copied().skip(first).take(max.min(cap)).collect())
+            let fetch = |first: usize, max: usize| {
+                let page: Vec<u32> = list.iter().copied().skip(first).take(max.min(cap)).collect();
+                async move { Ok::<_, Infallible>(page) }
             };
-            assert_eq!(read_all(100, fetch, |row| *row).await.ok(), Some(list.clone()), "cap {cap}");
+            let read = read_all(PageSize::new(100, 100), 2, fetch, |row| row).await;
+            assert_eq!(read.ok(), Some(list.clone()), "cap {cap}");
         }
     }
 
     #[tokio::test]
     async fn a_server_that_repeats_its_first_page_is_an_error() {
         for length in [2_u32, 3, 40, 99, 100, 100_000] {
-            let fetch = async |_: usize, max: usize| Ok::<Vec<u32>, Infallible>((0..length).take(max).collect());
-            assert!(matches!(read_all(100, fetch, |row| *row).await, Err(MovingListError::Unstable)));
+            let fetch =
+                |_: usize, max: usize| async move { Ok::<Vec<u32>, Infallible>((0..length).take(max).collect()) };
+            let read = read_all(PageSize::new(100, 100), 2, fetch, |row| row).await;
+            assert!(matches!(read, Err(MovingListError::Unstable)));
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{Group, KeycloakReader, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{KeycloakId, KeycloakPerson, Localpart};
+use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
 /// The users of a realm by the localparts that the template gives them.
@@ -20,7 +21,7 @@ impl Owners {
     /// Who has this localpart; more than one where the template does not tell people apart.
     #[must_use]
     pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
-        self.by_name.get(&localpart.key()).map_or(&[], Vec::as_slice)
+        self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the list of users holds this person.
@@ -53,7 +54,7 @@ impl KeycloakReader {
         groups: &[Group],
     ) -> Result<KeycloakPerson, HttpError> {
         let user = match id {
-            Some(id) => none_if_missing(self.get(&["users", id.as_str()], &[]).await)?,
+            Some(id) => none_if_missing(self.get(&["users", &id.text()], &[]).await)?,
             None if self.template.is_username() => self.user_called(&localpart.key()).await?,
             // Nobody's localpart is this one.
             None => None,
@@ -64,7 +65,7 @@ impl KeycloakReader {
             in_group: of_user.iter().any(|of| self.opens(of, groups)),
             groups: of_user.into_iter().map(|group| group.path).collect(),
             enabled: user.enabled,
-            federation_link: user.provider(),
+            federation_link: user.provider().map(Into::into),
             id: user.id.into(),
         })
     }
@@ -84,7 +85,7 @@ impl KeycloakReader {
         let mut person = person.clone();
         if let KeycloakPerson::Known { id, in_group, groups: paths, .. } = &mut person {
             let mut still_in = Vec::new();
-            for of in self.groups_of(id.as_str()).await? {
+            for of in self.groups_of(&id.text()).await? {
                 if !self.opens(&of, groups) || !self.has_left(id, &of, witnesses).await? {
                     still_in.push(of);
                 }
@@ -106,14 +107,14 @@ impl KeycloakReader {
         groups: &[Group],
     ) -> Result<KeycloakPerson, HttpError> {
         let KeycloakPerson::Known { id, .. } = &person else { return Ok(person) };
-        let Some(user) = none_if_missing::<UserRow>(self.get(&["users", id.as_str()], &[]).await)? else {
+        let Some(user) = none_if_missing::<UserRow>(self.get(&["users", &id.text()], &[]).await)? else {
             return Ok(KeycloakPerson::Unknown);
         };
         let found = self.user_called(&user.username).await?;
-        if found.is_some_and(|found| *found.id == *id.as_str()) {
+        if found.is_some_and(|found| *found.id == *id.text()) {
             return Ok(person);
         }
-        for of in self.groups_of(id.as_str()).await?.iter().filter(|of| self.opens(of, groups)) {
+        for of in self.groups_of(&id.text()).await?.iter().filter(|of| self.opens(of, groups)) {
             if !self.is_any_in(witnesses, of).await? {
                 return Ok(person);
             }
@@ -135,7 +136,7 @@ impl KeycloakReader {
     }
 
     async fn count(&self, id: &KeycloakId, of: &GroupOfUser) -> Result<u64, HttpError> {
-        let Count { count } = self.get(&["users", id.as_str(), "groups", "count"], &[("search", &of.name)]).await?;
+        let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", &of.name)]).await?;
         Ok(count)
     }
 
@@ -162,12 +163,13 @@ impl KeycloakReader {
         if self.template.is_username() {
             return Ok(None);
         }
-        let users = self.whole_list(&["users"], "the users of the realm", &Tally::default()).await?;
+        let who = |user: UserRow<Text<'_>>| (KeycloakId::from(&*user.id), self.localpart(&user).ok());
+        let path = ["users"];
+        let users = self.whole_list(&path, "the users of the realm", &Tally::default(), who, |(id, _)| id).await?;
         let mut owners = Owners::default();
-        for user in users {
-            let id = KeycloakId::from(user.id.clone());
-            if let Ok(localpart) = self.localpart(&user) {
-                owners.by_name.entry(localpart.key()).or_default().push(id.clone());
+        for (id, localpart) in users {
+            if let Some(localpart) = localpart {
+                owners.by_name.entry(localpart.key().into_owned()).or_default().push(id.clone());
             }
             owners.everyone.insert(id);
         }

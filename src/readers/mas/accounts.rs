@@ -49,7 +49,7 @@ impl MasReader {
         self.serves_us().await?;
         let by_name = |user: Resource<UserAttributes>| {
             let deactivated = user.attributes.deactivated_at.is_some();
-            Some((Localpart::from(user.attributes.username).key(), (user.id.into(), deactivated)))
+            Some((Localpart::from(user.attributes.username).key().into_owned(), (user.id.into(), deactivated)))
         };
         Ok(self.users(by_name, &Tally::default()).await?.into_iter().collect())
     }

@@ -1,10 +1,11 @@
 //! One account: what a list does not tell, and what has become of it since.
 
 use serde::Deserialize;
+use serde::de::Error as _;
 
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{AccountDetail, UserId};
+use crate::model::{Account, AccountDetail, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -18,14 +19,13 @@ impl SynapseReader {
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`, the only answer with `appservice_id`.
     pub async fn detail(&self, user_id: &UserId) -> Result<Option<AccountDetail>, HttpError> {
-        let path = ["_synapse", "admin", "v2", "users", user_id.as_str()];
-        let found: Option<Detail> = none_if_missing(self.api.get(&path, &[]).await)?;
-        Ok(found.map(|Detail { row, appservice_id }| AccountDetail {
-            state: row.state(),
-            admin: row.admin,
-            bot: row.is_bot(),
-            user_id: row.name,
-            appservice: appservice_id,
-        }))
+        let path = ["_synapse", "admin", "v2", "users", &user_id.text()];
+        let detail = |answer: &[u8]| {
+            let Detail { row, appservice_id } = serde_json::from_slice(answer)?;
+            let Account { user_id, state, admin, bot, .. } =
+                row.account(user_id.server_name()).map_err(serde_json::Error::custom)?;
+            Ok(AccountDetail { user_id, state, admin, bot, appservice: appservice_id })
+        };
+        none_if_missing(self.api.get_as(&path, &[], detail).await)
     }
 }

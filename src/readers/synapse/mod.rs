@@ -5,12 +5,14 @@ mod access;
 mod accounts;
 mod detail;
 
+use std::ops::Deref;
+
 use reqwest::Client;
 use serde::Deserialize;
 
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError, Server};
-use crate::model::{Account, AccountState, InMas, UserId};
+use crate::model::{Account, AccountState, InMas, NotAUserId, ServerName, UserId};
 
 /// Reads one homeserver. There is nothing here that could write.
 #[derive(Debug)]
@@ -40,9 +42,9 @@ impl SynapseReader {
 /// A user, in a list or alone: the fields that are used.
 #[derive(Debug, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
-struct Row {
-    name: UserId,
-    user_type: Option<Box<str>>,
+struct Row<T = Box<str>> {
+    name: T,
+    user_type: Option<T>,
     #[serde(default)]
     admin: bool,
     deactivated: bool,
@@ -53,7 +55,7 @@ struct Row {
     erased: bool,
 }
 
-impl Row {
+impl<T: Deref<Target = str>> Row<T> {
     fn state(&self) -> AccountState {
         AccountState { deactivated: self.deactivated, locked: self.locked, erased: self.erased }
     }
@@ -63,16 +65,17 @@ impl Row {
         matches!(self.user_type.as_deref(), Some("bot" | "support"))
     }
 
-    fn into_account(self) -> Account {
-        let (state, bot) = (self.state(), self.is_bot());
-        Account {
+    /// The account; most are of this homeserver, and share the text of its name.
+    fn account(&self, likely: &ServerName) -> Result<Account, NotAUserId> {
+        let (state, bot, user_id) = (self.state(), self.is_bot(), UserId::parse(&self.name, likely)?);
+        Ok(Account {
+            user_id,
             state,
             admin: self.admin,
             bot,
-            user_id: self.name,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Vec::new(),
-        }
+        })
     }
 }

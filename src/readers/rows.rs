@@ -1,0 +1,82 @@
+//! Rows of a list, each once: two lists of a million rows have to fit into a small machine, so what finds a row again is
+//! its number alone.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use hashbrown::HashTable;
+
+/// Rows in the order in which they came first.
+#[derive(Debug)]
+pub(super) struct Rows<T, F> {
+    rows: Vec<T>,
+    places: HashTable<u32>,
+    hasher: RandomState,
+    key: F,
+}
+
+impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
+    /// Rows that are told apart by `key`.
+    pub(super) fn new(key: F) -> Self {
+        Self { rows: Vec::new(), places: HashTable::new(), hasher: RandomState::new(), key }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether there is a row of this key.
+    pub(super) fn knows(&self, key: &K) -> bool {
+        self.place(key).is_some()
+    }
+
+    /// Whether there is a row of the same key.
+    pub(super) fn knows_row(&self, row: &T) -> bool {
+        self.knows((self.key)(row))
+    }
+
+    /// Adds a row; one of the same key that came before gives way to it.
+    pub(super) fn put(&mut self, row: T) {
+        match self.place((self.key)(&row)) {
+            Some(place) => self.rows[place as usize] = row,
+            None => {
+                let place = u32::try_from(self.rows.len()).expect("fewer rows than any server has users");
+                let hash_of = |row: &T| self.hasher.hash_one((self.key)(row));
+                self.places.insert_unique(hash_of(&row), place, |place| hash_of(&self.rows[*place as usize]));
+                self.rows.push(row);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.places.clear();
+    }
+
+    pub(super) fn into_vec(self) -> Vec<T> {
+        self.rows
+    }
+
+    fn place(&self, key: &K) -> Option<u32> {
+        let is_it = |place: &u32| (self.key)(&self.rows[*place as usize]) == key;
+        self.places.find(self.hasher.hash_one(key), is_it).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_row_of_a_key_counts_and_keeps_the_place_of_the_first() {
+        let mut rows = Rows::new(|(name, _): &(String, u32)| name);
+        for (name, number) in [("a", 1), ("b", 2), ("a", 3)] {
+            rows.put((name.to_owned(), number));
+        }
+        assert!(rows.knows(&"b".to_owned()) && !rows.knows(&"c".to_owned()));
+        assert_eq!(rows.into_vec(), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
+    }
+}
