@@ -12,7 +12,8 @@ use crate::planner;
 use crate::report::Failure;
 use crate::state::RunId;
 
-/// Undoes a run. Whatever was begun counts, done or not: what needs nothing is left out.
+/// Undoes a run. A disable that was begun counts, done or not: an activation does no harm, and what needs none is left
+/// out. An activation counts only where it came about: what came of it otherwise is not this run's.
 pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
@@ -21,7 +22,10 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
     let (_, actions) = state.run(id)?.ok_or(Failure::NoRun(id))?;
     let done: Vec<_> = actions
         .into_iter()
-        .filter(|action| action.begun.is_some())
+        .filter(|action| match action.action {
+            ActionKind::Disable => action.begun.is_some(),
+            ActionKind::Activate => ["done", "scheduled"].contains(&&*action.outcome),
+        })
         .map(|action| (action.action, action.user_id))
         .collect();
     let reading = run.unless_stopped(session.read()).await?;

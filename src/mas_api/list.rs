@@ -48,15 +48,17 @@ impl MasApi {
         mut make: impl FnMut(Resource<A>) -> Option<T>,
         seen: impl Fn(usize),
     ) -> Result<Vec<T>, HttpError> {
-        let (mut missing, mut told) = (String::new(), 0);
+        let (mut missing, mut told, mut before) = (String::new(), 0, None);
         for _ in 0..READINGS {
             let mut kept = Vec::new();
             let walked = self.walk(path, filter, |row| kept.extend(make(row)), &seen).await?;
             match walked {
                 Walked { rows, count: Some(count) } => {
-                    // A list that falls empty while it is read does not explain what it told before.
+                    // A list that falls empty while it is read does not explain what it told before. A row that is really
+                    // gone is gone the next time too.
                     told = count.max(told);
-                    if rows >= told {
+                    let stays = before.replace(count) == Some(count) && rows >= count && rows > 0;
+                    if rows >= told || stays {
                         return Ok(kept);
                     }
                     missing = format!("the list tells of {told} rows and holds {rows}");

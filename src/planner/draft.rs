@@ -9,7 +9,7 @@ use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, Moment, UserId,
+    Account, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, Moment, UserId,
 };
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
@@ -22,6 +22,8 @@ pub struct Draft<'f> {
     notable: Vec<(&'f Account, Opinion<'f>)>,
     /// How many of the others are members' and active, and how many are as disabled as they should be.
     as_it_should_be: (usize, usize),
+    /// Active accounts that this program has changed some time.
+    settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
     returned: Vec<&'f UserId>,
     not_registered: Vec<Localpart>,
@@ -59,6 +61,7 @@ impl<'f> Draft<'f> {
             meetings: Meetings::new(facts, policy.matching),
             notable: Vec::new(),
             as_it_should_be: (0, 0),
+            settled: Vec::new(),
             returned: Vec::new(),
             not_registered: Vec::new(),
             newcomers: Vec::new(),
@@ -75,6 +78,10 @@ impl<'f> Draft<'f> {
     }
 
     fn add(&mut self, account: &'f Account) {
+        let is_active = account.state == AccountState::default() && !account.deactivated_in_mas;
+        if is_active && self.rule.facts.memory.own.contains_key(&account.user_id) {
+            self.settled.push(&account.user_id);
+        }
         let meeting = self.meetings.at(account);
         let links = self.meetings.links(account);
         match self.rule.opinion(account, &meeting, links) {
@@ -234,7 +241,8 @@ impl<'f> Draft<'f> {
     /// What is to be remembered of this reading.
     #[must_use]
     pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>) -> Presence<'s> {
-        let mut presence = Presence { present: self.returned.clone(), ..Presence::default() };
+        let mut presence =
+            Presence { present: self.returned.clone(), settled: self.settled.clone(), ..Presence::default() };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
                 Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak) | Verdict::InGrace(_) => {
@@ -323,6 +331,8 @@ pub struct Presence<'f> {
     pub absent: Vec<&'f UserId>,
     /// Accounts of people in it, as far as they may have been out of it before.
     pub present: Vec<&'f UserId>,
+    /// Accounts that are active, whatever this program did to them before.
+    pub settled: Vec<&'f UserId>,
     /// The storage providers that showed signs of life.
     pub directories: Vec<&'f str>,
 }

@@ -1,4 +1,5 @@
-//! Since when someone has been out of the group in every complete reading, and which directories were ever alive.
+//! What complete readings have shown: since when someone has been out of the group, whose account was seen active again,
+//! and which directories were ever alive.
 
 use rusqlite::params;
 
@@ -18,6 +19,10 @@ impl State {
             let mut back = transaction.prepare("DELETE FROM absences WHERE user_id = ?1")?;
             for user_id in &presence.present {
                 back.execute(params![user_id.text()])?;
+            }
+            let mut settled = transaction.prepare("INSERT OR REPLACE INTO settled (user_id, seen) VALUES (?1, ?2)")?;
+            for user_id in &presence.settled {
+                settled.execute(params![user_id.text(), now.as_millis()])?;
             }
             let mut alive =
                 transaction.prepare("INSERT OR IGNORE INTO directories (realm, provider) VALUES (?1, ?2)")?;

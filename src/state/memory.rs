@@ -11,6 +11,9 @@ use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
 use crate::planner::{Memory, OwnAction};
 
+/// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be behind.
+const UNTIL_SHOWN: i64 = 10 * 60 * 1000;
+
 impl State {
     /// Everything that a plan has to know.
     pub fn memory(&self, realm: &str) -> Result<Memory, StateError> {
@@ -35,14 +38,15 @@ impl State {
         .collect()
     }
 
-    /// The last thing that was tried with each account.
+    /// The last thing that was tried with each account. What was done before the account was seen active is over: whoever
+    /// is locked or deactivated after that was it by somebody else. Synapse may show a change only after a while.
     fn own_actions(&self) -> Result<BTreeMap<UserId, OwnAction>, StateProblem> {
         let connection = self.lock();
         let mut statement = connection.prepare(
-            "SELECT user_id, action, disable, outcome FROM actions JOIN runs ON id = run
-             WHERE begun IS NOT NULL ORDER BY run, number",
+            "SELECT user_id, action, disable, outcome FROM actions JOIN runs ON id = run LEFT JOIN settled USING (user_id)
+             WHERE begun IS NOT NULL AND (seen IS NULL OR begun > seen - ?1) ORDER BY run, number",
         )?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query(params![UNTIL_SHOWN])?;
         let mut own = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;

@@ -8,8 +8,9 @@ use rusqlite_migration::{M, Migrations};
 use super::error::StateProblem;
 
 /// Every step from an empty file; a step that has been released is never changed, only followed by another.
-const STEPS: &[M<'_>] = &[M::up(
-    "CREATE TABLE runs (
+const STEPS: &[M<'_>] = &[
+    M::up(
+        "CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         command TEXT NOT NULL,
         started INTEGER NOT NULL,
@@ -49,7 +50,14 @@ const STEPS: &[M<'_>] = &[M::up(
         provider TEXT NOT NULL,
         PRIMARY KEY (realm, provider)
     ) STRICT, WITHOUT ROWID;",
-)];
+    ),
+    M::up(
+        "CREATE TABLE settled (
+        user_id TEXT PRIMARY KEY,
+        seen INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    ),
+];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));
 

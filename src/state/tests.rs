@@ -1,5 +1,7 @@
 //! What is written down is read back, whatever happens in between.
 
+use std::time::Duration;
+
 use super::*;
 use crate::model::{AccountState, Moment, ServerName, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan, ReadCounts, Reason, WriterKind};
@@ -112,6 +114,25 @@ fn the_last_thing_tried_with_an_account_is_what_counts() {
     let done = OwnAction { kind: ActionKind::Activate, mode: DisableMode::Deactivate, is_done: true };
     assert_eq!(own.get(&user("dave")), Some(&done));
     assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 2);
+}
+
+#[test]
+fn what_was_tried_before_the_account_was_seen_active_is_over() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    let run = begin(&state, &plan(&[(ActionKind::Disable, "dave")]));
+    state.begin_action(run, 0).expect("written");
+    let seen_after = |minutes| {
+        let moment = Moment::now().after(Duration::from_mins(minutes));
+        state.record(&Presence { settled: vec![&dave], ..Presence::default() }, "corp", moment).expect("written");
+        state.memory("corp").expect("readable").own.contains_key(&dave)
+    };
+    assert!(seen_after(1), "the homeserver may be behind");
+    assert!(!seen_after(15));
+    let run = begin(&state, &plan(&[(ActionKind::Activate, "dave")]));
+    state.begin_action(run, 0).expect("written");
+    assert!(seen_after(1), "what was tried since then counts");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{NO_LIMITS, Program, account, program, started, the_table, write};
+use crate::harness::{NO_LIMITS, Program, account, group, program, started, the_table, write};
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 /// The program with a state file.
@@ -213,4 +213,17 @@ async fn every_action_is_a_line_of_the_audit_log_with_run_digest_reason_and_outc
     let expected = ["activate @bob:example.org in_group done", "disable @dave:example.org not_in_group done"];
     assert_eq!(audit.iter().map(words).collect::<Vec<_>>(), expected);
     assert!(audit.iter().all(|line| line["run"] == 1 && line["digest"] == run.json()["digest"]));
+}
+
+#[tokio::test]
+async fn undo_disables_nobody_whom_the_run_did_not_activate() {
+    let world = started(group().member("alice").account("alice").member("bob").disabled_account("bob")).await;
+    world.mas.faults().on("/stand-in/manage").answer(Fault::Status(500, String::new()));
+    remembering(&world, NO_LIMITS).run("sync").exits(4);
+    world.mas.faults().clear();
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    let nothing = remembering(&world, NO_LIMITS).run("undo 1 --dry-run").exits(0);
+    assert!(!nothing.stdout.contains("bob"), "{}", nothing.stdout);
+    remembering(&world, NO_LIMITS).run("undo 2 --dry-run").exits(0).prints(&["Disable 1 account", "bob"]);
 }

@@ -131,3 +131,14 @@ fn a_directory_that_was_ever_alive_has_to_be_alive_where_nobody_may_see_the_dire
     scene.facts.providers = Some(Vec::new());
     acts(&scene, disable("l0007", Reason::NotInKeycloak));
 }
+
+#[test]
+fn whoever_is_active_again_is_remembered_as_settled() {
+    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", ActionKind::Disable, false);
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
+    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&Looks::TooMany)).settled);
+    assert_eq!(settled(&draft), ["dave"]);
+    let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", ActionKind::Disable, false);
+    assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
+}
