@@ -19,13 +19,15 @@ pub(crate) struct Lane {
     token: Option<(String, String)>,
     /// Where it is there already.
     bearer: String,
+    /// What has to be known before the first page can be asked for: the group's ID.
+    before: Vec<String>,
     pages: Vec<String>,
     at_a_time: usize,
 }
 
 impl Lane {
     pub(crate) fn requests(&self) -> usize {
-        self.pages.len() + usize::from(self.token.is_some())
+        self.pages.len() + self.before.len() + usize::from(self.token.is_some())
     }
 }
 
@@ -45,12 +47,14 @@ pub(crate) fn lanes(world: &RunningWorld) -> Vec<Lane> {
         Lane {
             token: Some((token, form)),
             bearer: String::new(),
+            before: pages(&world.keycloak.url(), world.keycloak.requests(), "/groups?"),
             pages: pages(&world.keycloak.url(), world.keycloak.requests(), "/members?"),
             at_a_time: 2,
         },
         Lane {
             token: None,
             bearer: world.admin_token().to_owned(),
+            before: Vec::new(),
             pages: pages(&world.synapse.url(), world.synapse.requests(), "/v3/users?"),
             at_a_time: 3,
         },
@@ -88,6 +92,9 @@ async fn along(client: &reqwest::Client, lane: &Lane) -> Result<(), Box<dyn Erro
         while answer.chunk().await?.is_some() {}
         Ok::<_, reqwest::Error>(())
     };
+    for url in &lane.before {
+        page(url).await?;
+    }
     stream::iter(&lane.pages).map(page).buffer_unordered(lane.at_a_time).try_collect::<Vec<_>>().await?;
     Ok(())
 }

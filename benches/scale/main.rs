@@ -2,13 +2,14 @@
 //! same concurrency and throws them away, in turns, against the same stand-ins.
 //!
 //! `cargo bench --bench scale` measures 10,000 and 100,000 members and accounts at 0, 5 and 50 ms;
-//! `cargo bench --bench scale -- 1000000` other sizes. `benches/run.sh` runs everything and writes the figures down.
+//! `cargo bench --bench scale -- 1000000` other sizes, `-- serve 1000000` only starts the stand-ins. `benches/run.sh` runs everything and writes the figures down.
 
 mod bare;
 mod child;
 mod report;
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -31,15 +32,25 @@ const IDLE: usize = 10;
 
 fn main() -> Outcomes<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    if let [bare::NAME, lanes] = arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        return tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(bare::fetch(Path::new(lanes)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [bare::NAME, lanes] => return runtime.block_on(bare::fetch(Path::new(lanes))),
+        ["serve", size] => return runtime.block_on(serve(size.parse()?)),
+        _ => {}
     }
     let sizes = arguments.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(&sizes))
+    runtime.block_on(measure(&sizes))
+}
+
+/// The stand-ins alone, for a profiler: prints the variables that point at them, and waits for the end of its input.
+async fn serve(size: usize) -> Outcomes<ExitCode> {
+    let world = world(size).await?;
+    for (name, value) in world.env(Auth::ClientCredentials) {
+        writeln!(std::io::stdout(), "export {name}='{value}'")?;
+    }
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn measure(sizes: &[usize]) -> Outcomes<ExitCode> {
@@ -62,10 +73,10 @@ async fn measure(sizes: &[usize]) -> Outcomes<ExitCode> {
     report::verdict(&rows, idle)
 }
 
-/// As many members as accounts, all but one of them in step.
+/// As many members as accounts, all of them in step: what a run finds nearly every time.
 async fn world(size: usize) -> Outcomes<RunningWorld> {
     let world = World::new("example.org").group("/matrix-users").members(size, "person-").accounts(size, "person-");
-    Ok(world.account("gone").token_owner("person-00000").start().await?)
+    Ok(world.token_owner("person-00000").start().await?)
 }
 
 /// Both, in turns; the first of each warms up.

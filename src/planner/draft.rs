@@ -71,7 +71,7 @@ impl<'f> Draft<'f> {
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft.newcomers.sort();
-        let lonely = facts.members.iter().filter(|member| member.enabled && !draft.meetings.has_account(member));
+        let lonely = draft.meetings.without_account().filter(|member| member.enabled);
         draft.not_registered = lonely.map(|member| member.localpart.clone()).collect();
         draft.not_registered.sort();
         draft

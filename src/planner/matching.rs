@@ -2,9 +2,10 @@
 //!
 //! Members and accounts come by the million, so what is kept of them here is their row numbers.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Facts;
 use super::policy::Matching;
@@ -27,18 +28,24 @@ pub(super) struct Meetings<'f> {
     free_names: Rows,
     /// Everyone to whom some account is tied: the account, and which of its ties.
     tied: Rows<(u32, u32)>,
+    /// The members, by row, of whose name there is an account; complete once every account was asked about.
+    met: Vec<Cell<bool>>,
 }
 
 /// Row numbers, found by what stands in the row.
 #[derive(Debug)]
 struct Rows<T = u32> {
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     table: HashTable<T>,
 }
 
 impl<T: Copy> Rows<T> {
     fn for_about(rows: usize) -> Self {
-        Self { hasher: RandomState::new(), table: HashTable::with_capacity(rows) }
+        Self { hasher: DefaultHashBuilder::default(), table: HashTable::with_capacity(rows) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     /// Adds a row whatever stands there already.
@@ -90,6 +97,7 @@ impl<'f> Meetings<'f> {
             shared: Rows::for_about(0),
             free_names: Rows::for_about(0),
             tied: Rows::for_about(some(accounts)),
+            met: vec![Cell::new(false); members],
         };
         for (row, member) in (0..).zip(&facts.members) {
             meetings.by_name.add(row, member.localpart.key(), |row| facts.member_name(row));
@@ -131,10 +139,15 @@ impl<'f> Meetings<'f> {
         let key = account.localpart().key();
         let of_name = || {
             let rows = self.by_name.find_all(&key, |row| self.facts.member_name(row));
-            rows.map(|row| &self.facts.members[row as usize])
+            rows.map(|row| {
+                self.met[row as usize].set(true);
+                &self.facts.members[row as usize]
+            })
         };
-        let shared = self.shared.find(&key, |row| self.facts.account_name(row)).is_some();
-        let (people, namesake): (Vec<_>, _) = if self.links(account).is_empty() {
+        let shared = !self.shared.is_empty() && self.shared.find(&key, |row| self.facts.account_name(row)).is_some();
+        let (people, namesake): (Vec<_>, _) = if self.matching == Matching::Localpart {
+            (of_name().collect(), None)
+        } else if account.links.is_empty() {
             // A member of this name whom MAS has tied to another account has that one.
             (of_name().filter(|member| !self.is_tied(member)).collect(), of_name().find(|member| self.is_tied(member)))
         } else {
@@ -155,13 +168,18 @@ impl<'f> Meetings<'f> {
         }
     }
 
-    /// Whether a member has an account: one that is tied to them, or one of their name that is not tied to anybody else.
-    pub(super) fn has_account(&self, member: &Member) -> bool {
-        let names = match self.matching {
-            Matching::Localpart => &self.of_name,
-            Matching::UpstreamLink => &self.free_names,
+    /// The members without an account, once every account was asked about: without one that is tied to them, and without
+    /// one of their name that is not tied to anybody else.
+    pub(super) fn without_account(&self) -> impl Iterator<Item = &'f Member> {
+        let has_account = |member: &Member, met: &Cell<bool>| match self.matching {
+            Matching::Localpart => met.get(),
+            Matching::UpstreamLink => {
+                let name = member.localpart.key();
+                self.is_tied(member) || self.free_names.find(&name, |row| self.facts.account_name(row)).is_some()
+            }
         };
-        self.is_tied(member) || names.find(&member.localpart.key(), |row| self.facts.account_name(row)).is_some()
+        let members = self.facts.members.iter().zip(&self.met);
+        members.filter(move |(member, met)| !has_account(member, met)).map(|(member, _)| member)
     }
 
     fn is_tied(&self, member: &Member) -> bool {

@@ -29,16 +29,25 @@ pub(super) struct Rule<'f> {
 impl Rule<'_> {
     /// What the lists alone say of an account, of those who meet at it, and of those it is tied to.
     pub(super) fn opinion<'f>(&self, account: &Account, meeting: &Meeting<'f>, links: &'f [KeycloakId]) -> Opinion<'f> {
+        if !meeting.ambiguous {
+            return self.unless_protected(account, self.table(account, meeting.people.first().copied(), links));
+        }
         let people = meeting.people.iter().chain(&meeting.namesake);
         let mut readings: Vec<_> = people.map(|member| self.table(account, Some(member), links)).collect();
         if meeting.people.is_empty() {
             readings.insert(0, self.table(account, None, links));
         }
         // A name that two share is left alone as soon as any reading of it would act.
-        if meeting.ambiguous && readings.iter().any(Opinion::would_act) {
+        if readings.iter().any(Opinion::would_act) {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
-        let opinion = readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled));
+        self.unless_protected(
+            account,
+            readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled)),
+        )
+    }
+
+    fn unless_protected<'f>(&self, account: &Account, opinion: Opinion<'f>) -> Opinion<'f> {
         match self.protected(account, &opinion) {
             Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
             None => opinion,

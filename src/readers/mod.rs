@@ -98,12 +98,18 @@ impl Readers {
     /// Reads both sides at the same time.
     pub async fn read(&self, config: &Config, tallies: &Tallies) -> Result<Reading, ReadError> {
         let members = async {
-            let groups = self.keycloak.groups().await?;
-            let members = self.keycloak.members(&groups, &tallies.members).await?;
-            let providers = match config.policy.federation {
-                Federation::Verify => self.keycloak.providers().await?,
-                Federation::Trust => Some(Vec::new()),
+            let groups_and_members = async {
+                let groups = self.keycloak.groups().await?;
+                let members = self.keycloak.members(&groups, &tallies.members).await?;
+                Ok::<_, ReadError>((groups, members))
             };
+            let providers = async {
+                match config.policy.federation {
+                    Federation::Verify => Ok(self.keycloak.providers().await?),
+                    Federation::Trust => Ok(Some(Vec::new())),
+                }
+            };
+            let ((groups, members), providers) = try_join(groups_and_members, providers).await?;
             Ok((groups, members, providers))
         };
         let ((groups, members, providers), (token_owner, accounts, links)) =

@@ -1,23 +1,23 @@
 //! Rows of a list, each once: two lists of a million rows have to fit into a small machine, so what finds a row again is
 //! its number alone.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Rows in the order in which they came first.
 #[derive(Debug)]
 pub(super) struct Rows<T, F> {
     rows: Vec<T>,
     places: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     key: F,
 }
 
 impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
     /// Rows that are told apart by `key`.
     pub(super) fn new(key: F) -> Self {
-        Self { rows: Vec::new(), places: HashTable::new(), hasher: RandomState::new(), key }
+        Self { rows: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -90,8 +90,8 @@ impl KeycloakReader {
             async move {
                 let (first, max) = (first.to_string(), max.to_string());
                 let query = [("first", &*first), ("max", &*max), ("briefRepresentation", "true")];
-                let decode = |answer: &[u8]| {
-                    let rows: Vec<UserRow<Text<'_>>> = serde_json::from_slice(answer)?;
+                let decode = |answer: &str| {
+                    let rows: Vec<UserRow<Text<'_>>> = serde_json::from_str(answer)?;
                     Ok(rows.into_iter().map(make).collect::<Vec<_>>())
                 };
                 let page = self.api.get_as(full_path, &query, decode).await?;

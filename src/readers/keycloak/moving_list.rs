@@ -88,10 +88,17 @@ where
     let mut ahead = Ahead::new();
     let mut next = Place { first: 0, max: size.rows() };
     let (mut overlap, mut misfits) = (0, 0);
+    // A list that ends with its first page costs one request too many; any other comes that much sooner.
+    let mut comes_full = true;
     loop {
         if ahead.places.front() != Some(&next) {
             ahead.give_up();
             ahead.push(next, fetch(next.first, next.max));
+        }
+        while comes_full && ahead.places.len() < at_a_time {
+            let last = ahead.places.back().copied().unwrap_or(next);
+            let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: size.rows() };
+            ahead.push(guess, fetch(guess.first, guess.max));
         }
         let Some((Place { first, max }, page, took)) = ahead.next().await else { continue };
         let page = page.map_err(MovingListError::Page)?;
@@ -118,7 +125,7 @@ where
         if ends_here {
             // So many are gone that this is another list: begin again, and believe what it shows twice.
             known.clear();
-            (next, overlap) = (Place { first: 0, max: size.rows() }, 0);
+            (next, overlap, comes_full) = (Place { first: 0, max: size.rows() }, 0, false);
             continue;
         }
         let end = if fits { first + length } else { first.saturating_sub(max / 2) };
@@ -128,17 +135,7 @@ where
             Some(guess) if guess.first == wanted => *guess,
             _ => Place { first: wanted, max: size.rows() },
         };
-        if fits && length == max {
-            if ahead.places.front() != Some(&next) {
-                ahead.give_up();
-                ahead.push(next, fetch(next.first, next.max));
-            }
-            while ahead.places.len() < at_a_time {
-                let last = ahead.places.back().copied().unwrap_or(next);
-                let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: size.rows() };
-                ahead.push(guess, fetch(guess.first, guess.max));
-            }
-        }
+        comes_full = fits && length == max;
     }
 }
 

@@ -136,8 +136,8 @@ impl SynapseReader {
     async fn page(&self, list: ListVersion, from: usize, limit: usize, likely: &ServerName) -> Result<Page, HttpError> {
         let (from, limit) = (from.to_string(), limit.to_string());
         let query = [list.everyone, &[("from", &*from), ("limit", &*limit)]].concat();
-        let decode = |answer: &[u8]| {
-            let RawPage { users, total } = serde_json::from_slice(answer)?;
+        let decode = |answer: &str| {
+            let RawPage { users, total } = serde_json::from_str(answer)?;
             let accounts = users.iter().map(|row| row.account(likely)).collect::<Result<_, _>>();
             Ok(Page { accounts: accounts.map_err(serde_json::Error::custom)?, total })
         };

@@ -20,8 +20,8 @@ impl SynapseReader {
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`, the only answer with `appservice_id`.
     pub async fn detail(&self, user_id: &UserId) -> Result<Option<AccountDetail>, HttpError> {
         let path = ["_synapse", "admin", "v2", "users", &user_id.text()];
-        let detail = |answer: &[u8]| {
-            let Detail { row, appservice_id } = serde_json::from_slice(answer)?;
+        let detail = |answer: &str| {
+            let Detail { row, appservice_id } = serde_json::from_str(answer)?;
             let Account { user_id, state, admin, bot, .. } =
                 row.account(user_id.server_name()).map_err(serde_json::Error::custom)?;
             Ok(AccountDetail { user_id, state, admin, bot, appservice: appservice_id })

@@ -1,0 +1,56 @@
+//! How long the planner takes for as many accounts as members, nearly all of them in step, on one core, and whether that
+//! grows as they do: `cargo bench --bench planning`. Times for each item are those of one member and one account.
+
+use std::sync::Arc;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use matrix_keycloak_sync::model::{Account, AccountState, InMas, Localpart, Member, Moment, ServerName};
+use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Memory, Policy};
+
+/// One in so many is out of the group.
+const LEAVERS: usize = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [10_000, 100_000, 1_000_000], sample_count = 11, sample_size = 1)]
+fn plan(bencher: Bencher<'_, '_>, size: usize) {
+    let (facts, policy) = (facts(size), Policy::default());
+    bencher.counter(ItemsCount::new(size)).bench_local(|| {
+        let draft = Draft::new(&facts, &policy);
+        // Nobody could be looked at: everything else of a plan is there.
+        draft.decide(&Looks::TooMany)
+    });
+}
+
+fn facts(size: usize) -> Facts {
+    let server_name = ServerName::from("example.org");
+    let name = |number: usize| Localpart::from(format!("firstname.lastname{number}"));
+    let member = |number: usize| Member {
+        id: format!("{number:08x}-1111-4111-8111-{number:012x}").into(),
+        localpart: name(number),
+        enabled: true,
+        federation_link: (number % 2 == 0).then(|| Arc::from("a-directory")),
+    };
+    let account = |number: usize| Account {
+        user_id: name(number).on(&server_name),
+        state: AccountState::default(),
+        admin: false,
+        bot: false,
+        mas: InMas::NotAsked,
+        deactivated_in_mas: false,
+        links: Vec::new(),
+    };
+    Facts {
+        members: (0..size).filter(|number| number % LEAVERS != 0).map(member).collect(),
+        // Servers list people in orders of their own.
+        accounts: (0..size).rev().map(account).collect(),
+        providers: Some(vec!["a-directory".into()]),
+        token_owner: None,
+        now: Moment::default(),
+        memory: Memory::default(),
+        server_name,
+    }
+}
