@@ -6,7 +6,7 @@ use super::session::{Session, print};
 use crate::app::Surroundings;
 use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
-use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
+use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, InKeycloak};
 use crate::planner::{Draft, Looks, Verdict};
@@ -54,7 +54,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         .cloned()
         .collect();
     let people = ask_keycloak(&session, &wanted, ids, &reading).await?;
-    let in_keycloak = is_ours && people.iter().any(|answer| answer.person != KeycloakPerson::Unknown);
+    let in_keycloak = is_ours && people.iter().any(|answer| !answer.person.is_unknown());
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted));
     }
@@ -96,15 +96,15 @@ async fn ask_keycloak(
     if ids.is_empty()
         && let Some(owners) = readers.keycloak.owners().await?
     {
-        ids.extend(owners.of(&localpart).first().cloned());
+        ids.extend(owners.of(localpart).first().cloned());
     }
     let mut people = Vec::new();
     for id in ids {
-        let person = readers.person(Some(&id), &localpart, reading).await?;
+        let person = readers.person(Some(&id), localpart, reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Id(id), person });
     }
-    if people.iter().all(|answer| answer.person == KeycloakPerson::Unknown) {
-        let person = readers.person(None, &localpart, reading).await?;
+    if people.iter().all(|answer| answer.person.is_unknown()) {
+        let person = readers.person(None, localpart, reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Name(localpart.clone()), person });
     }
     Ok(people)

@@ -8,7 +8,7 @@ use crate::config::{Config, KeycloakAuth};
 use crate::model::Member;
 use crate::output::counted;
 use crate::planner::Federation;
-use crate::readers::{Access, Group, KeycloakReader, Tally};
+use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
 
 /// Groups that are named before the rest is only counted.
 const NAMED: usize = 10;
@@ -169,7 +169,7 @@ async fn members(
     let (mut told, mut seen, mut all) = (Vec::new(), HashSet::new(), Vec::new());
     for group in groups {
         match keycloak.members(std::slice::from_ref(group), tally).await {
-            Ok(members) => {
+            Ok(Members { people: members, .. }) => {
                 let disabled = members.iter().filter(|member| !member.enabled).count();
                 let of_these =
                     if disabled > 0 { format!(", {disabled} of them disabled in Keycloak") } else { String::new() };

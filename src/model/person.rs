@@ -19,7 +19,7 @@ impl Evidence {
     #[must_use]
     pub fn is_unknown_to_keycloak(&self, links: &[KeycloakId]) -> bool {
         self.keycloak.iter().all(|person| match person {
-            KeycloakPerson::Unknown => true,
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => true,
             KeycloakPerson::Known { id, .. } => !links.is_empty() && !links.contains(id),
         })
     }
@@ -34,19 +34,41 @@ pub type Look = Result<Evidence, String>;
 pub enum KeycloakPerson {
     /// Keycloak does not know anyone of this name.
     Unknown,
+    /// Keycloak answers for their ID from memory, but their directory, asked by name, does not know them any more: the
+    /// same as unknown.
+    OnlyRemembered {
+        /// Their ID.
+        id: KeycloakId,
+        /// The paths of the groups that Keycloak remembers them in.
+        groups: Vec<String>,
+        /// The storage provider they came from.
+        federation_link: Box<str>,
+    },
     /// Keycloak knows them.
     Known {
         /// Their ID.
         id: KeycloakId,
         /// Whether Keycloak lets them in.
         enabled: bool,
-        /// Whether one of their groups is one of the groups of the configuration.
+        /// Whether one of their groups, other than those only remembered, is one of the groups of the configuration.
         in_group: bool,
-        /// The paths of their groups.
+        /// The paths of their groups, as Keycloak gives them.
         groups: Vec<String>,
+        /// Those of them in which Keycloak only remembers them: asked at that moment, their directory counts them in no
+        /// such group and counts others in it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        remembered: Vec<String>,
         /// The storage provider they come from.
         federation_link: Option<Box<str>>,
     },
+}
+
+impl KeycloakPerson {
+    /// Whether this is nobody whom Keycloak knows by now.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown | Self::OnlyRemembered { .. })
+    }
 }
 
 /// One account: what a list does not have, or what may have changed since.

@@ -85,13 +85,30 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
     };
     match person {
         KeycloakPerson::Unknown => drop(writeln!(text, "  asked for the {what}: {nobody}")),
-        KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, federation_link } => {
+        KeycloakPerson::OnlyRemembered { id, groups, federation_link } => {
+            let _ = writeln!(text, "  asked for the {what}: user {id}, groups: {}", groups.join(", "));
+            let _ = writeln!(
+                text,
+                "    which Keycloak only remembers: the storage provider {federation_link}, asked just now, has nobody of \
+                 their name any more, and counts others in their group"
+            );
+            text.push_str("    so unknown to Keycloak\n");
+        }
+        KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, remembered, federation_link } => {
             let of = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
             let user = match asked_for {
                 AskedFor::Id(_) => String::new(),
                 AskedFor::Name(_) => format!("user {id}, "),
             };
             let _ = writeln!(text, "  asked for the {what}: {user}{}, groups: {of}", enabled(*is_enabled));
+            if !remembered.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "    Keycloak only remembers {}: their directory, asked just now, counts them in no such group any more, \
+                     and counts others in it",
+                    remembered.join(", ")
+                );
+            }
             let _ = writeln!(text, "    so {}", if *in_group { "in the group" } else { "not in the group" });
             if let Some(link) = federation_link {
                 let _ = writeln!(text, "    comes from the storage provider {link}");

@@ -54,7 +54,7 @@ impl<'f> Directories<'f> {
     /// not know, any directory is, because the person may be in it.
     pub(super) fn doubts(&self, person: &KeycloakPerson) -> bool {
         match person {
-            KeycloakPerson::Unknown => !self.doubtful.is_empty(),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => !self.doubtful.is_empty(),
             KeycloakPerson::Known { federation_link: Some(link), .. } => self.doubtful.contains(&**link),
             KeycloakPerson::Known { federation_link: None, .. } => false,
         }

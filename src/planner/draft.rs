@@ -226,7 +226,7 @@ impl<'f> Draft<'f> {
                 Verdict::Disable(reason) => act(ActionKind::Disable, reason, None),
                 Verdict::Skipped(reason, error) => act(ActionKind::Disable, reason, Some(Skip::NotSeen(error))),
                 Verdict::Kept(reason) => {
-                    plan.kept.push(Kept { localpart: account.localpart().clone(), reason, until: None })
+                    plan.kept.push(Kept { localpart: account.localpart().clone(), reason, until: None });
                 }
                 Verdict::InGrace(until) => plan.kept.push(Kept {
                     localpart: account.localpart().clone(),
@@ -378,7 +378,7 @@ impl<'l, 'f> After<'l, 'f> {
         // A namesake with an account of their own says nothing of this one.
         let is_other = |id: &KeycloakId| !links.is_empty() && !links.contains(id) && self.meetings.is_tied_to(id);
         let by_person = people.iter().any(|person| match (member, person) {
-            (_, KeycloakPerson::Unknown) => false,
+            (_, KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }) => false,
             (_, KeycloakPerson::Known { id, .. }) if is_other(id) => false,
             (Some(member), KeycloakPerson::Known { id, in_group, enabled, .. })
                 if people.len() == 1 || member.id == *id =>

@@ -105,7 +105,7 @@ impl Rule<'_> {
             Some(KeptReason::OtherServer)
         } else if self.facts.token_owner.as_ref() == Some(&account.user_id) {
             Some(KeptReason::TokenOwner)
-        } else if self.policy.protect.covers(&localpart) {
+        } else if self.policy.protect.covers(localpart) {
             Some(KeptReason::Protected)
         } else if account.admin && self.policy.protect_admins {
             Some(KeptReason::Admin)

@@ -12,8 +12,6 @@ use crate::report::in_one_line;
 
 /// People looked at at the same time: 610 a second, against 330 one after the other.
 const AT_A_TIME: usize = 8;
-/// Members of a directory who are asked about to see that it can be asked: with several groups, one may be in another.
-const WITNESSES: usize = 3;
 
 impl Readers {
     /// Looks at everyone. An error at one person is that person's, and keeps them; an error where nobody could be
@@ -67,7 +65,7 @@ impl Readers {
             return Err(ReadError::UserNotListed { localpart: missing.localpart.clone() });
         }
         people.retain_mut(|person| {
-            let owners = owners.of(&person.user_id.localpart());
+            let owners = owners.of(person.user_id.localpart());
             match (person.keycloak_ids.as_slice(), owners) {
                 ([], [_, _, ..]) => {
                     let why = format!("{} users of the realm have this localpart", owners.len());
@@ -98,13 +96,13 @@ impl Readers {
     /// of the IDs, whoever has the name is asked about too: the person may have been made anew.
     async fn in_keycloak(&self, person: &LookAt, reading: &Reading) -> Result<Vec<KeycloakPerson>, ReadError> {
         let localpart = person.user_id.localpart();
-        let by_name = async || self.person(None, &localpart, reading).await;
+        let by_name = async || self.person(None, localpart, reading).await;
         if person.keycloak_ids.is_empty() {
             return Ok(vec![by_name().await?]);
         }
-        let asked = person.keycloak_ids.iter().map(|id| self.person(Some(id), &localpart, reading));
+        let asked = person.keycloak_ids.iter().map(|id| self.person(Some(id), localpart, reading));
         let mut people = try_join_all(asked).await?;
-        let is_unknown = people.iter().all(|person| *person == KeycloakPerson::Unknown);
+        let is_unknown = people.iter().all(KeycloakPerson::is_unknown);
         if is_unknown && !person.links.is_empty() {
             people.push(by_name().await?);
         }
@@ -119,24 +117,9 @@ impl Readers {
         localpart: &Localpart,
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
-        let Reading { facts: Facts { members, .. }, groups, .. } = reading;
-        let person = self.keycloak.person(id, localpart, groups).await?;
-        let KeycloakPerson::Known { id: known, in_group: true, federation_link: Some(link), .. } = &person else {
-            return Ok(person);
-        };
-        let alive = members.iter().filter(|member| member.enabled && member.federation_link.as_deref() == Some(link));
-        let witnesses: Vec<_> = alive.map(|member| &member.id).take(WITNESSES).collect();
-        if witnesses.is_empty() || members.iter().any(|member| member.id == *known) {
-            return Ok(person);
-        }
-        // Where somebody was deleted in the directory, counting fails; by name Keycloak does not find them any more.
-        Ok(match (self.keycloak.as_counted(&person, &witnesses, groups).await, id) {
-            (Err(error), None) if error.status().is_some() => self.keycloak.person(None, localpart, groups).await?,
-            (Err(error), Some(_)) if error.status().is_some() => {
-                self.keycloak.as_found(person, &witnesses, groups).await?
-            }
-            (counted, _) => counted?,
-        })
+        let Reading { facts, groups, witnesses, .. } = reading;
+        let is_listed = |id: &KeycloakId| facts.members.iter().any(|member| member.id == *id);
+        Ok(self.keycloak.person_by_directory(id, localpart, groups, witnesses, is_listed).await?)
     }
 
     /// The members once more, where people of a directory are among them: their directory may have gone down
@@ -151,6 +134,7 @@ impl Readers {
         if answers.is_empty() || !listed {
             return Ok(None);
         }
-        self.keycloak.members(groups, &Tally::default()).await.map(Some)
+        let after = self.keycloak.members(groups, &Tally::default()).await?;
+        Ok(Some(after.people))
     }
 }

@@ -22,7 +22,7 @@ use crate::plan::WriterKind;
 use crate::planner::{Facts, Federation, Memory};
 
 pub use error::{Nameless, ReadError, UpstreamProvider};
-pub use keycloak::{Access, Group, KeycloakReader, Roles};
+pub use keycloak::{Access, Group, KeycloakReader, Members, Roles, Witnesses};
 pub use mas::{LinkProvider, MasReader, MasUser};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;
@@ -48,6 +48,8 @@ pub struct Reading {
     pub facts: Facts,
     /// The groups that the members are of.
     pub groups: Vec<Group>,
+    /// Who shows of each group that the directory behind it answers.
+    pub witnesses: Witnesses,
     /// The upstream provider that the accounts' links are of.
     pub links: Option<LinkProvider>,
 }
@@ -112,18 +114,18 @@ impl Readers {
             let ((groups, members), providers) = try_join(groups_and_members, providers).await?;
             Ok((groups, members, providers))
         };
-        let ((groups, members, providers), (token_owner, accounts, links)) =
+        let ((groups, listed, providers), (token_owner, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
         let facts = Facts {
             server_name: config.server_name.clone(),
-            members,
+            members: listed.people,
             providers,
             accounts,
             token_owner,
             now: Moment::now(),
             memory: Memory::default(),
         };
-        Ok(Reading { facts, groups, links })
+        Ok(Reading { facts, groups, witnesses: listed.witnesses, links })
     }
 
     async fn accounts(

@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// Rows in the order in which they came first.
 #[derive(Debug)]
 pub(super) struct Rows<T, F> {
-    rows: Vec<T>,
+    in_order: Vec<T>,
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     key: F,
@@ -17,15 +17,15 @@ pub(super) struct Rows<T, F> {
 impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
     /// Rows that are told apart by `key`.
     pub(super) fn new(key: F) -> Self {
-        Self { rows: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
+        Self { in_order: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.in_order.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.in_order.is_empty()
     }
 
     /// Whether there is a row of this key.
@@ -40,28 +40,27 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
 
     /// Adds a row; one of the same key that came before gives way to it.
     pub(super) fn put(&mut self, row: T) {
-        match self.place((self.key)(&row)) {
-            Some(place) => self.rows[place as usize] = row,
-            None => {
-                let place = u32::try_from(self.rows.len()).expect("fewer rows than any server has users");
-                let hash_of = |row: &T| self.hasher.hash_one((self.key)(row));
-                self.places.insert_unique(hash_of(&row), place, |place| hash_of(&self.rows[*place as usize]));
-                self.rows.push(row);
-            }
+        if let Some(place) = self.place((self.key)(&row)) {
+            self.in_order[place as usize] = row;
+        } else {
+            let place = u32::try_from(self.in_order.len()).expect("fewer rows than any server has users");
+            let hash_of = |row: &T| self.hasher.hash_one((self.key)(row));
+            self.places.insert_unique(hash_of(&row), place, |place| hash_of(&self.in_order[*place as usize]));
+            self.in_order.push(row);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
+        self.in_order.clear();
         self.places.clear();
     }
 
     pub(super) fn into_vec(self) -> Vec<T> {
-        self.rows
+        self.in_order
     }
 
     fn place(&self, key: &K) -> Option<u32> {
-        let is_it = |place: &u32| (self.key)(&self.rows[*place as usize]) == key;
+        let is_it = |place: &u32| (self.key)(&self.in_order[*place as usize]) == key;
         self.places.find(self.hasher.hash_one(key), is_it).copied()
     }
 }

@@ -12,15 +12,13 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use matrix_keycloak_sync::standins::keycloak::State;
-use matrix_keycloak_sync::standins::{RunningWorld, Shared, World};
+use matrix_keycloak_sync::standins::{RunningWorld, Seen, Shared, World};
 
 use crate::harness::{BY_MAS, EVERY_WAY, NO_LIMITS, Way, account, group, program_by, started};
 use crate::random::{Random, rounds};
 
 /// Everyone whom Keycloak knows; the group has about 20,000 of them at any time.
 const PEOPLE: usize = 22_400;
-/// How many rows the reader by plain offsets asks for at a time.
-const PAGE: usize = 5000;
 /// Runs for each source of accounts, unless the variable `CHURN_RUNS` has another number.
 const RUNS: usize = 4;
 /// Every so many runs one of them writes.
@@ -61,16 +59,16 @@ struct Churn {
     changes: usize,
     /// Who was out of the group at any time of this run, of those who come and go.
     out: HashSet<String>,
-    /// What a reader by plain offsets has seen in this run, and how many pages of it.
+    /// What a reader by plain offsets has seen in this run, and up to which row.
     naive: HashSet<String>,
-    pages: usize,
+    read: usize,
 }
 
 impl Churn {
     fn new(random: Random) -> Self {
         let pool = (0..PEOPLE).filter(|number| role(*number) != Role::Stayer);
         let pool = pool.enumerate().map(|(place, number)| (number, place % 2 == 0)).collect();
-        Self { random, pool, changes: 0, out: HashSet::new(), naive: HashSet::new(), pages: 0 }
+        Self { random, pool, changes: 0, out: HashSet::new(), naive: HashSet::new(), read: 0 }
     }
 
     fn world(&self) -> World {
@@ -91,7 +89,7 @@ impl Churn {
     fn begin(&mut self) {
         self.out = self.pool.iter().filter(|(_, inside)| !inside).map(|(number, _)| name(*number)).collect();
         self.naive.clear();
-        self.pages = 0;
+        self.read = 0;
     }
 
     /// As many leave on one side of somebody as join on the other: mostly fewer than the rows that two pages of the reader
@@ -123,16 +121,18 @@ impl Churn {
         });
     }
 
-    /// The reader by plain offsets asks for its next page.
-    fn naive_page(&mut self, keycloak: &mut State) {
+    /// The reader by plain offsets asks for its next page, as long as the one that is asked for.
+    fn naive_page(&mut self, keycloak: &mut State, asked: &Seen) {
+        let max = asked.query.split('&').find_map(|part| part.strip_prefix("max=")).expect("the reader says how many");
+        let max: usize = max.parse().expect("a number");
         let group = keycloak.realm("corp").group_by_path("/matrix-users").expect("seeded");
-        self.naive.extend(group.members.iter().skip(self.pages * PAGE).take(PAGE).cloned());
-        self.pages += 1;
+        self.naive.extend(group.members.iter().skip(self.read).take(max).cloned());
+        self.read += max;
     }
 
     /// Whom it has missed of those who stay.
     fn missed(&self, left: bool) -> usize {
-        assert!(self.pages * PAGE > PEOPLE, "the list was read to its end");
+        assert!(self.read > PEOPLE, "the list was read to its end");
         let stayers = (0..PEOPLE).filter(|number| role(*number) == Role::Stayer && !(left && *number == LEAVER));
         stayers.filter(|number| !self.naive.contains(&name(*number))).count()
     }
@@ -141,7 +141,7 @@ impl Churn {
 /// Has the group move at every request to Keycloak.
 fn set_going(world: &RunningWorld, churn: &Shared<Churn>) {
     let (state, naive) = (world.keycloak.shared(), churn.clone());
-    world.keycloak.faults().on("/members").before(move |_| naive.lock().naive_page(&mut state.lock()));
+    world.keycloak.faults().on("/members").before(move |asked| naive.lock().naive_page(&mut state.lock(), asked));
     let (state, churn) = (world.keycloak.shared(), churn.clone());
     world.keycloak.faults().on("/admin/realms/corp/").after(move |_| churn.lock().turn(&mut state.lock()));
 }

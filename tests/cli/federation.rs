@@ -1,5 +1,7 @@
 //! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
 
+mod remembered;
+
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::json;
@@ -116,72 +118,6 @@ async fn a_directory_that_goes_down_after_the_list_was_read_is_in_doubt() {
     });
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.kept(), ["lars federation_in_doubt"]);
-}
-
-/// Somebody leaves the group in the directory, and Keycloak remembers them in it.
-fn leave_the_directory(world: &RunningWorld, name: &str) {
-    let mut state = world.keycloak.state();
-    let user = state.realm("corp").user_mut(name).expect("seeded");
-    user.remembered_groups = Some(user.groups.clone());
-    state.realm("corp").leave(name, "/matrix-users");
-}
-
-#[tokio::test]
-async fn whoever_keycloak_only_remembers_in_the_group_has_left_the_directory() {
-    let world = with_a_directory().await;
-    leave_the_directory(&world, "lars");
-    let run = program(&world).file(&world, NO_LIMITS).run("explain lars").exits(0);
-    run.prints(&["not in the group, and the account is active: disable"]);
-    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(0);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable lars not_in_group done"]);
-}
-
-#[tokio::test]
-async fn what_keycloak_remembers_counts_where_it_counts_nobody_of_the_directory_either() {
-    let world = with_a_directory().await;
-    leave_the_directory(&world, "lars");
-    world.keycloak.faults().on("/groups/count").answer(Fault::Json(json!({"count": 0})));
-    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
-    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
-}
-
-#[tokio::test]
-async fn what_keycloak_remembers_counts_where_it_does_not_count() {
-    let world = with_a_directory().await;
-    leave_the_directory(&world, "lars");
-    world.keycloak.faults().on("/groups/count").answer(Fault::Status(404, String::new()));
-    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
-    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
-}
-
-#[tokio::test]
-async fn whoever_is_deleted_in_the_directory_and_in_keycloak_by_the_asking_is_disabled() {
-    let world = with_a_directory().await;
-    leave_the_directory(&world, "lars");
-    let state = world.keycloak.shared();
-    let delete = move |_: &_| state.lock().realm("corp").delete_user("lars");
-    world.keycloak.faults().on("/groups/count").times(1).before(delete);
-    world.keycloak.faults().on("/groups/count").times(1).answer(Fault::Status(500, String::new()));
-    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(0);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable lars not_in_keycloak done"]);
-}
-
-/// Asks for people by ID.
-const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
-
-#[tokio::test]
-async fn whoever_keycloak_remembers_by_id_and_does_not_find_by_name_was_deleted_in_the_directory() {
-    let world = with_a_directory().await;
-    leave_the_directory(&world, "lars");
-    let id = world.keycloak.state().realm("corp").user("lars").expect("seeded").id.clone();
-    let uncounted = format!("/users/{id}/groups/count");
-    world.keycloak.faults().on(&uncounted).answer(Fault::Status(500, String::new()));
-    let settings = format!("{BY_ID}{NO_LIMITS}");
-    let run = program(&world).file(&world, &settings).run("plan --format json").exits(4);
-    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
-    world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
-    let run = program(&world).file(&world, &settings).run("sync --format json").exits(0);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable lars not_in_keycloak done"]);
 }
 
 #[tokio::test]

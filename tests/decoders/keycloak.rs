@@ -102,8 +102,12 @@ fn members_are_all_read_or_an_error() {
         stage.serve(move |asked| with_token(asked, || page_of(&served_body, asked.number("first").unwrap_or(0))));
         let read = stage.run(reader(&stage, "matrix-users", false).members(&[group()], &Tally::default()));
         if let (Ok(members), Some(rows)) = (&read, served(body)) {
-            let ids: BTreeSet<_> = members.iter().map(|member| member.id.text().into_owned()).collect();
+            let ids: BTreeSet<_> = members.people.iter().map(|member| member.id.text().into_owned()).collect();
             assert_eq!(ids, rows.into_keys().collect(), "a member was dropped or made up");
+            assert!(
+                members.people.is_sorted_by_key(|member| &member.id),
+                "the result depends on the order of the list"
+            );
         }
         outcome(&read)
     });

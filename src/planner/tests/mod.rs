@@ -52,7 +52,14 @@ const ERASED: AccountState = AccountState { deactivated: true, locked: true, era
 
 fn known(enabled: bool, in_group: bool, link: Option<&str>) -> KeycloakPerson {
     let groups = if in_group { vec!["/matrix-users".to_owned()] } else { Vec::new() };
-    KeycloakPerson::Known { id: "some-id".into(), enabled, in_group, groups, federation_link: link.map(Into::into) }
+    KeycloakPerson::Known {
+        id: "some-id".into(),
+        enabled,
+        in_group,
+        groups,
+        remembered: Vec::new(),
+        federation_link: link.map(Into::into),
+    }
 }
 
 impl Scene {

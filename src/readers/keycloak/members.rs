@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::moving_list::{MovingListError, read_all};
-use super::{Group, KeycloakReader, UserRow};
+use super::{Group, KeycloakReader, UserRow, Witnesses};
 use crate::model::{KeycloakId, Localpart, Member};
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
@@ -18,6 +18,15 @@ const BIGGEST_PAGE: usize = 10_000;
 /// Pages asked for at the same time: 3,400 members/s with one, 7,450/s with two.
 const PAGES_AT_A_TIME: usize = 2;
 
+/// Everyone in the groups.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// The distinct people, those disabled in Keycloak too, in order of their IDs.
+    pub people: Vec<Member>,
+    /// For each group, a few people of each directory who are listed in that very group.
+    pub witnesses: Witnesses,
+}
+
 /// Rows as they become members: whoever gets no localpart is noted, and the names of storage providers are shared.
 #[derive(Default)]
 struct Intake {
@@ -27,26 +36,26 @@ struct Intake {
 
 impl Intake {
     fn provider(&mut self, provider: &str) -> Arc<str> {
-        match self.providers.get(provider) {
-            Some(shared) => shared.clone(),
-            None => {
-                let shared: Arc<str> = provider.into();
-                self.providers.insert(shared.clone());
-                shared
-            }
+        if let Some(shared) = self.providers.get(provider) {
+            return shared.clone();
         }
+        let shared: Arc<str> = provider.into();
+        self.providers.insert(shared.clone());
+        shared
     }
 }
 
 impl KeycloakReader {
-    /// The distinct people of the groups, those disabled in Keycloak too.
+    /// The members of the groups. However Keycloak orders its lists, the same members give the same result.
     ///
     /// Source: `GET /admin/realms/{realm}/groups/{id}/members`.
-    pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Vec<Member>, ReadError> {
+    pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Members, ReadError> {
         let intake = RefCell::default();
         let mut people: Vec<Member> = Vec::new();
+        let mut witnesses = Witnesses::default();
         for group in groups {
             let members = self.members_of(group, tally, &intake).await?;
+            witnesses.note(group, &members);
             if people.is_empty() {
                 people = members;
             } else {
@@ -56,7 +65,8 @@ impl KeycloakReader {
         }
         let mut nameless = intake.into_inner().nameless;
         if nameless.is_empty() {
-            Ok(people)
+            people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+            Ok(Members { people, witnesses })
         } else {
             nameless.sort_by(|one, other| (&one.username, &one.id).cmp(&(&other.username, &other.id)));
             nameless.dedup_by(|one, other| one.id == other.id);

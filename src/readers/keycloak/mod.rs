@@ -7,6 +7,7 @@ mod members;
 mod moving_list;
 mod person;
 mod providers;
+mod remembered;
 
 use std::ops::Deref;
 
@@ -20,7 +21,9 @@ use crate::model::Localpart;
 
 pub use access::{Access, Roles};
 pub use groups::Group;
+pub use members::Members;
 pub use person::Owners;
+pub use remembered::Witnesses;
 
 /// Reads one realm.
 #[derive(Debug)]

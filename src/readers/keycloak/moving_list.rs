@@ -107,7 +107,9 @@ where
         let fits = known.is_empty() || page.iter().any(|row| known.knows_row(row));
         let before = known.len();
         if fits {
-            page.into_iter().for_each(|row| known.put(row));
+            for row in page {
+                known.put(row);
+            }
         }
         let grew = known.len() > before;
         // A server that caps its pages, or repeats the first one, would have filled this page.

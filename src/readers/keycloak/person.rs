@@ -32,15 +32,17 @@ impl Owners {
 }
 
 #[derive(Debug, Deserialize)]
-struct GroupOfUser {
-    id: Box<str>,
-    name: String,
-    path: String,
+pub(super) struct GroupOfUser {
+    pub(super) id: Box<str>,
+    pub(super) name: String,
+    pub(super) path: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Count {
-    count: u64,
+/// A user, and the groups that Keycloak gives for them.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) user: UserRow,
+    pub(super) groups: Vec<GroupOfUser>,
 }
 
 impl KeycloakReader {
@@ -53,99 +55,49 @@ impl KeycloakReader {
         localpart: &Localpart,
         groups: &[Group],
     ) -> Result<KeycloakPerson, HttpError> {
+        Ok(match self.find_user(id, localpart).await? {
+            Some(found) => self.as_told(&found, groups),
+            None => KeycloakPerson::Unknown,
+        })
+    }
+
+    /// The user of this ID, or of this name, with their groups.
+    pub(super) async fn find_user(
+        &self,
+        id: Option<&KeycloakId>,
+        localpart: &Localpart,
+    ) -> Result<Option<Found>, HttpError> {
         let user = match id {
             Some(id) => none_if_missing(self.get(&["users", &id.text()], &[]).await)?,
             None if self.template.is_username() => self.user_called(&localpart.key()).await?,
             // Nobody's localpart is this one.
             None => None,
         };
-        let Some(user) = user else { return Ok(KeycloakPerson::Unknown) };
-        let of_user = self.groups_of(&user.id).await?;
-        Ok(KeycloakPerson::Known {
+        match user {
+            Some(user) => self.with_groups(user).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn with_groups(&self, user: UserRow) -> Result<Found, HttpError> {
+        let groups = self.get(&["users", &user.id, "groups"], &[("briefRepresentation", "true")]).await?;
+        Ok(Found { user, groups })
+    }
+
+    /// What Keycloak tells, with nothing left out of it.
+    pub(super) fn as_told(&self, Found { user, groups: of_user }: &Found, groups: &[Group]) -> KeycloakPerson {
+        KeycloakPerson::Known {
             in_group: of_user.iter().any(|of| self.opens(of, groups)),
-            groups: of_user.into_iter().map(|group| group.path).collect(),
+            groups: of_user.iter().map(|group| group.path.clone()).collect(),
+            remembered: Vec::new(),
             enabled: user.enabled,
             federation_link: user.provider().map(Into::into),
-            id: user.id.into(),
-        })
-    }
-
-    /// The person without the groups that they have left in their directory and that Keycloak only remembers them in. It
-    /// remembers who is in which group for as long as it remembers the person, by default for ever, but counts anew each
-    /// time. The count is believed only where it also finds one of the `witnesses`, listed members of the same directory:
-    /// one that is down has nobody in any group, and not every release has to count what is in a directory.
-    ///
-    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of their groups whose name contains NAME.
-    pub async fn as_counted(
-        &self,
-        person: &KeycloakPerson,
-        witnesses: &[&KeycloakId],
-        groups: &[Group],
-    ) -> Result<KeycloakPerson, HttpError> {
-        let mut person = person.clone();
-        if let KeycloakPerson::Known { id, in_group, groups: paths, .. } = &mut person {
-            let mut still_in = Vec::new();
-            for of in self.groups_of(&id.text()).await? {
-                if !self.opens(&of, groups) || !self.has_left(id, &of, witnesses).await? {
-                    still_in.push(of);
-                }
-            }
-            *in_group = still_in.iter().any(|of| self.opens(of, groups));
-            *paths = still_in.into_iter().map(|of| of.path).collect();
+            id: (*user.id).into(),
         }
-        Ok(person)
-    }
-
-    /// The person, unless their directory does not know them any more: whoever was deleted there, Keycloak remembers by ID
-    /// and does not find by name. That counts as [`Self::as_counted`] does, where a witness is found.
-    ///
-    /// Source: `GET …/users?username=…&exact=true`, which is never answered from memory.
-    pub async fn as_found(
-        &self,
-        person: KeycloakPerson,
-        witnesses: &[&KeycloakId],
-        groups: &[Group],
-    ) -> Result<KeycloakPerson, HttpError> {
-        let KeycloakPerson::Known { id, .. } = &person else { return Ok(person) };
-        let Some(user) = none_if_missing::<UserRow>(self.get(&["users", &id.text()], &[]).await)? else {
-            return Ok(KeycloakPerson::Unknown);
-        };
-        let found = self.user_called(&user.username).await?;
-        if found.is_some_and(|found| *found.id == *id.text()) {
-            return Ok(person);
-        }
-        for of in self.groups_of(&id.text()).await?.iter().filter(|of| self.opens(of, groups)) {
-            if !self.is_any_in(witnesses, of).await? {
-                return Ok(person);
-            }
-        }
-        Ok(KeycloakPerson::Unknown)
-    }
-
-    async fn has_left(&self, id: &KeycloakId, of: &GroupOfUser, witnesses: &[&KeycloakId]) -> Result<bool, HttpError> {
-        Ok(self.count(id, of).await? == 0 && self.is_any_in(witnesses, of).await?)
-    }
-
-    async fn is_any_in(&self, witnesses: &[&KeycloakId], of: &GroupOfUser) -> Result<bool, HttpError> {
-        for witness in witnesses {
-            if self.count(witness, of).await? > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    async fn count(&self, id: &KeycloakId, of: &GroupOfUser) -> Result<u64, HttpError> {
-        let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", &of.name)]).await?;
-        Ok(count)
-    }
-
-    async fn groups_of(&self, id: &str) -> Result<Vec<GroupOfUser>, HttpError> {
-        self.get(&["users", id, "groups"], &[("briefRepresentation", "true")]).await
     }
 
     /// Whether being in this group is being in one of the groups of the configuration.
-    fn opens(&self, of: &GroupOfUser, groups: &[Group]) -> bool {
+    pub(super) fn opens(&self, of: &GroupOfUser, groups: &[Group]) -> bool {
         groups.iter().any(|group| self.is_in(of, group))
     }
 
@@ -176,10 +128,11 @@ impl KeycloakReader {
         Ok(Some(owners))
     }
 
-    /// The user of that username; Keycloak keeps usernames in lower case.
-    async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
+    /// The user of that username. Keycloak keeps usernames in lower case; a storage provider may not.
+    pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
         let query = [("username", name), ("exact", "true"), ("briefRepresentation", "true")];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
+        let name = name.to_lowercase();
         Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
     }
 }

@@ -122,7 +122,9 @@ impl SynapseReader {
             tally.add(accounts.len());
             total = total.max(told);
             let known = rows.len();
-            accounts.into_iter().for_each(|account| rows.put(account));
+            for account in accounts {
+                rows.put(account);
+            }
             stale += usize::from(rows.len() == known);
             if stale > STALE_PAGES {
                 break;

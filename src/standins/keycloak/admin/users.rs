@@ -41,7 +41,7 @@ pub(super) fn user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     Ok(representation::single_user(user, asked.manage()))
 }
 
-/// `GET …/users/{id}/groups`: direct memberships only.
+/// `GET …/users/{id}/groups?search=…`: direct memberships only.
 pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     asked.need("query-users")?;
     let user = asked.realm.user_by_id(&parts[0]);
@@ -50,6 +50,8 @@ pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     let brief = asked.query.is("briefRepresentation", true);
     let groups = user.remembered_groups.as_ref().unwrap_or(&user.groups);
     let mut rows: Vec<&Group> = groups.iter().filter_map(|id| asked.realm.group(id)).collect();
+    let search = asked.query.get("search").unwrap_or_default().to_lowercase();
+    rows.retain(|group| group.name.to_lowercase().contains(&search));
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     let shown = rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
     Ok(asked.page(None, shown).collect())

@@ -1,0 +1,254 @@
+//! Keycloak remembers the groups of a directory's people. What it only remembers keeps nobody, but wherever there is doubt
+//! whether it only remembers it, they are kept.
+
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
+use serde_json::json;
+
+use super::with_a_directory;
+use crate::harness::{NO_LIMITS, Run, program, started};
+
+/// Asks for people by ID.
+const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
+const GONE: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_group done"];
+const DELETED: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_keycloak done"];
+
+/// Somebody leaves a group in the directory, and Keycloak remembers them in it.
+fn leave(world: &RunningWorld, name: &str, path: &str) {
+    let mut state = world.keycloak.state();
+    let user = state.realm("corp").user_mut(name).expect("seeded");
+    user.remembered_groups = Some(user.groups.clone());
+    state.realm("corp").leave(name, path);
+}
+
+/// The world in which lars has left, and Keycloak remembers him.
+async fn without_lars() -> RunningWorld {
+    let world = with_a_directory().await;
+    leave(&world, "lars", "/matrix-users");
+    world
+}
+
+/// Where Keycloak counts somebody's groups.
+fn count_of(world: &RunningWorld, name: &str) -> String {
+    let id = world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone();
+    format!("/users/{id}/groups/count")
+}
+
+/// Deleted in the directory: his groups cannot be counted.
+fn make_uncountable(world: &RunningWorld, name: &str) {
+    world.keycloak.faults().on(&count_of(world, name)).answer(Fault::Status(500, String::new()));
+}
+
+fn sync(world: &RunningWorld, settings: &str) -> Run {
+    program(world).file(world, &format!("{settings}{NO_LIMITS}")).run("sync --format json")
+}
+
+fn keeps_lars(run: Run) {
+    let run = run.exits(4);
+    assert_eq!((run.kept(), run.actions()), (vec!["lars federation_in_doubt".to_owned()], vec![GONE[0].to_owned()]));
+}
+
+#[tokio::test]
+async fn whoever_keycloak_only_remembers_in_the_group_has_left_the_directory() {
+    let world = without_lars().await;
+    assert_eq!(sync(&world, "").exits(0).actions(), GONE);
+}
+
+#[tokio::test]
+async fn explain_tells_what_keycloak_says_and_what_of_it_is_only_remembered() {
+    let world = without_lars().await;
+    program(&world).file(&world, NO_LIMITS).run("explain lars").exits(0).prints(&[
+        "enabled, groups: /matrix-users",
+        "Keycloak only remembers /matrix-users: their directory, asked just now, counts them in no such group any more",
+        "so not in the group",
+        "not in the group, and the account is active: disable",
+    ]);
+    make_uncountable(&world, "lars");
+    world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
+    program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("explain lars").exits(0).prints(&[
+        "groups: /matrix-users",
+        "Keycloak only remembers: the storage provider ldap-1, asked just now, has nobody of their name any more",
+        "so unknown to Keycloak",
+    ]);
+}
+
+#[tokio::test]
+async fn the_history_has_what_keycloak_said_and_what_of_it_is_only_remembered() {
+    let world = without_lars().await;
+    let settings = format!("state_file = {:?}\n", world.directory().join("state.db"));
+    sync(&world, &settings).exits(0);
+    let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
+    let actions = kept.json()["actions"].clone();
+    let lars = actions.as_array().expect("actions").iter().find(|action| action["user_id"] == "@lars:example.org");
+    let told = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["known"];
+    assert_eq!(
+        (&told["groups"], &told["remembered"], &told["in_group"]),
+        (&json!(["/matrix-users"]), &json!(["/matrix-users"]), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn what_keycloak_remembers_counts_where_it_counts_nobody_of_the_directory_either() {
+    let world = without_lars().await;
+    world.keycloak.faults().on("/groups/count").answer(Fault::Json(json!({"count": 0})));
+    keeps_lars(sync(&world, ""));
+}
+
+#[tokio::test]
+async fn what_keycloak_remembers_counts_where_it_does_not_count() {
+    let world = without_lars().await;
+    world.keycloak.faults().on("/groups/count").answer(Fault::Status(404, String::new()));
+    keeps_lars(sync(&world, ""));
+}
+
+#[tokio::test]
+async fn a_directory_that_comes_back_after_somebody_was_counted_shows_nothing() {
+    let world = without_lars().await;
+    // The witnesses lena and lotte and, were he asked about, lars.
+    world.keycloak.faults().on("/groups/count").times(2).answer(Fault::Json(json!({"count": 0})));
+    keeps_lars(sync(&world, ""));
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_down_while_somebody_is_counted_shows_nothing() {
+    let world = without_lars().await;
+    world.keycloak.faults().on("/groups/count").skip(1).answer(Fault::Json(json!({"count": 0})));
+    keeps_lars(sync(&world, ""));
+}
+
+#[tokio::test]
+async fn a_witness_who_may_be_counted_for_another_group_is_none() {
+    let world = without_lars().await;
+    {
+        let mut state = world.keycloak.state();
+        state.realm("corp").add_group("/matrix-users-archive");
+        for name in ["lena", "lotte"] {
+            state.realm("corp").join(name, "/matrix-users-archive");
+        }
+    }
+    for name in ["lena", "lotte"] {
+        world.keycloak.faults().on(&count_of(&world, name)).answer(Fault::Json(json!({"count": 1})));
+    }
+    keeps_lars(sync(&world, ""));
+    world.keycloak.faults().clear();
+    assert_eq!(sync(&world, "").exits(0).actions(), GONE[1..], "both groups are counted");
+}
+
+/// A world of people of one directory, each with an account and in the group of this path.
+async fn with_groups(people: &[(&str, &str)]) -> RunningWorld {
+    let world = people.iter().fold(World::new("example.org").group("/staff"), |world, (name, path)| {
+        world.member_of(path, name).account(name)
+    });
+    let world = started(world).await;
+    for (name, _) in people {
+        let mut state = world.keycloak.state();
+        state.realm("corp").user_mut(name).expect("seeded").federation_link = Some("ldap-1".to_owned());
+    }
+    world
+}
+
+fn sync_groups(world: &RunningWorld, keycloak: &str) -> Run {
+    let toml = format!("[keycloak]\n{keycloak}\n{NO_LIMITS}");
+    program(world).without("KC_GROUP_NAME").file(world, &toml).run("sync --format json")
+}
+
+#[tokio::test]
+async fn witnesses_are_of_the_very_group_that_somebody_is_remembered_in() {
+    let guests = ["g1", "g2", "g3", "g4", "g5"].map(|name| (name, "/guests"));
+    let staff = ["lars", "lena"].map(|name| (name, "/staff"));
+    let world = with_groups(&[&guests[..], &staff].concat()).await;
+    leave(&world, "lars", "/staff");
+    let run = sync_groups(&world, "groups = [\"/guests\", \"/staff\"]").exits(0);
+    assert_eq!(run.actions(), [GONE[1]]);
+}
+
+#[tokio::test]
+async fn members_of_a_subgroup_are_no_witnesses_of_the_group_above() {
+    let emea = ["e1", "e2", "e3"].map(|name| (name, "/staff/emea"));
+    let world = with_groups(&[&emea[..], &[("lars", "/staff")]].concat()).await;
+    leave(&world, "lars", "/staff");
+    let run = sync_groups(&world, "groups = [\"/staff\"]\ninclude_subgroups = true").exits(4);
+    assert_eq!((run.kept(), run.actions()), (vec!["lars federation_in_doubt".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn members_of_the_same_subgroup_are_witnesses_of_it() {
+    let emea = ["lars", "lena"].map(|name| (name, "/staff/emea"));
+    let world = with_groups(&[&emea[..], &[("s1", "/staff"), ("s2", "/staff"), ("s3", "/staff")]].concat()).await;
+    leave(&world, "lars", "/staff/emea");
+    let run = sync_groups(&world, "groups = [\"/staff\"]\ninclude_subgroups = true").exits(0);
+    assert_eq!(run.actions(), [GONE[1]]);
+}
+
+#[tokio::test]
+async fn whoever_is_remembered_in_one_group_and_counted_in_another_is_kept() {
+    let world = with_groups(&[("gina", "/guests"), ("lars", "/staff"), ("lena", "/staff")]).await;
+    world.keycloak.state().realm("corp").join("lars", "/guests");
+    leave(&world, "lars", "/staff");
+    // The lists miss him.
+    let ids = ["gina", "lena"].map(|name| world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone());
+    let row = |id: &str, name: &str| json!([{"id": id, "username": name, "enabled": true, "federationLink": "ldap-1"}]);
+    let group = |path: &str| world.keycloak.state().realm("corp").group_by_path(path).expect("seeded").id.clone();
+    for (path, id, name) in [("/guests", &ids[0], "gina"), ("/staff", &ids[1], "lena")] {
+        let members = format!("/groups/{}/members", group(path));
+        world.keycloak.faults().on(&members).answer(Fault::Json(row(id, name)));
+    }
+    let run = sync_groups(&world, "groups = [\"/guests\", \"/staff\"]").exits(4);
+    assert_eq!((run.kept(), run.actions()), (vec!["lars federation_in_doubt".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn whoever_is_deleted_in_the_directory_and_in_keycloak_by_the_asking_is_disabled() {
+    for settings in ["", BY_ID] {
+        let world = without_lars().await;
+        let state = world.keycloak.shared();
+        let count = count_of(&world, "lars");
+        world.keycloak.faults().on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
+        world.keycloak.faults().on(&count).answer(Fault::Status(500, String::new()));
+        assert_eq!(sync(&world, settings).exits(0).actions(), DELETED, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_directory_is_counted() {
+    for (settings, counted) in [("", 1), ("", 2), (BY_ID, 1), (BY_ID, 2)] {
+        let world = without_lars().await;
+        let state = world.keycloak.shared();
+        let (count, faults) = (count_of(&world, "lars"), world.keycloak.faults());
+        faults.on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
+        faults.on(&count).answer(Fault::Status(500, String::new()));
+        // A witness is counted when he is counted, and not before, or not after, he is asked for by name.
+        for name in ["lena", "lotte"] {
+            faults.on(&count_of(&world, name)).skip(counted).answer(Fault::Json(json!({"count": 0})));
+        }
+        keeps_lars(sync(&world, settings));
+    }
+}
+
+#[tokio::test]
+async fn an_error_other_than_that_for_the_deleted_keeps_the_person() {
+    for status in [400, 403, 502] {
+        let world = without_lars().await;
+        world.keycloak.faults().on(&count_of(&world, "lars")).answer(Fault::Status(status, String::new()));
+        world.keycloak.faults().on("/users?username=lars").skip(1).answer(Fault::Json(json!([])));
+        let run = sync(&world, "").exits(4);
+        assert_eq!(run.actions(), [GONE[0], "disable lars not_in_group skipped"], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_keycloak_remembers_by_id_and_does_not_find_by_name_was_deleted_in_the_directory() {
+    let world = without_lars().await;
+    make_uncountable(&world, "lars");
+    let run = program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("plan --format json").exits(4);
+    assert_eq!(run.kept(), ["lars federation_in_doubt"]);
+    world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
+    assert_eq!(sync(&world, BY_ID).exits(0).actions(), DELETED);
+}
+
+#[tokio::test]
+async fn somebody_is_found_by_name_however_their_directory_writes_it() {
+    let world = without_lars().await;
+    world.keycloak.state().realm("corp").user_mut("lars").expect("seeded").username = "Lars".to_owned();
+    make_uncountable(&world, "lars");
+    keeps_lars(sync(&world, BY_ID));
+}
