@@ -32,7 +32,7 @@ fn facts(size: usize) -> Facts {
         id: format!("{number:08x}-1111-4111-8111-{number:012x}").into(),
         localpart: name(number),
         enabled: true,
-        federation_link: (number % 2 == 0).then(|| Arc::from("a-directory")),
+        federation_link: number.is_multiple_of(2).then(|| Arc::from("a-directory")),
     };
     let account = |number: usize| Account {
         user_id: name(number).on(&server_name),
@@ -44,7 +44,7 @@ fn facts(size: usize) -> Facts {
         links: Vec::new(),
     };
     Facts {
-        members: (0..size).filter(|number| number % LEAVERS != 0).map(member).collect(),
+        members: (0..size).filter(|number| !number.is_multiple_of(LEAVERS)).map(member).collect(),
         // Servers list people in orders of their own.
         accounts: (0..size).rev().map(account).collect(),
         providers: Some(vec!["a-directory".into()]),

@@ -210,7 +210,8 @@ async fn nobody_who_stays_is_disabled(way: Way) {
         way.source,
         start.elapsed()
     );
-    assert!(plans * 10 >= runs * 9 && harsh * 2 >= plans, "too quiet or too loud to show anything");
+    // The bigger the pages, the fewer the places where somebody can be missed.
+    assert!(plans * 10 >= runs * 9 && harsh * 4 >= plans, "too quiet or too loud to show anything");
     assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "who leaves for good is disabled in the end");
     let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
     assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
