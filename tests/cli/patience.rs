@@ -148,7 +148,8 @@ async fn doctor_waits_for_a_silent_server_once() {
     let places = [
         (2, keycloak, "/"),
         (2, keycloak, "/admin/"),
-        (2, keycloak, "/members"),
+        // Two pages, at the same time.
+        (4, keycloak, "/members"),
         (2, synapse, "/_synapse/"),
         (2, synapse, "/account/whoami"),
         (2, admin_api, "/"),
