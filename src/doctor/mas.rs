@@ -1,7 +1,5 @@
 //! MAS by its Admin API: where tokens come from, what they open, and whether the door is open wider than it has to be.
 
-use std::time::Duration;
-
 use futures_util::future::join;
 use reqwest::StatusCode;
 
@@ -9,16 +7,13 @@ use super::check::{Area, Section};
 use super::{reach, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
-use crate::mas_api::MasApi;
+use crate::mas_api::{MasApi, SOON};
 use crate::output::counted;
 use crate::plan::WriterKind;
 use crate::planner::Matching;
 use crate::readers::{MasReader, ReadError, Readers};
 use crate::report::in_one_line;
 use crate::writers::WriterError;
-
-/// Nobody waits longer for advice.
-const SOON: Duration = Duration::from_secs(5);
 
 /// What is added to MAS's configuration: a listener that has nothing but the Admin API.
 const LISTENER: &str = "

@@ -14,7 +14,7 @@ use crate::config::MasApiAuth;
 use crate::http;
 
 /// Nobody waits longer for advice.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// What is open wider than it has to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

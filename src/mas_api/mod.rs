@@ -17,6 +17,7 @@ use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Ser
 use crate::model::ServerName;
 
 pub use exposure::Exposure;
+pub(crate) use exposure::SOON;
 pub use resource::{Resource, Single, UserAttributes};
 
 /// The scope that opens the Admin API.

@@ -2,6 +2,7 @@
 //!
 //! Members and accounts come by the million, so what is kept of them here is their row numbers.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
 
@@ -102,7 +103,7 @@ impl<'f> Meetings<'f> {
         for (row, member) in (0..).zip(&facts.members) {
             meetings.by_name.add(row, member.localpart.key(), |row| facts.member_name(row));
             if by_ties {
-                meetings.by_id.add(row, &member.id, |row| &facts.members[row as usize].id);
+                meetings.by_id.add(row, &member.id, |row| facts.member_id(row));
             }
         }
         for (row, account) in (0..).zip(&facts.accounts) {
@@ -193,7 +194,7 @@ impl<'f> Meetings<'f> {
 }
 
 impl Facts {
-    fn member_name(&self, row: u32) -> std::borrow::Cow<'_, str> {
+    fn member_name(&self, row: u32) -> Cow<'_, str> {
         self.members[row as usize].localpart.key()
     }
 
@@ -201,7 +202,7 @@ impl Facts {
         &self.members[row as usize].id
     }
 
-    fn account_name(&self, row: u32) -> std::borrow::Cow<'_, str> {
+    fn account_name(&self, row: u32) -> Cow<'_, str> {
         self.accounts[row as usize].localpart().key()
     }
 

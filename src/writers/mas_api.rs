@@ -57,7 +57,7 @@ impl MasApiWriter {
         let mut ended = Ok(());
         for kind in SESSIONS {
             match self.end_sessions_of(kind, id).await {
-                Err(error) if error.is_waited_out() || error.is_silence() => return Err(error),
+                Err(error) if ends_the_waiting(&error) => return Err(error),
                 of_kind => ended = ended.and(of_kind),
             }
         }
@@ -75,7 +75,7 @@ impl MasApiWriter {
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {
             match self.end(kind, &session).await {
-                Err(error) if error.is_waited_out() || error.is_silence() => return Err(error),
+                Err(error) if ends_the_waiting(&error) => return Err(error),
                 one => ended = ended.and(one),
             }
         }
@@ -129,7 +129,7 @@ impl Write for MasApiWriter {
             Err(WriterError::Api(error)) if error.is_waited_out() => Ok(()),
             _ => match self.end_sessions(id).await {
                 Ok(()) => Ok(()),
-                Err(error) if error.is_silence() || error.is_waited_out() => Err(error),
+                Err(error) if ends_the_waiting(&error) => Err(error),
                 // Once disabled, the next run would find nothing to do, so this half is not left to it.
                 Err(first) => {
                     warn!("{}; trying once more", in_one_line(&first));
@@ -150,6 +150,11 @@ impl Write for MasApiWriter {
     fn concurrency(&self) -> usize {
         self.mas.config().concurrency
     }
+}
+
+/// Whether nothing more should be asked in this action: nobody answers, or whoever does stays busy.
+fn ends_the_waiting(error: &HttpError) -> bool {
+    error.is_silence() || error.is_waited_out()
 }
 
 fn id_of(action: &Action) -> Result<&MasUserId, WriterError> {
