@@ -146,12 +146,17 @@ impl OAuth {
         }
     }
 
-    /// Many requests may be refused at once; only the first of them asks for a new token.
+    /// Many requests may be refused at once; only the first of them asks for a new token. One that was refused late may
+    /// find a newer token that has ended since.
     async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
-            Some(held) if held.issued.token.expose_secret() != refused.expose_secret() => Ok(held.issued.token.clone()),
+            Some(held)
+                if held.issued.token.expose_secret() != refused.expose_secret() && Instant::now() < held.renew_at =>
+            {
+                Ok(held.issued.token.clone())
+            }
             _ => Ok(self.renew(&mut state, asked_at, patience).await?.token),
         }
     }
