@@ -79,6 +79,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Apply a saved plan and nothing else
     Apply(ApplyArgs),
+    /// Stay in step: a full run every interval, and whatever changes in between
+    //Watch,
     /// Tell every fact about one person, and the rule that decides
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed

@@ -22,4 +22,5 @@ pub mod report;
 pub mod run;
 pub mod standins;
 pub mod state;
+pub mod watch;
 pub mod writers;
