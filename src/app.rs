@@ -16,6 +16,7 @@ use crate::commands;
 use crate::exit::Exit;
 use crate::http::Timeouts;
 use crate::report::Failure;
+use crate::signals::journal;
 use crate::standins::mas_cli;
 
 /// Looks up an environment variable.
@@ -59,8 +60,9 @@ async fn program(arguments: Vec<OsString>) -> Exit {
         }
     };
     set_color(cli.global.color);
-    start_log(&cli.global);
-    match run(cli, &Surroundings::default()).await {
+    let surroundings = Surroundings::default();
+    start_log(&cli.global, &*surroundings.env);
+    match run(cli, &surroundings).await {
         Ok(exit) => exit,
         Err(failure) => {
             let _ = anstream::stderr().write_all(failure.render().as_bytes());
@@ -100,8 +102,8 @@ fn set_color(color: Color) {
     .write_global();
 }
 
-/// The log goes to stderr. Only this crate speaks: the libraries below would tell of headers and bodies.
-fn start_log(global: &Global) {
+/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries below would tell of headers and bodies.
+fn start_log(global: &Global, env: &Environment) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
@@ -121,10 +123,11 @@ fn start_log(global: &Global) {
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
-    let layer = match global.log_format {
-        LogFormat::Text if global.verbose == 0 => lines.without_time().boxed(),
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_target(true).boxed(),
+    let layer = match (global.log_format, journal(env)) {
+        (LogFormat::Text, Some(journal)) => journal.boxed(),
+        (LogFormat::Text, None) if global.verbose == 0 => lines.without_time().boxed(),
+        (LogFormat::Text, None) => lines.boxed(),
+        (LogFormat::Json, _) => lines.json().flatten_event(true).with_target(true).boxed(),
     };
     // A second start in the same process, as tests do it, keeps the first log.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();

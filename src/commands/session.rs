@@ -15,6 +15,7 @@ use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, LookAt, Looks, Verdicts};
 use crate::readers::{ReadError, Readers, Reading, Tallies};
 use crate::report::Failure;
+use crate::signals::metrics;
 use crate::state::State;
 use crate::writers::{Writer, WriterError};
 
@@ -111,6 +112,7 @@ impl Session {
     /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
     pub(super) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
         let reading = self.read().await?;
+        metrics().facts(&reading.facts);
         let draft = Draft::new(&reading.facts, &self.config.policy);
         let looks = self.look(&draft, &reading, approved).await?;
         let verdicts = draft.verdicts(&looks);
@@ -118,6 +120,7 @@ impl Session {
             self.remember(&draft, &verdicts, &reading)?;
         }
         let plan = draft.plan(verdicts, &looks);
+        metrics().plan(&plan);
         warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);
