@@ -15,6 +15,7 @@ use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::Failure;
+use crate::signals::metrics;
 use crate::state::State;
 use crate::writers::{Writer, WriterError};
 
@@ -131,6 +132,7 @@ impl Session {
         approved: bool,
         remember: bool,
     ) -> Result<Plan, Failure> {
+        metrics().facts(&reading.facts);
         let draft = Draft::about(&reading.facts, &self.config.policy, focus);
         let looks = self.look(&draft, reading, approved).await?;
         let verdicts = draft.verdicts(&looks);
@@ -138,6 +140,9 @@ impl Session {
             self.remember(&draft, &verdicts, reading)?;
         }
         let plan = draft.plan(verdicts, &looks);
+        if focus.is_none() {
+            metrics().plan(&plan);
+        }
         warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);

@@ -120,6 +120,7 @@ impl<'g> Watcher<'g> {
         loop {
             let can_look = self.reading.is_some();
             let (at, due) = self.schedule.next(can_look, self.events.are_there(), self.has_directory());
+            let next_beat = Instant::now() + self.beat_every();
             tokio::select! {
                 biased;
                 () = self.stop.requested() => return Exit::InStep,
@@ -127,7 +128,7 @@ impl<'g> Watcher<'g> {
                     self.reload("SIGHUP");
                     continue;
                 }
-                () = sleep_until(at.min(Instant::now() + self.beat_every())) => self.beat(),
+                () = sleep_until(at.min(next_beat)) => self.beat(),
             }
             if Instant::now() < at {
                 continue;
@@ -210,7 +211,8 @@ impl<'g> Watcher<'g> {
         error!(hint, "the run failed: {told}; again in {again}");
         self.be_ready(Err(format!("the last run failed: {told}")));
         if !std::mem::replace(&mut self.failing, true) {
-            self.tell_hook(self.reason(signals::Event::Failed, kind, Vec::new()).failed(told, hint));
+            let reason = self.reason(signals::Event::Failed, kind, Vec::new());
+            self.tell_hook(signals::Reason { error: Some(told), hint, ..reason });
         }
     }
 
