@@ -57,6 +57,11 @@ impl Realm {
         result
     }
 
+    /// Deletes the admin events, as retention does, or an administrator.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
     /// Adds a user, or gives the one of that name. The ID is the user's for good.
     pub fn add_user(&mut self, username: &str) -> &mut User {
         let user = User::new(&username.to_lowercase());

@@ -11,7 +11,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::realm::Realm;
 use super::representation::{self, Shape};
@@ -112,6 +112,7 @@ pub(super) fn routes() -> Router<Shared<Keycloak>> {
         .route("/admin/realms/{realm}/users/{id}/groups", endpoint!(users::groups_of_user))
         .route("/admin/realms/{realm}/users/{id}/groups/count", endpoint!(users::groups_of_user_count))
         .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
+        .route("/admin/realms/{realm}/events/config", endpoint!(events_config))
         .route("/admin/realms/{realm}/components", endpoint!(components))
 }
 
@@ -119,6 +120,13 @@ pub(super) fn routes() -> Router<Shared<Keycloak>> {
 fn admin_events(asked: &Asked<'_>, _: &[String]) -> Answer {
     asked.need("view-events")?;
     Ok(asked.realm.events(&asked.query).into())
+}
+
+/// `GET …/events/config`, the part that is about admin events.
+fn events_config(asked: &Asked<'_>, _: &[String]) -> Answer {
+    asked.need("view-events")?;
+    let saved = asked.realm.save_events;
+    Ok(json!({"eventsEnabled": false, "adminEventsEnabled": saved, "adminEventsDetailsEnabled": saved}))
 }
 
 /// `GET …/components?type=org.keycloak.storage.UserStorageProvider`
