@@ -32,14 +32,17 @@ impl MasReader {
             }
         };
         let (users, mut links) = futures_util::future::try_join(users, links).await?;
-        let account = |user: Resource<UserAttributes>| Account {
-            user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
-            state: user.attributes.state(),
-            admin: user.attributes.admin,
-            bot: false,
-            deactivated_in_mas: user.attributes.deactivated_at.is_some(),
-            links: links.remove(&user.id).unwrap_or_default(),
-            mas: InMas::Known(user.id.into()),
+        let account = |user: Resource<UserAttributes>| {
+            let id = MasUserId::from(user.id);
+            Account {
+                user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
+                state: user.attributes.state(),
+                admin: user.attributes.admin,
+                bot: false,
+                deactivated_in_mas: user.attributes.deactivated_at.is_some(),
+                links: links.remove(&id).unwrap_or_default(),
+                mas: InMas::Known(id),
+            }
         };
         Ok((users.into_iter().map(account).collect(), provider))
     }
@@ -69,6 +72,12 @@ impl MasReader {
         make: impl FnMut(Resource<UserAttributes>) -> Option<T>,
         tally: &Tally,
     ) -> Result<Vec<T>, HttpError> {
-        self.mas.list(&["users"], &[], make, |rows| tally.add(rows)).await
+        let seen = |rows, all: Option<usize>| {
+            if let Some(all) = all {
+                tally.expect(all);
+            }
+            tally.add(rows);
+        };
+        self.mas.list(&["users"], &[], make, seen).await
     }
 }
