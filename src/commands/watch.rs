@@ -8,13 +8,15 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use self::events::Events;
 use super::writing::Writing;
 use crate::app::Surroundings;
 use crate::cli::Global;
+use crate::config::SecretFiles;
 use crate::exit::Exit;
 use crate::lock::LockError;
 use crate::model::Moment;
@@ -23,7 +25,7 @@ use crate::readers::Reading;
 use crate::report::Failure;
 use crate::run::Stop;
 use crate::signals::{self, Health, RunKind, RunResult, ServiceManager, metrics};
-use crate::watch::{Backoff, Due, Schedule, SecretFiles, Window};
+use crate::watch::{Backoff, Due, Schedule, Window};
 
 /// The command under which runs are remembered.
 const COMMAND: &str = "watch";
@@ -33,6 +35,10 @@ const BEAT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_mins(2);
 /// The longest pause between two looks at the events while they cannot be read.
 const EVENTS_PAUSE: Duration = Duration::from_mins(1);
+/// The longest pause while another run holds the lock.
+const LOCK_PAUSE: Duration = Duration::from_secs(30);
+/// How long whoever is being told of something is waited for at the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Stays in step until a signal comes.
 pub async fn watch(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -44,6 +50,7 @@ pub async fn watch(global: &Global, surroundings: &Surroundings) -> Result<Exit,
     watcher.manager.ready();
     let exit = watcher.stay().await;
     watcher.manager.stopping();
+    let _ = timeout(LAST_WORDS, watcher.hooks.join_all()).await;
     info!("stopped");
     Ok(exit)
 }
@@ -57,6 +64,7 @@ struct Watcher<'g> {
     health: Health,
     manager: ServiceManager,
     writing: Writing,
+    /// Whether the secrets as they are now were tried and found wrong.
     secret_files: SecretFiles,
     schedule: Schedule,
     /// Pauses after something went wrong.
@@ -65,22 +73,20 @@ struct Watcher<'g> {
     reading: Option<Reading>,
     events: Events,
     window: Window,
+    /// When the first of those who are out of the group has had time enough to come back.
+    grace_ends: Option<Moment>,
     /// The plan that waits for somebody to approve it.
     refused: Option<Digest>,
     /// Whether the last run failed: then nobody is told again.
     failing: bool,
+    /// Commands of the administrator's that are being told something.
+    hooks: JoinSet<()>,
 }
 
 impl<'g> Watcher<'g> {
     fn new(global: &'g Global, surroundings: &'g Surroundings, hangup: Signal, stop: Stop) -> Result<Self, Failure> {
         let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
         let config = &writing.session.config;
-        let mut window = Window::default();
-        if let Some(state) = &writing.session.state {
-            for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(Moment::now()))? {
-                window.note(user_id, kind, at);
-            }
-        }
         Ok(Self {
             global,
             surroundings,
@@ -88,14 +94,16 @@ impl<'g> Watcher<'g> {
             stop,
             health: Health::new(DEAD_AFTER),
             manager: ServiceManager::from_env(),
-            secret_files: SecretFiles::of(&config.secret_files),
+            secret_files: config.secret_files.clone(),
             schedule: Schedule::new(&config.watch),
             backoff: Backoff::default(),
             reading: None,
             events: Events::default(),
-            window,
+            window: Window::default(),
+            grace_ends: None,
             refused: None,
             failing: false,
+            hooks: JoinSet::new(),
             writing,
         })
     }
@@ -113,7 +121,7 @@ impl<'g> Watcher<'g> {
     async fn stay(&mut self) -> Exit {
         loop {
             let can_look = self.reading.is_some();
-            let (at, due) = self.schedule.next(can_look, self.events.are_there(), self.has_directory());
+            let (at, due) = self.schedule.next(can_look, self.events.may_come(), self.has_directory());
             let next_beat = Instant::now() + self.beat_every();
             tokio::select! {
                 biased;
@@ -124,11 +132,11 @@ impl<'g> Watcher<'g> {
                 }
                 () = sleep_until(at.min(next_beat)) => self.beat(),
             }
-            if Instant::now() < at {
-                continue;
-            }
             if self.secret_files.have_changed() {
                 self.reload("a file with a secret has changed");
+                continue;
+            }
+            if Instant::now() < at {
                 continue;
             }
             let (kind, begin) = (kind_of(due), Instant::now());
@@ -168,8 +176,16 @@ impl<'g> Watcher<'g> {
         metrics().run_ended(kind, result, begin.elapsed());
         let interval = self.writing.session.config.watch.interval;
         match &ended {
-            Ok(Exit::Refused) if kind != RunKind::Full => self.schedule.everything_now(),
-            Ok(Exit::Refused) => self.schedule.everything_is_done(),
+            Ok(Exit::Refused) if kind != RunKind::Full => self.schedule.everything_soon(),
+            Ok(Exit::Refused) => {
+                self.failing = false;
+                self.schedule.everything_is_done();
+            }
+            Ok(Exit::Incomplete) if kind == RunKind::Full => {
+                let pause = self.backoff.pause(interval);
+                self.schedule.everything_after(pause);
+                self.is_up("some of it is not done, and is tried again");
+            }
             Ok(Exit::Incomplete) => {
                 let pause = self.backoff.pause(interval);
                 self.schedule.everything_within(pause);
@@ -177,13 +193,13 @@ impl<'g> Watcher<'g> {
             Ok(_) if kind == RunKind::Full => {
                 self.backoff.reset();
                 self.schedule.everything_is_done();
+                self.is_up("in step");
             }
             Ok(_) => {}
             Err(failure) => self.note_failure(failure, kind, interval),
         }
-        if kind == RunKind::Full && matches!(ended, Ok(Exit::InStep | Exit::Incomplete)) {
-            (self.refused, self.failing) = (None, false);
-            self.be_ready(Ok(()));
+        if let Some(until) = self.grace_ends {
+            self.schedule.everything_within(Moment::now().until(until));
         }
         let left = if matches!(ended, Ok(Exit::Incomplete)) { Exit::Incomplete } else { Exit::InStep };
         self.stop.is_requested().then_some(left)
@@ -191,26 +207,37 @@ impl<'g> Watcher<'g> {
 
     /// Whoever has another run's lock before them waits; everything else is told, and begun anew later.
     fn note_failure(&mut self, failure: &Failure, kind: RunKind, interval: Duration) {
-        let pause = self.backoff.pause(interval);
+        let is_locked = matches!(failure, Failure::Lock(LockError::Held { .. }));
+        let pause = self.backoff.pause(if is_locked { interval.min(LOCK_PAUSE) } else { interval });
         self.reading = None;
         self.schedule.everything_after(pause);
         let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
-        if let Failure::Lock(LockError::Held { .. }) = failure {
+        if is_locked {
             info!("{failure}; again in {again}");
+            if !self.health.is_ready() {
+                self.is_not_ready(failure.to_string());
+            }
             return;
         }
         let (told, hint) = (failure.in_one_line(), failure.hint());
         error!(hint, "the run failed: {told}; again in {again}");
-        self.be_ready(Err(format!("the last run failed: {told}")));
+        self.is_not_ready(format!("the last run failed: {told}"));
         if !std::mem::replace(&mut self.failing, true) {
             let reason = self.reason(signals::Event::Failed, kind, Vec::new());
             self.tell_hook(signals::Reason { error: Some(told), hint, ..reason });
         }
     }
 
-    fn be_ready(&self, ready: Result<(), String>) {
-        self.manager.status(ready.as_ref().map_or_else(String::as_str, |()| "in step"));
-        self.health.set_ready(ready);
+    /// A full run was carried out.
+    fn is_up(&mut self, status: &str) {
+        (self.refused, self.failing) = (None, false);
+        self.manager.status(status);
+        self.health.set_ready(Ok(()));
+    }
+
+    fn is_not_ready(&self, why: String) {
+        self.manager.status(&why);
+        self.health.set_ready(Err(why));
     }
 
     fn reason(&self, event: signals::Event, kind: RunKind, reasons: Vec<String>) -> signals::Reason {
@@ -230,9 +257,10 @@ impl<'g> Watcher<'g> {
     }
 
     /// Runs the administrator's command beside everything else: it may take its time.
-    fn tell_hook(&self, reason: signals::Reason) {
+    fn tell_hook(&mut self, reason: signals::Reason) {
+        while self.hooks.try_join_next().is_some() {}
         if let Some(command) = self.writing.session.config.watch.on_refused.clone() {
-            tokio::spawn(async move { signals::tell(&command, &reason).await });
+            self.hooks.spawn(async move { signals::tell(&command, &reason).await });
         }
     }
 
@@ -248,8 +276,8 @@ impl<'g> Watcher<'g> {
                     warn!("watch.listen has changed, which takes a restart");
                 }
                 self.schedule = Schedule::new(&config.watch);
-                self.secret_files = SecretFiles::of(&config.secret_files);
-                (self.reading, self.events) = (None, Events::default());
+                self.secret_files = config.secret_files.clone();
+                (self.reading, self.events, self.refused) = (None, Events::default(), None);
                 self.backoff.reset();
                 self.writing = writing;
             }

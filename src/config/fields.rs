@@ -8,6 +8,7 @@ use toml::Value;
 use url::Url;
 
 use super::problem::Problem;
+use super::secret_files::SecretFiles;
 use super::sources::{Given, Sources, VARIABLES, file_form};
 
 /// More is a slip of the hand, and sums of times have to stay within what a clock can tell.
@@ -18,16 +19,16 @@ const LONGEST: Duration = Duration::from_hours(24 * 366);
 pub(super) struct Fields {
     sources: Sources,
     /// The files that secrets and certificates were read from.
-    secret_files: Vec<PathBuf>,
+    secret_files: SecretFiles,
 }
 
 impl Fields {
     pub(super) fn new(sources: Sources) -> Self {
-        Self { sources, secret_files: Vec::new() }
+        Self { sources, secret_files: SecretFiles::default() }
     }
 
     /// Everything that was wrong, and the files that secrets and certificates were read from.
-    pub(super) fn into_problems_and_files(self) -> (Vec<Problem>, Vec<PathBuf>) {
+    pub(super) fn into_problems_and_files(self) -> (Vec<Problem>, SecretFiles) {
         (self.sources.problems, self.secret_files)
     }
 
@@ -205,7 +206,7 @@ impl Fields {
 
     /// Notes that a secret is in this file.
     fn secret_in<'p, P: AsRef<Path> + ?Sized>(&mut self, path: &'p P) -> &'p Path {
-        self.secret_files.push(path.as_ref().to_owned());
+        self.secret_files.note(path.as_ref());
         path.as_ref()
     }
 

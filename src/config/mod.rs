@@ -3,6 +3,7 @@
 mod fields;
 mod load;
 mod problem;
+mod secret_files;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::planner::{Limits, Policy};
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
+pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
 pub use watch::WatchConfig;
 
@@ -50,7 +52,7 @@ pub struct Config {
     /// `[watch]`.
     pub watch: WatchConfig,
     /// The files that secrets and certificates were read from, whose changes `watch` takes up.
-    pub secret_files: Vec<PathBuf>,
+    pub secret_files: SecretFiles,
 }
 
 /// Where the members are.

@@ -20,7 +20,7 @@ impl Moment {
 
     /// As it is kept.
     #[must_use]
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 

@@ -35,6 +35,15 @@ impl ActionKind {
             Self::Disable => "disable",
         }
     }
+
+    /// The state that it leaves an account in, once it is done.
+    #[must_use]
+    pub fn leaves(self, mode: DisableMode) -> AccountState {
+        match self {
+            Self::Activate => AccountState::default(),
+            Self::Disable => AccountState { deactivated: mode == DisableMode::Deactivate, locked: true, erased: false },
+        }
+    }
 }
 
 /// What disabling means (`policy.disable`).

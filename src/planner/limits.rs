@@ -28,6 +28,8 @@ impl Default for Limits {
 pub struct Past {
     /// Accounts disabled.
     pub disabled: usize,
+    /// Those of them that are not active now: they were among the active ones before.
+    pub inactive: usize,
     /// Accounts activated.
     pub activated: usize,
 }
@@ -95,8 +97,8 @@ impl Limits {
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_to_apply(ActionKind::Disable);
         let activate = plan.count_to_apply(ActionKind::Activate);
-        let Past { disabled, activated } = past;
-        let active = plan.active + disabled;
+        let Past { disabled, inactive, activated } = past;
+        let active = plan.active + inactive;
         let share = self.share_of(active);
         let members = plan.read.members;
         let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::MemberNow;
-use super::{LinkProvider, ReadError, Readers, Reading, Tally};
+use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
 use crate::config::AccountSource;
 use crate::model::{Account, InMas, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::Focus;
@@ -17,8 +17,8 @@ const AT_A_TIME: usize = 8;
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Again {
-    /// People by their IDs, and whether it is explained that they are no members any more.
-    pub people: BTreeMap<KeycloakId, bool>,
+    /// People by their IDs, and what the event that named them says.
+    pub people: BTreeMap<KeycloakId, Says>,
     /// The member list, whole.
     pub list: bool,
 }
@@ -27,15 +27,22 @@ impl Readers {
     /// Reads again what is named, and gives the accounts about which something may have changed. More than `most` of them
     /// are not read one by one: then there is `None`, and only a complete reading will do.
     pub async fn again(&self, reading: &mut Reading, again: &Again, most: usize) -> Result<Option<Focus>, ReadError> {
+        if again.people.len() > most {
+            return Ok(None);
+        }
         let mut touched = Touched::default();
         let now = self.members_now(&again.people, reading).await?;
-        let doubtful = |(id, now): &(KeycloakId, MemberNow)| match (now, listed(&reading.facts.members, id)) {
-            (MemberNow::OfDirectory(_), _) => true,
-            (MemberNow::Inside(_), _) | (_, None) => false,
-            // Whoever was deleted may be hidden by a directory that is down, and one answer alone, which no event explains,
-            // is not enough against the list.
-            (MemberNow::Outside(_) | MemberNow::Gone, Some(member)) => {
-                member.federation_link.is_some() || !again.people[id]
+        // One answer that no event explains is not enough against the list, and one that says otherwise than the event may be
+        // older than it. Whoever was deleted may be hidden by a directory that is down.
+        let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
+            let member = listed(&reading.facts.members, id);
+            match (now, again.people[id]) {
+                (MemberNow::Inside(_), says) => says == Says::Left,
+                (MemberNow::Outside(_) | MemberNow::Gone, Says::Left) => {
+                    member.is_some_and(|member| member.federation_link.is_some())
+                }
+                (MemberNow::OfDirectory(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, Says::Joined) => true,
+                (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
             }
         };
         let list = again.list || now.iter().any(doubtful);
@@ -57,7 +64,7 @@ impl Readers {
 
     async fn members_now(
         &self,
-        people: &BTreeMap<KeycloakId, bool>,
+        people: &BTreeMap<KeycloakId, Says>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
         stream::iter(people.keys())

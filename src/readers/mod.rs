@@ -25,7 +25,9 @@ use crate::planner::{Facts, Federation, Memory};
 
 pub use again::Again;
 pub use error::{Nameless, ReadError, UpstreamProvider};
-pub use keycloak::{About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Roles, Witnesses};
+pub use keycloak::{
+    About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Roles, Says, Witnesses,
+};
 pub use mas::{LinkProvider, MasReader, MasUser};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;

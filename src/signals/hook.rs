@@ -67,7 +67,8 @@ pub async fn tell(command: &[String], reason: &Reason) {
 async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
     let Some((program, arguments)) = command.split_first() else { return };
     let Ok(json) = serde_json::to_vec(reason) else { return };
-    let shown = printable(&command.join(" ")).into_owned();
+    // Its arguments may hold a secret, such as the address of a chat.
+    let shown = printable(program).into_owned();
     debug!(command = %shown, "telling the hook");
     let started = Command::new(program)
         .args(arguments)

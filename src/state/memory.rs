@@ -27,14 +27,20 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Whatever a command has begun to do since then, to whom and when.
-    pub fn done_since(&self, command: &str, since: Moment) -> Result<Vec<(UserId, ActionKind, Moment)>, StateError> {
+    /// Whatever a command has begun to do for this realm since then, to whom and when.
+    pub fn done_since(
+        &self,
+        command: &str,
+        realm: &str,
+        since: Moment,
+    ) -> Result<Vec<(UserId, ActionKind, Moment)>, StateError> {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT user_id, action, begun FROM actions JOIN runs ON id = run WHERE command = ?1 AND begun >= ?2",
+                "SELECT user_id, action, begun FROM actions JOIN runs ON id = run
+                 WHERE command = ?1 AND realm = ?2 AND begun >= ?3",
             )?;
-            let mut rows = statement.query(params![command, since.as_millis()])?;
+            let mut rows = statement.query(params![command, realm, since.as_millis()])?;
             let mut done = Vec::new();
             while let Some(row) = rows.next()? {
                 let (user_id, kind) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{KeycloakId, Moment};
-use crate::readers::{About, AdminEvent, AdminEvents};
+use crate::readers::{About, AdminEvent, AdminEvents, Says};
 
 /// An event may become visible this long after later ones: it is written when its transaction ends.
 const LATE: Duration = Duration::from_mins(1);
@@ -12,18 +12,41 @@ const LATE: Duration = Duration::from_mins(1);
 /// A place in the list of events.
 #[derive(Debug, Default)]
 pub struct Feed {
-    /// The time of the newest event that was seen, and its ID; nothing while there were none.
+    /// The newest event that was seen; nothing while there were none.
     newest: Option<(Moment, Box<str>)>,
-    /// The events that were seen and may come again, because they are not older than `LATE`.
+    /// The events that were read last: whatever is not among them is new.
     seen: HashSet<(Moment, Box<str>)>,
     started: bool,
+}
+
+/// Somebody whom events name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// Since when something may have to be done.
+    pub since: Moment,
+    /// The time of the newest event, which is the one that counts.
+    newest: Moment,
+    /// What it says; nothing where several of that time say different things.
+    pub says: Says,
+}
+
+impl Named {
+    /// Takes in another event about the same person.
+    pub fn and(&mut self, other: Self) {
+        self.since = self.since.min(other.since);
+        if other.newest > self.newest {
+            (self.newest, self.says) = (other.newest, other.says);
+        } else if other.newest == self.newest && other.says != self.says {
+            self.says = Says::Nothing;
+        }
+    }
 }
 
 /// What is new.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Whom events name, since when, and whether they explain that somebody is no member any more.
-    pub people: BTreeMap<KeycloakId, (Moment, bool)>,
+    /// Whom events name.
+    pub people: BTreeMap<KeycloakId, Named>,
     /// Whether only a complete reading will do: an event may be about anyone, or some were missed.
     pub everyone: bool,
     /// Whether events are gone that were not seen: deleted, or older than the realm keeps them.
@@ -31,10 +54,10 @@ pub struct Found {
 }
 
 impl Feed {
-    /// The time up to which events have to be read, where any was seen.
+    /// The time up to which events have to be read, where any was seen. A clock that was ahead once is not believed.
     #[must_use]
-    pub fn since(&self) -> Option<Moment> {
-        self.newest.as_ref().map(|(at, _)| at.before(LATE))
+    pub fn since(&self, now: Moment) -> Option<Moment> {
+        self.newest.as_ref().map(|(at, _)| (*at).min(now).before(LATE))
     }
 
     /// Takes in events, as far back as [`Feed::since`] asks. Those of the first time only say where we are.
@@ -42,27 +65,24 @@ impl Feed {
         let key = |event: &AdminEvent| (event.at, event.id.clone());
         let mut found = Found::default();
         if self.started {
-            let since = self.since().unwrap_or_default();
-            let is_there = |newest: &(Moment, Box<str>)| events.iter().any(|event| key(event) == *newest);
-            found.missed = !whole || !self.newest.as_ref().is_none_or(is_there);
+            // Newest first: whatever came after an event that is there is there too.
+            let is_gone = |newest: &(Moment, Box<str>)| !events.iter().any(|event| key(event) == *newest);
+            found.missed = self.newest.as_ref().map_or(!whole, is_gone);
             found.everyone = found.missed;
-            let news = events.iter().filter(|event| event.at >= since && !self.seen.contains(&key(event)));
-            for event in news {
+            for event in events.iter().filter(|event| !self.seen.contains(&key(event))) {
                 match &event.about {
                     About::Nobody => {}
                     About::Everyone => found.everyone = true,
-                    About::Person { id, left } => {
-                        let (at, explained) = found.people.entry(id.clone()).or_insert((event.at, false));
-                        *at = event.at.min(*at);
-                        *explained |= left;
+                    About::Person(id, says) => {
+                        let named = Named { since: event.at, newest: event.at, says: *says };
+                        found.people.entry(id.clone()).and_modify(|known| known.and(named)).or_insert(named);
                     }
                 }
             }
         }
         self.started = true;
         self.newest = events.iter().max_by_key(|event| event.at).map(key);
-        let since = self.since().unwrap_or_default();
-        self.seen = events.iter().filter(|event| event.at >= since).map(key).collect();
+        self.seen = events.iter().map(key).collect();
         found
     }
 }
@@ -72,7 +92,7 @@ mod tests {
     use super::*;
 
     fn event(millis: i64, id: &str) -> AdminEvent {
-        let about = About::Person { id: format!("person-of-{id}").into(), left: false };
+        let about = About::Person(format!("person-of-{id}").as_str().into(), Says::Nothing);
         AdminEvent { id: id.into(), at: Moment::from_millis(millis), about }
     }
 
@@ -123,25 +143,42 @@ mod tests {
     }
 
     #[test]
-    fn too_many_events_are_as_good_as_missed_and_the_next_ones_are_new() {
+    fn too_many_events_are_as_good_as_missed_once() {
         let mut feed = after(&[event(1000, "a")]);
-        let found = feed.take(&AdminEvents { events: vec![event(2000, "b")], whole: false });
+        let many = AdminEvents { events: vec![event(2000, "b")], whole: false };
+        let found = feed.take(&many);
         assert!(found.missed && found.everyone);
-        assert_eq!(people(&take(&mut feed, &[event(3000, "c"), event(2000, "b")])), ["person-of-c"]);
+        assert_eq!(feed.take(&many), Found::default(), "nothing is new");
+        let more = AdminEvents { events: vec![event(3000, "c"), event(2000, "b")], whole: false };
+        assert_eq!((people(&feed.take(&more)), more.whole), (vec!["person-of-c".to_owned()], false));
     }
 
     #[test]
-    fn several_events_of_one_person_count_from_the_first_and_one_that_explains_is_enough() {
-        let mut feed = after(&[]);
-        let about = |left| About::Person { id: "alice".into(), left };
-        let at = Moment::from_millis;
-        let found = take(
-            &mut feed,
-            &[
-                AdminEvent { id: "b".into(), at: at(3000), about: about(false) },
-                AdminEvent { id: "a".into(), at: at(2000), about: about(true) },
-            ],
-        );
-        assert_eq!(found.people, BTreeMap::from([("alice".into(), (at(2000), true))]));
+    fn a_clock_that_was_ahead_hides_no_event() {
+        let mut feed = after(&[event(9_000_000, "ahead"), event(1000, "a")]);
+        assert_eq!(feed.since(Moment::from_millis(100_000)), Some(Moment::from_millis(40_000)));
+        let found = take(&mut feed, &[event(9_000_000, "ahead"), event(2000, "b"), event(1000, "a")]);
+        assert_eq!(people(&found), ["person-of-b"]);
+    }
+
+    /// What is found of alice, of whom events say this, each at its second.
+    fn of_alice(said: &[(i64, Says)]) -> Named {
+        let event = |(second, says): &(i64, Says)| AdminEvent {
+            id: format!("{second} {says:?}").into(),
+            at: Moment::from_millis(second * 1000),
+            about: About::Person("alice".into(), *says),
+        };
+        let mut events: Vec<_> = said.iter().map(event).collect();
+        events.reverse();
+        take(&mut after(&[]), &events).people[&KeycloakId::from("alice")]
+    }
+
+    #[test]
+    fn of_several_events_about_one_person_the_newest_counts() {
+        assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Joined)]).says, Says::Joined);
+        assert_eq!(of_alice(&[(1, Says::Joined), (2, Says::Left)]).says, Says::Left);
+        assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Nothing)]).says, Says::Nothing);
+        assert_eq!(of_alice(&[(1, Says::Left), (1, Says::Joined)]).says, Says::Nothing, "of the same millisecond");
+        assert_eq!(of_alice(&[(1, Says::Joined), (2, Says::Left)]).since, Moment::from_millis(1000));
     }
 }

@@ -1,12 +1,10 @@
-//! Staying in step, the parts that decide and do not ask: what Keycloak's events say, when to look next, what the last hour
-//! has used of the limits, and which files hold secrets that may change. `commands::watch` puts them together.
+//! Staying in step, the parts that decide and do not ask: what Keycloak's events say, when to look next, and what the last
+//! hour has used of the limits. `commands::watch` puts them together.
 
 mod feed;
 mod schedule;
-mod secret_files;
 mod window;
 
-pub use feed::{Feed, Found};
+pub use feed::{Feed, Found, Named};
 pub use schedule::{Backoff, Due, Schedule};
-pub use secret_files::SecretFiles;
 pub use window::Window;

@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use crate::config::WatchConfig;
 
+/// Full runs that events ask for come at least so long after the last one: a script that moves groups about would have
+/// everything read all the time.
+const BREATH: Duration = Duration::from_secs(10);
 /// The first pause after something has gone wrong.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -27,6 +30,8 @@ pub enum Due {
 pub struct Schedule {
     config: WatchConfig,
     everything: Instant,
+    /// When the last full run was over.
+    last: Option<Instant>,
     events: Instant,
     members: Instant,
 }
@@ -36,7 +41,7 @@ impl Schedule {
     #[must_use]
     pub fn new(config: &WatchConfig) -> Self {
         let now = Instant::now();
-        Self { config: config.clone(), everything: now, events: now, members: now }
+        Self { config: config.clone(), everything: now, last: None, events: now, members: now }
     }
 
     /// What comes next, and when. A full run shows whatever the others would. Looks come only once there is something to
@@ -51,8 +56,9 @@ impl Schedule {
     }
 
     /// A full run as soon as possible.
-    pub fn everything_now(&mut self) {
-        self.everything = Instant::now();
+    pub fn everything_soon(&mut self) {
+        let now = Instant::now();
+        self.everything = self.last.map_or(now, |last| now.max(last + BREATH)).min(self.everything.max(now));
     }
 
     /// A full run after this pause, unless one comes sooner anyway.
@@ -63,13 +69,14 @@ impl Schedule {
     /// The next full run after one that went well.
     pub fn everything_is_done(&mut self) {
         self.everything_after(jittered(self.config.interval));
-        self.members_are_read();
-        self.events_are_read();
     }
 
-    /// The next full run after a pause.
+    /// The next full run this long after one that is just over; it has shown whatever a look would.
     pub fn everything_after(&mut self, pause: Duration) {
-        self.everything = Instant::now() + pause;
+        let now = Instant::now();
+        (self.everything, self.last) = (now + pause, Some(now));
+        self.members_are_read();
+        self.events_are_read();
     }
 
     /// The next look at the events.
@@ -135,6 +142,24 @@ mod tests {
         assert_eq!(seconds(schedule.next(true, false, true)), (60, Due::Members));
         assert_eq!(schedule.next(true, false, false).1, Due::Everything);
         assert_eq!(schedule.next(false, true, true).1, Due::Everything);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_run_that_events_ask_for_comes_soon_and_not_at_once_after_another() {
+        let mut schedule = schedule();
+        let due_in = |schedule: &Schedule| schedule.next(false, false, false).0.duration_since(Instant::now());
+        schedule.everything_soon();
+        assert_eq!(due_in(&schedule), BREATH);
+        tokio::time::advance(Duration::from_mins(1)).await;
+        schedule.everything_soon();
+        assert_eq!(due_in(&schedule), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_run_that_has_to_be_repeated_waits_its_time() {
+        let mut schedule = Schedule::new(&WatchConfig::default());
+        schedule.everything_after(Duration::from_secs(7));
+        assert_eq!(schedule.next(false, false, false).0.duration_since(Instant::now()), Duration::from_secs(7));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,9 @@
 //! What was done within the last hour: the limits count over it, so that many small steps are no way around them.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::model::{Moment, UserId};
+use crate::model::{Account, AccountState, Moment, UserId};
 use crate::plan::{ActionKind, Outcome, Plan};
 use crate::planner::Past;
 
@@ -12,7 +12,10 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// What was done, to whom, and when last.
 #[derive(Debug, Clone, Default)]
-pub struct Window(BTreeMap<(UserId, bool), Moment>);
+pub struct Window {
+    disabled: HashMap<UserId, Moment>,
+    activated: HashMap<UserId, Moment>,
+}
 
 impl Window {
     /// What was done before this does not count any more.
@@ -23,7 +26,11 @@ impl Window {
 
     /// Takes in what was done to an account. Somebody who is tried again and again counts once.
     pub fn note(&mut self, user_id: UserId, kind: ActionKind, at: Moment) {
-        let last = self.0.entry((user_id, kind == ActionKind::Disable)).or_default();
+        let done = match kind {
+            ActionKind::Disable => &mut self.disabled,
+            ActionKind::Activate => &mut self.activated,
+        };
+        let last = done.entry(user_id).or_default();
         *last = at.max(*last);
     }
 
@@ -36,39 +43,113 @@ impl Window {
         }
     }
 
-    /// What counts now.
-    pub fn past(&mut self, now: Moment) -> Past {
-        self.0.retain(|_, at| now < at.after(HOUR));
-        let disabled = self.0.keys().filter(|(_, disabled)| *disabled).count();
-        Past { disabled, activated: self.0.len() - disabled }
+    /// What counts now beside a plan: whoever is in the plan counts there, and does not count twice for being tried again.
+    pub fn past(&mut self, now: Moment, plan: &Plan, accounts: &[Account]) -> Past {
+        for done in [&mut self.disabled, &mut self.activated] {
+            done.retain(|_, at| now < at.after(HOUR));
+        }
+        if self.disabled.is_empty() && self.activated.is_empty() {
+            return Past::default();
+        }
+        let planned = |kind| -> HashSet<&UserId> {
+            plan.to_apply().filter(|action| action.kind == kind).map(|action| &action.user_id).collect()
+        };
+        let (disable, activate) = (planned(ActionKind::Disable), planned(ActionKind::Activate));
+        let disabled: HashSet<_> = self.disabled.keys().filter(|user_id| !disable.contains(user_id)).collect();
+        let is_active = |account: &&Account| account.state == AccountState::default();
+        let active = accounts.iter().filter(is_active).filter(|account| disabled.contains(&account.user_id)).count();
+        Past {
+            disabled: disabled.len(),
+            inactive: disabled.len() - active,
+            activated: self.activated.keys().filter(|user_id| !activate.contains(user_id)).count(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Localpart;
+    use crate::model::{InMas, Localpart};
+    use crate::plan::{Action, DisableMode, ReadCounts, Reason, WriterKind};
 
-    fn alice() -> UserId {
-        Localpart::from("alice").on(&"example.org".into())
+    const THEN: Moment = Moment::from_millis(1000);
+    const NOW: Moment = Moment::from_millis(2000);
+
+    fn user(name: &str) -> UserId {
+        Localpart::from(name).on(&"example.org".into())
+    }
+
+    fn plan(actions: &[(ActionKind, &str)]) -> Plan {
+        let action = |(kind, name): &(ActionKind, &str)| Action {
+            kind: *kind,
+            user_id: user(name),
+            mas_id: None,
+            reason: Reason::NotInGroup,
+            before: AccountState::default(),
+            evidence: None,
+            skipped: None,
+        };
+        Plan {
+            server_name: "example.org".into(),
+            writer: WriterKind::MasCli,
+            disable: DisableMode::Lock,
+            read: ReadCounts { members: 0, accounts: 0 },
+            actions: actions.iter().map(action).collect(),
+            unchanged: 0,
+            active: 0,
+            not_registered: Vec::new(),
+            kept: Vec::new(),
+            contradictions: 0,
+            not_looked: None,
+        }
+    }
+
+    fn active(name: &str) -> Account {
+        Account {
+            user_id: user(name),
+            state: AccountState::default(),
+            admin: false,
+            bot: false,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Vec::new(),
+        }
+    }
+
+    fn alice_disabled() -> Window {
+        let mut window = Window::default();
+        window.note(user("alice"), ActionKind::Disable, THEN);
+        window
     }
 
     #[test]
     fn what_was_done_counts_for_an_hour() {
-        let mut window = Window::default();
-        let at = Moment::from_millis(1000);
-        window.note(alice(), ActionKind::Disable, at);
         let last = Moment::from_millis(1000 + 3_599_999);
-        assert_eq!(window.past(last), Past { disabled: 1, activated: 0 });
-        assert_eq!(window.past(at.after(HOUR)), Past::default());
+        let counted = Past { disabled: 1, inactive: 1, activated: 0 };
+        assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
+        assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());
     }
 
     #[test]
     fn somebody_who_is_tried_again_counts_once_and_each_kind_for_itself() {
-        let mut window = Window::default();
-        for kind in [ActionKind::Disable, ActionKind::Disable, ActionKind::Activate] {
-            window.note(alice(), kind, Moment::from_millis(1000));
+        let mut window = alice_disabled();
+        for kind in [ActionKind::Disable, ActionKind::Activate] {
+            window.note(user("alice"), kind, NOW);
         }
-        assert_eq!(window.past(Moment::from_millis(2000)), Past { disabled: 1, activated: 1 });
+        assert_eq!(window.past(NOW, &plan(&[]), &[]), Past { disabled: 1, inactive: 1, activated: 1 });
+    }
+
+    #[test]
+    fn whoever_is_in_the_plan_again_counts_there_alone() {
+        let again = plan(&[(ActionKind::Disable, "alice")]);
+        assert_eq!(alice_disabled().past(NOW, &again, &[]), Past::default());
+        let other_way = plan(&[(ActionKind::Activate, "alice"), (ActionKind::Disable, "bob")]);
+        assert_eq!(alice_disabled().past(NOW, &other_way, &[]).disabled, 1);
+    }
+
+    #[test]
+    fn whoever_is_active_again_is_among_the_active_ones_already() {
+        let counted = Past { disabled: 1, inactive: 0, activated: 0 };
+        assert_eq!(alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]), counted);
     }
 }

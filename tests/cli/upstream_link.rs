@@ -7,7 +7,7 @@ use crate::harness::{BY_MAS, NO_LIMITS, Program, Run, account, group, program_by
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// The program with `match = "upstream-link"`; `more` goes into `[accounts]`.
-fn linked(world: &RunningWorld, more: &str) -> Program {
+pub(crate) fn linked(world: &RunningWorld, more: &str) -> Program {
     let file = crate::harness::settings(world, BY_MAS);
     let file = file.replacen("[accounts]\n", &format!("[accounts]\nmatch = \"upstream-link\"\n{more}"), 1);
     program_by(world, BY_MAS, "").file(world, &format!("{file}{PROTECT}{NO_LIMITS}"))

@@ -8,8 +8,9 @@ use tracing::{info, warn};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, Moment};
 use crate::readers::{self, Group, KeycloakReader};
+use crate::report::in_one_line;
 use crate::signals::metrics;
-use crate::watch::{Backoff, Feed, Found};
+use crate::watch::{Backoff, Feed, Found, Named};
 
 /// Where we are in the events, and whom they have named.
 #[derive(Debug, Default)]
@@ -19,14 +20,19 @@ pub(super) struct Events {
     /// Pauses while they cannot be read; told at the first.
     pub(super) backoff: Backoff,
     unreadable: bool,
-    /// Whom events have named and nobody has looked at yet: since when, and whether it is explained that they have left.
-    pub(super) people: BTreeMap<KeycloakId, (Moment, bool)>,
+    /// Whom events have named and nobody has looked at yet.
+    pub(super) people: BTreeMap<KeycloakId, Named>,
 }
 
 impl Events {
     /// Whether they come.
     pub(super) fn are_there(&self) -> bool {
         self.standing == Some(readers::Events::Saved)
+    }
+
+    /// Whether there may be some: nothing is known to the contrary.
+    pub(super) fn may_come(&self) -> bool {
+        self.standing.is_none() || self.are_there()
     }
 
     /// Before everything is read: what has happened up to now will be in the reading, what comes after it is new.
@@ -37,7 +43,8 @@ impl Events {
             self.feed = Feed::default();
             return Ok(());
         }
-        let events = keycloak.events_since(self.feed.since(), &[]).await?;
+        let events = keycloak.events_since(self.feed.since(Moment::now()), &[]).await?;
+        self.works();
         let was_there = self.are_there();
         self.tell(standing);
         if self.feed.take(&events).missed && was_there {
@@ -50,20 +57,29 @@ impl Events {
 
     /// What is new. Whom it names is kept until somebody has looked.
     pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<Found, HttpError> {
-        let events = keycloak.events_since(self.feed.since(), groups).await?;
-        self.backoff.reset();
-        self.unreadable = false;
+        let events = keycloak.events_since(self.feed.since(Moment::now()), groups).await?;
+        self.works();
         let found = self.feed.take(&events);
-        for (id, (at, left)) in &found.people {
-            let (since, explained) = self.people.entry(id.clone()).or_insert((*at, false));
-            (*since, *explained) = (*at.min(since), *explained | left);
+        for (id, named) in &found.people {
+            self.people.entry(id.clone()).and_modify(|known| known.and(*named)).or_insert(*named);
         }
         Ok(found)
     }
 
-    /// Whether this is the first failure in a row.
-    pub(super) fn fail(&mut self) -> bool {
-        !std::mem::replace(&mut self.unreadable, true)
+    fn works(&mut self) {
+        self.backoff.reset();
+        if std::mem::take(&mut self.unreadable) {
+            info!("Keycloak's admin events can be read again");
+            metrics().events(true);
+        }
+    }
+
+    /// They cannot be read now; told at the first failure in a row.
+    pub(super) fn fail(&mut self, why: &HttpError) {
+        metrics().events(false);
+        if !std::mem::replace(&mut self.unreadable, true) {
+            warn!("Keycloak's admin events cannot be read, and are asked for again: {}", in_one_line(why));
+        }
     }
 
     /// They may not be seen any more.

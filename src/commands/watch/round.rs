@@ -1,9 +1,10 @@
 //! One run of `watch`, about everybody or about a few.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info};
 
 use super::{COMMAND, EVENTS_PAUSE, Watcher, planned};
 use crate::commands::sync::command_to_go_on;
@@ -12,10 +13,11 @@ use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::model::Moment;
 use crate::plan::{Outcome, Plan};
-use crate::readers::{Again, Reading};
+use crate::planner::Past;
+use crate::readers::{Again, ReadError, Reading};
 use crate::report::Failure;
 use crate::signals::{self, RunKind, metrics};
-use crate::watch::Due;
+use crate::watch::{Due, Window};
 
 /// More people than this cost more one by one than all of them together.
 const MOST: usize = 1000;
@@ -38,11 +40,13 @@ impl Watcher<'_> {
     async fn everything(&mut self) -> Result<Exit, Failure> {
         let _lock = self.lock()?;
         let keycloak = &self.writing.session.readers.keycloak;
-        if self.writing.session.config.watch.events_every.is_some()
-            && let Some(Err(failure)) = self.stop.unless_requested(self.events.find_place(keycloak)).await
-        {
-            // The reading will say what is wrong with Keycloak, if anything is.
-            debug!(%failure, "no place among the events");
+        if self.writing.session.config.watch.events_every.is_some() {
+            match self.stop.unless_requested(self.events.find_place(keycloak)).await {
+                None => return Err(Failure::Stopped),
+                // The reading will say what is wrong with Keycloak, if it is more than that.
+                Some(Err(failure)) => self.events_failed(&failure),
+                Some(Ok(())) => {}
+            }
         }
         self.reading = None;
         let session = &self.writing.session;
@@ -57,7 +61,17 @@ impl Watcher<'_> {
     async fn events(&mut self) -> Result<Option<Exit>, Failure> {
         self.schedule.events_are_read();
         let Some(Reading { groups, .. }) = &self.reading else { return Ok(None) };
-        let reading = self.events.read(&self.writing.session.readers.keycloak, groups);
+        let keycloak = &self.writing.session.readers.keycloak;
+        if !self.events.are_there() {
+            // Whatever happened since the last full run was not told.
+            match self.stop.unless_requested(self.events.find_place(keycloak)).await {
+                None => return Err(Failure::Stopped),
+                Some(Err(failure)) => self.events_failed(&failure),
+                Some(Ok(())) => self.schedule.everything_soon(),
+            }
+            return Ok(None);
+        }
+        let reading = self.events.read(keycloak, groups);
         let found = match self.stop.unless_requested(reading).await {
             None => return Err(Failure::Stopped),
             Some(Err(failure)) => {
@@ -68,7 +82,7 @@ impl Watcher<'_> {
         };
         if found.everyone {
             info!("a change in Keycloak may be about anyone: everything is read");
-            self.schedule.everything_now();
+            self.schedule.everything_soon();
             return Ok(None);
         }
         if self.events.people.is_empty() { Ok(None) } else { self.some(RunKind::People).await }
@@ -78,12 +92,7 @@ impl Watcher<'_> {
         if failure.status() == Some(StatusCode::FORBIDDEN) {
             return self.events.are_forbidden();
         }
-        if self.events.fail() {
-            warn!(
-                "Keycloak's admin events cannot be read, and are asked for again: {}",
-                crate::report::in_one_line(failure)
-            );
-        }
+        self.events.fail(failure);
         let pause = self.events.backoff.pause(EVENTS_PAUSE);
         self.schedule.events_after(pause);
     }
@@ -98,20 +107,28 @@ impl Watcher<'_> {
         let _lock = self.lock()?;
         // Whatever fails from here on leaves a reading that cannot be compared with any more.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
-        let people = self.events.people.iter().map(|(id, (_, left))| (id.clone(), *left)).collect();
+        let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
         let again = Again { people, list: kind == RunKind::Members };
         let session = &self.writing.session;
         let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
         let Some(focus) = focus else {
             info!("more than {MOST} people have changed: everything is read");
-            self.schedule.everything_now();
+            self.schedule.everything_soon();
             return Ok(None);
         };
-        let since = self.events.people.values().map(|(at, _)| *at).min();
-        let plan = if focus.is_empty() {
-            None
+        let since = self.events.people.values().map(|named| named.since).min();
+        let planned = if focus.is_empty() {
+            Ok(None)
         } else {
-            Some(self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), false, true)).await?)
+            self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), false, true)).await.map(Some)
+        };
+        let plan = match planned {
+            Err(Failure::Read(ReadError::UserNotListed { localpart })) => {
+                info!("{localpart} is not listed any more: everything is read");
+                self.schedule.everything_soon();
+                return Ok(None);
+            }
+            planned => planned?,
         };
         self.reading = Some(reading);
         let ended = match plan {
@@ -124,7 +141,7 @@ impl Watcher<'_> {
 
     /// Asks the limits, over the last hour, and writes.
     async fn decide(&mut self, plan: &Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
-        let past = self.window.past(Moment::now());
+        let past = self.past(plan)?;
         let refusals: Vec<_> =
             self.writing.session.config.limits.refuse_after(plan, past).iter().map(ToString::to_string).collect();
         if !refusals.is_empty() {
@@ -134,6 +151,9 @@ impl Watcher<'_> {
         self.stop.writing_ends();
         let (outcomes, exit) = carried_out?;
         self.window.note_run(plan, &outcomes, Moment::now());
+        self.take_in(plan, &outcomes);
+        let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
+        self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
         metrics().outcomes(plan, &outcomes);
         let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
         if let Some(since) = since.filter(|_| done > 0) {
@@ -152,6 +172,37 @@ impl Watcher<'_> {
             if exit == Exit::InStep { "in step" } else { "incomplete; the rest is tried again" }
         );
         Ok(exit)
+    }
+
+    /// What the last hour has used of the limits, by whomever of us it was done.
+    fn past(&mut self, plan: &Plan) -> Result<Past, Failure> {
+        let (now, session) = (Moment::now(), &self.writing.session);
+        if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
+            for (user_id, kind, at) in
+                state.done_since(COMMAND, &session.config.keycloak.realm, Window::beginning(now))?
+            {
+                self.window.note(user_id, kind, at);
+            }
+        }
+        let accounts = self.reading.as_ref().map_or(&[][..], |reading| &reading.facts.accounts);
+        Ok(self.window.past(now, plan, accounts))
+    }
+
+    /// What was done is so from now on, until somebody reads it again.
+    fn take_in(&mut self, plan: &Plan, outcomes: &[Outcome]) {
+        let done: HashMap<_, _> = plan
+            .actions
+            .iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::Scheduled(_)))
+            .map(|(action, _)| (&action.user_id, action.kind.leaves(plan.disable)))
+            .collect();
+        let accounts = self.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts);
+        for account in accounts.filter(|_| !done.is_empty()) {
+            if let Some(state) = done.get(&account.user_id) {
+                account.state = *state;
+            }
+        }
     }
 
     /// A plan about a few that is refused is followed by one about everybody, which can be approved.
@@ -176,7 +227,7 @@ impl Watcher<'_> {
                 ..reason
             });
         }
-        self.be_ready(Err(format!("refused: {why}; to go on: {command}")));
+        self.is_not_ready(format!("refused: {why}; to go on: {command}"));
         self.refused = Some(digest);
         Ok(Exit::Refused)
     }

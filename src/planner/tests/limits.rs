@@ -107,7 +107,7 @@ fn the_limits_are_asked_one_by_one_and_all_of_them() {
 #[test]
 fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
     let limits = Limits { max_disable: 10, ..OPEN };
-    let after = |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, activated: 0 });
+    let after = |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, ..Past::default() });
     assert_eq!(after(9), []);
     assert_eq!(after(10), [Refusal::MaxDisable { planned: 1, before: 10, max: 10 }]);
 }
@@ -115,14 +115,16 @@ fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
 #[test]
 fn the_share_is_of_those_who_were_active_before_the_first_step() {
     let limits = Limits { max_disable_percent: 10, ..OPEN };
-    let after = |disabled| limits.refuse_after(&losing(1, 100 - disabled), Past { disabled, activated: 0 });
-    assert_eq!(after(9), []);
+    let after =
+        |disabled, inactive| limits.refuse_after(&losing(1, 100 - inactive), Past { disabled, inactive, activated: 0 });
+    assert_eq!(after(9, 9), []);
     let refused = Refusal::MaxDisablePercent { planned: 1, before: 10, active: 100, percent: 10, max: 10 };
-    assert_eq!(after(10), [refused]);
+    assert_eq!(after(10, 10), std::slice::from_ref(&refused));
+    assert_eq!(after(10, 4), [refused], "who is active again is counted once");
 }
 
 #[test]
 fn a_plan_that_changes_nothing_is_over_no_limit_whatever_was_done_before() {
     let limits = Limits { max_disable: 0, max_activate: 0, ..OPEN };
-    assert_eq!(limits.refuse_after(&losing(0, 10), Past { disabled: 5, activated: 5 }), []);
+    assert_eq!(limits.refuse_after(&losing(0, 10), Past { disabled: 5, inactive: 5, activated: 5 }), []);
 }

@@ -31,17 +31,24 @@ pub struct AdminEvent {
 /// Whom an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    /// One user; `left` where they were deleted or taken out of a group, so that nobody need wonder where they are.
-    Person {
-        /// Who.
-        id: KeycloakId,
-        /// Whether the event explains that they are no member any more.
-        left: bool,
-    },
+    /// One user.
+    Person(KeycloakId, Says),
     /// Nobody can tell whom: a group was moved, renamed or deleted, with whoever is in it.
     Everyone,
     /// A group that does not count.
     Nobody,
+}
+
+/// What an event says of whether somebody is a member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Says {
+    /// They have joined one of the groups.
+    Joined,
+    /// They have left the only group there is, or were deleted.
+    Left,
+    /// Nothing: something else of them has changed, or there are other groups that they may be in.
+    #[default]
+    Nothing,
 }
 
 /// What was read of the events, newest first.
@@ -92,9 +99,18 @@ impl EventRow {
             }
             // A new group is empty, and whoever joins it is told of.
             ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => About::Nobody,
-            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => {
-                About::Person { id: (*id).into(), left: &*self.operation_type == "DELETE" }
+            ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
+                let is_the_only_one = !subgroups && groups.len() == 1;
+                let says = match &*self.operation_type {
+                    "DELETE" if is_the_only_one => Says::Left,
+                    "CREATE" if groups.contains(group) => Says::Joined,
+                    _ => Says::Nothing,
+                };
+                About::Person((*id).into(), says)
             }
+            // What is deleted below a user is not the user.
+            ("USER", ["users", id]) if &*self.operation_type == "DELETE" => About::Person((*id).into(), Says::Left),
+            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), Says::Nothing),
             _ => About::Everyone,
         }
     }
@@ -148,36 +164,47 @@ mod tests {
 
     use super::*;
 
-    fn about(kind: &str, operation: &str, path: &str, subgroups: bool) -> About {
+    fn about_in(ours: &[&'static str], kind: &str, operation: &str, path: &str, subgroups: bool) -> About {
         let row = json!({"time": 1, "operationType": operation, "resourceType": kind, "resourcePath": path});
         let row: EventRow = serde_json::from_value(row).expect("a row");
-        row.event(&BTreeSet::from(["ours"]), subgroups).about
+        row.event(&ours.iter().copied().collect(), subgroups).about
     }
 
-    fn alice(left: bool) -> About {
-        About::Person { id: "alice".into(), left }
+    fn about(kind: &str, operation: &str, path: &str, subgroups: bool) -> About {
+        about_in(&["ours"], kind, operation, path, subgroups)
+    }
+
+    fn alice(says: Says) -> About {
+        About::Person("alice".into(), says)
     }
 
     #[test]
     fn who_joins_or_leaves_a_group_of_ours_is_named_and_who_does_so_elsewhere_is_not() {
-        let joined = |group: &str| about("GROUP_MEMBERSHIP", "CREATE", &format!("users/alice/groups/{group}"), false);
-        assert_eq!((joined("ours"), joined("theirs")), (alice(false), About::Nobody));
-        let below = about("GROUP_MEMBERSHIP", "DELETE", "users/alice/groups/below", true);
-        assert_eq!(below, alice(true));
+        let moves = |operation: &str, group: &str| {
+            about("GROUP_MEMBERSHIP", operation, &format!("users/alice/groups/{group}"), false)
+        };
+        assert_eq!((moves("CREATE", "ours"), moves("DELETE", "ours")), (alice(Says::Joined), alice(Says::Left)));
+        assert_eq!((moves("CREATE", "theirs"), moves("DELETE", "theirs")), (About::Nobody, About::Nobody));
     }
 
     #[test]
-    fn whatever_happens_to_a_user_names_them() {
+    fn who_leaves_one_of_several_groups_may_be_in_another() {
+        let left = |ours: &[&'static str], group: &str, subgroups| {
+            about_in(ours, "GROUP_MEMBERSHIP", "DELETE", &format!("users/alice/groups/{group}"), subgroups)
+        };
+        assert_eq!(left(&["ours", "others"], "ours", false), alice(Says::Nothing));
+        assert_eq!(left(&["ours"], "below", true), alice(Says::Nothing));
+    }
+
+    #[test]
+    fn whatever_happens_to_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {
-                assert_eq!(about("USER", operation, path, false), alice(false));
+                assert_eq!(about("USER", operation, path, false), alice(Says::Nothing));
             }
         }
-    }
-
-    #[test]
-    fn whoever_is_deleted_has_left() {
-        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(true));
+        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(Says::Left));
+        assert_eq!(about("USER", "DELETE", "users/alice/federated-identity/google", false), alice(Says::Nothing));
     }
 
     #[test]

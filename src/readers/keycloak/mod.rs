@@ -23,7 +23,7 @@ use crate::model::Localpart;
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
-pub use events::{About, AdminEvent, AdminEvents, Events};
+pub use events::{About, AdminEvent, AdminEvents, Events, Says};
 pub use groups::Group;
 pub use members::Members;
 pub use person::Owners;

@@ -1,5 +1,7 @@
 //! A directory behind Keycloak: its changes make no events, and its outages look like people who have left.
 
+use std::time::Duration;
+
 use matrix_keycloak_sync::standins::RunningWorld;
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 
@@ -57,7 +59,7 @@ async fn a_directory_that_goes_down_costs_nobody_their_account() {
             realm.set_enabled(name, false);
         }
     });
-    watching.tells("shows no signs of life").await;
+    watching.tells("incomplete; the rest is tried again").await;
     assert_eq!(everyone(&world), before);
     world.keycloak.state().realm("corp").silently(|realm| {
         for name in DIRECTORY {
@@ -83,6 +85,22 @@ async fn an_event_about_somebody_of_a_directory_that_is_down_has_the_list_decide
         world.keycloak.state().realm("corp").set_enabled(name, false);
     }
     until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2).await;
-    watching.tells("shows no signs of life").await;
+    watching.tells("incomplete; the rest is tried again").await;
     assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn while_a_directory_is_down_everything_is_not_read_again_and_again() {
+    let world = with_a_directory().await;
+    let watching = watching(&world).await;
+    world.keycloak.state().realm("corp").silently(|realm| {
+        for name in DIRECTORY {
+            realm.leave(name, "/matrix-users");
+        }
+    });
+    watching.tells("incomplete; the rest is tried again").await;
+    let lists = world.synapse.requests().count("/v3/users");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // One repetition may have begun; without pauses there would be dozens.
+    assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.told());
 }

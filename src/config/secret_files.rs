@@ -1,9 +1,9 @@
 //! Whether a file that holds a secret has changed: secrets are rotated while we run.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// What the files looked like when they were read. Links are followed, as orchestrators swap whole directories by them.
+/// What the files looked like just before they were read, so that a change in between shows. Links are followed, as orchestrators swap whole directories by them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFiles(Vec<(PathBuf, Option<Look>)>);
 
@@ -11,21 +11,15 @@ pub struct SecretFiles(Vec<(PathBuf, Option<Look>)>);
 type Look = (u64, u64, u64, i64, i64);
 
 impl SecretFiles {
-    /// Looks at the files.
-    #[must_use]
-    pub fn of(paths: &[PathBuf]) -> Self {
-        let look = |path: &PathBuf| {
-            let file = std::fs::metadata(path).ok()?;
-            Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
-        };
-        Self(paths.iter().map(|path| (path.clone(), look(path))).collect())
+    /// Looks at a file that is about to be read.
+    pub(super) fn note(&mut self, path: &Path) {
+        self.0.push((path.to_owned(), look(path)));
     }
 
     /// The same files as they are now.
     #[must_use]
     pub fn again(&self) -> Self {
-        let paths: Vec<_> = self.0.iter().map(|(path, _)| path.clone()).collect();
-        Self::of(&paths)
+        Self(self.0.iter().map(|(path, _)| (path.clone(), look(path))).collect())
     }
 
     /// Whether any of them is not what it was.
@@ -33,6 +27,11 @@ impl SecretFiles {
     pub fn have_changed(&self) -> bool {
         *self != self.again()
     }
+}
+
+fn look(path: &Path) -> Option<Look> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
 }
 
 #[cfg(test)]
@@ -45,7 +44,11 @@ mod tests {
         let (secret, other) = (directory.path().join("secret"), directory.path().join("other"));
         let write = |path: &PathBuf, text: &str| std::fs::write(path, text).expect("a writable directory");
         write(&secret, "one");
-        let look = || SecretFiles::of(std::slice::from_ref(&secret));
+        let look = || {
+            let mut files = SecretFiles::default();
+            files.note(&secret);
+            files
+        };
         let before = look();
         assert!(!before.have_changed());
         write(&secret, "another");

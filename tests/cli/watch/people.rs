@@ -1,0 +1,91 @@
+//! Whose account it is, and for how long they are out, when an event names somebody.
+
+use super::watching::{QUICK, start};
+use super::{becomes, by_mas_cli, in_step, watching};
+use crate::harness::{NO_LIMITS, account, everyone, group, started};
+use crate::upstream_link::linked;
+
+#[tokio::test]
+async fn whoever_leaves_one_of_several_groups_is_still_in_the_other() {
+    let world = started(in_step().member_of("/guests", "gina").account("gina")).await;
+    world.keycloak.state().realm("corp").join("alice", "/guests");
+    let groups = "[keycloak]\ngroups = [\"matrix-users\", \"/guests\"]\n";
+    let program = by_mas_cli(&world, &format!("{QUICK}{groups}{NO_LIMITS}")).without("KC_GROUP_NAME");
+    let watching = start(&world, program);
+    watching.is_ready().await;
+    let before = everyone(&world);
+    world.leave("alice");
+    watching.tells_times("in step", 2).await;
+    assert_eq!(everyone(&world), before);
+    world.keycloak.state().realm("corp").leave("alice", "/guests");
+    becomes(&world, "alice", true, true).await;
+}
+
+#[tokio::test]
+async fn members_of_subgroups_come_and_go_too() {
+    let world = started(in_step().member_of("/matrix-users/contractors", "erin").account("erin")).await;
+    let _watching = watching(&world, &format!("[keycloak]\ninclude_subgroups = true\n{NO_LIMITS}")).await;
+    world.keycloak.state().realm("corp").leave("erin", "/matrix-users/contractors");
+    becomes(&world, "erin", true, true).await;
+    world.keycloak.state().realm("corp").join("erin", "/matrix-users/contractors");
+    becomes(&world, "erin", false, false).await;
+}
+
+#[tokio::test]
+async fn a_rename_is_none_of_our_business_where_mas_keeps_whose_account_it_is() {
+    let world = started(in_step()).await;
+    let program = linked(&world, "");
+    let file = std::fs::read_to_string(world.directory().join("config.toml")).expect("written just now");
+    let watching = start(&world, program.file(&world, &format!("{file}{QUICK}")));
+    watching.is_ready().await;
+    let before = everyone(&world);
+    world.rename_in_keycloak("alice", "alice.cooper");
+    watching.tells_times("in step", 2).await;
+    assert_eq!(everyone(&world), before);
+    world.leave("alice.cooper");
+    becomes(&world, "alice", true, true).await;
+}
+
+#[tokio::test]
+async fn the_template_tells_whose_account_it_is() {
+    let world = started(in_step()).await;
+    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").email = Some("al@example.org".to_owned());
+    world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = Some("bob@example.org".to_owned());
+    world.synapse.state().add_account("al");
+    world.mas.state().add_user("al");
+    let template =
+        "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n[policy]\nunknown_accounts = \"keep\"\n";
+    let _watching = watching(&world, &format!("{template}{NO_LIMITS}")).await;
+    world.leave("alice");
+    becomes(&world, "al", true, true).await;
+    assert_eq!(world.state_of("alice"), account(false, false));
+}
+
+#[tokio::test]
+async fn whoever_has_left_is_disabled_when_their_grace_is_over_and_not_a_full_run_later() {
+    let world = started(in_step()).await;
+    let state = world.directory().join("state.db");
+    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"4s\"\n", state.to_string_lossy());
+    let watching = start(&world, by_mas_cli(&world, &sections));
+    watching.is_ready().await;
+    world.leave("alice");
+    watching.tells_times("in step", 2).await;
+    assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.told());
+    becomes(&world, "alice", true, true).await;
+}
+
+#[tokio::test]
+async fn whoever_comes_back_within_their_grace_stays() {
+    let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
+    let state = world.directory().join("state.db");
+    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"5s\"\n", state.to_string_lossy());
+    let watching = start(&world, by_mas_cli(&world, &sections));
+    watching.is_ready().await;
+    let before = everyone(&world);
+    world.leave("alice");
+    watching.tells_times("in step", 2).await;
+    world.join("alice");
+    // Back, and the full run at the end of what was their grace.
+    watching.tells_times("in step", 4).await;
+    assert_eq!(everyone(&world), before);
+}
