@@ -104,7 +104,8 @@ fn set_color(color: Color) {
     .write_global();
 }
 
-/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries below would tell of headers and bodies.
+/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries
+/// below would tell of headers and bodies.
 fn start_log(global: &Global, stays: bool, env: &Environment) {
     // What stays up has nothing to print but its log.
     let verbose = global.verbose + u8::from(stays);

@@ -1,4 +1,5 @@
 //! Every request is counted, by server and by how it ended: those for tokens too, and each try of those that are repeated.
+//! One whose answer nobody waits for any more is not: a page that was asked for ahead in vain is no fault of the server.
 
 use reqwest::StatusCode;
 
