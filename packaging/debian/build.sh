@@ -37,10 +37,11 @@ generate() {
     "$program" completions bash >target/packaging/completions/matrix-keycloak-sync.bash
     "$program" completions zsh >target/packaging/completions/_matrix-keycloak-sync
     "$program" completions fish >target/packaging/completions/matrix-keycloak-sync.fish
-    # In Debian's format; what has changed stands in CHANGELOG.md.
+    # In Debian's format; what has changed is told in the other one.
     printf 'matrix-keycloak-sync (%s-1) stable; urgency=medium\n\n  * %s\n\n -- %s  %s\n' \
-        "$version" "What has changed stands in CHANGELOG.md of the sources." \
-        "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")" >target/packaging/changelog
+        "$version" "What has changed stands in changelog.gz." \
+        "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")" >target/packaging/changelog.Debian
+    gzip --no-name --best --stdout CHANGELOG.md >target/packaging/changelog.gz
 }
 
 metadata() { cargo metadata --format-version 1 --no-deps | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; }
