@@ -120,7 +120,7 @@ in_root() {
 
 # Everything that is there, less what dpkg and apt write about themselves.
 everything() {
-    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./root \
         -o -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache -o -path ./var/lib/apt -o -path ./var/lib/systemd \) -prune -o -print |
         grep -vxE '\./etc/(group|gshadow|passwd|shadow|subuid|subgid)-' | LC_ALL=C sort)
     sed 's/^/group: /' "$root/etc/group"
@@ -137,11 +137,11 @@ look_at_package() {
 }
 
 install_package() {
-    cp "$package" "$root/package.deb"
+    cp "$package" "$root/tmp/package.deb"
     everything >"$work/before"
-    in_root apt-get install -y -q --no-install-recommends ./package.deb >"$work/install.log" 2>&1 ||
+    in_root apt-get install -y -q --no-install-recommends /tmp/package.deb >"$work/install.log" 2>&1 ||
         fail "apt-get install: $(tail -n 20 "$work/install.log")"
-    rm "$root/package.deb"
+    rm "$root/tmp/package.deb"
     ok "apt installs it, with nothing but what a clean root has"
     in_root matrix-keycloak-sync --version >"$work/version" || fail "the program does not run in a clean root"
     ok "$(cat "$work/version") runs"
@@ -231,6 +231,7 @@ value() { sed -n "/^\[$1\]/,/^\[/ s/^$2 = \"\(.*\)\".*/\1/p" "$work/demo.toml" |
 # The demo's servers beside the service, and the configuration that leads to them: secrets as credentials.
 configure() {
     local tries etc="$root/etc/matrix-keycloak-sync"
+    rm -f "$root/root/demo.toml"
     in_container systemd-run --quiet --unit=demo-world --property=StandardOutput=file:/root/demo.toml \
         --property=KillSignal=SIGINT matrix-keycloak-sync demo --serve
     for ((tries = 0; tries < 100; tries++)); do
@@ -243,8 +244,7 @@ configure() {
         value synapse admin_token >"$etc/credentials/synapse"
         value writer.mas_api client_secret >"$etc/credentials/mas")
     mas_config="$(value writer.mas_cli config)"
-    cp -p "$etc/config.toml" "$work/config.toml"
-    write_config mas-api
+    write_config "$1"
 }
 
 write_config() {
@@ -288,7 +288,8 @@ run_service() {
         fail "without secrets it ends with $(status_of "$sync" ExecMainStatus): $(journal_of "$sync")"
     ok "without its secrets the service ends with 78, by the program's own message"
 
-    configure
+    cp -p "$root/etc/matrix-keycloak-sync/config.toml" "$work/config.toml"
+    configure mas-api
     in_container systemctl start "$sync" || fail "the service failed: $(journal_of "$sync")"
     ok "$sync brings the demo's accounts in step by the Admin API, under systemd, as a user that is there only meanwhile"
     in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
@@ -307,13 +308,16 @@ run_service() {
 # The drop-in as it is documented, with the demo's file in the place of MAS's.
 mas_cli() {
     local dropin="$root/etc/systemd/system/$1.d"
+    # Servers as they were at the start, so that there is something to do again.
+    in_container systemctl stop demo-world
+    configure mas-cli
     mkdir -p "$dropin" "$root/etc/mas-cli"
     in_container cp "$mas_config" /etc/mas-cli/mas-cli.yaml
     chmod 600 "$root/etc/mas-cli/mas-cli.yaml"
     cp "$root/usr/share/doc/matrix-keycloak-sync/examples/mas-cli.conf" "$dropin/"
-    write_config mas-cli
     in_container systemctl daemon-reload
     in_container systemctl start "$1" || fail "with mas-cli the service failed: $(journal_of "$1")"
+    in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
     ok "with the drop-in it starts mas-cli (the demo's), and reads a configuration of MAS that is closed to others"
     rm -r "$dropin" "$root/etc/mas-cli"
     write_config mas-api
