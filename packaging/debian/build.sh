@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Makes the Debian package: the program, its man page and completions, and the package around them.
+#
+#   packaging/debian/build.sh   prints the package's path on stdout, everything else on stderr
+#
+# DEBFULLNAME and DEBEMAIL name the maintainer, as for Debian's own tools. With the same SOURCE_DATE_EPOCH (else: the
+# last commit's time) and compiler the same bytes come out. Needs cargo and a C compiler; fetches cargo-deb if missing.
+
+set -euo pipefail
+
+cargo_deb_version=3.8.0
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+install_cargo_deb() {
+    if [ "$(cargo deb --version 2>/dev/null)" != "$cargo_deb_version" ]; then
+        say "==> cargo-deb $cargo_deb_version"
+        cargo install --quiet --locked cargo-deb --version "$cargo_deb_version" >&2
+    fi
+}
+
+# Where this machine has its sources and its home would stand in the program, in the places that panics tell.
+build_program() {
+    say "==> the program"
+    local flags="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+    RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags" cargo build --quiet --release --locked >&2
+}
+
+# The package's tool looks for what is not built by cargo below this directory, whatever cargo's target directory is.
+generate() {
+    say "==> the man page and the completions"
+    rm -rf target/packaging
+    mkdir -p target/packaging/man target/packaging/completions
+    "$program" man >target/packaging/man/matrix-keycloak-sync.1
+    "$program" completions bash >target/packaging/completions/matrix-keycloak-sync.bash
+    "$program" completions zsh >target/packaging/completions/_matrix-keycloak-sync
+    "$program" completions fish >target/packaging/completions/matrix-keycloak-sync.fish
+    # In Debian's format; what has changed is told in the other one.
+    printf 'matrix-keycloak-sync (%s-1) stable; urgency=medium\n\n  * %s\n\n -- %s  %s\n' \
+        "$version" "What has changed stands in changelog.gz." \
+        "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")" >target/packaging/changelog.Debian
+    gzip --no-name --best --stdout CHANGELOG.md >target/packaging/changelog.gz
+}
+
+metadata() { cargo metadata --format-version 1 --no-deps | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; }
+
+target="$(metadata target_directory)"
+version="$(cargo pkgid | sed 's/.*[#@]//')"
+program="$target/release/matrix-keycloak-sync"
+maintainer="${DEBFULLNAME:-The matrix-keycloak-sync authors} <${DEBEMAIL:-root@localhost}>"
+SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
+export SOURCE_DATE_EPOCH
+
+install_cargo_deb
+build_program
+generate
+say "==> the package"
+cargo deb --quiet --no-build --locked --maintainer "$maintainer"

@@ -1,0 +1,420 @@
+#!/usr/bin/env bash
+# Installs the Debian package in a clean root, looks at what it brings, starts its service under a systemd of its own
+# against the demo's servers, and purges it.
+#
+#   packaging/debian/check.sh [PACKAGE]   without one, packaging/debian/build.sh makes it
+#
+# Needs root, because a root of its own and a systemd of its own do. Installs what is missing (apt), keeps the clean root
+# in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-packages, and stops what it started however it ends. What this
+# machine does not allow it says at the end, and checks the rest.
+#
+# What is in single quotes is for the shells in that root, for apt and for dpkg:
+# shellcheck disable=SC2016
+
+set -euo pipefail
+
+release=bookworm
+# What a server has, what the package needs, and what it is looked at with.
+includes=systemd,systemd-sysv,dbus,adduser,ca-certificates,man-db,mandoc,bash-completion,zsh,fish
+# In tenths, as systemd-analyze takes it.
+exposure_at_most=20
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/matrix-keycloak-sync-packages"
+clean="$cache/$release-$(printf '%s' "$includes" | sha256sum | cut -c1-12).tar"
+work=""
+container=""
+not_allowed=()
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "check: $*"
+    exit 1
+}
+
+ok() { say "    ok: $*"; }
+
+step() { say "==> $* (at $SECONDS s)"; }
+
+have() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null 2>&1; }
+
+# --- Stopping -------------------------------------------------------------------------------------------------------
+
+stop_container() {
+    local tries leader
+    [ -n "$container" ] || return 0
+    # Its first process asked to power off; then by force, because nothing in there is worth waiting for.
+    leader="$(pgrep -P "$container" | head -n 1 || true)"
+    [ -z "$leader" ] || kill -RTMIN+4 "$leader" 2>/dev/null || true
+    for ((tries = 0; tries < 100; tries++)); do
+        kill -0 "$container" 2>/dev/null || break
+        sleep 0.1
+    done
+    [ -z "$leader" ] || kill -KILL "$leader" 2>/dev/null || true
+    kill -KILL "$container" 2>/dev/null || true
+    wait "$container" 2>/dev/null || true
+    container=""
+}
+
+finish() {
+    local code=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    stop_container
+    [ -z "$work" ] || rm -rf --one-file-system "$work"
+    exit "$code"
+}
+
+trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- The clean root -------------------------------------------------------------------------------------------------
+
+install_packages() {
+    local packages=()
+    have debootstrap || packages+=(debootstrap)
+    have systemd-nspawn || packages+=(systemd-container)
+    have lintian || packages+=(lintian)
+    have pgrep || packages+=(procps)
+    [ "${#packages[@]}" -gt 0 ] || return 0
+    say "    packages: ${packages[*]}"
+    apt-get update -q >"$work/apt.log" 2>&1 || fail "apt-get update: $(tail -n 5 "$work/apt.log")"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" \
+        >>"$work/apt.log" 2>&1 || fail "apt-get install: $(tail -n 20 "$work/apt.log")"
+}
+
+# From where this machine has its own packages.
+mirror() {
+    local found
+    found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" 'Label: Debian' |
+        head -n 1)"
+    if [ -z "$found" ]; then
+        apt-get update -q >"$work/apt.log" 2>&1 || true
+        found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" 'Label: Debian' |
+            head -n 1)"
+    fi
+    [ -n "$found" ] || fail "apt on this machine has no source of $release"
+    printf '%s' "$found"
+}
+
+make_clean_root() {
+    [ ! -e "$clean" ] || return 0
+    say "    a clean $release"
+    debootstrap --variant=minbase --include="$includes" "$release" "$work/clean" "$(mirror)" >"$work/debootstrap.log" 2>&1 ||
+        fail "debootstrap: $(tail -n 20 "$work/debootstrap.log")"
+    rm -rf "$work/clean/var/cache/apt/archives"/*.deb "$work/clean/var/lib/apt/lists"/*
+    tar --create --numeric-owner --xattrs --file "$clean.new" --directory "$work/clean" .
+    mv "$clean.new" "$clean"
+    rm -rf "$work/clean"
+}
+
+# In namespaces of its own, so that nothing stays mounted and nothing stays running.
+in_root() {
+    unshare --mount --pid --ipc --uts --fork --kill-child=KILL --mount-proc="$root/proc" \
+        chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+        "$@" </dev/null
+}
+
+# Everything that is there, less what dpkg and apt write about themselves.
+everything() {
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./root \
+        -o -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache -o -path ./var/lib/apt -o -path ./var/lib/systemd \) -prune -o -print |
+        grep -vxE '\./etc/(group|gshadow|passwd|shadow|subuid|subgid)-' | LC_ALL=C sort)
+    sed 's/^/group: /' "$root/etc/group"
+}
+
+# --- What the package brings ----------------------------------------------------------------------------------------
+
+look_at_package() {
+    local size
+    size="$(dpkg-deb --field "$package" Installed-Size)"
+    ok "$(basename "$package"): $(($(stat -c %s "$package") / 1024)) KiB, installed $size KiB"
+    lintian --fail-on error,warning "$package" >"$work/lintian.log" 2>&1 || fail "lintian: $(cat "$work/lintian.log")"
+    ok "lintian has no error and no warning"
+}
+
+install_package() {
+    cp "$package" "$root/tmp/package.deb"
+    everything >"$work/before"
+    in_root apt-get install -y -q --no-install-recommends /tmp/package.deb >"$work/install.log" 2>&1 ||
+        fail "apt-get install: $(tail -n 20 "$work/install.log")"
+    rm "$root/tmp/package.deb"
+    ok "apt installs it, with nothing but what a clean root has"
+    in_root matrix-keycloak-sync --version >"$work/version" || fail "the program does not run in a clean root"
+    ok "$(cat "$work/version") runs"
+}
+
+look_at_files() {
+    local config=/etc/matrix-keycloak-sync/config.toml unit
+    in_root dpkg-query --showformat '${Conffiles}\n' --show matrix-keycloak-sync | grep -qF " $config " ||
+        fail "$config is no conffile"
+    [ "$(in_root stat -c '%a %U %G' "$config")" = "640 root matrix-keycloak-sync" ] || fail "$config: wrong rights"
+    [ "$(in_root stat -c '%a %U' /etc/matrix-keycloak-sync/credentials)" = "700 root" ] || fail "credentials: wrong rights"
+    ok "config.toml is a conffile that its group reads; the directory of the secrets is root's alone"
+    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer; do
+        if in_root systemctl --root=/ is-enabled "$unit" >/dev/null 2>&1; then
+            fail "$unit is enabled before anybody has configured it"
+        fi
+    done
+    ok "nothing is enabled before it is configured"
+    in_root man --warnings=w matrix-keycloak-sync >"$work/man" 2>"$work/man.log" || fail "man: $(cat "$work/man.log")"
+    [ ! -s "$work/man.log" ] || fail "man: $(cat "$work/man.log")"
+    grep -q -- --approve "$work/man" || fail "the man page does not say --approve"
+    in_root mandoc -T lint -W error /usr/share/man/man1/matrix-keycloak-sync.1.gz >"$work/mandoc.log" 2>&1 ||
+        fail "mandoc: $(cat "$work/mandoc.log")"
+    ok "the man page renders, $(wc -l <"$work/man") lines"
+    completions
+}
+
+completions() {
+    in_root bash -c '. /usr/share/bash-completion/bash_completion
+        _completion_loader matrix-keycloak-sync
+        COMP_WORDS=(matrix-keycloak-sync expl) COMP_CWORD=1 COMP_LINE="matrix-keycloak-sync expl" COMP_POINT=25
+        spec="$(complete -p matrix-keycloak-sync)"
+        function="${spec#*-F }"
+        "${function%% *}" matrix-keycloak-sync expl matrix-keycloak-sync
+        [ "${COMPREPLY[*]}" = explain ]' || fail "bash does not complete"
+    in_root zsh -c 'autoload -U compinit && compinit -u -D && [ "${_comps[matrix-keycloak-sync]}" = _matrix-keycloak-sync ] &&
+        autoload +X _matrix-keycloak-sync' || fail "zsh does not complete"
+    [ "$(in_root fish -c 'complete --do-complete "matrix-keycloak-sync expl"' | cut -f1)" = explain ] ||
+        fail "fish does not complete"
+    ok "bash, zsh and fish complete commands"
+}
+
+look_at_units() {
+    local unit
+    in_root systemd-analyze verify matrix-keycloak-sync.service matrix-keycloak-sync-sync.service \
+        matrix-keycloak-sync-sync.timer >"$work/verify.log" 2>&1 || fail "systemd-analyze verify: $(cat "$work/verify.log")"
+    if grep -q matrix-keycloak-sync "$work/verify.log"; then
+        fail "systemd-analyze verify: $(cat "$work/verify.log")"
+    fi
+    ok "systemd-analyze verify has nothing to say about the three units"
+    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.service; do
+        in_root systemd-analyze security --offline=true --threshold="$exposure_at_most" --no-pager "$unit" \
+            >"$work/security.log" 2>&1 || fail "systemd-analyze security: $(cat "$work/security.log")"
+        ok "$(sed -n 's/^→ //p' "$work/security.log")"
+    done
+}
+
+# --- A systemd of its own -------------------------------------------------------------------------------------------
+
+in_container() {
+    nsenter --target "$leader" --mount --pid --uts --ipc --cgroup --net --root --wd \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 SYSTEMD_PAGER= SYSTEMD_COLORS=0 "$@" </dev/null
+}
+
+boot() {
+    local tries state
+    # A network of its own that has only the loopback device.
+    setpriv --pdeathsig KILL systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --directory="$root" \
+        --console=pipe >"$work/console.log" 2>&1 </dev/null &
+    container=$!
+    for ((tries = 0; tries < 300; tries++)); do
+        kill -0 "$container" 2>/dev/null || break
+        leader="$(pgrep -P "$container" | head -n 1 || true)"
+        if [ -n "$leader" ]; then
+            state="$(in_container systemctl is-system-running 2>/dev/null || true)"
+            case "$state" in running | degraded) return 0 ;; esac
+        fi
+        sleep 0.2
+    done
+    say "    $(tail -n 3 "$work/console.log")"
+    stop_container
+    return 1
+}
+
+value() { sed -n "/^\[$1\]/,/^\[/ s/^$2 = \"\(.*\)\".*/\1/p" "$work/demo.toml" | head -n 1; }
+
+# The demo's servers beside the service, and the configuration that leads to them: secrets as credentials.
+configure() {
+    local tries etc="$root/etc/matrix-keycloak-sync"
+    rm -f "$root/root/demo.toml"
+    in_container systemd-run --quiet --unit=demo-world --property=StandardOutput=file:/root/demo.toml \
+        --property=KillSignal=SIGINT matrix-keycloak-sync demo --serve
+    for ((tries = 0; tries < 100; tries++)); do
+        if in_container grep -q '^# Try' /root/demo.toml 2>/dev/null; then break; fi
+        sleep 0.2
+    done
+    cp "$root/root/demo.toml" "$work/demo.toml"
+    (umask 077
+        value keycloak client_secret >"$etc/credentials/keycloak"
+        value synapse admin_token >"$etc/credentials/synapse"
+        value writer.mas_api client_secret >"$etc/credentials/mas")
+    mas_config="$(value writer.mas_cli config)"
+    write_config "$1"
+}
+
+write_config() {
+    cat >"$root/etc/matrix-keycloak-sync/config.toml" <<TOML
+server_name = "example.org"
+state_file = "/var/lib/matrix-keycloak-sync/state.db"
+[keycloak]
+url = "$(value keycloak url)"
+realm = "$(value keycloak realm)"
+groups = ["/matrix-users"]
+client_id = "$(value keycloak client_id)"
+client_secret_file = "/etc/matrix-keycloak-sync/credentials/keycloak"
+[synapse]
+url = "$(value synapse url)"
+admin_token_file = "/etc/matrix-keycloak-sync/credentials/synapse"
+[writer]
+type = "$1"
+[writer.mas_cli]
+command = ["/usr/bin/matrix-keycloak-sync", "stand-in", "mas-cli"]
+config = "/etc/matrix-keycloak-sync/credentials/mas-cli.yaml"
+[writer.mas_api]
+url = "$(value writer.mas_api url)"
+issuer = "$(value writer.mas_api issuer)"
+client_id = "$(value writer.mas_api client_id)"
+client_secret_file = "/etc/matrix-keycloak-sync/credentials/mas"
+[limits]
+max_disable_percent = 80
+TOML
+}
+
+status_of() { in_container systemctl show --property="$2" --value "$1"; }
+
+journal_of() { in_container journalctl --no-pager --output=cat --unit="$1"; }
+
+run_service() {
+    local sync=matrix-keycloak-sync-sync.service code=0
+
+    # Straight after the installation: the example's configuration, and no secret anywhere.
+    if in_container systemctl start "$sync" 2>/dev/null; then fail "a service without secrets runs"; fi
+    [ "$(status_of "$sync" ExecMainStatus)" = 78 ] ||
+        fail "without secrets it ends with $(status_of "$sync" ExecMainStatus): $(journal_of "$sync")"
+    ok "without its secrets the service ends with 78, by the program's own message"
+
+    cp -p "$root/etc/matrix-keycloak-sync/config.toml" "$work/config.toml"
+    configure mas-api
+    in_container systemctl start "$sync" || fail "the service failed: $(journal_of "$sync")"
+    ok "$sync brings the demo's accounts in step by the Admin API, under systemd, as a user that is there only meanwhile"
+    in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
+    ok "matrix-keycloak-sync-run plan: nothing is left to do"
+    in_container matrix-keycloak-sync-run history >"$work/history" 2>&1 || fail "history: $(cat "$work/history")"
+    [ -s "$root/var/lib/private/matrix-keycloak-sync/state.db" ] || fail "no state file where StateDirectory is"
+    ok "what was done stands in the state file, which is in StateDirectory"
+    in_container matrix-keycloak-sync-run doctor >"$work/doctor" 2>&1 || code=$?
+    [ "$code" -le 1 ] || fail "doctor ends with $code: $(cat "$work/doctor")"
+    ok "matrix-keycloak-sync-run doctor runs, and ends with $code"
+
+    mas_cli "$sync"
+    watch
+}
+
+# The drop-in as it is documented, with the demo's file in the place of MAS's.
+mas_cli() {
+    local dropin="$root/etc/systemd/system/$1.d"
+    # Servers as they were at the start, so that there is something to do again.
+    in_container systemctl stop demo-world
+    configure mas-cli
+    mkdir -p "$dropin" "$root/etc/mas-cli"
+    in_container cp "$mas_config" /etc/mas-cli/mas-cli.yaml
+    chmod 600 "$root/etc/mas-cli/mas-cli.yaml"
+    cp "$root/usr/share/doc/matrix-keycloak-sync/examples/mas-cli.conf" "$dropin/"
+    in_container systemctl daemon-reload
+    in_container systemctl start "$1" || fail "with mas-cli the service failed: $(journal_of "$1")"
+    in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
+    ok "with the drop-in it starts mas-cli (the demo's), and reads a configuration of MAS that is closed to others"
+    rm -r "$dropin" "$root/etc/mas-cli"
+    write_config mas-api
+    in_container systemctl daemon-reload
+}
+
+watch() {
+    local watch=matrix-keycloak-sync.service tries
+    if ! in_root matrix-keycloak-sync watch --help >/dev/null 2>&1; then
+        not_allowed+=("$watch was not started: this program has no command watch yet")
+        return 0
+    fi
+    in_container timeout 120 systemctl start "$watch" || fail "$watch does not start: $(journal_of "$watch")"
+    for ((tries = 0; tries < 100; tries++)); do
+        if in_container bash -c 'exec 3<>/dev/tcp/127.0.0.1/9464 && printf "GET /readyz HTTP/1.0\r\n\r\n" >&3 && grep -q "^HTTP/1.. 200" <&3' \
+            2>/dev/null; then break; fi
+        sleep 0.2
+    done
+    [ "$tries" -lt 100 ] || fail "$watch is not ready: $(journal_of "$watch")"
+    ok "$watch is started, and /readyz says 200; systemd is told: $(status_of "$watch" StatusText)"
+    in_container systemctl reload "$watch" || fail "$watch does not reload: $(journal_of "$watch")"
+    sleep 1
+    [ "$(status_of "$watch" ActiveState)" = active ] || fail "$watch is not active after a reload: $(journal_of "$watch")"
+    in_container systemctl start matrix-keycloak-sync-sync.timer
+    [ "$(status_of "$watch" ActiveState)" != active ] || fail "the timer and the service run together"
+    in_container systemctl stop matrix-keycloak-sync-sync.timer
+    [ "$(status_of "$watch" Result)" = success ] || fail "$watch does not stop well: $(journal_of "$watch")"
+    ok "it reloads, and it stops well when the timer takes over"
+}
+
+# Where no systemd can be started: the limits of the unit that bubblewrap knows.
+run_sandboxed() {
+    have bwrap || apt-get install -y -q --no-install-recommends bubblewrap >"$work/apt.log" 2>&1 ||
+        { not_allowed+=("the demo under the unit's limits: no bubblewrap"); return 0; }
+    mkdir -p "$work/state"
+    if ! bwrap --ro-bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run \
+        --dir /var/lib/matrix-keycloak-sync --bind "$work/state" /var/lib/matrix-keycloak-sync --unshare-all \
+        --uid 61184 --gid 61184 --cap-drop ALL --new-session --die-with-parent --clearenv --setenv PATH /usr/bin \
+        /usr/bin/matrix-keycloak-sync demo >"$work/demo.log" 2>&1; then
+        fail "the demo fails under the unit's limits: $(tail -n 20 "$work/demo.log")"
+    fi
+    ok "the demo runs to the end read-only, without capabilities, new privileges or a user of the system"
+    not_allowed+=("the unit's filter of system calls, credentials and DynamicUser: only systemd does these")
+}
+
+purge() {
+    cp -p "$work/config.toml" "$root/etc/matrix-keycloak-sync/config.toml" 2>/dev/null || true
+    in_root apt-get purge -y -q matrix-keycloak-sync >"$work/purge.log" 2>&1 || fail "purge: $(tail -n 20 "$work/purge.log")"
+    rm -f "$root/root/demo.toml"
+    everything >"$work/after"
+    diff "$work/before" "$work/after" >"$work/left" || fail "what purging leaves behind: $(cat "$work/left")"
+    ok "purging leaves nothing behind: no file, no group, no secret, no state"
+}
+
+# --- The run --------------------------------------------------------------------------------------------------------
+
+[ "$(id -u)" -eq 0 ] || fail "a root of its own takes root: sudo $0"
+package="${1:-$(packaging/debian/build.sh)}"
+work="$(mktemp -d)"
+root="$work/root"
+
+step "what is missing"
+mkdir -p "$cache" "$root"
+# Two runs at a time would make the same root.
+exec 9>"$cache/lock"
+flock 9
+install_packages
+make_clean_root
+exec 9>&-
+tar --extract --numeric-owner --xattrs --file "$clean" --directory "$root"
+
+# A systemd that was up once has left files of its own, which are not the package's.
+step "a systemd of its own"
+booted=true
+if boot; then
+    ok "systemd $(in_container systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p') is up in the clean root"
+    stop_container
+else
+    booted=false
+    not_allowed+=("a systemd of its own (systemd-nspawn --boot)")
+fi
+step "the package"
+look_at_package
+install_package
+step "its files"
+look_at_files
+step "its units"
+look_at_units
+step "its service"
+if "$booted"; then
+    boot || fail "systemd does not come up with the package installed: $(tail -n 5 "$work/console.log")"
+    run_service
+    stop_container
+else
+    run_sandboxed
+fi
+step "its end"
+purge
+for each in "${not_allowed[@]}"; do say "    not checked: $each"; done
+say "==> all passed ($SECONDS s)"

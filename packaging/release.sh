@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes what a release consists of, in target/release-files: the Debian package, a tarball for everyone else, the list
+# of what is inside (SBOM, CycloneDX), the crate, and the checksums of all of them. Publishes nothing.
+#
+#   packaging/release.sh   on a tag, with nothing uncommitted; docs/releasing.md has the steps around it
+#
+# The same commit, compiler and C library give the same bytes; docs/releasing.md says how to compare.
+
+set -euo pipefail
+
+cargo_cyclonedx_version=0.5.9
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "release: $*"
+    exit 1
+}
+
+[ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
+SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)"
+export SOURCE_DATE_EPOCH
+
+version="$(cargo pkgid | sed 's/.*[#@]//')"
+target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
+name="matrix-keycloak-sync-$version-$(rustc -vV | sed -n 's/^host: //p')"
+out="$target/release-files"
+if ! grep -q "^## \[\?$version\b" CHANGELOG.md; then
+    [ -n "${UNRELEASED:-}" ] || fail "CHANGELOG.md has no section for $version (UNRELEASED=1 to try)"
+fi
+
+if ! cargo cyclonedx --version 2>/dev/null | grep -qF "$cargo_cyclonedx_version"; then
+    say "==> cargo-cyclonedx $cargo_cyclonedx_version"
+    cargo install --quiet --locked cargo-cyclonedx --version "$cargo_cyclonedx_version"
+fi
+
+rm -rf "$out"
+mkdir -p "$out"
+cp "$(packaging/debian/build.sh)" "$out/"
+
+say "==> the tarball"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/$name"
+cp "$target/release/matrix-keycloak-sync" README.md CHANGELOG.md LICENSE SECURITY.md config.example.toml "$work/$name/"
+cp -r docs target/packaging/man target/packaging/completions packaging/debian/units "$work/$name/"
+# Names in order, one time for all, nobody's user: nothing of this machine.
+tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+    --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"
+
+say "==> what is inside"
+# With a time given, it also leaves out the number that would be another one each time.
+cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target "$(rustc -vV | sed -n 's/^host: //p')"
+mv matrix-keycloak-sync*.cdx.json "$out/$name.cdx.json"
+
+say "==> the crate"
+cargo package --quiet --locked --no-verify
+cp "$target/package/matrix-keycloak-sync-$version.crate" "$out/"
+
+(cd "$out" && sha256sum -- * >SHA256SUMS)
+cat "$out/SHA256SUMS"
