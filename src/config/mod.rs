@@ -3,6 +3,7 @@
 mod fields;
 mod load;
 mod problem;
+mod reference;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::planner::{Limits, Policy};
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
+pub use reference::{Absent, Entry, REFERENCE};
 pub use sources::{KEYS, Key, VARIABLES};
 
 /// A complete configuration; every value has been checked.
