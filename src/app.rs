@@ -16,6 +16,7 @@ use crate::commands;
 use crate::exit::Exit;
 use crate::http::Timeouts;
 use crate::report::Failure;
+use crate::signals::journal;
 use crate::standins::mas_cli;
 
 /// Looks up an environment variable.
@@ -59,8 +60,10 @@ async fn program(arguments: Vec<OsString>) -> Exit {
         }
     };
     set_color(cli.global.color);
-    start_log(&cli.global);
-    match run(cli, &Surroundings::default()).await {
+    let surroundings = Surroundings::default();
+    let stays = matches!(cli.command, Some(Command::Watch));
+    start_log(&cli.global, stays, &*surroundings.env);
+    match run(cli, &surroundings).await {
         Ok(exit) => exit,
         Err(failure) => {
             let _ = anstream::stderr().write_all(failure.render().as_bytes());
@@ -80,6 +83,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Plan(args)) => Box::pin(commands::plan(&global, &args, surroundings)).await,
         Some(Command::Sync(args)) => Box::pin(commands::sync(&global, &args, surroundings)).await,
         Some(Command::Apply(args)) => Box::pin(commands::apply(&global, &args, surroundings)).await,
+        Some(Command::Watch) => Box::pin(commands::watch(&global, surroundings)).await,
         Some(Command::Explain(args)) => Box::pin(commands::explain(&global, &args, surroundings)).await,
         Some(Command::Doctor(args)) => Box::pin(commands::doctor(&global, &args, surroundings)).await,
         Some(Command::History(args)) => commands::history(&global, &args, surroundings),
@@ -100,9 +104,11 @@ fn set_color(color: Color) {
     .write_global();
 }
 
-/// The log goes to stderr. Only this crate speaks: the libraries below would tell of headers and bodies.
-fn start_log(global: &Global) {
-    let level = match (global.quiet, global.verbose) {
+/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries below would tell of headers and bodies.
+fn start_log(global: &Global, stays: bool, env: &Environment) {
+    // What stays up has nothing to print but its log.
+    let verbose = global.verbose + u8::from(stays);
+    let level = match (global.quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
         (false, 1) => LevelFilter::INFO,
@@ -121,10 +127,11 @@ fn start_log(global: &Global) {
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
-    let layer = match global.log_format {
-        LogFormat::Text if global.verbose == 0 => lines.without_time().boxed(),
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_target(true).boxed(),
+    let layer = match (global.log_format, journal(env)) {
+        (LogFormat::Text, Some(journal)) => journal.boxed(),
+        (LogFormat::Text, None) if verbose == 0 => lines.without_time().boxed(),
+        (LogFormat::Text, None) => lines.boxed(),
+        (LogFormat::Json, _) => lines.json().flatten_event(true).with_target(true).boxed(),
     };
     // A second start in the same process, as tests do it, keeps the first log.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();

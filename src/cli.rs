@@ -79,6 +79,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Apply a saved plan and nothing else
     Apply(ApplyArgs),
+    /// Stay in step: a full run every interval, and whatever changes in between
+    Watch,
     /// Tell every fact about one person, and the rule that decides
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
@@ -139,6 +141,10 @@ pub struct SyncArgs {
     /// How to print the plan and what became of it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
+    /// Write metrics to FILE at the end, however it ends, for the textfile collector of Prometheus' node_exporter; a dry
+    /// run writes none
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// How `sync` prints.

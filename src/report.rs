@@ -120,7 +120,15 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    /// Message and causes in one line, for a log.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        in_one_line(self)
+    }
+
+    /// What to do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(ConfigError::Problems(_)) => Some(
                 "config.example.toml shows every key; with mas-cli and Synapse, the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \

@@ -53,7 +53,7 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     let global = Global { config: Some(config), ..global.clone() };
     let env = own_variables(surroundings, world.directory());
     let surroundings = Surroundings { env, timeouts: surroundings.timeouts };
-    let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text };
+    let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text, metrics_file: None };
 
     print(&start())?;
     heading("The plan", "plan")?;

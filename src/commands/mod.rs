@@ -11,6 +11,7 @@ mod session;
 mod stand_in;
 mod sync;
 mod undo;
+mod watch;
 mod writing;
 
 pub use apply::apply;
@@ -23,3 +24,4 @@ pub use plan::plan;
 pub use stand_in::stand_in;
 pub use sync::sync;
 pub use undo::undo;
+pub use watch::watch;

@@ -1,12 +1,12 @@
 //! `plan`: reads, prints, and holds no writer, so it cannot change anything.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::session::{Session, print};
 use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat};
 use crate::exit::Exit;
+use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
 use crate::report::Failure;
@@ -27,13 +27,6 @@ pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings)
     Ok(exit(&plan, args.detailed_exitcode))
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     if plan.is_in_doubt() {
         Exit::Incomplete
@@ -44,16 +37,9 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
     }
 }
 
-/// The file is there whole or not at all, so that `apply` never sees half a plan. A link, a pipe or a device stays what
-/// it is.
+/// The file is there whole or not at all, so that `apply` never sees half a plan.
 fn save(path: &Path, document: &PlanDocument<'_>) -> Result<(), Failure> {
-    let text = document.to_json();
-    let written = match path.symlink_metadata() {
-        Ok(there) if !there.is_file() => std::fs::write(path, text),
-        _ => replace(path, &text),
-    };
-    match written {
-        Ok(()) => Ok(()),
-        Err(source) => Err(Failure::Local { what: format!("write the plan to {}", path.display()), source }),
-    }
+    let what = || format!("write the plan to {}", path.display());
+    files::write(path, &document.to_json(), files::Mode::Private)
+        .map_err(|source| Failure::Local { what: what(), source })
 }

@@ -12,9 +12,10 @@ use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
-use crate::planner::{Draft, Facts, LookAt, Looks, Verdicts};
-use crate::readers::{ReadError, Readers, Reading, Tallies};
+use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Verdicts};
+use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::Failure;
+use crate::signals::metrics;
 use crate::state::State;
 use crate::writers::{Writer, WriterError};
 
@@ -92,6 +93,15 @@ impl Session {
         }
     }
 
+    /// Reads a few people again; `None` where there are more than `most`.
+    pub(super) async fn again(&self, reading: &mut Reading, again: &Again, most: usize) -> Result<Option<Focus>, Failure> {
+        let focus = self.readers.again(reading, again, most).await?;
+        if let Some(state) = &self.state {
+            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+        }
+        Ok(focus)
+    }
+
     /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
     pub(super) async fn look(&self, draft: &Draft<'_>, reading: &Reading, approved: bool) -> Result<Looks, Failure> {
         let people: Vec<LookAt> = draft.to_look_at().collect();
@@ -111,13 +121,28 @@ impl Session {
     /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
     pub(super) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
         let reading = self.read().await?;
-        let draft = Draft::new(&reading.facts, &self.config.policy);
-        let looks = self.look(&draft, &reading, approved).await?;
+        self.plan_of(&reading, None, approved, remember).await
+    }
+
+    /// Looks and decides about everybody, or about a few.
+    pub(super) async fn plan_of(
+        &self,
+        reading: &Reading,
+        focus: Option<&Focus>,
+        approved: bool,
+        remember: bool,
+    ) -> Result<Plan, Failure> {
+        metrics().facts(&reading.facts);
+        let draft = Draft::about(&reading.facts, &self.config.policy, focus);
+        let looks = self.look(&draft, reading, approved).await?;
         let verdicts = draft.verdicts(&looks);
         if remember {
-            self.remember(&draft, &verdicts, &reading)?;
+            self.remember(&draft, &verdicts, reading)?;
         }
         let plan = draft.plan(verdicts, &looks);
+        if focus.is_none() {
+            metrics().plan(&plan);
+        }
         warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);

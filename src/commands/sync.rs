@@ -1,6 +1,7 @@
 //! `sync`: reads, plans, asks the limits, and only then writes.
 
 use std::path::Path;
+use std::time::Instant;
 
 use tracing::error;
 
@@ -13,6 +14,7 @@ use crate::exit::Exit;
 use crate::output::{Terminal, text};
 use crate::plan::{Digest, Plan, PlanDocument};
 use crate::report::{Failure, in_one_line};
+use crate::signals::{RunKind, RunResult, metrics};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -23,6 +25,29 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
         };
         return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings).await;
     }
+    let begin = Instant::now();
+    let ended = run(global, args, surroundings).await;
+    metrics().run_ended(RunKind::Full, RunResult::of(&ended), begin.elapsed());
+    match &args.metrics_file {
+        Some(path) => leave_metrics(path, ended),
+        None => ended,
+    }
+}
+
+/// Nobody would hear of failures any more if the file could not be written, so that is a reason not to end with 0. It is
+/// no reason to hide another one.
+fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    match (metrics().write_file(path), ended) {
+        (Ok(()), ended) => ended,
+        (Err(source), ended) => {
+            let what = format!("write the metrics to {}", path.display());
+            error!("{}", in_one_line(&Failure::Local { what, source }));
+            ended.map(|exit| if exit == Exit::InStep { Exit::Incomplete } else { exit })
+        }
+    }
+}
+
+async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
     let plan = run.unless_stopped(session.plan(args.approve.is_some(), true)).await?;
@@ -40,6 +65,7 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
         return Ok(Exit::Refused);
     }
     let (outcomes, exit) = run.carry_out("sync", &plan, None).await?;
+    metrics().outcomes(&plan, &outcomes);
     let told = match args.format {
         SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
         SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),

@@ -7,6 +7,7 @@ use crate::app::Surroundings;
 use crate::cli::Global;
 use crate::exit::Exit;
 use crate::lock::RunLock;
+use crate::output::Progress;
 use crate::plan::{Outcome, Plan, PlanDocument};
 use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
@@ -18,7 +19,8 @@ pub(super) struct Writing {
     pub(super) session: Session,
     writer: Writer,
     stop: Stop,
-    _lock: RunLock,
+    /// Whoever makes one run holds it to the end; whoever makes many takes it for each.
+    _lock: Option<RunLock>,
 }
 
 impl Writing {
@@ -29,7 +31,15 @@ impl Writing {
         let lock = RunLock::take(&session.config, &*surroundings.env)?;
         let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
         let stop = Stop::on_signals().map_err(no_signals)?;
-        Ok(Self { session, writer, stop, _lock: lock })
+        Ok(Self { session, writer, stop, _lock: Some(lock) })
+    }
+
+    /// For many runs, each with a lock of its own, and with nobody who watches a progress bar.
+    pub(super) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
+        let mut session = Session::for_writing(global, surroundings)?;
+        session.progress = Progress::new(true);
+        let writer = session.writer(surroundings)?;
+        Ok(Self { session, writer, stop, _lock: None })
     }
 
     /// Work that a signal may end at any time, because nothing was changed yet.

@@ -1,6 +1,6 @@
 //! Takes typed values out of the flat table and notes every problem on the way, so that all are told at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{SecretSlice, SecretString};
@@ -17,16 +17,18 @@ const LONGEST: Duration = Duration::from_hours(24 * 366);
 #[derive(Debug)]
 pub(super) struct Fields {
     sources: Sources,
+    /// The files that secrets and certificates were read from.
+    secret_files: Vec<PathBuf>,
 }
 
 impl Fields {
     pub(super) fn new(sources: Sources) -> Self {
-        Self { sources }
+        Self { sources, secret_files: Vec::new() }
     }
 
-    /// Everything that was wrong.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.sources.problems
+    /// Everything that was wrong, and the files that secrets and certificates were read from.
+    pub(super) fn into_problems_and_files(self) -> (Vec<Problem>, Vec<PathBuf>) {
+        (self.sources.problems, self.secret_files)
     }
 
     pub(super) fn is_given(&self, key: &str) -> bool {
@@ -57,7 +59,7 @@ impl Fields {
         });
     }
 
-    fn take<T>(&mut self, key: &str, expected: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, key: &str, expected: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
         let Given { value, variable } = self.sources.given.remove(key)?;
         let parsed = parse(&value);
         if parsed.is_none() {
@@ -181,7 +183,7 @@ impl Fields {
     fn secret_file(&mut self, key: &str, given: &Given) -> Option<SecretString> {
         let read = match given.value.as_str() {
             None => Err("expected the path of a file".to_owned()),
-            Some(path) => match std::fs::read_to_string(path) {
+            Some(path) => match std::fs::read_to_string(self.secret_in(path)) {
                 Err(error) => Err(format!("cannot read this file: {error}")),
                 Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                     "" => Err("this file is empty".to_owned()),
@@ -201,6 +203,12 @@ impl Fields {
         }
     }
 
+    /// Notes that a secret is in this file.
+    fn secret_in<'p, P: AsRef<Path> + ?Sized>(&mut self, path: &'p P) -> &'p Path {
+        self.secret_files.push(path.as_ref().to_owned());
+        path.as_ref()
+    }
+
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
     }
@@ -211,7 +219,7 @@ impl Fields {
             return PemFile::NotGiven;
         }
         let Some(path) = self.path(key) else { return PemFile::Wrong };
-        match std::fs::read(&path) {
+        match std::fs::read(self.secret_in(&path)) {
             Ok(pem) => PemFile::Read { path: path.to_string_lossy().into_owned(), content: pem.into() },
             Err(error) => {
                 self.wrong(key, Some(&path.to_string_lossy()), format!("cannot read this file: {error}"));

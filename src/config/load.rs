@@ -9,6 +9,7 @@ use url::Url;
 use super::fields::{Fields, PemFile};
 use super::problem::ConfigError;
 use super::sources::Sources;
+use super::watch::watch;
 use super::{
     AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
     SynapseConfig, WriterConfig, WriterKindConfig,
@@ -97,7 +98,9 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     let limits = limits(&mut fields);
     let max_consecutive_failures = fields.count("limits.max_consecutive_failures", 5, 1, usize::MAX);
 
-    let problems = fields.into_problems();
+    let watch = watch(&mut fields);
+
+    let (problems, secret_files) = fields.into_problems_and_files();
     match (server_name, keycloak, policy) {
         (Some(server_name), Some(keycloak), Some(policy)) if problems.is_empty() => {
             let config = Config {
@@ -111,6 +114,8 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
                 policy,
                 limits,
                 max_consecutive_failures,
+                watch,
+                secret_files,
             };
             let warnings = warnings(&config);
             Ok(Loaded { config, warnings })

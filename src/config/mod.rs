@@ -7,6 +7,7 @@ mod reference;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
 pub use reference::{Absent, Entry, REFERENCE};
 pub use sources::{KEYS, Key, VARIABLES};
+pub use watch::WatchConfig;
 
 /// A complete configuration; every value has been checked.
 #[derive(Debug, Clone)]
@@ -47,6 +49,10 @@ pub struct Config {
     pub limits: Limits,
     /// `limits.max_consecutive_failures`.
     pub max_consecutive_failures: usize,
+    /// `[watch]`.
+    pub watch: WatchConfig,
+    /// The files that secrets and certificates were read from, whose changes `watch` takes up.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Where the members are.

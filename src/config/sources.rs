@@ -15,20 +15,14 @@ pub struct Key {
     pub name: &'static str,
     /// Whether it can be given as `…_file` as well.
     pub secret: bool,
-    /// Whether this version knows what to do with it.
-    pub available: bool,
 }
 
 const fn key(name: &'static str) -> Key {
-    Key { name, secret: false, available: true }
+    Key { name, secret: false }
 }
 
 const fn secret(name: &'static str) -> Key {
-    Key { name, secret: true, available: true }
-}
-
-const fn later(name: &'static str) -> Key {
-    Key { name, secret: false, available: false }
+    Key { name, secret: true }
 }
 
 /// Every key there is, in the order of the documentation.
@@ -81,11 +75,11 @@ pub const KEYS: &[Key] = &[
     key("limits.min_members"),
     key("limits.max_look"),
     key("limits.max_consecutive_failures"),
-    later("watch.interval"),
-    later("watch.events_every"),
-    later("watch.members_every"),
-    later("watch.listen"),
-    later("watch.on_refused"),
+    key("watch.interval"),
+    key("watch.events_every"),
+    key("watch.members_every"),
+    key("watch.listen"),
+    key("watch.on_refused"),
 ];
 
 /// The environment variables and the keys that they win over.
@@ -110,7 +104,7 @@ pub(super) struct Given {
     pub(super) variable: Option<String>,
 }
 
-/// Both sources in one flat table; what is unknown, or not available yet, has become a problem.
+/// Both sources in one flat table; what is unknown has become a problem.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub(super) given: BTreeMap<String, Given>,
@@ -168,10 +162,9 @@ impl Sources {
             match value {
                 Value::Table(table) if is_section(&name) => self.flatten(&name, table),
                 value => match find(&name) {
-                    Some(key) if key.available => {
+                    Some(_) => {
                         self.given.insert(name, Given { value, variable: None });
                     }
-                    Some(_) => self.problem(&name, None, "this is not available yet; take it out".to_owned()),
                     None if is_section(&name) => self.problem(&name, None, format!("expected a table, [{name}]")),
                     None => self.problem(&name, None, unknown(&name)),
                 },
@@ -200,7 +193,7 @@ fn is_section(name: &str) -> bool {
 /// The key that was probably meant has the same last part, or is one slip of the hand away.
 fn unknown(name: &str) -> String {
     let distance = |key: &Key| strsim::damerau_levenshtein(key.name, name);
-    match KEYS.iter().filter(|key| key.available).min_by_key(|key| distance(key)).filter(|key| distance(key) <= 3) {
+    match KEYS.iter().min_by_key(|key| distance(key)).filter(|key| distance(key) <= 3) {
         Some(key) => format!("there is no such key; did you mean {}?", key.name),
         None => "there is no such key".to_owned(),
     }

@@ -83,6 +83,7 @@ fn the_example_shows_the_defaults() {
     let example = load_with(EXAMPLE, &[]).expect("the example loads");
     let defaults = load_with("", &NINE).expect("nine variables are enough");
     assert_eq!(example.limits, defaults.limits);
+    assert_eq!(example.watch, defaults.watch);
     assert_eq!(example.max_consecutive_failures, defaults.max_consecutive_failures);
     assert_eq!(format!("{:?}", example.writer), format!("{:?}", defaults.writer));
     assert_eq!(example.policy.protect_admins, defaults.policy.protect_admins);
@@ -117,7 +118,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_does_not() {
 #[test]
 fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
     let text = "server_name = \"@x\"\n[keycloak]\nurl = \"sso\"\nrealm = 3\ngroups = []\nurll = \"x\"\n[limits]\nmax_disable = -1\n\
-                [writer]\nconfirm_timeout = \"soon\"\n[watch]\ninterval = \"15m\"\n[policy]\ndisable = \"erase\"\n";
+                [writer]\nconfirm_timeout = \"soon\"\n[watch]\ninterval = \"0s\"\nevents_every = \"never\"\n[policy]\ndisable = \"erase\"\n";
     let told = problems(text, &[]).join("\n");
     for expected in [
         "server_name (MATRIX_SERVER_NAME) = \"@x\": expected a name such as \"example.org\"",
@@ -129,7 +130,8 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
         "synapse.admin_token (MATRIX_ADMIN_TOKEN): missing",
         "limits.max_disable = -1: expected a whole number, 0 or more",
         "writer.confirm_timeout = \"soon\": expected a time such as \"30s\"",
-        "watch.interval: this is not available yet",
+        "watch.interval = \"0s\": expected a second or more",
+        "watch.events_every = \"never\": expected a time such as \"5s\", or \"off\"",
         "policy.disable = \"erase\": expected \"deactivate\" or \"lock\"",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");
@@ -137,12 +139,11 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
 }
 
 #[test]
-fn what_comes_with_a_later_version_is_refused_by_name() {
-    let told = problems(&example_with("# [watch]\n# interval", "[watch]\ninterval"), &[]);
-    assert!(
-        told.len() == 1 && told[0].starts_with("watch.interval") && told[0].contains("not available yet"),
-        "{told:?}"
-    );
+fn what_watch_looks_at_can_be_switched_off() {
+    let off = "[watch]\nevents_every = \"off\"\nmembers_every = \"off\"\nlisten = \"off\"\n";
+    let config = load_with(off, &NINE).expect("loads");
+    let expected = WatchConfig { events_every: None, members_every: None, listen: None, ..WatchConfig::default() };
+    assert_eq!(config.watch, expected);
 }
 
 fn admin_token(config: &Config) -> &str {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tracing::{debug, info};
 use url::{Host, Url};
 
+use super::counted::counted;
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use super::issued::Issued;
 use super::oauth::Credentials;
@@ -211,7 +212,7 @@ impl Api {
             None => request,
         };
         let answered = async { whole_json(request.send().await.map_err(from_reqwest)?).await };
-        answered.await.map_err(|kind| self.error(method, url, kind))
+        counted(self.server, answered).await.map_err(|kind| self.error(method, url, kind))
     }
 }
 
@@ -221,7 +222,7 @@ pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Ser
     let answer = persistently(Patience::Reading, || async {
         debug!(%server, %url, "GET");
         let answered = async { whole_json(client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
-        answered.await.map_err(error)
+        counted(server, answered).await.map_err(error)
     });
     serde_json::from_slice(&answer.await?).map_err(|source| error(HttpErrorKind::Decode(source)))
 }
@@ -261,7 +262,7 @@ where
 }
 
 /// The body of a successful JSON answer, all of it.
-pub(super) async fn whole_json(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
+pub(super) async fn whole_json(response: Response) -> Result<(StatusCode, Vec<u8>), HttpErrorKind> {
     let status = response.status();
     if !status.is_success() {
         return Err(status_error(response).await);
@@ -270,7 +271,7 @@ pub(super) async fn whole_json(response: Response) -> Result<Vec<u8>, HttpErrorK
     if !is_json(&content_type) {
         return Err(HttpErrorKind::NotJson { content_type });
     }
-    up_to(response, ANSWER_LIMIT).await
+    Ok((status, up_to(response, ANSWER_LIMIT).await?))
 }
 
 /// The body of a refusal in OAuth 2.0's form, which is short.
@@ -337,7 +338,7 @@ fn said(body: &[u8]) -> Option<String> {
 }
 
 /// Errors of the client carry the URL, which our own error already has.
-pub(super) fn from_reqwest(error: reqwest::Error) -> HttpErrorKind {
+pub(crate) fn from_reqwest(error: reqwest::Error) -> HttpErrorKind {
     let error = error.without_url();
     if error.is_timeout() {
         HttpErrorKind::Timeout(error)

@@ -27,6 +27,18 @@ pub enum Purpose {
     Discovery,
 }
 
+impl Server {
+    /// The word in the labels of metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keycloak => "keycloak",
+            Self::Synapse => "synapse",
+            Self::Mas => "mas",
+        }
+    }
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

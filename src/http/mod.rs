@@ -2,6 +2,7 @@
 //! that is either whole and of the right kind or an error that names server and request.
 
 mod client;
+mod counted;
 mod discovery;
 mod error;
 mod hint;
@@ -10,8 +11,9 @@ mod oauth;
 mod probe;
 mod tls;
 
-pub(crate) use client::short_body;
 pub use client::{Api, Patience, Timeouts, client, is_loopback};
+pub(crate) use client::{from_reqwest, short_body};
+pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
 pub use issued::Issued;

@@ -16,6 +16,7 @@ use tracing::debug;
 use url::Url;
 
 use super::client::{Patience, content_type, from_reqwest, is_json, persistently, short_body, whole_json};
+use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use super::issued::Issued;
@@ -293,13 +294,14 @@ impl OAuthHttp {
             let body = if refusal && is_json(&content_type(&response)) {
                 short_body(response).await?
             } else {
-                whole_json(response).await?
+                whole_json(response).await?.1
             };
             let mut answer = HttpResponse::new(body);
             *answer.status_mut() = status;
-            Ok(answer)
+            Ok((status, answer))
         };
         let purpose = Purpose::Token;
-        answered.await.map_err(|kind| HttpError { server: self.server, purpose, method: "POST", url, kind })
+        let answer = counted(self.server, answered).await;
+        answer.map_err(|kind| HttpError { server: self.server, purpose, method: "POST", url, kind })
     }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use reqwest::header::DATE;
 
 use super::client::{Api, Patience, from_reqwest, persistently, status_error};
+use super::counted::counted;
 use super::error::{HttpError, HttpErrorKind, Purpose};
 
 /// An answer, whatever it says.
@@ -24,15 +25,16 @@ impl Api {
         persistently(Patience::Reading, || async {
             let answered = async {
                 let response = self.client.get(url.clone()).send().await.map_err(from_reqwest)?;
-                if !response.status().is_success() && !response.status().is_client_error() {
+                let status = response.status();
+                if !status.is_success() && !status.is_client_error() {
                     return Err(status_error(response).await);
                 }
                 let date =
                     response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-                Ok(Probe { date, received: SystemTime::now() })
+                Ok((status, Probe { date, received: SystemTime::now() }))
             };
             let (server, purpose) = (self.server, Purpose::Data);
-            answered.await.map_err(|kind: HttpErrorKind| HttpError {
+            counted(server, answered).await.map_err(|kind: HttpErrorKind| HttpError {
                 server,
                 purpose,
                 method: "GET",

@@ -54,7 +54,11 @@ impl MasApi {
         let mut url = self.config.issuer.clone()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(ROOT).push("version");
         debug!(%url, "GET without a token");
-        let answer = self.open.get(url).send().await.ok()?;
+        let answered = async {
+            let answer = self.open.get(url).send().await.map_err(http::from_reqwest)?;
+            Ok((answer.status(), answer))
+        };
+        let answer = http::counted(http::Server::Mas, answered).await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
         if !refused {
             return Some(false);

@@ -11,6 +11,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = |count: usize| HumanCount(count as u64);
         let accounts = |count| counted(count, "account", "accounts");
+        let and_before = |before: usize| match before {
+            0 => String::new(),
+            _ => format!(" after {} within an hour", n(before)),
+        };
         match *self {
             Self::MinMembers { members: 0, min } => write!(
                 f,
@@ -29,19 +33,28 @@ impl fmt::Display for Refusal {
                 n(people),
                 n(max)
             ),
-            Self::MaxDisable { planned, max } => {
-                write!(f, "{} would be disabled, limits.max_disable is {}", accounts(planned), n(max))
-            }
-            Self::MaxDisablePercent { planned, active, percent, max } => write!(
+            Self::MaxDisable { planned, before, max } => write!(
                 f,
-                "{} of {} active accounts would be disabled, limits.max_disable_percent is {percent}, which allows {}",
-                n(planned),
-                n(active),
+                "{} would be disabled{}, limits.max_disable is {}",
+                accounts(planned),
+                and_before(before),
                 n(max)
             ),
-            Self::MaxActivate { planned, max } => {
-                write!(f, "{} would be activated, limits.max_activate is {}", accounts(planned), n(max))
-            }
+            Self::MaxDisablePercent { planned, before, active, percent, max } => write!(
+                f,
+                "{} of {} active accounts would be disabled{}, limits.max_disable_percent is {percent}, which allows {}",
+                n(planned),
+                n(active),
+                and_before(before),
+                n(max)
+            ),
+            Self::MaxActivate { planned, before, max } => write!(
+                f,
+                "{} would be activated{}, limits.max_activate is {}",
+                accounts(planned),
+                and_before(before),
+                n(max)
+            ),
         }
     }
 }

@@ -21,6 +21,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every word there is.
+    pub const WORDS: [&'static str; 4] = ["done", "scheduled", "failed", "skipped"];
+
     /// The word in JSON.
     #[must_use]
     pub fn word(&self) -> &'static str {

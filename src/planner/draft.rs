@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use super::directory::Directories;
+use super::focus::Focus;
 use super::matching::Meetings;
 use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
@@ -18,6 +19,8 @@ use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason
 pub struct Draft<'f> {
     rule: Rule<'f>,
     meetings: Meetings<'f>,
+    /// Whom it is about, where it is not about everyone.
+    focus: Option<&'f Focus>,
     /// The accounts about which something is to be decided or told, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
     /// How many of the others are members' and active, and how many are as disabled as they should be.
@@ -56,9 +59,16 @@ impl<'f> Draft<'f> {
     /// Applies the table to everything that was read.
     #[must_use]
     pub fn new(facts: &'f Facts, policy: &'f Policy) -> Self {
+        Self::about(facts, policy, None)
+    }
+
+    /// Applies the table to those of a reading whom a run is about. All others count as they did, and are left alone.
+    #[must_use]
+    pub fn about(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
         let mut draft = Self {
             rule: Rule { facts, policy },
             meetings: Meetings::new(facts, policy.matching),
+            focus,
             notable: Vec::new(),
             as_it_should_be: (0, 0),
             settled: Vec::new(),
@@ -78,6 +88,9 @@ impl<'f> Draft<'f> {
     }
 
     fn add(&mut self, account: &'f Account) {
+        if self.focus.is_some_and(|focus| !focus.covers(&account.user_id)) {
+            return self.only_count(account);
+        }
         let is_active = account.state == AccountState::default() && !account.deactivated_in_mas;
         if is_active && self.rule.facts.memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
@@ -100,6 +113,15 @@ impl<'f> Draft<'f> {
                 self.notable.push((account, opinion));
             }
         }
+    }
+
+    fn only_count(&mut self, account: &'f Account) {
+        let counts_as_active = match self.rule.opinion(account, &self.meetings.at(account), self.meetings.links(account)) {
+            Opinion::Settled(verdict) => verdict.counts_as_active(),
+            Opinion::WouldDisable { .. } => true,
+        };
+        let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
+        *count += 1;
     }
 
     /// What becomes of one account, whatever it is.

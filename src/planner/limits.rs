@@ -23,6 +23,15 @@ impl Default for Limits {
     }
 }
 
+/// What was done already in the time that limits are counted over; nothing where they are about one run alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Accounts disabled.
+    pub disabled: usize,
+    /// Accounts activated.
+    pub activated: usize,
+}
+
 /// A limit that a plan is over, with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -44,6 +53,8 @@ pub enum Refusal {
     MaxDisable {
         /// Disables planned.
         planned: usize,
+        /// Disables done already that count.
+        before: usize,
         /// The limit.
         max: usize,
     },
@@ -51,7 +62,9 @@ pub enum Refusal {
     MaxDisablePercent {
         /// Disables planned.
         planned: usize,
-        /// Active, managed accounts.
+        /// Disables done already that count.
+        before: usize,
+        /// Active, managed accounts, those disabled before included.
         active: usize,
         /// The limit in percent.
         percent: usize,
@@ -62,6 +75,8 @@ pub enum Refusal {
     MaxActivate {
         /// Activations planned.
         planned: usize,
+        /// Activations done already that count.
+        before: usize,
         /// The limit.
         max: usize,
     },
@@ -71,22 +86,40 @@ impl Limits {
     /// Every limit that the plan is over; empty means that it may be applied.
     #[must_use]
     pub fn refuse(&self, plan: &Plan) -> Vec<Refusal> {
+        self.refuse_after(plan, Past::default())
+    }
+
+    /// The same, where what was done before counts too, so that many small steps are no way around a limit. A plan that
+    /// does nothing of a kind is over none of its limits.
+    #[must_use]
+    pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_to_apply(ActionKind::Disable);
         let activate = plan.count_to_apply(ActionKind::Activate);
-        let share = self.share_of(plan.active);
+        let Past { disabled, activated } = past;
+        let active = plan.active + disabled;
+        let share = self.share_of(active);
         let members = plan.read.members;
+        let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
         [
             (members < self.min_members).then_some(Refusal::MinMembers { members, min: self.min_members }),
             plan.not_looked.map(|people| Refusal::MaxLook { people, max: self.max_look }),
-            (disable > self.max_disable).then_some(Refusal::MaxDisable { planned: disable, max: self.max_disable }),
-            (disable > share).then_some(Refusal::MaxDisablePercent {
+            is_over(disable, disabled, self.max_disable).then_some(Refusal::MaxDisable {
                 planned: disable,
-                active: plan.active,
+                before: disabled,
+                max: self.max_disable,
+            }),
+            is_over(disable, disabled, share).then_some(Refusal::MaxDisablePercent {
+                planned: disable,
+                before: disabled,
+                active,
                 percent: self.max_disable_percent,
                 max: share,
             }),
-            (activate > self.max_activate)
-                .then_some(Refusal::MaxActivate { planned: activate, max: self.max_activate }),
+            is_over(activate, activated, self.max_activate).then_some(Refusal::MaxActivate {
+                planned: activate,
+                before: activated,
+                max: self.max_activate,
+            }),
         ]
         .into_iter()
         .flatten()

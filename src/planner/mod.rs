@@ -5,6 +5,7 @@
 
 mod directory;
 mod draft;
+mod focus;
 mod limits;
 mod matching;
 mod memory;
@@ -21,7 +22,8 @@ use std::collections::BTreeMap;
 use crate::model::{Account, Look, Member, Moment, ServerName, UserId};
 
 pub use draft::{Draft, LookAt, Presence, Verdicts};
-pub use limits::{Limits, Refusal};
+pub use focus::Focus;
+pub use limits::{Limits, Past, Refusal};
 pub use matching::people_of;
 pub use memory::{Memory, OwnAction};
 pub use policy::{

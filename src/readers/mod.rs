@@ -1,5 +1,6 @@
 //! Readers: a complete list or an error; there is no third outcome.
 
+mod again;
 mod error;
 pub mod keycloak;
 mod look;
@@ -21,8 +22,9 @@ use crate::model::{Account, InMas, Moment, UserId};
 use crate::plan::WriterKind;
 use crate::planner::{Facts, Federation, Memory};
 
+pub use again::Again;
 pub use error::{Nameless, ReadError, UpstreamProvider};
-pub use keycloak::{Access, Group, KeycloakReader, Members, Roles, Witnesses};
+pub use keycloak::{About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Roles, Witnesses};
 pub use mas::{LinkProvider, MasReader, MasUser};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;

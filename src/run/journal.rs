@@ -50,6 +50,10 @@ impl<'s> Journal<'s> {
             reason = action.reason.word(),
             outcome = outcome.word(),
             error = outcome.error(),
+            "{} {}: {}",
+            action.kind.as_str(),
+            action.user_id,
+            outcome.word(),
         );
     }
 

@@ -55,6 +55,11 @@ impl Stop {
         self.0.writing.store(true, Ordering::SeqCst);
     }
 
+    /// What was begun is over, for whoever goes on after it.
+    pub fn writing_ends(&self) {
+        self.0.writing.store(false, Ordering::SeqCst);
+    }
+
     /// Whether a signal has come.
     #[must_use]
     pub fn is_requested(&self) -> bool {

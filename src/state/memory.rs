@@ -27,6 +27,24 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
+    /// Whatever a command has begun to do since then, to whom and when.
+    pub fn done_since(&self, command: &str, since: Moment) -> Result<Vec<(UserId, ActionKind, Moment)>, StateError> {
+        let connection = self.lock();
+        let read = || {
+            let mut statement = connection.prepare(
+                "SELECT user_id, action, begun FROM actions JOIN runs ON id = run WHERE command = ?1 AND begun >= ?2",
+            )?;
+            let mut rows = statement.query(params![command, since.as_millis()])?;
+            let mut done = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (user_id, kind) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
+                done.push((from_word(&user_id)?, from_word(&kind)?, Moment::from_millis(row.get(2)?)));
+            }
+            Ok(done)
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
     fn absences(&self) -> Result<BTreeMap<UserId, Moment>, StateProblem> {
         let connection = self.lock();
         let mut statement = connection.prepare("SELECT user_id, since FROM absences")?;

@@ -9,12 +9,12 @@ use tracing::{debug, warn};
 
 use super::error::MasConfigProblem;
 use super::{Write, WriterError};
+use crate::app::Environment;
 use crate::config::MasCliConfig;
 use crate::model::{Localpart, printable};
 use crate::plan::{Action, DisableMode};
-
-/// All of our environment that a subprocess sees: what programs need, and what a wrapper such as `docker` needs.
-const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"];
+use crate::signals::metrics;
+use crate::subprocess;
 
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
@@ -39,9 +39,8 @@ pub struct MasCli {
 
 impl MasCli {
     /// Nothing is run yet.
-    pub fn new(config: MasCliConfig, env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
-        Self { config, environment }
+    pub fn new(config: MasCliConfig, env: &Environment) -> Self {
+        Self { config, environment: subprocess::environment(env) }
     }
 
     /// Checks MAS's configuration file: mas-cli ignores one that is missing or not YAML, and would go to a default
@@ -77,8 +76,21 @@ impl MasCli {
         self.run(&words).await.map(drop)
     }
 
-    /// Gives what mas-cli prints to stdout.
+    /// Gives what mas-cli prints to stdout. Each call is counted by its exit code.
     async fn run(&self, words: &[&str]) -> Result<String, WriterError> {
+        let ended = self.call(words).await;
+        match &ended {
+            Ok(_) => metrics().mas_cli("0"),
+            Err(WriterError::Failed { exit, .. }) => {
+                metrics().mas_cli(&exit.code().map_or("signal".to_owned(), |code| code.to_string()));
+            }
+            Err(WriterError::TooSlow { .. }) => metrics().mas_cli("timeout"),
+            Err(_) => metrics().mas_cli("not_run"),
+        }
+        ended
+    }
+
+    async fn call(&self, words: &[&str]) -> Result<String, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         if let Some(path) = config {

@@ -6,6 +6,7 @@ mod mas_cli;
 
 use enum_dispatch::enum_dispatch;
 
+use crate::app::Environment;
 use crate::config::{WriterConfig, WriterKindConfig};
 use crate::mas_api::MasApi;
 use crate::plan::{Action, DisableMode};
@@ -49,7 +50,7 @@ impl Writer {
     pub fn new(
         config: &WriterConfig,
         mas: Option<&MasApi>,
-        env: &dyn Fn(&str) -> Option<String>,
+        env: &Environment,
     ) -> Result<Self, WriterError> {
         match &config.kind {
             WriterKindConfig::MasCli(config) => {

@@ -11,7 +11,7 @@ use syn::{
 };
 
 /// Files in which every text is a message.
-const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.rs"];
+const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.rs", "config/watch.rs"];
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),

@@ -22,6 +22,7 @@ mod mas_api;
 mod mas_api_tls;
 mod mas_cli_calls;
 mod members;
+mod metrics;
 mod patience;
 mod random;
 mod second_look;

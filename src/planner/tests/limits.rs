@@ -31,7 +31,7 @@ fn share_allows(percent: usize, allowed: [usize; 6]) {
     for (of, may_go) in SIZES.into_iter().zip(allowed) {
         assert_eq!(limits.refuse(&losing(may_go, of)), [], "{may_go} of {of}, {percent} %");
         if may_go < of {
-            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, active: of, percent, max: may_go };
+            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent, max: may_go };
             assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "one too many of {of}, {percent} %");
         }
     }
@@ -63,7 +63,7 @@ fn the_number_of_disables_has_a_limit_at_every_size() {
     for size in SIZES {
         let plan = losing(size, size);
         assert_eq!(Limits { max_disable: size, ..OPEN }.refuse(&plan), [], "{size} accounts");
-        let refused = Refusal::MaxDisable { planned: size, max: size - 1 };
+        let refused = Refusal::MaxDisable { planned: size, before: 0, max: size - 1 };
         assert_eq!(Limits { max_disable: size - 1, ..OPEN }.refuse(&plan), [refused]);
     }
 }
@@ -92,8 +92,8 @@ fn the_limits_are_asked_one_by_one_and_all_of_them() {
     for size in SIZES {
         let limits = Limits { max_disable: 0, max_disable_percent: 0, min_members: size + 1, ..OPEN };
         let members = Refusal::MinMembers { members: 0, min: size + 1 };
-        let number = Refusal::MaxDisable { planned: size, max: 0 };
-        let share = Refusal::MaxDisablePercent { planned: size, active: size, percent: 0, max: 1 };
+        let number = Refusal::MaxDisable { planned: size, before: 0, max: 0 };
+        let share = Refusal::MaxDisablePercent { planned: size, before: 0, active: size, percent: 0, max: 1 };
         let refused = limits.refuse(&losing(size, size));
         if size == 1 {
             assert_eq!(refused, [members, number]);
@@ -101,4 +101,27 @@ fn the_limits_are_asked_one_by_one_and_all_of_them() {
             assert_eq!(refused, [members, number, share]);
         }
     }
+}
+
+#[test]
+fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
+    let limits = Limits { max_disable: 10, ..OPEN };
+    let after = |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, activated: 0 });
+    assert_eq!(after(9), []);
+    assert_eq!(after(10), [Refusal::MaxDisable { planned: 1, before: 10, max: 10 }]);
+}
+
+#[test]
+fn the_share_is_of_those_who_were_active_before_the_first_step() {
+    let limits = Limits { max_disable_percent: 10, ..OPEN };
+    let after = |disabled| limits.refuse_after(&losing(1, 100 - disabled), Past { disabled, activated: 0 });
+    assert_eq!(after(9), []);
+    let refused = Refusal::MaxDisablePercent { planned: 1, before: 10, active: 100, percent: 10, max: 10 };
+    assert_eq!(after(10), [refused]);
+}
+
+#[test]
+fn a_plan_that_changes_nothing_is_over_no_limit_whatever_was_done_before() {
+    let limits = Limits { max_disable: 0, max_activate: 0, ..OPEN };
+    assert_eq!(limits.refuse_after(&losing(0, 10), Past { disabled: 5, activated: 5 }), []);
 }

@@ -2,6 +2,8 @@
 //! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
 
 mod access;
+mod changed;
+mod events;
 mod groups;
 mod members;
 mod moving_list;
@@ -20,6 +22,8 @@ use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
 pub use access::{Access, Roles};
+pub use changed::MemberNow;
+pub use events::{About, AdminEvent, AdminEvents, Events};
 pub use groups::Group;
 pub use members::Members;
 pub use person::Owners;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, InMas, Localpart, MasUserId};
+use crate::model::{Account, InMas, KeycloakId, Localpart, MasUserId};
 use crate::planner::Matching;
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
@@ -32,16 +32,41 @@ impl MasReader {
             }
         };
         let (users, mut links) = futures_util::future::try_join(users, links).await?;
-        let account = |user: Resource<UserAttributes>| Account {
+        let account = |user: Resource<UserAttributes>| {
+            let links = links.remove(&user.id).unwrap_or_default();
+            self.account_of(user, links)
+        };
+        Ok((users.into_iter().map(account).collect(), provider))
+    }
+
+    /// One account, as the list would show it; `None` where there is none of this name.
+    ///
+    /// Source: `GET /users/by-username/{username}`, and `GET /upstream-oauth-links`.
+    pub async fn account(
+        &self,
+        localpart: &Localpart,
+        provider: Option<&LinkProvider>,
+    ) -> Result<Option<Account>, HttpError> {
+        let Some(user) = self.by_username(localpart).await?.filter(|user| !user.attributes.legacy_guest) else {
+            return Ok(None);
+        };
+        let links = match provider {
+            Some(provider) => self.links_of(&user.user_id(), provider).await?,
+            None => Vec::new(),
+        };
+        Ok(Some(self.account_of(user, links)))
+    }
+
+    fn account_of(&self, user: Resource<UserAttributes>, links: Vec<KeycloakId>) -> Account {
+        Account {
             user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
             state: user.attributes.state(),
             admin: user.attributes.admin,
             bot: false,
             deactivated_in_mas: user.attributes.deactivated_at.is_some(),
-            links: links.remove(&user.id).unwrap_or_default(),
+            links,
             mas: InMas::Known(user.id.into()),
-        };
-        Ok((users.into_iter().map(account).collect(), provider))
+        }
     }
 
     /// The ID of every user by the name that both servers compare by, and whether the user is deactivated.

@@ -61,4 +61,19 @@ impl MasReader {
             user_id: Localpart::from(attributes.username).on(&self.server_name),
         }))
     }
+
+    /// The ID of the user of this name, and whether the user is deactivated; `None` where there is none.
+    pub async fn id_of(&self, localpart: &Localpart) -> Result<Option<(MasUserId, bool)>, HttpError> {
+        let found = self.by_username(localpart).await?;
+        Ok(found.map(|user| (user.user_id(), user.attributes.deactivated_at.is_some())))
+    }
+
+    /// Names are compared without regard to case.
+    ///
+    /// Source: `GET /users/by-username/{username}`.
+    async fn by_username(&self, localpart: &Localpart) -> Result<Option<Resource<UserAttributes>>, HttpError> {
+        let path = ["users", "by-username", localpart.as_str()];
+        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&path, &[]).await)?;
+        Ok(found.map(|found| found.data))
+    }
 }

@@ -5,7 +5,7 @@ use serde::de::Error as _;
 
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{Account, AccountDetail, UserId};
+use crate::model::{Account, AccountDetail, InMas, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -15,6 +15,22 @@ struct Detail {
 }
 
 impl SynapseReader {
+    /// The account as the list would show it, or `None` where there is none of this name.
+    ///
+    /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
+    pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>, HttpError> {
+        let detail = self.detail(user_id).await?.filter(|detail| detail.user_id == *user_id);
+        Ok(detail.map(|AccountDetail { user_id, state, admin, bot, .. }| Account {
+            user_id,
+            state,
+            admin,
+            bot,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Vec::new(),
+        }))
+    }
+
     /// The account as it is now, or `None` where there is none of this name.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`, the only answer with `appservice_id`.

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What Prometheus itself says of the alert rules, of their tests, and of the metrics that the program writes.
+# promtool comes from Debian's package prometheus; where it is missing it is only unpacked, so that no server is set up.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+scratch=$(mktemp -d)
+stand_ins=
+clean_up() {
+    if [[ -n $stand_ins ]]; then kill "$stand_ins" 2>/dev/null || true; fi
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+if ! command -v promtool >/dev/null; then
+    (
+        cd "$scratch"
+        apt-get download -qq prometheus >/dev/null 2>&1 || { apt-get update -qq && apt-get download -qq prometheus; }
+        dpkg-deb -x prometheus_*.deb .
+    )
+    PATH=$scratch/usr/bin:$PATH
+fi
+
+promtool check rules packaging/monitoring/alerts.yml
+(cd packaging/monitoring && promtool test rules alerts.test.yml)
+
+# Every metric that there is, as a test of the program writes them.
+METRICS_SAMPLE=$scratch/every.prom cargo test --quiet --locked --test monitoring
+promtool check metrics <"$scratch/every.prom"
+
+# What a run leaves behind, and what the next one makes of it.
+cargo build --quiet --locked
+program=${CARGO_TARGET_DIR:-target}/debug/matrix-keycloak-sync
+"$program" demo --serve >"$scratch/demo" &
+stand_ins=$!
+for _ in $(seq 100); do
+    config=$(sed -n 's/^#   matrix-keycloak-sync --config \(.*\) plan$/\1/p' "$scratch/demo")
+    if [[ -n $config ]]; then break; fi
+    sleep 0.1
+done
+for _ in 1 2; do
+    RUNTIME_DIRECTORY=$scratch "$program" --config "$config" sync --metrics-file "$scratch/run.prom" >/dev/null
+    promtool check metrics <"$scratch/run.prom"
+done
+grep -q '^matrix_keycloak_sync_runs_total{kind="full",result="in_step"} 2$' "$scratch/run.prom"
+echo "promtool has nothing to say against rules, tests and metrics"

@@ -1,0 +1,300 @@
+//! `watch`: stays in step. A full run at the start and every interval; in between, whoever Keycloak's events name and whoever
+//! a newer member list shows otherwise go the same way: reading, second look, plan, limits, writer.
+
+mod events;
+mod round;
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use self::events::Events;
+use super::writing::Writing;
+use crate::app::Surroundings;
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::lock::LockError;
+use crate::model::Moment;
+use crate::plan::{ActionKind, Digest};
+use crate::readers::Reading;
+use crate::report::Failure;
+use crate::run::Stop;
+use crate::signals::{self, Health, RunKind, RunResult, ServiceManager, metrics};
+use crate::watch::{Backoff, Due, Schedule, SecretFiles, Window};
+
+/// The command under which runs are remembered.
+const COMMAND: &str = "watch";
+/// Between two signs of life, where the service manager does not want them more often.
+const BEAT: Duration = Duration::from_secs(5);
+/// Without a sign of life for so long, something is very wrong: nothing that is waited for takes the processor.
+const DEAD_AFTER: Duration = Duration::from_mins(2);
+/// The longest pause between two looks at the events while they cannot be read.
+const EVENTS_PAUSE: Duration = Duration::from_mins(1);
+
+/// Stays in step until a signal comes.
+pub async fn watch(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
+    let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+    let stop = Stop::on_signals().map_err(no_signals)?;
+    let mut watcher = Watcher::new(global, surroundings, hangup, stop)?;
+    watcher.listen().await?;
+    watcher.manager.ready();
+    let exit = watcher.stay().await;
+    watcher.manager.stopping();
+    info!("stopped");
+    Ok(exit)
+}
+
+/// What stays while runs come and go.
+struct Watcher<'g> {
+    global: &'g Global,
+    surroundings: &'g Surroundings,
+    hangup: Signal,
+    stop: Stop,
+    health: Health,
+    manager: ServiceManager,
+    writing: Writing,
+    secret_files: SecretFiles,
+    schedule: Schedule,
+    /// Pauses after something went wrong.
+    backoff: Backoff,
+    /// The last complete reading, brought up to date by whatever was read since; nothing after a failure.
+    reading: Option<Reading>,
+    events: Events,
+    window: Window,
+    /// The plan that waits for somebody to approve it.
+    refused: Option<Digest>,
+    /// Whether the last run failed: then nobody is told again.
+    failing: bool,
+}
+
+impl<'g> Watcher<'g> {
+    fn new(
+        global: &'g Global,
+        surroundings: &'g Surroundings,
+        hangup: Signal,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
+        let config = &writing.session.config;
+        let mut window = Window::default();
+        if let Some(state) = &writing.session.state {
+            for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(Moment::now()))? {
+                window.note(user_id, kind, at);
+            }
+        }
+        Ok(Self {
+            global,
+            surroundings,
+            hangup,
+            stop,
+            health: Health::new(DEAD_AFTER),
+            manager: ServiceManager::from_env(),
+            secret_files: SecretFiles::of(&config.secret_files),
+            schedule: Schedule::new(&config.watch),
+            backoff: Backoff::default(),
+            reading: None,
+            events: Events::default(),
+            window,
+            refused: None,
+            failing: false,
+            writing,
+        })
+    }
+
+    async fn listen(&self) -> Result<(), Failure> {
+        let Some(address) = self.writing.session.config.watch.listen else { return Ok(()) };
+        let address = signals::serve(address, self.health.clone()).await.map_err(|source| Failure::Local {
+            what: format!("listen on {address} (watch.listen)"),
+            source,
+        })?;
+        info!("metrics and health at http://{address}");
+        Ok(())
+    }
+
+    /// One thing after the other, until a signal comes. Whoever is stopped in the middle of changes says so.
+    async fn stay(&mut self) -> Exit {
+        loop {
+            let can_look = self.reading.is_some();
+            let (at, due) = self.schedule.next(can_look, self.events.are_there(), self.has_directory());
+            let next_beat = Instant::now() + self.beat_every();
+            tokio::select! {
+                biased;
+                () = self.stop.requested() => return Exit::InStep,
+                _ = self.hangup.recv() => {
+                    self.reload("SIGHUP");
+                    continue;
+                }
+                () = sleep_until(at.min(next_beat)) => self.beat(),
+            }
+            if Instant::now() < at {
+                continue;
+            }
+            if self.secret_files.have_changed() {
+                self.reload("a file with a secret has changed");
+                continue;
+            }
+            let (kind, begin) = (kind_of(due), Instant::now());
+            let ended = self.alive(due).await;
+            if let Some(exit) = self.note(kind, begin, ended) {
+                return exit;
+            }
+        }
+    }
+
+    /// Does what is due, and gives signs of life meanwhile. `None` where nothing had to be decided.
+    async fn alive(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
+        let (health, manager, every) = (self.health.clone(), self.manager, self.beat_every());
+        let mut round = Box::pin(self.round(due));
+        loop {
+            tokio::select! {
+                ended = &mut round => return ended,
+                () = tokio::time::sleep(every) => {
+                    health.beat();
+                    manager.watchdog();
+                }
+            }
+        }
+    }
+
+    /// What follows from how a run has ended; an exit code where a signal has come meanwhile.
+    fn note(&mut self, kind: RunKind, begin: Instant, ended: Result<Option<Exit>, Failure>) -> Option<Exit> {
+        let ended = match ended {
+            Ok(None) => {
+                return self.stop.is_requested().then_some(Exit::InStep);
+            }
+            Ok(Some(exit)) => Ok(exit),
+            Err(Failure::Stopped) => return Some(Exit::InStep),
+            Err(failure) => Err(failure),
+        };
+        let result = RunResult::of(&ended);
+        metrics().run_ended(kind, result, begin.elapsed());
+        let interval = self.writing.session.config.watch.interval;
+        match &ended {
+            Ok(Exit::Refused) if kind != RunKind::Full => self.schedule.everything_now(),
+            Ok(Exit::Refused) => self.schedule.everything_is_done(),
+            Ok(Exit::Incomplete) => {
+                let pause = self.backoff.pause(interval);
+                self.schedule.everything_within(pause);
+            }
+            Ok(_) if kind == RunKind::Full => {
+                self.backoff.reset();
+                self.schedule.everything_is_done();
+            }
+            Ok(_) => {}
+            Err(failure) => self.note_failure(failure, kind, interval),
+        }
+        if kind == RunKind::Full && matches!(ended, Ok(Exit::InStep | Exit::Incomplete)) {
+            (self.refused, self.failing) = (None, false);
+            self.be_ready(Ok(()));
+        }
+        self.stop.is_requested().then(|| match ended {
+            Ok(Exit::Incomplete) => Exit::Incomplete,
+            _ => Exit::InStep,
+        })
+    }
+
+    /// Whoever has another run's lock before them waits; everything else is told, and begun anew later.
+    fn note_failure(&mut self, failure: &Failure, kind: RunKind, interval: Duration) {
+        let pause = self.backoff.pause(interval);
+        self.reading = None;
+        self.schedule.everything_after(pause);
+        let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
+        if let Failure::Lock(LockError::Held { .. }) = failure {
+            info!("{failure}; again in {again}");
+            return;
+        }
+        let (told, hint) = (failure.in_one_line(), failure.hint());
+        error!(hint, "the run failed: {told}; again in {again}");
+        self.be_ready(Err(format!("the last run failed: {told}")));
+        if !std::mem::replace(&mut self.failing, true) {
+            let reason = self.reason(signals::Event::Failed, kind, Vec::new());
+            self.tell_hook(signals::Reason { error: Some(told), hint, ..reason });
+        }
+    }
+
+    fn be_ready(&self, ready: Result<(), String>) {
+        self.manager.status(ready.as_ref().map_or_else(String::as_str, |()| "in step"));
+        self.health.set_ready(ready);
+    }
+
+    fn reason(&self, event: signals::Event, kind: RunKind, reasons: Vec<String>) -> signals::Reason {
+        let config = &self.writing.session.config;
+        signals::Reason {
+            event,
+            time: Moment::now(),
+            server_name: config.server_name.to_string(),
+            realm: config.keycloak.realm.clone(),
+            kind,
+            reasons,
+            digest: None,
+            command: None,
+            error: None,
+            hint: None,
+        }
+    }
+
+    /// Runs the administrator's command beside everything else: it may take its time.
+    fn tell_hook(&self, reason: signals::Reason) {
+        if let Some(command) = self.writing.session.config.watch.on_refused.clone() {
+            tokio::spawn(async move { signals::tell(&command, &reason).await });
+        }
+    }
+
+    /// Takes up configuration and secrets as they are now; what is wrong with them is told, and the old ones stay.
+    fn reload(&mut self, why: &str) {
+        self.manager.reloading();
+        let before = self.writing.session.config.watch.listen;
+        match Writing::open_quietly(self.global, self.surroundings, self.stop.clone()) {
+            Ok(writing) => {
+                info!("{why}: configuration and secrets are read again");
+                let config = &writing.session.config;
+                if config.watch.listen != before {
+                    warn!("watch.listen has changed, which takes a restart");
+                }
+                self.schedule = Schedule::new(&config.watch);
+                self.secret_files = SecretFiles::of(&config.secret_files);
+                (self.reading, self.events) = (None, Events::default());
+                self.backoff.reset();
+                self.writing = writing;
+            }
+            Err(failure) => {
+                error!(hint = failure.hint(), "{why}, but what is there cannot be used: {}; what was read before stays", failure.in_one_line());
+                self.secret_files = self.secret_files.again();
+            }
+        }
+        self.manager.ready();
+    }
+
+    /// Whether people of a directory may have changed without an event.
+    fn has_directory(&self) -> bool {
+        let Some(Reading { facts, .. }) = &self.reading else { return false };
+        let listed = || facts.members.iter().any(|member| member.federation_link.is_some());
+        facts.providers.as_ref().is_some_and(|providers| !providers.is_empty()) || listed()
+    }
+
+    fn beat(&self) {
+        self.health.beat();
+        self.manager.watchdog();
+    }
+
+    fn beat_every(&self) -> Duration {
+        self.manager.watchdog_interval().unwrap_or(BEAT).min(BEAT)
+    }
+}
+
+fn kind_of(due: Due) -> RunKind {
+    match due {
+        Due::Everything => RunKind::Full,
+        Due::Events => RunKind::People,
+        Due::Members => RunKind::Members,
+    }
+}
+
+/// How many of a kind, for a line of the log.
+fn planned(plan: &crate::plan::Plan) -> (usize, usize) {
+    (plan.count_to_apply(ActionKind::Disable), plan.count_to_apply(ActionKind::Activate))
+}

@@ -1,0 +1,184 @@
+//! One run of `watch`, about everybody or about a few.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tracing::{debug, error, info, warn};
+
+use super::{COMMAND, EVENTS_PAUSE, Watcher, planned};
+use crate::commands::sync::command_to_go_on;
+use crate::exit::Exit;
+use crate::http::HttpError;
+use crate::lock::RunLock;
+use crate::model::Moment;
+use crate::plan::{Outcome, Plan};
+use crate::readers::{Again, Reading};
+use crate::report::Failure;
+use crate::signals::{self, RunKind, metrics};
+use crate::watch::Due;
+
+/// More people than this cost more one by one than all of them together.
+const MOST: usize = 1000;
+/// While a plan waits to be approved, events lead to a look at everything, but not more often than this.
+const WHILE_REFUSED: Duration = Duration::from_mins(1);
+
+impl Watcher<'_> {
+    pub(super) async fn round(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
+        match due {
+            Due::Everything => self.everything().await.map(Some),
+            Due::Events => self.events().await,
+            Due::Members => {
+                self.schedule.members_are_read();
+                self.some(RunKind::Members).await
+            }
+        }
+    }
+
+    /// As `sync` does it.
+    async fn everything(&mut self) -> Result<Exit, Failure> {
+        let _lock = self.lock()?;
+        let keycloak = &self.writing.session.readers.keycloak;
+        if self.writing.session.config.watch.events_every.is_some()
+            && let Some(Err(failure)) = self.stop.unless_requested(self.events.find_place(keycloak)).await
+        {
+            // The reading will say what is wrong with Keycloak, if anything is.
+            debug!(%failure, "no place among the events");
+        }
+        self.reading = None;
+        let session = &self.writing.session;
+        let reading = self.writing.unless_stopped(session.read()).await?;
+        let plan = self.writing.unless_stopped(session.plan_of(&reading, None, false, true)).await?;
+        self.reading = Some(reading);
+        self.events.people.clear();
+        self.decide(&plan, RunKind::Full, None).await
+    }
+
+    /// Looks at whom the events name.
+    async fn events(&mut self) -> Result<Option<Exit>, Failure> {
+        self.schedule.events_are_read();
+        let Some(Reading { groups, .. }) = &self.reading else { return Ok(None) };
+        let reading = self.events.read(&self.writing.session.readers.keycloak, groups);
+        let found = match self.stop.unless_requested(reading).await {
+            None => return Err(Failure::Stopped),
+            Some(Err(failure)) => {
+                self.events_failed(&failure);
+                return Ok(None);
+            }
+            Some(Ok(found)) => found,
+        };
+        if found.everyone {
+            info!("a change in Keycloak may be about anyone: everything is read");
+            self.schedule.everything_now();
+            return Ok(None);
+        }
+        if self.events.people.is_empty() { Ok(None) } else { self.some(RunKind::People).await }
+    }
+
+    fn events_failed(&mut self, failure: &HttpError) {
+        if failure.status() == Some(StatusCode::FORBIDDEN) {
+            return self.events.are_forbidden();
+        }
+        if self.events.fail() {
+            warn!("Keycloak's admin events cannot be read, and are asked for again: {}", crate::report::in_one_line(failure));
+        }
+        let pause = self.events.backoff.pause(EVENTS_PAUSE);
+        self.schedule.events_after(pause);
+    }
+
+    /// Looks at those whom events have named, and with `Members` at whoever a newer list shows otherwise.
+    async fn some(&mut self, kind: RunKind) -> Result<Option<Exit>, Failure> {
+        if self.refused.is_some() {
+            // What was refused as a whole is not done piece by piece.
+            self.schedule.everything_within(WHILE_REFUSED);
+            return Ok(None);
+        }
+        let _lock = self.lock()?;
+        // Whatever fails from here on leaves a reading that cannot be compared with any more.
+        let Some(mut reading) = self.reading.take() else { return Ok(None) };
+        let people = self.events.people.iter().map(|(id, (_, left))| (id.clone(), *left)).collect();
+        let again = Again { people, list: kind == RunKind::Members };
+        let session = &self.writing.session;
+        let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
+        let Some(focus) = focus else {
+            info!("more than {MOST} people have changed: everything is read");
+            self.schedule.everything_now();
+            return Ok(None);
+        };
+        let since = self.events.people.values().map(|(at, _)| *at).min();
+        let plan = if focus.is_empty() {
+            None
+        } else {
+            Some(self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), false, true)).await?)
+        };
+        self.reading = Some(reading);
+        let ended = match plan {
+            Some(plan) => Some(self.decide(&plan, kind, since).await?),
+            None => None,
+        };
+        self.events.people.clear();
+        Ok(ended)
+    }
+
+    /// Asks the limits, over the last hour, and writes.
+    async fn decide(&mut self, plan: &Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
+        let past = self.window.past(Moment::now());
+        let refusals: Vec<_> =
+            self.writing.session.config.limits.refuse_after(plan, past).iter().map(ToString::to_string).collect();
+        if !refusals.is_empty() {
+            return self.refuse(plan, kind, refusals);
+        }
+        let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
+        self.stop.writing_ends();
+        let (outcomes, exit) = carried_out?;
+        self.window.note_run(plan, &outcomes, Moment::now());
+        metrics().outcomes(plan, &outcomes);
+        let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
+        if let Some(since) = since.filter(|_| done > 0) {
+            metrics().lag(since.until(Moment::now()));
+        }
+        let (disable, activate) = planned(plan);
+        info!(
+            kind = kind.word(),
+            members = plan.read.members,
+            accounts = plan.read.accounts,
+            disable,
+            activate,
+            done,
+            kept = plan.kept.len(),
+            "{}",
+            if exit == Exit::InStep { "in step" } else { "incomplete; the rest is tried again" }
+        );
+        Ok(exit)
+    }
+
+    /// A plan about a few that is refused is followed by one about everybody, which can be approved.
+    fn refuse(&mut self, plan: &Plan, kind: RunKind, refusals: Vec<String>) -> Result<Exit, Failure> {
+        if kind != RunKind::Full {
+            return Ok(Exit::Refused);
+        }
+        let digest = plan.digest();
+        let (why, command) = (refusals.join("; "), command_to_go_on(self.global, "sync", &digest));
+        let is_new = self.refused.as_ref() != Some(&digest);
+        if is_new {
+            error!(
+                %digest,
+                "refused, nothing was changed: {why}; look at it with `plan`, and if it is right: {command} (SIGHUP then looks \
+                 again at once)"
+            );
+            self.writing.refused(COMMAND, plan, &refusals)?;
+            let reason = self.reason(signals::Event::Refused, kind, refusals);
+            self.tell_hook(signals::Reason {
+                digest: Some(digest.to_string()),
+                command: Some(command.clone()),
+                ..reason
+            });
+        }
+        self.be_ready(Err(format!("refused: {why}; to go on: {command}")));
+        self.refused = Some(digest);
+        Ok(Exit::Refused)
+    }
+
+    fn lock(&self) -> Result<RunLock, Failure> {
+        Ok(RunLock::take(&self.writing.session.config, &*self.surroundings.env)?)
+    }
+}

@@ -1,0 +1,81 @@
+//! `[watch]`: how often to look, and where others can see that it works.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::fields::Fields;
+
+/// The word that switches something off.
+const OFF: &str = "off";
+/// Asking more often than this gains nothing, and is a slip of the hand.
+const MOST_OFTEN: Duration = Duration::from_secs(1);
+
+/// `[watch]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchConfig {
+    /// Between two full runs.
+    pub interval: Duration,
+    /// Between two looks at Keycloak's admin events; `None` where they are not asked for.
+    pub events_every: Option<Duration>,
+    /// Between two readings of the member list alone, for changes that make no events; `None` where there are none.
+    pub members_every: Option<Duration>,
+    /// Where metrics and health are served; `None` where they are not.
+    pub listen: Option<SocketAddr>,
+    /// What is run when a plan is refused or a run fails: the program and its arguments.
+    pub on_refused: Option<Vec<String>>,
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_mins(15),
+            events_every: Some(Duration::from_secs(5)),
+            members_every: Some(Duration::from_mins(1)),
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+            on_refused: None,
+        }
+    }
+}
+
+pub(super) fn watch(fields: &mut Fields) -> WatchConfig {
+    let default = WatchConfig::default();
+    let interval = fields.duration("watch.interval", default.interval);
+    if interval < MOST_OFTEN {
+        let given = humantime::format_duration(interval).to_string();
+        fields.wrong("watch.interval", Some(&given), "expected a second or more");
+    }
+    let on_refused = fields.texts("watch.on_refused", "a list of texts, the program first");
+    if on_refused.as_ref().is_some_and(Vec::is_empty) {
+        fields.wrong("watch.on_refused", None, "expected a list of texts, the program first; it is empty");
+    }
+    WatchConfig {
+        interval,
+        events_every: fields.unless_off("watch.events_every", default.events_every, "a time such as \"5s\"", often),
+        members_every: fields.unless_off("watch.members_every", default.members_every, "a time such as \"1m\"", often),
+        listen: fields.unless_off("watch.listen", default.listen, "an address such as \"127.0.0.1:9464\"", |text| {
+            text.parse().ok()
+        }),
+        on_refused,
+    }
+}
+
+fn often(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|every| *every >= MOST_OFTEN)
+}
+
+impl Fields {
+    /// A value that can be switched off.
+    fn unless_off<T>(
+        &mut self,
+        key: &str,
+        default: Option<T>,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.take(key, &format!("{expected}, or {OFF:?}"), |value| match value.as_str()? {
+            OFF => Some(None),
+            text => parse(text).map(Some),
+        })
+        .unwrap_or(default)
+    }
+}

@@ -1,0 +1,27 @@
+//! Those whom a run is about, where it is not about everyone.
+
+use std::collections::HashSet;
+
+use crate::model::UserId;
+
+/// Accounts that may have changed since the last complete reading. About all others nothing is decided: they only count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Focus(HashSet<UserId>);
+
+impl Focus {
+    /// Whether nobody is meant.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn covers(&self, user_id: &UserId) -> bool {
+        self.0.contains(user_id)
+    }
+}
+
+impl Extend<UserId> for Focus {
+    fn extend<I: IntoIterator<Item = UserId>>(&mut self, accounts: I) {
+        self.0.extend(accounts);
+    }
+}

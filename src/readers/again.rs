@@ -1,0 +1,210 @@
+//! Reading a few people again after a complete reading: those whom an admin event names, or whom a newer member list shows
+//! otherwise. The reading is brought up to date in place, and whose accounts have to be decided anew is told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::keycloak::MemberNow;
+use super::{LinkProvider, ReadError, Readers, Reading, Tally};
+use crate::config::AccountSource;
+use crate::model::{Account, InMas, KeycloakId, Localpart, Member, Moment, UserId};
+use crate::planner::Focus;
+
+/// People asked for at the same time; as many as at the second look.
+const AT_A_TIME: usize = 8;
+
+/// What to read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Again {
+    /// People by their IDs, and whether it is explained that they are no members any more.
+    pub people: BTreeMap<KeycloakId, bool>,
+    /// The member list, whole.
+    pub list: bool,
+}
+
+impl Readers {
+    /// Reads again what is named, and gives the accounts about which something may have changed. More than `most` of them
+    /// are not read one by one: then there is `None`, and only a complete reading will do.
+    pub async fn again(&self, reading: &mut Reading, again: &Again, most: usize) -> Result<Option<Focus>, ReadError> {
+        let mut touched = Touched::default();
+        let now = self.members_now(&again.people, reading).await?;
+        let doubtful = |(id, now): &(KeycloakId, MemberNow)| match (now, listed(&reading.facts.members, id)) {
+            (MemberNow::OfDirectory(_), _) => true,
+            (MemberNow::Inside(_), _) | (_, None) => false,
+            // Whoever was deleted may be hidden by a directory that is down, and one answer alone, which no event explains,
+            // is not enough against the list.
+            (MemberNow::Outside(_) | MemberNow::Gone, Some(member)) => {
+                member.federation_link.is_some() || !again.people[id]
+            }
+        };
+        let list = again.list || now.iter().any(doubtful);
+        touched.note_people(&now, &reading.facts.members);
+        if list {
+            let listed = self.keycloak.members(&reading.groups, &Tally::default()).await?;
+            touched.note_differences(&reading.facts.members, &listed.people);
+            (reading.facts.members, reading.witnesses) = (listed.people, listed.witnesses);
+        } else {
+            bring_up_to_date(&mut reading.facts.members, now);
+        }
+        if touched.localparts.len() > most {
+            return Ok(None);
+        }
+        let focus = self.accounts_again(reading, touched).await?;
+        reading.facts.now = Moment::now();
+        Ok(Some(focus))
+    }
+
+    async fn members_now(
+        &self,
+        people: &BTreeMap<KeycloakId, bool>,
+        reading: &Reading,
+    ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
+        stream::iter(people.keys())
+            .map(|id| async move { Ok((id.clone(), self.keycloak.member_now(id, &reading.groups).await?)) })
+            .buffered(AT_A_TIME)
+            .try_collect()
+            .await
+    }
+
+    /// The accounts of these people as they are now, those included that are newer than the reading.
+    async fn accounts_again(&self, reading: &mut Reading, touched: Touched) -> Result<Focus, ReadError> {
+        let Touched { ids, localparts } = touched;
+        let names: HashSet<_> = localparts.iter().map(|localpart| localpart.key()).collect();
+        let server_name = reading.facts.server_name.clone();
+        let is_touched = |account: &Account| {
+            account.is_on(&server_name)
+                && (names.contains(&account.localpart().key()) || account.links.iter().any(|id| ids.contains(id)))
+        };
+        let known: Vec<_> = reading.facts.accounts.iter().filter(|account| is_touched(account)).cloned().collect();
+        let known_names: HashSet<_> = known.iter().map(|account| account.localpart().key().into_owned()).collect();
+        let strangers = localparts.iter().filter(|localpart| !known_names.contains(&*localpart.key()));
+        let asked = known.iter().map(|account| account.user_id.clone());
+        let asked: BTreeSet<UserId> =
+            asked.chain(strangers.map(|localpart| Localpart::from(&*localpart.key()).on(&server_name))).collect();
+        let provider = reading.links.as_ref();
+        let now: HashMap<UserId, Option<Account>> = stream::iter(asked)
+            .map(|user_id| async move {
+                let account = self.account_now(&user_id, provider).await?;
+                Ok::<_, ReadError>((user_id, account))
+            })
+            .buffer_unordered(AT_A_TIME)
+            .try_collect()
+            .await?;
+        let mut focus = Focus::default();
+        focus.extend(now.iter().filter_map(|(_, account)| Some(account.as_ref()?.user_id.clone())));
+        reading.facts.accounts.retain(|account| !now.contains_key(&account.user_id));
+        reading.facts.accounts.extend(now.into_values().flatten());
+        Ok(focus)
+    }
+
+    /// One account, as the list that it comes from would show it.
+    async fn account_now(
+        &self,
+        user_id: &UserId,
+        provider: Option<&LinkProvider>,
+    ) -> Result<Option<Account>, ReadError> {
+        match self.source {
+            AccountSource::Synapse => {
+                let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
+                if self.writer_goes_by_id {
+                    (account.mas, account.deactivated_in_mas) = match self.mas().id_of(user_id.localpart()).await? {
+                        Some((id, deactivated)) => (InMas::Known(id), deactivated),
+                        None => (InMas::Unknown, false),
+                    };
+                }
+                Ok(Some(account))
+            }
+            AccountSource::Mas => Ok(self.mas().account(user_id.localpart(), provider).await?),
+        }
+    }
+}
+
+/// Who may have changed, by ID and by the names that they have or had.
+#[derive(Debug, Default)]
+struct Touched {
+    ids: HashSet<KeycloakId>,
+    localparts: Vec<Localpart>,
+}
+
+impl Touched {
+    fn note(&mut self, member: &Member) {
+        self.ids.insert(member.id.clone());
+        self.localparts.push(member.localpart.clone());
+    }
+
+    fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &[Member]) {
+        for (id, now) in now {
+            self.ids.insert(id.clone());
+            self.localparts.extend(listed(before, id).map(|member| member.localpart.clone()));
+            match now {
+                MemberNow::Inside(member) => self.note(member),
+                MemberNow::Outside(localpart) | MemberNow::OfDirectory(localpart) => {
+                    self.localparts.extend(localpart.clone());
+                }
+                MemberNow::Gone => {}
+            }
+        }
+    }
+
+    /// Both lists are in order of their IDs.
+    fn note_differences(&mut self, before: &[Member], after: &[Member]) {
+        let is_same = |list: &[Member], member: &Member| listed(list, &member.id) == Some(member);
+        for member in before.iter().filter(|member| !is_same(after, member)) {
+            self.note(member);
+        }
+        for member in after.iter().filter(|member| !is_same(before, member)) {
+            self.note(member);
+        }
+    }
+}
+
+/// The row of an ID in a list that is in order of them.
+fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
+    members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
+}
+
+/// Puts everyone where they are now; the order by ID stays.
+fn bring_up_to_date(members: &mut Vec<Member>, now: Vec<(KeycloakId, MemberNow)>) {
+    for (id, now) in now {
+        let place = members.binary_search_by(|member| member.id.cmp(&id));
+        match (place, now) {
+            (Ok(row), MemberNow::Inside(member)) => members[row] = member,
+            (Err(row), MemberNow::Inside(member)) => members.insert(row, member),
+            (Ok(row), MemberNow::Outside(_) | MemberNow::Gone) => drop(members.remove(row)),
+            (_, MemberNow::Outside(_) | MemberNow::Gone | MemberNow::OfDirectory(_)) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: &str, enabled: bool) -> Member {
+        Member { id: id.into(), localpart: format!("name-of-{id}").as_str().into(), enabled, federation_link: None }
+    }
+
+    #[test]
+    fn people_are_put_where_they_are_now() {
+        let mut members = vec![member("a", true), member("c", true), member("e", true)];
+        let now = [
+            ("a", MemberNow::Gone),
+            ("b", MemberNow::Inside(member("b", true))),
+            ("c", MemberNow::Inside(member("c", false))),
+            ("d", MemberNow::Outside(None)),
+            ("e", MemberNow::Outside(None)),
+        ];
+        bring_up_to_date(&mut members, now.into_iter().map(|(id, now)| (id.into(), now)).collect());
+        assert_eq!(members, [member("b", true), member("c", false)]);
+    }
+
+    #[test]
+    fn whoever_is_in_one_list_only_or_has_changed_is_touched() {
+        let before = [member("a", true), member("b", true), member("c", true)];
+        let after = [member("b", true), member("c", false), member("d", true)];
+        let mut touched = Touched::default();
+        touched.note_differences(&before, &after);
+        assert_eq!(touched.ids, ["a", "c", "d"].into_iter().map(Into::into).collect());
+    }
+}

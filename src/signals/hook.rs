@@ -1,0 +1,205 @@
+//! A command of the administrator's that is told when something needs a person: a mail, a chat, a pager.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use futures_util::future::join3;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tracing::{debug, warn};
+
+use super::metrics::RunKind;
+use crate::app::Surroundings;
+use crate::model::{Moment, printable};
+use crate::subprocess;
+
+/// How long it may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How much of what it prints goes to the log.
+const OUTPUT_LIMIT: u64 = 4000;
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A plan was refused by a limit.
+    Refused,
+    /// A run failed.
+    Failed,
+}
+
+/// What the command is told, as JSON on its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// What has happened.
+    pub event: Event,
+    /// When.
+    pub time: Moment,
+    /// The homeserver.
+    pub server_name: String,
+    /// Keycloak's realm.
+    pub realm: String,
+    /// What the run looked at.
+    pub kind: RunKind,
+    /// Each limit that the plan is over, in words.
+    pub reasons: Vec<String>,
+    /// The refused plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The command line that approves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Runs the command and waits for it. Its failure is a warning: it must not end what it only tells of.
+pub async fn tell(command: &[String], reason: &Reason) {
+    tell_within(command, reason, LIMIT).await;
+}
+
+async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
+    let Some((program, arguments)) = command.split_first() else { return };
+    let Ok(json) = serde_json::to_vec(reason) else { return };
+    let shown = printable(&command.join(" ")).into_owned();
+    debug!(command = %shown, "telling the hook");
+    let started = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(subprocess::environment(&*Surroundings::default().env))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => return warn!("the hook {shown} cannot be run: {error}"),
+    };
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    match tokio::time::timeout(limit, run(&mut child, &json)).await {
+        Ok(Ok((status, said))) if status.success() => debug!(command = %shown, %said, "the hook was told"),
+        Ok(Ok((status, said))) => warn!("the hook {shown} failed ({status}): {said}"),
+        Ok(Err(error)) => warn!("the hook {shown} failed: {error}"),
+        Err(_) => {
+            // What it has started would go on without it.
+            if let Some(group) = group {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            warn!("the hook {shown} was ended, because it took longer than {}", humantime::format_duration(limit));
+        }
+    }
+}
+
+/// The reason goes in and what is printed comes out at the same time, so that neither waits for the other.
+async fn run(child: &mut Child, json: &[u8]) -> std::io::Result<(ExitStatus, String)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let telling = async move {
+        if let Some(mut stdin) = stdin {
+            // Who does not want to know does not have to listen.
+            let _ = stdin.write_all(json).await;
+        }
+    };
+    let ((), out, err) = join3(telling, beginning(stdout), beginning(stderr)).await;
+    let said = [err.trim(), out.trim()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+    Ok((child.wait().await?, printable(&said).into_owned()))
+}
+
+/// The beginning of what is printed; the rest is read and forgotten.
+async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut pipe) = pipe else { return String::new() };
+    let mut text = Vec::new();
+    let _ = (&mut pipe).take(OUTPUT_LIMIT).read_to_end(&mut text).await;
+    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn reason() -> Reason {
+        Reason {
+            event: Event::Refused,
+            time: Moment::from_millis(1_795_000_000_000),
+            server_name: "example.org".to_owned(),
+            realm: "corp".to_owned(),
+            kind: RunKind::Full,
+            reasons: vec!["26 accounts to disable, limits.max_disable is 25".to_owned()],
+            digest: Some("sha256:00".to_owned()),
+            command: Some("matrix-keycloak-sync sync --approve sha256:00".to_owned()),
+            error: None,
+            hint: None,
+        }
+    }
+
+    /// Runs a shell with this line in a directory that it knows as `$1`.
+    async fn hook(directory: &Path, line: &str, limit: Duration) {
+        let command = ["/bin/sh", "-c", line, "hook", &directory.display().to_string()].map(str::to_owned);
+        tell_within(&command, &reason(), limit).await;
+    }
+
+    fn read(directory: &Path, name: &str) -> String {
+        std::fs::read_to_string(directory.join(name)).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn the_hook_is_told_the_reason_as_json() {
+        let directory = tempfile::tempdir().expect("a directory");
+        hook(directory.path(), "cat > \"$1/told\"", LIMIT).await;
+        let told: Value = serde_json::from_str(&read(directory.path(), "told")).expect("JSON");
+        assert_eq!(
+            told,
+            json!({
+                "event": "refused", "time": "2026-11-18T11:06:40Z", "server_name": "example.org", "realm": "corp",
+                "kind": "full", "reasons": ["26 accounts to disable, limits.max_disable is 25"],
+                "digest": "sha256:00", "command": "matrix-keycloak-sync sync --approve sha256:00"
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn the_hook_is_given_nothing_but_what_it_needs() {
+        let directory = tempfile::tempdir().expect("a directory");
+        hook(directory.path(), "tr '\\0' '\\n' < /proc/$$/environ > \"$1/seen\"", LIMIT).await;
+        let seen = read(directory.path(), "seen");
+        assert!(seen.contains("PATH="), "{seen}");
+        // Cargo gives its tests many.
+        assert!(!seen.contains("CARGO"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_hangs_is_ended_with_all_that_it_started() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let begin = Instant::now();
+        hook(directory.path(), "(sleep 1; touch \"$1/late\") & echo begun; wait", Duration::from_millis(300)).await;
+        assert!(begin.elapsed() < Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert!(!directory.path().join("late").exists());
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_does_not_listen_or_talks_too_much_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        hook(directory.path(), "exec <&-; head -c 1000000 /dev/zero; touch \"$1/done\"; exit 3", LIMIT).await;
+        assert!(directory.path().join("done").exists());
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_is_not_there_stops_nobody() {
+        tell(&[], &reason()).await;
+        tell(&["/nowhere/hook".to_owned()], &reason()).await;
+    }
+}

@@ -1,0 +1,448 @@
+//! What Prometheus is told. `docs/monitoring.md` says what each metric means.
+
+use std::io;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use serde::Serialize;
+
+use super::textfile;
+use crate::exit::Exit;
+use crate::http::Server;
+use crate::model::{AccountState, Moment};
+use crate::plan::{ActionKind, Outcome, Plan};
+use crate::planner::Facts;
+use crate::report::Failure;
+
+/// What every name begins with.
+const NAMESPACE: &str = "matrix_keycloak_sync";
+/// Seconds of a run: a small realm takes one, a big one minutes.
+const RUN_SECONDS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+/// Seconds from an event to what it led to.
+const LAG_SECONDS: [f64; 11] = [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
+
+/// What a run looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Everybody.
+    Full,
+    /// The people that events have named.
+    People,
+    /// The member list alone.
+    Members,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunResult {
+    /// In step, or brought in step.
+    InStep,
+    /// Something is left open.
+    Incomplete,
+    /// Refused by a limit.
+    Refused,
+    /// An error before anything was changed.
+    Failed,
+    /// Another run held the lock.
+    Locked,
+}
+
+impl RunKind {
+    const ALL: [Self; 3] = [Self::Full, Self::People, Self::Members];
+
+    /// The word in labels.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::People => "people",
+            Self::Members => "members",
+        }
+    }
+}
+
+impl RunResult {
+    const ALL: [Self; 5] = [Self::InStep, Self::Incomplete, Self::Refused, Self::Failed, Self::Locked];
+
+    /// What came of a command.
+    #[must_use]
+    pub fn of(ended: &Result<Exit, Failure>) -> Self {
+        match ended.as_ref().map_or_else(Failure::exit, |exit| *exit) {
+            Exit::InStep | Exit::Changes => Self::InStep,
+            Exit::Incomplete => Self::Incomplete,
+            Exit::Refused => Self::Refused,
+            Exit::Locked => Self::Locked,
+            Exit::Error | Exit::Usage | Exit::Config => Self::Failed,
+        }
+    }
+
+    /// The word in labels.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InStep => "in_step",
+            Self::Incomplete => "incomplete",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// The metrics of this process.
+#[must_use]
+pub fn metrics() -> &'static Metrics {
+    static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::default);
+    &METRICS
+}
+
+/// Everything that is counted and measured. A gauge that nothing was said of yet is not there: no members is another
+/// thing than a number that is not known.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    last_success: GaugeVec,
+    last_run: GaugeVec,
+    last_duration: GaugeVec,
+    duration: HistogramVec,
+    runs: IntCounterVec,
+    failures_in_a_row: GaugeVec,
+    refused: GaugeVec,
+    ready: GaugeVec,
+    members: GaugeVec,
+    accounts: GaugeVec,
+    planned: GaugeVec,
+    kept: GaugeVec,
+    not_registered: GaugeVec,
+    actions: IntCounterVec,
+    requests: IntCounterVec,
+    events: GaugeVec,
+    lag: HistogramVec,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let families = Families(Registry::default());
+        let build = families.gauge("build_info", "The version of the program.", &["version"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let metrics = Self {
+            last_success: families.gauge(
+                "last_success_timestamp_seconds",
+                "When a full run last ended in step, in seconds since 1970.",
+                &[],
+            ),
+            last_run: families.gauge(
+                "last_run_timestamp_seconds",
+                "When a full run last ended, however it ended, in seconds since 1970.",
+                &[],
+            ),
+            last_duration: families.gauge("last_run_duration_seconds", "How long the last run took.", &["kind"]),
+            duration: families.histogram("run_duration_seconds", "How long runs take.", &["kind"], &RUN_SECONDS),
+            runs: families.counter(
+                "runs_total",
+                "Runs by what they looked at and how they ended.",
+                &["kind", "result"],
+            ),
+            failures_in_a_row: families.gauge(
+                "run_failures_in_a_row",
+                "Full runs that failed since the last one that did not.",
+                &[],
+            ),
+            refused: families.gauge("refused", "1 while a plan is refused by a limit and waits for a person.", &[]),
+            ready: families.gauge("ready", "1 while what /readyz says is yes.", &[]),
+            members: families.gauge("members", "People of the groups at the last complete reading.", &[]),
+            accounts: families.gauge("accounts", "Accounts at the last complete reading.", &["state"]),
+            planned: families.gauge("planned_actions", "Actions of the last plan.", &["action"]),
+            kept: families.gauge("kept_accounts", "Accounts that the last plan leaves alone.", &["reason"]),
+            not_registered: families.gauge("not_registered", "Enabled members without an account.", &[]),
+            actions: families.counter("actions_total", "Actions by what became of them.", &["action", "outcome"]),
+            requests: families.counter(
+                "requests_total",
+                "Requests to servers and calls of mas-cli, by how they ended.",
+                &["server", "status"],
+            ),
+            events: families.gauge("events_available", "1 while Keycloak gives its admin events.", &[]),
+            lag: families.histogram(
+                "event_lag_seconds",
+                "From an event in Keycloak until the homeserver shows what followed.",
+                &[],
+                &LAG_SECONDS,
+            ),
+            registry: families.0,
+        };
+        metrics.begin_at_zero();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// A counter that is not there before it is first raised hides that first time from `rate` and `increase`.
+    fn begin_at_zero(&self) {
+        for kind in RunKind::ALL {
+            for result in RunResult::ALL {
+                self.runs.with_label_values(&[kind.word(), result.word()]);
+            }
+        }
+        for action in [ActionKind::Activate, ActionKind::Disable] {
+            for outcome in Outcome::WORDS {
+                self.actions.with_label_values(&[action.as_str(), outcome]);
+            }
+        }
+    }
+
+    /// A request has ended: with a status (`200`), or without one (`timeout`).
+    pub fn request(&self, server: Server, outcome: &str) {
+        self.requests.with_label_values(&[server.word(), outcome]).inc();
+    }
+
+    /// A call of mas-cli has ended: with an exit code (`0`), or without one (`timeout`).
+    pub fn mas_cli(&self, outcome: &str) {
+        self.requests.with_label_values(&["mas-cli", outcome]).inc();
+    }
+
+    /// What a complete reading found.
+    pub fn facts(&self, facts: &Facts) {
+        set(&self.members, facts.members.len());
+        let (mut active, mut locked, mut deactivated) = (0, 0, 0);
+        for account in &facts.accounts {
+            *match account.state {
+                AccountState { deactivated: true, .. } => &mut deactivated,
+                AccountState { locked: true, .. } => &mut locked,
+                AccountState { .. } => &mut active,
+            } += 1;
+        }
+        for (state, count) in [("active", active), ("locked", locked), ("deactivated", deactivated)] {
+            self.accounts.with_label_values(&[state]).set(number(count));
+        }
+    }
+
+    /// What a plan of a full run says.
+    pub fn plan(&self, plan: &Plan) {
+        for action in [ActionKind::Activate, ActionKind::Disable] {
+            self.planned.with_label_values(&[action.as_str()]).set(number(plan.count_to_apply(action)));
+        }
+        // What no account is kept for any more must not stay.
+        self.kept.reset();
+        for (reason, count) in plan.kept_by_reason() {
+            self.kept.with_label_values(&[reason.word()]).set(number(count));
+        }
+        set(&self.not_registered, plan.not_registered.len());
+    }
+
+    /// What became of a plan's actions.
+    pub fn outcomes(&self, plan: &Plan, outcomes: &[Outcome]) {
+        for (action, outcome) in plan.actions.iter().zip(outcomes) {
+            self.actions.with_label_values(&[action.kind.as_str(), outcome.word()]).inc();
+        }
+    }
+
+    /// A run is over. Whether all is well only a full run can say; one that found the lock held says nothing.
+    pub fn run_ended(&self, kind: RunKind, result: RunResult, took: Duration) {
+        self.runs.with_label_values(&[kind.word(), result.word()]).inc();
+        if result == RunResult::Locked {
+            return;
+        }
+        self.last_duration.with_label_values(&[kind.word()]).set(took.as_secs_f64());
+        self.duration.with_label_values(&[kind.word()]).observe(took.as_secs_f64());
+        if result == RunResult::Refused {
+            set(&self.refused, 1);
+        }
+        if kind != RunKind::Full {
+            return;
+        }
+        set_to_now(&self.last_run);
+        let failures = self.failures_in_a_row.with_label_values::<&str>(&[]);
+        if result == RunResult::Failed {
+            failures.inc();
+            return;
+        }
+        failures.set(0.0);
+        if result == RunResult::InStep {
+            set_to_now(&self.last_success);
+        }
+        if result != RunResult::Refused {
+            set(&self.refused, 0);
+        }
+    }
+
+    /// How long it took from an event until the homeserver showed what followed.
+    pub fn lag(&self, lag: Duration) {
+        self.lag.with_label_values::<&str>(&[]).observe(lag.as_secs_f64());
+    }
+
+    /// Whether the program can be relied on; `Health::set_ready` says so too.
+    pub fn ready(&self, ready: bool) {
+        set(&self.ready, usize::from(ready));
+    }
+
+    /// Whether Keycloak gives its admin events.
+    pub fn events(&self, available: bool) {
+        set(&self.events, usize::from(available));
+    }
+
+    /// All of it in Prometheus' text format 0.0.4.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // It fails for a family without a sample, and the registry gives none of these.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+
+    /// All of it as a file for the textfile collector of `node_exporter`, together with what the last process left in it.
+    pub fn write_file(&self, path: &Path) -> io::Result<()> {
+        textfile::write(path, &self.text())
+    }
+}
+
+/// Makes metrics that are known to the registry. Names and labels stand in this file, so that nothing of it can fail
+/// later than in the first test.
+struct Families(Registry);
+
+impl Families {
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.known(GaugeVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
+    }
+
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.known(IntCounterVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        let options = HistogramOpts::new(name, help).namespace(NAMESPACE).buckets(buckets.to_vec());
+        self.known(HistogramVec::new(options, labels))
+    }
+
+    fn known<M: Collector + Clone + 'static>(&self, metric: prometheus::Result<M>) -> M {
+        let metric = metric.expect("a valid name and valid labels");
+        self.0.register(Box::new(metric.clone())).expect("a name of its own");
+        metric
+    }
+}
+
+fn set(gauge: &GaugeVec, value: usize) {
+    gauge.with_label_values::<&str>(&[]).set(number(value));
+}
+
+fn set_to_now(gauge: &GaugeVec) {
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
+    let millis = Moment::now().as_millis() as f64;
+    gauge.with_label_values::<&str>(&[]).set(millis / 1000.0);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 accounts")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3);
+
+    /// The samples whose name begins like this, without what every name begins with.
+    fn samples(metrics: &Metrics, begin: &str) -> Vec<String> {
+        let text = metrics.text();
+        let samples = text.lines().filter_map(|line| line.strip_prefix("matrix_keycloak_sync_"));
+        samples.filter(|sample| sample.starts_with(begin)).map(str::to_owned).collect()
+    }
+
+    fn after(runs: &[(RunKind, RunResult)]) -> Metrics {
+        let metrics = Metrics::default();
+        for (kind, result) in runs {
+            metrics.run_ended(*kind, *result, LONG);
+        }
+        metrics
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told() {
+        let metrics = Metrics::default();
+        for name in ["members", "accounts", "last_", "refused", "ready", "run_failures", "events", "kept", "planned"] {
+            assert_eq!(samples(&metrics, name), Vec::<String>::new(), "{name}");
+        }
+        assert_eq!(
+            samples(&metrics, "build_info"),
+            [concat!("build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1")]
+        );
+    }
+
+    #[test]
+    fn counters_are_there_before_they_are_raised() {
+        let metrics = Metrics::default();
+        assert_eq!(samples(&metrics, "runs_total").len(), 15);
+        assert_eq!(
+            samples(&metrics, "actions_total{action=\"disable\""),
+            ["done", "failed", "scheduled", "skipped"]
+                .map(|outcome| format!("actions_total{{action=\"disable\",outcome=\"{outcome}\"}} 0"))
+        );
+    }
+
+    #[test]
+    fn a_full_run_in_step_is_the_last_success() {
+        let metrics = after(&[(RunKind::Full, RunResult::InStep)]);
+        assert_eq!(samples(&metrics, "last_success_timestamp_seconds").len(), 1);
+        assert_eq!(samples(&metrics, "last_run_duration"), ["last_run_duration_seconds{kind=\"full\"} 3"]);
+        assert_eq!(samples(&metrics, "run_duration_seconds_count"), ["run_duration_seconds_count{kind=\"full\"} 1"]);
+        assert_eq!(
+            (samples(&metrics, "refused"), samples(&metrics, "run_failures")),
+            (vec!["refused 0".to_owned()], vec!["run_failures_in_a_row 0".to_owned()])
+        );
+    }
+
+    #[test]
+    fn nothing_but_a_full_run_in_step_is_a_success() {
+        for result in [RunResult::Incomplete, RunResult::Refused, RunResult::Failed, RunResult::Locked] {
+            assert_eq!(samples(&after(&[(RunKind::Full, result)]), "last_success"), Vec::<String>::new(), "{result:?}");
+        }
+        assert_eq!(samples(&after(&[(RunKind::People, RunResult::InStep)]), "last_success"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn failures_are_counted_until_a_run_does_not_fail() {
+        let failed = (RunKind::Full, RunResult::Failed);
+        let told = |runs: &[_]| samples(&after(runs), "run_failures_in_a_row");
+        assert_eq!(told(&[failed, failed]), ["run_failures_in_a_row 2"]);
+        assert_eq!(told(&[failed, (RunKind::Full, RunResult::Locked), failed]), ["run_failures_in_a_row 2"]);
+        assert_eq!(told(&[failed, (RunKind::Full, RunResult::Refused)]), ["run_failures_in_a_row 0"]);
+    }
+
+    #[test]
+    fn a_refusal_stands_until_a_full_run_is_not_refused() {
+        let told = |then| samples(&after(&[(RunKind::People, RunResult::Refused), then]), "refused");
+        assert_eq!(told((RunKind::People, RunResult::InStep)), ["refused 1"]);
+        assert_eq!(told((RunKind::Full, RunResult::Failed)), ["refused 1"]);
+        assert_eq!(told((RunKind::Full, RunResult::Incomplete)), ["refused 0"]);
+    }
+
+    #[test]
+    fn requests_are_told_by_server_and_how_they_ended() {
+        let metrics = Metrics::default();
+        metrics.request(Server::Keycloak, "200");
+        metrics.request(Server::Keycloak, "200");
+        metrics.request(Server::Mas, "timeout");
+        metrics.mas_cli("0");
+        assert_eq!(
+            samples(&metrics, "requests_total"),
+            [
+                "requests_total{server=\"keycloak\",status=\"200\"} 2",
+                "requests_total{server=\"mas\",status=\"timeout\"} 1",
+                "requests_total{server=\"mas-cli\",status=\"0\"} 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn lag_ready_and_events_are_told() {
+        let metrics = Metrics::default();
+        metrics.lag(Duration::from_millis(1500));
+        metrics.ready(true);
+        metrics.events(false);
+        assert_eq!(samples(&metrics, "event_lag_seconds_bucket{le=\"2\""), ["event_lag_seconds_bucket{le=\"2\"} 1"]);
+        assert_eq!(samples(&metrics, "ready"), ["ready 1"]);
+        assert_eq!(samples(&metrics, "events_available"), ["events_available 0"]);
+    }
+}

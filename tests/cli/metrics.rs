@@ -1,0 +1,187 @@
+//! `--metrics-file`: what node_exporter reads after every run, however it ended.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+
+use crate::harness::{
+    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, the_table,
+};
+
+fn file(world: &RunningWorld) -> PathBuf {
+    world.directory().join("sync.prom")
+}
+
+/// A run that leaves metrics behind.
+fn sync(world: &RunningWorld, program: Program) -> Run {
+    program.run(&format!("sync --metrics-file {}", file(world).display()))
+}
+
+/// The value of a sample in the file.
+fn value(world: &RunningWorld, sample: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(file(world)).expect("a file");
+    let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
+    text.lines().find_map(value)
+}
+
+fn runs(world: &RunningWorld, result: &str) -> Option<f64> {
+    value(world, &format!("runs_total{{kind=\"full\",result=\"{result}\"}}"))
+}
+
+/// What a run of the table finds and does, whoever writes.
+fn assert_tells_the_table(world: &RunningWorld) {
+    for (sample, told) in [
+        ("members", 3.0),
+        ("accounts{state=\"active\"}", 3.0),
+        ("accounts{state=\"deactivated\"}", 2.0),
+        ("accounts{state=\"locked\"}", 0.0),
+        ("not_registered", 1.0),
+        ("planned_actions{action=\"activate\"}", 1.0),
+        ("planned_actions{action=\"disable\"}", 1.0),
+        ("kept_accounts{reason=\"token_owner\"}", 1.0),
+        ("actions_total{action=\"activate\",outcome=\"done\"}", 1.0),
+        ("actions_total{action=\"disable\",outcome=\"done\"}", 1.0),
+        ("actions_total{action=\"disable\",outcome=\"failed\"}", 0.0),
+        ("refused", 0.0),
+        ("run_failures_in_a_row", 0.0),
+        ("run_duration_seconds_count{kind=\"full\"}", 1.0),
+    ] {
+        assert_eq!(value(world, sample), Some(told), "{sample}");
+    }
+    assert_eq!(runs(world, "in_step"), Some(1.0));
+    assert!(value(world, "last_success_timestamp_seconds") > Some(1_700_000_000.0));
+}
+
+#[tokio::test]
+async fn a_run_tells_what_it_found_and_did() {
+    let world = started(the_table()).await;
+    sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
+    assert_tells_the_table(&world);
+}
+
+#[tokio::test]
+async fn requests_are_counted_as_the_servers_have_seen_them() {
+    let world = started(the_table()).await;
+    world.synapse.faults().on("/_synapse/admin/v3/users?").times(1).answer(Fault::Status(503, String::new()));
+    sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
+    let text = std::fs::read_to_string(file(&world)).expect("a file");
+    let asked = |server: &str| {
+        let begin = format!("matrix_keycloak_sync_requests_total{{server=\"{server}\"");
+        let values = text.lines().filter(|line| line.starts_with(&begin)).filter_map(|line| line.rsplit(' ').next());
+        values.filter_map(|value| value.parse::<usize>().ok()).sum::<usize>()
+    };
+    // Tokens and what was tried again are among them.
+    assert_eq!(asked("keycloak"), world.keycloak.requests().all().len());
+    assert_eq!(asked("synapse"), world.synapse.requests().all().len());
+    assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"503\"}"), Some(1.0));
+    // Its version, and two calls for each account.
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"0\"}"), Some(5.0));
+}
+
+#[tokio::test]
+async fn requests_to_mas_are_counted_too() {
+    let world = started(the_table()).await;
+    sync(&world, program_by(&world, BY_MAS, NO_LIMITS)).exits(0);
+    assert!(value(&world, "requests_total{server=\"mas\",status=\"200\"}") > Some(5.0));
+    assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"200\"}"), None);
+}
+
+#[tokio::test]
+async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
+    let world = started(the_table()).await;
+    let path = script(&world, "failing", "case \"$*\" in *manage*) exit 3;; esac");
+    let toml = format!("{NO_LIMITS}[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
+    sync(&world, program(&world).file(&world, &toml)).exits(4);
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(2.0));
+    assert_eq!(value(&world, "actions_total{action=\"disable\",outcome=\"failed\"}"), Some(1.0));
+    assert_eq!((runs(&world, "incomplete"), value(&world, "last_success_timestamp_seconds")), (Some(1.0), None));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_until_it_is_over() {
+    let world = started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await;
+    sync(&world, program(&world)).exits(3);
+    assert_eq!((value(&world, "refused"), runs(&world, "refused")), (Some(1.0), Some(1.0)));
+    assert_eq!(value(&world, "planned_actions{action=\"disable\"}"), Some(2.0));
+    sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
+    assert_eq!((value(&world, "refused"), runs(&world, "refused")), (Some(0.0), Some(1.0)));
+}
+
+#[tokio::test]
+async fn a_failure_keeps_what_was_known_and_the_last_success() {
+    let world = started(the_table()).await;
+    sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
+    let last_success = value(&world, "last_success_timestamp_seconds");
+    world.synapse.faults().on("/whoami").answer(Fault::Status(500, String::new()));
+    for failures in [1.0, 2.0] {
+        sync(&world, program(&world)).exits(1);
+        assert_eq!(value(&world, "run_failures_in_a_row"), Some(failures));
+    }
+    assert_eq!(value(&world, "last_success_timestamp_seconds"), last_success);
+    assert!(value(&world, "last_run_timestamp_seconds") > last_success);
+    assert_eq!((runs(&world, "in_step"), runs(&world, "failed")), (Some(1.0), Some(2.0)));
+    assert_eq!((value(&world, "members"), value(&world, "refused")), (Some(3.0), Some(0.0)));
+    assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"500\"}"), Some(2.0));
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_a_failure_that_is_told() {
+    let world = started(the_table()).await;
+    sync(&world, program(&world).env("KC_URL", "nowhere")).exits(78);
+    assert_eq!((runs(&world, "failed"), value(&world, "members")), (Some(1.0), None));
+}
+
+#[tokio::test]
+async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
+    let world = started(the_table()).await;
+    sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
+    let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
+    let held = File::options().write(true).open(world.directory().join("matrix-keycloak-sync-corp-example.org.lock"));
+    let held = held.expect("the lock of the run before");
+    held.lock().expect("a lock");
+    sync(&world, program(&world)).exits(5);
+    assert_eq!(
+        ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name)),
+        before
+    );
+    assert_eq!((runs(&world, "locked"), value(&world, "run_failures_in_a_row")), (Some(1.0), Some(0.0)));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_an_error_that_hides_no_other() {
+    let world = started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await;
+    let told = ["cannot write the metrics to /nowhere/sync.prom"];
+    program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);
+    program(&world).file(&world, NO_LIMITS).run("sync --metrics-file /nowhere/sync.prom").exits(4).tells(&told);
+    // What was to be done is done.
+    program(&world).run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_no_metrics() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    let run = program(&world).run(&format!("sync --dry-run --metrics-file {}", file(&world).display()));
+    run.exits(0);
+    assert_eq!((everyone(&world), file(&world).exists()), (before, false));
+}
+
+#[tokio::test]
+async fn metrics_can_go_to_a_pipe() {
+    let world = started(the_table()).await;
+    let line = "{ matrix-keycloak-sync sync --metrics-file /dev/fd/3 >/dev/null; } 3>&1 | cat";
+    let run = program(&world).file(&world, NO_LIMITS).shell(line).exits(0);
+    run.prints(&["# TYPE matrix_keycloak_sync_members gauge", "matrix_keycloak_sync_members 3"]);
+}
+
+/// Where there is no journal, as on the machines that run the tests, the log still has to go somewhere.
+#[tokio::test]
+async fn a_journal_that_is_not_there_loses_no_log() {
+    if std::path::Path::new("/run/systemd/journal/socket").exists() {
+        return;
+    }
+    let world = started(the_table()).await;
+    let line = "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) matrix-keycloak-sync -v sync";
+    program(&world).file(&world, NO_LIMITS).shell(line).exits(0).tells(&["INFO disable @dave:example.org: done"]);
+}
