@@ -88,7 +88,8 @@ pub fn normalised(text: &str) -> String {
 
 /// More than a name, a path or a joint between two things.
 fn is_prose(text: &str) -> bool {
-    text.split(' ').filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1).count() > 1
+    let words = normalised(text);
+    words.contains(' ') && words.split(' ').any(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3)
 }
 
 struct Collector<'f> {
@@ -198,8 +199,17 @@ impl<'ast> Visit<'ast> for Collector<'_> {
     }
 
     fn visit_local(&mut self, local: &'ast Local) {
-        let holds = matches!(&local.pat, Pat::Ident(name) if VARIABLES.contains(&&*name.ident.to_string()));
-        if holds { self.telling("", |this| visit::visit_local(this, local)) } else { visit::visit_local(self, local) }
+        let name = match &local.pat {
+            Pat::Ident(name) => name.ident.to_string(),
+            _ => String::new(),
+        };
+        // What a command could not do on this machine.
+        let prefix = if name == "what" && self.file.starts_with("commands/") { "cannot " } else { "" };
+        if VARIABLES.contains(&&*name) {
+            self.telling(prefix, |this| visit::visit_local(this, local));
+        } else {
+            visit::visit_local(self, local);
+        }
     }
 
     fn visit_expr_assign(&mut self, assign: &'ast syn::ExprAssign) {
