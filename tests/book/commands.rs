@@ -80,7 +80,7 @@ fn the_command_line_reference_is_what_the_code_says() {
     let mut whole = Cli::command().term_width(100);
     whole.build();
     let mut page = BEFORE.to_owned();
-    let _ = writeln!(page, "```text\n{}\n```", whole.render_long_help().to_string().trim_end());
+    let _ = writeln!(page, "```text\n{}\n```", plain(&whole.render_long_help().to_string()));
     page += "\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n";
     for (exit, meaning) in EXIT_CODES {
         let _ = writeln!(page, "| {} | {meaning} |", *exit as u8);
@@ -103,6 +103,11 @@ fn own_help(command: &Command) -> String {
     for id in globals {
         own = own.mut_arg(id, |arg| arg.hide(true));
     }
-    let lines: Vec<_> = own.render_long_help().to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    plain(&own.render_long_help().to_string())
+}
+
+/// Without blanks at the ends of lines.
+fn plain(help: &str) -> String {
+    let lines: Vec<_> = help.lines().map(str::trim_end).collect();
     lines.join("\n").trim_end().to_owned()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Compares a page with what the code says now, or writes it anew.
-pub fn check(page: &str, text: &str) {
+pub(crate) fn check(page: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, text).expect("a writable page");

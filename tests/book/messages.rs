@@ -33,7 +33,7 @@ const PARTS: &[&str] =
     &["keycloak.url (KC_URL)", "synapse.url (MATRIX_URL)", "the credentials for Keycloak", "the admin token"];
 
 /// Message by message, where it is.
-pub fn of_the_code() -> BTreeMap<String, String> {
+pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     rust_below(&source, &mut files);
@@ -66,7 +66,7 @@ fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// A message with `…` for what is put in, on one line.
-pub fn normalised(text: &str) -> String {
+pub(crate) fn normalised(text: &str) -> String {
     let mut plain = String::new();
     let mut characters = text.replace("{{", "\u{1}").replace("}}", "\u{2}").chars().collect::<Vec<_>>().into_iter();
     while let Some(c) = characters.next() {
