@@ -141,7 +141,7 @@ pub struct SyncArgs {
     /// How to print the plan and what became of it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
-    /// Write metrics to FILE at the end, however it ends, for the textfile collector of Prometheus' node_exporter; a dry
+    /// Write metrics to FILE at the end, however it ends, for the textfile collector of Prometheus; a dry
     /// run writes none
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,

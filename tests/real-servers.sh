@@ -4,6 +4,8 @@
 #
 #   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …)
 #   tests/real-servers.sh --serve       start the servers, print the variables that point at them, wait for Ctrl-C
+#   tests/real-servers.sh --soak S      for S seconds (1800 unless said), `watch` stays in step while people come and go
+#                                       and Keycloak, Synapse and the MAS stand-in are restarted at random
 #
 # Installs what is missing (apt, Maven, pip), keeps it for the next time in
 # ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-e2e, listens on the loopback address only, and stops what it
@@ -367,9 +369,51 @@ if [ "${1:-}" = --serve ]; then
     exit
 fi
 
-phase "the tests"
 # In the background and waited for, because a trap does not run while bash waits for a command in front.
-setsid setpriv --pdeathsig TERM cargo test --quiet --test real_servers -- --ignored --nocapture "$@" 9>&- &
-group_of[tests]=$!
-started+=(tests)
+start_tests() {
+    setsid setpriv --pdeathsig TERM cargo test --quiet --test real_servers -- --ignored --nocapture "$@" 9>&- &
+    group_of[tests]=$!
+    started+=(tests)
+}
+
+# One of the three, as a crash or an update would. MAS's stand-in keeps its database, as the real one does.
+restart() {
+    say "    restarting $1"
+    case "$1" in
+    mas)
+        kill -HUP -- "-${group_of[mas]}"
+        sleep 4
+        ;;
+    synapse)
+        stop synapse TERM
+        rm -rf "$work/synapse"
+        start_synapse
+        wait_for synapse 120 answers "$synapse_url/health"
+        ;;
+    keycloak)
+        stop keycloak TERM
+        start_keycloak
+        wait_for keycloak 240 answers "$keycloak_url/realms/master"
+        ;;
+    esac
+}
+
+if [ "${1:-}" = --soak ]; then
+    export E2E_SOAK_SECONDS="${2:-1800}" E2E_SOAK_DIRECTORY="$work"
+    phase "$E2E_SOAK_SECONDS s of restarts"
+    start_tests soak
+    servers=(mas synapse keycloak)
+    # Each at least once, however short it is.
+    for ((turn = 0; ; turn++)); do
+        sleep $((RANDOM % 8 + 4))
+        if [ -e "$work/soak-enough" ] || ! group_runs "${group_of[tests]}"; then break; fi
+        if [ "$turn" -lt 3 ]; then restart "${servers[turn]}"; else restart "${servers[RANDOM % 3]}"; fi
+    done
+    touch "$work/soak-all-up"
+    wait "${group_of[tests]}"
+    exit
+fi
+
+phase "the tests"
+start_tests --skip soak "$@"
 wait "${group_of[tests]}"

@@ -94,7 +94,12 @@ impl Session {
     }
 
     /// Reads a few people again; `None` where there are more than `most`.
-    pub(super) async fn again(&self, reading: &mut Reading, again: &Again, most: usize) -> Result<Option<Focus>, Failure> {
+    pub(super) async fn again(
+        &self,
+        reading: &mut Reading,
+        again: &Again,
+        most: usize,
+    ) -> Result<Option<Focus>, Failure> {
         let focus = self.readers.again(reading, again, most).await?;
         if let Some(state) = &self.state {
             reading.facts.memory = state.memory(&self.config.keycloak.realm)?;

@@ -72,12 +72,7 @@ struct Watcher<'g> {
 }
 
 impl<'g> Watcher<'g> {
-    fn new(
-        global: &'g Global,
-        surroundings: &'g Surroundings,
-        hangup: Signal,
-        stop: Stop,
-    ) -> Result<Self, Failure> {
+    fn new(global: &'g Global, surroundings: &'g Surroundings, hangup: Signal, stop: Stop) -> Result<Self, Failure> {
         let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
         let config = &writing.session.config;
         let mut window = Window::default();
@@ -107,10 +102,9 @@ impl<'g> Watcher<'g> {
 
     async fn listen(&self) -> Result<(), Failure> {
         let Some(address) = self.writing.session.config.watch.listen else { return Ok(()) };
-        let address = signals::serve(address, self.health.clone()).await.map_err(|source| Failure::Local {
-            what: format!("listen on {address} (watch.listen)"),
-            source,
-        })?;
+        let address = signals::serve(address, self.health.clone())
+            .await
+            .map_err(|source| Failure::Local { what: format!("listen on {address} (watch.listen)"), source })?;
         info!("metrics and health at http://{address}");
         Ok(())
     }
@@ -191,10 +185,8 @@ impl<'g> Watcher<'g> {
             (self.refused, self.failing) = (None, false);
             self.be_ready(Ok(()));
         }
-        self.stop.is_requested().then(|| match ended {
-            Ok(Exit::Incomplete) => Exit::Incomplete,
-            _ => Exit::InStep,
-        })
+        let left = if matches!(ended, Ok(Exit::Incomplete)) { Exit::Incomplete } else { Exit::InStep };
+        self.stop.is_requested().then_some(left)
     }
 
     /// Whoever has another run's lock before them waits; everything else is told, and begun anew later.
@@ -262,7 +254,11 @@ impl<'g> Watcher<'g> {
                 self.writing = writing;
             }
             Err(failure) => {
-                error!(hint = failure.hint(), "{why}, but what is there cannot be used: {}; what was read before stays", failure.in_one_line());
+                error!(
+                    hint = failure.hint(),
+                    "{why}, but what is there cannot be used: {}; what was read before stays",
+                    failure.in_one_line()
+                );
                 self.secret_files = self.secret_files.again();
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::check::{Area, Section};
-use super::reach;
+use super::{events, reach};
 use crate::config::{Config, KeycloakAuth};
 use crate::model::Member;
 use crate::output::counted;
@@ -17,14 +17,15 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
     let url = &config.keycloak.url;
     let mut section = Section::new(Area::Keycloak, format!("{url}, realm {}", config.keycloak.realm));
     if let Err(why) = reach::check(&mut section, "Keycloak", url, keycloak.probe().await) {
-        section.skip(&["token", "roles", "users", "version", "group", "members", "directories"], &why);
+        section.skip(&["token", "roles", "users", "version", "events", "group", "members", "directories"], &why);
         return section;
     }
     let access = match keycloak.access().await {
         Ok(access) => access,
         Err(error) => {
             section.failed("token", &error);
-            section.skip(&["roles", "users", "version", "group", "members", "directories"], "there is no token");
+            section
+                .skip(&["roles", "users", "version", "events", "group", "members", "directories"], "there is no token");
             return section;
         }
     };
@@ -35,6 +36,7 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
         section.skip(&["users"], "a role is missing");
     }
     version(&mut section, keycloak).await;
+    events::check(&mut section, config, keycloak, &access.management).await;
     if section.gives_up("group") {
         section.skip(&["members", "directories"], "the group cannot be seen");
         return section;

@@ -5,6 +5,7 @@
 
 mod check;
 mod clock;
+mod events;
 mod keycloak;
 mod mas;
 mod mas_cli;

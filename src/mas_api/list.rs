@@ -37,7 +37,8 @@ struct Walked {
 }
 
 impl MasApi {
-    /// Every row of a list, made into something smaller as it comes; `seen` is told how many each page had.
+    /// Every row of a list, made into something smaller as it comes; `seen` is told how many each page had, and by the
+    /// first one how many there are in all.
     ///
     /// Rows come in order of their IDs, and IDs grow with time: a list that moves under the reader grows at its end,
     /// and nobody is pushed out of sight. A list that is shorter than its own count is read again, and then an error.
@@ -46,7 +47,7 @@ impl MasApi {
         path: &[&str],
         filter: &[(&str, &str)],
         mut make: impl FnMut(Resource<A>) -> Option<T>,
-        seen: impl Fn(usize),
+        seen: impl Fn(usize, Option<usize>),
     ) -> Result<Vec<T>, HttpError> {
         let (mut missing, mut told, mut before) = (String::new(), 0, None);
         for _ in 0..READINGS {
@@ -79,7 +80,7 @@ impl MasApi {
         mut make: impl FnMut(Resource<A>) -> Option<T>,
     ) -> Result<Vec<T>, HttpError> {
         let mut kept = Vec::new();
-        self.walk(path, filter, |row| kept.extend(make(row)), &|_| {}).await?;
+        self.walk(path, filter, |row| kept.extend(make(row)), &|_, _| {}).await?;
         Ok(kept)
     }
 
@@ -88,7 +89,7 @@ impl MasApi {
         path: &[&str],
         filter: &[(&str, &str)],
         mut each: impl FnMut(Resource<A>),
-        seen: &impl Fn(usize),
+        seen: &impl Fn(usize, Option<usize>),
     ) -> Result<Walked, HttpError> {
         let mut walked = Walked { rows: 0, count: None };
         let mut after: Option<Box<str>> = None;
@@ -97,7 +98,7 @@ impl MasApi {
             let (rows, more) = (page.data.len(), page.links.next.is_some());
             walked.count = walked.count.max(page.meta.and_then(|meta| meta.count));
             walked.rows += rows;
-            seen(rows);
+            seen(rows, walked.count.filter(|_| after.is_none()));
             for row in page.data {
                 if after.as_ref().is_some_and(|last| row.id <= *last) {
                     let what = "a page of the list begins before the one before it has ended".to_owned();

@@ -3,14 +3,16 @@
 //! Everything is parsed once, by the readers, and plain data from there on.
 
 mod account;
+mod ids;
 mod member;
 mod moment;
 mod names;
 mod person;
 
 pub use account::{Account, AccountState, InMas};
+pub use ids::{KeycloakId, MasUserId};
 pub use member::Member;
 pub use moment::Moment;
 pub(crate) use names::printable;
-pub use names::{GroupId, KeycloakId, Localpart, MasUserId, NotAUserId, ServerName, UserId};
+pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident($text:ty)) => {
@@ -54,10 +53,6 @@ name! {
     GroupId(Box<str>)
 }
 name! {
-    /// The ID of a user in MAS, a ULID: unlike the name, it never belongs to anybody else.
-    MasUserId(Box<str>)
-}
-name! {
     /// The part of a Matrix user ID between `@` and the first `:`, in the case that the server keeps. Up to 24 bytes of it
     /// need no allocation.
     Localpart(CompactString)
@@ -80,70 +75,6 @@ impl Localpart {
     #[must_use]
     pub fn on(self, server: &ServerName) -> UserId {
         UserId { localpart: self, server: server.clone() }
-    }
-}
-
-/// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for people of a directory that are not imported.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Box<str>", into = "Box<str>")]
-pub struct KeycloakId(Id);
-
-/// An ID by the million is kept as its 16 bytes; any other text, a UUID in another way of writing too, as it is.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Id {
-    Uuid([u8; 16]),
-    Text(Box<str>),
-}
-
-impl KeycloakId {
-    /// The ID as Keycloak gave it.
-    #[must_use]
-    pub fn text(&self) -> Cow<'_, str> {
-        match &self.0 {
-            Id::Uuid(bytes) => Uuid::from_bytes(*bytes).hyphenated().to_string().into(),
-            Id::Text(text) => (&**text).into(),
-        }
-    }
-}
-
-impl From<&str> for KeycloakId {
-    fn from(text: &str) -> Self {
-        match Uuid::try_parse(text) {
-            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text => {
-                Self(Id::Uuid(uuid.into_bytes()))
-            }
-            _ => Self(Id::Text(text.into())),
-        }
-    }
-}
-
-impl From<Box<str>> for KeycloakId {
-    fn from(text: Box<str>) -> Self {
-        Self::from(&*text)
-    }
-}
-
-impl From<String> for KeycloakId {
-    fn from(text: String) -> Self {
-        Self::from(&*text)
-    }
-}
-
-impl From<KeycloakId> for Box<str> {
-    fn from(id: KeycloakId) -> Self {
-        id.text().into()
-    }
-}
-
-impl fmt::Display for KeycloakId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.text()))
-    }
-}
-
-impl fmt::Debug for KeycloakId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeycloakId").field(&self.text()).finish()
     }
 }
 
@@ -232,26 +163,8 @@ mod tests {
     }
 
     #[test]
-    fn ids_come_back_as_they_were_given() {
-        for text in [
-            "be243450-fb1f-4473-a05d-860beb99ac30",
-            "BE243450-FB1F-4473-A05D-860BEB99AC30",
-            "be243450fb1f4473a05d860beb99ac30",
-            "{be243450-fb1f-4473-a05d-860beb99ac30}",
-            "f:5ed1ac45-c05e-4428-b9fa-bb39eba54b02:alice",
-            "",
-        ] {
-            assert_eq!(KeycloakId::from(text).text(), text);
-        }
-        assert_ne!(
-            KeycloakId::from("BE243450-FB1F-4473-A05D-860BEB99AC30"),
-            "be243450-fb1f-4473-a05d-860beb99ac30".into()
-        );
-    }
-
-    #[test]
     fn rows_by_the_million_are_small() {
-        assert_eq!((size_of::<KeycloakId>(), size_of::<Localpart>(), size_of::<UserId>()), (24, 24, 40));
+        assert_eq!((size_of::<Localpart>(), size_of::<UserId>()), (24, 40));
     }
 
     #[test]

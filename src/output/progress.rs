@@ -2,9 +2,9 @@
 
 use std::io::IsTerminal;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::readers::{Tallies, Tally};
 use crate::run::ApplyTallies;
@@ -29,8 +29,15 @@ impl Progress {
 
     /// While both sides are read.
     pub async fn reading<T>(self, tallies: &Tallies, work: impl Future<Output = T>) -> T {
-        let count = |tally: &Tally| HumanCount(tally.count() as u64);
-        let told = || format!("reading: {} members, {} accounts", count(&tallies.members), count(&tallies.accounts));
+        let begun = Instant::now();
+        let told = || {
+            let took = begun.elapsed();
+            format!(
+                "reading: {}, {}",
+                pace(&tallies.members, "members", took),
+                pace(&tallies.accounts, "accounts", took)
+            )
+        };
         self.during(None, || 0, told, work).await
     }
 
@@ -77,12 +84,61 @@ impl Progress {
     }
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "nobody reads more than three digits of it"
+)]
+/// How many so far and how fast; where the server tells how many there are, also for how long still. Keycloak tells it of
+/// no group.
+fn pace(tally: &Tally, what: &str, took: Duration) -> String {
+    let count = tally.count();
+    let rate = (count as f64 / took.as_secs_f64().max(0.001)).max(1.0);
+    let a_second = HumanCount(rate as u64);
+    let so_far = HumanCount(count as u64);
+    match tally.expected().and_then(|expected| Some((expected, expected.checked_sub(count)?))) {
+        Some((expected, left)) => {
+            let left = HumanDuration(Duration::from_secs_f64((left as f64 / rate).ceil()));
+            format!("{so_far}/{} {what} ({a_second}/s, {left:#} left)", HumanCount(expected as u64))
+        }
+        None => format!("{so_far} {what} ({a_second}/s)"),
+    }
+}
+
 fn bar(of: Option<usize>) -> ProgressBar {
     let template = match of {
-        None => "{spinner} {msg} ({elapsed})",
+        None => "{spinner} {msg}",
         Some(_) => "{spinner} {msg} {bar:24} {human_pos}/{human_len} ({per_sec}, {eta} left)",
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = of.map_or_else(ProgressBar::new_spinner, |length| ProgressBar::new(length as u64));
     bar.with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_tells_its_rate_and_the_time_left_where_the_server_tells_how_many_there_are() {
+        let (tally, took) = (Tally::default(), Duration::from_secs(2));
+        tally.add(6800);
+        assert_eq!(pace(&tally, "members", took), "6,800 members (3,400/s)");
+        let tally = Tally::default();
+        tally.expect(100_000);
+        tally.add(24_000);
+        assert_eq!(pace(&tally, "accounts", took), "24,000/100,000 accounts (12,000/s, 7s left)");
+    }
+
+    #[test]
+    fn a_list_that_is_read_again_or_grows_takes_nothing_from_the_rest() {
+        let tally = Tally::default();
+        tally.expect(10);
+        tally.add(10);
+        tally.expect(20);
+        assert_eq!((tally.count(), tally.expected()), (10, Some(30)));
+        tally.add(21);
+        assert_eq!(pace(&tally, "accounts", Duration::from_secs(1)), "31 accounts (31/s)");
+    }
 }

@@ -116,10 +116,11 @@ impl<'f> Draft<'f> {
     }
 
     fn only_count(&mut self, account: &'f Account) {
-        let counts_as_active = match self.rule.opinion(account, &self.meetings.at(account), self.meetings.links(account)) {
-            Opinion::Settled(verdict) => verdict.counts_as_active(),
-            Opinion::WouldDisable { .. } => true,
-        };
+        let counts_as_active =
+            match self.rule.opinion(account, &self.meetings.at(account), self.meetings.links(account)) {
+                Opinion::Settled(verdict) => verdict.counts_as_active(),
+                Opinion::WouldDisable { .. } => true,
+            };
         let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
         *count += 1;
     }

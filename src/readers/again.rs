@@ -92,7 +92,7 @@ impl Readers {
             .try_collect()
             .await?;
         let mut focus = Focus::default();
-        focus.extend(now.iter().filter_map(|(_, account)| Some(account.as_ref()?.user_id.clone())));
+        focus.extend(now.values().flatten().map(|account| account.user_id.clone()));
         reading.facts.accounts.retain(|account| !now.contains_key(&account.user_id));
         reading.facts.accounts.extend(now.into_values().flatten());
         Ok(focus)

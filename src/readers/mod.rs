@@ -14,8 +14,9 @@ mod text;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join;
+use url::Url;
 
-use crate::config::{AccountSource, Config};
+use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
 use crate::model::{Account, InMas, Moment, UserId};
@@ -58,18 +59,33 @@ pub struct Reading {
 
 /// How far reading has come; for the progress bar.
 #[derive(Debug, Default)]
-pub struct Tally(AtomicUsize);
+pub struct Tally {
+    count: AtomicUsize,
+    /// None at all where nobody has told.
+    expected: AtomicUsize,
+}
 
 impl Tally {
     /// Counts some more.
     pub fn add(&self, count: usize) {
-        self.0.fetch_add(count, Ordering::Relaxed);
+        self.count.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// So many are still to come, by what the server tells at the beginning of its list.
+    pub fn expect(&self, more: usize) {
+        self.expected.store(self.count() + more, Ordering::Relaxed);
     }
 
     /// How many there were so far.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// How many there will be, where the server has told.
+    #[must_use]
+    pub fn expected(&self) -> Option<usize> {
+        Some(self.expected.load(Ordering::Relaxed)).filter(|expected| *expected > 0)
     }
 }
 
@@ -88,10 +104,16 @@ impl Readers {
     /// Readers for the servers of the configuration; nothing is asked yet. `mas` is the Admin API, where the
     /// configuration has it.
     pub fn new(config: &Config, mas: Option<&MasApi>, timeouts: Timeouts) -> Result<Self, ReadError> {
-        let http = |url| http::client(timeouts, url, &Tls::default()).map_err(ReadError::Client);
-        let synapse = |synapse| Ok::<_, ReadError>(SynapseReader::new(synapse, http(&synapse.url)?));
+        let http = |url: &Url| http::client(timeouts, url, &Tls::default()).map_err(ReadError::Client);
+        let keycloak = http(&config.keycloak.url)?;
+        let synapse = |synapse: &SynapseConfig| {
+            // Each client reads all of the system's certificates, so servers that are reached alike share one.
+            let is_alike = http::is_loopback(&synapse.url) == http::is_loopback(&config.keycloak.url);
+            let http = if is_alike { keycloak.clone() } else { http(&synapse.url)? };
+            Ok::<_, ReadError>(SynapseReader::new(synapse, http))
+        };
         Ok(Self {
-            keycloak: KeycloakReader::new(&config.keycloak, http(&config.keycloak.url)?),
+            keycloak: KeycloakReader::new(&config.keycloak, keycloak.clone()),
             synapse: config.synapse.as_ref().map(synapse).transpose()?,
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,

@@ -58,6 +58,7 @@ enum Effect {
     After(Hook),
     Pages(usize),
     Late(Duration),
+    Pace(u64),
 }
 
 struct Rule {
@@ -105,6 +106,8 @@ pub(super) struct Verdict {
     pub(super) rows: Option<usize>,
     /// How much later the answer comes.
     pub(super) late: Duration,
+    /// How many bytes of it are made in a second.
+    pub(super) pace: Option<u64>,
 }
 
 impl Faults {
@@ -145,13 +148,14 @@ impl Faults {
                 Effect::After(hook) => verdict.after.push(hook),
                 Effect::Pages(rows) => verdict.rows = Some(rows),
                 Effect::Late(by) => verdict.late += by,
+                Effect::Pace(bytes) => verdict.pace = Some(bytes),
             }
         }
         verdict
     }
 }
 
-/// A rule in the making; `answer`, `late`, `before`, `after` or `in_pages_of` puts it in force.
+/// A rule in the making; `answer`, `late`, `paced`, `before`, `after` or `in_pages_of` puts it in force.
 #[must_use = "a rule applies only after `answer`, `before`, `after` or `in_pages_of`"]
 pub struct RuleBuilder<'a> {
     faults: &'a Faults,
@@ -188,6 +192,11 @@ impl RuleBuilder<'_> {
     /// Answers these requests so much later, as a server far away does.
     pub fn late(self, by: Duration) {
         self.add(Effect::Late(by));
+    }
+
+    /// Makes so many bytes of each of these answers in a second, as a server does that has work with each row.
+    pub fn paced(self, bytes_a_second: u64) {
+        self.add(Effect::Pace(bytes_a_second));
     }
 
     /// Runs `hook` before such a request is answered.

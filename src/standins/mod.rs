@@ -17,6 +17,7 @@ mod query;
 mod runtime;
 pub mod server;
 mod shared;
+mod sorted;
 pub mod synapse;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use faults::{Fault, Faults};
 pub use handle::StandIn;
 pub use server::{Requests, Seen, Server};
 pub use shared::Shared;
+pub use sorted::Sorted;
 pub use world::{Auth, RunningWorld, World};
 
 /// Why a stand-in could not be started, reached or asked.

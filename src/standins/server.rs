@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -189,7 +190,7 @@ async fn watched(
 ) -> Response {
     let seen = Seen::of(&request);
     watch.requests.0.lock().push(seen.clone());
-    let Verdict { fault, before, after, rows, late } = watch.faults.verdict(&seen);
+    let Verdict { fault, before, after, rows, late, pace } = watch.faults.verdict(&seen);
     tokio::time::sleep(late).await;
     for hook in &before {
         hook(&seen);
@@ -203,6 +204,9 @@ async fn watched(
     };
     for hook in &after {
         hook(&seen);
+    }
+    if let (Some(pace), Some(length)) = (pace, response.body().size_hint().exact()) {
+        tokio::time::sleep(Duration::from_micros(length.saturating_mul(1_000_000) / pace.max(1))).await;
     }
     response
 }
@@ -284,6 +288,9 @@ async fn cut_body(response: Response) -> Response {
 }
 
 /// An answer in JSON with the content type that the server in question writes.
-pub(super) fn json(status: StatusCode, content_type: &'static str, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, content_type)], body.to_string()).into_response()
+pub(super) fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, [(header::CONTENT_TYPE, content_type)], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }

@@ -67,7 +67,7 @@ impl State {
                     number,
                     word(&action.kind),
                     action.user_id.text(),
-                    action.mas_id.as_ref().map(MasUserId::as_str),
+                    action.mas_id.as_ref().map(MasUserId::text),
                     word(&action.reason),
                     action.evidence.as_ref().map(json),
                     json(&action.before),

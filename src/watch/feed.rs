@@ -135,10 +135,13 @@ mod tests {
         let mut feed = after(&[]);
         let about = |left| About::Person { id: "alice".into(), left };
         let at = Moment::from_millis;
-        let found = take(&mut feed, &[
-            AdminEvent { id: "b".into(), at: at(3000), about: about(false) },
-            AdminEvent { id: "a".into(), at: at(2000), about: about(true) },
-        ]);
+        let found = take(
+            &mut feed,
+            &[
+                AdminEvent { id: "b".into(), at: at(3000), about: about(false) },
+                AdminEvent { id: "a".into(), at: at(2000), about: about(true) },
+            ],
+        );
         assert_eq!(found.people, BTreeMap::from([("alice".into(), (at(2000), true))]));
     }
 }

@@ -44,7 +44,8 @@ impl Schedule {
     #[must_use]
     pub fn next(&self, can_look: bool, events: bool, members: bool) -> (Instant, Due) {
         let events = (can_look && events && self.config.events_every.is_some()).then_some((self.events, Due::Events));
-        let members = (can_look && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
+        let members =
+            (can_look && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
         let looks = [events, members].into_iter().flatten();
         looks.fold((self.everything, Due::Everything), |first, look| if look.0 < first.0 { look } else { first })
     }
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_the_most_and_begin_anew_once_it_goes_well() {
         let mut backoff = Backoff::default();
-        let most = Duration::from_secs(60);
+        let most = Duration::from_mins(1);
         let pauses: Vec<_> = (0..10).map(|_| backoff.pause(most)).collect();
         assert!(pauses[0] >= FIRST_PAUSE && pauses[0] <= 2 * FIRST_PAUSE, "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= most) && pauses[9] == most, "{pauses:?}");

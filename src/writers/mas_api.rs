@@ -38,7 +38,7 @@ impl MasApiWriter {
 
     /// `POST /users/{id}/{what}`. Each of these is harmless when asked twice.
     async fn change(&self, id: &MasUserId, what: &str, body: Option<&Value>) -> Result<UserAttributes, WriterError> {
-        let answer = self.mas.post(&["users", id.as_str(), what], body).await;
+        let answer = self.mas.post(&["users", &*id.text(), what], body).await;
         let found: Option<Single<UserAttributes>> = none_if_missing(answer)?;
         match found {
             Some(Single { data: Resource { attributes, .. } }) => Ok(attributes),
@@ -65,12 +65,13 @@ impl MasApiWriter {
     }
 
     async fn end_sessions_of(&self, kind: &str, id: &MasUserId) -> Result<(), HttpError> {
+        let user = id.text();
         // A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
         let open = |session: Resource<SessionAttributes>| {
             let SessionAttributes { user_id, finished_at } = session.attributes;
-            (user_id.as_deref() == Some(id.as_str()) && finished_at.is_none()).then_some(session.id)
+            (user_id.as_deref() == Some(&*user) && finished_at.is_none()).then_some(session.id)
         };
-        let filter = [("filter[user]", id.as_str()), ("filter[status]", "active")];
+        let filter = [("filter[user]", &*user), ("filter[status]", "active")];
         let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {

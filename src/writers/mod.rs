@@ -47,11 +47,7 @@ pub enum Writer {
 impl Writer {
     /// The writer of the configuration, once its own settings are known to be good. `mas` is the Admin API, where the
     /// configuration has it; `env` gives the variables that a subprocess may see.
-    pub fn new(
-        config: &WriterConfig,
-        mas: Option<&MasApi>,
-        env: &Environment,
-    ) -> Result<Self, WriterError> {
+    pub fn new(config: &WriterConfig, mas: Option<&MasApi>, env: &Environment) -> Result<Self, WriterError> {
         match &config.kind {
             WriterKindConfig::MasCli(config) => {
                 let mas_cli = MasCli::new(config.clone(), env);

@@ -270,6 +270,15 @@ impl Program {
         self
     }
 
+    /// Starts it, with everything that it tells in this file, in which its secrets must not be.
+    pub(crate) fn start_telling(mut self, arguments: &str, told: &Path) -> (Child, Secrets) {
+        let to = || {
+            Stdio::from(std::fs::File::options().create(true).append(true).open(told).expect("a writable directory"))
+        };
+        let command = self.command.args(arguments.split_whitespace()).stdout(to()).stderr(to());
+        (command.spawn().expect("the binary is there"), self.secrets)
+    }
+
     /// Starts it and does not wait.
     pub(crate) fn start(mut self, arguments: &str) -> Child {
         let command = self.command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());

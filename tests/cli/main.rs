@@ -31,3 +31,4 @@ mod subprocesses;
 mod table;
 mod tls;
 mod upstream_link;
+mod watch;

@@ -39,6 +39,20 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
 }
 
 #[tokio::test]
+async fn a_disable_is_two_calls_whatever_it_means_and_a_run_one_more() {
+    for mode in ["deactivate", "lock"] {
+        let world = started(group().member("alice").account("alice").accounts(10, "x")).await;
+        let log = world.directory().join("calls");
+        let toml = mas_cli(&world, &format!("echo \"$*\" >> '{}'", log.display()));
+        let policy = format!("[policy]\ndisable = \"{mode}\"\n{NO_LIMITS}");
+        program(&world).file(&world, &(toml + &policy)).run("sync").exits(0);
+        let calls = calls(&world);
+        let of = |command: &str| calls.iter().filter(|call| call.contains(command)).count();
+        assert_eq!((calls.len(), of("lock-user"), of("kill-sessions")), (1 + 2 * 10, 10, 10), "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_told_without_logs_and_backtrace_and_stops_nobody_else() {
     let world = started(the_table().user("dora").account("dora")).await;
     let fails = "case \"$*\" in *'-- dave') \

@@ -39,6 +39,7 @@ mod scene;
 mod servers;
 mod synapse;
 mod table;
+mod watch;
 mod ways;
 
 /// How a test ends where it does not fail by an assertion.

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::Outcome;
@@ -81,6 +81,27 @@ pub(crate) async fn run(
         stdout: String::from_utf8(output.stdout)?,
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// Starts the program and does not wait; what it tells goes to `watch.log` in the directory.
+pub(crate) fn start(directory: &Path, settings: &Settings, arguments: &[&str]) -> Outcome<Child> {
+    let config = directory.join("config.toml");
+    std::fs::write(&config, settings.to_toml())?;
+    let log = std::fs::File::create(directory.join("watch.log"))?;
+    let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let child = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
+        .arg("--config")
+        .arg(&config)
+        .args(arguments)
+        .env_clear()
+        .envs(passed_on)
+        .env("RUNTIME_DIRECTORY", directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()?;
+    Ok(child)
 }
 
 impl Run {

@@ -41,7 +41,9 @@ impl Events {
         let was_there = self.are_there();
         self.tell(standing);
         if self.feed.take(&events).missed && was_there {
-            info!("some of Keycloak's admin events are gone, or there are too many: this full run shows what they told");
+            info!(
+                "some of Keycloak's admin events are gone, or there are too many: this full run shows what they told"
+            );
         }
         Ok(())
     }

@@ -79,7 +79,10 @@ impl Watcher<'_> {
             return self.events.are_forbidden();
         }
         if self.events.fail() {
-            warn!("Keycloak's admin events cannot be read, and are asked for again: {}", crate::report::in_one_line(failure));
+            warn!(
+                "Keycloak's admin events cannot be read, and are asked for again: {}",
+                crate::report::in_one_line(failure)
+            );
         }
         let pause = self.events.backoff.pause(EVENTS_PAUSE);
         self.schedule.events_after(pause);

@@ -31,7 +31,8 @@ fn share_allows(percent: usize, allowed: [usize; 6]) {
     for (of, may_go) in SIZES.into_iter().zip(allowed) {
         assert_eq!(limits.refuse(&losing(may_go, of)), [], "{may_go} of {of}, {percent} %");
         if may_go < of {
-            let refused = Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent, max: may_go };
+            let refused =
+                Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent, max: may_go };
             assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "one too many of {of}, {percent} %");
         }
     }

@@ -47,4 +47,3 @@ impl KeycloakReader {
 fn nameless(user: UserRow, why: NoLocalpart) -> ReadError {
     ReadError::NoLocalpart(vec![Nameless { username: user.username.into(), id: user.id.into(), why }])
 }
-

@@ -33,7 +33,7 @@ impl MasReader {
         };
         let (users, mut links) = futures_util::future::try_join(users, links).await?;
         let account = |user: Resource<UserAttributes>| {
-            let links = links.remove(&user.id).unwrap_or_default();
+            let links = links.remove(&user.user_id()).unwrap_or_default();
             self.account_of(user, links)
         };
         Ok((users.into_iter().map(account).collect(), provider))
@@ -94,6 +94,12 @@ impl MasReader {
         make: impl FnMut(Resource<UserAttributes>) -> Option<T>,
         tally: &Tally,
     ) -> Result<Vec<T>, HttpError> {
-        self.mas.list(&["users"], &[], make, |rows| tally.add(rows)).await
+        let seen = |rows, all: Option<usize>| {
+            if let Some(all) = all {
+                tally.expect(all);
+            }
+            tally.add(rows);
+        };
+        self.mas.list(&["users"], &[], make, seen).await
     }
 }

@@ -36,7 +36,7 @@ struct LinkAttributes {
     /// The user's ID in Keycloak.
     subject: Box<str>,
     /// Nobody's yet while somebody is registering.
-    user_id: Option<Box<str>>,
+    user_id: Option<MasUserId>,
 }
 
 impl MasReader {
@@ -48,7 +48,7 @@ impl MasReader {
         };
         let is_realm = |issuer: &String| issuer.trim_end_matches('/') == realm.trim_end_matches('/');
         let every = |provider: Resource<ProviderAttributes>| Some(provider);
-        let all = self.mas.list(&["upstream-oauth-providers"], &[], every, |_| {}).await?;
+        let all = self.mas.list(&["upstream-oauth-providers"], &[], every, |_, _| {}).await?;
         let fits = |provider: &&Resource<ProviderAttributes>| match &self.provider {
             Some(wanted) => wanted.eq_ignore_ascii_case(&provider.id),
             None => provider.attributes.issuer.as_ref().is_some_and(is_realm),
@@ -64,7 +64,10 @@ impl MasReader {
     }
 
     /// Whom of Keycloak each user is tied to, by the user's ULID.
-    pub(super) async fn links(&self, provider: &LinkProvider) -> Result<HashMap<Box<str>, Vec<KeycloakId>>, HttpError> {
+    pub(super) async fn links(
+        &self,
+        provider: &LinkProvider,
+    ) -> Result<HashMap<MasUserId, Vec<KeycloakId>>, HttpError> {
         let filter = [("filter[provider]", provider.0.as_str())];
         let mut links: HashMap<_, Vec<_>> = HashMap::new();
         for (user_id, subject) in self.rows(provider, &filter).await? {
@@ -75,8 +78,8 @@ impl MasReader {
 
     /// Whom of Keycloak one user is tied to now.
     pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Vec<KeycloakId>, HttpError> {
-        let rows = self.rows(provider, &[("filter[user]", id.as_str())]).await?;
-        Ok(rows.into_iter().filter(|(user_id, _)| **user_id == *id.as_str()).map(|(_, subject)| subject).collect())
+        let rows = self.rows(provider, &[("filter[user]", &*id.text())]).await?;
+        Ok(rows.into_iter().filter(|(user_id, _)| user_id == id).map(|(_, subject)| subject).collect())
     }
 
     /// A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
@@ -84,12 +87,12 @@ impl MasReader {
         &self,
         provider: &LinkProvider,
         filter: &[(&str, &str)],
-    ) -> Result<Vec<(Box<str>, KeycloakId)>, HttpError> {
+    ) -> Result<Vec<(MasUserId, KeycloakId)>, HttpError> {
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(&provider.0);
             link.user_id.filter(|_| ours).map(|user_id| (user_id, link.subject.into()))
         };
-        self.mas.list(&["upstream-oauth-links"], filter, make, |_| {}).await
+        self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await
     }
 }
 

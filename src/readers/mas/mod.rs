@@ -54,7 +54,7 @@ impl MasReader {
     ///
     /// Source: `GET /users/{id}`.
     pub async fn user(&self, id: &MasUserId) -> Result<Option<MasUser>, HttpError> {
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&["users", id.as_str()], &[]).await)?;
+        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&["users", &*id.text()], &[]).await)?;
         Ok(found.map(|Single { data: Resource { attributes, .. } }| MasUser {
             state: attributes.state(),
             admin: attributes.admin,

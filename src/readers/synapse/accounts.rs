@@ -110,6 +110,7 @@ impl SynapseReader {
         let came = first.accounts.len();
         let step = if came < PAGE { came } else { size.rows() };
         let mut total = first.total;
+        tally.expect(total);
         let offsets = (came..total).step_by(step.max(1));
         let mut pages = stream::iter(offsets)
             .map(|offset| self.page(version, offset, step, likely))

@@ -1,14 +1,14 @@
 //! One realm: its groups, its people, and who is in what.
 //!
-//! Members are kept in order of username, so that a page of a large group costs no sorting; the list is live,
-//! which is what makes offset paging skip people (trap 3).
+//! Members and users are kept in order of username, so that a page of a large list costs as much as its rows; the
+//! lists are live, which is what makes offset paging skip people (trap 3).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::events::AdminEvent;
 use super::state::{Group, StorageProvider, User};
 use super::token::{Client, Login};
-use crate::standins::ids;
+use crate::standins::{Sorted, ids};
 
 /// One realm.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Realm {
     /// The time that events get instead of now, in milliseconds since 1970.
     pub event_time: Option<u64>,
     pub(super) events: VecDeque<AdminEvent>,
-    users: BTreeMap<String, User>,
+    users: Sorted<Box<User>>,
     usernames: HashMap<String, String>,
     groups: HashMap<String, Group>,
     top: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ impl Realm {
             save_events: true,
             event_time: None,
             events: VecDeque::new(),
-            users: BTreeMap::new(),
+            users: Sorted::default(),
             usernames: HashMap::new(),
             groups: HashMap::new(),
             top: BTreeMap::new(),
@@ -57,14 +57,20 @@ impl Realm {
         result
     }
 
+    /// Deletes the admin events, as retention does, or an administrator.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
     /// Adds a user, or gives the one of that name. The ID is the user's for good.
     pub fn add_user(&mut self, username: &str) -> &mut User {
         let user = User::new(&username.to_lowercase());
-        if !self.users.contains_key(&user.username) {
+        if !self.users.contains(&user.username) {
             self.usernames.insert(user.id.clone(), user.username.clone());
             self.event_user("CREATE", &user);
         }
-        self.users.entry(user.username.clone()).or_insert(user)
+        let name = user.username.clone();
+        self.users.entry(&name, || Box::new(user))
     }
 
     /// Gives a user another ID, as recordings need it.
@@ -98,13 +104,15 @@ impl Realm {
         for group in user.groups.clone() {
             if let Some(group) = self.groups.get_mut(&group) {
                 group.members.remove(&user.username);
-                group.members.insert(new.to_lowercase());
+                group.members.entry(&new.to_lowercase(), || ());
             }
         }
         user.username = new.to_lowercase();
         self.usernames.insert(user.id.clone(), user.username.clone());
         self.event_user("UPDATE", &user);
-        self.users.insert(user.username.clone(), user);
+        let name = user.username.clone();
+        self.users.remove(&name);
+        self.users.entry(&name, || user);
     }
 
     /// Enables or disables a user.
@@ -120,12 +128,12 @@ impl Realm {
     /// A user by name, without regard to case.
     #[must_use]
     pub fn user(&self, username: &str) -> Option<&User> {
-        self.users.get(&username.to_lowercase())
+        self.users.get(&username.to_lowercase()).map(|user| &**user)
     }
 
     /// A user to change, without an event.
     pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
-        self.users.get_mut(&username.to_lowercase())
+        self.users.get_mut(&username.to_lowercase()).map(|user| &mut **user)
     }
 
     /// A user by ID.
@@ -136,7 +144,16 @@ impl Realm {
 
     /// All users in order of username.
     pub fn users(&self) -> impl Iterator<Item = &User> {
-        self.users.values()
+        self.users_from(0)
+    }
+
+    /// All users in order of username, from the n-th on.
+    pub(super) fn users_from(&self, first: usize) -> impl Iterator<Item = &User> {
+        self.users.shown_from(first).map(|(_, user)| &**user)
+    }
+
+    pub(super) fn users_count(&self) -> usize {
+        self.users.len()
     }
 
     /// Adds the group at `path` with the groups above it; gives its ID.
@@ -172,7 +189,7 @@ impl Realm {
             path: path.to_owned(),
             parent: parent.map(str::to_owned),
             children: BTreeMap::new(),
-            members: BTreeSet::new(),
+            members: Sorted::default(),
         };
         self.event_group("CREATE", &group);
         let siblings = match parent.and_then(|id| self.groups.get_mut(id)) {
@@ -196,7 +213,7 @@ impl Realm {
             Some(parent) => parent.children.remove(&group.name),
             None => self.top.remove(&group.name),
         };
-        for member in &group.members {
+        for member in group.members.keys() {
             if let Some(user) = self.users.get_mut(member) {
                 user.groups.remove(&group.id);
             }
@@ -251,9 +268,11 @@ impl Realm {
             return;
         };
         let changed = if member {
-            user.groups.insert(id.clone()) | group.members.insert(username)
+            let before = group.members.len();
+            group.members.entry(&username, || ());
+            user.groups.insert(id.clone()) | (group.members.len() > before)
         } else {
-            user.groups.remove(&id) | group.members.remove(&username)
+            user.groups.remove(&id) | group.members.remove(&username).is_some()
         };
         if changed && self.save_events {
             let (group, user) = (group.clone(), user.clone());

@@ -1,70 +1,84 @@
 //! Users and groups as Keycloak writes them in JSON: which field is there when.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::realm::Realm;
 use super::state::{Group, StorageProvider, User};
 
-/// The fields that every representation of a user has.
-pub(super) fn brief_user(user: &User) -> Map<String, Value> {
-    let mut row = Map::new();
-    row.insert("id".into(), json!(user.id));
-    row.insert("username".into(), json!(user.username));
-    for (name, value) in [("firstName", &user.first_name), ("lastName", &user.last_name), ("email", &user.email)] {
-        if let Some(value) = value {
-            row.insert(name.into(), json!(value));
-        }
-    }
-    row.insert("emailVerified".into(), json!(user.email_verified));
-    if !user.attributes.is_empty() && user.federation_link.is_some() {
-        row.insert("attributes".into(), json!(user.attributes));
-    }
-    row.insert("enabled".into(), json!(user.enabled));
-    if let Some(link) = &user.federation_link {
-        row.insert("origin".into(), json!(link));
-        row.insert("federationLink".into(), json!(link));
-    }
-    row.insert("createdTimestamp".into(), json!(user.created));
-    row
+/// A user. Which fields there are depends on who asks for what.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserRow<'u> {
+    id: &'u str,
+    username: &'u str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'u str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'u str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'u str>,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'u BTreeMap<String, Vec<String>>>,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'u str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    federation_link: Option<&'u str>,
+    created_timestamp: u64,
+    #[serde(flatten)]
+    more: Option<Full>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Value>,
 }
 
-/// A user with `briefRepresentation=false`.
-pub(super) fn full_user(user: &User) -> Map<String, Value> {
-    let mut row = brief_user(user);
-    if !user.attributes.is_empty() {
-        row.insert("attributes".into(), json!(user.attributes));
-    }
-    row.insert("totp".into(), json!(false));
-    row.insert("disableableCredentialTypes".into(), json!([]));
-    row.insert("requiredActions".into(), json!([]));
-    row.insert("notBefore".into(), json!(0));
-    row
+/// What `briefRepresentation=false` adds.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Full {
+    totp: bool,
+    disableable_credential_types: [(); 0],
+    required_actions: [(); 0],
+    not_before: u32,
 }
 
 /// A user in a list of members: `access` is not part of those.
-pub(super) fn member(user: &User, brief: bool) -> Value {
-    Value::Object(if brief { brief_user(user) } else { full_user(user) })
+pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
+    let shows_attributes = !user.attributes.is_empty() && (!brief || user.federation_link.is_some());
+    UserRow {
+        id: &user.id,
+        username: &user.username,
+        first_name: user.first_name.as_deref(),
+        last_name: user.last_name.as_deref(),
+        email: user.email.as_deref(),
+        email_verified: user.email_verified,
+        attributes: shows_attributes.then_some(&user.attributes),
+        enabled: user.enabled,
+        origin: user.federation_link.as_deref(),
+        federation_link: user.federation_link.as_deref(),
+        created_timestamp: user.created,
+        more: (!brief).then(Full::default),
+        access: None,
+    }
 }
 
 /// A user in a list of users.
-pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> Value {
-    let Value::Object(mut row) = member(user, brief) else {
-        return Value::Null;
-    };
-    row.insert("access".into(), if brief { json!({"manage": manage}) } else { user_access(manage) });
-    Value::Object(row)
+pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_> {
+    let access = if brief { json!({"manage": manage}) } else { user_access(manage) };
+    UserRow { access: Some(access), ..member(user, brief) }
 }
 
 /// A user asked for by ID.
-pub(super) fn single_user(user: &User, manage: bool) -> Value {
-    let mut row = full_user(user);
-    row.insert("access".into(), user_access(manage));
-    Value::Object(row)
+pub(super) fn single_user(user: &User, manage: bool) -> UserRow<'_> {
+    listed_user(user, false, manage)
 }
 
 /// A user as a full administrator sees it, as admin events quote it.
 pub(super) fn user_with_full_access(user: &User) -> Value {
-    single_user(user, true)
+    json!(single_user(user, true))
 }
 
 fn user_access(manage: bool) -> Value {

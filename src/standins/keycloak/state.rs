@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::realm::Realm;
 use super::token::{Grant, Lifetimes};
-use crate::standins::{ids, time};
+use crate::standins::{Sorted, ids, time};
 
 /// All that one Keycloak knows.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub struct Group {
     /// Subgroups: name to ID.
     pub children: BTreeMap<String, String>,
     /// The usernames of the members.
-    pub members: BTreeSet<String>,
+    pub members: Sorted<()>,
 }
 
 /// A person of the realm.

@@ -31,6 +31,7 @@ use std::time::Duration;
 use axum::Router;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 pub use clients::{CLIENT, Client, ClientAuth};
@@ -143,8 +144,12 @@ pub struct Options {
     pub server_name: Option<String>,
 }
 
+/// How long it is away when it starts anew.
+const AWAY: Duration = Duration::from_secs(3);
+
 /// Runs a MAS with an empty database and one client until it is interrupted. Once it listens it prints
-/// its URL, and on a second line that of the Admin API's own listener, if there is one.
+/// its URL, and on a second line that of the Admin API's own listener, if there is one. SIGHUP is a restart: for a while
+/// nobody listens, and the database, which the real one has elsewhere, is still there.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = Settings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;
@@ -161,7 +166,19 @@ pub async fn run(options: Options) -> Result<(), StandInError> {
     if options.admin_listen.is_some() {
         println!("{}", mas.admin().url());
     }
-    tokio::signal::ctrl_c().await?;
-    mas.stop().await;
-    Ok(())
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                mas.stop().await;
+                return Ok(());
+            }
+            _ = hangup.recv() => {
+                mas.stop().await;
+                tokio::time::sleep(AWAY).await;
+                mas.restart()?;
+            }
+        }
+    }
 }

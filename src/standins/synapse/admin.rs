@@ -8,6 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::auth;
@@ -83,15 +84,17 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
                 (None, None) => true,
             }
     };
-    let mut rows: Vec<(&str, &Account)> = state.accounts().filter(|(id, account)| wanted(id, account)).collect();
-    order(&mut rows, query);
-    let total = rows.len();
-    let page: Vec<Value> = rows.iter().skip(from).take(limit).map(|(id, account)| row(id, account)).collect();
-    let mut body = json!({"users": page, "total": total});
-    if from.saturating_add(limit) < total {
-        body["next_token"] = json!((from + page.len()).to_string());
-    }
-    Ok(answer(StatusCode::OK, &body))
+    let everyone = locked && [deactivated, admins] == [None, None] && (&name, &user_id) == (&None, &None);
+    let (total, users) = if everyone && query.get("order_by").is_none() && query.get("dir") != Some("b") {
+        (state.accounts.shown(), state.listed_from(from).take(limit).map(Row::of).collect())
+    } else {
+        let mut rows: Vec<(&str, &Account)> = state.accounts().filter(|(id, account)| wanted(id, account)).collect();
+        order(&mut rows, query);
+        (rows.len(), rows.into_iter().skip(from).take(limit).map(Row::of).collect::<Vec<_>>())
+    };
+    let more = from.saturating_add(limit) < total;
+    let next_token = more.then(|| (from + users.len()).to_string());
+    Ok(answer(StatusCode::OK, &Page { users, next_token, total }))
 }
 
 fn is_called(name: &str, id: &str, account: &Account) -> bool {
@@ -120,21 +123,49 @@ fn order(rows: &mut [(&str, &Account)], query: &Params) {
     }
 }
 
-fn row(id: &str, account: &Account) -> Value {
-    json!({
-        "name": id,
-        "user_type": account.user_type,
-        "is_guest": false,
-        "admin": account.admin,
-        "deactivated": account.deactivated,
-        "shadow_banned": false,
-        "displayname": account.displayname,
-        "avatar_url": account.avatar_url,
-        "creation_ts": account.created / 1000 * 1000,
-        "erased": account.erased,
-        "last_seen_ts": account.last_seen,
-        "locked": account.locked,
-    })
+#[derive(Serialize)]
+struct Page<'a> {
+    users: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    total: usize,
+}
+
+/// A user in a list.
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the row is Synapse's")]
+struct Row<'a> {
+    name: &'a str,
+    user_type: Option<&'a str>,
+    is_guest: bool,
+    admin: bool,
+    deactivated: bool,
+    shadow_banned: bool,
+    displayname: Option<&'a str>,
+    avatar_url: Option<&'a str>,
+    creation_ts: u64,
+    erased: bool,
+    last_seen_ts: Option<u64>,
+    locked: bool,
+}
+
+impl<'a> Row<'a> {
+    fn of((name, account): (&'a str, &'a Account)) -> Self {
+        Self {
+            name,
+            user_type: account.user_type.as_deref(),
+            is_guest: false,
+            admin: account.admin,
+            deactivated: account.deactivated,
+            shadow_banned: false,
+            displayname: account.displayname.as_deref(),
+            avatar_url: account.avatar_url.as_deref(),
+            creation_ts: account.created / 1000 * 1000,
+            erased: account.erased,
+            last_seen_ts: account.last_seen,
+            locked: account.locked,
+        }
+    }
 }
 
 /// `GET /_synapse/admin/v2/users/{user_id}`

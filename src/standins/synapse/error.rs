@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::standins::server;
@@ -52,6 +53,6 @@ pub(super) fn unrecognised() -> Response {
 }
 
 /// An answer in JSON.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     server::json(status, "application/json", body)
 }

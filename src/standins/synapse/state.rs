@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::auth::Introspection;
-use crate::standins::time;
+use crate::standins::{Sorted, time};
 
 /// How the homeserver is set up.
 #[derive(Clone, Debug)]
@@ -79,7 +79,8 @@ pub struct Account {
 pub struct State {
     /// The settings.
     pub settings: Settings,
-    pub(super) accounts: BTreeMap<String, Account>,
+    /// In order of Matrix user ID. Lists that MAS allows show all but guests.
+    pub(super) accounts: Sorted<Box<Account>>,
     pub(super) introspections: HashMap<String, (Introspection, Instant)>,
 }
 
@@ -87,7 +88,7 @@ impl State {
     /// A homeserver without accounts.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, accounts: BTreeMap::new(), introspections: HashMap::new() }
+        Self { settings, accounts: Sorted::showing(|account| !account.guest), introspections: HashMap::new() }
     }
 
     /// The Matrix user ID of a localpart.
@@ -99,19 +100,19 @@ impl State {
     /// The account of a localpart.
     #[must_use]
     pub fn account(&self, localpart: &str) -> Option<&Account> {
-        self.accounts.get(&self.user_id(localpart))
+        self.accounts.get(&self.user_id(localpart)).map(|account| &**account)
     }
 
     /// The account of a localpart, to change.
     pub fn account_mut(&mut self, localpart: &str) -> Option<&mut Account> {
         let id = self.user_id(localpart);
-        self.accounts.get_mut(&id)
+        self.accounts.get_mut(&id).map(|account| &mut **account)
     }
 
     /// Adds an account, or gives the one of that localpart.
     pub fn add_account(&mut self, localpart: &str) -> &mut Account {
         let id = self.user_id(localpart);
-        self.accounts.entry(id).or_insert_with(|| Account { created: time::now_ms(), ..Account::default() })
+        self.accounts.entry(&id, || Box::new(Account { created: time::now_ms(), ..Account::default() }))
     }
 
     /// Takes an account away, as no API does.
@@ -122,7 +123,12 @@ impl State {
 
     /// All accounts by Matrix user ID.
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
-        self.accounts.iter().map(|(id, account)| (id.as_str(), account))
+        self.accounts.iter().map(|(id, account)| (id.as_str(), &**account))
+    }
+
+    /// The accounts that lists show, from the n-th on.
+    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = (&str, &Account)> {
+        self.accounts.shown_from(first).map(|(id, account)| (id.as_str(), &**account))
     }
 
     /// Forgets every introspection, as two minutes do.

@@ -172,3 +172,15 @@ async fn a_token_that_tells_no_roles_is_judged_by_what_it_opens() {
         &["give the client's service account the role view-users of the client realm-management"],
     );
 }
+
+#[tokio::test]
+async fn admin_events_are_looked_for_and_their_absence_is_no_fault() {
+    let world = started(the_table()).await;
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events ok", &["saves admin events"], &[]);
+    world.keycloak.state().realm("corp").save_events = false;
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events skipped", &["saves no admin events"], &[]);
+    let world = started(the_table().service_roles(&["view-users", "view-realm"])).await;
+    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events skipped", &["role view-events"], &[]);
+    let off = by_client(&world).file(&world, "[watch]\nevents_every = \"off\"\n");
+    doctor(off).ailing_is(&[]).tells("keycloak events skipped", &["watch.events_every = \"off\""], &[]);
+}

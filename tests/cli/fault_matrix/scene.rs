@@ -116,7 +116,7 @@ impl Scene {
         let realm = keycloak.realm("corp");
         let group = realm.group_by_path("/matrix-users").expect("seeded");
         let enabled = |name: &&String| realm.user(name).is_some_and(|user| user.enabled);
-        group.members.iter().filter(enabled).cloned().collect::<BTreeSet<_>>()
+        group.members.keys().filter(enabled).cloned().collect::<BTreeSet<_>>()
     }
 
     /// Every action of every run so far.

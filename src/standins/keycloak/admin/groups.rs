@@ -7,18 +7,18 @@ use super::super::realm::Realm;
 use super::super::representation::{self, Shape};
 use super::super::state::Group;
 use super::super::token::error;
-use super::{Answer, Asked};
+use super::{Answer, Asked, written};
 
 /// `GET …/groups?search=…&exact=…&populateHierarchy=…`
 pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
     if !asked.may_list("query-groups")? {
-        return Ok(json!([]));
+        return written(&json!([]));
     }
     let brief = asked.query.is("briefRepresentation", true);
     let shape = Shape { full: !brief, access: Some(asked.manage()), old: asked.old };
     let Some(search) = asked.query.get("search") else {
         let rows = asked.realm.top_groups().map(|group| asked.single(group, shape));
-        return Ok(asked.page(None, rows).collect());
+        return written(&asked.page(None, rows).collect::<Vec<_>>());
     };
     let exact = asked.query.is("exact", false);
     let search = if exact { search.to_owned() } else { search.to_lowercase() };
@@ -31,7 +31,7 @@ pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
     } else {
         flat_hits(asked.realm, shape, &hit)
     };
-    Ok(asked.page(None, rows.into_iter()).collect())
+    written(&asked.page(None, rows.into_iter()).collect::<Vec<_>>())
 }
 
 /// A group with the hits below it, or nothing if neither it nor anything below is one.
@@ -57,7 +57,7 @@ fn flat_hits(realm: &Realm, shape: Shape, hit: &dyn Fn(&Group) -> bool) -> Vec<V
 pub(super) fn group(asked: &Asked<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let shape = Shape { full: true, access: Some(asked.manage()), old: asked.old };
-    Ok(asked.single(asked.group(&parts[0])?, shape))
+    written(&asked.single(asked.group(&parts[0])?, shape))
 }
 
 /// `GET …/group-by-path/{path}`
@@ -65,7 +65,7 @@ pub(super) fn group_by_path(asked: &Asked<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let group = asked.realm.group_by_path(&parts[0]);
     let group = group.ok_or_else(|| error(StatusCode::NOT_FOUND, "Group path does not exist"))?;
-    Ok(asked.single(group, Shape { full: true, access: None, old: asked.old }))
+    written(&asked.single(group, Shape { full: true, access: None, old: asked.old }))
 }
 
 /// `GET …/groups/{id}/children`: 10 of them unless `max` says otherwise; not there in Keycloak 22.
@@ -77,13 +77,16 @@ pub(super) fn children(asked: &Asked<'_>, parts: &[String]) -> Answer {
     let brief = asked.query.is("briefRepresentation", false);
     let shape = Shape { full: !brief, access: Some(asked.manage()), old: false };
     let rows = asked.realm.children(asked.group(&parts[0])?);
-    Ok(asked.page(Some(10), rows).map(|child| representation::group(child, Vec::new(), shape)).collect())
+    let page = asked.page(Some(10), rows).map(|child| representation::group(child, Vec::new(), shape));
+    written(&page.collect::<Vec<_>>())
 }
 
 /// `GET …/groups/{id}/members`: 100 of them unless `max` says otherwise (trap 2).
 pub(super) fn members(asked: &Asked<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let brief = asked.query.is("briefRepresentation", true);
-    let rows = asked.page(Some(100), asked.group(&parts[0])?.members.iter());
-    Ok(rows.filter_map(|username| asked.realm.user(username)).map(|user| representation::member(user, brief)).collect())
+    let (first, max) = asked.place(Some(100));
+    let rows = asked.group(&parts[0])?.members.shown_from(first).take(max);
+    let users = rows.filter_map(|(username, ())| asked.realm.user(username));
+    written(&users.map(|user| representation::member(user, brief)).collect::<Vec<_>>())
 }

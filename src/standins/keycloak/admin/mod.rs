@@ -8,17 +8,18 @@ mod users;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::realm::Realm;
 use super::representation::{self, Shape};
 use super::state::{Group, State as Keycloak};
 use super::token::{Refusal, Roles, error, forbidden};
+use crate::standins::Shared;
 use crate::standins::query::Params;
-use crate::standins::{Shared, server};
 
 /// What an endpoint works with.
 struct Asked<'a> {
@@ -28,7 +29,12 @@ struct Asked<'a> {
     old: bool,
 }
 
-type Answer = Result<Value, Refusal>;
+/// An answer is written as it is made: a page of thousands of people would otherwise be built three times.
+type Answer = Result<Vec<u8>, Refusal>;
+
+fn written(body: &impl Serialize) -> Answer {
+    serde_json::to_vec(body).map_err(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "unknown_error"))
+}
 
 impl Asked<'_> {
     fn need(&self, role: &str) -> Result<(), Refusal> {
@@ -47,7 +53,8 @@ impl Asked<'_> {
         self.roles.has("manage-users")
     }
 
-    fn page<T>(&self, default: Option<usize>, rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    /// From which row on, and how many at most.
+    fn place(&self, default: Option<usize>) -> (usize, usize) {
         let number = |name| self.query.int(name).map(usize::try_from);
         let first = number("first").and_then(Result::ok).unwrap_or(0);
         // A negative `max` means all.
@@ -56,6 +63,11 @@ impl Asked<'_> {
             Some(Err(_)) => usize::MAX,
             None => default.unwrap_or(usize::MAX),
         };
+        (first, max)
+    }
+
+    fn page<T>(&self, default: Option<usize>, rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        let (first, max) = self.place(default);
         rows.skip(first).take(max)
     }
 
@@ -88,7 +100,7 @@ fn run(
         endpoint(&Asked { realm, roles, query, old: state.old }, rest)
     });
     match answer {
-        Ok(body) => server::json(StatusCode::OK, "application/json;charset=UTF-8", &body),
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -112,13 +124,21 @@ pub(super) fn routes() -> Router<Shared<Keycloak>> {
         .route("/admin/realms/{realm}/users/{id}/groups", endpoint!(users::groups_of_user))
         .route("/admin/realms/{realm}/users/{id}/groups/count", endpoint!(users::groups_of_user_count))
         .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
+        .route("/admin/realms/{realm}/events/config", endpoint!(events_config))
         .route("/admin/realms/{realm}/components", endpoint!(components))
 }
 
 /// `GET …/admin-events`
 fn admin_events(asked: &Asked<'_>, _: &[String]) -> Answer {
     asked.need("view-events")?;
-    Ok(asked.realm.events(&asked.query).into())
+    written(&asked.realm.events(&asked.query))
+}
+
+/// `GET …/events/config`, the part that is about admin events.
+fn events_config(asked: &Asked<'_>, _: &[String]) -> Answer {
+    asked.need("view-events")?;
+    let saved = asked.realm.save_events;
+    written(&json!({"eventsEnabled": false, "adminEventsEnabled": saved, "adminEventsDetailsEnabled": saved}))
 }
 
 /// `GET …/components?type=org.keycloak.storage.UserStorageProvider`
@@ -126,5 +146,6 @@ fn components(asked: &Asked<'_>, _: &[String]) -> Answer {
     asked.need("view-realm")?;
     let wanted = asked.query.get("type").is_none_or(|kind| kind == "org.keycloak.storage.UserStorageProvider");
     let providers = asked.realm.storage_providers.iter().filter(|_| wanted);
-    Ok(providers.map(|provider| representation::storage_provider(provider, &asked.realm.id)).collect())
+    let rows = providers.map(|provider| representation::storage_provider(provider, &asked.realm.id));
+    written(&rows.collect::<Vec<_>>())
 }

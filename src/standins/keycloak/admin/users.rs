@@ -6,30 +6,33 @@ use serde_json::json;
 use super::super::representation;
 use super::super::state::Group;
 use super::super::token::error;
-use super::{Answer, Asked};
+use super::{Answer, Asked, written};
 
 /// `GET …/users?username=…&exact=true`, and all users by page.
 pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
     if !asked.may_list("query-users")? {
-        return Ok(json!([]));
+        return written(&json!([]));
     }
     let brief = asked.query.is("briefRepresentation", false);
     let show = |user| representation::listed_user(user, brief, asked.manage());
     let exact = asked.query.is("exact", false);
     match asked.query.get("username").map(str::to_lowercase) {
-        Some(name) if exact => Ok(asked.realm.user(&name).map(show).into_iter().collect()),
+        Some(name) if exact => written(&asked.realm.user(&name).map(show).into_iter().collect::<Vec<_>>()),
         Some(name) => {
             let rows = asked.realm.users().filter(|user| user.username.contains(&name));
-            Ok(asked.page(Some(100), rows).map(show).collect())
+            written(&asked.page(Some(100), rows).map(show).collect::<Vec<_>>())
         }
-        None => Ok(asked.page(Some(100), asked.realm.users()).map(show).collect()),
+        None => {
+            let (first, max) = asked.place(Some(100));
+            written(&asked.realm.users_from(first).take(max).map(show).collect::<Vec<_>>())
+        }
     }
 }
 
 /// `GET …/users/count`
 pub(super) fn users_count(asked: &Asked<'_>, _: &[String]) -> Answer {
     let visible = asked.may_list("query-users")?;
-    Ok(json!(if visible { asked.realm.users().count() } else { 0 }))
+    written(&if visible { asked.realm.users_count() } else { 0 })
 }
 
 /// `GET …/users/{id}`
@@ -38,7 +41,7 @@ pub(super) fn user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     let user = asked.realm.user_by_id(&parts[0]);
     let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
     asked.need("view-users")?;
-    Ok(representation::single_user(user, asked.manage()))
+    written(&representation::single_user(user, asked.manage()))
 }
 
 /// `GET …/users/{id}/groups?search=…`: direct memberships only.
@@ -54,7 +57,7 @@ pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
     rows.retain(|group| group.name.to_lowercase().contains(&search));
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     let shown = rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
-    Ok(asked.page(None, shown).collect())
+    written(&asked.page(None, shown).collect::<Vec<_>>())
 }
 
 /// `GET …/users/{id}/groups/count?search=…`: never from memory.
@@ -65,5 +68,6 @@ pub(super) fn groups_of_user_count(asked: &Asked<'_>, parts: &[String]) -> Answe
     asked.need("view-users")?;
     let search = asked.query.get("search").unwrap_or_default().to_lowercase();
     let groups = user.groups.iter().filter_map(|id| asked.realm.group(id));
-    Ok(json!({"count": groups.filter(|group| group.name.to_lowercase().contains(&search)).count()}))
+    let count = groups.filter(|group| group.name.to_lowercase().contains(&search)).count();
+    written(&json!({"count": count}))
 }

@@ -1,0 +1,239 @@
+//! Staying in step: what changes in Keycloak arrives in Matrix, the way of every other run.
+
+mod directory;
+mod limits;
+mod service;
+pub(crate) mod watching;
+
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+
+use self::watching::{QUICK, Watching, start, until_so};
+use crate::harness::{
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, started, write,
+};
+
+/// Alice and bob are members with accounts, and in step.
+fn in_step() -> World {
+    group().member("alice").account("alice").member("bob").account("bob")
+}
+
+/// The program with mas-cli, a service account, and these sections in its file.
+fn by_mas_cli(world: &RunningWorld, sections: &str) -> Program {
+    program_with(world, Auth::ClientCredentials).file(world, sections)
+}
+
+/// A `watch` that has made its first run.
+async fn watching(world: &RunningWorld, sections: &str) -> Watching {
+    let watching = start(world, by_mas_cli(world, &format!("{QUICK}{sections}")));
+    watching.is_ready().await;
+    watching
+}
+
+/// Waits until both servers show the account so.
+async fn becomes(world: &RunningWorld, name: &str, locked: bool, deactivated: bool) {
+    let shown = async || world.state_of(name) == account(locked, deactivated);
+    until_so(&format!("{name} is locked: {locked}, deactivated: {deactivated}"), shown).await;
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_group_is_disabled_and_their_session_ends() {
+    let world = started(in_step()).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    let token = world.login("alice").expect("alice is active");
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    assert_eq!(world.whoami(&token).await.expect("an answer"), 401);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    watching.has_done(1.0).await;
+    assert_eq!(watching.metric("event_lag_seconds_count").await, Some(1.0));
+    assert_eq!(watching.stop(), 0);
+}
+
+#[tokio::test]
+async fn whoever_changes_is_looked_at_alone_and_no_list_is_read_for_it() {
+    let world = started(in_step().accounts(30, "c").members(30, "c")).await;
+    let _watching = watching(&world, NO_LIMITS).await;
+    let lists = || (world.keycloak.requests().count("/members"), world.synapse.requests().count("/v3/users"));
+    let before = lists();
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    assert_eq!(lists(), before);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_is_activated() {
+    let world = started(in_step().user("carol").disabled_account("carol")).await;
+    let _watching = watching(&world, NO_LIMITS).await;
+    world.join("carol");
+    becomes(&world, "carol", false, false).await;
+}
+
+#[tokio::test]
+async fn every_change_of_a_person_counts() {
+    let world = started(in_step().member("carol").account("carol")).await;
+    let _watching = watching(&world, NO_LIMITS).await;
+    world.keycloak.state().realm("corp").set_enabled("alice", false);
+    world.keycloak.state().realm("corp").delete_user("bob");
+    world.rename_in_keycloak("carol", "caroline");
+    for name in ["alice", "bob", "carol"] {
+        becomes(&world, name, true, true).await;
+    }
+    world.keycloak.state().realm("corp").set_enabled("alice", true);
+    becomes(&world, "alice", false, false).await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_newer_than_the_last_full_run_is_known() {
+    let world = started(in_step().member("zoe").user("yuri").account("matrix-users")).await;
+    let _watching = watching(&world, NO_LIMITS).await;
+    world.synapse.state().add_account("zoe");
+    world.mas.state().add_user("zoe");
+    world.leave("zoe");
+    becomes(&world, "zoe", true, true).await;
+}
+
+#[tokio::test]
+async fn the_admin_api_stays_in_step_too() {
+    for way in [BY_MAS, BY_BOTH] {
+        let world = started(in_step().user("carol").disabled_account("carol")).await;
+        let watching = start(&world, program_by(&world, way, &format!("{QUICK}{NO_LIMITS}")));
+        watching.is_ready().await;
+        world.leave("alice");
+        world.join("carol");
+        becomes(&world, "alice", true, true).await;
+        becomes(&world, "carol", false, false).await;
+        watching.has_done(2.0).await;
+        assert_eq!(watching.stop(), 0, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_events_full_runs_are_enough_and_it_is_told_once() {
+    let often = QUICK.replace("1h", "1s");
+    let world = started(in_step()).await;
+    world.keycloak.state().realm("corp").save_events = false;
+    let unsaved = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
+    unsaved.is_ready().await;
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    unsaved.tells_times("in step", 3).await;
+    assert_eq!(unsaved.times("the realm saves no admin events"), 1, "{}", unsaved.told());
+
+    let world = started(in_step().service_roles(&["view-users"])).await;
+    let forbidden = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
+    forbidden.is_ready().await;
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    forbidden.tells_times("in step", 3).await;
+    assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.told());
+    assert_eq!(forbidden.metric("events_available").await, Some(0.0));
+
+    let world = started(in_step()).await;
+    let off = often.replace("events_every = \"1s\"", "events_every = \"off\"");
+    let off = start(&world, by_mas_cli(&world, &format!("{off}{NO_LIMITS}")));
+    off.is_ready().await;
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    assert_eq!(world.keycloak.requests().count("/admin-events"), 0);
+}
+
+#[tokio::test]
+async fn events_that_are_gone_lead_to_a_full_run() {
+    let world = started(in_step()).await;
+    world.join("alice");
+    world.leave("bob");
+    world.join("bob");
+    let watching = watching(&world, NO_LIMITS).await;
+    {
+        let mut state = world.keycloak.state();
+        let realm = state.realm("corp");
+        realm.silently(|realm| realm.leave("alice", "/matrix-users"));
+        realm.forget_events();
+    }
+    becomes(&world, "alice", true, true).await;
+    watching.tells("everything is read").await;
+}
+
+#[tokio::test]
+async fn a_group_that_is_deleted_disables_nobody() {
+    let world = started(in_step()).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    let before = everyone(&world);
+    world.keycloak.state().realm("corp").delete_group("/matrix-users");
+    assert!(watching.is_not_ready().await.contains("there is no group"));
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn one_answer_that_no_event_explains_disables_nobody_whom_the_list_has() {
+    let world = started(in_step()).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
+    let before = (everyone(&world), world.keycloak.requests().count("/members"));
+    world.keycloak.state().realm("corp").set_enabled("alice", true);
+    until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
+    watching.tells_times("in step", 1).await;
+    assert_eq!(everyone(&world), before.0);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_a_while_ends_nothing() {
+    let world = started(in_step()).await;
+    world.keycloak.server().stop().await;
+    let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
+    assert!(watching.is_not_ready().await.contains("the last run failed: Keycloak"));
+    world.keycloak.server().restart().expect("the port is free");
+    watching.is_ready().await;
+    world.synapse.server().stop().await;
+    world.leave("alice");
+    watching.tells("the run failed: Synapse").await;
+    world.synapse.server().restart().expect("the port is free");
+    becomes(&world, "alice", true, true).await;
+    watching.is_ready().await;
+    assert_eq!(watching.metric("runs_total{kind=\"people\",result=\"failed\"}").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn other_runs_go_on_between_those_of_watch_and_it_waits_for_them() {
+    let world = started(in_step()).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    by_mas_cli(&world, NO_LIMITS).run("sync").exits(0);
+    world.keycloak.faults().on("/members").times(1).answer(Fault::Hang);
+    let mut other = by_mas_cli(&world, NO_LIMITS).start("sync");
+    until_so("the other run reads", async || world.keycloak.requests().count("/members") >= 3).await;
+    world.leave("alice");
+    watching.tells("another run holds the lock").await;
+    other.kill().expect("running");
+    other.wait().expect("killed");
+    becomes(&world, "alice", true, true).await;
+}
+
+#[tokio::test]
+async fn what_was_done_is_in_the_history() {
+    let world = started(in_step()).await;
+    let state = world.directory().join("state.db");
+    let state = format!("state_file = {:?}\n", state.to_string_lossy());
+    let watching = start(&world, by_mas_cli(&world, &format!("{state}{QUICK}{NO_LIMITS}")));
+    watching.is_ready().await;
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    watching.has_done(1.0).await;
+    assert_eq!(watching.stop(), 0);
+    let history = by_mas_cli(&world, &format!("{state}{NO_LIMITS}")).run("history --format json").exits(0).json();
+    assert_eq!((&history["runs"][0]["command"], &history["runs"][0]["disabled"]), (&"watch".into(), &1.into()));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_replaced_is_taken_up_without_a_restart() {
+    let world = started(in_step()).await;
+    let file = write(&world, "token", "wrong");
+    let program = by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}"))
+        .without("MATRIX_ADMIN_TOKEN")
+        .env("MATRIX_ADMIN_TOKEN_FILE", &file.display().to_string())
+        .hiding(world.admin_token());
+    let watching = start(&world, program);
+    assert!(watching.is_not_ready().await.contains("401"));
+    write(&world, "token", world.admin_token());
+    watching.is_ready().await;
+    watching.tells("a file with a secret has changed").await;
+}

@@ -1,0 +1,88 @@
+//! A directory behind Keycloak: its changes make no events, and its outages look like people who have left.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+use matrix_keycloak_sync::standins::keycloak::StorageProvider;
+
+use super::watching::{QUICK, Watching, start, until_so};
+use super::{becomes, by_mas_cli};
+use crate::harness::{NO_LIMITS, account, everyone, group, started};
+
+const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
+
+/// Alice is Keycloak's own, the three of the directory are members.
+async fn with_a_directory() -> RunningWorld {
+    let own = group().member("alice").account("alice");
+    let world = started(DIRECTORY.iter().fold(own, |world, name| world.member(name).account(name))).await;
+    {
+        let mut state = world.keycloak.state();
+        let realm = state.realm("corp");
+        let (id, name) = ("ldap-1".to_owned(), "ldap".to_owned());
+        realm.storage_providers.push(StorageProvider { id, name, import: true, enabled: true });
+        for name in DIRECTORY {
+            realm.user_mut(name).expect("seeded").federation_link = Some("ldap-1".to_owned());
+        }
+    }
+    world
+}
+
+async fn watching(world: &RunningWorld) -> Watching {
+    let often = QUICK.replace("members_every = \"off\"", "members_every = \"1s\"");
+    let watching = start(world, by_mas_cli(world, &format!("{often}{NO_LIMITS}")));
+    watching.is_ready().await;
+    watching
+}
+
+#[tokio::test]
+async fn a_change_in_the_directory_is_seen_by_the_member_list_alone() {
+    let world = with_a_directory().await;
+    let watching = watching(&world).await;
+    let accounts = world.synapse.requests().count("/v3/users");
+    world.keycloak.state().realm("corp").silently(|realm| realm.leave("lars", "/matrix-users"));
+    becomes(&world, "lars", true, true).await;
+    world.keycloak.state().realm("corp").silently(|realm| realm.join("lars", "/matrix-users"));
+    becomes(&world, "lars", false, false).await;
+    assert_eq!(world.synapse.requests().count("/v3/users"), accounts, "the accounts are not listed again");
+    watching.has_done(2.0).await;
+    assert_eq!(watching.stop(), 0);
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_down_costs_nobody_their_account() {
+    let world = with_a_directory().await;
+    let watching = watching(&world).await;
+    let before = everyone(&world);
+    world.keycloak.state().realm("corp").silently(|realm| {
+        for name in DIRECTORY {
+            realm.leave(name, "/matrix-users");
+            realm.set_enabled(name, false);
+        }
+    });
+    watching.tells("shows no signs of life").await;
+    assert_eq!(everyone(&world), before);
+    world.keycloak.state().realm("corp").silently(|realm| {
+        for name in DIRECTORY {
+            realm.join(name, "/matrix-users");
+            realm.set_enabled(name, true);
+        }
+    });
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    for name in DIRECTORY {
+        assert_eq!(world.state_of(name), account(false, false));
+    }
+}
+
+#[tokio::test]
+async fn an_event_about_somebody_of_a_directory_that_is_down_has_the_list_decide() {
+    let world = with_a_directory().await;
+    let watching = watching(&world).await;
+    let before = everyone(&world);
+    let lists = world.keycloak.requests().count("/members");
+    for name in DIRECTORY {
+        world.leave(name);
+        world.keycloak.state().realm("corp").set_enabled(name, false);
+    }
+    until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2).await;
+    watching.tells("shows no signs of life").await;
+    assert_eq!(everyone(&world), before);
+}

@@ -1,0 +1,75 @@
+//! The limits of `watch`: they count over an hour, and a plan that is refused waits for somebody.
+
+use serde_json::Value;
+
+use super::watching::{QUICK, start, until_so};
+use super::{becomes, by_mas_cli, watching};
+use crate::harness::{account, everyone, group, program, script, started};
+
+const TWO: &str = "[limits]\nmax_disable = 2\nmax_disable_percent = 100\n";
+
+#[tokio::test]
+async fn many_small_steps_are_no_way_around_a_limit() {
+    let world = started(group().members(5, "c").accounts(5, "c")).await;
+    let watching = watching(&world, TWO).await;
+    for name in ["c00000", "c00001"] {
+        world.leave(name);
+        becomes(&world, name, true, true).await;
+    }
+    world.leave("c00002");
+    let why = watching.is_not_ready().await;
+    assert!(why.contains("1 account would be disabled after 2 within an hour, limits.max_disable is 2"), "{why}");
+    assert_eq!(world.state_of("c00002"), account(false, false));
+}
+
+#[tokio::test]
+async fn what_was_done_counts_after_a_restart_where_it_is_remembered() {
+    let world = started(group().members(5, "c").accounts(5, "c")).await;
+    let state = world.directory().join("state.db");
+    let sections = format!("state_file = {:?}\n{QUICK}{TWO}", state.to_string_lossy());
+    let first = start(&world, by_mas_cli(&world, &sections));
+    first.is_ready().await;
+    for name in ["c00000", "c00001"] {
+        world.leave(name);
+        becomes(&world, name, true, true).await;
+    }
+    first.has_done(2.0).await;
+    assert_eq!(first.stop(), 0);
+    std::fs::remove_file(world.directory().join("watch.log")).expect("it was written");
+    world.leave("c00002");
+    let second = start(&world, by_mas_cli(&world, &sections));
+    assert!(second.is_not_ready().await.contains("after 2 within an hour"));
+}
+
+#[tokio::test]
+async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
+    let world = started(group().members(5, "c").accounts(5, "c")).await;
+    let told = world.directory().join("hook.json");
+    let hook = script(&world, "hook", &format!("cat >> {}", told.display()));
+    let watching = watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
+    let before = everyone(&world);
+    for name in ["c00000", "c00001", "c00002"] {
+        world.leave(name);
+    }
+    let why = watching.is_not_ready().await;
+    assert!(why.contains("3 accounts would be disabled, limits.max_disable is 2"), "{why}");
+    assert_eq!(everyone(&world), before);
+    assert_eq!(watching.metric("refused").await, Some(1.0));
+
+    until_so("the hook is told", async || told.exists() && std::fs::metadata(&told).is_ok_and(|file| file.len() > 0))
+        .await;
+    let told: Value = serde_json::from_slice(&std::fs::read(&told).expect("a file")).expect("JSON, once");
+    let digest = told["digest"].as_str().expect("a digest").to_owned();
+    assert_eq!((&told["event"], &told["kind"]), (&"refused".into(), &"full".into()));
+    assert!(why.contains(&format!("sync --approve {digest}")), "{why}");
+
+    // What was refused as a whole is not done piece by piece.
+    world.keycloak.state().realm("corp").set_enabled("c00000", true);
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(everyone(&world), before);
+
+    program(&world).file(&world, TWO).run(&format!("sync --approve {digest}")).exits(0);
+    watching.signal("HUP");
+    watching.is_ready().await;
+    assert_eq!(watching.metric("refused").await, Some(0.0));
+}

@@ -1,0 +1,87 @@
+//! As a service: signals, the service manager, a configuration that changes.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use super::watching::{QUICK, start, until_so};
+use super::{becomes, by_mas_cli, in_step, watching};
+use crate::harness::{NO_LIMITS, account, group, started, write};
+
+#[tokio::test]
+async fn a_signal_while_nothing_is_under_way_is_a_good_end() {
+    for name in ["TERM", "INT"] {
+        let world = started(in_step()).await;
+        let mut watching = watching(&world, NO_LIMITS).await;
+        watching.signal(name);
+        assert_eq!(watching.end(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_in_the_middle_of_changes_finishes_what_is_under_way_and_says_that_the_rest_is_left() {
+    let world = started(group().member("alice").account("alice").accounts(40, "c")).await;
+    let mut watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
+    until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8).await;
+    watching.signal("TERM");
+    assert_eq!(watching.end(), 4);
+    assert!(world.settle().await);
+    let states: Vec<_> = (0..40).map(|number| world.state_of(&format!("c{number:05}"))).collect();
+    let disabled = states.iter().filter(|state| **state == account(true, true)).count();
+    let left = states.iter().filter(|state| **state == account(false, false)).count();
+    assert_eq!((disabled + left, disabled > 0 && left > 0), (40, true));
+}
+
+#[tokio::test]
+async fn the_configuration_is_read_again_at_a_hangup_and_a_wrong_one_is_told_and_not_used() {
+    let world = started(in_step().member("carol")).await;
+    let protecting = |name: &str| format!("{QUICK}{NO_LIMITS}[policy]\nprotect = [{name:?}]\n");
+    let mut watching = start(&world, by_mas_cli(&world, &protecting("alice")));
+    watching.is_ready().await;
+    write(&world, "config.toml", &protecting("bob").replace("1h", "soon"));
+    watching.signal("HUP");
+    watching.tells("what was read before stays").await;
+    world.leave("bob");
+    becomes(&world, "bob", true, true).await;
+    write(&world, "config.toml", &protecting("nobody"));
+    world.leave("alice");
+    watching.signal("HUP");
+    becomes(&world, "alice", true, true).await;
+    watching.has_done(2.0).await;
+    watching.signal("TERM");
+    assert_eq!(watching.end(), 0);
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_or_a_taken_port_is_an_error_at_the_start() {
+    let world = started(in_step()).await;
+    by_mas_cli(&world, "[watch]\ninterval = \"0s\"\n").run("watch").exits(78).tells(&["watch.interval"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = format!("[watch]\nlisten = \"{}\"\n", taken.local_addr().expect("bound"));
+    by_mas_cli(&world, &listen).run("watch").exits(1).tells(&["(watch.listen)", "in use"]);
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_when_it_is_up_that_it_lives_and_that_it_stops() {
+    let world = started(in_step()).await;
+    let path = world.directory().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket of ours");
+    let said = || {
+        let mut buffer = [0; 4000];
+        let length = socket.recv(&mut buffer).expect("it says something");
+        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
+    };
+    let program = by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}"));
+    let program = program.env("NOTIFY_SOCKET", &path.display().to_string()).env("WATCHDOG_USEC", "1000000");
+    let mut watching = start(&world, program);
+    assert_eq!(said(), "READY=1");
+    let mut seen = Vec::new();
+    while !seen.contains(&"STATUS=in step".to_owned()) || !seen.contains(&"WATCHDOG=1".to_owned()) {
+        seen.push(said());
+    }
+    watching.signal("TERM");
+    assert_eq!(watching.end(), 0);
+    while seen.last().is_none_or(|last| last != "STOPPING=1") {
+        seen.push(said());
+    }
+}

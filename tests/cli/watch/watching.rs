@@ -1,0 +1,149 @@
+//! A `watch` that runs, and what can be asked of it.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{Program, Run};
+use crate::secrets::Secrets;
+
+/// Nothing takes longer on any machine, unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How a test wants it, instead of what production wants.
+pub(crate) const QUICK: &str =
+    "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
+
+/// A `watch` in a process of its own; dropping it kills it.
+pub(crate) struct Watching {
+    child: Child,
+    log: PathBuf,
+    secrets: Secrets,
+}
+
+/// Starts it; `program` has its configuration.
+pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
+    let log = world.directory().join("watch.log");
+    let (child, secrets) = program.start_telling("watch --color never", &log);
+    Watching { child, log, secrets }
+}
+
+/// Waits until it is so, or says what never came.
+pub(crate) async fn until_so(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so().await {
+        assert!(begin.elapsed() < PATIENCE, "it never came that {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+impl Watching {
+    /// Everything that it has told so far.
+    pub(crate) fn told(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// How often it has told this.
+    pub(crate) fn times(&self, part: &str) -> usize {
+        self.told().matches(part).count()
+    }
+
+    /// Waits until it has told this so often.
+    pub(crate) async fn tells_times(&self, part: &str, times: usize) {
+        let begin = Instant::now();
+        while self.times(part) < times {
+            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.told());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until it has told this.
+    pub(crate) async fn tells(&self, part: &str) {
+        self.tells_times(part, 1).await;
+    }
+
+    /// What its listener answers; nothing while there is no answer.
+    pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
+        let told = self.told();
+        let (_, rest) = told.split_once("metrics and health at ")?;
+        let address = rest.lines().next()?.trim();
+        let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(format!("{address}{path}"));
+        let answer = answer.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn is_ready(&self) {
+        let begin = Instant::now();
+        while self.ask("/readyz").await.is_none_or(|(status, _)| status != 200) {
+            assert!(begin.elapsed() < PATIENCE, "never ready:\n{}", self.told());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until it is not ready, and gives why.
+    pub(crate) async fn is_not_ready(&self) -> String {
+        let begin = Instant::now();
+        loop {
+            match self.ask("/readyz").await {
+                Some((503, why)) if !why.contains("first run") => return why,
+                _ => assert!(begin.elapsed() < PATIENCE, "ready all the time:\n{}", self.told()),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// A sample of its metrics.
+    pub(crate) async fn metric(&self, sample: &str) -> Option<f64> {
+        let (_, text) = self.ask("/metrics").await?;
+        let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
+        text.lines().find_map(value)
+    }
+
+    /// Waits until so many actions are done and confirmed.
+    pub(crate) async fn has_done(&self, actions: f64) {
+        let begin = Instant::now();
+        loop {
+            let mut done = 0.0;
+            for action in ["activate", "disable"] {
+                let sample = format!("actions_total{{action={action:?},outcome=\"done\"}}");
+                done += self.metric(&sample).await.unwrap_or_default();
+            }
+            if done >= actions {
+                return;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{done} of {actions} done:\n{}", self.told());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Ends it by SIGTERM; the exit code, once no secret is in what it has told.
+    pub(crate) fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        self.end()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> i32 {
+        let code = self.child.wait().expect("it ends").code().expect("no signal");
+        let run = Run { code, stdout: String::new(), stderr: self.told() };
+        self.secrets.assert_absent("watch", &run);
+        code
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
