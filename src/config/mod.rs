@@ -3,6 +3,7 @@
 mod fields;
 mod load;
 mod problem;
+mod reference;
 mod secret_files;
 mod sources;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::planner::{Limits, Policy};
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
+pub use reference::{Absent, Entry, REFERENCE};
 pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
 pub use watch::WatchConfig;

@@ -1,4 +1,4 @@
-//! `--metrics-file`: what node_exporter reads after every run, however it ended.
+//! `--metrics-file`: what the textfile collector of Prometheus reads after every run, however it ended.
 
 use std::fs::File;
 use std::path::PathBuf;

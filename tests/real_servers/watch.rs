@@ -191,7 +191,7 @@ async fn come_and_go(
     restless: &[String],
     lasting: Duration,
 ) -> Outcome<(usize, u64)> {
-    let (began, mut moves, mut early) = (Instant::now(), 0, None);
+    let (began, mut changes, mut early) = (Instant::now(), 0, None);
     for (round, name) in restless.iter().cycle().enumerate() {
         if began.elapsed() >= lasting {
             break;
@@ -201,10 +201,10 @@ async fn come_and_go(
         }
         let leaves = (round / restless.len()).is_multiple_of(2);
         let moved = if leaves { scene.leave(name).await } else { scene.join(name).await };
-        moves += usize::from(moved.is_ok());
+        changes += usize::from(moved.is_ok());
         sleep(Duration::from_millis(700)).await;
     }
-    Ok((moves, early.ok_or("it was over too soon")?))
+    Ok((changes, early.ok_or("it was over too soon")?))
 }
 
 /// Says that enough was restarted, and waits until all are up.

@@ -10,7 +10,7 @@ use crate::harness::{Program, Run};
 use crate::secrets::Secrets;
 
 /// Nothing takes longer on any machine, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a test wants it, instead of what production wants.

@@ -1,0 +1,113 @@
+//! The command line reference, made from the command line itself.
+
+use std::fmt::Write as _;
+
+use clap::{Command, CommandFactory};
+use matrix_keycloak_sync::cli::Cli;
+use matrix_keycloak_sync::exit::Exit;
+
+use crate::generated;
+
+const BEFORE: &str = "\
+# Command line
+
+<!-- Made from src/cli.rs: UPDATE_DOCS=1 cargo test --test book -->
+
+Data goes to stdout, logs and progress to stderr. Everything is readable without colour, and progress bars are shown on a
+terminal only.
+
+";
+
+const EXIT_CODES: &[(Exit, &str)] = &[
+    (Exit::InStep, "in step, or brought in step"),
+    (Exit::Error, "an error before anything was changed; a source that did not answer as it should"),
+    (Exit::Changes, "`plan --detailed-exitcode`: there are changes"),
+    (Exit::Refused, "refused by a limit; nothing was changed"),
+    (
+        Exit::Incomplete,
+        "incomplete: some actions failed, were skipped or not confirmed in time, a directory was in doubt, or a signal or \
+         an error came after the first change",
+    ),
+    (Exit::Locked, "another run holds the lock"),
+    (Exit::Usage, "wrong command line"),
+    (Exit::Config, "wrong configuration"),
+];
+
+/// What the help has no room for.
+const MORE: &[(&str, &str)] = &[
+    (
+        "plan",
+        "Reads both sides, looks a second time at everyone who would be disabled, and prints what would change and why. It \
+         holds no writer. It tells that a `sync` of the plan would be refused, and ends with 0 all the same.",
+    ),
+    (
+        "sync",
+        "Makes a plan and carries it out, if no limit is in the way. A refused plan tells its digest and the command that \
+         goes on with this very plan: `--approve` lifts every limit for one run, and is worth nothing once the plan is \
+         another one.",
+    ),
+    (
+        "apply",
+        "For plans that a person looked at first. A saved plan is no approval: the limits hold. What has moved since it was \
+         made is left out and told, which alone is no error.",
+    ),
+    ("watch", "See [Staying in step](watch.md)."),
+    ("explain", "Every fact about one person, from which server it is, and the rule that decides."),
+    (
+        "doctor",
+        "For each problem: what to change, and where. It is the first command to run, and the one to run when something is \
+         wrong.",
+    ),
+    ("history", "What `state_file` remembers: the runs with counts, or every action of one run."),
+    (
+        "undo",
+        "A plan like any other, shown first and within the limits. Rooms and e-mail addresses that a deactivation has cost \
+         do not come back.",
+    ),
+    (
+        "demo",
+        "Nothing is needed for it. With `--serve` the stand-ins stay up, and it prints a configuration to play with.",
+    ),
+    (
+        "completions",
+        "For example `matrix-keycloak-sync completions bash > /etc/bash_completion.d/matrix-keycloak-sync`.",
+    ),
+    ("man", "For example `matrix-keycloak-sync man | man -l -`."),
+];
+
+#[test]
+fn the_command_line_reference_is_what_the_code_says() {
+    let mut whole = Cli::command().term_width(100);
+    whole.build();
+    let mut page = BEFORE.to_owned();
+    let _ = writeln!(page, "```text\n{}\n```", plain(&whole.render_long_help().to_string()));
+    page += "\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n";
+    for (exit, meaning) in EXIT_CODES {
+        let _ = writeln!(page, "| {} | {meaning} |", *exit as u8);
+    }
+    for command in whole.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
+        let name = command.get_name();
+        let _ = write!(page, "\n## `{name}`\n\n");
+        if let Some((_, more)) = MORE.iter().find(|(of, _)| *of == name) {
+            let _ = write!(page, "{more}\n\n");
+        }
+        let _ = writeln!(page, "```text\n{}\n```", own_help(command));
+    }
+    generated::check("commands.md", &page);
+}
+
+/// The help of a command without the options that every command takes.
+fn own_help(command: &Command) -> String {
+    let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id()).collect();
+    let mut own = command.clone();
+    for id in globals {
+        own = own.mut_arg(id, |arg| arg.hide(true));
+    }
+    plain(&own.render_long_help().to_string())
+}
+
+/// Without blanks at the ends of lines.
+fn plain(help: &str) -> String {
+    let lines: Vec<_> = help.lines().map(str::trim_end).collect();
+    lines.join("\n").trim_end().to_owned()
+}

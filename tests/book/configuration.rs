@@ -1,0 +1,86 @@
+//! The configuration reference, made from the keys and what stands beside them.
+
+use std::fmt::Write as _;
+
+use matrix_keycloak_sync::config::{Absent, Entry, KEYS, REFERENCE, VARIABLES};
+
+use crate::generated;
+
+const BEFORE: &str = "\
+# Configuration
+
+<!-- Made from src/config/reference.rs: UPDATE_DOCS=1 cargo test --test book -->
+
+A TOML file: the one that `--config` names, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else `/etc/matrix-keycloak-sync/config.toml` if
+it is there. Environment variables win over it, and an empty variable counts as not set. A key that does not exist is an
+error. Every mistake is told at once, with its key, the value and what is expected.
+
+**Secrets.** Every secret `x` can be given as `x_file` instead, a file that holds nothing else, and every variable `X` of a
+secret as `X_FILE`. Both forms at once, in the same place, are an error.
+
+**Without a file.** On the host where `mas-cli` is, nine variables are a complete configuration: `KC_URL`, `KC_REALM`,
+`KC_GROUP_NAME`, `KC_CLIENT_ID`, `KC_ADMIN_USER`, `KC_ADMIN_PASS`, `MATRIX_URL`, `MATRIX_ADMIN_TOKEN`, `MATRIX_SERVER_NAME`.
+
+`matrix-keycloak-sync doctor` checks a configuration against the servers, and changes nothing. `config.example.toml` has every
+key in one file.
+
+";
+
+#[test]
+fn the_configuration_reference_is_what_the_code_says() {
+    let mut page = BEFORE.to_owned();
+    let mut variables = "## Variables\n\n| variable | key |\n| --- | --- |\n".to_owned();
+    for (variable, name) in VARIABLES {
+        let file_form = if is_secret(name) { format!(", `{variable}_FILE`") } else { String::new() };
+        let _ = writeln!(variables, "| `{variable}`{file_form} | [`{name}`](#{}) |", anchor(name));
+    }
+    page += &variables;
+    let mut section = None;
+    for entry in REFERENCE {
+        let of = entry.name.rsplit_once('.').map(|(section, _)| section);
+        if section != Some(of) {
+            let heading = of.map_or("At the top".to_owned(), |section| format!("`[{section}]`"));
+            let _ = write!(page, "\n## {heading}\n");
+            section = Some(of);
+        }
+        describe(&mut page, entry);
+    }
+    generated::check("configuration.md", &page);
+}
+
+fn describe(page: &mut String, entry: &Entry) {
+    let Entry { name, expected, absent, meaning } = entry;
+    let variable = VARIABLES.iter().find(|(_, key)| key == name);
+    let _ = write!(page, "\n### `{name}`\n\n{meaning}\n\n- expected: {}\n", in_code(expected));
+    let _ = match absent {
+        Absent::Needed => writeln!(page, "- needed"),
+        Absent::Nothing => writeln!(page, "- default: none"),
+        Absent::Is(value) => writeln!(page, "- default: `{value}`"),
+        Absent::Depends(words) => writeln!(page, "- default: {}", in_code(words)),
+    };
+    if is_secret(name) {
+        let _ = writeln!(page, "- from a file: `{name}_file`");
+    }
+    if let Some((variable, _)) = variable {
+        let file_form = if is_secret(name) { format!(", `{variable}_FILE`") } else { String::new() };
+        let _ = writeln!(page, "- variable: `{variable}`{file_form}");
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name == name && key.secret)
+}
+
+/// Texts in quotes are TOML, and shown as such.
+fn in_code(text: &str) -> String {
+    let mut shown = String::new();
+    for (number, part) in text.split('"').enumerate() {
+        let _ = if number % 2 == 1 { write!(shown, "`\"{part}\"`") } else { write!(shown, "{part}") };
+    }
+    shown
+}
+
+/// The heading's anchor, on a forge and in the book alike.
+fn anchor(name: &str) -> String {
+    name.replace('.', "")
+}

@@ -1,0 +1,99 @@
+//! Links between Markdown files: the file is there, and so is the heading. The book's own links are looked at again, as
+//! HTML, by `docs/check.sh`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+/// Where a link leads, and the headings of a file, as a forge names them.
+#[derive(Default)]
+struct Page {
+    links: Vec<String>,
+    anchors: BTreeSet<String>,
+}
+
+fn read(path: &Path) -> Page {
+    let text = std::fs::read_to_string(path).expect("a readable page");
+    let mut page = Page::default();
+    let mut heading: Option<String> = None;
+    for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => page.links.push(dest_url.into()),
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => {
+                let slug = slug(&heading.take().unwrap_or_default());
+                let again = (1..).map(|number| format!("{slug}-{number}"));
+                let free = std::iter::once(slug.clone()).chain(again).find(|name| !page.anchors.contains(name));
+                page.anchors.extend(free);
+            }
+            Event::Text(text) | Event::Code(text) => {
+                if let Some(heading) = &mut heading {
+                    *heading += &text;
+                }
+            }
+            _ => {}
+        }
+    }
+    page
+}
+
+fn slug(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+            _ => None,
+        })
+        .collect()
+}
+
+fn markdown_below(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a readable directory") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            markdown_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// `docs/deployments/../mas-api.md` as `docs/mas-api.md`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[test]
+fn every_link_between_files_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    markdown_below(&root.join("docs"), &mut files);
+    let pages: BTreeMap<_, _> = files.into_iter().map(|path| (path.clone(), read(&path))).collect();
+    let (mut wrong, mut links) = (Vec::new(), 0);
+    for (path, page) in &pages {
+        let is_in_book = path.starts_with(root.join("docs"));
+        for link in page.links.iter().filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
+            links += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { plain(&path.parent().unwrap_or(root).join(file)) };
+            let leads = target.exists()
+                && (!is_in_book || target.starts_with(root.join("docs")))
+                && (anchor.is_empty() || pages.get(&target).is_some_and(|page| page.anchors.contains(anchor)));
+            if !leads {
+                wrong.push(format!("{}: {link}", path.strip_prefix(root).unwrap_or(path).display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links that lead nowhere, or out of the book:\n{}", wrong.join("\n"));
+    println!("links: {links} in {} Markdown files, all lead somewhere", pages.len());
+}
