@@ -11,7 +11,7 @@ mod probe;
 mod tls;
 
 pub(crate) use client::short_body;
-pub use client::{Api, Patience, Timeouts, client, is_loopback};
+pub use client::{Answer, Api, Patience, Timeouts, client, is_loopback};
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
 pub use issued::Issued;
