@@ -109,8 +109,8 @@ fn the_dashboard_shows_all_but_when_the_last_run_was() {
 fn every_alert_says_what_to_do_and_is_tested_and_documented() {
     let (alerts, tested) = (yaml("packaging/monitoring/alerts.yml"), yaml("packaging/monitoring/alerts.test.yml"));
     let rules = alerts["groups"][0]["rules"].as_array().expect("rules");
-    let named = |value: &Value| value["alert"].as_str().unwrap_or_default().to_owned();
-    let names: BTreeSet<String> = rules.iter().map(named).collect();
+    let alert_of = |value: &Value| value["alert"].as_str().unwrap_or_default().to_owned();
+    let names: BTreeSet<String> = rules.iter().map(alert_of).collect();
     for rule in rules {
         for annotation in ["summary", "description", "runbook"] {
             assert!(rule["annotations"][annotation].is_string(), "{annotation}: {rule}");

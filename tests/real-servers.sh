@@ -316,7 +316,8 @@ copy_slapd() { install -m 755 "$(slapd_path)" "$work/slapd"; }
 # --- The run --------------------------------------------------------------------------------------------------------
 
 target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
-program="$target/debug/matrix-keycloak-sync"
+# Whoever only wants the servers may name a program that is built already.
+program="${PROGRAM:-$target/debug/matrix-keycloak-sync}"
 work="$(mktemp -d)"
 
 phase "what is missing"
@@ -341,7 +342,7 @@ start_postgresql
 
 phase "the program and its tests, while Keycloak $keycloak_version starts"
 start_keycloak
-cargo test --quiet --test real_servers --no-run
+[ -n "${PROGRAM:-}" ] || cargo test --quiet --test real_servers --no-run
 
 phase "the MAS stand-in, Synapse $synapse_version, Keycloak"
 start_mas
@@ -353,6 +354,7 @@ exec 9>&-
 
 export E2E_KEYCLOAK_URL="$keycloak_url" E2E_KEYCLOAK_ADMIN=admin E2E_KEYCLOAK_ADMIN_PASSWORD="$keycloak_password"
 export E2E_SYNAPSE_URL="$synapse_url" E2E_SERVER_NAME="$server_name"
+export E2E_DATABASES="postgresql://e2e:$database_password@127.0.0.1:$postgresql_port"
 export E2E_MAS_CLI=mas-cli E2E_MAS_CONFIG="$work/mas-cli.yaml"
 export E2E_MAS_ADMIN_URL="http://127.0.0.1:$mas_admin_port" E2E_MAS_ISSUER="http://127.0.0.1:$mas_port/"
 export E2E_MAS_CLIENT_ID="$mas_client_id" E2E_MAS_CLIENT_SECRET="$mas_client_secret"

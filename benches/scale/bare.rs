@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use matrix_keycloak_sync::standins::{Auth, Requests, RunningWorld};
 use serde::{Deserialize, Serialize};
+
+use crate::servers::Servers;
 
 /// The argument that makes the bench this client.
 pub(crate) const NAME: &str = "bare-client";
@@ -31,39 +32,40 @@ impl Lane {
     }
 }
 
-/// The pages of both servers that their logs have, which are those of the program's last run.
-pub(crate) fn lanes(world: &RunningWorld) -> Vec<Lane> {
-    let variable = |name: &str| {
-        let variables = world.env(Auth::ClientCredentials);
-        variables.into_iter().find(|(variable, _)| variable == name).map(|(_, value)| value).unwrap_or_default()
-    };
+/// The URLs of all requests, by the log of a run of the program (`-vv --log-format json`).
+pub(crate) fn asked(log: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Line {
+        url: Option<String>,
+    }
+    log.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()?.url).collect()
+}
+
+/// What the bare client asks for, of all that the program has asked for.
+pub(crate) fn lanes(servers: &Servers, asked: &[String]) -> Vec<Lane> {
+    let pages = |part: &str| asked.iter().filter(|url| url.contains(part)).cloned().collect();
     let form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}",
-        variable("KC_CLIENT_ID"),
-        variable("KC_CLIENT_SECRET")
+        servers.variable("KC_CLIENT_ID"),
+        servers.variable("KC_CLIENT_SECRET")
     );
-    let token = format!("{}/realms/{}/protocol/openid-connect/token", world.keycloak.url(), world.realm());
+    let realm = format!("{}/realms/{}", servers.variable("KC_URL"), servers.variable("KC_REALM"));
     vec![
         Lane {
-            token: Some((token, form)),
+            token: Some((format!("{realm}/protocol/openid-connect/token"), form)),
             bearer: String::new(),
-            before: pages(&world.keycloak.url(), world.keycloak.requests(), "/groups?"),
-            pages: pages(&world.keycloak.url(), world.keycloak.requests(), "/members?"),
+            before: pages("/groups?"),
+            pages: pages("/members?"),
             at_a_time: 2,
         },
         Lane {
             token: None,
-            bearer: world.admin_token().to_owned(),
+            bearer: servers.variable("MATRIX_ADMIN_TOKEN").to_owned(),
             before: Vec::new(),
-            pages: pages(&world.synapse.url(), world.synapse.requests(), "/v3/users?"),
+            pages: pages("/v3/users?"),
             at_a_time: 3,
         },
     ]
-}
-
-fn pages(url: &str, requests: &Requests, part: &str) -> Vec<String> {
-    let targets = requests.all().into_iter().map(|seen| seen.target()).filter(|target| target.contains(part));
-    targets.map(|target| format!("{url}{target}")).collect()
 }
 
 /// Fetches everything.

@@ -1,6 +1,7 @@
 //! A process, and what it took.
 
 use std::error::Error;
+use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,12 @@ pub(crate) struct Measured {
     pub(crate) peak: u64,
 }
 
-/// Runs it to its end.
-pub(crate) fn run(command: &mut Command) -> Result<Measured, Box<dyn Error>> {
+/// Runs it to its end; gives what it said on stderr too.
+pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn Error>> {
     let started = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    // Into a file, because a pipe that nobody empties would fill.
+    let mut told = tempfile::tempfile()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(told.try_clone()?).spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let (mut peak, mut took) = (0, Duration::ZERO);
     let code = loop {
@@ -30,12 +33,14 @@ pub(crate) fn run(command: &mut Command) -> Result<Measured, Box<dyn Error>> {
         took = started.elapsed();
         std::thread::sleep(EVERY);
     };
+    let took = took.max(started.elapsed());
+    let mut text = String::new();
+    told.rewind()?;
+    told.read_to_string(&mut text)?;
     if code.success() {
-        Ok(Measured { took: took.max(started.elapsed()), peak })
+        Ok((Measured { took, peak }, text))
     } else {
-        let mut told = String::new();
-        std::io::Read::read_to_string(&mut child.stderr.take().ok_or("stderr is piped")?, &mut told)?;
-        Err(format!("{command:?}: {code}\n{told}").into())
+        Err(format!("{command:?}: {code}\n{text}").into())
     }
 }
 

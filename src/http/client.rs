@@ -128,7 +128,12 @@ impl Api {
         query: &[(&str, &str)],
         decode: impl FnOnce(&str) -> Result<T, serde_json::Error>,
     ) -> Result<T, HttpError> {
-        self.ask(Method::GET, self.url(path, query), None, decode).await
+        self.get_whole(path, query).await?.decode(decode)
+    }
+
+    /// The same, not decoded yet: what is asked for next need not wait for that.
+    pub async fn get_whole(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, HttpError> {
+        self.ask(Method::GET, self.url(path, query), None).await
     }
 
     /// The same server, opened by another token.
@@ -150,20 +155,14 @@ impl Api {
     /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
     /// is tried again like everything else.
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
-        self.ask(Method::POST, self.url(path, &[]), body, |answer| serde_json::from_str(answer)).await
+        self.ask(Method::POST, self.url(path, &[]), body).await?.decode(|answer| serde_json::from_str(answer))
     }
 
-    async fn ask<T>(
-        &self,
-        method: Method,
-        url: Url,
-        body: Option<&Value>,
-        decode: impl FnOnce(&str) -> Result<T, serde_json::Error>,
-    ) -> Result<T, HttpError> {
+    async fn ask(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, HttpError> {
         let send =
             async |token: &SecretString| persistently(self.patience, || self.send(&method, &url, token, body)).await;
         let token = self.credentials.token(self.patience).await?;
-        let answer = match send(&token).await {
+        let bytes = match send(&token).await {
             Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
                 match self.credentials.renewed(&token, self.patience).await? {
                     Some(token) => send(&token).await?,
@@ -172,15 +171,13 @@ impl Api {
             }
             answer => answer?,
         };
-        // Once for all of it, which is faster than once for each text in it.
-        let answer = std::str::from_utf8(&answer).map_err(serde_json::Error::custom);
-        answer.and_then(decode).map_err(|error| self.error(&method, &url, HttpErrorKind::Decode(error)))
+        Ok(Answer { server: self.server, method, url, bytes })
     }
 
     /// An error about the answer to a `GET` that went well as such.
     #[must_use]
     pub fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
-        self.error(&Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
+        error(self.server, &Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
     }
 
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -192,10 +189,6 @@ impl Api {
             url.query_pairs_mut().extend_pairs(query);
         }
         url
-    }
-
-    fn error(&self, method: &Method, url: &Url, kind: HttpErrorKind) -> HttpError {
-        HttpError { server: self.server, purpose: Purpose::Data, method: name_of(method), url: url.to_string(), kind }
     }
 
     async fn send(
@@ -212,8 +205,30 @@ impl Api {
             None => request,
         };
         let answered = async { whole_json(request.send().await.map_err(from_reqwest)?).await };
-        counted(self.server, answered).await.map_err(|kind| self.error(method, url, kind))
+        counted(self.server, answered).await.map_err(|kind| error(self.server, method, url, kind))
     }
+}
+
+/// An answer that has come, all of it.
+#[derive(Debug)]
+pub struct Answer {
+    server: Server,
+    method: Method,
+    url: Url,
+    bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// What `decode` makes of it, which need not copy what it does not keep.
+    pub fn decode<T>(self, decode: impl FnOnce(&str) -> Result<T, serde_json::Error>) -> Result<T, HttpError> {
+        // Once for all of it, which is faster than once for each text in it.
+        let text = std::str::from_utf8(&self.bytes).map_err(serde_json::Error::custom);
+        text.and_then(decode).map_err(|cause| error(self.server, &self.method, &self.url, HttpErrorKind::Decode(cause)))
+    }
+}
+
+fn error(server: Server, method: &Method, url: &Url, kind: HttpErrorKind) -> HttpError {
+    HttpError { server, purpose: Purpose::Data, method: name_of(method), url: url.to_string(), kind }
 }
 
 /// `GET url` without any token, decoded from JSON: what a server tells everybody.

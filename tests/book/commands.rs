@@ -98,7 +98,7 @@ fn the_command_line_reference_is_what_the_code_says() {
 
 /// The help of a command without the options that every command takes.
 fn own_help(command: &Command) -> String {
-    let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id()).collect();
+    let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).map(clap::Arg::get_id).collect();
     let mut own = command.clone();
     for id in globals {
         own = own.mut_arg(id, |arg| arg.hide(true));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, UserRow, Witnesses};
+use crate::http::Answer;
 use crate::model::{KeycloakId, Localpart, Member};
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
@@ -100,17 +101,19 @@ impl KeycloakReader {
             async move {
                 let (first, max) = (first.to_string(), max.to_string());
                 let query = [("first", &*first), ("max", &*max), ("briefRepresentation", "true")];
-                let decode = |answer: &str| {
-                    let rows: Vec<UserRow<Text<'_>>> = serde_json::from_str(answer)?;
-                    Ok(rows.into_iter().map(make).collect::<Vec<_>>())
-                };
-                let page = self.api.get_as(full_path, &query, decode).await?;
-                tally.add(page.len());
-                Ok(page)
+                Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
+        let decode = |answer: Answer| {
+            let page = answer.decode(|text| {
+                let rows: Vec<UserRow<Text<'_>>> = serde_json::from_str(text)?;
+                Ok(rows.into_iter().map(make).collect::<Vec<_>>())
+            })?;
+            tally.add(page.len());
+            Ok(page)
+        };
         let size = PageSize::new(PAGE, BIGGEST_PAGE);
-        read_all(size, PAGES_AT_A_TIME, fetch, id).await.map_err(|error| match error {
+        read_all(size, PAGES_AT_A_TIME, fetch, decode, id).await.map_err(|error| match error {
             MovingListError::Page(error) => error,
             MovingListError::Unstable => {
                 self.api.inconsistent(&full_path, format!("the pages of {what} do not fit together")).into()

@@ -5,15 +5,17 @@
 //! that holds a row that is already known misses nobody between that row and its own end, whatever moved before it.
 //! The end is what one more page shows to be the end, never a page that is merely short.
 //!
-//! While pages come full, the next ones are asked for ahead. A guess that turns out wrong is thrown away.
+//! While pages come full, the next ones are asked for ahead, and before a page that has come is taken in, so that the
+//! server need not wait for that. A guess that turns out wrong is thrown away.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use futures_util::{StreamExt, poll};
 
 use crate::readers::page_size::PageSize;
 use crate::readers::rows::Rows;
@@ -39,20 +41,24 @@ struct Place {
     max: usize,
 }
 
-type Asked<'f, T, E> = Pin<Box<dyn Future<Output = (Result<Vec<T>, E>, Duration)> + 'f>>;
+/// An answer, and how long it took.
+type Came<A, E> = (Result<A, E>, Duration);
+type Asked<'f, A, E> = Pin<Box<dyn Future<Output = Came<A, E>> + 'f>>;
 
 /// The pages that are under way, in the order of the list.
-struct Ahead<'f, T, E> {
+struct Ahead<'f, A, E> {
     places: VecDeque<Place>,
-    pages: FuturesOrdered<Asked<'f, T, E>>,
+    pages: FuturesOrdered<Asked<'f, A, E>>,
+    /// The first of them, where it has come already.
+    first: Option<Came<A, E>>,
 }
 
-impl<'f, T, E> Ahead<'f, T, E> {
+impl<'f, A, E> Ahead<'f, A, E> {
     fn new() -> Self {
-        Self { places: VecDeque::new(), pages: FuturesOrdered::new() }
+        Self { places: VecDeque::new(), pages: FuturesOrdered::new(), first: None }
     }
 
-    fn push(&mut self, place: Place, page: impl Future<Output = Result<Vec<T>, E>> + 'f) {
+    fn push(&mut self, place: Place, page: impl Future<Output = Result<A, E>> + 'f) {
         self.places.push_back(place);
         self.pages.push_back(Box::pin(async move {
             let asked = Instant::now();
@@ -64,26 +70,46 @@ impl<'f, T, E> Ahead<'f, T, E> {
         *self = Self::new();
     }
 
+    /// Sees to it that every page is really asked for, and waits for none.
+    async fn set_out(&mut self) {
+        if self.first.is_none()
+            && let Poll::Ready(page) = poll!(self.pages.next())
+        {
+            self.first = page;
+        }
+    }
+
     /// The first of those under way, and how long it took.
-    async fn next(&mut self) -> Option<(Place, Result<Vec<T>, E>, Duration)> {
+    async fn next(&mut self) -> Option<(Place, Result<A, E>, Duration)> {
         let place = self.places.pop_front()?;
-        let (page, took) = self.pages.next().await?;
+        let (page, took) = match self.first.take() {
+            Some(first) => first,
+            None => self.pages.next().await?,
+        };
         Some((place, page, took))
     }
 }
 
-/// Every row that was in the list throughout, each once. `fetch(first, max)` gives the page at an offset; up to
-/// `at_a_time` of them are asked for at the same time.
-pub(super) async fn read_all<'f, T: 'f, K, E: 'f, F>(
+/// Every row that was in the list throughout, each once. `fetch(first, max)` gives the page at an offset, of which
+/// `decode` makes rows; up to `at_a_time` of them are asked for at the same time.
+pub(super) async fn read_all<'f, A: 'f, T, K, E: 'f, F>(
     mut size: PageSize,
     at_a_time: usize,
     fetch: impl Fn(usize, usize) -> F,
+    decode: impl Fn(A) -> Result<Vec<T>, E>,
     key: impl Fn(&T) -> &K,
 ) -> Result<Vec<T>, MovingListError<E>>
 where
     K: Hash + Eq + ?Sized,
-    F: Future<Output = Result<Vec<T>, E>> + 'f,
+    F: Future<Output = Result<A, E>> + 'f,
 {
+    let ask_ahead = |ahead: &mut Ahead<'f, A, E>, before: Place, rows: usize| {
+        while ahead.places.len() < at_a_time {
+            let last = ahead.places.back().copied().unwrap_or(before);
+            let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: rows };
+            ahead.push(guess, fetch(guess.first, guess.max));
+        }
+    };
     let mut known = Rows::new(key);
     let mut ahead = Ahead::new();
     let mut next = Place { first: 0, max: size.rows() };
@@ -95,13 +121,16 @@ where
             ahead.give_up();
             ahead.push(next, fetch(next.first, next.max));
         }
-        while comes_full && ahead.places.len() < at_a_time {
-            let last = ahead.places.back().copied().unwrap_or(next);
-            let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: size.rows() };
-            ahead.push(guess, fetch(guess.first, guess.max));
+        if comes_full {
+            ask_ahead(&mut ahead, next, size.rows());
         }
         let Some((Place { first, max }, page, took)) = ahead.next().await else { continue };
-        let page = page.map_err(MovingListError::Page)?;
+        // The first page tells whether there are more at all.
+        if comes_full && !known.is_empty() {
+            ask_ahead(&mut ahead, next, size.rows());
+            ahead.set_out().await;
+        }
+        let page = page.and_then(&decode).map_err(MovingListError::Page)?;
         let length = page.len();
         size.learn(max, length, took);
         let fits = known.is_empty() || page.iter().any(|row| known.knows_row(row));
@@ -161,7 +190,7 @@ mod tests {
                 Ok::<_, Infallible>(rows)
             }
         };
-        read_all(PageSize::new(page, page), 2, fetch, |row| row).await.ok()
+        read_all(PageSize::new(page, page), 2, fetch, Ok, |row| row).await.ok()
     }
 
     #[tokio::test]
@@ -221,7 +250,7 @@ mod tests {
                 let page: Vec<u32> = list.iter().copied().skip(first).take(max.min(cap)).collect();
                 async move { Ok::<_, Infallible>(page) }
             };
-            let read = read_all(PageSize::new(100, 100), 2, fetch, |row| row).await;
+            let read = read_all(PageSize::new(100, 100), 2, fetch, Ok, |row| row).await;
             assert_eq!(read.ok(), Some(list.clone()), "cap {cap}");
         }
     }
@@ -231,7 +260,7 @@ mod tests {
         for length in [2_u32, 3, 40, 99, 100, 100_000] {
             let fetch =
                 |_: usize, max: usize| async move { Ok::<Vec<u32>, Infallible>((0..length).take(max).collect()) };
-            let read = read_all(PageSize::new(100, 100), 2, fetch, |row| row).await;
+            let read = read_all(PageSize::new(100, 100), 2, fetch, Ok, |row| row).await;
             assert!(matches!(read, Err(MovingListError::Unstable)));
         }
     }

@@ -18,25 +18,17 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let secret = SecretString::from(ids::word(25));
     let database_password = ids::word(20);
 
-    let keycloak = Keycloak::start(keycloak_at, keycloak_state(world)?)?;
-    let mut mas_state = mas::State::new(mas::Settings {
-        server_name: world.server_name.clone(),
-        job_delay: world.job_delay,
-        database_password: Some(SecretString::from(database_password.clone())),
-        ..mas::Settings::new(secret.clone())
+    let (keycloak_state, accounts) = std::thread::scope(|both| {
+        // By the million, either takes seconds.
+        let keycloak = both.spawn(|| keycloak_state(world));
+        let accounts = accounts(world, &secret, &database_password);
+        (keycloak.join(), accounts)
     });
-    let mut synapse_state = synapse::State::new(synapse::Settings {
-        has_v3: world.synapse_has_v3,
-        cache_for: world.introspection_cache,
-        ..synapse::Settings::new(&world.server_name, secret)
-    });
-    world.mas_api.set_up(&mut mas_state);
-    for (localpart, kind) in &world.accounts {
-        add_account(&mut mas_state, &mut synapse_state, localpart, kind);
-    }
+    let keycloak_state = keycloak_state.map_err(|_| StandInError::World("it cannot be seeded".to_owned()))??;
+    let (mut mas_state, mut synapse_state) = accounts;
+    let keycloak = Keycloak::start(keycloak_at, keycloak_state)?;
     links::seed(world, &keycloak, &mut mas_state)?;
     let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
-
     let mas = Mas::start(mas_at, mas_state)?;
     synapse_state.settings.mas_url = mas.url();
     let synapse = Synapse::start(synapse_at, synapse_state)?;
@@ -59,6 +51,25 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
         directory,
         mas_cli_config,
     })
+}
+
+fn accounts(world: &World, secret: &SecretString, database_password: &str) -> (mas::State, synapse::State) {
+    let mut mas = mas::State::new(mas::Settings {
+        server_name: world.server_name.clone(),
+        job_delay: world.job_delay,
+        database_password: Some(SecretString::from(database_password)),
+        ..mas::Settings::new(secret.clone())
+    });
+    let mut synapse = synapse::State::new(synapse::Settings {
+        has_v3: world.synapse_has_v3,
+        cache_for: world.introspection_cache,
+        ..synapse::Settings::new(&world.server_name, secret.clone())
+    });
+    world.mas_api.set_up(&mut mas);
+    for (localpart, kind) in &world.accounts {
+        add_account(&mut mas, &mut synapse, localpart, kind);
+    }
+    (mas, synapse)
 }
 
 fn keycloak_state(world: &World) -> Result<keycloak::State, StandInError> {
