@@ -2,7 +2,8 @@
 # End to end on real servers: PostgreSQL, Keycloak, Synapse that delegates to the MAS stand-in, and OpenLDAP, which the
 # tests of directories start and stop themselves.
 #
-#   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …)
+#   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …);
+#                                       without any, a short form of --soak follows
 #   tests/real-servers.sh --serve       start the servers, print the variables that point at them, wait for Ctrl-C
 #   tests/real-servers.sh --soak S      for S seconds (1800 unless said), `watch` stays in step while people come and go
 #                                       and Keycloak, Synapse and the MAS stand-in are restarted at random
@@ -400,9 +401,10 @@ restart() {
     esac
 }
 
-if [ "${1:-}" = --soak ]; then
-    export E2E_SOAK_SECONDS="${2:-1800}" E2E_SOAK_DIRECTORY="$work"
+soak() {
+    export E2E_SOAK_SECONDS="$1" E2E_SOAK_DIRECTORY="$work"
     phase "$E2E_SOAK_SECONDS s of restarts"
+    local servers turn
     start_tests soak
     servers=(mas synapse keycloak)
     # Each at least once, however short it is.
@@ -413,9 +415,16 @@ if [ "${1:-}" = --soak ]; then
     done
     touch "$work/soak-all-up"
     wait "${group_of[tests]}"
+}
+
+if [ "${1:-}" = --soak ]; then
+    soak "${2:-1800}"
     exit
 fi
 
 phase "the tests"
 start_tests --skip soak "$@"
 wait "${group_of[tests]}"
+if [ $# -eq 0 ]; then
+    soak 60
+fi
