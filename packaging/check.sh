@@ -10,7 +10,7 @@
 set -euo pipefail
 
 helm_version=v4.3.1
-kustomize_version=v5.8.3
+kustomize_version=v5.7.1
 kubernetes_validate_version=1.37.0
 hadolint_version=2.15.1
 # The oldest cluster that the chart is for, and the newest that the schemas know.
