@@ -72,7 +72,9 @@ async fn requests_are_counted_as_the_servers_have_seen_them() {
         values.filter_map(|value| value.parse::<usize>().ok()).sum::<usize>()
     };
     // Tokens and what was tried again are among them.
-    assert_eq!(asked("keycloak"), world.keycloak.requests().all().len());
+    let seen = world.keycloak.requests().all().len();
+    // A page of members is asked for ahead, and nobody waits for it any more once the first one was short.
+    assert!((seen - 1..=seen).contains(&asked("keycloak")), "{seen} were seen:\n{text}");
     // MAS has a way of its own to the homeserver.
     let by_mas = world.synapse.requests().count("/_synapse/mas/");
     assert_eq!(asked("synapse"), world.synapse.requests().all().len() - by_mas);
