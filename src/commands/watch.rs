@@ -20,7 +20,7 @@ use crate::config::SecretFiles;
 use crate::exit::Exit;
 use crate::lock::LockError;
 use crate::model::Moment;
-use crate::plan::{ActionKind, Digest};
+use crate::plan::{ActionKind, Digest, Plan};
 use crate::readers::Reading;
 use crate::report::Failure;
 use crate::run::Stop;
@@ -64,7 +64,7 @@ struct Watcher<'g> {
     health: Health,
     manager: ServiceManager,
     writing: Writing,
-    /// Whether the secrets as they are now were tried and found wrong.
+    /// The files that hold secrets, as they were when they were last read.
     secret_files: SecretFiles,
     schedule: Schedule,
     /// Pauses after something went wrong.
@@ -198,6 +198,8 @@ impl<'g> Watcher<'g> {
             Ok(_) => {}
             Err(failure) => self.note_failure(failure, kind, interval),
         }
+        // What is over has had its run, and a run that failed has its pause.
+        self.grace_ends = self.grace_ends.filter(|until| *until > Moment::now());
         if let Some(until) = self.grace_ends {
             self.schedule.everything_within(Moment::now().until(until));
         }
@@ -319,6 +321,6 @@ fn kind_of(due: Due) -> RunKind {
 }
 
 /// How many of a kind, for a line of the log.
-fn planned(plan: &crate::plan::Plan) -> (usize, usize) {
+fn planned(plan: &Plan) -> (usize, usize) {
     (plan.count_to_apply(ActionKind::Disable), plan.count_to_apply(ActionKind::Activate))
 }

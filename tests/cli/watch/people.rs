@@ -89,3 +89,20 @@ async fn whoever_comes_back_within_their_grace_stays() {
     watching.tells_times("in step", 4).await;
     assert_eq!(everyone(&world), before);
 }
+
+#[tokio::test]
+async fn a_grace_that_ends_while_a_server_is_away_is_no_reason_to_hurry() {
+    let world = started(in_step()).await;
+    let state = world.directory().join("state.db");
+    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"2s\"\n", state.to_string_lossy());
+    let watching = start(&world, by_mas_cli(&world, &sections));
+    watching.is_ready().await;
+    world.leave("alice");
+    watching.tells_times("in step", 2).await;
+    world.synapse.server().stop().await;
+    watching.tells("the run failed").await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(watching.times("the run failed"), 1, "{}", watching.told());
+    world.synapse.server().restart().expect("the port is free");
+    becomes(&world, "alice", true, true).await;
+}
