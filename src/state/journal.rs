@@ -24,7 +24,7 @@ impl fmt::Display for RunId {
 /// What is known of a run before its first action.
 #[derive(Debug)]
 pub struct Beginning<'b> {
-    /// `sync`, `apply` or `undo`.
+    /// `sync`, `apply`, `undo` or `watch`.
     pub command: &'static str,
     /// The realm whose group decides.
     pub realm: &'b str,

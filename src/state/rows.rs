@@ -16,7 +16,7 @@ use crate::plan::{ActionKind, Reason};
 pub struct RunRow {
     /// The number that `history` and `undo` take.
     pub run: RunId,
-    /// `sync`, `apply` or `undo`.
+    /// `sync`, `apply`, `undo` or `watch`.
     pub command: String,
     /// When the plan had been made.
     pub started: Moment,
