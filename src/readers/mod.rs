@@ -1,5 +1,6 @@
 //! Readers: a complete list or an error; there is no third outcome.
 
+mod each;
 mod error;
 pub mod keycloak;
 mod look;
