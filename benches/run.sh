@@ -79,7 +79,7 @@ bench() {
 
 # divan's medians, in milliseconds: SIZE MEDIAN.
 medians() {
-    sed -nE 's/^[├╰]─ ([0-9]+) .*$/&/p' "$1" | awk -F '│' '{
+    grep -E '^ +(├|╰)─ [0-9]+ ' "$1" | awk -F '│' '{
         split($1, begin, " "); split($3, median, " ")
         factor = median[2] == "s" ? 1000 : median[2] == "ms" ? 1 : 0.001
         print begin[2], median[1] * factor

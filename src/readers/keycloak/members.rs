@@ -8,6 +8,7 @@ use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, UserRow, Witnesses};
 use crate::http::Answer;
 use crate::model::{KeycloakId, Localpart, Member};
+use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
 use crate::readers::{Nameless, ReadError, Tally};
@@ -105,10 +106,7 @@ impl KeycloakReader {
             }
         };
         let decode = |answer: Answer| {
-            let page = answer.decode(|text| {
-                let rows: Vec<UserRow<Text<'_>>> = serde_json::from_str(text)?;
-                Ok(rows.into_iter().map(make).collect::<Vec<_>>())
-            })?;
+            let page = answer.decode(|text| each_row(text, make))?;
             tally.add(page.len());
             Ok(page)
         };
