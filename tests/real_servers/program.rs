@@ -53,17 +53,13 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// Runs the program in a directory of its own with these variables.
-pub(crate) async fn run(
-    directory: &Path,
-    settings: &Settings,
-    variables: &[(&str, &str)],
-    arguments: &[&str],
-) -> Outcome<Run> {
+/// The program with this configuration and these variables, in a directory of its own.
+fn program(directory: &Path, settings: &Settings, variables: &[(&str, &str)], arguments: &[&str]) -> Outcome<Command> {
     let config = directory.join("config.toml");
     std::fs::write(&config, settings.to_toml())?;
     let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let child = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"));
+    command
         .arg("--config")
         .arg(&config)
         .args(arguments)
@@ -72,8 +68,18 @@ pub(crate) async fn run(
         .env("RUNTIME_DIRECTORY", directory)
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+/// Runs the program to its end.
+pub(crate) async fn run(
+    directory: &Path,
+    settings: &Settings,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome<Run> {
+    let child = program(directory, settings, variables, arguments)?.output();
     let output =
         timeout(PATIENCE, child).await.map_err(|_| format!("{arguments:?} takes more than {PATIENCE:?}"))??;
     Ok(Run {
@@ -85,23 +91,8 @@ pub(crate) async fn run(
 
 /// Starts the program and does not wait; what it tells goes to `watch.log` in the directory.
 pub(crate) fn start(directory: &Path, settings: &Settings, arguments: &[&str]) -> Outcome<Child> {
-    let config = directory.join("config.toml");
-    std::fs::write(&config, settings.to_toml())?;
     let log = std::fs::File::create(directory.join("watch.log"))?;
-    let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let child = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
-        .arg("--config")
-        .arg(&config)
-        .args(arguments)
-        .env_clear()
-        .envs(passed_on)
-        .env("RUNTIME_DIRECTORY", directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()?;
-    Ok(child)
+    Ok(program(directory, settings, &[], arguments)?.stdout(Stdio::null()).stderr(log).spawn()?)
 }
 
 impl Run {
