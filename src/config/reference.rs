@@ -38,7 +38,7 @@ const SECRET: &str = "a text of one line that is not empty";
 const SWITCH: &str = "true or false";
 const DURATION: &str = "a time such as \"30s\" or \"15m\", a year at the most";
 const COUNT: &str = "a whole number, 0 or more";
-const WHERE_USED: Absent = Depends("needed with `writer.type = \"mas-api\"` or `accounts.source = \"mas\"`");
+const WHERE_USED: Absent = Depends("needed with writer.type = \"mas-api\" or accounts.source = \"mas\"");
 const CLIENT: Absent = Depends("needed in this section, unless `access_token` is given");
 
 /// Every key there is.
@@ -138,7 +138,7 @@ pub const REFERENCE: &[Entry] = &[
     entry(
         "synapse.url",
         "an address such as \"https://matrix.example.org\"",
-        Depends("needed; with `accounts.source = \"mas\"` the section may be left out"),
+        Depends("needed; with accounts.source = \"mas\" the section may be left out"),
         "Synapse's address; its paths below `/_synapse/admin` have to be reachable there. Plain http beyond this machine is \
          a warning.",
     ),

@@ -66,6 +66,12 @@ impl KeycloakReader {
             }
         }
         let mut nameless = intake.into_inner().nameless;
+        if !nameless.is_empty() {
+            // Whoever was on a page that was thrown away may have left since, or been completed.
+            let open = people.iter().filter(|member| member.localpart.as_str().is_empty());
+            let open: HashSet<_> = open.map(|member| &member.id).collect();
+            nameless.retain(|one| open.contains(&KeycloakId::from(&*one.id)));
+        }
         if nameless.is_empty() {
             people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
             Ok(Members { people, witnesses })
