@@ -20,7 +20,7 @@ use crate::random::{Random, rounds};
 /// Everyone whom Keycloak knows; the group has about 20,000 of them at any time.
 const PEOPLE: usize = 22_400;
 /// Runs for each source of accounts, unless the variable `CHURN_RUNS` has another number.
-const RUNS: usize = 4;
+const RUNS: usize = 8;
 /// Every so many runs one of them writes.
 const WRITING: usize = 4;
 
@@ -210,8 +210,9 @@ async fn nobody_who_stays_is_disabled(way: Way) {
         way.source,
         start.elapsed()
     );
-    // The bigger the pages, the fewer the places where somebody can be missed.
-    assert!(plans * 10 >= runs * 9 && harsh * 4 >= plans, "too quiet or too loud to show anything");
+    // The bigger the pages, the fewer the places where somebody can be missed: plain offsets do it in every other run, and
+    // that none of a few runs shows it should not be chance.
+    assert!(plans * 10 >= runs * 9 && harsh * 8 >= plans, "too quiet or too loud to show anything");
     assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "who leaves for good is disabled in the end");
     let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
     assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
