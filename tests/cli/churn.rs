@@ -210,9 +210,10 @@ async fn nobody_who_stays_is_disabled(way: Way) {
         way.source,
         start.elapsed()
     );
-    // The bigger the pages, the fewer the places where somebody can be missed: plain offsets do it in every other run, and
-    // that none of a few runs shows it should not be chance.
-    assert!(plans * 10 >= runs * 9 && harsh * 8 >= plans, "too quiet or too loud to show anything");
+    // The bigger the pages, the fewer the places where somebody can be missed: plain offsets do it in every other run. That
+    // a quarter of a few runs does not show it would be chance.
+    let quiet = if plans < 40 { harsh * 8 < plans } else { harsh * 4 < plans };
+    assert!(plans * 10 >= runs * 9 && !quiet, "too quiet or too loud to show anything");
     assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "who leaves for good is disabled in the end");
     let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
     assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
