@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::cell::{FAULTS, SERVERS, Server, Trouble};
 
 /// The table, as it is printed. `1|4` is one or the other: several people are looked at at the same time, and it is
-/// chance who was before the fault.
+/// chance who was before the fault; two pages of members are under way at a time, and it is chance before which a change is.
 const TABLE: &str = include_str!("expected.txt");
 
 /// What stands in the cells.
