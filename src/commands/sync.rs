@@ -65,7 +65,6 @@ async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> R
         return Ok(Exit::Refused);
     }
     let (outcomes, exit) = run.carry_out("sync", &plan, None).await?;
-    metrics().outcomes(&plan, &outcomes);
     let told = match args.format {
         SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
         SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),

@@ -11,6 +11,7 @@ use crate::output::Progress;
 use crate::plan::{Outcome, Plan, PlanDocument};
 use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
+use crate::signals::metrics;
 use crate::state::{Beginning, RunId};
 use crate::writers::{Write as _, Writer};
 
@@ -74,6 +75,7 @@ impl Writing {
         let tallies = ApplyTallies::default();
         let applying = Box::pin(run::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
+        metrics().outcomes(plan, &outcomes);
         record.journal.close(match run::exit(plan, &outcomes, &record) {
             Exit::InStep => "in_step",
             _ => "incomplete",

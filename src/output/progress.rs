@@ -84,14 +84,14 @@ impl Progress {
     }
 }
 
+/// How many so far and how fast; where the server tells how many there are, also for how long still. Keycloak tells it of
+/// no group.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "nobody reads more than three digits of it"
 )]
-/// How many so far and how fast; where the server tells how many there are, also for how long still. Keycloak tells it of
-/// no group.
 fn pace(tally: &Tally, what: &str, took: Duration) -> String {
     let count = tally.count();
     let rate = (count as f64 / took.as_secs_f64().max(0.001)).max(1.0);

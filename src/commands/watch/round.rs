@@ -39,14 +39,9 @@ impl Watcher<'_> {
     /// As `sync` does it.
     async fn everything(&mut self) -> Result<Exit, Failure> {
         let _lock = self.lock()?;
-        let keycloak = &self.writing.session.readers.keycloak;
         if self.writing.session.config.watch.events_every.is_some() {
-            match self.stop.unless_requested(self.events.find_place(keycloak)).await {
-                None => return Err(Failure::Stopped),
-                // The reading will say what is wrong with Keycloak, if it is more than that.
-                Some(Err(failure)) => self.events_failed(&failure),
-                Some(Ok(())) => {}
-            }
+            // The reading will say what is wrong with Keycloak, if it is more than that.
+            self.find_place().await?;
         }
         self.reading = None;
         let session = &self.writing.session;
@@ -61,17 +56,14 @@ impl Watcher<'_> {
     async fn events(&mut self) -> Result<Option<Exit>, Failure> {
         self.schedule.events_are_read();
         let Some(Reading { groups, .. }) = &self.reading else { return Ok(None) };
-        let keycloak = &self.writing.session.readers.keycloak;
         if !self.events.are_there() {
-            // Whatever happened since the last full run was not told.
-            match self.stop.unless_requested(self.events.find_place(keycloak)).await {
-                None => return Err(Failure::Stopped),
-                Some(Err(failure)) => self.events_failed(&failure),
-                Some(Ok(())) => self.schedule.everything_soon(),
+            if self.find_place().await? {
+                // Whatever happened since the last full run was not told.
+                self.schedule.everything_soon();
             }
             return Ok(None);
         }
-        let reading = self.events.read(keycloak, groups);
+        let reading = self.events.read(&self.writing.session.readers.keycloak, groups);
         let found = match self.stop.unless_requested(reading).await {
             None => return Err(Failure::Stopped),
             Some(Err(failure)) => {
@@ -86,6 +78,16 @@ impl Watcher<'_> {
             return Ok(None);
         }
         if self.events.people.is_empty() { Ok(None) } else { self.some(RunKind::People).await }
+    }
+
+    /// Whether it is known where in the events we are, or that there are none.
+    async fn find_place(&mut self) -> Result<bool, Failure> {
+        let found = self.events.find_place(&self.writing.session.readers.keycloak);
+        let found = self.stop.unless_requested(found).await.ok_or(Failure::Stopped)?;
+        if let Err(failure) = &found {
+            self.events_failed(failure);
+        }
+        Ok(found.is_ok())
     }
 
     fn events_failed(&mut self, failure: &HttpError) {
@@ -154,7 +156,6 @@ impl Watcher<'_> {
         self.take_in(plan, &outcomes);
         let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
-        metrics().outcomes(plan, &outcomes);
         let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
         if let Some(since) = since.filter(|_| done > 0) {
             metrics().lag(since.until(Moment::now()));
@@ -197,8 +198,10 @@ impl Watcher<'_> {
             .filter(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::Scheduled(_)))
             .map(|(action, _)| (&action.user_id, action.kind.leaves(plan.disable)))
             .collect();
-        let accounts = self.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts);
-        for account in accounts.filter(|_| !done.is_empty()) {
+        if done.is_empty() {
+            return;
+        }
+        for account in self.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts) {
             if let Some(state) = done.get(&account.user_id) {
                 account.state = *state;
             }
