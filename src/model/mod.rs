@@ -8,6 +8,7 @@ mod member;
 mod moment;
 mod names;
 mod person;
+mod tie;
 
 pub use account::{Account, AccountState, InMas};
 pub use ids::{KeycloakId, MasUserId};
@@ -16,3 +17,4 @@ pub use moment::Moment;
 pub(crate) use names::printable;
 pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Evidence, KeycloakPerson, Look};
+pub use tie::{Owner, Tie};

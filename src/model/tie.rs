@@ -1,0 +1,26 @@
+//! Which Keycloak user an account belongs to, as far as something says so.
+
+use serde::{Deserialize, Serialize};
+
+use super::KeycloakId;
+
+/// What ties an account to a Keycloak user, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// An upstream link of MAS.
+    Link,
+    /// An external ID in Synapse that is the ID of a user of the realm.
+    ExternalId,
+    /// The name that the template gives the user.
+    Name,
+}
+
+/// The Keycloak user an account was last seen to belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The user's ID in Keycloak, or the subject of the link.
+    pub id: KeycloakId,
+    /// What said so.
+    pub tie: Tie,
+}
