@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use matrix_keycloak_sync::model::{Account, AccountState, InMas, Localpart, Member, Moment, ServerName};
+use matrix_keycloak_sync::model::{Account, AccountState, InMas, Links, Localpart, Member, Moment, ServerName};
 use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Memory, Policy};
 
 /// One in so many is out of the group.
@@ -41,7 +41,7 @@ fn facts(size: usize) -> Facts {
         bot: false,
         mas: InMas::NotAsked,
         deactivated_in_mas: false,
-        links: Vec::new(),
+        links: Links::default(),
     };
     Facts {
         members: (0..size).filter(|number| !number.is_multiple_of(LEAVERS)).map(member).collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeycloakId, Localpart, MasUserId, ServerName, UserId};
+use super::{Links, Localpart, MasUserId, ServerName, UserId};
 
 /// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct Account {
     pub mas: InMas,
     /// MAS has it deactivated, whatever the homeserver shows: an activation that broke off is done there first.
     pub deactivated_in_mas: bool,
-    /// The users of Keycloak that MAS has tied it to (`upstream-oauth-links`), where members are met by them.
-    pub links: Vec<KeycloakId>,
+    /// The Keycloak users that MAS links it to (`upstream-oauth-links`); empty if links were not read.
+    pub links: Links,
 }
 
 /// Whether MAS knows an account.

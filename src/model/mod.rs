@@ -4,6 +4,7 @@
 
 mod account;
 mod ids;
+mod links;
 mod member;
 mod moment;
 mod names;
@@ -12,6 +13,7 @@ mod tie;
 
 pub use account::{Account, AccountState, InMas};
 pub use ids::{KeycloakId, MasUserId};
+pub use links::Links;
 pub use member::Member;
 pub use moment::Moment;
 pub(crate) use names::printable;

@@ -149,7 +149,7 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable { member, links } => Some(LookAt {
                 user_id: account.user_id.clone(),
                 mas_id: account.mas.id().cloned(),
-                links: account.links.clone(),
+                links: account.links.to_vec(),
                 keycloak_ids: match member {
                     Some(member) if !links.contains(&member.id) => vec![member.id.clone()],
                     _ => links.to_vec(),

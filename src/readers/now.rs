@@ -77,7 +77,7 @@ impl Readers {
         provider: Option<&LinkProvider>,
     ) -> Result<(), ReadError> {
         let (Some(provider), Some(id)) = (provider, mas_id) else { return Ok(()) };
-        let mut now = self.mas().links_of(id, provider).await?;
+        let mut now = self.mas().links_of(id, provider).await?.to_vec();
         let mut listed = listed.to_vec();
         now.sort();
         listed.sort();

@@ -69,7 +69,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{InMas, Localpart};
+    use crate::model::{InMas, Links, Localpart};
     use crate::plan::{Action, DisableMode, ReadCounts, Reason, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
@@ -112,7 +112,7 @@ mod tests {
             bot: false,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
-            links: Vec::new(),
+            links: Links::default(),
         }
     }
 

@@ -129,7 +129,8 @@ fn links_are_all_read_or_an_error() {
             };
             let subjects = rows.into_iter().filter(is_ours).map(|link| link["attributes"]["subject"].clone());
             let read = accounts[0].links.iter().map(|id| json!(id));
-            assert_eq!(read.collect::<Vec<_>>(), subjects.collect::<Vec<_>>(), "a link was dropped or made up");
+            // Newest first; MAS lists the oldest first.
+            assert_eq!(read.rev().collect::<Vec<_>>(), subjects.collect::<Vec<_>>(), "a link was dropped or made up");
         }
         outcome(&read)
     });

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AccountDetail, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart};
+use crate::model::{AccountDetail, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Links, Localpart};
 use crate::plan::{ActionKind, DisableMode, KeptReason, Plan, Reason};
 
 /// A world in which the second look confirms what the lists say, unless told otherwise.
@@ -110,7 +110,7 @@ impl Scene {
             bot: false,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
-            links: Vec::new(),
+            links: Links::default(),
         };
         change(&mut account);
         self.facts.accounts.push(account);

@@ -2,12 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{LinkProvider, MasReader};
+use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, InMas, KeycloakId, Localpart, MasUserId};
+use crate::model::{Account, InMas, Links, Localpart, MasUserId};
 use crate::planner::Matching;
 use crate::readers::{KeycloakReader, ReadError, Tally};
+
+/// Which links are read together with the users of MAS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinksOf<'p> {
+    /// None: accounts are matched by name alone.
+    NoProvider,
+    /// Those of the upstream provider that is the realm.
+    Provider(&'p LinkProvider),
+}
 
 impl MasReader {
     /// Every account in any state, with whom of Keycloak it is tied to where that is what counts. Guests are left out,
@@ -24,19 +33,17 @@ impl MasReader {
             Matching::UpstreamLink => Some(self.link_provider(keycloak).await?),
             Matching::Localpart => None,
         };
-        let users = self.users(|user| (!user.attributes.legacy_guest).then_some(user), tally);
-        let links = async {
-            match &provider {
-                Some(provider) => self.links(provider).await,
-                None => Ok(HashMap::new()),
-            }
+        let to_account = |user: Resource<UserAttributes>| {
+            let is_guest = user.attributes.legacy_guest;
+            (!is_guest).then(|| self.account_of(user, Links::default()))
         };
-        let (users, mut links) = futures_util::future::try_join(users, links).await?;
-        let account = |user: Resource<UserAttributes>| {
-            let links = links.remove(&user.user_id()).unwrap_or_default();
-            self.account_of(user, links)
-        };
-        Ok((users.into_iter().map(account).collect(), provider))
+        let wanted = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
+        let accounts = self.users(to_account, tally);
+        let (mut accounts, links) = futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
+        for account in &mut accounts {
+            account.links = account.mas.id().map(|id| links.of(id)).unwrap_or_default();
+        }
+        Ok((accounts, provider))
     }
 
     /// One account, as the list would show it; `None` where there is none of this name.
@@ -52,12 +59,12 @@ impl MasReader {
         };
         let links = match provider {
             Some(provider) => self.links_of(&user.user_id(), provider).await?,
-            None => Vec::new(),
+            None => Links::default(),
         };
         Ok(Some(self.account_of(user, links)))
     }
 
-    fn account_of(&self, user: Resource<UserAttributes>, links: Vec<KeycloakId>) -> Account {
+    fn account_of(&self, user: Resource<UserAttributes>, links: Links) -> Account {
         Account {
             user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
             state: user.attributes.state(),
@@ -77,6 +84,13 @@ impl MasReader {
             Some((Localpart::from(user.attributes.username).key().into_owned(), (user.id.into(), deactivated)))
         };
         Ok(self.users(by_name, &Tally::default()).await?.into_iter().collect())
+    }
+
+    async fn links_wanted(&self, wanted: LinksOf<'_>) -> Result<LinkList, HttpError> {
+        match wanted {
+            LinksOf::NoProvider => Ok(LinkList::default()),
+            LinksOf::Provider(provider) => self.links(provider).await,
+        }
     }
 
     /// Whether it is the MAS of our homeserver: namesakes elsewhere are other people.

@@ -1,6 +1,5 @@
 //! The ties between users of MAS and users of Keycloak: they survive a rename, and tell a namesake from the person.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -8,7 +7,7 @@ use serde::Deserialize;
 use super::MasReader;
 use crate::http::HttpError;
 use crate::mas_api::Resource;
-use crate::model::{KeycloakId, MasUserId};
+use crate::model::{KeycloakId, Links, MasUserId};
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
@@ -39,6 +38,31 @@ struct LinkAttributes {
     user_id: Option<MasUserId>,
 }
 
+/// The links of many users.
+#[derive(Debug, Default)]
+pub struct LinkList {
+    /// In order of user ID; of one user, the newest link first.
+    rows: Vec<(MasUserId, KeycloakId)>,
+}
+
+impl LinkList {
+    fn new(oldest_first: Vec<(MasUserId, KeycloakId)>) -> Self {
+        let mut rows = oldest_first;
+        rows.reverse();
+        // A stable sort, so the links of one user keep their order.
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self { rows }
+    }
+
+    /// Returns the links of one user.
+    #[must_use]
+    pub fn of(&self, user: &MasUserId) -> Links {
+        let begin = self.rows.partition_point(|(other, _)| other < user);
+        let theirs = self.rows[begin..].iter().take_while(|(other, _)| other == user);
+        theirs.map(|(_, subject)| subject.clone()).collect()
+    }
+}
+
 impl MasReader {
     /// The provider of the configuration, or the one whose issuer is the realm's.
     pub async fn link_provider(&self, keycloak: &KeycloakReader) -> Result<LinkProvider, ReadError> {
@@ -63,26 +87,21 @@ impl MasReader {
         }
     }
 
-    /// Whom of Keycloak each user is tied to, by the user's ULID.
-    pub(super) async fn links(
-        &self,
-        provider: &LinkProvider,
-    ) -> Result<HashMap<MasUserId, Vec<KeycloakId>>, HttpError> {
+    /// Reads the links of every user.
+    pub async fn links(&self, provider: &LinkProvider) -> Result<LinkList, HttpError> {
         let filter = [("filter[provider]", provider.0.as_str())];
-        let mut links: HashMap<_, Vec<_>> = HashMap::new();
-        for (user_id, subject) in self.rows(provider, &filter).await? {
-            links.entry(user_id).or_default().push(subject);
-        }
-        Ok(links)
+        Ok(LinkList::new(self.rows(provider, &filter).await?))
     }
 
-    /// Whom of Keycloak one user is tied to now.
-    pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Vec<KeycloakId>, HttpError> {
+    /// Reads the links that one user has now.
+    pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Links, HttpError> {
         let rows = self.rows(provider, &[("filter[user]", &*id.text())]).await?;
-        Ok(rows.into_iter().filter(|(user_id, _)| user_id == id).map(|(_, subject)| subject).collect())
+        Ok(LinkList::new(rows).of(id))
     }
 
-    /// A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
+    /// Returns user and subject of each link, oldest first: MAS lists links by their IDs, and ULIDs
+    /// grow with time. MAS ignores a filter that it does not know and answers with every link, so
+    /// each row is checked.
     async fn rows(
         &self,
         provider: &LinkProvider,
@@ -101,5 +120,20 @@ fn told(provider: &Resource<ProviderAttributes>) -> UpstreamProvider {
         id: provider.id.to_string(),
         issuer: provider.attributes.issuer.clone(),
         name: provider.attributes.human_name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_found_by_user_newest_first() {
+        let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
+        let list = LinkList::new(rows.map(|(user, id)| (user.into(), id.into())).into());
+        let of =
+            |user: &str| -> Vec<String> { list.of(&user.into()).iter().map(|id| id.text().into_owned()).collect() };
+        assert_eq!(["01", "02", "03"].map(of), [vec!["a"], vec!["c", "b"], vec!["a"]]);
+        assert_eq!(["", "00", "011", "04"].map(of), [const { Vec::<String>::new() }; 4]);
     }
 }

@@ -9,7 +9,8 @@ use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::{AccountState, Localpart, MasUserId, ServerName, UserId};
 use crate::planner::Matching;
 
-pub use links::LinkProvider;
+pub use accounts::LinksOf;
+pub use links::{LinkList, LinkProvider};
 
 /// Reads one MAS. There is nothing here that could write.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use serde::de::Error as _;
 
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{Account, AccountDetail, InMas, UserId};
+use crate::model::{Account, AccountDetail, InMas, Links, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -27,7 +27,7 @@ impl SynapseReader {
             bot,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
-            links: Vec::new(),
+            links: Links::default(),
         }))
     }
 
