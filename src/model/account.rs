@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Links, Localpart, MasUserId, ServerName, UserId};
+use super::{KeycloakId, Links, Localpart, MasUserId, Remembered, ServerName, Tie, UserId};
 
 /// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Account {
     pub deactivated_in_mas: bool,
     /// The Keycloak users that MAS links it to (`upstream-oauth-links`); empty if links were not read.
     pub links: Links,
+    /// What the state file remembers of its owner.
+    pub remembered: Remembered,
 }
 
 /// Whether MAS knows an account.
@@ -31,6 +33,8 @@ pub enum InMas {
     NotAsked,
     /// MAS knows nobody of this name: a bridge's user, say.
     Unknown,
+    /// MAS has several users of this name but for case, and none is spelled like it.
+    Ambiguous,
     /// MAS knows it by this ID.
     Known(MasUserId),
 }
@@ -41,7 +45,7 @@ impl InMas {
     pub fn id(&self) -> Option<&MasUserId> {
         match self {
             Self::Known(id) => Some(id),
-            Self::NotAsked | Self::Unknown => None,
+            Self::NotAsked | Self::Unknown | Self::Ambiguous => None,
         }
     }
 }
@@ -57,11 +61,35 @@ pub struct AccountState {
     pub erased: bool,
 }
 
+impl AccountState {
+    /// Returns whether its owner can log in.
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        !self.deactivated && !self.locked
+    }
+}
+
 impl Account {
     /// The localpart, in the homeserver's case.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
+    }
+
+    /// Returns the owner that the state file remembers.
+    #[must_use]
+    pub fn remembered_owner(&self) -> Option<(&KeycloakId, Tie)> {
+        match &self.remembered {
+            Remembered::Nothing => None,
+            Remembered::SameAsLink => self.links.newest().map(|id| (id, Tie::Link)),
+            Remembered::Owner(owner) => Some((&owner.id, owner.tie)),
+        }
+    }
+
+    /// Returns the user that the newest link ties it to, or else the one that the state file remembers.
+    #[must_use]
+    pub fn tied_to(&self) -> Option<&KeycloakId> {
+        self.links.newest().or_else(|| self.remembered_owner().map(|(id, _)| id))
     }
 
     /// Whether the account belongs to this homeserver.

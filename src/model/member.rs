@@ -1,18 +1,31 @@
-//! A person of the group, as the member list of Keycloak shows them.
+//! A member of the groups, as the member list of Keycloak shows them.
 
 use std::sync::Arc;
 
-use super::{KeycloakId, Localpart};
+use super::{KeycloakId, Localpart, Signs};
 
-/// One row of `GET …/groups/{id}/members`, with the localpart that MAS gives this person.
+/// One row of `GET …/groups/{id}/members`, with the localpart that MAS gives this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The user's ID in Keycloak.
     pub id: KeycloakId,
-    /// The name of their Matrix account, there or not.
-    pub localpart: Localpart,
+    /// The name of their Matrix account, registered or not; none if the template gives none.
+    pub localpart: Option<Localpart>,
     /// Whether Keycloak lets them in.
     pub enabled: bool,
-    /// The storage provider they come from, for people of a directory (`federationLink`).
+    /// The storage provider of a federated user (`federationLink`).
     pub federation_link: Option<Arc<str>>,
+    /// What an account of theirs may show.
+    pub signs: Signs,
+}
+
+/// A member for whom the template gives no name that MAS accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnamed {
+    /// The user's ID in Keycloak.
+    pub id: KeycloakId,
+    /// The username.
+    pub username: Box<str>,
+    /// Why there is no name.
+    pub why: String,
 }

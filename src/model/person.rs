@@ -1,82 +1,120 @@
-//! What the second look at one person found, before they are disabled.
+//! What the second look found before an account is changed.
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, UserId};
+use super::{AccountState, KeycloakId, Moment, UserId};
 
-/// The answers of both servers about one person.
+/// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What Keycloak says of them: one answer, or one for each user that the account is tied to.
-    pub keycloak: Vec<KeycloakPerson>,
-    /// What the homeserver, or MAS, says of the one account.
+    /// Keycloak's answers, in the order in which they were asked for.
+    pub keycloak: Vec<Answer>,
+    /// What the account's server says about it.
     pub account: AccountDetail,
-}
-
-impl Evidence {
-    /// Whether Keycloak knows nobody whose account this could be. Where the account is tied to people (`links`), somebody
-    /// else of its name is nobody it could belong to.
-    #[must_use]
-    pub fn is_unknown_to_keycloak(&self, links: &[KeycloakId]) -> bool {
-        self.keycloak.iter().all(|person| match person {
-            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => true,
-            KeycloakPerson::Known { id, .. } => !links.is_empty() && !links.contains(id),
-        })
-    }
+    /// Members whom a weak sign points to; looked for only if nothing else ties the account to a user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<SignSeen>,
 }
 
 /// The evidence, or the error that stood in the way of it.
 pub type Look = Result<Evidence, String>;
 
-/// A person asked for by ID or exact username.
+/// One answer of Keycloak, and what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The question.
+    pub asked: Question,
+    /// The user, if there is one.
+    pub user: KeycloakPerson,
+}
+
+/// What Keycloak was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// The user of this ID.
+    Id(KeycloakId),
+    /// The user of this ID, which Synapse has as an external ID of the account.
+    ExternalId(KeycloakId),
+    /// The users whose localpart is the account's.
+    Name,
+}
+
+/// A Keycloak user, as people know them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeycloakUser {
+    /// The ID, which stays when the user is renamed.
+    pub id: KeycloakId,
+    /// The username.
+    pub username: Box<str>,
+    /// First and last name, as far as they are set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// The e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
+}
+
+/// A Keycloak user asked for by ID or name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeycloakPerson {
-    /// Keycloak does not know anyone of this name.
+    /// Keycloak has no such user.
     Unknown,
-    /// Keycloak answers for their ID from memory, but their directory, asked by name, does not know them any more: the
-    /// same as unknown.
+    /// Keycloak answers for the ID from memory, but the user's directory no longer has the name: the same as unknown.
     OnlyRemembered {
-        /// Their ID.
-        id: KeycloakId,
-        /// The paths of the groups that Keycloak remembers them in.
+        /// The user.
+        user: KeycloakUser,
+        /// The paths of the groups that Keycloak remembers.
         groups: Vec<String>,
-        /// The storage provider they came from.
+        /// The storage provider the user came from.
         federation_link: Box<str>,
     },
-    /// Keycloak knows them.
+    /// Keycloak has the user.
     Known {
-        /// Their ID.
-        id: KeycloakId,
+        /// The user.
+        user: KeycloakUser,
+        /// When the user was created in Keycloak, if it says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        created: Option<Moment>,
         /// Whether Keycloak lets them in.
         enabled: bool,
-        /// Whether one of their groups, other than those only remembered, is one of the groups of the configuration.
+        /// Whether one of their groups, other than those only remembered, is one of the configured groups.
         in_group: bool,
         /// The paths of their groups, as Keycloak gives them.
         groups: Vec<String>,
-        /// Those of them in which Keycloak only remembers them: asked at that moment, their directory counts them in no
-        /// such group and counts others in it.
+        /// Those groups that Keycloak only remembers: the directory itself counts the user in no such group, and
+        /// counts others in it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         remembered: Vec<String>,
-        /// The storage provider they come from.
+        /// The storage provider of a federated user.
         federation_link: Option<Box<str>>,
     },
 }
 
 impl KeycloakPerson {
-    /// Whether this is nobody whom Keycloak knows by now.
+    /// Returns whether Keycloak has no such user now.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown | Self::OnlyRemembered { .. })
     }
+
+    /// Returns the user, also one that Keycloak only remembers.
+    #[must_use]
+    pub fn user(&self) -> Option<&KeycloakUser> {
+        match self {
+            Self::Unknown => None,
+            Self::OnlyRemembered { user, .. } | Self::Known { user, .. } => Some(user),
+        }
+    }
 }
 
-/// One account: what a list does not have, or what may have changed since.
+/// One account: what a list does not show, or what may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountDetail {
-    /// Whose account this is.
+    /// The account.
     pub user_id: UserId,
-    /// The application service (a bridge, say) that the account belongs to.
+    /// The application service (such as a bridge) that the account belongs to.
     pub appservice: Option<String>,
     /// An administrator of the homeserver.
     pub admin: bool,
@@ -84,4 +122,55 @@ pub struct AccountDetail {
     pub bot: bool,
     /// What has become of it since the list was read.
     pub state: AccountState,
+    /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Moment>,
+    /// The display name in Synapse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Box<str>>,
+    /// The e-mail addresses in Synapse and MAS.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<Box<str>>,
+    /// The external IDs in Synapse, without those of MAS itself (`oauth-delegated`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_ids: Vec<Box<str>>,
+}
+
+/// A sign that an account may be a member's. It never ties; it only protects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// A link that `accounts.match` does not act on.
+    Link,
+    /// A remembered pair that `accounts.match` does not act on.
+    Memory,
+    /// Synapse's escaped form of the member's name.
+    EscapedName,
+    /// The member's e-mail address.
+    Email,
+    /// The member's first and last name as display name.
+    DisplayName,
+}
+
+impl Sign {
+    /// Returns what points to the member, in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Link => "the link in MAS",
+            Self::Memory => "remembered as the account",
+            Self::EscapedName => "the escaped name",
+            Self::Email => "the e-mail address",
+            Self::DisplayName => "the full name",
+        }
+    }
+}
+
+/// A weak sign and the member it points to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignSeen {
+    /// What points to them.
+    pub sign: Sign,
+    /// The member.
+    pub user: KeycloakUser,
 }

@@ -24,3 +24,15 @@ pub struct Owner {
     /// What said so.
     pub tie: Tie,
 }
+
+/// What the state file remembers of an account's owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Remembered {
+    /// Nothing: no complete reading has ever tied the account.
+    #[default]
+    Nothing,
+    /// The same as the newest link; by the million, this takes no room.
+    SameAsLink,
+    /// This user.
+    Owner(Box<Owner>),
+}

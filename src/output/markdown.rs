@@ -39,8 +39,15 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
                 ActionKind::Disable => "**disable**",
             };
             let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(skip.why())));
+            let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
             let user_id = escaped(&action.user_id.text());
-            let _ = writeln!(text, "| {verb} | {user_id} | {}{} |", action.reason.text(), skipped.unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "| {verb} | {user_id} | {}{}{} |",
+                action.reason.text(),
+                approval.unwrap_or_default(),
+                skipped.unwrap_or_default()
+            );
         }
         if plan.actions.len() > SHOWN {
             let _ = writeln!(text, "\nand {}", counted(plan.actions.len() - SHOWN, "more", "more"));
@@ -50,6 +57,12 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
         text.push_str("\n| left alone | accounts | because |\n| --- | --: | --- |\n");
         for (reason, count) in plan.kept_by_reason() {
             let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(reason.text()));
+        }
+    }
+    if !plan.unnamed.is_empty() {
+        text.push_str("\n| member without a valid name | because |\n| --- | --- |\n");
+        for one in plan.unnamed.iter().take(SHOWN) {
+            let _ = writeln!(text, "| {} | {} |", escaped(&one.username), escaped(&one.why));
         }
     }
     if plan.has_changes() {

@@ -5,6 +5,8 @@ use std::fmt;
 use indicatif::HumanCount;
 
 use super::counted;
+use crate::model::printable;
+use crate::plan::{MappingDoubt, Pair};
 use crate::planner::Refusal;
 
 impl fmt::Display for Refusal {
@@ -15,7 +17,7 @@ impl fmt::Display for Refusal {
             0 => String::new(),
             _ => format!(" after {} within an hour", n(before)),
         };
-        match *self {
+        match self.clone() {
             Self::MinMembers { members: 0, min } => write!(
                 f,
                 "the group was read without an error and is empty, limits.min_members is {}: look at it in Keycloak first",
@@ -29,7 +31,7 @@ impl fmt::Display for Refusal {
             ),
             Self::MaxLook { people, max } => write!(
                 f,
-                "{} people would have to be looked at before they are disabled, limits.max_look is {}: nobody was looked at",
+                "{} accounts would have to be rechecked before they are changed, limits.max_look is {}: none was rechecked",
                 n(people),
                 n(max)
             ),
@@ -55,6 +57,38 @@ impl fmt::Display for Refusal {
                 and_before(before),
                 n(max)
             ),
+            Self::MappingInDoubt(doubt) => mapping_in_doubt(f, &doubt),
         }
     }
+}
+
+fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Result {
+    let pairs = match doubt {
+        MappingDoubt::Names { template, without_account, members, of_nobody, leaving, pairs } => {
+            write!(
+                f,
+                "mapping_in_doubt: {} of {} have no account, and {} of the {} to disable belong to no Keycloak user. \
+                 keycloak.localpart ({}) is probably not MAS's template: compare it with claims_imports.localpart in \
+                 MAS's configuration. Names by this template, beside accounts that no user has:",
+                HumanCount(*without_account as u64),
+                counted(*members, "enabled member", "enabled members"),
+                HumanCount(*of_nobody as u64),
+                counted(*leaving, "account", "accounts"),
+                printable(template),
+            )?;
+            pairs
+        }
+        MappingDoubt::Subjects { pairs } => {
+            f.write_str(
+                "mapping_in_doubt: none of the links in MAS leads to a user of the realm. Check keycloak.realm and \
+                 accounts.provider; if the subjects are no user IDs (claims_imports.subject in MAS's configuration, or a \
+                 pairwise mapper in Keycloak), set accounts.match = \"localpart\". Subjects, beside their accounts:",
+            )?;
+            pairs
+        }
+    };
+    for Pair { member, account } in pairs {
+        write!(f, "\n      {member} - {account}")?;
+    }
+    Ok(())
 }

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
-use crate::plan::{Action, ActionKind, Counts, Digest, DisableMode, KeptReason, Outcome, Plan, Skip};
+use crate::model::printable;
+use crate::plan::{
+    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
+};
 
 /// Lines that a list shows on a terminal before it is cut.
 const SHOWN: usize = 50;
@@ -24,8 +27,11 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Termina
     );
     actions(&mut text, plan, ActionKind::Activate, terminal);
     actions(&mut text, plan, ActionKind::Disable, terminal);
+    to_approve(&mut text, plan, terminal);
     left_alone(&mut text, plan);
     not_registered(&mut text, plan, terminal);
+    unnamed(&mut text, plan, terminal);
+    mapping(&mut text, &plan.mapping);
     summary(&mut text, plan, digest);
     if !refusals.is_empty() {
         let _ = writeln!(text, "\n{DISABLE}A sync of this plan would be refused{DISABLE:#}, because");
@@ -47,7 +53,7 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
 }
 
 fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal) {
-    let of_kind: Vec<&Action> = plan.of(kind).collect();
+    let of_kind: Vec<&Action> = plan.of(kind).filter(|action| action.approval.is_none()).collect();
     if of_kind.is_empty() {
         return;
     }
@@ -59,22 +65,90 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     // Each reason gets its share, so that a long one does not hide a short one.
     let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
-        let group: Vec<_> = of_kind.iter().filter(|action| action.reason == reason).collect();
+        let group: Vec<_> = of_kind.iter().copied().filter(|action| action.reason == reason).collect();
         let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
-        let shown = group.len().min(room);
-        for action in &group[..shown] {
-            match &action.skipped {
-                Some(skip) => {
-                    let _ = writeln!(text, "    {}  {FAINT}skipped: {}{FAINT:#}", action.localpart(), skip.why());
-                }
-                None => {
-                    let _ = writeln!(text, "    {}", action.localpart());
-                }
-            }
+        names(text, &group, room);
+    }
+}
+
+/// Lists accounts, with why each is skipped, if it is.
+fn names(text: &mut String, group: &[&Action], room: usize) {
+    let shown = group.len().min(room);
+    for action in &group[..shown] {
+        let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
+        let why = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
+        let _ = writeln!(text, "    {}{}", action.localpart(), why.unwrap_or_default());
+    }
+    if group.len() > shown {
+        let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
+    }
+}
+
+/// Lists the accounts that an administrator has to decide about.
+fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
+    let waiting: Vec<&Action> = plan.actions.iter().filter(|action| action.approval.is_some()).collect();
+    if waiting.is_empty() {
+        return;
+    }
+    let count = counted(waiting.len(), "account", "accounts");
+    let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
+    for approval in [Approval::NeverTied, Approval::NameOfMember] {
+        let group: Vec<_> =
+            waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
+        if group.is_empty() {
+            continue;
         }
-        if group.len() > shown {
-            let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
-        }
+        let _ = writeln!(text, "  {} ({}):", approval.text(), HumanCount(group.len() as u64));
+        names(text, &group, if terminal.cut { SHOWN } else { usize::MAX });
+    }
+    text.push_str(
+        "  If they are meant to stay, name them in policy.protect. If a user was created again in\n  Keycloak, \
+         replace the link in MAS (upstream-oauth-links).\n",
+    );
+}
+
+/// Shows how members and accounts fit together.
+fn mapping(text: &mut String, mapping: &MappingSummary) {
+    let kinds = [
+        (mapping.by_link, "by link"),
+        (mapping.by_external_id, "by external ID"),
+        (mapping.by_memory, "by memory"),
+        (mapping.by_name, "by name"),
+    ];
+    let ties = kinds.iter().filter(|(count, _)| *count > 0);
+    let ties: Vec<_> = ties.map(|(count, by)| format!("{} {by}", HumanCount(*count as u64))).collect();
+    if ties.is_empty() && mapping.members == 0 {
+        return;
+    }
+    let ties = if ties.is_empty() { "none".to_owned() } else { ties.join(", ") };
+    let _ = writeln!(text, "\n{HEADING}Accounts of members:{HEADING:#} {ties}");
+    if mapping.by_name > 0 && mapping.by_link == 0 {
+        let examples = mapping.examples.last().into_iter().flatten().map(ToString::to_string);
+        let _ = writeln!(text, "    {FAINT}{}{FAINT:#}", examples.collect::<Vec<_>>().join(", "));
+    }
+    if mapping.of_nobody > 0 {
+        let examples = mapping.of_nobody_examples.iter().map(ToString::to_string);
+        let _ = writeln!(
+            text,
+            "  {} to no Keycloak user: {}",
+            counted(mapping.of_nobody, "account belongs", "accounts belong"),
+            examples.collect::<Vec<_>>().join(", ")
+        );
+    }
+}
+
+fn unnamed(text: &mut String, plan: &Plan, terminal: Terminal) {
+    if plan.unnamed.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{HEADING}No valid name{HEADING:#} (MAS would refuse the account)");
+    let shown = if terminal.cut { SHOWN.min(plan.unnamed.len()) } else { plan.unnamed.len() };
+    for one in &plan.unnamed[..shown] {
+        let _ = writeln!(text, "    {}: {}", printable(&one.username), printable(&one.why));
+    }
+    if plan.unnamed.len() > shown {
+        let more = HumanCount((plan.unnamed.len() - shown) as u64);
+        let _ = writeln!(text, "    {FAINT}and {more} more{FAINT:#}");
     }
 }
 
@@ -90,6 +164,29 @@ fn left_alone(text: &mut String, plan: &Plan) {
         if reason == KeptReason::FederationInDoubt {
             let _ = writeln!(text, "    check User federation in Keycloak, and that the directory answers");
         }
+        if reason == KeptReason::AnotherPerson {
+            text.push_str(
+                "    to hand the account over, unlock it and move its link in MAS to the member\n    \
+                 (upstream-oauth-links)\n",
+            );
+        }
+        if reason == KeptReason::MayBeMember {
+            may_be_members(text, plan);
+        }
+    }
+}
+
+/// Lists whose accounts may be a member's, and what points to the member.
+fn may_be_members(text: &mut String, plan: &Plan) {
+    let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
+    for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
+        let _ = writeln!(
+            text,
+            "    {}: {} of {}",
+            kept.localpart,
+            seen.sign.text(),
+            printable(&seen.user.username)
+        );
     }
 }
 
@@ -220,6 +317,7 @@ mod tests {
             mas_id: None,
             before: crate::model::AccountState::default(),
             evidence: None,
+            approval: None,
             kind: ActionKind::Disable,
             user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
             reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
@@ -234,9 +332,11 @@ mod tests {
             unchanged: 0,
             active: disables,
             not_registered: Vec::new(),
-            kept: vec![Kept { localpart: "bot".into(), reason: KeptReason::TokenOwner, until: None }],
+            unnamed: Vec::new(),
+            kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
             contradictions: 0,
             not_looked: None,
+            mapping: MappingSummary::default(),
         }
     }
 

@@ -13,20 +13,21 @@ use crate::model::{Localpart, ServerName};
 #[serde(transparent)]
 pub struct Digest(String);
 
-/// The version of the plan format; part of the digest.
-pub(super) const PLAN_VERSION: u32 = 1;
+/// The version of the plan format; part of the digest. Version 0.1 of the program wrote 1.
+pub const PLAN_VERSION: u32 = 2;
 
 impl Digest {
     /// Over version, server name, writer, disable mode and the actions; over nothing else, so that someone who
     /// logs in for the first time does not take an approval away.
     #[must_use]
-    pub fn of<'a>(
+    pub fn new<'a>(
+        version: u32,
         server_name: &ServerName,
         writer: WriterKind,
         disable: DisableMode,
         actions: impl Iterator<Item = (ActionKind, &'a Localpart, Reason)>,
     ) -> Self {
-        let facts = (PLAN_VERSION, server_name, writer, disable, actions.collect::<Vec<_>>());
+        let facts = (version, server_name, writer, disable, actions.collect::<Vec<_>>());
         let canonical = serde_json::to_vec(&facts).expect("strings and numbers always serialize");
         let mut text = String::from("sha256:");
         for byte in Sha256::digest(&canonical) {

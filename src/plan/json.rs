@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
-use super::{Action, ActionKind, Digest, DisableMode, Kept, Outcome, Plan, ReadCounts, Reason, Summary, WriterKind};
-use crate::model::{Localpart, UserId};
+use super::{
+    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Outcome, Plan, ReadCounts, Reason, Summary,
+    WriterKind,
+};
+use crate::model::{KeycloakUser, Localpart, Moment, Sign, Unnamed, UserId};
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]
@@ -19,7 +22,8 @@ pub struct PlanDocument<'p> {
     contradictions: usize,
     actions: Vec<ActionEntry<'p>>,
     not_registered: &'p [Localpart],
-    kept: &'p [Kept],
+    unnamed: Vec<UnnamedEntry<'p>>,
+    kept: Vec<KeptEntry<'p>>,
     /// Why a sync of this plan would be, or was, refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
@@ -32,9 +36,33 @@ struct ActionEntry<'p> {
     user_id: &'p UserId,
     reason: Reason,
     #[serde(skip_serializing_if = "Option::is_none")]
+    keycloak: Option<&'p KeycloakUser>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_approval: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct KeptEntry<'p> {
+    localpart: &'p Localpart,
+    reason: KeptReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keycloak: Option<&'p KeycloakUser>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Sign>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnnamedEntry<'p> {
+    username: &'p str,
+    why: &'p str,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -46,17 +74,18 @@ impl<'p> PlanDocument<'p> {
     /// A plan that nobody has applied.
     #[must_use]
     pub fn planned(plan: &'p Plan, refused: Vec<String>) -> Self {
-        Self::new(plan, refused, |action| match &action.skipped {
+        Self::new(plan, plan.digest(), refused, |action| match &action.skipped {
             Some(skip) => (Some("skipped"), Some(skip.why())),
             None => (None, None),
         })
     }
 
-    /// A plan with what became of each action; `outcomes` stand in the order of the plan's actions.
+    /// A plan with what became of each action, in the order of the plan's actions. Its digest is that of what remains.
     #[must_use]
     pub fn applied(plan: &'p Plan, outcomes: &'p [Outcome]) -> Self {
+        let digest = plan.digest_after(outcomes);
         let mut outcomes = outcomes.iter();
-        Self::new(plan, Vec::new(), |_| {
+        Self::new(plan, digest, Vec::new(), |_| {
             let outcome = outcomes.next().unwrap_or(&Outcome::Done);
             (Some(outcome.word()), outcome.error())
         })
@@ -64,6 +93,7 @@ impl<'p> PlanDocument<'p> {
 
     fn new(
         plan: &'p Plan,
+        digest: Digest,
         refused: Vec<String>,
         mut outcome: impl FnMut(&'p Action) -> (Option<&'static str>, Option<&'p str>),
     ) -> Self {
@@ -74,13 +104,16 @@ impl<'p> PlanDocument<'p> {
                 localpart: action.localpart(),
                 user_id: &action.user_id,
                 reason: action.reason,
+                keycloak: action.owner(),
+                needs_approval: action.approval.map(|_| true),
+                why: action.approval.map(Approval::text),
                 outcome,
                 error,
             }
         };
         Self {
             version: PLAN_VERSION,
-            digest: plan.digest(),
+            digest,
             writer: plan.writer,
             disable: plan.disable,
             read: plan.read,
@@ -88,7 +121,8 @@ impl<'p> PlanDocument<'p> {
             contradictions: plan.contradictions,
             actions: plan.actions.iter().map(entry).collect(),
             not_registered: &plan.not_registered,
-            kept: &plan.kept,
+            unnamed: plan.unnamed.iter().map(UnnamedEntry::from).collect(),
+            kept: plan.kept.iter().map(KeptEntry::from).collect(),
             refused,
         }
     }
@@ -99,6 +133,25 @@ impl<'p> PlanDocument<'p> {
         let mut json = serde_json::to_string_pretty(self).expect("strings and numbers always serialize");
         json.push('\n');
         json
+    }
+}
+
+impl<'p> From<&'p Kept> for KeptEntry<'p> {
+    fn from(kept: &'p Kept) -> Self {
+        let strongest = kept.signs.first();
+        Self {
+            localpart: &kept.localpart,
+            reason: kept.reason,
+            until: kept.until,
+            keycloak: strongest.map(|seen| &seen.user),
+            evidence: strongest.map(|seen| seen.sign),
+        }
+    }
+}
+
+impl<'p> From<&'p Unnamed> for UnnamedEntry<'p> {
+    fn from(unnamed: &'p Unnamed) -> Self {
+        Self { username: &unnamed.username, why: &unnamed.why }
     }
 }
 
@@ -128,6 +181,9 @@ pub struct SavedAction {
     pub localpart: Localpart,
     /// Why.
     pub reason: Reason,
+    /// Whether an administrator has to approve it.
+    #[serde(default)]
+    pub needs_approval: bool,
     /// `skipped` where the second look had failed; such an action is no part of the digest and never applied.
     #[serde(default)]
     pub outcome: Option<String>,

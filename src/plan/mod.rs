@@ -2,6 +2,7 @@
 
 mod digest;
 mod json;
+mod mapping;
 mod outcome;
 mod reason;
 
@@ -9,12 +10,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountState, Evidence, Localpart, MasUserId, Moment, ServerName, UserId};
+use crate::model::{AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId};
 
-pub use digest::Digest;
+pub use digest::{Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
+pub use mapping::{MappingDoubt, MappingSummary, Pair};
 pub use outcome::{Counts, Outcome};
-pub use reason::{KeptReason, Reason};
+pub use reason::{Approval, KeptReason, Reason};
 
 /// What an action does to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,8 +105,10 @@ pub struct Action {
     pub reason: Reason,
     /// The account as it was read.
     pub before: AccountState,
-    /// What the second look found, for a disable.
+    /// What the second look found.
     pub evidence: Option<Evidence>,
+    /// Why an administrator has to approve it, if one has to.
+    pub approval: Option<Approval>,
     /// Why it will not be tried, if it will not.
     pub skipped: Option<Skip>,
 }
@@ -116,6 +120,8 @@ pub enum Skip {
     NotSeen(String),
     /// The facts have moved since the plan was saved.
     MovedOn(String),
+    /// An administrator has to approve it, and has not.
+    NeedsApproval,
 }
 
 impl Skip {
@@ -124,11 +130,20 @@ impl Skip {
     pub fn why(&self) -> &str {
         match self {
             Self::NotSeen(why) | Self::MovedOn(why) => why,
+            Self::NeedsApproval => "needs approval",
         }
     }
 }
 
 impl Action {
+    /// Returns the Keycloak user the account belongs to, if Keycloak still has one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&KeycloakUser> {
+        let evidence = self.evidence.as_ref().filter(|_| self.reason != Reason::NotInKeycloak)?;
+        let known = evidence.keycloak.iter().filter(|answer| !answer.user.is_unknown());
+        known.filter_map(|answer| answer.user.user()).next()
+    }
+
     /// The localpart of the account.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
@@ -137,15 +152,24 @@ impl Action {
 }
 
 /// One account that the rule would act on and that is left alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The account.
     pub localpart: Localpart,
     /// The first reason that holds.
     pub reason: KeptReason,
-    /// Until when they have time to come back, where that is the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Until when its owner has time to come back, if that is the reason.
     pub until: Option<Moment>,
+    /// The signs that it may be a member's, the strongest first, if that is the reason.
+    pub signs: Vec<SignSeen>,
+}
+
+impl Kept {
+    /// Returns an account that is kept for a reason that needs no more words.
+    #[must_use]
+    pub fn new(localpart: Localpart, reason: KeptReason) -> Self {
+        Self { localpart, reason, until: None, signs: Vec::new() }
+    }
 }
 
 /// How much was read.
@@ -191,12 +215,16 @@ pub struct Plan {
     pub active: usize,
     /// Enabled members without an account, sorted.
     pub not_registered: Vec<Localpart>,
+    /// Enabled members without a name that MAS accepts and without an account, sorted by username.
+    pub unnamed: Vec<Unnamed>,
     /// Sorted by localpart.
     pub kept: Vec<Kept>,
     /// How often the member list and the look at a person disagreed.
     pub contradictions: usize,
-    /// More people to look at than `limits.max_look` allows; nobody was looked at.
+    /// More accounts to recheck than `limits.max_look` allows; none was rechecked.
     pub not_looked: Option<usize>,
+    /// How members and accounts fit together.
+    pub mapping: MappingSummary,
 }
 
 impl Plan {
@@ -217,32 +245,82 @@ impl Plan {
         self.actions.iter().filter(move |action| action.kind == kind)
     }
 
-    /// The actions that will be tried, in order of localpart.
+    /// Returns the actions that will be tried, in order of localpart.
     pub fn to_apply(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.skipped.is_none())
     }
 
-    /// How many of a kind will be tried; the limits count these.
+    /// Returns how many of a kind will be tried and count to the limits, which those that need an approval do not.
+    #[must_use]
+    pub fn count_within_limits(&self, kind: ActionKind) -> usize {
+        let counted = self.to_apply().filter(|action| action.approval.is_none());
+        counted.filter(|action| action.kind == kind).count()
+    }
+
+    /// Returns how many of a kind will be tried.
     #[must_use]
     pub fn count_to_apply(&self, kind: ActionKind) -> usize {
         self.to_apply().filter(|action| action.kind == kind).count()
     }
 
-    /// The digest of what will be tried.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(
-            &self.server_name,
-            self.writer,
-            self.disable,
-            self.to_apply().map(|action| (action.kind, action.localpart(), action.reason)),
-        )
+    /// Returns the actions that wait for an approval, or would without one.
+    pub fn to_approve(&self) -> impl Iterator<Item = &Action> {
+        self.in_digest().filter(|action| action.approval.is_some())
     }
 
-    /// Whether anything would be changed.
+    /// Returns the actions that an approval of this plan is about.
+    fn in_digest(&self) -> impl Iterator<Item = &Action> {
+        let is_part = |action: &&Action| matches!(action.skipped, None | Some(Skip::NeedsApproval));
+        self.actions.iter().filter(is_part)
+    }
+
+    /// Skips the actions that an administrator has to approve.
+    pub fn hold_back(&mut self) {
+        for action in &mut self.actions {
+            if action.approval.is_some() && action.skipped.is_none() {
+                action.skipped = Some(Skip::NeedsApproval);
+            }
+        }
+    }
+
+    /// Returns the digest of what will be tried, and of what waits for an approval.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest_of(self.in_digest())
+    }
+
+    /// Returns the digest of the plan that remains after a run; that of the plan itself, if nothing remains.
+    #[must_use]
+    pub fn digest_after(&self, outcomes: &[Outcome]) -> Digest {
+        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::Scheduled(_));
+        let outcomes = self.actions.iter().zip(outcomes);
+        let remain: Vec<_> = outcomes
+            .filter(|(action, outcome)| {
+                !is_done(outcome) && matches!(action.skipped, None | Some(Skip::NeedsApproval))
+            })
+            .map(|(action, _)| action)
+            .collect();
+        if remain.is_empty() { self.digest() } else { self.digest_of(remain.into_iter()) }
+    }
+
+    fn digest_of<'a>(&'a self, actions: impl Iterator<Item = &'a Action>) -> Digest {
+        let actions = actions.map(|action| (action.kind, action.localpart(), action.reason));
+        Digest::new(PLAN_VERSION, &self.server_name, self.writer, self.disable, actions)
+    }
+
+    /// Returns whether anything would be changed, with an approval or without.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.to_apply().next().is_some()
+        self.in_digest().next().is_some()
+    }
+
+    /// Returns whether nothing is left open but actions that wait for an approval.
+    #[must_use]
+    pub fn waits_for_approval_alone(&self, outcomes: &[Outcome]) -> bool {
+        let mut open = self.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done);
+        self.to_approve().next().is_some()
+            && !self.is_in_doubt()
+            && open.all(|(action, _)| action.skipped == Some(Skip::NeedsApproval))
     }
 
     /// Whether a run of this plan leaves something open: someone could not be looked at, or a directory is in doubt.

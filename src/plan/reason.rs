@@ -32,13 +32,33 @@ impl Reason {
     }
 }
 
+/// Why an administrator has to approve that an account is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Approval {
+    /// Nothing has ever tied it to a Keycloak user: it may be a local account.
+    NeverTied,
+    /// The user it is tied to was deleted, and a member has its name: it may be the same person, created again.
+    NameOfMember,
+}
+
+impl Approval {
+    /// Returns the reason as a sentence for people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NeverTied => "no Keycloak user was ever seen to own it",
+            Self::NameOfMember => "its Keycloak user was deleted, and a member has its name",
+        }
+    }
+}
+
 /// Why an account is left alone although the rule would act on it, in the order in which the reasons are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptReason {
     /// The account belongs to another homeserver.
     OtherServer,
-    /// Two accounts or two members share this name, or the account is tied to somebody else than the member of its name.
+    /// Two accounts or two users share this name, and the rule would treat them differently.
     Ambiguous,
     /// The owner of the admin token that this program reads with.
     TokenOwner,
@@ -52,6 +72,8 @@ pub enum KeptReason {
     Appservice,
     /// MAS, which would have to disable it, does not know it.
     NotInMas,
+    /// Nothing ties the account to a user, and a weak sign points to a member.
+    MayBeMember,
     /// A directory behind Keycloak shows no signs of life, or contradicts itself.
     FederationInDoubt,
     /// The member list left them out, but the person is in the group.
@@ -62,6 +84,8 @@ pub enum KeptReason {
     InGrace,
     /// Erased: activating would bring back an empty shell.
     Erased,
+    /// A member has its name, but it is tied to another user, or the member to another account.
+    AnotherPerson,
     /// A member who was locked by hand (`policy.locked_members = "keep"`).
     LockedByHand,
     /// This program did not disable them, or it must not activate anyone (`policy.reactivate`).
@@ -88,18 +112,20 @@ impl KeptReason {
     pub fn text(self) -> &'static str {
         match self {
             Self::OtherServer => "an account of another homeserver",
-            Self::Ambiguous => "the name stands for two accounts or two people",
+            Self::Ambiguous => "the name stands for two accounts or two users",
             Self::TokenOwner => "owns the admin token this program reads with",
             Self::Protected => "protected by policy.protect",
             Self::Admin => "an administrator of the homeserver",
             Self::Bot => "a bot or support account",
             Self::Appservice => "belongs to an application service, such as a bridge",
             Self::NotInMas => "unknown to MAS",
+            Self::MayBeMember => "may be a member's, though nothing ties it to one",
             Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
             Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
             Self::InGrace => "out of the group for a shorter time than policy.grace",
             Self::Erased => "a member whose account was erased",
+            Self::AnotherPerson => "has the name of a member, but belongs to another person",
             Self::LockedByHand => "a member locked by hand (policy.locked_members = \"keep\")",
             Self::NotOurs => "a member whom this program did not disable (policy.reactivate)",
         }
@@ -117,11 +143,13 @@ impl KeptReason {
             Self::Bot => "bot",
             Self::Appservice => "appservice",
             Self::NotInMas => "not_in_mas",
+            Self::MayBeMember => "may_be_member",
             Self::FederationInDoubt => "federation_in_doubt",
             Self::InGroupAtSecondLook => "in_group_at_second_look",
             Self::UnknownAccount => "unknown_account",
             Self::InGrace => "in_grace",
             Self::Erased => "erased",
+            Self::AnotherPerson => "another_person",
             Self::LockedByHand => "locked_by_hand",
             Self::NotOurs => "not_ours",
         }

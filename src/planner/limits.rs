@@ -1,6 +1,6 @@
 //! The limits on one run. They are checked before the first write, and a plan can be refused by several at once.
 
-use crate::plan::{ActionKind, Plan};
+use crate::plan::{ActionKind, MappingDoubt, Plan};
 
 /// `[limits]` of the configuration, those that are about a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,8 @@ pub enum Refusal {
         /// The limit.
         max: usize,
     },
+    /// Members and accounts do not fit together as a whole.
+    MappingInDoubt(MappingDoubt),
 }
 
 impl Limits {
@@ -95,8 +97,8 @@ impl Limits {
     /// does nothing of a kind is over none of its limits.
     #[must_use]
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
-        let disable = plan.count_to_apply(ActionKind::Disable);
-        let activate = plan.count_to_apply(ActionKind::Activate);
+        let disable = plan.count_within_limits(ActionKind::Disable);
+        let activate = plan.count_within_limits(ActionKind::Activate);
         let Past { disabled, inactive, activated } = past;
         let active = plan.active + inactive;
         let share = self.share_of(active);
@@ -122,6 +124,7 @@ impl Limits {
                 before: activated,
                 max: self.max_activate,
             }),
+            plan.mapping.doubt.clone().filter(|_| plan.has_changes()).map(Refusal::MappingInDoubt),
         ]
         .into_iter()
         .flatten()

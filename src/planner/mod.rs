@@ -6,10 +6,13 @@
 mod directory;
 mod draft;
 mod focus;
+mod identity;
 mod limits;
-mod matching;
+mod mapping;
 mod memory;
 mod policy;
+mod presence;
+mod second_look;
 mod table;
 mod undo;
 mod verdict;
@@ -19,16 +22,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Look, Member, Moment, ServerName, UserId};
+use crate::model::{Account, Look, Member, Moment, ServerName, Unnamed, UserId};
 
-pub use draft::{Draft, LookAt, Presence, Verdicts};
+pub use draft::{AskByName, Draft, LookAt, Verdicts};
 pub use focus::Focus;
 pub use limits::{Limits, Past, Refusal};
-pub use matching::people_of;
-pub use memory::{Memory, OwnAction};
+pub use memory::{Memory, OwnAction, Recall};
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
+pub use presence::Presence;
 pub use undo::undo;
 pub use verdict::Verdict;
 
@@ -39,6 +42,10 @@ pub struct Facts {
     pub server_name: ServerName,
     /// The distinct people of the groups, in any order.
     pub members: Vec<Member>,
+    /// Those of them for whom the template gives no name that MAS accepts.
+    pub unnamed: Vec<Unnamed>,
+    /// Whether the subjects of MAS's links name users of the realm.
+    pub subjects: Subjects,
     /// The storage providers of the realm, where they may be seen.
     pub providers: Option<Vec<Box<str>>>,
     /// Every account of the homeserver's, or of MAS's list, in any order.
@@ -49,6 +56,16 @@ pub struct Facts {
     pub now: Moment,
     /// What was before.
     pub memory: Memory,
+}
+
+/// Whether the subjects of MAS's upstream links are IDs of Keycloak users (trap 52).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// Nothing says that they are not.
+    #[default]
+    Users,
+    /// There are several, none is a member, and none of those that were asked for is a user of the realm.
+    NoUsers,
 }
 
 /// What the second look found, by account.

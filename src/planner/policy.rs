@@ -18,8 +18,10 @@ pub struct Policy {
     pub reactivate: Reactivate,
     /// How long someone has to be out of the group before they are disabled.
     pub grace: Duration,
-    /// How members and accounts meet.
+    /// What ties members and accounts.
     pub matching: Matching,
+    /// `keycloak.localpart`, as it is shown if it does not fit.
+    pub template: String,
     /// What a member disabled in Keycloak counts as.
     pub disabled_members: DisabledMembers,
     /// What happens to members who were locked by hand.
@@ -56,10 +58,12 @@ pub enum Reactivate {
 /// `accounts.match`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Matching {
-    /// By the name that the template gives a member.
+    /// By links, by what the state file remembers, and by name for accounts that neither ties.
     #[default]
+    Auto,
+    /// By the name that the template gives a member, and by nothing else.
     Localpart,
-    /// By the Keycloak user ID that MAS keeps, which survives a rename; by name for accounts that have none.
+    /// By the Keycloak user ID that MAS keeps, which survives a rename; by name for accounts without a link.
     UpstreamLink,
 }
 

@@ -1,21 +1,24 @@
-//! The table of the rule, for one account and what the lists alone say of it.
+//! The table of the rule, for one account and what the lists alone say about it.
 
-use super::matching::Meeting;
+use super::identity::{Holder, Identity, Named, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
-use crate::model::{Account, InMas, KeycloakId, Member};
+use crate::model::{Account, AccountState, InMas, Member};
 use crate::plan::{DisableMode, KeptReason, Reason};
 
-/// What the lists alone say of an account.
+/// What the lists alone say about an account.
 #[derive(Debug)]
 pub(super) enum Opinion<'f> {
+    /// Nothing is to be asked.
     Settled(Verdict),
     /// To be disabled unless the second look says otherwise.
-    WouldDisable {
-        /// The member's row, for those disabled in Keycloak.
-        member: Option<&'f Member>,
-        /// Whom of Keycloak the account is tied to.
-        links: &'f [KeycloakId],
+    WouldDisable(Holder<'f>),
+    /// To be activated unless the second look says otherwise.
+    WouldActivate {
+        /// The member whose account it is.
+        member: &'f Member,
+        /// What says so.
+        by: TiedBy,
     },
 }
 
@@ -26,53 +29,74 @@ pub(super) struct Rule<'f> {
     pub(super) policy: &'f Policy,
 }
 
-impl Rule<'_> {
-    /// What the lists alone say of an account, of those who meet at it, and of those it is tied to.
-    pub(super) fn opinion<'f>(&self, account: &Account, meeting: &Meeting<'f>, links: &'f [KeycloakId]) -> Opinion<'f> {
-        if !meeting.ambiguous {
-            return self.unless_protected(account, self.table(account, meeting.people.first().copied(), links));
-        }
-        let people = meeting.people.iter().chain(&meeting.namesake);
-        let mut readings: Vec<_> = people.map(|member| self.table(account, Some(member), links)).collect();
-        if meeting.people.is_empty() {
-            readings.insert(0, self.table(account, None, links));
-        }
-        // A name that two share is left alone as soon as any reading of it would act.
-        if readings.iter().any(Opinion::would_act) {
+impl<'f> Rule<'f> {
+    /// Returns what the lists alone say about an account.
+    pub(super) fn opinion(
+        &self,
+        account: &'f Account,
+        holder: Holder<'f>,
+        identity: &Identity<'f>,
+    ) -> Opinion<'f> {
+        let opinion = match holder {
+            Holder::Tied { member: Some(member), by, .. } if self.may_use(member) => {
+                self.inside(account, member, by)
+            }
+            Holder::Named(ref named) if named.iter().any(|member| self.may_use(member)) => {
+                self.named(account, named, identity)
+            }
+            holder => self.outside_or_another_person(account, holder, identity),
+        };
+        // MAS would have to be told which of its users of this name is meant.
+        if account.mas == InMas::Ambiguous && opinion.would_act() {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
-        self.unless_protected(
-            account,
-            readings.into_iter().next().unwrap_or(Opinion::Settled(Verdict::OutsideDisabled)),
-        )
+        opinion
     }
 
-    fn unless_protected<'f>(&self, account: &Account, opinion: Opinion<'f>) -> Opinion<'f> {
-        match self.protected(account, &opinion) {
-            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
-            None => opinion,
+    /// Returns whether the rule lets a member in.
+    pub(super) fn may_use(&self, member: &Member) -> bool {
+        member.enabled || self.policy.disabled_members == DisabledMembers::Keep
+    }
+
+    /// Decides about an account that has the name of a member who may use Matrix.
+    fn named(&self, account: &'f Account, named: &Named<'f>, identity: &Identity<'f>) -> Opinion<'f> {
+        let all_may_use = named.iter().all(|member| self.may_use(member));
+        if !all_may_use || identity.is_twin(account) {
+            return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
-    }
-
-    fn table<'f>(&self, account: &Account, member: Option<&'f Member>, links: &'f [KeycloakId]) -> Opinion<'f> {
-        let state = account.state;
-        let may_use =
-            member.is_some_and(|member| member.enabled || self.policy.disabled_members == DisabledMembers::Keep);
-        match (may_use, self.policy.counts_as_disabled(state), state.locked) {
-            // MAS reactivates on the homeserver first: someone whom only MAS still has deactivated cannot log in. Of someone
-            // who is out it says nothing, because there MAS comes first and the homeserver may never have been told.
-            (true, false, false) if !account.deactivated_in_mas => Opinion::Settled(Verdict::MemberActive),
-            (true, _, _) => Opinion::Settled(self.activation(account)),
-            (false, true, _) => Opinion::Settled(Verdict::OutsideDisabled),
-            (false, false, true) if !self.facts.memory.left_half_done(&account.user_id, state) => {
-                Opinion::Settled(Verdict::OutsideLocked)
+        let is_anothers = |member: &Member| {
+            identity.is_tied_to_another(account, &member.id)
+                || identity.is_tied_elsewhere(&member.id, account)
+        };
+        let Some(member) = named.iter().next() else {
+            return self.outside(account, Holder::Unclaimed);
+        };
+        match self.inside(account, member, TiedBy::Name) {
+            Opinion::WouldActivate { .. } if named.iter().any(is_anothers) => {
+                Opinion::Settled(Verdict::Kept(KeptReason::AnotherPerson))
             }
-            (false, false, _) => Opinion::WouldDisable { member, links },
+            Opinion::Settled(Verdict::Kept(reason)) if named.iter().any(is_anothers) => {
+                Opinion::Settled(Verdict::Kept(reason.min(KeptReason::AnotherPerson)))
+            }
+            opinion => opinion,
         }
     }
 
-    fn activation(&self, account: &Account) -> Verdict {
-        let only_locked = account.state.locked && !account.state.deactivated;
+    /// Decides about a member's account.
+    fn inside(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Opinion<'f> {
+        // MAS reactivates on the homeserver first: a member whom only MAS has deactivated cannot log in.
+        if account.state.is_active() && !account.deactivated_in_mas {
+            return Opinion::Settled(Verdict::MemberActive);
+        }
+        match self.not_activated(account, account.state) {
+            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
+            None => Opinion::WouldActivate { member, by },
+        }
+    }
+
+    /// Returns the first reason not to activate a member's account in this state.
+    pub(super) fn not_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
+        let only_locked = state.locked && !state.deactivated;
         let ours = self.facts.memory.is_own(&account.user_id);
         let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
@@ -81,24 +105,66 @@ impl Rule<'_> {
             Reactivate::None => true,
         };
         if account.mas == InMas::Unknown {
-            Verdict::Kept(KeptReason::NotInMas)
-        } else if account.state.erased {
-            Verdict::Kept(KeptReason::Erased)
+            Some(KeptReason::NotInMas)
+        } else if state.erased {
+            Some(KeptReason::Erased)
         } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
-            Verdict::Kept(KeptReason::LockedByHand)
+            Some(KeptReason::LockedByHand)
         } else if not_ours {
-            Verdict::Kept(KeptReason::NotOurs)
+            Some(KeptReason::NotOurs)
         } else {
-            Verdict::Activate(Reason::InGroup)
+            None
         }
     }
 
-    /// The first reason that the lists alone give for leaving the account alone.
-    fn protected(&self, account: &Account, opinion: &Opinion<'_>) -> Option<KeptReason> {
-        if matches!(opinion, Opinion::WouldDisable { .. }) { self.protects(account) } else { None }
+    /// Decides about an account that is no member's. If a member has its name, and it is disabled, the plan says that it
+    /// is another person's.
+    fn outside_or_another_person(
+        &self,
+        account: &'f Account,
+        holder: Holder<'f>,
+        identity: &Identity<'f>,
+    ) -> Opinion<'f> {
+        let is_tied = matches!(holder, Holder::Tied { .. } | Holder::Contested { .. });
+        let opinion = self.outside(account, holder);
+        let is_shut = matches!(
+            opinion,
+            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked)
+        );
+        let has_name_of_member =
+            || identity.named(account).iter().any(|member| self.may_use(member));
+        if is_tied && is_shut && has_name_of_member() {
+            let reason = self.not_activated(account, account.state);
+            let reason = reason.map_or(KeptReason::AnotherPerson, |reason| {
+                reason.min(KeptReason::AnotherPerson)
+            });
+            return Opinion::Settled(Verdict::Kept(reason));
+        }
+        opinion
     }
 
-    /// The first reason that the lists alone give for never disabling an account.
+    fn outside(&self, account: &'f Account, holder: Holder<'f>) -> Opinion<'f> {
+        match self.outside_in_state(account, account.state) {
+            Some(verdict) => Opinion::Settled(verdict),
+            None => match self.protects(account) {
+                Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
+                None => Opinion::WouldDisable(holder),
+            },
+        }
+    }
+
+    /// Returns what the table says about an account outside the group in this state, or `None` if it is to be disabled.
+    pub(super) fn outside_in_state(&self, account: &Account, state: AccountState) -> Option<Verdict> {
+        if self.policy.counts_as_disabled(state) {
+            Some(Verdict::OutsideDisabled)
+        } else if state.locked && !self.facts.memory.left_half_done(&account.user_id, state) {
+            Some(Verdict::OutsideLocked)
+        } else {
+            None
+        }
+    }
+
+    /// Returns the first reason that the lists alone give for never disabling an account.
     pub(super) fn protects(&self, account: &Account) -> Option<KeptReason> {
         let localpart = account.localpart();
         if !account.is_on(&self.facts.server_name) {
@@ -119,6 +185,9 @@ impl Rule<'_> {
 
 impl Opinion<'_> {
     fn would_act(&self) -> bool {
-        matches!(self, Self::WouldDisable { .. } | Self::Settled(Verdict::Activate(_) | Verdict::Kept(_)))
+        match self {
+            Self::WouldDisable(_) | Self::WouldActivate { .. } => true,
+            Self::Settled(verdict) => matches!(verdict, Verdict::Kept(_)),
+        }
     }
 }

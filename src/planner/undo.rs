@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::table::Rule;
 use super::{Facts, Policy};
 use crate::model::{Account, InMas, UserId};
-use crate::plan::{Action, ActionKind, Plan, ReadCounts, Reason, Skip};
+use crate::plan::{Action, ActionKind, MappingSummary, Plan, ReadCounts, Reason, Skip};
 
 /// The plan that puts back what was done. Who is protected from being disabled is protected here too.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn undo(facts: &Facts, policy: &Policy, done: &[(ActionKind, UserId)]) -> Pl
                 reason: Reason::Undone,
                 before: account.map(|account| account.state).unwrap_or_default(),
                 evidence: None,
+                approval: None,
                 skipped: left_out(kind, account, &rule).map(Skip::MovedOn),
             }
         })
@@ -45,9 +46,11 @@ pub fn undo(facts: &Facts, policy: &Policy, done: &[(ActionKind, UserId)]) -> Pl
         active: facts.accounts.iter().filter(is_active).count(),
         actions,
         not_registered: Vec::new(),
+        unnamed: Vec::new(),
         kept: Vec::new(),
         contradictions: 0,
         not_looked: None,
+        mapping: MappingSummary::default(),
     }
 }
 

@@ -1,0 +1,62 @@
+//! How members and accounts fit together, as the plan shows it.
+
+use crate::model::Localpart;
+
+/// How many members have an account, and what ties them to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MappingSummary {
+    /// Enabled members.
+    pub members: usize,
+    /// Members' accounts by MAS's upstream link.
+    pub by_link: usize,
+    /// Members' accounts by an external ID in Synapse, seen in the second look.
+    pub by_external_id: usize,
+    /// Members' accounts by what the state file remembers.
+    pub by_memory: usize,
+    /// Members' accounts by name.
+    pub by_name: usize,
+    /// Enabled members without an account.
+    pub without_account: usize,
+    /// Accounts that would be changed and belong to no Keycloak user.
+    pub of_nobody: usize,
+    /// A few accounts by link, by memory and by name.
+    pub examples: Vec<Vec<Localpart>>,
+    /// A few of the accounts that belong to no Keycloak user.
+    pub of_nobody_examples: Vec<Localpart>,
+    /// Why the mapping as a whole is in doubt, if it is.
+    pub doubt: Option<MappingDoubt>,
+}
+
+/// Why members and accounts do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MappingDoubt {
+    /// Most members have no account, and most accounts to be disabled have no user: the template is probably not MAS's.
+    Names {
+        /// `keycloak.localpart`.
+        template: String,
+        /// Enabled members without an account.
+        without_account: usize,
+        /// Enabled members.
+        members: usize,
+        /// Accounts to be disabled that belong to no Keycloak user.
+        of_nobody: usize,
+        /// Accounts to be disabled.
+        leaving: usize,
+        /// The names that members should have, beside accounts.
+        pairs: Vec<Pair>,
+    },
+    /// None of the links' subjects is a user of the realm.
+    Subjects {
+        /// Subjects, beside the accounts they are linked to.
+        pairs: Vec<Pair>,
+    },
+}
+
+/// A member, or the subject of a link, beside an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The member's localpart, or the subject.
+    pub member: String,
+    /// The account's localpart.
+    pub account: String,
+}

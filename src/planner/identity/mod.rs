@@ -1,0 +1,362 @@
+//! Whose account is it: from everything that was read, the Keycloak user each account belongs to, by which
+//! evidence, or that it cannot be told. The rest of the planner asks here and compares no names.
+//!
+//! The strongest evidence decides: MAS's upstream link, then an external ID in Synapse (seen in the second look
+//! only), then the state file's memory, then the name. A name ties nothing if stronger evidence names another user.
+
+mod index;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashSet;
+
+use super::Facts;
+use super::policy::Matching;
+use crate::model::{Account, KeycloakId, Member, Tie, UserId};
+use index::{Index, shared};
+
+/// What ties accounts to members, as far as the lists show it.
+#[derive(Debug)]
+pub(super) struct Identity<'f> {
+    facts: &'f Facts,
+    matching: Matching,
+    /// Members by the name of their account.
+    named: Index,
+    /// Members by ID.
+    members: Index,
+    /// Accounts by the user that their newest link ties them to, or else their memory.
+    tied: Index,
+    /// Accounts about whose owner only a name can decide, by name.
+    free: Index,
+    /// Those of them that share a name with another one but for case, and are not spelled as a member's name is.
+    twins: HashSet<&'f UserId>,
+    subjects: Subjects,
+    /// The members, by row, who have an account; complete once every account was asked about.
+    has_account: Vec<Cell<bool>>,
+}
+
+/// Whether the subjects of MAS's links are IDs of Keycloak users (trap 52).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    /// At least one is a member.
+    UserIds,
+    /// None is a member: they may be usernames, or made by a pairwise mapper.
+    Unclear,
+}
+
+/// What ties an account to its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TiedBy {
+    /// An upstream link of MAS.
+    Link,
+    /// An external ID in Synapse.
+    ExternalId,
+    /// The state file.
+    Memory(Tie),
+    /// The name.
+    Name,
+}
+
+/// Who the lists say an account belongs to.
+#[derive(Debug)]
+pub(super) enum Holder<'f> {
+    /// Links or memory tie it to this user.
+    Tied {
+        /// The user; the newest link's, if there are several.
+        id: &'f KeycloakId,
+        /// Their row, if they are a member.
+        member: Option<&'f Member>,
+        /// What says so.
+        by: TiedBy,
+    },
+    /// It has the name of these members, and nothing stronger says otherwise.
+    Named(Named<'f>),
+    /// Memory ties it by name to a user who is not a member, and it has the name of these members by now. It is theirs
+    /// if that user is gone.
+    Contested {
+        /// The user that memory names.
+        remembered: &'f KeycloakId,
+        /// The members of that name.
+        named: Named<'f>,
+    },
+    /// Nothing in the lists says whose it is.
+    Unclaimed,
+}
+
+/// The members whose account has one name; nearly always none or one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Named<'f> {
+    first: Option<&'f Member>,
+    others: Vec<&'f Member>,
+}
+
+impl Holder<'_> {
+    /// Returns whether the account is a member's.
+    pub(super) fn is_members(&self) -> bool {
+        matches!(self, Self::Tied { member: Some(_), .. } | Self::Named(_))
+    }
+}
+
+impl<'f> Named<'f> {
+    fn push(&mut self, member: &'f Member) {
+        if self.first.is_none() {
+            self.first = Some(member);
+        } else {
+            self.others.push(member);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'f Member> + use<'_, 'f> {
+        self.first.into_iter().chain(self.others.iter().copied())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn contains(&self, id: &KeycloakId) -> bool {
+        self.iter().any(|member| member.id == *id)
+    }
+
+    fn sort(&mut self) {
+        if !self.others.is_empty() {
+            let mut all: Vec<_> = self.iter().collect();
+            all.sort_by(|one, other| one.id.cmp(&other.id));
+            self.first = all.first().copied();
+            self.others = all.split_off(1);
+        }
+    }
+}
+
+impl<'f> Identity<'f> {
+    pub(super) fn new(facts: &'f Facts, matching: Matching) -> Self {
+        let mut identity = Self {
+            facts,
+            matching,
+            named: Index::with_capacity(facts.members.len()),
+            members: Index::with_capacity(facts.members.len()),
+            tied: Index::with_capacity(0),
+            free: Index::with_capacity(0),
+            twins: HashSet::new(),
+            subjects: Subjects::Unclear,
+            has_account: vec![Cell::new(false); facts.members.len()],
+        };
+        identity.index_members();
+        identity.index_accounts();
+        identity
+    }
+
+    fn index_members(&mut self) {
+        let facts = self.facts;
+        for (row, member) in (0..).zip(&facts.members) {
+            self.members.add(row, &member.id, |row| facts.member_id(row));
+            if member.localpart.is_some() {
+                self.named.add(row, facts.member_name(row), |row| facts.member_name(row));
+            }
+        }
+        let mut subjects = facts.accounts.iter().flat_map(|account| account.links.iter());
+        if subjects.any(|subject| self.member(subject).is_some()) {
+            self.subjects = Subjects::UserIds;
+        }
+    }
+
+    fn index_accounts(&mut self) {
+        let facts = self.facts;
+        let mut free = Vec::new();
+        for (row, account) in (0..).zip(&facts.accounts) {
+            if !account.is_on(&facts.server_name) {
+                continue;
+            }
+            if let Some(id) = account.tied_to() {
+                self.tied.add(row, id, |row| facts.tied_to(row));
+            }
+            if !self.ties_decide(account) {
+                self.free.add(row, facts.account_name(row), |row| facts.account_name(row));
+                free.push(row);
+            }
+        }
+        let shared = shared(free.into_iter(), |row| facts.account_name(row));
+        let shared = shared.into_iter().map(|row| &facts.accounts[row as usize]);
+        self.twins = shared.filter(|one| !self.is_exact(one)).map(|twin| &twin.user_id).collect();
+    }
+
+    /// Returns whether links or memory decide about the owner, so that no name does.
+    fn ties_decide(&self, account: &Account) -> bool {
+        match self.matching {
+            Matching::Localpart => false,
+            Matching::UpstreamLink => !account.links.is_empty(),
+            Matching::Auto => account.tied_to().is_some(),
+        }
+    }
+
+    fn is_exact(&self, account: &Account) -> bool {
+        let named = self.named(account);
+        named.iter().any(|member| member.localpart.as_ref() == Some(account.localpart()))
+    }
+
+    /// Returns whether an account shares its name with another one, and is not the one a member is taken to have.
+    pub(super) fn is_twin(&self, account: &Account) -> bool {
+        self.twins.contains(&account.user_id)
+    }
+
+    /// Returns who the lists say an account belongs to; accounts of other homeservers are nobody's.
+    pub(super) fn holder(&self, account: &'f Account) -> Holder<'f> {
+        if !account.is_on(&self.facts.server_name) {
+            return Holder::Unclaimed;
+        }
+        let named = self.named(account);
+        let newest_link = account.links.first().filter(|_| self.matching != Matching::Localpart);
+        let holder = if let Some(id) = newest_link {
+            Holder::Tied { id, member: self.member(id), by: TiedBy::Link }
+        } else if self.matching == Matching::Auto
+            && let Some((id, tie)) = account.remembered_owner()
+        {
+            self.remembered_holder(account, id, tie, named)
+        } else if named.is_empty() {
+            Holder::Unclaimed
+        } else {
+            Holder::Named(self.without_those_settled_elsewhere(named, account))
+        };
+        self.note_members_with_account(&holder);
+        holder
+    }
+
+    /// Memory by name gives way to a name if its user is gone, which only the second look shows, or has another account.
+    fn remembered_holder(
+        &self,
+        account: &Account,
+        id: &'f KeycloakId,
+        tie: Tie,
+        named: Named<'f>,
+    ) -> Holder<'f> {
+        let member = self.member(id);
+        let tied = Holder::Tied { id, member, by: TiedBy::Memory(tie) };
+        if tie != Tie::Name || named.is_empty() || named.contains(id) {
+            tied
+        } else if self.has_another_account(id, account) {
+            Holder::Named(self.without_those_settled_elsewhere(named, account))
+        } else if member.is_some() {
+            tied
+        } else {
+            Holder::Contested { remembered: id, named }
+        }
+    }
+
+    /// If several members have one name, those with an account of their own do not count.
+    fn without_those_settled_elsewhere(&self, named: Named<'f>, account: &Account) -> Named<'f> {
+        if named.others.is_empty() {
+            return named;
+        }
+        let mut left = Named::default();
+        for member in named.iter().filter(|member| !self.is_tied_elsewhere(&member.id, account)) {
+            left.push(member);
+        }
+        if left.is_empty() { named } else { left }
+    }
+
+    fn note_members_with_account(&self, holder: &Holder<'f>) {
+        match holder {
+            Holder::Tied { member, .. } => member.iter().for_each(|member| self.note_account_of(member)),
+            Holder::Named(named) => named.iter().for_each(|member| self.note_account_of(member)),
+            Holder::Contested { .. } | Holder::Unclaimed => {}
+        }
+    }
+
+    fn note_account_of(&self, member: &Member) {
+        if let Some(row) = self.row(&member.id) {
+            self.has_account[row as usize].set(true);
+        }
+    }
+
+    /// Returns whether a member has an account; complete once every account was asked about.
+    pub(super) fn has_account(&self, member: &Member) -> bool {
+        self.row(&member.id).is_some_and(|row| self.has_account[row as usize].get())
+    }
+
+    fn row(&self, id: &KeycloakId) -> Option<u32> {
+        self.members.find(&id, |row| self.facts.member_id(row))
+    }
+
+    /// Returns the members whose account has this account's name, without regard to case, in order of ID.
+    pub(super) fn named(&self, account: &Account) -> Named<'f> {
+        let key = account.localpart().key();
+        let mut named = Named::default();
+        for row in self.named.candidates(&key) {
+            if self.facts.member_name(row) == key {
+                named.push(&self.facts.members[row as usize]);
+            }
+        }
+        named.sort();
+        named
+    }
+
+    /// Returns the member of this ID.
+    pub(super) fn member(&self, id: &KeycloakId) -> Option<&'f Member> {
+        Some(&self.facts.members[self.row(id)? as usize])
+    }
+
+    /// Returns whether links or memory tie a user to another account than this one.
+    pub(super) fn is_tied_elsewhere(&self, id: &KeycloakId, account: &Account) -> bool {
+        let rows = self.tied.candidates(&id);
+        let mut others = rows.map(|row| &self.facts.accounts[row as usize]);
+        others.any(|other| other.user_id != account.user_id && other.tied_to() == Some(id))
+    }
+
+    /// Returns whether a user has another account than this one, be it only by name.
+    fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
+        let by_name = || {
+            let name = self.member(id)?.localpart.as_ref()?.key();
+            self.free.find(&name, |row| self.facts.account_name(row))
+        };
+        self.is_tied_elsewhere(id, account) || by_name().is_some()
+    }
+
+    /// Returns whether links or memory tie an account to another user than this one, so that its name does not open it.
+    pub(super) fn is_tied_to_another(&self, account: &Account, id: &KeycloakId) -> bool {
+        self.may_count(account) && account.tied_to().is_some_and(|owner| owner != id)
+    }
+
+    /// With `match = "localpart"`, subjects that are no IDs say nothing about anybody.
+    fn may_count(&self, account: &Account) -> bool {
+        self.matching != Matching::Localpart
+            || account.links.is_empty()
+            || self.subjects == Subjects::UserIds
+    }
+
+    /// Returns the users that links and memory tie an account to and that do not decide about it.
+    pub(super) fn unused_ties(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+    ) -> impl Iterator<Item = (&'f KeycloakId, TiedBy)> + use<'f> {
+        let used = match holder {
+            Holder::Tied { id, .. } => Some(*id),
+            Holder::Contested { remembered, .. } => Some(*remembered),
+            Holder::Named(_) | Holder::Unclaimed => None,
+        };
+        let links = account.links.iter().map(|id| (id, TiedBy::Link));
+        let memory = account.remembered_owner().map(|(id, tie)| (id, TiedBy::Memory(tie)));
+        links.chain(memory).filter(move |(id, _)| Some(*id) != used)
+    }
+}
+
+impl Facts {
+    fn member_name(&self, row: u32) -> Cow<'_, str> {
+        let localpart = self.members[row as usize].localpart.as_ref();
+        localpart.map_or(Cow::Borrowed(""), |localpart| localpart.key())
+    }
+
+    fn member_id(&self, row: u32) -> &KeycloakId {
+        &self.members[row as usize].id
+    }
+
+    fn account_name(&self, row: u32) -> Cow<'_, str> {
+        self.accounts[row as usize].localpart().key()
+    }
+
+    fn tied_to(&self, row: u32) -> &KeycloakId {
+        self.accounts[row as usize].tied_to().expect("only tied accounts are looked up by their tie")
+    }
+}

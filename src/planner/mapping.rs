@@ -1,0 +1,216 @@
+//! How members and accounts fit together as a whole: what the plan and `doctor` show of it, and whether the template
+//! is in doubt.
+
+use std::collections::BTreeSet;
+
+use super::identity::{Holder, Identity, TiedBy};
+use super::policy::Matching;
+use super::table::{Opinion, Rule};
+use super::{Subjects, Verdict};
+use crate::model::{Account, KeycloakId, Localpart, Member, Unnamed};
+use crate::plan::{KeptReason, MappingDoubt, MappingSummary, Pair, Reason};
+
+/// At least so many members, accounts or links before their lack of fit says anything.
+const FEW: usize = 5;
+/// Examples shown of each kind.
+const EXAMPLES: usize = 5;
+
+/// What the lists show of the mapping.
+#[derive(Debug, Default)]
+pub(super) struct Mapping<'f> {
+    summary: MappingSummary,
+    /// The accounts with the first names that members have, by evidence.
+    examples: [Smallest<&'f Localpart>; 3],
+    /// Accounts that are managed and stay as they are, and how many of them are members'.
+    staying: usize,
+    staying_of_members: usize,
+}
+
+/// The smallest few of many.
+#[derive(Debug)]
+struct Smallest<T>(BTreeSet<T>);
+
+impl<T> Default for Smallest<T> {
+    fn default() -> Self {
+        Self(BTreeSet::new())
+    }
+}
+
+impl<T: Ord> Smallest<T> {
+    fn add(&mut self, item: T) {
+        if self.0.len() == EXAMPLES && self.0.last().is_some_and(|last| *last <= item) {
+            return;
+        }
+        self.0.insert(item);
+        if self.0.len() > EXAMPLES {
+            self.0.pop_last();
+        }
+    }
+}
+
+/// The mapping, once the second look is known.
+#[derive(Debug)]
+pub(super) struct Mapped<'f> {
+    without_account: Vec<&'f Member>,
+    summary: MappingSummary,
+}
+
+impl<'f> Mapping<'f> {
+    /// Takes in who the lists say an account belongs to.
+    pub(super) fn note_holder(&mut self, account: &'f Account, holder: &Holder<'f>) {
+        let (count, examples) = match holder {
+            Holder::Tied { member: Some(_), by: TiedBy::Memory(_), .. } => (&mut self.summary.by_memory, 1),
+            Holder::Tied { member: Some(_), .. } => (&mut self.summary.by_link, 0),
+            Holder::Named(_) => (&mut self.summary.by_name, 2),
+            Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => return,
+        };
+        *count += 1;
+        self.examples[examples].add(account.localpart());
+    }
+
+    /// Takes in what the table makes of an account.
+    pub(super) fn note_opinion(&mut self, opinion: &Opinion<'f>, is_members: bool) {
+        let stays = match opinion {
+            Opinion::Settled(verdict) => !matches!(verdict, Verdict::Kept(_)),
+            Opinion::WouldActivate { .. } => true,
+            Opinion::WouldDisable(_) => false,
+        };
+        self.staying += usize::from(stays);
+        self.staying_of_members += usize::from(stays && is_members);
+    }
+
+    /// Returns the mapping as the second look leaves it.
+    pub(super) fn finish(
+        &self,
+        identity: &Identity<'f>,
+        rule: &Rule<'f>,
+        verdicts: &[(&'f Account, Verdict)],
+        found: &BTreeSet<&KeycloakId>,
+    ) -> Mapped<'f> {
+        let mut lost = BTreeSet::new();
+        for (account, verdict) in verdicts {
+            if *verdict == Verdict::Kept(KeptReason::AnotherPerson) {
+                let named = identity.named(account);
+                let namesakes = named.iter().map(|member| &member.id);
+                lost.extend(namesakes.filter(|id| !identity.is_tied_elsewhere(id, account)));
+            }
+        }
+        let has_account = |member: &Member| {
+            (identity.has_account(member) && !lost.contains(&member.id)) || found.contains(&member.id)
+        };
+        let members = rule.facts.members.iter().filter(|member| member.enabled);
+        let without_account: Vec<_> = members.filter(|member| !has_account(member)).collect();
+        let enabled = rule.facts.members.iter().filter(|member| member.enabled).count();
+        let mut summary = self.summary.clone();
+        summary.by_external_id = found.len();
+        summary.without_account = without_account.len();
+        summary.members = enabled;
+        summary.examples = self.examples.iter().map(|few| few.0.iter().map(|name| (*name).clone()).collect()).collect();
+        let nobodys = verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict));
+        let nobodys: Vec<_> = nobodys.map(|(account, _)| account.localpart()).collect();
+        summary.of_nobody = nobodys.len();
+        summary.of_nobody_examples = nobodys.iter().take(EXAMPLES).map(|name| (*name).clone()).collect();
+        summary.doubt = self.doubt(rule, &without_account, enabled, verdicts, &nobodys);
+        Mapped { without_account, summary }
+    }
+
+    fn doubt(
+        &self,
+        rule: &Rule<'f>,
+        without_account: &[&'f Member],
+        enabled: usize,
+        verdicts: &[(&'f Account, Verdict)],
+        nobodys: &[&'f Localpart],
+    ) -> Option<MappingDoubt> {
+        if rule.policy.matching != Matching::Localpart && rule.facts.subjects == Subjects::NoUsers {
+            return Some(MappingDoubt::Subjects { pairs: subjects(rule) });
+        }
+        let leaving = verdicts.iter().filter(|(_, verdict)| leaves(verdict)).count();
+        let is_much = |part: usize, whole: usize| part >= FEW && 2 * part >= whole;
+        let others_fit = self.staying > 0 && 2 * self.staying_of_members >= self.staying;
+        let is_in_doubt = is_much(without_account.len(), enabled)
+            && is_much(nobodys.len(), leaving)
+            && !others_fit;
+        is_in_doubt.then(|| MappingDoubt::Names {
+            template: rule.policy.template.clone(),
+            without_account: without_account.len(),
+            members: enabled,
+            of_nobody: nobodys.len(),
+            leaving,
+            pairs: pairs(without_account, verdicts),
+        })
+    }
+}
+
+impl Mapped<'_> {
+    /// Returns the names of enabled members without an account, sorted; members without a valid name are not among them.
+    pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {
+        let is_unnamed = |member: &Member| unnamed.iter().any(|one| one.id == member.id);
+        let named = self.without_account.iter().filter(|member| !is_unnamed(member));
+        let mut names: Vec<_> = named.filter_map(|member| member.localpart.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Returns the enabled members without a valid name and without an account, in order of username.
+    pub(super) fn unnamed(&self, unnamed: &[Unnamed]) -> Vec<Unnamed> {
+        let is_without = |one: &&Unnamed| self.without_account.iter().any(|member| member.id == one.id);
+        let mut unnamed: Vec<_> = unnamed.iter().filter(is_without).cloned().collect();
+        unnamed.sort_by(|one, other| (&one.username, &one.id).cmp(&(&other.username, &other.id)));
+        unnamed
+    }
+
+    pub(super) fn into_summary(self) -> MappingSummary {
+        self.summary
+    }
+}
+
+fn belongs_to_nobody(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Disable(Reason::NotInKeycloak) | Verdict::NeedsApproval(..) | Verdict::MayBeMember(_)
+    )
+}
+
+fn leaves(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Disable(_) | Verdict::DisableSkipped(..)) || belongs_to_nobody(verdict)
+}
+
+/// Returns members beside the accounts that may be meant: those that a sign points to first.
+fn pairs(without_account: &[&Member], verdicts: &[(&Account, Verdict)]) -> Vec<Pair> {
+    let name_of = |id: &KeycloakId| {
+        let member = without_account.iter().find(|member| member.id == *id)?;
+        member.localpart.as_ref().map(ToString::to_string)
+    };
+    let mut pairs = Vec::new();
+    let mut others = Vec::new();
+    for (account, verdict) in verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict)) {
+        let by_sign = match verdict {
+            Verdict::MayBeMember(signs) => signs.iter().find_map(|sign| name_of(&sign.user.id)),
+            _ => None,
+        };
+        match by_sign {
+            Some(member) => pairs.push(Pair { member, account: account.localpart().to_string() }),
+            None => others.push(account.localpart().to_string()),
+        }
+    }
+    let mut names: Vec<_> = without_account.iter().filter_map(|member| member.localpart.as_ref()).collect();
+    names.sort();
+    let names = names.into_iter().map(ToString::to_string);
+    let names = names.filter(|name| !pairs.iter().any(|pair| pair.member == *name)).take(EXAMPLES).collect::<Vec<_>>();
+    pairs.extend(names.into_iter().zip(others).map(|(member, account)| Pair { member, account }));
+    pairs.truncate(EXAMPLES);
+    pairs
+}
+
+/// Returns a few subjects of links beside their accounts.
+fn subjects(rule: &Rule<'_>) -> Vec<Pair> {
+    let mut smallest = Smallest::default();
+    for account in &rule.facts.accounts {
+        if let Some(subject) = account.links.newest() {
+            smallest.add((account.localpart(), subject));
+        }
+    }
+    let pairs = smallest.0.into_iter();
+    pairs.map(|(account, subject)| Pair { member: subject.to_string(), account: account.to_string() }).collect()
+}

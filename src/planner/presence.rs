@@ -1,0 +1,203 @@
+//! What of a complete reading is to be remembered.
+
+use std::collections::BTreeSet;
+
+use super::draft::{Draft, Verdicts};
+use super::identity::Holder;
+use super::policy::Matching;
+use super::{Looks, Subjects, Verdict};
+use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Question, Remembered, Tie, UserId};
+use crate::plan::{KeptReason, Reason};
+
+/// What one complete reading shows of who is in the group, who is not, and whose account is whose; nothing about
+/// accounts that are in doubt.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Presence<'f> {
+    /// Active accounts whose owners are out of the group.
+    pub absent: Vec<&'f UserId>,
+    /// Accounts whose owners are in it, as far as they may have been out of it before.
+    pub present: Vec<&'f UserId>,
+    /// Accounts that are active, although this program did something to them before.
+    pub settled: Vec<&'f UserId>,
+    /// The storage providers with an enabled member.
+    pub directories: Vec<&'f str>,
+    /// Storage providers that were seen in any other way.
+    pub directories_seen: Vec<&'f str>,
+    /// The accounts whose owner the state file does not know yet.
+    pub owners: Vec<(&'f UserId, Owner)>,
+}
+
+impl<'f> Presence<'f> {
+    pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) -> Self {
+        let mut presence =
+            Self { present: draft.returned.clone(), settled: draft.settled.clone(), ..Self::default() };
+        for (account, verdict) in &verdicts.of_accounts {
+            presence.note(account, verdict);
+        }
+        presence.note_directories(draft, looks);
+        presence
+    }
+
+    fn note(&mut self, account: &'f Account, verdict: &Verdict) {
+        match verdict {
+            Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak)
+            | Verdict::NeedsApproval(..)
+            | Verdict::InGrace(_) => self.absent.push(&account.user_id),
+            Verdict::MemberActive
+            | Verdict::Activate(_)
+            | Verdict::Kept(
+                KeptReason::InGroupAtSecondLook
+                | KeptReason::Erased
+                | KeptReason::LockedByHand
+                | KeptReason::NotOurs,
+            ) => self.present.push(&account.user_id),
+            _ => {}
+        }
+    }
+
+    fn note_directories(&mut self, draft: &Draft<'f>, looks: &'f Looks) {
+        let facts = draft.rule.facts;
+        let mut alive = BTreeSet::new();
+        let mut seen: BTreeSet<&str> = facts.providers.iter().flatten().map(|provider| &**provider).collect();
+        for member in &facts.members {
+            if let Some(link) = member.federation_link.as_deref() {
+                let set = if member.enabled { &mut alive } else { &mut seen };
+                set.insert(link);
+            }
+        }
+        for evidence in answers(looks) {
+            for answer in &evidence.keycloak {
+                match &answer.user {
+                    KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link)),
+                    KeycloakPerson::OnlyRemembered { federation_link, .. } => drop(seen.insert(federation_link)),
+                    KeycloakPerson::Known { .. } | KeycloakPerson::Unknown => {}
+                }
+            }
+        }
+        self.directories_seen = seen.difference(&alive).copied().collect();
+        self.directories = alive.into_iter().collect();
+    }
+
+    /// Adds whose account is whose.
+    pub(super) fn note_owners(
+        &mut self,
+        draft: &Draft<'f>,
+        verdicts: &Verdicts<'f>,
+        looks: &'f Looks,
+    ) {
+        for account in draft.in_focus() {
+            let seen = evidence(looks, account);
+            if seen.is_none() && is_known(account) {
+                continue;
+            }
+            let verdict = draft.verdict(account, verdicts);
+            if let Some(owner) = owner(draft, account, &verdict, seen)
+                && is_news(account, &owner)
+            {
+                self.owners.push((&account.user_id, owner));
+            }
+        }
+    }
+}
+
+/// Returns whether the lists can say nothing about an account's owner that the state file does not know.
+fn is_known(account: &Account) -> bool {
+    match &account.remembered {
+        Remembered::Nothing => false,
+        Remembered::SameAsLink => true,
+        Remembered::Owner(_) => account.links.is_empty(),
+    }
+}
+
+/// Returns the owner that this reading has found, if it is one user.
+fn owner(draft: &Draft<'_>, account: &Account, verdict: &Verdict, seen: Option<&Evidence>) -> Option<Owner> {
+    if !account.is_on(&draft.rule.facts.server_name) {
+        return None;
+    }
+    if let Some(subject) = account.links.newest() {
+        // Subjects that are no IDs would name nobody later on.
+        let counts = draft.rule.policy.matching != Matching::Localpart
+            || draft.rule.facts.subjects != Subjects::NoUsers;
+        return counts.then(|| Owner { id: subject.clone(), tie: Tie::Link });
+    }
+    if let Some(id) = seen.and_then(external_id) {
+        return Some(Owner { id, tie: Tie::ExternalId });
+    }
+    let id = owner_by_name(draft, account, verdict, seen)?;
+    Some(Owner { id, tie: Tie::Name })
+}
+
+/// Returns the one user that has the account's name. For accounts that are not active, only what the second look has
+/// confirmed counts.
+fn owner_by_name(
+    draft: &Draft<'_>,
+    account: &Account,
+    verdict: &Verdict,
+    seen: Option<&Evidence>,
+) -> Option<KeycloakId> {
+    let is_settled = matches!(
+        verdict,
+        Verdict::MemberActive
+            | Verdict::Activate(_)
+            | Verdict::Disable(_)
+            | Verdict::NeedsApproval(..)
+            | Verdict::InGrace(_)
+    );
+    // Names alone say nothing about what links or other names have shown before.
+    let is_settled_before =
+        draft.rule.policy.matching != Matching::Auto && account.remembered_owner().is_some();
+    if !is_settled || is_settled_before || draft.identity.is_twin(account) {
+        return None;
+    }
+    let listed = match draft.identity.holder(account) {
+        Holder::Named(named) | Holder::Contested { named, .. } if *verdict == Verdict::MemberActive => named,
+        Holder::Named(named) => named,
+        Holder::Tied { .. } | Holder::Contested { .. } => return None,
+        Holder::Unclaimed => Default::default(),
+    };
+    let mut ids: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
+    ids.extend(seen.into_iter().flat_map(users_by_name));
+    let mut ids = ids.into_iter();
+    ids.next().filter(|_| ids.next().is_none()).cloned()
+}
+
+fn users_by_name(seen: &Evidence) -> impl Iterator<Item = &KeycloakId> {
+    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
+    named.filter_map(|answer| Some(&answer.user.user()?.id))
+}
+
+fn external_id(seen: &Evidence) -> Option<KeycloakId> {
+    let mut ids = seen.keycloak.iter().filter_map(|answer| match &answer.asked {
+        Question::ExternalId(id) if !answer.user.is_unknown() => Some(id),
+        _ => None,
+    });
+    let only = ids.next()?;
+    ids.next().is_none().then(|| only.clone())
+}
+
+/// Returns whether the state file is to be changed: a name never replaces stronger evidence.
+fn is_news(account: &Account, owner: &Owner) -> bool {
+    if account.remembered == Remembered::SameAsLink {
+        return false;
+    }
+    match account.remembered_owner() {
+        None => true,
+        Some((id, tie)) if *id == owner.id => owner.tie < tie,
+        Some((_, tie)) => owner.tie <= tie,
+    }
+}
+
+fn evidence<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Evidence> {
+    match looks {
+        Looks::Taken { answers, .. } => answers.get(&account.user_id)?.as_ref().ok(),
+        Looks::TooMany => None,
+    }
+}
+
+fn answers(looks: &Looks) -> impl Iterator<Item = &Evidence> {
+    let answers = match looks {
+        Looks::Taken { answers, .. } => Some(answers),
+        Looks::TooMany => None,
+    };
+    answers.into_iter().flatten().filter_map(|(_, look)| look.as_ref().ok())
+}

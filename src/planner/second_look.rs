@@ -1,0 +1,430 @@
+//! What the second look makes of an account that the lists alone would change.
+
+use std::collections::HashSet;
+
+use super::directory::Directories;
+use super::identity::{Holder, Identity, TiedBy};
+use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
+use super::table::Rule;
+use super::memory::Recall;
+use super::{Facts, Looks, Verdict};
+use crate::model::{
+    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, Member, Moment, Question, Sign,
+    SignSeen, Tie,
+};
+use crate::plan::{Approval, KeptReason, Reason};
+
+/// The second look, with everything that it is held against.
+#[derive(Debug)]
+pub(super) struct SecondLook<'l, 'f> {
+    rule: &'l Rule<'f>,
+    identity: &'l Identity<'f>,
+    after: After<'l>,
+}
+
+/// What the second look says about one user who may own an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// A member who may use Matrix, by the list and by the look.
+    Member,
+    /// Out by the list, in by the look, or the other way round.
+    Contradiction,
+    /// Known to Keycloak, and out.
+    Out(Reason),
+    /// No longer known to Keycloak.
+    Gone,
+}
+
+/// A user who may own an account.
+#[derive(Debug, Clone, Copy)]
+struct Candidate<'e> {
+    id: &'e KeycloakId,
+    person: &'e KeycloakPerson,
+}
+
+impl<'l, 'f> SecondLook<'l, 'f> {
+    pub(super) fn new(rule: &'l Rule<'f>, identity: &'l Identity<'f>, looks: &'l Looks) -> Self {
+        Self { rule, identity, after: After::new(looks) }
+    }
+
+    /// Returns the members as they were read after the look, if they were.
+    pub(super) fn members_after(&self) -> Option<&'l [Member]> {
+        self.after.members
+    }
+
+    fn facts(&self) -> &'f Facts {
+        self.rule.facts
+    }
+
+    /// Returns whether list and look contradict each other about the users an account may belong to.
+    pub(super) fn contradicts(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> bool {
+        let owners = self.candidates(account, holder, seen);
+        let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
+        let by_owner = owners.iter().any(|owner| self.standing(*owner) == Standing::Contradiction);
+        // A user of its name may have been created again under a new ID; one with another account says nothing.
+        let by_name = seen.keycloak.iter().any(|answer| match &answer.user {
+            KeycloakPerson::Known { user, in_group: true, .. } if answer.asked == Question::Name => {
+                !is_owner(&user.id)
+                    && self.identity.member(&user.id).is_none()
+                    && !self.identity.is_tied_elsewhere(&user.id, account)
+            }
+            _ => false,
+        });
+        by_owner || by_name || self.is_listed_by_now(account, &owners)
+    }
+
+    /// Returns whether the list, read again after the look, has an owner or a namesake that it did not have before.
+    fn is_listed_by_now(&self, account: &Account, owners: &[Candidate<'_>]) -> bool {
+        let newly_in = |id: &KeycloakId| {
+            let before = self.identity.member(id);
+            self.after.ids.contains(id) && !before.is_some_and(|member| self.rule.may_use(member))
+        };
+        let namesake = self.after.named(account).any(|member| {
+            newly_in(&member.id) && !self.identity.is_tied_elsewhere(&member.id, account)
+        });
+        namesake || owners.iter().any(|owner| newly_in(owner.id))
+    }
+
+    /// Returns the members whose account the look has found an account to be.
+    pub(super) fn members_found(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+    ) -> Vec<&'f KeycloakId> {
+        let owners = self.candidates(account, holder, seen);
+        let members = owners.into_iter().filter(|owner| self.standing(*owner) == Standing::Member);
+        members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
+    }
+
+    /// Returns what becomes of an account that would be disabled.
+    pub(super) fn on_disable(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Verdict {
+        if let Some(verdict) = self.rule.outside_in_state(account, seen.account.state) {
+            return verdict;
+        }
+        let owners = self.candidates(account, holder, seen);
+        let standings: Vec<_> = owners.iter().map(|owner| self.standing(*owner)).collect();
+        let members = standings.iter().filter(|standing| **standing == Standing::Member).count();
+        if members > 0 && members == standings.len() {
+            return Verdict::MemberActive;
+        }
+        if members > 0 {
+            return Verdict::Kept(KeptReason::Ambiguous);
+        }
+        let reason = reason_of(&standings, holder);
+        match self.kept(account, holder, seen, directories, reason) {
+            Some(verdict) => verdict,
+            None => match self.grace_of(account, reason) {
+                Some(until) => Verdict::InGrace(until),
+                None => self.unless_approval_is_needed(account, seen, reason),
+            },
+        }
+    }
+
+    fn kept(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+        reason: Reason,
+    ) -> Option<Verdict> {
+        let policy = self.rule.policy;
+        let by_account = if seen.account.admin && policy.protect_admins {
+            Some(KeptReason::Admin)
+        } else if seen.account.bot {
+            Some(KeptReason::Bot)
+        } else if seen.account.appservice.is_some() {
+            Some(KeptReason::Appservice)
+        } else if account.mas == InMas::Unknown {
+            Some(KeptReason::NotInMas)
+        } else {
+            None
+        };
+        if let Some(reason) = by_account {
+            return Some(Verdict::Kept(reason));
+        }
+        let signs = self.signs(account, holder, seen);
+        if !signs.is_empty() {
+            return Some(Verdict::MayBeMember(signs));
+        }
+        let in_doubt = policy.federation == Federation::Verify
+            && seen.keycloak.iter().any(|answer| directories.doubts(&answer.user));
+        if in_doubt {
+            Some(Verdict::Kept(KeptReason::FederationInDoubt))
+        } else if self.contradicts(account, holder, seen) {
+            Some(Verdict::Kept(KeptReason::InGroupAtSecondLook))
+        } else if reason == Reason::NotInKeycloak && policy.unknown_accounts == UnknownAccounts::Keep {
+            Some(Verdict::Kept(KeptReason::UnknownAccount))
+        } else {
+            None
+        }
+    }
+
+    /// Returns the signs that an account may be a member's: links and memory that do not decide about it, and weak signs if
+    /// nothing ties it to anybody.
+    fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
+        let mut signs = Vec::new();
+        for (id, by) in self.identity.unused_ties(account, holder) {
+            let is_member = self.identity.member(id).is_some_and(|member| self.rule.may_use(member));
+            let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
+            if let Some(user) = find(seen, id).and_then(KeycloakPerson::user).filter(|_| is_member) {
+                signs.push(SignSeen { sign, user: user.clone() });
+            }
+        }
+        // With `match = "localpart"` an external ID decides nothing, and protects as a link does.
+        for person in externals(seen).filter(|_| self.rule.policy.matching == Matching::Localpart) {
+            let user = person.user().filter(|user| {
+                self.identity.member(&user.id).is_some_and(|member| self.rule.may_use(member))
+            });
+            signs.extend(user.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
+        }
+        if !is_tied(account, seen) {
+            signs.extend(seen.signs.iter().cloned());
+        }
+        signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
+        signs.dedup();
+        signs
+    }
+
+    fn unless_approval_is_needed(
+        &self,
+        account: &'f Account,
+        seen: &Evidence,
+        reason: Reason,
+    ) -> Verdict {
+        let may_use = |member: &Member| self.rule.may_use(member);
+        let approval = if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
+            None
+        } else if !is_tied(account, seen) {
+            Some(Approval::NeverTied)
+        } else if self.identity.named(account).iter().any(may_use) {
+            Some(Approval::NameOfMember)
+        } else {
+            None
+        };
+        match approval {
+            Some(approval) => Verdict::NeedsApproval(reason, approval),
+            None => Verdict::Disable(reason),
+        }
+    }
+
+    /// Returns until when an account's owner has time to come back, if that is not over.
+    fn grace_of(&self, account: &Account, reason: Reason) -> Option<Moment> {
+        let Facts { now, memory, .. } = self.facts();
+        let waits = matches!(reason, Reason::NotInGroup | Reason::NotInKeycloak)
+            && !memory.left_half_done(&account.user_id, account.state);
+        let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
+        let until = (*since.min(now)).after(self.rule.policy.grace);
+        (waits && *now < until).then_some(until)
+    }
+
+    /// Returns what becomes of an account that would be activated.
+    pub(super) fn on_activate(
+        &self,
+        account: &'f Account,
+        member: &'f Member,
+        by: TiedBy,
+        seen: &Evidence,
+    ) -> Verdict {
+        let state = seen.account.state;
+        let is_active = state.is_active() && !account.deactivated_in_mas;
+        if is_active {
+            return Verdict::MemberActive;
+        }
+        if let Some(reason) = self.rule.not_activated(account, state).filter(|reason| *reason < KeptReason::AnotherPerson) {
+            return Verdict::Kept(reason);
+        }
+        let user = find(seen, &member.id);
+        let confirmed = user.is_some_and(|person| match person {
+            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || self.rule.policy.disabled_members == DisabledMembers::Keep),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
+        });
+        if !confirmed {
+            return Verdict::ActivationNotConfirmed;
+        }
+        if by == TiedBy::Name && self.shares_name(member, seen) {
+            return Verdict::Kept(KeptReason::Ambiguous);
+        }
+        let is_external_id = |person: &KeycloakPerson| {
+            person.user().is_some_and(|user| user.id == member.id)
+        };
+        let by_external_id = externals(seen).any(is_external_id);
+        let others_external_id = !by_external_id && externals(seen).next().is_some();
+        let by_name_only = by == TiedBy::Name && !by_external_id;
+        if (others_external_id && by != TiedBy::Link) || (by_name_only && self.is_newer(account, seen, user)) {
+            return Verdict::Kept(KeptReason::AnotherPerson);
+        }
+        match self.rule.not_activated(account, state) {
+            Some(reason) => Verdict::Kept(reason),
+            None => Verdict::Activate(Reason::InGroup),
+        }
+    }
+
+    /// Returns whether a user who is out has the same name as a member.
+    fn shares_name(&self, member: &Member, seen: &Evidence) -> bool {
+        seen.keycloak.iter().filter(|answer| answer.asked == Question::Name).any(|answer| {
+            let user = answer.user.user().filter(|user| user.id != member.id);
+            user.is_some_and(|user| {
+                !self.identity.member(&user.id).is_some_and(|other| self.rule.may_use(other))
+            })
+        })
+    }
+
+    /// Returns whether a user was created in Keycloak after the account was disabled. The time at which a federated user was
+    /// imported says nothing.
+    fn is_newer(&self, account: &Account, seen: &Evidence, user: Option<&KeycloakPerson>) -> bool {
+        let Some(KeycloakPerson::Known { created: Some(created), federation_link: None, .. }) = user else {
+            return false;
+        };
+        let own = || self.facts().memory.disabled_at(&account.user_id);
+        seen.account.disabled_at.or_else(own).is_some_and(|disabled| disabled < *created)
+    }
+
+    /// Returns the users that the evidence says own an account; more than one only if it cannot tell them apart.
+    fn candidates<'e>(
+        &self,
+        account: &'e Account,
+        holder: &'e Holder<'f>,
+        seen: &'e Evidence,
+    ) -> Vec<Candidate<'e>> {
+        let externals = || -> Vec<Candidate<'e>> {
+            externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
+        };
+        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
+        match holder {
+            Holder::Tied { by: TiedBy::Link, .. } => {
+                account.links.iter().map(|id| candidate(seen, id)).collect()
+            }
+            _ if acts_on_ties && !externals().is_empty() => externals(),
+            Holder::Tied { id, by, .. } => {
+                let remembered = candidate(seen, id);
+                if *by == TiedBy::Memory(Tie::Name) && remembered.person.is_unknown() {
+                    let named = named(seen);
+                    if named.is_empty() { vec![remembered] } else { named }
+                } else {
+                    vec![remembered]
+                }
+            }
+            Holder::Contested { remembered, named } => {
+                let remembered = candidate(seen, remembered);
+                if remembered.person.is_unknown() {
+                    named.iter().map(|member| candidate(seen, &member.id)).collect()
+                } else {
+                    vec![remembered]
+                }
+            }
+            Holder::Named(members) => {
+                let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
+                owners.extend(named(seen));
+                owners.sort_by(|one, other| one.id.cmp(other.id));
+                owners.dedup_by(|one, other| one.id == other.id);
+                owners
+            }
+            Holder::Unclaimed => named(seen),
+        }
+    }
+
+    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {
+        let listed = self.identity.member(id);
+        match (person, listed) {
+            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => Standing::Gone,
+            (KeycloakPerson::Known { in_group: false, .. }, Some(_))
+            | (KeycloakPerson::Known { in_group: true, .. }, None) => Standing::Contradiction,
+            (KeycloakPerson::Known { in_group: false, .. }, None) => Standing::Out(Reason::NotInGroup),
+            (KeycloakPerson::Known { enabled, .. }, Some(member)) => {
+                if self.rule.may_use(member) {
+                    Standing::Member
+                } else if *enabled {
+                    Standing::Contradiction
+                } else {
+                    Standing::Out(Reason::DisabledInKeycloak)
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether anything has ever tied an account to a Keycloak user.
+fn is_tied(account: &Account, seen: &Evidence) -> bool {
+    let by_look = seen.keycloak.iter().any(|answer| match answer.asked {
+        Question::Name | Question::ExternalId(_) => answer.user.user().is_some(),
+        Question::Id(_) => false,
+    });
+    account.tied_to().is_some() || by_look
+}
+
+/// Returns why an account is disabled: by its first owner who is known to Keycloak, if there is one.
+fn reason_of(standings: &[Standing], holder: &Holder<'_>) -> Reason {
+    let known = standings.iter().find_map(|standing| match standing {
+        Standing::Out(reason) => Some(*reason),
+        _ => None,
+    });
+    let is_gone = standings.iter().all(|standing| *standing == Standing::Gone);
+    match (known, holder) {
+        (Some(reason), _) => reason,
+        (None, _) if is_gone => Reason::NotInKeycloak,
+        (None, Holder::Named(_) | Holder::Tied { member: Some(_), .. }) => Reason::DisabledInKeycloak,
+        (None, _) => Reason::NotInGroup,
+    }
+}
+
+const NOBODY: KeycloakPerson = KeycloakPerson::Unknown;
+
+fn candidate<'e>(seen: &'e Evidence, id: &'e KeycloakId) -> Candidate<'e> {
+    Candidate { id, person: find(seen, id).unwrap_or(&NOBODY) }
+}
+
+/// Returns Keycloak's answer about the user of an ID.
+fn find<'e>(seen: &'e Evidence, id: &KeycloakId) -> Option<&'e KeycloakPerson> {
+    let is_it = |answer: &&Answer| match &answer.asked {
+        Question::Id(asked) | Question::ExternalId(asked) => asked == id,
+        Question::Name => answer.user.user().is_some_and(|user| user.id == *id),
+    };
+    seen.keycloak.iter().find(is_it).map(|answer| &answer.user)
+}
+
+/// Returns the users of the realm that Synapse's external IDs name.
+fn externals(seen: &Evidence) -> impl Iterator<Item = &KeycloakPerson> {
+    let externals = seen.keycloak.iter().filter(|answer| matches!(answer.asked, Question::ExternalId(_)));
+    externals.map(|answer| &answer.user).filter(|person| !person.is_unknown())
+}
+
+/// Returns the users whose localpart is the account's.
+fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
+    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
+    let known = named.filter(|answer| !answer.user.is_unknown());
+    known.filter_map(|answer| Some(Candidate { id: &answer.user.user()?.id, person: &answer.user })).collect()
+}
+
+/// The enabled members of the list that was read after the look, if it was.
+#[derive(Debug)]
+struct After<'l> {
+    members: Option<&'l [Member]>,
+    ids: HashSet<&'l KeycloakId>,
+}
+
+impl<'l> After<'l> {
+    fn new(looks: &'l Looks) -> Self {
+        let members = match looks {
+            Looks::Taken { members_after, .. } => members_after.as_deref(),
+            Looks::TooMany => None,
+        };
+        let enabled = members.into_iter().flatten().filter(|member| member.enabled);
+        Self { members, ids: enabled.map(|member| &member.id).collect() }
+    }
+
+    fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {
+        let key = account.localpart().key().into_owned();
+        let enabled = self.members.into_iter().flatten().filter(|member| member.enabled);
+        enabled.filter(move |member| {
+            member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key)
+        })
+    }
+}
