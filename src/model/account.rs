@@ -33,6 +33,8 @@ pub enum InMas {
     Unknown,
     /// MAS knows it by this ID.
     Known(MasUserId),
+    /// MAS has several users whose names differ only in case, and none of them has exactly this name.
+    Ambiguous,
 }
 
 impl InMas {
@@ -41,7 +43,7 @@ impl InMas {
     pub fn id(&self) -> Option<&MasUserId> {
         match self {
             Self::Known(id) => Some(id),
-            Self::NotAsked | Self::Unknown => None,
+            Self::NotAsked | Self::Unknown | Self::Ambiguous => None,
         }
     }
 }

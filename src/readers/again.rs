@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::keycloak::MemberNow;
 use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
 use crate::config::AccountSource;
-use crate::model::{Account, InMas, KeycloakId, Localpart, Member, Moment, UserId};
+use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::Focus;
 
 /// People asked for at the same time; as many as at the second look.
@@ -115,10 +115,7 @@ impl Readers {
             AccountSource::Synapse => {
                 let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
                 if self.writer_goes_by_id {
-                    (account.mas, account.deactivated_in_mas) = match self.mas().id_of(user_id.localpart()).await? {
-                        Some((id, deactivated)) => (InMas::Known(id), deactivated),
-                        None => (InMas::Unknown, false),
-                    };
+                    self.mas().id_of(user_id.localpart()).await?.attach_to(&mut account);
                 }
                 Ok(Some(account))
             }

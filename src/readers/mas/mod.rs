@@ -2,15 +2,18 @@
 
 mod accounts;
 mod links;
+mod users_by_name;
 
 use crate::config::Config;
 use crate::http::{HttpError, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Localpart, MasUserId, ServerName, UserId};
+use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, UserId};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
 pub use links::{LinkList, LinkProvider};
+use users_by_name::NamedUser;
+pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
 /// Reads one MAS. There is nothing here that could write.
 #[derive(Debug)]
@@ -63,10 +66,11 @@ impl MasReader {
         }))
     }
 
-    /// The ID of the user of this name, and whether the user is deactivated; `None` where there is none.
-    pub async fn id_of(&self, localpart: &Localpart) -> Result<Option<(MasUserId, bool)>, HttpError> {
+    /// Finds the user of an account's name, as the list would show it, without links. If several
+    /// names differ only in case and none is exact, MAS says that there is none.
+    pub async fn id_of(&self, localpart: &Localpart) -> Result<FoundInMas, HttpError> {
         let found = self.by_username(localpart).await?;
-        Ok(found.map(|user| (user.user_id(), user.attributes.deactivated_at.is_some())))
+        Ok(found.map_or(FoundInMas::Nothing, |user| FoundInMas::User(NamedUser::from(user).into_row(Links::default()))))
     }
 
     /// Names are compared without regard to case.
