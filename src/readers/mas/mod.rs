@@ -58,11 +58,16 @@ impl MasReader {
     ///
     /// Source: `GET /users/{id}`.
     pub async fn user(&self, id: &MasUserId) -> Result<Option<MasUser>, HttpError> {
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&["users", &*id.text()], &[]).await)?;
-        Ok(found.map(|Single { data: Resource { attributes, .. } }| MasUser {
-            state: attributes.state(),
-            admin: attributes.admin,
-            user_id: Localpart::from(attributes.username).on(&self.server_name),
+        let id_text = id.text();
+        let path = ["users", &*id_text];
+        let Some(user) = self.user_at(&path).await? else { return Ok(None) };
+        if user.user_id() != *id {
+            return Err(self.mas.about_another(&path, &user.id));
+        }
+        Ok(Some(MasUser {
+            state: user.attributes.state(),
+            admin: user.attributes.admin,
+            user_id: Localpart::from(user.attributes.username).on(&self.server_name),
         }))
     }
 
@@ -78,7 +83,16 @@ impl MasReader {
     /// Source: `GET /users/by-username/{username}`.
     async fn by_username(&self, localpart: &Localpart) -> Result<Option<Resource<UserAttributes>>, HttpError> {
         let path = ["users", "by-username", localpart.as_str()];
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&path, &[]).await)?;
+        let Some(user) = self.user_at(&path).await? else { return Ok(None) };
+        let username = Localpart::from(user.attributes.username.clone());
+        if username.key() != localpart.key() {
+            return Err(self.mas.about_another(&path, username.as_str()));
+        }
+        Ok(Some(user))
+    }
+
+    async fn user_at(&self, path: &[&str]) -> Result<Option<Resource<UserAttributes>>, HttpError> {
+        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(path, &[]).await)?;
         Ok(found.map(|found| found.data))
     }
 }
