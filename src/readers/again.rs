@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::keycloak::MemberNow;
+use super::keycloak::{GroupTree, MemberNow};
 use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
@@ -67,8 +67,9 @@ impl Readers {
         people: &BTreeMap<KeycloakId, Says>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
+        let tree = GroupTree::new(&reading.groups);
         stream::iter(people.keys())
-            .map(|id| async move { Ok((id.clone(), self.keycloak.member_now(id, &reading.groups).await?)) })
+            .map(|id| async { Ok((id.clone(), self.keycloak.member_now(id, &tree).await?)) })
             .buffered(AT_A_TIME)
             .try_collect()
             .await
