@@ -94,7 +94,7 @@ async fn ask_keycloak(
     let readers = &session.readers;
     let localpart = wanted.localpart();
     if ids.is_empty()
-        && let Some(owners) = readers.keycloak.owners().await?
+        && let Some(owners) = readers.keycloak.owners([localpart], &[]).await?
     {
         ids.extend(owners.of(localpart).first().cloned());
     }

@@ -180,6 +180,13 @@ impl Api {
         error(self.server, &Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
     }
 
+    /// Returns the error for an answer about another user than the one asked for.
+    #[must_use]
+    pub fn about_another(&self, path: &[&str], query: &[(&str, &str)], other: &str) -> HttpError {
+        let what = format!("the answer is about another user, {other:?}");
+        error(self.server, &Method::GET, &self.url(path, query), HttpErrorKind::Inconsistent(what))
+    }
+
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {

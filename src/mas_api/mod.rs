@@ -113,6 +113,11 @@ impl MasApi {
         }
     }
 
+    /// Returns the error for an answer about another user than the one asked for.
+    pub(crate) fn about_another(&self, path: &[&str], other: &str) -> HttpError {
+        self.api.about_another(&full(path), &[], other)
+    }
+
     fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
         self.api.inconsistent(&full(path), what)
     }

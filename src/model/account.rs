@@ -37,6 +37,8 @@ pub enum InMas {
     Ambiguous,
     /// MAS knows it by this ID.
     Known(MasUserId),
+    /// MAS has several users whose names differ only in case, and none of them has exactly this name.
+    Ambiguous,
 }
 
 impl InMas {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::keycloak::MemberNow;
+use super::keycloak::{GroupTree, MemberNow};
 use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
 use crate::config::AccountSource;
-use crate::model::{Account, InMas, KeycloakId, Localpart, Member, Moment, UserId};
+use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::Focus;
 
 /// People asked for at the same time; as many as at the second look.
@@ -67,8 +67,9 @@ impl Readers {
         people: &BTreeMap<KeycloakId, Says>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
+        let tree = GroupTree::new(&reading.groups);
         stream::iter(people.keys())
-            .map(|id| async move { Ok((id.clone(), self.keycloak.member_now(id, &reading.groups).await?)) })
+            .map(|id| async { Ok((id.clone(), self.keycloak.member_now(id, &tree).await?)) })
             .buffered(AT_A_TIME)
             .try_collect()
             .await
@@ -115,10 +116,7 @@ impl Readers {
             AccountSource::Synapse => {
                 let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
                 if self.writer_goes_by_id {
-                    (account.mas, account.deactivated_in_mas) = match self.mas().id_of(user_id.localpart()).await? {
-                        Some((id, deactivated)) => (InMas::Known(id), deactivated),
-                        None => (InMas::Unknown, false),
-                    };
+                    self.mas().id_of(user_id.localpart()).await?.attach_to(&mut account);
                 }
                 Ok(Some(account))
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{try_join, try_join_all};
 use futures_util::{StreamExt, stream};
 
+use super::keycloak::GroupTree;
 use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::model::{Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, UserId};
 use crate::planner::{Facts, LookAt, Looks};
@@ -18,11 +19,12 @@ impl Readers {
     /// looked at is ours. A server that does not answer at all is not asked again and again.
     pub async fn look(&self, mut people: Vec<LookAt>, reading: &Reading, tally: &Tally) -> Result<Looks, ReadError> {
         let Reading { facts, groups, .. } = reading;
-        let mut answers = self.name_owners(&mut people, facts).await?;
-        let mut first_error = None;
+        let missing = self.name_owners(&mut people, facts).await?;
+        let tree = GroupTree::new(groups);
+        let (mut answers, mut first_error) = (BTreeMap::new(), None);
         let mut looking = stream::iter(people)
-            .map(|person| async move {
-                let answer = self.look_at(&person, reading).await;
+            .map(|person| async {
+                let answer = self.look_at(&person, reading, &tree, missing.as_ref()).await;
                 (person.user_id, answer)
             })
             .buffered(AT_A_TIME);
@@ -53,55 +55,59 @@ impl Readers {
         }
     }
 
-    /// Where the username does not tell whose an account is, the owner's ID does. Someone whose localpart several users
-    /// have is an answer already: nobody can tell whom to ask about.
-    async fn name_owners(&self, people: &mut Vec<LookAt>, facts: &Facts) -> Result<BTreeMap<UserId, Look>, ReadError> {
-        let mut answers = BTreeMap::new();
-        if people.iter().all(|person| !person.keycloak_ids.is_empty()) {
-            return Ok(answers);
+    /// Finds out who has the localparts of accounts that neither members nor links explain, if the
+    /// template is more than the username. Returns a member who is missing from the list of users,
+    /// if that shows that the list does not contain everyone.
+    async fn name_owners(&self, people: &mut [LookAt], facts: &Facts) -> Result<Option<Localpart>, ReadError> {
+        let unnamed = || people.iter().filter(|person| person.keycloak_ids.is_empty());
+        if unnamed().next().is_none() {
+            return Ok(None);
         }
-        let Some(owners) = self.keycloak.owners().await? else { return Ok(answers) };
-        if let Some(missing) = facts.members.iter().find(|member| !owners.know(&member.id)) {
-            return Err(ReadError::UserNotListed { localpart: missing.localpart.clone() });
+        let wanted = unnamed().map(|person| person.user_id.localpart());
+        let Some(owners) = self.keycloak.owners(wanted, &facts.members).await? else { return Ok(None) };
+        for person in people.iter_mut().filter(|person| person.keycloak_ids.is_empty()) {
+            person.keycloak_ids = owners.of(person.user_id.localpart()).to_vec();
         }
-        people.retain_mut(|person| {
-            let owners = owners.of(person.user_id.localpart());
-            match (person.keycloak_ids.as_slice(), owners) {
-                ([], [_, _, ..]) => {
-                    let why = format!("{} users of the realm have this localpart", owners.len());
-                    answers.insert(person.user_id.clone(), Err(why));
-                    false
-                }
-                ([], owners) => {
-                    person.keycloak_ids = owners.to_vec();
-                    true
-                }
-                _ => true,
-            }
-        });
-        Ok(answers)
+        Ok(owners.missing().cloned())
     }
 
-    async fn look_at(&self, person: &LookAt, reading: &Reading) -> Result<Evidence, ReadError> {
+    async fn look_at(
+        &self,
+        person: &LookAt,
+        reading: &Reading,
+        tree: &GroupTree<'_>,
+        missing: Option<&Localpart>,
+    ) -> Result<Evidence, ReadError> {
         let mas_id = person.mas_id.as_ref();
         let account = async {
             self.links_hold(&person.user_id, mas_id, &person.links, reading.links.as_ref()).await?;
             self.detail(&person.user_id, mas_id).await
         };
-        let (keycloak, account) = try_join(self.in_keycloak(person, reading), account).await?;
+        let (keycloak, account) = try_join(self.in_keycloak(person, reading, tree, missing), account).await?;
         Ok(Evidence { keycloak, account })
     }
 
-    /// Everyone in Keycloak whose account this may be: by ID where that is known, else by name. Where Keycloak knows none
-    /// of the IDs, whoever has the name is asked about too: the person may have been made anew.
-    async fn in_keycloak(&self, person: &LookAt, reading: &Reading) -> Result<Vec<KeycloakPerson>, ReadError> {
+    /// Asks about every user whose account this may be: by ID if that is known, else by name. If
+    /// Keycloak knows none of the linked users, the user of that name is asked about too: they may
+    /// have been deleted and re-created.
+    async fn in_keycloak(
+        &self,
+        person: &LookAt,
+        reading: &Reading,
+        tree: &GroupTree<'_>,
+        missing: Option<&Localpart>,
+    ) -> Result<Vec<KeycloakPerson>, ReadError> {
         let localpart = person.user_id.localpart();
-        let by_name = async || self.person(None, localpart, reading).await;
+        let by_name = async || self.person_in(tree, None, localpart, reading).await;
         if person.keycloak_ids.is_empty() {
-            return Ok(vec![by_name().await?]);
+            let user = by_name().await?;
+            return match missing {
+                Some(member) if user.is_unknown() => Err(ReadError::UserNotListed { localpart: member.clone() }),
+                _ => Ok(vec![user]),
+            };
         }
-        let asked = person.keycloak_ids.iter().map(|id| self.person(Some(id), localpart, reading));
-        let mut people = try_join_all(asked).await?;
+        let by_id = |id| self.person_in(tree, Some(id), localpart, reading);
+        let mut people = try_join_all(person.keycloak_ids.iter().map(by_id)).await?;
         let is_unknown = people.iter().all(KeycloakPerson::is_unknown);
         if is_unknown && !person.links.is_empty() {
             people.push(by_name().await?);
@@ -117,9 +123,19 @@ impl Readers {
         localpart: &Localpart,
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
-        let Reading { facts, groups, witnesses, .. } = reading;
+        self.person_in(&GroupTree::new(&reading.groups), id, localpart, reading).await
+    }
+
+    async fn person_in(
+        &self,
+        tree: &GroupTree<'_>,
+        id: Option<&KeycloakId>,
+        localpart: &Localpart,
+        reading: &Reading,
+    ) -> Result<KeycloakPerson, ReadError> {
+        let Reading { facts, witnesses, .. } = reading;
         let is_listed = |id: &KeycloakId| facts.members.iter().any(|member| member.id == *id);
-        Ok(self.keycloak.person_by_directory(id, localpart, groups, witnesses, is_listed).await?)
+        self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
     }
 
     /// The members once more, where people of a directory are among them: their directory may have gone down

@@ -20,7 +20,7 @@ use url::Url;
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, InMas, Moment, UserId};
+use crate::model::{Account, Moment, UserId};
 use crate::plan::WriterKind;
 use crate::planner::{Facts, Federation, Memory};
 
@@ -29,7 +29,7 @@ pub use error::{Nameless, ReadError, UpstreamProvider};
 pub use keycloak::{
     About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Roles, Says, Witnesses,
 };
-pub use mas::{LinkProvider, MasReader, MasUser};
+pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;
 
@@ -163,14 +163,13 @@ impl Readers {
         match self.source {
             AccountSource::Synapse => {
                 let in_synapse = self.synapse().accounts(&config.server_name, &tallies.accounts);
-                let in_mas = async { Ok(if self.writer_goes_by_id { Some(self.mas().ids().await?) } else { None }) };
+                let in_mas = async {
+                    Ok(if self.writer_goes_by_id { Some(self.mas().ids(LinksOf::NoProvider).await?) } else { None })
+                };
                 let ((owner, mut accounts), ids) = try_join(in_synapse, in_mas).await?;
-                if let Some(mut ids) = ids {
+                if let Some(ids) = ids {
                     for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
-                        (account.mas, account.deactivated_in_mas) = match ids.remove(&*account.localpart().key()) {
-                            Some((id, deactivated)) => (InMas::Known(id), deactivated),
-                            None => (InMas::Unknown, false),
-                        };
+                        ids.find(account.localpart()).attach_to(account);
                     }
                 }
                 Ok((Some(owner), accounts, None))

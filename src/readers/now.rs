@@ -45,14 +45,17 @@ impl Readers {
         mas_id: Option<&MasUserId>,
     ) -> Result<AccountDetail, ReadError> {
         let in_synapse = match &self.synapse {
-            Some(synapse) => synapse.detail(user_id).await?.filter(|detail| detail.user_id == *user_id),
+            Some(synapse) => synapse.detail(user_id).await?,
             None => None,
         };
         let gone = |server| ReadError::AccountGone { server, user_id: user_id.clone() };
         match (self.source, mas_id) {
             (AccountSource::Mas, Some(id)) => {
-                let user = self.mas().user(id).await?.filter(|user| user.user_id == *user_id);
-                let user = user.ok_or_else(|| gone(Server::Mas))?;
+                let user = self.mas().user(id).await?.ok_or_else(|| gone(Server::Mas))?;
+                if user.user_id != *user_id {
+                    let path = ["users", &*id.text()];
+                    return Err(self.mas().api().about_another(&path, &user.user_id.text()).into());
+                }
                 // Someone who has never opened a client has no account in Synapse yet.
                 let (bot, appservice, admin) =
                     in_synapse.map_or((false, None, false), |detail| (detail.bot, detail.appservice, detail.admin));

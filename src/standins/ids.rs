@@ -41,8 +41,13 @@ pub(crate) fn uuid() -> String {
 
 /// A ULID, as MAS names everything.
 pub(crate) fn ulid() -> String {
+    ulid_at(time::now_ms())
+}
+
+/// Returns a ULID as MAS made it at this time, in milliseconds since 1970.
+pub(crate) fn ulid_at(millis: u64) -> String {
     let random = (u128::from(fresh()) << 16) | u128::from(fresh() & 0xffff);
-    let value = (u128::from(time::now_ms()) << 80) | random;
+    let value = (u128::from(millis) << 80) | random;
     letters(value, 26, CROCKFORD)
 }
 

@@ -56,6 +56,16 @@ enum ManageCommand {
         /// Email to add
         email: String,
     },
+    /// Make a user admin
+    PromoteAdmin {
+        /// User to make admin
+        username: String,
+    },
+    /// Make a user non-admin
+    DemoteAdmin {
+        /// User to make non-admin
+        username: String,
+    },
     /// Issue a compatibility token
     IssueCompatibilityToken {
         /// User for which to issue the token
@@ -124,6 +134,8 @@ impl From<ManageCommand> for Command {
     fn from(command: ManageCommand) -> Self {
         match command {
             ManageCommand::AddEmail { username, email } => Self::AddEmail { username, email },
+            ManageCommand::PromoteAdmin { username } => Self::PromoteAdmin { username },
+            ManageCommand::DemoteAdmin { username } => Self::DemoteAdmin { username },
             ManageCommand::IssueCompatibilityToken { username, device_id, admin } => {
                 Self::IssueCompatibilityToken { username, device_id, admin }
             }

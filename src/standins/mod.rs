@@ -29,7 +29,7 @@ pub use handle::StandIn;
 pub use server::{Requests, Seen, Server};
 pub use shared::Shared;
 pub use sorted::Sorted;
-pub use world::{Auth, RunningWorld, World};
+pub use world::{Auth, NewAccount, NewUser, RunningWorld, World};
 
 /// Why a stand-in could not be started, reached or asked.
 #[derive(Debug, thiserror::Error)]

@@ -38,6 +38,14 @@ pub(crate) fn recording(name: &str) -> Vec<Value> {
     serde_json::from_str(&text).expect("the recording is JSON")
 }
 
+/// The exchanges of a file in `tests/contract` that have one of these names, in the order of the file.
+pub(crate) fn exchanges(file: &str, names: &[&str]) -> Vec<Value> {
+    let mut exchanges = recording(file);
+    exchanges.retain(|exchange| exchange["name"].as_str().is_some_and(|name| names.contains(&name)));
+    assert_eq!(exchanges.len(), names.len(), "{file} lacks some of {names:?}");
+    exchanges
+}
+
 /// Collects every difference between what was recorded and what came.
 pub(crate) fn differences(at: &str, field: &str, recorded: &Value, came: &Value, found: &mut Vec<String>) {
     match (recorded, came) {

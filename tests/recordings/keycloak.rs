@@ -1,10 +1,10 @@
-//! Keycloak's stand-in against `keycloak.json`.
+//! Keycloak's stand-in against `keycloak.json`, `keycloak-roles.json` and `keycloak-lockout.json`.
 
 use matrix_keycloak_sync::standins::keycloak::{Client, Realm, Roles};
-use matrix_keycloak_sync::standins::{RunningWorld, World};
+use matrix_keycloak_sync::standins::{NewUser, RunningWorld, World};
 use serde_json::Value;
 
-use crate::compare::{Target, nothing, recording, replay};
+use crate::compare::{Target, exchanges, nothing, recording, replay};
 
 const GROUPS: [(&str, &str); 4] = [
     ("/matrix-users", "37dd3e50-b749-4ea8-a198-e24f52b7dc92"),
@@ -104,6 +104,71 @@ async fn keycloak_answers_as_recorded() {
         let token = keycloak_token(&world, client, secret).await;
         let target = Target { base: &world.keycloak.url(), credentials: &token, hosts: &[] };
         found.extend(replay(&target, &exchange).await);
+    }
+    nothing(&found);
+}
+
+/// The exchanges about users that are told apart by ID, and about users whom Keycloak disabled itself.
+const IDENTITIES: [(&str, &[&str]); 2] = [
+    (
+        "keycloak-roles.json",
+        &[
+            "members of a group with a service account in it",
+            "users: search leaves service accounts out",
+            "users: exact username finds a service account",
+            "a service account by ID: serviceAccountClientId",
+        ],
+    ),
+    (
+        "keycloak-lockout.json",
+        &[
+            "a user whom failed logins have locked out for good",
+            "the same, brief",
+            "a renamed user, by the old name: nobody",
+            "a renamed user, by ID",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn keycloak_tells_users_apart_as_recorded() {
+    let address = |name: &str| format!("{name}@corp.test");
+    let locked_out = NewUser::new("lockme72417")
+        .id("2e6f6ec9-784c-4ec7-8de2-349c3fa9051d")
+        .named("L", "M")
+        .email(&address("lockme72417"))
+        .disabled()
+        .attribute("disabledReason", &["permanentLockout"]);
+    let renamed = NewUser::new("before72417")
+        .id("f3fd8f2a-3296-4a55-82df-e507529ed6df")
+        .named("B", "R")
+        .email(&address("before72417"));
+    let member = NewUser::new("bygroup71437")
+        .id("87252f41-61a9-4ce8-87cb-b615ba03104e")
+        .named("Bygroup", "Test")
+        .email(&address("bygroup71437"));
+    let service = NewUser::service_account("cap-svc71437").id("de49f3de-eecc-4888-a79e-f75d9c7f457f");
+    let world = [locked_out, renamed, member, service].into_iter().fold(World::new("corp.test"), World::with_user);
+    let world = world.service_roles(&["view-users"]).start().await.expect("the world starts");
+    {
+        let mut state = world.keycloak.state();
+        let realm = state.realm("corp");
+        realm.rename_user("before72417", "after72417");
+        realm.add_group_with_id("/g71437", "6917d292-f23d-4fcd-85ce-9c9f34a9e215");
+        for name in ["bygroup71437", "service-account-cap-svc71437"] {
+            realm.join(name, "/g71437");
+        }
+        for name in ["lockme72417", "after72417", "bygroup71437"] {
+            realm.user_mut(name).expect("described above").email_verified = false;
+        }
+    }
+    let token = keycloak_token(&world, "matrix-sync", "syncsecret").await;
+    let target = Target { base: &world.keycloak.url(), credentials: &token, hosts: &[] };
+    let mut found = Vec::new();
+    for (file, names) in IDENTITIES {
+        for exchange in exchanges(file, names) {
+            found.extend(replay(&target, &exchange).await);
+        }
     }
     nothing(&found);
 }

@@ -1,10 +1,10 @@
-//! MAS's stand-in against `mas-admin-api.json`: discovery, token endpoint and Admin API.
+//! MAS's stand-in against `mas-admin-api.json` and `mas-lifecycle.json`: discovery, token endpoint and Admin API.
 
-use matrix_keycloak_sync::standins::mas::{ClientAuth, Link, Provider, Session, SessionKind};
+use matrix_keycloak_sync::standins::mas::{ClientAuth, Email, Link, Provider, Session, SessionKind};
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 use serde_json::Value;
 
-use crate::compare::{Target, nothing, recording, replay};
+use crate::compare::{Target, exchanges, nothing, recording, replay};
 
 const IVAN: &str = "01M83Z8KS5NCTZJQTCBGJ1PYKN";
 /// Name, ULID and time of making of the recorded users.
@@ -109,6 +109,63 @@ async fn mas_answers_as_recorded() {
         found.extend(replay(&Target { base: &base, credentials, hosts: &hosts }, &exchange).await);
         // The recorded server had time for its jobs between two requests.
         assert!(world.settle().await, "{path}: jobs are left");
+    }
+    nothing(&found);
+}
+
+/// What the stand-in plays of the life of an account, in the order of the recording.
+const OF_A_LIFE: [&str; 16] = [
+    "before: not there",
+    "the same again",
+    "another account",
+    "another account, the same subject",
+    "a link",
+    "take a link away",
+    "take it away again",
+    "e-mail addresses of a user",
+    "who has an e-mail address",
+    "make an administrator",
+    "an administrator",
+    "administrators",
+    "make an administrator again",
+    "no administrator any more",
+    "lock, no session ended",
+    "unlock",
+];
+
+fn begin_the_life(world: &RunningWorld) {
+    const NEW: &str = "01M8H4EYF0J2C95D67ZJY2NA6E";
+    let mut state = world.mas.state();
+    for (name, id, created) in [
+        ("new71437", NEW, "2026-11-28T13:10:39.328849Z"),
+        ("skip71437", "01M8H4EYK02M3XAM93AMZG4PRE", "2026-11-28T13:10:39.456079Z"),
+    ] {
+        state.add_user(name);
+        state.set_user_id(name, id);
+        created.clone_into(&mut state.user_mut(name).expect("just added").created_at);
+    }
+    let mut link = Link::new(PROVIDER, "11111111-2222-4333-8444-000000071437", NEW);
+    "01M8H4F0P3JYEDSFC60FMQ3FZM".clone_into(&mut link.id);
+    "2026-11-28T13:10:41.603082Z".clone_into(&mut link.created_at);
+    link.human_account_name = Some("new71437".to_owned());
+    state.add_link(link);
+    let mut email = Email::new(NEW, "new71437@corp.test");
+    "01M8H4F0QDBYQF8VY8NPSEXFHY".clone_into(&mut email.id);
+    "2026-11-28T13:10:41.645921Z".clone_into(&mut email.created_at);
+    state.add_email(email);
+}
+
+#[tokio::test]
+async fn mas_tells_the_life_of_an_account_as_recorded() {
+    let world = World::new("test.local").start().await.expect("the world starts");
+    let token = token(&world, "&scope=urn:mas:admin").await;
+    let base = world.mas_admin_url();
+    let mut found = Vec::new();
+    for exchange in exchanges("mas-lifecycle.json", &OF_A_LIFE) {
+        found.extend(replay(&Target { base: &base, credentials: &token, hosts: &[] }, &exchange).await);
+        if exchange["name"] == "before: not there" {
+            begin_the_life(&world);
+        }
     }
     nothing(&found);
 }

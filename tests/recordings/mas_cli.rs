@@ -1,15 +1,17 @@
-//! The stand-in for mas-cli against `mas-cli.json`: what it says, and what it does in MAS and Synapse.
+//! The stand-in for mas-cli against `mas-cli.json` and `mas-cli-lifecycle.json`: what it says, and what it does in MAS
+//! and Synapse.
 
 use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
+use matrix_keycloak_sync::standins::mas::Email;
 use matrix_keycloak_sync::standins::mas_cli;
-use matrix_keycloak_sync::standins::{RunningWorld, World};
+use matrix_keycloak_sync::standins::{NewAccount, RunningWorld, World};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::compare::{differences, nothing, recording};
+use crate::compare::{differences, exchanges, nothing, recording};
 
 async fn recorded_mas() -> RunningWorld {
     let delay = Duration::from_millis(200);
@@ -40,7 +42,11 @@ fn put_back(world: &RunningWorld, before: &Value) {
         let user = mas.user_mut("mona").expect("seeded");
         user.locked_at = at(flag("mas", "locked"));
         user.deactivated_at = at(flag("mas", "deactivated"));
-        user.emails = emails.then(|| "mona@corp.test".to_owned()).into_iter().collect();
+        let id = user.id.clone();
+        mas.remove_emails(&id);
+        if emails {
+            mas.add_email(Email::new(&id, "mona@corp.test"));
+        }
     }
     let mut synapse = world.synapse.state();
     let account = synapse.account_mut("mona").expect("seeded");
@@ -50,11 +56,11 @@ fn put_back(world: &RunningWorld, before: &Value) {
     account.emails = emails.then(|| ("mona@corp.test".to_owned(), 0)).into_iter().collect();
 }
 
-fn state_of_mona(world: &RunningWorld) -> Value {
-    let state = world.state_of("mona");
+fn state_of(world: &RunningWorld, localpart: &str) -> Value {
+    let state = world.state_of(localpart);
     let (mas, seen) = (state.mas.expect("seeded"), state.synapse.expect("seeded"));
     let synapse = world.synapse.state();
-    let account = synapse.account("mona").expect("seeded");
+    let account = synapse.account(localpart).expect("seeded");
     json!({
         "mas": {"locked": mas.locked, "deactivated": mas.deactivated},
         "synapse": {
@@ -64,42 +70,74 @@ fn state_of_mona(world: &RunningWorld) -> Value {
     })
 }
 
+/// Calls the stand-in as recorded and collects every difference; IDs that the recording made have no value.
+async fn called(world: &RunningWorld, call: &Value, localpart: &str) -> Vec<String> {
+    let name = call["name"].as_str().unwrap_or_default();
+    let of_one_run = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z|email\.id=\w+").expect("a pattern");
+    let plain = |text: &str| of_one_run.replace_all(text, "…").into_owned();
+    let arguments = call["argv"].as_array().expect("recorded arguments").iter().skip(1);
+    let arguments = arguments.map(|part| {
+        let part = part.as_str().unwrap_or_default();
+        let file = std::path::Path::new(part).extension().is_some_and(|kind| kind == "yaml");
+        if file { world.directory().join(part).into() } else { OsString::from(part) }
+    });
+    let came = mas_cli::execute(arguments.collect(), Some(world.mas_cli_config().into())).await;
+    let said = json!({"exit": came.exit, "stdout": came.stdout, "stderr": plain(&came.stderr)});
+    let recorded = json!({
+        "exit": call["exit"], "stdout": call["stdout"],
+        "stderr": plain(call["stderr"].as_str().unwrap_or_default()),
+    });
+    let mut found = Vec::new();
+    differences(name, "", &recorded, &said, &mut found);
+    if call["before"].is_object() {
+        let at = format!("{name}, just after");
+        differences(&at, "", &call["just_after"], &state_of(world, localpart), &mut found);
+    }
+    assert!(world.settle().await, "{name}: jobs are left");
+    if call["before"].is_object() {
+        let at = format!("{name}, settled");
+        differences(&at, "", &call["settled"], &state_of(world, localpart), &mut found);
+    }
+    found
+}
+
 #[tokio::test]
 async fn mas_cli_does_and_says_what_was_recorded() {
     let world = recorded_mas().await;
-    let time = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
-    let plain = |text: &str| time.replace_all(text, "TIME").into_owned();
     let mut found = Vec::new();
     for call in recording("mas-cli.json") {
-        let name = call["name"].as_str().unwrap_or_default();
         if call["before"].is_object() {
             put_back(&world, &call["before"]);
         }
-        if name == "kill-sessions --dry-run" {
+        if call["name"] == "kill-sessions --dry-run" {
             for _ in 0..2 {
                 world.login("mona").expect("mona can log in");
             }
         }
-        let arguments = call["argv"].as_array().expect("recorded arguments").iter().skip(1);
-        let arguments = arguments.map(|part| {
-            let part = part.as_str().unwrap_or_default();
-            let file = std::path::Path::new(part).extension().is_some_and(|kind| kind == "yaml");
-            if file { world.directory().join(part).into() } else { OsString::from(part) }
-        });
-        let came = mas_cli::execute(arguments.collect(), Some(world.mas_cli_config().into())).await;
-        let said = json!({"exit": came.exit, "stdout": came.stdout, "stderr": plain(&came.stderr)});
-        let recorded = json!({
-            "exit": call["exit"], "stdout": call["stdout"],
-            "stderr": plain(call["stderr"].as_str().unwrap_or_default()),
-        });
-        differences(name, "", &recorded, &said, &mut found);
-        if call["before"].is_object() {
-            differences(&format!("{name}, just after"), "", &call["just_after"], &state_of_mona(&world), &mut found);
-        }
-        assert!(world.settle().await, "{name}: jobs are left");
-        if call["before"].is_object() {
-            differences(&format!("{name}, settled"), "", &call["settled"], &state_of_mona(&world), &mut found);
-        }
+        found.extend(called(&world, &call, "mona").await);
+    }
+    nothing(&found);
+}
+
+#[tokio::test]
+async fn mas_cli_makes_administrators_as_recorded() {
+    let name = "cli71465";
+    let account = NewAccount::new(name).displayname("Cli Person");
+    let world = World::new("test.local").with_account(account).start().await.expect("the world starts");
+    world.mas.state().set_user_id(name, "01M8H4FRC7E21H8HYYECS9110G");
+    let calls = [
+        "list-admin-users: none",
+        "promote-admin",
+        "promote-admin, again",
+        "list-admin-users: one",
+        "demote-admin",
+        "demote-admin, again",
+        "promote-admin: nobody",
+        "add-email",
+    ];
+    let mut found = Vec::new();
+    for call in exchanges("mas-cli-lifecycle.json", &calls) {
+        found.extend(called(&world, &call, name).await);
     }
     nothing(&found);
 }

@@ -1,8 +1,8 @@
-//! Synapse's stand-in against `synapse.json`.
+//! Synapse's stand-in against `synapse.json` and `synapse-lifecycle.json`.
 
-use matrix_keycloak_sync::standins::{RunningWorld, World};
+use matrix_keycloak_sync::standins::{NewAccount, RunningWorld, World};
 
-use crate::compare::{Target, nothing, recording, replay};
+use crate::compare::{Target, exchanges, nothing, recording, replay};
 
 async fn recorded_synapse() -> RunningWorld {
     let world = World::new("test.local")
@@ -47,6 +47,24 @@ async fn synapse_answers_as_recorded() {
         };
         let target = Target { base: &world.synapse.url(), credentials: token, hosts: &[] };
         found.extend(replay(&target, &exchange).await);
+    }
+    nothing(&found);
+}
+
+#[tokio::test]
+async fn synapse_shows_what_mas_did_to_an_account_as_recorded() {
+    let new = || NewAccount::new("new71437").displayname("New Person");
+    let world = World::new("test.local").with_account(new()).start().await.expect("the world starts");
+    let steps = [
+        ("an account made by MAS, before its first login", new()),
+        ("an administrator of MAS: Synapse's admin stays false", new().mas_admin()),
+        ("locked by MAS, as Synapse shows it", new().locked()),
+    ];
+    let mut found = Vec::new();
+    for (name, account) in steps {
+        world.put_account(&account).expect("it can be");
+        let target = Target { base: &world.synapse.url(), credentials: world.admin_token(), hosts: &[] };
+        found.extend(replay(&target, &exchanges("synapse-lifecycle.json", &[name])[0]).await);
     }
     nothing(&found);
 }

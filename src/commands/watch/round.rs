@@ -125,8 +125,10 @@ impl Watcher<'_> {
             self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), false, true)).await.map(Some)
         };
         let plan = match planned {
-            Err(Failure::Read(ReadError::UserNotListed { localpart })) => {
-                info!("{localpart} is not listed any more: everything is read");
+            Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))
+                if matches!(*source, ReadError::UserNotListed { .. }) =>
+            {
+                info!("{source}: everything is read");
                 self.schedule.everything_soon();
                 return Ok(None);
             }

@@ -1,6 +1,6 @@
 //! One user as they are now, for those whom an admin event names: whether they are a member, and under which name.
 
-use super::{Group, KeycloakReader, UserRow};
+use super::{GroupTree, KeycloakReader, UserRow};
 use crate::http::none_if_missing;
 use crate::localpart::NoLocalpart;
 use crate::model::{KeycloakId, Localpart, Member};
@@ -23,15 +23,17 @@ impl KeycloakReader {
     /// Asks for one user by ID.
     ///
     /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`.
-    pub async fn member_now(&self, id: &KeycloakId, groups: &[Group]) -> Result<MemberNow, ReadError> {
-        let user: Option<UserRow> = none_if_missing(self.get(&["users", &id.text()], &[]).await)?;
-        let Some(user) = user else { return Ok(MemberNow::Gone) };
+    pub async fn member_now(&self, id: &KeycloakId, tree: &GroupTree<'_>) -> Result<MemberNow, ReadError> {
+        let Some(user) = self.user_of_id(id).await? else { return Ok(MemberNow::Gone) };
         let localpart = self.localpart(&user);
         if user.provider().is_some() {
             return Ok(MemberNow::OfDirectory(localpart.ok()));
         }
-        let Some(found) = none_if_missing(self.with_groups(user).await)? else { return Ok(MemberNow::Gone) };
-        if !found.groups.iter().any(|of| self.opens(of, groups)) {
+        let Some(groups) = none_if_missing(self.groups_of(&user).await)? else {
+            return Ok(MemberNow::Gone);
+        };
+        let found = self.placed(user, groups, tree).await?;
+        if found.groups_that_count().next().is_none() {
             return Ok(MemberNow::Outside(localpart.ok()));
         }
         match localpart {

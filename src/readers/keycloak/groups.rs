@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::KeycloakReader;
-use crate::http::none_if_missing;
+use super::group_tree::GroupPlace;
+use crate::http::{HttpError, none_if_missing};
 use crate::model::GroupId;
 use crate::readers::ReadError;
 
@@ -42,6 +43,22 @@ struct Access {
 }
 
 impl KeycloakReader {
+    /// Returns a group with its parent, by ID.
+    pub(super) async fn group_at(&self, id: &str) -> Result<GroupPlace, HttpError> {
+        let path = ["groups", id];
+        let group: GroupPlace = self.get(&path, &[]).await?;
+        self.check_group(&path, id, &group.id)?;
+        Ok(group)
+    }
+
+    fn check_group(&self, path: &[&str], asked: &str, answered: &str) -> Result<(), HttpError> {
+        if answered.eq_ignore_ascii_case(asked) {
+            return Ok(());
+        }
+        let what = format!("the answer is about another group, {answered:?}");
+        Err(self.api.inconsistent(&self.path(path), what))
+    }
+
     /// The groups of the configuration, each once; an error where one is not found, ambiguous or closed.
     pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
         let mut found = BTreeSet::new();
@@ -71,8 +88,13 @@ impl KeycloakReader {
             let path = [&["group-by-path"], &*path.split('/').collect::<Vec<_>>()].concat();
             none_if_missing(self.get(&path, &[]).await)?
         } else if looks_like_an_id(wanted) {
-            match none_if_missing(self.get(&["groups", wanted], &[]).await)? {
-                Some(group) => Some(group),
+            let path = ["groups", wanted];
+            let group: Option<GroupRow> = none_if_missing(self.get(&path, &[]).await)?;
+            match group {
+                Some(group) => {
+                    self.check_group(&path, wanted, &group.id)?;
+                    Some(group)
+                }
                 None => self.find_by_name(wanted).await?,
             }
         } else {
@@ -105,7 +127,9 @@ impl KeycloakReader {
     /// The direct subgroups of a group.
     async fn subgroups(&self, group: &GroupRow) -> Result<Vec<GroupRow>, ReadError> {
         let Some(count) = group.sub_group_count else {
-            let whole: GroupRow = self.get(&["groups", &group.id], &[]).await?;
+            let path = ["groups", &*group.id];
+            let whole: GroupRow = self.get(&path, &[]).await?;
+            self.check_group(&path, &group.id, &whole.id)?;
             return Ok(whole.sub_groups);
         };
         let mut found: BTreeMap<Box<str>, GroupRow> = BTreeMap::new();

@@ -4,9 +4,11 @@
 mod access;
 mod changed;
 mod events;
+mod group_tree;
 mod groups;
 mod members;
 mod moving_list;
+mod owners;
 mod person;
 mod providers;
 mod remembered;
@@ -24,9 +26,10 @@ use crate::model::Localpart;
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
 pub use events::{About, AdminEvent, AdminEvents, Events, Says};
+pub use group_tree::GroupTree;
 pub use groups::Group;
 pub use members::Members;
-pub use person::Owners;
+pub use owners::Owners;
 pub use remembered::Witnesses;
 
 /// Reads one realm.

@@ -1,52 +1,29 @@
 //! The reverse question: not "who is in the group" but "which groups is this person in".
 
-use std::collections::{HashMap, HashSet};
-
-use serde::Deserialize;
-
-use super::{Group, KeycloakReader, UserRow};
+use super::group_tree::GroupPlace;
+use super::{Group, GroupTree, KeycloakReader, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{KeycloakId, KeycloakPerson, Localpart};
-use crate::readers::text::Text;
-use crate::readers::{ReadError, Tally};
-
-/// The users of a realm by the localparts that the template gives them.
-#[derive(Debug, Default)]
-pub struct Owners {
-    by_name: HashMap<String, Vec<KeycloakId>>,
-    everyone: HashSet<KeycloakId>,
-}
-
-impl Owners {
-    /// Who has this localpart; more than one where the template does not tell people apart.
-    #[must_use]
-    pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
-        self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether the list of users holds this person.
-    #[must_use]
-    pub fn know(&self, id: &KeycloakId) -> bool {
-        self.everyone.contains(id)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct GroupOfUser {
-    pub(super) id: Box<str>,
-    pub(super) name: String,
-    pub(super) path: String,
-}
+use crate::readers::ReadError;
 
 /// A user, and the groups that Keycloak gives for them.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) user: UserRow,
-    pub(super) groups: Vec<GroupOfUser>,
+    pub(super) groups: Vec<GroupPlace>,
+    /// For each of the groups, whether being in it is being in one of the configured groups.
+    counts: Vec<bool>,
+}
+
+impl Found {
+    /// Returns the groups that make the user a member.
+    pub(super) fn groups_that_count(&self) -> impl Iterator<Item = &GroupPlace> {
+        self.groups.iter().zip(&self.counts).filter(|(_, counts)| **counts).map(|(group, _)| group)
+    }
 }
 
 impl KeycloakReader {
-    /// Asks for one person, by ID where it is known, else by exact username where that is the localpart.
+    /// Asks for one user, by ID if it is known, else by the username that is the localpart.
     ///
     /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET …/users/{id}/groups`.
     pub async fn person(
@@ -54,9 +31,9 @@ impl KeycloakReader {
         id: Option<&KeycloakId>,
         localpart: &Localpart,
         groups: &[Group],
-    ) -> Result<KeycloakPerson, HttpError> {
-        Ok(match self.find_user(id, localpart).await? {
-            Some(found) => self.as_told(&found, groups),
+    ) -> Result<KeycloakPerson, ReadError> {
+        Ok(match self.find_user(id, localpart, &GroupTree::new(groups)).await? {
+            Some(found) => as_told(&found),
             None => KeycloakPerson::Unknown,
         })
     }
@@ -66,73 +43,80 @@ impl KeycloakReader {
         &self,
         id: Option<&KeycloakId>,
         localpart: &Localpart,
-    ) -> Result<Option<Found>, HttpError> {
+        tree: &GroupTree<'_>,
+    ) -> Result<Option<Found>, ReadError> {
         let user = match id {
-            Some(id) => none_if_missing(self.get(&["users", &id.text()], &[]).await)?,
-            None if self.template.is_username() => self.user_called(&localpart.key()).await?,
-            // Nobody's localpart is this one.
-            None => None,
+            Some(id) => self.user_of_id(id).await?,
+            None => self.user_called(&localpart.key()).await?.filter(|user| self.names(user, localpart)),
         };
         match user {
-            Some(user) => self.with_groups(user).await.map(Some),
+            Some(user) => self.with_groups(user, tree).await.map(Some),
             None => Ok(None),
         }
     }
 
-    pub(super) async fn with_groups(&self, user: UserRow) -> Result<Found, HttpError> {
-        let groups = self.get(&["users", &user.id, "groups"], &[("briefRepresentation", "true")]).await?;
-        Ok(Found { user, groups })
+    /// Says whether the template gives the user this localpart.
+    pub(super) fn names(&self, user: &UserRow, localpart: &Localpart) -> bool {
+        self.localpart(user).is_ok_and(|theirs| theirs.key() == localpart.key())
     }
 
-    /// What Keycloak tells, with nothing left out of it.
-    pub(super) fn as_told(&self, Found { user, groups: of_user }: &Found, groups: &[Group]) -> KeycloakPerson {
-        KeycloakPerson::Known {
-            in_group: of_user.iter().any(|of| self.opens(of, groups)),
-            groups: of_user.iter().map(|group| group.path.clone()).collect(),
-            remembered: Vec::new(),
-            enabled: user.enabled,
-            federation_link: user.provider().map(Into::into),
-            id: (*user.id).into(),
+    pub(super) async fn with_groups(&self, user: UserRow, tree: &GroupTree<'_>) -> Result<Found, ReadError> {
+        let groups = self.groups_of(&user).await?;
+        self.placed(user, groups, tree).await
+    }
+
+    pub(super) async fn groups_of(&self, user: &UserRow) -> Result<Vec<GroupPlace>, HttpError> {
+        let path = ["users", &*user.id, "groups"];
+        self.get(&path, &[("briefRepresentation", "true")]).await
+    }
+
+    /// Finds out which of a user's groups count.
+    pub(super) async fn placed(
+        &self,
+        user: UserRow,
+        groups: Vec<GroupPlace>,
+        tree: &GroupTree<'_>,
+    ) -> Result<Found, ReadError> {
+        let mut counts = Vec::with_capacity(groups.len());
+        for group in &groups {
+            counts.push(self.counts(group, tree).await?);
         }
+        Ok(Found { user, groups, counts })
     }
 
-    /// Whether being in this group is being in one of the groups of the configuration.
-    pub(super) fn opens(&self, of: &GroupOfUser, groups: &[Group]) -> bool {
-        groups.iter().any(|group| self.is_in(of, group))
-    }
-
-    /// With subgroups, a group below counts too, one that is newer than the reading of the groups as well.
-    fn is_in(&self, of: &GroupOfUser, group: &Group) -> bool {
-        let below = || of.path.strip_prefix(&group.path).is_some_and(|rest| rest.starts_with('/'));
-        group.id.as_str() == &*of.id || (self.include_subgroups && below())
-    }
-
-    /// Whom the accounts belong to, where the username does not tell: every user of the realm by localpart. `None` where
-    /// the template is just the username, and people can be asked for by name.
-    ///
-    /// Source: `GET …/users`, in pages.
-    pub async fn owners(&self) -> Result<Option<Owners>, ReadError> {
-        if self.template.is_username() {
-            return Ok(None);
+    /// Returns the user of an ID.
+    pub(super) async fn user_of_id(&self, id: &KeycloakId) -> Result<Option<UserRow>, HttpError> {
+        let id_text = id.text();
+        let path = ["users", &*id_text];
+        let found: Option<UserRow> = none_if_missing(self.get(&path, &[]).await)?;
+        match &found {
+            Some(other) if *other.id != *id_text => Err(self.api.about_another(&self.path(&path), &[], &other.id)),
+            _ => Ok(found),
         }
-        let who = |user: UserRow<Text<'_>>| (KeycloakId::from(&*user.id), self.localpart(&user).ok());
-        let path = ["users"];
-        let users = self.whole_list(&path, "the users of the realm", &Tally::default(), who, |(id, _)| id).await?;
-        let mut owners = Owners::default();
-        for (id, localpart) in users {
-            if let Some(localpart) = localpart {
-                owners.by_name.entry(localpart.key().into_owned()).or_default().push(id.clone());
-            }
-            owners.everyone.insert(id);
-        }
-        Ok(Some(owners))
     }
 
     /// The user of that username. Keycloak keeps usernames in lower case; a storage provider may not.
     pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
         let query = [("username", name), ("exact", "true"), ("briefRepresentation", "true")];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
+        let other = found.first().map(|user| user.username.clone());
         let name = name.to_lowercase();
-        Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
+        let user = found.into_iter().find(|user| user.username.to_lowercase() == name);
+        match (user, other) {
+            (None, Some(other)) => Err(self.api.about_another(&self.path(&["users"]), &query, &other)),
+            (user, _) => Ok(user),
+        }
+    }
+}
+
+/// Returns what Keycloak says, with nothing left out of it.
+pub(super) fn as_told(found: &Found) -> KeycloakPerson {
+    KeycloakPerson::Known {
+        in_group: found.groups_that_count().next().is_some(),
+        groups: found.groups.iter().map(|group| group.path.clone()).collect(),
+        remembered: Vec::new(),
+        enabled: found.user.enabled,
+        federation_link: found.user.provider().map(Into::into),
+        id: (*found.user.id).into(),
     }
 }

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::person::{Found, GroupOfUser};
-use super::{Group, KeycloakReader};
+use super::group_tree::GroupPlace;
+use super::person::{Found, as_told};
+use super::{Group, GroupTree, KeycloakReader};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, KeycloakPerson, Localpart, Member};
+use crate::readers::ReadError;
 
 /// Witnesses of a group and a directory: one may leave the group, or the directory, while others are asked about.
 const WITNESSES: usize = 3;
@@ -46,7 +48,7 @@ impl Witnesses {
     }
 
     /// Those of a group and a storage provider, in order of their IDs.
-    fn of(&self, group: &GroupOfUser, provider: &str) -> impl Iterator<Item = &KeycloakId> {
+    fn of(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
         self.0.get(&group.id).and_then(|of_group| of_group.get(provider)).into_iter().flatten()
     }
 }
@@ -76,12 +78,12 @@ impl KeycloakReader {
         &self,
         id: Option<&KeycloakId>,
         localpart: &Localpart,
-        groups: &[Group],
+        tree: &GroupTree<'_>,
         witnesses: &Witnesses,
         is_listed: impl Fn(&KeycloakId) -> bool,
-    ) -> Result<KeycloakPerson, HttpError> {
-        let Some(found) = self.find_user(id, localpart).await? else { return Ok(KeycloakPerson::Unknown) };
-        let mut told = self.as_told(&found, groups);
+    ) -> Result<KeycloakPerson, ReadError> {
+        let Some(found) = self.find_user(id, localpart, tree).await? else { return Ok(KeycloakPerson::Unknown) };
+        let mut told = as_told(&found);
         let KeycloakPerson::Known { id: user_id, in_group, remembered, federation_link: Some(provider), .. } =
             &mut told
         else {
@@ -91,13 +93,14 @@ impl KeycloakReader {
             return Ok(told);
         }
         let mut is_in = false;
-        for of in found.groups.iter().filter(|of| self.opens(of, groups)) {
+        for of in found.groups_that_count() {
             match self.standing(user_id, of, witnesses, provider).await? {
                 Standing::In => is_in = true,
                 Standing::Left => remembered.push(of.path.clone()),
                 Standing::Uncountable => {
-                    let forgotten = self.as_found_by_name(&found, groups, witnesses, id.is_some()).await?;
-                    return Ok(forgotten.unwrap_or_else(|| self.as_told(&found, groups)));
+                    let name = if id.is_some() { None } else { Some(localpart) };
+                    let forgotten = self.as_found_by_name(&found, tree, witnesses, name).await?;
+                    return Ok(forgotten.unwrap_or_else(|| as_told(&found)));
                 }
             }
         }
@@ -108,7 +111,7 @@ impl KeycloakReader {
     async fn standing(
         &self,
         id: &KeycloakId,
-        of: &GroupOfUser,
+        of: &GroupPlace,
         witnesses: &Witnesses,
         provider: &str,
     ) -> Result<Standing, HttpError> {
@@ -126,17 +129,17 @@ impl KeycloakReader {
     }
 
     /// Somebody who was deleted in the directory: by name Keycloak does not find them any more, or finds somebody else.
-    /// `None` where that does not show beyond doubt.
+    /// `None` where that does not show beyond doubt. `wanted` is the localpart if the user was asked for by name.
     async fn as_found_by_name(
         &self,
         found: &Found,
-        groups: &[Group],
+        tree: &GroupTree<'_>,
         witnesses: &Witnesses,
-        is_asked_by_id: bool,
-    ) -> Result<Option<KeycloakPerson>, HttpError> {
+        wanted: Option<&Localpart>,
+    ) -> Result<Option<KeycloakPerson>, ReadError> {
         let Some(provider) = found.user.provider() else { return Ok(None) };
         let mut before = Vec::new();
-        for of in found.groups.iter().filter(|of| self.opens(of, groups)) {
+        for of in found.groups_that_count() {
             let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(None) };
             before.push((of, witness));
         }
@@ -149,12 +152,10 @@ impl KeycloakReader {
                 return Ok(None);
             }
         }
-        match by_name {
-            Some(namesake) if !is_asked_by_id => {
-                let namesake = self.with_groups(namesake).await?;
-                Ok(Some(self.as_told(&namesake, groups)))
-            }
-            _ => Ok(Some(KeycloakPerson::OnlyRemembered {
+        let namesake = by_name.filter(|user| wanted.is_some_and(|name| self.names(user, name)));
+        match namesake {
+            Some(namesake) => Ok(Some(as_told(&self.with_groups(namesake, tree).await?))),
+            None => Ok(Some(KeycloakPerson::OnlyRemembered {
                 id: (*found.user.id).into(),
                 groups: found.groups.iter().map(|of| of.path.clone()).collect(),
                 federation_link: provider.into(),
@@ -165,7 +166,7 @@ impl KeycloakReader {
     /// A listed member of the group whom Keycloak counts in it at this moment.
     async fn witness<'w>(
         &self,
-        of: &GroupOfUser,
+        of: &GroupPlace,
         witnesses: &'w Witnesses,
         provider: &str,
     ) -> Result<Option<&'w KeycloakId>, HttpError> {
@@ -180,10 +181,10 @@ impl KeycloakReader {
     /// Whether a witness is counted in the group, and for that reason: a count finds groups of longer names too, so that
     /// it has to be the number of all their groups that it can find, and this one be among these. Their groups may come
     /// from memory: then all that is remembered has to be there still.
-    async fn is_counted_in(&self, witness: &KeycloakId, of: &GroupOfUser) -> Result<bool, HttpError> {
+    async fn is_counted_in(&self, witness: &KeycloakId, of: &GroupPlace) -> Result<bool, HttpError> {
         let is_counted = async {
             let path = ["users", &witness.text(), "groups"];
-            let listed: Vec<GroupOfUser> =
+            let listed: Vec<GroupPlace> =
                 self.get(&path, &[("search", &of.name), ("briefRepresentation", "true")]).await?;
             let name = of.name.to_lowercase();
             let matching = listed.iter().filter(|listed| listed.name.to_lowercase().contains(&name)).count();
@@ -199,7 +200,7 @@ impl KeycloakReader {
         }
     }
 
-    async fn count(&self, id: &KeycloakId, of: &GroupOfUser) -> Result<usize, HttpError> {
+    async fn count(&self, id: &KeycloakId, of: &GroupPlace) -> Result<usize, HttpError> {
         let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", &of.name)]).await?;
         Ok(count)
     }
@@ -217,7 +218,7 @@ mod tests {
     fn the_same_members_give_the_same_witnesses_in_whatever_order_they_are_listed() {
         let provider: Arc<str> = "ldap-1".into();
         let group = Group { id: "g".into(), path: "/g".to_owned() };
-        let of = GroupOfUser { id: "g".into(), name: "g".to_owned(), path: "/g".to_owned() };
+        let of = GroupPlace { id: "g".into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
         let mut members: Vec<_> = ["5", "1", "0", "4", "2", "3"].map(|id| member(id, &provider)).into();
         for _ in 0..members.len() {
             members.rotate_left(1);
@@ -233,7 +234,7 @@ mod tests {
         let mut witnesses = Witnesses::default();
         let provider: Arc<str> = "ldap-1".into();
         witnesses.note(&Group { id: "g".into(), path: "/g".to_owned() }, &[member("1", &provider)]);
-        let of = |id: &str| GroupOfUser { id: id.into(), name: "g".to_owned(), path: "/g".to_owned() };
+        let of = |id: &str| GroupPlace { id: id.into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
         assert_eq!(witnesses.of(&of("h"), "ldap-1").count(), 0);
         assert_eq!(witnesses.of(&of("g"), "ldap-2").count(), 0);
         assert_eq!(witnesses.of(&of("g"), "ldap-1").count(), 1);

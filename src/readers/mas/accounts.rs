@@ -1,11 +1,10 @@
 //! The list of users of MAS.
 
-use std::collections::HashMap;
-
+use super::users_by_name::{NamedUser, UsersByName};
 use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, InMas, Links, Localpart, MasUserId};
+use crate::model::{Account, InMas, Links, Localpart};
 use crate::planner::Matching;
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
@@ -76,14 +75,16 @@ impl MasReader {
         }
     }
 
-    /// The ID of every user by the name that both servers compare by, and whether the user is deactivated.
-    pub async fn ids(&self) -> Result<HashMap<String, (MasUserId, bool)>, ReadError> {
+    /// Reads every user of MAS, to be found by the names of Synapse's accounts.
+    ///
+    /// Source: `GET /users`, and `GET /upstream-oauth-links` if links are wanted.
+    pub async fn ids(&self, wanted: LinksOf<'_>) -> Result<UsersByName, ReadError> {
         self.serves_us().await?;
-        let by_name = |user: Resource<UserAttributes>| {
-            let deactivated = user.attributes.deactivated_at.is_some();
-            Some((Localpart::from(user.attributes.username).key().into_owned(), (user.id.into(), deactivated)))
-        };
-        Ok(self.users(by_name, &Tally::default()).await?.into_iter().collect())
+        let to_named = |user: Resource<UserAttributes>| Some(NamedUser::from(user));
+        let tally = Tally::default();
+        let users = self.users(to_named, &tally);
+        let (users, links) = futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
+        Ok(UsersByName::new(users, links))
     }
 
     async fn links_wanted(&self, wanted: LinksOf<'_>) -> Result<LinkList, HttpError> {

@@ -2,15 +2,18 @@
 
 mod accounts;
 mod links;
+mod users_by_name;
 
 use crate::config::Config;
 use crate::http::{HttpError, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Localpart, MasUserId, ServerName, UserId};
+use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, UserId};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
 pub use links::{LinkList, LinkProvider};
+use users_by_name::NamedUser;
+pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
 /// Reads one MAS. There is nothing here that could write.
 #[derive(Debug)]
@@ -55,18 +58,24 @@ impl MasReader {
     ///
     /// Source: `GET /users/{id}`.
     pub async fn user(&self, id: &MasUserId) -> Result<Option<MasUser>, HttpError> {
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&["users", &*id.text()], &[]).await)?;
-        Ok(found.map(|Single { data: Resource { attributes, .. } }| MasUser {
-            state: attributes.state(),
-            admin: attributes.admin,
-            user_id: Localpart::from(attributes.username).on(&self.server_name),
+        let id_text = id.text();
+        let path = ["users", &*id_text];
+        let Some(user) = self.user_at(&path).await? else { return Ok(None) };
+        if user.user_id() != *id {
+            return Err(self.mas.about_another(&path, &user.id));
+        }
+        Ok(Some(MasUser {
+            state: user.attributes.state(),
+            admin: user.attributes.admin,
+            user_id: Localpart::from(user.attributes.username).on(&self.server_name),
         }))
     }
 
-    /// The ID of the user of this name, and whether the user is deactivated; `None` where there is none.
-    pub async fn id_of(&self, localpart: &Localpart) -> Result<Option<(MasUserId, bool)>, HttpError> {
+    /// Finds the user of an account's name, as the list would show it, without links. If several
+    /// names differ only in case and none is exact, MAS says that there is none.
+    pub async fn id_of(&self, localpart: &Localpart) -> Result<FoundInMas, HttpError> {
         let found = self.by_username(localpart).await?;
-        Ok(found.map(|user| (user.user_id(), user.attributes.deactivated_at.is_some())))
+        Ok(found.map_or(FoundInMas::Nothing, |user| FoundInMas::User(NamedUser::from(user).into_row(Links::default()))))
     }
 
     /// Names are compared without regard to case.
@@ -74,7 +83,16 @@ impl MasReader {
     /// Source: `GET /users/by-username/{username}`.
     async fn by_username(&self, localpart: &Localpart) -> Result<Option<Resource<UserAttributes>>, HttpError> {
         let path = ["users", "by-username", localpart.as_str()];
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(&path, &[]).await)?;
+        let Some(user) = self.user_at(&path).await? else { return Ok(None) };
+        let username = Localpart::from(user.attributes.username.clone());
+        if username.key() != localpart.key() {
+            return Err(self.mas.about_another(&path, username.as_str()));
+        }
+        Ok(Some(user))
+    }
+
+    async fn user_at(&self, path: &[&str]) -> Result<Option<Resource<UserAttributes>>, HttpError> {
+        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(path, &[]).await)?;
         Ok(found.map(|found| found.data))
     }
 }

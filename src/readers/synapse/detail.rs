@@ -19,7 +19,7 @@ impl SynapseReader {
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>, HttpError> {
-        let detail = self.detail(user_id).await?.filter(|detail| detail.user_id == *user_id);
+        let detail = self.detail(user_id).await?;
         Ok(detail.map(|AccountDetail { user_id, state, admin, bot, .. }| Account {
             user_id,
             state,
@@ -42,6 +42,10 @@ impl SynapseReader {
                 row.account(user_id.server_name()).map_err(serde_json::Error::custom)?;
             Ok(AccountDetail { user_id, state, admin, bot, appservice: appservice_id })
         };
-        none_if_missing(self.api.get_as(&path, &[], detail).await)
+        let found = none_if_missing(self.api.get_as(&path, &[], detail).await)?;
+        match &found {
+            Some(other) if other.user_id != *user_id => Err(self.api.about_another(&path, &[], &other.user_id.text())),
+            _ => Ok(found),
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Realm {
             save_events: true,
             event_time: None,
             events: VecDeque::new(),
-            users: Sorted::default(),
+            users: Sorted::showing(|user| !user.service),
             usernames: HashMap::new(),
             groups: HashMap::new(),
             top: BTreeMap::new(),
@@ -73,9 +73,16 @@ impl Realm {
         self.users.entry(&name, || Box::new(user))
     }
 
+    /// Adds the service account of a client, or returns the one that is there.
+    pub fn add_service_account(&mut self, client: &str) -> &mut User {
+        let user = self.add_user(&format!("service-account-{client}"));
+        user.service = true;
+        user
+    }
+
     /// Gives a user another ID, as recordings need it.
     pub fn set_user_id(&mut self, username: &str, id: &str) {
-        if let Some(user) = self.users.get_mut(username) {
+        if let Some(user) = self.users.get_mut(&username.to_lowercase()) {
             self.usernames.remove(&user.id);
             id.clone_into(&mut user.id);
             self.usernames.insert(user.id.clone(), user.username.clone());
@@ -142,18 +149,19 @@ impl Realm {
         self.user(self.usernames.get(id)?)
     }
 
-    /// All users in order of username.
+    /// All users in order of username, service accounts included.
     pub fn users(&self) -> impl Iterator<Item = &User> {
-        self.users_from(0)
+        self.users.iter().map(|(_, user)| &**user)
     }
 
-    /// All users in order of username, from the n-th on.
-    pub(super) fn users_from(&self, first: usize) -> impl Iterator<Item = &User> {
+    /// The users that lists show in order of username, from the n-th on.
+    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = &User> {
         self.users.shown_from(first).map(|(_, user)| &**user)
     }
 
-    pub(super) fn users_count(&self) -> usize {
-        self.users.len()
+    /// How many users lists show.
+    pub(super) fn listed(&self) -> usize {
+        self.users.shown()
     }
 
     /// Adds the group at `path` with the groups above it; gives its ID.
@@ -173,6 +181,15 @@ impl Realm {
             parent = Some(id);
         }
         parent.unwrap_or_default()
+    }
+
+    /// Adds a group to the group at `parent`, or on top if that is empty. The name may have slashes in it: Keycloak
+    /// writes them into the path as they are.
+    pub fn add_group_named(&mut self, parent: &str, name: &str) -> String {
+        let above = self.group_by_path(parent);
+        let path = format!("{}/{name}", above.map_or("", |group| &group.path));
+        let above = above.map(|group| group.id.clone());
+        self.insert_group(ids::uuid(), name, &path, above.as_deref())
     }
 
     /// Adds the group at `path` with a chosen ID, as recordings need it; the groups above must be there.
@@ -228,15 +245,24 @@ impl Realm {
         self.groups.get(id)
     }
 
-    /// A group by path.
+    /// Returns the group at a path. At each level the shortest name that fits is taken, as Keycloak does: of a group
+    /// `a` with the subgroup `b` and a group `a/b`, the path `/a/b` means the first.
     #[must_use]
     pub fn group_by_path(&self, path: &str) -> Option<&Group> {
-        let mut names = path.split('/').filter(|name| !name.is_empty());
-        let mut group = self.groups.get(self.top.get(names.next()?)?)?;
-        for name in names {
-            group = self.groups.get(group.children.get(name)?)?;
+        let mut found: Option<&Group> = None;
+        let mut name = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if !name.is_empty() {
+                name.push('/');
+            }
+            name.push_str(part);
+            let siblings = found.map_or(&self.top, |group| &group.children);
+            if let Some(id) = siblings.get(&name) {
+                found = self.groups.get(id);
+                name.clear();
+            }
         }
-        Some(group)
+        found.filter(|_| name.is_empty())
     }
 
     /// The groups that are in no other, in order of name.

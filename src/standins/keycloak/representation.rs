@@ -1,5 +1,6 @@
 //! Users and groups as Keycloak writes them in JSON: which field is there when.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -7,6 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::realm::Realm;
 use super::state::{Group, StorageProvider, User};
+
+type Attributes = BTreeMap<String, Vec<String>>;
+
+/// Why Keycloak itself disabled a user.
+const DISABLED_REASON: &str = "disabledReason";
 
 /// A user. Which fields there are depends on who asks for what.
 #[derive(Serialize)]
@@ -22,7 +28,7 @@ pub(super) struct UserRow<'u> {
     email: Option<&'u str>,
     email_verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attributes: Option<&'u BTreeMap<String, Vec<String>>>,
+    attributes: Option<Cow<'u, Attributes>>,
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'u str>,
@@ -55,7 +61,7 @@ pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
         last_name: user.last_name.as_deref(),
         email: user.email.as_deref(),
         email_verified: user.email_verified,
-        attributes: shows_attributes.then_some(&user.attributes),
+        attributes: shows_attributes.then_some(Cow::Borrowed(&user.attributes)),
         enabled: user.enabled,
         origin: user.federation_link.as_deref(),
         federation_link: user.federation_link.as_deref(),
@@ -67,13 +73,22 @@ pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
 
 /// A user in a list of users.
 pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_> {
-    let access = if brief { json!({"manage": manage}) } else { user_access(manage) };
-    UserRow { access: Some(access), ..member(user, brief) }
+    let mut row = UserRow { access: Some(json!({"manage": manage})), ..member(user, brief) };
+    if row.attributes.is_none() {
+        row.attributes = disabled_reason(user).map(Cow::Owned);
+    }
+    row
+}
+
+/// What a brief row shows of the attributes (trap 53).
+fn disabled_reason(user: &User) -> Option<Attributes> {
+    let reason = user.attributes.get(DISABLED_REASON)?;
+    Some([(DISABLED_REASON.to_owned(), reason.clone())].into())
 }
 
 /// A user asked for by ID.
 pub(super) fn single_user(user: &User, manage: bool) -> UserRow<'_> {
-    listed_user(user, false, manage)
+    UserRow { access: Some(user_access(manage)), ..listed_user(user, false, manage) }
 }
 
 /// A user as a full administrator sees it, as admin events quote it.

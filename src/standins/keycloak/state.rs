@@ -44,7 +44,7 @@ impl State {
 pub struct Group {
     /// The UUID.
     pub id: String,
-    /// The last part of the path.
+    /// The last part of the path. A slash in it stays as it is in the path.
     pub name: String,
     /// The whole path, beginning with a slash.
     pub path: String,
@@ -77,8 +77,11 @@ pub struct User {
     pub created: u64,
     /// The storage provider (directory) that the user comes from.
     pub federation_link: Option<String>,
-    /// Attributes, shown in full representations and for people of a directory.
+    /// Attributes, shown in full representations and for federated users; why Keycloak disabled a user also in brief
+    /// ones.
     pub attributes: BTreeMap<String, Vec<String>>,
+    /// Whether the user is a client's service account: lists of users leave it out (trap 49).
+    pub service: bool,
     /// The IDs of the groups that the user is in.
     pub groups: BTreeSet<String>,
     /// The IDs of the groups in which Keycloak remembers someone of a directory, where it has not asked there since.
@@ -98,6 +101,7 @@ impl User {
             created: time::now_ms(),
             federation_link: None,
             attributes: BTreeMap::new(),
+            service: false,
             groups: BTreeSet::new(),
             remembered_groups: None,
         }

@@ -93,7 +93,8 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     match &job.task {
         Task::Provision { displayname } => {
             let tells_locks = state.lock().settings.release() >= Version::LOCK_ON_HOMESERVER;
-            call(state, "provision_user", &provision(&user, displayname.as_deref(), tells_locks)).await
+            let emails: Vec<String> = state.lock().emails_of(&user.id).map(|email| email.email.clone()).collect();
+            call(state, "provision_user", &provision(&user, &emails, displayname.as_deref(), tells_locks)).await
         }
         Task::Deactivate { erase } => {
             deactivate(&mut state.lock(), &user);
@@ -116,8 +117,8 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     }
 }
 
-fn provision(user: &User, displayname: Option<&str>, tells_locks: bool) -> Value {
-    let mut body = json!({"localpart": user.username, "set_emails": user.emails});
+fn provision(user: &User, emails: &[String], displayname: Option<&str>, tells_locks: bool) -> Value {
+    let mut body = json!({"localpart": user.username, "set_emails": emails});
     if tells_locks {
         body["locked"] = json!(user.locked_at.is_some());
     }
@@ -129,9 +130,9 @@ fn provision(user: &User, displayname: Option<&str>, tells_locks: bool) -> Value
 
 fn deactivate(state: &mut State, user: &User) {
     state.finish_sessions(&user.id, &SessionKind::ALL);
+    state.remove_emails(&user.id);
     if let Some(user) = state.user_mut(&user.username) {
         user.deactivated_at.get_or_insert_with(time::now_rfc3339);
-        user.emails.clear();
     }
 }
 

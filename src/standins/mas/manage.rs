@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::emails::Email;
 use super::jobs::{Task, call};
 use super::sessions::SessionKind;
 use super::state::{State as Database, User};
@@ -43,6 +44,16 @@ pub enum Command {
         username: String,
         /// Whether to only say what would be done.
         dry_run: bool,
+    },
+    /// Let a user ask for administrator's rights.
+    PromoteAdmin {
+        /// Who.
+        username: String,
+    },
+    /// Take that right away.
+    DemoteAdmin {
+        /// Who.
+        username: String,
     },
     /// Name everyone who may ask for administrator's rights; changes nothing.
     ListAdminUsers,
@@ -151,8 +162,14 @@ fn change(state: &mut Database, command: Command) -> Done {
             find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
         }
         Command::ListAdminUsers => list_admin_users(state),
+        Command::PromoteAdmin { username } => {
+            find(state, &username).map_or_else(unknown, |user| set_admin(state, &user, Admin::Yes))
+        }
+        Command::DemoteAdmin { username } => {
+            find(state, &username).map_or_else(unknown, |user| set_admin(state, &user, Admin::No))
+        }
         Command::AddEmail { username, email } => {
-            find(state, &username).map_or_else(unknown, |user| add_email(state, &user, email))
+            find(state, &username).map_or_else(unknown, |user| add_email(state, &user, &email))
         }
         Command::RegisterUser { username, displayname, emails, admin } => {
             register(state, &username, displayname, emails, admin)
@@ -217,7 +234,27 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     done
 }
 
-/// Not recorded: the form of the lines is that of the others.
+/// What a user becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admin {
+    Yes,
+    No,
+}
+
+/// The homeserver never hears of it (trap 48).
+fn set_admin(state: &mut Database, user: &User, admin: Admin) -> Done {
+    let mut done = Done::default();
+    let (line, what) = match admin {
+        Admin::Yes => (349, "User promoted to admin"),
+        Admin::No => (373, "User is no longer admin"),
+    };
+    done.info(line, format!("{what} user.id={} user.username={}", user.id, user.username));
+    if let Some(user) = state.user_mut(&user.username) {
+        user.admin = admin == Admin::Yes;
+    }
+    done
+}
+
 fn list_admin_users(state: &Database) -> Done {
     let admins: Vec<&User> = state.users().filter(|user| user.admin).collect();
     let mut done = Done::default();
@@ -228,13 +265,16 @@ fn list_admin_users(state: &Database) -> Done {
     done
 }
 
-fn add_email(state: &mut Database, user: &User, email: String) -> Done {
+/// The homeserver learns of it when the user is provisioned the next time.
+fn add_email(state: &mut Database, user: &User, email: &str) -> Done {
     let mut done = Done::default();
-    done.info(370, format!("Email added user.id={} email={email}", user.id));
-    if let Some(user) = state.user_mut(&user.username) {
-        user.emails.insert(email);
-    }
-    state.schedule(&user.id, Task::Provision { displayname: None });
+    let email = Email::new(&user.id, email);
+    let User { id, username, .. } = user;
+    done.info(
+        304,
+        format!("Email added user.id={id} user.username={username} email.id={} email.email={}", email.id, email.email),
+    );
+    state.add_email(email);
     done
 }
 
@@ -245,13 +285,15 @@ fn register(
     emails: Vec<String>,
     admin: bool,
 ) -> Done {
-    if state.user(username).is_some() {
+    if state.is_taken(username) {
         return Done::failed("User already exists");
     }
     let user = state.add_user(username);
-    user.emails.extend(emails);
     user.admin = admin;
     let id = user.id.clone();
+    for email in emails {
+        state.add_email(Email::new(&id, &email));
+    }
     state.schedule(&id, Task::Provision { displayname });
     let mut done = Done::default();
     done.info(924, format!("User registered user.id={id}"));

@@ -1,6 +1,6 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database (`sessions`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
+//! `state` is its database (`sessions`, `emails`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
 //! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
 //! API, `manage` what mas-cli does to the database, `configure` what would be in the configuration file, `version`
 //! what an old MAS lacks.
@@ -11,6 +11,7 @@ mod admin;
 mod clients;
 mod configure;
 mod discovery;
+mod emails;
 mod jobs;
 mod manage;
 mod oauth;
@@ -35,6 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 pub use clients::{CLIENT, Client, ClientAuth};
+pub use emails::Email;
 pub use manage::{Command, Done, LogLine};
 pub use sessions::{Owner, Session, SessionKind};
 pub use settings::{AdminApi, Settings};

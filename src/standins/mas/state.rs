@@ -1,12 +1,14 @@
-//! The database of MAS: users and jobs here; sessions, clients and upstream links in files of their own.
+//! The database of MAS: users and jobs here; sessions, e-mail addresses, clients and upstream links in files of their
+//! own.
 //!
 //! Everything is kept in order of its ULID, because that is how the Admin API pages.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::Serialize;
 
 use super::clients::Clients;
+use super::emails::Emails;
 use super::jobs::Job;
 use super::sessions::Sessions;
 use super::settings::Settings;
@@ -32,9 +34,9 @@ pub struct User {
     /// Whether the user was a guest before the homeserver moved to MAS.
     #[serde(skip)]
     pub legacy_guest: bool,
-    /// E-mail addresses; deactivation removes them for good.
+    /// The ULIDs of the e-mail addresses; deactivation removes them for good.
     #[serde(skip)]
-    pub emails: BTreeSet<String>,
+    pub(super) email_ids: Vec<String>,
 }
 
 impl User {
@@ -56,10 +58,12 @@ pub struct State {
     pub failed_jobs: usize,
     pub(super) jobs: VecDeque<Job>,
     pub(super) users: BTreeMap<String, User>,
+    pub(super) emails: Emails,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
     pub(super) upstream: Upstream,
-    names: HashMap<String, String>,
+    /// Lower-case names to the ULIDs of their users: several if they differ only in case.
+    names: HashMap<String, Vec<String>>,
 }
 
 impl State {
@@ -72,6 +76,7 @@ impl State {
             failed_jobs: 0,
             jobs: VecDeque::new(),
             users: BTreeMap::new(),
+            emails: Emails::new(),
             sessions: Sessions::default(),
             clients: Clients::default(),
             upstream: Upstream::default(),
@@ -79,9 +84,15 @@ impl State {
         }
     }
 
-    /// Adds a user, or gives the one of that name.
+    /// Adds a user, or returns the one of exactly that name: two that differ only in case are two users (trap 51).
     pub fn add_user(&mut self, username: &str) -> &mut User {
-        let id = self.names.entry(username.to_lowercase()).or_insert_with(ids::ulid).clone();
+        let namesakes = self.names.entry(username.to_lowercase()).or_default();
+        let known = namesakes.iter().find(|id| self.users.get(*id).is_some_and(|user| user.username == username));
+        let id = known.cloned().unwrap_or_else(|| {
+            let id = ids::ulid();
+            namesakes.push(id.clone());
+            id
+        });
         self.users.entry(id.clone()).or_insert_with(|| User {
             id,
             username: username.to_owned(),
@@ -90,17 +101,24 @@ impl State {
             deactivated_at: None,
             admin: false,
             legacy_guest: false,
-            emails: BTreeSet::new(),
+            email_ids: Vec::new(),
         })
     }
 
     /// Gives a user another ULID, as recordings need it.
     pub fn set_user_id(&mut self, username: &str, id: &str) {
-        let Some(old) = self.names.get_mut(&username.to_lowercase()) else {
+        let Some(old) = self.user_id(username).map(str::to_owned) else {
             return;
         };
-        if let Some(mut user) = self.users.remove(old) {
-            id.clone_into(old);
+        if let Some(mut user) = self.users.remove(&old) {
+            for namesake in self.names.values_mut().flatten().filter(|namesake| **namesake == old) {
+                id.clone_into(namesake);
+            }
+            for email in &user.email_ids {
+                if let Some(email) = self.emails.get_mut(email) {
+                    id.clone_into(&mut email.user_id);
+                }
+            }
             id.clone_into(&mut user.id);
             self.users.insert(id.to_owned(), user);
         }
@@ -108,22 +126,43 @@ impl State {
 
     /// Takes a user away with links and sessions, as no API does; one of the same name is another one from then on.
     pub fn remove_user(&mut self, username: &str) {
-        if let Some(id) = self.names.remove(&username.to_lowercase()) {
+        if let Some(id) = self.user_id(username).map(str::to_owned) {
+            self.remove_emails(&id);
             self.users.remove(&id);
+            if let Some(namesakes) = self.names.get_mut(&username.to_lowercase()) {
+                namesakes.retain(|namesake| *namesake != id);
+            }
             self.unlink(&id);
             self.sessions.remove_of(&id);
         }
     }
 
-    /// A user by name, without regard to case (trap 22).
+    /// Returns the user of a name: case is ignored (trap 22) unless several users differ only in case (trap 51).
     #[must_use]
     pub fn user(&self, username: &str) -> Option<&User> {
-        self.users.get(self.names.get(&username.to_lowercase())?)
+        self.users.get(self.user_id(username)?)
     }
 
-    /// A user by name, to change.
+    /// Returns the same user, to change.
     pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
-        self.users.get_mut(self.names.get(&username.to_lowercase())?)
+        let id = self.user_id(username)?.to_owned();
+        self.users.get_mut(&id)
+    }
+
+    /// Returns whether a name is taken, by any spelling.
+    #[must_use]
+    pub fn is_taken(&self, username: &str) -> bool {
+        self.names.get(&username.to_lowercase()).is_some_and(|namesakes| !namesakes.is_empty())
+    }
+
+    fn user_id(&self, username: &str) -> Option<&str> {
+        let namesakes = self.names.get(&username.to_lowercase())?;
+        let is_exact = |id: &&String| self.users.get(*id).is_some_and(|user| user.username == username);
+        let found = match namesakes.as_slice() {
+            [only] => Some(only),
+            several => several.iter().find(is_exact),
+        };
+        found.map(String::as_str)
     }
 
     /// A user by ULID.

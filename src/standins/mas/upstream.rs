@@ -77,6 +77,14 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Returns the link as if it had been made at this time, in milliseconds since 1970: its ULID says so too.
+    #[must_use]
+    pub fn made_at(self, millis: u64) -> Self {
+        Self { id: ids::ulid_at(millis), created_at: time::rfc3339(millis * 1000), ..self }
+    }
+}
+
 /// All providers and links by ULID.
 #[derive(Debug, Default)]
 pub(super) struct Upstream {
@@ -103,6 +111,11 @@ impl State {
     /// All links by ULID.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.upstream.links.values()
+    }
+
+    /// Keeps only the links that the function picks.
+    pub fn retain_links(&mut self, keep: impl Fn(&Link) -> bool) {
+        self.upstream.links.retain(|_, link| keep(link));
     }
 
     /// Takes every link of a user away.

@@ -208,7 +208,7 @@ fn detail(id: &str, account: &Account) -> Value {
         "displayname": account.displayname,
         "avatar_url": account.avatar_url,
         "threepids": threepids,
-        "external_ids": [],
+        "external_ids": account.external_ids,
         "erased": account.erased,
         "last_seen_ts": account.last_seen,
     })

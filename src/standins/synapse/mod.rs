@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use serde_json::json;
 
-pub use state::{Account, Settings, State};
+pub use state::{Account, ExternalId, Settings, State};
 
 use super::{Server, Shared, StandIn};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::auth::Introspection;
 use crate::standins::{Sorted, time};
@@ -40,6 +41,15 @@ impl Settings {
     }
 }
 
+/// What an identity provider called the owner of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExternalId {
+    /// Synapse's name for the provider, such as `oidc-keycloak`.
+    pub auth_provider: String,
+    /// The provider's ID for the user.
+    pub external_id: String,
+}
+
 /// One account of the homeserver.
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of Synapse's table, each on its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +74,8 @@ pub struct Account {
     pub erased: bool,
     /// E-mail addresses with the time they were added.
     pub emails: BTreeMap<String, u64>,
+    /// IDs from before MAS, when Synapse was joined to an identity provider itself. Deactivation leaves them.
+    pub external_ids: Vec<ExternalId>,
     /// Device IDs.
     pub devices: BTreeSet<String>,
     /// Rooms that the account is in; deactivation leaves them all.

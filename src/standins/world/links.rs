@@ -8,7 +8,7 @@ use crate::standins::mas::{self, Link, Provider};
 use crate::standins::{StandInError, ids};
 
 /// The ULID of the upstream provider that is the world's Keycloak.
-const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
+pub(super) const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 
 /// Whom an account is linked to, where that is not the person of the same name.
 #[derive(Clone, Debug)]
@@ -19,15 +19,27 @@ enum Owner {
     Gone,
 }
 
-/// The accounts that are not simply linked to the person of the same name, by localpart.
+/// What is not a link between equal names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Links(BTreeMap<String, Owner>);
+pub(super) struct Links {
+    /// The accounts that are not simply linked to the user of the same name, by localpart.
+    owners: BTreeMap<String, Owner>,
+    /// Further providers: ULID and issuer.
+    providers: Vec<(String, String)>,
+}
 
 impl World {
     /// Links an account to the person with this username, in place of a link that equal names would give either.
     #[must_use]
     pub fn link(mut self, localpart: &str, username: &str) -> Self {
-        self.links.0.insert(localpart.to_owned(), Owner::Person(username.to_lowercase()));
+        self.links.owners.insert(localpart.to_owned(), Owner::Person(username.to_lowercase()));
+        self
+    }
+
+    /// Adds an upstream provider that is not the world's Keycloak.
+    #[must_use]
+    pub fn provider(mut self, id: &str, issuer: &str) -> Self {
+        self.links.providers.push((id.to_owned(), issuer.to_owned()));
         self
     }
 
@@ -36,7 +48,7 @@ impl World {
     #[must_use]
     pub fn recreated_member(self, name: &str) -> Self {
         let mut world = self.member(name).account(name);
-        world.links.0.insert(name.to_owned(), Owner::Gone);
+        world.links.owners.insert(name.to_owned(), Owner::Gone);
         world
     }
 }
@@ -45,17 +57,20 @@ impl World {
 pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> Result<(), StandInError> {
     let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
     mas.add_provider(Provider::new(PROVIDER, &issuer));
+    for (id, issuer) in &world.links.providers {
+        mas.add_provider(Provider::new(id, issuer));
+    }
     let mut keycloak = keycloak.state();
     let realm = keycloak.realm(&world.realm);
     let is_taken =
-        |name: &str| world.links.0.values().any(|owner| matches!(owner, Owner::Person(person) if person == name));
+        |name: &str| world.links.owners.values().any(|owner| matches!(owner, Owner::Person(person) if person == name));
     let mut links = Vec::new();
-    for user in mas.users().filter(|user| !world.links.0.contains_key(&user.username)) {
+    for user in mas.users().filter(|user| !world.links.owners.contains_key(&user.username)) {
         if let Some(person) = realm.user(&user.username).filter(|person| !is_taken(&person.username)) {
             links.push((person.id.clone(), user.id.clone()));
         }
     }
-    for (localpart, owner) in &world.links.0 {
+    for (localpart, owner) in &world.links.owners {
         let subject = match owner {
             Owner::Person(name) => realm.user(name).ok_or_else(|| unknown(name))?.id.clone(),
             Owner::Gone => ids::uuid(),

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod described;
 mod links;
 mod mas_api;
 mod running;
@@ -25,6 +26,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use described::{NewAccount, NewUser};
 use links::Links;
 use mas_api::MasApi;
 pub use running::{AccountState, InMas, InSynapse, RunningWorld};
@@ -76,8 +78,11 @@ pub struct World {
     server_name: String,
     realm: String,
     groups: Vec<String>,
+    named_groups: Vec<(String, String)>,
     people: Vec<Person>,
+    users: Vec<NewUser>,
     accounts: Vec<(String, Kind)>,
+    detailed_accounts: Vec<NewAccount>,
     links: Links,
     token_owner: String,
     service_roles: Vec<String>,
@@ -99,8 +104,11 @@ impl World {
             server_name: server_name.to_owned(),
             realm: "corp".to_owned(),
             groups: Vec::new(),
+            named_groups: Vec::new(),
             people: Vec::new(),
+            users: Vec::new(),
             accounts: Vec::new(),
+            detailed_accounts: Vec::new(),
             links: Links::default(),
             token_owner: "matrix-sync-bot".to_owned(),
             service_roles: service_roles.map(str::to_owned).to_vec(),
@@ -118,6 +126,13 @@ impl World {
     #[must_use]
     pub fn group(mut self, path: &str) -> Self {
         self.groups.push(path.to_owned());
+        self
+    }
+
+    /// Adds a group whose name may have slashes in it below the group at `parent`; on top if that is empty.
+    #[must_use]
+    pub fn group_named(mut self, parent: &str, name: &str) -> Self {
+        self.named_groups.push((parent.to_owned(), name.to_owned()));
         self
     }
 

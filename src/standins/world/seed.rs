@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use secrecy::SecretString;
 
 use super::running::{ADMIN, CLIENT, RunningWorld};
-use super::{Kind, Membership, World, links};
+use super::{Kind, Membership, World, described, links};
 use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
-use crate::standins::mas::{self, Mas};
+use crate::standins::mas::{self, Email, Mas};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
@@ -28,6 +28,9 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let (mut mas_state, mut synapse_state) = accounts;
     let keycloak = Keycloak::start(keycloak_at, keycloak_state)?;
     links::seed(world, &keycloak, &mut mas_state)?;
+    for account in &world.detailed_accounts {
+        described::put_account(&mut mas_state, &mut synapse_state, account)?;
+    }
     let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
     let mas = Mas::start(mas_at, mas_state)?;
     synapse_state.settings.mas_url = mas.url();
@@ -93,6 +96,10 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
     for path in &world.groups {
         realm.add_group(path);
     }
+    for (parent, name) in &world.named_groups {
+        realm.add_group_named(parent, name);
+    }
+    let created = described::years_ago();
     for person in &world.people {
         let user = realm.add_user(&person.name);
         user.first_name = Some(capitalised(&user.username));
@@ -100,6 +107,7 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         user.email = Some(format!("{}@{}", user.username, world.server_name));
         user.email_verified = true;
         user.enabled = person.enabled;
+        user.created = created;
         let path = match &person.group {
             None => continue,
             Some(Membership::At(path)) => path,
@@ -112,7 +120,8 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         }
         realm.join(&person.name, path);
     }
-    Ok(())
+    let group = world.groups.first().map_or("", String::as_str);
+    world.users.iter().try_for_each(|user| described::put_user(realm, user, group))
 }
 
 fn capitalised(name: &str) -> String {
@@ -153,7 +162,8 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
             user.locked_at = locked.then(time::now_rfc3339);
             user.deactivated_at = deactivated.then(time::now_rfc3339);
             if !deactivated {
-                user.emails.insert(email);
+                let email = Email::new(&user.id, &email);
+                mas.add_email(email);
             }
         }
     }

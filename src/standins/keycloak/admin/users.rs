@@ -1,12 +1,13 @@
-//! People: by name, by ID, and the groups that one is in.
+//! Users: by name, by other fields, by ID, and the groups that one is in.
 
 use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::representation;
-use super::super::state::Group;
+use super::super::state::{Group, User};
 use super::super::token::error;
 use super::{Answer, Asked, written};
+use crate::standins::query::Params;
 
 /// `GET …/users?username=…&exact=true`, and all users by page.
 pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
@@ -15,24 +16,100 @@ pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
     }
     let brief = asked.query.is("briefRepresentation", false);
     let show = |user| representation::listed_user(user, brief, asked.manage());
-    let exact = asked.query.is("exact", false);
-    match asked.query.get("username").map(str::to_lowercase) {
-        Some(name) if exact => written(&asked.realm.user(&name).map(show).into_iter().collect::<Vec<_>>()),
-        Some(name) => {
-            let rows = asked.realm.users().filter(|user| user.username.contains(&name));
+    if let Some(search) = asked.query.get("search") {
+        let pattern = Pattern::parse(search);
+        let rows = asked.realm.listed_from(0).filter(|user| pattern.fits(user));
+        return written(&asked.page(Some(100), rows).map(show).collect::<Vec<_>>());
+    }
+    let wanted = Wanted::parse(&asked.query);
+    match wanted.username() {
+        Some(name) if wanted.exact => {
+            let row = asked.realm.user(name).filter(|user| wanted.fits(user));
+            written(&row.map(show).into_iter().collect::<Vec<_>>())
+        }
+        _ if wanted.fields.is_empty() => {
+            let (first, max) = asked.place(Some(100));
+            written(&asked.realm.listed_from(first).take(max).map(show).collect::<Vec<_>>())
+        }
+        _ => {
+            let rows = asked.realm.users().filter(|user| wanted.fits(user));
             written(&asked.page(Some(100), rows).map(show).collect::<Vec<_>>())
         }
-        None => {
-            let (first, max) = asked.place(Some(100));
-            written(&asked.realm.users_from(first).take(max).map(show).collect::<Vec<_>>())
+    }
+}
+
+/// Fields of a user that a query can name.
+const FIELDS: [&str; 4] = ["username", "email", "firstName", "lastName"];
+
+fn field<'u>(user: &'u User, name: &str) -> &'u str {
+    match name {
+        "username" => &user.username,
+        "email" => user.email.as_deref().unwrap_or_default(),
+        "firstName" => user.first_name.as_deref().unwrap_or_default(),
+        _ => user.last_name.as_deref().unwrap_or_default(),
+    }
+}
+
+/// What a query says of single fields. Unlike lists and `search=`, it finds service accounts too (trap 49).
+struct Wanted {
+    fields: Vec<(&'static str, String)>,
+    exact: bool,
+}
+
+impl Wanted {
+    fn parse(query: &Params) -> Self {
+        let given = |name| query.get(name).map(|value| (name, value.to_lowercase()));
+        Self { fields: FIELDS.into_iter().filter_map(given).collect(), exact: query.is("exact", false) }
+    }
+
+    fn username(&self) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| *name == "username").map(|(_, value)| value.as_str())
+    }
+
+    fn fits(&self, user: &User) -> bool {
+        self.fields.iter().all(|(name, value)| {
+            let has = field(user, name).to_lowercase();
+            if self.exact { has == *value } else { has.contains(value) }
+        })
+    }
+}
+
+/// The value of `search=`: the beginning of a field, `*part*` or `"all of it"`.
+enum Pattern {
+    Prefix(String),
+    Part(String),
+    Exact(String),
+}
+
+impl Pattern {
+    fn parse(search: &str) -> Self {
+        let search = search.to_lowercase();
+        if let Some(exact) = search.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            return Self::Exact(exact.to_owned());
         }
+        let prefix = search.trim_end_matches('*');
+        match prefix.strip_prefix('*') {
+            Some(part) => Self::Part(part.to_owned()),
+            None => Self::Prefix(prefix.to_owned()),
+        }
+    }
+
+    fn fits(&self, user: &User) -> bool {
+        FIELDS.iter().any(|name| {
+            let has = field(user, name).to_lowercase();
+            match self {
+                Self::Prefix(prefix) => has.starts_with(prefix),
+                Self::Part(part) => has.contains(part),
+                Self::Exact(exact) => has == *exact,
+            }
+        })
     }
 }
 
 /// `GET …/users/count`
 pub(super) fn users_count(asked: &Asked<'_>, _: &[String]) -> Answer {
     let visible = asked.may_list("query-users")?;
-    written(&if visible { asked.realm.users_count() } else { 0 })
+    written(&if visible { asked.realm.listed() } else { 0 })
 }
 
 /// `GET …/users/{id}`

@@ -1,10 +1,10 @@
-//! Users, changed: lock, unlock, deactivate, reactivate. Each is harmless when asked twice (trap 26).
+//! Users, changed: lock, unlock, deactivate, reactivate, administrators. Each is harmless when asked twice (trap 26).
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
         .route("/users/{id}/unlock", post(unlock))
         .route("/users/{id}/deactivate", post(deactivate))
         .route("/users/{id}/reactivate", post(reactivate))
+        .route("/users/{id}/set-admin", post(set_admin))
 }
 
 /// Changes the user of an ID in a path, and gives the user as it is then.
@@ -112,6 +113,18 @@ async fn reactivate(State(state): State<Shared<Database>>, Path(id): Path<String
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| user.deactivated_at = None)?;
     Ok(answer(&state, &user, "/reactivate"))
+}
+
+#[derive(Deserialize)]
+struct Right {
+    admin: bool,
+}
+
+/// `POST /users/{id}/set-admin`: the homeserver never hears of it (trap 48).
+async fn set_admin(State(state): State<Shared<Database>>, Path(id): Path<String>, Json(asked): Json<Right>) -> Answer {
+    let mut state = state.lock();
+    let user = changed(&mut state, &id, |user| user.admin = asked.admin)?;
+    Ok(answer(&state, &user, "/set-admin"))
 }
 
 async fn reactivated_on_homeserver(state: &Shared<Database>, id: &str) -> Result<(), Refusal> {

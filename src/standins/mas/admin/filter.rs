@@ -15,6 +15,8 @@ pub(super) enum Check {
     Ulid,
     Bool,
     Text,
+    /// Text that links repeat as it is.
+    Verbatim,
     OneOf(&'static [&'static str]),
     /// An older MAS does not know it.
     Since(Version, &'static Check),
@@ -27,7 +29,14 @@ pub(super) type Known = &'static [(&'static str, Check)];
 
 /// The filters of one request.
 #[derive(Debug, Default)]
-pub(super) struct Filters(Vec<(&'static str, String)>);
+pub(super) struct Filters(Vec<Filter>);
+
+#[derive(Debug)]
+struct Filter {
+    name: &'static str,
+    value: String,
+    is_verbatim: bool,
+}
 
 impl Filters {
     pub(super) fn parse(params: &Params, known: Known, version: Version) -> Result<Self, Refusal> {
@@ -37,14 +46,15 @@ impl Filters {
                 continue;
             }
             if let Some(value) = params.get(&format!("filter[{name}]")) {
-                found.push((*name, checked(name, value, *check)?));
+                let is_verbatim = matches!(check, Check::Verbatim);
+                found.push(Filter { name, value: checked(name, value, *check)?, is_verbatim });
             }
         }
         Ok(Self(found))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|filter| filter.name == name).map(|filter| filter.value.as_str())
     }
 
     pub(super) fn is(&self, name: &str) -> Option<bool> {
@@ -57,7 +67,13 @@ impl Filters {
 
     /// The part of a link that repeats them, with an ampersand after each.
     pub(super) fn query(&self) -> String {
-        let one = |(name, value): &(&str, String)| format!("filter[{name}]={}&", utf8_percent_encode(value, ENCODED));
+        let one = |Filter { name, value, is_verbatim }: &Filter| {
+            if *is_verbatim {
+                format!("filter[{name}]={value}&")
+            } else {
+                format!("filter[{name}]={}&", utf8_percent_encode(value, ENCODED))
+            }
+        };
         self.0.iter().map(one).collect()
     }
 }
@@ -66,7 +82,7 @@ fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
     let bad = |why: &str| Refusal::query("filter", &format!("filter[{name}]: {why}"));
     match check {
         Check::Since(_, check) => checked(name, value, *check),
-        Check::Text => Ok(value.to_owned()),
+        Check::Text | Check::Verbatim => Ok(value.to_owned()),
         Check::Ulid => ulid(value).map_err(bad),
         Check::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),
         Check::Bool => Err(bad("provided string was not `true` or `false`")),

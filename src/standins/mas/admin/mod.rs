@@ -1,12 +1,13 @@
 //! The Admin API: `/api/admin/v1/…`, as `mas-admin-api.json` has it.
 //!
 //! `auth` says who may ask, `error` how it refuses, `filter`, `page` and `resource` what all lists have in
-//! common; `users`, `change`, `upstream`, `sessions`, `personal` and `clients` are the endpoints. What it serves and what it
+//! common; `users`, `change`, `emails`, `upstream`, `sessions`, `personal` and `clients` are the endpoints. What it serves and what it
 //! answers beyond the recordings follows MAS's own description of the API.
 
 mod auth;
 mod change;
 mod clients;
+mod emails;
 mod error;
 mod filter;
 mod page;
@@ -41,6 +42,7 @@ pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Sha
         .route("/site-config", get(site_config))
         .merge(users::routes())
         .merge(change::routes())
+        .merge(emails::routes())
         .merge(upstream::routes())
         .merge(sessions::routes())
         .merge(personal::routes())

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::ROOT;
+use crate::standins::mas::emails::Email;
 use crate::standins::mas::state::User;
 use crate::standins::mas::upstream::{Link, Provider};
 use crate::standins::mas::version::Version;
@@ -47,6 +48,16 @@ impl Resource for Provider {
     fn attributes(&self, version: Version) -> impl Serialize {
         let required = (version >= Version::REGISTRATION_TOKENS).then_some(self.registration_token_required);
         Extended { first: self, legacy_guest: None, registration_token_required: required }
+    }
+}
+
+impl Resource for Email {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn attributes(&self, _: Version) -> impl Serialize {
+        self
     }
 }
 

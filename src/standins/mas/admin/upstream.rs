@@ -1,7 +1,8 @@
-//! Upstream providers, read, and links, read and made: who is whom in Keycloak (trap 30).
+//! Upstream providers, read, and links, read, made and taken away: who is whom in Keycloak (trap 30).
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::de::Error;
@@ -33,7 +34,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
         .route("/upstream-oauth-providers", get(providers))
         .route("/upstream-oauth-providers/{id}", get(provider))
         .route("/upstream-oauth-links", get(links).post(create))
-        .route("/upstream-oauth-links/{id}", get(link))
+        .route("/upstream-oauth-links/{id}", get(link).delete(remove))
 }
 
 /// `GET /upstream-oauth-providers`
@@ -120,6 +121,15 @@ async fn link(State(state): State<Shared<Database>>, Path(id): Path<String>) -> 
     let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
     let found = state.upstream.links.get(&id).ok_or_else(unknown)?;
     Ok(single(state.settings.release(), StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
+}
+
+/// `DELETE /upstream-oauth-links/{id}`
+async fn remove(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+    let mut state = state.lock();
+    let id = ulid_in_path(&id)?;
+    let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
+    state.upstream.links.remove(&id).ok_or_else(unknown)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn unknown_provider(id: &str) -> Refusal {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Api, PERSONAL};
 use crate::standins::World;
+use crate::standins::mas::Email;
 
 fn usernames(list: &Value) -> Vec<&str> {
     let rows = list["data"].as_array().expect("rows").iter();
@@ -81,6 +82,33 @@ async fn a_link_names_the_keycloak_user_whatever_the_name_is_by_now() {
     api.world.unlink("ann");
     api.world.link("alone", "anna").expect("both are there");
     assert_eq!((subject("ann").await, subject("alone").await), (None, keycloak_id("anna")));
+}
+
+#[tokio::test]
+async fn addresses_are_found_by_user_and_by_address_and_end_with_the_account() {
+    let api = Api::of(World::new("example.org").account("ann").account("bob")).await;
+    let (ann, bob) = (api.id("ann"), api.id("bob"));
+    api.world.mas.state().add_email(Email::new(&bob, "Robert@example.org"));
+    let addresses = async |query: &str| -> Vec<String> {
+        let (_, body) = api.get(&format!("user-emails?{query}")).await;
+        assert_eq!(body["meta"]["count"].as_u64(), body["data"].as_array().map(|rows| rows.len() as u64));
+        let rows = body["data"].as_array().expect("rows").iter();
+        rows.map(|row| row["attributes"]["email"].as_str().expect("an address").to_owned()).collect()
+    };
+    assert_eq!(addresses(&format!("filter[user]={ann}")).await, ["ann@example.org"]);
+    assert_eq!(addresses("filter[email]=robert@EXAMPLE.org").await, ["Robert@example.org"]);
+    assert_eq!(addresses("filter[email]=robert").await, [""; 0]);
+    // The owner of the world's token has one too (trap 42).
+    assert_eq!(addresses("filter[username]=ann").await.len(), 4);
+    assert_eq!(api.get("user-emails?filter[user]=01J44QC8BCY7FCFM7WGHQGKMTZ").await.0, StatusCode::NOT_FOUND);
+    let (_, page) = api.get("user-emails?page[first]=3").await;
+    assert!(page["links"]["next"].as_str().is_some_and(|next| next.contains("page[after]=")));
+    let id = page["data"][0]["id"].as_str().expect("an ID").to_owned();
+    assert_eq!(api.get(&format!("user-emails/{id}")).await.1["data"]["id"], json!(id));
+    api.post(&format!("users/{bob}/deactivate")).await;
+    assert!(api.world.settle().await);
+    assert_eq!(addresses(&format!("filter[user]={bob}")).await, [""; 0]);
+    assert_eq!(addresses("filter[email]=robert@example.org").await, [""; 0]);
 }
 
 #[tokio::test]

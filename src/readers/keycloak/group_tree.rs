@@ -1,0 +1,138 @@
+//! Whether a group is one of the configured groups, or below one of them.
+//!
+//! A path does not say so: a group *named* `staff/extern` has the path of a group `extern` below
+//! `staff`. What says so is the ID of the parent.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::{Group, KeycloakReader};
+use crate::readers::ReadError;
+
+/// The configured groups with their subgroups as they were read, and what was found out since about
+/// groups that are newer or somewhere else. It is for one run: a group may be moved later.
+#[derive(Debug)]
+pub struct GroupTree<'g> {
+    ours: HashSet<&'g str>,
+    others: Mutex<HashMap<Box<str>, Place>>,
+}
+
+/// Where a group is that the reading does not contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Below,
+    Elsewhere,
+}
+
+/// A group and its parent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupPlace {
+    pub(super) id: Box<str>,
+    pub(super) name: String,
+    pub(super) path: String,
+    /// Missing for groups without a parent, and for all groups of Keycloak 22.
+    #[serde(default)]
+    pub(super) parent_id: Option<Box<str>>,
+}
+
+impl GroupPlace {
+    /// Says whether the group has no parent, even if its name contains slashes.
+    fn is_top(&self) -> bool {
+        self.parent_id.is_none() && self.path.strip_prefix('/') == Some(&self.name)
+    }
+}
+
+impl<'g> GroupTree<'g> {
+    /// Creates the tree of groups that were just read.
+    #[must_use]
+    pub fn new(groups: &'g [Group]) -> Self {
+        let ours = groups.iter().map(|group| group.id.as_str()).collect();
+        Self { ours, others: Mutex::default() }
+    }
+
+    fn place_of(&self, id: &str) -> Option<Place> {
+        if self.ours.contains(id) {
+            return Some(Place::Below);
+        }
+        self.others.lock().expect("no panic while it is held").get(id).copied()
+    }
+
+    fn remember(&self, ids: Vec<Box<str>>, place: Place) {
+        let mut others = self.others.lock().expect("no panic while it is held");
+        others.extend(ids.into_iter().map(|id| (id, place)));
+    }
+}
+
+impl KeycloakReader {
+    /// Says whether being in this group is being in one of the configured groups.
+    pub(super) async fn counts(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<bool, ReadError> {
+        if !self.include_subgroups {
+            return Ok(tree.ours.contains(&*group.id));
+        }
+        Ok(self.place(group, tree).await? == Place::Below)
+    }
+
+    /// Follows the parents up to a group whose place is known, or to the top.
+    ///
+    /// Source: `GET …/groups/{id}`.
+    async fn place(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<Place, ReadError> {
+        let mut passed: Vec<Box<str>> = Vec::new();
+        let mut at = group.clone();
+        let place = loop {
+            if let Some(place) = tree.place_of(&at.id) {
+                break place;
+            }
+            passed.push(at.id.clone());
+            if at.is_top() {
+                break Place::Elsewhere;
+            }
+            let Some(parent) = at.parent_id.take() else { break self.listed_place(&at).await? };
+            if let Some(place) = tree.place_of(&parent) {
+                break place;
+            }
+            if passed.contains(&parent) {
+                let path = ["groups", &*parent];
+                let what = format!("the group {} is among the groups above itself", at.path);
+                return Err(self.api.inconsistent(&self.path(&path), what).into());
+            }
+            match self.group_at(&parent).await {
+                Ok(above) => at = above,
+                Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => {
+                    break self.listed_place(&at).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        tree.remember(passed, place);
+        Ok(place)
+    }
+
+    /// Reads the configured groups again and looks for the group below them: for Keycloak 22, which
+    /// does not show parents, and for parents that this client may not see.
+    async fn listed_place(&self, group: &GroupPlace) -> Result<Place, ReadError> {
+        let groups = self.groups().await?;
+        let is_listed = groups.iter().any(|listed| listed.id.as_str() == &*group.id);
+        Ok(if is_listed { Place::Below } else { Place::Elsewhere })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_at_the_top_may_have_slashes_in_its_name() {
+        let is_top = |name: &str, path: &str, parent: Option<&str>| {
+            let (name, path) = (name.to_owned(), path.to_owned());
+            GroupPlace { id: "g".into(), name, path, parent_id: parent.map(Into::into) }.is_top()
+        };
+        assert!(is_top("staff", "/staff", None));
+        assert!(is_top("staff/extern", "/staff/extern", None));
+        assert!(!is_top("extern", "/staff/extern", None));
+        assert!(!is_top("staff", "/staff", Some("parent")));
+    }
+}

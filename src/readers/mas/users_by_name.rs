@@ -1,0 +1,163 @@
+//! The users of MAS, found by the names of another server's accounts.
+//!
+//! MAS looks names up without regard to case. If it has several users whose names differ only in
+//! case, it takes the one with exactly the name asked for, and no other.
+
+use super::LinkList;
+use crate::mas_api::{Resource, UserAttributes};
+use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId};
+
+/// What MAS has by a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundInMas {
+    /// No user.
+    Nothing,
+    /// The user that MAS takes for this name.
+    User(InMasRow),
+    /// Several users whose names differ only in case, none of them exactly this one.
+    Ambiguous,
+}
+
+/// A user of MAS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InMasRow {
+    /// The user's ID.
+    pub id: MasUserId,
+    /// Deactivated or locked in MAS.
+    pub state: AccountState,
+    /// Whether the user may ask for administrator's rights.
+    pub admin: bool,
+    /// The user's links, if they were read.
+    pub links: Links,
+}
+
+impl FoundInMas {
+    /// Attaches what MAS has to another server's account of this name.
+    pub fn attach_to(self, account: &mut Account) {
+        match self {
+            Self::Nothing => account.mas = InMas::Unknown,
+            Self::Ambiguous => account.mas = InMas::Ambiguous,
+            Self::User(user) => {
+                account.mas = InMas::Known(user.id);
+                account.deactivated_in_mas = user.state.deactivated;
+                account.links = user.links;
+            }
+        }
+    }
+
+    /// Returns the user, if there is exactly one.
+    #[must_use]
+    pub fn user(&self) -> Option<&InMasRow> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Nothing | Self::Ambiguous => None,
+        }
+    }
+}
+
+/// A user as kept in [`UsersByName`].
+#[derive(Debug)]
+pub(super) struct NamedUser {
+    name: Localpart,
+    id: MasUserId,
+    state: AccountState,
+    admin: bool,
+}
+
+impl NamedUser {
+    pub(super) fn into_row(self, links: Links) -> InMasRow {
+        InMasRow { id: self.id, state: self.state, admin: self.admin, links }
+    }
+}
+
+impl From<Resource<UserAttributes>> for NamedUser {
+    fn from(user: Resource<UserAttributes>) -> Self {
+        Self {
+            id: user.user_id(),
+            state: user.attributes.state(),
+            admin: user.attributes.admin,
+            name: user.attributes.username.into(),
+        }
+    }
+}
+
+/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts
+/// in order of name, so one search ends near the last.
+#[derive(Debug)]
+pub struct UsersByName {
+    /// In order of name without regard to case.
+    users: Vec<NamedUser>,
+    links: LinkList,
+}
+
+impl UsersByName {
+    pub(super) fn new(mut users: Vec<NamedUser>, links: LinkList) -> Self {
+        users.sort_unstable_by(|one, other| one.name.key().cmp(&other.name.key()));
+        Self { users, links }
+    }
+
+    /// Finds the user of an account's name.
+    #[must_use]
+    pub fn find(&self, localpart: &Localpart) -> FoundInMas {
+        let key = localpart.key();
+        let begin = self.users.partition_point(|user| user.name.key() < key);
+        let rest = &self.users[begin..];
+        let count = rest.iter().take_while(|user| user.name.key() == key).count();
+        let exact = || rest[..count].iter().find(|user| user.name == *localpart);
+        match &rest[..count] {
+            [] => FoundInMas::Nothing,
+            [only] => self.found(only),
+            _ => exact().map_or(FoundInMas::Ambiguous, |user| self.found(user)),
+        }
+    }
+
+    fn found(&self, user: &NamedUser) -> FoundInMas {
+        let NamedUser { id, state, admin, .. } = user;
+        let links = self.links.of(id);
+        FoundInMas::User(InMasRow { id: id.clone(), state: *state, admin: *admin, links })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(names: &[&str], wanted: &str) -> FoundInMas {
+        let user = |name: &&str| NamedUser {
+            name: (*name).into(),
+            id: format!("id of {name}").into(),
+            state: AccountState::default(),
+            admin: false,
+        };
+        let users = UsersByName::new(names.iter().map(user).collect(), LinkList::default());
+        users.find(&wanted.into())
+    }
+
+    fn id(names: &[&str], wanted: &str) -> Option<String> {
+        found(names, wanted).user().map(|user| user.id.text().into_owned())
+    }
+
+    #[test]
+    fn one_user_is_found_in_any_case() {
+        for wanted in ["bob", "Bob", "BOB"] {
+            assert_eq!(id(&["carol", "Bob", "alice"], wanted), Some("id of Bob".to_owned()));
+        }
+        assert_eq!(found(&["carol", "alice"], "bob"), FoundInMas::Nothing);
+        assert_eq!(found(&[], "bob"), FoundInMas::Nothing);
+    }
+
+    #[test]
+    fn of_several_users_the_one_with_the_exact_name_is_found() {
+        for names in [["bob", "Bob", "BOB"], ["BOB", "bob", "Bob"], ["Bob", "BOB", "bob"]] {
+            for wanted in names {
+                assert_eq!(id(&names, wanted), Some(format!("id of {wanted}")));
+            }
+            assert_eq!(found(&names, "bOb"), FoundInMas::Ambiguous);
+        }
+    }
+
+    #[test]
+    fn users_by_the_million_are_small() {
+        assert!(size_of::<NamedUser>() <= 56);
+    }
+}
