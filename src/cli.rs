@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use url::Url;
 
+use crate::plan::ApprovedDigest;
+
 const ABOUT: &str = "Keycloak group members may use Matrix; nobody else may, and nobody is locked out by mistake";
 
 const AFTER_HELP: &str = "\
@@ -137,7 +139,7 @@ pub struct SyncArgs {
     pub dry_run: bool,
     /// Apply the plan with this digest, whatever the limits say
     #[arg(long, value_name = "DIGEST")]
-    pub approve: Option<String>,
+    pub approve: Option<ApprovedDigest>,
     /// How to print the plan and what became of it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
@@ -164,7 +166,7 @@ pub struct ApplyArgs {
     pub file: PathBuf,
     /// Apply it whatever the limits say; DIGEST is the plan's own
     #[arg(long, value_name = "DIGEST")]
-    pub approve: Option<String>,
+    pub approve: Option<ApprovedDigest>,
 }
 
 /// `explain`.
@@ -212,7 +214,7 @@ pub struct UndoArgs {
     pub dry_run: bool,
     /// Apply the plan with this digest, whatever the limits say
     #[arg(long, value_name = "DIGEST")]
-    pub approve: Option<String>,
+    pub approve: Option<ApprovedDigest>,
 }
 
 /// `demo`.

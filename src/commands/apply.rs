@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::session::{Session, print, tell, warn_of_doubts, warn_of_newcomers};
+use super::session::{Session, print, tell, warn_of_doubts};
 use super::sync::{approve, command_to_go_on, shell_word, tell_the_end};
 use super::writing::Writing;
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
-use crate::plan::{Action, ActionKind, Digest, KeptReason, Plan, SavedAction, SavedPlan, Skip};
+use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Draft, Policy, Verdict};
 use crate::report::{Failure, SavedPlanProblem};
 
@@ -20,10 +20,13 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     let session = &run.session;
     let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let still_holds = what_still_holds(session, saved.actions, args.approve.is_some());
-    let plan = run.unless_stopped(still_holds).await?;
+    let mut plan = run.unless_stopped(still_holds).await?;
 
     print(&text::plan(&plan, &saved.digest, &[], Terminal::of_stdout()))?;
-    let refusals = approve(session, &plan, &saved.digest, args.approve.as_deref());
+    let refusals = approve(session, &plan, &saved.digest, args.approve.as_ref());
+    if args.approve.is_none() {
+        plan.hold_back();
+    }
     if !refusals.is_empty() {
         let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
         tell(&text::refused(&refusals, &plan, &command));
@@ -41,7 +44,7 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     let server_name = &session.config.server_name;
     let bytes = std::fs::read(path).map_err(SavedPlanProblem::Unreadable)?;
     let mut saved: SavedPlan = serde_json::from_slice(&bytes).map_err(SavedPlanProblem::NotAPlan)?;
-    if saved.version != 1 {
+    if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));
     }
     if saved.writer != writer.as_str() {
@@ -54,9 +57,11 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
         let user_id = action.user_id.clone();
         return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
     }
-    saved.actions.retain(|action| action.outcome.as_deref() != Some("skipped"));
+    // What waited for an approval when it was saved is part of the digest; what could not be rechecked is not.
+    saved.actions.retain(|action| action.needs_approval || action.outcome.as_deref() != Some("skipped"));
     let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
-    let digest = Digest::of(
+    let digest = Digest::new(
+        saved.version,
         server_name,
         writer,
         disable,
@@ -71,7 +76,7 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     let draft = Draft::new(&reading.facts, &session.config.policy);
     let looks = session.look(&draft, &reading, approved).await?;
     let verdicts = draft.verdicts(&looks);
-    session.remember(&draft, &verdicts, &reading)?;
+    session.remember(&draft, &verdicts, &looks, &reading)?;
     let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();
     let wanted = reading.facts.accounts.iter().filter(|account| wanted.contains(&account.user_id));
     let by_user: BTreeMap<_, _> =
@@ -86,6 +91,7 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
             let found = by_user.get(&action.user_id);
             Action {
                 skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
+                approval: found.and_then(|(_, verdict)| verdict.approval()),
                 mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
                 before: found.map(|(account, _)| account.state).unwrap_or_default(),
                 evidence: planned.remove(&action.user_id).and_then(|planned| planned.evidence),
@@ -95,7 +101,6 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
             }
         })
         .collect();
-    warn_of_newcomers(&draft);
     warn_of_doubts(&plan);
     Ok(plan)
 }
@@ -104,21 +109,37 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
 fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
     let why = match (verdict, action.action) {
         (Some(Verdict::Activate(reason)), ActionKind::Activate)
-        | (Some(Verdict::Disable(reason)), ActionKind::Disable)
+        | (Some(Verdict::Disable(reason) | Verdict::NeedsApproval(reason, _)), ActionKind::Disable)
             if *reason == action.reason =>
         {
             return None;
         }
-        (Some(Verdict::Skipped(_, error)), ActionKind::Disable) => return Some(Skip::NotSeen(error.clone())),
+        (Some(Verdict::DisableSkipped(_, error)), ActionKind::Disable)
+        | (Some(Verdict::ActivateSkipped(_, error)), ActionKind::Activate) => {
+            return Some(Skip::NotSeen(error.clone()));
+        }
         (None, _) => "the account is gone".to_owned(),
         (Some(Verdict::MemberActive), _) => "in the group and active now".to_owned(),
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
-        (Some(Verdict::Kept(reason)), _) => format!("left alone now: {}", reason.text()),
-        (Some(Verdict::InGrace(until)), _) => format!("left alone until {until}: {}", KeptReason::InGrace.text()),
-        (Some(Verdict::Activate(reason) | Verdict::Disable(reason) | Verdict::Skipped(reason, _)), _) => {
-            format!("{} now", reason.text())
+        (Some(Verdict::ActivationNotConfirmed), _) => {
+            "Keycloak does not confirm the member when asked about them".to_owned()
         }
+        (Some(Verdict::Kept(reason)), _) => format!("kept now: {}", reason.text()),
+        (Some(Verdict::MayBeMember(_)), _) => format!("kept now: {}", KeptReason::MayBeMember.text()),
+        (Some(Verdict::InGrace(until)), _) => {
+            format!("kept until {until}: {}", KeptReason::InGrace.text())
+        }
+        (
+            Some(
+                Verdict::Activate(reason)
+                | Verdict::Disable(reason)
+                | Verdict::NeedsApproval(reason, _)
+                | Verdict::DisableSkipped(reason, _)
+                | Verdict::ActivateSkipped(reason, _),
+            ),
+            _,
+        ) => format!("{} now", reason.text()),
     };
     Some(Skip::MovedOn(why))
 }
@@ -131,7 +152,7 @@ mod tests {
 
     fn saved(kind: ActionKind, reason: Reason) -> SavedAction {
         let user_id = UserId::try_from(Box::from("@dave:example.org")).expect("well formed");
-        SavedAction { action: kind, localpart: user_id.localpart().clone(), user_id, reason, outcome: None }
+        SavedAction { action: kind, localpart: user_id.localpart().clone(), user_id, reason, needs_approval: false, outcome: None }
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
 
     // The group's members have accounts on our homeserver, and on no other.
     let is_ours = *wanted.server_name() == session.config.server_name;
-    let named: Vec<_> = facts.members.iter().filter(|member| is_ours && member.localpart.key() == key).collect();
+    let has_name = |member: &Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key);
+    let named: Vec<_> = facts.members.iter().filter(|member| is_ours && has_name(member)).collect();
     let tied_to = |account: &Account, member: &Member| account.links.contains(&member.id);
     let is_theirs = |account: &Account| named.iter().any(|member| tied_to(account, member));
     let accounts: Vec<&Account> =
@@ -45,7 +46,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     accounts.sort_by_key(|(account, _)| &account.user_id);
     let is_tied = |member: &&Member| accounts.iter().any(|(account, _)| tied_to(account, member));
     let members: Vec<_> =
-        facts.members.iter().filter(|member| is_ours && (member.localpart.key() == key || is_tied(member))).collect();
+        facts.members.iter().filter(|member| is_ours && (has_name(member) || is_tied(member))).collect();
 
     let ids: BTreeSet<_> = members
         .iter()
@@ -68,7 +69,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
             past.extend(state.actions_of(&account.user_id)?);
         }
     }
-    let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Skipped(..)));
+    let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..)));
     print(&text::person(&text::Known {
         wanted: &wanted,
         config: &session.config,

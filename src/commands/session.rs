@@ -7,17 +7,17 @@ use tracing::warn;
 
 use crate::app::Surroundings;
 use crate::cli::Global;
-use crate::config::{self, Config, Loaded, MasApiConfig, Warning};
+use crate::config::{self, Config, Loaded, MasApiConfig, Warning, WriterKindConfig};
 use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
-use crate::plan::{KeptReason, Plan, Reason, Skip};
+use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
-use crate::report::Failure;
+use crate::report::{Failure, in_one_line};
 use crate::signals::metrics;
 use crate::state::State;
-use crate::writers::{Writer, WriterError};
+use crate::writers::{MasCli, Writer, WriterError};
 
 /// A run that has read its configuration.
 pub(super) struct Session {
@@ -25,6 +25,8 @@ pub(super) struct Session {
     pub(super) readers: Readers,
     pub(super) progress: Progress,
     mas: Option<MasApi>,
+    /// mas-cli, if it is the writer.
+    mas_cli: Option<MasCli>,
     /// The past, where it is kept.
     pub(super) state: Option<State>,
 }
@@ -61,7 +63,11 @@ impl Session {
         // Who only reads does not make a file that is not there.
         let state_file = config.state_file.as_deref().filter(|path| writes || path.exists());
         let state = state_file.map(State::open).transpose()?;
-        Ok((Self { config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
+        let mas_cli = match &config.writer.kind {
+            WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
+            WriterKindConfig::MasApi => None,
+        };
+        Ok((Self { mas_cli, config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
     }
 
     /// The writer of the configuration.
@@ -119,8 +125,31 @@ impl Session {
     /// Looks at some people only, whatever the limits: nothing is changed because of it.
     pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         let (tallies, count) = (Tallies::default(), people.len());
+        let disables = people.iter().any(|account| account.kind == ActionKind::Disable);
         let looks = Box::pin(self.readers.look(people, reading, &tallies.looks));
-        Ok(self.progress.looking(&tallies.looks, count, looks).await?)
+        let mut looks = self.progress.looking(&tallies.looks, count, looks).await?;
+        if disables {
+            self.mark_admins_of_mas(&mut looks).await;
+        }
+        Ok(looks)
+    }
+
+    /// Marks the administrators that were made in MAS, which Synapse does not know (trap 48). The Admin API has the mark in
+    /// every row.
+    async fn mark_admins_of_mas(&self, looks: &mut Looks) {
+        let (Some(mas_cli), None, true) = (&self.mas_cli, &self.mas, self.config.policy.protect_admins) else {
+            return;
+        };
+        match mas_cli.admins().await {
+            Ok(Some(admins)) => looks.mark_admins(&admins),
+            Ok(None) => warn!(
+                "administrators made in MAS are unknown, because this mas-cli does not list them: name them in policy.protect"
+            ),
+            Err(error) => warn!(
+                "administrators made in MAS are unknown: {}; name them in policy.protect, or configure [writer.mas_api]",
+                in_one_line(&error)
+            ),
+        }
     }
 
     /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
@@ -142,27 +171,27 @@ impl Session {
         let looks = self.look(&draft, reading, approved).await?;
         let verdicts = draft.verdicts(&looks);
         if remember {
-            self.remember(&draft, &verdicts, reading)?;
+            self.remember(&draft, &verdicts, &looks, reading)?;
         }
         let plan = draft.plan(verdicts, &looks);
         if focus.is_none() {
             metrics().plan(&plan);
         }
-        warn_of_newcomers(&draft);
         warn_of_doubts(&plan);
         warn_of_unseen_directories(&reading.facts, &plan);
         Ok(plan)
     }
 
     /// Takes a complete reading into the state file.
-    pub(super) fn remember(
+    pub(super) fn remember<'f>(
         &self,
-        draft: &Draft<'_>,
-        verdicts: &Verdicts<'_>,
+        draft: &Draft<'f>,
+        verdicts: &Verdicts<'f>,
+        looks: &Looks,
         reading: &Reading,
     ) -> Result<(), Failure> {
         if let Some(state) = &self.state {
-            state.record(&draft.presence(verdicts), &self.config.keycloak.realm, reading.facts.now)?;
+            state.record(&draft.presence(verdicts, looks), &self.config.keycloak.realm, reading.facts.now)?;
         }
         Ok(())
     }
@@ -186,24 +215,6 @@ fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
         warn!(
             "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
             needless.join(", ")
-        );
-    }
-}
-
-/// How many names a warning gives before it only counts.
-const NAMED: usize = 5;
-
-/// People who were deleted in Keycloak and made anew have a new ID, and MAS does not know that they are the same.
-pub(super) fn warn_of_newcomers(draft: &Draft<'_>) {
-    let newcomers = draft.newcomers();
-    if !newcomers.is_empty() {
-        let names: Vec<_> = newcomers.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = if newcomers.len() > NAMED { ", …" } else { "" };
-        warn!(
-            "{} the name of a member, but MAS has tied it to another user of Keycloak ({}{more}): left alone. If it is the \
-             same person, made anew in Keycloak, replace the link in MAS (upstream-oauth-links)",
-            counted(newcomers.len(), "account has", "accounts have"),
-            names.join(", ")
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::exit::Exit;
 use crate::output::{Terminal, text};
-use crate::plan::{Digest, Plan, PlanDocument};
+use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, PlanDocument, Skip};
 use crate::report::{Failure, in_one_line};
 use crate::signals::{RunKind, RunResult, metrics};
 
@@ -50,11 +50,14 @@ fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Fail
 async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
-    let plan = run.unless_stopped(session.plan(args.approve.is_some(), true)).await?;
+    let mut plan = run.unless_stopped(session.plan(args.approve.is_some(), true)).await?;
 
-    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_deref());
+    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_ref());
     if args.format == SyncFormat::Text {
         print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
+    }
+    if args.approve.is_none() {
+        plan.hold_back();
     }
     if !refusals.is_empty() {
         if args.format == SyncFormat::Json {
@@ -69,14 +72,24 @@ async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> R
         SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
         SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),
     };
-    Ok(tell_the_end(&told, exit))
+    let exit = tell_the_end(&told, exit);
+    say_what_waits(global, &plan, &outcomes);
+    Ok(exit)
+}
+
+/// Says which command approves the actions that a run has left waiting.
+fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
+    if plan.actions.iter().any(|action| action.skipped == Some(Skip::NeedsApproval)) {
+        let command = command_to_go_on(global, "sync", &plan.digest_after(outcomes));
+        tell(&text::waiting(plan, &command));
+    }
 }
 
 /// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
 /// every limit for this run.
-pub(super) fn approve(session: &Session, plan: &Plan, digest: &Digest, approved: Option<&str>) -> Vec<String> {
+pub(super) fn approve(session: &Session, plan: &Plan, digest: &Digest, approved: Option<&ApprovedDigest>) -> Vec<String> {
     match approved {
-        Some(approved) if approved == digest.to_string() => Vec::new(),
+        Some(approved) if digest.is_meant_by(approved) => Vec::new(),
         Some(approved) => vec![format!("--approve names {approved}, and this plan is {digest}")],
         None => session.refusals(plan),
     }

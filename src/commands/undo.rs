@@ -38,7 +38,7 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
     if args.dry_run {
         return Ok(Exit::InStep);
     }
-    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_deref());
+    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_ref());
     if !refusals.is_empty() {
         let command = command_to_go_on(global, &format!("undo {id}"), &plan.digest());
         tell(&text::refused(&refusals, &plan, &command));

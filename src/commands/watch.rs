@@ -77,6 +77,8 @@ struct Watcher<'g> {
     grace_ends: Option<Moment>,
     /// The plan that waits for somebody to approve it.
     refused: Option<Digest>,
+    /// The actions that wait for an approval, as they were last reported.
+    waiting: Option<Digest>,
     /// Whether the last run failed: then nobody is told again.
     failing: bool,
     /// Commands of the administrator's that are being told something.
@@ -102,6 +104,7 @@ impl<'g> Watcher<'g> {
             window: Window::default(),
             grace_ends: None,
             refused: None,
+            waiting: None,
             failing: false,
             hooks: JoinSet::new(),
             writing,
@@ -280,6 +283,7 @@ impl<'g> Watcher<'g> {
                 self.schedule = Schedule::new(&config.watch);
                 self.secret_files = config.secret_files.clone();
                 (self.reading, self.events, self.refused) = (None, Events::default(), None);
+                self.waiting = None;
                 self.backoff.reset();
                 self.writing = writing;
             }

@@ -8,12 +8,17 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::lock::RunLock;
 use crate::output::Progress;
-use crate::plan::{Outcome, Plan, PlanDocument};
+use crate::plan::{Outcome, Plan, PlanDocument, Skip};
 use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
 use crate::signals::metrics;
 use crate::state::{Beginning, RunId};
 use crate::writers::{Write as _, Writer};
+
+/// Returns whether a run is to be kept in the history: one that only leaves actions waiting says nothing new.
+fn is_worth_a_record(plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| action.skipped != Some(Skip::NeedsApproval))
+}
 
 /// A run that may change something, and the only one at this time.
 pub(super) struct Writing {
@@ -65,7 +70,7 @@ impl Writing {
         undoes: Option<RunId>,
     ) -> Result<(Vec<Outcome>, Exit), Failure> {
         let session = &self.session;
-        if plan.has_changes() {
+        if plan.to_apply().next().is_some() {
             self.unless_stopped(async { Ok(self.writer.check().await?) }).await?;
         }
         let document = PlanDocument::planned(plan, Vec::new()).to_json();
@@ -93,7 +98,7 @@ impl Writing {
         undoes: Option<RunId>,
     ) -> Result<Option<RunId>, Failure> {
         match &self.session.state {
-            Some(state) if !plan.actions.is_empty() => {
+            Some(state) if is_worth_a_record(plan) => {
                 let realm = &self.session.config.keycloak.realm;
                 Ok(Some(state.begin_run(&Beginning { command, realm, plan, document, undoes })?))
             }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::model::{AccountState, MasUserId};
+use crate::model::{AccountState, MasUserId, Moment};
 
 /// One thing, in a list or alone.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +42,13 @@ impl UserAttributes {
     #[must_use]
     pub fn state(&self) -> AccountState {
         AccountState { deactivated: self.deactivated_at.is_some(), locked: self.locked_at.is_some(), erased: false }
+    }
+
+    /// Returns when the user was locked or deactivated, the earlier of both. A time that cannot be read counts as none.
+    #[must_use]
+    pub fn disabled_at(&self) -> Option<Moment> {
+        let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
+        times.into_iter().flatten().filter_map(|time| Moment::try_from(time.to_owned()).ok()).min()
     }
 }
 

@@ -33,8 +33,6 @@ pub enum InMas {
     NotAsked,
     /// MAS knows nobody of this name: a bridge's user, say.
     Unknown,
-    /// MAS has several users of this name but for case, and none is spelled like it.
-    Ambiguous,
     /// MAS knows it by this ID.
     Known(MasUserId),
     /// MAS has several users whose names differ only in case, and none of them has exactly this name.
@@ -64,6 +62,17 @@ pub struct AccountState {
 }
 
 impl AccountState {
+    /// Returns the state of an account that MAS shows like this and Synapse like `synapse`. Only MAS keeps its owner from
+    /// logging in (trap 47); but while Synapse shows no deactivation, MAS's job may be lost (trap 69).
+    #[must_use]
+    pub fn in_mas_and(self, synapse: Self) -> Self {
+        Self {
+            deactivated: self.deactivated && synapse.deactivated,
+            locked: self.locked,
+            erased: synapse.erased,
+        }
+    }
+
     /// Returns whether its owner can log in.
     #[must_use]
     pub fn is_active(self) -> bool {

@@ -79,6 +79,9 @@ pub enum KeycloakPerson {
         created: Option<Moment>,
         /// Whether Keycloak lets them in.
         enabled: bool,
+        /// Whether Keycloak disabled the user itself, after failed logins (`disabledReason`).
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        locked_out: bool,
         /// Whether one of their groups, other than those only remembered, is one of the configured groups.
         in_group: bool,
         /// The paths of their groups, as Keycloak gives them.
@@ -134,6 +137,24 @@ pub struct AccountDetail {
     /// The external IDs in Synapse, without those of MAS itself (`oauth-delegated`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub external_ids: Vec<Box<str>>,
+}
+
+impl AccountDetail {
+    /// Returns an account about which nothing else is known.
+    #[must_use]
+    pub fn new(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            appservice: None,
+            admin: false,
+            bot: false,
+            state: AccountState::default(),
+            disabled_at: None,
+            display_name: None,
+            emails: Vec::new(),
+            external_ids: Vec::new(),
+        }
+    }
 }
 
 /// A sign that an account may be a member's. It never ties; it only protects.

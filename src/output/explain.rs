@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::{HEADING, counted};
 use crate::config::{AccountSource, Config};
-use crate::model::{Account, AccountDetail, AccountState, KeycloakId, KeycloakPerson, Localpart, Member, UserId};
-use crate::planner::{Facts, Verdict, people_of};
+use crate::model::{Account, AccountDetail, AccountState, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
+use crate::planner::{Facts, Verdict};
 use crate::readers::{Asked, Group};
 use crate::state::{ActionRow, RunId};
 
@@ -71,7 +71,8 @@ fn keycloak(text: &mut String, known: &Known<'_>) {
     };
     let _ = writeln!(text, "  {listed} ({})", counted(known.facts.members.len(), "member", "members"));
     for member in &known.members {
-        let _ = writeln!(text, "  member {} ({}): {}", member.localpart, member.id, enabled(member.enabled));
+        let name = member.localpart.as_ref().map_or_else(|| "without a name".to_owned(), ToString::to_string);
+        let _ = writeln!(text, "  member {name} ({}): {}", member.id, enabled(member.enabled));
     }
     for answer in &known.people {
         in_keycloak(text, answer);
@@ -85,7 +86,8 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
     };
     match person {
         KeycloakPerson::Unknown => drop(writeln!(text, "  asked for the {what}: {nobody}")),
-        KeycloakPerson::OnlyRemembered { id, groups, federation_link } => {
+        KeycloakPerson::OnlyRemembered { user, groups, federation_link } => {
+            let id = &user.id;
             let _ = writeln!(text, "  asked for the {what}: user {id}, groups: {}", groups.join(", "));
             let _ = writeln!(
                 text,
@@ -94,7 +96,8 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             );
             text.push_str("    so unknown to Keycloak\n");
         }
-        KeycloakPerson::Known { id, enabled: is_enabled, in_group, groups, remembered, federation_link } => {
+        KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, remembered, federation_link, .. } => {
+            let id = &user.id;
             let of = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
             let user = match asked_for {
                 AskedFor::Id(_) => String::new(),
@@ -201,13 +204,7 @@ fn words(state: AccountState) -> String {
 fn rule(text: &mut String, known: &Known<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
     for (account, verdict) in &known.accounts {
-        let people = people_of(account, known.facts, known.config.policy.matching);
-        let out = if people.is_empty() { "not in the group" } else { "in the group, but disabled in Keycloak" };
-        let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict, out));
-        for member in people {
-            let by = if account.links.contains(&member.id) { "tied to" } else { "has the name of" };
-            let _ = writeln!(text, "    {by} the member {} ({})", member.localpart, member.id);
-        }
+        let _ = writeln!(text, "  {}: {}", account.localpart(), told(verdict, "not in the group"));
     }
     if known.accounts.is_empty() {
         let told = if known.members.iter().any(|member| member.enabled) {
@@ -231,8 +228,16 @@ fn told(verdict: &Verdict, out: &str) -> String {
         Verdict::Disable(reason) => format!("{}, and the account is active: disable", reason.text()),
         Verdict::Kept(reason) => format!("left alone ({}): {}", reason.word(), reason.text()),
         Verdict::InGrace(until) => format!("{out}, and left alone until {until} (in_grace): policy.grace"),
-        Verdict::Skipped(reason, error) => {
-            format!("{}, but left alone, because the second look failed: {error}", reason.text())
+        Verdict::ActivationNotConfirmed => "in the group by the list, but Keycloak does not confirm it: nothing".to_owned(),
+        Verdict::NeedsApproval(reason, approval) => {
+            format!("{}, and the account is active: disable, but only with an approval, because {}", reason.text(), approval.text())
+        }
+        Verdict::MayBeMember(signs) => {
+            let signs: Vec<_> = signs.iter().map(|seen| format!("{} of {}", seen.sign.text(), printable(&seen.user.username))).collect();
+            format!("kept (may_be_member): {}", signs.join(", "))
+        }
+        Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
+            format!("{}, but kept, because the second look failed: {error}", reason.text())
         }
     }
 }

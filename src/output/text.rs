@@ -283,6 +283,17 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     }
 }
 
+/// Says how many actions wait for an approval, and the exact command that approves them.
+#[must_use]
+pub fn waiting(plan: &Plan, command: &str) -> String {
+    let waiting = plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
+    format!(
+        "\n{} for an approval. If it is right to disable {}, run\n  {command}\n",
+        counted(waiting, "account waits", "accounts wait"),
+        if waiting == 1 { "it" } else { "them" },
+    )
+}
+
 /// Why nothing was changed, and the exact command to go on.
 #[must_use]
 pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {

@@ -1,6 +1,7 @@
 //! The digest that names a plan, so that approving one plan approves no other.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -37,6 +38,43 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// Returns whether an administrator who approves this means this digest.
+    #[must_use]
+    pub fn is_meant_by(&self, approved: &ApprovedDigest) -> bool {
+        self.0.strip_prefix("sha256:").is_some_and(|digits| digits.starts_with(&approved.0))
+    }
+}
+
+/// The digest, or the first digits of it, that an administrator has approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovedDigest(String);
+
+/// The fewest digits that name a plan.
+const FEWEST_DIGITS: usize = 8;
+
+impl FromStr for ApprovedDigest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_hex && (FEWEST_DIGITS..=64).contains(&digits.len()) {
+            Ok(Self(digits))
+        } else {
+            Err(format!(
+                "expected the digest of a plan, or its first {FEWEST_DIGITS} or more hexadecimal digits"
+            ))
+        }
+    }
+}
+
+impl fmt::Display for ApprovedDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.0)
+    }
+}
+
 impl From<String> for Digest {
     fn from(text: String) -> Self {
         Self(text)
@@ -46,5 +84,29 @@ impl From<String> for Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_digits_name_a_digest_and_fewer_do_not() {
+        let digest = Digest::from("sha256:0123456789abcdef".to_owned());
+        for (text, is_meant) in [
+            ("sha256:0123456789abcdef", Some(true)),
+            ("01234567", Some(true)),
+            ("0123456789ABCDEF", Some(true)),
+            ("sha256:0123456789", Some(true)),
+            ("01234568", Some(false)),
+            ("0123456", None),
+            ("", None),
+            ("sha256:", None),
+            ("0123456g", None),
+        ] {
+            let approved = text.parse::<ApprovedDigest>().ok();
+            assert_eq!(approved.map(|approved| digest.is_meant_by(&approved)), is_meant, "{text}");
+        }
     }
 }

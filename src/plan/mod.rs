@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId};
 
-pub use digest::{Digest, PLAN_VERSION};
+pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair};
 pub use outcome::{Counts, Outcome};

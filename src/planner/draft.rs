@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use std::collections::{BTreeSet, HashSet};
-
 use super::directory::Directories;
 use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
@@ -46,6 +44,8 @@ pub struct Verdicts<'f> {
 /// An account to recheck before it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookAt {
+    /// What would be done to it.
+    pub kind: ActionKind,
     /// The account.
     pub user_id: UserId,
     /// Its ID in MAS, if MAS was asked.
@@ -178,6 +178,7 @@ impl<'f> Draft<'f> {
             }
         }
         LookAt {
+            kind: ActionKind::Disable,
             user_id: account.user_id.clone(),
             mas_id: account.mas.id().cloned(),
             links: account.links.clone(),
@@ -297,6 +298,7 @@ impl<'f> Draft<'f> {
 
 fn look_before_activate(account: &Account, member: &Member, by: TiedBy) -> LookAt {
     LookAt {
+        kind: ActionKind::Activate,
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
         links: account.links.clone(),

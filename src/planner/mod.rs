@@ -13,6 +13,7 @@ mod memory;
 mod policy;
 mod presence;
 mod second_look;
+mod signs;
 mod table;
 mod undo;
 mod verdict;
@@ -22,7 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Look, Member, Moment, ServerName, Unnamed, UserId};
+use crate::model::{Account, Localpart, Look, Member, Moment, ServerName, Unnamed, UserId};
 
 pub use draft::{AskByName, Draft, LookAt, Verdicts};
 pub use focus::Focus;
@@ -32,6 +33,7 @@ pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
 pub use presence::Presence;
+pub use signs::members_with_signs;
 pub use undo::undo;
 pub use verdict::Verdict;
 
@@ -58,6 +60,24 @@ pub struct Facts {
     pub memory: Memory,
 }
 
+impl Facts {
+    /// Returns a reading that has found nothing.
+    #[must_use]
+    pub fn empty(server_name: ServerName) -> Self {
+        Self {
+            server_name,
+            members: Vec::new(),
+            unnamed: Vec::new(),
+            subjects: Subjects::default(),
+            providers: None,
+            accounts: Vec::new(),
+            token_owner: None,
+            now: Moment::default(),
+            memory: Memory::default(),
+        }
+    }
+}
+
 /// Whether the subjects of MAS's upstream links are IDs of Keycloak users (trap 52).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Subjects {
@@ -81,4 +101,17 @@ pub enum Looks {
     },
     /// There were more people than `limits.max_look`, and nobody was asked for.
     TooMany,
+}
+
+impl Looks {
+    /// Marks the accounts of these administrators.
+    pub fn mark_admins(&mut self, admins: &[Localpart]) {
+        let Self::Taken { answers, .. } = self else { return };
+        for evidence in answers.values_mut().flatten() {
+            let key = evidence.account.user_id.localpart().key();
+            if admins.iter().any(|admin| admin.key() == key) {
+                evidence.account.admin = true;
+            }
+        }
+    }
 }

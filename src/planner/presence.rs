@@ -40,7 +40,7 @@ impl<'f> Presence<'f> {
 
     fn note(&mut self, account: &'f Account, verdict: &Verdict) {
         match verdict {
-            Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak)
+            Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak | Reason::DisabledInKeycloak)
             | Verdict::NeedsApproval(..)
             | Verdict::InGrace(_) => self.absent.push(&account.user_id),
             Verdict::MemberActive

@@ -120,7 +120,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let reason = reason_of(&standings, holder);
         match self.kept(account, holder, seen, directories, reason) {
             Some(verdict) => verdict,
-            None => match self.grace_of(account, reason) {
+            None => match self.grace_of(account, reason, &owners) {
                 Some(until) => Verdict::InGrace(until),
                 None => self.unless_approval_is_needed(account, seen, reason),
             },
@@ -216,9 +216,16 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Returns until when an account's owner has time to come back, if that is not over.
-    fn grace_of(&self, account: &Account, reason: Reason) -> Option<Moment> {
+    fn grace_of(&self, account: &Account, reason: Reason, owners: &[Candidate<'_>]) -> Option<Moment> {
         let Facts { now, memory, .. } = self.facts();
-        let waits = matches!(reason, Reason::NotInGroup | Reason::NotInKeycloak)
+        // Keycloak itself disables users after failed logins, and those of a directory that has disabled them.
+        let may_pass = owners.iter().any(|owner| match owner.person {
+            KeycloakPerson::Known { locked_out, federation_link, .. } => {
+                *locked_out || federation_link.is_some()
+            }
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
+        });
+        let waits = (reason != Reason::DisabledInKeycloak || may_pass)
             && !memory.left_half_done(&account.user_id, account.state);
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
         let until = (*since.min(now)).after(self.rule.policy.grace);

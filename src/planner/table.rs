@@ -4,7 +4,7 @@ use super::identity::{Holder, Identity, Named, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
 use crate::model::{Account, AccountState, InMas, Member};
-use crate::plan::{DisableMode, KeptReason, Reason};
+use crate::plan::{DisableMode, KeptReason};
 
 /// What the lists alone say about an account.
 #[derive(Debug)]

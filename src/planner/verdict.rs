@@ -33,6 +33,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Returns why an administrator has to approve the change, if one has to.
+    #[must_use]
+    pub fn approval(&self) -> Option<Approval> {
+        match self {
+            Self::NeedsApproval(_, approval) => Some(*approval),
+            _ => None,
+        }
+    }
+
     /// Returns whether the account is active and managed, so that the share of disables is counted of it.
     #[must_use]
     pub fn counts_as_active(&self) -> bool {

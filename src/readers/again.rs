@@ -9,7 +9,7 @@ use super::keycloak::{GroupTree, MemberNow};
 use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
-use crate::planner::Focus;
+use crate::planner::{Facts, Focus};
 
 /// People asked for at the same time; as many as at the second look.
 const AT_A_TIME: usize = 8;
@@ -37,11 +37,11 @@ impl Readers {
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
             let member = listed(&reading.facts.members, id);
             match (now, again.people[id]) {
-                (MemberNow::Inside(_), says) => says == Says::Left,
+                (MemberNow::Inside(..), says) => says == Says::Left,
                 (MemberNow::Outside(_) | MemberNow::Gone, Says::Left) => {
                     member.is_some_and(|member| member.federation_link.is_some())
                 }
-                (MemberNow::OfDirectory(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, Says::Joined) => true,
+                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, Says::Joined) => true,
                 (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
             }
         };
@@ -50,9 +50,11 @@ impl Readers {
         if list {
             let listed = self.keycloak.members(&reading.groups, &Tally::default()).await?;
             touched.note_differences(&reading.facts.members, &listed.people);
-            (reading.facts.members, reading.witnesses) = (listed.people, listed.witnesses);
+            reading.facts.members = listed.people;
+            reading.facts.unnamed = listed.unnamed;
+            reading.witnesses = listed.witnesses;
         } else {
-            bring_up_to_date(&mut reading.facts.members, now);
+            bring_up_to_date(&mut reading.facts, now);
         }
         if touched.localparts.len() > most {
             return Ok(None);
@@ -115,8 +117,8 @@ impl Readers {
         match self.source {
             AccountSource::Synapse => {
                 let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
-                if self.writer_goes_by_id {
-                    self.mas().id_of(user_id.localpart()).await?.attach_to(&mut account);
+                if let Some(mas) = &self.mas {
+                    mas.found_by_name(user_id.localpart(), provider).await?.attach_to(&mut account);
                 }
                 Ok(Some(account))
             }
@@ -135,16 +137,16 @@ struct Touched {
 impl Touched {
     fn note(&mut self, member: &Member) {
         self.ids.insert(member.id.clone());
-        self.localparts.push(member.localpart.clone());
+        self.localparts.extend(member.localpart.clone());
     }
 
     fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &[Member]) {
         for (id, now) in now {
             self.ids.insert(id.clone());
-            self.localparts.extend(listed(before, id).map(|member| member.localpart.clone()));
+            self.localparts.extend(listed(before, id).and_then(|member| member.localpart.clone()));
             match now {
-                MemberNow::Inside(member) => self.note(member),
-                MemberNow::Outside(localpart) | MemberNow::OfDirectory(localpart) => {
+                MemberNow::Inside(member, _) => self.note(member),
+                MemberNow::Outside(localpart) | MemberNow::Federated(localpart) => {
                     self.localparts.extend(localpart.clone());
                 }
                 MemberNow::Gone => {}
@@ -169,15 +171,25 @@ fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
     members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
 }
 
-/// Puts everyone where they are now; the order by ID stays.
-fn bring_up_to_date(members: &mut Vec<Member>, now: Vec<(KeycloakId, MemberNow)>) {
+/// Puts every user where they are now; the order by ID stays.
+fn bring_up_to_date(facts: &mut Facts, now: Vec<(KeycloakId, MemberNow)>) {
+    let Facts { members, unnamed, .. } = facts;
     for (id, now) in now {
         let place = members.binary_search_by(|member| member.id.cmp(&id));
+        if !matches!(now, MemberNow::Federated(_)) {
+            unnamed.retain(|one| one.id != id);
+        }
         match (place, now) {
-            (Ok(row), MemberNow::Inside(member)) => members[row] = member,
-            (Err(row), MemberNow::Inside(member)) => members.insert(row, member),
+            (Ok(row), MemberNow::Inside(member, why)) => {
+                members[row] = member;
+                unnamed.extend(why);
+            }
+            (Err(row), MemberNow::Inside(member, why)) => {
+                members.insert(row, member);
+                unnamed.extend(why);
+            }
             (Ok(row), MemberNow::Outside(_) | MemberNow::Gone) => drop(members.remove(row)),
-            (_, MemberNow::Outside(_) | MemberNow::Gone | MemberNow::OfDirectory(_)) => {}
+            (_, MemberNow::Outside(_) | MemberNow::Gone | MemberNow::Federated(_)) => {}
         }
     }
 }
@@ -185,23 +197,29 @@ fn bring_up_to_date(members: &mut Vec<Member>, now: Vec<(KeycloakId, MemberNow)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Signs;
 
     fn member(id: &str, enabled: bool) -> Member {
-        Member { id: id.into(), localpart: format!("name-of-{id}").as_str().into(), enabled, federation_link: None }
+        let localpart = Some(format!("name-of-{id}").as_str().into());
+        Member { id: id.into(), localpart, enabled, federation_link: None, signs: Signs::default() }
     }
 
     #[test]
-    fn people_are_put_where_they_are_now() {
-        let mut members = vec![member("a", true), member("c", true), member("e", true)];
+    fn users_are_put_where_they_are_now() {
+        let mut facts = Facts {
+            members: vec![member("a", true), member("c", true), member("e", true)],
+            ..Facts::empty("example.org".into())
+        };
+        let inside = |member| MemberNow::Inside(member, None);
         let now = [
             ("a", MemberNow::Gone),
-            ("b", MemberNow::Inside(member("b", true))),
-            ("c", MemberNow::Inside(member("c", false))),
+            ("b", inside(member("b", true))),
+            ("c", inside(member("c", false))),
             ("d", MemberNow::Outside(None)),
             ("e", MemberNow::Outside(None)),
         ];
-        bring_up_to_date(&mut members, now.into_iter().map(|(id, now)| (id.into(), now)).collect());
-        assert_eq!(members, [member("b", true), member("c", false)]);
+        bring_up_to_date(&mut facts, now.into_iter().map(|(id, now)| (id.into(), now)).collect());
+        assert_eq!(facts.members, [member("b", true), member("c", false)]);
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::http::{HttpError, Server};
-use crate::localpart::NoLocalpart;
-use crate::model::{Localpart, ServerName, UserId, printable};
-use crate::report::in_one_line;
+use crate::model::{KeycloakId, ServerName, UserId, printable};
 
 /// Why a reading is not complete; nothing is decided on an incomplete one.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +40,6 @@ pub enum ReadError {
         /// The group's path.
         path: String,
     },
-    /// Members without a Matrix name.
-    #[error("Keycloak: {} of the group without a localpart:{}", count_of(.0), listed(.0))]
-    NoLocalpart(Vec<Nameless>),
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
     WrongServerName {
@@ -77,11 +72,11 @@ pub enum ReadError {
         /// The account.
         user_id: UserId,
     },
-    /// The users of the realm are not all listed, so nobody can be told unknown.
-    #[error("Keycloak: the list of users does not hold {localpart}, a member of the group")]
+    /// The list of users does not contain all users, so an account without a user may have one.
+    #[error("Keycloak: the list of users does not contain the user {id}, a member of the group")]
     UserNotListed {
         /// A member who is missing there.
-        localpart: Localpart,
+        id: KeycloakId,
     },
     /// The account was in the list and is not there when asked for by name.
     #[error("{server}: {user_id} is in the list of accounts, and is not found when asked for")]
@@ -130,34 +125,8 @@ fn named(providers: &[UpstreamProvider]) -> String {
     if told.is_empty() { " none".to_owned() } else { told }
 }
 
-/// A member for whom the template gives no localpart.
-#[derive(Debug)]
-pub struct Nameless {
-    /// The member's username.
-    pub username: String,
-    /// The member's ID.
-    pub id: String,
-    /// What the template said.
-    pub why: NoLocalpart,
-}
-
 /// Named before the rest is only counted.
 const NAMED: usize = 10;
-
-fn count_of(members: &[Nameless]) -> String {
-    if members.len() == 1 { "a member".to_owned() } else { format!("{} members", members.len()) }
-}
-
-fn listed(members: &[Nameless]) -> String {
-    let mut told = String::new();
-    for Nameless { username, id, why } in members.iter().take(NAMED) {
-        let _ = write!(told, "\n  {} ({id}): {}", printable(username), in_one_line(why));
-    }
-    if members.len() > NAMED {
-        let _ = write!(told, "\n  and {} more", members.len() - NAMED);
-    }
-    told
-}
 
 impl ReadError {
     /// What to do about it.
@@ -177,11 +146,6 @@ impl ReadError {
             ),
             Self::GroupForbidden { .. } => {
                 "give the user or the client's service account the role view-users of the client realm-management"
-                    .to_owned()
-            }
-            Self::NoLocalpart(_) => {
-                "complete them in Keycloak, take them out of the group, or change keycloak.localpart to the \
-                 template that MAS uses"
                     .to_owned()
             }
             Self::WrongServerName { owner, .. } => {

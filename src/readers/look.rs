@@ -1,122 +1,215 @@
-//! The second look: before someone is disabled, both servers are asked about this one person.
+//! The second look: before an account is changed, both servers are asked about this one account.
 
 use std::collections::BTreeMap;
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
-use super::keycloak::GroupTree;
+use super::keycloak::{GroupTree, Owners};
 use super::{Group, ReadError, Readers, Reading, Tally};
-use crate::model::{Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, UserId};
-use crate::planner::{Facts, LookAt, Looks};
+use crate::model::{
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen,
+    UserId,
+};
+use crate::planner::{AskByName, Facts, LookAt, Looks, members_with_signs};
 use crate::report::in_one_line;
 
-/// People looked at at the same time: 610 a second, against 330 one after the other.
+/// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 const AT_A_TIME: usize = 8;
 
+/// What every look is held against.
+struct Context<'l> {
+    reading: &'l Reading,
+    tree: GroupTree<'l>,
+    owners: Option<Owners>,
+}
+
 impl Readers {
-    /// Looks at everyone. An error at one person is that person's, and keeps them; an error where nobody could be
-    /// looked at is ours. A server that does not answer at all is not asked again and again.
-    pub async fn look(&self, mut people: Vec<LookAt>, reading: &Reading, tally: &Tally) -> Result<Looks, ReadError> {
+    /// Rechecks accounts. An error about one account skips that one; if no account could be rechecked, the error is
+    /// returned. A server that does not answer at all is not asked again and again.
+    pub async fn look(
+        &self,
+        accounts: Vec<LookAt>,
+        reading: &Reading,
+        tally: &Tally,
+    ) -> Result<Looks, ReadError> {
         let Reading { facts, groups, .. } = reading;
-        let missing = self.name_owners(&mut people, facts).await?;
-        let tree = GroupTree::new(groups);
+        let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
+        let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
+        let owners = if wanted.is_empty() {
+            None
+        } else {
+            self.keycloak.owners(wanted, &facts.members).await?
+        };
+        let with = Context { reading, tree: GroupTree::new(groups), owners };
         let (mut answers, mut first_error) = (BTreeMap::new(), None);
-        let mut looking = stream::iter(people)
-            .map(|person| async {
-                let answer = self.look_at(&person, reading, &tree, missing.as_ref()).await;
-                (person.user_id, answer)
+        let mut looking = stream::iter(accounts)
+            .map(|account| async {
+                let answer = self.look_at(&account, &with).await;
+                (account.user_id, answer)
             })
             .buffered(AT_A_TIME);
         let mut silent = false;
         while let Some((user_id, answer)) = looking.next().await {
             tally.add(1);
             let look: Look = answer.map_err(|error| {
-                silent |= matches!(&error, ReadError::Http(error) if error.is_silence());
-                let told = in_one_line(&error);
+                silent |= is_silence(&error);
+                let why = in_one_line(&error);
                 first_error.get_or_insert(error);
-                told
+                why
             });
             answers.insert(user_id, look);
             if silent {
                 break;
             }
         }
-        match first_error {
-            Some(source) if answers.values().all(Result::is_err) => {
-                Err(ReadError::NobodyLookedAt { count: answers.len(), source: Box::new(source) })
-            }
-            _ => {
-                // A server that has stopped answering cannot show that a directory is still alive.
-                let members_after =
-                    if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
-                Ok(Looks::Taken { answers, members_after })
-            }
+        drop(looking);
+        if let Some(source) = first_error.take_if(|_| answers.values().all(Result::is_err)) {
+            return Err(ReadError::NobodyLookedAt { count: answers.len(), source: Box::new(source) });
         }
-    }
-
-    /// Finds out who has the localparts of accounts that neither members nor links explain, if the
-    /// template is more than the username. Returns a member who is missing from the list of users,
-    /// if that shows that the list does not contain everyone.
-    async fn name_owners(&self, people: &mut [LookAt], facts: &Facts) -> Result<Option<Localpart>, ReadError> {
-        let unnamed = || people.iter().filter(|person| person.keycloak_ids.is_empty());
-        if unnamed().next().is_none() {
-            return Ok(None);
+        if !silent {
+            silent = self.look_for_signs(&mut answers, &with).await;
         }
-        let wanted = unnamed().map(|person| person.user_id.localpart());
-        let Some(owners) = self.keycloak.owners(wanted, &facts.members).await? else { return Ok(None) };
-        for person in people.iter_mut().filter(|person| person.keycloak_ids.is_empty()) {
-            person.keycloak_ids = owners.of(person.user_id.localpart()).to_vec();
-        }
-        Ok(owners.missing().cloned())
-    }
-
-    async fn look_at(
-        &self,
-        person: &LookAt,
-        reading: &Reading,
-        tree: &GroupTree<'_>,
-        missing: Option<&Localpart>,
-    ) -> Result<Evidence, ReadError> {
-        let mas_id = person.mas_id.as_ref();
-        let account = async {
-            self.links_hold(&person.user_id, mas_id, &person.links, reading.links.as_ref()).await?;
-            self.detail(&person.user_id, mas_id).await
+        // A server that has stopped answering cannot show that a directory is still up.
+        let members_after = if silent {
+            Some(Vec::new())
+        } else {
+            self.members_after(&answers, facts, groups).await?
         };
-        let (keycloak, account) = try_join(self.in_keycloak(person, reading, tree, missing), account).await?;
-        Ok(Evidence { keycloak, account })
+        Ok(Looks::Taken { answers, members_after })
     }
 
-    /// Asks about every user whose account this may be: by ID if that is known, else by name. If
-    /// Keycloak knows none of the linked users, the user of that name is asked about too: they may
-    /// have been deleted and re-created.
-    async fn in_keycloak(
+    async fn look_at(&self, account: &LookAt, with: &Context<'_>) -> Result<Evidence, ReadError> {
+        let mas_id = account.mas_id.as_ref();
+        let links = with.reading.links.as_ref();
+        let detail = async {
+            self.links_hold(&account.user_id, mas_id, &account.links, links).await?;
+            self.detail(&account.user_id, mas_id).await
+        };
+        let by_id = try_join_all(account.ids.iter().map(|id| self.ask_by_id(id, Question::Id(id.clone()), with)));
+        let (mut keycloak, mut detail) = futures_util::future::try_join(by_id, detail).await?;
+        if account.links.is_empty() {
+            keycloak.extend(self.ask_by_external_ids(&detail, with).await?);
+        }
+        let is_unknown = keycloak.iter().all(|answer| answer.user.is_unknown());
+        if is_unknown || account.by_name == AskByName::Always {
+            keycloak.extend(self.ask_by_name(account, &keycloak, with).await?);
+        }
+        let is_anybodys = keycloak.iter().any(|answer| answer.user.user().is_some());
+        if !is_anybodys
+            && account.ids.is_empty()
+            && let Some(id) = mas_id
+        {
+            detail.emails.extend(self.mas().emails_of(id).await?);
+        }
+        Ok(Evidence { keycloak, account: detail, signs: Vec::new() })
+    }
+
+    async fn ask_by_id(
         &self,
-        person: &LookAt,
-        reading: &Reading,
-        tree: &GroupTree<'_>,
-        missing: Option<&Localpart>,
-    ) -> Result<Vec<KeycloakPerson>, ReadError> {
-        let localpart = person.user_id.localpart();
-        let by_name = async || self.person_in(tree, None, localpart, reading).await;
-        if person.keycloak_ids.is_empty() {
-            let user = by_name().await?;
-            return match missing {
-                Some(member) if user.is_unknown() => Err(ReadError::UserNotListed { localpart: member.clone() }),
-                _ => Ok(vec![user]),
-            };
-        }
-        let by_id = |id| self.person_in(tree, Some(id), localpart, reading);
-        let mut people = try_join_all(person.keycloak_ids.iter().map(by_id)).await?;
-        let is_unknown = people.iter().all(KeycloakPerson::is_unknown);
-        if is_unknown && !person.links.is_empty() {
-            people.push(by_name().await?);
-        }
-        Ok(people)
+        id: &KeycloakId,
+        asked: Question,
+        with: &Context<'_>,
+    ) -> Result<Answer, ReadError> {
+        // By ID, the name does not matter.
+        let user = self.person_in(&with.tree, Some(id), &Localpart::from(""), with.reading).await?;
+        Ok(Answer { asked, user })
     }
 
-    /// Asks Keycloak for one person, by ID where it is known. Where the member list does not name somebody of a directory
-    /// whom Keycloak knows in the group, and names others of it, Keycloak may only remember them there.
+    /// An external ID that is no user of the realm says nothing.
+    async fn ask_by_external_ids(
+        &self,
+        detail: &AccountDetail,
+        with: &Context<'_>,
+    ) -> Result<Vec<Answer>, ReadError> {
+        let ids = detail.external_ids.iter().map(|id| KeycloakId::from(&**id));
+        let ids: Vec<_> = ids.filter(|id| can_be_an_id(id)).collect();
+        let asked = ids.iter().map(|id| self.ask_by_id(id, Question::ExternalId(id.clone()), with));
+        let mut answers = try_join_all(asked).await?;
+        answers.retain(|answer| !answer.user.is_unknown());
+        Ok(answers)
+    }
+
+    /// Asks for the users whose localpart is the account's: by exact username, and by the list of users if the template
+    /// is more than the username.
+    async fn ask_by_name(
+        &self,
+        account: &LookAt,
+        known: &[Answer],
+        with: &Context<'_>,
+    ) -> Result<Vec<Answer>, ReadError> {
+        let localpart = account.user_id.localpart();
+        let is_known = |id: &KeycloakId| {
+            known.iter().any(|answer| answer.user.user().is_some_and(|user| user.id == *id))
+        };
+        let Some(owners) = with.owners.as_ref().filter(|_| account.by_name == AskByName::Always) else {
+            // Usernames are unique, so a user who is known to have this name is the only one.
+            if known.iter().any(|answer| !answer.user.is_unknown()) {
+                return Ok(Vec::new());
+            }
+            let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
+            return Ok(vec![Answer { asked: Question::Name, user }]);
+        };
+        let listed: Vec<_> = owners.of(localpart).iter().filter(|id| !is_known(id)).collect();
+        let asked = listed.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
+        let mut answers = try_join_all(asked).await?;
+        let is_found = !owners.of(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
+        if !is_found {
+            let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
+            if let Some(missing) = owners.missing().filter(|_| user.is_unknown()) {
+                return Err(ReadError::UserNotListed { id: missing.clone() });
+            }
+            answers.push(Answer { asked: Question::Name, user });
+        }
+        Ok(answers)
+    }
+
+    /// Looks for members whom weak signs of unclaimed accounts point to. Returns whether a server has stopped answering.
+    async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
+        let unclaimed = answers.iter().filter_map(|(user_id, look)| {
+            let seen = look.as_ref().ok()?;
+            let is_unclaimed = seen.keycloak.iter().all(|answer| {
+                answer.asked == Question::Name && answer.user.user().is_none()
+            });
+            is_unclaimed.then_some((user_id, &seen.account))
+        });
+        let found = members_with_signs(unclaimed, &with.reading.facts.members);
+        let mut looking = stream::iter(found)
+            .map(|(user_id, signs)| async move {
+                let asked = signs.iter().map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
+                let users = try_join_all(asked).await;
+                (user_id, signs, users)
+            })
+            .buffered(AT_A_TIME);
+        let mut silent = false;
+        let mut seen = Vec::new();
+        while let Some((user_id, signs, users)) = looking.next().await {
+            let users = users.map(|users| {
+                let with_sign = signs.iter().zip(users);
+                let with_user = with_sign.filter_map(|((sign, _), answer)| {
+                    Some(SignSeen { sign: *sign, user: answer.user.user()?.clone() })
+                });
+                with_user.collect::<Vec<_>>()
+            });
+            silent |= users.as_ref().is_err_and(is_silence);
+            seen.push((user_id, users.map_err(|error| in_one_line(&error))));
+            if silent {
+                break;
+            }
+        }
+        drop(looking);
+        for (user_id, users) in seen {
+            match (users, answers.get_mut(&user_id)) {
+                (Ok(users), Some(Ok(evidence))) => evidence.signs = users,
+                (Err(why), Some(look)) => *look = Err(why),
+                _ => {}
+            }
+        }
+        silent
+    }
+
+    /// Asks Keycloak for one user, by ID if it is known. If the member list does not have a federated user that Keycloak
+    /// gives as in the group, and has others of their directory, Keycloak may only remember them there.
     pub async fn person(
         &self,
         id: Option<&KeycloakId>,
@@ -134,12 +227,13 @@ impl Readers {
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
-        let is_listed = |id: &KeycloakId| facts.members.iter().any(|member| member.id == *id);
+        // Readers return members in order of their IDs.
+        let is_listed =
+            |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
         self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
     }
 
-    /// The members once more, where people of a directory are among them: their directory may have gone down
-    /// since.
+    /// Reads the members once more if any of them is federated: their directory may have gone down since.
     async fn members_after(
         &self,
         answers: &BTreeMap<UserId, Look>,
@@ -153,4 +247,14 @@ impl Readers {
         let after = self.keycloak.members(groups, &Tally::default()).await?;
         Ok(Some(after.people))
     }
+}
+
+fn is_silence(error: &ReadError) -> bool {
+    matches!(error, ReadError::Http(error) if error.is_silence())
+}
+
+/// An external ID of another provider can be anything; what could not be part of a path is no ID of Keycloak's.
+fn can_be_an_id(id: &KeycloakId) -> bool {
+    let text = id.text();
+    !text.is_empty() && text.len() <= 255 && !text.contains(['/', '?', '#', '%']) && text != "." && text != ".."
 }

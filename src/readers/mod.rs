@@ -14,24 +14,28 @@ mod text;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use url::Url;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, Moment, UserId};
-use crate::plan::WriterKind;
-use crate::planner::{Facts, Federation, Memory};
+use crate::model::{Account, KeycloakId, Moment, UserId};
+use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use again::Again;
-pub use error::{Nameless, ReadError, UpstreamProvider};
+pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Roles, Says, Witnesses,
+    About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Owners, Roles, Says, Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use now::{Asked, Now};
 pub use synapse::SynapseReader;
+
+/// With fewer links, none of whose subjects is a member, nothing is said about subjects as a whole.
+const FEWEST_LINKS: usize = 5;
+/// Subjects that are asked for, spread over the list, if none is a member.
+const SAMPLE: usize = 20;
 
 /// Everyone who is asked.
 #[derive(Debug)]
@@ -43,8 +47,6 @@ pub struct Readers {
     /// MAS, where the configuration has its Admin API.
     pub mas: Option<MasReader>,
     source: AccountSource,
-    /// Whether the writer needs to know whom MAS has by each name.
-    writer_goes_by_id: bool,
 }
 
 /// One complete reading.
@@ -120,7 +122,6 @@ impl Readers {
             synapse: config.synapse.as_ref().map(synapse).transpose()?,
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,
-            writer_goes_by_id: config.policy.writer == WriterKind::MasApi,
         })
     }
 
@@ -146,13 +147,17 @@ impl Readers {
         let facts = Facts {
             server_name: config.server_name.clone(),
             members: listed.people,
+            unnamed: listed.unnamed,
+            subjects: Subjects::default(),
             providers,
             accounts,
             token_owner,
             now: Moment::now(),
             memory: Memory::default(),
         };
-        Ok(Reading { facts, groups, witnesses: listed.witnesses, links })
+        let mut reading = Reading { facts, groups, witnesses: listed.witnesses, links };
+        reading.facts.subjects = self.subjects(&reading.facts).await?;
+        Ok(reading)
     }
 
     async fn accounts(
@@ -164,15 +169,19 @@ impl Readers {
             AccountSource::Synapse => {
                 let in_synapse = self.synapse().accounts(&config.server_name, &tallies.accounts);
                 let in_mas = async {
-                    Ok(if self.writer_goes_by_id { Some(self.mas().ids(LinksOf::NoProvider).await?) } else { None })
+                    let Some(mas) = &self.mas else { return Ok((None, None)) };
+                    let provider = mas.link_provider_in_use(&self.keycloak).await?;
+                    let wanted = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
+                    let users = mas.ids(wanted).await?;
+                    Ok((Some(users), provider))
                 };
-                let ((owner, mut accounts), ids) = try_join(in_synapse, in_mas).await?;
-                if let Some(ids) = ids {
+                let ((owner, mut accounts), (users, links)) = try_join(in_synapse, in_mas).await?;
+                if let Some(users) = users {
                     for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
-                        ids.find(account.localpart()).attach_to(account);
+                        users.find(account.localpart()).attach_to(account);
                     }
                 }
-                Ok((Some(owner), accounts, None))
+                Ok((Some(owner), accounts, links))
             }
             AccountSource::Mas => {
                 let owner = async {
@@ -186,6 +195,24 @@ impl Readers {
                 Ok((owner, accounts, links))
             }
         }
+    }
+
+    /// Finds out whether the subjects of links are IDs of Keycloak users, if none is a member.
+    async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
+        let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
+        let is_member = |id: &KeycloakId| {
+            facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok()
+        };
+        if subjects().any(is_member) {
+            return Ok(Subjects::Users);
+        }
+        let count = subjects().count();
+        if count < FEWEST_LINKS {
+            return Ok(Subjects::Users);
+        }
+        let sample: Vec<_> = subjects().step_by(count.div_ceil(SAMPLE)).collect();
+        let found = try_join_all(sample.into_iter().map(|id| self.keycloak.has_user(id))).await?;
+        Ok(if found.contains(&true) { Subjects::Users } else { Subjects::NoUsers })
     }
 
     fn synapse(&self) -> &SynapseReader {

@@ -1,5 +1,7 @@
 //! One account as it is now: for the second look, and for the wait after the last action.
 
+use futures_util::future::try_join;
+
 use super::mas::MasUser;
 use super::{LinkProvider, ReadError, Readers};
 use crate::config::AccountSource;
@@ -37,38 +39,52 @@ impl Readers {
         Ok(asked)
     }
 
-    /// Everything that the servers know of one account: its state from where the accounts are listed, the rest from
-    /// whoever knows it.
+    /// Returns everything that the servers know about one account: its state from MAS if MAS was asked, or else from
+    /// Synapse, and the rest from both.
     pub(super) async fn detail(
         &self,
         user_id: &UserId,
         mas_id: Option<&MasUserId>,
     ) -> Result<AccountDetail, ReadError> {
-        let in_synapse = match &self.synapse {
-            Some(synapse) => synapse.detail(user_id).await?,
-            None => None,
-        };
-        let gone = |server| ReadError::AccountGone { server, user_id: user_id.clone() };
-        match (self.source, mas_id) {
-            (AccountSource::Mas, Some(id)) => {
-                let user = self.mas().user(id).await?.ok_or_else(|| gone(Server::Mas))?;
-                if user.user_id != *user_id {
-                    let path = ["users", &*id.text()];
-                    return Err(self.mas().api().about_another(&path, &user.user_id.text()).into());
-                }
-                // Someone who has never opened a client has no account in Synapse yet.
-                let (bot, appservice, admin) =
-                    in_synapse.map_or((false, None, false), |detail| (detail.bot, detail.appservice, detail.admin));
-                Ok(AccountDetail {
-                    user_id: user.user_id,
-                    appservice,
-                    admin: user.admin || admin,
-                    bot,
-                    state: user.state,
-                })
+        let in_synapse = async {
+            match &self.synapse {
+                Some(synapse) => synapse.detail(user_id).await,
+                None => Ok(None),
             }
-            _ => in_synapse.ok_or_else(|| gone(Server::Synapse)),
+        };
+        let in_mas = async {
+            match mas_id {
+                Some(id) => self.mas_user(user_id, id).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (in_synapse, in_mas) = try_join(async { Ok(in_synapse.await?) }, in_mas).await?;
+        if in_synapse.is_none() && (in_mas.is_none() || self.source == AccountSource::Synapse) {
+            return Err(ReadError::AccountGone { server: Server::Synapse, user_id: user_id.clone() });
         }
+        // Before its owner first opens a client, an account is not in Synapse yet.
+        let mut detail = in_synapse.unwrap_or_else(|| AccountDetail::new(user_id.clone()));
+        if let Some(user) = in_mas {
+            detail.state = match self.source {
+                AccountSource::Synapse => user.state.in_mas_and(detail.state),
+                AccountSource::Mas => AccountState { erased: detail.state.erased, ..user.state },
+            };
+            detail.admin |= user.admin;
+            detail.disabled_at = user.disabled_at;
+        }
+        Ok(detail)
+    }
+
+    /// Returns the user of MAS that has this ID, if the account is still theirs.
+    async fn mas_user(&self, user_id: &UserId, id: &MasUserId) -> Result<MasUser, ReadError> {
+        let gone = || ReadError::AccountGone { server: Server::Mas, user_id: user_id.clone() };
+        let user = self.mas().user(id).await?.ok_or_else(gone)?;
+        // Names differ in case at the most: MAS and Synapse spell some of them differently.
+        if user.user_id.localpart().key() == user_id.localpart().key() {
+            return Ok(user);
+        }
+        let path = ["users", &*id.text()];
+        Err(self.mas().api().about_another(&path, &user.user_id.text()).into())
     }
 
     /// Whether the account is tied to the same people as it was in the list.

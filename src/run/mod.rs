@@ -92,7 +92,7 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
         Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
         Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
     });
-    let cut_short = record.stop.is_requested() && plan.has_changes();
+    let cut_short = record.stop.is_requested() && plan.to_apply().next().is_some();
     if open || cut_short || plan.is_in_doubt() || !record.journal.is_whole() { Exit::Incomplete } else { Exit::InStep }
 }
 

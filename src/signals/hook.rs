@@ -28,6 +28,8 @@ pub enum Event {
     Refused,
     /// A run failed.
     Failed,
+    /// Actions wait for an approval; the rest of the plan was carried out.
+    NeedsApproval,
 }
 
 /// What the command is told, as JSON on its standard input.

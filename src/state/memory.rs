@@ -9,7 +9,7 @@ use super::rows::from_word;
 use super::{State, StateError};
 use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{Memory, OwnAction};
+use crate::planner::{Memory, OwnAction, Recall};
 
 /// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be behind.
 const UNTIL_SHOWN: i64 = 10 * 60 * 1000;
@@ -19,6 +19,7 @@ impl State {
     pub fn memory(&self, realm: &str) -> Result<Memory, StateError> {
         let read = || {
             Ok(Memory {
+                recall: Recall::On,
                 absent_since: self.absences()?,
                 own: self.own_actions()?,
                 directories: self.directories(realm)?,
@@ -77,7 +78,7 @@ impl State {
             let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
             let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
             let is_done = row.get::<_, Option<String>>(3)?.as_deref() == Some("done");
-            own.insert(user_id, OwnAction { kind, mode, is_done });
+            own.insert(user_id, OwnAction { kind, mode, is_done, at: Moment::default() });
         }
         Ok(own)
     }

@@ -37,6 +37,15 @@ pub struct MasCli {
     environment: Vec<(&'static str, String)>,
 }
 
+/// What mas-cli printed.
+#[derive(Debug)]
+struct Said {
+    /// On stdout.
+    data: String,
+    /// On stderr, where its logs go.
+    log: String,
+}
+
 impl MasCli {
     /// Nothing is run yet.
     pub fn new(config: MasCliConfig, env: &Environment) -> Self {
@@ -57,7 +66,18 @@ impl MasCli {
     /// What mas-cli says of its version.
     pub async fn version(&self) -> Result<String, WriterError> {
         let said = self.run(&["--version"]).await?;
-        Ok(printable(said.trim()).chars().take(VERSION_LIMIT).collect())
+        Ok(printable(said.data.trim()).chars().take(VERSION_LIMIT).collect())
+    }
+
+    /// Returns the administrators of MAS, or `None` if this mas-cli has no command that lists them (before MAS 1.3).
+    ///
+    /// Source: `mas-cli manage list-admin-users`, one log line on stderr for each (recording: `mas-cli-lifecycle.json`).
+    pub async fn admins(&self) -> Result<Option<Vec<Localpart>>, WriterError> {
+        match self.run(&["manage", "list-admin-users"]).await {
+            Ok(said) => Ok(admins_in(&said.log)),
+            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens MAS's database and changes nothing in it.
@@ -76,8 +96,8 @@ impl MasCli {
         self.run(&words).await.map(drop)
     }
 
-    /// Gives what mas-cli prints to stdout. Each call is counted by its exit code.
-    async fn run(&self, words: &[&str]) -> Result<String, WriterError> {
+    /// Returns what mas-cli prints. Each call is counted by its exit code.
+    async fn run(&self, words: &[&str]) -> Result<Said, WriterError> {
         let ended = self.call(words).await;
         match &ended {
             Ok(_) => metrics().mas_cli("0"),
@@ -90,7 +110,7 @@ impl MasCli {
         ended
     }
 
-    async fn call(&self, words: &[&str]) -> Result<String, WriterError> {
+    async fn call(&self, words: &[&str]) -> Result<Said, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         if let Some(path) = config {
@@ -118,7 +138,10 @@ impl MasCli {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
                 Err(WriterError::Failed { command, exit: status, message })
             }
-            Ok(Ok(Output { stdout, .. })) => Ok(String::from_utf8_lossy(&stdout).into_owned()),
+            Ok(Ok(Output { stdout, stderr, .. })) => Ok(Said {
+                data: String::from_utf8_lossy(&stdout).into_owned(),
+                log: String::from_utf8_lossy(&stderr).into_owned(),
+            }),
         }
     }
 }
@@ -176,6 +199,14 @@ fn check_mas_config(path: &Path) -> Result<(), MasConfigProblem> {
     if has_settings { Ok(()) } else { Err(MasConfigProblem::NoSettings) }
 }
 
+/// Returns the names in the log of `list-admin-users`, or `None` if they are not as many as it announces.
+fn admins_in(log: &str) -> Option<Vec<Localpart>> {
+    let announced = log.split_once("admin privileges (")?.1.split_once(" total)")?.0;
+    let names = log.lines().filter_map(|line| line.split_once(" username=").map(|(_, name)| name.trim()));
+    let names: Vec<Localpart> = names.map(Localpart::from).collect();
+    (announced.parse() == Ok(names.len())).then_some(names)
+}
+
 /// The text from `Error:` to the backtrace; all of it, where mas-cli says something else (its logs stand there too).
 fn error_of(stderr: &str) -> String {
     let from_error = stderr
@@ -192,6 +223,20 @@ fn error_of(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn administrators_are_read_if_they_are_as_many_as_announced() {
+        let log = |count: usize| {
+            format!(
+                "2026-11-28T13:11:15.375114Z  INFO mas_cli::commands::manage:390 The following users can request admin \
+                 privileges ({count} total):\n2026-11-28T13:11:15.381875Z  INFO mas_cli::commands::manage:395 \
+                 user.id=01M8H4FRC7E21H8HYYECS9110G username=boss\n"
+            )
+        };
+        assert_eq!(admins_in(&log(1)), Some(vec!["boss".into()]));
+        assert_eq!(admins_in(&log(2)), None);
+        assert_eq!(admins_in("something else"), None);
+    }
 
     #[test]
     fn the_error_is_told_without_logs_and_backtrace() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{COMMAND, EVENTS_PAUSE, Watcher, planned};
 use crate::commands::sync::command_to_go_on;
@@ -12,7 +12,8 @@ use crate::exit::Exit;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::model::Moment;
-use crate::plan::{Outcome, Plan};
+use crate::output::counted;
+use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
 use crate::report::Failure;
@@ -21,6 +22,8 @@ use crate::watch::{Due, Window};
 
 /// More people than this cost more one by one than all of them together.
 const MOST: usize = 1000;
+/// Accounts that the hook gets to know by name.
+const MOST_NAMED: usize = 100;
 /// While a plan waits to be approved, events lead to a look at everything, but not more often than this.
 const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
@@ -49,7 +52,7 @@ impl Watcher<'_> {
         let plan = self.writing.unless_stopped(session.plan_of(&reading, None, false, true)).await?;
         self.reading = Some(reading);
         self.events.people.clear();
-        self.decide(&plan, RunKind::Full, None).await
+        self.decide(plan, RunKind::Full, None).await
     }
 
     /// Looks at whom the events name.
@@ -136,7 +139,7 @@ impl Watcher<'_> {
         };
         self.reading = Some(reading);
         let ended = match plan {
-            Some(plan) => Some(self.decide(&plan, kind, since).await?),
+            Some(plan) => Some(self.decide(plan, kind, since).await?),
             None => None,
         };
         self.events.people.clear();
@@ -144,7 +147,10 @@ impl Watcher<'_> {
     }
 
     /// Asks the limits, over the last hour, and writes.
-    async fn decide(&mut self, plan: &Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
+    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
+        // Nobody is there to approve anything.
+        plan.hold_back();
+        let plan = &plan;
         let past = self.past(plan)?;
         let refusals: Vec<_> =
             self.writing.session.config.limits.refuse_after(plan, past).iter().map(ToString::to_string).collect();
@@ -159,6 +165,11 @@ impl Watcher<'_> {
         let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
         let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
+        // What waits for an approval is not tried again sooner because of it.
+        let exit = if exit == Exit::Incomplete && plan.waits_for_approval_alone(&outcomes) { Exit::InStep } else { exit };
+        if kind == RunKind::Full {
+            self.note_waiting(plan, &outcomes);
+        }
         if let Some(since) = since.filter(|_| done > 0) {
             metrics().lag(since.until(Moment::now()));
         }
@@ -208,6 +219,31 @@ impl Watcher<'_> {
                 account.state = *state;
             }
         }
+    }
+
+    /// Reports the actions that wait for an approval, once for each plan that they are.
+    fn note_waiting(&mut self, plan: &Plan, outcomes: &[Outcome]) {
+        let waiting = plan.to_approve().count();
+        if waiting == 0 {
+            self.waiting = None;
+            return;
+        }
+        let digest = plan.digest_after(outcomes);
+        if self.waiting.replace(digest.clone()).as_ref() == Some(&digest) {
+            return;
+        }
+        let command = command_to_go_on(self.global, "sync", &digest);
+        warn!(
+            %digest,
+            "{} for an approval; look at the plan with `plan`, and if it is right: {command}",
+            counted(waiting, "account waits", "accounts wait")
+        );
+        let reasons = plan.to_approve().map(|action| {
+            let why = action.approval.map(Approval::text).unwrap_or_default();
+            format!("{}: {why}", action.localpart())
+        });
+        let reason = self.reason(signals::Event::NeedsApproval, RunKind::Full, reasons.take(MOST_NAMED).collect());
+        self.tell_hook(signals::Reason { digest: Some(digest.to_string()), command: Some(command), ..reason });
     }
 
     /// A plan about a few that is refused is followed by one about everybody, which can be approved.

@@ -1,20 +1,19 @@
-//! One user as they are now, for those whom an admin event names: whether they are a member, and under which name.
+//! One user as they are now, for users an admin event mentions: whether they are a member, and under which name.
 
-use super::{GroupTree, KeycloakReader, UserRow};
+use super::{GroupTree, KeycloakReader};
 use crate::http::none_if_missing;
-use crate::localpart::NoLocalpart;
-use crate::model::{KeycloakId, Localpart, Member};
-use crate::readers::{Nameless, ReadError};
+use crate::model::{KeycloakId, Localpart, Member, Unnamed};
+use crate::readers::ReadError;
 
-/// What Keycloak says of a user now.
+/// What Keycloak says about a user now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberNow {
     /// In one of the groups, as the member list would show them.
-    Inside(Member),
-    /// In none of them; the localpart where the template gives one.
+    Inside(Member, Option<Unnamed>),
+    /// In none of them; the localpart if the template gives one.
     Outside(Option<Localpart>),
-    /// Somebody of a directory: what Keycloak says of one of them alone may be what it remembers, so the list decides.
-    OfDirectory(Option<Localpart>),
+    /// A federated user: what Keycloak says about one of them alone may be what it remembers, so the list decides.
+    Federated(Option<Localpart>),
     /// There is no such user.
     Gone,
 }
@@ -25,27 +24,18 @@ impl KeycloakReader {
     /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`.
     pub async fn member_now(&self, id: &KeycloakId, tree: &GroupTree<'_>) -> Result<MemberNow, ReadError> {
         let Some(user) = self.user_of_id(id).await? else { return Ok(MemberNow::Gone) };
-        let localpart = self.localpart(&user);
         if user.provider().is_some() {
-            return Ok(MemberNow::OfDirectory(localpart.ok()));
+            return Ok(MemberNow::Federated(self.localpart(&user).ok()));
         }
         let Some(groups) = none_if_missing(self.groups_of(&user).await)? else {
             return Ok(MemberNow::Gone);
         };
         let found = self.placed(user, groups, tree).await?;
-        if found.groups_that_count().next().is_none() {
-            return Ok(MemberNow::Outside(localpart.ok()));
-        }
-        match localpart {
-            Ok(localpart) => {
-                let enabled = found.user.enabled;
-                Ok(MemberNow::Inside(Member { id: id.clone(), localpart, enabled, federation_link: None }))
-            }
-            Err(why) => Err(nameless(found.user, why)),
-        }
+        let (member, unnamed) = self.to_member(&found.user, None);
+        Ok(if found.groups_that_count().next().is_none() {
+            MemberNow::Outside(member.localpart)
+        } else {
+            MemberNow::Inside(member, unnamed)
+        })
     }
-}
-
-fn nameless(user: UserRow, why: NoLocalpart) -> ReadError {
-    ReadError::NoLocalpart(vec![Nameless { username: user.username.into(), id: user.id.into(), why }])
 }

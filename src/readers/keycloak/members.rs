@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, UserRow, Witnesses};
 use crate::http::Answer;
-use crate::model::{KeycloakId, Localpart, Member};
+use crate::model::{KeycloakId, Member, Signs, Unnamed};
 use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
-use crate::readers::{Nameless, ReadError, Tally};
+use crate::readers::{ReadError, Tally};
+use crate::report::in_one_line;
 
 /// Big pages cost far less a member; `members` without `max` would give 100 rows and no sign that there are more.
 const PAGE: usize = 5000;
@@ -25,14 +27,16 @@ const PAGES_AT_A_TIME: usize = 2;
 pub struct Members {
     /// The distinct people, those disabled in Keycloak too, in order of their IDs.
     pub people: Vec<Member>,
+    /// Those of them for whom the template gives no name that MAS accepts, in order of their IDs.
+    pub unnamed: Vec<Unnamed>,
     /// For each group, a few people of each directory who are listed in that very group.
     pub witnesses: Witnesses,
 }
 
-/// Rows as they become members: whoever gets no localpart is noted, and the names of storage providers are shared.
+/// Rows as they become members: those without a name are noted, and the names of storage providers are shared.
 #[derive(Default)]
 struct Intake {
-    nameless: Vec<Nameless>,
+    unnamed: Vec<Unnamed>,
     providers: HashSet<Arc<str>>,
 }
 
@@ -65,21 +69,13 @@ impl KeycloakReader {
                 people.extend(members.into_iter().filter(|member| !known.contains(&member.id)));
             }
         }
-        let mut nameless = intake.into_inner().nameless;
-        if !nameless.is_empty() {
-            // Whoever was on a page that was thrown away may have left since, or been completed.
-            let open = people.iter().filter(|member| member.localpart.as_str().is_empty());
-            let open: HashSet<_> = open.map(|member| &member.id).collect();
-            nameless.retain(|one| open.contains(&KeycloakId::from(&*one.id)));
-        }
-        if nameless.is_empty() {
-            people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-            Ok(Members { people, witnesses })
-        } else {
-            nameless.sort_by(|one, other| (&one.username, &one.id).cmp(&(&other.username, &other.id)));
-            nameless.dedup_by(|one, other| one.id == other.id);
-            Err(ReadError::NoLocalpart(nameless))
-        }
+        let mut unnamed = intake.into_inner().unnamed;
+        people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        // A user on a page that was thrown away may have left since, or been given a name.
+        unnamed.sort_by(|one, other| one.id.cmp(&other.id));
+        unnamed.dedup_by(|one, other| one.id == other.id);
+        unnamed.retain(|one| people.binary_search_by(|member| member.id.cmp(&one.id)).is_ok());
+        Ok(Members { people, unnamed, witnesses })
     }
 
     async fn members_of(
@@ -125,13 +121,31 @@ impl KeycloakReader {
         })
     }
 
-    /// Whoever gets no localpart is no member in the end, but has a place in the list.
     fn member(&self, row: &UserRow<Text<'_>>, intake: &mut Intake) -> Member {
-        let localpart = self.localpart(row).unwrap_or_else(|why| {
-            intake.nameless.push(Nameless { username: (*row.username).into(), id: (*row.id).into(), why });
-            Localpart::from("")
-        });
         let federation_link = row.provider().map(|provider| intake.provider(provider));
-        Member { id: (*row.id).into(), localpart, enabled: row.enabled, federation_link }
+        let (member, unnamed) = self.to_member(row, federation_link);
+        intake.unnamed.extend(unnamed);
+        member
+    }
+
+    /// Returns the row as a member, and why MAS would not give them an account, if it would not.
+    pub(super) fn to_member(
+        &self,
+        row: &UserRow<impl Deref<Target = str>>,
+        federation_link: Option<Arc<str>>,
+    ) -> (Member, Option<Unnamed>) {
+        let (localpart, why) = match self.localpart(row) {
+            Ok(localpart) => (Some(localpart), None),
+            Err(why) => (None, Some(in_one_line(&why))),
+        };
+        let signs = Signs::new(
+            &row.username,
+            row.email.as_deref(),
+            row.first_name.as_deref(),
+            row.last_name.as_deref(),
+        );
+        let id = KeycloakId::from(&*row.id);
+        let unnamed = why.map(|why| Unnamed { id: id.clone(), username: (*row.username).into(), why });
+        (Member { id, localpart, enabled: row.enabled, federation_link, signs }, unnamed)
     }
 }

@@ -55,9 +55,26 @@ struct UserRow<T = Box<str>> {
     first_name: Option<T>,
     last_name: Option<T>,
     federation_link: Option<T>,
+    /// Milliseconds since 1970.
+    created_timestamp: Option<i64>,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+/// The attributes that are used; most rows have none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attributes {
+    /// Why Keycloak disabled the user itself (recording: `keycloak-lockout.json`).
+    #[serde(default)]
+    disabled_reason: Vec<String>,
 }
 
 impl<T: Deref<Target = str>> UserRow<T> {
+    fn is_locked_out(&self) -> bool {
+        !self.attributes.disabled_reason.is_empty()
+    }
+
     /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
     /// in the ID, `f:PROVIDER:NAME`.
     fn provider(&self) -> Option<&str> {

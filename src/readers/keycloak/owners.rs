@@ -23,7 +23,7 @@ const SERVICE_ACCOUNT: &str = "service-account-";
 #[derive(Debug, Default)]
 pub struct Owners {
     by_name: HashMap<String, Vec<KeycloakId>>,
-    missing: Option<Localpart>,
+    missing: Option<KeycloakId>,
 }
 
 impl Owners {
@@ -37,7 +37,7 @@ impl Owners {
     /// Returns a member who is missing from the list of users without being a service account. Then
     /// the list does not contain everyone, and a localpart without a user proves nothing.
     #[must_use]
-    pub fn missing(&self) -> Option<&Localpart> {
+    pub fn missing(&self) -> Option<&KeycloakId> {
         self.missing.as_ref()
     }
 }
@@ -82,7 +82,8 @@ impl KeycloakReader {
         }
         let (service_accounts, missing) = self.not_listed(members, &listed).await?;
         for member in service_accounts {
-            if let Some(number) = numbers.get(&*member.localpart.key()) {
+            let number = member.localpart.as_ref().and_then(|localpart| numbers.get(&*localpart.key()));
+            if let Some(number) = number {
                 owners[*number as usize].push(member.id.clone());
             }
         }
@@ -115,11 +116,11 @@ impl KeycloakReader {
         &self,
         members: &'m [Member],
         listed: &[Listed],
-    ) -> Result<(Vec<&'m Member>, Option<Localpart>), ReadError> {
+    ) -> Result<(Vec<&'m Member>, Option<KeycloakId>), ReadError> {
         let is_listed = |member: &Member| listed.binary_search_by(|(id, _)| id.cmp(&member.id)).is_ok();
         let not_listed: Vec<&Member> = members.iter().filter(|member| !is_listed(member)).collect();
         let unasked = not_listed.get(MOST_ASKED);
-        let mut missing = unasked.map(|member| member.localpart.clone());
+        let mut missing = unasked.map(|member| member.id.clone());
         let asked = not_listed.iter().take(MOST_ASKED);
         let answers: Vec<_> = stream::iter(asked)
             .map(|member| async move { Ok::<_, HttpError>((*member, self.not_listed_why(member).await?)) })
@@ -132,7 +133,7 @@ impl KeycloakReader {
                 NotListed::Service => service_accounts.push(member),
                 NotListed::Deleted => {}
                 NotListed::Missing => {
-                    missing.get_or_insert_with(|| member.localpart.clone());
+                    missing.get_or_insert_with(|| member.id.clone());
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, UserRow};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{KeycloakId, KeycloakPerson, Localpart};
+use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment};
 use crate::readers::ReadError;
 
 /// A user, and the groups that Keycloak gives for them.
@@ -84,6 +84,17 @@ impl KeycloakReader {
         Ok(Found { user, groups, counts })
     }
 
+    /// Returns whether the realm has a user of this ID.
+    ///
+    /// Source: `GET …/users/{id}`.
+    pub async fn has_user(&self, id: &KeycloakId) -> Result<bool, HttpError> {
+        // A subject that is no ID may be anything.
+        if id.text().contains(['/', '?', '#', '%']) || id.text().is_empty() {
+            return Ok(false);
+        }
+        Ok(self.user_of_id(id).await?.is_some())
+    }
+
     /// Returns the user of an ID.
     pub(super) async fn user_of_id(&self, id: &KeycloakId) -> Result<Option<UserRow>, HttpError> {
         let id_text = id.text();
@@ -111,12 +122,27 @@ impl KeycloakReader {
 
 /// Returns what Keycloak says, with nothing left out of it.
 pub(super) fn as_told(found: &Found) -> KeycloakPerson {
+    let row = &found.user;
     KeycloakPerson::Known {
         in_group: found.groups_that_count().next().is_some(),
         groups: found.groups.iter().map(|group| group.path.clone()).collect(),
         remembered: Vec::new(),
-        enabled: found.user.enabled,
-        federation_link: found.user.provider().map(Into::into),
-        id: (*found.user.id).into(),
+        enabled: row.enabled,
+        locked_out: row.is_locked_out(),
+        created: row.created_timestamp.map(Moment::from_millis),
+        federation_link: row.provider().map(Into::into),
+        user: to_user(row),
+    }
+}
+
+/// Returns a user as people know them.
+pub(super) fn to_user(row: &UserRow) -> KeycloakUser {
+    let names = [row.first_name.as_deref(), row.last_name.as_deref()];
+    let names: Vec<&str> = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
+    KeycloakUser {
+        id: (*row.id).into(),
+        username: row.username.clone(),
+        name: (!names.is_empty()).then(|| names.join(" ").into()),
+        email: row.email.clone(),
     }
 }

@@ -13,10 +13,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::group_tree::GroupPlace;
-use super::person::{Found, as_told};
+use super::person::{Found, as_told, to_user};
 use super::{Group, GroupTree, KeycloakReader};
 use crate::http::HttpError;
-use crate::model::{KeycloakId, KeycloakPerson, Localpart, Member};
+use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member};
 use crate::readers::ReadError;
 
 /// Witnesses of a group and a directory: one may leave the group, or the directory, while others are asked about.
@@ -84,7 +84,7 @@ impl KeycloakReader {
     ) -> Result<KeycloakPerson, ReadError> {
         let Some(found) = self.find_user(id, localpart, tree).await? else { return Ok(KeycloakPerson::Unknown) };
         let mut told = as_told(&found);
-        let KeycloakPerson::Known { id: user_id, in_group, remembered, federation_link: Some(provider), .. } =
+        let KeycloakPerson::Known { user: KeycloakUser { id: user_id, .. }, in_group, remembered, federation_link: Some(provider), .. } =
             &mut told
         else {
             return Ok(told);
@@ -156,7 +156,7 @@ impl KeycloakReader {
         match namesake {
             Some(namesake) => Ok(Some(as_told(&self.with_groups(namesake, tree).await?))),
             None => Ok(Some(KeycloakPerson::OnlyRemembered {
-                id: (*found.user.id).into(),
+                user: to_user(&found.user),
                 groups: found.groups.iter().map(|of| of.path.clone()).collect(),
                 federation_link: provider.into(),
             })),
@@ -209,9 +209,10 @@ impl KeycloakReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Signs;
 
     fn member(id: &str, provider: &Arc<str>) -> Member {
-        Member { id: id.into(), localpart: id.into(), enabled: id != "0", federation_link: Some(provider.clone()) }
+        Member { id: id.into(), localpart: Some(id.into()), enabled: id != "0", federation_link: Some(provider.clone()), signs: Signs::default() }
     }
 
     #[test]

@@ -4,8 +4,7 @@ use super::users_by_name::{NamedUser, UsersByName};
 use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, InMas, Links, Localpart};
-use crate::planner::Matching;
+use crate::model::{Account, InMas, Links, Localpart, Remembered};
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
 /// Which links are read together with the users of MAS.
@@ -28,10 +27,7 @@ impl MasReader {
         tally: &Tally,
     ) -> Result<(Vec<Account>, Option<LinkProvider>), ReadError> {
         self.serves_us().await?;
-        let provider = match self.matching {
-            Matching::UpstreamLink => Some(self.link_provider(keycloak).await?),
-            Matching::Localpart => None,
-        };
+        let provider = self.link_provider_in_use(keycloak).await?;
         let to_account = |user: Resource<UserAttributes>| {
             let is_guest = user.attributes.legacy_guest;
             (!is_guest).then(|| self.account_of(user, Links::default()))
@@ -71,6 +67,7 @@ impl MasReader {
             bot: false,
             deactivated_in_mas: user.attributes.deactivated_at.is_some(),
             links,
+            remembered: Remembered::Nothing,
             mas: InMas::Known(user.id.into()),
         }
     }

@@ -8,6 +8,7 @@ use super::MasReader;
 use crate::http::HttpError;
 use crate::mas_api::Resource;
 use crate::model::{KeycloakId, Links, MasUserId};
+use crate::planner::Matching;
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
@@ -64,6 +65,23 @@ impl LinkList {
 }
 
 impl MasReader {
+    /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS has none, and
+    /// `"localpart"` does without one that fits.
+    pub async fn link_provider_in_use(
+        &self,
+        keycloak: &KeycloakReader,
+    ) -> Result<Option<LinkProvider>, ReadError> {
+        match (self.link_provider(keycloak).await, self.matching) {
+            (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
+            (Err(ReadError::NoProvider { all, wanted, .. }), Matching::Auto)
+                if all.is_empty() && self.provider.as_ref() != Some(&wanted) =>
+            {
+                Ok(None)
+            }
+            (found, _) => found.map(Some),
+        }
+    }
+
     /// The provider of the configuration, or the one whose issuer is the realm's.
     pub async fn link_provider(&self, keycloak: &KeycloakReader) -> Result<LinkProvider, ReadError> {
         let realm = match self.provider {

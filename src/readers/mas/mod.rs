@@ -4,10 +4,12 @@ mod accounts;
 mod links;
 mod users_by_name;
 
+use serde::Deserialize;
+
 use crate::config::Config;
 use crate::http::{HttpError, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, UserId};
+use crate::model::{AccountState, Links, Localpart, MasUserId, Moment, ServerName, UserId};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
@@ -25,6 +27,13 @@ pub struct MasReader {
     provider: Option<String>,
 }
 
+/// Source: `GET /user-emails`.
+#[derive(Debug, Deserialize)]
+struct EmailAttributes {
+    user_id: MasUserId,
+    email: Box<str>,
+}
+
 /// One user of MAS, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasUser {
@@ -34,6 +43,8 @@ pub struct MasUser {
     pub state: AccountState,
     /// May ask for administrator's rights.
     pub admin: bool,
+    /// When the user was locked or deactivated, the earlier of both.
+    pub disabled_at: Option<Moment>,
 }
 
 impl MasReader {
@@ -67,15 +78,24 @@ impl MasReader {
         Ok(Some(MasUser {
             state: user.attributes.state(),
             admin: user.attributes.admin,
+            disabled_at: user.attributes.disabled_at(),
             user_id: Localpart::from(user.attributes.username).on(&self.server_name),
         }))
     }
 
-    /// Finds the user of an account's name, as the list would show it, without links. If several
-    /// names differ only in case and none is exact, MAS says that there is none.
-    pub async fn id_of(&self, localpart: &Localpart) -> Result<FoundInMas, HttpError> {
-        let found = self.by_username(localpart).await?;
-        Ok(found.map_or(FoundInMas::Nothing, |user| FoundInMas::User(NamedUser::from(user).into_row(Links::default()))))
+    /// Finds the user of an account's name, as the list would show it, with their links. If several names differ only in
+    /// case and none is exact, MAS says that there is none.
+    pub async fn found_by_name(
+        &self,
+        localpart: &Localpart,
+        provider: Option<&LinkProvider>,
+    ) -> Result<FoundInMas, HttpError> {
+        let Some(user) = self.by_username(localpart).await? else { return Ok(FoundInMas::Nothing) };
+        let links = match provider {
+            Some(provider) => self.links_of(&user.user_id(), provider).await?,
+            None => Links::default(),
+        };
+        Ok(FoundInMas::User(NamedUser::from(user).into_row(links)))
     }
 
     /// Names are compared without regard to case.
@@ -89,6 +109,17 @@ impl MasReader {
             return Err(self.mas.about_another(&path, username.as_str()));
         }
         Ok(Some(user))
+    }
+
+    /// Reads the e-mail addresses of a user.
+    ///
+    /// Source: `GET /user-emails?filter[user]=…` (recording: `mas-lifecycle.json`). MAS ignores filters that it
+    /// does not know, so each row is checked.
+    pub async fn emails_of(&self, id: &MasUserId) -> Result<Vec<Box<str>>, HttpError> {
+        let to_email = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
+            (row.user_id == *id).then_some(row.email)
+        };
+        self.mas.list(&["user-emails"], &[("filter[user]", &*id.text())], to_email, |_, _| {}).await
     }
 
     async fn user_at(&self, path: &[&str]) -> Result<Option<Resource<UserAttributes>>, HttpError> {

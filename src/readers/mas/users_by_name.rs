@@ -39,7 +39,9 @@ impl FoundInMas {
             Self::Ambiguous => account.mas = InMas::Ambiguous,
             Self::User(user) => {
                 account.mas = InMas::Known(user.id);
+                account.state = user.state.in_mas_and(account.state);
                 account.deactivated_in_mas = user.state.deactivated;
+                account.admin |= user.admin;
                 account.links = user.links;
             }
         }

@@ -5,14 +5,34 @@ use serde::de::Error as _;
 
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{Account, AccountDetail, InMas, Links, UserId};
+use crate::model::{Account, AccountDetail, InMas, Links, Remembered, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
     #[serde(flatten)]
     row: Row,
     appservice_id: Option<String>,
+    displayname: Option<Box<str>>,
+    #[serde(default)]
+    threepids: Vec<Threepid>,
+    #[serde(default)]
+    external_ids: Vec<ExternalId>,
 }
+
+#[derive(Debug, Deserialize)]
+struct Threepid {
+    medium: Box<str>,
+    address: Box<str>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ExternalId {
+    auth_provider: Box<str>,
+    external_id: Box<str>,
+}
+
+/// The external ID that MAS itself leaves in Synapse: the user's ID in MAS.
+const OF_MAS: &str = "oauth-delegated";
 
 impl SynapseReader {
     /// The account as the list would show it, or `None` where there is none of this name.
@@ -28,6 +48,7 @@ impl SynapseReader {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
+            remembered: Remembered::Nothing,
         }))
     }
 
@@ -37,10 +58,22 @@ impl SynapseReader {
     pub async fn detail(&self, user_id: &UserId) -> Result<Option<AccountDetail>, HttpError> {
         let path = ["_synapse", "admin", "v2", "users", &user_id.text()];
         let detail = |answer: &str| {
-            let Detail { row, appservice_id } = serde_json::from_str(answer)?;
+            let Detail { row, appservice_id, displayname, threepids, external_ids } = serde_json::from_str(answer)?;
             let Account { user_id, state, admin, bot, .. } =
                 row.account(user_id.server_name()).map_err(serde_json::Error::custom)?;
-            Ok(AccountDetail { user_id, state, admin, bot, appservice: appservice_id })
+            let emails = threepids.into_iter().filter(|threepid| &*threepid.medium == "email");
+            let external_ids = external_ids.into_iter().filter(|external| &*external.auth_provider != OF_MAS);
+            Ok(AccountDetail {
+                user_id,
+                state,
+                admin,
+                bot,
+                appservice: appservice_id,
+                disabled_at: None,
+                display_name: displayname,
+                emails: emails.map(|threepid| threepid.address).collect(),
+                external_ids: external_ids.map(|external| external.external_id).collect(),
+            })
         };
         let found = none_if_missing(self.api.get_as(&path, &[], detail).await)?;
         match &found {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError, Server};
-use crate::model::{Account, AccountState, InMas, Links, NotAUserId, ServerName, UserId};
+use crate::model::{Account, AccountState, InMas, Links, NotAUserId, Remembered, ServerName, UserId};
 
 /// Reads one homeserver. There is nothing here that could write.
 #[derive(Debug)]
@@ -76,6 +76,7 @@ impl<T: Deref<Target = str>> Row<T> {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
+            remembered: Remembered::Nothing,
         })
     }
 }

@@ -1,0 +1,75 @@
+//! Members whom the weak signs of an account point to. A sign ties nothing; it only protects.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{AccountDetail, Fingerprint, KeycloakId, Member, Sign, UserId, unescape_localpart};
+
+/// The members that the signs of each account point to.
+pub type SignsOfAccounts = BTreeMap<UserId, Vec<(Sign, KeycloakId)>>;
+
+/// What one account shows.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Clone, Copy)]
+struct Shown {
+    sign: Sign,
+    fingerprint: Fingerprint,
+}
+
+/// Returns the enabled members whom the accounts' signs point to: their name as Synapse once escaped it, their e-mail
+/// address, and first and last name as display name if only one member has them.
+///
+/// Members come by the million and such accounts by the dozen, so one pass over the members serves all accounts.
+#[must_use]
+pub fn members_with_signs<'a>(
+    accounts: impl Iterator<Item = (&'a UserId, &'a AccountDetail)>,
+    members: &[Member],
+) -> SignsOfAccounts {
+    let mut wanted: HashMap<Shown, Vec<UserId>> = HashMap::new();
+    for (user_id, detail) in accounts {
+        for shown in shown_by(user_id, detail) {
+            wanted.entry(shown).or_default().push(user_id.clone());
+        }
+    }
+    if wanted.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut found: HashMap<Shown, Vec<&Member>> = HashMap::new();
+    for member in members {
+        for shown in shows(member) {
+            if wanted.contains_key(&shown) {
+                found.entry(shown).or_default().push(member);
+            }
+        }
+    }
+    let mut signs = SignsOfAccounts::new();
+    for (shown, members) in found {
+        // The same name may be that of anybody, if it is that of two.
+        if shown.sign == Sign::DisplayName && members.len() > 1 {
+            continue;
+        }
+        for member in members.into_iter().filter(|member| member.enabled) {
+            for user_id in &wanted[&shown] {
+                signs.entry(user_id.clone()).or_default().push((shown.sign, member.id.clone()));
+            }
+        }
+    }
+    signs.values_mut().for_each(|signs| signs.sort());
+    signs
+}
+
+fn shown_by(user_id: &UserId, detail: &AccountDetail) -> Vec<Shown> {
+    let unescaped = unescape_localpart(user_id.localpart().as_str());
+    let escaped = unescaped.map(|name| (Sign::EscapedName, name));
+    let emails = detail.emails.iter().map(|email| (Sign::Email, email.to_string()));
+    let display_name = detail.display_name.as_ref().map(|name| (Sign::DisplayName, name.to_string()));
+    let all = escaped.into_iter().chain(emails).chain(display_name);
+    all.filter_map(|(sign, text)| Some(Shown { sign, fingerprint: Fingerprint::new(&text)? })).collect()
+}
+
+fn shows(member: &Member) -> impl Iterator<Item = Shown> + use<> {
+    let all = [
+        (Sign::EscapedName, member.signs.username),
+        (Sign::Email, member.signs.email),
+        (Sign::DisplayName, member.signs.full_name),
+    ];
+    all.into_iter().filter_map(|(sign, print)| Some(Shown { sign, fingerprint: print? }))
+}
