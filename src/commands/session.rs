@@ -58,9 +58,11 @@ impl Session {
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        // Who only reads does not make a file that is not there.
-        let state_file = config.state_file.as_deref().filter(|path| writes || path.exists());
-        let state = state_file.map(State::open).transpose()?;
+        let state = match &config.state_file {
+            Some(path) if writes => Some(State::open(path, config.scope())?),
+            Some(path) => State::read(path, config.scope())?,
+            None => None,
+        };
         Ok((Self { config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
     }
 
@@ -76,7 +78,7 @@ impl Session {
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
         let mut reading = reading?;
         if let Some(state) = &self.state {
-            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+            reading.facts.memory = state.memory(reading.facts.now)?;
         }
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
@@ -102,7 +104,7 @@ impl Session {
     ) -> Result<Option<Focus>, Failure> {
         let focus = self.readers.again(reading, again, most).await?;
         if let Some(state) = &self.state {
-            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+            reading.facts.memory = state.memory(reading.facts.now)?;
         }
         Ok(focus)
     }
@@ -162,7 +164,7 @@ impl Session {
         reading: &Reading,
     ) -> Result<(), Failure> {
         if let Some(state) = &self.state {
-            state.record(&draft.presence(verdicts), &self.config.keycloak.realm, reading.facts.now)?;
+            state.record(&draft.presence(verdicts), reading.facts.now)?;
         }
         Ok(())
     }

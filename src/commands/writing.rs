@@ -94,8 +94,7 @@ impl Writing {
     ) -> Result<Option<RunId>, Failure> {
         match &self.session.state {
             Some(state) if !plan.actions.is_empty() => {
-                let realm = &self.session.config.keycloak.realm;
-                Ok(Some(state.begin_run(&Beginning { command, realm, plan, document, undoes })?))
+                Ok(Some(state.begin_run(&Beginning { command, plan, document, undoes })?))
             }
             _ => Ok(None),
         }

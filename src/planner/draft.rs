@@ -10,7 +10,8 @@ use super::policy::{Federation, Policy, UnknownAccounts};
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, Moment, UserId,
+    Account, AccountState, Evidence, InMas, KeycloakId, KeycloakPerson, Localpart, MasUserId, Member, Moment, Owner,
+    UserId,
 };
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
@@ -264,8 +265,12 @@ impl<'f> Draft<'f> {
     /// What is to be remembered of this reading.
     #[must_use]
     pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>) -> Presence<'s> {
-        let mut presence =
-            Presence { present: self.returned.clone(), settled: self.settled.clone(), ..Presence::default() };
+        let mut presence = Presence {
+            reach: if self.focus.is_some() { Reach::Some } else { Reach::Everything },
+            present: self.returned.clone(),
+            settled: self.settled.clone(),
+            ..Presence::default()
+        };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
                 Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak) | Verdict::InGrace(_) => {
@@ -282,9 +287,14 @@ impl<'f> Draft<'f> {
                 _ => {}
             }
         }
-        let alive = self.rule.facts.members.iter().filter(|member| member.enabled);
-        let links: BTreeSet<&str> = alive.filter_map(|member| member.federation_link.as_deref()).collect();
-        presence.directories.extend(links);
+        let facts = self.rule.facts;
+        let alive = facts.members.iter().filter(|member| member.enabled);
+        let alive: BTreeSet<&str> = alive.filter_map(|member| member.federation_link.as_deref()).collect();
+        let listed = facts.members.iter().filter_map(|member| member.federation_link.as_deref());
+        let providers = facts.providers.iter().flatten().map(|provider| &**provider);
+        let seen: BTreeSet<&str> = listed.chain(providers).filter(|link| !alive.contains(link)).collect();
+        presence.directories.extend(alive);
+        presence.directories_seen.extend(seen);
         presence
     }
 
@@ -347,9 +357,21 @@ impl<'f> Draft<'f> {
     }
 }
 
+/// How much a reading covers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Every member and every account.
+    #[default]
+    Everything,
+    /// The users that a partial run of `watch` is about.
+    Some,
+}
+
 /// What one complete reading shows of who is in the group and who is not; nothing where it is in doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
+    /// How much was read.
+    pub reach: Reach,
     /// Active accounts of people out of the group.
     pub absent: Vec<&'f UserId>,
     /// Accounts of people in it, as far as they may have been out of it before.
@@ -358,6 +380,10 @@ pub struct Presence<'f> {
     pub settled: Vec<&'f UserId>,
     /// The storage providers that showed signs of life.
     pub directories: Vec<&'f str>,
+    /// The storage providers that are there and showed none.
+    pub directories_seen: Vec<&'f str>,
+    /// The accounts whose owner is new or has changed.
+    pub owners: Vec<(&'f UserId, Owner)>,
 }
 
 /// The reason that the member list alone gives.

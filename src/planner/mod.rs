@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Look, Member, Moment, ServerName, UserId};
 
-pub use draft::{Draft, LookAt, Presence, Verdicts};
+pub use draft::{Draft, LookAt, Presence, Reach, Verdicts};
 pub use focus::Focus;
 pub use limits::{Limits, Past, Refusal};
 pub use matching::people_of;
