@@ -13,8 +13,7 @@ use crate::state::{RunId, State};
 pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
     let path = config.state_file.as_deref().ok_or(Failure::NoState("history"))?;
-    // Nothing has been remembered yet; looking does not make the file.
-    let state = if path.exists() { Some(State::open(path)?) } else { None };
+    let state = State::read(path, config.scope())?;
     let told = match (args.run.map(RunId), state) {
         (None, state) => {
             let runs = state.map_or(Ok(Vec::new()), |state| state.runs())?;

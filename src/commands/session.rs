@@ -12,7 +12,7 @@ use crate::mas_api::{Exposure, MasApi};
 use crate::model::Account;
 use crate::output::{Progress, counted};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
-use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Verdicts};
+use crate::planner::{AccountIndex, Draft, Facts, Focus, LookAt, Looks, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::{Failure, in_one_line};
 use crate::signals::metrics;
@@ -60,9 +60,11 @@ impl Session {
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        // Who only reads does not make a file that is not there.
-        let state_file = config.state_file.as_deref().filter(|path| writes || path.exists());
-        let state = state_file.map(State::open).transpose()?;
+        let state = match &config.state_file {
+            Some(path) if writes => Some(State::open(path, config.scope())?),
+            Some(path) => State::read(path, config.scope())?,
+            None => None,
+        };
         let mas_cli = match &config.writer.kind {
             WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
             WriterKindConfig::MasApi => None,
@@ -82,7 +84,9 @@ impl Session {
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
         let mut reading = reading?;
         if let Some(state) = &self.state {
-            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+            reading.facts.memory = state.memory(reading.facts.now)?;
+            let index = AccountIndex::new(&reading.facts);
+            state.owners(|localpart, owner| index.remember(&mut reading.facts, localpart, owner))?;
         }
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
@@ -106,9 +110,16 @@ impl Session {
         again: &Again,
         most: usize,
     ) -> Result<Option<Focus>, Failure> {
-        let focus = self.readers.again(reading, again, most).await?;
-        if let Some(state) = &self.state {
-            reading.facts.memory = state.memory(&self.config.keycloak.realm)?;
+        let ids: Vec<_> = again.people.keys().cloned().collect();
+        let theirs = match &self.state {
+            Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
+            None => Vec::new(),
+        };
+        let focus = self.readers.again(reading, again, theirs, most).await?;
+        if let (Some(state), Some(focus)) = (&self.state, &focus) {
+            reading.facts.memory = state.memory(reading.facts.now)?;
+            let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();
+            reading.facts.recall(&localparts, state.owners_of(&localparts, &[])?);
         }
         Ok(focus)
     }
@@ -191,7 +202,7 @@ impl Session {
         reading: &Reading,
     ) -> Result<(), Failure> {
         if let Some(state) = &self.state {
-            state.record(&draft.presence(verdicts, looks), &self.config.keycloak.realm, reading.facts.now)?;
+            state.record(&draft.presence(verdicts, looks), reading.facts.now)?;
         }
         Ok(())
     }

@@ -99,8 +99,7 @@ impl Writing {
     ) -> Result<Option<RunId>, Failure> {
         match &self.session.state {
             Some(state) if is_worth_a_record(plan) => {
-                let realm = &self.session.config.keycloak.realm;
-                Ok(Some(state.begin_run(&Beginning { command, realm, plan, document, undoes })?))
+                Ok(Some(state.begin_run(&Beginning { command, plan, document, undoes })?))
             }
             _ => Ok(None),
         }

@@ -20,6 +20,7 @@ use crate::http::Tls;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy};
+use crate::state::Scope;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
@@ -55,6 +56,14 @@ pub struct Config {
     pub watch: WatchConfig,
     /// The files that secrets and certificates were read from, whose changes `watch` takes up.
     pub secret_files: SecretFiles,
+}
+
+impl Config {
+    /// Returns the realm and the homeserver that remembered rows belong to.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
+    }
 }
 
 /// Where the members are.

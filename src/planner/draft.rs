@@ -7,7 +7,7 @@ use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
 use super::mapping::{Mapped, Mapping};
 use super::policy::Policy;
-use super::presence::Presence;
+use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
@@ -287,6 +287,11 @@ impl<'f> Draft<'f> {
             presence.note_owners(self, verdicts, looks);
         }
         presence
+    }
+
+    /// Returns how much of the reading this draft is about.
+    pub(super) fn reach(&self) -> Reach {
+        if self.focus.is_some() { Reach::Some } else { Reach::Everything }
     }
 
     /// Returns the accounts of the reading that this draft is about.

@@ -15,6 +15,11 @@ impl Focus {
         self.0.is_empty()
     }
 
+    /// Returns the accounts.
+    pub fn iter(&self) -> impl Iterator<Item = &UserId> {
+        self.0.iter()
+    }
+
     pub(super) fn covers(&self, user_id: &UserId) -> bool {
         self.0.contains(user_id)
     }

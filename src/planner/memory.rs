@@ -14,7 +14,7 @@ pub struct Memory {
     pub absent_since: BTreeMap<UserId, Moment>,
     /// The last thing that this program tried with each account.
     pub own: BTreeMap<UserId, OwnAction>,
-    /// The storage providers that were ever seen.
+    /// The storage providers that were ever seen, alive or not.
     pub directories: BTreeSet<Box<str>>,
 }
 
@@ -37,7 +37,7 @@ pub struct OwnAction {
     pub mode: DisableMode,
     /// Whether it was seen to be done. What was not may be half done.
     pub is_done: bool,
-    /// When it was begun.
+    /// When it was begun; for a disable that was tried again, when it was begun first.
     pub at: Moment,
 }
 

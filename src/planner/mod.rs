@@ -27,13 +27,14 @@ use crate::model::{Account, Localpart, Look, Member, Moment, ServerName, Unnamed
 
 pub use draft::{AskByName, Draft, LookAt, Verdicts};
 pub use focus::Focus;
+pub use identity::AccountIndex;
 pub use limits::{Limits, Past, Refusal};
 pub use memory::{Memory, OwnAction, Recall};
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
-pub use presence::Presence;
-pub use signs::members_with_signs;
+pub use presence::{Presence, Reach};
+pub use signs::{SignsOfAccounts, members_with_signs};
 pub use undo::undo;
 pub use verdict::Verdict;
 

@@ -9,10 +9,22 @@ use super::{Looks, Subjects, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Question, Remembered, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
+/// How much a reading covers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Every member and every account.
+    #[default]
+    Everything,
+    /// The users that a partial run of `watch` is about.
+    Some,
+}
+
 /// What one complete reading shows of who is in the group, who is not, and whose account is whose; nothing about
 /// accounts that are in doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
+    /// How much was read.
+    pub reach: Reach,
     /// Active accounts whose owners are out of the group.
     pub absent: Vec<&'f UserId>,
     /// Accounts whose owners are in it, as far as they may have been out of it before.
@@ -30,7 +42,7 @@ pub struct Presence<'f> {
 impl<'f> Presence<'f> {
     pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) -> Self {
         let mut presence =
-            Self { present: draft.returned.clone(), settled: draft.settled.clone(), ..Self::default() };
+            Self { reach: draft.reach(), present: draft.returned.clone(), settled: draft.settled.clone(), ..Self::default() };
         for (account, verdict) in &verdicts.of_accounts {
             presence.note(account, verdict);
         }

@@ -24,13 +24,13 @@ pub struct Again {
 }
 
 impl Readers {
-    /// Reads again what is named, and gives the accounts about which something may have changed. More than `most` of them
+    /// Reads again what is named, with the accounts that the state file says are `theirs`, and gives the accounts about which something may have changed. More than `most` of them
     /// are not read one by one: then there is `None`, and only a complete reading will do.
-    pub async fn again(&self, reading: &mut Reading, again: &Again, most: usize) -> Result<Option<Focus>, ReadError> {
+    pub async fn again(&self, reading: &mut Reading, again: &Again, theirs: Vec<Localpart>, most: usize) -> Result<Option<Focus>, ReadError> {
         if again.people.len() > most {
             return Ok(None);
         }
-        let mut touched = Touched::default();
+        let mut touched = Touched { localparts: theirs, ..Touched::default() };
         let now = self.members_now(&again.people, reading).await?;
         // One answer that no event explains is not enough against the list, and one that says otherwise than the event may be
         // older than it. Whoever was deleted may be hidden by a directory that is down.
@@ -84,7 +84,9 @@ impl Readers {
         let server_name = reading.facts.server_name.clone();
         let is_touched = |account: &Account| {
             account.is_on(&server_name)
-                && (names.contains(&account.localpart().key()) || account.links.iter().any(|id| ids.contains(id)))
+                && (names.contains(&account.localpart().key())
+                    || account.links.iter().any(|id| ids.contains(id))
+                    || account.remembered_owner().is_some_and(|(id, _)| ids.contains(id)))
         };
         let known: Vec<_> = reading.facts.accounts.iter().filter(|account| is_touched(account)).cloned().collect();
         let known_names: HashSet<_> = known.iter().map(|account| account.localpart().key().into_owned()).collect();

@@ -1,12 +1,15 @@
 //! Why the state file cannot be used.
 
+use std::io;
 use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
 
 /// Why the state file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the state file {}: {problem}", path.display())]
 pub struct StateError {
-    /// `state_file`.
+    /// Where it is.
     pub path: PathBuf,
     /// What is wrong.
     #[source]
@@ -16,31 +19,72 @@ pub struct StateError {
 /// What is wrong with a state file.
 #[derive(Debug, thiserror::Error)]
 pub enum StateProblem {
-    /// It cannot be opened, read or written.
+    /// The file system refused the file or its folder.
+    #[error("cannot be opened")]
+    Io(#[from] io::Error),
+    /// The file system shows it but takes no changes.
+    #[error("cannot be written")]
+    ReadOnly,
+    /// The path leads to another file.
+    #[error("is a link, and links are not followed")]
+    Link,
+    /// Another program has written it.
+    #[error("was not written by this program")]
+    Foreign,
+    /// `SQLite` finds it inconsistent.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+    /// `SQLite` cannot open, read or write it.
     #[error("cannot be used")]
-    Sqlite(#[from] rusqlite::Error),
-    /// A newer version of this program has written it, or its tables are not ours.
+    Sqlite(#[source] rusqlite::Error),
+    /// A newer version of this program has written it.
     #[error("has tables that this version does not know")]
     Schema(#[source] rusqlite_migration::Error),
     /// A row that this program has not written.
-    #[error("holds a row that makes no sense: {0}")]
+    #[error("contains a row that makes no sense: {0}")]
     Row(String),
 }
 
+impl From<rusqlite::Error> for StateProblem {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl StateProblem {
+    /// Returns whether the place takes no file, rather than the file being wrong.
+    #[must_use]
+    pub fn is_about_the_place(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::ReadOnly => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::DiskFull)
+            ),
+            _ => false,
+        }
+    }
+}
+
 impl StateError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self.problem {
-            StateProblem::Sqlite(_) => {
-                "check state_file: its directory has to be there and writable, and the file must be one that this program \
-                 has made"
+            StateProblem::Io(_) | StateProblem::ReadOnly | StateProblem::Sqlite(_) => {
+                "Check `state_file`: this user needs to write the file and its folder."
+            }
+            StateProblem::Link | StateProblem::Foreign => "Set `state_file` to a path of its own.",
+            StateProblem::Damaged(_) | StateProblem::Row(_) => {
+                "Restore the file from a backup, or move it away: the next run then starts with an empty one, and asks \
+                 for an approval before it disables accounts it does not know."
             }
             StateProblem::Schema(_) => {
-                "use the version of this program that wrote it last, or a newer one; or set state_file to another file, \
-                 which begins anew"
+                "Use the version of this program that wrote it last, or a newer one; or set `state_file` to a new file."
             }
-            StateProblem::Row(_) => "set state_file to another file, which begins anew, and keep this one to be looked at",
         }
         .to_owned()
     }

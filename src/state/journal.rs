@@ -1,4 +1,4 @@
-//! Writing a run down while it goes on.
+//! Recording a run while it goes on.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::rows::{json, word};
-use super::{State, StateError};
+use super::{State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Moment};
 use crate::plan::{Outcome, Plan};
 
@@ -26,8 +26,6 @@ impl fmt::Display for RunId {
 pub struct Beginning<'b> {
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: &'static str,
-    /// The realm whose group decides.
-    pub realm: &'b str,
     /// What will be done.
     pub plan: &'b Plan,
     /// The plan as it was printed.
@@ -37,9 +35,9 @@ pub struct Beginning<'b> {
 }
 
 impl State {
-    /// Writes down that a run begins, with every action that it plans.
+    /// Records that a run begins, with every action that it plans.
     pub fn begin_run(&self, beginning: &Beginning<'_>) -> Result<RunId, StateError> {
-        let Beginning { command, realm, plan, document, undoes } = beginning;
+        let Beginning { command, plan, document, undoes } = beginning;
         self.transaction(|transaction| {
             transaction.execute(
                 "INSERT INTO runs (command, started, server_name, realm, writer, disable, digest, plan, undoes)
@@ -47,8 +45,8 @@ impl State {
                 params![
                     command,
                     Moment::now().as_millis(),
-                    plan.server_name.as_str(),
-                    realm,
+                    self.scope.server_name.as_str(),
+                    self.scope.realm,
                     plan.writer.as_str(),
                     plan.disable.as_str(),
                     plan.digest().to_string(),
@@ -77,7 +75,7 @@ impl State {
         })
     }
 
-    /// Writes down that an action is about to be tried.
+    /// Records that an action is about to be tried.
     pub fn begin_action(&self, run: RunId, number: usize) -> Result<(), StateError> {
         self.transaction(|transaction| {
             let now = Moment::now().as_millis();
@@ -87,10 +85,11 @@ impl State {
                     params![run.0, place(number), now],
                 )
                 .map(drop)
+                .map_err(StateProblem::from)
         })
     }
 
-    /// Writes down what became of an action so far, and the account's state where it is known.
+    /// Records what became of an action so far, and the account's state if it is known.
     pub fn end_action(
         &self,
         run: RunId,
@@ -113,16 +112,18 @@ impl State {
                     ],
                 )
                 .map(drop)
+                .map_err(StateProblem::from)
         })
     }
 
-    /// Writes down that a run is over.
+    /// Records that a run is over.
     pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
         self.transaction(|transaction| {
             let now = Moment::now().as_millis();
             transaction
                 .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.0, now, result])
                 .map(drop)
+                .map_err(StateProblem::from)
         })
     }
 }

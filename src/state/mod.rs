@@ -1,13 +1,37 @@
-//! What the program remembers between its runs, in one `SQLite` file: runs and their plans, every action with its reason,
-//! evidence and outcome, and since when someone has been out of the group.
+//! The state file: what the program remembers between its runs, in one `SQLite` file.
 //!
-//! Each action is written down before it is tried and again when it is over, each in a transaction of its own, so that
-//! a run that is killed leaves a record of what may have been done.
+//! Each action is recorded before it is tried and again when it is over, each in a transaction of its own, so that a
+//! run that is killed leaves a record of what may have been done. Rows belong to a realm and a server name, the
+//! [`Scope`]; two of them in one file do not see each other.
+//!
+//! # Why an older file never makes the program do more
+//!
+//! A backup may be restored, a volume may be lost, and rows may be missing. For each table the program then does less
+//! or asks for an approval:
+//!
+//! - `owners`: an account that was never tied needs an approval before it is disabled. A row that is out of date is
+//!   judged by the planner as any remembered row is: links win over it, and a name replaces it only by the rule.
+//! - `absences`: a missing row starts the grace again. A row that is out of date could end it early, because the user
+//!   may have been back in between; so absences count only while complete readings follow each other without a long
+//!   pause ([`readings`]). After a pause they start again.
+//! - `actions`, as the last action of ours on an account: a missing row makes a lock somebody else's, which the
+//!   program respects. A row that is out of date could make somebody else's lock ours; so after a long pause nothing
+//!   unfinished counts, and a file that is older than the last run (the lock file has its number) loses every claim.
+//! - `actions`, as what `watch` did in the last hour: missing rows let a restarted `watch` use its limits once more
+//!   within that hour, as it does without a state file.
+//! - `settled`: it only takes claims away, and is as old as the actions it is about.
+//! - `directories`: a directory is recorded in the transaction that records its members' accounts. Without its row
+//!   these accounts have no owner either, unless MAS links them.
+//!
+//! What is left is a whole volume that is restored with its lock file: a disable of ours that was done counts as ours
+//! although someone may have changed the account since. It matters to `policy.reactivate = "own"` alone.
 
-mod absences;
 mod error;
 mod journal;
 mod memory;
+mod open;
+mod owners;
+mod readings;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -15,41 +39,66 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
 pub use journal::{Beginning, RunId};
+pub use open::{Parents, make_folder};
+pub use readings::Age;
 pub use rows::{ActionRow, RunRow};
 
-/// Another process may be writing; a transaction of ours takes milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::model::ServerName;
+
+/// The realm and the homeserver that rows belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The realm in Keycloak.
+    pub realm: String,
+    /// The homeserver.
+    pub server_name: ServerName,
+}
 
 /// The state file, open.
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
+    scope: Scope,
+    age: Age,
     connection: Mutex<Connection>,
 }
 
 impl State {
-    /// Opens the file of the configuration (`state_file`), and makes it or brings it up to date where that is needed.
-    pub fn open(path: &Path) -> Result<Self, StateError> {
-        let opened = || {
-            let mut connection = Connection::open(path)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            schema::bring_up_to_date(&mut connection)?;
-            Ok(connection)
-        };
-        let connection = opened().map_err(|problem| StateError { path: path.to_owned(), problem })?;
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+    /// Opens the file for a run that may write. Creates it if it is missing, and brings an older one up to date.
+    pub fn open(path: &Path, scope: Scope) -> Result<Self, StateError> {
+        match open::for_writing(path) {
+            Ok(connection) => Ok(Self::new(path, scope, connection)),
+            Err(problem) => Err(StateError { path: path.to_owned(), problem }),
+        }
+    }
+
+    /// Opens the file for a command that only reads, without changing it. Returns `None` if there is no file yet.
+    pub fn read(path: &Path, scope: Scope) -> Result<Option<Self>, StateError> {
+        match open::for_reading(path) {
+            Ok(connection) => Ok(connection.map(|connection| Self::new(path, scope, connection))),
+            Err(problem) => Err(StateError { path: path.to_owned(), problem }),
+        }
+    }
+
+    fn new(path: &Path, scope: Scope, connection: Connection) -> Self {
+        Self { path: path.to_owned(), scope, age: Age::AsExpected, connection: Mutex::new(connection) }
+    }
+
+    /// Returns the path that the file was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Runs `work` in one transaction.
     fn transaction<T>(
         &self,
-        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, StateProblem>,
     ) -> Result<T, StateError> {
         let mut connection = self.lock();
         let done = || {
@@ -58,7 +107,7 @@ impl State {
             transaction.commit()?;
             Ok(result)
         };
-        done().map_err(|problem: rusqlite::Error| self.error(problem.into()))
+        done().map_err(|problem| self.error(problem))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::error::StateProblem;
 use super::journal::RunId;
-use super::{State, StateError};
+use super::{Scope, State, StateError};
 use crate::model::{AccountState, Moment, UserId};
 use crate::plan::{ActionKind, Reason};
 
@@ -72,14 +72,14 @@ pub struct ActionRow {
 }
 
 impl State {
-    /// Every run, the newest first.
+    /// Returns every run of this scope, the newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>, StateError> {
-        self.read_runs("1 = 1", 0)
+        self.read_runs(None)
     }
 
-    /// One run and its actions in order; `None` where there is none of this number.
+    /// Returns one run and its actions in order; `None` if this scope has none of this number.
     pub fn run(&self, run: RunId) -> Result<Option<(RunRow, Vec<ActionRow>)>, StateError> {
-        let Some(row) = self.read_runs("id = ?1", run.0)?.pop() else { return Ok(None) };
+        let Some(row) = self.read_runs(Some(run))?.pop() else { return Ok(None) };
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
@@ -92,15 +92,19 @@ impl State {
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
     }
 
-    /// Everything that was ever tried with an account, the newest first, each with its run.
+    /// Returns everything that was ever tried with an account, the newest first, each with its run.
     pub fn actions_of(&self, user_id: &UserId) -> Result<Vec<(RunId, ActionRow)>, StateError> {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, run
-                 FROM actions WHERE user_id = ?1 AND begun IS NOT NULL ORDER BY run DESC, number DESC",
+                "SELECT action, user_id, reason, evidence, before, after, begun, actions.ended, outcome, error, run
+                 FROM actions JOIN runs ON id = run
+                 WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3 AND begun IS NOT NULL
+                 ORDER BY run DESC, number DESC",
             )?;
-            let rows = statement.query_map(params![user_id.text()], |row| Ok((RunId(row.get(10)?), action(row))))?;
+            let Scope { realm, server_name } = &self.scope;
+            let of_user = params![realm, server_name.as_str(), user_id.text()];
+            let rows = statement.query_map(of_user, |row| Ok((RunId(row.get(10)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))
@@ -110,17 +114,18 @@ impl State {
         read().map_err(|problem| self.error(problem))
     }
 
-    fn read_runs(&self, which: &str, number: i64) -> Result<Vec<RunRow>, StateError> {
+    fn read_runs(&self, only: Option<RunId>) -> Result<Vec<RunRow>, StateError> {
         let connection = self.lock();
         let read = || {
-            let mut statement = connection.prepare(&format!(
+            let mut statement = connection.prepare(
                 "SELECT id, command, started, ended, writer, disable, digest, result, undoes,
                     (SELECT count(*) FROM actions WHERE run = id AND action = 'activate' AND outcome = 'done'),
                     (SELECT count(*) FROM actions WHERE run = id AND action = 'disable' AND outcome = 'done'),
                     (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done')
-                 FROM runs WHERE {which} AND ?1 = ?1 ORDER BY id DESC"
-            ))?;
-            let rows = statement.query_map(params![number], run)?;
+                 FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
+            )?;
+            let Scope { realm, server_name } = &self.scope;
+            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(|run| run.0)], run)?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         read().map_err(|problem| self.error(problem.into()))

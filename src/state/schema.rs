@@ -7,6 +7,11 @@ use rusqlite_migration::{M, Migrations};
 
 use super::error::StateProblem;
 
+/// What marks a file as ours: `mkcs` in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x6d6b_6373;
+/// The tables of the first version, whose files have no number.
+pub(super) const FIRST_TABLES: [&str; 4] = ["runs", "actions", "absences", "directories"];
+
 /// Every step from an empty file; a step that has been released is never changed, only followed by another.
 const STEPS: &[M<'_>] = &[
     M::up(
@@ -57,14 +62,81 @@ const STEPS: &[M<'_>] = &[
         seen INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
+    // Until here only `runs` knew its realm and its homeserver. Absences start again, which is safe. An account that was
+    // seen active ends the actions of every realm. A directory stays known for every homeserver of its realm (''),
+    // and was alive at a time that was not kept.
+    M::up(
+        "PRAGMA application_id = 1835754355;
+    CREATE TABLE owners (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        localpart TEXT NOT NULL,
+        keycloak_id TEXT NOT NULL,
+        tie TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (realm, server_name, localpart)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id);
+    CREATE TABLE readings (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        last INTEGER,
+        pause INTEGER,
+        runs INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (realm, server_name)
+    ) STRICT, WITHOUT ROWID;
+    DROP TABLE absences;
+    CREATE TABLE absences (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (realm, server_name, user_id)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE settled RENAME TO settled_before;
+    CREATE TABLE settled (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (realm, server_name, user_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO settled (realm, server_name, user_id, seen)
+        SELECT realm, server_name, user_id, seen
+        FROM settled_before, (SELECT DISTINCT realm, server_name FROM runs);
+    DROP TABLE settled_before;
+    ALTER TABLE directories RENAME TO directories_before;
+    CREATE TABLE directories (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        alive_seen INTEGER,
+        PRIMARY KEY (realm, server_name, provider)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO directories (realm, server_name, provider, alive_seen)
+        SELECT realm, '', provider, 0 FROM directories_before;
+    DROP TABLE directories_before;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));
 
+/// The log of changes is cut back to this after a big one.
+const LONGEST_LOG: u32 = 16 * 1024 * 1024;
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateProblem> {
-    connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    MIGRATIONS.to_latest(connection).map_err(StateProblem::Schema)
+    // Before the log is switched on: so the file itself says whose it is from the beginning. Of two processes that begin
+    // at the same time, one finds the work done.
+    MIGRATIONS.to_latest(connection).or_else(|_| MIGRATIONS.to_latest(connection)).map_err(StateProblem::Schema)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
+    Ok(())
+}
+
+/// Returns whether the file has every table as this version knows it.
+pub(super) fn is_up_to_date(connection: &Connection) -> Result<bool, StateProblem> {
+    Ok(MIGRATIONS.pending_migrations(connection).map_err(StateProblem::Schema)? == 0)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use matrix_keycloak_sync::model::UserId;
+use matrix_keycloak_sync::model::{Moment, UserId};
 use matrix_keycloak_sync::output::history;
-use matrix_keycloak_sync::state::{State, StateError};
+use matrix_keycloak_sync::state::{Scope, State, StateError};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value, json};
@@ -12,10 +12,22 @@ use serde_json::{Map, Value, json};
 use crate::corpus::{law, law_at_a_cost, outcome};
 use crate::mutations::{bytes, documents, fields};
 
-/// Reads all that there is, as every command together does.
+/// The tables with a row each, in the order in which they can be filled.
+const TABLES: [&str; 7] = ["runs", "actions", "absences", "settled", "directories", "owners", "readings"];
+
+fn scope() -> Scope {
+    Scope { realm: "corp".to_owned(), server_name: "test.local".into() }
+}
+
+/// Reads all that there is, as every command together does: first as one that only reads.
 fn read_all(path: &Path) -> Result<(), StateError> {
-    let state = State::open(path)?;
-    let memory = state.memory("corp");
+    let read = State::read(path, scope()).and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
+    read_state(&State::open(path, scope())?)?;
+    read
+}
+
+fn read_state(state: &State) -> Result<(), StateError> {
+    let memory = state.memory(Moment::from_millis(1_795_000_000_000));
     let runs = state.runs()?;
     assert!(!history::runs(&runs).is_empty());
     for row in &runs {
@@ -25,6 +37,9 @@ fn read_all(path: &Path) -> Result<(), StateError> {
         }
     }
     let _ = history::runs_as_json(&runs);
+    state.owners(|_, _| ())?;
+    state.owners_of(&["dave".into()], &["1".into()])?;
+    state.done_since("sync", Moment::default())?;
     state.actions_of(&UserId::try_from(Box::from("@dave:test.local")).expect("a user ID"))?;
     memory.map(drop)
 }
@@ -39,8 +54,16 @@ fn rows() -> Value {
             "reason": "not_in_group", "evidence": "{\"keycloak\": []}",
             "before": "{\"deactivated\": false, \"locked\": false, \"erased\": false}",
             "after": null, "begun": 1_795_000_000_500_i64, "ended": 1_795_000_000_700_i64, "outcome": "done", "error": null},
-        "absences": {"user_id": "@dave:test.local", "since": 1_794_000_000_000_i64},
-        "directories": {"realm": "corp", "provider": "ldap"},
+        "absences": {"realm": "corp", "server_name": "test.local", "user_id": "@dave:test.local",
+            "since": 1_794_000_000_000_i64},
+        "settled": {"realm": "corp", "server_name": "test.local", "user_id": "@dave:test.local",
+            "seen": 1_794_000_000_000_i64},
+        "directories": {"realm": "corp", "server_name": "test.local", "provider": "ldap",
+            "alive_seen": 1_794_000_000_000_i64},
+        "owners": {"realm": "corp", "server_name": "test.local", "localpart": "dave", "keycloak_id": "1",
+            "tie": "external_id", "since": 1_794_000_000_000_i64},
+        "readings": {"realm": "corp", "server_name": "test.local", "last": 1_794_999_000_000_i64, "pause": 900_000,
+            "runs": 3},
     })
 }
 
@@ -58,10 +81,10 @@ fn sql(value: Value) -> Sql {
 
 /// Puts rows in as they are; what the tables do not take is left out.
 fn fill(path: &Path, rows: &Map<String, Value>) {
-    drop(State::open(path).expect("a new file"));
+    drop(State::open(path, scope()).expect("a new file"));
     let connection = Connection::open(path).expect("a database");
     connection.pragma_update(None, "foreign_keys", false).expect("a database");
-    for table in ["runs", "actions", "absences", "directories"] {
+    for table in TABLES {
         let row = fields(rows.get(table).unwrap_or(&Value::Null));
         if row.keys().any(|name| !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') || name.is_empty())
             || row.is_empty()

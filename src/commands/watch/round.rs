@@ -192,9 +192,7 @@ impl Watcher<'_> {
     fn past(&mut self, plan: &Plan) -> Result<Past, Failure> {
         let (now, session) = (Moment::now(), &self.writing.session);
         if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
-            for (user_id, kind, at) in
-                state.done_since(COMMAND, &session.config.keycloak.realm, Window::beginning(now))?
-            {
+            for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(now))? {
                 self.window.note(user_id, kind, at);
             }
         }

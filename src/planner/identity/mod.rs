@@ -5,6 +5,7 @@
 //! only), then the state file's memory, then the name. A name ties nothing if stronger evidence names another user.
 
 mod index;
+mod recall;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::Facts;
 use super::policy::Matching;
 use crate::model::{Account, KeycloakId, Member, Tie, UserId};
 use index::{Index, shared};
+pub use recall::AccountIndex;
 
 /// What ties accounts to members, as far as the lists show it.
 #[derive(Debug)]
@@ -47,12 +49,10 @@ enum Subjects {
 }
 
 /// What ties an account to its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TiedBy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TiedBy {
     /// An upstream link of MAS.
     Link,
-    /// An external ID in Synapse.
-    ExternalId,
     /// The state file.
     Memory(Tie),
     /// The name.

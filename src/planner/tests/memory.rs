@@ -18,7 +18,7 @@ impl Scene {
 
     fn own(mut self, name: &str, kind: ActionKind, is_done: bool) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnAction { kind, mode: DisableMode::Deactivate, is_done };
+        let own = OwnAction { kind, mode: DisableMode::Deactivate, is_done, at: Moment::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }

@@ -1,0 +1,63 @@
+//! Attaching what the state file remembers to the accounts of a reading.
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher as _;
+
+use super::Facts;
+use crate::model::{Account, Localpart, Owner, Remembered, Tie};
+
+/// Finds the accounts of this homeserver by their localparts, spelled as the server spells them.
+#[derive(Debug)]
+pub struct AccountIndex {
+    hasher: DefaultHashBuilder,
+    rows: HashTable<u32>,
+}
+
+impl AccountIndex {
+    /// Indexes the accounts of a reading; the index is good until accounts are added, removed or moved.
+    #[must_use]
+    pub fn new(facts: &Facts) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let mut rows = HashTable::with_capacity(facts.accounts.len());
+        let hash_of = |row: u32| hasher.hash_one(facts.accounts[row as usize].localpart().as_str());
+        for (row, account) in (0..).zip(&facts.accounts) {
+            if account.is_on(&facts.server_name) {
+                rows.insert_unique(hash_of(row), row, |row| hash_of(*row));
+            }
+        }
+        Self { hasher, rows }
+    }
+
+    /// Notes who owned an account of this localpart, if the reading has one.
+    pub fn remember(&self, facts: &mut Facts, localpart: &str, owner: Owner) {
+        let is_it = |row: &u32| facts.accounts[*row as usize].localpart().as_str() == localpart;
+        if let Some(row) = self.rows.find(self.hasher.hash_one(localpart), is_it) {
+            facts.accounts[*row as usize].remember(owner);
+        }
+    }
+}
+
+impl Account {
+    /// Notes who owned the account; the same user as the newest link's takes no room.
+    pub fn remember(&mut self, owner: Owner) {
+        let is_as_linked = owner.tie == Tie::Link && self.links.newest() == Some(&owner.id);
+        self.remembered =
+            if is_as_linked { Remembered::SameAsLink } else { Remembered::Owner(Box::new(owner)) };
+    }
+}
+
+impl Facts {
+    /// Notes who owned a few accounts, and forgets what was noted about them before.
+    pub fn recall(&mut self, localparts: &[Localpart], owners: Vec<(Localpart, Owner)>) {
+        for account in &mut self.accounts {
+            if !account.is_on(&self.server_name) || !localparts.contains(account.localpart()) {
+                continue;
+            }
+            account.remembered = Remembered::Nothing;
+            let owner = owners.iter().find(|(localpart, _)| localpart == account.localpart());
+            if let Some((_, owner)) = owner {
+                account.remember(owner.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How the file is opened: created for its owner alone, checked before anything is written, and read without a trace.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+
+use super::error::StateProblem;
+use super::schema::{self, APPLICATION_ID};
+
+/// Another process may be writing; a transaction of ours takes milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How a file of `SQLite` begins, and where it has the number of its application.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+const APPLICATION_ID_AT: usize = 68;
+const HEADER: u64 = 100;
+
+/// Which missing folders are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parents {
+    /// The last one only: a longer path is a slip, or a volume that is not mounted.
+    MustExist,
+    /// All of them.
+    AreMade,
+}
+
+/// Makes the folder of a state file, for this user alone, if it is missing.
+pub fn make_folder(path: &Path, parents: Parents) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    match DirBuilder::new().mode(0o700).recursive(parents == Parents::AreMade).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+pub(super) fn for_writing(path: &Path) -> Result<Connection, StateProblem> {
+    create(path)?;
+    identify_unopened(path)?;
+    let mut connection = connect(path)?;
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(StateProblem::ReadOnly);
+    }
+    // What turns out to be damaged or not ours stays as it is, also when it is closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let identity = identify(&connection)?;
+    check(&connection)?;
+    if identity == Identity::Ours && !schema::is_up_to_date(&connection)? {
+        // Version 0.1 left this to the umask.
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    schema::bring_up_to_date(&mut connection)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(connection)
+}
+
+pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+        Ok(_) => {}
+    }
+    identify_unopened(path)?;
+    let mut connection = connect(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let identity = match identify(&connection) {
+        // The log of changes needs a file beside this one, which cannot be made here. Without a log, all is in this one.
+        Err(StateProblem::Sqlite(error)) if is_refused(&error) && !has_log(path) => {
+            connection = connect_frozen(path)?;
+            identify(&connection)?
+        }
+        identified => identified?,
+    };
+    if identity == Identity::Ours {
+        check(&connection)?;
+    }
+    // Else the log, which is empty, would stay.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    if identity == Identity::Empty {
+        return Ok(None);
+    }
+    if schema::is_up_to_date(&connection)? {
+        connection.pragma_update(None, "query_only", true)?;
+        return Ok(Some(connection));
+    }
+    let mut copy = Connection::open_in_memory()?;
+    copy_all(&connection, &mut copy)?;
+    schema::bring_up_to_date(&mut copy)?;
+    Ok(Some(copy))
+}
+
+/// Creates the file for this user alone; one that is there stays as it is.
+fn create(path: &Path) -> Result<(), StateProblem> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => Ok(created.map(drop)?),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StateProblem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Opens the file as if nobody could change it: without locks, and without a file beside it.
+fn connect_frozen(path: &Path) -> Result<Connection, StateProblem> {
+    let uri = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(uri, flags)?)
+}
+
+fn is_refused(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// What a file is that may be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    Ours,
+    /// No table has been made yet.
+    Empty,
+}
+
+/// Refuses what another program has written before `SQLite` opens it, which may take in the other's log.
+fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
+    let metadata = path.symlink_metadata()?;
+    if metadata.is_symlink() {
+        return Err(StateProblem::Link);
+    }
+    if !metadata.is_file() {
+        return Err(StateProblem::Foreign);
+    }
+    let mut header = Vec::new();
+    File::open(path)?.take(HEADER).read_to_end(&mut header)?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(StateProblem::Foreign);
+    }
+    let id = header.get(APPLICATION_ID_AT..APPLICATION_ID_AT + 4).and_then(|id| id.try_into().ok());
+    match id.map(i32::from_be_bytes) {
+        Some(APPLICATION_ID) => Ok(()),
+        // Version 0.1 gave its files no number; so do most programs.
+        Some(0) => identify(&connect_frozen(path)?).map(drop),
+        Some(_) => Err(StateProblem::Foreign),
+        None => Err(StateProblem::Damaged("the file ends in its header".to_owned())),
+    }
+}
+
+fn identify(connection: &Connection) -> Result<Identity, StateProblem> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let tables = names.collect::<Result<Vec<_>, _>>()?;
+    let is_first_version = || schema::FIRST_TABLES.iter().all(|table| tables.iter().any(|name| name == table));
+    match id {
+        APPLICATION_ID => Ok(Identity::Ours),
+        0 if tables.is_empty() => Ok(Identity::Empty),
+        0 if is_first_version() => Ok(Identity::Ours),
+        _ => Err(StateProblem::Foreign),
+    }
+}
+
+fn check(connection: &Connection) -> Result<(), StateProblem> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StateProblem::Damaged(found)) }
+}
+
+fn copy_all(from: &Connection, to: &mut Connection) -> Result<(), StateProblem> {
+    let backup = Backup::new(from, to)?;
+    loop {
+        match backup.step(-1)? {
+            StepResult::Done => return Ok(()),
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}

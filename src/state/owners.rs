@@ -1,0 +1,120 @@
+//! Which Keycloak user each account belongs to, as complete readings have shown it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Row, Transaction, params};
+
+use super::error::StateProblem;
+use super::rows::word;
+use super::{Scope, State, StateError};
+use crate::model::{KeycloakId, Localpart, Moment, Owner, Tie, UserId};
+
+/// From so many rows on, making the index when they are all in is faster than keeping it up to date.
+const MANY: usize = 50_000;
+
+const INDEX: &str = "CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id)";
+
+impl State {
+    /// Hands over every account that was ever tied to a Keycloak user, by localpart as the server spells it.
+    pub fn owners(&self, mut take: impl FnMut(&str, Owner)) -> Result<(), StateError> {
+        let connection = self.lock();
+        let Scope { realm, server_name } = &self.scope;
+        let mut read = || {
+            let mut statement = connection
+                .prepare("SELECT localpart, keycloak_id, tie FROM owners WHERE realm = ?1 AND server_name = ?2")?;
+            let mut rows = statement.query(params![realm, server_name.as_str()])?;
+            while let Some(row) = rows.next()? {
+                take(text(row, 0)?, owner(row)?);
+            }
+            Ok(())
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
+    /// Returns the remembered accounts that have one of these names, spelled like this, or belong to one of these
+    /// users; by localpart, each once.
+    pub fn owners_of(
+        &self,
+        localparts: &[Localpart],
+        ids: &[KeycloakId],
+    ) -> Result<Vec<(Localpart, Owner)>, StateError> {
+        let connection = self.lock();
+        let Scope { realm, server_name } = &self.scope;
+        let read = || {
+            let mut found = BTreeMap::new();
+            let mut find = |column: &str, keys: &mut dyn Iterator<Item = String>| {
+                let mut statement = connection.prepare(&format!(
+                    "SELECT localpart, keycloak_id, tie FROM owners
+                     WHERE realm = ?1 AND server_name = ?2 AND {column} = ?3"
+                ))?;
+                for key in keys {
+                    let mut rows = statement.query(params![realm, server_name.as_str(), key])?;
+                    while let Some(row) = rows.next()? {
+                        found.insert(Localpart::from(text(row, 0)?), owner(row)?);
+                    }
+                }
+                Ok::<_, StateProblem>(())
+            };
+            find("localpart", &mut localparts.iter().map(|localpart| localpart.as_str().to_owned()))?;
+            find("keycloak_id", &mut ids.iter().map(|id| id.text().into_owned()))?;
+            Ok(found.into_iter().collect())
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
+    /// Records the owners of accounts of this homeserver. One that a name ties never replaces one that a link or an
+    /// external ID tied.
+    pub(super) fn record_owners(
+        &self,
+        transaction: &Transaction<'_>,
+        owners: &[(&UserId, Owner)],
+        now: Moment,
+    ) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        let is_many = owners.len() >= MANY;
+        if is_many {
+            transaction.execute("DROP INDEX owners_by_keycloak_id", [])?;
+        }
+        let mut insert = transaction.prepare(
+            "INSERT INTO owners (realm, server_name, localpart, keycloak_id, tie, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET
+                since = iif(keycloak_id = excluded.keycloak_id, since, excluded.since),
+                keycloak_id = excluded.keycloak_id,
+                tie = excluded.tie
+             WHERE tie = 'name' OR excluded.tie <> 'name'",
+        )?;
+        for (user_id, owner) in owners.iter().filter(|(user_id, _)| user_id.server_name() == server_name) {
+            insert.execute(params![
+                realm,
+                server_name.as_str(),
+                user_id.localpart().as_str(),
+                owner.id.text(),
+                word(&owner.tie),
+                now.as_millis(),
+            ])?;
+        }
+        if is_many {
+            transaction.execute(INDEX, [])?;
+        }
+        Ok(())
+    }
+}
+
+fn owner(row: &Row<'_>) -> Result<Owner, StateProblem> {
+    Ok(Owner { id: text(row, 1)?.into(), tie: tie(text(row, 2)?)? })
+}
+
+/// Reads what comes by the million faster than JSON is read.
+fn tie(word: &str) -> Result<Tie, StateProblem> {
+    match word {
+        "link" => Ok(Tie::Link),
+        "external_id" => Ok(Tie::ExternalId),
+        "name" => Ok(Tie::Name),
+        other => Err(StateProblem::Row(format!("{other:?} ties nothing"))),
+    }
+}
+
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StateProblem> {
+    let value = row.get_ref(column)?;
+    value.as_str().map_err(|error| StateProblem::Row(error.to_string()))
+}

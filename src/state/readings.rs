@@ -1,0 +1,188 @@
+//! What complete readings have shown, and whether they follow each other without a pause.
+//!
+//! An absence counts, and so does an action of ours that was not finished, because every reading since then agrees. If
+//! the program was not running for long, or an older file was restored, nobody knows what happened meanwhile. So after
+//! a long pause both start again. A pause is long if it takes more than [`SHORT_PAUSE`] and more than twice the pause
+//! before: a timer that runs once a month has long pauses, and all of the same length.
+
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::error::StateProblem;
+use super::memory::{UNTIL_SHOWN, own_actions};
+use super::{Scope, State, StateError};
+use crate::model::Moment;
+use crate::planner::{Presence, Reach};
+
+/// A daily timer with a delay stays below this.
+const SHORT_PAUSE: i64 = 36 * 60 * 60 * 1000;
+
+/// Whether the file is the one that the last run left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Nothing says otherwise.
+    AsExpected,
+    /// It is older, or new.
+    Older,
+}
+
+/// What is known of the readings so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Readings {
+    /// When the last one was recorded.
+    last: Option<i64>,
+    /// How long it came after the one before.
+    pause: Option<i64>,
+    /// How many runs that could write there were.
+    runs: i64,
+}
+
+impl Readings {
+    pub(super) fn of(connection: &rusqlite::Connection, scope: &Scope) -> Result<Self, StateProblem> {
+        let found = connection
+            .query_row(
+                "SELECT last, pause, runs FROM readings WHERE realm = ?1 AND server_name = ?2",
+                params![scope.realm, scope.server_name.as_str()],
+                |row| Ok(Self { last: row.get(0)?, pause: row.get(1)?, runs: row.get(2)? }),
+            )
+            .optional()?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Returns whether a reading made now follows the last one without a long pause.
+    pub(super) fn go_on(self, now: Moment) -> bool {
+        let longest = SHORT_PAUSE.max(self.pause.unwrap_or_default().saturating_mul(2));
+        self.last.is_some_and(|last| now.as_millis().saturating_sub(last) <= longest)
+    }
+}
+
+impl State {
+    /// Counts a run that may write, and returns its number. `before` is the number that the lock file has of the run
+    /// before this one: if it is greater, the file is older than that run, and no action of ours counts from now on.
+    pub fn count_run(&self, before: Option<i64>, now: Moment) -> Result<(i64, Age), StateError> {
+        let Scope { realm, server_name } = &self.scope;
+        let server_name = server_name.as_str();
+        self.transaction(|transaction| {
+            let runs = Readings::of(transaction, &self.scope)?.runs;
+            let age = if before.is_some_and(|before| before > runs) { Age::Older } else { Age::AsExpected };
+            let number = before.map_or(runs, |before| before.max(runs)).saturating_add(1);
+            transaction.execute(
+                "INSERT INTO readings (realm, server_name, runs) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET runs = excluded.runs",
+                params![realm, server_name, number],
+            )?;
+            if age == Age::Older {
+                self.forget_absences(transaction)?;
+                transaction.execute(
+                    "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen)
+                     SELECT DISTINCT realm, server_name, user_id, ?3 FROM actions JOIN runs ON id = run
+                     WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL",
+                    params![realm, server_name, now.as_millis().saturating_add(UNTIL_SHOWN)],
+                )?;
+            }
+            Ok((number, age))
+        })
+    }
+
+    /// Compares the file with the number that the lock file has of the last run, as [`State::count_run`] does, for a
+    /// command that only reads.
+    pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
+        let runs = Readings::of(&self.lock(), &self.scope).map_err(|problem| self.error(problem))?.runs;
+        self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
+        Ok(())
+    }
+
+    /// Records one complete reading: accounts outside the group that were not are absent since now, those inside are
+    /// no longer absent, and nothing changes for the others.
+    pub fn record(&self, presence: &Presence<'_>, now: Moment) -> Result<(), StateError> {
+        self.transaction(|transaction| {
+            if presence.reach == Reach::Everything {
+                self.note_reading(transaction, now)?;
+            }
+            self.record_absences(transaction, presence, now)?;
+            self.record_directories(transaction, presence, now)?;
+            self.record_owners(transaction, &presence.owners, now)
+        })
+    }
+
+    fn note_reading(&self, transaction: &Transaction<'_>, now: Moment) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        let before = Readings::of(transaction, &self.scope)?;
+        if !before.go_on(now) {
+            self.forget_absences(transaction)?;
+            let mut settled = transaction.prepare(
+                "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (user_id, own) in own_actions(transaction, &self.scope)? {
+                if !own.is_done {
+                    settled.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
+                }
+            }
+        }
+        let pause = before.last.map(|last| now.as_millis().saturating_sub(last).max(0));
+        transaction.execute(
+            "INSERT INTO readings (realm, server_name, last, pause) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET last = excluded.last, pause = excluded.pause",
+            params![realm, server_name.as_str(), now.as_millis(), pause],
+        )?;
+        Ok(())
+    }
+
+    fn forget_absences(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        transaction.execute(
+            "DELETE FROM absences WHERE realm = ?1 AND server_name = ?2",
+            params![realm, server_name.as_str()],
+        )?;
+        Ok(())
+    }
+
+    fn record_absences(
+        &self,
+        transaction: &Transaction<'_>,
+        presence: &Presence<'_>,
+        now: Moment,
+    ) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        let (server_name, millis) = (server_name.as_str(), now.as_millis());
+        // The clock was wrong then.
+        transaction.execute(
+            "UPDATE absences SET since = ?3 WHERE realm = ?1 AND server_name = ?2 AND since > ?3",
+            params![realm, server_name, millis],
+        )?;
+        let mut absent = transaction
+            .prepare("INSERT OR IGNORE INTO absences (realm, server_name, user_id, since) VALUES (?1, ?2, ?3, ?4)")?;
+        for user_id in &presence.absent {
+            absent.execute(params![realm, server_name, user_id.text(), millis])?;
+        }
+        let mut present =
+            transaction.prepare("DELETE FROM absences WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3")?;
+        for user_id in &presence.present {
+            present.execute(params![realm, server_name, user_id.text()])?;
+        }
+        let mut settled = transaction
+            .prepare("INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
+        for user_id in &presence.settled {
+            settled.execute(params![realm, server_name, user_id.text(), millis])?;
+        }
+        Ok(())
+    }
+
+    fn record_directories(
+        &self,
+        transaction: &Transaction<'_>,
+        presence: &Presence<'_>,
+        now: Moment,
+    ) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        let mut insert = transaction.prepare(
+            "INSERT INTO directories (realm, server_name, provider, alive_seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET alive_seen = coalesce(excluded.alive_seen, alive_seen)",
+        )?;
+        let alive = presence.directories.iter().map(|provider| (provider, Some(now.as_millis())));
+        let silent = presence.directories_seen.iter().map(|provider| (provider, None));
+        for (provider, alive_seen) in alive.chain(silent) {
+            insert.execute(params![realm, server_name.as_str(), provider, alive_seen])?;
+        }
+        Ok(())
+    }
+}
