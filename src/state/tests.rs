@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Moment, Owner, ServerName, Tie, UserId};
-use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan, ReadCounts, Reason, WriterKind};
+use crate::plan::{Action, MappingSummary, ActionKind, DisableMode, Outcome, Plan, ReadCounts, Reason, WriterKind};
 use crate::planner::{Memory, Presence, Reach};
 
 struct Fixture {
@@ -110,6 +110,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         reason: Reason::NotInGroup,
         before: AccountState::default(),
         evidence: None,
+        approval: None,
         skipped: None,
     };
     Plan {
@@ -121,9 +122,11 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         unchanged: 0,
         active: 0,
         not_registered: Vec::new(),
+        unnamed: Vec::new(),
         kept: Vec::new(),
         contradictions: 0,
         not_looked: None,
+        mapping: MappingSummary::default(),
     }
 }
 

@@ -69,8 +69,8 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{InMas, Links, Localpart};
-    use crate::plan::{Action, DisableMode, ReadCounts, Reason, WriterKind};
+    use crate::model::{InMas, Links, Localpart, Remembered};
+    use crate::plan::{Action, MappingSummary, DisableMode, ReadCounts, Reason, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
     const NOW: Moment = Moment::from_millis(2000);
@@ -87,6 +87,7 @@ mod tests {
             reason: Reason::NotInGroup,
             before: AccountState::default(),
             evidence: None,
+            approval: None,
             skipped: None,
         };
         Plan {
@@ -98,9 +99,11 @@ mod tests {
             unchanged: 0,
             active: 0,
             not_registered: Vec::new(),
+            unnamed: Vec::new(),
             kept: Vec::new(),
             contradictions: 0,
             not_looked: None,
+            mapping: MappingSummary::default(),
         }
     }
 
@@ -113,6 +116,7 @@ mod tests {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
+            remembered: Remembered::Nothing,
         }
     }
 

@@ -6,8 +6,6 @@
 
 mod index;
 mod recall;
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -114,8 +114,9 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
     scene.facts.memory.absent_since.insert(alice, Moment::default());
     let draft = Draft::new(&scene.facts, &scene.policy);
     let answers = draft.to_look_at().map(|person| (person.user_id.clone(), scene.look(&person))).collect();
-    let verdicts = draft.verdicts(&Looks::Taken { answers, members_after: None });
-    let presence = draft.presence(&verdicts);
+    let looks = Looks::Taken { answers, members_after: None };
+    let verdicts = draft.verdicts(&looks);
+    let presence = draft.presence(&verdicts, &looks);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     assert_eq!(
         (names(&presence.absent), names(&presence.present)),
@@ -137,7 +138,7 @@ fn whoever_is_active_again_is_remembered_as_settled() {
     let scene = scene().user("dave").account("dave", ACTIVE).own("dave", ActionKind::Disable, false);
     let draft = Draft::new(&scene.facts, &scene.policy);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
-    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&Looks::TooMany)).settled);
+    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&Looks::TooMany), &Looks::TooMany).settled);
     assert_eq!(settled(&draft), ["dave"]);
     let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", ActionKind::Disable, false);
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
