@@ -72,9 +72,8 @@ struct User {
     in_group: bool,
     #[serde(default = "yes")]
     enabled: bool,
-    /// Absent: NAME@corp.test; null: none.
-    #[serde(default, deserialize_with = "present")]
-    email: Option<Option<String>>,
+    #[serde(default)]
+    email: Address,
     #[serde(alias = "firstName")]
     first_name: Option<String>,
     #[serde(alias = "lastName")]
@@ -123,8 +122,21 @@ fn yes() -> bool {
     true
 }
 
-fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(field).map(Some)
+/// The e-mail address of a user.
+#[derive(Default)]
+enum Address {
+    /// The field is not there: NAME@corp.test, or none for a service account.
+    #[default]
+    Usual,
+    /// The field is null.
+    None,
+    Given(String),
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(field)?.map_or(Self::None, Self::Given))
+    }
 }
 
 impl User {
@@ -140,10 +152,11 @@ impl User {
         if !self.enabled {
             user = user.disabled();
         }
-        let default = (!self.service).then(|| format!("{}@corp.test", self.username));
-        if let Some(email) = self.email.clone().unwrap_or(default) {
-            user = user.email(&email);
-        }
+        user = match &self.email {
+            Address::Usual if !self.service => user.email(&format!("{}@corp.test", self.username)),
+            Address::Usual | Address::None => user,
+            Address::Given(email) => user.email(email),
+        };
         if let Some(name) = &self.first_name {
             user = user.first_name(name);
         }
@@ -241,7 +254,7 @@ impl<'c> Scene<'c> {
         self.case.config.get(key).is_some_and(|given| given == value)
     }
 
-    /// Makes the world what these say; what was there before and is not named any more goes away.
+    /// Makes the world what these say; users and accounts that are no longer named go away.
     fn put(&self, users: &[User], accounts: &[Account], links: &BTreeMap<String, String>) {
         let before = self.case.before.iter();
         for user in before.clone().flat_map(|before| &before.users) {
@@ -268,6 +281,7 @@ impl<'c> Scene<'c> {
         let program = program_with(&self.world, Auth::ClientCredentials)
             .file(&self.world, &self.settings())
             .hiding(self.world.mas_client_secret())
+            .within(self.world.directory())
             .env("XDG_STATE_HOME", &self.world.directory().display().to_string());
         let program = if self.is("accounts.source", "mas") {
             program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN")
@@ -326,7 +340,7 @@ impl<'c> Scene<'c> {
     }
 }
 
-/// The last lines of a text, set in.
+/// Returns the last lines of a text, indented.
 fn indented(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| format!("      {line}")).collect();
     lines[lines.len().saturating_sub(6)..].join("\n")
@@ -336,7 +350,7 @@ fn plan(stdout: &str) -> Result<Value, String> {
     serde_json::from_str(stdout).map_err(|error| format!("no plan: {error}"))
 }
 
-/// The actions of a plan, each with its mark, in order of localpart.
+/// Returns the actions of a plan, each with its mark, in one order.
 fn actions(stdout: &str) -> Result<Vec<Vec<String>>, String> {
     let plan = plan(stdout)?;
     let row = |action: &Value| {
@@ -352,7 +366,7 @@ fn actions(stdout: &str) -> Result<Vec<Vec<String>>, String> {
     Ok(rows)
 }
 
-/// One field of each row of a list, or the rows themselves if they are texts.
+/// Returns one field of each row of a list, or the rows themselves if they are texts.
 fn texts(plan: &Value, list: &str, field: &str) -> Vec<String> {
     let text = |row: &Value| row.as_str().or(row[field].as_str()).unwrap_or_default().to_owned();
     let mut texts: Vec<_> = plan[list].as_array().into_iter().flatten().map(text).collect();

@@ -141,7 +141,7 @@ impl NewUser {
 /// Puts a user into a realm in place of any that has the name or the ID; no admin event is left.
 pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<(), StandInError> {
     let created = new.created.as_deref().map(millis).transpose()?;
-    let created = created.unwrap_or_else(years_ago);
+    let created = created.unwrap_or_else(a_year_ago);
     let path = match &new.group {
         None => None,
         Some(Membership::At(path)) => Some(path.as_str()),
@@ -178,8 +178,8 @@ pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<
     Ok(())
 }
 
-/// When users were created of which a world does not say it.
-pub(super) fn years_ago() -> u64 {
+/// Returns when users were created whose time a world does not say.
+pub(super) fn a_year_ago() -> u64 {
     let age = u64::try_from(AGE.as_millis()).unwrap_or(0);
     time::now_ms().saturating_sub(age)
 }
