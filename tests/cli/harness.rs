@@ -196,6 +196,12 @@ impl Program {
         self
     }
 
+    /// Runs it in this directory.
+    pub(crate) fn within(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
     /// Takes a variable away.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);

@@ -14,6 +14,7 @@ mod fault_matrix;
 mod federation;
 mod harness;
 mod history;
+mod identity_cases;
 mod interruption;
 mod kills;
 mod limits;

@@ -38,7 +38,7 @@ pub(crate) fn recording(name: &str) -> Vec<Value> {
     serde_json::from_str(&text).expect("the recording is JSON")
 }
 
-/// The exchanges of a file in `tests/contract` that have one of these names, in the order of the file.
+/// Returns the exchanges of a file in `tests/contract` that have one of these names, in the order of the file.
 pub(crate) fn exchanges(file: &str, names: &[&str]) -> Vec<Value> {
     let mut exchanges = recording(file);
     exchanges.retain(|exchange| exchange["name"].as_str().is_some_and(|name| names.contains(&name)));

@@ -108,7 +108,7 @@ async fn keycloak_answers_as_recorded() {
     nothing(&found);
 }
 
-/// The exchanges about users that are told apart by ID, and about users whom Keycloak disabled itself.
+/// The exchanges about users that only the ID identifies, and about users that Keycloak itself disabled.
 const IDENTITIES: [(&str, &[&str]); 2] = [
     (
         "keycloak-roles.json",

@@ -149,17 +149,17 @@ impl Realm {
         self.user(self.usernames.get(id)?)
     }
 
-    /// All users in order of username, service accounts included.
+    /// Returns all users in order of username, service accounts included.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter().map(|(_, user)| &**user)
     }
 
-    /// The users that lists show in order of username, from the n-th on.
+    /// Returns the users that lists show in order of username, from the n-th on.
     pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = &User> {
         self.users.shown_from(first).map(|(_, user)| &**user)
     }
 
-    /// How many users lists show.
+    /// Counts the users that lists show.
     pub(super) fn listed(&self) -> usize {
         self.users.shown()
     }

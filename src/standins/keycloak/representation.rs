@@ -80,7 +80,7 @@ pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_>
     row
 }
 
-/// What a brief row shows of the attributes (trap 53).
+/// Returns what a brief row shows of the attributes (trap 53).
 fn disabled_reason(user: &User) -> Option<Attributes> {
     let reason = user.attributes.get(DISABLED_REASON)?;
     Some([(DISABLED_REASON.to_owned(), reason.clone())].into())

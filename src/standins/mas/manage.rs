@@ -47,12 +47,12 @@ pub enum Command {
     },
     /// Let a user ask for administrator's rights.
     PromoteAdmin {
-        /// Who.
+        /// The name.
         username: String,
     },
     /// Take that right away.
     DemoteAdmin {
-        /// Who.
+        /// The name.
         username: String,
     },
     /// Name everyone who may ask for administrator's rights; changes nothing.

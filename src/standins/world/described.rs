@@ -10,7 +10,8 @@ use crate::standins::mas::{self, Email, Link};
 use crate::standins::synapse::{self, ExternalId};
 use crate::standins::{StandInError, time};
 
-/// How long ago the users of a world were created unless it says otherwise: before anything happened to accounts.
+/// How long ago the users of a world were created unless it says otherwise: before anything
+/// happened to accounts.
 pub(super) const AGE: Duration = Duration::from_hours(365 * 24);
 
 /// A user of Keycloak. It has what is said and nothing else: no e-mail address, no names.
@@ -140,7 +141,7 @@ impl NewUser {
 /// Puts a user into a realm in place of any that has the name or the ID; no admin event is left.
 pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<(), StandInError> {
     let created = new.created.as_deref().map(millis).transpose()?;
-    let created = created.unwrap_or_else(years_ago);
+    let created = created.unwrap_or_else(a_year_ago);
     let path = match &new.group {
         None => None,
         Some(Membership::At(path)) => Some(path.as_str()),
@@ -177,8 +178,8 @@ pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<
     Ok(())
 }
 
-/// When users were created of which a world does not say it.
-pub(super) fn years_ago() -> u64 {
+/// Returns when users were created whose time a world does not say.
+pub(super) fn a_year_ago() -> u64 {
     let age = u64::try_from(AGE.as_millis()).unwrap_or(0);
     time::now_ms().saturating_sub(age)
 }
@@ -223,8 +224,8 @@ struct NewLink {
     created: Option<String>,
 }
 
-/// An account. It has what is said and its localpart as display name: no e-mail address, and no link even if a user
-/// has its name.
+/// An account. It has what is said and its localpart as display name: no e-mail address, and no
+/// link even if a user has its name.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     localpart: String,
@@ -459,7 +460,8 @@ impl World {
 }
 
 impl RunningWorld {
-    /// Puts a user into the realm in place of any that has the name or the ID, without an admin event.
+    /// Puts a user into the realm in place of any that has the name or the ID, without an admin
+    /// event.
     pub fn put_user(&self, user: &NewUser) -> Result<(), StandInError> {
         put_user(self.keycloak.state().realm(&self.realm), user, &self.group)
     }
@@ -469,7 +471,8 @@ impl RunningWorld {
         self.keycloak.state().realm(&self.realm).silently(|realm| realm.delete_user(username));
     }
 
-    /// Puts an account into MAS and Synapse, or makes the one that is there what is described; its ULID stays.
+    /// Puts an account into MAS and Synapse, or makes the one that is there what is described; its
+    /// ULID stays.
     pub fn put_account(&self, account: &NewAccount) -> Result<(), StandInError> {
         put_account(&mut self.mas.state(), &mut self.synapse.state(), account)
     }

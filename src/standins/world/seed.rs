@@ -99,7 +99,7 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
     for (parent, name) in &world.named_groups {
         realm.add_group_named(parent, name);
     }
-    let created = described::years_ago();
+    let created = described::a_year_ago();
     for person in &world.people {
         let user = realm.add_user(&person.name);
         user.first_name = Some(capitalised(&user.username));

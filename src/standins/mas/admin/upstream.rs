@@ -1,4 +1,4 @@
-//! Upstream providers, read, and links, read, made and taken away: who is whom in Keycloak (trap 30).
+//! Upstream providers, read, and links, read, made and taken away: which user of Keycloak is which of MAS (trap 30).
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
