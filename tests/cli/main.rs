@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod answers;
 mod apply;
 mod churn;
 mod command_line;
@@ -28,6 +29,8 @@ mod patience;
 mod random;
 mod second_look;
 mod secrets;
+mod service_accounts;
+mod subgroups;
 mod subprocesses;
 mod table;
 mod tls;

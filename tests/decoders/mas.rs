@@ -99,7 +99,17 @@ fn a_user_is_what_was_served_or_an_error() {
                 let attributes = &answer["data"]["attributes"];
                 assert_eq!(user.state.deactivated, attributes["deactivated_at"].is_string());
                 assert_eq!(user.state.locked, attributes["locked_at"].is_string());
+                assert_eq!(answer["data"]["id"], USER, "another user was taken for this one");
             }
+        }
+        outcome(&found)
+    });
+    law("mas-user", file!(), documents(bodies("mas-admin-api.json", "/users/by-username/")), |body| {
+        let served = body.to_vec();
+        mas.serve(move |_| Some(good(served.clone())));
+        let found = mas.stage.run(mas.reader.account(&"Ivan".into(), None));
+        if let Ok(Some(account)) = &found {
+            assert_eq!(account.localpart().key(), "ivan", "another user was taken for this one");
         }
         outcome(&found)
     });

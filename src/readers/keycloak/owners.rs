@@ -103,9 +103,9 @@ impl KeycloakReader {
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());
             (KeycloakId::from(&*user.id), number)
         };
-        let what = "the users of the realm";
         let tally = Tally::default();
-        let mut listed = self.whole_list(&["users"], what, &tally, to_listed, |(id, _)| id).await?;
+        let users = self.whole_list(&["users"], "the users of the realm", &tally, to_listed, |(id, _)| id);
+        let mut listed = users.await?;
         listed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(listed)
     }
@@ -145,9 +145,8 @@ impl KeycloakReader {
             Ok(Some(user)) if user.username.starts_with(SERVICE_ACCOUNT) => Ok(NotListed::Service),
             // A directory that is down may hide its users when they are asked for by ID too.
             Ok(None) if member.federation_link.is_none() => Ok(NotListed::Deleted),
-            Ok(_) => Ok(NotListed::Missing),
             Err(error) if error.is_silence() => Err(error),
-            Err(_) => Ok(NotListed::Missing),
+            Ok(_) | Err(_) => Ok(NotListed::Missing),
         }
     }
 }
