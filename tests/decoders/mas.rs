@@ -189,6 +189,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         reason: Reason::NotInGroup,
         before: AccountState::default(),
         evidence: None,
+        approval: None,
         skipped: None,
     };
     let user = bodies("mas-admin-api.json", "/users/01M83Z8KS5NCTZJQTCBGJ1PYKN/lock").remove(0);

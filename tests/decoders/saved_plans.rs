@@ -18,7 +18,7 @@ fn plan() -> Value {
     let planned = [(ActionKind::Activate, "alice", Reason::InGroup), (ActionKind::Disable, "dave", Reason::NotInGroup)];
     let actions = planned.map(|(kind, name, reason)| (kind, Localpart::from(name), reason));
     let facts = actions.iter().map(|(kind, name, reason)| (*kind, name, *reason));
-    let digest = Digest::of(&"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, facts);
+    let digest = Digest::new(2, &"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, facts);
     let entry = |(kind, name, reason): (ActionKind, Localpart, Reason)| {
         let user_id = name.clone().on(&"test.local".into());
         json!({"action": kind, "localpart": name, "user_id": user_id, "reason": reason})

@@ -334,8 +334,11 @@ impl<'f> Identity<'f> {
             Holder::Contested { remembered, .. } => Some(*remembered),
             Holder::Named(_) | Holder::Unclaimed => None,
         };
+        // A newer link replaces what was remembered.
+        let has_newer_link = matches!(holder, Holder::Tied { by: TiedBy::Link, .. });
         let links = account.links.iter().map(|id| (id, TiedBy::Link));
-        let memory = account.remembered_owner().map(|(id, tie)| (id, TiedBy::Memory(tie)));
+        let memory = account.remembered_owner().filter(|_| !has_newer_link);
+        let memory = memory.map(|(id, tie)| (id, TiedBy::Memory(tie)));
         links.chain(memory).filter(move |(id, _)| Some(*id) != used)
     }
 }
