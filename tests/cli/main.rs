@@ -27,6 +27,7 @@ mod patience;
 mod random;
 mod second_look;
 mod secrets;
+mod state_file;
 mod subprocesses;
 mod table;
 mod tls;

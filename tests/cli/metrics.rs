@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{
-    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, the_table,
+    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, state_folder, the_table,
 };
 
 fn file(world: &RunningWorld) -> PathBuf {
@@ -141,7 +141,8 @@ async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
-    let held = File::options().write(true).open(world.directory().join("matrix-keycloak-sync-corp-example.org.lock"));
+    let lock = state_folder(&world).join("matrix-keycloak-sync-corp-example.org.lock");
+    let held = File::options().write(true).open(lock);
     let held = held.expect("the lock of the run before");
     held.lock().expect("a lock");
     sync(&world, program(&world)).exits(5);

@@ -19,8 +19,9 @@ use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld
 use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table, write};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
-    let own = ("RUNTIME_DIRECTORY".to_owned(), world.directory().display().to_string());
-    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain([own]).collect();
+    let own =
+        ["RUNTIME_DIRECTORY", "XDG_STATE_HOME"].map(|name| (name.to_owned(), world.directory().display().to_string()));
+    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain(own).collect();
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
         timeouts: Timeouts { connect: Duration::from_millis(300), progress: Duration::from_millis(300) },
