@@ -49,7 +49,7 @@ async fn main() -> Outcomes<ExitCode> {
 /// Everyone but one person has to go.
 async fn world() -> Outcomes<RunningWorld> {
     let world = World::new("example.org").group("/matrix-users").member("alice").account("alice");
-    Ok(world.accounts(DISABLES, "u").token_owner("alice").start().await?)
+    Ok(world.leavers(DISABLES, "u").token_owner("alice").start().await?)
 }
 
 /// The program, from the plan to the last action shown by MAS; the reading before it is not counted.

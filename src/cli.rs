@@ -87,9 +87,9 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
     Doctor(DoctorArgs),
-    /// List past runs, or every action of one; needs a state file
+    /// List past runs, or every action of one
     History(HistoryArgs),
-    /// Put back what a run changed, and say what cannot come back; needs a state file
+    /// Put back what a run changed, and say what cannot come back
     Undo(UndoArgs),
     /// Show the whole thing against built-in stand-ins for the servers
     Demo(DemoArgs),

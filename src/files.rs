@@ -5,6 +5,17 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The bytes that a name of a file has as they are.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+
+/// Returns a text as a part of a file's name: every byte outside `A-Za-z0-9._-` becomes `%xx`.
+#[must_use]
+pub fn name_part(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
 /// Writes a file at once. A link, a pipe or a device stays what it is.
 pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {

@@ -1,25 +1,29 @@
 //! One run at a time for each realm and homeserver: a file that is locked while a run goes on.
+//!
+//! The file also keeps the number of the last run that used the state file beside it. A state file that counts fewer
+//! runs is older than that run.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::Environment;
 use crate::config::Config;
+use crate::files::name_part;
 use crate::model::{Moment, printable};
 
-/// What stands in the name of a file as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
-/// No process writes more than its number and the time.
+/// No process writes more than its number, the time and the number of its run.
 const LONGEST: u64 = 200;
+/// What stands before the number of the last run.
+const RUN: &str = "run ";
 
 /// The lock of a run, held until it is dropped.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    last_run: Option<i64>,
 }
 
 /// Why a run may not begin.
@@ -45,58 +49,175 @@ pub enum LockError {
 }
 
 impl RunLock {
-    /// Takes the lock, or says who holds it.
-    pub fn take(config: &Config, env: &Environment) -> Result<Self, LockError> {
-        let path = directory(config, env).join(name(config));
-        let failed = |source| LockError::Io { path: path.clone(), source };
-        // A link of somebody else in a directory that everybody may write to is not followed.
+    /// Takes the lock, or says who holds it. It lies beside the state file, if one is in use.
+    pub fn take(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<Self, LockError> {
+        let path = place(config, state_file, env)?;
+        Self::lock(&path).map_err(|problem| match problem {
+            Problem::Held(holder) => LockError::Held { path: path.clone(), holder },
+            Problem::Io(source) => LockError::Io { path: path.clone(), source },
+        })
+    }
+
+    fn lock(path: &Path) -> Result<Self, Problem> {
+        // A link of another user in a folder that everyone may write to is not followed.
         let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let opened = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .custom_flags(no_follow)
-            .open(&path);
-        let mut file = opened.map_err(failed)?;
-        match file.try_lock() {
+            .open(path)?;
+        let taken = file.try_lock();
+        let content = read(&mut file);
+        match taken {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { holder: holder(&file), path }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) => return Err(Problem::Held(holder(&content))),
+            Err(TryLockError::Error(source)) => return Err(source.into()),
         }
-        let signed = || {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "process {} since {}", std::process::id(), Moment::now())
-        };
-        let mut signed = signed;
-        signed().map_err(failed)?;
-        Ok(Self { _file: file })
+        let mut lock = Self { file, path: path.to_owned(), last_run: last_run(&content) };
+        lock.sign()?;
+        Ok(lock)
+    }
+
+    /// Returns the number of the last run, if one has left it.
+    #[must_use]
+    pub fn last_run(&self) -> Option<i64> {
+        self.last_run
+    }
+
+    /// Records the number of this run.
+    pub fn note_run(&mut self, number: i64) -> Result<(), LockError> {
+        self.last_run = Some(number);
+        self.sign().map_err(|source| LockError::Io { path: self.path.clone(), source })
+    }
+
+    fn sign(&mut self) -> io::Result<()> {
+        let mut text = format!("process {} since {}\n", std::process::id(), Moment::now());
+        if let Some(number) = self.last_run {
+            text.push_str(&format!("{RUN}{number}\n"));
+        }
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())
     }
 }
 
-fn holder(file: &File) -> String {
+/// Returns the number of the last run that used this state file, for a command that takes no lock.
+#[must_use]
+pub fn last_run_of(config: &Config, state_file: &Path) -> Option<i64> {
+    last_run(&read(&mut File::open(beside(state_file).join(name(config))).ok()?))
+}
+
+enum Problem {
+    Held(String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What a process has written, or nothing.
+fn read(file: &mut File) -> String {
     let mut text = String::new();
     match file.take(LONGEST).read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => printable(text.trim()).into_owned(),
+        Ok(_) => text,
+        Err(_) => String::new(),
+    }
+}
+
+fn holder(content: &str) -> String {
+    match content.lines().next().map(str::trim) {
+        Some(process) if !process.is_empty() => printable(process).into_owned(),
         _ => "a process that has not signed it yet".to_owned(),
     }
 }
 
-fn name(config: &Config) -> String {
-    let part = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
-    format!("matrix-keycloak-sync-{}-{}.lock", part(&config.keycloak.realm), part(config.server_name.as_str()))
+fn last_run(content: &str) -> Option<i64> {
+    content.lines().find_map(|line| line.strip_prefix(RUN))?.trim().parse().ok()
 }
 
-/// Beside the state file, else where the system keeps what is only good while it runs.
-fn directory(config: &Config, env: &Environment) -> PathBuf {
-    let or_here = |parent: &Path| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() };
-    let beside = config.state_file.as_deref().and_then(Path::parent).map(or_here);
-    // systemd gives a list where a unit has several.
+fn name(config: &Config) -> String {
+    let (realm, server_name) = (name_part(&config.keycloak.realm), name_part(config.server_name.as_str()));
+    format!("matrix-keycloak-sync-{realm}-{server_name}.lock")
+}
+
+/// Beside the state file, else where the system keeps files that are good only while it runs.
+fn place(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<PathBuf, LockError> {
+    // systemd gives a list if a unit has several.
     let given = |name: &str| env(name)?.split(':').find(|path| !path.is_empty()).map(PathBuf::from);
-    beside
-        .or_else(|| given("RUNTIME_DIRECTORY"))
-        .or_else(|| given("XDG_RUNTIME_DIR"))
-        .unwrap_or_else(std::env::temp_dir)
+    let folder = state_file.map(beside).or_else(|| given("RUNTIME_DIRECTORY")).or_else(|| given("XDG_RUNTIME_DIR"));
+    let folder = match folder {
+        Some(folder) => folder,
+        None => {
+            let folder =
+                std::env::temp_dir().join(format!("matrix-keycloak-sync-{}", rustix::process::geteuid().as_raw()));
+            own_folder(&folder).map_err(|source| LockError::Io { path: folder.clone(), source })?;
+            folder
+        }
+    };
+    Ok(folder.join(name(config)))
+}
+
+fn beside(state_file: &Path) -> PathBuf {
+    match state_file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a folder that nobody else can write to, in one that everyone can; refuses one that somebody else has made.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let found = folder.symlink_metadata()?;
+    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
+    if is_ours { Ok(()) } else { Err(io::Error::new(ErrorKind::PermissionDenied, "another user can write to it")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_run_is_kept_for_the_next() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("lock");
+        let lock = || RunLock::lock(&path).ok().expect("nobody holds it");
+        assert_eq!(lock().last_run(), None);
+        lock().note_run(17).expect("written");
+        assert_eq!(lock().last_run(), Some(17));
+        assert_eq!(lock().last_run(), Some(17), "a run without a state file keeps it");
+    }
+
+    #[test]
+    fn a_lock_that_is_held_names_the_process() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("lock");
+        let mut first = RunLock::lock(&path).ok().expect("nobody holds it");
+        first.note_run(3).expect("written");
+        let Err(Problem::Held(holder)) = RunLock::lock(&path) else { unreachable!("it is held") };
+        assert!(holder.starts_with(&format!("process {} since ", std::process::id())) && !holder.contains("run"));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let folder = directory.path().join("locks");
+        own_folder(&folder).expect("made");
+        own_folder(&folder).expect("ours");
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("ours");
+        assert!(own_folder(&folder).is_err());
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(directory.path(), &link).expect("a link");
+        assert!(own_folder(&link).is_err());
+    }
 }

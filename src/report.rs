@@ -35,9 +35,18 @@ pub enum Failure {
     /// A signal came before anything was changed.
     #[error("stopped by a signal; nothing was changed")]
     Stopped,
-    /// There is no state file to look into.
-    #[error("`{0}` needs state_file, where the program remembers its runs")]
+    /// The memory is switched off.
+    #[error("{0} needs the state file, and state_file is \"off\"")]
     NoState(&'static str),
+    /// There is no place for the memory.
+    #[error("{what} needs the state file, and there is no place for one")]
+    NoPlace {
+        /// The command or key.
+        what: &'static str,
+        /// Why the default place cannot be used, if there is one.
+        #[source]
+        source: Option<StateError>,
+    },
     /// No run of this number.
     #[error("there is no run {0}")]
     NoRun(RunId),
@@ -140,9 +149,10 @@ impl Failure {
             Self::State(error) => Some(error.hint()),
             Self::Lock(LockError::Held { .. }) => Some("wait until it is over, or look at that process".to_owned()),
             Self::Lock(LockError::Io { .. }) => {
-                Some("the directory of state_file, or else RUNTIME_DIRECTORY, has to be writable".to_owned())
+                Some("Check the folder of `state_file`, or else RUNTIME_DIRECTORY: it has to be writable.".to_owned())
             }
-            Self::NoState(_) => Some("set state_file in the configuration; a run from then on is remembered".to_owned()),
+            Self::NoState(_) => Some("Remove `state_file`, or set it to a path; runs from then on are remembered.".to_owned()),
+            Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("`history` lists the runs".to_owned()),
             Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
             Self::UnknownUser(_) => Some("names are compared without regard to case; is it spelt right?".to_owned()),

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::http::Server;
 use matrix_keycloak_sync::model::{Localpart, Moment, ServerName};
-use matrix_keycloak_sync::plan::{DisableMode, Kept, KeptReason, Plan, ReadCounts, WriterKind};
-use matrix_keycloak_sync::planner::{Facts, Memory};
+use matrix_keycloak_sync::plan::{
+    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, WriterKind,
+};
+use matrix_keycloak_sync::planner::Facts;
 use matrix_keycloak_sync::signals::{Metrics, RunKind, RunResult};
 use regex::Regex;
 use serde_json::Value;
@@ -29,16 +31,8 @@ fn every_metric() -> Metrics {
     let metrics = Metrics::default();
     metrics.request(Server::Keycloak, "200");
     metrics.mas_cli("0");
-    metrics.facts(&Facts {
-        server_name: server(),
-        members: Vec::new(),
-        providers: None,
-        accounts: Vec::new(),
-        token_owner: None,
-        now: Moment::now(),
-        memory: Memory::default(),
-    });
-    let kept = |reason| Kept { localpart: Localpart::from("dave"), reason, until: None };
+    metrics.facts(&Facts { now: Moment::now(), ..Facts::empty(server()) });
+    let kept = |reason| Kept::new(Localpart::from("dave"), reason);
     metrics.plan(&Plan {
         server_name: server(),
         writer: WriterKind::MasCli,
@@ -48,9 +42,11 @@ fn every_metric() -> Metrics {
         unchanged: 0,
         active: 0,
         not_registered: Vec::new(),
+        unnamed: Vec::new(),
         kept: vec![kept(KeptReason::Protected), kept(KeptReason::FederationInDoubt)],
         contradictions: 0,
         not_looked: None,
+        mapping: MappingSummary::default(),
     });
     for kind in [RunKind::Full, RunKind::People, RunKind::Members] {
         metrics.run_ended(kind, RunResult::InStep, Duration::from_secs(1));

@@ -110,7 +110,8 @@ impl Servers {
     pub(crate) fn plan(&self, arguments: &[&str]) -> Outcome<(Measured, String)> {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).args(["plan", "--format", "json", "--out"]).arg(self.directory().join("plan.json"));
-        command.env_clear().env("RUNTIME_DIRECTORY", self.directory());
+        command.env_clear();
+        command.env("RUNTIME_DIRECTORY", self.directory()).env("XDG_STATE_HOME", self.directory());
         child::run(command.envs(self.variables.iter().map(|(name, value)| (name, value))))
     }
 }

@@ -51,7 +51,7 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
         return serve(&config).await;
     }
     let global = Global { config: Some(config), ..global.clone() };
-    let env = own_variables(surroundings, world.directory());
+    let env = own_variables(surroundings);
     let surroundings = Surroundings { env, timeouts: surroundings.timeouts };
     let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text, metrics_file: None };
 
@@ -73,16 +73,10 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
 
-/// Our own environment must not point the demo at real servers; programs still have to be found, and a lock of its own
-/// keeps the demo apart from real runs.
-fn own_variables(surroundings: &Surroundings, directory: &Path) -> Box<Environment> {
+/// Our own environment must not point the demo at real servers; programs still have to be found.
+fn own_variables(surroundings: &Surroundings) -> Box<Environment> {
     let path = (surroundings.env)("PATH");
-    let directory = directory.display().to_string();
-    Box::new(move |name| match name {
-        "PATH" => path.clone(),
-        "RUNTIME_DIRECTORY" => Some(directory.clone()),
-        _ => None,
-    })
+    Box::new(move |name| path.clone().filter(|_| name == "PATH"))
 }
 
 fn start() -> String {
@@ -114,7 +108,8 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
     Ok(Exit::InStep)
 }
 
-/// The world's own variables as a file, because a file can also say how to run mas-cli's stand-in.
+/// The world's own variables as a file, because a file can also say how to run mas-cli's stand-in. State file and lock
+/// are the world's too: nothing is left behind.
 fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
     let exe =
         std::env::current_exe().map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
@@ -124,12 +119,13 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
         toml::Value::from(found.map_or("", |(_, value)| value.as_str()))
     };
     let text = format!(
-        "server_name = {}\n\n[keycloak]\nurl = {}\nrealm = {}\ngroups = [{}]\nclient_id = {}\nclient_secret = {}\n\n\
+        "server_name = {}\nstate_file = {}\n\n[keycloak]\nurl = {}\nrealm = {}\ngroups = [{}]\nclient_id = {}\nclient_secret = {}\n\n\
          [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
          # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
          [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
          [limits]\nmax_disable_percent = 80   # there are only a few people here\n",
         value("MATRIX_SERVER_NAME"),
+        toml::Value::from(world.directory().join("state.db").display().to_string()),
         value("KC_URL"),
         value("KC_REALM"),
         value("KC_GROUP_NAME"),

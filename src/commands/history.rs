@@ -1,6 +1,7 @@
 //! `history [RUN]`: who was activated or disabled, when and why.
 
 use super::session::print;
+use super::state_file;
 use crate::app::Surroundings;
 use crate::cli::{Global, HistoryArgs, SyncFormat};
 use crate::config;
@@ -12,7 +13,7 @@ use crate::state::{RunId, State};
 /// Lists the runs of the state file, or the actions of one of them; no server is asked.
 pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
-    let path = config.state_file.as_deref().ok_or(Failure::NoState("history"))?;
+    let path = config.state_file.path().ok_or_else(|| state_file::missing(&config, "`history`"))?;
     let state = State::read(path, config.scope())?;
     let told = match (args.run.map(RunId), state) {
         (None, state) => {

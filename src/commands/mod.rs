@@ -9,6 +9,7 @@ mod history;
 mod plan;
 mod session;
 mod stand_in;
+mod state_file;
 mod sync;
 mod undo;
 mod watch;

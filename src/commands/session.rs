@@ -5,18 +5,20 @@ use std::io;
 use futures_util::future::join;
 use tracing::warn;
 
+use super::state_file::{self, Purpose};
 use crate::app::Surroundings;
 use crate::cli::Global;
-use crate::config::{self, Config, Loaded, MasApiConfig, Warning, WriterKindConfig};
+use crate::config::{self, Config, Loaded, MasApiConfig, StateFile, Warning, WriterKindConfig};
+use crate::lock::RunLock;
 use crate::mas_api::{Exposure, MasApi};
-use crate::model::Account;
+use crate::model::{Account, Moment};
 use crate::output::{Progress, counted};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
-use crate::planner::{AccountIndex, Draft, Facts, Focus, LookAt, Looks, Verdicts};
+use crate::planner::{AccountIndex, Draft, Facts, Focus, LookAt, Looks, Recall, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::{Failure, in_one_line};
 use crate::signals::metrics;
-use crate::state::State;
+use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
 /// A run that has read its configuration.
@@ -27,23 +29,23 @@ pub(super) struct Session {
     mas: Option<MasApi>,
     /// mas-cli, if it is the writer.
     mas_cli: Option<MasCli>,
-    /// The past, where it is kept.
+    /// The past, if it is kept.
     pub(super) state: Option<State>,
 }
 
 impl Session {
     /// For commands that only read.
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        Self::telling(global, surroundings, false)
+        Self::telling(global, surroundings, Purpose::Read)
     }
 
-    /// For commands that may change something: the state file is made where it is not there yet.
+    /// For commands that may change something: the state file is created if it is missing.
     pub(super) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        Self::telling(global, surroundings, true)
+        Self::telling(global, surroundings, Purpose::Write)
     }
 
-    fn telling(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<Self, Failure> {
-        let (session, warnings) = Self::open(global, surroundings, writes)?;
+    fn telling(global: &Global, surroundings: &Surroundings, purpose: Purpose) -> Result<Self, Failure> {
+        let (session, warnings) = Self::open(global, surroundings, purpose)?;
         for warning in &warnings {
             warn!("{warning}");
         }
@@ -52,19 +54,18 @@ impl Session {
 
     /// For whoever tells the warnings about the configuration in a way of their own.
     pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
-        Self::open(global, surroundings, false)
+        let (session, mut warnings) = Self::open(global, surroundings, Purpose::Read)?;
+        warnings.extend(state_file::warning_of(&session.config));
+        Ok((session, warnings))
     }
 
-    fn open(global: &Global, surroundings: &Surroundings, writes: bool) -> Result<(Self, Vec<Warning>), Failure> {
-        let Loaded { config, warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
+    fn open(global: &Global, surroundings: &Surroundings, purpose: Purpose) -> Result<(Self, Vec<Warning>), Failure> {
+        let Loaded { config, mut warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        let state = match &config.state_file {
-            Some(path) if writes => Some(State::open(path, config.scope())?),
-            Some(path) => State::read(path, config.scope())?,
-            None => None,
-        };
+        let (state, warning) = state_file::open(&config, purpose)?;
+        warnings.extend(warning);
         let mas_cli = match &config.writer.kind {
             WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
             WriterKindConfig::MasApi => None,
@@ -77,8 +78,29 @@ impl Session {
         Writer::new(&self.config.writer, self.mas.as_ref(), &*surroundings.env)
     }
 
+    /// Takes the lock of a run that may write, and counts the run in the state file.
+    pub(super) fn lock(&self, surroundings: &Surroundings) -> Result<RunLock, Failure> {
+        let state_file = self.state.as_ref().map(State::path);
+        let mut lock = RunLock::take(&self.config, state_file, &*surroundings.env)?;
+        if let Some(state) = &self.state {
+            let (number, age) = state.count_run(lock.last_run(), Moment::now())?;
+            lock.note_run(number)?;
+            if age == Age::Older {
+                warn!(
+                    "the state file {} is older than the last run, or new: grace periods start again, and accounts \
+                     disabled before count as disabled by somebody else",
+                    state.path().display()
+                );
+            }
+        }
+        Ok(lock)
+    }
+
     /// Reads both sides.
     pub(super) async fn read(&self) -> Result<Reading, Failure> {
+        if let Some(warning) = state_file::warning_of(&self.config) {
+            warn!("{warning}");
+        }
         let tallies = Tallies::default();
         let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
@@ -87,6 +109,9 @@ impl Session {
             reading.facts.memory = state.memory(reading.facts.now)?;
             let index = AccountIndex::new(&reading.facts);
             state.owners(|localpart, owner| index.remember(&mut reading.facts, localpart, owner))?;
+        }
+        if self.config.state_file == StateFile::Off {
+            reading.facts.memory.recall = Recall::Off;
         }
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let localparts = reading.facts.accounts.iter().map(Account::localpart);

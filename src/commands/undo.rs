@@ -1,6 +1,7 @@
 //! `undo RUN`: puts back what a run changed, as a plan that is shown first, and says what cannot come back.
 
 use super::session::{print, tell};
+use super::state_file;
 use super::sync::{approve, command_to_go_on, tell_the_end};
 use super::writing::Writing;
 use crate::app::Surroundings;
@@ -17,7 +18,7 @@ use crate::state::RunId;
 pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
-    let state = session.state.as_ref().ok_or(Failure::NoState("undo"))?;
+    let state = session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
     let id = RunId(args.run);
     let (_, actions) = state.run(id)?.ok_or(Failure::NoRun(id))?;
     let done: Vec<_> = actions

@@ -34,7 +34,7 @@ impl Writing {
     pub(super) fn begin(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let session = Session::for_writing(global, surroundings)?;
         let writer = session.writer(surroundings)?;
-        let lock = RunLock::take(&session.config, &*surroundings.env)?;
+        let lock = session.lock(surroundings)?;
         let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
         let stop = Stop::on_signals().map_err(no_signals)?;
         Ok(Self { session, writer, stop, _lock: Some(lock) })

@@ -9,6 +9,7 @@ use url::Url;
 use super::fields::{Fields, PemFile};
 use super::problem::ConfigError;
 use super::sources::Sources;
+use super::state_file::{Caller, StateFile, default_place, state_file};
 use super::watch::watch;
 use super::{
     AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
@@ -66,12 +67,12 @@ pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
         sources.file(&path, &text)?;
     }
     sources.environment(env);
-    build(Fields::new(sources))
+    build(Fields::new(sources), env)
 }
 
-fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
+fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let server_name = server_name(&mut fields);
-    let state_file = fields.path("state_file");
+    let state_file = state_file(&mut fields);
     let (disabled_members, federation) = (
         fields.choice(
             "keycloak.disabled_members",
@@ -88,7 +89,7 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     // A section that nobody uses has to make sense all the same, or its mistakes would wait for the day that it is used.
     let mas_api = if needs_mas_api || fields.is_given_below("writer.mas_api") { mas_api(&mut fields) } else { None };
     let mas_api = mas_api.filter(|_| needs_mas_api);
-    let policy = policy(&mut fields, state_file.is_some()).map(|policy| Policy {
+    let policy = policy(&mut fields, state_file.as_ref()).map(|policy| Policy {
         writer: writer_kind,
         disabled_members,
         federation,
@@ -103,6 +104,10 @@ fn build(mut fields: Fields) -> Result<Loaded, ConfigError> {
     let (problems, secret_files) = fields.into_problems_and_files();
     match (server_name, keycloak, policy) {
         (Some(server_name), Some(keycloak), Some(policy)) if problems.is_empty() => {
+            let state_file = state_file.unwrap_or_else(|| {
+                let (realm, server_name) = (&keycloak.realm, server_name.as_str());
+                StateFile::Default(default_place(realm, server_name, Caller::current(), env))
+            });
             let config = Config {
                 server_name,
                 state_file,
@@ -396,19 +401,20 @@ fn own_config(command: &[String]) -> Option<PathBuf> {
 }
 
 /// What of the policy stands in its own section.
-fn policy(fields: &mut Fields, has_state: bool) -> Option<Policy> {
+fn policy(fields: &mut Fields, state_file: Option<&StateFile>) -> Option<Policy> {
+    let is_off = state_file == Some(&StateFile::Off);
     let disable =
         fields.choice("policy.disable", &[("deactivate", DisableMode::Deactivate), ("lock", DisableMode::Lock)]);
     let reactivate = fields
         .choice("policy.reactivate", &[("any", Reactivate::Any), ("own", Reactivate::Own), ("none", Reactivate::None)]);
-    if reactivate == Reactivate::Own && !has_state {
-        let expected = "this needs state_file, where the program remembers whom it disabled";
+    if reactivate == Reactivate::Own && is_off {
+        let expected = "this needs the state file, which shows whose account the program disabled";
         fields.wrong("policy.reactivate", Some("own"), expected);
     }
     let grace = fields.duration("policy.grace", Duration::ZERO);
-    if !grace.is_zero() && !has_state {
+    if !grace.is_zero() && is_off {
         let given = humantime::format_duration(grace).to_string();
-        let expected = "this needs state_file, where the program remembers since when someone is out of the group";
+        let expected = "this needs the state file, which shows since when a user is out of the group";
         fields.wrong("policy.grace", Some(&given), expected);
     }
     let unknown_accounts = fields

@@ -6,6 +6,7 @@ mod problem;
 mod reference;
 mod secret_files;
 mod sources;
+mod state_file;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -19,7 +20,7 @@ use url::Url;
 use crate::http::Tls;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
-use crate::planner::{Limits, Policy};
+use crate::planner::{Limits, Policy, Reactivate};
 use crate::state::Scope;
 
 pub use load::{Loaded, Warning, load};
@@ -27,6 +28,7 @@ pub use problem::{ConfigError, Problem};
 pub use reference::{Absent, Entry, REFERENCE};
 pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
+pub use state_file::StateFile;
 pub use watch::WatchConfig;
 
 /// A complete configuration; every value has been checked.
@@ -34,8 +36,8 @@ pub use watch::WatchConfig;
 pub struct Config {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
-    /// Where the past is kept, if it is.
-    pub state_file: Option<PathBuf>,
+    /// `state_file`.
+    pub state_file: StateFile,
     /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
     /// `[synapse]`; may be left out where MAS lists the accounts.
@@ -63,6 +65,18 @@ impl Config {
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
+    }
+
+    /// Returns the key that cannot do without the state file, if one is set.
+    #[must_use]
+    pub fn needs_state(&self) -> Option<&'static str> {
+        if !self.policy.grace.is_zero() {
+            Some("policy.grace")
+        } else if self.policy.reactivate == Reactivate::Own {
+            Some("policy.reactivate = \"own\"")
+        } else {
+            None
+        }
     }
 }
 

@@ -52,11 +52,19 @@ pub const REFERENCE: &[Entry] = &[
     entry(
         "state_file",
         TEXT,
-        Nothing,
-        "The path of a file in which the program remembers what it did, why, and since when someone is out of the group. \
-         `history`, `undo`, `policy.grace` and `policy.reactivate = \"own\"` need it; without it nothing is remembered. \
-         It is made by the first run that may write; its directory has to be there. The lock that holds two runs apart lies \
-         beside it.",
+        Depends(
+            "`$STATE_DIRECTORY/state.db`, else `$XDG_STATE_HOME/matrix-keycloak-sync/REALM@SERVER.db`, else for root \
+             `/var/lib/matrix-keycloak-sync/REALM@SERVER.db`, else \
+             `~/.local/state/matrix-keycloak-sync/REALM@SERVER.db`",
+        ),
+        "The path of the file in which the program remembers which Keycloak user each account belongs to, what it did and \
+         why, and since when users are out of the group. With `\"off\"` nothing is remembered: `history`, `undo`, \
+         `policy.grace` and `policy.reactivate = \"own\"` are then errors, and accounts that were never tied to a \
+         Keycloak user are disabled without an approval. The first run that may write creates the file (mode 0600) and \
+         its folder (mode 0700). If the default place cannot be written, the run warns and remembers nothing; a given \
+         path that cannot be used is an error. Several realms and homeservers can share a file and do not see each \
+         other's rows. The lock that holds two runs apart lies beside it. [What a restored or lost file \
+         does](safety.md#a-state-file-that-is-lost-or-restored).",
     ),
     entry(
         "keycloak.url",
@@ -270,7 +278,7 @@ pub const REFERENCE: &[Entry] = &[
         "policy.reactivate",
         "\"any\" or \"own\" or \"none\"",
         Is("\"any\""),
-        "Which disabled members are activated: all, only whom this program disabled (needs `state_file`), or nobody.",
+        "Which disabled members are activated: all, only those that this program disabled (needs `state_file`), or none.",
     ),
     entry(
         "policy.unknown_accounts",
@@ -297,8 +305,9 @@ pub const REFERENCE: &[Entry] = &[
         "policy.grace",
         DURATION,
         Is("\"0s\""),
-        "How long someone has to be out of the group, in every complete reading, before they are disabled (needs \
-         `state_file`).",
+        "How long a user has to be out of the group, in every complete reading, before the account is disabled (needs \
+         `state_file`). It starts again if there was no complete reading for more than a day and a half and more than \
+         twice the pause before.",
     ),
     entry("limits.max_disable", COUNT, Is("25"), "Most accounts that one run may disable."),
     entry(

@@ -176,7 +176,7 @@ fn mas(text: &mut String, known: &Known<'_>) {
 }
 
 fn past(text: &mut String, known: &Known<'_>) {
-    let Some(path) = &known.config.state_file else { return };
+    let Some(path) = known.config.state_file.path() else { return };
     let _ = writeln!(text, "\n{HEADING}State file{HEADING:#} ({})", path.display());
     for (account, _) in &known.accounts {
         if let Some(since) = known.facts.memory.absent_since.get(&account.user_id) {

@@ -38,14 +38,14 @@ pub(super) struct Readings {
 
 impl Readings {
     pub(super) fn of(connection: &rusqlite::Connection, scope: &Scope) -> Result<Self, StateProblem> {
-        let found = connection
+        let row = connection
             .query_row(
                 "SELECT last, pause, runs FROM readings WHERE realm = ?1 AND server_name = ?2",
                 params![scope.realm, scope.server_name.as_str()],
                 |row| Ok(Self { last: row.get(0)?, pause: row.get(1)?, runs: row.get(2)? }),
             )
             .optional()?;
-        Ok(found.unwrap_or_default())
+        Ok(row.unwrap_or_default())
     }
 
     /// Returns whether a reading made now follows the last one without a long pause.

@@ -58,7 +58,7 @@ const MORE: &[(&str, &str)] = &[
         "For each problem: what to change, and where. It is the first command to run, and the one to run when something is \
          wrong.",
     ),
-    ("history", "What `state_file` remembers: the runs with counts, or every action of one run."),
+    ("history", "What the state file remembers: the runs with counts, or every action of one run."),
     (
         "undo",
         "A plan like any other, shown first and within the limits. Rooms and e-mail addresses that a deactivation has cost \

@@ -46,7 +46,7 @@ async fn the_owner_of_the_token_is_never_disabled() {
 
 #[tokio::test]
 async fn administrators_are_left_alone_unless_the_configuration_says_otherwise() {
-    let world = started(the_table().admin_account("root").accounts(10, "x")).await;
+    let world = started(the_table().admin_account("root").leavers(10, "x")).await;
     let plan = |toml: &str| program(&world).file(&world, toml).run("plan --format json").exits(0);
     assert_eq!(plan("").kept(), ["root admin"]);
     let unprotected = plan("[policy]\nprotect_admins = false");

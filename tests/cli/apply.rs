@@ -127,7 +127,7 @@ async fn a_plan_of_another_homeserver_is_refused() {
 
 #[tokio::test]
 async fn the_limits_hold_for_a_saved_plan_until_it_is_approved() {
-    let world = started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await;
+    let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     let path = saved(&world, "");
     let before = everyone(&world);
     let run = apply(&world, &path, "").exits(3);

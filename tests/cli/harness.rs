@@ -138,8 +138,9 @@ pub(crate) fn program(world: &RunningWorld) -> Program {
 pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     let bin = world.install_mas_cli(Path::new(PROGRAM)).expect("a wrapper script");
     let path = format!("{}:/usr/bin:/bin", bin.display());
-    // Every world has the same names, and would wait for the lock of the others.
-    let own = bare().env("PATH", &path).env("RUNTIME_DIRECTORY", &world.directory().display().to_string());
+    // Every world has the same names, and would share state file and lock with the others.
+    let directory = world.directory().display().to_string();
+    let own = bare().env("PATH", &path).env("RUNTIME_DIRECTORY", &directory).env("XDG_STATE_HOME", &directory);
     world.env(auth).iter().fold(own, |program, (name, value)| program.env(name, value))
 }
 
@@ -290,6 +291,11 @@ impl Program {
         let command = self.command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().expect("the binary is there")
     }
+}
+
+/// Where the state file is if the configuration does not say, with the lock beside it.
+pub(crate) fn state_folder(world: &RunningWorld) -> PathBuf {
+    world.directory().join("matrix-keycloak-sync")
 }
 
 /// Writes a file into the world's directory.

@@ -49,7 +49,7 @@ async fn a_run_with_nothing_to_do_is_not_listed_and_looking_makes_no_file() {
 
 #[tokio::test]
 async fn a_refused_run_is_listed_as_refused() {
-    let world = started(the_table().accounts(30, "c")).await;
+    let world = started(the_table().leavers(30, "c")).await;
     remembering(&world, "").run("sync").exits(3);
     remembering(&world, "").run("history").exits(0).prints(&["refused"]);
 }
@@ -95,13 +95,14 @@ async fn undo_disables_nobody_who_is_protected() {
 }
 
 #[tokio::test]
-async fn without_a_state_file_what_needs_it_is_a_configuration_error_that_says_so() {
+async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_it_is_off() {
     let world = started(the_table()).await;
-    program(&world).run("history").exits(78).tells(&["`history` needs state_file"]);
-    program(&world).run("undo 1").exits(78).tells(&["`undo` needs state_file"]);
+    let off = |more: &str| program(&world).file(&world, &format!("state_file = \"off\"\n{more}"));
+    off("").run("history").exits(78).tells(&["`history` needs the state file", "Remove `state_file`"]);
+    off("").run("undo 1").exits(78).tells(&["`undo` needs the state file"]);
     for (key, value) in [("grace", "\"3days\""), ("reactivate", "\"own\"")] {
         let file = format!("[policy]\n{key} = {value}\n");
-        program(&world).file(&world, &file).run("plan").exits(78).tells(&[&format!("policy.{key}"), "state_file"]);
+        off(&file).run("plan").exits(78).tells(&[&format!("policy.{key}"), "needs the state file"]);
     }
 }
 
@@ -117,7 +118,10 @@ async fn a_run_that_is_not_there_is_told() {
 async fn a_state_file_that_cannot_be_used_stops_the_run_before_anything_is_changed() {
     let world = started(the_table()).await;
     write(&world, "state.db", "this is no database, whatever its name says; it is long enough to look like one\n");
-    remembering(&world, "").run("sync").exits(1).tells(&["the state file", "state.db", "check state_file"]);
+    let told = ["the state file", "state.db", "was not written by this program", "Set `state_file`"];
+    for command in ["plan", "history", "sync"] {
+        remembering(&world, "").run(command).exits(1).tells(&told);
+    }
     assert_eq!(world.state_of("dave"), account(false, false));
 }
 

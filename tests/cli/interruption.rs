@@ -71,7 +71,7 @@ async fn a_signal_before_the_first_change_ends_the_run_with_nothing_changed() {
 
 #[tokio::test]
 async fn a_signal_in_the_middle_finishes_what_is_under_way_and_records_it() {
-    let world = started(group().member("alice").account("alice").accounts(40, "c")).await;
+    let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut child = remembering(&world).start("sync");
     asked(&world, 8).await;
     signal(&child, "TERM");
@@ -91,7 +91,7 @@ async fn a_signal_in_the_middle_finishes_what_is_under_way_and_records_it() {
 
 #[tokio::test]
 async fn a_run_that_is_killed_is_finished_by_the_next_and_nothing_is_lost() {
-    let world = started(group().member("alice").account("alice").accounts(30, "c")).await;
+    let world = started(group().member("alice").account("alice").leavers(30, "c")).await;
     let mut child = remembering(&world).start("sync");
     asked(&world, 7).await;
     child.kill().expect("running");

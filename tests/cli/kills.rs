@@ -70,7 +70,7 @@ struct Scene {
 
 impl Scene {
     async fn new(writer: &'static str) -> Self {
-        let people = group().members(STAYERS, "m").accounts(STAYERS, "m").accounts(OUTSIDERS, "x");
+        let people = group().members(STAYERS, "m").accounts(STAYERS, "m").leavers(OUTSIDERS, "x");
         let returners = (0..RETURNERS).map(|number| format!("r{number:05}"));
         let world = returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
         let world = started(world).await;

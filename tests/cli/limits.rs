@@ -9,7 +9,7 @@ use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started,
 
 /// `active` accounts, of which `to_go` are nobody's; the one member who has no account keeps the group from being empty.
 fn losing(to_go: usize, active: usize) -> World {
-    group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").accounts(to_go, "x")
+    group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").leavers(to_go, "x")
 }
 
 /// Why a plan would be refused.
@@ -20,7 +20,7 @@ fn refused(world: &RunningWorld, toml: &str) -> Vec<String> {
 
 /// Two to disable, one too many, and two members.
 async fn one_too_many() -> RunningWorld {
-    started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await
+    started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await
 }
 
 /// The command that a refusal names.
@@ -93,7 +93,7 @@ async fn a_group_shorter_than_it_ever_is_is_refused() {
 
 #[tokio::test]
 async fn every_limit_is_told_at_once() {
-    let world = started(group().accounts(30, "x")).await;
+    let world = started(group().leavers(30, "x")).await;
     assert_eq!(refused(&world, "").len(), 3);
 }
 

@@ -31,6 +31,7 @@ mod second_look;
 mod secrets;
 mod service_accounts;
 mod subgroups;
+mod state_file;
 mod subprocesses;
 mod table;
 mod tls;

@@ -18,7 +18,7 @@ fn changes(world: &RunningWorld) -> Vec<String> {
 
 /// `count` people out of the group, each with an active account.
 fn crowd(count: usize) -> World {
-    group().member("alice").account("alice").accounts(count, "c")
+    group().member("alice").account("alice").leavers(count, "c")
 }
 
 #[tokio::test]

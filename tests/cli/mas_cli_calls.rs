@@ -18,7 +18,7 @@ fn calls(world: &RunningWorld) -> Vec<String> {
 
 #[tokio::test]
 async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
-    let world = started(the_table().account("-rf").accounts(10, "x")).await;
+    let world = started(the_table().account("-rf").leavers(10, "x")).await;
     let log = world.directory().join("calls");
     let first =
         format!("config=$1; shift 2; echo \"$config $*\" >> '{}'; set -- --config \"$MAS\" \"$@\"", log.display());
@@ -41,7 +41,7 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
 #[tokio::test]
 async fn a_disable_is_two_calls_whatever_it_means_and_a_run_one_more() {
     for mode in ["deactivate", "lock"] {
-        let world = started(group().member("alice").account("alice").accounts(10, "x")).await;
+        let world = started(group().member("alice").account("alice").leavers(10, "x")).await;
         let log = world.directory().join("calls");
         let toml = mas_cli(&world, &format!("echo \"$*\" >> '{}'", log.display()));
         let policy = format!("[policy]\ndisable = \"{mode}\"\n{NO_LIMITS}");
@@ -71,7 +71,7 @@ async fn a_failure_is_told_without_logs_and_backtrace_and_stops_nobody_else() {
 
 #[tokio::test]
 async fn too_many_failures_in_a_row_end_the_trying() {
-    let world = started(group().member("alice").accounts(4, "x")).await;
+    let world = started(group().member("alice").leavers(4, "x")).await;
     let toml = mas_cli(&world, "case \"$*\" in *manage*) echo 'Error: database down' >&2; exit 1;; esac");
     let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
     let run = program(&world).file(&world, &(toml + &limits)).run("sync --format json").exits(4);
@@ -145,7 +145,7 @@ async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
 #[tokio::test]
 async fn as_many_calls_at_a_time_as_configured() {
     for (concurrency, most) in [(1, 1), (2, 2)] {
-        let world = started(the_table().accounts(6, "gone")).await;
+        let world = started(the_table().leavers(6, "gone")).await;
         let log = world.directory().join("calls");
         let log = log.display();
         let path = script(

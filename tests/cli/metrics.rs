@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{
-    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, the_table,
+    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, state_folder, the_table,
 };
 
 fn file(world: &RunningWorld) -> PathBuf {
@@ -104,7 +104,7 @@ async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
 
 #[tokio::test]
 async fn a_refusal_is_told_until_it_is_over() {
-    let world = started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await;
+    let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     sync(&world, program(&world)).exits(3);
     assert_eq!((value(&world, "refused"), runs(&world, "refused")), (Some(1.0), Some(1.0)));
     assert_eq!(value(&world, "planned_actions{action=\"disable\"}"), Some(2.0));
@@ -141,7 +141,8 @@ async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
-    let held = File::options().write(true).open(world.directory().join("matrix-keycloak-sync-corp-example.org.lock"));
+    let lock = state_folder(&world).join("matrix-keycloak-sync-corp-example.org.lock");
+    let held = File::options().write(true).open(lock);
     let held = held.expect("the lock of the run before");
     held.lock().expect("a lock");
     sync(&world, program(&world)).exits(5);
@@ -154,7 +155,7 @@ async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_written_is_an_error_that_hides_no_other() {
-    let world = started(group().members(2, "m").accounts(2, "m").accounts(2, "x")).await;
+    let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     let told = ["cannot write the metrics to /nowhere/sync.prom"];
     program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);
     program(&world).file(&world, NO_LIMITS).run("sync --metrics-file /nowhere/sync.prom").exits(4).tells(&told);

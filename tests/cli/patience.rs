@@ -19,8 +19,9 @@ use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld
 use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table, write};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
-    let own = ("RUNTIME_DIRECTORY".to_owned(), world.directory().display().to_string());
-    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain([own]).collect();
+    let own =
+        ["RUNTIME_DIRECTORY", "XDG_STATE_HOME"].map(|name| (name.to_owned(), world.directory().display().to_string()));
+    let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain(own).collect();
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
         timeouts: Timeouts { connect: Duration::from_millis(300), progress: Duration::from_millis(300) },
@@ -63,7 +64,7 @@ async fn a_server_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
-    let world = started(the_table().accounts(40, "gone")).await;
+    let world = started(the_table().leavers(40, "gone")).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users?username=").answer(Fault::Hang);
     let failure = sync(&world).await.expect_err("nobody could be looked at");

@@ -66,6 +66,7 @@ fn program(directory: &Path, settings: &Settings, variables: &[(&str, &str)], ar
         .env_clear()
         .envs(passed_on)
         .env("RUNTIME_DIRECTORY", directory)
+        .env("XDG_STATE_HOME", directory)
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true);

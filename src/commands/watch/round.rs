@@ -272,6 +272,6 @@ impl Watcher<'_> {
     }
 
     fn lock(&self) -> Result<RunLock, Failure> {
-        Ok(RunLock::take(&self.writing.session.config, &*self.surroundings.env)?)
+        self.writing.session.lock(self.surroundings)
     }
 }

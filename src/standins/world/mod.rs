@@ -237,6 +237,13 @@ impl World {
         (0..count).fold(self, |world, number| world.account(&format!("{prefix}{number:05}")))
     }
 
+    /// Adds `count` users who are in no group, each with an active account, named `prefix` and five digits from 00000.
+    #[must_use]
+    pub fn leavers(self, count: usize, prefix: &str) -> Self {
+        let users = (0..count).fold(self, |world, number| world.user(&format!("{prefix}{number:05}")));
+        users.accounts(count, prefix)
+    }
+
     fn with(mut self, localpart: &str, kind: Kind) -> Self {
         self.accounts.push((localpart.to_owned(), kind));
         self

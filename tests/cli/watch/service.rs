@@ -19,7 +19,7 @@ async fn a_signal_while_nothing_is_under_way_is_a_good_end() {
 
 #[tokio::test]
 async fn a_signal_in_the_middle_of_changes_finishes_what_is_under_way_and_says_that_the_rest_is_left() {
-    let world = started(group().member("alice").account("alice").accounts(40, "c")).await;
+    let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8).await;
     watching.signal("TERM");

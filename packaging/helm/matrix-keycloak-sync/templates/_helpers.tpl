@@ -140,7 +140,7 @@ spec:
         - name: state
           mountPath: /var/lib/matrix-keycloak-sync
         {{- if not .Values.persistence.enabled }}
-        # The lock, where there is no state file for it to lie beside.
+        # The lock, if the state file is off.
         - name: tmp
           mountPath: /tmp
         {{- end }}

@@ -1,0 +1,86 @@
+//! How commands open the state file: those that may write create it, those that only read leave no trace.
+
+use std::path::Path;
+
+use crate::config::{Config, StateFile, Warning};
+use crate::lock;
+use crate::report::{Failure, in_one_line};
+use crate::state::{Parents, State, StateError, StateProblem, make_folder};
+
+/// What a command does with the state file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It may change something.
+    Write,
+    /// It only reads.
+    Read,
+}
+
+/// The state file, if there is one, and what to warn about.
+pub(super) type Opened = (Option<State>, Option<Warning>);
+
+/// Opens the state file. A path that is given has to be usable; the default place need not be, if no key depends on
+/// the memory.
+pub(super) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
+    let is_default = match config.state_file {
+        StateFile::Off => return Ok((None, None)),
+        StateFile::At(_) => false,
+        StateFile::Default(_) => true,
+    };
+    let no_place = match config.state_file.path().map(|path| open_at(config, path, purpose)) {
+        Some(Ok(state)) => return Ok((state, None)),
+        Some(Err(error)) if is_default && error.problem.is_about_the_place() => Some(error),
+        Some(Err(error)) => return Err(error.into()),
+        None => None,
+    };
+    match config.needs_state().filter(|_| purpose == Purpose::Write) {
+        Some(what) => Err(Failure::NoPlace { what, source: no_place }),
+        None => Ok((None, Some(no_memory(no_place.as_ref())))),
+    }
+}
+
+fn open_at(config: &Config, path: &Path, purpose: Purpose) -> Result<Option<State>, StateError> {
+    match purpose {
+        Purpose::Write => {
+            let parents = match config.state_file {
+                StateFile::Default(_) => Parents::AreMade,
+                _ => Parents::MustExist,
+            };
+            make_folder(path, parents)
+                .map_err(|error| StateError { path: path.to_owned(), problem: StateProblem::Io(error) })?;
+            State::open(path, config.scope()).map(Some)
+        }
+        Purpose::Read => {
+            let mut state = State::read(path, config.scope())?;
+            if let Some(state) = &mut state {
+                state.compare(lock::last_run_of(config, path))?;
+            }
+            Ok(state)
+        }
+    }
+}
+
+/// Returns why a command that depends on the memory has none.
+pub(super) fn missing(config: &Config, what: &'static str) -> Failure {
+    match config.state_file {
+        StateFile::Off => Failure::NoState(what),
+        _ => Failure::NoPlace { what, source: None },
+    }
+}
+
+/// Returns the warning that belongs to every run with `state_file = "off"`.
+pub(super) fn warning_of(config: &Config) -> Option<Warning> {
+    let found =
+        "state_file = \"off\": accounts that were never tied to a Keycloak user are disabled without an approval";
+    let instead = "remove the key, or set it to a path";
+    (config.state_file == StateFile::Off).then(|| Warning { what: found.to_owned(), instead })
+}
+
+fn no_memory(error: Option<&StateError>) -> Warning {
+    let why = match error {
+        Some(error) => in_one_line(error),
+        None => "there is no place for the state file: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set".to_owned(),
+    };
+    let found = format!("nothing is remembered, because {why}");
+    Warning { what: found, instead: "set state_file to a path that this user can write" }
+}
