@@ -29,6 +29,9 @@ pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
 pub use watch::WatchConfig;
 
+/// What `LocalpartTemplate::default` stands for, as text.
+const DEFAULT_TEMPLATE: &str = "{{ user.preferred_username }}";
+
 /// A complete configuration; every value has been checked.
 #[derive(Debug, Clone)]
 pub struct Config {
