@@ -83,7 +83,7 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Stay in step: a full run every interval, and whatever changes in between
     Watch,
-    /// Tell every fact about one person, and the rule that decides
+    /// Show every fact about one user or account, and the rule that decides
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
     Doctor(DoctorArgs),
@@ -172,7 +172,7 @@ pub struct ApplyArgs {
 /// `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// A localpart (alice) or a Matrix user ID (@alice:example.org)
+    /// A localpart (alice), a Matrix user ID (@alice:example.org), or a Keycloak username, ID or e-mail address
     pub user: String,
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::lock::LockError;
-use crate::model::UserId;
+use crate::model::{UserId, printable};
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
@@ -60,10 +60,12 @@ pub enum Failure {
         problem: SavedPlanProblem,
     },
     /// Nobody is called that.
-    #[error("no server knows {0}")]
-    UnknownUser(UserId),
+    #[error("no server knows {}", printable(.0))]
+    UnknownUser(String),
     /// A name that cannot be one.
-    #[error("{0:?} is neither a localpart nor a Matrix user ID of the form @localpart:server.name")]
+    #[error(
+        "{0:?} is neither a localpart nor a Matrix user ID of the form @localpart:server.name, nor a user of Keycloak"
+    )]
     NotAUser(String),
     /// Something on this machine.
     #[error("cannot {what}")]
@@ -155,7 +157,10 @@ impl Failure {
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("`history` lists the runs".to_owned()),
             Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
-            Self::UnknownUser(_) => Some("names are compared without regard to case; is it spelt right?".to_owned()),
+            Self::UnknownUser(_) => Some(
+                "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."
+                    .to_owned(),
+            ),
             Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } | Self::Stopped => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::session::{Session, print};
 use crate::app::Surroundings;
 use crate::cli::{DoctorArgs, DoctorFormat, Global};
-use crate::doctor::{Status, examine};
+use crate::doctor::{Status, examine, examine_mapping};
 use crate::exit::Exit;
 use crate::output::doctor as output;
 use crate::readers::Tallies;
@@ -14,7 +14,8 @@ pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundi
     let (session, warnings) = Session::quietly(global, surroundings)?;
     let tallies = Tallies::default();
     let examining = examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
-    let report = session.progress.reading(&tallies, examining).await;
+    let mut report = session.progress.reading(&tallies, examining).await;
+    examine_mapping(&mut report, &session.config, &session.readers, session.state.as_ref()).await;
     print(&match args.format {
         DoctorFormat::Text => output::text(&report),
         DoctorFormat::Json => output::json(&report),

@@ -1,123 +1,175 @@
-//! `explain USER`: one person, every fact read, from which server, and the rule that decides.
+//! `explain USER`: one user or account, every fact, from which server, what says whose account it
+//! is, and the rule that decides.
+
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::{Session, print};
+use super::sync::command_to_go_on;
 use crate::app::Surroundings;
 use crate::cli::{ExplainArgs, Global};
 use crate::exit::Exit;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
-use crate::output::explain::{AskedFor, InKeycloak};
-use crate::planner::{Draft, Looks, Verdict};
-use crate::readers::{ReadError, Reading};
+use crate::output::explain::{AskedFor, Explained, InKeycloak};
+use crate::planner::{Draft, Facts, Looks, Verdict};
+use crate::readers::{Asked, ReadError, Reading};
 use crate::report::Failure;
+use crate::state::{ActionRow, RunId};
+use wanted::{Subject, Wanted};
 
-/// Tells everything about one person. The reading, the second look and the rule are those of a plan.
-pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+/// Shows everything about one user or account. Reading, second look and rule are those of a plan.
+pub async fn explain(
+    global: &Global,
+    args: &ExplainArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let wanted = user_id(&args.user, &session)?;
-    let key = wanted.localpart().key();
+    let wanted = Wanted::find(&args.user, &session).await?;
     let reading = session.read().await?;
-    let draft = Draft::new(&reading.facts, &session.config.policy);
-    let is_wanted =
-        |user_id: &UserId| user_id.localpart().key() == key && user_id.server_name() == wanted.server_name();
-    let looks = match session.look(&draft, &reading, false).await? {
-        // Too many to look at for a plan; this one person can be.
-        Looks::TooMany => {
-            let people = draft.to_look_at().filter(|person| is_wanted(&person.user_id)).collect();
-            session.look_at(people, &reading).await?
-        }
-        looks @ Looks::Taken { .. } => looks,
-    };
-    let Reading { facts, groups, .. } = &reading;
-    let verdicts = draft.verdicts(&looks);
+    let facts = &reading.facts;
+    let subject = wanted.subject(facts);
+    let draft = Draft::new(facts, &session.config.policy);
+    let (looks, reach) = look(&session, &draft, &reading, &subject).await?;
+    let accounts = explained(&draft, facts, &subject, &looks);
 
-    // The group's members have accounts on our homeserver, and on no other.
-    let is_ours = *wanted.server_name() == session.config.server_name;
-    let has_name = |member: &Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key);
-    let named: Vec<_> = facts.members.iter().filter(|member| is_ours && has_name(member)).collect();
-    let tied_to = |account: &Account, member: &Member| account.links.contains(&member.id);
-    let is_theirs = |account: &Account| named.iter().any(|member| tied_to(account, member));
-    let accounts: Vec<&Account> =
-        facts.accounts.iter().filter(|account| is_wanted(&account.user_id) || is_theirs(account)).collect();
-    let mut accounts: Vec<_> =
-        accounts.into_iter().map(|account| (account, draft.verdict(account, &verdicts))).collect();
-    accounts.sort_by_key(|(account, _)| &account.user_id);
-    let is_tied = |member: &&Member| accounts.iter().any(|(account, _)| tied_to(account, member));
-    let members: Vec<_> =
-        facts.members.iter().filter(|member| is_ours && (has_name(member) || is_tied(member))).collect();
-
-    let ids: BTreeSet<_> = members
-        .iter()
-        .map(|member| &member.id)
-        .chain(accounts.iter().flat_map(|(account, _)| &account.links))
-        .cloned()
-        .collect();
-    let people = ask_keycloak(&session, &wanted, ids, &reading).await?;
-    let in_keycloak = is_ours && people.iter().any(|answer| !answer.person.is_unknown());
+    let mut ids: BTreeSet<KeycloakId> = subject.ids().collect();
+    for one in &accounts {
+        ids.extend(one.evidence.lines.iter().map(|line| line.user.clone()));
+    }
+    let is_shown = |id: &KeycloakId| ids.contains(id);
+    let members: Vec<_> = facts.members.iter().filter(|member| is_shown(&member.id)).collect();
+    let people = ask_keycloak(&session, wanted.localpart(facts), ids.clone(), &reading).await?;
+    let in_keycloak = people.iter().any(|answer| !answer.person.is_unknown());
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
-        return Err(Failure::UnknownUser(wanted));
+        return Err(Failure::UnknownUser(wanted.name()));
     }
-    let mut asked = BTreeMap::new();
-    for (account, _) in &accounts {
-        asked.insert(&account.user_id, session.readers.ask_about(account).await.map_err(ReadError::from)?);
-    }
-    let mut past = Vec::new();
-    if let Some(state) = &session.state {
-        for (account, _) in &accounts {
-            past.extend(state.actions_of(&account.user_id)?);
-        }
-    }
-    let accounts_are_skipped = accounts.iter().any(|(_, verdict)| matches!(verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..)));
+    let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
+    let approve = (needs_approval && reach == Reach::Plan).then(|| {
+        command_to_go_on(global, "sync", &draft.plan(draft.verdicts(&looks), &looks).digest())
+    });
+    let exit = exit(&accounts);
+    let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::Known {
-        wanted: &wanted,
+        wanted: wanted.name(),
         config: &session.config,
-        groups,
+        groups: &reading.groups,
         facts,
+        wanted_members: members.iter().copied().filter(is_wanted).collect(),
         members,
         people,
+        asked: ask_servers(&session, &accounts).await?,
+        past: past(&session, &accounts)?,
+        approve,
         accounts,
-        asked,
-        past,
     }))?;
-    Ok(if accounts_are_skipped { Exit::Incomplete } else { Exit::InStep })
+    Ok(exit)
 }
 
-/// Keycloak's own answers about the person, by ID where member list, links or template tell it, and by name where they
-/// do not or lead to nobody: as the second look asks.
+/// Which accounts were rechecked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All that a plan would change.
+    Plan,
+    /// Only those that are explained, because there are more than `limits.max_look`.
+    Explained,
+}
+
+async fn look(
+    session: &Session,
+    draft: &Draft<'_>,
+    reading: &Reading,
+    subject: &Subject<'_>,
+) -> Result<(Looks, Reach), Failure> {
+    let looks = session.look(draft, reading, false).await?;
+    if matches!(looks, Looks::Taken { .. }) {
+        return Ok((looks, Reach::Plan));
+    }
+    let facts = &reading.facts;
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &looks));
+    let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
+    let few = draft.to_look_at().filter(|one| wanted.contains(&one.user_id)).collect();
+    Ok((session.look_at(few, reading).await?, Reach::Explained))
+}
+
+/// Returns the accounts to explain, in order of localpart.
+fn explained<'f>(
+    draft: &Draft<'f>,
+    facts: &'f Facts,
+    subject: &Subject<'_>,
+    looks: &Looks,
+) -> Vec<Explained<'f>> {
+    let verdicts = draft.verdicts(looks);
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
+    let explain = |account: &'f Account| Explained {
+        account,
+        verdict: draft.verdict(account, &verdicts),
+        evidence: draft.evidence(account, looks),
+    };
+    let mut explained: Vec<_> = accounts.map(explain).collect();
+    explained.sort_by_key(|one| &one.account.user_id);
+    explained
+}
+
+/// Asks Keycloak about users by ID, and by name if no ID is known or Keycloak knows none of them,
+/// as the second look does.
 async fn ask_keycloak(
     session: &Session,
-    wanted: &UserId,
+    localpart: Option<&Localpart>,
     mut ids: BTreeSet<KeycloakId>,
     reading: &Reading,
 ) -> Result<Vec<InKeycloak>, ReadError> {
     let readers = &session.readers;
-    let localpart = wanted.localpart();
-    if ids.is_empty()
+    if let Some(localpart) = localpart.filter(|_| ids.is_empty())
         && let Some(owners) = readers.keycloak.owners([localpart], &[]).await?
     {
-        ids.extend(owners.of(localpart).first().cloned());
+        ids.extend(owners.of(localpart).iter().cloned());
     }
     let mut people = Vec::new();
     for id in ids {
-        let person = readers.person(Some(&id), localpart, reading).await?;
+        // By ID, the name does not matter.
+        let person = readers.person(Some(&id), &Localpart::from(""), reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Id(id), person });
     }
-    if people.iter().all(|answer| answer.person.is_unknown()) {
+    if let Some(localpart) = localpart
+        && people.iter().all(|answer| answer.person.is_unknown())
+    {
         let person = readers.person(None, localpart, reading).await?;
         people.push(InKeycloak { asked_for: AskedFor::Name(localpart.clone()), person });
     }
     Ok(people)
 }
 
-/// A Matrix user ID as it is, a localpart on the configured homeserver.
-fn user_id(text: &str, session: &Session) -> Result<UserId, Failure> {
-    if text.starts_with('@') {
-        UserId::try_from(Box::from(text)).map_err(|_| Failure::NotAUser(text.to_owned()))
-    } else if text.is_empty() || text.contains(':') {
-        Err(Failure::NotAUser(text.to_owned()))
-    } else {
-        Ok(Localpart::from(text).on(&session.config.server_name))
+/// Asks every server about the accounts.
+async fn ask_servers<'f>(
+    session: &Session,
+    accounts: &[Explained<'f>],
+) -> Result<BTreeMap<&'f UserId, Asked>, ReadError> {
+    let mut asked = BTreeMap::new();
+    for Explained { account, .. } in accounts {
+        asked.insert(&account.user_id, session.readers.ask_about(account).await?);
     }
+    Ok(asked)
+}
+
+/// Returns what this program has done to the accounts.
+fn past(
+    session: &Session,
+    accounts: &[Explained<'_>],
+) -> Result<Vec<(RunId, ActionRow)>, Failure> {
+    let mut past = Vec::new();
+    if let Some(state) = &session.state {
+        for Explained { account, .. } in accounts {
+            past.extend(state.actions_of(&account.user_id)?);
+        }
+    }
+    Ok(past)
+}
+
+fn exit(accounts: &[Explained<'_>]) -> Exit {
+    let is_skipped = |one: &Explained<'_>| {
+        matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..))
+    };
+    if accounts.iter().any(is_skipped) { Exit::Incomplete } else { Exit::InStep }
 }

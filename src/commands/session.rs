@@ -14,7 +14,7 @@ use crate::mas_api::{Exposure, MasApi};
 use crate::model::{Account, Moment};
 use crate::output::{Progress, counted};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
-use crate::planner::{AccountIndex, Draft, Facts, Focus, LookAt, Looks, Recall, Verdicts};
+use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Recall, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::{Failure, in_one_line};
 use crate::signals::metrics;
@@ -106,9 +106,7 @@ impl Session {
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
         let mut reading = reading?;
         if let Some(state) = &self.state {
-            reading.facts.memory = state.memory(reading.facts.now)?;
-            let index = AccountIndex::new(&reading.facts);
-            state.owners(|localpart, owner| index.remember(&mut reading.facts, localpart, owner))?;
+            state.recall(&mut reading.facts)?;
         }
         if self.config.state_file == StateFile::Off {
             reading.facts.memory.recall = Recall::Off;

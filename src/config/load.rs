@@ -80,7 +80,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
         ),
         fields.choice("keycloak.federation", &[("verify", Federation::Verify), ("trust", Federation::Trust)]),
     );
-    let keycloak = keycloak(&mut fields);
+    let (keycloak, template) = keycloak(&mut fields).unzip();
     let (accounts, matching) = accounts(&mut fields);
     let synapse = synapse(&mut fields, accounts.source);
     let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
@@ -94,6 +94,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
         disabled_members,
         federation,
         matching,
+        template: template.unwrap_or_default(),
         ..policy
     });
     let limits = limits(&mut fields);
@@ -138,7 +139,8 @@ fn server_name(fields: &mut Fields) -> Option<ServerName> {
     (!wrong).then(|| text.into())
 }
 
-fn keycloak(fields: &mut Fields) -> Option<KeycloakConfig> {
+/// Returns the section, and the template as it is written.
+fn keycloak(fields: &mut Fields) -> Option<(KeycloakConfig, String)> {
     let url = fields.server_url("keycloak.url", "https://sso.example.org");
     let realm = fields.needed_text("keycloak.realm", "the realm of the group");
     let groups = groups(fields);
@@ -153,14 +155,15 @@ fn keycloak(fields: &mut Fields) -> Option<KeycloakConfig> {
             None
         }
     };
-    Some(KeycloakConfig {
+    let config = KeycloakConfig {
         url: url?,
         realm: realm?,
         groups: groups?,
         include_subgroups,
         auth: auth?,
         localpart: localpart?,
-    })
+    };
+    Some((config, source.unwrap_or_else(|| super::DEFAULT_TEMPLATE.to_owned())))
 }
 
 fn groups(fields: &mut Fields) -> Option<Vec<String>> {

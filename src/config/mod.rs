@@ -31,6 +31,9 @@ pub use sources::{KEYS, Key, VARIABLES};
 pub use state_file::StateFile;
 pub use watch::WatchConfig;
 
+/// What `LocalpartTemplate::default` stands for, as text.
+const DEFAULT_TEMPLATE: &str = "{{ user.preferred_username }}";
+
 /// A complete configuration; every value has been checked.
 #[derive(Debug, Clone)]
 pub struct Config {

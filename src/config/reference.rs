@@ -168,16 +168,15 @@ pub const REFERENCE: &[Entry] = &[
         "accounts.provider",
         "the ID of an upstream provider of MAS, such as \"01H8PKNWKKRPCBW4YGH1RWV279\"",
         Depends("the provider whose issuer is the realm's"),
-        "The upstream provider of MAS that is the realm, where no issuer tells, or several do. It goes with \
-         `accounts.match = \"upstream-link\"`.",
+        "The upstream provider of MAS that is the realm, if no provider or several have the realm's issuer.",
     ),
     entry(
         "accounts.match",
-        "\"localpart\" or \"upstream-link\"",
-        Is("\"localpart\""),
-        "How members and accounts meet: by the name that `keycloak.localpart` makes, or by the Keycloak user ID that MAS \
-         keeps, which survives a rename. `\"upstream-link\"` needs `accounts.source = \"mas\"`; \
-         [what it changes](mas-api.md#matching-by-link-instead-of-by-name).",
+        "\"auto\" or \"localpart\" or \"upstream-link\"",
+        Is("\"auto\""),
+        "What ties an account to a Keycloak user. `\"auto\"` uses MAS's links, what the state file remembers, and the name \
+         that `keycloak.localpart` gives, in this order; `\"upstream-link\"` links, and names only for accounts without a \
+         link; `\"localpart\"` names alone. Links need `[writer.mas_api]`. [Whose account it is](identity.md).",
     ),
     entry(
         "writer.type",

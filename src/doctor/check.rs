@@ -143,6 +143,11 @@ impl Section {
         self.problem(name, in_one_line(error), error.advice());
     }
 
+    /// Returns whether a check has found a problem.
+    pub(super) fn has_problem(&self) -> bool {
+        self.checks.iter().any(|check| check.status == Status::Problem)
+    }
+
     /// Whether this is not asked any more, because the server did not answer before.
     pub(super) fn gives_up(&mut self, name: &'static str) -> bool {
         if self.silent {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::check::{Area, Section};
 use super::{events, reach};
 use crate::config::{Config, KeycloakAuth};
-use crate::model::Member;
+use crate::model::{Member, Unnamed, printable};
 use crate::output::counted;
 use crate::planner::Federation;
 use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
@@ -169,9 +169,11 @@ async fn members(
         return None;
     }
     let (mut told, mut seen, mut all) = (Vec::new(), HashSet::new(), Vec::new());
+    let mut without_name = Vec::new();
     for group in groups {
         match keycloak.members(std::slice::from_ref(group), tally).await {
-            Ok(Members { people: members, .. }) => {
+            Ok(Members { people: members, unnamed, .. }) => {
+                without_name.extend(unnamed);
                 let disabled = members.iter().filter(|member| !member.enabled).count();
                 let of_these =
                     if disabled > 0 { format!(", {disabled} of them disabled in Keycloak") } else { String::new() };
@@ -198,7 +200,28 @@ async fn members(
     } else {
         section.ok(NAME, told);
     }
+    unnamed(section, without_name);
     Some(all)
+}
+
+/// Reports members for whom the template gives no name that MAS accepts.
+fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
+    members.sort_by(|one, other| one.id.cmp(&other.id));
+    members.dedup_by(|one, other| one.id == other.id);
+    if members.is_empty() {
+        return;
+    }
+    let count = counted(members.len(), "member has", "members have");
+    let few = members.iter().take(NAMED);
+    let few: Vec<_> = few.map(|one| printable(&format!("{} ({})", one.username, one.why)).into_owned()).collect();
+    section.warn(
+        "names",
+        format!(
+            "{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}",
+            few.join(", ")
+        ),
+        "Complete them in Keycloak, or correct `keycloak.localpart`.",
+    );
 }
 
 /// Whether a directory (LDAP, Active Directory) that is down would be noticed.

@@ -10,7 +10,6 @@ use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::{MasApi, SOON};
 use crate::output::counted;
 use crate::plan::WriterKind;
-use crate::planner::Matching;
 use crate::readers::{MasReader, ReadError, Readers};
 use crate::report::in_one_line;
 use crate::writers::WriterError;
@@ -54,7 +53,6 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     if own_version(&mut section, mas, config).await {
         server_name(&mut section, mas, config).await;
         accounts(&mut section, mas).await;
-        provider(&mut section, reader, readers, config).await;
     } else {
         section.skip(&["server_name", "accounts"], "the Admin API does not open");
     }
@@ -162,14 +160,15 @@ async fn accounts(section: &mut Section, mas: &MasApi) {
     }
 }
 
-/// Which upstream provider of MAS is the realm.
-async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers, config: &Config) {
+/// Reports which upstream provider of MAS is the realm: links are read in every mode.
+pub(super) async fn provider(section: &mut Section, reader: &MasReader, readers: &Readers) {
     const NAME: &str = "provider";
-    if config.policy.matching == Matching::Localpart || section.gives_up(NAME) {
+    if section.gives_up(NAME) {
         return;
     }
-    match reader.link_provider(&readers.keycloak).await {
-        Ok(provider) => section.ok(NAME, format!("the realm is the upstream provider {provider}")),
+    match reader.link_provider_in_use(&readers.keycloak).await {
+        Ok(Some(provider)) => section.ok(NAME, format!("the realm is the upstream provider {provider}")),
+        Ok(None) => section.skip(&[NAME], "no upstream provider of MAS is the realm, so accounts have no links"),
         Err(error) => section.failed(NAME, &error),
     }
 }

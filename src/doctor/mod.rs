@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod events;
 mod keycloak;
+mod mapping;
 mod mas;
 mod mas_cli;
 mod reach;
@@ -19,6 +20,7 @@ use futures_util::future::join4;
 use crate::app::Environment;
 use crate::config::{Config, Warning, WriterKindConfig};
 use crate::readers::{Readers, Tally};
+use crate::state::State;
 use crate::writers::MasCli;
 
 pub use check::{Area, Check, Report, Section, Status};
@@ -53,9 +55,30 @@ pub async fn examine(
             WriterKindConfig::MasApi => None,
         }
     };
-    let (keycloak, synapse, mas, mas_cli) = join4(keycloak, synapse, mas, mas_cli).await;
+    let (keycloak, synapse, mut mas, mas_cli) = join4(keycloak, synapse, mas, mas_cli).await;
+    if let (Some(section), Some(reader)) = (&mut mas, &readers.mas) {
+        // Keycloak says which provider is the realm.
+        if keycloak.has_problem() || section.has_problem() {
+            section.skip(&["provider"], "it cannot be known while there is a problem");
+        } else {
+            mas::provider(section, reader, readers).await;
+        }
+    }
     let sections = [Some(settings::check(config, warnings)), Some(keycloak), synapse, mas, mas_cli];
     Report { sections: sections.into_iter().flatten().collect() }
+}
+
+/// Checks how members and accounts fit together, once the servers are known to answer: with a problem there, the list
+/// would be read in vain.
+pub async fn examine_mapping(report: &mut Report, config: &Config, readers: &Readers, state: Option<&State>) {
+    let is_server = |section: &&Section| matches!(section.area, Area::Keycloak | Area::Synapse | Area::Mas);
+    let in_trouble = report.sections.iter().filter(is_server).any(Section::has_problem);
+    let Some(section) = report.sections.iter_mut().find(|section| section.area == Area::Keycloak) else { return };
+    if in_trouble {
+        section.skip(&["mapping", "template"], "members and accounts cannot be read while there is a problem");
+    } else {
+        mapping::check(section, config, readers, state).await;
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::counted;
-use crate::plan::{ActionKind, Plan};
+use crate::plan::{ActionKind, MappingSummary, Plan};
 
 /// Rows of a table before it is cut; a merge request's text has a limit.
 const SHOWN: usize = 1000;
@@ -65,10 +65,28 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
             let _ = writeln!(text, "| {} | {} |", escaped(&one.username), escaped(&one.why));
         }
     }
+    mapping(&mut text, &plan.mapping);
     if plan.has_changes() {
         let _ = writeln!(text, "\n`{}`", plan.digest());
     }
     text
+}
+
+/// Adds how members and accounts fit together.
+fn mapping(text: &mut String, mapping: &MappingSummary) {
+    let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
+    let mut rows: Vec<_> = ties.map(|tie| (tie.by, tie.count, tie.examples)).collect();
+    if mapping.of_nobody > 0 {
+        rows.push(("of no Keycloak user", mapping.of_nobody, &mapping.of_nobody_examples));
+    }
+    if rows.is_empty() {
+        return;
+    }
+    text.push_str("\n| accounts | | for example |\n| --- | --: | --- |\n");
+    for (what, count, names) in rows {
+        let names: Vec<_> = names.iter().map(|name| escaped(name.as_str())).collect();
+        let _ = writeln!(text, "| {what} | {count} | {} |", names.join(", "));
+    }
 }
 
 /// A name is text, whatever it looks like.

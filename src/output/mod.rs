@@ -5,7 +5,7 @@ pub mod explain;
 pub mod history;
 pub mod markdown;
 mod progress;
-mod refusal;
+pub(crate) mod refusal;
 pub mod text;
 
 use std::io::IsTerminal;
@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use anstyle::{AnsiColor, Style};
 use indicatif::HumanCount;
 
+use crate::model::Localpart;
 pub use progress::Progress;
 
 /// Where text is printed.
@@ -34,6 +35,21 @@ const HEADING: Style = Style::new().bold();
 const ACTIVATE: Style = AnsiColor::Green.on_default().bold();
 const DISABLE: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
+
+/// Joins as many names as have room, at least one.
+pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
+    let mut joined = String::new();
+    for name in names.iter().map(ToString::to_string) {
+        if joined.is_empty() {
+            joined = name;
+        } else if joined.chars().count() + name.chars().count() + 2 <= room {
+            joined = format!("{joined}, {name}");
+        } else {
+            break;
+        }
+    }
+    joined
+}
 
 /// `1,234 accounts`, `1 account`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {

@@ -1,6 +1,6 @@
 //! A limit that a plan is over, as a person reads it: the numbers, and where the limit is set.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use indicatif::HumanCount;
 
@@ -62,6 +62,45 @@ impl fmt::Display for Refusal {
     }
 }
 
+fn enabled_members(count: usize) -> String {
+    counted(count, "enabled member", "enabled members")
+}
+
+/// Returns what is wrong with the mapping, without what to do about it.
+pub(crate) fn doubt(doubt: &MappingDoubt) -> String {
+    let (mut found, pairs) = match doubt {
+        MappingDoubt::Names { template, pairs, .. } => (
+            format!(
+                "most members have no account, and most accounts to disable belong to no Keycloak user. Names by \
+                 keycloak.localpart ({}), beside accounts that no user has:",
+                printable(template)
+            ),
+            pairs,
+        ),
+        MappingDoubt::Subjects { pairs } => (
+            "none of the links in MAS leads to a user of the realm. Subjects, beside their accounts:".to_owned(),
+            pairs,
+        ),
+    };
+    for Pair { member, account } in pairs {
+        let _ = write!(found, "\n  {} - {}", printable(member), printable(account));
+    }
+    found
+}
+
+/// Returns what to do about it.
+pub(crate) fn doubt_fix(doubt: &MappingDoubt) -> &'static str {
+    match doubt {
+        MappingDoubt::Names { .. } => {
+            "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`."
+        }
+        MappingDoubt::Subjects { .. } => {
+            "Check `keycloak.realm` and `accounts.provider`. If the subjects are no user IDs (`claims_imports.subject` in \
+             MAS's configuration, or a pairwise mapper in Keycloak), set `accounts.match = \"localpart\"`."
+        }
+    }
+}
+
 fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Result {
     let pairs = match doubt {
         MappingDoubt::Names { template, without_account, members, of_nobody, leaving, pairs } => {
@@ -71,7 +110,7 @@ fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Re
                  keycloak.localpart ({}) is probably not MAS's template: compare it with claims_imports.localpart in \
                  MAS's configuration. Names by this template, beside accounts that no user has:",
                 HumanCount(*without_account as u64),
-                counted(*members, "enabled member", "enabled members"),
+                enabled_members(*members),
                 HumanCount(*of_nobody as u64),
                 counted(*leaving, "account", "accounts"),
                 printable(template),

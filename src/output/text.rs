@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted};
+use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted, examples};
 use crate::model::printable;
 use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
@@ -13,6 +13,7 @@ use crate::plan::{
 
 /// Lines that a list shows on a terminal before it is cut.
 const SHOWN: usize = 50;
+const WIDTH: usize = 80;
 
 /// The plan; `digest` is the one that approves it, which for a saved plan is the file's.
 #[must_use]
@@ -76,8 +77,8 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
     let shown = group.len().min(room);
     for action in &group[..shown] {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
-        let why = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
-        let _ = writeln!(text, "    {}{}", action.localpart(), why.unwrap_or_default());
+        let note = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
+        let _ = writeln!(text, "    {}{}", action.localpart(), note.unwrap_or_default());
     }
     if group.len() > shown {
         let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
@@ -107,33 +108,28 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
     );
 }
 
-/// Shows how members and accounts fit together.
+/// Shows how members and accounts fit together: counts, with a few examples each.
 fn mapping(text: &mut String, mapping: &MappingSummary) {
-    let kinds = [
-        (mapping.by_link, "by link"),
-        (mapping.by_external_id, "by external ID"),
-        (mapping.by_memory, "by memory"),
-        (mapping.by_name, "by name"),
-    ];
-    let ties = kinds.iter().filter(|(count, _)| *count > 0);
-    let ties: Vec<_> = ties.map(|(count, by)| format!("{} {by}", HumanCount(*count as u64))).collect();
-    if ties.is_empty() && mapping.members == 0 {
+    let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
+    let mut lines: Vec<_> = ties.map(|tie| (tie.count, tie.by, tie.examples)).collect();
+    if mapping.of_nobody > 0 {
+        lines.push((mapping.of_nobody, "of no Keycloak user", &mapping.of_nobody_examples));
+    }
+    if lines.is_empty() && mapping.members == 0 {
         return;
     }
-    let ties = if ties.is_empty() { "none".to_owned() } else { ties.join(", ") };
-    let _ = writeln!(text, "\n{HEADING}Accounts of members:{HEADING:#} {ties}");
-    if mapping.by_name > 0 && mapping.by_link == 0 {
-        let examples = mapping.examples.last().into_iter().flatten().map(ToString::to_string);
-        let _ = writeln!(text, "    {FAINT}{}{FAINT:#}", examples.collect::<Vec<_>>().join(", "));
-    }
-    if mapping.of_nobody > 0 {
-        let examples = mapping.of_nobody_examples.iter().map(ToString::to_string);
-        let _ = writeln!(
-            text,
-            "  {} to no Keycloak user: {}",
-            counted(mapping.of_nobody, "account belongs", "accounts belong"),
-            examples.collect::<Vec<_>>().join(", ")
-        );
+    let with_account = mapping.members - mapping.without_account;
+    let _ = writeln!(
+        text,
+        "\n{HEADING}Accounts and users{HEADING:#}: {} of {} an account",
+        HumanCount(with_account as u64),
+        counted(mapping.members, "enabled member has", "enabled members have"),
+    );
+    for (count, what, names) in lines {
+        let line = format!("  {} {what}", HumanCount(count as u64));
+        let examples = examples(names, WIDTH.saturating_sub(line.len() + 2));
+        let colon = if examples.is_empty() { "" } else { ": " };
+        let _ = writeln!(text, "{line}{colon}{FAINT}{examples}{FAINT:#}");
     }
 }
 

@@ -27,6 +27,37 @@ pub struct MappingSummary {
     pub doubt: Option<MappingDoubt>,
 }
 
+/// How many accounts of members one kind of evidence ties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TieCount<'m> {
+    /// How many.
+    pub count: usize,
+    /// The evidence, in words.
+    pub by: &'static str,
+    /// A few of the accounts.
+    pub examples: &'m [Localpart],
+}
+
+impl MappingSummary {
+    /// Returns the accounts of members by evidence, the strongest first.
+    #[must_use]
+    pub fn ties(&self) -> [TieCount<'_>; 4] {
+        let examples = |kind: usize| self.examples.get(kind).map_or(&[][..], Vec::as_slice);
+        [
+            TieCount { count: self.by_link, by: "by link", examples: examples(0) },
+            TieCount { count: self.by_external_id, by: "by external ID", examples: &[] },
+            TieCount { count: self.by_memory, by: "by memory", examples: examples(1) },
+            TieCount { count: self.by_name, by: "by name", examples: examples(2) },
+        ]
+    }
+
+    /// Returns how many accounts are members'.
+    #[must_use]
+    pub fn with_account(&self) -> usize {
+        self.ties().iter().map(|tie| tie.count).sum()
+    }
+}
+
 /// Why members and accounts do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MappingDoubt {

@@ -14,7 +14,7 @@ use crate::model::{AccountState, Evidence, KeycloakUser, Localpart, MasUserId, M
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
-pub use mapping::{MappingDoubt, MappingSummary, Pair};
+pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
 pub use outcome::{Counts, Outcome};
 pub use reason::{Approval, KeptReason, Reason};
 

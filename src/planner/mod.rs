@@ -5,6 +5,7 @@
 
 mod directory;
 mod draft;
+mod evidence;
 mod focus;
 mod identity;
 mod limits;
@@ -15,6 +16,7 @@ mod presence;
 mod second_look;
 mod signs;
 mod table;
+mod template_fit;
 mod undo;
 mod verdict;
 
@@ -26,6 +28,7 @@ use std::collections::BTreeMap;
 use crate::model::{Account, Localpart, Look, Member, Moment, ServerName, Unnamed, UserId};
 
 pub use draft::{AskByName, Draft, LookAt, Verdicts};
+pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use focus::Focus;
 pub use identity::AccountIndex;
 pub use limits::{Limits, Past, Refusal};
@@ -35,6 +38,7 @@ pub use policy::{
 };
 pub use presence::{Presence, Reach};
 pub use signs::{SignsOfAccounts, members_with_signs};
+pub use template_fit::TemplateFit;
 pub use undo::undo;
 pub use verdict::Verdict;
 

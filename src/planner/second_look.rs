@@ -85,6 +85,17 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         namesake || owners.iter().any(|owner| newly_in(owner.id))
     }
 
+    /// Returns the users that the evidence says own an account.
+    pub(super) fn owners(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+    ) -> Vec<KeycloakId> {
+        let owners = self.candidates(account, holder, seen);
+        owners.into_iter().map(|owner| owner.id.clone()).collect()
+    }
+
     /// Returns the members whose account the look has found an account to be.
     pub(super) fn members_found(
         &self,

@@ -26,7 +26,7 @@ use crate::planner::{Facts, Federation, Memory, Subjects};
 pub use again::Again;
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, Events, Group, KeycloakReader, Members, Owners, Roles, Says, Witnesses,
+    About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says, Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use now::{Asked, Now};

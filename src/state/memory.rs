@@ -10,7 +10,7 @@ use super::rows::from_word;
 use super::{Scope, State, StateError};
 use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{Memory, OwnAction};
+use crate::planner::{AccountIndex, Facts, Memory, OwnAction};
 
 /// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be behind.
 pub(super) const UNTIL_SHOWN: i64 = 10 * 60 * 1000;
@@ -33,6 +33,13 @@ impl State {
             Ok(memory)
         };
         read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
+    /// Attaches everything that is remembered to a complete reading.
+    pub fn recall(&self, facts: &mut Facts) -> Result<(), StateError> {
+        facts.memory = self.memory(facts.now)?;
+        let index = AccountIndex::new(facts);
+        self.owners(|localpart, owner| index.remember(facts, localpart, owner))
     }
 
     /// Returns what a command has begun to do since then, to which account and when.

@@ -1,6 +1,7 @@
 //! `doctor`: every way to be set up wrong comes out as a problem that says what to change, and looking changes nothing.
 
 mod keycloak;
+mod mapping;
 mod mas;
 mod mas_cli;
 mod synapse;
@@ -183,6 +184,14 @@ async fn programs_get_one_entry_for_each_check() {
                 "fix": "where the realm has a user federation, give the client's service account the role view-realm of \
                         the client realm-management too; keycloak.federation = \"trust\" where it has none",
             },
+            ok(
+                "keycloak", "mapping",
+                "2 of 3 enabled members have an account\n  2 by name: alice, bob\n  1 without an account: zoe.new",
+            ),
+            {
+                "server": "keycloak", "check": "template", "status": "skipped",
+                "found": "no account with a link to a member to compare",
+            },
             ok("synapse", "reachable", "Synapse answers, by plain http on this machine"),
             ok("synapse", "clock", clock),
             ok("synapse", "version", "1.163.2"),
@@ -194,7 +203,7 @@ async fn programs_get_one_entry_for_each_check() {
             ok("mas-cli", "version", "mas-cli v1.22.0"),
             ok("mas-cli", "database", "mas-cli reads MAS's database; nothing was changed"),
         ],
-        "summary": {"ok": 20, "warning": 1, "problem": 0, "skipped": 2},
+        "summary": {"ok": 21, "warning": 1, "problem": 0, "skipped": 3},
     });
     assert_eq!(anonymous(&world, &run.stdout), expected);
 }

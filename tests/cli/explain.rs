@@ -1,4 +1,7 @@
-//! `explain`: an administrator asks why, and gets facts with their source, and the rule that decides.
+//! `explain`: an administrator asks why, and gets facts with their source, what says whose account it is, and the rule
+//! that decides.
+
+mod whose;
 
 use crate::harness::{everyone, group, program, started, the_table};
 
@@ -51,8 +54,8 @@ async fn an_account_unknown_to_keycloak() {
     let world = started(the_table().account("old-timer")).await;
     let run = program(&world).run("explain old-timer").exits(0);
     run.prints(&[
-        "Keycloak knows nobody of this name",
-        "old-timer: not in Keycloak, and the account is active: disable",
+        "Keycloak has no user of this name",
+        "old-timer: not in Keycloak, and the account is active: disable, but only with an approval",
     ]);
 }
 
@@ -70,7 +73,7 @@ async fn an_account_of_a_bridge() {
     let world = started(the_table().bridge_account("irc_1", "heisenbridge")).await;
     program(&world).run("explain irc_1").exits(0).prints(&[
         "belongs to the application service heisenbridge",
-        "left alone (appservice): belongs to an application service",
+        "kept (appservice): belongs to an application service",
     ]);
 }
 
@@ -78,7 +81,7 @@ async fn an_account_of_a_bridge() {
 async fn the_owner_of_the_token() {
     let world = started(the_table()).await;
     let run = program(&world).run("explain matrix-sync-bot").exits(0);
-    run.prints(&["owns the admin token", "left alone (token_owner)"]);
+    run.prints(&["owns the admin token", "kept (token_owner)"]);
 }
 
 #[tokio::test]
@@ -95,18 +98,25 @@ async fn the_rule_that_explain_tells_is_the_rule_of_the_plan() {
     for (name, rule) in [
         ("erin", "not in the group, and the account is disabled: nothing"),
         ("lou", "not in the group, and locked by hand: nothing"),
-        ("root", "left alone (admin)"),
-        ("eve", "left alone (erased)"),
+        ("root", "kept (admin)"),
+        ("eve", "kept (erased)"),
     ] {
         program(&world).run(&format!("explain {name}")).exits(0).prints(&[rule]);
     }
 }
 
 #[tokio::test]
-async fn someone_whom_no_server_knows_is_an_error() {
+async fn a_name_that_no_server_knows_is_an_error() {
     let world = started(the_table()).await;
-    program(&world).run("explain nobody").exits(1).tells(&["no server knows @nobody:example.org", "hint: "]);
-    program(&world).run("explain @alice:elsewhere.org").exits(1).tells(&["@alice:elsewhere.org"]);
+    for (text, name) in [
+        ("nobody", "@nobody:example.org"),
+        ("@alice:elsewhere.org", "@alice:elsewhere.org"),
+        ("nobody@example.org", "nobody@example.org"),
+        ("0ba50303-5dc2-4485-ad77-acd8b74f5b9f", "@0ba50303-5dc2-4485-ad77-acd8b74f5b9f:example.org"),
+    ] {
+        let run = program(&world).run(&format!("explain {text}")).exits(1);
+        run.tells(&[&format!("no server knows {name}"), "hint: "]);
+    }
 }
 
 #[tokio::test]

@@ -136,5 +136,5 @@ async fn explain_tells_who_was_asked_for_by_id_and_who_by_name() {
     let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
     world.keycloak.shared().lock().realm("corp").leave("carol", "/matrix-users");
     let run = linked(&world, "").run("explain carol").exits(0);
-    run.prints(&["Keycloak knows nobody of this ID", "asked for the name carol: user ", "so not in the group"]);
+    run.prints(&["Keycloak has no user of this ID", "user carol (", "so not in the group"]);
 }

@@ -82,14 +82,19 @@ async fn who_may_do_more_than_look_is_told_what_is_enough() {
 }
 
 #[tokio::test]
-async fn members_without_a_localpart_are_named() {
+async fn members_without_a_valid_name_are_a_warning() {
     let world = started(the_table()).await;
     let id = world.keycloak.state().realm("corp").user("alice").expect("seeded").id.clone();
     let rows = serde_json::json!([{"id": id, "username": "alice", "enabled": true}]);
     world.keycloak.faults().on("/members").answer(Fault::Json(rows));
     let toml = "[keycloak]\nlocalpart = \"{{ user.email | split('@') | first }}\"\n";
-    let findings = doctor(by_client(&world).file(&world, toml)).ailing_is(&["keycloak members problem"]);
-    findings.tells("keycloak members problem", &["without a localpart", "alice"], &["complete them in Keycloak"]);
+    let findings = doctor(by_client(&world).file(&world, toml))
+        .ailing_is(&["keycloak names warning"]);
+    findings.tells(
+        "keycloak names warning",
+        &["1 member has no valid name", "alice ("],
+        &["Complete them in Keycloak"],
+    );
 }
 
 #[tokio::test]

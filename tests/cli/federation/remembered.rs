@@ -58,7 +58,7 @@ async fn explain_tells_what_keycloak_says_and_what_of_it_is_only_remembered() {
     let world = without_lars().await;
     program(&world).file(&world, NO_LIMITS).run("explain lars").exits(0).prints(&[
         "enabled, groups: /matrix-users",
-        "Keycloak only remembers /matrix-users: their directory, asked just now, counts them in no such group any more",
+        "Keycloak only remembers /matrix-users: the directory, asked just now, counts the user in no such",
         "so not in the group",
         "not in the group, and the account is active: disable",
     ]);
@@ -66,8 +66,8 @@ async fn explain_tells_what_keycloak_says_and_what_of_it_is_only_remembered() {
     world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
     program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("explain lars").exits(0).prints(&[
         "groups: /matrix-users",
-        "Keycloak only remembers: the storage provider ldap-1, asked just now, has nobody of their name any more",
-        "so unknown to Keycloak",
+        "Keycloak only remembers this user: the storage provider ldap-1, asked just now, has no user",
+        "so not in Keycloak",
     ]);
 }
 

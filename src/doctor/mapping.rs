@@ -1,0 +1,179 @@
+//! How members and accounts fit together, as a plan sees it, and whether the template is MAS's.
+
+use std::fmt::Write as _;
+
+use indicatif::HumanCount;
+
+use super::check::Section;
+use crate::config::Config;
+use crate::model::Localpart;
+use crate::output::{counted, examples, refusal};
+use crate::plan::{KeptReason, Pair, Plan};
+use crate::planner::{Draft, Looks, TemplateFit};
+use crate::readers::{Readers, Tallies, Tally};
+use crate::report::Failure;
+use crate::state::State;
+
+const NAME: &str = "mapping";
+/// Accounts whose names are compared with the template.
+const SAMPLE: usize = 20;
+/// Fewer accounts that differ say nothing: users choose names.
+const FEW: usize = 5;
+/// Examples shown of each kind.
+const EXAMPLES: usize = 5;
+/// Columns of a line of examples.
+const WIDTH: usize = 69;
+
+/// Reads members and accounts, rechecks as a plan does, and reports how they fit together.
+pub(super) async fn check(
+    section: &mut Section,
+    config: &Config,
+    readers: &Readers,
+    state: Option<&State>,
+) {
+    match read(config, readers, state).await {
+        Ok((plan, fit)) => {
+            mapping(section, config, &plan);
+            template(section, config, &fit);
+        }
+        Err(Failure::Read(error)) => section.failed(NAME, &error),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_else(|| "Run `plan`.".to_owned());
+            section.problem(NAME, error.in_one_line(), hint);
+        }
+    }
+}
+
+async fn read(
+    config: &Config,
+    readers: &Readers,
+    state: Option<&State>,
+) -> Result<(Plan, TemplateFit), Failure> {
+    let mut reading = readers.read(config, &Tallies::default()).await?;
+    if let Some(state) = state {
+        state.recall(&mut reading.facts)?;
+    }
+    let draft = Draft::new(&reading.facts, &config.policy);
+    let accounts: Vec<_> = draft.to_look_at().collect();
+    let looks = if accounts.len() > config.limits.max_look {
+        Looks::TooMany
+    } else {
+        readers.look(accounts, &reading, &Tally::default()).await?
+    };
+    Ok((draft.decide(&looks), draft.template_fit(SAMPLE)))
+}
+
+/// Reports how many members have an account, and by which evidence.
+fn mapping(section: &mut Section, config: &Config, plan: &Plan) {
+    let mapping = &plan.mapping;
+    let found = found(plan);
+    if let Some(doubt) = &mapping.doubt {
+        let (why, fix) = (refusal::doubt(doubt), refusal::doubt_fix(doubt));
+        section.problem(NAME, format!("{found}\n{why}"), fix);
+    } else if mapping.members > 0 && mapping.with_account() == 0 && managed(plan) > 0 {
+        section.problem(
+            NAME,
+            format!(
+                "{found}\nkeycloak.localpart ({}) gives no member the name of an account",
+                config.policy.template
+            ),
+            "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`.",
+        );
+    } else {
+        section.ok(NAME, found);
+    }
+}
+
+/// Returns how many accounts a plan is about, without those that are of the server or of programs.
+fn managed(plan: &Plan) -> usize {
+    let is_set_aside = |reason: KeptReason| {
+        matches!(
+            reason,
+            KeptReason::OtherServer
+                | KeptReason::TokenOwner
+                | KeptReason::Protected
+                | KeptReason::Admin
+                | KeptReason::Bot
+                | KeptReason::Appservice
+                | KeptReason::NotInMas
+        )
+    };
+    let aside = plan.kept.iter().filter(|kept| is_set_aside(kept.reason)).count();
+    plan.read.accounts.saturating_sub(aside)
+}
+
+fn found(plan: &Plan) -> String {
+    let mapping = &plan.mapping;
+    let mut lines = format!(
+        "{} of {} an account",
+        HumanCount((mapping.members - mapping.without_account) as u64),
+        counted(mapping.members, "enabled member has", "enabled members have"),
+    );
+    for tie in mapping.ties() {
+        add(&mut lines, tie.count, tie.by, tie.examples);
+    }
+    add(&mut lines, mapping.without_account, "without an account", &plan.not_registered);
+    if plan.not_looked.is_some() {
+        lines.push_str(
+            "\n  accounts were not rechecked, because they are more than limits.max_look",
+        );
+    } else {
+        let examples = &mapping.of_nobody_examples;
+        add(&mut lines, mapping.of_nobody, "of no Keycloak user", examples);
+    }
+    lines
+}
+
+/// Adds a line with a count and a few examples, unless the count is 0.
+fn add(found: &mut String, count: usize, what: &str, names: &[Localpart]) {
+    if count == 0 {
+        return;
+    }
+    let line = format!("  {} {what}", HumanCount(count as u64));
+    *found += "\n";
+    *found += &line;
+    if !names.is_empty() {
+        let names = &names[..names.len().min(EXAMPLES)];
+        let _ = write!(found, ": {}", examples(names, WIDTH.saturating_sub(line.len() + 2)));
+    }
+}
+
+/// Reports whether accounts with a link have the names that the template gives their members.
+fn template(section: &mut Section, config: &Config, fit: &TemplateFit) {
+    const NAME: &str = "template";
+    let differing = fit.differing.len();
+    let compared = counted(fit.compared, "account with a link", "accounts with a link");
+    if fit.compared == 0 {
+        section.skip(&[NAME], "no account with a link to a member to compare");
+    } else if differing >= FEW && 2 * differing >= fit.compared {
+        let pairs = fit.differing.iter().take(EXAMPLES);
+        let pairs: Vec<_> =
+            pairs.map(|Pair { member, account }| format!("\n  {member} - {account}")).collect();
+        section.warn(
+            NAME,
+            format!(
+                "{differing} of {compared} have another name than keycloak.localpart ({}) gives:{}",
+                config.policy.template,
+                pairs.concat()
+            ),
+            "Compare `keycloak.localpart` with the template in MAS's `claims_imports.localpart`; if users choose \
+             their names at the first login, this is normal.",
+        );
+    } else {
+        let fitting = fit.compared - differing;
+        section.ok(NAME, format!("{fitting} of {compared} have the name that it gives"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_zero_are_left_out() {
+        let mut found = String::new();
+        add(&mut found, 0, "by link", &[]);
+        add(&mut found, 2, "by name", &["alice".into(), "bob".into()]);
+        assert_eq!(found, "\n  2 by name: alice, bob");
+    }
+}

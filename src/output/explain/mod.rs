@@ -1,0 +1,99 @@
+//! One user or account, for an administrator: every fact with the server it is from, what says
+//! whose account it is, then the rule.
+
+mod evidence;
+mod servers;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use super::HEADING;
+use crate::config::Config;
+use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
+use crate::planner::{AccountEvidence, Facts, Verdict};
+use crate::readers::{Asked, Group};
+use crate::state::{ActionRow, RunId};
+
+/// Everything that is known.
+pub struct Known<'k> {
+    /// What was asked for.
+    pub wanted: String,
+    /// The configuration.
+    pub config: &'k Config,
+    /// The groups of the configuration.
+    pub groups: &'k [Group],
+    /// The reading.
+    pub facts: &'k Facts,
+    /// The rows of the member list about any user in question.
+    pub members: Vec<&'k Member>,
+    /// Those of them that were asked for.
+    pub wanted_members: Vec<&'k Member>,
+    /// What Keycloak says of every user in question.
+    pub people: Vec<InKeycloak>,
+    /// The accounts, with what becomes of each.
+    pub accounts: Vec<Explained<'k>>,
+    /// What each server says of each account.
+    pub asked: BTreeMap<&'k UserId, Asked>,
+    /// What this program has ever tried with the accounts, the newest first.
+    pub past: Vec<(RunId, ActionRow)>,
+    /// The command that approves the plan, if an account needs an approval.
+    pub approve: Option<String>,
+}
+
+/// One account, explained.
+pub struct Explained<'k> {
+    /// The account.
+    pub account: &'k Account,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// What says whose it is.
+    pub evidence: AccountEvidence,
+}
+
+/// What Keycloak was asked for.
+pub enum AskedFor {
+    /// The user of this ID.
+    Id(KeycloakId),
+    /// The user who has this name now.
+    Name(Localpart),
+}
+
+/// An answer of Keycloak.
+pub struct InKeycloak {
+    /// The question.
+    pub asked_for: AskedFor,
+    /// The answer.
+    pub person: KeycloakPerson,
+}
+
+impl Known<'_> {
+    /// Returns a user as text: the username and the ID, or that Keycloak has deleted it.
+    fn user(&self, id: &KeycloakId) -> String {
+        let is_it = |answer: &&InKeycloak| match &answer.asked_for {
+            AskedFor::Id(asked) => asked == id,
+            AskedFor::Name(_) => answer.person.user().is_some_and(|user| user.id == *id),
+        };
+        match self.people.iter().find(is_it).map(|answer| &answer.person) {
+            Some(KeycloakPerson::Known { user, .. }) => {
+                format!("{} ({id})", printable(&user.username))
+            }
+            Some(KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }) => {
+                format!("a user that Keycloak no longer has ({id})")
+            }
+            None => format!("the user {id}"),
+        }
+    }
+}
+
+/// Returns the facts, the evidence and the rule.
+#[must_use]
+pub fn person(known: &Known<'_>) -> String {
+    let mut text = format!("{HEADING}{}{HEADING:#}\n", printable(&known.wanted));
+    servers::keycloak(&mut text, known);
+    servers::synapse(&mut text, known);
+    servers::mas(&mut text, known);
+    servers::state_file(&mut text, known);
+    evidence::section(&mut text, known);
+    verdict::section(&mut text, known);
+    text
+}

@@ -1,0 +1,182 @@
+//! What each server and the state file say.
+
+use std::fmt::Write as _;
+
+use super::super::{HEADING, counted};
+use super::{AskedFor, Explained, InKeycloak, Known};
+use crate::config::AccountSource;
+use crate::model::{AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, printable};
+
+pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
+    let config = &known.config.keycloak;
+    let _ =
+        writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
+    let groups: Vec<_> = known.groups.iter().map(|group| group.path.as_str()).collect();
+    let list = format!(
+        "the member list of {} ({})",
+        groups.join(", "),
+        counted(known.facts.members.len(), "member", "members")
+    );
+    if known.members.is_empty() {
+        let _ = writeln!(text, "  not in {list}");
+    }
+    for member in &known.members {
+        let _ = writeln!(text, "  in {list}: {}", row(member));
+    }
+    for answer in &known.people {
+        in_keycloak(text, answer);
+    }
+}
+
+/// Returns a row of the member list: the name that the template gives, and the ID.
+fn row(member: &Member) -> String {
+    let name = member.localpart.as_ref();
+    let name = name.map_or_else(|| "no valid name".to_owned(), ToString::to_string);
+    format!("{name} ({}), {}", member.id, enabled(member.enabled))
+}
+
+fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak) {
+    match person {
+        KeycloakPerson::Unknown => {
+            let _ = match asked_for {
+                AskedFor::Id(id) => writeln!(text, "  ID {id}: Keycloak has no user of this ID"),
+                AskedFor::Name(name) => {
+                    writeln!(text, "  name {name}: Keycloak has no user of this name")
+                }
+            };
+        }
+        KeycloakPerson::OnlyRemembered { user, groups, federation_link } => {
+            let _ = writeln!(text, "  {}: groups: {}", called(user), groups.join(", "));
+            let _ = writeln!(
+                text,
+                "    Keycloak only remembers this user: the storage provider {federation_link}, asked just now, has \
+                 no user\n    of this name, and counts others in the group"
+            );
+            text.push_str("    so not in Keycloak\n");
+        }
+        KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, .. } => {
+            let groups = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
+            let _ =
+                writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
+            remembered_groups(text, person);
+            let _ = writeln!(
+                text,
+                "    so {}",
+                if *in_group { "in the group" } else { "not in the group" }
+            );
+        }
+    }
+}
+
+fn called(user: &KeycloakUser) -> String {
+    let email = user.email.as_ref().map(|email| format!(", {}", printable(email)));
+    format!("user {} ({}{})", printable(&user.username), user.id, email.unwrap_or_default())
+}
+
+fn remembered_groups(text: &mut String, person: &KeycloakPerson) {
+    let KeycloakPerson::Known { remembered, federation_link, .. } = person else { return };
+    if !remembered.is_empty() {
+        let _ = writeln!(
+            text,
+            "    Keycloak only remembers {}: the directory, asked just now, counts the user in no such\n    group, \
+             and counts others in it",
+            remembered.join(", ")
+        );
+    }
+    if let Some(link) = federation_link {
+        let _ = writeln!(text, "    comes from the storage provider {link}");
+    }
+}
+
+fn enabled(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
+}
+
+pub(super) fn synapse(text: &mut String, known: &Known<'_>) {
+    let Some(config) = &known.config.synapse else { return };
+    let _ = writeln!(text, "\n{HEADING}Synapse{HEADING:#} ({})", config.url);
+    let lists = known.config.accounts.source == AccountSource::Synapse;
+    if known.accounts.is_empty() && lists {
+        text.push_str("  no account of this name\n");
+    }
+    for Explained { account, .. } in &known.accounts {
+        let asked = known.asked.get(&account.user_id);
+        let detail = asked.and_then(|asked| asked.synapse.as_ref());
+        match detail.map(|detail| detail.state) {
+            Some(state) => drop(writeln!(text, "  {}: {}", account.user_id, words(state))),
+            None => drop(writeln!(text, "  {}: not there yet", account.user_id)),
+        }
+        let is_admin = lists && account.admin || detail.is_some_and(|detail| detail.admin);
+        let marks = [
+            (known.facts.token_owner.as_ref() == Some(&account.user_id), "owns the admin token"),
+            (is_admin, "administrator"),
+            (account.bot || detail.is_some_and(|detail| detail.bot), "bot or support account"),
+        ];
+        for (_, word) in marks.iter().filter(|(holds, _)| *holds) {
+            let _ = writeln!(text, "    {word}");
+        }
+        if let Some(detail) = detail {
+            details(text, detail);
+        }
+    }
+}
+
+fn details(text: &mut String, detail: &AccountDetail) {
+    if let Some(appservice) = &detail.appservice {
+        let _ = writeln!(text, "    belongs to the application service {}", printable(appservice));
+    }
+    for id in &detail.external_ids {
+        let _ = writeln!(text, "    external ID {}", printable(id));
+    }
+    for email in &detail.emails {
+        let _ = writeln!(text, "    e-mail address {}", printable(email));
+    }
+}
+
+pub(super) fn mas(text: &mut String, known: &Known<'_>) {
+    let Some(config) = &known.config.mas_api else { return };
+    let _ = writeln!(text, "\n{HEADING}MAS{HEADING:#} ({})", config.url);
+    if known.accounts.is_empty() && known.config.accounts.source == AccountSource::Mas {
+        text.push_str("  no account of this name\n");
+    }
+    for Explained { account, .. } in &known.accounts {
+        let user = known.asked.get(&account.user_id).and_then(|asked| asked.mas.as_ref());
+        match (account.mas.id(), user) {
+            (Some(id), Some(user)) => {
+                let _ = writeln!(text, "  {}: {}, user {id}", user.user_id, words(user.state));
+                if user.admin {
+                    text.push_str("    may ask for administrator's rights\n");
+                }
+            }
+            _ => drop(writeln!(text, "  {}: unknown to MAS", account.user_id)),
+        }
+        for link in &account.links {
+            let _ = writeln!(text, "    linked to {}", known.user(link));
+        }
+    }
+}
+
+pub(super) fn state_file(text: &mut String, known: &Known<'_>) {
+    let Some(path) = known.config.state_file.path() else { return };
+    let _ = writeln!(text, "\n{HEADING}State file{HEADING:#} ({})", path.display());
+    for Explained { account, .. } in &known.accounts {
+        if let Some(since) = known.facts.memory.absent_since.get(&account.user_id) {
+            let _ = writeln!(text, "  {}: out of the group since {since}", account.user_id);
+        }
+    }
+    if known.past.is_empty() {
+        text.push_str("  this program has never changed the account\n");
+    }
+    for (run, action) in &known.past {
+        let when = action.begun.map(|begun| begun.to_string()).unwrap_or_default();
+        let (kind, reason) = (action.action.as_str(), action.reason.text());
+        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome);
+    }
+}
+
+fn words(state: AccountState) -> String {
+    let marks =
+        [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")];
+    let words: Vec<_> = marks.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
+    if words.is_empty() { "active".to_owned() } else { words.join(", ") }
+}

@@ -1,0 +1,133 @@
+//! The rule, and what it makes of each account.
+
+use std::fmt::Write as _;
+
+use super::super::HEADING;
+use super::{Explained, Known};
+use crate::model::{Member, SignSeen, printable};
+use crate::plan::{Approval, KeptReason};
+use crate::planner::Verdict;
+
+pub(super) fn section(text: &mut String, known: &Known<'_>) {
+    let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
+    for Explained { account, verdict, .. } in &known.accounts {
+        let _ = writeln!(text, "  {}: {}", account.localpart(), words(verdict));
+        for line in advice(verdict, known) {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    let mut members = known.wanted_members.iter().filter(|member| !has_account(member, known));
+    for member in members.by_ref() {
+        let _ = writeln!(text, "  {}", without_account(member, known));
+    }
+    if known.accounts.is_empty() && known.wanted_members.is_empty() {
+        text.push_str("  not in the group, no account: nothing to do\n");
+    }
+}
+
+fn has_account(member: &Member, known: &Known<'_>) -> bool {
+    known.accounts.iter().any(|one| one.evidence.owners.contains(&member.id))
+}
+
+fn without_account(member: &Member, known: &Known<'_>) -> String {
+    if !member.enabled {
+        return "in the group, but disabled in Keycloak, no account: nothing to do".to_owned();
+    }
+    let unnamed = known.facts.unnamed.iter().find(|one| one.id == member.id);
+    match (unnamed, &member.localpart) {
+        (Some(unnamed), _) => format!(
+            "in the group, no account, and no valid name: MAS would refuse the account ({})",
+            printable(&unnamed.why)
+        ),
+        (None, Some(localpart)) => format!(
+            "{localpart}: in the group, no account yet: nothing to do; it is made at the first login"
+        ),
+        (None, None) => "in the group, no account yet: nothing to do".to_owned(),
+    }
+}
+
+fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::MemberActive => "in the group, and the account is active: nothing to do".to_owned(),
+        Verdict::OutsideDisabled => {
+            "not in the group, and the account is disabled: nothing to do".to_owned()
+        }
+        Verdict::OutsideLocked => {
+            "not in the group, and locked by hand: nothing to do; a deactivation would cost the rooms"
+                .to_owned()
+        }
+        Verdict::Activate(reason) => {
+            format!("{}, and the account is disabled: activate", reason.text())
+        }
+        Verdict::Disable(reason) => {
+            format!("{}, and the account is active: disable", reason.text())
+        }
+        Verdict::NeedsApproval(reason, approval) => format!(
+            "{}, and the account is active: disable, but only with an approval,\n    because {}",
+            reason.text(),
+            approval.text()
+        ),
+        Verdict::Kept(reason) => format!("kept ({}): {}", reason.word(), reason.text()),
+        Verdict::MayBeMember(signs) => {
+            format!("kept (may_be_member): it may be the account of {}", members(signs))
+        }
+        Verdict::InGrace(until) => {
+            format!("not in the group, but kept until {until} (in_grace): policy.grace")
+        }
+        Verdict::ActivationNotConfirmed => {
+            "in the group by the list, but Keycloak does not confirm it: nothing to do".to_owned()
+        }
+        Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
+            format!("{}, but skipped, because the second look failed: {error}", reason.text())
+        }
+    }
+}
+
+/// Returns the members that signs point to, each once.
+fn members(signs: &[SignSeen]) -> String {
+    let mut names: Vec<_> = signs.iter().map(|seen| printable(&seen.user.username)).collect();
+    names.dedup();
+    names.join(" or ")
+}
+
+/// Returns what to do if the verdict is not what is meant.
+fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
+    let lines: &[&str] = match verdict {
+        Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
+        Verdict::Kept(KeptReason::AnotherPerson) => &[
+            "To hand the account over, unlock it and move its link in MAS to the member",
+            "(upstream-oauth-links).",
+        ],
+        Verdict::Kept(KeptReason::Ambiguous) => {
+            &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
+        }
+        Verdict::MayBeMember(_) => &[
+            "If it is the member's account, link it to them in MAS (upstream-oauth-links). If not,",
+            "disable it by hand.",
+        ],
+        _ => &[],
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
+    let mut lines = vec![match approval {
+        Approval::NeverTied => "If it is meant to stay, add it to policy.protect.".to_owned(),
+        Approval::NameOfMember => {
+            "If the user was created again in Keycloak, replace the link in MAS \
+                                   (upstream-oauth-links)."
+                .to_owned()
+        }
+    }];
+    match &known.approve {
+        Some(command) => {
+            lines.push(
+                "If it is right to disable it, check the whole `plan`, and approve it with"
+                    .to_owned(),
+            );
+            lines.push(format!("  {command}"));
+        }
+        None => lines.push("`plan` shows how to approve it.".to_owned()),
+    }
+    lines
+}

@@ -1,0 +1,232 @@
+//! What says whose account it is, for `explain`: every piece of evidence, and which decides.
+
+use std::collections::BTreeSet;
+
+use super::Looks;
+use super::draft::Draft;
+use super::identity::{Holder, TiedBy};
+use super::policy::Matching;
+use super::second_look::SecondLook;
+use crate::model::{Account, Evidence, KeycloakId, Question, Sign, Tie, UserId};
+
+/// Everything that says whose account it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountEvidence {
+    /// The users that the account belongs to; several only if nothing tells them apart.
+    pub owners: Vec<KeycloakId>,
+    /// Each piece of evidence, the strongest first.
+    pub lines: Vec<EvidenceLine>,
+    /// Other accounts whose names differ only in case.
+    pub twins: Vec<UserId>,
+    /// What decides.
+    pub ruling: Ruling,
+}
+
+/// One piece of evidence about an account, and the user that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceLine {
+    /// What it is.
+    pub clue: Clue,
+    /// The user.
+    pub user: KeycloakId,
+    /// Whether it supports the decision.
+    pub side: Side,
+}
+
+/// A kind of evidence, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clue {
+    /// The newest upstream link in MAS.
+    NewestLink,
+    /// A link in MAS that a newer one has replaced.
+    OlderLink,
+    /// An external ID in Synapse.
+    ExternalId,
+    /// The state file, with what tied the account when it was recorded.
+    Memory(Tie),
+    /// The name that the template gives the user.
+    Name,
+    /// A weak sign.
+    Sign(Sign),
+}
+
+/// Whether evidence supports the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It names an owner.
+    For,
+    /// It names another user than the owner.
+    Against,
+    /// It names a user, but cannot make them the owner.
+    Hint,
+}
+
+/// What decides whose account it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// The account belongs to another homeserver.
+    OtherServer,
+    /// The newest link.
+    Link,
+    /// The external ID.
+    ExternalId,
+    /// The state file.
+    Memory(Tie),
+    /// The state file, unless Keycloak has deleted the remembered user.
+    MemoryUnlessGone,
+    /// The name.
+    Name,
+    /// The name, because Keycloak has deleted the remembered user.
+    NameAfterDeletion,
+    /// The name, because the remembered user has another account.
+    NameAfterMove,
+    /// Nothing: several users have the name.
+    SharedName,
+    /// Nothing: another account has the same name in another spelling.
+    Twin,
+    /// Nothing names a user, or only weak signs do.
+    Nothing,
+}
+
+impl<'f> Draft<'f> {
+    /// Returns everything that says whose account this is, as far as lists and second look show it.
+    #[must_use]
+    pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
+        let holder = self.identity.holder(account);
+        let seen = match looks {
+            Looks::Taken { answers, .. } => {
+                answers.get(&account.user_id).and_then(|look| look.as_ref().ok())
+            }
+            Looks::TooMany => None,
+        };
+        let owners = self.owners(account, &holder, seen, looks);
+        let lines = self.clues(account, seen).into_iter();
+        let lines = lines.map(|(clue, user)| {
+            let side = side(clue, &user, &owners);
+            EvidenceLine { clue, user, side }
+        });
+        AccountEvidence {
+            ruling: self.ruling(account, &holder, seen, &owners),
+            lines: lines.collect(),
+            twins: self.twins_of(account),
+            owners,
+        }
+    }
+
+    fn owners(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: Option<&Evidence>,
+        looks: &Looks,
+    ) -> Vec<KeycloakId> {
+        match (holder, seen) {
+            (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
+            (_, Some(seen)) => {
+                SecondLook::new(&self.rule, &self.identity, looks).owners(account, holder, seen)
+            }
+            (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
+                vec![(*id).clone()]
+            }
+            (Holder::Named(named), None) => named.iter().map(|member| member.id.clone()).collect(),
+            (Holder::Unclaimed, None) => Vec::new(),
+        }
+    }
+
+    /// Returns every piece of evidence, in order of strength.
+    fn clues(&self, account: &'f Account, seen: Option<&Evidence>) -> Vec<(Clue, KeycloakId)> {
+        let mut clues = Vec::new();
+        for (place, id) in account.links.iter().enumerate() {
+            let clue = if place == 0 { Clue::NewestLink } else { Clue::OlderLink };
+            clues.push((clue, id.clone()));
+        }
+        clues.extend(seen.into_iter().flat_map(external_ids).map(|id| (Clue::ExternalId, id)));
+        if let Some((id, tie)) = account.remembered_owner() {
+            clues.push((Clue::Memory(tie), id.clone()));
+        }
+        if account.is_on(&self.rule.facts.server_name) {
+            let listed = self.identity.named(account);
+            let mut named: BTreeSet<_> = listed.iter().map(|member| member.id.clone()).collect();
+            named.extend(seen.into_iter().flat_map(users_by_name));
+            clues.extend(named.into_iter().map(|id| (Clue::Name, id)));
+        }
+        for sign in seen.iter().flat_map(|seen| &seen.signs) {
+            clues.push((Clue::Sign(sign.sign), sign.user.id.clone()));
+        }
+        clues
+    }
+
+    fn twins_of(&self, account: &Account) -> Vec<UserId> {
+        let key = account.localpart().key();
+        let accounts = self.rule.facts.accounts.iter();
+        let twins = accounts.filter(|other| {
+            other.user_id != account.user_id
+                && other.user_id.server_name() == account.user_id.server_name()
+                && other.localpart().key() == key
+        });
+        twins.map(|twin| twin.user_id.clone()).collect()
+    }
+
+    fn ruling(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: Option<&Evidence>,
+        owners: &[KeycloakId],
+    ) -> Ruling {
+        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
+        let has_external_id = || seen.is_some_and(|seen| external_ids(seen).next().is_some());
+        if !account.is_on(&self.rule.facts.server_name) {
+            return Ruling::OtherServer;
+        }
+        match holder {
+            Holder::Tied { by: TiedBy::Link, .. } => Ruling::Link,
+            _ if acts_on_ties && has_external_id() => Ruling::ExternalId,
+            Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }
+                if !owners.contains(id) =>
+            {
+                Ruling::NameAfterDeletion
+            }
+            Holder::Tied { by: TiedBy::Memory(tie), .. } => Ruling::Memory(*tie),
+            Holder::Contested { .. } if seen.is_none() => Ruling::MemoryUnlessGone,
+            Holder::Contested { .. } => Ruling::Memory(Tie::Name),
+            Holder::Named(_) if self.identity.is_twin(account) => Ruling::Twin,
+            _ if owners.len() > 1 => Ruling::SharedName,
+            _ if owners.is_empty() => Ruling::Nothing,
+            _ => self.ruling_by_name(account, owners),
+        }
+    }
+
+    fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
+        let remembered = account.remembered_owner().map(|(id, _)| id);
+        let is_replaced = remembered.is_some_and(|id| !owners.contains(id));
+        if self.rule.policy.matching == Matching::Auto && is_replaced {
+            Ruling::NameAfterMove
+        } else {
+            Ruling::Name
+        }
+    }
+}
+
+fn side(clue: Clue, user: &KeycloakId, owners: &[KeycloakId]) -> Side {
+    match clue {
+        Clue::Sign(_) => Side::Hint,
+        _ if owners.contains(user) => Side::For,
+        _ => Side::Against,
+    }
+}
+
+/// Returns the users of the realm that Synapse's external IDs name.
+fn external_ids(seen: &Evidence) -> impl Iterator<Item = KeycloakId> {
+    seen.keycloak.iter().filter_map(|answer| match &answer.asked {
+        Question::ExternalId(id) if !answer.user.is_unknown() => Some(id.clone()),
+        _ => None,
+    })
+}
+
+/// Returns the users in Keycloak that the template gives the account's name.
+fn users_by_name(seen: &Evidence) -> impl Iterator<Item = KeycloakId> {
+    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
+    let known = named.filter(|answer| !answer.user.is_unknown());
+    known.filter_map(|answer| Some(answer.user.user()?.id.clone()))
+}

@@ -1,0 +1,38 @@
+//! Whether the template gives members the names that their linked accounts have.
+
+use super::draft::Draft;
+use crate::plan::Pair;
+
+/// A few accounts with a link to a member, compared with the member's name by the template.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TemplateFit {
+    /// How many were compared.
+    pub compared: usize,
+    /// Those that have another name, beside the member's name by the template.
+    pub differing: Vec<Pair>,
+}
+
+impl Draft<'_> {
+    /// Compares at most this many accounts, spread over the list. Owners may choose names, so a few
+    /// that differ say nothing.
+    #[must_use]
+    pub fn template_fit(&self, most: usize) -> TemplateFit {
+        let facts = self.rule.facts;
+        let accounts = facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
+        let linked = accounts.filter_map(|account| {
+            let member = self.identity.member(account.links.newest()?)?;
+            Some((member.localpart.as_ref()?, account.localpart()))
+        });
+        let linked: Vec<_> = linked.collect();
+        let sample = linked.iter().step_by(linked.len().div_ceil(most.max(1)).max(1));
+        let mut fit = TemplateFit::default();
+        for (name, localpart) in sample {
+            fit.compared += 1;
+            if name.key() != localpart.key() {
+                let (member, account) = (name.to_string(), localpart.to_string());
+                fit.differing.push(Pair { member, account });
+            }
+        }
+        fit
+    }
+}
