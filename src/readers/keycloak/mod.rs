@@ -121,6 +121,7 @@ impl KeycloakReader {
             email: user.email.as_deref(),
             given_name: user.first_name.as_deref(),
             family_name: user.last_name.as_deref(),
+            ..Claims::default()
         })
     }
 }
