@@ -114,6 +114,42 @@ fn members_are_all_read_or_an_error() {
 }
 
 #[test]
+fn attributes_are_read_only_if_the_template_needs_them() {
+    let stage = Stage::new();
+    let row = |id: &str, attributes: Value| {
+        let mut row = json!({"id": id, "username": id, "enabled": true});
+        row["attributes"] = attributes;
+        row
+    };
+    // In a brief list the attributes are of no interest, whatever they look like.
+    let brief = json!([row("a", json!(5)), row("b", json!({"employee": ["e2"]}))]);
+    let [one, several] = [json!({"employee": ["e1"]}), json!({"employee": ["e2", "e3"]})];
+    let full = json!([row("a", one), row("b", several)]);
+    stage.serve(move |asked| {
+        let is_brief = asked.query.contains("briefRepresentation=true");
+        let list = if is_brief { brief.clone() } else { full.clone() };
+        let first = asked.number("first").unwrap_or(0);
+        with_token(asked, || page_of(list.to_string().as_bytes(), first))
+    });
+    for (template, names) in [
+        ("{{ user.preferred_username }}", ["a", "b"]),
+        ("{{ user.preferred_username | upper }}", ["A", "B"]),
+        ("{{ user.employee | list | join('-') }}", ["e-1", "e2-e3"]),
+    ] {
+        let localpart = LocalpartTemplate::new(template).expect("a template");
+        let config = KeycloakConfig { localpart, ..config(&stage, "matrix-users", false) };
+        let reader = KeycloakReader::new(&config, stage.client.clone());
+        let members = stage.run(reader.members(&[group()], &Tally::default())).expect("members");
+        let found: Vec<_> = members.people.iter().map(|member| member.localpart.as_str()).collect();
+        assert_eq!(found, names, "{template}");
+        let owners = stage.run(reader.owners()).expect("users");
+        if let Some(owners) = owners {
+            assert_eq!(owners.of(&names[0].into()), ["a".into()], "{template}");
+        }
+    }
+}
+
+#[test]
 fn someone_is_known_by_what_was_served_or_an_error() {
     let stage = Stage::new();
     let recorded = bodies("keycloak.json", "/users?username");

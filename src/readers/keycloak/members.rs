@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::moving_list::{MovingListError, read_all};
-use super::{Group, KeycloakReader, UserRow, Witnesses};
+use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::http::Answer;
+use crate::localpart::Attributes;
 use crate::model::{KeycloakId, Localpart, Member};
 use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
@@ -56,7 +57,11 @@ impl KeycloakReader {
         let mut people: Vec<Member> = Vec::new();
         let mut witnesses = Witnesses::default();
         for group in groups {
-            let members = self.members_of(group, tally, &intake).await?;
+            let members = if self.template.needs_attributes() {
+                self.members_of::<Attributes>(group, tally, &intake).await?
+            } else {
+                self.members_of::<Unread>(group, tally, &intake).await?
+            };
             witnesses.note(group, &members);
             if people.is_empty() {
                 people = members;
@@ -82,24 +87,24 @@ impl KeycloakReader {
         }
     }
 
-    async fn members_of(
+    async fn members_of<A: Representation>(
         &self,
         group: &Group,
         tally: &Tally,
         intake: &RefCell<Intake>,
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
-        let member = |row: UserRow<Text<'_>>| self.member(&row, &mut intake.borrow_mut());
+        let member = |row: UserRow<Text<'_>, A>| self.member(&row, &mut intake.borrow_mut());
         self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
     }
 
     /// A list of users, every page of it, each row made into something smaller as it comes.
-    pub(super) async fn whole_list<T>(
+    pub(super) async fn whole_list<A: Representation, T>(
         &self,
         path: &[&str],
         what: &str,
         tally: &Tally,
-        make: impl Fn(UserRow<Text<'_>>) -> T,
+        make: impl Fn(UserRow<Text<'_>, A>) -> T,
         id: impl Fn(&T) -> &KeycloakId,
     ) -> Result<Vec<T>, ReadError> {
         let (full_path, make) = (self.path(path), &make);
@@ -107,7 +112,7 @@ impl KeycloakReader {
             let full_path = &full_path;
             async move {
                 let (first, max) = (first.to_string(), max.to_string());
-                let query = [("first", &*first), ("max", &*max), ("briefRepresentation", "true")];
+                let query = [("first", &*first), ("max", &*max), ("briefRepresentation", A::BRIEF)];
                 Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
@@ -126,7 +131,7 @@ impl KeycloakReader {
     }
 
     /// Whoever gets no localpart is no member in the end, but has a place in the list.
-    fn member(&self, row: &UserRow<Text<'_>>, intake: &mut Intake) -> Member {
+    fn member<A: Representation>(&self, row: &UserRow<Text<'_>, A>, intake: &mut Intake) -> Member {
         let localpart = self.localpart(row).unwrap_or_else(|why| {
             intake.nameless.push(Nameless { username: (*row.username).into(), id: (*row.id).into(), why });
             Localpart::from("")

@@ -15,10 +15,11 @@ use std::ops::Deref;
 
 use reqwest::Client;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::{KeycloakAuth, KeycloakConfig};
 use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoint};
-use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
+use crate::localpart::{Attributes, Claims, LocalpartTemplate, NoLocalpart};
 use crate::model::Localpart;
 
 pub use access::{Access, Roles};
@@ -44,17 +45,46 @@ pub struct KeycloakReader {
 /// A user, in a list or alone: the fields that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UserRow<T = Box<str>> {
+struct UserRow<T = Box<str>, A = Attributes> {
     id: T,
     username: T,
     enabled: bool,
     email: Option<T>,
+    email_verified: Option<bool>,
     first_name: Option<T>,
     last_name: Option<T>,
     federation_link: Option<T>,
+    attributes: Option<A>,
 }
 
-impl<T: Deref<Target = str>> UserRow<T> {
+/// How much of a user a list contains: brief rows or full ones.
+trait Representation: DeserializeOwned {
+    /// The value of `briefRepresentation`.
+    const BRIEF: &'static str;
+
+    fn attributes(&self) -> Option<&Attributes>;
+}
+
+/// Attributes that stay unread. Brief rows of federated users contain some too.
+type Unread = IgnoredAny;
+
+impl Representation for Unread {
+    const BRIEF: &'static str = "true";
+
+    fn attributes(&self) -> Option<&Attributes> {
+        None
+    }
+}
+
+impl Representation for Attributes {
+    const BRIEF: &'static str = "false";
+
+    fn attributes(&self) -> Option<&Attributes> {
+        Some(self)
+    }
+}
+
+impl<T: Deref<Target = str>, A> UserRow<T, A> {
     /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
     /// in the ID, `f:PROVIDER:NAME`.
     fn provider(&self) -> Option<&str> {
@@ -114,14 +144,19 @@ impl KeycloakReader {
         [&["admin", "realms", &self.realm], path].concat()
     }
 
-    fn localpart(&self, user: &UserRow<impl Deref<Target = str>>) -> Result<Localpart, NoLocalpart> {
+    fn localpart<T, A>(&self, user: &UserRow<T, A>) -> Result<Localpart, NoLocalpart>
+    where
+        T: Deref<Target = str>,
+        A: Representation,
+    {
         self.template.render(&Claims {
             sub: &user.id,
             preferred_username: &user.username,
             email: user.email.as_deref(),
+            email_verified: user.email_verified,
             given_name: user.first_name.as_deref(),
             family_name: user.last_name.as_deref(),
-            ..Claims::default()
+            attributes: user.attributes.as_ref().and_then(Representation::attributes),
         })
     }
 }

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::{Group, KeycloakReader, UserRow};
+use super::{Group, KeycloakReader, Representation, Unread, UserRow};
 use crate::http::{HttpError, none_if_missing};
+use crate::localpart::Attributes;
 use crate::model::{KeycloakId, KeycloakPerson, Localpart};
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
@@ -30,6 +31,9 @@ impl Owners {
         self.everyone.contains(id)
     }
 }
+
+/// A user's ID, and the localpart if the template gives one.
+type NamedUser = (KeycloakId, Option<Localpart>);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct GroupOfUser {
@@ -115,9 +119,11 @@ impl KeycloakReader {
         if self.template.is_username() {
             return Ok(None);
         }
-        let who = |user: UserRow<Text<'_>>| (KeycloakId::from(&*user.id), self.localpart(&user).ok());
-        let path = ["users"];
-        let users = self.whole_list(&path, "the users of the realm", &Tally::default(), who, |(id, _)| id).await?;
+        let users = if self.template.needs_attributes() {
+            self.users::<Attributes>().await?
+        } else {
+            self.users::<Unread>().await?
+        };
         let mut owners = Owners::default();
         for (id, localpart) in users {
             if let Some(localpart) = localpart {
@@ -128,9 +134,21 @@ impl KeycloakReader {
         Ok(Some(owners))
     }
 
+    /// Reads every user of the realm with the localpart that the template gives them.
+    async fn users<A: Representation>(&self) -> Result<Vec<NamedUser>, ReadError> {
+        let named = |user: UserRow<Text<'_>, A>| {
+            let localpart = self.localpart(&user).ok();
+            ((*user.id).into(), localpart)
+        };
+        let tally = Tally::default();
+        self.whole_list(&["users"], "the users of the realm", &tally, named, |(id, _)| id).await
+    }
+
     /// The user of that username. Keycloak keeps usernames in lower case; a storage provider may not.
     pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
-        let query = [("username", name), ("exact", "true"), ("briefRepresentation", "true")];
+        let needs_attributes = self.template.needs_attributes();
+        let brief = if needs_attributes { Attributes::BRIEF } else { Unread::BRIEF };
+        let query = [("username", name), ("exact", "true"), ("briefRepresentation", brief)];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
         let name = name.to_lowercase();
         Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
