@@ -139,9 +139,17 @@ pub const REFERENCE: &[Entry] = &[
         "keycloak.localpart",
         "a template",
         Is("\"{{ user.preferred_username }}\""),
-        "The template that MAS uses to name accounts (`claims_imports.localpart.template` in its configuration). It can use \
-         `user.preferred_username`, `user.email`, `user.given_name`, `user.family_name` and `user.sub`. A member for whom it \
-         gives no name is an error that names them.",
+        "The template that MAS uses to name accounts (`claims_imports.localpart.template` in its configuration). It is \
+         rendered as MAS renders it, with the same filters, functions, tests and methods, `b64decode`, `b64encode`, \
+         `tlvdecode` and `from_json` included. Like MAS, it prints nothing for a claim that a user does not have, and \
+         counts it as false in a condition. `user` has the claims of Keycloak's default scopes: `user.sub` (the user's ID), \
+         `user.preferred_username`, `user.email`, `user.email_verified`, `user.given_name`, `user.family_name` and \
+         `user.name`. Every other claim is read from the user attribute of the same name: `user.employee_id` from the \
+         attribute `employee_id`. Several values are a list. A template with such a claim reads members with their \
+         attributes, which takes longer. `id_token_claims` and `userinfo_claims` have the same claims as `user`. What \
+         describes a login rather than a user is not available: `extra_callback_parameters` and claims of the token such \
+         as `user.iss`. A template that cannot be compiled, or uses something that MAS does not have, is an error. So is \
+         a member without a name; the error lists them.",
     ),
     entry(
         "synapse.url",

@@ -139,6 +139,25 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
 }
 
 #[test]
+fn a_template_that_mas_cannot_render_is_one_problem() {
+    let line = "localpart = \"{{ user.preferred_username }}\"";
+    for (template, says) in [
+        ("{{ user.", "expected a template: syntax error: unexpected end of input"),
+        (
+            "{{ user.email | nope }}{{ now() }}",
+            "expected a template: MAS's templates have no filter nope, no function now",
+        ),
+        ("{{ user.iss }}", "expected a template: user.iss is known at a login only"),
+    ] {
+        let told = problems(&example_with(line, &format!("localpart = \"{template}\"")), &[]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("keycloak.localpart") && told[0].contains(says), "{told:?}");
+    }
+    let custom = example_with(line, "localpart = \"{{ user.nobody_has_this }}\"");
+    assert_eq!(problems(&custom, &[]), [""; 0]);
+}
+
+#[test]
 fn what_watch_looks_at_can_be_switched_off() {
     let off = "[watch]\nevents_every = \"off\"\nmembers_every = \"off\"\nlisten = \"off\"\n";
     let config = load_with(off, &NINE).expect("loads");

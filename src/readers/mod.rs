@@ -118,7 +118,7 @@ impl Readers {
             Ok::<_, ReadError>(SynapseReader::new(synapse, http))
         };
         Ok(Self {
-            keycloak: KeycloakReader::new(&config.keycloak, keycloak.clone()),
+            keycloak: KeycloakReader::new(&config.keycloak, &config.server_name, keycloak.clone()),
             synapse: config.synapse.as_ref().map(synapse).transpose()?,
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,

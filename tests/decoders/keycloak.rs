@@ -27,7 +27,11 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
 }
 
 fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader {
-    KeycloakReader::new(&config(stage, group, include_subgroups), stage.client.clone())
+    KeycloakReader::new(
+        &config(stage, group, include_subgroups),
+        &"test.local".into(),
+        stage.client.clone(),
+    )
 }
 
 fn group() -> Group {
@@ -111,6 +115,43 @@ fn members_are_all_read_or_an_error() {
         }
         outcome(&read)
     });
+}
+
+#[test]
+fn attributes_are_read_only_if_the_template_needs_them() {
+    let stage = Stage::new();
+    let row = |id: &str, attributes: Value| {
+        let mut row = json!({"id": id, "username": id, "enabled": true});
+        row["attributes"] = attributes;
+        row
+    };
+    // In a brief list the attributes are of no interest, whatever they look like.
+    let brief = json!([row("a", json!(5)), row("b", json!({"employee": ["e2"]}))]);
+    let [one, several] = [json!({"employee": ["e1"]}), json!({"employee": ["e2", "e3"]})];
+    let full = json!([row("a", one), row("b", several)]);
+    stage.serve(move |asked| {
+        let is_brief = asked.query.contains("briefRepresentation=true");
+        let list = if is_brief { brief.clone() } else { full.clone() };
+        let first = asked.number("first").unwrap_or(0);
+        with_token(asked, || page_of(list.to_string().as_bytes(), first))
+    });
+    for (template, names) in [
+        ("{{ user.preferred_username }}", ["a", "b"]),
+        ("{{ user.preferred_username | upper }}", ["A", "B"]),
+        ("{{ user.employee | list | join('-') }}", ["e-1", "e2-e3"]),
+    ] {
+        let localpart = LocalpartTemplate::new(template).expect("a template");
+        let config = KeycloakConfig { localpart, ..config(&stage, "matrix-users", false) };
+        let reader = KeycloakReader::new(&config, &"test.local".into(), stage.client.clone());
+        let members = stage.run(reader.members(&[group()], &Tally::default())).expect("members");
+        let found: Vec<_> = members.people.iter().map(|member| member.localpart.as_ref().expect("a name").as_str()).collect();
+        assert_eq!(found, names, "{template}");
+        let wanted = Localpart::from(names[0]);
+        let owners = stage.run(reader.owners([&wanted], &members.people)).expect("users");
+        if let Some(owners) = owners {
+            assert_eq!(owners.of(&wanted), ["a".into()], "{template}");
+        }
+    }
 }
 
 #[test]

@@ -36,7 +36,11 @@ impl Mas {
             loaded(&stage, &format!("[accounts]\nsource = \"mas\"\nprovider = {PROVIDER:?}\nmatch = {matching:?}\n"));
         let api = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default()).expect("a client");
         let reader = MasReader::new(&config, api.clone());
-        let keycloak = KeycloakReader::new(&keycloak::config(&stage, "matrix-users", false), stage.client.clone());
+        let keycloak = KeycloakReader::new(
+            &keycloak::config(&stage, "matrix-users", false),
+            &"test.local".into(),
+            stage.client.clone(),
+        );
         Self { stage, api, reader, keycloak }
     }
 

@@ -94,8 +94,7 @@ fn a_template_gives_a_localpart_or_an_error() {
             sub: "1",
             preferred_username: &username,
             email: (!email.is_empty()).then_some(&*email),
-            given_name: None,
-            family_name: None,
+            ..Claims::default()
         };
         let checked = LocalpartTemplate::new(&template);
         let Ok(template) = checked else { return outcome(&checked) };

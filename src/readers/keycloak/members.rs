@@ -6,8 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::moving_list::{MovingListError, read_all};
-use super::{Group, KeycloakReader, UserRow, Witnesses};
+use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::http::Answer;
+use crate::localpart::{Attributes, check_name};
 use crate::model::{KeycloakId, Member, Signs, Unnamed};
 use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
@@ -60,7 +61,11 @@ impl KeycloakReader {
         let mut people: Vec<Member> = Vec::new();
         let mut witnesses = Witnesses::default();
         for group in groups {
-            let members = self.members_of(group, tally, &intake).await?;
+            let members = if self.template.needs_attributes() {
+                self.members_of::<Attributes>(group, tally, &intake).await?
+            } else {
+                self.members_of::<Unread>(group, tally, &intake).await?
+            };
             witnesses.note(group, &members);
             if people.is_empty() {
                 people = members;
@@ -78,24 +83,24 @@ impl KeycloakReader {
         Ok(Members { people, unnamed, witnesses })
     }
 
-    async fn members_of(
+    async fn members_of<A: Representation>(
         &self,
         group: &Group,
         tally: &Tally,
         intake: &RefCell<Intake>,
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
-        let member = |row: UserRow<Text<'_>>| self.member(&row, &mut intake.borrow_mut());
+        let member = |row: UserRow<Text<'_>, A>| self.member(&row, &mut intake.borrow_mut());
         self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
     }
 
     /// A list of users, every page of it, each row made into something smaller as it comes.
-    pub(super) async fn whole_list<T>(
+    pub(super) async fn whole_list<A: Representation, T>(
         &self,
         path: &[&str],
         what: &str,
         tally: &Tally,
-        make: impl Fn(UserRow<Text<'_>>) -> T,
+        make: impl Fn(UserRow<Text<'_>, A>) -> T,
         id: impl Fn(&T) -> &KeycloakId,
     ) -> Result<Vec<T>, ReadError> {
         let (full_path, make) = (self.path(path), &make);
@@ -103,7 +108,7 @@ impl KeycloakReader {
             let full_path = &full_path;
             async move {
                 let (first, max) = (first.to_string(), max.to_string());
-                let query = [("first", &*first), ("max", &*max), ("briefRepresentation", "true")];
+                let query = [("first", &*first), ("max", &*max), ("briefRepresentation", A::BRIEF)];
                 Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
@@ -121,7 +126,7 @@ impl KeycloakReader {
         })
     }
 
-    fn member(&self, row: &UserRow<Text<'_>>, intake: &mut Intake) -> Member {
+    fn member<A: Representation>(&self, row: &UserRow<Text<'_>, A>, intake: &mut Intake) -> Member {
         let federation_link = row.provider().map(|provider| intake.provider(provider));
         let (member, unnamed) = self.to_member(row, federation_link);
         intake.unnamed.extend(unnamed);
@@ -129,13 +134,17 @@ impl KeycloakReader {
     }
 
     /// Returns the row as a member, and why MAS would not give them an account, if it would not.
-    pub(super) fn to_member(
+    pub(super) fn to_member<T: Deref<Target = str>, A: Representation>(
         &self,
-        row: &UserRow<impl Deref<Target = str>>,
+        row: &UserRow<T, A>,
         federation_link: Option<Arc<str>>,
     ) -> (Member, Option<Unnamed>) {
+        // An account from before MAS may have a name that MAS would refuse by now.
         let (localpart, why) = match self.localpart(row) {
-            Ok(localpart) => (Some(localpart), None),
+            Ok(localpart) => {
+                let refused = check_name(localpart.as_str(), self.server_name.as_str()).err();
+                (Some(localpart), refused.map(|why| why.to_string()))
+            }
             Err(why) => (None, Some(in_one_line(&why))),
         };
         let signs = Signs::new(

@@ -18,11 +18,12 @@ use std::ops::Deref;
 
 use reqwest::Client;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::{KeycloakAuth, KeycloakConfig};
 use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoint};
-use crate::localpart::{Claims, LocalpartTemplate, NoLocalpart};
-use crate::model::Localpart;
+use crate::localpart::{Attributes, Claims, LocalpartTemplate, NoLocalpart};
+use crate::model::{Localpart, ServerName};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
@@ -44,39 +45,62 @@ pub struct KeycloakReader {
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
+    /// The homeserver that accounts are named for.
+    server_name: ServerName,
 }
 
 /// A user, in a list or alone: the fields that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UserRow<T = Box<str>> {
+struct UserRow<T = Box<str>, A = Attributes> {
     id: T,
     username: T,
     enabled: bool,
     email: Option<T>,
+    email_verified: Option<bool>,
     first_name: Option<T>,
     last_name: Option<T>,
     federation_link: Option<T>,
     /// Milliseconds since 1970.
     created_timestamp: Option<i64>,
-    #[serde(default)]
-    attributes: Attributes,
+    attributes: Option<A>,
 }
 
-/// The attributes that are used; most rows have none.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attributes {
-    /// Why Keycloak disabled the user itself (recording: `keycloak-lockout.json`).
-    #[serde(default)]
-    disabled_reason: Vec<String>,
+/// How much of a user a list contains: brief rows or full ones.
+trait Representation: DeserializeOwned {
+    /// The value of `briefRepresentation`.
+    const BRIEF: &'static str;
+
+    fn attributes(&self) -> Option<&Attributes>;
 }
 
-impl<T: Deref<Target = str>> UserRow<T> {
-    fn is_locked_out(&self) -> bool {
-        !self.attributes.disabled_reason.is_empty()
+/// Attributes that stay unread. Brief rows of federated users contain some too.
+type Unread = IgnoredAny;
+
+impl Representation for Unread {
+    const BRIEF: &'static str = "true";
+
+    fn attributes(&self) -> Option<&Attributes> {
+        None
     }
+}
 
+impl Representation for Attributes {
+    const BRIEF: &'static str = "false";
+
+    fn attributes(&self) -> Option<&Attributes> {
+        Some(self)
+    }
+}
+
+impl<T> UserRow<T> {
+    /// Returns whether Keycloak disabled the user itself, after failed logins (recording: `keycloak-lockout.json`).
+    fn is_locked_out(&self) -> bool {
+        self.attributes.as_ref().is_some_and(|attributes| attributes.has("disabledReason"))
+    }
+}
+
+impl<T: Deref<Target = str>, A> UserRow<T, A> {
     /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
     /// in the ID, `f:PROVIDER:NAME`.
     fn provider(&self) -> Option<&str> {
@@ -88,7 +112,7 @@ impl<T: Deref<Target = str>> UserRow<T> {
 impl KeycloakReader {
     /// A reader that asks for its first token when it is first used.
     #[must_use]
-    pub fn new(config: &KeycloakConfig, http: Client) -> Self {
+    pub fn new(config: &KeycloakConfig, server_name: &ServerName, http: Client) -> Self {
         let (realm, client_id, secret, grant) = match &config.auth {
             KeycloakAuth::ClientCredentials { client_id, client_secret } => {
                 (&config.realm, client_id, Some(client_secret), Grant::ClientCredentials)
@@ -111,6 +135,7 @@ impl KeycloakReader {
             groups: config.groups.clone(),
             include_subgroups: config.include_subgroups,
             template: config.localpart.clone(),
+            server_name: server_name.clone(),
         }
     }
 
@@ -136,13 +161,19 @@ impl KeycloakReader {
         [&["admin", "realms", &self.realm], path].concat()
     }
 
-    fn localpart(&self, user: &UserRow<impl Deref<Target = str>>) -> Result<Localpart, NoLocalpart> {
+    fn localpart<T, A>(&self, user: &UserRow<T, A>) -> Result<Localpart, NoLocalpart>
+    where
+        T: Deref<Target = str>,
+        A: Representation,
+    {
         self.template.render(&Claims {
             sub: &user.id,
             preferred_username: &user.username,
             email: user.email.as_deref(),
+            email_verified: user.email_verified,
             given_name: user.first_name.as_deref(),
             family_name: user.last_name.as_deref(),
+            attributes: user.attributes.as_ref().and_then(Representation::attributes),
         })
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{KeycloakReader, UserRow};
+use super::{KeycloakReader, Representation, Unread, UserRow};
 use crate::http::HttpError;
+use crate::localpart::Attributes;
 use crate::model::{KeycloakId, Localpart, Member};
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
@@ -73,7 +74,11 @@ impl KeycloakReader {
             let next = u32::try_from(numbers.len()).expect("fewer names than any server has users");
             numbers.entry(localpart.key().into_owned()).or_insert(next);
         }
-        let listed = self.listed_users(&numbers).await?;
+        let listed = if self.template.needs_attributes() {
+            self.listed_users::<Attributes>(&numbers).await?
+        } else {
+            self.listed_users::<Unread>(&numbers).await?
+        };
         let mut owners: Vec<Vec<KeycloakId>> = vec![Vec::new(); numbers.len()];
         for (id, number) in &listed {
             if let Some(number) = number {
@@ -97,8 +102,11 @@ impl KeycloakReader {
     }
 
     /// Returns every listed user in order of ID. Of a million users only the IDs are kept.
-    async fn listed_users(&self, numbers: &HashMap<String, u32>) -> Result<Vec<Listed>, ReadError> {
-        let to_listed = |user: UserRow<Text<'_>>| {
+    async fn listed_users<A: Representation>(
+        &self,
+        numbers: &HashMap<String, u32>,
+    ) -> Result<Vec<Listed>, ReadError> {
+        let to_listed = |user: UserRow<Text<'_>, A>| {
             let localpart = self.localpart(&user).ok();
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());
             (KeycloakId::from(&*user.id), number)

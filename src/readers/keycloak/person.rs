@@ -1,8 +1,9 @@
 //! The reverse question: not "who is in the group" but "which groups is this person in".
 
 use super::group_tree::GroupPlace;
-use super::{Group, GroupTree, KeycloakReader, UserRow};
+use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
 use crate::http::{HttpError, none_if_missing};
+use crate::localpart::Attributes;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment};
 use crate::readers::ReadError;
 
@@ -108,7 +109,8 @@ impl KeycloakReader {
 
     /// The user of that username. Keycloak keeps usernames in lower case; a storage provider may not.
     pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
-        let query = [("username", name), ("exact", "true"), ("briefRepresentation", "true")];
+        let brief = if self.template.needs_attributes() { Attributes::BRIEF } else { Unread::BRIEF };
+        let query = [("username", name), ("exact", "true"), ("briefRepresentation", brief)];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
         let other = found.first().map(|user| user.username.clone());
         let name = name.to_lowercase();
