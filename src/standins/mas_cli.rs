@@ -208,7 +208,9 @@ fn database(files: &[PathBuf]) -> Option<String> {
 }
 
 async fn ask(uri: &str, command: &Command) -> Output {
-    let url = format!("{}/stand-in/manage", uri.trim_end_matches('/'));
+    // Counted apart: what only reads is no change.
+    let path = if matches!(command, Command::ListAdminUsers) { "read" } else { "manage" };
+    let url = format!("{}/stand-in/{path}", uri.trim_end_matches('/'));
     let response = match runtime::client().post(url).json(command).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => {

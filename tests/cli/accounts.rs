@@ -87,11 +87,11 @@ async fn names_are_compared_without_regard_to_case() {
 }
 
 #[tokio::test]
-async fn two_accounts_that_differ_only_in_case_are_left_alone() {
-    let world = started(group().member("alice").account("dave")).await;
+async fn two_accounts_that_differ_only_in_case_are_disabled_with_their_user() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.synapse.state().add_account("DAVE");
-    let run = program(&world).run("sync --format json").exits(0);
-    assert_eq!((run.kept(), run.actions()), (vec!["DAVE ambiguous".to_owned(), "dave ambiguous".to_owned()], vec![]));
+    let run = program(&world).file(&world, crate::harness::NO_LIMITS).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable DAVE not_in_group done", "disable dave not_in_group done"]);
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ async fn keycloak_answers_to_an_id_with_another_user() {
 #[tokio::test]
 async fn keycloak_answers_to_a_name_with_another_user() {
     let world = world().await;
+    // Without a link, only the name says whose account it is.
+    world.unlink("dave");
     world.keycloak.faults().on("username=dave").answer(Fault::Json(json!([alice_in_keycloak(&world)])));
     skips(&world, BY_BOTH, "dave", "username=dave");
 }

@@ -101,11 +101,12 @@ async fn a_plan_that_was_changed_or_is_for_something_else_is_refused() {
     let refused = |path: &str, toml: &str, told: &str| {
         apply(&world, path, toml).exits(1).tells(&["the plan ", told, "hint: make a new plan"]);
     };
-    refused(&tampered(&world, &path, "dave", "alice"), "", "its digest does not fit");
+    refused(&tampered(&world, &path, "@dave:", "@alice:"), "", "its digest does not fit");
     refused(&tampered(&world, &path, "\"dave\"", "\"alice\""), "", "its digest does not fit");
     refused(&tampered(&world, &path, "\"not_in_group\"", "\"not_in_keycloak\""), "", "its digest does not fit");
     refused(&tampered(&world, &path, "sha256:", "sha256:0"), "", "its digest does not fit");
-    refused(&tampered(&world, &path, "\"version\": 1", "\"version\": 2"), "", "a plan of version 2");
+    refused(&tampered(&world, &path, "\"version\": 2", "\"version\": 3"), "", "a plan of version 3");
+    refused(&tampered(&world, &path, "\"version\": 2", "\"version\": 1"), "", "its digest does not fit");
     refused(&tampered(&world, &path, "\"mas-cli\"", "\"mas-api\""), "", "made for the writer \"mas-api\"");
     refused(&path, "[policy]\ndisable = \"lock\"", "policy.disable = \"deactivate\"");
     refused("/nowhere", "", "cannot read this file");
@@ -133,7 +134,7 @@ async fn the_limits_hold_for_a_saved_plan_until_it_is_approved() {
     let run = apply(&world, &path, "").exits(3);
     assert_eq!(everyone(&world), before);
     let command = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync apply ")).expect("a command");
-    program(&world).run(&format!("apply {path} --approve sha256:0123")).exits(3).tells(&["names sha256:0123"]);
+    program(&world).run(&format!("apply {path} --approve sha256:01234567")).exits(3).tells(&["names sha256:01234567"]);
     program(&world).shell(command).exits(0).prints(&["2 disabled"]);
 }
 

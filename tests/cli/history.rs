@@ -28,7 +28,7 @@ async fn a_run_is_listed_with_its_counts_and_told_action_by_action() {
     );
     assert_eq!(dave["before"], json!({"deactivated": false, "locked": false, "erased": false}));
     assert_eq!(dave["after"], json!({"deactivated": true, "locked": true, "erased": false}));
-    assert_eq!(dave["evidence"]["keycloak"][0]["known"]["in_group"], json!(false));
+    assert_eq!(dave["evidence"]["keycloak"][0]["user"]["known"]["in_group"], json!(false));
     remembering(&world, "")
         .run("history 1")
         .exits(0)

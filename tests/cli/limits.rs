@@ -123,8 +123,8 @@ async fn an_approval_of_another_plan_is_refused_and_the_new_digest_told() {
     let world = one_too_many().await;
     let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
     let before = everyone(&world);
-    let run = program(&world).run("sync --approve sha256:0123").exits(3);
-    run.tells(&["--approve names sha256:0123, and this plan is ", &digest]);
+    let run = program(&world).run("sync --approve sha256:01234567").exits(3);
+    run.tells(&["--approve names sha256:01234567, and this plan is ", &digest]);
     assert_eq!(everyone(&world), before);
     program(&world).run(&format!("sync --approve {digest}")).exits(0);
 }
@@ -161,7 +161,7 @@ async fn a_plan_says_that_a_sync_would_be_refused() {
 async fn a_refused_sync_prints_its_plan_as_json_too() {
     let world = one_too_many().await;
     let run = program(&world).run("sync --format json").exits(3);
-    assert_eq!(run.actions(), ["disable x00000 not_in_keycloak", "disable x00001 not_in_keycloak"]);
+    assert_eq!(run.actions(), ["disable x00000 not_in_group", "disable x00001 not_in_group"]);
     assert_eq!(run.json()["refused"].as_array().map(Vec::len), Some(1));
 }
 
@@ -171,7 +171,7 @@ async fn more_people_than_may_be_looked_at_are_not_looked_at() {
     let toml = format!("{NO_LIMITS}max_look = 1");
     let run = program(&world).file(&world, &toml).run("sync").exits(3);
     run.tells(&[
-        "2 people would have to be looked at before they are disabled, limits.max_look is 1: nobody was looked at",
+        "2 accounts would have to be rechecked before they are changed, limits.max_look is 1: none was rechecked",
     ]);
     assert_eq!(world.keycloak.requests().count("username="), 0);
     program(&world).file(&world, &toml).run("plan").exits(0);

@@ -18,7 +18,7 @@ fn calls(world: &RunningWorld) -> Vec<String> {
 
 #[tokio::test]
 async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
-    let world = started(the_table().account("-rf").leavers(10, "x")).await;
+    let world = started(the_table().user("-rf").account("-rf").leavers(10, "x")).await;
     let log = world.directory().join("calls");
     let first =
         format!("config=$1; shift 2; echo \"$config $*\" >> '{}'; set -- --config \"$MAS\" \"$@\"", log.display());
@@ -26,6 +26,7 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
     let limits = "[policy]\nprotect = [\"/x.*/\"]\n".to_owned() + NO_LIMITS;
     program(&world).file(&world, &(toml + &limits)).run("sync").exits(0);
     let expected = [
+        "--config manage list-admin-users",
         "--config --version",
         "--config manage unlock-user -- bob",
         "--config manage unlock-user --reactivate -- bob",
@@ -39,7 +40,7 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
 }
 
 #[tokio::test]
-async fn a_disable_is_two_calls_whatever_it_means_and_a_run_one_more() {
+async fn a_disable_is_two_calls_whatever_it_means_and_a_run_two_more() {
     for mode in ["deactivate", "lock"] {
         let world = started(group().member("alice").account("alice").leavers(10, "x")).await;
         let log = world.directory().join("calls");
@@ -48,7 +49,7 @@ async fn a_disable_is_two_calls_whatever_it_means_and_a_run_one_more() {
         program(&world).file(&world, &(toml + &policy)).run("sync").exits(0);
         let calls = calls(&world);
         let of = |command: &str| calls.iter().filter(|call| call.contains(command)).count();
-        assert_eq!((calls.len(), of("lock-user"), of("kill-sessions")), (1 + 2 * 10, 10, 10), "{mode}");
+        assert_eq!((calls.len(), of("lock-user"), of("kill-sessions")), (2 + 2 * 10, 10, 10), "{mode}");
     }
 }
 
@@ -139,7 +140,12 @@ async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
         wrapper.display()
     );
     program(&world).without("MAS_CONFIG").file(&world, &toml).run("sync").exits(0);
-    assert_eq!(calls(&world)[..2], ["exec -i mas mas-cli --version", "exec -i mas mas-cli manage unlock-user -- bob"]);
+    let expected = [
+        "exec -i mas mas-cli manage list-admin-users",
+        "exec -i mas mas-cli --version",
+        "exec -i mas mas-cli manage unlock-user -- bob",
+    ];
+    assert_eq!(calls(&world)[..3], expected);
 }
 
 #[tokio::test]

@@ -79,14 +79,15 @@ async fn requests_are_counted_as_the_servers_have_seen_them() {
     let by_mas = world.synapse.requests().count("/_synapse/mas/");
     assert_eq!(asked("synapse"), world.synapse.requests().all().len() - by_mas);
     assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"503\"}"), Some(1.0));
-    // Its version, and two calls for each account.
-    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"0\"}"), Some(5.0));
+    // Its version, its administrators, and two calls for each account.
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"0\"}"), Some(6.0));
 }
 
 #[tokio::test]
 async fn requests_to_mas_are_counted_too() {
     let world = started(the_table()).await;
-    sync(&world, program_by(&world, BY_MAS, NO_LIMITS)).exits(0);
+    let protect = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+    sync(&world, program_by(&world, BY_MAS, &format!("{protect}{NO_LIMITS}"))).exits(0);
     assert!(value(&world, "requests_total{server=\"mas\",status=\"200\"}") > Some(5.0));
     assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"200\"}"), None);
 }
@@ -97,7 +98,7 @@ async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
     let path = script(&world, "failing", "case \"$*\" in *manage*) exit 3;; esac");
     let toml = format!("{NO_LIMITS}[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
     sync(&world, program(&world).file(&world, &toml)).exits(4);
-    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(2.0));
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(3.0));
     assert_eq!(value(&world, "actions_total{action=\"disable\",outcome=\"failed\"}"), Some(1.0));
     assert_eq!((runs(&world, "incomplete"), value(&world, "last_success_timestamp_seconds")), (Some(1.0), None));
 }

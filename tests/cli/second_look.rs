@@ -34,9 +34,9 @@ async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
 async fn where_nobody_can_be_looked_at_nothing_is_changed() {
     let world = started(the_table()).await;
     let before = everyone(&world);
-    world.keycloak.faults().on("/users?").answer(Fault::Status(500, String::new()));
+    world.keycloak.faults().on("/users").answer(Fault::Status(500, String::new()));
     let run = program(&world).run("sync").exits(1);
-    run.tells(&["nobody could be looked at a second time (1 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
+    run.tells(&["nobody could be looked at a second time (2 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
     assert_eq!(everyone(&world), before);
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use matrix_keycloak_sync::config::{KeycloakAuth, KeycloakConfig};
 use matrix_keycloak_sync::localpart::LocalpartTemplate;
-use matrix_keycloak_sync::model::KeycloakPerson;
+use matrix_keycloak_sync::model::{KeycloakPerson, Localpart};
 use matrix_keycloak_sync::readers::{Group, KeycloakReader, Tally};
 use serde_json::{Value, json};
 

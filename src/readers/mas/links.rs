@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::MasReader;
@@ -75,6 +76,12 @@ impl MasReader {
             (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
             (Err(ReadError::NoProvider { all, wanted, .. }), Matching::Auto)
                 if all.is_empty() && self.provider.as_ref() != Some(&wanted) =>
+            {
+                Ok(None)
+            }
+            // MAS before 1.4 has no such list, and the writer refuses it.
+            (Err(ReadError::Http(error)), Matching::Auto | Matching::Localpart)
+                if error.status() == Some(StatusCode::NOT_FOUND) =>
             {
                 Ok(None)
             }

@@ -122,7 +122,7 @@ impl Done {
 }
 
 pub(super) fn routes() -> Router<Shared<Database>> {
-    Router::new().route("/stand-in/manage", post(manage))
+    Router::new().route("/stand-in/manage", post(manage)).route("/stand-in/read", post(manage))
 }
 
 async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(command): Json<Command>) -> Response {

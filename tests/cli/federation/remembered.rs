@@ -79,7 +79,7 @@ async fn the_history_has_what_keycloak_said_and_what_of_it_is_only_remembered() 
     let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
     let actions = kept.json()["actions"].clone();
     let lars = actions.as_array().expect("actions").iter().find(|action| action["user_id"] == "@lars:example.org");
-    let told = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["known"];
+    let told = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
     assert_eq!(
         (&told["groups"], &told["remembered"], &told["in_group"]),
         (&json!(["/matrix-users"]), &json!(["/matrix-users"]), &json!(false))
