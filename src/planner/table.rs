@@ -47,7 +47,8 @@ impl<'f> Rule<'f> {
             holder => self.outside_or_another_person(account, holder, identity),
         };
         // MAS would have to be told which of its users of this name is meant.
-        if account.mas == InMas::Ambiguous && opinion.would_act() {
+        let is_ours = account.is_on(&self.facts.server_name);
+        if account.mas == InMas::Ambiguous && is_ours && opinion.would_act() {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         opinion
