@@ -117,10 +117,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if members > 0 {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
-        let reason = reason_of(&standings, holder);
+        // A newer link replaces an older one.
+        let deciding = match holder {
+            Holder::Tied { by: TiedBy::Link, .. } => 1,
+            _ => owners.len(),
+        };
+        let reason = reason_of(&standings[..deciding], holder);
         match self.kept(account, holder, seen, directories, reason) {
             Some(verdict) => verdict,
-            None => match self.grace_of(account, reason, &owners) {
+            None => match self.grace_of(account, reason, &owners[..deciding]) {
                 Some(until) => Verdict::InGrace(until),
                 None => self.unless_approval_is_needed(account, seen, reason),
             },
