@@ -9,8 +9,8 @@ use super::table::Rule;
 use super::memory::Recall;
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, Member, Moment, Question, Sign,
-    SignSeen, Tie,
+    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment,
+    Question, Sign, SignSeen, Tie,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
@@ -177,18 +177,14 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
         for (id, by) in self.identity.unused_ties(account, holder) {
-            let is_member = self.identity.member(id).is_some_and(|member| self.rule.may_use(member));
             let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
-            if let Some(user) = find(seen, id).and_then(KeycloakPerson::user).filter(|_| is_member) {
-                signs.push(SignSeen { sign, user: user.clone() });
-            }
+            let member = find(seen, id).and_then(|person| self.user_if_member(person));
+            signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
         }
         // With `match = "localpart"` an external ID decides nothing, and protects as a link does.
         for person in externals(seen).filter(|_| self.rule.policy.matching == Matching::Localpart) {
-            let user = person.user().filter(|user| {
-                self.identity.member(&user.id).is_some_and(|member| self.rule.may_use(member))
-            });
-            signs.extend(user.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
+            let member = self.user_if_member(person);
+            signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
         }
         if !is_tied(account, seen) {
             signs.extend(seen.signs.iter().cloned());
@@ -196,6 +192,23 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
         signs.dedup();
         signs
+    }
+
+    /// Returns the user if the list or the look shows a member who may use Matrix.
+    fn user_if_member<'e>(&self, person: &'e KeycloakPerson) -> Option<&'e KeycloakUser> {
+        let user = person.user()?;
+        let listed = self.identity.member(&user.id);
+        let is_member = listed.is_some_and(|member| self.rule.may_use(member));
+        (is_member || self.may_use_now(person)).then_some(user)
+    }
+
+    /// Returns whether the look shows a member who may use Matrix.
+    fn may_use_now(&self, person: &KeycloakPerson) -> bool {
+        let keeps_disabled = self.rule.policy.disabled_members == DisabledMembers::Keep;
+        match person {
+            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || keeps_disabled),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
+        }
     }
 
     fn unless_approval_is_needed(
@@ -254,11 +267,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Verdict::Kept(reason);
         }
         let user = find(seen, &member.id);
-        let confirmed = user.is_some_and(|person| match person {
-            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || self.rule.policy.disabled_members == DisabledMembers::Keep),
-            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
-        });
-        if !confirmed {
+        if !user.is_some_and(|person| self.may_use_now(person)) {
             return Verdict::ActivationNotConfirmed;
         }
         if by == TiedBy::Name && self.shares_name(member, seen) {
