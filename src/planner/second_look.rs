@@ -159,8 +159,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if !signs.is_empty() {
             return Some(Verdict::MayBeMember(signs));
         }
+        // If an external ID decides, it does not matter who has the name.
+        let decides = |answer: &&Answer| {
+            answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen)
+        };
         let in_doubt = policy.federation == Federation::Verify
-            && seen.keycloak.iter().any(|answer| directories.doubts(&answer.user));
+            && seen.keycloak.iter().filter(decides).any(|answer| directories.doubts(&answer.user));
         if in_doubt {
             Some(Verdict::Kept(KeptReason::FederationInDoubt))
         } else if self.contradicts(account, holder, seen) {
@@ -318,12 +322,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let externals = || -> Vec<Candidate<'e>> {
             externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
         };
-        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
         match holder {
             Holder::Tied { by: TiedBy::Link, .. } => {
                 account.links.iter().map(|id| candidate(seen, id)).collect()
             }
-            _ if acts_on_ties && !externals().is_empty() => externals(),
+            _ if self.is_decided_by_external_id(holder, seen) => externals(),
             Holder::Tied { id, by, .. } => {
                 let remembered = candidate(seen, id);
                 if *by == TiedBy::Memory(Tie::Name) && remembered.person.is_unknown() {
@@ -350,6 +353,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Unclaimed => named(seen),
         }
+    }
+
+    fn is_decided_by_external_id(&self, holder: &Holder<'_>, seen: &Evidence) -> bool {
+        self.rule.policy.matching != Matching::Localpart
+            && !matches!(holder, Holder::Tied { by: TiedBy::Link, .. })
+            && externals(seen).next().is_some()
     }
 
     fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {
