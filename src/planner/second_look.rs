@@ -9,8 +9,8 @@ use super::table::Rule;
 use super::memory::Recall;
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, Member, Moment, Question, Sign,
-    SignSeen, Tie,
+    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment,
+    Question, Sign, SignSeen, Tie,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
@@ -128,10 +128,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if members > 0 {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
-        let reason = reason_of(&standings, holder);
+        // A newer link replaces an older one.
+        let deciding = match holder {
+            Holder::Tied { by: TiedBy::Link, .. } => 1,
+            _ => owners.len(),
+        };
+        let reason = reason_of(&standings[..deciding], holder);
         match self.kept(account, holder, seen, directories, reason) {
             Some(verdict) => verdict,
-            None => match self.grace_of(account, reason, &owners) {
+            None => match self.grace_of(account, reason, &owners[..deciding]) {
                 Some(until) => Verdict::InGrace(until),
                 None => self.unless_approval_is_needed(account, seen, reason),
             },
@@ -165,8 +170,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if !signs.is_empty() {
             return Some(Verdict::MayBeMember(signs));
         }
+        // If an external ID decides, it does not matter who has the name.
+        let decides = |answer: &&Answer| {
+            answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen)
+        };
         let in_doubt = policy.federation == Federation::Verify
-            && seen.keycloak.iter().any(|answer| directories.doubts(&answer.user));
+            && seen.keycloak.iter().filter(decides).any(|answer| directories.doubts(&answer.user));
         if in_doubt {
             Some(Verdict::Kept(KeptReason::FederationInDoubt))
         } else if self.contradicts(account, holder, seen) {
@@ -183,18 +192,14 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
         for (id, by) in self.identity.unused_ties(account, holder) {
-            let is_member = self.identity.member(id).is_some_and(|member| self.rule.may_use(member));
             let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
-            if let Some(user) = find(seen, id).and_then(KeycloakPerson::user).filter(|_| is_member) {
-                signs.push(SignSeen { sign, user: user.clone() });
-            }
+            let member = find(seen, id).and_then(|person| self.user_if_member(person));
+            signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
         }
         // With `match = "localpart"` an external ID decides nothing, and protects as a link does.
         for person in externals(seen).filter(|_| self.rule.policy.matching == Matching::Localpart) {
-            let user = person.user().filter(|user| {
-                self.identity.member(&user.id).is_some_and(|member| self.rule.may_use(member))
-            });
-            signs.extend(user.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
+            let member = self.user_if_member(person);
+            signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
         }
         if !is_tied(account, seen) {
             signs.extend(seen.signs.iter().cloned());
@@ -202,6 +207,23 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
         signs.dedup();
         signs
+    }
+
+    /// Returns the user if the list or the look shows a member who may use Matrix.
+    fn user_if_member<'e>(&self, person: &'e KeycloakPerson) -> Option<&'e KeycloakUser> {
+        let user = person.user()?;
+        let listed = self.identity.member(&user.id);
+        let is_member = listed.is_some_and(|member| self.rule.may_use(member));
+        (is_member || self.may_use_now(person)).then_some(user)
+    }
+
+    /// Returns whether the look shows a member who may use Matrix.
+    fn may_use_now(&self, person: &KeycloakPerson) -> bool {
+        let keeps_disabled = self.rule.policy.disabled_members == DisabledMembers::Keep;
+        match person {
+            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || keeps_disabled),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
+        }
     }
 
     fn unless_approval_is_needed(
@@ -260,11 +282,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Verdict::Kept(reason);
         }
         let user = find(seen, &member.id);
-        let confirmed = user.is_some_and(|person| match person {
-            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || self.rule.policy.disabled_members == DisabledMembers::Keep),
-            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
-        });
-        if !confirmed {
+        if !user.is_some_and(|person| self.may_use_now(person)) {
             return Verdict::ActivationNotConfirmed;
         }
         if by == TiedBy::Name && self.shares_name(member, seen) {
@@ -315,12 +333,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let externals = || -> Vec<Candidate<'e>> {
             externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
         };
-        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
         match holder {
             Holder::Tied { by: TiedBy::Link, .. } => {
                 account.links.iter().map(|id| candidate(seen, id)).collect()
             }
-            _ if acts_on_ties && !externals().is_empty() => externals(),
+            _ if self.is_decided_by_external_id(holder, seen) => externals(),
             Holder::Tied { id, by, .. } => {
                 let remembered = candidate(seen, id);
                 if *by == TiedBy::Memory(Tie::Name) && remembered.person.is_unknown() {
@@ -347,6 +364,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Unclaimed => named(seen),
         }
+    }
+
+    fn is_decided_by_external_id(&self, holder: &Holder<'_>, seen: &Evidence) -> bool {
+        self.rule.policy.matching != Matching::Localpart
+            && !matches!(holder, Holder::Tied { by: TiedBy::Link, .. })
+            && externals(seen).next().is_some()
     }
 
     fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {

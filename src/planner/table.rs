@@ -47,7 +47,8 @@ impl<'f> Rule<'f> {
             holder => self.outside_or_another_person(account, holder, identity),
         };
         // MAS would have to be told which of its users of this name is meant.
-        if account.mas == InMas::Ambiguous && opinion.would_act() {
+        let is_ours = account.is_on(&self.facts.server_name);
+        if account.mas == InMas::Ambiguous && is_ours && opinion.would_act() {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         opinion
@@ -96,7 +97,7 @@ impl<'f> Rule<'f> {
 
     /// Returns the first reason not to activate a member's account in this state.
     pub(super) fn not_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
-        let only_locked = state.locked && !state.deactivated;
+        let only_locked = state.locked && !state.deactivated && !account.deactivated_in_mas;
         let ours = self.facts.memory.is_own(&account.user_id);
         let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
@@ -157,11 +158,17 @@ impl<'f> Rule<'f> {
     pub(super) fn outside_in_state(&self, account: &Account, state: AccountState) -> Option<Verdict> {
         if self.policy.counts_as_disabled(state) {
             Some(Verdict::OutsideDisabled)
-        } else if state.locked && !self.facts.memory.left_half_done(&account.user_id, state) {
+        } else if state.locked && !self.is_half_done(account, state) {
             Some(Verdict::OutsideLocked)
         } else {
             None
         }
+    }
+
+    /// Returns whether a lock is all that a deactivation has left: one of ours that broke off, or one
+    /// whose job MAS has lost (trap 69).
+    fn is_half_done(&self, account: &Account, state: AccountState) -> bool {
+        account.deactivated_in_mas || self.facts.memory.left_half_done(&account.user_id, state)
     }
 
     /// Returns the first reason that the lists alone give for never disabling an account.

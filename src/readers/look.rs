@@ -131,7 +131,7 @@ impl Readers {
     }
 
     /// Asks for the users whose localpart is the account's: by exact username, and by the list of users if the template
-    /// is more than the username.
+    /// is more than the username. Users who are known by an ID are not asked for twice.
     async fn ask_by_name(
         &self,
         account: &LookAt,
@@ -139,20 +139,24 @@ impl Readers {
         with: &Context<'_>,
     ) -> Result<Vec<Answer>, ReadError> {
         let localpart = account.user_id.localpart();
-        let is_known = |id: &KeycloakId| {
-            known.iter().any(|answer| answer.user.user().is_some_and(|user| user.id == *id))
-        };
         let Some(owners) = with.owners.as_ref().filter(|_| account.by_name == AskByName::Always) else {
-            // Usernames are unique, so a user who is known to have this name is the only one.
-            if known.iter().any(|answer| !answer.user.is_unknown()) {
-                return Ok(Vec::new());
+            // The template is the username, and usernames are unique.
+            if let Some(answer) = known.iter().find(|answer| has_username(answer, localpart)) {
+                return Ok(Vec::from_iter(by_name(answer, localpart, with)));
             }
             let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
             return Ok(vec![Answer { asked: Question::Name, user }]);
         };
-        let listed: Vec<_> = owners.of(localpart).iter().filter(|id| !is_known(id)).collect();
-        let asked = listed.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
-        let mut answers = try_join_all(asked).await?;
+        let (mut answers, mut unknown) = (Vec::new(), Vec::new());
+        for id in owners.of(localpart) {
+            let is_it = |answer: &&Answer| answer.user.user().is_some_and(|user| user.id == *id);
+            match known.iter().find(is_it) {
+                Some(answer) => answers.extend(by_name(answer, localpart, with)),
+                None => unknown.push(id),
+            }
+        }
+        let asked = unknown.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
+        answers.extend(try_join_all(asked).await?);
         let is_found = !owners.of(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
         if !is_found {
             let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
@@ -247,6 +251,24 @@ impl Readers {
         let after = self.keycloak.members(groups, &Tally::default()).await?;
         Ok(Some(after.people))
     }
+}
+
+/// Returns whether the answer is about the user of this username.
+fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
+    let user = answer.user.user().filter(|_| !answer.user.is_unknown());
+    user.is_some_and(|user| user.username.to_lowercase() == localpart.key())
+}
+
+/// Returns what is known by an ID as the answer to the account's name, which the user has too. The list of
+/// members says that already of those who are in it.
+fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
+    let members = &with.reading.facts.members;
+    let id = &answer.user.user()?.id;
+    // Readers return members in order of their IDs.
+    let row = members.binary_search_by(|member| member.id.cmp(id)).ok();
+    let name = row.and_then(|row| members[row].localpart.as_ref());
+    let is_listed = name.is_some_and(|name| name.key() == localpart.key());
+    (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })
 }
 
 fn is_silence(error: &ReadError) -> bool {

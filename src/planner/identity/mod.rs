@@ -313,14 +313,18 @@ impl<'f> Identity<'f> {
 
     /// Returns whether links or memory tie an account to another user than this one, so that its name does not open it.
     pub(super) fn is_tied_to_another(&self, account: &Account, id: &KeycloakId) -> bool {
-        self.may_count(account) && account.tied_to().is_some_and(|owner| owner != id)
+        let link = account.links.newest().filter(|_| self.subjects_count());
+        let remembered = || {
+            let (owner, tie) = account.remembered_owner()?;
+            let counts = tie != Tie::Link || account.links.is_empty() || self.subjects_count();
+            counts.then_some(owner)
+        };
+        link.or_else(remembered).is_some_and(|owner| owner != id)
     }
 
     /// With `match = "localpart"`, subjects that are no IDs say nothing about anybody.
-    fn may_count(&self, account: &Account) -> bool {
-        self.matching != Matching::Localpart
-            || account.links.is_empty()
-            || self.subjects == Subjects::UserIds
+    fn subjects_count(&self) -> bool {
+        self.matching != Matching::Localpart || self.subjects == Subjects::UserIds
     }
 
     /// Returns the users that links and memory tie an account to and that do not decide about it.
