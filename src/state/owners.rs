@@ -9,13 +9,15 @@ use super::rows::word;
 use super::{Scope, State, StateError};
 use crate::model::{KeycloakId, Localpart, Moment, Owner, Tie, UserId};
 
-/// From so many rows on, making the index when they are all in is faster than keeping it up to date.
+/// From so many rows on, making the index when they are all in is faster than keeping it up to
+/// date.
 const MANY: usize = 50_000;
 
 const INDEX: &str = "CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id)";
 
 impl State {
-    /// Hands over every account that was ever tied to a Keycloak user, by localpart as the server spells it.
+    /// Hands over every account that was ever tied to a Keycloak user, by localpart as the server
+    /// spells it.
     pub fn owners(&self, mut take: impl FnMut(&str, Owner)) -> Result<(), StateError> {
         let connection = self.lock();
         let Scope { realm, server_name } = &self.scope;
@@ -31,8 +33,8 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Returns the remembered accounts that have one of these names, spelled like this, or belong to one of these
-    /// users; by localpart, each once.
+    /// Returns the remembered accounts that have one of these names, spelled like this, or belong
+    /// to one of these users; by localpart, each once.
     pub fn owners_of(
         &self,
         localparts: &[Localpart],
@@ -62,8 +64,8 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Records the owners of accounts of this homeserver. One that a name ties never replaces one that a link or an
-    /// external ID tied.
+    /// Records the owners of accounts of this homeserver. One that a name ties never replaces one
+    /// that a link or an external ID tied.
     pub(super) fn record_owners(
         &self,
         transaction: &Transaction<'_>,
