@@ -44,10 +44,9 @@ impl State {
         let Scope { realm, server_name } = &self.scope;
         let read = || {
             let mut found = BTreeMap::new();
-            let mut find = |column: &str, keys: &mut dyn Iterator<Item = String>| {
+            let mut find = |from: &str, keys: &mut dyn Iterator<Item = String>| {
                 let mut statement = connection.prepare(&format!(
-                    "SELECT localpart, keycloak_id, tie FROM owners
-                     WHERE realm = ?1 AND server_name = ?2 AND {column} = ?3"
+                    "SELECT localpart, keycloak_id, tie FROM owners {from} = ?3 AND realm = ?1 AND server_name = ?2"
                 ))?;
                 for key in keys {
                     let mut rows = statement.query(params![realm, server_name.as_str(), key])?;
@@ -57,8 +56,10 @@ impl State {
                 }
                 Ok::<_, StateProblem>(())
             };
-            find("localpart", &mut localparts.iter().map(|localpart| localpart.as_str().to_owned()))?;
-            find("keycloak_id", &mut ids.iter().map(|id| id.text().into_owned()))?;
+            find("WHERE localpart", &mut localparts.iter().map(|name| name.as_str().to_owned()))?;
+            // Left to itself, SQLite reads the whole table, which needs no second step to the row.
+            let by_user = "INDEXED BY owners_by_keycloak_id WHERE keycloak_id";
+            find(by_user, &mut ids.iter().map(|id| id.text().into_owned()))?;
             Ok(found.into_iter().collect())
         };
         read().map_err(|problem: StateProblem| self.error(problem))
