@@ -1,7 +1,7 @@
 //! One run at a time for each realm and homeserver: a file that is locked while a run goes on.
 //!
-//! The file also keeps the number of the last run that used the state file beside it. A state file that counts fewer
-//! runs is older than that run.
+//! The file also keeps the number of the last run that used the state file beside it. A state file
+//! that counts fewer runs is older than that run.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
@@ -94,10 +94,8 @@ impl RunLock {
     }
 
     fn sign(&mut self) -> io::Result<()> {
-        let mut text = format!("process {} since {}\n", std::process::id(), Moment::now());
-        if let Some(number) = self.last_run {
-            text.push_str(&format!("{RUN}{number}\n"));
-        }
+        let run = self.last_run.map(|number| format!("{RUN}{number}\n")).unwrap_or_default();
+        let text = format!("process {} since {}\n{run}", std::process::id(), Moment::now());
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())
@@ -146,21 +144,23 @@ fn name(config: &Config) -> String {
     format!("matrix-keycloak-sync-{realm}-{server_name}.lock")
 }
 
-/// Beside the state file, else where the system keeps files that are good only while it runs.
+/// Returns the place beside the state file, else in the folder for files that live as long as a
+/// session.
 fn place(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<PathBuf, LockError> {
     // systemd gives a list if a unit has several.
     let given = |name: &str| env(name)?.split(':').find(|path| !path.is_empty()).map(PathBuf::from);
-    let folder = state_file.map(beside).or_else(|| given("RUNTIME_DIRECTORY")).or_else(|| given("XDG_RUNTIME_DIR"));
-    let folder = match folder {
-        Some(folder) => folder,
-        None => {
-            let folder =
-                std::env::temp_dir().join(format!("matrix-keycloak-sync-{}", rustix::process::geteuid().as_raw()));
-            own_folder(&folder).map_err(|source| LockError::Io { path: folder.clone(), source })?;
-            folder
-        }
-    };
+    let given = state_file.map(beside).or_else(|| given("RUNTIME_DIRECTORY")).or_else(|| given("XDG_RUNTIME_DIR"));
+    let folder = given.map_or_else(own_folder_of_this_user, Ok)?;
     Ok(folder.join(name(config)))
+}
+
+fn own_folder_of_this_user() -> Result<PathBuf, LockError> {
+    let user = rustix::process::geteuid().as_raw();
+    let folder = std::env::temp_dir().join(format!("matrix-keycloak-sync-{user}"));
+    match own_folder(&folder) {
+        Ok(()) => Ok(folder),
+        Err(source) => Err(LockError::Io { path: folder, source }),
+    }
 }
 
 fn beside(state_file: &Path) -> PathBuf {
@@ -170,7 +170,8 @@ fn beside(state_file: &Path) -> PathBuf {
     }
 }
 
-/// Makes a folder that nobody else can write to, in one that everyone can; refuses one that somebody else has made.
+/// Makes a folder that only this user can write to, in one that everyone can; refuses one of
+/// another user.
 fn own_folder(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -191,7 +192,7 @@ mod tests {
     fn the_number_of_a_run_is_kept_for_the_next() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("lock");
-        let lock = || RunLock::lock(&path).ok().expect("nobody holds it");
+        let lock = || RunLock::lock(&path).ok().expect("it is free");
         assert_eq!(lock().last_run(), None);
         lock().note_run(17).expect("written");
         assert_eq!(lock().last_run(), Some(17));
@@ -202,7 +203,7 @@ mod tests {
     fn a_lock_that_is_held_names_the_process() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("lock");
-        let mut first = RunLock::lock(&path).ok().expect("nobody holds it");
+        let mut first = RunLock::lock(&path).ok().expect("it is free");
         first.note_run(3).expect("written");
         let Err(Problem::Held(holder)) = RunLock::lock(&path) else { unreachable!("it is held") };
         assert!(holder.starts_with(&format!("process {} since ", std::process::id())) && !holder.contains("run"));

@@ -45,7 +45,7 @@ pub enum Failure {
         what: &'static str,
         /// Why the default place cannot be used, if there is one.
         #[source]
-        source: Option<StateError>,
+        source: Option<Box<StateError>>,
     },
     /// No run of this number.
     #[error("there is no run {0}")]

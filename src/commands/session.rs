@@ -88,7 +88,7 @@ impl Session {
             if age == Age::Older {
                 warn!(
                     "the state file {} is older than the last run, or new: grace periods start again, and accounts \
-                     disabled before count as disabled by somebody else",
+                     disabled before count as disabled by hand",
                     state.path().display()
                 );
             }

@@ -1,4 +1,5 @@
-//! How commands open the state file: those that may write create it, those that only read leave no trace.
+//! How commands open the state file: those that may write create it, those that only read leave no
+//! trace.
 
 use std::path::Path;
 
@@ -19,8 +20,8 @@ pub(super) enum Purpose {
 /// The state file, if there is one, and what to warn about.
 pub(super) type Opened = (Option<State>, Option<Warning>);
 
-/// Opens the state file. A path that is given has to be usable; the default place need not be, if no key depends on
-/// the memory.
+/// Opens the state file. A path that is given has to be usable; the default place need not be, if
+/// no key depends on the memory.
 pub(super) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
     let is_default = match config.state_file {
         StateFile::Off => return Ok((None, None)),
@@ -34,7 +35,7 @@ pub(super) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure>
         None => None,
     };
     match config.needs_state().filter(|_| purpose == Purpose::Write) {
-        Some(what) => Err(Failure::NoPlace { what, source: no_place }),
+        Some(what) => Err(Failure::NoPlace { what, source: no_place.map(Box::new) }),
         None => Ok((None, Some(no_memory(no_place.as_ref())))),
     }
 }

@@ -1,11 +1,11 @@
-//! Where the state file is: where the configuration says, else where the system keeps such files.
+//! The place of the state file: the one in the configuration, else the usual one of the system.
 
 use std::path::{Path, PathBuf};
 
 use super::fields::Fields;
 use crate::files::name_part;
 
-/// Where a service of root keeps its state.
+/// The folder for the state of a service of root.
 const OF_THE_SYSTEM: &str = "/var/lib/matrix-keycloak-sync";
 /// The value that switches the memory off.
 const OFF: &str = "off";

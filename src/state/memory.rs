@@ -12,7 +12,8 @@ use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
 use crate::planner::{AccountIndex, Facts, Memory, OwnAction};
 
-/// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be behind.
+/// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be
+/// behind.
 pub(super) const UNTIL_SHOWN: i64 = 10 * 60 * 1000;
 
 impl State {
@@ -76,8 +77,9 @@ fn absences(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTree
     Ok(absent)
 }
 
-/// Returns the last thing that was tried with each account. What was done before the account was seen active is over:
-/// if it is locked or deactivated after that, somebody else did it. Synapse may show a change only after a while.
+/// Returns the last thing that was tried with each account. What was done before the account was
+/// seen active is over: if it is locked or deactivated after that, it was by hand. Synapse may show
+/// a change only after a while.
 pub(super) fn own_actions(connection: &Connection, scope: &Scope) -> Result<BTreeMap<UserId, OwnAction>, StateProblem> {
     let mut statement = connection.prepare(
         "SELECT user_id, action, disable, outcome, begun FROM actions JOIN runs ON id = run

@@ -1,30 +1,34 @@
 //! The state file: what the program remembers between its runs, in one `SQLite` file.
 //!
-//! Each action is recorded before it is tried and again when it is over, each in a transaction of its own, so that a
-//! run that is killed leaves a record of what may have been done. Rows belong to a realm and a server name, the
-//! [`Scope`]; two of them in one file do not see each other.
+//! Each action is recorded before it is tried and again when it is over, each in a transaction of
+//! its own, so that a run that is killed leaves a record of what may have been done. Rows belong to
+//! a realm and a server name, the [`Scope`]; two of them in one file do not see each other.
 //!
 //! # Why an older file never makes the program do more
 //!
-//! A backup may be restored, a volume may be lost, and rows may be missing. For each table the program then does less
-//! or asks for an approval:
+//! A backup may be restored, a volume may be lost, and rows may be missing. For each table the
+//! program then does less or asks for an approval:
 //!
-//! - `owners`: an account that was never tied needs an approval before it is disabled. A row that is out of date is
-//!   judged by the planner as any remembered row is: links win over it, and a name replaces it only by the rule.
-//! - `absences`: a missing row starts the grace again. A row that is out of date could end it early, because the user
-//!   may have been back in between; so absences count only while complete readings follow each other without a long
-//!   pause ([`readings`]). After a pause they start again.
-//! - `actions`, as the last action of ours on an account: a missing row makes a lock somebody else's, which the
-//!   program respects. A row that is out of date could make somebody else's lock ours; so after a long pause nothing
-//!   unfinished counts, and a file that is older than the last run (the lock file has its number) loses every claim.
-//! - `actions`, as what `watch` did in the last hour: missing rows let a restarted `watch` use its limits once more
-//!   within that hour, as it does without a state file.
+//! - `owners`: an account that was never tied needs an approval before it is disabled. A row that
+//!   is out of date is judged by the planner as any remembered row is: links win over it, and a
+//!   name replaces it only by the rule.
+//! - `absences`: a missing row starts the grace again. A row that is out of date could end it
+//!   early, because the user may have been back in between; so absences count only while complete
+//!   readings follow each other without a long pause (`readings`). After a pause they start
+//!   again.
+//! - `actions`, as the last action of ours on an account: a missing row makes a lock one by hand,
+//!   which the program respects. A row that is out of date could make a lock by hand ours; so after
+//!   a long pause nothing unfinished counts, and a file that is older than the last run (the lock
+//!   file has its number) loses every claim.
+//! - `actions`, as what `watch` did in the last hour: missing rows let a restarted `watch` use its
+//!   limits once more within that hour, as it does without a state file.
 //! - `settled`: it only takes claims away, and is as old as the actions it is about.
-//! - `directories`: a directory is recorded in the transaction that records its members' accounts. Without its row
-//!   these accounts have no owner either, unless MAS links them.
+//! - `directories`: a directory is recorded in the transaction that records its members' accounts.
+//!   Without its row these accounts have no owner either, unless MAS links them.
 //!
-//! What is left is a whole volume that is restored with its lock file: a disable of ours that was done counts as ours
-//! although someone may have changed the account since. It matters to `policy.reactivate = "own"` alone.
+//! What is left is a whole volume that is restored with its lock file: a disable of ours that was
+//! done counts as ours although someone may have changed the account since. It matters to
+//! `policy.reactivate = "own"` alone.
 
 mod error;
 mod journal;
@@ -69,7 +73,8 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the file for a run that may write. Creates it if it is missing, and brings an older one up to date.
+    /// Opens the file for a run that may write. Creates it if it is missing, and brings an older
+    /// one up to date.
     pub fn open(path: &Path, scope: Scope) -> Result<Self, StateError> {
         match open::for_writing(path) {
             Ok(connection) => Ok(Self::new(path, scope, connection)),
@@ -77,7 +82,8 @@ impl State {
         }
     }
 
-    /// Opens the file for a command that only reads, without changing it. Returns `None` if there is no file yet.
+    /// Opens the file for a command that only reads, without changing it. Returns `None` if there
+    /// is no file yet.
     pub fn read(path: &Path, scope: Scope) -> Result<Option<Self>, StateError> {
         match open::for_reading(path) {
             Ok(connection) => Ok(connection.map(|connection| Self::new(path, scope, connection))),

@@ -1,4 +1,5 @@
-//! How the file is opened: created for its owner alone, checked before anything is written, and read without a trace.
+//! How the file is opened: created for its owner alone, checked before anything is written, and
+//! read without a trace.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _};
@@ -17,7 +18,7 @@ use super::schema::{self, APPLICATION_ID};
 
 /// Another process may be writing; a transaction of ours takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How a file of `SQLite` begins, and where it has the number of its application.
+/// The first bytes of every file of `SQLite`, and the place of the number of its application.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const APPLICATION_ID_AT: usize = 68;
 const HEADER: u64 = 100;
@@ -70,7 +71,8 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
     let mut connection = connect(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let identity = match identify(&connection) {
-        // The log of changes needs a file beside this one, which cannot be made here. Without a log, all is in this one.
+        // The log of changes needs a file beside this one, which cannot be made here. Without a
+        // log, all is in this one.
         Err(StateProblem::Sqlite(error)) if is_refused(&error) && !has_log(path) => {
             connection = connect_frozen(path)?;
             identify(&connection)?
@@ -110,7 +112,7 @@ fn connect(path: &Path) -> Result<Connection, StateProblem> {
     Ok(connection)
 }
 
-/// Opens the file as if nobody could change it: without locks, and without a file beside it.
+/// Opens the file as if it could not change: without locks, and without a file beside it.
 fn connect_frozen(path: &Path) -> Result<Connection, StateProblem> {
     let uri = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
@@ -135,7 +137,8 @@ enum Identity {
     Empty,
 }
 
-/// Refuses what another program has written before `SQLite` opens it, which may take in the other's log.
+/// Refuses what another program has written before `SQLite` opens it, which may take in the other's
+/// log.
 fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
     let metadata = path.symlink_metadata()?;
     if metadata.is_symlink() {

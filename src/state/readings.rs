@@ -1,9 +1,10 @@
 //! What complete readings have shown, and whether they follow each other without a pause.
 //!
-//! An absence counts, and so does an action of ours that was not finished, because every reading since then agrees. If
-//! the program was not running for long, or an older file was restored, nobody knows what happened meanwhile. So after
-//! a long pause both start again. A pause is long if it takes more than [`SHORT_PAUSE`] and more than twice the pause
-//! before: a timer that runs once a month has long pauses, and all of the same length.
+//! An absence counts, and so does an action of ours that was not finished, because every reading
+//! since then agrees. If the program was not running for long, or an older file was restored, no
+//! one knows what happened meanwhile. So after a long pause both start again. A pause is long if it
+//! takes more than [`SHORT_PAUSE`] and more than twice the pause before: a timer that runs once a
+//! month has long pauses, and all of the same length.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -56,8 +57,9 @@ impl Readings {
 }
 
 impl State {
-    /// Counts a run that may write, and returns its number. `before` is the number that the lock file has of the run
-    /// before this one: if it is greater, the file is older than that run, and no action of ours counts from now on.
+    /// Counts a run that may write, and returns its number. `before` is the number that the lock
+    /// file has of the run before this one: if it is greater, the file is older than that run, and
+    /// no action of ours counts from now on.
     pub fn count_run(&self, before: Option<i64>, now: Moment) -> Result<(i64, Age), StateError> {
         let Scope { realm, server_name } = &self.scope;
         let server_name = server_name.as_str();
@@ -83,16 +85,16 @@ impl State {
         })
     }
 
-    /// Compares the file with the number that the lock file has of the last run, as [`State::count_run`] does, for a
-    /// command that only reads.
+    /// Compares the file with the number that the lock file has of the last run, as
+    /// [`State::count_run`] does, for a command that only reads.
     pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
         let runs = Readings::of(&self.lock(), &self.scope).map_err(|problem| self.error(problem))?.runs;
         self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
         Ok(())
     }
 
-    /// Records one complete reading: accounts outside the group that were not are absent since now, those inside are
-    /// no longer absent, and nothing changes for the others.
+    /// Records one complete reading: accounts outside the group that were not are absent since now,
+    /// those inside are no longer absent, and nothing changes for the others.
     pub fn record(&self, presence: &Presence<'_>, now: Moment) -> Result<(), StateError> {
         self.transaction(|transaction| {
             if presence.reach == Reach::Everything {

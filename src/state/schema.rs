@@ -12,7 +12,8 @@ pub(super) const APPLICATION_ID: i32 = 0x6d6b_6373;
 /// The tables of the first version, whose files have no number.
 pub(super) const FIRST_TABLES: [&str; 4] = ["runs", "actions", "absences", "directories"];
 
-/// Every step from an empty file; a step that has been released is never changed, only followed by another.
+/// Every step from an empty file; a step that has been released is never changed, only followed by
+/// another.
 const STEPS: &[M<'_>] = &[
     M::up(
         "CREATE TABLE runs (
@@ -62,9 +63,9 @@ const STEPS: &[M<'_>] = &[
         seen INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
-    // Until here only `runs` knew its realm and its homeserver. Absences start again, which is safe. An account that was
-    // seen active ends the actions of every realm. A directory stays known for every homeserver of its realm (''),
-    // and was alive at a time that was not kept.
+    // Until here only `runs` knew its realm and its homeserver. Absences start again, which is
+    // safe. An account that was seen active ends the actions of every realm. A directory stays
+    // known for every homeserver of its realm (''), and was alive at a time that was not kept.
     M::up(
         "PRAGMA application_id = 1835754355;
     CREATE TABLE owners (
@@ -126,8 +127,8 @@ const LONGEST_LOG: u32 = 16 * 1024 * 1024;
 
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateProblem> {
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Before the log is switched on: so the file itself says whose it is from the beginning. Of two processes that begin
-    // at the same time, one finds the work done.
+    // Before the log is switched on: so the file itself says whose it is from the beginning. Of two
+    // processes that begin at the same time, one finds the work done.
     MIGRATIONS.to_latest(connection).or_else(|_| MIGRATIONS.to_latest(connection)).map_err(StateProblem::Schema)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;

@@ -1,5 +1,5 @@
-//! What is recorded is read back, whatever happens in between; and a file that is older, damaged or somebody else's does
-//! no harm.
+//! What is recorded is read back, whatever happens in between; and a file that is older, damaged or of another program
+//! does no harm.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
