@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use matrix_keycloak_sync::model::{Account, AccountState, InMas, Links, Localpart, Member, Moment, ServerName};
-use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Memory, Policy};
+use matrix_keycloak_sync::model::{
+    Account, AccountState, InMas, Links, Localpart, Member, Remembered, ServerName, Signs,
+};
+use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Policy};
 
 /// One in so many is out of the group.
 const LEAVERS: usize = 10_000;
@@ -30,9 +32,10 @@ fn facts(size: usize) -> Facts {
     let name = |number: usize| Localpart::from(format!("firstname.lastname{number}"));
     let member = |number: usize| Member {
         id: format!("{number:08x}-1111-4111-8111-{number:012x}").into(),
-        localpart: name(number),
+        localpart: Some(name(number)),
         enabled: true,
         federation_link: number.is_multiple_of(2).then(|| Arc::from("a-directory")),
+        signs: Signs::default(),
     };
     let account = |number: usize| Account {
         user_id: name(number).on(&server_name),
@@ -42,15 +45,13 @@ fn facts(size: usize) -> Facts {
         mas: InMas::NotAsked,
         deactivated_in_mas: false,
         links: Links::default(),
+        remembered: Remembered::Nothing,
     };
     Facts {
         members: (0..size).filter(|number| !number.is_multiple_of(LEAVERS)).map(member).collect(),
-        // Servers list people in orders of their own.
+        // Servers list users in orders of their own.
         accounts: (0..size).rev().map(account).collect(),
         providers: Some(vec!["a-directory".into()]),
-        token_owner: None,
-        now: Moment::default(),
-        memory: Memory::default(),
-        server_name,
+        ..Facts::empty(server_name.clone())
     }
 }

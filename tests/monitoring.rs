@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::http::Server;
 use matrix_keycloak_sync::model::{Localpart, Moment, ServerName};
-use matrix_keycloak_sync::plan::{
-    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, WriterKind,
-};
+use matrix_keycloak_sync::plan::{DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, WriterKind};
 use matrix_keycloak_sync::planner::Facts;
 use matrix_keycloak_sync::signals::{Metrics, RunKind, RunResult};
 use regex::Regex;

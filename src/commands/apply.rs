@@ -152,7 +152,14 @@ mod tests {
 
     fn saved(kind: ActionKind, reason: Reason) -> SavedAction {
         let user_id = UserId::try_from(Box::from("@dave:example.org")).expect("well formed");
-        SavedAction { action: kind, localpart: user_id.localpart().clone(), user_id, reason, needs_approval: false, outcome: None }
+        SavedAction {
+            action: kind,
+            localpart: user_id.localpart().clone(),
+            user_id,
+            reason,
+            needs_approval: false,
+            outcome: None,
+        }
     }
 
     #[test]

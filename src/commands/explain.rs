@@ -20,11 +20,7 @@ use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 
 /// Shows everything about one user or account. Reading, second look and rule are those of a plan.
-pub async fn explain(
-    global: &Global,
-    args: &ExplainArgs,
-    surroundings: &Surroundings,
-) -> Result<Exit, Failure> {
+pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
     let wanted = Wanted::find(&args.user, &session).await?;
     let reading = session.read().await?;
@@ -46,9 +42,8 @@ pub async fn explain(
         return Err(Failure::UnknownUser(wanted.name()));
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
-    let approve = (needs_approval && reach == Reach::Plan).then(|| {
-        command_to_go_on(global, "sync", &draft.plan(draft.verdicts(&looks), &looks).digest())
-    });
+    let approve = (needs_approval && reach == Reach::Plan)
+        .then(|| command_to_go_on(global, "sync", &draft.plan(draft.verdicts(&looks), &looks).digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::Known {
@@ -94,12 +89,7 @@ async fn look(
 }
 
 /// Returns the accounts to explain, in order of localpart.
-fn explained<'f>(
-    draft: &Draft<'f>,
-    facts: &'f Facts,
-    subject: &Subject<'_>,
-    looks: &Looks,
-) -> Vec<Explained<'f>> {
+fn explained<'f>(draft: &Draft<'f>, facts: &'f Facts, subject: &Subject<'_>, looks: &Looks) -> Vec<Explained<'f>> {
     let verdicts = draft.verdicts(looks);
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
     let explain = |account: &'f Account| Explained {
@@ -154,10 +144,7 @@ async fn ask_servers<'f>(
 }
 
 /// Returns what this program has done to the accounts.
-fn past(
-    session: &Session,
-    accounts: &[Explained<'_>],
-) -> Result<Vec<(RunId, ActionRow)>, Failure> {
+fn past(session: &Session, accounts: &[Explained<'_>]) -> Result<Vec<(RunId, ActionRow)>, Failure> {
     let mut past = Vec::new();
     if let Some(state) = &session.state {
         for Explained { account, .. } in accounts {
@@ -168,8 +155,7 @@ fn past(
 }
 
 fn exit(accounts: &[Explained<'_>]) -> Exit {
-    let is_skipped = |one: &Explained<'_>| {
-        matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..))
-    };
+    let is_skipped =
+        |one: &Explained<'_>| matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..));
     if accounts.iter().any(is_skipped) { Exit::Incomplete } else { Exit::InStep }
 }

@@ -142,7 +142,7 @@ impl Session {
         if let (Some(state), Some(focus)) = (&self.state, &focus) {
             reading.facts.memory = state.memory(reading.facts.now)?;
             let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();
-            reading.facts.recall(&localparts, state.owners_of(&localparts, &[])?);
+            reading.facts.recall(&localparts, &state.owners_of(&localparts, &[])?);
         }
         Ok(focus)
     }

@@ -87,7 +87,12 @@ fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
 
 /// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
 /// every limit for this run.
-pub(super) fn approve(session: &Session, plan: &Plan, digest: &Digest, approved: Option<&ApprovedDigest>) -> Vec<String> {
+pub(super) fn approve(
+    session: &Session,
+    plan: &Plan,
+    digest: &Digest,
+    approved: Option<&ApprovedDigest>,
+) -> Vec<String> {
     match approved {
         Some(approved) if digest.is_meant_by(approved) => Vec::new(),
         Some(approved) => vec![format!("--approve names {approved}, and this plan is {digest}")],

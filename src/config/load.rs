@@ -226,15 +226,10 @@ fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
 
 fn accounts(fields: &mut Fields) -> (AccountsConfig, Matching) {
     let source = fields.choice("accounts.source", &[("synapse", AccountSource::Synapse), ("mas", AccountSource::Mas)]);
-    let matching = fields
-        .choice(
-            "accounts.match",
-            &[
-                ("auto", Matching::Auto),
-                ("localpart", Matching::Localpart),
-                ("upstream-link", Matching::UpstreamLink),
-            ],
-        );
+    let matching = fields.choice(
+        "accounts.match",
+        &[("auto", Matching::Auto), ("localpart", Matching::Localpart), ("upstream-link", Matching::UpstreamLink)],
+    );
     let provider = fields.text("accounts.provider");
     if let Some(given) = provider.as_deref().filter(|id| !is_ulid(id)) {
         fields.wrong(

@@ -216,10 +216,7 @@ fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     let few: Vec<_> = few.map(|one| printable(&format!("{} ({})", one.username, one.why)).into_owned()).collect();
     section.warn(
         "names",
-        format!(
-            "{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}",
-            few.join(", ")
-        ),
+        format!("{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}", few.join(", ")),
         "Complete them in Keycloak, or correct `keycloak.localpart`.",
     );
 }

@@ -25,12 +25,7 @@ const EXAMPLES: usize = 5;
 const WIDTH: usize = 69;
 
 /// Reads members and accounts, rechecks as a plan does, and reports how they fit together.
-pub(super) async fn check(
-    section: &mut Section,
-    config: &Config,
-    readers: &Readers,
-    state: Option<&State>,
-) {
+pub(super) async fn check(section: &mut Section, config: &Config, readers: &Readers, state: Option<&State>) {
     match read(config, readers, state).await {
         Ok((plan, fit)) => {
             mapping(section, config, &plan);
@@ -44,11 +39,7 @@ pub(super) async fn check(
     }
 }
 
-async fn read(
-    config: &Config,
-    readers: &Readers,
-    state: Option<&State>,
-) -> Result<(Plan, TemplateFit), Failure> {
+async fn read(config: &Config, readers: &Readers, state: Option<&State>) -> Result<(Plan, TemplateFit), Failure> {
     let mut reading = readers.read(config, &Tallies::default()).await?;
     if let Some(state) = state {
         state.recall(&mut reading.facts)?;
@@ -73,10 +64,7 @@ fn mapping(section: &mut Section, config: &Config, plan: &Plan) {
     } else if mapping.members > 0 && mapping.with_account() == 0 && managed(plan) > 0 {
         section.problem(
             NAME,
-            format!(
-                "{found}\nkeycloak.localpart ({}) gives no member the name of an account",
-                config.policy.template
-            ),
+            format!("{found}\nkeycloak.localpart ({}) gives no member the name of an account", config.policy.template),
             "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`.",
         );
     } else {
@@ -114,9 +102,7 @@ fn found(plan: &Plan) -> String {
     }
     add(&mut lines, mapping.without_account, "without an account", &plan.not_registered);
     if plan.not_looked.is_some() {
-        lines.push_str(
-            "\n  accounts were not rechecked, because they are more than limits.max_look",
-        );
+        lines.push_str("\n  accounts were not rechecked, because they are more than limits.max_look");
     } else {
         let examples = &mapping.of_nobody_examples;
         add(&mut lines, mapping.of_nobody, "of no Keycloak user", examples);
@@ -147,8 +133,7 @@ fn template(section: &mut Section, config: &Config, fit: &TemplateFit) {
         section.skip(&[NAME], "no account with a link to a member to compare");
     } else if differing >= FEW && 2 * differing >= fit.compared {
         let pairs = fit.differing.iter().take(EXAMPLES);
-        let pairs: Vec<_> =
-            pairs.map(|Pair { member, account }| format!("\n  {member} - {account}")).collect();
+        let pairs: Vec<_> = pairs.map(|Pair { member, account }| format!("\n  {member} - {account}")).collect();
         section.warn(
             NAME,
             format!(

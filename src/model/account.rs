@@ -66,11 +66,7 @@ impl AccountState {
     /// logging in (trap 47); but while Synapse shows no deactivation, MAS's job may be lost (trap 69).
     #[must_use]
     pub fn in_mas_and(self, synapse: Self) -> Self {
-        Self {
-            deactivated: self.deactivated && synapse.deactivated,
-            locked: self.locked,
-            erased: synapse.erased,
-        }
+        Self { deactivated: self.deactivated && synapse.deactivated, locked: self.locked, erased: synapse.erased }
     }
 
     /// Returns whether its owner can log in.

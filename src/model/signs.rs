@@ -2,6 +2,7 @@
 //!
 //! A fingerprint never ties an account to anybody. At worst, two texts that share one keep an account.
 
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
 
@@ -93,7 +94,7 @@ fn escape(name: &str, plus: Plus) -> String {
         if is_plain {
             localpart.push(char::from(byte));
         } else {
-            localpart.push_str(&format!("={byte:02x}"));
+            let _ = write!(localpart, "={byte:02x}");
         }
     }
     localpart

@@ -91,9 +91,7 @@ pub(crate) fn doubt(doubt: &MappingDoubt) -> String {
 /// Returns what to do about it.
 pub(crate) fn doubt_fix(doubt: &MappingDoubt) -> &'static str {
     match doubt {
-        MappingDoubt::Names { .. } => {
-            "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`."
-        }
+        MappingDoubt::Names { .. } => "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`.",
         MappingDoubt::Subjects { .. } => {
             "Check `keycloak.realm` and `accounts.provider`. If the subjects are no user IDs (`claims_imports.subject` in \
              MAS's configuration, or a pairwise mapper in Keycloak), set `accounts.match = \"localpart\"`."

@@ -94,8 +94,7 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
     let count = counted(waiting.len(), "account", "accounts");
     let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
     for approval in [Approval::NeverTied, Approval::NameOfMember] {
-        let group: Vec<_> =
-            waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
+        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
         if group.is_empty() {
             continue;
         }
@@ -176,13 +175,7 @@ fn left_alone(text: &mut String, plan: &Plan) {
 fn may_be_members(text: &mut String, plan: &Plan) {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
     for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
-        let _ = writeln!(
-            text,
-            "    {}: {} of {}",
-            kept.localpart,
-            seen.sign.text(),
-            printable(&seen.user.username)
-        );
+        let _ = writeln!(text, "    {}: {} of {}", kept.localpart, seen.sign.text(), printable(&seen.user.username));
     }
 }
 

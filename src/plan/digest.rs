@@ -62,9 +62,7 @@ impl FromStr for ApprovedDigest {
         if is_hex && (FEWEST_DIGITS..=64).contains(&digits.len()) {
             Ok(Self(digits))
         } else {
-            Err(format!(
-                "expected the digest of a plan, or its first {FEWEST_DIGITS} or more hexadecimal digits"
-            ))
+            Err(format!("expected the digest of a plan, or its first {FEWEST_DIGITS} or more hexadecimal digits"))
         }
     }
 }

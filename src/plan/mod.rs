@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId};
+use crate::model::{
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId,
+};
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
@@ -140,8 +142,8 @@ impl Action {
     #[must_use]
     pub fn owner(&self) -> Option<&KeycloakUser> {
         let evidence = self.evidence.as_ref().filter(|_| self.reason != Reason::NotInKeycloak)?;
-        let known = evidence.keycloak.iter().filter(|answer| !answer.user.is_unknown());
-        known.filter_map(|answer| answer.user.user()).next()
+        let mut known = evidence.keycloak.iter().filter(|answer| !answer.user.is_unknown());
+        known.find_map(|answer| answer.user.user())
     }
 
     /// The localpart of the account.
@@ -295,9 +297,7 @@ impl Plan {
         let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::Scheduled(_));
         let outcomes = self.actions.iter().zip(outcomes);
         let remain: Vec<_> = outcomes
-            .filter(|(action, outcome)| {
-                !is_done(outcome) && matches!(action.skipped, None | Some(Skip::NeedsApproval))
-            })
+            .filter(|(action, outcome)| !is_done(outcome) && matches!(action.skipped, None | Some(Skip::NeedsApproval)))
             .map(|(action, _)| action)
             .collect();
         if remain.is_empty() { self.digest() } else { self.digest_of(remain.into_iter()) }

@@ -104,10 +104,7 @@ impl<'f> Draft<'f> {
             return self.only_count(&opinion);
         }
         let Facts { memory, .. } = self.rule.facts;
-        if account.state.is_active()
-            && !account.deactivated_in_mas
-            && memory.own.contains_key(&account.user_id)
-        {
+        if account.state.is_active() && !account.deactivated_in_mas && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
         }
         match opinion {
@@ -130,8 +127,7 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable(_) => true,
             Opinion::WouldActivate { .. } => false,
         };
-        let count =
-            if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
+        let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
         *count += 1;
     }
 
@@ -157,13 +153,13 @@ impl<'f> Draft<'f> {
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(self.look_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) => Some(Self::look_before_disable(account, holder)),
             Opinion::WouldActivate { member, by } => Some(look_before_activate(account, member, *by)),
             Opinion::Settled(_) => None,
         })
     }
 
-    fn look_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> LookAt {
+    fn look_before_disable(account: &'f Account, holder: &Holder<'f>) -> LookAt {
         let mut ids: Vec<&KeycloakId> = match holder {
             Holder::Tied { id, .. } => vec![id],
             Holder::Contested { remembered, named } => {
@@ -172,7 +168,7 @@ impl<'f> Draft<'f> {
             Holder::Named(named) => named.iter().map(|member| &member.id).collect(),
             Holder::Unclaimed => Vec::new(),
         };
-        for (id, _) in self.identity.unused_ties(account, holder) {
+        for (id, _) in Identity::unused_ties(account, holder) {
             if !ids.contains(&id) {
                 ids.push(id);
             }
@@ -326,33 +322,23 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
         skipped: None,
     };
     match verdict {
-        Verdict::MemberActive
-        | Verdict::OutsideDisabled
-        | Verdict::OutsideLocked
-        | Verdict::ActivationNotConfirmed => plan.unchanged += 1,
+        Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked | Verdict::ActivationNotConfirmed => {
+            plan.unchanged += 1;
+        }
         Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
         Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
-        Verdict::NeedsApproval(reason, approval) => plan.actions.push(Action {
-            approval: Some(approval),
-            ..action(ActionKind::Disable, reason)
-        }),
-        Verdict::DisableSkipped(reason, error) => plan.actions.push(Action {
-            skipped: Some(Skip::NotSeen(error)),
-            ..action(ActionKind::Disable, reason)
-        }),
-        Verdict::ActivateSkipped(reason, error) => plan.actions.push(Action {
-            skipped: Some(Skip::NotSeen(error)),
-            ..action(ActionKind::Activate, reason)
-        }),
+        Verdict::NeedsApproval(reason, approval) => {
+            plan.actions.push(Action { approval: Some(approval), ..action(ActionKind::Disable, reason) });
+        }
+        Verdict::DisableSkipped(reason, error) => {
+            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Disable, reason) });
+        }
+        Verdict::ActivateSkipped(reason, error) => {
+            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Activate, reason) });
+        }
         Verdict::Kept(reason) => plan.kept.push(kept(reason)),
-        Verdict::MayBeMember(signs) => plan.kept.push(Kept {
-            signs,
-            ..kept(KeptReason::MayBeMember)
-        }),
-        Verdict::InGrace(until) => plan.kept.push(Kept {
-            until: Some(until),
-            ..kept(KeptReason::InGrace)
-        }),
+        Verdict::MayBeMember(signs) => plan.kept.push(Kept { signs, ..kept(KeptReason::MayBeMember) }),
+        Verdict::InGrace(until) => plan.kept.push(Kept { until: Some(until), ..kept(KeptReason::InGrace) }),
     }
 }
 

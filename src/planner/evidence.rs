@@ -94,9 +94,7 @@ impl<'f> Draft<'f> {
     pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
         let holder = self.identity.holder(account);
         let seen = match looks {
-            Looks::Taken { answers, .. } => {
-                answers.get(&account.user_id).and_then(|look| look.as_ref().ok())
-            }
+            Looks::Taken { answers, .. } => answers.get(&account.user_id).and_then(|look| look.as_ref().ok()),
             Looks::TooMany => None,
         };
         let owners = self.owners(account, &holder, seen, looks);
@@ -122,9 +120,7 @@ impl<'f> Draft<'f> {
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
             (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
-            (_, Some(seen)) => {
-                SecondLook::new(&self.rule, &self.identity, looks).owners(account, holder, seen)
-            }
+            (_, Some(seen)) => SecondLook::new(&self.rule, &self.identity, looks).owners(account, holder, seen),
             (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
                 vec![(*id).clone()]
             }
@@ -167,13 +163,7 @@ impl<'f> Draft<'f> {
         twins.map(|twin| twin.user_id.clone()).collect()
     }
 
-    fn ruling(
-        &self,
-        account: &Account,
-        holder: &Holder<'f>,
-        seen: Option<&Evidence>,
-        owners: &[KeycloakId],
-    ) -> Ruling {
+    fn ruling(&self, account: &Account, holder: &Holder<'f>, seen: Option<&Evidence>, owners: &[KeycloakId]) -> Ruling {
         let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
         let has_external_id = || seen.is_some_and(|seen| external_ids(seen).next().is_some());
         if !account.is_on(&self.rule.facts.server_name) {
@@ -182,9 +172,7 @@ impl<'f> Draft<'f> {
         match holder {
             Holder::Tied { by: TiedBy::Link, .. } => Ruling::Link,
             _ if acts_on_ties && has_external_id() => Ruling::ExternalId,
-            Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }
-                if !owners.contains(id) =>
-            {
+            Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. } if !owners.contains(id) => {
                 Ruling::NameAfterDeletion
             }
             Holder::Tied { by: TiedBy::Memory(tie), .. } => Ruling::Memory(*tie),
@@ -200,11 +188,7 @@ impl<'f> Draft<'f> {
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
         let remembered = account.remembered_owner().map(|(id, _)| id);
         let is_replaced = remembered.is_some_and(|id| !owners.contains(id));
-        if self.rule.policy.matching == Matching::Auto && is_replaced {
-            Ruling::NameAfterMove
-        } else {
-            Ruling::Name
-        }
+        if self.rule.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
     }
 }
 

@@ -128,9 +128,7 @@ impl<'f> Mapping<'f> {
         let leaving = verdicts.iter().filter(|(_, verdict)| leaves(verdict)).count();
         let is_much = |part: usize, whole: usize| part >= FEW && 2 * part >= whole;
         let others_fit = self.staying > 0 && 2 * self.staying_of_members >= self.staying;
-        let is_in_doubt = is_much(without_account.len(), enabled)
-            && is_much(nobodys.len(), leaving)
-            && !others_fit;
+        let is_in_doubt = is_much(without_account.len(), enabled) && is_much(nobodys.len(), leaving) && !others_fit;
         is_in_doubt.then(|| MappingDoubt::Names {
             template: rule.policy.template.clone(),
             without_account: without_account.len(),
@@ -146,8 +144,8 @@ impl Mapped<'_> {
     /// Returns the names of enabled members without an account, sorted; members without a valid name are not among them.
     pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {
         let is_unnamed = |member: &Member| unnamed.iter().any(|one| one.id == member.id);
-        let named = self.without_account.iter().filter(|member| !is_unnamed(member));
-        let mut names: Vec<_> = named.filter_map(|member| member.localpart.clone()).collect();
+        let members = self.without_account.iter().filter(|member| !is_unnamed(member));
+        let mut names: Vec<_> = members.filter_map(|member| member.localpart.clone()).collect();
         names.sort();
         names
     }
@@ -166,10 +164,7 @@ impl Mapped<'_> {
 }
 
 fn belongs_to_nobody(verdict: &Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::Disable(Reason::NotInKeycloak) | Verdict::NeedsApproval(..) | Verdict::MayBeMember(_)
-    )
+    matches!(verdict, Verdict::Disable(Reason::NotInKeycloak) | Verdict::NeedsApproval(..) | Verdict::MayBeMember(_))
 }
 
 fn leaves(verdict: &Verdict) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::draft::{Draft, Verdicts};
-use super::identity::Holder;
+use super::identity::{Holder, Named};
 use super::policy::Matching;
 use super::{Looks, Subjects, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Question, Remembered, Tie, UserId};
@@ -41,8 +41,12 @@ pub struct Presence<'f> {
 
 impl<'f> Presence<'f> {
     pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) -> Self {
-        let mut presence =
-            Self { reach: draft.reach(), present: draft.returned.clone(), settled: draft.settled.clone(), ..Self::default() };
+        let mut presence = Self {
+            reach: draft.reach(),
+            present: draft.returned.clone(),
+            settled: draft.settled.clone(),
+            ..Self::default()
+        };
         for (account, verdict) in &verdicts.of_accounts {
             presence.note(account, verdict);
         }
@@ -58,10 +62,7 @@ impl<'f> Presence<'f> {
             Verdict::MemberActive
             | Verdict::Activate(_)
             | Verdict::Kept(
-                KeptReason::InGroupAtSecondLook
-                | KeptReason::Erased
-                | KeptReason::LockedByHand
-                | KeptReason::NotOurs,
+                KeptReason::InGroupAtSecondLook | KeptReason::Erased | KeptReason::LockedByHand | KeptReason::NotOurs,
             ) => self.present.push(&account.user_id),
             _ => {}
         }
@@ -91,12 +92,7 @@ impl<'f> Presence<'f> {
     }
 
     /// Adds whose account is whose.
-    pub(super) fn note_owners(
-        &mut self,
-        draft: &Draft<'f>,
-        verdicts: &Verdicts<'f>,
-        looks: &'f Looks,
-    ) {
+    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
         for account in draft.in_focus() {
             let seen = evidence(looks, account);
             if seen.is_none() && is_known(account) {
@@ -128,8 +124,8 @@ fn owner(draft: &Draft<'_>, account: &Account, verdict: &Verdict, seen: Option<&
     }
     if let Some(subject) = account.links.newest() {
         // Subjects that are no IDs would name nobody later on.
-        let counts = draft.rule.policy.matching != Matching::Localpart
-            || draft.rule.facts.subjects != Subjects::NoUsers;
+        let counts =
+            draft.rule.policy.matching != Matching::Localpart || draft.rule.facts.subjects != Subjects::NoUsers;
         return counts.then(|| Owner { id: subject.clone(), tie: Tie::Link });
     }
     if let Some(id) = seen.and_then(external_id) {
@@ -156,8 +152,7 @@ fn owner_by_name(
             | Verdict::InGrace(_)
     );
     // Names alone say nothing about what links or other names have shown before.
-    let is_settled_before =
-        draft.rule.policy.matching != Matching::Auto && account.remembered_owner().is_some();
+    let is_settled_before = draft.rule.policy.matching != Matching::Auto && account.remembered_owner().is_some();
     if !is_settled || is_settled_before || draft.identity.is_twin(account) {
         return None;
     }
@@ -165,7 +160,7 @@ fn owner_by_name(
         Holder::Named(named) | Holder::Contested { named, .. } if *verdict == Verdict::MemberActive => named,
         Holder::Named(named) => named,
         Holder::Tied { .. } | Holder::Contested { .. } => return None,
-        Holder::Unclaimed => Default::default(),
+        Holder::Unclaimed => Named::default(),
     };
     let mut ids: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
     ids.extend(seen.into_iter().flat_map(users_by_name));

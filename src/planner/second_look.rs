@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
+use super::memory::Recall;
 use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
 use super::table::Rule;
-use super::memory::Recall;
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment,
-    Question, Sign, SignSeen, Tie,
+    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment, Question, Sign,
+    SignSeen, Tie,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
@@ -79,30 +79,21 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             let before = self.identity.member(id);
             self.after.ids.contains(id) && !before.is_some_and(|member| self.rule.may_use(member))
         };
-        let namesake = self.after.named(account).any(|member| {
-            newly_in(&member.id) && !self.identity.is_tied_elsewhere(&member.id, account)
-        });
+        let namesake = self
+            .after
+            .named(account)
+            .any(|member| newly_in(&member.id) && !self.identity.is_tied_elsewhere(&member.id, account));
         namesake || owners.iter().any(|owner| newly_in(owner.id))
     }
 
     /// Returns the users that the evidence says own an account.
-    pub(super) fn owners(
-        &self,
-        account: &Account,
-        holder: &Holder<'f>,
-        seen: &Evidence,
-    ) -> Vec<KeycloakId> {
+    pub(super) fn owners(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<KeycloakId> {
         let owners = self.candidates(account, holder, seen);
         owners.into_iter().map(|owner| owner.id.clone()).collect()
     }
 
     /// Returns the members whose account the look has found an account to be.
-    pub(super) fn members_found(
-        &self,
-        account: &Account,
-        holder: &Holder<'f>,
-        seen: &Evidence,
-    ) -> Vec<&'f KeycloakId> {
+    pub(super) fn members_found(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<&'f KeycloakId> {
         let owners = self.candidates(account, holder, seen);
         let members = owners.into_iter().filter(|owner| self.standing(*owner) == Standing::Member);
         members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
@@ -171,9 +162,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Some(Verdict::MayBeMember(signs));
         }
         // If an external ID decides, it does not matter who has the name.
-        let decides = |answer: &&Answer| {
-            answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen)
-        };
+        let decides =
+            |answer: &&Answer| answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen);
         let in_doubt = policy.federation == Federation::Verify
             && seen.keycloak.iter().filter(decides).any(|answer| directories.doubts(&answer.user));
         if in_doubt {
@@ -191,7 +181,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// nothing ties it to anybody.
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
-        for (id, by) in self.identity.unused_ties(account, holder) {
+        for (id, by) in Identity::unused_ties(account, holder) {
             let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
             let member = find(seen, id).and_then(|person| self.user_if_member(person));
             signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
@@ -226,12 +216,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    fn unless_approval_is_needed(
-        &self,
-        account: &'f Account,
-        seen: &Evidence,
-        reason: Reason,
-    ) -> Verdict {
+    fn unless_approval_is_needed(&self, account: &'f Account, seen: &Evidence, reason: Reason) -> Verdict {
         let may_use = |member: &Member| self.rule.may_use(member);
         let approval = if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
             None
@@ -253,9 +238,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let Facts { now, memory, .. } = self.facts();
         // Keycloak itself disables users after failed logins, and those of a directory that has disabled them.
         let may_pass = owners.iter().any(|owner| match owner.person {
-            KeycloakPerson::Known { locked_out, federation_link, .. } => {
-                *locked_out || federation_link.is_some()
-            }
+            KeycloakPerson::Known { locked_out, federation_link, .. } => *locked_out || federation_link.is_some(),
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
         });
         let waits = (reason != Reason::DisabledInKeycloak || may_pass)
@@ -266,19 +249,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Returns what becomes of an account that would be activated.
-    pub(super) fn on_activate(
-        &self,
-        account: &'f Account,
-        member: &'f Member,
-        by: TiedBy,
-        seen: &Evidence,
-    ) -> Verdict {
+    pub(super) fn on_activate(&self, account: &'f Account, member: &'f Member, by: TiedBy, seen: &Evidence) -> Verdict {
         let state = seen.account.state;
         let is_active = state.is_active() && !account.deactivated_in_mas;
         if is_active {
             return Verdict::MemberActive;
         }
-        if let Some(reason) = self.rule.not_activated(account, state).filter(|reason| *reason < KeptReason::AnotherPerson) {
+        if let Some(reason) =
+            self.rule.not_activated(account, state).filter(|reason| *reason < KeptReason::AnotherPerson)
+        {
             return Verdict::Kept(reason);
         }
         let user = find(seen, &member.id);
@@ -288,9 +267,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if by == TiedBy::Name && self.shares_name(member, seen) {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
-        let is_external_id = |person: &KeycloakPerson| {
-            person.user().is_some_and(|user| user.id == member.id)
-        };
+        let is_external_id = |person: &KeycloakPerson| person.user().is_some_and(|user| user.id == member.id);
         let by_external_id = externals(seen).any(is_external_id);
         let others_external_id = !by_external_id && externals(seen).next().is_some();
         let by_name_only = by == TiedBy::Name && !by_external_id;
@@ -307,9 +284,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn shares_name(&self, member: &Member, seen: &Evidence) -> bool {
         seen.keycloak.iter().filter(|answer| answer.asked == Question::Name).any(|answer| {
             let user = answer.user.user().filter(|user| user.id != member.id);
-            user.is_some_and(|user| {
-                !self.identity.member(&user.id).is_some_and(|other| self.rule.may_use(other))
-            })
+            user.is_some_and(|user| !self.identity.member(&user.id).is_some_and(|other| self.rule.may_use(other)))
         })
     }
 
@@ -324,19 +299,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Returns the users that the evidence says own an account; more than one only if it cannot tell them apart.
-    fn candidates<'e>(
-        &self,
-        account: &'e Account,
-        holder: &'e Holder<'f>,
-        seen: &'e Evidence,
-    ) -> Vec<Candidate<'e>> {
+    fn candidates<'e>(&self, account: &'e Account, holder: &'e Holder<'f>, seen: &'e Evidence) -> Vec<Candidate<'e>> {
         let externals = || -> Vec<Candidate<'e>> {
             externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
         };
         match holder {
-            Holder::Tied { by: TiedBy::Link, .. } => {
-                account.links.iter().map(|id| candidate(seen, id)).collect()
-            }
+            Holder::Tied { by: TiedBy::Link, .. } => account.links.iter().map(|id| candidate(seen, id)).collect(),
             _ if self.is_decided_by_external_id(holder, seen) => externals(),
             Holder::Tied { id, by, .. } => {
                 let remembered = candidate(seen, id);
@@ -464,8 +432,6 @@ impl<'l> After<'l> {
     fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {
         let key = account.localpart().key().into_owned();
         let enabled = self.members.into_iter().flatten().filter(|member| member.enabled);
-        enabled.filter(move |member| {
-            member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key)
-        })
+        enabled.filter(move |member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key))
     }
 }

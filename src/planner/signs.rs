@@ -52,7 +52,9 @@ pub fn members_with_signs<'a>(
             }
         }
     }
-    signs.values_mut().for_each(|signs| signs.sort());
+    for of_account in signs.values_mut() {
+        of_account.sort();
+    }
     signs
 }
 

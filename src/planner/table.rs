@@ -31,16 +31,9 @@ pub(super) struct Rule<'f> {
 
 impl<'f> Rule<'f> {
     /// Returns what the lists alone say about an account.
-    pub(super) fn opinion(
-        &self,
-        account: &'f Account,
-        holder: Holder<'f>,
-        identity: &Identity<'f>,
-    ) -> Opinion<'f> {
+    pub(super) fn opinion(&self, account: &'f Account, holder: Holder<'f>, identity: &Identity<'f>) -> Opinion<'f> {
         let opinion = match holder {
-            Holder::Tied { member: Some(member), by, .. } if self.may_use(member) => {
-                self.inside(account, member, by)
-            }
+            Holder::Tied { member: Some(member), by, .. } if self.may_use(member) => self.inside(account, member, by),
             Holder::Named(ref named) if named.iter().any(|member| self.may_use(member)) => {
                 self.named(account, named, identity)
             }
@@ -66,8 +59,7 @@ impl<'f> Rule<'f> {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         let is_anothers = |member: &Member| {
-            identity.is_tied_to_another(account, &member.id)
-                || identity.is_tied_elsewhere(&member.id, account)
+            identity.is_tied_to_another(account, &member.id) || identity.is_tied_elsewhere(&member.id, account)
         };
         let Some(member) = named.iter().next() else {
             return self.outside(account, Holder::Unclaimed);
@@ -128,17 +120,11 @@ impl<'f> Rule<'f> {
     ) -> Opinion<'f> {
         let is_tied = matches!(holder, Holder::Tied { .. } | Holder::Contested { .. });
         let opinion = self.outside(account, holder);
-        let is_shut = matches!(
-            opinion,
-            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked)
-        );
-        let has_name_of_member =
-            || identity.named(account).iter().any(|member| self.may_use(member));
+        let is_shut = matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
+        let has_name_of_member = || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {
             let reason = self.not_activated(account, account.state);
-            let reason = reason.map_or(KeptReason::AnotherPerson, |reason| {
-                reason.min(KeptReason::AnotherPerson)
-            });
+            let reason = reason.map_or(KeptReason::AnotherPerson, |reason| reason.min(KeptReason::AnotherPerson));
             return Opinion::Settled(Verdict::Kept(reason));
         }
         opinion

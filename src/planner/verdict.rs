@@ -45,9 +45,6 @@ impl Verdict {
     /// Returns whether the account is active and managed, so that the share of disables is counted of it.
     #[must_use]
     pub fn counts_as_active(&self) -> bool {
-        matches!(
-            self,
-            Self::MemberActive | Self::Disable(_) | Self::NeedsApproval(..) | Self::DisableSkipped(..)
-        )
+        matches!(self, Self::MemberActive | Self::Disable(_) | Self::NeedsApproval(..) | Self::DisableSkipped(..))
     }
 }

@@ -26,7 +26,13 @@ pub struct Again {
 impl Readers {
     /// Reads again what is named, with the accounts that the state file says are `theirs`, and gives the accounts about which something may have changed. More than `most` of them
     /// are not read one by one: then there is `None`, and only a complete reading will do.
-    pub async fn again(&self, reading: &mut Reading, again: &Again, theirs: Vec<Localpart>, most: usize) -> Result<Option<Focus>, ReadError> {
+    pub async fn again(
+        &self,
+        reading: &mut Reading,
+        again: &Again,
+        theirs: Vec<Localpart>,
+        most: usize,
+    ) -> Result<Option<Focus>, ReadError> {
         if again.people.len() > most {
             return Ok(None);
         }

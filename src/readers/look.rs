@@ -8,8 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::keycloak::{GroupTree, Owners};
 use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::model::{
-    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen,
-    UserId,
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen, UserId,
 };
 use crate::planner::{AskByName, Facts, LookAt, Looks, members_with_signs};
 use crate::report::in_one_line;
@@ -27,20 +26,11 @@ struct Context<'l> {
 impl Readers {
     /// Rechecks accounts. An error about one account skips that one; if no account could be rechecked, the error is
     /// returned. A server that does not answer at all is not asked again and again.
-    pub async fn look(
-        &self,
-        accounts: Vec<LookAt>,
-        reading: &Reading,
-        tally: &Tally,
-    ) -> Result<Looks, ReadError> {
+    pub async fn look(&self, accounts: Vec<LookAt>, reading: &Reading, tally: &Tally) -> Result<Looks, ReadError> {
         let Reading { facts, groups, .. } = reading;
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
-        let owners = if wanted.is_empty() {
-            None
-        } else {
-            self.keycloak.owners(wanted, &facts.members).await?
-        };
+        let owners = if wanted.is_empty() { None } else { self.keycloak.owners(wanted, &facts.members).await? };
         let with = Context { reading, tree: GroupTree::new(groups), owners };
         let (mut answers, mut first_error) = (BTreeMap::new(), None);
         let mut looking = stream::iter(accounts)
@@ -71,11 +61,7 @@ impl Readers {
             silent = self.look_for_signs(&mut answers, &with).await;
         }
         // A server that has stopped answering cannot show that a directory is still up.
-        let members_after = if silent {
-            Some(Vec::new())
-        } else {
-            self.members_after(&answers, facts, groups).await?
-        };
+        let members_after = if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
         Ok(Looks::Taken { answers, members_after })
     }
 
@@ -105,25 +91,16 @@ impl Readers {
         Ok(Evidence { keycloak, account: detail, signs: Vec::new() })
     }
 
-    async fn ask_by_id(
-        &self,
-        id: &KeycloakId,
-        asked: Question,
-        with: &Context<'_>,
-    ) -> Result<Answer, ReadError> {
+    async fn ask_by_id(&self, id: &KeycloakId, asked: Question, with: &Context<'_>) -> Result<Answer, ReadError> {
         // By ID, the name does not matter.
         let user = self.person_in(&with.tree, Some(id), &Localpart::from(""), with.reading).await?;
         Ok(Answer { asked, user })
     }
 
     /// An external ID that is no user of the realm says nothing.
-    async fn ask_by_external_ids(
-        &self,
-        detail: &AccountDetail,
-        with: &Context<'_>,
-    ) -> Result<Vec<Answer>, ReadError> {
+    async fn ask_by_external_ids(&self, detail: &AccountDetail, with: &Context<'_>) -> Result<Vec<Answer>, ReadError> {
         let ids = detail.external_ids.iter().map(|id| KeycloakId::from(&**id));
-        let ids: Vec<_> = ids.filter(|id| can_be_an_id(id)).collect();
+        let ids: Vec<_> = ids.filter(can_be_an_id).collect();
         let asked = ids.iter().map(|id| self.ask_by_id(id, Question::ExternalId(id.clone()), with));
         let mut answers = try_join_all(asked).await?;
         answers.retain(|answer| !answer.user.is_unknown());
@@ -172,9 +149,8 @@ impl Readers {
     async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
         let unclaimed = answers.iter().filter_map(|(user_id, look)| {
             let seen = look.as_ref().ok()?;
-            let is_unclaimed = seen.keycloak.iter().all(|answer| {
-                answer.asked == Question::Name && answer.user.user().is_none()
-            });
+            let is_unclaimed =
+                seen.keycloak.iter().all(|answer| answer.asked == Question::Name && answer.user.user().is_none());
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let found = members_with_signs(unclaimed, &with.reading.facts.members);
@@ -232,8 +208,7 @@ impl Readers {
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
         // Readers return members in order of their IDs.
-        let is_listed =
-            |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
+        let is_listed = |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
         self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
     }
 

@@ -26,7 +26,8 @@ use crate::planner::{Facts, Federation, Memory, Subjects};
 pub use again::Again;
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says, Witnesses,
+    About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says,
+    Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use now::{Asked, Now};
@@ -200,9 +201,7 @@ impl Readers {
     /// Finds out whether the subjects of links are IDs of Keycloak users, if none is a member.
     async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
         let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
-        let is_member = |id: &KeycloakId| {
-            facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok()
-        };
+        let is_member = |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
         if subjects().any(is_member) {
             return Ok(Subjects::Users);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Moment, Owner, ServerName, Tie, UserId};
-use crate::plan::{Action, MappingSummary, ActionKind, DisableMode, Outcome, Plan, ReadCounts, Reason, WriterKind};
+use crate::plan::{Action, ActionKind, DisableMode, MappingSummary, Outcome, Plan, ReadCounts, Reason, WriterKind};
 use crate::planner::{Memory, Presence, Reach};
 
 struct Fixture {

@@ -70,7 +70,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::model::{InMas, Links, Localpart, Remembered};
-    use crate::plan::{Action, MappingSummary, DisableMode, ReadCounts, Reason, WriterKind};
+    use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
     const NOW: Moment = Moment::from_millis(2000);

@@ -30,8 +30,13 @@ const CALLS: &[(&str, usize)] = &[("inconsistent", 1), ("problem", 1), ("warn", 
 /// Macros that tell a message at once.
 const MACROS: &[&str] = &["error", "warn"];
 /// Texts in those places that are only a part of a message.
-const PARTS: &[&str] =
-    &["the users of the realm", "keycloak.url (KC_URL)", "synapse.url (MATRIX_URL)", "the credentials for Keycloak", "the admin token"];
+const PARTS: &[&str] = &[
+    "the users of the realm",
+    "keycloak.url (KC_URL)",
+    "synapse.url (MATRIX_URL)",
+    "the credentials for Keycloak",
+    "the admin token",
+];
 
 /// Message by message, where it is.
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {

@@ -88,8 +88,7 @@ async fn names_are_compared_without_regard_to_case() {
 
 #[tokio::test]
 async fn two_accounts_that_differ_only_in_case_are_disabled_with_their_user() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
-    world.synapse.state().add_account("DAVE");
+    let world = started(group().member("alice").account("alice").user("dave").account("dave").account("DAVE")).await;
     let run = program(&world).file(&world, crate::harness::NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable DAVE not_in_group done", "disable dave not_in_group done"]);
 }

@@ -11,7 +11,8 @@ const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// Every state of an account, in the group and out of it.
 fn every_state() -> World {
-    let world = group().member("anna").account("anna").user("oskar").account("oskar").user("stranger").account("stranger");
+    let world =
+        group().member("anna").account("anna").user("oskar").account("oskar").user("stranger").account("stranger");
     ["disabled", "deactivated", "locked"].iter().fold(world, |world, state| {
         let (inside, outside) = (format!("in-{state}"), format!("out-{state}"));
         let world = world.member(&inside).user(&outside);

@@ -82,7 +82,10 @@ async fn an_account_without_a_link_goes_by_its_name() {
 async fn a_name_whose_member_has_another_account_opens_nothing() {
     let world = group().member("alice").account("old.name").link("old.name", "alice").disabled_account("alice");
     let run = plan_of(world).await;
-    assert_eq!((run.actions(), run.kept()), (vec![], vec!["alice another_person".into(), "matrix-sync-bot protected".to_owned()]));
+    assert_eq!(
+        (run.actions(), run.kept()),
+        (vec![], vec!["alice another_person".into(), "matrix-sync-bot protected".to_owned()])
+    );
 }
 
 #[tokio::test]

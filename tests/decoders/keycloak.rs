@@ -27,11 +27,7 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
 }
 
 fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader {
-    KeycloakReader::new(
-        &config(stage, group, include_subgroups),
-        &"test.local".into(),
-        stage.client.clone(),
-    )
+    KeycloakReader::new(&config(stage, group, include_subgroups), &"test.local".into(), stage.client.clone())
 }
 
 fn group() -> Group {
@@ -144,7 +140,8 @@ fn attributes_are_read_only_if_the_template_needs_them() {
         let config = KeycloakConfig { localpart, ..config(&stage, "matrix-users", false) };
         let reader = KeycloakReader::new(&config, &"test.local".into(), stage.client.clone());
         let members = stage.run(reader.members(&[group()], &Tally::default())).expect("members");
-        let found: Vec<_> = members.people.iter().map(|member| member.localpart.as_ref().expect("a name").as_str()).collect();
+        let found: Vec<_> =
+            members.people.iter().map(|member| member.localpart.as_ref().expect("a name").as_str()).collect();
         assert_eq!(found, names, "{template}");
         let wanted = Localpart::from(names[0]);
         let owners = stage.run(reader.owners([&wanted], &members.people)).expect("users");

@@ -166,7 +166,8 @@ impl Watcher<'_> {
         self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
         let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
         // What waits for an approval is not tried again sooner because of it.
-        let exit = if exit == Exit::Incomplete && plan.waits_for_approval_alone(&outcomes) { Exit::InStep } else { exit };
+        let exit =
+            if exit == Exit::Incomplete && plan.waits_for_approval_alone(&outcomes) { Exit::InStep } else { exit };
         if kind == RunKind::Full {
             self.note_waiting(plan, &outcomes);
         }

@@ -9,8 +9,7 @@ use crate::model::{AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Me
 
 pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
     let config = &known.config.keycloak;
-    let _ =
-        writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
+    let _ = writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
     let groups: Vec<_> = known.groups.iter().map(|group| group.path.as_str()).collect();
     let list = format!(
         "the member list of {} ({})",
@@ -56,14 +55,9 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
         }
         KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, .. } => {
             let groups = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
-            let _ =
-                writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
+            let _ = writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
-            let _ = writeln!(
-                text,
-                "    so {}",
-                if *in_group { "in the group" } else { "not in the group" }
-            );
+            let _ = writeln!(text, "    so {}", if *in_group { "in the group" } else { "not in the group" });
         }
     }
 }
@@ -175,8 +169,7 @@ pub(super) fn state_file(text: &mut String, known: &Known<'_>) {
 }
 
 fn words(state: AccountState) -> String {
-    let marks =
-        [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")];
+    let marks = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")];
     let words: Vec<_> = marks.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
     if words.is_empty() { "active".to_owned() } else { words.join(", ") }
 }

@@ -39,9 +39,9 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
             "in the group, no account, and no valid name: MAS would refuse the account ({})",
             printable(&unnamed.why)
         ),
-        (None, Some(localpart)) => format!(
-            "{localpart}: in the group, no account yet: nothing to do; it is made at the first login"
-        ),
+        (None, Some(localpart)) => {
+            format!("{localpart}: in the group, no account yet: nothing to do; it is made at the first login")
+        }
         (None, None) => "in the group, no account yet: nothing to do".to_owned(),
     }
 }
@@ -49,12 +49,9 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
 fn words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::MemberActive => "in the group, and the account is active: nothing to do".to_owned(),
-        Verdict::OutsideDisabled => {
-            "not in the group, and the account is disabled: nothing to do".to_owned()
-        }
+        Verdict::OutsideDisabled => "not in the group, and the account is disabled: nothing to do".to_owned(),
         Verdict::OutsideLocked => {
-            "not in the group, and locked by hand: nothing to do; a deactivation would cost the rooms"
-                .to_owned()
+            "not in the group, and locked by hand: nothing to do; a deactivation would cost the rooms".to_owned()
         }
         Verdict::Activate(reason) => {
             format!("{}, and the account is disabled: activate", reason.text())
@@ -94,10 +91,9 @@ fn members(signs: &[SignSeen]) -> String {
 fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
     let lines: &[&str] = match verdict {
         Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
-        Verdict::Kept(KeptReason::AnotherPerson) => &[
-            "To hand the account over, unlock it and move its link in MAS to the member",
-            "(upstream-oauth-links).",
-        ],
+        Verdict::Kept(KeptReason::AnotherPerson) => {
+            &["To hand the account over, unlock it and move its link in MAS to the member", "(upstream-oauth-links)."]
+        }
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
         }
@@ -113,18 +109,13 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
 fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
     let mut lines = vec![match approval {
         Approval::NeverTied => "If it is meant to stay, add it to policy.protect.".to_owned(),
-        Approval::NameOfMember => {
-            "If the user was created again in Keycloak, replace the link in MAS \
+        Approval::NameOfMember => "If the user was created again in Keycloak, replace the link in MAS \
                                    (upstream-oauth-links)."
-                .to_owned()
-        }
+            .to_owned(),
     }];
     match &known.approve {
         Some(command) => {
-            lines.push(
-                "If it is right to disable it, check the whole `plan`, and approve it with"
-                    .to_owned(),
-            );
+            lines.push("If it is right to disable it, check the whole `plan`, and approve it with".to_owned());
             lines.push(format!("  {command}"));
         }
         None => lines.push("`plan` shows how to approve it.".to_owned()),

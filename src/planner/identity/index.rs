@@ -38,10 +38,7 @@ impl Index {
 ///
 /// Sorting hashes goes through memory from one end to the other, which by the million is several times
 /// faster than looking each key up.
-pub(super) fn shared<K: Hash + Eq>(
-    rows: impl Iterator<Item = u32>,
-    key_of: impl Fn(u32) -> K,
-) -> Vec<u32> {
+pub(super) fn shared<K: Hash + Eq>(rows: impl Iterator<Item = u32>, key_of: impl Fn(u32) -> K) -> Vec<u32> {
     let hash_of = DefaultHashBuilder::default();
     let mut hashes: Vec<(u64, u32)> = rows.map(|row| (hash_of.hash_one(key_of(row)), row)).collect();
     hashes.sort_unstable();

@@ -222,13 +222,7 @@ impl<'f> Identity<'f> {
     }
 
     /// Memory by name gives way to a name if its user is gone, which only the second look shows, or has another account.
-    fn remembered_holder(
-        &self,
-        account: &Account,
-        id: &'f KeycloakId,
-        tie: Tie,
-        named: Named<'f>,
-    ) -> Holder<'f> {
+    fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Named<'f>) -> Holder<'f> {
         let member = self.member(id);
         let tied = Holder::Tied { id, member, by: TiedBy::Memory(tie) };
         if tie != Tie::Name || named.is_empty() || named.contains(id) {
@@ -329,7 +323,6 @@ impl<'f> Identity<'f> {
 
     /// Returns the users that links and memory tie an account to and that do not decide about it.
     pub(super) fn unused_ties(
-        &self,
         account: &'f Account,
         holder: &Holder<'f>,
     ) -> impl Iterator<Item = (&'f KeycloakId, TiedBy)> + use<'f> {

@@ -41,14 +41,13 @@ impl Account {
     /// Notes who owned the account; the same user as the newest link's takes no room.
     pub fn remember(&mut self, owner: Owner) {
         let is_as_linked = owner.tie == Tie::Link && self.links.newest() == Some(&owner.id);
-        self.remembered =
-            if is_as_linked { Remembered::SameAsLink } else { Remembered::Owner(Box::new(owner)) };
+        self.remembered = if is_as_linked { Remembered::SameAsLink } else { Remembered::Owner(Box::new(owner)) };
     }
 }
 
 impl Facts {
     /// Notes who owned a few accounts, and forgets what was noted about them before.
-    pub fn recall(&mut self, localparts: &[Localpart], owners: Vec<(Localpart, Owner)>) {
+    pub fn recall(&mut self, localparts: &[Localpart], owners: &[(Localpart, Owner)]) {
         for account in &mut self.accounts {
             if !account.is_on(&self.server_name) || !localparts.contains(account.localpart()) {
                 continue;

@@ -45,9 +45,7 @@ impl KeycloakReader {
         let wanted = email.to_lowercase();
         found.retain(|user| user.email.as_ref().is_some_and(|has| has.to_lowercase() == wanted));
         match other {
-            Some(other) if found.is_empty() => {
-                Err(self.api.about_another(&self.path(&["users"]), &query, &other))
-            }
+            Some(other) if found.is_empty() => Err(self.api.about_another(&self.path(&["users"]), &query, &other)),
             _ => Ok(found),
         }
     }

@@ -147,12 +147,8 @@ impl KeycloakReader {
             }
             Err(why) => (None, Some(in_one_line(&why))),
         };
-        let signs = Signs::new(
-            &row.username,
-            row.email.as_deref(),
-            row.first_name.as_deref(),
-            row.last_name.as_deref(),
-        );
+        let signs =
+            Signs::new(&row.username, row.email.as_deref(), row.first_name.as_deref(), row.last_name.as_deref());
         let id = KeycloakId::from(&*row.id);
         let unnamed = why.map(|why| Unnamed { id: id.clone(), username: (*row.username).into(), why });
         (Member { id, localpart, enabled: row.enabled, federation_link, signs }, unnamed)

@@ -102,10 +102,7 @@ impl KeycloakReader {
     }
 
     /// Returns every listed user in order of ID. Of a million users only the IDs are kept.
-    async fn listed_users<A: Representation>(
-        &self,
-        numbers: &HashMap<String, u32>,
-    ) -> Result<Vec<Listed>, ReadError> {
+    async fn listed_users<A: Representation>(&self, numbers: &HashMap<String, u32>) -> Result<Vec<Listed>, ReadError> {
         let to_listed = |user: UserRow<Text<'_>, A>| {
             let localpart = self.localpart(&user).ok();
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());

@@ -84,8 +84,13 @@ impl KeycloakReader {
     ) -> Result<KeycloakPerson, ReadError> {
         let Some(found) = self.find_user(id, localpart, tree).await? else { return Ok(KeycloakPerson::Unknown) };
         let mut told = as_told(&found);
-        let KeycloakPerson::Known { user: KeycloakUser { id: user_id, .. }, in_group, remembered, federation_link: Some(provider), .. } =
-            &mut told
+        let KeycloakPerson::Known {
+            user: KeycloakUser { id: user_id, .. },
+            in_group,
+            remembered,
+            federation_link: Some(provider),
+            ..
+        } = &mut told
         else {
             return Ok(told);
         };
@@ -212,7 +217,13 @@ mod tests {
     use crate::model::Signs;
 
     fn member(id: &str, provider: &Arc<str>) -> Member {
-        Member { id: id.into(), localpart: Some(id.into()), enabled: id != "0", federation_link: Some(provider.clone()), signs: Signs::default() }
+        Member {
+            id: id.into(),
+            localpart: Some(id.into()),
+            enabled: id != "0",
+            federation_link: Some(provider.clone()),
+            signs: Signs::default(),
+        }
     }
 
     #[test]

@@ -68,10 +68,7 @@ impl LinkList {
 impl MasReader {
     /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS has none, and
     /// `"localpart"` does without one that fits.
-    pub async fn link_provider_in_use(
-        &self,
-        keycloak: &KeycloakReader,
-    ) -> Result<Option<LinkProvider>, ReadError> {
+    pub async fn link_provider_in_use(&self, keycloak: &KeycloakReader) -> Result<Option<LinkProvider>, ReadError> {
         match (self.link_provider(keycloak).await, self.matching) {
             (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
             (Err(ReadError::NoProvider { all, wanted, .. }), Matching::Auto)

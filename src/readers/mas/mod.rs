@@ -116,9 +116,8 @@ impl MasReader {
     /// Source: `GET /user-emails?filter[user]=…` (recording: `mas-lifecycle.json`). MAS ignores filters that it
     /// does not know, so each row is checked.
     pub async fn emails_of(&self, id: &MasUserId) -> Result<Vec<Box<str>>, HttpError> {
-        let to_email = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
-            (row.user_id == *id).then_some(row.email)
-        };
+        let to_email =
+            |Resource { attributes: row, .. }: Resource<EmailAttributes>| (row.user_id == *id).then_some(row.email);
         self.mas.list(&["user-emails"], &[("filter[user]", &*id.text())], to_email, |_, _| {}).await
     }
 

@@ -32,11 +32,7 @@ async fn a_template_that_fits_no_account_is_a_problem() {
         &["Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`."],
     );
     let findings = doctor(program(&world).file(&world, BY_EMAIL));
-    findings.tells(
-        "keycloak mapping ok",
-        &["3 by name: first.last-0, first.last-1, first.last-2"],
-        &[],
-    );
+    findings.tells("keycloak mapping ok", &["3 by name: first.last-0, first.last-1, first.last-2"], &[]);
 }
 
 #[tokio::test]

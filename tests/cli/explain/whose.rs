@@ -2,9 +2,7 @@
 
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 
-use crate::harness::{
-    BY_BOTH, NO_LIMITS, Program, group, program, program_by, settings, started, the_table,
-};
+use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, settings, started, the_table};
 
 /// The ID of the user that the tests are about.
 const ID: &str = "0ba50303-5dc2-4485-ad77-acd8b74f5b9f";
@@ -81,10 +79,8 @@ Rule
 
 #[tokio::test]
 async fn a_newer_link_replaces_an_older_one() {
-    let world = group()
-        .with_user(NewUser::member("bob").id(ID))
-        .with_user(NewUser::new("eve").id("id-eve"))
-        .with_account(
+    let world =
+        group().with_user(NewUser::member("bob").id(ID)).with_user(NewUser::new("eve").id("id-eve")).with_account(
             NewAccount::new("bob")
                 .linked_to_at("id-eve", "2024-01-01T00:00:00Z")
                 .linked_to_at(ID, "2025-01-01T00:00:00Z"),
@@ -234,9 +230,7 @@ Rule
 
 #[tokio::test]
 async fn accounts_that_differ_only_in_case_are_shown_together() {
-    let world =
-        started(group().with_user(NewUser::member("kim").id(ID)).account("kim").account("KIM"))
-            .await;
+    let world = started(group().with_user(NewUser::member("kim").id(ID)).account("kim").account("KIM")).await;
     let text = whose(&world, program(&world), "kim");
     for part in [
         "@kim:example.org belongs to kim (",
