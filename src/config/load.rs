@@ -86,9 +86,13 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
     let writer = writer(&mut fields, writer_kind);
     let needs_mas_api = writer_kind == WriterKind::MasApi || accounts.source == AccountSource::Mas;
-    // A section that nobody uses has to make sense all the same, or its mistakes would wait for the day that it is used.
-    let mas_api = if needs_mas_api || fields.is_given_below("writer.mas_api") { mas_api(&mut fields) } else { None };
-    let mas_api = mas_api.filter(|_| needs_mas_api);
+    // Links are read if the Admin API is configured, whoever writes and whoever lists the accounts.
+    let has_mas_api = needs_mas_api || fields.is_given_below("writer.mas_api");
+    let mas_api = if has_mas_api { mas_api(&mut fields) } else { None };
+    if matching == Matching::UpstreamLink && !has_mas_api {
+        let expected = "this needs [writer.mas_api]: only MAS's Admin API knows the links";
+        fields.wrong("accounts.match", Some("upstream-link"), expected);
+    }
     let policy = policy(&mut fields, state_file.as_ref()).map(|policy| Policy {
         writer: writer_kind,
         disabled_members,
@@ -458,13 +462,13 @@ fn warnings(config: &Config) -> Vec<Warning> {
         })
     };
     let synapse = config.synapse.as_ref();
-    let unused_provider = config.accounts.provider.is_some() && config.policy.matching == Matching::Localpart;
+    let unused_provider = config.accounts.provider.is_some() && config.mas_api.is_none();
     [
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
         synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
         unused_provider.then(|| Warning {
-            what: "accounts.provider is not used: it goes with accounts.match = \"upstream-link\"".to_owned(),
-            instead: "take it out, or set that too",
+            what: "accounts.provider is not used: links are read by MAS's Admin API".to_owned(),
+            instead: "take it out, or configure [writer.mas_api]",
         }),
     ]
     .into_iter()

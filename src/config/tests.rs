@@ -304,9 +304,9 @@ fn a_secret_for_mas_goes_over_plain_http_only_on_this_machine_or_where_it_is_all
 }
 
 #[test]
-fn links_are_known_to_mas_alone_and_a_provider_is_a_ulid() {
-    let told = problems(&example_with("match = \"localpart\"", "match = \"upstream-link\""), &[]);
-    assert!(told.len() == 1 && told[0].contains("needs accounts.source = \"mas\""), "{told:?}");
+fn links_need_the_admin_api_and_a_provider_is_a_ulid() {
+    let told = problems(&example_with("match = \"auto\"", "match = \"upstream-link\""), &[]);
+    assert!(told.len() == 1 && told[0].contains("needs [writer.mas_api]"), "{told:?}");
     let provider = |id: &str| {
         problems(
             &mas_api(|text| text.replace("source = \"mas\"", &format!("source = \"mas\"\nprovider = {id:?}"))),
