@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::draft::{Draft, Verdicts};
 use super::identity::{Holder, Named};
 use super::policy::Matching;
-use super::{Looks, Subjects, Verdict};
+use super::{Looks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Question, Remembered, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
@@ -101,6 +101,8 @@ impl<'f> Presence<'f> {
             let verdict = draft.verdict(account, verdicts);
             if let Some(owner) = owner(draft, account, &verdict, seen)
                 && is_news(account, &owner)
+                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict))
+                && !replaces_member(draft, account, &owner)
             {
                 self.owners.push((&account.user_id, owner));
             }
@@ -124,8 +126,12 @@ fn owner(draft: &Draft<'_>, account: &Account, verdict: &Verdict, seen: Option<&
     }
     if let Some(subject) = account.links.newest() {
         // Subjects that are no IDs would name nobody later on.
+<<<<<<< HEAD
         let counts =
             draft.rule.policy.matching != Matching::Localpart || draft.rule.facts.subjects != Subjects::NoUsers;
+=======
+        let counts = draft.identity.subjects_count();
+>>>>>>> wip/model
         return counts.then(|| Owner { id: subject.clone(), tie: Tie::Link });
     }
     if let Some(id) = seen.and_then(external_id) {
@@ -192,6 +198,27 @@ fn is_news(account: &Account, owner: &Owner) -> bool {
         Some((id, tie)) if *id == owner.id => owner.tie < tie,
         Some((_, tie)) => owner.tie <= tie,
     }
+}
+
+/// Returns whether what is remembered may be all that protects the account.
+fn is_in_doubt(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::MayBeMember(_)
+            | Verdict::Kept(KeptReason::FederationInDoubt | KeptReason::InGroupAtSecondLook)
+            | Verdict::DisableSkipped(..)
+            | Verdict::ActivateSkipped(..)
+    )
+}
+
+/// Returns whether the state file would forget a member for somebody who is none. What it remembers is then all
+/// that protects the account.
+fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
+    let is_member = |id: &KeycloakId| {
+        draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
+    };
+    let remembered = account.remembered_owner();
+    remembered.is_some_and(|(id, _)| is_member(id) && !is_member(&owner.id))
 }
 
 fn evidence<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Evidence> {

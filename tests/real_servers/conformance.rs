@@ -11,7 +11,7 @@ use crate::ways::{EVERY_WAY, Way};
 fn every_state(topic: &str) -> Plot {
     plot(topic)
         .members("anna in-both in-deactivated in-locked")
-        .outsiders("oskar out-both out-deactivated out-locked")
+        .outsiders("oskar out-both out-deactivated out-locked stranger")
         .accounts("anna oskar stranger")
         .deactivated("in-both out-both")
         .only_deactivated("in-deactivated out-deactivated")
@@ -54,7 +54,7 @@ async fn deactivating_erases_nobody_and_leaves_the_same_behind_whoever_writes_an
         "activate in-both, in_group: done",
         "activate in-deactivated, in_group: done",
         "disable oskar, not_in_group: done",
-        "disable stranger, not_in_keycloak: done",
+        "disable stranger, not_in_group: done",
     ];
     let stands = [
         "anna: active; active in MAS; 1/1 sessions: 200; called anna",
@@ -79,7 +79,7 @@ async fn locking_leaves_the_same_behind_whoever_writes_and_lists() -> Outcome {
         "activate in-deactivated, in_group: done",
         "activate in-locked, in_group: done",
         "disable oskar, not_in_group: done",
-        "disable stranger, not_in_keycloak: done",
+        "disable stranger, not_in_group: done",
     ];
     let stands = [
         "anna: active; active in MAS; 1/1 sessions: 200; called anna",

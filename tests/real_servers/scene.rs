@@ -282,7 +282,9 @@ impl Scene {
                 .set("writer.mas_api.url", &*mas_api.url)
                 .set("writer.mas_api.issuer", &*mas_api.issuer)
                 .set("writer.mas_api.client_id", &*mas_api.client.0)
-                .set("writer.mas_api.client_secret", &*mas_api.client.1);
+                .set("writer.mas_api.client_secret", &*mas_api.client.1)
+                // One provider serves the realms of all tests, so most of its links lead to users of other realms.
+                .set("accounts.match", "localpart");
         }
         match provider {
             Some(provider) => settings.set("accounts.provider", &**provider),
@@ -331,6 +333,12 @@ impl Scene {
 
     pub(crate) async fn join(&self, name: &str) -> Outcome {
         self.servers.keycloak.join(self.realm(), &self.full(name), &format!("/{}", self.group)).await
+    }
+
+    /// Puts the service account of the reading client into the group.
+    pub(crate) async fn join_service_account(&self) -> Outcome {
+        let username = format!("service-account-{READER}");
+        self.servers.keycloak.join(self.realm(), &username, &self.group).await
     }
 
     pub(crate) async fn leave(&self, name: &str) -> Outcome {

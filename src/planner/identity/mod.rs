@@ -317,7 +317,7 @@ impl<'f> Identity<'f> {
     }
 
     /// With `match = "localpart"`, subjects that are no IDs say nothing about anybody.
-    fn subjects_count(&self) -> bool {
+    pub(super) fn subjects_count(&self) -> bool {
         self.matching != Matching::Localpart || self.subjects == Subjects::UserIds
     }
 

@@ -9,7 +9,7 @@ fn linked() -> Scene {
 
 impl Scene {
     /// A member with this ID.
-    fn member_with_id(mut self, name: &str, id: &str) -> Self {
+    pub(super) fn member_with_id(mut self, name: &str, id: &str) -> Self {
         self = self.member(name);
         self.facts.members.last_mut().expect("just added").id = id.into();
         self

@@ -3,6 +3,7 @@
 mod limits;
 mod links;
 mod memory;
+mod whose;
 
 use std::collections::BTreeMap;
 
@@ -160,8 +161,11 @@ impl Scene {
         let listed = account.map(detail_of).expect("an account of the list");
         let mut keycloak: Vec<_> =
             person.ids.iter().map(|id| Answer { asked: Question::Id(id.clone()), user: self.by_id(id) }).collect();
-        if keycloak.iter().all(|answer| answer.user.is_unknown()) {
-            keycloak.push(Answer { asked: Question::Name, user: self.by_name(localpart) });
+        let named = self.by_name(localpart);
+        let is_asked = keycloak.iter().any(|answer| answer.user.user() == named.user());
+        let is_unknown = keycloak.iter().all(|answer| answer.user.is_unknown());
+        if is_unknown || (person.by_name == AskByName::Always && !named.is_unknown() && !is_asked) {
+            keycloak.push(Answer { asked: Question::Name, user: named });
         }
         Ok(Evidence {
             keycloak,

@@ -1,0 +1,260 @@
+//! Laws of every plan, over the same worlds.
+
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+use matrix_keycloak_sync::model::AccountState;
+use matrix_keycloak_sync::plan::{Action, ActionKind, Plan};
+use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Matching, Recall};
+
+use crate::claims::is_tied_elsewhere;
+use crate::compare::{planned, same};
+use crate::runner::holds;
+use crate::servers::{facts, looks, place_of, plan, plan_about, policy, user_id};
+use crate::world::{Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, Standing, World};
+
+/// One world in so many is tried on each law.
+const SHARE: u64 = 10;
+
+fn account<'w>(world: &'w World, action: &Action) -> &'w Account {
+    let localpart = action.localpart().as_str();
+    let found = world.accounts.iter().find(|account| account.localpart == localpart);
+    found.expect("an account of the world")
+}
+
+/// Returns whether list and look show a member who may use Matrix.
+fn is_member(world: &World, user: usize) -> bool {
+    world.is_listed(user) && world.counts(world.users[user].now)
+}
+
+/// Disables without an approval spare every account that a link, an external ID or memory ties to
+/// an enabled member, or that nothing ties and a name or a weak sign does.
+fn members_keep_their_accounts(world: &World) -> Result<(), String> {
+    let plan = plan(world);
+    let disables = plan.to_apply().filter(|action| action.kind == ActionKind::Disable);
+    for action in disables.filter(|action| action.approval.is_none()) {
+        let account = account(world, action);
+        let memory = account.memory.map(|(user, _)| user);
+        let external = world.external(account);
+        let mut ties = account.links.iter().chain(&memory).chain(&external);
+        if ties.clone().any(|user| is_member(world, *user)) {
+            return Err(format!("{}: tied to a member", account.localpart));
+        }
+        let named = world.named(account.localpart, |user| world.counts(user.listed));
+        let has_name = named.iter().any(|user| is_member(world, *user));
+        let is_nobodys =
+            world.named(account.localpart, |user| user.now != Standing::Gone).is_empty();
+        let has_sign = is_nobodys && world.has_sign(account);
+        if ties.next().is_none() && (has_name || has_sign) {
+            return Err(format!("{}: of a member", account.localpart));
+        }
+    }
+    Ok(())
+}
+
+/// Nobody is activated by a name against a link or the memory.
+fn names_open_nothing_against_ties(world: &World) -> Result<(), String> {
+    let plan = plan(world);
+    let by_name_alone = world.rules.matching == Matching::Localpart;
+    let mut subjects = world.accounts.iter().flat_map(|account| &account.links);
+    let subjects_count = !by_name_alone || subjects.any(|user| world.is_member(*user));
+    for action in plan.to_apply().filter(|action| action.kind == ActionKind::Activate) {
+        let account = account(world, action);
+        let newest = account.links.first().filter(|_| subjects_count);
+        let memory = account.memory.map(|(user, _)| user);
+        let memory = memory.filter(|_| account.links.is_empty());
+        let external = world.external(account);
+        let ties = match (newest, external.as_slice()) {
+            (Some(user), _) => vec![*user],
+            (None, []) => memory.into_iter().collect(),
+            (None, users) => users.to_vec(),
+        };
+        if !ties.is_empty() && !ties.iter().any(|user| is_member(world, *user)) {
+            return Err(format!("{}: tied to {ties:?}", account.localpart));
+        }
+        let named = world.named(account.localpart, |user| world.counts(user.listed));
+        let is_free = |user: &usize| !is_tied_elsewhere(world, account, *user);
+        if ties.is_empty() && !named.iter().any(is_free) {
+            return Err(format!("{}: its members have other accounts", account.localpart));
+        }
+    }
+    Ok(())
+}
+
+/// The plan about a part is the part of the plan about everything.
+fn a_part_is_planned_like_the_whole(world: &World) -> Result<(), String> {
+    // What the looks at other accounts show of a directory is not seen in a part.
+    let mut world = world.clone();
+    world.rules.federation = Federation::Trust;
+    let facts = facts(&world);
+    let whole = planned(&world, &plan(&world));
+    let mut rng = Rng::with_seed(whole.len() as u64);
+    let chosen = world.accounts.iter().filter(|_| rng.bool());
+    let chosen: BTreeSet<_> = chosen.map(|account| account.localpart).collect();
+    let mut focus = Focus::default();
+    let inside = world.accounts.iter().filter(|account| chosen.contains(account.localpart));
+    focus.extend(inside.map(user_id));
+    let part = plan_about(&world, &facts, Some(&focus));
+    let acted = part.actions.iter().map(Action::localpart);
+    let mut named = acted.chain(part.kept.iter().map(|kept| &kept.localpart));
+    if let Some(other) = named.find(|localpart| !chosen.contains(localpart.as_str())) {
+        return Err(format!("{other}: not asked for"));
+    }
+    let mut part = planned(&world, &part);
+    part.retain(|localpart, _| chosen.contains(localpart));
+    same(("part", &part), ("whole", &whole))
+}
+
+/// The plan of an applied plan is empty, with the approvals and without.
+fn an_applied_plan_leaves_nothing_to_do(world: &World) -> Result<(), String> {
+    // External IDs are seen in the look only, and say more once they are remembered.
+    let mut world = in_step(world);
+    run(&mut world, Does::Nothing);
+    for does in [Does::All, Does::WhatNeedsNoApproval] {
+        let mut world = world.clone();
+        run(&mut world, does);
+        let mut next = plan(&world);
+        if does == Does::WhatNeedsNoApproval {
+            next.hold_back();
+        }
+        if let Some(action) = next.to_apply().next() {
+            let localpart = action.localpart();
+            return Err(format!("{localpart}: {:?} ({:?}) again", action.kind, action.reason));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    All,
+    WhatNeedsNoApproval,
+    Nothing,
+}
+
+/// Returns a world in which nothing happens between list and look, and nothing is half done: if the
+/// look finds that such an account is a member's, the next run activates it.
+fn in_step(world: &World) -> World {
+    let mut world = world.clone();
+    if world.rules.recall == Recall::Off {
+        // Directories that were seen in a look are forgotten.
+        world.rules.federation = Federation::Trust;
+    }
+    for user in &mut world.users {
+        if user.now != Standing::OnlyRemembered {
+            user.now = user.listed;
+        }
+        user.after = user.listed;
+    }
+    for account in &mut world.accounts {
+        account.now = account.listed;
+        account.look = Answering::Answers;
+        account.deactivated_in_mas = account.listed.deactivated;
+        account.own = account.own.map(|own| Own { is_done: true, ..own });
+    }
+    world
+}
+
+/// Does what the plan says, or some of it, and remembers what the reading has shown, as a run does.
+fn run(world: &mut World, does: Does) {
+    let (facts, policy) = (facts(world), policy(world));
+    let draft = Draft::new(&facts, &policy);
+    let looks = looks(world, &facts, &draft);
+    let verdicts = draft.verdicts(&looks);
+    let presence = draft.presence(&verdicts, &looks);
+    let seen = presence.directories.iter().chain(&presence.directories_seen);
+    let seen: Vec<_> =
+        PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
+    let remembers = facts.memory.recall == Recall::On;
+    let owners = presence.owners;
+    let mut plan = draft.plan(verdicts, &looks);
+    match does {
+        Does::All => {}
+        Does::WhatNeedsNoApproval => plan.hold_back(),
+        Does::Nothing => plan.actions.clear(),
+    }
+    for account in &mut world.accounts {
+        let localpart = account.localpart;
+        let action = plan.to_apply().find(|action| action.localpart().as_str() == localpart);
+        if let Some(action) = action {
+            change(account, &plan, action.kind);
+        }
+        let mut owners = owners.iter().filter(|_| remembers);
+        let owner = owners.find(|(user_id, _)| user_id.localpart().as_str() == localpart);
+        if let Some((_, owner)) = owner {
+            account.memory = place_of(&owner.id).map(|user| (user, owner.tie));
+        }
+    }
+    if remembers {
+        world.remembered_providers.extend(seen);
+    }
+}
+
+fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
+    let AccountState { deactivated, locked, .. } = kind.leaves(plan.disable);
+    account.listed = AccountState { deactivated, locked, ..account.listed };
+    account.now = account.listed;
+    account.deactivated_in_mas = deactivated;
+    account.disabled_at = (kind == ActionKind::Disable && account.mas == Mas::Known).then_some(NOW);
+    account.own = Some(Own { kind, mode: plan.disable, is_done: true, at: NOW });
+}
+
+/// Every account is counted once, and no kept account is acted on.
+fn counts_add_up(world: &World) -> Result<(), String> {
+    let plan = plan(world);
+    let summary = plan.summary();
+    let sum = summary.activate + summary.disable + summary.unchanged + summary.kept;
+    let acted: BTreeSet<_> = plan.actions.iter().map(Action::localpart).collect();
+    let both = plan.kept.iter().find(|kept| acted.contains(&kept.localpart));
+    let bound = acted.into_iter().find(|localpart| {
+        let same = world.accounts.iter();
+        let mut same = same.filter(|account| account.localpart == localpart.as_str());
+        let is_spared = |mark: &Mark| matches!(mark, Mark::TokenOwner | Mark::Protected);
+        let disables = plan.of(ActionKind::Disable).any(|action| action.localpart() == *localpart);
+        disables && same.any(|account| account.marks.iter().any(is_spared))
+    });
+    match (sum == plan.read.accounts, both, bound) {
+        (true, None, None) => Ok(()),
+        _ => Err(format!("{summary:?} of {:?}, kept {both:?}, {bound:?}", plan.read)),
+    }
+}
+
+/// The order of what was read does not matter.
+fn order_does_not_matter(world: &World) -> Result<(), String> {
+    let mut facts = facts(world);
+    let first = plan_about(world, &facts, None);
+    let mut rng = Rng::with_seed(7);
+    rng.shuffle(&mut facts.members);
+    rng.shuffle(&mut facts.accounts);
+    if plan_about(world, &facts, None) == first { Ok(()) } else { Err(format!("{first:?}")) }
+}
+
+#[test]
+fn disables_spare_the_accounts_of_members() {
+    holds(members_keep_their_accounts, SHARE);
+}
+
+#[test]
+fn no_name_activates_against_a_link_or_memory() {
+    holds(names_open_nothing_against_ties, SHARE);
+}
+
+#[test]
+fn plan_about_a_part_is_the_part_of_the_plan() {
+    holds(a_part_is_planned_like_the_whole, SHARE);
+}
+
+#[test]
+fn plan_of_an_applied_plan_is_empty() {
+    holds(an_applied_plan_leaves_nothing_to_do, SHARE);
+}
+
+#[test]
+fn every_account_is_counted_once_and_none_is_kept_and_changed() {
+    holds(counts_add_up, SHARE);
+}
+
+#[test]
+fn plan_does_not_depend_on_the_order_of_the_lists() {
+    holds(order_does_not_matter, SHARE);
+}

@@ -1,0 +1,13 @@
+//! The planner against a second model of the decision, and laws that hold in every world.
+//!
+//! `MODEL_WORLDS` sets how many random worlds are tried, `MODEL_SEED` the seed of the first.
+
+mod answers;
+mod claims;
+mod compare;
+mod laws;
+mod model;
+mod runner;
+mod servers;
+mod shrink;
+mod world;
