@@ -126,12 +126,7 @@ fn owner(draft: &Draft<'_>, account: &Account, verdict: &Verdict, seen: Option<&
     }
     if let Some(subject) = account.links.newest() {
         // Subjects that are no IDs would name nobody later on.
-<<<<<<< HEAD
-        let counts =
-            draft.rule.policy.matching != Matching::Localpart || draft.rule.facts.subjects != Subjects::NoUsers;
-=======
         let counts = draft.identity.subjects_count();
->>>>>>> wip/model
         return counts.then(|| Owner { id: subject.clone(), tie: Tie::Link });
     }
     if let Some(id) = seen.and_then(external_id) {
@@ -214,9 +209,7 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
 /// Returns whether the state file would forget a member for somebody who is none. What it remembers is then all
 /// that protects the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
-    let is_member = |id: &KeycloakId| {
-        draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
-    };
+    let is_member = |id: &KeycloakId| draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member));
     let remembered = account.remembered_owner();
     remembered.is_some_and(|(id, _)| is_member(id) && !is_member(&owner.id))
 }

@@ -60,16 +60,13 @@ impl<'w> Answers<'w> {
         let ids = || by_id.iter().chain(&external);
         let is_any_known = ids().any(|user| world.is_known(*user));
         let asks_list = !owner.is_tied() && world.template == Template::Shared;
-        let asks_username =
-            world.template == Template::Username && (!owner.is_tied() || !is_any_known);
+        let asks_username = world.template == Template::Username && (!owner.is_tied() || !is_any_known);
         let mut by_name = world.named(account.localpart, |user| user.now != Standing::Gone);
-        let finds_nobody =
-            !is_any_known && by_name.is_empty() || asks_username && by_name.is_empty();
+        let finds_nobody = !is_any_known && by_name.is_empty() || asks_username && by_name.is_empty();
         by_name.retain(|user| !(world.is_member(*user) && ids().any(|known| known == user)));
         by_name.retain(|_| asks_list || asks_username);
-        let external_id_decides = world.rules.matching != Matching::Localpart
-            && !matches!(owner, Owner::Linked(_))
-            && !external.is_empty();
+        let external_id_decides =
+            world.rules.matching != Matching::Localpart && !matches!(owner, Owner::Linked(_)) && !external.is_empty();
         let mut answers = Self {
             world,
             by_id,
@@ -159,8 +156,7 @@ impl<'w> Answers<'w> {
         let may_use = |user: &User| world.counts(user.listed) || world.counts(user.now);
         let mut users = ties.chain(external).filter_map(|user| world.users.get(*user));
         let is_unclaimed = *owner == Owner::Nobody && !self.ever_tied(account);
-        users.any(|user| exists(&user) && may_use(user))
-            || (is_unclaimed && world.has_sign(account))
+        users.any(|user| exists(&user) && may_use(user)) || (is_unclaimed && world.has_sign(account))
     }
 
     /// Returns whether a user who may own the account may be in one of these directories, which may
@@ -170,18 +166,13 @@ impl<'w> Answers<'w> {
             Some(user) => user.provider.is_some_and(|provider| directories.contains(provider)),
             None => !directories.is_empty(),
         };
-        let by_name =
-            self.by_name.iter().any(is_in_doubt) || (self.finds_nobody && !directories.is_empty());
-        self.by_id.iter().chain(&self.external).any(is_in_doubt)
-            || (by_name && !self.external_id_decides)
+        let by_name = self.by_name.iter().any(is_in_doubt) || (self.finds_nobody && !directories.is_empty());
+        self.by_id.iter().chain(&self.external).any(is_in_doubt) || (by_name && !self.external_id_decides)
     }
 }
 
 /// Returns the storage providers that do not prove that they are up, if all of this was asked for.
-pub(crate) fn doubtful<'w>(
-    world: &'w World,
-    asked: impl Iterator<Item = Answers<'w>>,
-) -> BTreeSet<&'static str> {
+pub(crate) fn doubtful<'w>(world: &'w World, asked: impl Iterator<Item = Answers<'w>>) -> BTreeSet<&'static str> {
     if world.rules.federation == Federation::Trust {
         return BTreeSet::new();
     }

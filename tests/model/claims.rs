@@ -122,8 +122,6 @@ pub(crate) fn is_anothers(world: &World, account: &Account, owner: &Owner) -> bo
     let counts = |tie| tie != Tie::Link || subjects_count || account.links.is_empty();
     let memory = account.memory.filter(|(_, tie)| counts(*tie));
     let tied = link.or(memory.map(|(user, _)| user));
-    let is_bound = |user: &usize| {
-        tied.is_some_and(|tied| tied != *user) || is_tied_elsewhere(world, account, *user)
-    };
+    let is_bound = |user: &usize| tied.is_some_and(|tied| tied != *user) || is_tied_elsewhere(world, account, *user);
     !owner.is_tied() && owner.users().iter().any(is_bound)
 }

@@ -42,8 +42,7 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
         }
         let named = world.named(account.localpart, |user| world.counts(user.listed));
         let has_name = named.iter().any(|user| is_member(world, *user));
-        let is_nobodys =
-            world.named(account.localpart, |user| user.now != Standing::Gone).is_empty();
+        let is_nobodys = world.named(account.localpart, |user| user.now != Standing::Gone).is_empty();
         let has_sign = is_nobodys && world.has_sign(account);
         if ties.next().is_none() && (has_name || has_sign) {
             return Err(format!("{}: of a member", account.localpart));
@@ -163,8 +162,7 @@ fn run(world: &mut World, does: Does) {
     let verdicts = draft.verdicts(&looks);
     let presence = draft.presence(&verdicts, &looks);
     let seen = presence.directories.iter().chain(&presence.directories_seen);
-    let seen: Vec<_> =
-        PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
+    let seen: Vec<_> = PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
     let remembers = facts.memory.recall == Recall::On;
     let owners = presence.owners;
     let mut plan = draft.plan(verdicts, &looks);

@@ -82,11 +82,9 @@ impl<'w> Case<'w> {
     /// Returns the first reason not to activate the account in this state.
     fn not_activated(&self, state: AccountState, is_anothers: bool) -> Option<Why> {
         let (account, rules) = (self.account, &self.world.rules);
-        let is_ours =
-            account.own.is_some_and(|own| own.kind == ActionKind::Disable || !own.is_done);
+        let is_ours = account.own.is_some_and(|own| own.kind == ActionKind::Disable || !own.is_done);
         let only_locked = state.locked && !state.deactivated && !account.deactivated_in_mas;
-        let keeps_locked =
-            rules.disable == DisableMode::Deactivate && rules.locked_members == LockedMembers::Keep;
+        let keeps_locked = rules.disable == DisableMode::Deactivate && rules.locked_members == LockedMembers::Keep;
         let not_ours = match rules.reactivate {
             Reactivate::Any => false,
             Reactivate::Own => !is_ours,
@@ -113,15 +111,12 @@ impl<'w> Case<'w> {
         let is_theirs = answers.external.contains(&member);
         let others = !answers.external.is_empty() && !matches!(self.owner, Owner::Linked(_));
         let own = account.own.filter(|own| own.kind == ActionKind::Disable).map(|own| own.at);
-        let disabled =
-            account.disabled_at.or(own).filter(|_| user.provider.is_none() && is_by_name);
-        let is_newer =
-            user.created.zip(disabled).is_some_and(|(created, disabled)| created > disabled);
+        let disabled = account.disabled_at.or(own).filter(|_| user.provider.is_none() && is_by_name);
+        let is_newer = user.created.zip(disabled).is_some_and(|(created, disabled)| created > disabled);
         let exists_outside = |user: &User| user.now != Standing::Gone && !world.counts(user.listed);
         let mut shares = world.named(account.localpart, exists_outside);
         shares.retain(|user| !(world.is_member(*user) && answers.external.contains(user)));
-        let settled =
-            self.not_activated(account.now, false).filter(|reason| *reason < Why::AnotherPerson);
+        let settled = self.not_activated(account.now, false).filter(|reason| *reason < Why::AnotherPerson);
         match settled {
             _ if account.look == Answering::Fails => Fate::Skipped(ActionKind::Activate),
             _ if account.now.is_active() && !account.deactivated_in_mas => Fate::Unchanged,
@@ -169,8 +164,7 @@ impl<'w> Case<'w> {
         let newest = if matches!(self.owner, Owner::Linked(_)) { 1 } else { seen.len() };
         let reason = seen[..newest].iter().find_map(|seen| seen.reason());
         let mut owners = answers.owners[..newest].iter().filter_map(|user| answers.known(*user));
-        let may_pass = owners
-            .any(|user| user.provider.is_some() || (user.locked_out && !user.now.is_enabled()));
+        let may_pass = owners.any(|user| user.provider.is_some() || (user.locked_out && !user.now.is_enabled()));
         let waits = reason != Some(Reason::DisabledInKeycloak) || may_pass;
         let since = account.absent_since.unwrap_or(NOW).min(NOW);
         let is_grace_over = since + i64::try_from(rules.grace).expect("it is short") <= NOW;

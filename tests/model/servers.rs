@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
-    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser,
-    Localpart, Look, Member, Moment, Owner, Question, Remembered, SignSeen, Signs, Unnamed, UserId,
-    full_name,
+    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Look, Member,
+    Moment, Owner, Question, Remembered, SignSeen, Signs, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnAction, Policy, Protection,
-    members_with_signs,
+    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnAction, Policy, Protection, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -49,10 +47,7 @@ pub(crate) fn facts(world: &World) -> Facts {
         members: users().map(|(place, user)| member(place, user, user.listed)).collect(),
         unnamed: unnamed.map(|(place, user)| unnamed_user(place, user)).collect(),
         subjects: world.subjects,
-        providers: world
-            .providers
-            .as_ref()
-            .map(|names| names.iter().map(|name| (*name).into()).collect()),
+        providers: world.providers.as_ref().map(|names| names.iter().map(|name| (*name).into()).collect()),
         accounts: world.accounts.iter().map(listed_account).collect(),
         now: Moment::from_millis(NOW),
         memory: memory(world),
@@ -66,8 +61,7 @@ pub(crate) fn facts(world: &World) -> Facts {
 /// Returns the policy of a world.
 pub(crate) fn policy(world: &World) -> Policy {
     let rules = &world.rules;
-    let protected =
-        world.accounts.iter().filter(|account| account.marks.contains(&Mark::Protected));
+    let protected = world.accounts.iter().filter(|account| account.marks.contains(&Mark::Protected));
     let protected: Vec<_> = protected.map(|account| account.localpart.to_owned()).collect();
     Policy {
         disable: rules.disable,
@@ -99,16 +93,12 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) ->
 
 /// Returns the answers to every look that a draft asks for.
 pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
-    let mut answers: std::collections::BTreeMap<UserId, Look> = draft
-        .to_look_at()
-        .map(|look_at| (look_at.user_id.clone(), look(world, &look_at)))
-        .collect();
+    let mut answers: std::collections::BTreeMap<UserId, Look> =
+        draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();
     let unclaimed = answers.iter().filter_map(|(user_id, look)| {
         let seen = look.as_ref().ok()?;
-        let is_unclaimed = seen
-            .keycloak
-            .iter()
-            .all(|answer| answer.asked == Question::Name && answer.user.user().is_none());
+        let is_unclaimed =
+            seen.keycloak.iter().all(|answer| answer.asked == Question::Name && answer.user.user().is_none());
         is_unclaimed.then_some((user_id, &seen.account))
     });
     let found = members_with_signs(unclaimed, &facts.members);
@@ -181,9 +171,7 @@ fn ask_by_name(world: &World, look_at: &LookAt, known: &[Answer]) -> Vec<Answer>
         !(listed.is_member() && ids.any(|user| user.id == id))
     };
     let fresh = named.into_iter().filter(is_new);
-    fresh
-        .map(|place| Answer { asked: Question::Name, user: person(place, &world.users[place]) })
-        .collect()
+    fresh.map(|place| Answer { asked: Question::Name, user: person(place, &world.users[place]) }).collect()
 }
 
 fn person(place: usize, user: &User) -> KeycloakPerson {

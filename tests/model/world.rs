@@ -7,8 +7,7 @@ use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason, Reason};
 use matrix_keycloak_sync::planner::{
-    DisabledMembers, Federation, LockedMembers, Matching, Reactivate, Recall, Subjects,
-    UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Reactivate, Recall, Subjects, UnknownAccounts,
 };
 
 /// When the lists were read, in milliseconds.
@@ -296,9 +295,7 @@ impl World {
     pub(crate) fn has_sign(&self, account: &Account) -> bool {
         let listed = |user: &&User| user.listed.is_member();
         let shown = |user: &User| user.full_name.map(|(first, last)| format!("{first} {last}"));
-        let is_named = |user: &&User| {
-            account.display_name.is_some() && shown(user).as_deref() == account.display_name
-        };
+        let is_named = |user: &&User| account.display_name.is_some() && shown(user).as_deref() == account.display_name;
         let is_one = self.users.iter().filter(listed).filter(is_named).count() == 1;
         let enabled = |user: &&User| user.listed == Standing::In && user.now != Standing::Gone;
         self.users.iter().filter(enabled).any(|user| {
@@ -352,15 +349,9 @@ fn some_providers(rng: &mut Rng) -> Vec<&'static str> {
 
 fn random_rules(rng: &mut Rng) -> Rules {
     Rules {
-        matching: one_of(
-            rng,
-            &[Matching::Auto, Matching::Auto, Matching::Localpart, Matching::UpstreamLink],
-        ),
+        matching: one_of(rng, &[Matching::Auto, Matching::Auto, Matching::Localpart, Matching::UpstreamLink]),
         disable: either(rng, DisableMode::Deactivate, DisableMode::Lock),
-        reactivate: one_of(
-            rng,
-            &[Reactivate::Any, Reactivate::Any, Reactivate::Own, Reactivate::None],
-        ),
+        reactivate: one_of(rng, &[Reactivate::Any, Reactivate::Any, Reactivate::Own, Reactivate::None]),
         grace: one_of(rng, &[0, 0, 1000]),
         unknown: rarely(rng, 4, &[UnknownAccounts::Keep]).unwrap_or_default(),
         disabled_members: rarely(rng, 4, &[DisabledMembers::Keep]).unwrap_or_default(),
@@ -397,11 +388,7 @@ fn random_user(rng: &mut Rng, template: Template, username: &'static str) -> Use
     ];
     let listed = one_of(rng, &standings);
     let forgotten = (listed == Standing::Gone && provider.is_some()) && rng.bool();
-    let now = if forgotten {
-        Standing::OnlyRemembered
-    } else {
-        rarely(rng, 8, &standings).unwrap_or(listed)
-    };
+    let now = if forgotten { Standing::OnlyRemembered } else { rarely(rng, 8, &standings).unwrap_or(listed) };
     User {
         username,
         localpart,
@@ -412,11 +399,7 @@ fn random_user(rng: &mut Rng, template: Template, username: &'static str) -> Use
         locked_out: !listed.is_enabled() && rng.bool(),
         listed,
         now,
-        after: rarely(rng, 10, &standings).unwrap_or(if now.is_known() {
-            now
-        } else {
-            Standing::Gone
-        }),
+        after: rarely(rng, 10, &standings).unwrap_or(if now.is_known() { now } else { Standing::Gone }),
     }
 }
 
@@ -424,21 +407,13 @@ fn random_accounts(rng: &mut Rng, users: usize) -> Vec<Account> {
     let mut localparts = LOCALPARTS;
     rng.shuffle(&mut localparts);
     let count = rng.usize(1..=4);
-    localparts
-        .into_iter()
-        .take(count)
-        .map(|localpart| random_account(rng, users, localpart))
-        .collect()
+    localparts.into_iter().take(count).map(|localpart| random_account(rng, users, localpart)).collect()
 }
 
 fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Account {
     let listed = random_state(rng);
     let now = if rng.u8(..16) == 0 { random_state(rng) } else { listed };
-    let marks = Vec::from_iter(rarely(
-        rng,
-        6,
-        &[Mark::TokenOwner, Mark::Protected, Mark::Admin, Mark::Bot],
-    ));
+    let marks = Vec::from_iter(rarely(rng, 6, &[Mark::TokenOwner, Mark::Protected, Mark::Admin, Mark::Bot]));
     let appeared = rarely(rng, 12, &[Mark::Admin, Mark::Bot, Mark::Appservice]);
     let marks_now = marks.iter().copied().chain(appeared).collect();
     let mas = rarely(rng, 3, &[Mas::NotAsked, Mas::Unknown, Mas::Ambiguous]).unwrap_or(Mas::Known);
