@@ -338,7 +338,7 @@ impl Scene {
     /// Puts the service account of the reading client into the group.
     pub(crate) async fn join_service_account(&self) -> Outcome {
         let username = format!("service-account-{READER}");
-        self.servers.keycloak.join(self.realm(), &username, &self.group).await
+        self.servers.keycloak.join(self.realm(), &username, &format!("/{}", self.group)).await
     }
 
     pub(crate) async fn leave(&self, name: &str) -> Outcome {
