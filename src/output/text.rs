@@ -102,8 +102,8 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
         names(text, &group, if terminal.cut { SHOWN } else { usize::MAX });
     }
     text.push_str(
-        "  If they are meant to stay, name them in policy.protect. If a user was created again in\n  Keycloak, \
-         replace the link in MAS (upstream-oauth-links).\n",
+        "  If they are meant to stay, name them in policy.protect. If a user was created\n  again in \
+         Keycloak, replace the link in MAS (upstream-oauth-links).\n",
     );
 }
 

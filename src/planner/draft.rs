@@ -1,17 +1,15 @@
 //! The plan in two steps: first without, then with the second look.
 
-use std::collections::BTreeSet;
-
 use super::directory::Directories;
 use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
-use super::mapping::{Mapped, Mapping};
+use super::mapping::{Found, Mapped, Mapping};
 use super::policy::Policy;
 use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, Links, Localpart, MasUserId, Member, UserId};
+use crate::model::{Account, Evidence, KeycloakId, Links, Localpart, MasUserId, Member, Question, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before the second look.
@@ -266,10 +264,16 @@ impl<'f> Draft<'f> {
 
     fn mapped(&self, verdicts: &Verdicts<'f>, looks: &Looks) -> Mapped<'f> {
         let second = SecondLook::new(&self.rule, &self.identity, looks);
-        let mut found = BTreeSet::new();
+        let mut found = Found::default();
         for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable(holder), Some(Ok(seen))) = (opinion, look(looks, account)) {
-                found.extend(second.members_found(account, holder, seen));
+                let by_external_id = seen
+                    .keycloak
+                    .iter()
+                    .any(|answer| matches!(answer.asked, Question::ExternalId(_)) && !answer.user.is_unknown());
+                let members = second.members_found(account, holder, seen);
+                found.by_external_id += usize::from(by_external_id && !members.is_empty());
+                found.members.extend(members);
             }
         }
         self.mapping.finish(&self.identity, &self.rule, &verdicts.of_accounts, &found)

@@ -48,6 +48,15 @@ impl<T: Ord> Smallest<T> {
     }
 }
 
+/// What the second look adds to the lists.
+#[derive(Debug, Default)]
+pub(super) struct Found<'f> {
+    /// Members whose account it has found.
+    pub(super) members: BTreeSet<&'f KeycloakId>,
+    /// Members' accounts that an external ID ties.
+    pub(super) by_external_id: usize,
+}
+
 /// The mapping, once the second look is known.
 #[derive(Debug)]
 pub(super) struct Mapped<'f> {
@@ -85,7 +94,7 @@ impl<'f> Mapping<'f> {
         identity: &Identity<'f>,
         rule: &Rule<'f>,
         verdicts: &[(&'f Account, Verdict)],
-        found: &BTreeSet<&KeycloakId>,
+        found: &Found<'f>,
     ) -> Mapped<'f> {
         let mut lost = BTreeSet::new();
         for (account, verdict) in verdicts {
@@ -96,13 +105,13 @@ impl<'f> Mapping<'f> {
             }
         }
         let has_account = |member: &Member| {
-            (identity.has_account(member) && !lost.contains(&member.id)) || found.contains(&member.id)
+            (identity.has_account(member) && !lost.contains(&member.id)) || found.members.contains(&member.id)
         };
         let members = rule.facts.members.iter().filter(|member| member.enabled);
         let without_account: Vec<_> = members.filter(|member| !has_account(member)).collect();
         let enabled = rule.facts.members.iter().filter(|member| member.enabled).count();
         let mut summary = self.summary.clone();
-        summary.by_external_id = found.len();
+        summary.by_external_id = found.by_external_id;
         summary.without_account = without_account.len();
         summary.members = enabled;
         summary.examples = self.examples.iter().map(|few| few.0.iter().map(|name| (*name).clone()).collect()).collect();

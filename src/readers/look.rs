@@ -92,6 +92,10 @@ impl Readers {
     }
 
     async fn ask_by_id(&self, id: &KeycloakId, asked: Question, with: &Context<'_>) -> Result<Answer, ReadError> {
+        // The subject of a link can be anything, too.
+        if !can_be_an_id(id) {
+            return Ok(Answer { asked, user: KeycloakPerson::Unknown });
+        }
         // By ID, the name does not matter.
         let user = self.person_in(&with.tree, Some(id), &Localpart::from(""), with.reading).await?;
         Ok(Answer { asked, user })
@@ -250,7 +254,7 @@ fn is_silence(error: &ReadError) -> bool {
     matches!(error, ReadError::Http(error) if error.is_silence())
 }
 
-/// An external ID of another provider can be anything; what could not be part of a path is no ID of Keycloak's.
+/// Returns whether Keycloak can be asked for this ID: what could not be one part of a path is none of Keycloak's.
 fn can_be_an_id(id: &KeycloakId) -> bool {
     let text = id.text();
     !text.is_empty() && text.len() <= 255 && !text.contains(['/', '?', '#', '%']) && text != "." && text != ".."

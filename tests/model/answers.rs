@@ -46,11 +46,18 @@ impl Seen {
     }
 }
 
+/// Returns the remembered user, unless a newer link has replaced them.
+pub(crate) fn memory_in_force(world: &World, account: &Account) -> Option<usize> {
+    let acts_on_links = world.rules.matching != Matching::Localpart;
+    let memory = account.memory.filter(|_| !acts_on_links || account.links.is_empty());
+    memory.map(|(user, _)| user)
+}
+
 impl<'w> Answers<'w> {
     /// Asks about the users who may own an account.
     pub(crate) fn new(world: &'w World, account: &Account, owner: &Owner) -> Self {
         let links = account.links.iter().copied();
-        let ties = links.chain(account.memory.map(|(user, _)| user));
+        let ties = links.chain(memory_in_force(world, account));
         let named = match owner {
             Owner::Contested(_) => members_of_name(world, account),
             _ => owner.users(),
@@ -148,7 +155,7 @@ impl<'w> Answers<'w> {
     pub(crate) fn point_to_member(&self, account: &Account, owner: &Owner) -> bool {
         let world = self.world;
         let deciding = owner.users().into_iter().next().filter(|_| owner.is_tied());
-        let memory = account.memory.map(|(user, _)| user);
+        let memory = memory_in_force(world, account);
         let ties = account.links.iter().chain(&memory).filter(|user| Some(**user) != deciding);
         let by_name_alone = world.rules.matching == Matching::Localpart;
         let external = self.external.iter().filter(|_| by_name_alone);

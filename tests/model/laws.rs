@@ -7,6 +7,7 @@ use matrix_keycloak_sync::model::AccountState;
 use matrix_keycloak_sync::plan::{Action, ActionKind, Plan};
 use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Matching, Recall};
 
+use crate::answers::memory_in_force;
 use crate::claims::is_tied_elsewhere;
 use crate::compare::{planned, same};
 use crate::runner::holds;
@@ -34,7 +35,7 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
     let disables = plan.to_apply().filter(|action| action.kind == ActionKind::Disable);
     for action in disables.filter(|action| action.approval.is_none()) {
         let account = account(world, action);
-        let memory = account.memory.map(|(user, _)| user);
+        let memory = memory_in_force(world, account);
         let external = world.external(account);
         let mut ties = account.links.iter().chain(&memory).chain(&external);
         if ties.clone().any(|user| is_member(world, *user)) {

@@ -176,7 +176,8 @@ impl Scene {
 
     fn member_called(&self, name: &str) -> Option<&Member> {
         let is_called = |member: &&Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == name);
-        self.facts.members.iter().find(is_called)
+        // In whatever order they are listed, it is the same one.
+        self.facts.members.iter().filter(is_called).min_by_key(|member| &member.id)
     }
 
     fn by_name(&self, localpart: &Localpart) -> KeycloakPerson {

@@ -61,7 +61,7 @@ impl Scene {
         let people = ["ann", "ben", "cleo", "dora", "emil"];
         let world = people.into_iter().fold(group(), |world, name| world.member(name).account(name));
         let world = world.member("fred").disabled_account("fred").member("gina");
-        let world = world.user("xaver").account("xaver").user("yves").account("yves").account("zoe");
+        let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
             world.login(name).expect("an active account");
