@@ -88,7 +88,8 @@ async fn members_without_a_valid_name_are_a_warning() {
     let rows = serde_json::json!([{"id": id, "username": "alice", "enabled": true}]);
     world.keycloak.faults().on("/members").answer(Fault::Json(rows));
     let toml = "[keycloak]\nlocalpart = \"{{ user.email | split('@') | first }}\"\n";
-    let findings = doctor(by_client(&world).file(&world, toml)).ailing_is(&["keycloak names warning"]);
+    let findings =
+        doctor(by_client(&world).file(&world, toml)).ailing_is(&["keycloak names warning", "keycloak mapping problem"]);
     findings.tells(
         "keycloak names warning",
         &["1 member has no valid name", "alice ("],

@@ -63,6 +63,8 @@ impl Scene {
         let world = world.member("fred").disabled_account("fred").member("gina");
         let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
         let world = started(world.job_delay(Duration::from_millis(5))).await;
+        // Found by name, so that the second look asks for the name that meets the fault.
+        world.unlink(LOOKED_AT);
         for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
             world.login(name).expect("an active account");
         }
