@@ -16,6 +16,22 @@ pub struct Evidence {
     pub signs: Vec<SignSeen>,
 }
 
+impl Evidence {
+    /// Returns Keycloak's answers about the users whose localpart is the account's.
+    pub fn by_name(&self) -> impl Iterator<Item = &KeycloakPerson> {
+        let named = self.keycloak.iter().filter(|answer| answer.asked == Question::Name);
+        named.map(|answer| &answer.user)
+    }
+
+    /// Returns the users of the realm that Synapse's external IDs name, each with the ID.
+    pub fn by_external_id(&self) -> impl Iterator<Item = (&KeycloakId, &KeycloakPerson)> {
+        self.keycloak.iter().filter_map(|answer| match &answer.asked {
+            Question::ExternalId(id) if !answer.user.is_unknown() => Some((id, &answer.user)),
+            _ => None,
+        })
+    }
+}
+
 /// The evidence, or the error that stood in the way of it.
 pub type Look = Result<Evidence, String>;
 

@@ -9,7 +9,7 @@ use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, Links, Localpart, MasUserId, Member, Question, UserId};
+use crate::model::{Account, Evidence, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before the second look.
@@ -194,14 +194,14 @@ impl<'f> Draft<'f> {
         for (account, opinion) in &self.notable {
             let verdict = match opinion {
                 Opinion::Settled(verdict) => verdict.clone(),
-                Opinion::WouldDisable(holder) => match look(looks, account) {
+                Opinion::WouldDisable(holder) => match looks.look(&account.user_id) {
                     Some(Ok(seen)) => {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_disable(account, holder, seen, &directories)
                     }
                     failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, looks)),
                 },
-                Opinion::WouldActivate { member, by } => match look(looks, account) {
+                Opinion::WouldActivate { member, by } => match looks.look(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
                     failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, looks)),
                 },
@@ -219,7 +219,7 @@ impl<'f> Draft<'f> {
         let mut directories = Directories::of(known, members);
         directories.and_after(second.members_after());
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(Ok(seen))) = (opinion, look(looks, account)) {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
                     directories.see(&answer.user, contradicts);
@@ -257,7 +257,7 @@ impl<'f> Draft<'f> {
         };
         for (account, verdict) in verdicts.of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
-            add_to_plan(&mut plan, account, verdict, look(looks, account).and_then(|look| look.as_ref().ok()));
+            add_to_plan(&mut plan, account, verdict, looks.evidence(&account.user_id));
         }
         plan
     }
@@ -266,11 +266,8 @@ impl<'f> Draft<'f> {
         let second = SecondLook::new(&self.rule, &self.identity, looks);
         let mut found = Found::default();
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(Ok(seen))) = (opinion, look(looks, account)) {
-                let by_external_id = seen
-                    .keycloak
-                    .iter()
-                    .any(|answer| matches!(answer.asked, Question::ExternalId(_)) && !answer.user.is_unknown());
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
+                let by_external_id = seen.by_external_id().next().is_some();
                 let members = second.members_found(account, holder, seen);
                 found.by_external_id += usize::from(by_external_id && !members.is_empty());
                 found.members.extend(members);
@@ -354,15 +351,8 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
     }
 }
 
-fn look<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Result<Evidence, String>> {
-    match looks {
-        Looks::Taken { answers, .. } => answers.get(&account.user_id),
-        Looks::TooMany => None,
-    }
-}
-
 /// Returns why there is no second look at an account.
-fn why_not(look: Option<&Result<Evidence, String>>, looks: &Looks) -> String {
+fn why_not(look: Option<&Look>, looks: &Looks) -> String {
     match (look, looks) {
         (Some(Err(error)), _) => error.clone(),
         (_, Looks::TooMany) => "more accounts than limits.max_look".to_owned(),

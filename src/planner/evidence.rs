@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::identity::{Holder, TiedBy};
 use super::policy::Matching;
 use super::second_look::SecondLook;
-use crate::model::{Account, Evidence, KeycloakId, Question, Sign, Tie, UserId};
+use crate::model::{Account, Evidence, KeycloakId, Sign, Tie, UserId};
 
 /// Everything that says whose account it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,10 +93,7 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
         let holder = self.identity.holder(account);
-        let seen = match looks {
-            Looks::Taken { answers, .. } => answers.get(&account.user_id).and_then(|look| look.as_ref().ok()),
-            Looks::TooMany => None,
-        };
+        let seen = looks.evidence(&account.user_id);
         let owners = self.owners(account, &holder, seen, looks);
         let lines = self.clues(account, seen).into_iter();
         let lines = lines.map(|(clue, user)| {
@@ -136,14 +133,16 @@ impl<'f> Draft<'f> {
             let clue = if place == 0 { Clue::NewestLink } else { Clue::OlderLink };
             clues.push((clue, id.clone()));
         }
-        clues.extend(seen.into_iter().flat_map(external_ids).map(|id| (Clue::ExternalId, id)));
+        let by_external_id = seen.into_iter().flat_map(Evidence::by_external_id);
+        clues.extend(by_external_id.map(|(id, _)| (Clue::ExternalId, id.clone())));
         if let Some((id, tie)) = account.remembered_owner() {
             clues.push((Clue::Memory(tie), id.clone()));
         }
         if account.is_on(&self.rule.facts.server_name) {
             let listed = self.identity.named(account);
             let mut named: BTreeSet<_> = listed.iter().map(|member| member.id.clone()).collect();
-            named.extend(seen.into_iter().flat_map(users_by_name));
+            let known = seen.into_iter().flat_map(Evidence::by_name).filter(|person| !person.is_unknown());
+            named.extend(known.filter_map(|person| Some(person.user()?.id.clone())));
             clues.extend(named.into_iter().map(|id| (Clue::Name, id)));
         }
         for sign in seen.iter().flat_map(|seen| &seen.signs) {
@@ -165,7 +164,7 @@ impl<'f> Draft<'f> {
 
     fn ruling(&self, account: &Account, holder: &Holder<'f>, seen: Option<&Evidence>, owners: &[KeycloakId]) -> Ruling {
         let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
-        let has_external_id = || seen.is_some_and(|seen| external_ids(seen).next().is_some());
+        let has_external_id = || seen.is_some_and(|seen| seen.by_external_id().next().is_some());
         if !account.is_on(&self.rule.facts.server_name) {
             return Ruling::OtherServer;
         }
@@ -198,19 +197,4 @@ fn side(clue: Clue, user: &KeycloakId, owners: &[KeycloakId]) -> Side {
         _ if owners.contains(user) => Side::For,
         _ => Side::Against,
     }
-}
-
-/// Returns the users of the realm that Synapse's external IDs name.
-fn external_ids(seen: &Evidence) -> impl Iterator<Item = KeycloakId> {
-    seen.keycloak.iter().filter_map(|answer| match &answer.asked {
-        Question::ExternalId(id) if !answer.user.is_unknown() => Some(id.clone()),
-        _ => None,
-    })
-}
-
-/// Returns the users in Keycloak that the template gives the account's name.
-fn users_by_name(seen: &Evidence) -> impl Iterator<Item = KeycloakId> {
-    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
-    let known = named.filter(|answer| !answer.user.is_unknown());
-    known.filter_map(|answer| Some(answer.user.user()?.id.clone()))
 }

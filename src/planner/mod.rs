@@ -25,7 +25,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Localpart, Look, Member, Moment, ServerName, Unnamed, UserId};
+use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, Unnamed, UserId};
 
 pub use draft::{AskByName, Draft, LookAt, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
@@ -109,6 +109,30 @@ pub enum Looks {
 }
 
 impl Looks {
+    /// Returns the look at an account, if it was rechecked.
+    #[must_use]
+    pub fn look(&self, user_id: &UserId) -> Option<&Look> {
+        match self {
+            Self::Taken { answers, .. } => answers.get(user_id),
+            Self::TooMany => None,
+        }
+    }
+
+    /// Returns the evidence about an account, if it was rechecked without an error.
+    #[must_use]
+    pub fn evidence(&self, user_id: &UserId) -> Option<&Evidence> {
+        self.look(user_id)?.as_ref().ok()
+    }
+
+    /// Returns the evidence about all accounts that were rechecked without an error.
+    pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
+        let answers = match self {
+            Self::Taken { answers, .. } => Some(answers),
+            Self::TooMany => None,
+        };
+        answers.into_iter().flatten().filter_map(|(_, look)| look.as_ref().ok())
+    }
+
     /// Marks the accounts of these administrators.
     pub fn mark_admins(&mut self, admins: &[Localpart]) {
         let Self::Taken { answers, .. } = self else { return };

@@ -6,7 +6,7 @@ use super::draft::{Draft, Verdicts};
 use super::identity::{Holder, Named};
 use super::policy::Matching;
 use super::{Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Question, Remembered, Tie, UserId};
+use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Remembered, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
 /// How much a reading covers.
@@ -78,7 +78,7 @@ impl<'f> Presence<'f> {
                 set.insert(link);
             }
         }
-        for evidence in answers(looks) {
+        for evidence in looks.all_evidence() {
             for answer in &evidence.keycloak {
                 match &answer.user {
                     KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link)),
@@ -94,7 +94,7 @@ impl<'f> Presence<'f> {
     /// Adds whose account is whose.
     pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
         for account in draft.in_focus() {
-            let seen = evidence(looks, account);
+            let seen = looks.evidence(&account.user_id);
             if seen.is_none() && is_known(account) {
                 continue;
             }
@@ -164,21 +164,14 @@ fn owner_by_name(
         Holder::Unclaimed => Named::default(),
     };
     let mut ids: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
-    ids.extend(seen.into_iter().flat_map(users_by_name));
+    let named = seen.into_iter().flat_map(Evidence::by_name);
+    ids.extend(named.filter_map(|person| Some(&person.user()?.id)));
     let mut ids = ids.into_iter();
     ids.next().filter(|_| ids.next().is_none()).cloned()
 }
 
-fn users_by_name(seen: &Evidence) -> impl Iterator<Item = &KeycloakId> {
-    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
-    named.filter_map(|answer| Some(&answer.user.user()?.id))
-}
-
 fn external_id(seen: &Evidence) -> Option<KeycloakId> {
-    let mut ids = seen.keycloak.iter().filter_map(|answer| match &answer.asked {
-        Question::ExternalId(id) if !answer.user.is_unknown() => Some(id),
-        _ => None,
-    });
+    let mut ids = seen.by_external_id().map(|(id, _)| id);
     let only = ids.next()?;
     ids.next().is_none().then(|| only.clone())
 }
@@ -212,19 +205,4 @@ fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool 
     let is_member = |id: &KeycloakId| draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member));
     let remembered = account.remembered_owner();
     remembered.is_some_and(|(id, _)| is_member(id) && !is_member(&owner.id))
-}
-
-fn evidence<'l>(looks: &'l Looks, account: &Account) -> Option<&'l Evidence> {
-    match looks {
-        Looks::Taken { answers, .. } => answers.get(&account.user_id)?.as_ref().ok(),
-        Looks::TooMany => None,
-    }
-}
-
-fn answers(looks: &Looks) -> impl Iterator<Item = &Evidence> {
-    let answers = match looks {
-        Looks::Taken { answers, .. } => Some(answers),
-        Looks::TooMany => None,
-    };
-    answers.into_iter().flatten().filter_map(|(_, look)| look.as_ref().ok())
 }

@@ -62,8 +62,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
         let by_owner = owners.iter().any(|owner| self.standing(*owner) == Standing::Contradiction);
         // A user of its name may have been created again under a new ID; one with another account says nothing.
-        let by_name = seen.keycloak.iter().any(|answer| match &answer.user {
-            KeycloakPerson::Known { user, in_group: true, .. } if answer.asked == Question::Name => {
+        let by_name = seen.by_name().any(|person| match person {
+            KeycloakPerson::Known { user, in_group: true, .. } => {
                 !is_owner(&user.id)
                     && self.identity.member(&user.id).is_none()
                     && !self.identity.is_tied_elsewhere(&user.id, account)
@@ -282,8 +282,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 
     /// Returns whether a user who is out has the same name as a member.
     fn shares_name(&self, member: &Member, seen: &Evidence) -> bool {
-        seen.keycloak.iter().filter(|answer| answer.asked == Question::Name).any(|answer| {
-            let user = answer.user.user().filter(|user| user.id != member.id);
+        seen.by_name().any(|person| {
+            let user = person.user().filter(|user| user.id != member.id);
             user.is_some_and(|user| !self.identity.member(&user.id).is_some_and(|other| self.rule.may_use(other)))
         })
     }
@@ -401,15 +401,13 @@ fn find<'e>(seen: &'e Evidence, id: &KeycloakId) -> Option<&'e KeycloakPerson> {
 
 /// Returns the users of the realm that Synapse's external IDs name.
 fn externals(seen: &Evidence) -> impl Iterator<Item = &KeycloakPerson> {
-    let externals = seen.keycloak.iter().filter(|answer| matches!(answer.asked, Question::ExternalId(_)));
-    externals.map(|answer| &answer.user).filter(|person| !person.is_unknown())
+    seen.by_external_id().map(|(_, person)| person)
 }
 
 /// Returns the users whose localpart is the account's.
 fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
-    let named = seen.keycloak.iter().filter(|answer| answer.asked == Question::Name);
-    let known = named.filter(|answer| !answer.user.is_unknown());
-    known.filter_map(|answer| Some(Candidate { id: &answer.user.user()?.id, person: &answer.user })).collect()
+    let known = seen.by_name().filter(|person| !person.is_unknown());
+    known.filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
 }
 
 /// The enabled members of the list that was read after the look, if it was.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::commands::session::Session;
-use crate::model::{Account, KeycloakId, Localpart, Member, Question, UserId};
+use crate::model::{Account, Evidence, KeycloakId, Localpart, Member, UserId};
 use crate::planner::{Facts, Looks};
 use crate::readers::{FoundUser, ReadError};
 use crate::report::Failure;
@@ -110,11 +110,7 @@ impl Subject<'_> {
     }
 
     fn has_external_id(&self, account: &Account, looks: &Looks) -> bool {
-        let Looks::Taken { answers, .. } = looks else { return false };
-        let Some(Ok(seen)) = answers.get(&account.user_id) else { return false };
-        seen.keycloak.iter().any(|answer| match &answer.asked {
-            Question::ExternalId(id) => self.ids.contains(id),
-            Question::Id(_) | Question::Name => false,
-        })
+        let seen = looks.evidence(&account.user_id);
+        seen.into_iter().flat_map(Evidence::by_external_id).any(|(id, _)| self.ids.contains(id))
     }
 }
