@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::error::StateProblem;
 use super::memory::{UNTIL_SHOWN, own_actions};
 use super::{Scope, State, StateError};
-use crate::model::Moment;
+use crate::model::{Moment, UserId};
 use crate::planner::{Presence, Reach};
 
 /// A daily timer with a delay stays below this.
@@ -111,14 +111,9 @@ impl State {
         let before = Readings::of(transaction, &self.scope)?;
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
-            let mut settled = transaction.prepare(
-                "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)",
-            )?;
-            for (user_id, own) in own_actions(transaction, &self.scope)? {
-                if !own.is_done {
-                    settled.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
-                }
-            }
+            let own = own_actions(transaction, &self.scope)?;
+            let unfinished = own.iter().filter(|(_, own)| !own.is_done).map(|(user_id, _)| user_id);
+            self.settle(transaction, unfinished, now)?;
         }
         let pause = before.last.map(|last| now.as_millis().saturating_sub(last).max(0));
         transaction.execute(
@@ -161,10 +156,21 @@ impl State {
         for user_id in &presence.present {
             present.execute(params![realm, server_name, user_id.text()])?;
         }
+        self.settle(transaction, presence.settled.iter().copied(), now)
+    }
+
+    /// Records that what this program did to accounts before no longer counts.
+    fn settle<'u>(
+        &self,
+        transaction: &Transaction<'_>,
+        accounts: impl Iterator<Item = &'u UserId>,
+        now: Moment,
+    ) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
         let mut settled = transaction
             .prepare("INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
-        for user_id in &presence.settled {
-            settled.execute(params![realm, server_name, user_id.text(), millis])?;
+        for user_id in accounts {
+            settled.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
         }
         Ok(())
     }
