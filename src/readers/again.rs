@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally};
+use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::{Facts, Focus};
@@ -172,11 +172,6 @@ impl Touched {
             self.note(member);
         }
     }
-}
-
-/// The row of an ID in a list that is in order of them.
-fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
-    members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
 }
 
 /// Puts every user where they are now; the order by ID stays.

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
 use super::keycloak::{GroupTree, Owners};
-use super::{Group, ReadError, Readers, Reading, Tally};
+use super::{Group, ReadError, Readers, Reading, Tally, listed};
 use crate::model::{
     AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen, UserId,
 };
@@ -211,8 +211,7 @@ impl Readers {
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
-        // Readers return members in order of their IDs.
-        let is_listed = |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
+        let is_listed = |id: &KeycloakId| listed(&facts.members, id).is_some();
         self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
     }
 
@@ -241,11 +240,8 @@ fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
 /// Returns what is known by an ID as the answer to the account's name, which the user has too. The list of
 /// members says that already of those who are in it.
 fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
-    let members = &with.reading.facts.members;
-    let id = &answer.user.user()?.id;
-    // Readers return members in order of their IDs.
-    let row = members.binary_search_by(|member| member.id.cmp(id)).ok();
-    let name = row.and_then(|row| members[row].localpart.as_ref());
+    let member = listed(&with.reading.facts.members, &answer.user.user()?.id);
+    let name = member.and_then(|member| member.localpart.as_ref());
     let is_listed = name.is_some_and(|name| name.key() == localpart.key());
     (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })
 }

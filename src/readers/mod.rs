@@ -20,7 +20,7 @@ use url::Url;
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Moment, UserId};
+use crate::model::{Account, KeycloakId, Member, Moment, UserId};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use again::Again;
@@ -201,8 +201,7 @@ impl Readers {
     /// Finds out whether the subjects of links are IDs of Keycloak users, if none is a member.
     async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
         let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
-        let is_member = |id: &KeycloakId| facts.members.binary_search_by(|member| member.id.cmp(id)).is_ok();
-        if subjects().any(is_member) {
+        if subjects().any(|id| listed(&facts.members, id).is_some()) {
             return Ok(Subjects::Users);
         }
         let count = subjects().count();
@@ -221,4 +220,9 @@ impl Readers {
     fn mas(&self) -> &MasReader {
         self.mas.as_ref().expect("a configuration that reads or writes by MAS has its Admin API")
     }
+}
+
+/// Returns the member of an ID; readers return members in order of their IDs.
+fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
+    members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
 }
