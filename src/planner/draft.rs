@@ -37,6 +37,8 @@ pub struct Verdicts<'f> {
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often the list and the second look disagreed.
     pub contradictions: usize,
+    /// How members and accounts fit together.
+    pub(super) mapped: Mapped<'f>,
 }
 
 /// An account to recheck before it is changed.
@@ -209,7 +211,8 @@ impl<'f> Draft<'f> {
             contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);
             of_accounts.push((*account, verdict));
         }
-        Verdicts { of_accounts, contradictions }
+        let mapped = self.mapped(&of_accounts, &second, looks);
+        Verdicts { of_accounts, contradictions, mapped }
     }
 
     fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
@@ -239,7 +242,7 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
         let Rule { facts, policy } = &self.rule;
-        let mapped = self.mapped(&verdicts, looks);
+        let Verdicts { of_accounts, contradictions, mapped } = verdicts;
         let mut plan = Plan {
             server_name: facts.server_name.clone(),
             writer: policy.writer,
@@ -251,19 +254,18 @@ impl<'f> Draft<'f> {
             not_registered: mapped.not_registered(&facts.unnamed),
             unnamed: mapped.unnamed(&facts.unnamed),
             kept: Vec::new(),
-            contradictions: verdicts.contradictions,
+            contradictions,
             not_looked: matches!(looks, Looks::TooMany).then(|| self.to_look_at().count()),
             mapping: mapped.into_summary(),
         };
-        for (account, verdict) in verdicts.of_accounts {
+        for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
             add_to_plan(&mut plan, account, verdict, looks.evidence(&account.user_id));
         }
         plan
     }
 
-    fn mapped(&self, verdicts: &Verdicts<'f>, looks: &Looks) -> Mapped<'f> {
-        let second = SecondLook::new(&self.rule, &self.identity, looks);
+    fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
         let mut found = Found::default();
         for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
@@ -273,14 +275,14 @@ impl<'f> Draft<'f> {
                 found.members.extend(members);
             }
         }
-        self.mapping.finish(&self.identity, &self.rule, &verdicts.of_accounts, &found)
+        self.mapping.finish(&self.identity, &self.rule, verdicts, &found)
     }
 
     /// Returns what is to be remembered of this reading.
     #[must_use]
     pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, looks: &'s Looks) -> Presence<'s> {
         let mut presence = Presence::new(self, verdicts, looks);
-        if self.mapped(verdicts, looks).into_summary().doubt.is_none() {
+        if !verdicts.mapped.is_in_doubt() {
             presence.note_owners(self, verdicts, looks);
         }
         presence

@@ -1,7 +1,7 @@
 //! How members and accounts fit together as a whole: what the plan and `doctor` show of it, and whether the template
 //! is in doubt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::identity::{Holder, Identity, TiedBy};
 use super::policy::Matching;
@@ -152,8 +152,8 @@ impl<'f> Mapping<'f> {
 impl Mapped<'_> {
     /// Returns the names of enabled members without an account, sorted; members without a valid name are not among them.
     pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {
-        let is_unnamed = |member: &Member| unnamed.iter().any(|one| one.id == member.id);
-        let members = self.without_account.iter().filter(|member| !is_unnamed(member));
+        let unnamed: HashSet<_> = unnamed.iter().map(|one| &one.id).collect();
+        let members = self.without_account.iter().filter(|member| !unnamed.contains(&member.id));
         let mut names: Vec<_> = members.filter_map(|member| member.localpart.clone()).collect();
         names.sort();
         names
@@ -161,10 +161,18 @@ impl Mapped<'_> {
 
     /// Returns the enabled members without a valid name and without an account, in order of username.
     pub(super) fn unnamed(&self, unnamed: &[Unnamed]) -> Vec<Unnamed> {
-        let is_without = |one: &&Unnamed| self.without_account.iter().any(|member| member.id == one.id);
-        let mut unnamed: Vec<_> = unnamed.iter().filter(is_without).cloned().collect();
+        if unnamed.is_empty() {
+            return Vec::new();
+        }
+        let without_account: HashSet<_> = self.without_account.iter().map(|member| &member.id).collect();
+        let mut unnamed: Vec<_> = unnamed.iter().filter(|one| without_account.contains(&one.id)).cloned().collect();
         unnamed.sort_by(|one, other| (&one.username, &one.id).cmp(&(&other.username, &other.id)));
         unnamed
+    }
+
+    /// Returns whether names or links fit so badly that nothing is to be remembered of them.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.summary.doubt.is_some()
     }
 
     pub(super) fn into_summary(self) -> MappingSummary {
