@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::planner::{Draft, Facts, Looks, Verdict};
+use crate::planner::{Draft, Facts, Looks, Verdict, Verdicts};
 use crate::readers::{Asked, ReadError, Reading};
 use crate::report::Failure;
 use crate::state::{ActionRow, RunId};
@@ -28,7 +28,8 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let subject = wanted.subject(facts);
     let draft = Draft::new(facts, &session.config.policy);
     let (looks, reach) = look(&session, &draft, &reading, &subject).await?;
-    let accounts = explained(&draft, facts, &subject, &looks);
+    let verdicts = draft.verdicts(&looks);
+    let accounts = explained(&draft, &verdicts, facts, &subject, &looks);
 
     let mut ids: BTreeSet<KeycloakId> = subject.ids().collect();
     for one in &accounts {
@@ -43,7 +44,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
     let approve = (needs_approval && reach == Reach::Plan)
-        .then(|| command_to_go_on(global, "sync", &draft.plan(draft.verdicts(&looks), &looks).digest()));
+        .then(|| command_to_go_on(global, "sync", &draft.plan(verdicts, &looks).digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::Known {
@@ -89,12 +90,17 @@ async fn look(
 }
 
 /// Returns the accounts to explain, in order of localpart.
-fn explained<'f>(draft: &Draft<'f>, facts: &'f Facts, subject: &Subject<'_>, looks: &Looks) -> Vec<Explained<'f>> {
-    let verdicts = draft.verdicts(looks);
+fn explained<'f>(
+    draft: &Draft<'f>,
+    verdicts: &Verdicts<'f>,
+    facts: &'f Facts,
+    subject: &Subject<'_>,
+    looks: &Looks,
+) -> Vec<Explained<'f>> {
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
     let explain = |account: &'f Account| Explained {
         account,
-        verdict: draft.verdict(account, &verdicts),
+        verdict: draft.verdict(account, verdicts),
         evidence: draft.evidence(account, looks),
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
