@@ -62,11 +62,11 @@ write_down() {
 }
 
 table() {
-    echo '| size | servers | late | bare client | plan | ratio | requests bare / plan | peak of bare / plan | plan above idle |'
-    echo '| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |'
+    echo '| size | read | servers | late | bare client | plan | ratio | requests bare / plan | peak of bare / plan | plan above idle |'
+    echo '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |'
     awk -F '\t' '{
-        printf "| %d | %s | %s ms | %.3f s | %.3f s | %.2f | %d / %d | %.1f / %.1f MiB | %.1f MiB |\n",
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+        printf "| %d | %s | %s | %s ms | %.3f s | %.3f s | %.2f | %d / %d | %.1f / %.1f MiB | %.1f MiB |\n",
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
     }' | grouped
 }
 
@@ -113,8 +113,8 @@ draw() {
         "${as_root[@]}" apt-get install -y -q --no-install-recommends gnuplot-nox >"$work/apt.log" 2>&1 ||
             fail "gnuplot: $(tail -n 5 "$work/apt.log")"
     fi
-    awk -F '\t' '$2 == "flat out"' "$work/rows" >"$work/rows.flat"
-    awk -F '\t' '$2 != "flat out" && $3 == 0' "$work/rows" >"$work/rows.paced"
+    awk -F '\t' '$2 == "accounts" && $3 == "flat out"' "$work/rows" >"$work/rows.flat"
+    awk -F '\t' '$2 == "accounts" && $3 != "flat out" && $4 == 0' "$work/rows" >"$work/rows.paced"
     gnuplot <<GNUPLOT
 set terminal svg size 960,420 font 'sans-serif,13' background rgb 'white'
 set output '$plot'
@@ -127,14 +127,14 @@ set format x '%.0s%c'
 set xlabel 'members, and as many accounts'
 set title 'Time of a whole run'
 set ylabel 'seconds'
-plot '$work/rows.paced' using 1:5 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan, servers 10x real', \
-     '$work/rows.paced' using 1:4 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client, servers 10x real', \
-     '$work/rows.flat' using 1:5 with linespoints lw 2 pt 7 lc rgb '#d62728' title 'plan, servers flat out', \
-     '$work/rows.flat' using 1:4 with linespoints dt 2 pt 6 lc rgb '#d62728' title 'bare client, servers flat out'
+plot '$work/rows.paced' using 1:6 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan, servers 10x real', \
+     '$work/rows.paced' using 1:5 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client, servers 10x real', \
+     '$work/rows.flat' using 1:6 with linespoints lw 2 pt 7 lc rgb '#d62728' title 'plan, servers flat out', \
+     '$work/rows.flat' using 1:5 with linespoints dt 2 pt 6 lc rgb '#d62728' title 'bare client, servers flat out'
 set title 'Peak of memory of the whole process'
 set ylabel 'MiB'
-plot '$work/rows.paced' using 1:10 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan', \
-     '$work/rows.paced' using 1:9 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client'
+plot '$work/rows.paced' using 1:11 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan', \
+     '$work/rows.paced' using 1:10 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client'
 GNUPLOT
     # Its own numbering of the time it was drawn at would be a change each time.
     sed -i '/^<desc>/d' "$plot"

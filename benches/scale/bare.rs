@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::servers::Servers;
+use crate::servers::{Lists, Servers};
 
 /// The argument that makes the bench this client.
 pub(crate) const NAME: &str = "bare-client";
@@ -42,17 +42,14 @@ pub(crate) fn asked(log: &str) -> Vec<String> {
 }
 
 /// What the bare client asks for, of all that the program has asked for.
-pub(crate) fn lanes(servers: &Servers, asked: &[String]) -> Vec<Lane> {
+pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<Lane> {
     let pages = |part: &str| asked.iter().filter(|url| url.contains(part)).cloned().collect();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        servers.variable("KC_CLIENT_ID"),
-        servers.variable("KC_CLIENT_SECRET")
-    );
+    let form = |id: &str, secret: &str| format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let realm = format!("{}/realms/{}", servers.variable("KC_URL"), servers.variable("KC_REALM"));
-    vec![
+    let form_for_keycloak = form(servers.variable("KC_CLIENT_ID"), servers.variable("KC_CLIENT_SECRET"));
+    let mut lanes = vec![
         Lane {
-            token: Some((format!("{realm}/protocol/openid-connect/token"), form)),
+            token: Some((format!("{realm}/protocol/openid-connect/token"), form_for_keycloak)),
             bearer: String::new(),
             before: pages("/groups?"),
             pages: pages("/members?"),
@@ -65,7 +62,20 @@ pub(crate) fn lanes(servers: &Servers, asked: &[String]) -> Vec<Lane> {
             pages: pages("/v3/users?"),
             at_a_time: 3,
         },
-    ]
+    ];
+    let client = servers.mas_client().filter(|_| lists == Lists::Links);
+    // A page's cursor is known only when the page before it is there, so that each list is a lane of one page at a time.
+    lanes.extend(client.iter().flat_map(|client| {
+        let scoped = format!("{}&scope=urn%3Amas%3Aadmin", form(&client.id, &client.secret));
+        ["/v1/users?", "/upstream-oauth-links?"].map(|part| Lane {
+            token: Some((client.token_url.clone(), scoped.clone())),
+            bearer: String::new(),
+            before: Vec::new(),
+            pages: pages(part),
+            at_a_time: 1,
+        })
+    }));
+    lanes
 }
 
 /// Fetches everything.

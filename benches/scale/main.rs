@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::bare::Lane;
 use crate::child::Measured;
 use crate::report::{Report, Row};
-use crate::servers::{Servers, Speed};
+use crate::servers::{Lists, Servers, Speed};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -64,7 +64,7 @@ async fn serve(size: usize) -> Outcome<ExitCode> {
 }
 
 async fn idle() -> Outcome<u64> {
-    Ok(Servers::stand_ins(IDLE).await?.plan(&[])?.0.peak)
+    Ok(Servers::stand_ins(IDLE).await?.plan(Lists::Accounts, &[])?.0.peak)
 }
 
 async fn measure(sizes: &[usize], into: Option<&Path>) -> Outcome<ExitCode> {
@@ -74,9 +74,11 @@ async fn measure(sizes: &[usize], into: Option<&Path>) -> Outcome<ExitCode> {
         let servers = Servers::stand_ins(*size).await?;
         writeln!(std::io::stderr(), "stand-ins of {size} after {:.1} s", begun.elapsed().as_secs_f64())?;
         let paced = LATENCIES.map(|millis| (Duration::from_millis(millis), Speed::TenTimesReal));
-        for (latency, speed) in paced.into_iter().chain([(Duration::ZERO, Speed::FlatOut)]) {
-            servers.set(latency, speed);
-            report.take(Row { latency, speed: speed.as_str(), ..compare(&servers, *size)? })?;
+        for lists in [Lists::Accounts, Lists::Links] {
+            for (latency, speed) in paced.into_iter().chain([(Duration::ZERO, Speed::FlatOut)]) {
+                servers.set(latency, speed);
+                report.take(Row { latency, speed: speed.as_str(), ..compare(&servers, lists, *size)? })?;
+            }
         }
     }
     report.verdict()
@@ -85,27 +87,27 @@ async fn measure(sizes: &[usize], into: Option<&Path>) -> Outcome<ExitCode> {
 async fn real(into: Option<&Path>) -> Outcome<ExitCode> {
     let mut report = Report::new(idle().await?, into)?;
     let servers = Servers::real()?;
-    servers.plan(&[])?;
+    servers.plan(Lists::Accounts, &[])?;
     let plan: serde_json::Value = serde_json::from_slice(&std::fs::read(servers.directory().join("plan.json"))?)?;
     let size = plan["read"]["members"].as_u64().ok_or("a plan tells how many members it has read")?;
-    report.take(compare(&servers, usize::try_from(size)?)?)?;
+    report.take(compare(&servers, Lists::Accounts, usize::try_from(size)?)?)?;
     report.verdict()
 }
 
 /// Both, in turns; the first of each warms up.
-fn compare(servers: &Servers, size: usize) -> Outcome<Row> {
-    let (_, log) = servers.plan(&["-vv", "--log-format", "json"])?;
+fn compare(servers: &Servers, lists: Lists, size: usize) -> Outcome<Row> {
+    let (_, log) = servers.plan(lists, &["-vv", "--log-format", "json"])?;
     let asked = bare::asked(&log);
-    let lanes = bare::lanes(servers, &asked);
+    let lanes = bare::lanes(servers, lists, &asked);
     let file = servers.directory().join("lanes.json");
     std::fs::write(&file, serde_json::to_vec(&lanes)?)?;
     bare(&file)?;
     let mut rounds = Vec::new();
     for _ in 0..if size < LONG { ROUNDS } else { LONG_ROUNDS } {
-        rounds.push((bare(&file)?, servers.plan(&[])?.0));
+        rounds.push((bare(&file)?, servers.plan(lists, &[])?.0));
     }
     let asked_by_bare = lanes.iter().map(Lane::requests).sum();
-    Ok(Row { size, latency: Duration::ZERO, speed: "real", rounds, asked: asked.len(), asked_by_bare })
+    Ok(Row { size, lists, latency: Duration::ZERO, speed: "real", rounds, asked: asked.len(), asked_by_bare })
 }
 
 fn bare(lanes: &Path) -> Outcome<Measured> {

@@ -1,10 +1,12 @@
 //! The servers that both are measured against: stand-ins as big and as far away as wanted, or real ones.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice;
 use std::time::Duration;
 
+use matrix_keycloak_sync::standins::mas::ClientAuth;
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 use tempfile::TempDir;
 
@@ -38,6 +40,11 @@ struct Rows {
 
 const MEMBERS: Rows = Rows { path: "/members?", a_second: 7_450, bytes: 220, at_a_time: 2 };
 const ACCOUNTS: Rows = Rows { path: "/v3/users?", a_second: 48_000, bytes: 250, at_a_time: 3 };
+/// MAS's users and their links, each list one page after the other.
+const MAS_ROWS: [Rows; 2] = [
+    Rows { path: "/v1/users?", a_second: 128_000, bytes: 440, at_a_time: 1 },
+    Rows { path: "/upstream-oauth-links?", a_second: 128_000, bytes: 400, at_a_time: 1 },
+];
 
 /// How long stand-ins take for each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +64,32 @@ impl Speed {
     }
 }
 
+/// Which lists a plan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lists {
+    /// Keycloak's members and Synapse's accounts.
+    Accounts,
+    /// MAS's users and their upstream links too, as it is with the Admin API in the configuration.
+    Links,
+}
+
+impl Lists {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Links => "links too",
+        }
+    }
+}
+
+/// What a client of MAS's Admin API has to know.
+#[derive(Debug, Clone)]
+pub(crate) struct MasClient {
+    pub(crate) token_url: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
 /// Servers, and the variables that point at them.
 pub(crate) struct Servers {
     stand_ins: Option<RunningWorld>,
@@ -68,9 +101,21 @@ impl Servers {
     /// As many members as accounts, all of them in step: what a run finds nearly every time.
     pub(crate) async fn stand_ins(size: usize) -> Outcome<Self> {
         let world = World::new("example.org").group("/matrix-users").members(size, "person-").accounts(size, "person-");
-        let world = world.token_owner("person-00000").start().await?;
+        let world = world.token_owner("person-00000").mas_api_client_auth(ClientAuth::Post).start().await?;
         let variables = world.env(Auth::ClientCredentials);
-        Ok(Self { stand_ins: Some(world), variables, directory: tempfile::tempdir()? })
+        let directory = tempfile::tempdir()?;
+        std::fs::write(configuration(directory.path(), Lists::Accounts), "")?;
+        std::fs::write(
+            configuration(directory.path(), Lists::Links),
+            format!(
+                "[writer.mas_api]\nurl = {:?}\nissuer = {:?}\nclient_id = {:?}\nclient_secret = {:?}\n",
+                world.mas_admin_url(),
+                world.mas_issuer(),
+                world.mas_client_id(),
+                world.mas_client_secret(),
+            ),
+        )?;
+        Ok(Self { stand_ins: Some(world), variables, directory })
     }
 
     pub(crate) fn real() -> Outcome<Self> {
@@ -79,19 +124,34 @@ impl Servers {
             Ok::<_, String>((name.to_owned(), value))
         };
         let variables = VARIABLES.into_iter().map(set).collect::<Result<_, _>>()?;
-        Ok(Self { stand_ins: None, variables, directory: tempfile::tempdir()? })
+        let directory = tempfile::tempdir()?;
+        std::fs::write(configuration(directory.path(), Lists::Accounts), "")?;
+        Ok(Self { stand_ins: None, variables, directory })
     }
 
     /// Stand-ins are as far away and as fast as this; real servers are as they are.
     pub(crate) fn set(&self, latency: Duration, speed: Speed) {
         let Some(world) = &self.stand_ins else { return };
-        for (faults, rows) in [(world.keycloak.faults(), &MEMBERS), (world.synapse.faults(), &ACCOUNTS)] {
+        let keycloak = (world.keycloak.faults(), slice::from_ref(&MEMBERS));
+        let synapse = (world.synapse.faults(), slice::from_ref(&ACCOUNTS));
+        let mas = (world.mas.admin().faults(), &MAS_ROWS[..]);
+        for (faults, lists) in [keycloak, synapse, mas] {
             faults.clear();
             faults.on("").late(latency);
-            if speed == Speed::TenTimesReal {
+            for rows in lists.iter().filter(|_| speed == Speed::TenTimesReal) {
                 faults.on(rows.path).paced(10 * rows.a_second * rows.bytes / rows.at_a_time);
             }
         }
+    }
+
+    /// The client that reads MAS's lists; real servers have none.
+    pub(crate) fn mas_client(&self) -> Option<MasClient> {
+        let world = self.stand_ins.as_ref()?;
+        Some(MasClient {
+            token_url: format!("{}oauth2/token", world.mas_issuer()),
+            id: world.mas_client_id().to_owned(),
+            secret: world.mas_client_secret().to_owned(),
+        })
     }
 
     pub(crate) fn variables(&self) -> &[(String, String)] {
@@ -107,11 +167,20 @@ impl Servers {
     }
 
     /// One run of the program, with these arguments before its own.
-    pub(crate) fn plan(&self, arguments: &[&str]) -> Outcome<(Measured, String)> {
+    pub(crate) fn plan(&self, lists: Lists, arguments: &[&str]) -> Outcome<(Measured, String)> {
         let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(configuration(self.directory(), lists));
         command.args(arguments).args(["plan", "--format", "json", "--out"]).arg(self.directory().join("plan.json"));
         command.env_clear();
         command.env("RUNTIME_DIRECTORY", self.directory()).env("XDG_STATE_HOME", self.directory());
         child::run(command.envs(self.variables.iter().map(|(name, value)| (name, value))))
     }
+}
+
+/// The file with what the variables do not say.
+fn configuration(directory: &Path, lists: Lists) -> PathBuf {
+    directory.join(match lists {
+        Lists::Accounts => "accounts.toml",
+        Lists::Links => "links.toml",
+    })
 }
