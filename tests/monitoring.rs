@@ -43,6 +43,7 @@ fn every_metric() -> Metrics {
         unnamed: Vec::new(),
         kept: vec![kept(KeptReason::Protected), kept(KeptReason::FederationInDoubt)],
         contradictions: 0,
+        doubtful: Vec::new(),
         not_looked: None,
         mapping: MappingSummary::default(),
     });

@@ -87,8 +87,8 @@ impl Session {
             lock.note_run(number)?;
             if age == Age::Older {
                 warn!(
-                    "the state file {} is older than the last run, or new: grace periods start again, and accounts \
-                     disabled before count as disabled by hand",
+                    "the state file {} is older than the last run, or new: grace periods start again, accounts disabled \
+                     before count as disabled by hand, and remembered owners only protect",
                     state.path().display()
                 );
             }

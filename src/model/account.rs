@@ -83,6 +83,12 @@ impl Account {
         self.user_id.localpart()
     }
 
+    /// Returns whether its owner can log in, as far as MAS and homeserver show it.
+    #[must_use]
+    pub fn can_log_in(&self) -> bool {
+        self.state.is_active() && !self.deactivated_in_mas
+    }
+
     /// Returns the owner that the state file remembers.
     #[must_use]
     pub fn remembered_owner(&self) -> Option<(&KeycloakId, Tie)> {
@@ -96,7 +102,8 @@ impl Account {
     /// Returns the user that the newest link ties it to, or else the one that the state file remembers.
     #[must_use]
     pub fn tied_to(&self) -> Option<&KeycloakId> {
-        self.links.newest().or_else(|| self.remembered_owner().map(|(id, _)| id))
+        let remembered = || self.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored);
+        self.links.newest().or_else(|| remembered().map(|(id, _)| id))
     }
 
     /// Whether the account belongs to this homeserver.

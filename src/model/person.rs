@@ -23,6 +23,24 @@ impl Evidence {
         named.map(|answer| &answer.user)
     }
 
+    /// Returns whether Keycloak knows exactly one user whose localpart is the account's.
+    #[must_use]
+    pub fn has_one_namesake(&self) -> bool {
+        let mut ids: Vec<_> = self.by_name().filter_map(|person| person.user().map(|user| &user.id)).collect();
+        ids.sort();
+        ids.dedup();
+        ids.len() == 1
+    }
+
+    /// Returns whether no external ID and no name of just one user may tie the account. A user who was asked for by ID may
+    /// share the name.
+    #[must_use]
+    pub fn may_be_unclaimed(&self) -> bool {
+        let is_id = |answer: &Answer| matches!(answer.asked, Question::Id(_)) && !answer.user.is_unknown();
+        let by_one_name = self.has_one_namesake() && !self.keycloak.iter().any(is_id);
+        self.by_external_id().next().is_none() && !by_one_name
+    }
+
     /// Returns the users of the realm that Synapse's external IDs name, each with the ID.
     pub fn by_external_id(&self) -> impl Iterator<Item = (&KeycloakId, &KeycloakPerson)> {
         self.keycloak.iter().filter_map(|answer| match &answer.asked {

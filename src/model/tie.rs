@@ -14,6 +14,8 @@ pub enum Tie {
     ExternalId,
     /// The name that the template gives the user.
     Name,
+    /// Any of these, in a state file that is older than the last run. It ties nothing, and may only protect.
+    Restored,
 }
 
 /// The Keycloak user an account was last seen to belong to.

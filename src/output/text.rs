@@ -335,6 +335,7 @@ mod tests {
             unnamed: Vec::new(),
             kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
             contradictions: 0,
+            doubtful: Vec::new(),
             not_looked: None,
             mapping: MappingSummary::default(),
         }

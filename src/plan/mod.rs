@@ -223,6 +223,8 @@ pub struct Plan {
     pub kept: Vec<Kept>,
     /// How often the member list and the look at a person disagreed.
     pub contradictions: usize,
+    /// The storage providers behind Keycloak that may be down, sorted.
+    pub doubtful: Vec<Box<str>>,
     /// More accounts to recheck than `limits.max_look` allows; none was rechecked.
     pub not_looked: Option<usize>,
     /// How members and accounts fit together.

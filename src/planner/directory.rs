@@ -41,6 +41,16 @@ impl<'f> Directories<'f> {
         }
     }
 
+    /// A provider that was in doubt before is in doubt still.
+    pub(super) fn and_before(&mut self, doubtful: impl IntoIterator<Item = &'f str>) {
+        self.doubtful.extend(doubtful);
+    }
+
+    /// Returns the providers that are in doubt.
+    pub(super) fn in_doubt(&self) -> impl Iterator<Item = &'f str> {
+        self.doubtful.iter().copied()
+    }
+
     /// Takes in what was seen of a person; `contradicts` when the list had said otherwise.
     pub(super) fn see(&mut self, person: &'f KeycloakPerson, contradicts: bool) {
         if let KeycloakPerson::Known { federation_link: Some(link), .. } = person

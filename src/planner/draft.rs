@@ -4,7 +4,7 @@ use super::directory::Directories;
 use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
 use super::mapping::{Found, Mapped, Mapping};
-use super::policy::Policy;
+use super::policy::{Federation, Policy};
 use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
@@ -37,6 +37,8 @@ pub struct Verdicts<'f> {
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often the list and the second look disagreed.
     pub contradictions: usize,
+    /// The storage providers that are in doubt, if that matters.
+    doubtful: Vec<Box<str>>,
     /// How members and accounts fit together.
     pub(super) mapped: Mapped<'f>,
 }
@@ -52,6 +54,8 @@ pub struct LookAt {
     pub mas_id: Option<MasUserId>,
     /// The Keycloak users that the list of links ties it to.
     pub links: Links,
+    /// Whether a link or the memory ties it to a user.
+    pub is_tied: bool,
     /// The Keycloak users to ask for by ID, the likeliest owner first.
     pub ids: Vec<KeycloakId>,
     /// When to ask for the users whose localpart is the account's.
@@ -65,6 +69,13 @@ pub enum AskByName {
     Always,
     /// If Keycloak knows none of the IDs: the user may have been created again.
     IfUnknown,
+}
+
+impl Verdicts<'_> {
+    /// Returns whether people may be missing because their directory is down.
+    pub(super) fn is_a_directory_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
 }
 
 impl<'f> Draft<'f> {
@@ -104,7 +115,7 @@ impl<'f> Draft<'f> {
             return self.only_count(&opinion);
         }
         let Facts { memory, .. } = self.rule.facts;
-        if account.state.is_active() && !account.deactivated_in_mas && memory.own.contains_key(&account.user_id) {
+        if account.can_log_in() && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
         }
         match opinion {
@@ -178,6 +189,7 @@ impl<'f> Draft<'f> {
             user_id: account.user_id.clone(),
             mas_id: account.mas.id().cloned(),
             links: account.links.clone(),
+            is_tied: account.tied_to().is_some(),
             ids: ids.into_iter().cloned().collect(),
             by_name: match holder {
                 Holder::Tied { .. } | Holder::Contested { .. } => AskByName::IfUnknown,
@@ -212,7 +224,9 @@ impl<'f> Draft<'f> {
             of_accounts.push((*account, verdict));
         }
         let mapped = self.mapped(&of_accounts, &second, looks);
-        Verdicts { of_accounts, contradictions, mapped }
+        let verifies = self.rule.policy.federation == Federation::Verify;
+        let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
+        Verdicts { of_accounts, contradictions, doubtful, mapped }
     }
 
     fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
@@ -221,6 +235,9 @@ impl<'f> Draft<'f> {
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
         let mut directories = Directories::of(known, members);
         directories.and_after(second.members_after());
+        if self.focus.is_some() {
+            directories.and_before(self.rule.facts.doubtful.iter().map(|provider| &**provider));
+        }
         for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
                 let contradicts = second.contradicts(account, holder, seen);
@@ -242,7 +259,7 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
         let Rule { facts, policy } = &self.rule;
-        let Verdicts { of_accounts, contradictions, mapped } = verdicts;
+        let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
             server_name: facts.server_name.clone(),
             writer: policy.writer,
@@ -255,6 +272,7 @@ impl<'f> Draft<'f> {
             unnamed: mapped.unnamed(&facts.unnamed),
             kept: Vec::new(),
             contradictions,
+            doubtful,
             not_looked: matches!(looks, Looks::TooMany).then(|| self.to_look_at().count()),
             mapping: mapped.into_summary(),
         };
@@ -306,6 +324,7 @@ fn look_before_activate(account: &Account, member: &Member, by: TiedBy) -> LookA
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
         links: account.links.clone(),
+        is_tied: account.tied_to().is_some(),
         ids: vec![member.id.clone()],
         by_name: if by == TiedBy::Name { AskByName::Always } else { AskByName::IfUnknown },
     }

@@ -185,15 +185,15 @@ impl<'f> Draft<'f> {
     }
 
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
-        let remembered = account.remembered_owner().map(|(id, _)| id);
-        let is_replaced = remembered.is_some_and(|id| !owners.contains(id));
+        let remembered = account.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored);
+        let is_replaced = remembered.is_some_and(|(id, _)| !owners.contains(id));
         if self.rule.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
     }
 }
 
 fn side(clue: Clue, user: &KeycloakId, owners: &[KeycloakId]) -> Side {
     match clue {
-        Clue::Sign(_) => Side::Hint,
+        Clue::Sign(_) | Clue::Memory(Tie::Restored) => Side::Hint,
         _ if owners.contains(user) => Side::For,
         _ => Side::Against,
     }

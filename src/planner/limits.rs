@@ -124,7 +124,7 @@ impl Limits {
                 before: activated,
                 max: self.max_activate,
             }),
-            plan.mapping.doubt.clone().filter(|_| plan.has_changes()).map(Refusal::MappingInDoubt),
+            plan.mapping.doubt.clone().map(Refusal::MappingInDoubt),
         ]
         .into_iter()
         .flatten()

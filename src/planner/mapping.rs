@@ -104,11 +104,12 @@ impl<'f> Mapping<'f> {
                 lost.extend(namesakes.filter(|id| !identity.is_tied_elsewhere(id, account)));
             }
         }
-        let has_account = |member: &Member| {
-            (identity.has_account(member) && !lost.contains(&member.id)) || found.members.contains(&member.id)
+        let is_without = |member: &Member, has_account: bool| {
+            (!has_account || lost.contains(&member.id)) && !found.members.contains(&member.id)
         };
-        let members = rule.facts.members.iter().filter(|member| member.enabled);
-        let without_account: Vec<_> = members.filter(|member| !has_account(member)).collect();
+        let members = rule.facts.members.iter().zip(identity.have_account());
+        let without = members.filter(|(member, has_account)| member.enabled && is_without(member, *has_account));
+        let without_account: Vec<_> = without.map(|(member, _)| member).collect();
         let enabled = rule.facts.members.iter().filter(|member| member.enabled).count();
         let mut summary = self.summary.clone();
         summary.by_external_id = found.by_external_id;

@@ -55,6 +55,8 @@ pub struct Facts {
     pub subjects: Subjects,
     /// The storage providers of the realm, where they may be seen.
     pub providers: Option<Vec<Box<str>>>,
+    /// Those that the last plan about everything found in doubt, for a plan about a part.
+    pub doubtful: Vec<Box<str>>,
     /// Every account of the homeserver's, or of MAS's list, in any order.
     pub accounts: Vec<Account>,
     /// The owner of Synapse's admin token, where there is one.
@@ -75,6 +77,7 @@ impl Facts {
             unnamed: Vec::new(),
             subjects: Subjects::default(),
             providers: None,
+            doubtful: Vec::new(),
             accounts: Vec::new(),
             token_owner: None,
             now: Moment::default(),

@@ -95,14 +95,15 @@ impl<'f> Presence<'f> {
     pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
         for account in draft.in_focus() {
             let seen = looks.evidence(&account.user_id);
-            if seen.is_none() && is_known(account) {
+            if seen.is_none() && is_known(draft, account) {
                 continue;
             }
             let verdict = draft.verdict(account, verdicts);
-            if let Some(owner) = owner(draft, account, &verdict, seen)
-                && is_news(account, &owner)
+            if let Some(owner) = owner(draft, account, &verdict, looks)
+                && is_news(draft, account, &owner)
                 && !(account.remembered_owner().is_some() && is_in_doubt(&verdict))
                 && !replaces_member(draft, account, &owner)
+                && !(verdicts.is_a_directory_in_doubt() && replaces_missing_user(draft, account, &owner))
             {
                 self.owners.push((&account.user_id, owner));
             }
@@ -111,36 +112,38 @@ impl<'f> Presence<'f> {
 }
 
 /// Returns whether the lists can say nothing about an account's owner that the state file does not know.
-fn is_known(account: &Account) -> bool {
+fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
     match &account.remembered {
         Remembered::Nothing => false,
-        Remembered::SameAsLink => true,
-        Remembered::Owner(_) => account.links.is_empty(),
+        Remembered::SameAsLink => draft.identity.subjects_count(),
+        Remembered::Owner(owner) => account.links.is_empty() && owner.tie != Tie::Restored,
     }
 }
 
 /// Returns the owner that this reading has found, if it is one user.
-fn owner(draft: &Draft<'_>, account: &Account, verdict: &Verdict, seen: Option<&Evidence>) -> Option<Owner> {
+fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: &Looks) -> Option<Owner> {
+    let seen = looks.evidence(&account.user_id);
     if !account.is_on(&draft.rule.facts.server_name) {
         return None;
     }
-    if let Some(subject) = account.links.newest() {
-        // Subjects that are no IDs would name nobody later on.
-        let counts = draft.identity.subjects_count();
-        return counts.then(|| Owner { id: subject.clone(), tie: Tie::Link });
+    // Subjects that are no IDs would name no user later on.
+    if let Some(subject) = account.links.newest().filter(|_| draft.identity.subjects_count()) {
+        return Some(Owner { id: subject.clone(), tie: Tie::Link });
     }
     if let Some(id) = seen.and_then(external_id) {
         return Some(Owner { id, tie: Tie::ExternalId });
     }
-    let id = owner_by_name(draft, account, verdict, seen)?;
+    // A template that names nearly all accounts wrong is not noticed without the second look.
+    let was_looked = !matches!(looks, Looks::TooMany);
+    let id = owner_by_name(draft, account, verdict, seen).filter(|_| was_looked)?;
     Some(Owner { id, tie: Tie::Name })
 }
 
 /// Returns the one user that has the account's name. For accounts that are not active, only what the second look has
 /// confirmed counts.
-fn owner_by_name(
-    draft: &Draft<'_>,
-    account: &Account,
+fn owner_by_name<'f>(
+    draft: &Draft<'f>,
+    account: &'f Account,
     verdict: &Verdict,
     seen: Option<&Evidence>,
 ) -> Option<KeycloakId> {
@@ -153,7 +156,8 @@ fn owner_by_name(
             | Verdict::InGrace(_)
     );
     // Names alone say nothing about what links or other names have shown before.
-    let is_settled_before = draft.rule.policy.matching != Matching::Auto && account.remembered_owner().is_some();
+    let remembered = draft.identity.remembered(account).filter(|(_, tie)| *tie != Tie::Restored);
+    let is_settled_before = draft.rule.policy.matching != Matching::Auto && remembered.is_some();
     if !is_settled || is_settled_before || draft.identity.is_twin(account) {
         return None;
     }
@@ -177,11 +181,11 @@ fn external_id(seen: &Evidence) -> Option<KeycloakId> {
 }
 
 /// Returns whether the state file is to be changed: a name never replaces stronger evidence.
-fn is_news(account: &Account, owner: &Owner) -> bool {
-    if account.remembered == Remembered::SameAsLink {
+fn is_news<'f>(draft: &Draft<'f>, account: &'f Account, owner: &Owner) -> bool {
+    if account.remembered == Remembered::SameAsLink && owner.tie == Tie::Link {
         return false;
     }
-    match account.remembered_owner() {
+    match draft.identity.remembered(account) {
         None => true,
         Some((id, tie)) if *id == owner.id => owner.tie < tie,
         Some((_, tie)) => owner.tie <= tie,
@@ -203,6 +207,15 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
 /// that protects the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
     let is_member = |id: &KeycloakId| draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member));
-    let remembered = account.remembered_owner();
-    remembered.is_some_and(|(id, _)| is_member(id) && !is_member(&owner.id))
+    account.remembered_owner().is_some_and(|(id, tie)| {
+        let may_be_theirs = tie == Tie::Restored && owner.tie == Tie::Name && *id != owner.id;
+        is_member(id) && (!is_member(&owner.id) || may_be_theirs)
+    })
+}
+
+/// Returns whether the state file would forget a user who is not listed. One whose directory is down is not listed
+/// either.
+fn replaces_missing_user(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
+    let mut remembered = account.remembered_owner().into_iter();
+    remembered.any(|(id, _)| *id != owner.id && owner.tie == Tie::Name && draft.identity.member(id).is_none())
 }

@@ -1,6 +1,6 @@
 //! What the second look makes of an account that the lists alone would change.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
@@ -191,8 +191,10 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             let member = self.user_if_member(person);
             signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
         }
-        if !is_tied(account, seen) {
-            signs.extend(seen.signs.iter().cloned());
+        if !self.is_tied(account, seen) {
+            let is_of_member =
+                |seen: &&SignSeen| self.identity.member(&seen.user.id).is_some_and(|it| self.rule.may_use(it));
+            signs.extend(seen.signs.iter().filter(is_of_member).cloned());
         }
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
         signs.dedup();
@@ -220,7 +222,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let may_use = |member: &Member| self.rule.may_use(member);
         let approval = if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
             None
-        } else if !is_tied(account, seen) {
+        } else if !self.is_tied(account, seen) {
             Some(Approval::NeverTied)
         } else if self.identity.named(account).iter().any(may_use) {
             Some(Approval::NameOfMember)
@@ -334,6 +336,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
+    /// Returns whether anything has ever tied an account to a Keycloak user. A name that two users have ties it to neither.
+    fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
+        let listed = self.identity.named(account);
+        let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
+        namesakes.retain(|id| find(seen, id).is_none_or(|person| !person.is_unknown()));
+        namesakes.extend(named(seen).into_iter().map(|owner| owner.id));
+        account.tied_to().is_some() || externals(seen).next().is_some() || namesakes.len() == 1
+    }
+
     fn is_decided_by_external_id(&self, holder: &Holder<'_>, seen: &Evidence) -> bool {
         self.rule.policy.matching != Matching::Localpart
             && !matches!(holder, Holder::Tied { by: TiedBy::Link, .. })
@@ -358,15 +369,6 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
         }
     }
-}
-
-/// Returns whether anything has ever tied an account to a Keycloak user.
-fn is_tied(account: &Account, seen: &Evidence) -> bool {
-    let by_look = seen.keycloak.iter().any(|answer| match answer.asked {
-        Question::Name | Question::ExternalId(_) => answer.user.user().is_some(),
-        Question::Id(_) => false,
-    });
-    account.tied_to().is_some() || by_look
 }
 
 /// Returns why an account is disabled: by its first owner who is known to Keycloak, if there is one.

@@ -14,8 +14,8 @@ struct Shown {
     fingerprint: Fingerprint,
 }
 
-/// Returns the enabled members whom the accounts' signs point to: their name as Synapse once escaped it, their e-mail
-/// address, and first and last name as display name if only one member has them.
+/// Returns the members that the accounts' signs name, disabled ones too: by the name as Synapse once escaped it, by e-mail
+/// address, and by first and last name as display name if only one member has them.
 ///
 /// Members come by the million and such accounts by the dozen, so one pass over the members serves all accounts.
 #[must_use]
@@ -46,7 +46,7 @@ pub fn members_with_signs<'a>(
         if shown.sign == Sign::DisplayName && members.len() > 1 {
             continue;
         }
-        for member in members.into_iter().filter(|member| member.enabled) {
+        for member in members {
             for user_id in &wanted[&shown] {
                 signs.entry(user_id.clone()).or_default().push((shown.sign, member.id.clone()));
             }

@@ -78,7 +78,7 @@ impl<'f> Rule<'f> {
     /// Decides about a member's account.
     fn inside(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Opinion<'f> {
         // MAS reactivates on the homeserver first: a member whom only MAS has deactivated cannot log in.
-        if account.state.is_active() && !account.deactivated_in_mas {
+        if account.can_log_in() {
             return Opinion::Settled(Verdict::MemberActive);
         }
         match self.not_activated(account, account.state) {

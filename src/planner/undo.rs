@@ -49,6 +49,7 @@ pub fn undo(facts: &Facts, policy: &Policy, done: &[(ActionKind, UserId)]) -> Pl
         unnamed: Vec::new(),
         kept: Vec::new(),
         contradictions: 0,
+        doubtful: Vec::new(),
         not_looked: None,
         mapping: MappingSummary::default(),
     }

@@ -1,6 +1,6 @@
 //! The second look: before an account is changed, both servers are asked about this one account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
@@ -21,6 +21,8 @@ struct Context<'l> {
     reading: &'l Reading,
     tree: GroupTree<'l>,
     owners: Option<Owners>,
+    /// The accounts that links or memory tie to a user.
+    tied: HashSet<UserId>,
 }
 
 impl Readers {
@@ -31,7 +33,8 @@ impl Readers {
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
         let owners = if wanted.is_empty() { None } else { self.keycloak.owners(wanted, &facts.members).await? };
-        let with = Context { reading, tree: GroupTree::new(groups), owners };
+        let tied = accounts.iter().filter(|account| account.is_tied).map(|account| account.user_id.clone()).collect();
+        let with = Context { reading, tree: GroupTree::new(groups), owners, tied };
         let (mut answers, mut first_error) = (BTreeMap::new(), None);
         let mut looking = stream::iter(accounts)
             .map(|account| async {
@@ -153,8 +156,7 @@ impl Readers {
     async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
         let unclaimed = answers.iter().filter_map(|(user_id, look)| {
             let seen = look.as_ref().ok()?;
-            let is_unclaimed =
-                seen.keycloak.iter().all(|answer| answer.asked == Question::Name && answer.user.user().is_none());
+            let is_unclaimed = !with.tied.contains(user_id) && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let found = members_with_signs(unclaimed, &with.reading.facts.members);

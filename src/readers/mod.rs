@@ -151,6 +151,7 @@ impl Readers {
             unnamed: listed.unnamed,
             subjects: Subjects::default(),
             providers,
+            doubtful: Vec::new(),
             accounts,
             token_owner,
             now: Moment::now(),

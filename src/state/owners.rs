@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::StateProblem;
+use super::readings::Age;
 use super::rows::word;
 use super::{Scope, State, StateError};
 use crate::model::{KeycloakId, Localpart, Moment, Owner, Tie, UserId};
@@ -26,7 +27,7 @@ impl State {
                 .prepare("SELECT localpart, keycloak_id, tie FROM owners WHERE realm = ?1 AND server_name = ?2")?;
             let mut rows = statement.query(params![realm, server_name.as_str()])?;
             while let Some(row) = rows.next()? {
-                take(text(row, 0)?, owner(row)?);
+                take(text(row, 0)?, self.owner(row)?);
             }
             Ok(())
         };
@@ -51,7 +52,7 @@ impl State {
                 for key in keys {
                     let mut rows = statement.query(params![realm, server_name.as_str(), key])?;
                     while let Some(row) = rows.next()? {
-                        found.insert(Localpart::from(text(row, 0)?), owner(row)?);
+                        found.insert(Localpart::from(text(row, 0)?), self.owner(row)?);
                     }
                 }
                 Ok::<_, StateProblem>(())
@@ -65,8 +66,25 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Records the owners of accounts of this homeserver. One that a name ties never replaces one
-    /// that a link or an external ID tied.
+    /// Lets everything that is remembered of owners only protect from now on, because the file is older than the last run.
+    pub(super) fn doubt_owners(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        transaction.execute(
+            "UPDATE owners SET tie = 'restored' WHERE realm = ?1 AND server_name = ?2",
+            params![realm, server_name.as_str()],
+        )?;
+        Ok(())
+    }
+
+    fn owner(&self, row: &Row<'_>) -> Result<Owner, StateProblem> {
+        let owner = Owner { id: text(row, 1)?.into(), tie: tie(text(row, 2)?)? };
+        Ok(match self.age {
+            Age::AsExpected => owner,
+            Age::Older => Owner { tie: Tie::Restored, ..owner },
+        })
+    }
+
+    /// Records the owners of accounts of this homeserver, in place of those that were recorded before.
     pub(super) fn record_owners(
         &self,
         transaction: &Transaction<'_>,
@@ -83,8 +101,7 @@ impl State {
              ON CONFLICT DO UPDATE SET
                 since = iif(keycloak_id = excluded.keycloak_id, since, excluded.since),
                 keycloak_id = excluded.keycloak_id,
-                tie = excluded.tie
-             WHERE tie = 'name' OR excluded.tie <> 'name'",
+                tie = excluded.tie",
         )?;
         for (user_id, owner) in owners.iter().filter(|(user_id, _)| user_id.server_name() == server_name) {
             insert.execute(params![
@@ -103,16 +120,13 @@ impl State {
     }
 }
 
-fn owner(row: &Row<'_>) -> Result<Owner, StateProblem> {
-    Ok(Owner { id: text(row, 1)?.into(), tie: tie(text(row, 2)?)? })
-}
-
 /// Reads what comes by the million faster than JSON is read.
 fn tie(word: &str) -> Result<Tie, StateProblem> {
     match word {
         "link" => Ok(Tie::Link),
         "external_id" => Ok(Tie::ExternalId),
         "name" => Ok(Tie::Name),
+        "restored" => Ok(Tie::Restored),
         other => Err(StateProblem::Row(format!("{other:?} ties nothing"))),
     }
 }

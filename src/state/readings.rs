@@ -74,6 +74,7 @@ impl State {
             )?;
             if age == Age::Older {
                 self.forget_absences(transaction)?;
+                self.doubt_owners(transaction)?;
                 transaction.execute(
                     "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen)
                      SELECT DISTINCT realm, server_name, user_id, ?3 FROM actions JOIN runs ON id = run

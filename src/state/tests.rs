@@ -125,6 +125,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         unnamed: Vec::new(),
         kept: Vec::new(),
         contradictions: 0,
+        doubtful: Vec::new(),
         not_looked: None,
         mapping: MappingSummary::default(),
     }
@@ -391,18 +392,29 @@ fn remembered(recorded: &[Owner]) -> Vec<String> {
 }
 
 #[test]
-fn a_name_never_replaces_a_link_or_an_external_id() {
-    for tie in [Tie::Link, Tie::ExternalId] {
-        assert_eq!(remembered(&[owner("1", tie), owner("2", Tie::Name)]), [format!("dave 1 {}", rows::word(&tie))]);
-    }
-}
-
-#[test]
-fn a_newer_link_replaces_whatever_was_remembered() {
-    for tie in [Tie::Link, Tie::ExternalId, Tie::Name] {
+fn a_recorded_owner_replaces_the_one_before() {
+    for tie in [Tie::Link, Tie::ExternalId, Tie::Name, Tie::Restored] {
         assert_eq!(remembered(&[owner("1", tie), owner("2", Tie::Link)]), ["dave 2 link"]);
     }
     assert_eq!(remembered(&[owner("1", Tie::Name), owner("2", Tie::Name)]), ["dave 2 name"]);
+}
+
+#[test]
+fn owners_of_a_file_that_is_older_than_the_last_run_are_marked_for_good() {
+    let fixture = fixture();
+    let state = fixture.open();
+    record_owner(&state, "dave", &owner("1", Tie::Link));
+    let count = |before| state.count_run(before, Moment::now()).expect("written");
+    count(None);
+    assert_eq!(owners(&state), ["dave 1 link"]);
+    let mut reading = fixture.read().expect("readable").expect("a file");
+    reading.compare(Some(5)).expect("readable");
+    assert_eq!(owners(&reading), ["dave 1 restored"], "a command that only reads");
+    assert_eq!(count(Some(5)).1, Age::Older);
+    assert_eq!(count(Some(6)).1, Age::AsExpected);
+    assert_eq!(owners(&state), ["dave 1 restored"], "the run after it as well");
+    record_owner(&state, "dave", &owner("1", Tie::Name));
+    assert_eq!(owners(&state), ["dave 1 name"], "until a reading shows it again");
 }
 
 #[test]

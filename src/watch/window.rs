@@ -102,6 +102,7 @@ mod tests {
             unnamed: Vec::new(),
             kept: Vec::new(),
             contradictions: 0,
+            doubtful: Vec::new(),
             not_looked: None,
             mapping: MappingSummary::default(),
         }

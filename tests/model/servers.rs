@@ -95,10 +95,11 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) ->
 pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
     let mut answers: std::collections::BTreeMap<UserId, Look> =
         draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();
+    let tied = draft.to_look_at().filter(|look_at| look_at.is_tied).map(|look_at| look_at.user_id);
+    let tied: std::collections::BTreeSet<UserId> = tied.collect();
     let unclaimed = answers.iter().filter_map(|(user_id, look)| {
         let seen = look.as_ref().ok()?;
-        let is_unclaimed =
-            seen.keycloak.iter().all(|answer| answer.asked == Question::Name && answer.user.user().is_none());
+        let is_unclaimed = !tied.contains(user_id) && seen.may_be_unclaimed();
         is_unclaimed.then_some((user_id, &seen.account))
     });
     let found = members_with_signs(unclaimed, &facts.members);

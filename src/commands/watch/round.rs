@@ -50,7 +50,7 @@ impl Watcher<'_> {
         let session = &self.writing.session;
         let reading = self.writing.unless_stopped(session.read()).await?;
         let plan = self.writing.unless_stopped(session.plan_of(&reading, None, false, true)).await?;
-        self.reading = Some(reading);
+        self.reading = Some(with_doubts(reading, &plan));
         self.events.people.clear();
         self.decide(plan, RunKind::Full, None).await
     }
@@ -137,7 +137,10 @@ impl Watcher<'_> {
             }
             planned => planned?,
         };
-        self.reading = Some(reading);
+        self.reading = Some(match &plan {
+            Some(plan) => with_doubts(reading, plan),
+            None => reading,
+        });
         let ended = match plan {
             Some(plan) => Some(self.decide(plan, kind, since).await?),
             None => None,
@@ -275,4 +278,10 @@ impl Watcher<'_> {
     fn lock(&self) -> Result<RunLock, Failure> {
         self.writing.session.lock(self.surroundings)
     }
+}
+
+/// Until everything is read again, a directory that was in doubt once stays in doubt.
+fn with_doubts(mut reading: Reading, plan: &Plan) -> Reading {
+    reading.facts.doubtful.clone_from(&plan.doubtful);
+    reading
 }

@@ -55,6 +55,7 @@ fn clue(clue: Clue) -> &'static str {
         Clue::Memory(Tie::Link) => "remembered in the state file, from a link",
         Clue::Memory(Tie::ExternalId) => "remembered in the state file, from an external ID",
         Clue::Memory(Tie::Name) => "remembered in the state file, from a name",
+        Clue::Memory(Tie::Restored) => "remembered in a state file older than the last run, which only protects",
         Clue::Name => "name by the template",
         Clue::Sign(Sign::EscapedName) => "name as Synapse once escaped it",
         Clue::Sign(Sign::Email) => "e-mail address",

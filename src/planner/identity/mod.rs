@@ -8,13 +8,13 @@ mod index;
 mod recall;
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 
-use super::Facts;
 use super::policy::Matching;
+use super::{Facts, Subjects};
 use crate::model::{Account, KeycloakId, Member, Tie, UserId};
-use index::{Index, shared};
+use index::Index;
 pub use recall::AccountIndex;
 
 /// What ties accounts to members, as far as the lists show it.
@@ -24,26 +24,16 @@ pub(super) struct Identity<'f> {
     matching: Matching,
     /// Members by the name of their account.
     named: Index,
-    /// Members by ID.
-    members: Index,
+    /// Members by ID; made when one is first looked for, as names alone need none.
+    members: OnceCell<Index>,
     /// Accounts by the user that their newest link ties them to, or else their memory.
     tied: Index,
     /// Accounts about whose owner only a name can decide, by name.
     free: Index,
     /// Those of them that share a name with another one but for case, and are not spelled as a member's name is.
     twins: HashSet<&'f UserId>,
-    subjects: Subjects,
     /// The members, by row, who have an account; complete once every account was asked about.
     has_account: Vec<Cell<bool>>,
-}
-
-/// Whether the subjects of MAS's links are IDs of Keycloak users (trap 52).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subjects {
-    /// At least one is a member.
-    UserIds,
-    /// None is a member: they may be usernames, or made by a pairwise mapper.
-    Unclear,
 }
 
 /// What ties an account to its owner.
@@ -86,8 +76,15 @@ pub(super) enum Holder<'f> {
 /// The members whose account has one name; nearly always none or one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Named<'f> {
-    first: Option<&'f Member>,
-    others: Vec<&'f Member>,
+    first: Option<Listed<'f>>,
+    others: Vec<Listed<'f>>,
+}
+
+/// A member, with the number of their row.
+#[derive(Debug, Clone, Copy)]
+struct Listed<'f> {
+    row: u32,
+    member: &'f Member,
 }
 
 impl Holder<'_> {
@@ -98,16 +95,24 @@ impl Holder<'_> {
 }
 
 impl<'f> Named<'f> {
-    fn push(&mut self, member: &'f Member) {
+    fn push(&mut self, listed: Listed<'f>) {
         if self.first.is_none() {
-            self.first = Some(member);
+            self.first = Some(listed);
         } else {
-            self.others.push(member);
+            self.others.push(listed);
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'f Member> + use<'_, 'f> {
+    fn listed(&self) -> impl Iterator<Item = Listed<'f>> + use<'_, 'f> {
         self.first.into_iter().chain(self.others.iter().copied())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'f Member> + use<'_, 'f> {
+        self.listed().map(|listed| listed.member)
+    }
+
+    fn is_only(&self, id: &KeycloakId) -> bool {
+        self.others.is_empty() && self.contains(id)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -120,8 +125,8 @@ impl<'f> Named<'f> {
 
     fn sort(&mut self) {
         if !self.others.is_empty() {
-            let mut all: Vec<_> = self.iter().collect();
-            all.sort_by(|one, other| one.id.cmp(&other.id));
+            let mut all: Vec<_> = self.listed().collect();
+            all.sort_by(|one, other| one.member.id.cmp(&other.member.id));
             self.first = all.first().copied();
             self.others = all.split_off(1);
         }
@@ -134,11 +139,10 @@ impl<'f> Identity<'f> {
             facts,
             matching,
             named: Index::with_capacity(facts.members.len()),
-            members: Index::with_capacity(facts.members.len()),
+            members: OnceCell::new(),
             tied: Index::with_capacity(0),
             free: Index::with_capacity(0),
             twins: HashSet::new(),
-            subjects: Subjects::Unclear,
             has_account: vec![Cell::new(false); facts.members.len()],
         };
         identity.index_members();
@@ -149,20 +153,19 @@ impl<'f> Identity<'f> {
     fn index_members(&mut self) {
         let facts = self.facts;
         for (row, member) in (0..).zip(&facts.members) {
-            self.members.add(row, &member.id, |row| facts.member_id(row));
             if member.localpart.is_some() {
                 self.named.add(row, facts.member_name(row), |row| facts.member_name(row));
             }
-        }
-        let mut subjects = facts.accounts.iter().flat_map(|account| account.links.iter());
-        if subjects.any(|subject| self.member(subject).is_some()) {
-            self.subjects = Subjects::UserIds;
         }
     }
 
     fn index_accounts(&mut self) {
         let facts = self.facts;
-        let mut free = Vec::new();
+        let ours = || facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
+        // A table that grows reads every name again.
+        self.tied = Index::with_capacity(ours().filter(|account| account.tied_to().is_some()).count());
+        self.free = Index::with_capacity(ours().filter(|account| !self.ties_decide(account)).count());
+        let mut shared = HashSet::new();
         for (row, account) in (0..).zip(&facts.accounts) {
             if !account.is_on(&facts.server_name) {
                 continue;
@@ -170,12 +173,12 @@ impl<'f> Identity<'f> {
             if let Some(id) = account.tied_to() {
                 self.tied.add(row, id, |row| facts.tied_to(row));
             }
-            if !self.ties_decide(account) {
-                self.free.add(row, facts.account_name(row), |row| facts.account_name(row));
-                free.push(row);
+            if !self.ties_decide(account)
+                && let Some(other) = self.free.add_beside(row, &facts.account_name(row), |row| facts.account_name(row))
+            {
+                shared.extend([row, other]);
             }
         }
-        let shared = shared(free.into_iter(), |row| facts.account_name(row));
         let shared = shared.into_iter().map(|row| &facts.accounts[row as usize]);
         self.twins = shared.filter(|one| !self.is_exact(one)).map(|twin| &twin.user_id).collect();
     }
@@ -204,36 +207,50 @@ impl<'f> Identity<'f> {
         if !account.is_on(&self.facts.server_name) {
             return Holder::Unclaimed;
         }
-        let named = self.named(account);
         let newest_link = account.links.first().filter(|_| self.matching != Matching::Localpart);
-        let holder = if let Some(id) = newest_link {
-            Holder::Tied { id, member: self.member(id), by: TiedBy::Link }
-        } else if self.matching == Matching::Auto
-            && let Some((id, tie)) = account.remembered_owner()
+        if let Some(id) = newest_link {
+            return self.tied(id, TiedBy::Link);
+        }
+        let named = self.named(account);
+        if self.matching == Matching::Auto
+            && let Some((id, tie)) = account.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored)
         {
             self.remembered_holder(account, id, tie, named)
-        } else if named.is_empty() {
-            Holder::Unclaimed
         } else {
-            Holder::Named(self.without_those_settled_elsewhere(named, account))
-        };
-        self.note_members_with_account(&holder);
-        holder
+            self.named_holder(account, named)
+        }
+    }
+
+    fn tied(&self, id: &'f KeycloakId, by: TiedBy) -> Holder<'f> {
+        let listed = self.listed(id);
+        if let Some(listed) = listed {
+            self.note_account_of(listed);
+        }
+        Holder::Tied { id, member: listed.map(|listed| listed.member), by }
     }
 
     /// Memory by name gives way to a name if its user is gone, which only the second look shows, or has another account.
     fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Named<'f>) -> Holder<'f> {
-        let member = self.member(id);
-        let tied = Holder::Tied { id, member, by: TiedBy::Memory(tie) };
         if tie != Tie::Name || named.is_empty() || named.contains(id) {
-            tied
+            self.tied(id, TiedBy::Memory(tie))
         } else if self.has_another_account(id, account) {
-            Holder::Named(self.without_those_settled_elsewhere(named, account))
-        } else if member.is_some() {
-            tied
+            self.named_holder(account, named)
+        } else if self.member(id).is_some() {
+            self.tied(id, TiedBy::Memory(tie))
         } else {
             Holder::Contested { remembered: id, named }
         }
+    }
+
+    fn named_holder(&self, account: &Account, named: Named<'f>) -> Holder<'f> {
+        if named.is_empty() {
+            return Holder::Unclaimed;
+        }
+        let named = self.without_those_settled_elsewhere(named, account);
+        for listed in named.listed() {
+            self.note_account_of(listed);
+        }
+        Holder::Named(named)
     }
 
     /// If several members have one name, those with an account of their own do not count.
@@ -242,33 +259,32 @@ impl<'f> Identity<'f> {
             return named;
         }
         let mut left = Named::default();
-        for member in named.iter().filter(|member| !self.is_tied_elsewhere(&member.id, account)) {
-            left.push(member);
+        for listed in named.listed().filter(|listed| !self.is_tied_elsewhere(&listed.member.id, account)) {
+            left.push(listed);
         }
         if left.is_empty() { named } else { left }
     }
 
-    fn note_members_with_account(&self, holder: &Holder<'f>) {
-        match holder {
-            Holder::Tied { member, .. } => member.iter().for_each(|member| self.note_account_of(member)),
-            Holder::Named(named) => named.iter().for_each(|member| self.note_account_of(member)),
-            Holder::Contested { .. } | Holder::Unclaimed => {}
-        }
+    fn note_account_of(&self, listed: Listed<'f>) {
+        self.has_account[listed.row as usize].set(true);
     }
 
-    fn note_account_of(&self, member: &Member) {
-        if let Some(row) = self.row(&member.id) {
-            self.has_account[row as usize].set(true);
-        }
+    /// Returns whether each member has an account, by row; complete once every account was asked about.
+    pub(super) fn have_account(&self) -> impl Iterator<Item = bool> {
+        self.has_account.iter().map(Cell::get)
     }
 
-    /// Returns whether a member has an account; complete once every account was asked about.
-    pub(super) fn has_account(&self, member: &Member) -> bool {
-        self.row(&member.id).is_some_and(|row| self.has_account[row as usize].get())
-    }
-
-    fn row(&self, id: &KeycloakId) -> Option<u32> {
-        self.members.find(&id, |row| self.facts.member_id(row))
+    fn listed(&self, id: &KeycloakId) -> Option<Listed<'f>> {
+        let facts = self.facts;
+        let members = self.members.get_or_init(|| {
+            let mut members = Index::with_capacity(facts.members.len());
+            for (row, member) in (0..).zip(&facts.members) {
+                members.add(row, &member.id, |row| facts.member_id(row));
+            }
+            members
+        });
+        let row = members.find(&id, |row| facts.member_id(row))?;
+        Some(Listed { row, member: &self.facts.members[row as usize] })
     }
 
     /// Returns the members whose account has this account's name, without regard to case, in order of ID.
@@ -277,7 +293,7 @@ impl<'f> Identity<'f> {
         let mut named = Named::default();
         for row in self.named.candidates(&key) {
             if self.facts.member_name(row) == key {
-                named.push(&self.facts.members[row as usize]);
+                named.push(Listed { row, member: &self.facts.members[row as usize] });
             }
         }
         named.sort();
@@ -286,7 +302,7 @@ impl<'f> Identity<'f> {
 
     /// Returns the member of this ID.
     pub(super) fn member(&self, id: &KeycloakId) -> Option<&'f Member> {
-        Some(&self.facts.members[self.row(id)? as usize])
+        self.listed(id).map(|listed| listed.member)
     }
 
     /// Returns whether links or memory tie a user to another account than this one.
@@ -298,27 +314,38 @@ impl<'f> Identity<'f> {
 
     /// Returns whether a user has another account than this one, be it only by name.
     fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
-        let by_name = || {
-            let name = self.member(id)?.localpart.as_ref()?.key();
-            self.free.find(&name, |row| self.facts.account_name(row))
+        self.is_tied_elsewhere(id, account) || self.has_account_by_name(id)
+    }
+
+    /// Returns whether a user has an active account about which only their name decides. A disabled one was another
+    /// person's: this user had the account that is remembered.
+    fn has_account_by_name(&self, id: &KeycloakId) -> bool {
+        let Some(name) = self.member(id).and_then(|member| member.localpart.as_ref()) else {
+            return false;
         };
-        self.is_tied_elsewhere(id, account) || by_name().is_some()
+        let key = name.key();
+        let mut rows = self.free.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
+        rows.any(|row| {
+            let account = &self.facts.accounts[row as usize];
+            account.can_log_in() && !self.is_twin(account) && self.named(account).is_only(id)
+        })
     }
 
     /// Returns whether links or memory tie an account to another user than this one, so that its name does not open it.
-    pub(super) fn is_tied_to_another(&self, account: &Account, id: &KeycloakId) -> bool {
+    pub(super) fn is_tied_to_another(&self, account: &'f Account, id: &KeycloakId) -> bool {
         let link = account.links.newest().filter(|_| self.subjects_count());
-        let remembered = || {
-            let (owner, tie) = account.remembered_owner()?;
-            let counts = tie != Tie::Link || account.links.is_empty() || self.subjects_count();
-            counts.then_some(owner)
-        };
+        let remembered = || self.remembered(account).map(|(owner, _)| owner);
         link.or_else(remembered).is_some_and(|owner| owner != id)
     }
 
-    /// With `match = "localpart"`, subjects that are no IDs say nothing about anybody.
+    /// Returns the owner that the state file remembers, unless that is a subject that is no ID.
+    pub(super) fn remembered(&self, account: &'f Account) -> Option<(&'f KeycloakId, Tie)> {
+        account.remembered_owner().filter(|(_, tie)| *tie != Tie::Link || self.subjects_count())
+    }
+
+    /// With `match = "localpart"`, subjects that are no IDs (trap 52) say nothing about anybody.
     pub(super) fn subjects_count(&self) -> bool {
-        self.matching != Matching::Localpart || self.subjects == Subjects::UserIds
+        self.matching != Matching::Localpart || self.facts.subjects == Subjects::Users
     }
 
     /// Returns the users that links and memory tie an account to and that do not decide about it.

@@ -113,8 +113,7 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
     let alice = Localpart::from("alice").on(&scene.facts.server_name);
     scene.facts.memory.absent_since.insert(alice, Moment::default());
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let answers = draft.to_look_at().map(|person| (person.user_id.clone(), scene.look(&person))).collect();
-    let looks = Looks::Taken { answers, members_after: None };
+    let looks = scene.looks(&draft);
     let verdicts = draft.verdicts(&looks);
     let presence = draft.presence(&verdicts, &looks);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();

@@ -3,6 +3,7 @@
 mod limits;
 mod links;
 mod memory;
+mod remembering;
 mod whose;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Links, Localpart,
-    Question, Remembered, Signs,
+    Question, Remembered, Sign, SignSeen, Signs,
 };
 use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Plan, Reason};
 
@@ -24,6 +25,8 @@ struct Scene {
     people: BTreeMap<String, KeycloakPerson>,
     details: BTreeMap<String, AccountDetail>,
     errors: BTreeMap<String, String>,
+    /// The users that an account's weak signs point to.
+    signs: BTreeMap<String, Vec<SignSeen>>,
     members_after: Option<Vec<Member>>,
 }
 
@@ -39,6 +42,7 @@ fn scene() -> Scene {
         people: BTreeMap::new(),
         details: BTreeMap::new(),
         errors: BTreeMap::new(),
+        signs: BTreeMap::new(),
         members_after: None,
     }
 }
@@ -170,7 +174,7 @@ impl Scene {
         Ok(Evidence {
             keycloak,
             account: self.details.get(localpart.as_str()).cloned().unwrap_or(listed),
-            signs: Vec::new(),
+            signs: self.signs.get(localpart.as_str()).cloned().unwrap_or_default(),
         })
     }
 
@@ -199,10 +203,20 @@ impl Scene {
         with_id(&person, id)
     }
 
+    /// The display name of this account is that of the member of this ID.
+    fn shows_name_of(mut self, name: &str, id: &str) -> Self {
+        self.signs.insert(name.to_owned(), vec![SignSeen { sign: Sign::DisplayName, user: user(id) }]);
+        self
+    }
+
+    fn looks(&self, draft: &Draft<'_>) -> Looks {
+        let answers = draft.to_look_at().map(|person| (person.user_id.clone(), self.look(&person))).collect();
+        Looks::Taken { answers, members_after: self.members_after.clone() }
+    }
+
     fn plan(&self) -> Plan {
         let draft = Draft::new(&self.facts, &self.policy);
-        let looks = draft.to_look_at().map(|person| (person.user_id.clone(), self.look(&person))).collect();
-        draft.decide(&Looks::Taken { answers: looks, members_after: self.members_after.clone() })
+        draft.decide(&self.looks(&draft))
     }
 }
 

@@ -72,7 +72,7 @@ impl Scene {
 }
 
 /// What becomes of an account, in a few words; `approve` is a disable that needs an approval.
-fn outcome(scene: &Scene, name: &str) -> String {
+pub(super) fn outcome(scene: &Scene, name: &str) -> String {
     let plan = scene.plan();
     if let Some(action) = plan.actions.iter().find(|action| action.localpart().as_str() == name) {
         let verb = match action.approval {

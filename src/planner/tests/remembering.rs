@@ -1,0 +1,209 @@
+//! Whose account is whose, from one run to the next: what a run remembers, and what that does to the run after it.
+
+use super::whose::outcome;
+use super::*;
+use crate::model::{Owner, Tie};
+
+impl Scene {
+    /// The account is remembered as this user's.
+    fn remembered(mut self, name: &str, id: &str, tie: Tie) -> Self {
+        let user_id = Localpart::from(name).on(&self.facts.server_name);
+        let account = self.facts.accounts.iter_mut().find(|account| account.user_id == user_id);
+        account.expect("an account").remember(Owner { id: id.into(), tie });
+        self
+    }
+
+    fn linked(self, name: &str, id: &str, state: AccountState) -> Self {
+        self.account_with(name, state, |account| account.links = [KeycloakId::from(id)].into_iter().collect())
+    }
+
+    /// Links that name no user of the realm, by which MAS knows an account for each of these names.
+    fn subjects_that_are_no_ids(mut self) -> Self {
+        self.facts.subjects = Subjects::NoUsers;
+        self
+    }
+
+    /// The next reading of the same accounts, after Keycloak has become as in `next`: whatever this run found is remembered.
+    fn then(&self, next: Self) -> Self {
+        let draft = Draft::new(&self.facts, &self.policy);
+        let looks = self.looks(&draft);
+        let verdicts = draft.verdicts(&looks);
+        let presence = draft.presence(&verdicts, &looks);
+        let mut next = Self { policy: self.policy.clone(), ..next };
+        next.facts.accounts.clone_from(&self.facts.accounts);
+        for (user_id, owner) in presence.owners {
+            let account = next.facts.accounts.iter_mut().find(|account| account.user_id == *user_id);
+            account.expect("an account").remember(owner);
+        }
+        next
+    }
+
+    /// Who is remembered as the owner of an account.
+    fn owner(&self, name: &str) -> (String, Tie) {
+        let account = self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
+        let (id, tie) = account.expect("an account").remembered_owner().expect("an owner");
+        (id.to_string(), tie)
+    }
+}
+
+fn by_name(id: &str) -> (String, Tie) {
+    (id.to_owned(), Tie::Name)
+}
+
+/// Runs the same world twice, so that what the first run remembers acts on the second.
+fn run(world: &Scene) -> Scene {
+    world.then(world.clone())
+}
+
+#[test]
+fn pair_of_a_complete_reading_is_remembered() {
+    let world =
+        run(&scene().member_with_id("alice", "a").account("alice", ACTIVE).user("dave").account("dave", ACTIVE));
+    assert_eq!((world.owner("alice"), world.owner("dave")), (by_name("a"), by_name("id-of-dave")));
+}
+
+#[test]
+fn disabled_account_of_the_new_name_is_no_account_of_ones_own() {
+    let before = scene().member_with_id("alice", "r").account("alice", ACTIVE).account("rita", DISABLED);
+    let renamed = || scene().member_with_id("rita", "r").member_with_id("alice", "m");
+    let mut world = before.then(renamed());
+    for run in 1..=3 {
+        let outcomes = (outcome(&world, "alice"), outcome(&world, "rita"), world.owner("alice"));
+        let expected = ("unchanged".to_owned(), "kept another_person".to_owned(), by_name("r"));
+        assert_eq!(outcomes, expected, "run {run}");
+        world = world.then(renamed());
+    }
+    let without_m = world.then(scene().member_with_id("rita", "r").seen("m", known(true, false, None)));
+    assert_eq!(outcome(&without_m, "alice"), "unchanged", "the newcomer has left");
+}
+
+#[test]
+fn active_account_of_the_new_name_is_an_account_of_ones_own() {
+    let without_account = |rita| {
+        let scene = scene().member_with_id("rita", "r").member_with_id("alice", "m").account("alice", ACTIVE);
+        scene.account("rita", rita).remembered("alice", "r", Tie::Name).plan().not_registered
+    };
+    assert_eq!((without_account(ACTIVE), without_account(DISABLED)), (vec![], vec!["alice".into()]));
+}
+
+#[test]
+fn names_are_remembered_beside_subjects_that_are_no_ids() {
+    let by_name_alone = |scene: Scene| {
+        let scene = scene.policy(|policy| policy.matching = Matching::Localpart);
+        scene.subjects_that_are_no_ids()
+    };
+    let before = by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
+    let world = before.then(by_name_alone(scene().member_with_id("alicia", "a")));
+    assert_eq!((world.owner("alice"), outcome(&world, "alice").as_str()), (by_name("a"), "kept may_be_member"));
+    let as_linked = by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
+    let as_linked = as_linked.remembered("alice", "pw-1", Tie::Link);
+    assert_eq!(run(&as_linked).owner("alice"), by_name("a"), "such a subject gives way");
+}
+
+#[test]
+fn name_alone_opens_no_account_of_a_deleted_user() {
+    let world = scene().member_with_id("alice", "new").linked("alice", "deleted", DISABLED);
+    let world = world.policy(|policy| policy.matching = Matching::Localpart);
+    assert_eq!(outcome(&world, "alice"), "kept another_person");
+    assert_eq!(outcome(&world.subjects_that_are_no_ids(), "alice"), "activate in_group");
+}
+
+#[test]
+fn restored_pair_disables_nobody_and_opens_nothing() {
+    let world = |tie| {
+        let scene = scene().member_with_id("alice", "m").account("alice", ACTIVE).account("left", ACTIVE);
+        let scene = scene.member_with_id("amy", "renamed").account("old-amy", ACTIVE).member_with_id("eve", "e");
+        let out = known(true, false, None);
+        let scene = scene.account("old-eve", DISABLED).seen("a1", out.clone()).seen("a2", out);
+        let scene = scene.remembered("alice", "a1", tie).remembered("left", "a2", tie);
+        scene.remembered("old-amy", "renamed", tie).remembered("old-eve", "e", tie)
+    };
+    let outcomes = |tie| ["alice", "left", "old-amy", "old-eve"].map(|name| outcome(&world(tie), name));
+    assert_eq!(outcomes(Tie::Name), ["disable not_in_group", "disable not_in_group", "unchanged", "activate in_group"]);
+    let restored = outcomes(Tie::Restored);
+    assert_eq!(restored, ["unchanged", "approve not_in_keycloak", "kept may_be_member", "unchanged"]);
+    let next = run(&world(Tie::Restored));
+    assert_eq!(next.owner("alice"), by_name("m"), "what is seen now replaces it");
+    assert_eq!(next.owner("old-amy"), ("renamed".to_owned(), Tie::Restored));
+}
+
+#[test]
+fn restored_pair_of_a_member_is_not_forgotten_for_a_namesake() {
+    let world = scene().member_with_id("amy", "a").member_with_id("alice", "m").account("alice", ACTIVE);
+    let world = run(&world.remembered("alice", "a", Tie::Restored));
+    assert_eq!(world.owner("alice"), ("a".to_owned(), Tie::Restored));
+    let m_has_left = world.then(scene().member_with_id("amy", "a"));
+    assert_eq!(outcome(&m_has_left, "alice"), "kept may_be_member");
+}
+
+#[test]
+fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
+    let world = |providers: &[&str]| {
+        let mut scene = scene().member_with_id("alice", "m").account("alice", ACTIVE);
+        scene.facts.providers = Some(providers.iter().map(|provider| Box::from(*provider)).collect());
+        run(&scene.remembered("alice", "r", Tie::Name)).owner("alice")
+    };
+    assert_eq!((world(&[]), world(&["ldap"])), (by_name("m"), by_name("r")));
+}
+
+#[test]
+fn names_are_not_remembered_by_a_run_without_a_second_look() {
+    let world = scene().member_with_id("alice", "a").account("alice", ACTIVE);
+    let draft = Draft::new(&world.facts, &world.policy);
+    let owners = |looks: &Looks| draft.presence(&draft.verdicts(looks), looks).owners.len();
+    assert_eq!((owners(&world.looks(&draft)), owners(&Looks::TooMany)), (1, 0));
+}
+
+#[test]
+fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
+    let x = known(true, true, Some("ldap"));
+    let y = known(true, false, Some("ldap"));
+    let world = scene().listed("usual", true, Some("ldap")).account("usual", ACTIVE).seen("x", x).seen("y", y);
+    let mut world = world.account("x", ACTIVE).account("y", ACTIVE);
+    let whole = world.plan();
+    assert_eq!(whole.doubtful, ["ldap".into()]);
+    let mut focus = Focus::default();
+    focus.extend([Localpart::from("y").on(&world.facts.server_name)]);
+    let part = |world: &Scene| {
+        let draft = Draft::about(&world.facts, &world.policy, Some(&focus));
+        let plan = draft.decide(&world.looks(&draft));
+        (actions(&plan), kept(&plan))
+    };
+    assert_eq!(part(&world).0, disable("y", Reason::NotInGroup), "the part alone sees a directory that is alive");
+    world.facts.doubtful.clone_from(&whole.doubtful);
+    assert_eq!(part(&world), (vec![], kept_as("y", KeptReason::FederationInDoubt)));
+}
+
+#[test]
+fn name_of_two_users_ties_an_account_to_neither() {
+    let world = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
+    let two = world.clone().disabled_member("someone").disabled_member("someone");
+    assert_eq!(outcome(&two, "someone"), "kept may_be_member");
+    let one = world.disabled_member("someone");
+    assert_eq!(outcome(&one, "someone"), "disable disabled_in_keycloak");
+}
+
+#[test]
+fn weak_sign_of_a_disabled_member_protects_if_disabled_members_count() {
+    let world = |disabled| {
+        let mut scene = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
+        scene.facts.members[0].enabled = false;
+        outcome(&scene.policy(|policy| policy.disabled_members = disabled), "someone")
+    };
+    assert_eq!(world(DisabledMembers::Disable), "approve not_in_keycloak");
+    assert_eq!(world(DisabledMembers::Keep), "kept may_be_member");
+}
+
+#[test]
+fn mapping_in_doubt_is_refused_even_if_nothing_would_be_changed() {
+    let mut world = scene();
+    for number in 0..6 {
+        let id = format!("id-{number}");
+        world = world.member_with_id(&format!("o'{number}"), &id).account(&format!("o=27{number}"), ACTIVE);
+        world = world.shows_name_of(&format!("o=27{number}"), &id);
+    }
+    let plan = world.plan();
+    assert_eq!((plan.has_changes(), plan.kept.len()), (false, 6));
+    let refused = Limits::default().refuse(&plan);
+    assert!(matches!(refused[..], [Refusal::MappingInDoubt(_)]), "{refused:?}");
+}
