@@ -16,6 +16,7 @@ mod federation;
 mod harness;
 mod history;
 mod identity_cases;
+mod identity_table;
 mod interruption;
 mod kills;
 mod limits;

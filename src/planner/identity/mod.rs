@@ -179,6 +179,11 @@ impl<'f> Identity<'f> {
                 shared.extend([row, other]);
             }
         }
+        for account in ours().filter(|account| self.ties_decide(account)) {
+            let name = account.localpart().key();
+            let same = self.free.candidates(&name);
+            shared.extend(same.filter(|row| facts.account_name(*row) == name));
+        }
         let shared = shared.into_iter().map(|row| &facts.accounts[row as usize]);
         self.twins = shared.filter(|one| !self.is_exact(one)).map(|twin| &twin.user_id).collect();
     }

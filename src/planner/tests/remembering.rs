@@ -109,6 +109,16 @@ fn name_alone_opens_no_account_of_a_deleted_user() {
 }
 
 #[test]
+fn account_that_differs_in_case_from_a_remembered_one_is_ambiguous() {
+    for state in [ACTIVE, DISABLED] {
+        let world = scene().member_with_id("kim", "k").account("kim", ACTIVE).account("KIM", state);
+        let world = run(&world);
+        assert_eq!(world.owner("kim"), by_name("k"));
+        assert_eq!(["kim", "KIM"].map(|name| outcome(&world, name)), ["unchanged", "kept ambiguous"]);
+    }
+}
+
+#[test]
 fn restored_pair_disables_nobody_and_opens_nothing() {
     let world = |tie| {
         let scene = scene().member_with_id("alice", "m").account("alice", ACTIVE).account("left", ACTIVE);

@@ -47,6 +47,12 @@ impl NewUser {
         }
     }
 
+    /// Returns the username.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
     /// Describes a user who is in the first group.
     #[must_use]
     pub fn member(username: &str) -> Self {
