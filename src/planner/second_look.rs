@@ -340,8 +340,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
         let listed = self.identity.named(account);
         let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
-        namesakes.retain(|id| find(seen, id).is_none_or(|person| !person.is_unknown()));
-        namesakes.extend(named(seen).into_iter().map(|owner| owner.id));
+        namesakes.retain(|id| find(seen, id).is_none_or(|person| person.user().is_some()));
+        namesakes.extend(seen.by_name().filter_map(|person| person.user().map(|user| &user.id)));
         account.tied_to().is_some() || externals(seen).next().is_some() || namesakes.len() == 1
     }
 
