@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use matrix_keycloak_sync::model::{
-    Account, AccountState, InMas, Links, Localpart, Member, Remembered, ServerName, Signs,
-};
+use matrix_keycloak_sync::model::{Account, Localpart, Member, ServerName, Signs};
 use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Policy};
 
 /// One in so many is out of the group.
@@ -37,16 +35,7 @@ fn facts(size: usize) -> Facts {
         federation_link: number.is_multiple_of(2).then(|| Arc::from("a-directory")),
         signs: Signs::default(),
     };
-    let account = |number: usize| Account {
-        user_id: name(number).on(&server_name),
-        state: AccountState::default(),
-        admin: false,
-        bot: false,
-        mas: InMas::NotAsked,
-        deactivated_in_mas: false,
-        links: Links::default(),
-        remembered: Remembered::Nothing,
-    };
+    let account = |number: usize| Account::active(name(number).on(&server_name));
     Facts {
         members: (0..size).filter(|number| !number.is_multiple_of(LEAVERS)).map(member).collect(),
         // Servers list users in orders of their own.

@@ -40,6 +40,16 @@ pub enum InMas {
 }
 
 impl InMas {
+    /// Returns whether two accounts whose names differ only in case may be one user in MAS.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => one == other,
+            (Self::Unknown, _) | (_, Self::Unknown) => false,
+            _ => true,
+        }
+    }
+
     /// The ID, where it is known.
     #[must_use]
     pub fn id(&self) -> Option<&MasUserId> {
@@ -77,6 +87,21 @@ impl AccountState {
 }
 
 impl Account {
+    /// Returns an active account about which nothing else is known.
+    #[must_use]
+    pub fn active(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            state: AccountState::default(),
+            admin: false,
+            bot: false,
+            mas: InMas::NotAsked,
+            deactivated_in_mas: false,
+            links: Links::default(),
+            remembered: Remembered::Nothing,
+        }
+    }
+
     /// The localpart, in the homeserver's case.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {

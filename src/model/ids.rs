@@ -110,6 +110,17 @@ id! {
     MasUserId, read_ulid, write_ulid
 }
 
+impl KeycloakId {
+    /// Returns whether Keycloak can be asked for this ID, as one part of a path. The subject of a link may be anything; with a
+    /// slash only IDs of people who are not imported are asked for.
+    #[must_use]
+    pub fn can_be_asked_for(&self) -> bool {
+        let text = self.text();
+        let is_part = !["", ".", ".."].contains(&&*text) && text.len() <= 255;
+        is_part && (text.starts_with("f:") || !text.contains('/'))
+    }
+}
+
 fn read_uuid(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text).ok()?;
     (*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text).then(|| uuid.into_bytes())
@@ -140,6 +151,17 @@ fn write_ulid(bytes: [u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keycloak_is_asked_for_whatever_may_be_an_id() {
+        let asked = |id: &str| KeycloakId::from(id).can_be_asked_for();
+        for id in ["e5d0b2a4-0000-4000-8000-000000000000", "f:ldap:a#b", "f:ldap:a/b", "f:ldap:50%", "who?", "a b"] {
+            assert!(asked(id), "{id}");
+        }
+        for id in ["", ".", "..", "https://example.org/a", &"a".repeat(256)] {
+            assert!(!asked(id), "{id}");
+        }
+    }
 
     #[test]
     fn ids_come_back_as_they_were_given() {

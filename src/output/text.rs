@@ -162,7 +162,8 @@ fn left_alone(text: &mut String, plan: &Plan) {
         if reason == KeptReason::AnotherPerson {
             text.push_str(
                 "    to hand the account over, unlock it and move its link in MAS to the member\n    \
-                 (upstream-oauth-links)\n",
+                 (upstream-oauth-links); without [writer.mas_api], which reads links, name it in\n    \
+                 policy.protect as well\n",
             );
         }
         if reason == KeptReason::MayBeMember {

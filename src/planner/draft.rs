@@ -223,10 +223,45 @@ impl<'f> Draft<'f> {
             contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);
             of_accounts.push((*account, verdict));
         }
+        self.keep_what_mas_may_mix_up(&mut of_accounts);
         let mapped = self.mapped(&of_accounts, &second, looks);
         let verifies = self.rule.policy.federation == Federation::Verify;
         let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
         Verdicts { of_accounts, contradictions, doubtful, mapped }
+    }
+
+    /// mas-cli finds users by name, without regard to case: a change of one of two such accounts may be made to the other.
+    /// Only what is right for both is done.
+    fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
+        let becomes_disabled = |other: &'f Account| {
+            let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
+            let verdict = match at {
+                Ok(at) => of_accounts[at].1.clone(),
+                Err(_) => match self.opinion(other) {
+                    Opinion::Settled(verdict) => verdict,
+                    Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } => return None,
+                },
+            };
+            match verdict {
+                Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::OutsideDisabled => Some(true),
+                Verdict::Activate(_) | Verdict::MemberActive => Some(false),
+                _ => None,
+            }
+        };
+        let mixed_up = of_accounts.iter().enumerate().filter(|(_, (account, verdict))| {
+            let disables = match verdict {
+                Verdict::Disable(_) | Verdict::NeedsApproval(..) => true,
+                Verdict::Activate(_) => false,
+                _ => return false,
+            };
+            let others = self.identity.same_name(account).into_iter();
+            let mut others = others.filter(|other| account.mas.may_be(&other.mas));
+            others.any(|other| becomes_disabled(other) != Some(disables))
+        });
+        let mixed_up: Vec<_> = mixed_up.map(|(at, _)| at).collect();
+        for at in mixed_up {
+            of_accounts[at].1 = Verdict::Kept(KeptReason::Ambiguous);
+        }
     }
 
     fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {

@@ -65,13 +65,15 @@ pub(super) struct Mapped<'f> {
 }
 
 impl<'f> Mapping<'f> {
-    /// Takes in who the lists say an account belongs to.
+    /// Takes in who the lists say an account belongs to, if that is an enabled member.
     pub(super) fn note_holder(&mut self, account: &'f Account, holder: &Holder<'f>) {
         let (count, examples) = match holder {
-            Holder::Tied { member: Some(_), by: TiedBy::Memory(_), .. } => (&mut self.summary.by_memory, 1),
-            Holder::Tied { member: Some(_), .. } => (&mut self.summary.by_link, 0),
-            Holder::Named(_) => (&mut self.summary.by_name, 2),
-            Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => return,
+            Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } if member.enabled => {
+                (&mut self.summary.by_memory, 1)
+            }
+            Holder::Tied { member: Some(member), .. } if member.enabled => (&mut self.summary.by_link, 0),
+            Holder::Named(named) if named.iter().any(|member| member.enabled) => (&mut self.summary.by_name, 2),
+            Holder::Tied { .. } | Holder::Named(_) | Holder::Contested { .. } | Holder::Unclaimed => return,
         };
         *count += 1;
         self.examples[examples].add(account.localpart());

@@ -171,7 +171,9 @@ fn owner_by_name<'f>(
     let named = seen.into_iter().flat_map(Evidence::by_name);
     ids.extend(named.filter_map(|person| Some(&person.user()?.id)));
     let mut ids = ids.into_iter();
-    ids.next().filter(|_| ids.next().is_none()).cloned()
+    let only = ids.next().filter(|_| ids.next().is_none())?;
+    // A user who is tied to another account has this one by its name alone, for as long as it is active.
+    (!draft.identity.is_tied_elsewhere(only, account)).then(|| only.clone())
 }
 
 fn external_id(seen: &Evidence) -> Option<KeycloakId> {

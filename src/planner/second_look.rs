@@ -319,7 +319,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Contested { remembered, named } => {
                 let remembered = candidate(seen, remembered);
-                if remembered.person.is_unknown() {
+                if remembered.person.is_unknown() || self.after.has_another_account(remembered.id, account) {
                     named.iter().map(|member| candidate(seen, &member.id)).collect()
                 } else {
                     vec![remembered]
@@ -354,6 +354,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {
         let listed = self.identity.member(id);
         match (person, listed) {
+            (KeycloakPerson::Unknown, Some(member)) if self.rule.may_use(member) => Standing::Contradiction,
             (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => Standing::Gone,
             (KeycloakPerson::Known { in_group: false, .. }, Some(_))
             | (KeycloakPerson::Known { in_group: true, .. }, None) => Standing::Contradiction,
@@ -412,10 +413,13 @@ fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
     known.filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
 }
 
-/// The enabled members of the list that was read after the look, if it was.
+/// What all looks together show.
 #[derive(Debug)]
 struct After<'l> {
+    looks: &'l Looks,
+    /// The list that was read after the look, if it was.
     members: Option<&'l [Member]>,
+    /// Its enabled members.
     ids: HashSet<&'l KeycloakId>,
 }
 
@@ -426,7 +430,19 @@ impl<'l> After<'l> {
             Looks::TooMany => None,
         };
         let enabled = members.into_iter().flatten().filter(|member| member.enabled);
-        Self { members, ids: enabled.map(|member| &member.id).collect() }
+        Self { looks, members, ids: enabled.map(|member| &member.id).collect() }
+    }
+
+    /// Returns whether the look at another account shows that a user has it: by its name, or by an external ID.
+    fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
+        let Looks::Taken { answers, .. } = self.looks else { return false };
+        let is_theirs = |person: &KeycloakPerson| person.user().is_some_and(|user| user.id == *id);
+        answers.iter().filter(|(user_id, _)| **user_id != account.user_id).any(|(_, look)| {
+            let Ok(seen) = look else { return false };
+            let mut external_ids = seen.by_external_id().map(|(_, person)| person).peekable();
+            let by_name = external_ids.peek().is_none() && seen.has_one_namesake() && seen.by_name().any(is_theirs);
+            by_name || external_ids.any(is_theirs)
+        })
     }
 
     fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
+use super::{FoundInMas, LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::{Facts, Focus};
@@ -126,12 +126,25 @@ impl Readers {
             AccountSource::Synapse => {
                 let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
                 if let Some(mas) = &self.mas {
-                    mas.found_by_name(user_id.localpart(), provider).await?.attach_to(&mut account);
+                    let found = mas.found_by_name(user_id.localpart(), provider).await?;
+                    self.unless_anothers(found, user_id).await?.attach_to(&mut account);
                 }
                 Ok(Some(account))
             }
             AccountSource::Mas => Ok(self.mas().account(user_id.localpart(), provider).await?),
         }
+    }
+}
+
+impl Readers {
+    /// A user of MAS whose name is spelled otherwise is that of the account that is spelled so, if there is one.
+    async fn unless_anothers(&self, found: FoundInMas, user_id: &UserId) -> Result<FoundInMas, ReadError> {
+        let Some(user) = found.user().filter(|user| user.name != *user_id.localpart()) else { return Ok(found) };
+        let exact = user.name.clone().on(user_id.server_name());
+        Ok(match self.synapse().account(&exact).await? {
+            Some(_) => FoundInMas::Nothing,
+            None => found,
+        })
     }
 }
 

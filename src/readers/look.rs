@@ -96,7 +96,7 @@ impl Readers {
 
     async fn ask_by_id(&self, id: &KeycloakId, asked: Question, with: &Context<'_>) -> Result<Answer, ReadError> {
         // The subject of a link can be anything, too.
-        if !can_be_an_id(id) {
+        if !id.can_be_asked_for() {
             return Ok(Answer { asked, user: KeycloakPerson::Unknown });
         }
         // By ID, the name does not matter.
@@ -107,7 +107,7 @@ impl Readers {
     /// An external ID that is no user of the realm says nothing.
     async fn ask_by_external_ids(&self, detail: &AccountDetail, with: &Context<'_>) -> Result<Vec<Answer>, ReadError> {
         let ids = detail.external_ids.iter().map(|id| KeycloakId::from(&**id));
-        let ids: Vec<_> = ids.filter(can_be_an_id).collect();
+        let ids: Vec<_> = ids.filter(KeycloakId::can_be_asked_for).collect();
         let asked = ids.iter().map(|id| self.ask_by_id(id, Question::ExternalId(id.clone()), with));
         let mut answers = try_join_all(asked).await?;
         answers.retain(|answer| !answer.user.is_unknown());
@@ -250,10 +250,4 @@ fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option
 
 fn is_silence(error: &ReadError) -> bool {
     matches!(error, ReadError::Http(error) if error.is_silence())
-}
-
-/// Returns whether Keycloak can be asked for this ID: what could not be one part of a path is none of Keycloak's.
-fn can_be_an_id(id: &KeycloakId) -> bool {
-    let text = id.text();
-    !text.is_empty() && text.len() <= 255 && !text.contains(['/', '?', '#', '%']) && text != "." && text != ".."
 }

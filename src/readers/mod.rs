@@ -179,9 +179,7 @@ impl Readers {
                 };
                 let ((owner, mut accounts), (users, links)) = try_join(in_synapse, in_mas).await?;
                 if let Some(users) = users {
-                    for account in accounts.iter_mut().filter(|account| account.is_on(&config.server_name)) {
-                        users.find(account.localpart()).attach_to(account);
-                    }
+                    users.attach_to(&mut accounts, &config.server_name);
                 }
                 Ok((Some(owner), accounts, links))
             }

@@ -69,7 +69,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{InMas, Links, Localpart, Remembered};
+    use crate::model::Localpart;
     use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
@@ -109,16 +109,7 @@ mod tests {
     }
 
     fn active(name: &str) -> Account {
-        Account {
-            user_id: user(name),
-            state: AccountState::default(),
-            admin: false,
-            bot: false,
-            mas: InMas::NotAsked,
-            deactivated_in_mas: false,
-            links: Links::default(),
-            remembered: Remembered::Nothing,
-        }
+        Account::active(user(name))
     }
 
     fn alice_disabled() -> Window {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, Known};
-use crate::model::{Member, SignSeen, printable};
+use crate::model::{Localpart, Member, SignSeen, printable};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::Verdict;
 
@@ -39,11 +39,20 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
             "in the group, no account, and no valid name: MAS would refuse the account ({})",
             printable(&unnamed.why)
         ),
+        (None, Some(localpart)) if is_taken(localpart, known) => {
+            format!("{localpart}: in the group, no account; another account has the name")
+        }
         (None, Some(localpart)) => {
             format!("{localpart}: in the group, no account yet: nothing to do; it is made at the first login")
         }
         (None, None) => "in the group, no account yet: nothing to do".to_owned(),
     }
+}
+
+/// Returns whether an account of the homeserver has this name, without regard to case.
+fn is_taken(localpart: &Localpart, known: &Known<'_>) -> bool {
+    let mut accounts = known.facts.accounts.iter();
+    accounts.any(|account| account.is_on(&known.facts.server_name) && account.localpart().key() == localpart.key())
 }
 
 fn words(verdict: &Verdict) -> String {
@@ -91,9 +100,11 @@ fn members(signs: &[SignSeen]) -> String {
 fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
     let lines: &[&str] = match verdict {
         Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
-        Verdict::Kept(KeptReason::AnotherPerson) => {
-            &["To hand the account over, unlock it and move its link in MAS to the member", "(upstream-oauth-links)."]
-        }
+        Verdict::Kept(KeptReason::AnotherPerson) => &[
+            "To hand the account over, unlock it and move its link in MAS to the member",
+            "(upstream-oauth-links). Without [writer.mas_api], which reads links, name it in",
+            "policy.protect as well.",
+        ],
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
         }

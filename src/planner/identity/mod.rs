@@ -28,9 +28,11 @@ pub(super) struct Identity<'f> {
     members: OnceCell<Index>,
     /// Accounts by the user that their newest link ties them to, or else their memory.
     tied: Index,
-    /// Accounts about whose owner only a name can decide, by name.
-    free: Index,
-    /// Those of them that share a name with another one but for case, and are not spelled as a member's name is.
+    /// Accounts by name.
+    accounts: Index,
+    /// Accounts that share their name with another one but for case.
+    same_name: HashSet<&'f UserId>,
+    /// Those of them about whose owner only a name can decide, and that are not spelled as a member's name is.
     twins: HashSet<&'f UserId>,
     /// The members, by row, who have an account; complete once every account was asked about.
     has_account: Vec<Cell<bool>>,
@@ -141,7 +143,8 @@ impl<'f> Identity<'f> {
             named: Index::with_capacity(facts.members.len()),
             members: OnceCell::new(),
             tied: Index::with_capacity(0),
-            free: Index::with_capacity(0),
+            accounts: Index::with_capacity(facts.accounts.len()),
+            same_name: HashSet::new(),
             twins: HashSet::new(),
             has_account: vec![Cell::new(false); facts.members.len()],
         };
@@ -161,11 +164,9 @@ impl<'f> Identity<'f> {
 
     fn index_accounts(&mut self) {
         let facts = self.facts;
-        let ours = || facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
-        // A table that grows reads every name again.
-        self.tied = Index::with_capacity(ours().filter(|account| account.tied_to().is_some()).count());
-        self.free = Index::with_capacity(ours().filter(|account| !self.ties_decide(account)).count());
-        let mut shared = HashSet::new();
+        // A table that grows reads every key again.
+        self.tied = Index::with_capacity(facts.accounts.iter().filter(|account| account.tied_to().is_some()).count());
+        let account_at = |row: u32| &facts.accounts[row as usize];
         for (row, account) in (0..).zip(&facts.accounts) {
             if !account.is_on(&facts.server_name) {
                 continue;
@@ -173,19 +174,23 @@ impl<'f> Identity<'f> {
             if let Some(id) = account.tied_to() {
                 self.tied.add(row, id, |row| facts.tied_to(row));
             }
-            if !self.ties_decide(account)
-                && let Some(other) = self.free.add_beside(row, &facts.account_name(row), |row| facts.account_name(row))
-            {
-                shared.extend([row, other]);
-            }
+            let other = self.accounts.add_beside(row, &facts.account_name(row), |row| facts.account_name(row));
+            self.same_name.extend(other.into_iter().chain(other.map(|_| row)).map(|row| &account_at(row).user_id));
         }
-        for account in ours().filter(|account| self.ties_decide(account)) {
-            let name = account.localpart().key();
-            let same = self.free.candidates(&name);
-            shared.extend(same.filter(|row| facts.account_name(*row) == name));
+        let shared = facts.accounts.iter().filter(|account| self.same_name.contains(&account.user_id));
+        let undecided = shared.filter(|account| !self.ties_decide(account) && !self.is_exact(account));
+        self.twins = undecided.map(|account| &account.user_id).collect();
+    }
+
+    /// Returns the other accounts of this homeserver that have an account's name, without regard to case.
+    pub(super) fn same_name(&self, account: &Account) -> Vec<&'f Account> {
+        if !self.same_name.contains(&account.user_id) {
+            return Vec::new();
         }
-        let shared = shared.into_iter().map(|row| &facts.accounts[row as usize]);
-        self.twins = shared.filter(|one| !self.is_exact(one)).map(|twin| &twin.user_id).collect();
+        let name = account.localpart().key();
+        let rows = self.accounts.candidates(&name).filter(|row| self.facts.account_name(*row) == name);
+        let accounts = rows.map(|row| &self.facts.accounts[row as usize]);
+        accounts.filter(|other| other.user_id != account.user_id).collect()
     }
 
     /// Returns whether links or memory decide about the owner, so that no name does.
@@ -329,10 +334,11 @@ impl<'f> Identity<'f> {
             return false;
         };
         let key = name.key();
-        let mut rows = self.free.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
+        let mut rows = self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
         rows.any(|row| {
             let account = &self.facts.accounts[row as usize];
-            account.can_log_in() && !self.is_twin(account) && self.named(account).is_only(id)
+            let is_free = !self.ties_decide(account) && !self.is_twin(account);
+            is_free && account.can_log_in() && self.named(account).is_only(id)
         })
     }
 

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Links, Localpart,
-    Question, Remembered, Sign, SignSeen, Signs,
+    AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart,
+    Question, Sign, SignSeen, Signs,
 };
 use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Plan, Reason};
 
@@ -122,16 +122,7 @@ impl Scene {
         } else {
             Localpart::from(name).on(&self.facts.server_name)
         };
-        let mut account = Account {
-            user_id,
-            state,
-            admin: false,
-            bot: false,
-            mas: InMas::NotAsked,
-            deactivated_in_mas: false,
-            links: Links::default(),
-            remembered: Remembered::Nothing,
-        };
+        let mut account = Account { state, ..Account::active(user_id) };
         change(&mut account);
         self.facts.accounts.push(account);
         self

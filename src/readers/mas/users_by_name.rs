@@ -3,9 +3,11 @@
 //! MAS looks names up without regard to case. If it has several users whose names differ only in
 //! case, it takes the one with exactly the name asked for, and no other.
 
+use std::collections::{HashMap, HashSet};
+
 use super::LinkList;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId};
+use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId, ServerName};
 
 /// What MAS has by a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum FoundInMas {
 /// A user of MAS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InMasRow {
+    /// The user's name, in MAS's spelling.
+    pub name: Localpart,
     /// The user's ID.
     pub id: MasUserId,
     /// Deactivated or locked in MAS.
@@ -68,7 +72,7 @@ pub(super) struct NamedUser {
 
 impl NamedUser {
     pub(super) fn into_row(self, links: Links) -> InMasRow {
-        InMasRow { id: self.id, state: self.state, admin: self.admin, links }
+        InMasRow { name: self.name, id: self.id, state: self.state, admin: self.admin, links }
     }
 }
 
@@ -113,26 +117,61 @@ impl UsersByName {
         }
     }
 
+    /// Attaches what MAS has to the accounts of a homeserver.
+    pub fn attach_to(&self, accounts: &mut [Account], server_name: &ServerName) {
+        let mut in_another_case: HashMap<Localpart, Vec<(usize, FoundInMas)>> = HashMap::new();
+        for (row, account) in accounts.iter_mut().enumerate().filter(|(_, account)| account.is_on(server_name)) {
+            let found = self.find(account.localpart());
+            match found.user().filter(|user| user.name != *account.localpart()) {
+                Some(user) => in_another_case.entry(user.name.clone()).or_default().push((row, found)),
+                None => found.attach_to(account),
+            }
+        }
+        if in_another_case.is_empty() {
+            return;
+        }
+        // A user of MAS is one account at most: the one of exactly this name, if there is one.
+        let ours = accounts.iter().filter(|account| account.is_on(server_name));
+        let exact = ours.map(Account::localpart).filter(|localpart| in_another_case.contains_key(*localpart));
+        let exact: HashSet<Localpart> = exact.cloned().collect();
+        for (name, rows) in in_another_case {
+            let is_only = rows.len() == 1;
+            for (row, found) in rows {
+                let found = match exact.contains(&name) {
+                    true => FoundInMas::Nothing,
+                    false if is_only => found,
+                    false => FoundInMas::Ambiguous,
+                };
+                found.attach_to(&mut accounts[row]);
+            }
+        }
+    }
+
     fn found(&self, user: &NamedUser) -> FoundInMas {
-        let NamedUser { id, state, admin, .. } = user;
+        let NamedUser { name, id, state, admin } = user;
         let links = self.links.of(id);
-        FoundInMas::User(InMasRow { id: id.clone(), state: *state, admin: *admin, links })
+        FoundInMas::User(InMasRow { name: name.clone(), id: id.clone(), state: *state, admin: *admin, links })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
-    fn found(names: &[&str], wanted: &str) -> FoundInMas {
+    fn users(names: &[&str]) -> UsersByName {
         let user = |name: &&str| NamedUser {
             name: (*name).into(),
             id: format!("id of {name}").into(),
             state: AccountState::default(),
             admin: false,
         };
-        let users = UsersByName::new(names.iter().map(user).collect(), LinkList::default());
-        users.find(&wanted.into())
+        UsersByName::new(names.iter().map(user).collect(), LinkList::default())
+    }
+
+    fn found(names: &[&str], wanted: &str) -> FoundInMas {
+        users(names).find(&wanted.into())
     }
 
     fn id(names: &[&str], wanted: &str) -> Option<String> {
@@ -156,6 +195,22 @@ mod tests {
             }
             assert_eq!(found(&names, "bOb"), FoundInMas::Ambiguous);
         }
+    }
+
+    #[test]
+    fn user_of_mas_is_one_account_at_most() {
+        let attached = |in_mas: &[&str], listed: &[&str]| {
+            let server_name = ServerName::from("example.org");
+            let mut accounts: Vec<_> =
+                listed.iter().map(|name| Account::active(Localpart::from(*name).on(&server_name))).collect();
+            users(in_mas).attach_to(&mut accounts, &server_name);
+            accounts.into_iter().map(|account| account.mas).collect::<Vec<_>>()
+        };
+        let known = InMas::Known("id of bob".into());
+        assert_eq!(attached(&["bob"], &["Bob"]), slice::from_ref(&known));
+        assert_eq!(attached(&["bob"], &["Bob", "bob"]), [InMas::Unknown, known.clone()]);
+        assert_eq!(attached(&["bob"], &["bob", "BOB", "Bob"]), [known, InMas::Unknown, InMas::Unknown]);
+        assert_eq!(attached(&["bob"], &["BOB", "Bob"]), [InMas::Ambiguous, InMas::Ambiguous]);
     }
 
     #[test]

@@ -221,8 +221,9 @@ Whose account
 Rule
   dana: kept (another_person): has the name of a member, but belongs to another person
     To hand the account over, unlock it and move its link in MAS to the member
-    (upstream-oauth-links).
-  dana: in the group, no account yet: nothing to do; it is made at the first login
+    (upstream-oauth-links). Without [writer.mas_api], which reads links, name it in
+    policy.protect as well.
+  dana: in the group, no account; another account has the name
 "
     );
     assert_eq!(whose(&world, linked(&world, ""), "dana"), expected);
