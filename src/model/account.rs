@@ -44,9 +44,9 @@ impl InMas {
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::NotAsked, Self::NotAsked) => true,
             (Self::Known(one), Self::Known(other)) => one == other,
-            (Self::Unknown, _) | (_, Self::Unknown) => false,
-            _ => true,
+            _ => false,
         }
     }
 

@@ -165,7 +165,10 @@ impl<'f> Draft<'f> {
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
             Opinion::WouldDisable(holder) => Some(Self::look_before_disable(account, holder)),
-            Opinion::WouldActivate { member, by } => Some(look_before_activate(account, member, *by)),
+            Opinion::WouldActivate { member, by } => {
+                let members = self.identity.would_get(account, member, *by);
+                Some(look_before_activate(account, &members, *by))
+            }
             Opinion::Settled(_) => None,
         })
     }
@@ -233,19 +236,14 @@ impl<'f> Draft<'f> {
     /// mas-cli finds users by name, without regard to case: a change of one of two such accounts may be made to the other.
     /// Only what is right for both is done.
     fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
+        let policy = self.rule.policy;
         let becomes_disabled = |other: &'f Account| {
             let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
-            let verdict = match at {
-                Ok(at) => of_accounts[at].1.clone(),
-                Err(_) => match self.opinion(other) {
-                    Opinion::Settled(verdict) => verdict,
-                    Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } => return None,
-                },
-            };
-            match verdict {
-                Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::OutsideDisabled => Some(true),
-                Verdict::Activate(_) | Verdict::MemberActive => Some(false),
-                _ => None,
+            match at.ok().map(|at| &of_accounts[at].1) {
+                Some(Verdict::Disable(_) | Verdict::NeedsApproval(..)) => Some(true),
+                Some(Verdict::Activate(_)) => Some(false),
+                _ if policy.counts_as_disabled(other.state) => Some(true),
+                _ => other.can_log_in().then_some(false),
             }
         };
         let mixed_up = of_accounts.iter().enumerate().filter(|(_, (account, verdict))| {
@@ -353,14 +351,14 @@ impl<'f> Draft<'f> {
     }
 }
 
-fn look_before_activate(account: &Account, member: &Member, by: TiedBy) -> LookAt {
+fn look_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> LookAt {
     LookAt {
         kind: ActionKind::Activate,
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
         links: account.links.clone(),
         is_tied: account.tied_to().is_some(),
-        ids: vec![member.id.clone()],
+        ids: members.iter().map(|member| member.id.clone()).collect(),
         by_name: if by == TiedBy::Name { AskByName::Always } else { AskByName::IfUnknown },
     }
 }

@@ -44,7 +44,7 @@ struct Candidate<'e> {
 
 impl<'l, 'f> SecondLook<'l, 'f> {
     pub(super) fn new(rule: &'l Rule<'f>, identity: &'l Identity<'f>, looks: &'l Looks) -> Self {
-        Self { rule, identity, after: After::new(looks) }
+        Self { rule, identity, after: After::new(rule, looks) }
     }
 
     /// Returns the members as they were read after the look, if they were.
@@ -181,7 +181,13 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// nothing ties it to anybody.
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
-        for (id, by) in Identity::unused_ties(account, holder) {
+        // What only restates the deciding external ID adds nothing.
+        let decides = |id: &KeycloakId| {
+            self.rule.policy.matching == Matching::Auto
+                && self.is_decided_by_external_id(holder, seen)
+                && externals(seen).any(|person| person.user().is_some_and(|user| user.id == *id))
+        };
+        for (id, by) in Identity::unused_ties(account, holder).filter(|(id, _)| !decides(id)) {
             let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
             let member = find(seen, id).and_then(|person| self.user_if_member(person));
             signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
@@ -257,23 +263,27 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if is_active {
             return Verdict::MemberActive;
         }
+        let members = self.identity.would_get(account, member, by);
+        let is_confirmed = |member: &&Member| find(seen, &member.id).is_some_and(|person| self.may_use_now(person));
+        if !state.erased && !members.iter().any(is_confirmed) {
+            return Verdict::ActivationNotConfirmed;
+        }
+        if by == TiedBy::Name && self.shares_name(account, seen) {
+            return Verdict::Kept(KeptReason::Ambiguous);
+        }
         if let Some(reason) =
             self.rule.not_activated(account, state).filter(|reason| *reason < KeptReason::AnotherPerson)
         {
             return Verdict::Kept(reason);
         }
-        let user = find(seen, &member.id);
-        if !user.is_some_and(|person| self.may_use_now(person)) {
-            return Verdict::ActivationNotConfirmed;
-        }
-        if by == TiedBy::Name && self.shares_name(member, seen) {
-            return Verdict::Kept(KeptReason::Ambiguous);
-        }
-        let is_external_id = |person: &KeycloakPerson| person.user().is_some_and(|user| user.id == member.id);
-        let by_external_id = externals(seen).any(is_external_id);
-        let others_external_id = !by_external_id && externals(seen).next().is_some();
-        let by_name_only = by == TiedBy::Name && !by_external_id;
-        if (others_external_id && by != TiedBy::Link) || (by_name_only && self.is_newer(account, seen, user)) {
+        let has_external_id = externals(seen).next().is_some();
+        let is_external_id =
+            |member: &Member| externals(seen).any(|person| person.user().is_some_and(|user| user.id == member.id));
+        let is_anothers = has_external_id && by != TiedBy::Link && !members.iter().all(|member| is_external_id(member));
+        let is_newer = |member: &Member| {
+            by == TiedBy::Name && !is_external_id(member) && self.is_newer(account, seen, find(seen, &member.id))
+        };
+        if is_anothers || members.iter().any(|member| is_newer(member)) {
             return Verdict::Kept(KeptReason::AnotherPerson);
         }
         match self.rule.not_activated(account, state) {
@@ -282,12 +292,16 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns whether a user who is out has the same name as a member.
-    fn shares_name(&self, member: &Member, seen: &Evidence) -> bool {
-        seen.by_name().any(|person| {
-            let user = person.user().filter(|user| user.id != member.id);
-            user.is_some_and(|user| !self.identity.member(&user.id).is_some_and(|other| self.rule.may_use(other)))
-        })
+    /// Returns whether Keycloak knows a user of the account's name who is out.
+    fn shares_name(&self, account: &'f Account, seen: &Evidence) -> bool {
+        let is_out = |person: &KeycloakPerson| person.user().is_some() && !self.may_use_now(person);
+        let is_stranger = |person: &KeycloakPerson| {
+            let listed = person.user().and_then(|user| self.identity.member(&user.id));
+            person.user().is_some() && !listed.is_some_and(|member| self.rule.may_use(member))
+        };
+        let listed = self.identity.named(account);
+        let mut listed = listed.iter().filter_map(|member| find(seen, &member.id));
+        listed.any(is_out) || seen.by_name().any(is_stranger)
     }
 
     /// Returns whether a user was created in Keycloak after the account was disabled. The time at which a federated user was
@@ -327,7 +341,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Named(members) => {
                 let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
-                owners.extend(named(seen));
+                // A member with another account is no owner of this one by its name.
+                let is_elsewhere = |id: &KeycloakId| {
+                    self.identity.member(id).is_some() && self.identity.is_tied_elsewhere(id, account)
+                };
+                owners.extend(named(seen).into_iter().filter(|owner| !is_elsewhere(owner.id)));
                 owners.sort_by(|one, other| one.id.cmp(other.id));
                 owners.dedup_by(|one, other| one.id == other.id);
                 owners
@@ -419,18 +437,20 @@ struct After<'l> {
     looks: &'l Looks,
     /// The list that was read after the look, if it was.
     members: Option<&'l [Member]>,
-    /// Its enabled members.
+    /// Its members who may use Matrix.
+    may_use: Vec<&'l Member>,
+    /// Their IDs.
     ids: HashSet<&'l KeycloakId>,
 }
 
 impl<'l> After<'l> {
-    fn new(looks: &'l Looks) -> Self {
+    fn new(rule: &Rule<'_>, looks: &'l Looks) -> Self {
         let members = match looks {
             Looks::Taken { members_after, .. } => members_after.as_deref(),
             Looks::TooMany => None,
         };
-        let enabled = members.into_iter().flatten().filter(|member| member.enabled);
-        Self { looks, members, ids: enabled.map(|member| &member.id).collect() }
+        let may_use: Vec<_> = members.into_iter().flatten().filter(|member| rule.may_use(member)).collect();
+        Self { looks, members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
     }
 
     /// Returns whether the look at another account shows that a user has it: by its name, or by an external ID.
@@ -447,7 +467,7 @@ impl<'l> After<'l> {
 
     fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {
         let key = account.localpart().key().into_owned();
-        let enabled = self.members.into_iter().flatten().filter(|member| member.enabled);
-        enabled.filter(move |member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key))
+        let may_use = self.may_use.iter().copied();
+        may_use.filter(move |member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key))
     }
 }

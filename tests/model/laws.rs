@@ -1,18 +1,20 @@
 //! Laws of every plan, over the same worlds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use fastrand::Rng;
-use matrix_keycloak_sync::model::AccountState;
+use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{Action, ActionKind, Plan};
-use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Matching, Recall};
+use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Recall, Subjects};
 
-use crate::answers::memory_in_force;
-use crate::claims::is_tied_elsewhere;
 use crate::compare::{planned, same};
 use crate::runner::holds;
 use crate::servers::{facts, looks, place_of, plan, plan_about, policy, user_id};
-use crate::world::{Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, Standing, World};
+use crate::shrink::shown;
+use crate::world::{
+    Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Standing, Template, USERNAMES, World,
+};
 
 /// One world in so many is tried on each law.
 const SHARE: u64 = 10;
@@ -28,6 +30,19 @@ fn is_member(world: &World, user: usize) -> bool {
     world.is_listed(user) && world.counts(world.users[user].now)
 }
 
+/// Returns whether a user has another account, by a link, by memory, or by the name of one in use.
+fn has_another(world: &World, account: &Account, user: usize) -> bool {
+    let mut named = world.others(account).filter(|other| !other.is_shut(other.listed));
+    world.has_tied(account, user) || named.any(|other| world.members(other).contains(&user))
+}
+
+/// Returns the remembered user, unless a link or a member of the name may replace them.
+fn memory_in_force(world: &World, account: &Account) -> Option<usize> {
+    let (user, tie) = account.memory.filter(|_| account.links.is_empty())?;
+    let has_named = tie == Tie::Name && !world.members(account).is_empty();
+    (tie != Tie::Restored && !(has_named && has_another(world, account, user))).then_some(user)
+}
+
 /// Disables without an approval spare every account that a link, an external ID or memory ties to
 /// an enabled member, or that nothing ties and a name or a weak sign does.
 fn members_keep_their_accounts(world: &World) -> Result<(), String> {
@@ -35,8 +50,8 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
     let disables = plan.to_apply().filter(|action| action.kind == ActionKind::Disable);
     for action in disables.filter(|action| action.approval.is_none()) {
         let account = account(world, action);
-        let memory = memory_in_force(world, account);
         let external = world.external(account);
+        let memory = memory_in_force(world, account).filter(|_| external.is_empty());
         let mut ties = account.links.iter().chain(&memory).chain(&external);
         if ties.clone().any(|user| is_member(world, *user)) {
             return Err(format!("{}: tied to a member", account.localpart));
@@ -55,25 +70,14 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
 /// Nobody is activated by a name against a link or the memory.
 fn names_open_nothing_against_ties(world: &World) -> Result<(), String> {
     let plan = plan(world);
-    let by_name_alone = world.rules.matching == Matching::Localpart;
-    let mut subjects = world.accounts.iter().flat_map(|account| &account.links);
-    let subjects_count = !by_name_alone || subjects.any(|user| world.is_member(*user));
     for action in plan.to_apply().filter(|action| action.kind == ActionKind::Activate) {
         let account = account(world, action);
-        let newest = account.links.first().filter(|_| subjects_count);
-        let memory = account.memory.map(|(user, _)| user);
-        let memory = memory.filter(|_| account.links.is_empty());
-        let external = world.external(account);
-        let ties = match (newest, external.as_slice()) {
-            (Some(user), _) => vec![*user],
-            (None, []) => memory.into_iter().collect(),
-            (None, users) => users.to_vec(),
-        };
+        let ties = world.ties(account, true);
         if !ties.is_empty() && !ties.iter().any(|user| is_member(world, *user)) {
             return Err(format!("{}: tied to {ties:?}", account.localpart));
         }
         let named = world.named(account.localpart, |user| world.counts(user.listed));
-        let is_free = |user: &usize| !is_tied_elsewhere(world, account, *user);
+        let is_free = |user: &usize| !world.has_tied(account, *user);
         if ties.is_empty() && !named.iter().any(is_free) {
             return Err(format!("{}: its members have other accounts", account.localpart));
         }
@@ -83,24 +87,25 @@ fn names_open_nothing_against_ties(world: &World) -> Result<(), String> {
 
 /// The plan about a part is the part of the plan about everything.
 fn a_part_is_planned_like_the_whole(world: &World) -> Result<(), String> {
-    // What the looks at other accounts show of a directory is not seen in a part.
-    let mut world = world.clone();
-    world.rules.federation = Federation::Trust;
-    let facts = facts(&world);
-    let whole = planned(&world, &plan(&world));
+    let mut facts = facts(world);
+    let whole = plan(world);
+    facts.doubtful.clone_from(&whole.doubtful);
+    let whole = planned(world, &whole);
     let mut rng = Rng::with_seed(whole.len() as u64);
-    let chosen = world.accounts.iter().filter(|_| rng.bool());
-    let chosen: BTreeSet<_> = chosen.map(|account| account.localpart).collect();
+    let keys: BTreeSet<_> = world.accounts.iter().map(|account| account.localpart.to_lowercase()).collect();
+    let keys: BTreeSet<_> = keys.into_iter().filter(|_| rng.bool()).collect();
+    let chosen = world.accounts.iter().map(|account| account.localpart);
+    let chosen: BTreeSet<_> = chosen.filter(|localpart| keys.contains(&localpart.to_lowercase())).collect();
     let mut focus = Focus::default();
     let inside = world.accounts.iter().filter(|account| chosen.contains(account.localpart));
     focus.extend(inside.map(user_id));
-    let part = plan_about(&world, &facts, Some(&focus));
+    let part = plan_about(world, &facts, Some(&focus));
     let acted = part.actions.iter().map(Action::localpart);
     let mut named = acted.chain(part.kept.iter().map(|kept| &kept.localpart));
     if let Some(other) = named.find(|localpart| !chosen.contains(localpart.as_str())) {
         return Err(format!("{other}: not asked for"));
     }
-    let mut part = planned(&world, &part);
+    let mut part = planned(world, &part);
     part.retain(|localpart, _| chosen.contains(localpart));
     same(("part", &part), ("whole", &whole))
 }
@@ -198,6 +203,62 @@ fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
     account.own = Some(Own { kind, mode: plan.disable, is_done: true, at: NOW });
 }
 
+/// Renames some users, to names that are free or were another's, and lets some leave, join and be deleted.
+fn change_users(world: &mut World, rng: &mut Rng) {
+    for place in 0..world.users.len() {
+        let is_deleted = !world.users[place].now.is_known();
+        if !is_deleted && rng.u8(..3) == 0 {
+            let standings = [Standing::In, Standing::In, Standing::In, Standing::Out, Standing::Gone];
+            let standing = standings[rng.usize(..standings.len())];
+            let user = &mut world.users[place];
+            (user.listed, user.now, user.after) = (standing, standing, standing);
+        }
+        let is_taken = |name: &&str| world.users.iter().any(|user| user.now.is_known() && user.username == *name);
+        let free: Vec<_> = USERNAMES.into_iter().filter(|name| !is_taken(name)).collect();
+        if !is_deleted && rng.u8(..3) == 0 && !free.is_empty() {
+            let username = free[rng.usize(..free.len())];
+            let shared = SHARED_LOCALPARTS[rng.usize(..SHARED_LOCALPARTS.len())];
+            let user = &mut world.users[place];
+            user.username = username;
+            user.localpart = if world.template == Template::Username { username } else { shared };
+        }
+    }
+}
+
+/// Over several runs an account stays its owner's: it is not disabled while they are a member, and not opened for
+/// another user. Who is deleted or has another account may lose what is only remembered.
+fn accounts_stay_their_owners(world: &World) -> Result<(), String> {
+    let mut world = in_step(world);
+    world.subjects = Subjects::default();
+    let mut hasher = DefaultHasher::new();
+    format!("{world:?}").hash(&mut hasher);
+    let mut rng = Rng::with_seed(hasher.finish());
+    run(&mut world, Does::WhatNeedsNoApproval);
+    let owner = |account: &Account| account.links.first().copied().or(account.memory.map(|(user, _)| user));
+    let kept = world.accounts.iter().filter(|account| world.external(account).is_empty());
+    let kept = kept.filter_map(|account| Some((account.localpart, owner(account)?)));
+    let mut kept: BTreeMap<_, _> = kept.filter(|(_, user)| is_member(&world, *user)).collect();
+    for _ in 0..3 {
+        change_users(&mut world, &mut rng);
+        let stays = |account: &Account, user: usize| world.is_known(user) && !has_another(&world, account, user);
+        let lost = world.accounts.iter().filter(|account| account.links.is_empty());
+        let lost = lost.filter(|account| kept.get(account.localpart).is_some_and(|user| !stays(account, *user)));
+        let lost: BTreeSet<_> = lost.map(|account| account.localpart).collect();
+        kept.retain(|localpart, _| !lost.contains(localpart));
+        for action in plan(&world).to_apply() {
+            let localpart = action.localpart().as_str();
+            let is_in = kept.get(localpart).map(|user| is_member(&world, *user));
+            let is_disabled = action.kind == ActionKind::Disable && action.approval.is_none();
+            let is_opened = action.kind == ActionKind::Activate;
+            if (is_in == Some(true) && is_disabled) || (is_in == Some(false) && is_opened) {
+                return Err(format!("{localpart} of user {}: {:?}, {}", kept[localpart], action.kind, shown(&world)));
+            }
+        }
+        run(&mut world, Does::WhatNeedsNoApproval);
+    }
+    Ok(())
+}
+
 /// Every account is counted once, and no kept account is acted on.
 fn counts_add_up(world: &World) -> Result<(), String> {
     let plan = plan(world);
@@ -246,6 +307,11 @@ fn plan_about_a_part_is_the_part_of_the_plan() {
 #[test]
 fn plan_of_an_applied_plan_is_empty() {
     holds(an_applied_plan_leaves_nothing_to_do, SHARE);
+}
+
+#[test]
+fn accounts_stay_their_owners_over_several_runs() {
+    holds(accounts_stay_their_owners, SHARE);
 }
 
 #[test]

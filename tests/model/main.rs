@@ -2,8 +2,6 @@
 //!
 //! `MODEL_WORLDS` sets how many random worlds are tried, `MODEL_SEED` the seed of the first.
 
-mod answers;
-mod claims;
 mod compare;
 mod laws;
 mod model;

@@ -1,194 +1,192 @@
-//! A second model of the decision, written from the interface; where that is silent, it follows the
-//! planner's choice. It sees the whole world at once and knows nothing of drafts and indexes.
+//! The decision a second time, written from the interface: owners, the lists, the second look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matrix_keycloak_sync::model::AccountState;
+use matrix_keycloak_sync::model::Tie;
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason as Why, Reason};
-use matrix_keycloak_sync::planner::{LockedMembers, Reactivate, Recall, UnknownAccounts};
+use matrix_keycloak_sync::planner::{Federation, LockedMembers, Matching, Reactivate, Recall, UnknownAccounts};
 
-use crate::answers::{Answers, Seen, doubtful};
-use crate::claims::{Owner, is_anothers, is_twin};
-use crate::world::{Account, Answering, Fate, Mark, Mas, NOW, Own, Server, Standing, User, World};
+use crate::world::{Account, Answering, Fate, Mark, Mas, Server, Standing, User, World};
 
 /// Returns what becomes of every account.
 pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
-    let cases = || world.accounts.iter().map(|account| Case::new(world, account));
-    let asked = cases().filter(Case::is_asked_for).map(|case| case.answers());
-    let doubtful = doubtful(world, asked);
-    cases().map(|case| (case.account.localpart, case.fate(&doubtful))).collect()
+    let doubtful = doubtful(world);
+    let fate = |one: &Account| match by_lists(world, one) {
+        Ok(fate) => fate,
+        Err(kind) if one.look == Answering::Fails => Fate::Skipped(kind),
+        Err(ActionKind::Activate) => activation(world, one, true).unwrap_or(Fate::Activate),
+        Err(ActionKind::Disable) => disable(world, one, true, &doubtful).unwrap_or(Fate::Unchanged),
+    };
+    let fates: BTreeMap<_, _> = world.accounts.iter().map(|one| (one.localpart, fate(one))).collect();
+    let ends_disabled = |one: &Account| match fates[one.localpart] {
+        Fate::Disable(_) | Fate::NeedsApproval(_) => Some(true),
+        Fate::Activate => Some(false),
+        Fate::Unchanged | Fate::Kept(_) | Fate::Skipped(_) => world.is_disabled(one),
+    };
+    let changes =
+        |one: &Account| matches!(fates[one.localpart], Fate::Disable(_) | Fate::NeedsApproval(_) | Fate::Activate);
+    let is_mixed_up = |one: &Account| world.mixed_up(one).any(|twin| ends_disabled(twin) != ends_disabled(one));
+    let kept = world.accounts.iter().filter(|one| changes(one) && is_mixed_up(one));
+    let kept: Vec<_> = kept.map(|one| (one.localpart, Fate::Kept(Why::Ambiguous))).collect();
+    fates.into_iter().chain(kept).collect()
 }
 
-struct Case<'w> {
-    world: &'w World,
-    account: &'w Account,
-    owner: Owner,
-    /// The likely owner, if the list shows them as a member who may use Matrix.
-    member: Option<usize>,
-    /// An enabled member has its name.
-    has_namesake: bool,
+/// Returns what the lists decide, or else the change that the look has to confirm.
+fn by_lists(world: &World, account: &Account) -> Result<Fate, ActionKind> {
+    let owners = owners(world, account, false).1;
+    if !owners.iter().any(|user| world.is_listed(*user)) && world.can_be_disabled(account, account.listed) {
+        return disable(world, account, false, &BTreeSet::new()).ok_or(ActionKind::Disable);
+    }
+    activation(world, account, false).ok_or(ActionKind::Activate)
 }
 
-fn first<T: Copy>(reasons: &[(bool, T)]) -> Option<T> {
-    reasons.iter().find(|(holds, _)| *holds).map(|(_, reason)| *reason)
+fn first(reasons: &[(bool, Why)]) -> Option<Fate> {
+    reasons.iter().find(|(holds, _)| *holds).map(|(_, why)| Fate::Kept(*why))
 }
 
-impl<'w> Case<'w> {
-    fn new(world: &'w World, account: &'w Account) -> Self {
-        let owner = Owner::by_lists(world, account);
-        let member = owner.member(world);
-        let namesakes = world.named(account.localpart, |user| world.counts(user.listed));
-        let has_namesake = !namesakes.is_empty();
-        Self { world, account, owner, member, has_namesake }
+/// Returns whether just a name decides whose account it is, and the users, before the look or with it.
+fn owners(world: &World, account: &Account, looks: bool) -> (bool, Vec<usize>) {
+    let rule = world.rules.matching;
+    let memory = memory(world, account, looks);
+    let external = world.external(account);
+    let is_settled = rule == Matching::Auto && account.remembered().is_some() && !world.members(account).is_empty();
+    match account.links.first().filter(|_| rule != Matching::Localpart) {
+        _ if account.server == Server::Other => (true, Vec::new()),
+        Some(newest) => (false, vec![*newest]),
+        None if rule != Matching::Localpart && looks && !external.is_empty() => (false, external),
+        None if rule == Matching::Auto && memory.is_some() => (false, memory.into_iter().collect()),
+        None if looks => (true, if is_settled { world.members(account) } else { world.all_named(account) }),
+        None => (true, world.claimants(account)),
     }
+}
 
-    fn answers(&self) -> Answers<'w> {
-        Answers::new(self.world, self.account, &self.owner)
-    }
+/// Returns the remembered user, unless a remembered name is replaced: its user is gone or has another account.
+fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
+    let (user, tie) = account.remembered().filter(|_| account.links.is_empty())?;
+    let mut named = world.members(account);
+    named.extend(world.shown_by_name(account).filter(|_| looks).unwrap_or_default());
+    let is_gone = looks && !world.is_known(user);
+    let has_name = named.contains(&user) || (looks && world.all_named(account).contains(&user));
+    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
+    (tie != Tie::Name || named.is_empty() || has_name || !leaves()).then_some(user)
+}
 
-    fn is_asked_for(&self) -> bool {
-        let answers = self.account.look == Answering::Answers;
-        let is_outside = self.member.is_none() && self.kept_by_list().is_none();
-        answers && is_outside && self.is_to_be_disabled(self.account.listed)
+/// Returns why a shut account is not activated, by the lists or by the look.
+fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
+    let (by_name, owners) = owners(world, account, false);
+    let (ins, rest): (Vec<usize>, Vec<usize>) = owners.iter().partition(|user| world.is_listed(**user));
+    let state = if looks { account.now } else { account.listed };
+    let is_unclear = by_name && (!rest.is_empty() || world.is_twin(account));
+    let is_denied = looks && !ins.is_empty() && !ins.iter().any(|user| world.stays(*user)) && !state.erased;
+    let is_unclaimed = ins.is_empty() && (by_name || !world.has_namesake(account));
+    if !account.is_shut(state) || is_unclaimed || is_denied {
+        return first(&[(is_unclear && !ins.is_empty() && !looks, Why::Ambiguous)]).or(Some(Fate::Unchanged));
     }
+    let ties = world.ties(account, looks);
+    let is_barred = !ties.is_empty() && !ins.iter().all(|user| ties.contains(user));
+    let found = world.named(account.localpart, |user| looks && user.now != Standing::Gone);
+    let ours = account.own.filter(|own| own.kind == ActionKind::Disable || !own.is_done);
+    let disabled_at = account.shut_at().filter(|_| looks);
+    let is_later = |user: &User| {
+        user.now.is_known() && user.provider.is_none() && disabled_at.is_some_and(|at| user.created > Some(at))
+    };
+    let is_new = |user: &usize| !world.external(account).contains(user) && is_later(&world.users[*user]);
+    let is_another = ins.iter().any(|user| is_new(user) || world.has_tied(account, *user));
+    let by_hand = ours.is_none() && world.rules.disable == DisableMode::Deactivate && account.is_only_locked(state);
+    first(&[
+        (
+            account.mas == Mas::Ambiguous || is_unclear || (by_name && !found.iter().all(|user| world.stays(*user))),
+            Why::Ambiguous,
+        ),
+        (account.mas == Mas::Unknown, Why::NotInMas),
+        (state.erased, Why::Erased),
+        (ins.is_empty() || is_barred || (by_name && is_another), Why::AnotherPerson),
+        (by_hand && world.rules.locked_members == LockedMembers::Keep, Why::LockedByHand),
+        (world.rules.reactivate == Reactivate::None, Why::NotOurs),
+        (world.rules.reactivate == Reactivate::Own && ours.is_none(), Why::NotOurs),
+    ])
+}
 
-    fn fate(&self, doubtful: &BTreeSet<&str>) -> Fate {
-        let (world, account) = (self.world, self.account);
-        let is_disabled = !account.listed.is_active() || account.deactivated_in_mas;
-        let users = self.owner.users();
-        let all_may_use = users.iter().all(|user| world.is_listed(*user));
-        match self.member {
-            Some(_) if !all_may_use || is_twin(world, account) => Fate::Kept(Why::Ambiguous),
-            Some(member) if is_disabled => self.activate(member),
-            None if self.is_to_be_disabled(account.listed) => self.disable(doubtful),
-            None if self.owner.is_tied() && self.has_namesake => {
-                Fate::Kept(self.not_activated(account.listed, true).unwrap_or(Why::AnotherPerson))
-            }
-            Some(_) | None => Fate::Unchanged,
-        }
-    }
+/// Returns whether look or second list show an owner in the group, against the first list.
+fn is_found(world: &World, account: &Account) -> bool {
+    let links = account.links.iter().copied().filter(|_| world.rules.matching != Matching::Localpart);
+    let is_new = |user: &usize| !world.is_member(*user) && !world.has_tied(account, *user);
+    let named = world.shown_by_name(account).unwrap_or_default().into_iter().filter(is_new);
+    let after = world.named(account.localpart, |user| world.reads_again() && world.counts(user.after));
+    let returns = |user: &usize| !world.is_listed(*user) && !world.has_tied(account, *user);
+    let mut users = owners(world, account, true).1.into_iter().chain(links).chain(named);
+    users.any(|user| world.differs(user)) || after.iter().any(returns)
+}
 
-    fn is_half_done(&self, state: AccountState) -> bool {
-        let is_open = |own: &Own| !own.is_done && own.mode == DisableMode::Deactivate;
-        self.account.own.as_ref().is_some_and(is_open) && state.locked && !state.deactivated
+/// Returns what becomes of an account that the lists give to no member, or without the look only why it is kept.
+fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&str>) -> Option<Fate> {
+    let (by_name, owners) = owners(world, account, looks);
+    let stays = |user: &usize| world.is_listed(*user) && world.now(*user).is_member();
+    let ins = owners.iter().filter(|user| stays(user)).count();
+    if looks && (!world.can_be_disabled(account, account.now) || (ins > 0 && ins == owners.len())) {
+        return None;
     }
+    let evidence = world.evidence(account);
+    let shown = world.shown_by_name(account);
+    let known: Vec<_> = owners.iter().filter_map(|user| world.known(*user)).collect();
+    let reason = match known.first() {
+        None => Reason::NotInKeycloak,
+        Some(user) if user.now == Standing::InDisabled => Reason::DisabledInKeycloak,
+        Some(_) => Reason::NotInGroup,
+    };
+    let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
+    let has_grace = !account.is_half_shut() && (reason != Reason::DisabledInKeycloak || is_brief);
+    let no_id_decides = world.rules.matching == Matching::Localpart || world.external(account).is_empty();
+    // Evidence that does not decide protects: an older link, memory, and with names alone all of it.
+    let is_spare = |user: &usize| match world.rules.matching {
+        Matching::Localpart => true,
+        Matching::UpstreamLink => !owners.contains(user) || account.remembers(*user),
+        Matching::Auto => (by_name || !owners.contains(user)) && memory(world, account, looks).is_none(),
+    };
+    let is_spared = evidence.iter().any(|user| is_spare(user) && world.shows_member(*user));
+    let is_unclear = ins > 0 || (looks && !by_name && account.links.iter().skip(1).any(stays));
+    let named = shown.iter().flatten().count();
+    let shows_sign = !world.has_owner(account) && named != 1 && world.has_sign(account);
+    let asked = world.asked(account).into_iter();
+    let mut asked = asked.filter(|user| no_id_decides || evidence.contains(user) || world.is_member(*user));
+    let is_doubtful = |user: &User| user.provider.is_some_and(|provider| doubtful.contains(provider));
+    let in_doubt = asked.any(|user| world.known(user).map_or(!doubtful.is_empty(), is_doubtful));
+    let finds_none = no_id_decides && shown.is_some() && named == 0 && !doubtful.is_empty();
+    let marks = if looks { &account.marks_now } else { &account.marks };
+    let reasons = [
+        (account.server == Server::Other, Why::OtherServer),
+        (is_unclear || account.mas == Mas::Ambiguous, Why::Ambiguous),
+        (marks.contains(&Mark::TokenOwner), Why::TokenOwner),
+        (world.is_protected(account), Why::Protected),
+        (marks.contains(&Mark::Admin) && world.rules.protects_admins, Why::Admin),
+        (marks.contains(&Mark::Bot), Why::Bot),
+        (marks.contains(&Mark::Appservice), Why::Appservice),
+        (account.mas == Mas::Unknown, Why::NotInMas),
+        (is_spared || shows_sign, Why::MayBeMember),
+        (in_doubt || finds_none, Why::FederationInDoubt),
+        (is_found(world, account), Why::InGroupAtSecondLook),
+        (reason == Reason::NotInKeycloak && world.rules.unknown == UnknownAccounts::Keep, Why::UnknownAccount),
+        (has_grace && account.absence() < world.rules.grace, Why::InGrace),
+    ];
+    let kept = first(if looks { &reasons } else { &reasons[..7] }); // The lists show the marks.
+    kept.or(looks.then_some(match reason {
+        Reason::NotInKeycloak if world.rules.recall == Recall::Off => Fate::Disable(reason),
+        Reason::NotInKeycloak if !world.has_owner(account) && named != 1 => Fate::NeedsApproval(Approval::NeverTied),
+        Reason::NotInKeycloak if world.has_namesake(account) => Fate::NeedsApproval(Approval::NameOfMember),
+        _ => Fate::Disable(reason),
+    }))
+}
 
-    fn is_to_be_disabled(&self, state: AccountState) -> bool {
-        let deactivates = self.world.rules.disable == DisableMode::Deactivate;
-        let broke_off = self.account.deactivated_in_mas || self.is_half_done(state);
-        state.is_active() || (deactivates && broke_off && !state.deactivated)
-    }
-
-    /// Returns the first reason not to activate the account in this state.
-    fn not_activated(&self, state: AccountState, is_anothers: bool) -> Option<Why> {
-        let (account, rules) = (self.account, &self.world.rules);
-        let is_ours = account.own.is_some_and(|own| own.kind == ActionKind::Disable || !own.is_done);
-        let only_locked = state.locked && !state.deactivated && !account.deactivated_in_mas;
-        let keeps_locked = rules.disable == DisableMode::Deactivate && rules.locked_members == LockedMembers::Keep;
-        let not_ours = match rules.reactivate {
-            Reactivate::Any => false,
-            Reactivate::Own => !is_ours,
-            Reactivate::None => true,
-        };
-        first(&[
-            (account.mas == Mas::Ambiguous, Why::Ambiguous),
-            (account.mas == Mas::Unknown, Why::NotInMas),
-            (state.erased, Why::Erased),
-            (is_anothers, Why::AnotherPerson),
-            (only_locked && keeps_locked && !is_ours, Why::LockedByHand),
-            (not_ours, Why::NotOurs),
-        ])
-    }
-
-    fn activate(&self, member: usize) -> Fate {
-        let (world, account) = (self.world, self.account);
-        let is_anothers = is_anothers(world, account, &self.owner);
-        if let Some(reason) = self.not_activated(account.listed, is_anothers) {
-            return Fate::Kept(reason);
-        }
-        let (answers, user) = (self.answers(), &world.users[member]);
-        let is_by_name = !self.owner.is_tied();
-        let is_theirs = answers.external.contains(&member);
-        let others = !answers.external.is_empty() && !matches!(self.owner, Owner::Linked(_));
-        let own = account.own.filter(|own| own.kind == ActionKind::Disable).map(|own| own.at);
-        let disabled = account.disabled_at.or(own).filter(|_| user.provider.is_none() && is_by_name);
-        let is_newer = user.created.zip(disabled).is_some_and(|(created, disabled)| created > disabled);
-        let exists_outside = |user: &User| user.now != Standing::Gone && !world.counts(user.listed);
-        let mut shares = world.named(account.localpart, exists_outside);
-        shares.retain(|user| !(world.is_member(*user) && answers.external.contains(user)));
-        let settled = self.not_activated(account.now, false).filter(|reason| *reason < Why::AnotherPerson);
-        match settled {
-            _ if account.look == Answering::Fails => Fate::Skipped(ActionKind::Activate),
-            _ if account.now.is_active() && !account.deactivated_in_mas => Fate::Unchanged,
-            Some(reason) => Fate::Kept(reason),
-            None if !world.counts(user.now) => Fate::Unchanged,
-            None if is_by_name && !shares.is_empty() => Fate::Kept(Why::Ambiguous),
-            None => {
-                let is_anothers = !is_theirs && (others || is_newer);
-                self.not_activated(account.now, is_anothers).map_or(Fate::Activate, Fate::Kept)
-            }
-        }
-    }
-
-    fn has(&self, marks: &[Mark], mark: Mark) -> bool {
-        marks.contains(&mark) && (mark != Mark::Admin || self.world.rules.protects_admins)
-    }
-
-    fn kept_by_list(&self) -> Option<Why> {
-        let (account, marks) = (self.account, &self.account.marks);
-        let is_same = |other: &&Account| other.localpart.eq_ignore_ascii_case(account.localpart);
-        let mut same = self.world.accounts.iter().filter(is_same);
-        first(&[
-            (account.server == Server::Other, Why::OtherServer),
-            (account.mas == Mas::Ambiguous, Why::Ambiguous),
-            (marks.contains(&Mark::TokenOwner), Why::TokenOwner),
-            (same.any(|other| other.marks.contains(&Mark::Protected)), Why::Protected),
-            (self.has(marks, Mark::Admin), Why::Admin),
-            (self.has(marks, Mark::Bot), Why::Bot),
-        ])
-    }
-
-    fn disable(&self, doubtful: &BTreeSet<&str>) -> Fate {
-        let (account, rules, answers) = (self.account, &self.world.rules, self.answers());
-        let seen: Vec<Seen> = answers.owners.iter().map(|user| answers.seen(*user)).collect();
-        let members = seen.iter().filter(|seen| **seen == Seen::Member).count();
-        match self.kept_by_list() {
-            Some(reason) => return Fate::Kept(reason),
-            None if account.look == Answering::Fails => return Fate::Skipped(ActionKind::Disable),
-            None if !self.is_to_be_disabled(account.now) => return Fate::Unchanged,
-            None if members == 0 => {}
-            None if members < seen.len() => return Fate::Kept(Why::Ambiguous),
-            None => return Fate::Unchanged,
-        }
-        // A newer link replaces an older one.
-        let newest = if matches!(self.owner, Owner::Linked(_)) { 1 } else { seen.len() };
-        let reason = seen[..newest].iter().find_map(|seen| seen.reason());
-        let mut owners = answers.owners[..newest].iter().filter_map(|user| answers.known(*user));
-        let may_pass = owners.any(|user| user.provider.is_some() || (user.locked_out && !user.now.is_enabled()));
-        let waits = reason != Some(Reason::DisabledInKeycloak) || may_pass;
-        let since = account.absent_since.unwrap_or(NOW).min(NOW);
-        let is_grace_over = since + i64::try_from(rules.grace).expect("it is short") <= NOW;
-        let kept = first(&[
-            (self.has(&account.marks_now, Mark::Admin), Why::Admin),
-            (self.has(&account.marks_now, Mark::Bot), Why::Bot),
-            (self.has(&account.marks_now, Mark::Appservice), Why::Appservice),
-            (account.mas == Mas::Unknown, Why::NotInMas),
-            (answers.point_to_member(account, &self.owner), Why::MayBeMember),
-            (answers.doubted(doubtful), Why::FederationInDoubt),
-            (answers.contradict, Why::InGroupAtSecondLook),
-            (reason.is_none() && rules.unknown == UnknownAccounts::Keep, Why::UnknownAccount),
-            (waits && !is_grace_over && !self.is_half_done(account.listed), Why::InGrace),
-        ]);
-        let approval = first(&[
-            (rules.recall == Recall::Off, None),
-            (!answers.ever_tied(account), Some(Approval::NeverTied)),
-            (self.has_namesake, Some(Approval::NameOfMember)),
-        ]);
-        match (kept, reason, approval.flatten()) {
-            (Some(reason), ..) => Fate::Kept(reason),
-            (None, Some(reason), _) => Fate::Disable(reason),
-            (None, None, Some(approval)) => Fate::NeedsApproval(approval),
-            (None, None, None) => Fate::Disable(Reason::NotInKeycloak),
-        }
-    }
+/// Returns the directories that do not prove that they are up, or that list and look contradict.
+fn doubtful(world: &World) -> BTreeSet<&str> {
+    let trusts = world.rules.federation == Federation::Trust;
+    let leaves = |one: &&Account| one.look == Answering::Answers && by_lists(world, one) == Err(ActionKind::Disable);
+    let looked = || world.accounts.iter().filter(leaves);
+    let of = |user: usize| world.users[user].provider;
+    let shown = |account| world.asked(account).into_iter().filter(|user| world.is_known(*user)).filter_map(of);
+    let contradicted: BTreeSet<_> = looked().filter(|account| is_found(world, account)).flat_map(shown).collect();
+    let members = (0..world.users.len()).filter(|user| world.is_member(*user)).filter_map(of);
+    let known = world.providers.as_ref().unwrap_or(&world.remembered_providers).iter().copied();
+    let all = known.chain(members).chain(looked().flat_map(shown));
+    all.filter(|provider| !trusts && (!world.is_alive(provider) || contradicted.contains(provider))).collect()
 }

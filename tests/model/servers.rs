@@ -247,7 +247,7 @@ fn listed_account(account: &world::Account) -> Account {
         mas: match account.mas {
             Mas::NotAsked => InMas::NotAsked,
             Mas::Unknown => InMas::Unknown,
-            Mas::Known => InMas::Known(MAS_ID.into()),
+            Mas::Known => InMas::Known(format!("{MAS_ID}{}", account.localpart).into()),
             Mas::Ambiguous => InMas::Ambiguous,
         },
         deactivated_in_mas: account.deactivated_in_mas,

@@ -3,6 +3,8 @@
 //! A world has three moments, because lists and looks can disagree: the list, the look at each
 //! user, and the second member list after the looks. One seed gives one world on every machine.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason, Reason};
@@ -18,8 +20,10 @@ pub(crate) const STRANGER: usize = 9;
 
 /// The storage providers that a user can come from.
 pub(crate) const PROVIDERS: [&str; 2] = ["ldap", "ad"];
-const USERNAMES: [&str; 6] = ["ann", "bob", "cat", "dan", "o'b", "Eve"];
-const SHARED_LOCALPARTS: [&str; 5] = ["ann", "Ann", "bob", "cat", "o'b"];
+/// The usernames of Keycloak users.
+pub(crate) const USERNAMES: [&str; 6] = ["ann", "bob", "cat", "dan", "o'b", "Eve"];
+/// The localparts that a template may give to several users.
+pub(crate) const SHARED_LOCALPARTS: [&str; 5] = ["ann", "Ann", "bob", "cat", "o'b"];
 const LOCALPARTS: [&str; 9] = ["ann", "Ann", "ANN", "bob", "Bob", "cat", "dan", "eve", "o=27b"];
 const FULL_NAMES: [(&str, &str); 2] = [("Ada", "Byron"), ("Joan", "Clarke")];
 const EMAILS: [&str; 3] = ["a@corp.test", "b@corp.test", "c@corp.test"];
@@ -229,6 +233,47 @@ impl Account {
             look: Answering::Answers,
         }
     }
+
+    /// Returns whether the owner of an account in this state cannot log in.
+    pub(crate) fn is_shut(&self, state: AccountState) -> bool {
+        !state.is_active() || self.deactivated_in_mas
+    }
+
+    /// Returns since when the account is shut, by MAS or by the last disable of ours.
+    pub(crate) fn shut_at(&self) -> Option<i64> {
+        let ours = self.own.filter(|own| own.kind == ActionKind::Disable);
+        self.disabled_at.or(ours.map(|own| own.at))
+    }
+
+    /// Returns for how long the owner has been out of the group; times in the future count as now.
+    pub(crate) fn absence(&self) -> u64 {
+        self.absent_since.map_or(0, |since| (NOW - since).max(0).cast_unsigned())
+    }
+
+    /// Returns whether an account in this state is locked and no more.
+    pub(crate) fn is_only_locked(&self, state: AccountState) -> bool {
+        state.locked && !state.deactivated && !self.deactivated_in_mas
+    }
+
+    /// Returns whether the account is shut, and an action of ours may have stopped half way.
+    pub(crate) fn is_half_shut(&self) -> bool {
+        self.has_half_done() && !self.listed.is_active()
+    }
+
+    /// Returns the remembered user, unless from a restored state file.
+    pub(crate) fn remembered(&self) -> Option<(usize, Tie)> {
+        self.memory.filter(|(_, tie)| *tie != Tie::Restored)
+    }
+
+    /// Returns whether memory, which a link replaces, names a user.
+    pub(crate) fn remembers(&self, user: usize) -> bool {
+        self.links.is_empty() && self.memory.is_some_and(|(owner, _)| owner == user)
+    }
+
+    /// Returns whether an action of ours may have locked the account and not deactivated it.
+    pub(crate) fn has_half_done(&self) -> bool {
+        self.own.is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
+    }
 }
 
 impl World {
@@ -280,9 +325,205 @@ impl World {
         self.users.get(user).is_some_and(|user| user.listed.is_member())
     }
 
+    /// Returns what Keycloak says about a user when it is asked.
+    pub(crate) fn now(&self, user: usize) -> Standing {
+        self.users.get(user).map_or(Standing::Gone, |user| user.now)
+    }
+
+    /// Returns whether a user may use Matrix by the list and when Keycloak is asked.
+    pub(crate) fn stays(&self, user: usize) -> bool {
+        self.is_listed(user) && self.counts(self.now(user))
+    }
+
+    /// Returns a user that Keycloak knows when it is asked.
+    pub(crate) fn known(&self, user: usize) -> Option<&User> {
+        self.users.get(user).filter(|user| user.now.is_known())
+    }
+
+    /// Returns whether Keycloak knows a user who is a member in the list or when it is asked.
+    pub(crate) fn shows_member(&self, user: usize) -> bool {
+        self.known(user).is_some_and(|user| self.counts(user.listed) || self.counts(user.now))
+    }
+
     /// Returns whether Keycloak knows a user when it is asked.
     pub(crate) fn is_known(&self, user: usize) -> bool {
         self.users.get(user).is_some_and(|user| user.now.is_known())
+    }
+
+    /// Returns the members in the list whose localpart is an account's.
+    pub(crate) fn members(&self, account: &Account) -> Vec<usize> {
+        self.named(account.localpart, |user| user.listed.is_member())
+    }
+
+    /// Returns the users who may own an account by its name, as the list or Keycloak's answers show them.
+    pub(crate) fn all_named(&self, account: &Account) -> Vec<usize> {
+        let known = self.named(account.localpart, |user| user.now.is_known());
+        let is_elsewhere = |user: &usize| self.is_member(*user) && self.has_tied(account, *user);
+        let known = known.into_iter().filter(|user| !is_elsewhere(user));
+        let all: BTreeSet<_> = known.chain(self.claimants(account)).collect();
+        all.into_iter().collect()
+    }
+
+    /// Returns whether a link, an external ID or memory ties an account to any user.
+    pub(crate) fn has_owner(&self, account: &Account) -> bool {
+        !account.links.is_empty() || !self.external(account).is_empty() || account.remembered().is_some()
+    }
+
+    /// Returns whether a link or memory ties a user to another account.
+    pub(crate) fn has_tied(&self, account: &Account, user: usize) -> bool {
+        let owner = |other: &Account| other.links.first().copied().or(other.remembered().map(|(owner, _)| owner));
+        self.others(account).any(|other| owner(other) == Some(user))
+    }
+
+    /// Returns the members of an account's name; of several, those that nothing ties to another account.
+    pub(crate) fn claimants(&self, account: &Account) -> Vec<usize> {
+        let (tied, free): (Vec<_>, Vec<_>) =
+            self.members(account).iter().partition(|user| self.has_tied(account, **user));
+        if free.is_empty() { tied } else { free }
+    }
+
+    /// Returns whether only the case tells an account from another, and no member has exactly this name.
+    pub(crate) fn is_twin(&self, account: &Account) -> bool {
+        let is_exact = self.members(account).iter().any(|user| self.users[*user].localpart == account.localpart);
+        !is_exact && self.is_free(account) && self.twins(account).next().is_some()
+    }
+
+    /// Returns whether a user has another account in use by name.
+    pub(crate) fn has_named(&self, account: &Account, user: usize) -> bool {
+        let mut others = self.others(account).filter(|other| !other.is_shut(other.listed) && self.is_free(other));
+        others.any(|other| self.members(other) == [user] && !self.is_twin(other))
+    }
+
+    /// Returns whether a remembered name is replaced by the lists: members have the name, and its user another account.
+    pub(crate) fn is_replaced(&self, account: &Account, (user, tie): (usize, Tie)) -> bool {
+        let members = self.members(account);
+        let has_another = self.has_tied(account, user) || self.has_named(account, user);
+        tie == Tie::Name && !members.is_empty() && !members.contains(&user) && has_another
+    }
+
+    /// Returns the other accounts of this homeserver.
+    pub(crate) fn others(&self, account: &Account) -> impl Iterator<Item = &Account> {
+        let name = account.localpart;
+        self.accounts.iter().filter(move |other| other.localpart != name && other.server == Server::Ours)
+    }
+
+    /// Returns the other accounts whose names differ from an account's only in case.
+    pub(crate) fn twins(&self, account: &Account) -> impl Iterator<Item = &Account> {
+        let name = account.localpart;
+        self.others(account).filter(move |other| other.localpart.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns the users that links, external IDs and memory name; links of MAS replace memory.
+    pub(crate) fn evidence(&self, account: &Account) -> BTreeSet<usize> {
+        let counts = account.links.is_empty() || self.rules.matching == Matching::Localpart;
+        let memory = account.memory.map(|(user, _)| user).filter(|_| counts);
+        account.links.iter().copied().chain(self.external(account)).chain(memory).collect()
+    }
+
+    /// Returns the users that Keycloak shows for an account's name: by username, or from the list of users.
+    ///
+    /// The list is read only if it has to be, and names no one if an ID is known.
+    pub(crate) fn shown_by_name(&self, account: &Account) -> Option<Vec<usize>> {
+        let has_to = match self.rules.matching {
+            Matching::Localpart => true,
+            Matching::UpstreamLink => account.links.is_empty(),
+            Matching::Auto => {
+                let is_replaced = |owner| self.is_replaced(account, owner);
+                account.links.is_empty() && account.remembered().is_none_or(is_replaced)
+            }
+        };
+        let knows_any = self.evidence(account).iter().any(|user| self.is_known(*user));
+        let named = self.named(account.localpart, |user| user.now != Standing::Gone);
+        match self.template {
+            Template::Username => (has_to || !knows_any).then_some(named),
+            Template::Shared if has_to => Some(named).filter(|named| !named.is_empty() || !knows_any),
+            Template::Shared => (!knows_any).then(Vec::new),
+        }
+    }
+
+    /// Returns the accounts that MAS may change in place of one: mas-cli finds users without regard to case.
+    pub(crate) fn mixed_up(&self, account: &Account) -> impl Iterator<Item = &Account> {
+        let is_by_name = account.mas == Mas::NotAsked && account.server == Server::Ours;
+        self.twins(account).filter(move |twin| is_by_name && twin.mas == Mas::NotAsked)
+    }
+
+    /// Returns whether an account is disabled or active, if it is one of these in the list.
+    pub(crate) fn is_disabled(&self, account: &Account) -> Option<bool> {
+        let AccountState { deactivated, locked, .. } = account.listed;
+        let is_disabled = deactivated || (locked && self.rules.disable == DisableMode::Lock);
+        (is_disabled || !account.is_shut(account.listed)).then_some(is_disabled)
+    }
+
+    /// Returns whether an account in this state can still be disabled: also if MAS or we stopped half way.
+    pub(crate) fn can_be_disabled(&self, account: &Account, state: AccountState) -> bool {
+        let is_half = account.deactivated_in_mas || account.has_half_done();
+        state.is_active() || (self.rules.disable == DisableMode::Deactivate && !state.deactivated && is_half)
+    }
+
+    /// Returns whether a name can say whose account it is, as nothing stronger is there.
+    pub(crate) fn is_free(&self, account: &Account) -> bool {
+        let is_unlinked = account.links.is_empty() || self.rules.matching == Matching::Localpart;
+        is_unlinked && (account.remembered().is_none() || self.rules.matching != Matching::Auto)
+    }
+
+    /// Returns whether the list has an enabled member of an account's name.
+    pub(crate) fn has_namesake(&self, account: &Account) -> bool {
+        self.members(account).iter().any(|user| self.is_listed(*user))
+    }
+
+    /// Returns the users that the strongest evidence names: a link, an external ID in the look, or memory.
+    ///
+    /// With names alone it may be known that subjects are no IDs of users.
+    pub(crate) fn ties(&self, account: &Account, looks: bool) -> Vec<usize> {
+        let is_id = self.rules.matching != Matching::Localpart || self.subjects != Subjects::NoUsers;
+        let external = self.external(account);
+        match (account.links.first().filter(|_| is_id), account.memory) {
+            (Some(newest), _) => vec![*newest],
+            (None, _) if looks && !external.is_empty() => external,
+            (None, Some((user, tie))) if is_id || tie != Tie::Link => vec![user],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the users that Keycloak is asked about: of the evidence, and of the name where it may decide.
+    pub(crate) fn asked(&self, account: &Account) -> BTreeSet<usize> {
+        let may_leave =
+            |(user, tie): (usize, Tie)| tie == Tie::Name && (!self.is_member(user) || self.has_tied(account, user));
+        let may_decide = match self.rules.matching {
+            Matching::Localpart => true,
+            Matching::UpstreamLink => account.links.is_empty(),
+            Matching::Auto => account.links.is_empty() && account.remembered().is_none_or(may_leave),
+        };
+        let members = self.claimants(account).into_iter().filter(|_| may_decide);
+        let named = self.shown_by_name(account).unwrap_or_default();
+        self.evidence(account).into_iter().chain(members).chain(named).collect()
+    }
+
+    /// Returns whether the members are listed a second time, after the looks.
+    pub(crate) fn reads_again(&self) -> bool {
+        self.users.iter().any(|user| user.listed.is_member() && user.provider.is_some())
+    }
+
+    /// Returns whether look or second list show a user in the group, or more so than the first list.
+    pub(crate) fn differs(&self, user: usize) -> bool {
+        self.users.get(user).is_some_and(|user| {
+            let is_in = self.counts(user.now) || (self.reads_again() && self.counts(user.after));
+            let differs = user.now.is_known() && user.listed.is_member() != user.now.is_member();
+            let is_gone = user.now == Standing::Gone && self.counts(user.listed);
+            differs || is_gone || (is_in && !self.counts(user.listed))
+        })
+    }
+
+    /// Returns whether both lists show an enabled member of a storage provider.
+    pub(crate) fn is_alive(&self, provider: &str) -> bool {
+        let users = || self.users.iter().filter(|user| user.provider == Some(provider));
+        users().any(|user| user.listed == Standing::In) && users().any(|user| user.after == Standing::In)
+    }
+
+    /// Returns whether the policy protects an account; MAS ignores case.
+    pub(crate) fn is_protected(&self, account: &Account) -> bool {
+        let mut others = self.accounts.iter().filter(|other| other.marks.contains(&Mark::Protected));
+        others.any(|other| other.localpart.eq_ignore_ascii_case(account.localpart))
     }
 
     /// Returns the users of the realm that Synapse has as external IDs; they count only without a link.
@@ -297,7 +538,7 @@ impl World {
         let shown = |user: &User| user.full_name.map(|(first, last)| format!("{first} {last}"));
         let is_named = |user: &&User| account.display_name.is_some() && shown(user).as_deref() == account.display_name;
         let is_one = self.users.iter().filter(listed).filter(is_named).count() == 1;
-        let enabled = |user: &&User| user.listed == Standing::In && user.now != Standing::Gone;
+        let enabled = |user: &&User| self.counts(user.listed) && user.now != Standing::Gone;
         self.users.iter().filter(enabled).any(|user| {
             let has_email = account.email.is_some() && user.email == account.email;
             let is_escaped = account.localpart == "o=27b" && user.username == "o'b";
@@ -310,6 +551,7 @@ impl World {
         for account in &mut self.accounts {
             if is_taken {
                 account.marks.retain(|mark| *mark != Mark::TokenOwner);
+                account.marks_now.retain(|mark| *mark != Mark::TokenOwner);
             }
             is_taken |= account.marks.contains(&Mark::TokenOwner);
         }
@@ -426,7 +668,7 @@ fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Accou
         }
     }
     let memory = (rng.u8(..3) == 0).then(|| {
-        let tie = one_of(rng, &[Tie::Link, Tie::ExternalId, Tie::Name, Tie::Name]);
+        let tie = one_of(rng, &[Tie::Link, Tie::ExternalId, Tie::Name, Tie::Name, Tie::Restored]);
         (random_id(rng, users), tie)
     });
     let external_count = one_of(rng, &[0, 0, 0, 0, 1, 2]);

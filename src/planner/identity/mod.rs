@@ -322,6 +322,14 @@ impl<'f> Identity<'f> {
         others.any(|other| other.user_id != account.user_id && other.tied_to() == Some(id))
     }
 
+    /// Returns the members that an account would be activated for: one, unless several have its name.
+    pub(super) fn would_get(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Vec<&'f Member> {
+        match self.holder(account) {
+            Holder::Named(named) if by == TiedBy::Name => named.iter().collect(),
+            _ => vec![member],
+        }
+    }
+
     /// Returns whether a user has another account than this one, be it only by name.
     fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
         self.is_tied_elsewhere(id, account) || self.has_account_by_name(id)

@@ -217,3 +217,54 @@ fn mapping_in_doubt_is_refused_even_if_nothing_would_be_changed() {
     let refused = Limits::default().refuse(&plan);
     assert!(matches!(refused[..], [Refusal::MappingInDoubt(_)]), "{refused:?}");
 }
+
+#[test]
+fn account_of_two_members_is_activated_only_if_both_are_in() {
+    let world = scene().member("sam").member("sam").account("sam", DISABLED);
+    assert_eq!(outcome(&world, "sam"), "activate in_group");
+    for id in ["id-0-sam", "id-1-sam"] {
+        let one_is_out = world.clone().seen(id, known(true, false, None));
+        assert_eq!(outcome(&one_is_out, "sam"), "kept ambiguous", "{id}");
+    }
+}
+
+#[test]
+fn account_that_mas_may_take_for_a_members_is_not_changed() {
+    let world = |mas: [InMas; 2]| {
+        let [member, other] = mas;
+        let scene = scene().member_with_id("bob", "b").account_with("bob", ACTIVE, |account| account.mas = member);
+        let scene = scene.account_with("Bob", ACTIVE, |account| account.mas = other);
+        let out = known(true, false, None);
+        scene.seen("r", out).remembered("bob", "b", Tie::Name).remembered("Bob", "r", Tie::ExternalId)
+    };
+    let by_name = world([InMas::NotAsked, InMas::NotAsked]);
+    assert_eq!(["bob", "Bob"].map(|name| outcome(&by_name, name)), ["unchanged", "kept ambiguous"]);
+    let by_id = world(["1", "2"].map(|id| InMas::Known(id.into())));
+    assert_eq!(outcome(&by_id, "Bob"), "disable not_in_group");
+}
+
+#[test]
+fn user_who_is_out_may_have_an_account_of_their_own() {
+    let world = scene().member_with_id("alice", "new").account("alice", ACTIVE).account("two", ACTIVE);
+    let world = world.remembered("alice", "id-of-two", Tie::Name).user("two");
+    let world = world.seen("id-of-two", known(true, false, None));
+    assert_eq!(["alice", "two"].map(|name| outcome(&world, name)), ["unchanged", "disable not_in_group"]);
+}
+
+#[test]
+fn account_of_a_user_with_another_one_is_not_remembered_by_name() {
+    let world = scene().member_with_id("cat", "c").linked("cool", "c", ACTIVE).account("cat", ACTIVE);
+    let next = run(&world);
+    let cat = next.facts.accounts.iter().find(|account| account.localpart().as_str() == "cat");
+    assert_eq!(cat.and_then(Account::remembered_owner), None);
+}
+
+#[test]
+fn disabled_member_who_is_listed_by_now_is_kept_if_disabled_members_count() {
+    let listed = scene().listed("dave", false, None).facts.members;
+    let mut world = scene().user("dave").account("dave", ACTIVE);
+    world = world.policy(|policy| policy.disabled_members = DisabledMembers::Keep);
+    assert_eq!(outcome(&world, "dave"), "disable not_in_group");
+    world.members_after = Some(listed);
+    assert_eq!(outcome(&world, "dave"), "kept in_group_at_second_look");
+}

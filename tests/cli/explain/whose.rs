@@ -71,7 +71,7 @@ Whose account
 
 Rule
   alice: in the group, and the account is active: nothing to do
-  alice: in the group, no account yet: nothing to do; it is made at the first login
+  alice: in the group, no account; another account has the name
 "
     );
     assert_eq!(whose(&world, linked(&world, ""), "alice"), expected);
