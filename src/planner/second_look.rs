@@ -358,7 +358,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
         let listed = self.identity.named(account);
         let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
-        namesakes.retain(|id| find(seen, id).is_none_or(|person| person.user().is_some()));
+        namesakes.retain(|id| find(seen, id).is_some_and(|person| person.user().is_some()));
         namesakes.extend(seen.by_name().filter_map(|person| person.user().map(|user| &user.id)));
         account.tied_to().is_some() || externals(seen).next().is_some() || namesakes.len() == 1
     }
@@ -460,8 +460,8 @@ impl<'l> After<'l> {
         answers.iter().filter(|(user_id, _)| **user_id != account.user_id).any(|(_, look)| {
             let Ok(seen) = look else { return false };
             let mut external_ids = seen.by_external_id().map(|(_, person)| person).peekable();
-            let by_name = external_ids.peek().is_none() && seen.has_one_namesake() && seen.by_name().any(is_theirs);
-            by_name || external_ids.any(is_theirs)
+            let is_named = external_ids.peek().is_none() && !seen.may_be_unclaimed();
+            external_ids.any(is_theirs) || (is_named && seen.by_name().any(is_theirs))
         })
     }
 

@@ -40,22 +40,26 @@ fn by_lists(world: &World, account: &Account) -> Result<Fate, ActionKind> {
     activation(world, account, false).ok_or(ActionKind::Activate)
 }
 
+/// Returns whether the look at an account has an answer.
+fn is_looked_at(world: &World, account: &Account) -> bool {
+    account.look == Answering::Answers && by_lists(world, account).is_err()
+}
+
 fn first(reasons: &[(bool, Why)]) -> Option<Fate> {
     reasons.iter().find(|(holds, _)| *holds).map(|(_, why)| Fate::Kept(*why))
 }
 
 /// Returns whether just a name decides whose account it is, and the users, before the look or with it.
 fn owners(world: &World, account: &Account, looks: bool) -> (bool, Vec<usize>) {
-    let rule = world.rules.matching;
+    let (rule, external) = (world.rules.matching, world.external(account));
     let memory = memory(world, account, looks);
-    let external = world.external(account);
-    let is_settled = rule == Matching::Auto && account.remembered().is_some() && !world.members(account).is_empty();
+    let is_settled = rule == Matching::Auto && world.is_contested(account);
     match account.links.first().filter(|_| rule != Matching::Localpart) {
         _ if account.server == Server::Other => (true, Vec::new()),
         Some(newest) => (false, vec![*newest]),
         None if rule != Matching::Localpart && looks && !external.is_empty() => (false, external),
         None if rule == Matching::Auto && memory.is_some() => (false, memory.into_iter().collect()),
-        None if looks => (true, if is_settled { world.members(account) } else { world.all_named(account) }),
+        None if looks => (true, if is_settled { world.claimants(account) } else { world.all_named(account) }),
         None => (true, world.claimants(account)),
     }
 }
@@ -64,10 +68,13 @@ fn owners(world: &World, account: &Account, looks: bool) -> (bool, Vec<usize>) {
 fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let (user, tie) = account.remembered().filter(|_| account.links.is_empty())?;
     let mut named = world.members(account);
-    named.extend(world.shown_by_name(account).filter(|_| looks).unwrap_or_default());
+    let shown = world.shown_by_name(account).filter(|_| looks).unwrap_or_default();
+    named.extend(shown.into_iter().filter(|user| world.is_known(*user)));
     let is_gone = looks && !world.is_known(user);
-    let has_name = named.contains(&user) || (looks && world.all_named(account).contains(&user));
-    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
+    let has_name = world.members(account).contains(&user);
+    let has_own = |other: &Account| world.shows_owner(other, user) && is_looked_at(world, other);
+    let is_elsewhere = || looks && !world.is_member(user) && world.others(account).any(has_own);
+    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user) || is_elsewhere();
     (tie != Tie::Name || named.is_empty() || has_name || !leaves()).then_some(user)
 }
 
@@ -147,8 +154,9 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
     let is_unclear = ins > 0 || (looks && !by_name && account.links.iter().skip(1).any(stays));
     let named = shown.iter().flatten().count();
     let shows_sign = !world.has_owner(account) && named != 1 && world.has_sign(account);
-    let asked = world.asked(account).into_iter();
-    let mut asked = asked.filter(|user| no_id_decides || evidence.contains(user) || world.is_member(*user));
+    let (asked, claimants) = (world.asked(account).into_iter(), world.claimants(account));
+    let mut asked = asked.filter(|user| no_id_decides || evidence.contains(user) || claimants.contains(user));
+
     let is_doubtful = |user: &User| user.provider.is_some_and(|provider| doubtful.contains(provider));
     let in_doubt = asked.any(|user| world.known(user).map_or(!doubtful.is_empty(), is_doubtful));
     let finds_none = no_id_decides && shown.is_some() && named == 0 && !doubtful.is_empty();

@@ -401,6 +401,12 @@ impl World {
         tie == Tie::Name && !members.is_empty() && !members.contains(&user) && has_another
     }
 
+    /// Returns whether members have the name of an account that another user is remembered for, by a name that stays.
+    pub(crate) fn is_contested(&self, account: &Account) -> bool {
+        let stays = |owner| !self.is_replaced(account, owner);
+        account.remembered().is_some_and(stays) && !self.members(account).is_empty()
+    }
+
     /// Returns the other accounts of this homeserver.
     pub(crate) fn others(&self, account: &Account) -> impl Iterator<Item = &Account> {
         let name = account.localpart;
@@ -487,8 +493,11 @@ impl World {
 
     /// Returns the users that Keycloak is asked about: of the evidence, and of the name where it may decide.
     pub(crate) fn asked(&self, account: &Account) -> BTreeSet<usize> {
-        let may_leave =
-            |(user, tie): (usize, Tie)| tie == Tie::Name && (!self.is_member(user) || self.has_tied(account, user));
+        let members = self.members(account);
+        let may_leave = |(user, tie): (usize, Tie)| {
+            let is_contested = tie == Tie::Name && !members.is_empty() && !members.contains(&user);
+            is_contested && (!self.is_member(user) || self.is_replaced(account, (user, tie)))
+        };
         let may_decide = match self.rules.matching {
             Matching::Localpart => true,
             Matching::UpstreamLink => account.links.is_empty(),
@@ -497,6 +506,14 @@ impl World {
         let members = self.claimants(account).into_iter().filter(|_| may_decide);
         let named = self.shown_by_name(account).unwrap_or_default();
         self.evidence(account).into_iter().chain(members).chain(named).collect()
+    }
+
+    /// Returns whether the look at an account shows that a user owns it: by an external ID, or as the only one of its name.
+    pub(crate) fn shows_owner(&self, account: &Account, user: usize) -> bool {
+        let external = self.external(account);
+        let known = self.asked(account).into_iter().filter(|user| self.now(*user) != Standing::Gone);
+        let by_name = self.shown_by_name(account).is_some_and(|named| named == [user]);
+        if external.is_empty() { by_name && known.collect::<Vec<_>>() == [user] } else { external.contains(&user) }
     }
 
     /// Returns whether the members are listed a second time, after the looks.

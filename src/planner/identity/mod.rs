@@ -248,7 +248,7 @@ impl<'f> Identity<'f> {
         } else if self.member(id).is_some() {
             self.tied(id, TiedBy::Memory(tie))
         } else {
-            Holder::Contested { remembered: id, named }
+            Holder::Contested { remembered: id, named: self.without_those_settled_elsewhere(named, account) }
         }
     }
 
