@@ -333,7 +333,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Contested { remembered, named } => {
                 let remembered = candidate(seen, remembered);
-                if remembered.person.is_unknown() || self.after.has_another_account(remembered.id, account) {
+                if remembered.person.is_unknown() {
                     named.iter().map(|member| candidate(seen, &member.id)).collect()
                 } else {
                     vec![remembered]
@@ -341,11 +341,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Named(members) => {
                 let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
-                // A member with another account is no owner of this one by its name.
-                let is_elsewhere = |id: &KeycloakId| {
-                    self.identity.member(id).is_some() && self.identity.is_tied_elsewhere(id, account)
-                };
-                owners.extend(named(seen).into_iter().filter(|owner| !is_elsewhere(owner.id)));
+                // Also those who have another account: the name alone does not say that this one is not theirs.
+                let listed = self.identity.named(account);
+                let known = listed.iter().filter(|member| find(seen, &member.id).is_some_and(|it| !it.is_unknown()));
+                owners.extend(known.map(|member| candidate(seen, &member.id)));
+                owners.extend(named(seen));
                 owners.sort_by(|one, other| one.id.cmp(other.id));
                 owners.dedup_by(|one, other| one.id == other.id);
                 owners
@@ -431,10 +431,9 @@ fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
     known.filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
 }
 
-/// What all looks together show.
+/// The members as they were listed after the look.
 #[derive(Debug)]
 struct After<'l> {
-    looks: &'l Looks,
     /// The list that was read after the look, if it was.
     members: Option<&'l [Member]>,
     /// Its members who may use Matrix.
@@ -450,19 +449,7 @@ impl<'l> After<'l> {
             Looks::TooMany => None,
         };
         let may_use: Vec<_> = members.into_iter().flatten().filter(|member| rule.may_use(member)).collect();
-        Self { looks, members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
-    }
-
-    /// Returns whether the look at another account shows that a user has it: by its name, or by an external ID.
-    fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
-        let Looks::Taken { answers, .. } = self.looks else { return false };
-        let is_theirs = |person: &KeycloakPerson| person.user().is_some_and(|user| user.id == *id);
-        answers.iter().filter(|(user_id, _)| **user_id != account.user_id).any(|(_, look)| {
-            let Ok(seen) = look else { return false };
-            let mut external_ids = seen.by_external_id().map(|(_, person)| person).peekable();
-            let is_named = external_ids.peek().is_none() && !seen.may_be_unclaimed();
-            external_ids.any(is_theirs) || (is_named && seen.by_name().any(is_theirs))
-        })
+        Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
     }
 
     fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {

@@ -39,8 +39,7 @@ fn has_another(world: &World, account: &Account, user: usize) -> bool {
 /// Returns the remembered user, unless a link or a member of the name may replace them.
 fn memory_in_force(world: &World, account: &Account) -> Option<usize> {
     let (user, tie) = account.memory.filter(|_| account.links.is_empty())?;
-    let has_named = tie == Tie::Name && !world.members(account).is_empty();
-    (tie != Tie::Restored && !(has_named && has_another(world, account, user))).then_some(user)
+    (tie != Tie::Restored && !world.is_replaced(account, (user, tie))).then_some(user)
 }
 
 /// Disables without an approval spare every account that a link, an external ID or memory ties to

@@ -40,11 +40,6 @@ fn by_lists(world: &World, account: &Account) -> Result<Fate, ActionKind> {
     activation(world, account, false).ok_or(ActionKind::Activate)
 }
 
-/// Returns whether the look at an account has an answer.
-fn is_looked_at(world: &World, account: &Account) -> bool {
-    account.look == Answering::Answers && by_lists(world, account).is_err()
-}
-
 fn first(reasons: &[(bool, Why)]) -> Option<Fate> {
     reasons.iter().find(|(holds, _)| *holds).map(|(_, why)| Fate::Kept(*why))
 }
@@ -71,11 +66,8 @@ fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let shown = world.shown_by_name(account).filter(|_| looks).unwrap_or_default();
     named.extend(shown.into_iter().filter(|user| world.is_known(*user)));
     let is_gone = looks && !world.is_known(user);
-    let has_name = world.members(account).contains(&user);
-    let has_own = |other: &Account| world.shows_owner(other, user) && is_looked_at(world, other);
-    let is_elsewhere = || looks && !world.is_member(user) && world.others(account).any(has_own);
-    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user) || is_elsewhere();
-    (tie != Tie::Name || named.is_empty() || has_name || !leaves()).then_some(user)
+    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
+    (tie != Tie::Name || named.is_empty() || world.members(account).contains(&user) || !leaves()).then_some(user)
 }
 
 /// Returns why a shut account is not activated, by the lists or by the look.

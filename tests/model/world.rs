@@ -357,9 +357,7 @@ impl World {
 
     /// Returns the users who may own an account by its name, as the list or Keycloak's answers show them.
     pub(crate) fn all_named(&self, account: &Account) -> Vec<usize> {
-        let known = self.named(account.localpart, |user| user.now.is_known());
-        let is_elsewhere = |user: &usize| self.is_member(*user) && self.has_tied(account, *user);
-        let known = known.into_iter().filter(|user| !is_elsewhere(user));
+        let known = self.named(account.localpart, |user| user.now.is_known()).into_iter();
         let all: BTreeSet<_> = known.chain(self.claimants(account)).collect();
         all.into_iter().collect()
     }
@@ -506,14 +504,6 @@ impl World {
         let members = self.claimants(account).into_iter().filter(|_| may_decide);
         let named = self.shown_by_name(account).unwrap_or_default();
         self.evidence(account).into_iter().chain(members).chain(named).collect()
-    }
-
-    /// Returns whether the look at an account shows that a user owns it: by an external ID, or as the only one of its name.
-    pub(crate) fn shows_owner(&self, account: &Account, user: usize) -> bool {
-        let external = self.external(account);
-        let known = self.asked(account).into_iter().filter(|user| self.now(*user) != Standing::Gone);
-        let by_name = self.shown_by_name(account).is_some_and(|named| named == [user]);
-        if external.is_empty() { by_name && known.collect::<Vec<_>>() == [user] } else { external.contains(&user) }
     }
 
     /// Returns whether the members are listed a second time, after the looks.

@@ -244,14 +244,6 @@ fn account_that_mas_may_take_for_a_members_is_not_changed() {
 }
 
 #[test]
-fn user_who_is_out_may_have_an_account_of_their_own() {
-    let world = scene().member_with_id("alice", "new").account("alice", ACTIVE).account("two", ACTIVE);
-    let world = world.remembered("alice", "id-of-two", Tie::Name).user("two");
-    let world = world.seen("id-of-two", known(true, false, None));
-    assert_eq!(["alice", "two"].map(|name| outcome(&world, name)), ["unchanged", "disable not_in_group"]);
-}
-
-#[test]
 fn account_of_a_user_with_another_one_is_not_remembered_by_name() {
     let world = scene().member_with_id("cat", "c").linked("cool", "c", ACTIVE).account("cat", ACTIVE);
     let next = run(&world);
