@@ -127,8 +127,13 @@ impl Account {
     /// Returns the user that the newest link ties it to, or else the one that the state file remembers.
     #[must_use]
     pub fn tied_to(&self) -> Option<&KeycloakId> {
-        let remembered = || self.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored);
-        self.links.newest().or_else(|| remembered().map(|(id, _)| id))
+        self.links.newest().or_else(|| self.tied_by_memory().map(|(id, _)| id))
+    }
+
+    /// Returns the owner that the state file remembers, unless the file is older than the last run.
+    #[must_use]
+    pub fn tied_by_memory(&self) -> Option<(&KeycloakId, Tie)> {
+        self.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored)
     }
 
     /// Whether the account belongs to this homeserver.

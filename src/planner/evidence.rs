@@ -185,7 +185,7 @@ impl<'f> Draft<'f> {
     }
 
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
-        let remembered = account.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored);
+        let remembered = account.tied_by_memory();
         let is_replaced = remembered.is_some_and(|(id, _)| !owners.contains(id));
         if self.rule.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
     }

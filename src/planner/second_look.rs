@@ -185,7 +185,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let decides = |id: &KeycloakId| {
             self.rule.policy.matching == Matching::Auto
                 && self.is_decided_by_external_id(holder, seen)
-                && externals(seen).any(|person| person.user().is_some_and(|user| user.id == *id))
+                && has_external_id(seen, id)
         };
         for (id, by) in Identity::unused_ties(account, holder).filter(|(id, _)| !decides(id)) {
             let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
@@ -276,10 +276,9 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         {
             return Verdict::Kept(reason);
         }
-        let has_external_id = externals(seen).next().is_some();
-        let is_external_id =
-            |member: &Member| externals(seen).any(|person| person.user().is_some_and(|user| user.id == member.id));
-        let is_anothers = has_external_id && by != TiedBy::Link && !members.iter().all(|member| is_external_id(member));
+        let is_external_id = |member: &Member| has_external_id(seen, &member.id);
+        let is_by_external_id = externals(seen).next().is_some() && by != TiedBy::Link;
+        let is_anothers = is_by_external_id && !members.iter().all(|member| is_external_id(member));
         let is_newer = |member: &Member| {
             by == TiedBy::Name && !is_external_id(member) && self.is_newer(account, seen, find(seen, &member.id))
         };
@@ -423,6 +422,11 @@ fn find<'e>(seen: &'e Evidence, id: &KeycloakId) -> Option<&'e KeycloakPerson> {
 /// Returns the users of the realm that Synapse's external IDs name.
 fn externals(seen: &Evidence) -> impl Iterator<Item = &KeycloakPerson> {
     seen.by_external_id().map(|(_, person)| person)
+}
+
+/// Returns whether one of Synapse's external IDs names this user.
+fn has_external_id(seen: &Evidence, id: &KeycloakId) -> bool {
+    externals(seen).any(|person| person.user().is_some_and(|user| user.id == *id))
 }
 
 /// Returns the users whose localpart is the account's.

@@ -1,7 +1,7 @@
 //! Whose account is it: one row a situation, in every setting. A setting is a writer, a source of accounts, with MAS's
 //! links or without, a value of `accounts.match`, and a memory or none.
 //!
-//! All situations stand side by side in one world, beside 60 members whose accounts are linked. With a memory, a complete
+//! All situations are in one world, together with 60 members whose accounts are linked. With a memory, a complete
 //! `sync` has seen the world as it was before.
 
 use std::collections::BTreeMap;
@@ -178,13 +178,18 @@ fn outsider(name: &str, id: &str) -> NewUser {
     NewUser::new(name).id(id)
 }
 
-/// Users whose name or ID has changed.
-fn changed() -> Vec<Row> {
-    let renamed = |decides, _| match decides {
+/// The account of a member by every tie, and this by its name alone.
+fn theirs_or(decides: Decides, by_name: &'static str) -> &'static str {
+    match decides {
         Link | Memory => "unchanged",
         NameBesideLink | NameBesideMemory => "kept may_be_member",
-        Name => "approve not_in_keycloak",
-    };
+        Name => by_name,
+    }
+}
+
+/// Users whose name or ID has changed.
+fn changed() -> Vec<Row> {
+    let renamed = |decides, _| theirs_or(decides, "approve not_in_keycloak");
     let chosen = |decides, _| match decides {
         Link => "unchanged",
         NameBesideLink => "kept may_be_member",
@@ -197,15 +202,11 @@ fn changed() -> Vec<Row> {
             .before(member("reused", "r2"))
             .now(member("reused.new", "r2"))
             .now(member("reused", "r3")),
-        account("taken", |decides, _| match decides {
-            Link | Memory => "unchanged",
-            NameBesideLink | NameBesideMemory => "kept may_be_member",
-            Name => "disable not_in_group",
-        })
-        .linked("t1")
-        .before(member("taken", "t1"))
-        .now(member("taken.new", "t1"))
-        .now(outsider("taken", "t2")),
+        account("taken", |decides, _| theirs_or(decides, "disable not_in_group"))
+            .linked("t1")
+            .before(member("taken", "t1"))
+            .now(member("taken.new", "t1"))
+            .now(outsider("taken", "t2")),
         account("recreated", |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" })
             .linked("c1")
             .before(member("recreated", "c1"))
@@ -309,28 +310,20 @@ fn rows_by_email() -> Vec<Row> {
     let with_email = |name: &str, id: &str, email: &str| member(name, id).email(email);
     let out_with_email = |name: &str, id: &str, email: &str| outsider(name, id).email(email);
     vec![
-        account("sam", |decides, _| match decides {
-            Link | Memory => "unchanged",
-            NameBesideLink | NameBesideMemory => "kept may_be_member",
-            Name => "disable not_in_group",
-        })
-        .linked("s1")
-        .before(with_email("m1", "s1", "sam@corp.test"))
-        .now(with_email("m1", "s1", "other@corp.test"))
-        .now(out_with_email("m2", "s2", "sam@corp.test")),
+        account("sam", |decides, _| theirs_or(decides, "disable not_in_group"))
+            .linked("s1")
+            .before(with_email("m1", "s1", "sam@corp.test"))
+            .now(with_email("m1", "s1", "other@corp.test"))
+            .now(out_with_email("m2", "s2", "sam@corp.test")),
         account("pat", |_, _| "unchanged")
             .linked("p1")
             .before(with_email("m3", "p1", "pat@corp.test"))
             .now(with_email("m3", "p1", "another@corp.test"))
             .now(with_email("m4", "p2", "pat@corp.test")),
-        account("lost", |decides, _| match decides {
-            Link | Memory => "unchanged",
-            NameBesideLink | NameBesideMemory => "kept may_be_member",
-            Name => "approve not_in_keycloak",
-        })
-        .linked("n1")
-        .before(with_email("m5", "n1", "lost@corp.test"))
-        .now(member("m5", "n1")),
+        account("lost", |decides, _| theirs_or(decides, "approve not_in_keycloak"))
+            .linked("n1")
+            .before(with_email("m5", "n1", "lost@corp.test"))
+            .now(member("m5", "n1")),
         account("vera", |_, _| "unchanged").linked("v1").user(with_email("m6", "v1", "Vera@corp.test")),
         account("both.in", |_, _| "unchanged").user(with_email("m7", "b1", "both.in@corp.test")).user(with_email(
             "m8",

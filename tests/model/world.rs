@@ -489,7 +489,7 @@ impl World {
         }
     }
 
-    /// Returns the users that Keycloak is asked about: of the evidence, and of the name where it may decide.
+    /// Returns the users that Keycloak is asked about: of the evidence, and of the name if it may decide.
     pub(crate) fn asked(&self, account: &Account) -> BTreeSet<usize> {
         let members = self.members(account);
         let may_leave = |(user, tie): (usize, Tie)| {

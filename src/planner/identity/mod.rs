@@ -223,7 +223,7 @@ impl<'f> Identity<'f> {
         }
         let named = self.named(account);
         if self.matching == Matching::Auto
-            && let Some((id, tie)) = account.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored)
+            && let Some((id, tie)) = account.tied_by_memory()
         {
             self.remembered_holder(account, id, tie, named)
         } else {

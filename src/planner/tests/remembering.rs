@@ -23,7 +23,7 @@ impl Scene {
         self
     }
 
-    /// The next reading of the same accounts, after Keycloak has become as in `next`: whatever this run found is remembered.
+    /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run found is remembered.
     fn then(&self, next: Self) -> Self {
         let draft = Draft::new(&self.facts, &self.policy);
         let looks = self.looks(&draft);
