@@ -1,8 +1,6 @@
 //! How long the planner takes for as many accounts as members, nearly all of them in step, on one core, and whether that
 //! grows as they do: `cargo bench --bench planning`. Times for each item are those of one member and one account.
 
-use std::sync::Arc;
-
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use matrix_keycloak_sync::model::{Account, Localpart, Member, ServerName, Signs};
@@ -32,7 +30,7 @@ fn facts(size: usize) -> Facts {
         id: format!("{number:08x}-1111-4111-8111-{number:012x}").into(),
         localpart: Some(name(number)),
         enabled: true,
-        federation_link: number.is_multiple_of(2).then(|| Arc::from("a-directory")),
+        federation_link: number.is_multiple_of(2).then(|| arcstr::literal!("a-directory")),
         signs: Signs::default(),
     };
     let account = |number: usize| Account::active(name(number).on(&server_name));

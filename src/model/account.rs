@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeycloakId, Links, Localpart, MasUserId, Remembered, ServerName, Tie, UserId};
+use super::{KeycloakId, Links, Localpart, MasUserId, Recalled, Remembered, ServerName, Tie, UserId};
 
 /// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Account {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
-            remembered: Remembered::Nothing,
+            remembered: Remembered::default(),
         }
     }
 
@@ -117,10 +117,9 @@ impl Account {
     /// Returns the owner that the state file remembers.
     #[must_use]
     pub fn remembered_owner(&self) -> Option<(&KeycloakId, Tie)> {
-        match &self.remembered {
-            Remembered::Nothing => None,
-            Remembered::SameAsLink => self.links.newest().map(|id| (id, Tie::Link)),
-            Remembered::Owner(owner) => Some((&owner.id, owner.tie)),
+        match self.remembered.what()? {
+            Recalled::SameAsLink => self.links.newest().map(|id| (id, Tie::Link)),
+            Recalled::Owner(owner) => Some((&owner.id, owner.tie)),
         }
     }
 

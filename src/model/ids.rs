@@ -63,6 +63,23 @@ macro_rules! id {
             }
         }
 
+        impl $name {
+            /// The 16 bytes that the text stands for, if it is one of those.
+            #[must_use]
+            pub fn bytes(&self) -> Option<[u8; 16]> {
+                match self.0 {
+                    Id::Bytes(bytes) => Some(bytes),
+                    Id::Text(_) => None,
+                }
+            }
+        }
+
+        impl From<[u8; 16]> for $name {
+            fn from(bytes: [u8; 16]) -> Self {
+                Self(Id::Bytes(bytes))
+            }
+        }
+
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self($read(text).map_or_else(|| Id::Text(text.into()), Id::Bytes))

@@ -1,6 +1,6 @@
 //! A member of the groups, as the member list of Keycloak shows them.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use super::{KeycloakId, Localpart, Signs};
 
@@ -14,7 +14,7 @@ pub struct Member {
     /// Whether Keycloak lets them in.
     pub enabled: bool,
     /// The storage provider of a federated user (`federationLink`).
-    pub federation_link: Option<Arc<str>>,
+    pub federation_link: Option<ArcStr>,
     /// What an account of theirs may show.
     pub signs: Signs,
 }

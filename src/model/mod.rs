@@ -21,4 +21,4 @@ pub(crate) use names::printable;
 pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Look, Question, Sign, SignSeen};
 pub use signs::{Fingerprint, Signs, full_name, unescape_localpart};
-pub use tie::{Owner, Remembered, Tie};
+pub use tie::{Owner, Recalled, Remembered, Tie};

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ name! {
 name! {
     /// The name of a homeserver, which may carry a port: `example.org`, `example.org:8448`, `[::1]:8448`. Copies share
     /// one text.
-    ServerName(Arc<str>)
+    ServerName(ArcStr)
 }
 
 impl Localpart {
@@ -124,7 +124,7 @@ impl TryFrom<Box<str>> for UserId {
     type Error = NotAUserId;
 
     fn try_from(text: Box<str>) -> Result<Self, NotAUserId> {
-        Self::parse(&text, &ServerName(Arc::default()))
+        Self::parse(&text, &ServerName(ArcStr::default()))
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn rows_by_the_million_are_small() {
-        assert_eq!((size_of::<Localpart>(), size_of::<UserId>()), (24, 40));
+        assert_eq!((size_of::<Localpart>(), size_of::<UserId>()), (24, 32));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which Keycloak user an account belongs to, as far as something says so.
 
+use std::sync::{Arc, LazyLock};
+
 use serde::{Deserialize, Serialize};
 
 use super::KeycloakId;
@@ -27,14 +29,37 @@ pub struct Owner {
     pub tie: Tie,
 }
 
-/// What the state file remembers of an account's owner.
+/// What the state file remembers of an account's owner: nothing if no complete reading has ever tied the account. Accounts
+/// come by the million, so this is one pointer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Remembered {
-    /// Nothing: no complete reading has ever tied the account.
-    #[default]
-    Nothing,
-    /// The same as the newest link; by the million, this takes no room.
+pub struct Remembered(Option<Arc<Recalled>>);
+
+/// The owner that is remembered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Recalled {
+    /// The user of the newest link.
     SameAsLink,
     /// This user.
-    Owner(Box<Owner>),
+    Owner(Owner),
+}
+
+impl Remembered {
+    /// Returns that the user of the newest link is remembered; all of these share one value.
+    #[must_use]
+    pub fn same_as_link() -> Self {
+        static SAME_AS_LINK: LazyLock<Arc<Recalled>> = LazyLock::new(|| Arc::new(Recalled::SameAsLink));
+        Self(Some(SAME_AS_LINK.clone()))
+    }
+
+    /// Returns that this user is remembered.
+    #[must_use]
+    pub fn owner(owner: Owner) -> Self {
+        Self(Some(Arc::new(Recalled::Owner(owner))))
+    }
+
+    /// Returns what is remembered, if anything is.
+    #[must_use]
+    pub fn what(&self) -> Option<&Recalled> {
+        self.0.as_deref()
+    }
 }

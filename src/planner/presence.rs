@@ -6,7 +6,7 @@ use super::draft::{Draft, Verdicts};
 use super::identity::{Holder, Named};
 use super::policy::Matching;
 use super::{Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Remembered, Tie, UserId};
+use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
 /// How much a reading covers.
@@ -113,10 +113,10 @@ impl<'f> Presence<'f> {
 
 /// Returns whether the lists can say nothing about an account's owner that the state file does not know.
 fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
-    match &account.remembered {
-        Remembered::Nothing => false,
-        Remembered::SameAsLink => draft.identity.subjects_count(),
-        Remembered::Owner(owner) => account.links.is_empty() && owner.tie != Tie::Restored,
+    match account.remembered.what() {
+        None => false,
+        Some(Recalled::SameAsLink) => draft.identity.subjects_count(),
+        Some(Recalled::Owner(owner)) => account.links.is_empty() && owner.tie != Tie::Restored,
     }
 }
 
@@ -184,7 +184,7 @@ fn external_id(seen: &Evidence) -> Option<KeycloakId> {
 
 /// Returns whether the state file is to be changed: a name never replaces stronger evidence.
 fn is_news<'f>(draft: &Draft<'f>, account: &'f Account, owner: &Owner) -> bool {
-    if account.remembered == Remembered::SameAsLink && owner.tie == Tie::Link {
+    if account.remembered.what() == Some(&Recalled::SameAsLink) && owner.tie == Tie::Link {
         return false;
     }
     match draft.identity.remembered(account) {

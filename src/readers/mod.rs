@@ -7,6 +7,7 @@ pub mod keycloak;
 mod look;
 pub mod mas;
 mod now;
+mod packed;
 mod page_size;
 mod rows;
 pub mod synapse;

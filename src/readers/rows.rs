@@ -2,6 +2,7 @@
 //! its number alone.
 
 use std::hash::{BuildHasher, Hash};
+use std::ops::Index;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -38,15 +39,17 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
         self.knows((self.key)(row))
     }
 
-    /// Adds a row; one of the same key that came before gives way to it.
-    pub(super) fn put(&mut self, row: T) {
+    /// Adds a row, and returns its place; one of the same key that came before gives way to it.
+    pub(super) fn put(&mut self, row: T) -> u32 {
         if let Some(place) = self.place((self.key)(&row)) {
             self.in_order[place as usize] = row;
+            place
         } else {
             let place = u32::try_from(self.in_order.len()).expect("fewer rows than any server has users");
             let hash_of = |row: &T| self.hasher.hash_one((self.key)(row));
             self.places.insert_unique(hash_of(&row), place, |place| hash_of(&self.in_order[*place as usize]));
             self.in_order.push(row);
+            place
         }
     }
 
@@ -59,9 +62,18 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
         self.in_order
     }
 
-    fn place(&self, key: &K) -> Option<u32> {
+    /// Returns the place of the row of this key.
+    pub(super) fn place(&self, key: &K) -> Option<u32> {
         let is_it = |place: &u32| (self.key)(&self.in_order[*place as usize]) == key;
         self.places.find(self.hasher.hash_one(key), is_it).copied()
+    }
+}
+
+impl<T, F> Index<u32> for Rows<T, F> {
+    type Output = T;
+
+    fn index(&self, place: u32) -> &T {
+        &self.in_order[place as usize]
     }
 }
 

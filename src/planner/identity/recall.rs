@@ -41,7 +41,7 @@ impl Account {
     /// Notes who owned the account; the same user as the newest link's takes no room.
     pub fn remember(&mut self, owner: Owner) {
         let is_as_linked = owner.tie == Tie::Link && self.links.newest() == Some(&owner.id);
-        self.remembered = if is_as_linked { Remembered::SameAsLink } else { Remembered::Owner(Box::new(owner)) };
+        self.remembered = if is_as_linked { Remembered::same_as_link() } else { Remembered::owner(owner) };
     }
 }
 
@@ -52,7 +52,7 @@ impl Facts {
             if !account.is_on(&self.server_name) || !localparts.contains(account.localpart()) {
                 continue;
             }
-            account.remembered = Remembered::Nothing;
+            account.remembered = Remembered::default();
             let owner = owners.iter().find(|(localpart, _)| localpart == account.localpart());
             if let Some((_, owner)) = owner {
                 account.remember(owner.clone());

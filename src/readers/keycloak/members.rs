@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::Deref;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
@@ -38,15 +39,15 @@ pub struct Members {
 #[derive(Default)]
 struct Intake {
     unnamed: Vec<Unnamed>,
-    providers: HashSet<Arc<str>>,
+    providers: HashSet<ArcStr>,
 }
 
 impl Intake {
-    fn provider(&mut self, provider: &str) -> Arc<str> {
+    fn provider(&mut self, provider: &str) -> ArcStr {
         if let Some(shared) = self.providers.get(provider) {
             return shared.clone();
         }
-        let shared: Arc<str> = provider.into();
+        let shared: ArcStr = provider.into();
         self.providers.insert(shared.clone());
         shared
     }
@@ -137,7 +138,7 @@ impl KeycloakReader {
     pub(super) fn to_member<T: Deref<Target = str>, A: Representation>(
         &self,
         row: &UserRow<T, A>,
-        federation_link: Option<Arc<str>>,
+        federation_link: Option<ArcStr>,
     ) -> (Member, Option<Unnamed>) {
         // An account from before MAS may have a name that MAS would refuse by now.
         let (localpart, why) = match self.localpart(row) {

@@ -7,8 +7,8 @@
 //! release has to count what is in a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
@@ -25,7 +25,7 @@ const WITNESSES: usize = 3;
 /// For each group, enabled people of each directory who are listed in that very group: those with the lowest IDs, so
 /// that the same lists give the same witnesses.
 #[derive(Debug, Default)]
-pub struct Witnesses(BTreeMap<Box<str>, BTreeMap<Arc<str>, BTreeSet<KeycloakId>>>);
+pub struct Witnesses(BTreeMap<Box<str>, BTreeMap<ArcStr, BTreeSet<KeycloakId>>>);
 
 impl Witnesses {
     /// Takes in the members of one group.
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use crate::model::Signs;
 
-    fn member(id: &str, provider: &Arc<str>) -> Member {
+    fn member(id: &str, provider: &ArcStr) -> Member {
         Member {
             id: id.into(),
             localpart: Some(id.into()),
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_same_members_give_the_same_witnesses_in_whatever_order_they_are_listed() {
-        let provider: Arc<str> = "ldap-1".into();
+        let provider: ArcStr = "ldap-1".into();
         let group = Group { id: "g".into(), path: "/g".to_owned() };
         let of = GroupPlace { id: "g".into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
         let mut members: Vec<_> = ["5", "1", "0", "4", "2", "3"].map(|id| member(id, &provider)).into();
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_member_of_one_group_or_directory_is_no_witness_of_another() {
         let mut witnesses = Witnesses::default();
-        let provider: Arc<str> = "ldap-1".into();
+        let provider: ArcStr = "ldap-1".into();
         witnesses.note(&Group { id: "g".into(), path: "/g".to_owned() }, &[member("1", &provider)]);
         let of = |id: &str| GroupPlace { id: id.into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
         assert_eq!(witnesses.of(&of("h"), "ldap-1").count(), 0);

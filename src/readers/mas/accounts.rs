@@ -5,6 +5,7 @@ use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, InMas, Links, Localpart, Remembered};
+use crate::readers::packed::Texts;
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
 /// Which links are read together with the users of MAS.
@@ -67,7 +68,7 @@ impl MasReader {
             bot: false,
             deactivated_in_mas: user.attributes.deactivated_at.is_some(),
             links,
-            remembered: Remembered::Nothing,
+            remembered: Remembered::default(),
             mas: InMas::Known(user.id.into()),
         }
     }
@@ -77,11 +78,12 @@ impl MasReader {
     /// Source: `GET /users`, and `GET /upstream-oauth-links` if links are wanted.
     pub async fn ids(&self, wanted: LinksOf<'_>) -> Result<UsersByName, ReadError> {
         self.serves_us().await?;
-        let to_named = |user: Resource<UserAttributes>| Some(NamedUser::from(user));
+        let mut texts = Texts::default();
+        let to_named = |user: Resource<UserAttributes>| Some(NamedUser::new(user, &mut texts));
         let tally = Tally::default();
         let users = self.users(to_named, &tally);
         let (users, links) = futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
-        Ok(UsersByName::new(users, links))
+        Ok(UsersByName::new(users, texts, links))
     }
 
     async fn links_wanted(&self, wanted: LinksOf<'_>) -> Result<LinkList, HttpError> {

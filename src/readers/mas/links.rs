@@ -1,5 +1,6 @@
 //! The ties between users of MAS and users of Keycloak: they survive a rename, and tell a namesake from the person.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use reqwest::StatusCode;
@@ -10,6 +11,7 @@ use crate::http::HttpError;
 use crate::mas_api::Resource;
 use crate::model::{KeycloakId, Links, MasUserId};
 use crate::planner::Matching;
+use crate::readers::packed::{Packed, Texts};
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
@@ -43,25 +45,32 @@ struct LinkAttributes {
 /// The links of many users.
 #[derive(Debug, Default)]
 pub struct LinkList {
-    /// In order of user ID; of one user, the newest link first.
-    rows: Vec<(MasUserId, KeycloakId)>,
+    /// Those of one user side by side, the newest first.
+    rows: Vec<Row>,
+    texts: Texts,
+}
+
+#[derive(Debug)]
+struct Row {
+    user: Packed,
+    subject: Packed,
+    /// Its place in the list of MAS, which has the oldest first.
+    place: u32,
 }
 
 impl LinkList {
-    fn new(oldest_first: Vec<(MasUserId, KeycloakId)>) -> Self {
-        let mut rows = oldest_first;
-        rows.reverse();
-        // A stable sort, so the links of one user keep their order.
-        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Self { rows }
+    fn new(mut rows: Vec<Row>, texts: Texts) -> Self {
+        rows.sort_unstable_by_key(|row| (row.user, Reverse(row.place)));
+        Self { rows, texts }
     }
 
     /// Returns the links of one user.
     #[must_use]
     pub fn of(&self, user: &MasUserId) -> Links {
-        let begin = self.rows.partition_point(|(other, _)| other < user);
-        let theirs = self.rows[begin..].iter().take_while(|(other, _)| other == user);
-        theirs.map(|(_, subject)| subject.clone()).collect()
+        let Some(user) = self.texts.find(user) else { return Links::default() };
+        let begin = self.rows.partition_point(|row| row.user < user);
+        let theirs = self.rows[begin..].iter().take_while(|row| row.user == user);
+        theirs.map(|row| self.texts.unpack(row.subject)).collect()
     }
 }
 
@@ -112,28 +121,25 @@ impl MasReader {
     /// Reads the links of every user.
     pub async fn links(&self, provider: &LinkProvider) -> Result<LinkList, HttpError> {
         let filter = [("filter[provider]", provider.0.as_str())];
-        Ok(LinkList::new(self.rows(provider, &filter).await?))
+        self.link_list(provider, &filter).await
     }
 
     /// Reads the links that one user has now.
     pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Links, HttpError> {
-        let rows = self.rows(provider, &[("filter[user]", &*id.text())]).await?;
-        Ok(LinkList::new(rows).of(id))
+        Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.of(id))
     }
 
-    /// Returns user and subject of each link, oldest first: MAS lists links by their IDs, and ULIDs
-    /// grow with time. MAS ignores a filter that it does not know and answers with every link, so
-    /// each row is checked.
-    async fn rows(
-        &self,
-        provider: &LinkProvider,
-        filter: &[(&str, &str)],
-    ) -> Result<Vec<(MasUserId, KeycloakId)>, HttpError> {
+    /// MAS lists links by their IDs, and ULIDs grow with time. MAS ignores a filter that it does not know and answers
+    /// with every link, so each row is checked.
+    async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
+        let (mut texts, mut places) = (Texts::default(), 0..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(&provider.0);
-            link.user_id.filter(|_| ours).map(|user_id| (user_id, link.subject.into()))
+            let user = texts.pack(link.user_id.filter(|_| ours)?);
+            Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()? })
         };
-        self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await
+        let rows = self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await?;
+        Ok(LinkList::new(rows, texts))
     }
 }
 
@@ -152,7 +158,13 @@ mod tests {
     #[test]
     fn links_are_found_by_user_newest_first() {
         let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
-        let list = LinkList::new(rows.map(|(user, id)| (user.into(), id.into())).into());
+        let mut texts = Texts::default();
+        let rows = rows.into_iter().zip(0..).map(|((user, subject), place)| Row {
+            user: texts.pack(MasUserId::from(user)),
+            subject: texts.pack(KeycloakId::from(subject)),
+            place,
+        });
+        let list = LinkList::new(rows.collect(), texts);
         let of =
             |user: &str| -> Vec<String> { list.of(&user.into()).iter().map(|id| id.text().into_owned()).collect() };
         assert_eq!(["01", "02", "03"].map(of), [vec!["a"], vec!["c", "b"], vec!["a"]]);

@@ -14,7 +14,6 @@ use crate::planner::Matching;
 
 pub use accounts::LinksOf;
 pub use links::{LinkList, LinkProvider};
-use users_by_name::NamedUser;
 pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
 /// Reads one MAS. There is nothing here that could write.
@@ -95,7 +94,7 @@ impl MasReader {
             Some(provider) => self.links_of(&user.user_id(), provider).await?,
             None => Links::default(),
         };
-        Ok(FoundInMas::User(NamedUser::from(user).into_row(links)))
+        Ok(FoundInMas::User(InMasRow::new(user, links)))
     }
 
     /// Names are compared without regard to case.

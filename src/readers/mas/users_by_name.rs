@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::LinkList;
 use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId, ServerName};
+use crate::readers::packed::{Packed, Texts};
 
 /// What MAS has by a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,29 +62,26 @@ impl FoundInMas {
     }
 }
 
+impl InMasRow {
+    pub(super) fn new(user: Resource<UserAttributes>, links: Links) -> Self {
+        let (id, state, admin) = (user.user_id(), user.attributes.state(), user.attributes.admin);
+        Self { name: user.attributes.username.into(), id, state, admin, links }
+    }
+}
+
 /// A user as kept in [`UsersByName`].
 #[derive(Debug)]
 pub(super) struct NamedUser {
     name: Localpart,
-    id: MasUserId,
+    id: Packed,
     state: AccountState,
     admin: bool,
 }
 
 impl NamedUser {
-    pub(super) fn into_row(self, links: Links) -> InMasRow {
-        InMasRow { name: self.name, id: self.id, state: self.state, admin: self.admin, links }
-    }
-}
-
-impl From<Resource<UserAttributes>> for NamedUser {
-    fn from(user: Resource<UserAttributes>) -> Self {
-        Self {
-            id: user.user_id(),
-            state: user.attributes.state(),
-            admin: user.attributes.admin,
-            name: user.attributes.username.into(),
-        }
+    pub(super) fn new(user: Resource<UserAttributes>, texts: &mut Texts) -> Self {
+        let (id, state, admin) = (texts.pack(user.user_id()), user.attributes.state(), user.attributes.admin);
+        Self { name: user.attributes.username.into(), id, state, admin }
     }
 }
 
@@ -93,13 +91,14 @@ impl From<Resource<UserAttributes>> for NamedUser {
 pub struct UsersByName {
     /// In order of name without regard to case.
     users: Vec<NamedUser>,
+    texts: Texts,
     links: LinkList,
 }
 
 impl UsersByName {
-    pub(super) fn new(mut users: Vec<NamedUser>, links: LinkList) -> Self {
+    pub(super) fn new(mut users: Vec<NamedUser>, texts: Texts, links: LinkList) -> Self {
         users.sort_unstable_by(|one, other| one.name.key().cmp(&other.name.key()));
-        Self { users, links }
+        Self { users, texts, links }
     }
 
     /// Finds the user of an account's name.
@@ -149,8 +148,9 @@ impl UsersByName {
 
     fn found(&self, user: &NamedUser) -> FoundInMas {
         let NamedUser { name, id, state, admin } = user;
-        let links = self.links.of(id);
-        FoundInMas::User(InMasRow { name: name.clone(), id: id.clone(), state: *state, admin: *admin, links })
+        let id = self.texts.unpack(*id);
+        let links = self.links.of(&id);
+        FoundInMas::User(InMasRow { name: name.clone(), id, state: *state, admin: *admin, links })
     }
 }
 
@@ -161,13 +161,14 @@ mod tests {
     use super::*;
 
     fn users(names: &[&str]) -> UsersByName {
+        let mut texts = Texts::default();
         let user = |name: &&str| NamedUser {
             name: (*name).into(),
-            id: format!("id of {name}").into(),
+            id: texts.pack(MasUserId::from(format!("id of {name}"))),
             state: AccountState::default(),
             admin: false,
         };
-        UsersByName::new(names.iter().map(user).collect(), LinkList::default())
+        UsersByName::new(names.iter().map(user).collect(), texts, LinkList::default())
     }
 
     fn found(names: &[&str], wanted: &str) -> FoundInMas {
@@ -215,6 +216,6 @@ mod tests {
 
     #[test]
     fn users_by_the_million_are_small() {
-        assert!(size_of::<NamedUser>() <= 56);
+        assert!(size_of::<NamedUser>() <= 48);
     }
 }

@@ -48,7 +48,7 @@ impl SynapseReader {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
-            remembered: Remembered::Nothing,
+            remembered: Remembered::default(),
         }))
     }
 

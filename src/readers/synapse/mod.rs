@@ -76,7 +76,7 @@ impl<T: Deref<Target = str>> Row<T> {
             mas: InMas::NotAsked,
             deactivated_in_mas: false,
             links: Links::default(),
-            remembered: Remembered::Nothing,
+            remembered: Remembered::default(),
         })
     }
 }
