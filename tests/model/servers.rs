@@ -186,6 +186,7 @@ fn person(place: usize, user: &User) -> KeycloakPerson {
         },
         now => KeycloakPerson::Known {
             user: keycloak_user(place, user),
+            localpart: user.is_named().then(|| user.localpart.into()),
             created: user.created.map(Moment::from_millis),
             enabled: now.is_enabled(),
             locked_out: user.locked_out && !now.is_enabled(),
@@ -252,7 +253,7 @@ fn listed_account(account: &world::Account) -> Account {
         },
         deactivated_in_mas: account.deactivated_in_mas,
         links: account.links.iter().map(|user| id_of(*user)).collect(),
-        remembered: owner.map_or(Remembered::Nothing, |owner| Remembered::Owner(Box::new(owner))),
+        remembered: owner.map_or(Remembered::default(), Remembered::owner),
     }
 }
 

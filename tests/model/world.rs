@@ -392,6 +392,14 @@ impl World {
         others.any(|other| self.members(other) == [user] && !self.is_twin(other))
     }
 
+    /// Returns whether a known user has another account in use by name, and members have this account's name.
+    pub(crate) fn has_own(&self, account: &Account, user: usize) -> bool {
+        let known = self.known(user).filter(|user| user.is_named() && !self.members(account).is_empty());
+        let is_called = |other: &&Account| known.is_some_and(|it| it.localpart.eq_ignore_ascii_case(other.localpart));
+        let mut others = self.others(account).filter(|other| !other.is_shut(other.listed) && self.is_free(other));
+        others.any(|it| is_called(&it) && self.members(it).iter().all(|member| *member == user) && !self.is_twin(it))
+    }
+
     /// Returns whether a remembered name is replaced by the lists: members have the name, and its user another account.
     pub(crate) fn is_replaced(&self, account: &Account, (user, tie): (usize, Tie)) -> bool {
         let members = self.members(account);

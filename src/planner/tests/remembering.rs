@@ -171,7 +171,7 @@ fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
     let world = scene().listed("usual", true, Some("ldap")).account("usual", ACTIVE).seen("x", x).seen("y", y);
     let mut world = world.account("x", ACTIVE).account("y", ACTIVE);
     let whole = world.plan();
-    assert_eq!(whole.doubtful, ["ldap".into()]);
+    assert_eq!(whole.doubtful, [Box::from("ldap")]);
     let mut focus = Focus::default();
     focus.extend([Localpart::from("y").on(&world.facts.server_name)]);
     let part = |world: &Scene| {

@@ -11,6 +11,8 @@ use crate::readers::ReadError;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) user: UserRow,
+    /// The name that the template gives the user's account.
+    localpart: Option<Localpart>,
     pub(super) groups: Vec<GroupPlace>,
     /// For each of the groups, whether being in it is being in one of the configured groups.
     counts: Vec<bool>,
@@ -82,7 +84,7 @@ impl KeycloakReader {
         for group in &groups {
             counts.push(self.counts(group, tree).await?);
         }
-        Ok(Found { user, groups, counts })
+        Ok(Found { localpart: self.localpart(&user).ok(), user, groups, counts })
     }
 
     /// Returns whether the realm has a user of this ID.
@@ -122,6 +124,7 @@ impl KeycloakReader {
 pub(super) fn as_told(found: &Found) -> KeycloakPerson {
     let row = &found.user;
     KeycloakPerson::Known {
+        localpart: found.localpart.clone(),
         in_group: found.groups_that_count().next().is_some(),
         groups: found.groups.iter().map(|group| group.path.clone()).collect(),
         remembered: Vec::new(),
