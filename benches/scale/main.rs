@@ -2,8 +2,10 @@
 //! same concurrency and throws them away, in turns, against the same servers.
 //!
 //! `cargo bench --bench scale` measures 10,000 and 100,000 members and accounts of stand-ins: ten times as fast as real
-//! servers and 0, 5 and 50 ms away, and as fast as they can; `-- 1000000` other sizes, `-- real` servers that the environment points at, `-- serve 1000000` only starts the
-//! stand-ins. With `--into FILE` first, the figures are also appended to that file, a row of tabs each.
+//! servers and 0, 5 and 50 ms away, and as fast as they can; `-- 1000000` other sizes, `-- real` servers that the
+//! environment points at. `-- serve 1000000` only starts the stand-ins, as fast as they can, `-- serve 1000000 50` ten times
+//! as fast as real servers and 50 ms away. With `--into FILE` first, the figures are also appended to that file, a row of
+//! tabs each.
 //! `benches/run.sh` runs everything and writes the figures down.
 
 mod bare;
@@ -43,7 +45,8 @@ fn main() -> Outcome<ExitCode> {
     };
     match arguments {
         [bare::NAME, lanes] => runtime.block_on(bare::fetch(Path::new(lanes))),
-        ["serve", size] => runtime.block_on(serve(size.parse()?)),
+        ["serve", size] => runtime.block_on(serve(size.parse()?, None)),
+        ["serve", size, late] => runtime.block_on(serve(size.parse()?, Some(late.parse()?))),
         ["real"] => runtime.block_on(real(into)),
         [] => runtime.block_on(measure(&SIZES, into)),
         sizes => {
@@ -54,8 +57,11 @@ fn main() -> Outcome<ExitCode> {
 }
 
 /// The stand-ins alone, for a profiler: prints the variables that point at them, and waits for the end of its input.
-async fn serve(size: usize) -> Outcome<ExitCode> {
+async fn serve(size: usize, late: Option<u64>) -> Outcome<ExitCode> {
     let servers = Servers::stand_ins(size).await?;
+    if let Some(late) = late {
+        servers.set(Duration::from_millis(late), Speed::TenTimesReal);
+    }
     for (name, value) in servers.variables() {
         writeln!(std::io::stdout(), "export {name}='{value}'")?;
     }

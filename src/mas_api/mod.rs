@@ -38,18 +38,22 @@ impl MasApi {
     pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
         let client = |url| http::client(timeouts, url, &config.tls);
         let issuer = config.issuer.as_ref().unwrap_or(&config.url);
+        // Each client reads all of the system's certificates, so addresses that are reached alike share one.
+        let for_issuer = client(issuer)?;
+        let is_alike = http::is_loopback(issuer) == http::is_loopback(&config.url);
+        let for_api = if is_alike { for_issuer.clone() } else { client(&config.url)? };
         let credentials = match &config.auth {
             MasApiAuth::Token(token) => Credentials::Token(token.clone()),
             MasApiAuth::Client { client_id, client_secret } => {
                 let at = TokenEndpoint::Discovered { issuer: issuer.clone(), allow_http: config.allow_http };
                 let (id, secret) = (client_id.clone(), Some(client_secret.clone()));
-                let oauth = OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, client(issuer)?);
+                let oauth = OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, for_issuer.clone());
                 Credentials::OAuth(Box::new(oauth.for_scope(SCOPE)))
             }
         };
         Ok(Self {
-            api: Api::new(Server::Mas, config.url.clone(), client(&config.url)?, credentials),
-            open: client(issuer)?,
+            api: Api::new(Server::Mas, config.url.clone(), for_api, credentials),
+            open: for_issuer,
             config: config.clone(),
         })
     }

@@ -67,8 +67,15 @@ impl Localpart {
     /// What localparts are compared by: MAS and Keycloak match names without regard to case.
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
-        let is_key = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-        if self.0.as_bytes().iter().all(is_key) { (&*self.0).into() } else { self.0.to_lowercase().into() }
+        if self.is_key() { (&*self.0).into() } else { self.0.to_lowercase().into() }
+    }
+
+    /// Returns whether the name is its own key, as nearly all are.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        // Without an early end this is done several bytes at a time.
+        let is_key = |byte: &u8| byte.is_ascii() & !byte.is_ascii_uppercase();
+        self.0.as_bytes().iter().fold(true, |all, byte| all & is_key(byte))
     }
 
     /// The Matrix user ID of this localpart on a homeserver.

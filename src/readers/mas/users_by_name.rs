@@ -3,7 +3,9 @@
 //! MAS looks names up without regard to case. If it has several users whose names differ only in
 //! case, it takes the one with exactly the name asked for, and no other.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::LinkList;
 use crate::mas_api::{Resource, UserAttributes};
@@ -73,6 +75,8 @@ impl InMasRow {
 #[derive(Debug)]
 pub(super) struct NamedUser {
     name: Localpart,
+    /// Whether the name is its own key, kept because it is asked for at each comparison.
+    is_key: bool,
     id: Packed,
     state: AccountState,
     admin: bool,
@@ -81,12 +85,17 @@ pub(super) struct NamedUser {
 impl NamedUser {
     pub(super) fn new(user: Resource<UserAttributes>, texts: &mut Texts) -> Self {
         let (id, state, admin) = (texts.pack(user.user_id()), user.attributes.state(), user.attributes.admin);
-        Self { name: user.attributes.username.into(), id, state, admin }
+        let name = Localpart::from(user.attributes.username);
+        Self { is_key: name.is_key(), name, id, state, admin }
+    }
+
+    fn key(&self) -> Cow<'_, str> {
+        if self.is_key { self.name.as_str().into() } else { self.name.key() }
     }
 }
 
-/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts
-/// in order of name, so one search ends near the last.
+/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts in order of name, so
+/// one user is found right after the last.
 #[derive(Debug)]
 pub struct UsersByName {
     /// In order of name without regard to case.
@@ -97,30 +106,45 @@ pub struct UsersByName {
 
 impl UsersByName {
     pub(super) fn new(mut users: Vec<NamedUser>, texts: Texts, links: LinkList) -> Self {
-        users.sort_unstable_by(|one, other| one.name.key().cmp(&other.name.key()));
+        users.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
         Self { users, texts, links }
     }
 
     /// Finds the user of an account's name.
     #[must_use]
     pub fn find(&self, localpart: &Localpart) -> FoundInMas {
-        let key = localpart.key();
-        let begin = self.users.partition_point(|user| user.name.key() < key);
-        let rest = &self.users[begin..];
-        let count = rest.iter().take_while(|user| user.name.key() == key).count();
-        let exact = || rest[..count].iter().find(|user| user.name == *localpart);
-        match &rest[..count] {
+        self.found_among(localpart, self.places_of(localpart, 0))
+    }
+
+    fn found_among(&self, localpart: &Localpart, places: Range<usize>) -> FoundInMas {
+        let exact = || self.users[places.clone()].iter().find(|user| user.name == *localpart);
+        match &self.users[places.clone()] {
             [] => FoundInMas::Nothing,
             [only] => self.found(only),
             _ => exact().map_or(FoundInMas::Ambiguous, |user| self.found(user)),
         }
     }
 
+    /// Returns the places of the users of a name without regard to case; found at once if they are at `near`.
+    fn places_of(&self, localpart: &Localpart, near: usize) -> Range<usize> {
+        let key = localpart.key();
+        let is_before = |user: &NamedUser| user.key() < key;
+        let begins_at = |at: usize| {
+            self.users.get(at).is_some_and(|user| !is_before(user)) && self.users[..at].last().is_none_or(is_before)
+        };
+        let begin = if begins_at(near) { near } else { self.users.partition_point(is_before) };
+        let count = self.users[begin..].iter().take_while(|user| user.key() == key).count();
+        begin..begin + count
+    }
+
     /// Attaches what MAS has to the accounts of a homeserver.
     pub fn attach_to(&self, accounts: &mut [Account], server_name: &ServerName) {
         let mut in_another_case: HashMap<Localpart, Vec<(usize, FoundInMas)>> = HashMap::new();
+        let mut near = 0;
         for (row, account) in accounts.iter_mut().enumerate().filter(|(_, account)| account.is_on(server_name)) {
-            let found = self.find(account.localpart());
+            let places = self.places_of(account.localpart(), near);
+            near = places.end;
+            let found = self.found_among(account.localpart(), places);
             match found.user().filter(|user| user.name != *account.localpart()) {
                 Some(user) => in_another_case.entry(user.name.clone()).or_default().push((row, found)),
                 None => found.attach_to(account),
@@ -147,7 +171,7 @@ impl UsersByName {
     }
 
     fn found(&self, user: &NamedUser) -> FoundInMas {
-        let NamedUser { name, id, state, admin } = user;
+        let NamedUser { name, id, state, admin, .. } = user;
         let id = self.texts.unpack(*id);
         let links = self.links.of(&id);
         FoundInMas::User(InMasRow { name: name.clone(), id, state: *state, admin: *admin, links })
@@ -164,6 +188,7 @@ mod tests {
         let mut texts = Texts::default();
         let user = |name: &&str| NamedUser {
             name: (*name).into(),
+            is_key: Localpart::from(*name).is_key(),
             id: texts.pack(MasUserId::from(format!("id of {name}"))),
             state: AccountState::default(),
             admin: false,
@@ -195,6 +220,17 @@ mod tests {
                 assert_eq!(id(&names, wanted), Some(format!("id of {wanted}")));
             }
             assert_eq!(found(&names, "bOb"), FoundInMas::Ambiguous);
+        }
+    }
+
+    #[test]
+    fn names_are_found_from_any_place() {
+        let names = ["a", "b", "B", "c", "e"];
+        let users = users(&names);
+        for (wanted, places) in [("a", 0..1), ("b", 1..3), ("c", 3..4), ("d", 4..4), ("e", 4..5), ("f", 5..5)] {
+            for near in 0..=names.len() + 1 {
+                assert_eq!(users.places_of(&wanted.into(), near), places, "{wanted} from {near}");
+            }
         }
     }
 
