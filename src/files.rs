@@ -16,10 +16,11 @@ pub fn name_part(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
-/// Writes a file at once. A link, a pipe or a device stays what it is.
+/// Writes a file at once. A link is not followed, and a pipe or a device not waited for: that is an error.
 pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {
-        Ok(there) if !there.is_file() => std::fs::write(path, text),
+        Ok(there) if there.is_symlink() => Err(io::Error::other("there is a link, and links are not followed")),
+        Ok(there) if !there.is_file() => Err(io::Error::other("there is something else than a file")),
         Ok(there) => replace(path, text, mode.of(Some(there.permissions()))),
         Err(_) => replace(path, text, mode.of(None)),
     }

@@ -7,6 +7,7 @@ use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{
     BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, state_folder, the_table,
+    write,
 };
 
 fn file(world: &RunningWorld) -> PathBuf {
@@ -174,11 +175,24 @@ async fn a_dry_run_leaves_no_metrics() {
 }
 
 #[tokio::test]
-async fn metrics_can_go_to_a_pipe() {
+async fn files_are_written_through_no_link_and_to_no_pipe() {
     let world = started(the_table()).await;
-    let line = "{ matrix-keycloak-sync sync --metrics-file /dev/fd/3 >/dev/null; } 3>&1 | cat";
-    let run = program(&world).file(&world, NO_LIMITS).shell(line).exits(0);
-    run.prints(&["# TYPE matrix_keycloak_sync_members gauge", "matrix_keycloak_sync_members 3"]);
+    let path = |name: &str| world.directory().join(name);
+    let precious = write(&world, "precious", "keep me\n");
+    std::os::unix::fs::symlink(&precious, path("link")).expect("a writable directory");
+    std::os::unix::fs::symlink(path("nowhere"), path("dangling")).expect("a writable directory");
+    let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo");
+    assert!(made.success());
+    for (name, why) in
+        [("link", "links are not followed"), ("dangling", "links are not followed"), ("pipe", "else than a file")]
+    {
+        let arguments = format!("sync --metrics-file {}", path(name).display());
+        program(&world).file(&world, NO_LIMITS).run(&arguments).exits(4).tells(&["write the metrics to", why]);
+        let arguments = format!("plan --out {}", path(name).display());
+        program(&world).file(&world, NO_LIMITS).run(&arguments).exits(1).tells(&[why]);
+    }
+    assert_eq!(std::fs::read_to_string(&precious).expect("readable"), "keep me\n");
+    assert!(!path("nowhere").exists());
 }
 
 /// Where there is no journal, as on the machines that run the tests, the log still has to go somewhere.
