@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench mas_api` prints both times and their ratio, which may be 1.2 at most.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -58,9 +59,10 @@ async fn ours() -> Outcomes<Duration> {
     let config = configuration(&world)?;
     let mas = MasApi::new(config.mas_api.as_ref().ok_or("[writer.mas_api] is there")?, Timeouts::default())?;
     let readers = Readers::new(&config, Some(&mas), Timeouts::default())?;
-    let writer = Writer::new(&config.writer, Some(&mas), &|_| None)?;
+    let writer = Writer::new(&config.writer, &config.server_name, Some(&mas), &|_| None)?;
     let plan = plan(&readers, &config).await?;
-    let record = Record { journal: Journal::new(None, plan.digest()), stop: Stop::default() };
+    let record =
+        Record { journal: Journal::new(None, plan.digest()), stop: Stop::default(), failed_before: BTreeSet::new() };
     let started = Instant::now();
     let outcomes = run::apply(&plan, &writer, &readers, &config, &record, &ApplyTallies::default()).await;
     let took = started.elapsed();

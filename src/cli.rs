@@ -215,6 +215,9 @@ pub struct UndoArgs {
     /// Apply the plan with this digest, whatever the limits say
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
+    /// Disable current members too, if the run had activated them
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `demo`.

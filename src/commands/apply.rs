@@ -74,7 +74,7 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
 async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: bool) -> Result<Plan, Failure> {
     let reading = session.read().await?;
     let draft = Draft::new(&reading.facts, &session.config.policy);
-    let looks = session.look(&draft, &reading, approved).await?;
+    let looks = session.look(draft.to_look_at(), &reading, approved).await?;
     let verdicts = draft.verdicts(&looks);
     session.remember(&draft, &verdicts, &looks, &reading)?;
     let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();

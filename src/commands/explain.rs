@@ -78,7 +78,7 @@ async fn look(
     reading: &Reading,
     subject: &Subject<'_>,
 ) -> Result<(Looks, Reach), Failure> {
-    let looks = session.look(draft, reading, false).await?;
+    let looks = session.look(draft.to_look_at(), reading, false).await?;
     if matches!(looks, Looks::Taken { .. }) {
         return Ok((looks, Reach::Plan));
     }

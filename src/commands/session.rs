@@ -75,7 +75,7 @@ impl Session {
 
     /// The writer of the configuration.
     pub(super) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
-        Writer::new(&self.config.writer, self.mas.as_ref(), &*surroundings.env)
+        Writer::new(&self.config.writer, &self.config.server_name, self.mas.as_ref(), &*surroundings.env)
     }
 
     /// Takes the lock of a run that may write, and counts the run in the state file.
@@ -148,8 +148,13 @@ impl Session {
     }
 
     /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
-    pub(super) async fn look(&self, draft: &Draft<'_>, reading: &Reading, approved: bool) -> Result<Looks, Failure> {
-        let people: Vec<LookAt> = draft.to_look_at().collect();
+    pub(super) async fn look(
+        &self,
+        people: impl Iterator<Item = LookAt>,
+        reading: &Reading,
+        approved: bool,
+    ) -> Result<Looks, Failure> {
+        let people: Vec<LookAt> = people.collect();
         if people.len() > self.config.limits.max_look && !approved {
             return Ok(Looks::TooMany);
         }
@@ -171,9 +176,14 @@ impl Session {
     /// Marks the administrators that were made in MAS, which Synapse does not know (trap 48). The Admin API has the mark in
     /// every row.
     async fn mark_admins_of_mas(&self, looks: &mut Looks) {
-        let (Some(mas_cli), None, true) = (&self.mas_cli, &self.mas, self.config.policy.protect_admins) else {
+        let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
+        // What is wrong with the files is told before anything is changed.
+        if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
+            looks.mark_admins(&config.admin_users);
+        }
+        if self.mas.is_some() {
             return;
-        };
+        }
         match mas_cli.admins().await {
             Ok(Some(admins)) => looks.mark_admins(&admins),
             Ok(None) => warn!(
@@ -202,7 +212,7 @@ impl Session {
     ) -> Result<Plan, Failure> {
         metrics().facts(&reading.facts);
         let draft = Draft::about(&reading.facts, &self.config.policy, focus);
-        let looks = self.look(&draft, reading, approved).await?;
+        let looks = self.look(draft.to_look_at(), reading, approved).await?;
         let verdicts = draft.verdicts(&looks);
         if remember {
             self.remember(&draft, &verdicts, &looks, reading)?;

@@ -1,6 +1,6 @@
 //! `undo RUN`: puts back what a run changed, as a plan that is shown first, and says what cannot come back.
 
-use super::session::{print, tell};
+use super::session::{Session, print, tell, warn_of_doubts};
 use super::state_file;
 use super::sync::{approve, command_to_go_on, tell_the_end};
 use super::writing::Writing;
@@ -8,29 +8,23 @@ use crate::app::Surroundings;
 use crate::cli::{Global, UndoArgs};
 use crate::exit::Exit;
 use crate::output::{Terminal, history, text};
-use crate::plan::ActionKind;
-use crate::planner;
+use crate::plan::{ActionKind, Plan, Skip};
+use crate::planner::{Focus, Undo, Undone};
 use crate::report::Failure;
 use crate::state::RunId;
 
-/// Undoes a run. A disable that was begun counts, done or not: an activation does no harm, and what needs none is left
-/// out. An activation counts only where it came about: what came of it otherwise is not this run's.
+/// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only if
+/// somebody says yes to it.
 pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
     let state = session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
     let id = RunId(args.run);
-    let (_, actions) = state.run(id)?.ok_or(Failure::NoRun(id))?;
-    let done: Vec<_> = actions
-        .into_iter()
-        .filter(|action| match action.action {
-            ActionKind::Disable => action.begun.is_some(),
-            ActionKind::Activate => ["done", "scheduled"].contains(&&*action.outcome),
-        })
-        .map(|action| (action.action, action.user_id))
-        .collect();
-    let reading = run.unless_stopped(session.read()).await?;
-    let plan = planner::undo(&reading.facts, &session.config.policy, &done);
+    let undone = state.done_by(id)?.ok_or(Failure::NoRun(id))?;
+    let mut plan = run.unless_stopped(plan(session, &undone, args.approve.is_some())).await?;
+    if args.yes {
+        plan.include_members();
+    }
 
     print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
     if plan.count_to_apply(ActionKind::Activate) > 0 {
@@ -40,12 +34,33 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
         return Ok(Exit::InStep);
     }
     let refusals = approve(session, &plan, &plan.digest(), args.approve.as_ref());
+    let command = command_to_go_on(global, &format!("undo {id}"), &plan.digest());
+    match &args.approve {
+        Some(_) if refusals.is_empty() => plan.include_members(),
+        Some(_) => {}
+        None => plan.hold_back(),
+    }
     if !refusals.is_empty() {
-        let command = command_to_go_on(global, &format!("undo {id}"), &plan.digest());
         tell(&text::refused(&refusals, &plan, &command));
         run.refused("undo", &plan, &refusals)?;
         return Ok(Exit::Refused);
     }
     let (outcomes, exit) = run.carry_out("undo", &plan, Some(id)).await?;
-    Ok(tell_the_end(&text::outcome(&plan, &outcomes, Terminal::of_stdout()), exit))
+    let exit = tell_the_end(&text::outcome(&plan, &outcomes, Terminal::of_stdout()), exit);
+    let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+    if members > 0 {
+        tell(&text::members_spared(members, &command));
+    }
+    Ok(exit)
+}
+
+async fn plan(session: &Session, undone: &[Undone], approved: bool) -> Result<Plan, Failure> {
+    let reading = session.read().await?;
+    let mut focus = Focus::default();
+    focus.extend(undone.iter().map(|one| one.user_id.clone()));
+    let undo = Undo::new(&reading.facts, &session.config.policy, undone, &focus);
+    let looks = session.look(undo.to_look_at(), &reading, approved).await?;
+    let plan = undo.decide(&looks);
+    warn_of_doubts(&plan);
+    Ok(plan)
 }

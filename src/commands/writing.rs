@@ -12,7 +12,7 @@ use crate::plan::{Outcome, Plan, PlanDocument, Skip};
 use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
 use crate::signals::metrics;
-use crate::state::{Beginning, RunId};
+use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
 /// Returns whether a run is to be kept in the history: one that only leaves actions waiting says nothing new.
@@ -76,7 +76,8 @@ impl Writing {
         let document = PlanDocument::planned(plan, Vec::new()).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;
         let journal = Journal::new(session.state.as_ref().zip(run), plan.digest());
-        let record = Record { journal, stop: self.stop.clone() };
+        let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
+        let record = Record { journal, stop: self.stop.clone(), failed_before };
         let tallies = ApplyTallies::default();
         let applying = Box::pin(run::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;

@@ -214,6 +214,18 @@ impl Fields {
         self.text(key).map(PathBuf::from)
     }
 
+    /// A file, several, or with `""` none; a variable separates them by `:`.
+    pub(super) fn files(&mut self, key: &str) -> Option<Vec<PathBuf>> {
+        let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
+        let file = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(PathBuf::from);
+        self.take(key, "a file, or a list of files", |value| match value {
+            Value::String(text) if text.is_empty() => Some(Vec::new()),
+            Value::String(text) if from_variable => Some(std::env::split_paths(text).collect()),
+            Value::Array(many) => many.iter().map(file).collect(),
+            one => file(one).map(|file| vec![file]),
+        })
+    }
+
     /// The content of a file of certificates or keys.
     pub(super) fn pem_file(&mut self, key: &str) -> PemFile {
         if !self.is_given(key) {

@@ -268,7 +268,7 @@ fn writer(fields: &mut Fields, kind: WriterKind) -> WriterConfig {
     let command = fields.texts("writer.mas_cli.command", "a list of texts, the program first");
     let command = command.unwrap_or_else(|| vec!["mas-cli".to_owned()]);
     let own_config = own_config(&command);
-    let given = fields.path("writer.mas_cli.config");
+    let given = fields.files("writer.mas_cli.config");
     let mut command = command.into_iter();
     let program = command.next().unwrap_or_else(|| {
         fields.wrong("writer.mas_cli.command", None, "expected a list of texts, the program first; it is empty");
@@ -276,10 +276,12 @@ fn writer(fields: &mut Fields, kind: WriterKind) -> WriterConfig {
     });
     let arguments: Vec<String> = command.collect();
     let plain = arguments.is_empty();
-    let config = given.or_else(|| plain.then(|| PathBuf::from(DEFAULT_MAS_CONFIG))).filter(|_| own_config.is_none());
+    let default = || if plain { vec![PathBuf::from(DEFAULT_MAS_CONFIG)] } else { Vec::new() };
+    let config = if own_config.is_empty() { given.unwrap_or_else(default) } else { Vec::new() };
     // A file behind a wrapper, which may be in a container or another user's, cannot be looked at from here.
     let wrapped = !is_mas_cli(&program) && !plain;
-    let config_to_check = own_config.or_else(|| config.clone()).filter(|_| !wrapped);
+    let used = if own_config.is_empty() { config.clone() } else { own_config };
+    let config_to_check = if wrapped { Vec::new() } else { used };
     let mas_cli = MasCliConfig {
         program,
         arguments,
@@ -389,17 +391,17 @@ fn is_mas_cli(word: &str) -> bool {
 }
 
 /// The configuration that the command itself gives to mas-cli.
-fn own_config(command: &[String]) -> Option<PathBuf> {
+fn own_config(command: &[String]) -> Vec<PathBuf> {
     let mut words = command.iter().skip_while(|word| !is_mas_cli(word)).skip(1);
+    let mut files = Vec::new();
     while let Some(word) = words.next() {
         if let Some(path) = word.strip_prefix("--config=") {
-            return Some(path.into());
-        }
-        if word == "--config" || word == "-c" {
-            return words.next().map(PathBuf::from);
+            files.push(path.into());
+        } else if word == "--config" || word == "-c" {
+            files.extend(words.next().map(PathBuf::from));
         }
     }
-    None
+    files
 }
 
 /// What of the policy stands in its own section.

@@ -209,10 +209,10 @@ pub struct MasCliConfig {
     pub program: String,
     /// The arguments that come before ours.
     pub arguments: Vec<String>,
-    /// Passed as `--config`.
-    pub config: Option<PathBuf>,
-    /// The configuration that mas-cli will use, where it can be looked at before the first call.
-    pub config_to_check: Option<PathBuf>,
+    /// Each is passed as `--config`, in this order.
+    pub config: Vec<PathBuf>,
+    /// The files that mas-cli will use; empty if they cannot be looked at from here.
+    pub config_to_check: Vec<PathBuf>,
     /// How long one call may take.
     pub timeout: Duration,
     /// Calls at the same time.

@@ -207,10 +207,12 @@ pub const REFERENCE: &[Entry] = &[
     ),
     entry(
         "writer.mas_cli.config",
-        TEXT,
+        "a file, or a list of files",
         Depends("\"/etc/mas-cli/mas-cli.yaml\" for a plain `mas-cli`; behind a wrapper, none"),
-        "MAS's configuration file, passed as `--config`; left out where the command brings its own. Because mas-cli ignores \
-         a file that is missing or broken and goes to a default database, it is looked at first: there, readable, YAML.",
+        "MAS's configuration files, each passed as `--config`; `\"\"` passes none, and none is passed if the command brings \
+         its own. In the variable, `:` separates them. mas-cli ignores a file that is missing or broken and goes to a \
+         default database, and with the files of another homeserver it would change accounts there. So they are checked \
+         first: readable, YAML, with a `database`, and `matrix.homeserver` is `server_name`.",
     ),
     entry("writer.mas_cli.timeout", DURATION, Is("\"30s\""), "How long one call may take before it is ended."),
     entry(

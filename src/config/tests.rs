@@ -227,13 +227,16 @@ fn the_configuration_of_mas_is_passed_unless_the_command_brings_its_own() {
         let WriterKindConfig::MasCli(mas_cli) = load_with(&text, variables).expect("loads").writer.kind else {
             unreachable!("the example's writer is mas-cli")
         };
-        mas_cli.config.map(|path| path.display().to_string())
+        let paths: Vec<_> = mas_cli.config.iter().map(|path| path.display().to_string()).collect();
+        paths.join(" ")
     };
     let docker = "[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]";
-    assert_eq!(config_of("[\"mas-cli\"]", &[]).as_deref(), Some("/etc/mas-cli/mas-cli.yaml"));
-    assert_eq!(config_of(docker, &[]), None);
-    assert_eq!(config_of(docker, &[("MAS_CONFIG", "/in/it.yaml")]).as_deref(), Some("/in/it.yaml"));
-    assert_eq!(config_of("[\"mas-cli\", \"--config\", \"/own.yaml\"]", &[("MAS_CONFIG", "/x.yaml")]), None);
+    assert_eq!(config_of("[\"mas-cli\"]", &[]), "/etc/mas-cli/mas-cli.yaml");
+    assert_eq!(config_of(docker, &[]), "");
+    assert_eq!(config_of(docker, &[("MAS_CONFIG", "/in/it.yaml:/and/this.yaml")]), "/in/it.yaml /and/this.yaml");
+    assert_eq!(config_of("[\"mas-cli\", \"--config\", \"/own.yaml\"]", &[("MAS_CONFIG", "/x.yaml")]), "");
+    assert_eq!(config_of("[\"mas-cli\"]\nconfig = \"\"", &[]), "");
+    assert_eq!(config_of("[\"mas-cli\"]\nconfig = [\"/a:b.yaml\", \"/c.yaml\"]", &[]), "/a:b.yaml /c.yaml");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::writers::{DatabaseLook, MasCli, WriterError};
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
     let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
     let mut section = Section::new(Area::MasCli, command);
-    let has_config = own_config(&mut section, settings, mas_cli);
+    let has_config = own_config(&mut section, config, settings, mas_cli);
     match mas_cli.version().await {
         Ok(said) => {
             section.ok("program", "runs");
@@ -28,13 +28,14 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     section
 }
 
-fn own_config(section: &mut Section, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
+fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
     const NAME: &str = "configuration";
-    let checked = mas_cli.check_config();
-    match (&checked, &settings.config_to_check) {
-        (Err(error), _) => section.failed(NAME, error),
-        (Ok(()), Some(path)) => section.ok(NAME, format!("{}: readable, YAML", path.display())),
-        (Ok(()), None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
+    let checked = mas_cli.read_config(&config.server_name);
+    let files: Vec<_> = settings.config_to_check.iter().map(|path| path.display().to_string()).collect();
+    match &checked {
+        Err(error) => section.failed(NAME, error),
+        Ok(Some(_)) => section.ok(NAME, format!("{}: readable, of this homeserver", files.join(", "))),
+        Ok(None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
     }
     checked.is_ok()
 }

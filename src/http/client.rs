@@ -1,6 +1,7 @@
 //! The one HTTP client and the way a request goes through it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -235,12 +236,26 @@ impl Answer {
 }
 
 fn error(server: Server, method: &Method, url: &Url, kind: HttpErrorKind) -> HttpError {
-    HttpError { server, purpose: Purpose::Data, method: name_of(method), url: url.to_string(), kind }
+    HttpError {
+        server,
+        purpose: Purpose::Data,
+        method: name_of(method),
+        url: url.to_string(),
+        kind,
+        tried_in_doubt: false,
+    }
 }
 
 /// `GET url` without any token, decoded from JSON: what a server tells everybody.
 pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Server, url: Url) -> Result<T, HttpError> {
-    let error = |kind| HttpError { server, purpose: Purpose::Discovery, method: "GET", url: url.to_string(), kind };
+    let error = |kind| HttpError {
+        server,
+        purpose: Purpose::Discovery,
+        method: "GET",
+        url: url.to_string(),
+        kind,
+        tried_in_doubt: false,
+    };
     let answer = persistently(Patience::Reading, || async {
         debug!(%server, %url, "GET");
         let answered = async { whole_json(client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
@@ -261,7 +276,8 @@ where
     Fut: Future<Output = Result<T, HttpError>>,
 {
     let mut silent = 0;
-    request
+    let in_doubt = AtomicBool::new(false);
+    let answer = request
         .retry(
             ExponentialBuilder::default()
                 .with_min_delay(Duration::from_millis(300))
@@ -269,7 +285,8 @@ where
                 .with_max_times(patience.more_tries())
                 .with_jitter(),
         )
-        .when(move |error| {
+        .when(|error| {
+            in_doubt.fetch_or(error.may_be_carried_out(), Ordering::Relaxed);
             let answered = matches!(error.kind, HttpErrorKind::Status { .. });
             silent += u32::from(!answered);
             error.may_pass() && silent < 2
@@ -280,7 +297,8 @@ where
             _ => pause,
         })
         .notify(|error, pause| info!(%error, ?pause, "trying again"))
-        .await
+        .await;
+    answer.map_err(|error| HttpError { tried_in_doubt: in_doubt.load(Ordering::Relaxed), ..error })
 }
 
 /// The body of a successful JSON answer, all of it.

@@ -64,6 +64,8 @@ pub struct HttpError {
     /// What came instead of an answer.
     #[source]
     pub kind: HttpErrorKind,
+    /// Whether an earlier try of the same request may have been carried out.
+    pub tried_in_doubt: bool,
 }
 
 /// What came instead of an answer.
@@ -172,6 +174,33 @@ impl HttpError {
     #[must_use]
     pub fn is_answer_lost(&self) -> bool {
         self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::BrokenOff(_))
+    }
+
+    /// Returns whether the server has refused this very request, and would answer others.
+    #[must_use]
+    pub fn is_about_the_request(&self) -> bool {
+        self.purpose == Purpose::Data && matches!(self.status().map(|it| it.as_u16()), Some(400 | 404 | 409 | 422))
+    }
+
+    /// Returns whether the request may have been carried out although no good answer came.
+    #[must_use]
+    pub fn may_be_carried_out(&self) -> bool {
+        let may = match &self.kind {
+            HttpErrorKind::Timeout(_)
+            | HttpErrorKind::BrokenOff(_)
+            | HttpErrorKind::NotJson { .. }
+            | HttpErrorKind::Decode(_)
+            | HttpErrorKind::TooLarge { .. }
+            | HttpErrorKind::Inconsistent(_) => true,
+            // A proxy says these of a server that may have done it.
+            HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 502 | 504),
+            HttpErrorKind::Connect(_)
+            | HttpErrorKind::NoToken { .. }
+            | HttpErrorKind::NoTokenEither
+            | HttpErrorKind::OtherIssuer { .. }
+            | HttpErrorKind::Unprotected { .. } => false,
+        };
+        (may && self.purpose == Purpose::Data) || self.tried_in_doubt
     }
 
     /// Whether the token endpoint does not know the client, or not by this secret.

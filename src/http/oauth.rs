@@ -168,7 +168,14 @@ impl OAuth {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
             let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url).to_string();
             let (server, purpose) = (self.http.server, Purpose::Token);
-            return Err(HttpError { server, purpose, method: "POST", url, kind: HttpErrorKind::NoTokenEither });
+            return Err(HttpError {
+                server,
+                purpose,
+                method: "POST",
+                url,
+                kind: HttpErrorKind::NoTokenEither,
+                tried_in_doubt: false,
+            });
         }
         let renewed = self.renew_now(state, patience).await;
         state.failed_at = renewed.is_err().then(Instant::now);
@@ -249,7 +256,14 @@ impl OAuth {
             )),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
-        HttpError { server: self.http.server, purpose: Purpose::Token, method: "POST", url: url.to_string(), kind }
+        HttpError {
+            server: self.http.server,
+            purpose: Purpose::Token,
+            method: "POST",
+            url: url.to_string(),
+            kind,
+            tried_in_doubt: false,
+        }
     }
 }
 
@@ -302,6 +316,13 @@ impl OAuthHttp {
         };
         let purpose = Purpose::Token;
         let answer = counted(self.server, answered).await;
-        answer.map_err(|kind| HttpError { server: self.server, purpose, method: "POST", url, kind })
+        answer.map_err(|kind| HttpError {
+            server: self.server,
+            purpose,
+            method: "POST",
+            url,
+            kind,
+            tried_in_doubt: false,
+        })
     }
 }

@@ -40,6 +40,7 @@ impl Api {
                 method: "GET",
                 url: url.to_string(),
                 kind,
+                tried_in_doubt: false,
             })
         })
         .await

@@ -273,6 +273,16 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     }
 }
 
+/// Says how many current members `undo` has left as they are, and the exact command that disables them too.
+#[must_use]
+pub fn members_spared(members: usize, command: &str) -> String {
+    format!(
+        "\n{} of the group now, and active still. To disable {} too, run\n  {command}\n",
+        counted(members, "account belongs to a member", "accounts belong to members"),
+        if members == 1 { "it" } else { "them" },
+    )
+}
+
 /// Says how many actions wait for an approval, and the exact command that approves them.
 #[must_use]
 pub fn waiting(plan: &Plan, command: &str) -> String {

@@ -17,7 +17,7 @@ use crate::model::{
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
-pub use outcome::{Counts, Outcome};
+pub use outcome::{Counts, FailureKind, Left, Outcome};
 pub use reason::{Approval, KeptReason, Reason};
 
 /// What an action does to an account.
@@ -124,6 +124,8 @@ pub enum Skip {
     MovedOn(String),
     /// An administrator has to approve it, and has not.
     NeedsApproval,
+    /// It would disable a current member, which somebody has to say yes to.
+    Member,
 }
 
 impl Skip {
@@ -133,6 +135,7 @@ impl Skip {
         match self {
             Self::NotSeen(why) | Self::MovedOn(why) => why,
             Self::NeedsApproval => "needs approval",
+            Self::Member => "a member now",
         }
     }
 }
@@ -150,6 +153,11 @@ impl Action {
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
+    }
+
+    /// Returns whether an approval of the plan is about this action too.
+    fn is_in_digest(&self) -> bool {
+        matches!(self.skipped, None | Some(Skip::NeedsApproval | Skip::Member))
     }
 }
 
@@ -274,8 +282,7 @@ impl Plan {
 
     /// Returns the actions that an approval of this plan is about.
     fn in_digest(&self) -> impl Iterator<Item = &Action> {
-        let is_part = |action: &&Action| matches!(action.skipped, None | Some(Skip::NeedsApproval));
-        self.actions.iter().filter(is_part)
+        self.actions.iter().filter(|action| action.is_in_digest())
     }
 
     /// Skips the actions that an administrator has to approve.
@@ -284,6 +291,13 @@ impl Plan {
             if action.approval.is_some() && action.skipped.is_none() {
                 action.skipped = Some(Skip::NeedsApproval);
             }
+        }
+    }
+
+    /// Disables current members too, once somebody has said yes to it.
+    pub fn include_members(&mut self) {
+        for action in &mut self.actions {
+            action.skipped.take_if(|skip| *skip == Skip::Member);
         }
     }
 
@@ -299,7 +313,7 @@ impl Plan {
         let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::Scheduled(_));
         let outcomes = self.actions.iter().zip(outcomes);
         let remain: Vec<_> = outcomes
-            .filter(|(action, outcome)| !is_done(outcome) && matches!(action.skipped, None | Some(Skip::NeedsApproval)))
+            .filter(|(action, outcome)| !is_done(outcome) && action.is_in_digest())
             .map(|(action, _)| action)
             .collect();
         if remain.is_empty() { self.digest() } else { self.digest_of(remain.into_iter()) }

@@ -15,9 +15,33 @@ pub enum Outcome {
         why: String,
         /// What to do about it.
         hint: String,
+        /// Whose failure it is.
+        kind: FailureKind,
+        /// What it has left.
+        left: Left,
     },
     /// Not tried.
     Skipped(String),
+}
+
+/// Whose failure it is that an action failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// MAS has no such user.
+    UserNotFound,
+    /// That of this one account.
+    Account,
+    /// That of the writer: no connection, no right, no database. It would fail with every account.
+    Writer,
+}
+
+/// What a failed action has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It was refused before its first change.
+    Untouched,
+    /// Something may have been changed.
+    InDoubt,
 }
 
 impl Outcome {

@@ -1,5 +1,7 @@
 //! The plan in two steps: first without, then with the second look.
 
+use std::collections::BTreeMap;
+
 use super::directory::Directories;
 use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
@@ -88,7 +90,35 @@ impl<'f> Draft<'f> {
     /// Applies the table to the accounts a run is about. All others count as they did, and are kept as they are.
     #[must_use]
     pub fn about(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
-        let mut draft = Self {
+        let mut draft = Self::empty(facts, policy, focus);
+        for account in &facts.accounts {
+            draft.add(account);
+        }
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft
+    }
+
+    /// Reverses what was done to some accounts of `focus`, whatever the table says of them. All others only count.
+    pub(super) fn reversing(
+        facts: &'f Facts,
+        policy: &'f Policy,
+        focus: &'f Focus,
+        kinds: &BTreeMap<&UserId, ActionKind>,
+    ) -> Self {
+        let mut draft = Self::empty(facts, policy, Some(focus));
+        for account in &facts.accounts {
+            let holder = draft.identity.holder(account);
+            match kinds.get(&account.user_id) {
+                Some(kind) => draft.notable.push((account, draft.rule.reversed(account, holder, *kind))),
+                None => draft.only_count(&draft.rule.opinion(account, holder, &draft.identity)),
+            }
+        }
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft
+    }
+
+    fn empty(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
+        Self {
             rule: Rule { facts, policy },
             identity: Identity::new(facts, policy.matching),
             focus,
@@ -97,12 +127,7 @@ impl<'f> Draft<'f> {
             settled: Vec::new(),
             returned: Vec::new(),
             mapping: Mapping::default(),
-        };
-        for account in &facts.accounts {
-            draft.add(account);
         }
-        draft.notable.sort_by_key(|(account, _)| &account.user_id);
-        draft
     }
 
     fn add(&mut self, account: &'f Account) {
@@ -136,7 +161,7 @@ impl<'f> Draft<'f> {
         let counts_as_active = match opinion {
             Opinion::Settled(verdict) => verdict.counts_as_active(),
             Opinion::WouldDisable(_) => true,
-            Opinion::WouldActivate { .. } => false,
+            Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
         let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
         *count += 1;
@@ -150,7 +175,7 @@ impl<'f> Draft<'f> {
             Ok(at) => of_accounts[at].1.clone(),
             Err(_) => match self.opinion(account) {
                 Opinion::Settled(verdict) => verdict,
-                Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } => {
+                Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => {
                     unreachable!("an account that would be changed is notable")
                 }
             },
@@ -165,6 +190,9 @@ impl<'f> Draft<'f> {
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
             Opinion::WouldDisable(holder) => Some(Self::look_before_disable(account, holder)),
+            Opinion::WouldReopen(holder) => {
+                Some(LookAt { kind: ActionKind::Activate, ..Self::look_before_disable(account, holder) })
+            }
             Opinion::WouldActivate { member, by } => {
                 let members = self.identity.would_get(account, member, *by);
                 Some(look_before_activate(account, &members, *by))
@@ -221,6 +249,10 @@ impl<'f> Draft<'f> {
                 Opinion::WouldActivate { member, by } => match looks.look(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
                     failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, looks)),
+                },
+                Opinion::WouldReopen(_) => match looks.look(&account.user_id) {
+                    Some(Ok(seen)) => second.on_reopen(account, seen),
+                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, looks)),
                 },
             };
             contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);

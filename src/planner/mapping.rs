@@ -83,7 +83,7 @@ impl<'f> Mapping<'f> {
     pub(super) fn note_opinion(&mut self, opinion: &Opinion<'f>, is_members: bool) {
         let stays = match opinion {
             Opinion::Settled(verdict) => !matches!(verdict, Verdict::Kept(_)),
-            Opinion::WouldActivate { .. } => true,
+            Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => true,
             Opinion::WouldDisable(_) => false,
         };
         self.staying += usize::from(stays);

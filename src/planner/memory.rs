@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AccountState, Moment, UserId};
-use crate::plan::{ActionKind, DisableMode};
+use crate::plan::DisableMode;
 
 /// What the state file remembers; empty without one. Whose account is whose is remembered with each account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,8 +12,10 @@ pub struct Memory {
     pub recall: Recall,
     /// Since when an account's owner has been out of the group in every complete reading.
     pub absent_since: BTreeMap<UserId, Moment>,
-    /// The last thing that this program tried with each account.
-    pub own: BTreeMap<UserId, OwnAction>,
+    /// The disables of this program that still hold: nothing has ended or reversed them.
+    pub own: BTreeMap<UserId, OwnDisable>,
+    /// The accounts that mas-cli did not find in the last 24 hours.
+    pub not_in_mas: BTreeSet<UserId>,
     /// The storage providers that were ever seen, alive or not.
     pub directories: BTreeSet<Box<str>>,
 }
@@ -28,27 +30,24 @@ pub enum Recall {
     Off,
 }
 
-/// What this program last tried with an account.
+/// A disable of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnAction {
-    /// What.
-    pub kind: ActionKind,
+pub struct OwnDisable {
     /// What disabling meant then.
     pub mode: DisableMode,
     /// Whether it was seen to be done. What was not may be half done.
     pub is_done: bool,
-    /// When it was begun; for a disable that was tried again, when it was begun first.
+    /// When it was begun; if it was tried again, when it was begun first.
     pub at: Moment,
 }
 
 impl Memory {
     /// Whether this program disabled the account, or began to.
     pub(super) fn is_own(&self, user_id: &UserId) -> bool {
-        self.own.get(user_id).is_some_and(|own| own.kind == ActionKind::Disable || !own.is_done)
+        self.own.contains_key(user_id)
     }
 
-    /// Whether a lock, and nothing but a lock, is what an action of ours has left: half of a deactivation or of an
-    /// activation.
+    /// Whether a lock, and nothing but a lock, is what a deactivation of ours has left.
     pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState) -> bool {
         let only_locked = state.locked && !state.deactivated;
         only_locked && self.own.get(user_id).is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
@@ -56,6 +55,6 @@ impl Memory {
 
     /// Returns when this program last disabled the account, or began to.
     pub(super) fn disabled_at(&self, user_id: &UserId) -> Option<Moment> {
-        self.own.get(user_id).filter(|own| own.kind == ActionKind::Disable).map(|own| own.at)
+        self.own.get(user_id).map(|own| own.at)
     }
 }

@@ -32,14 +32,14 @@ pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use focus::Focus;
 pub use identity::AccountIndex;
 pub use limits::{Limits, Past, Refusal};
-pub use memory::{Memory, OwnAction, Recall};
+pub use memory::{Memory, OwnDisable, Recall};
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
 pub use signs::{SignsOfAccounts, members_with_signs};
 pub use template_fit::TemplateFit;
-pub use undo::undo;
+pub use undo::{Since, Undo, Undone};
 pub use verdict::Verdict;
 
 /// Everything that one complete reading found.

@@ -9,8 +9,7 @@ use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
 use super::table::Rule;
 use super::{Facts, Looks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment, Question, Sign,
-    SignSeen, Tie,
+    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment, Question, Sign, SignSeen, Tie,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
@@ -149,7 +148,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             Some(KeptReason::Bot)
         } else if seen.account.appservice.is_some() {
             Some(KeptReason::Appservice)
-        } else if account.mas == InMas::Unknown {
+        } else if self.rule.is_not_in_mas(account) {
             Some(KeptReason::NotInMas)
         } else {
             None
@@ -288,6 +287,20 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         match self.rule.not_activated(account, state) {
             Some(reason) => Verdict::Kept(reason),
             None => Verdict::Activate(Reason::InGroup),
+        }
+    }
+
+    /// Returns what becomes of an account that `undo` would activate, whoever owns it.
+    pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
+        let state = seen.account.state;
+        if state.is_active() && !account.deactivated_in_mas {
+            Verdict::MemberActive
+        } else if self.rule.is_not_in_mas(account) {
+            Verdict::Kept(KeptReason::NotInMas)
+        } else if state.erased {
+            Verdict::Kept(KeptReason::Erased)
+        } else {
+            Verdict::Activate(Reason::Undone)
         }
     }
 

@@ -4,7 +4,7 @@ use super::identity::{Holder, Identity, Named, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
 use crate::model::{Account, AccountState, InMas, Member};
-use crate::plan::{DisableMode, KeptReason};
+use crate::plan::{ActionKind, DisableMode, KeptReason};
 
 /// What the lists alone say about an account.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) enum Opinion<'f> {
         /// What says so.
         by: TiedBy,
     },
+    /// To be activated, whoever owns it, because `undo` reverses a disable.
+    WouldReopen(Holder<'f>),
 }
 
 /// The table, with what it depends on.
@@ -45,6 +47,22 @@ impl<'f> Rule<'f> {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         opinion
+    }
+
+    /// Returns what the lists alone say about an account for which a run is undone.
+    pub(super) fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
+        let kept = match kind {
+            ActionKind::Disable => {
+                self.outside_in_state(account, account.state).or(self.protects(account).map(Verdict::Kept))
+            }
+            ActionKind::Activate => None,
+        };
+        match (kept, kind) {
+            _ if account.mas == InMas::Ambiguous => Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)),
+            (Some(verdict), _) => Opinion::Settled(verdict),
+            (None, ActionKind::Disable) => Opinion::WouldDisable(holder),
+            (None, ActionKind::Activate) => Opinion::WouldReopen(holder),
+        }
     }
 
     /// Returns whether the rule lets a member in.
@@ -97,7 +115,7 @@ impl<'f> Rule<'f> {
             Reactivate::Own => !ours,
             Reactivate::None => true,
         };
-        if account.mas == InMas::Unknown {
+        if self.is_not_in_mas(account) {
             Some(KeptReason::NotInMas)
         } else if state.erased {
             Some(KeptReason::Erased)
@@ -157,6 +175,15 @@ impl<'f> Rule<'f> {
         account.deactivated_in_mas || self.facts.memory.left_half_done(&account.user_id, state)
     }
 
+    /// Returns whether MAS does not know an account, by its list or because mas-cli has just looked in vain.
+    pub(super) fn is_not_in_mas(&self, account: &Account) -> bool {
+        match account.mas {
+            InMas::Unknown => true,
+            InMas::NotAsked => self.facts.memory.not_in_mas.contains(&account.user_id),
+            InMas::Known(_) | InMas::Ambiguous => false,
+        }
+    }
+
     /// Returns the first reason that the lists alone give for never disabling an account.
     pub(super) fn protects(&self, account: &Account) -> Option<KeptReason> {
         let localpart = account.localpart();
@@ -179,7 +206,7 @@ impl<'f> Rule<'f> {
 impl Opinion<'_> {
     fn would_act(&self) -> bool {
         match self {
-            Self::WouldDisable(_) | Self::WouldActivate { .. } => true,
+            Self::WouldDisable(_) | Self::WouldActivate { .. } | Self::WouldReopen(_) => true,
             Self::Settled(verdict) => matches!(verdict, Verdict::Kept(_)),
         }
     }

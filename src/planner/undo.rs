@@ -1,71 +1,152 @@
-//! The way back: what a run did, turned round, as a plan like any other. What has moved on since is left out and told.
+//! The way back: what a run did, reversed, through the same second look as every other change. What has moved on since
+//! is left out and told.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::table::Rule;
-use super::{Facts, Policy};
-use crate::model::{Account, InMas, UserId};
-use crate::plan::{Action, ActionKind, MappingSummary, Plan, ReadCounts, Reason, Skip};
+use super::{Draft, Facts, Focus, LookAt, Looks, Policy, Verdict, Verdicts};
+use crate::model::{Account, Moment, UserId};
+use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
 
-/// The plan that puts back what was done. Who is protected from being disabled is protected here too.
-#[must_use]
-pub fn undo(facts: &Facts, policy: &Policy, done: &[(ActionKind, UserId)]) -> Plan {
-    let accounts: HashMap<_, _> = facts.accounts.iter().map(|account| (&account.user_id, account)).collect();
-    let rule = Rule { facts, policy };
-    let mut actions: Vec<_> = done
-        .iter()
-        .map(|(kind, user_id)| {
-            let account = accounts.get(user_id).copied();
-            let kind = match kind {
-                ActionKind::Activate => ActionKind::Disable,
-                ActionKind::Disable => ActionKind::Activate,
-            };
-            Action {
-                kind,
-                user_id: user_id.clone(),
-                mas_id: account.and_then(|account| account.mas.id().cloned()),
-                reason: Reason::Undone,
-                before: account.map(|account| account.state).unwrap_or_default(),
-                evidence: None,
-                approval: None,
-                skipped: left_out(kind, account, &rule).map(Skip::MovedOn),
+/// The clocks of MAS and of this host may differ by this much.
+const CLOCKS: Duration = Duration::from_mins(1);
+
+/// What a run did to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// What it did.
+    pub kind: ActionKind,
+    /// To which account.
+    pub user_id: UserId,
+    /// What disabling meant then.
+    pub mode: DisableMode,
+    /// When it was over.
+    pub ended: Option<Moment>,
+    /// What is known to have happened to the account since.
+    pub since: Option<Since>,
+}
+
+/// What has happened to an account after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// A later run of this program has changed it, the one of this number.
+    Run(i64),
+    /// A reading has shown it active.
+    SeenActive,
+}
+
+/// The reverse of a run before the second look.
+#[derive(Debug)]
+pub struct Undo<'f> {
+    draft: Draft<'f>,
+    undone: &'f [Undone],
+    accounts: BTreeMap<&'f UserId, &'f Account>,
+}
+
+impl Undone {
+    /// Returns what reverses it.
+    fn reverse(&self) -> ActionKind {
+        match self.kind {
+            ActionKind::Activate => ActionKind::Disable,
+            ActionKind::Disable => ActionKind::Activate,
+        }
+    }
+
+    /// Returns why it is not reversed, as far as the state file and the lists say.
+    fn left_out(&self, account: Option<&Account>) -> Option<String> {
+        let Some(account) = account else { return Some("the account is gone".to_owned()) };
+        match (self.kind, self.since) {
+            (_, Some(Since::Run(run))) => Some(format!("run {run} has changed it since")),
+            // Whoever was activated is active.
+            (ActionKind::Activate, _) => None,
+            _ if account.can_log_in() => Some("active now".to_owned()),
+            (ActionKind::Disable, Some(Since::SeenActive)) => {
+                Some("it was active in between: somebody else has disabled it since".to_owned())
             }
-        })
-        .collect();
-    actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-    let is_active = |account: &&Account| !account.state.deactivated && !account.state.locked;
-    Plan {
-        server_name: facts.server_name.clone(),
-        writer: policy.writer,
-        disable: policy.disable,
-        read: ReadCounts { members: facts.members.len(), accounts: facts.accounts.len() },
-        unchanged: facts
-            .accounts
-            .len()
-            .saturating_sub(actions.iter().filter(|action| action.skipped.is_none()).count()),
-        active: facts.accounts.iter().filter(is_active).count(),
-        actions,
-        not_registered: Vec::new(),
-        unnamed: Vec::new(),
-        kept: Vec::new(),
-        contradictions: 0,
-        doubtful: Vec::new(),
-        not_looked: None,
-        mapping: MappingSummary::default(),
+            (ActionKind::Disable, None) => {
+                let is_more = self.mode == DisableMode::Lock && account.state.deactivated;
+                is_more.then(|| "the run only locked it: somebody else has deactivated it since".to_owned())
+            }
+        }
     }
 }
 
-fn left_out(kind: ActionKind, account: Option<&Account>, rule: &Rule<'_>) -> Option<String> {
-    let Some(account) = account else { return Some("the account is gone".to_owned()) };
-    let state = account.state;
-    if account.mas == InMas::Unknown {
-        return Some("MAS does not know the account any more".to_owned());
+impl<'f> Undo<'f> {
+    /// Returns the reverse of what was done; `focus` has its accounts.
+    #[must_use]
+    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], focus: &'f Focus) -> Self {
+        let in_focus = facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
+        let accounts: BTreeMap<_, _> = in_focus.map(|account| (&account.user_id, account)).collect();
+        let open = undone.iter().filter(|one| one.left_out(accounts.get(&one.user_id).copied()).is_none());
+        let kinds = open.map(|one| (&one.user_id, one.reverse())).collect();
+        Self { draft: Draft::reversing(facts, policy, focus, &kinds), undone, accounts }
     }
-    match kind {
-        ActionKind::Activate if state.erased => Some("erased now".to_owned()),
-        ActionKind::Activate if !state.deactivated && !state.locked => Some("active now".to_owned()),
-        ActionKind::Disable if state.deactivated || state.locked => Some("disabled or locked now".to_owned()),
-        ActionKind::Disable => rule.protects(account).map(|reason| format!("left alone: {}", reason.text())),
-        ActionKind::Activate => None,
+
+    /// Returns the accounts to recheck.
+    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
+        self.draft.to_look_at()
+    }
+
+    /// Returns the plan. The current members whom it would disable are skipped.
+    #[must_use]
+    pub fn decide(&self, looks: &Looks) -> Plan {
+        let verdicts = self.draft.verdicts(looks);
+        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, looks)).collect();
+        actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+        let to_apply = actions.iter().filter(|action| action.skipped.is_none()).count();
+        let plan = self.draft.plan(verdicts, looks);
+        Plan {
+            unchanged: plan.read.accounts.saturating_sub(to_apply),
+            actions,
+            not_registered: Vec::new(),
+            unnamed: Vec::new(),
+            kept: Vec::new(),
+            mapping: MappingSummary::default(),
+            ..plan
+        }
+    }
+
+    fn action(&self, undone: &Undone, verdicts: &Verdicts<'f>, looks: &Looks) -> Action {
+        let account = self.accounts.get(&undone.user_id).copied();
+        let evidence = looks.evidence(&undone.user_id);
+        let verdict = account.and_then(|account| {
+            let at = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
+            at.ok().map(|at| &verdicts.of_accounts[at].1)
+        });
+        let disabled_at = evidence.and_then(|seen| seen.account.disabled_at);
+        let is_later = |at: Moment| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
+        let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
+        let skipped = match (undone.left_out(account), disabled_since, verdict) {
+            (Some(why), ..) => Some(Skip::MovedOn(why)),
+            (None, Some(at), _) => Some(Skip::MovedOn(format!("somebody else has disabled it since, at {at}"))),
+            (None, None, Some(verdict)) => skip(undone.reverse(), verdict),
+            (None, None, None) => Some(Skip::MovedOn("nothing is to be done".to_owned())),
+        };
+        Action {
+            kind: undone.reverse(),
+            user_id: undone.user_id.clone(),
+            mas_id: account.and_then(|account| account.mas.id().cloned()),
+            reason: Reason::Undone,
+            before: account.map(|account| account.state).unwrap_or_default(),
+            evidence: evidence.cloned(),
+            approval: verdict.and_then(Verdict::approval),
+            skipped,
+        }
+    }
+}
+
+/// Returns why an account is not changed, as the second look says.
+fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
+    let left_alone = |reason: KeptReason| Skip::MovedOn(format!("left alone: {}", reason.text()));
+    match verdict {
+        Verdict::Activate(_) | Verdict::Disable(_) | Verdict::NeedsApproval(..) => None,
+        Verdict::MemberActive if kind == ActionKind::Disable => Some(Skip::Member),
+        Verdict::MemberActive => Some(Skip::MovedOn("active now".to_owned())),
+        Verdict::OutsideDisabled | Verdict::OutsideLocked => Some(Skip::MovedOn("disabled or locked now".to_owned())),
+        Verdict::ActivationNotConfirmed => Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned())),
+        Verdict::Kept(reason) => Some(left_alone(*reason)),
+        Verdict::MayBeMember(_) => Some(left_alone(KeptReason::MayBeMember)),
+        Verdict::InGrace(_) => Some(left_alone(KeptReason::InGrace)),
+        Verdict::DisableSkipped(_, error) | Verdict::ActivateSkipped(_, error) => Some(Skip::NotSeen(error.clone())),
     }
 }

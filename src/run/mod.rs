@@ -5,6 +5,7 @@ mod confirm;
 mod journal;
 mod stop;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -12,7 +13,8 @@ use tracing::info;
 
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan, Skip};
+use crate::model::UserId;
+use crate::plan::{Action, ActionKind, DisableMode, FailureKind, Left, Outcome, Plan, Skip};
 use crate::readers::{Readers, Tally};
 use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
@@ -36,6 +38,8 @@ pub struct Record<'r> {
     pub journal: Journal<'r>,
     /// Whether it has to stop.
     pub stop: Stop,
+    /// The accounts whose last action failed: they come last, so that they keep nobody waiting.
+    pub failed_before: BTreeSet<UserId>,
 }
 
 /// Applies what of a plan is to be applied. One outcome for each action, in the plan's order.
@@ -56,10 +60,14 @@ pub async fn apply(
             None => Outcome::Scheduled("not tried".to_owned()),
         })
         .collect();
-    let breaker = Breaker::new(config.max_consecutive_failures);
     for kind in [ActionKind::Activate, ActionKind::Disable] {
+        // What fails for one kind need not fail for the other.
+        let breaker = Breaker::new(config.max_consecutive_failures);
         let open =
             plan.actions.iter().enumerate().filter(|(_, action)| action.kind == kind && action.skipped.is_none());
+        let (again, first): (Vec<_>, Vec<_>) =
+            open.partition(|(_, action)| record.failed_before.contains(&action.user_id));
+        let open = first.into_iter().chain(again);
         let mut tried = stream::iter(open)
             .map(|(index, action)| {
                 let breaker = &breaker;
@@ -99,7 +107,8 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
 /// An action between its two entries in the journal.
 async fn attempt(number: usize, action: &Action, writer: &Writer, mode: DisableMode, journal: &Journal<'_>) -> Outcome {
     if let Err(failure) = journal.begin(number) {
-        return Outcome::Failed { why: format!("not tried: {}", in_one_line(&failure)), hint: failure.hint() };
+        let why = format!("not tried: {}", in_one_line(&failure));
+        return Outcome::Failed { why, hint: failure.hint(), kind: FailureKind::Writer, left: Left::Untouched };
     }
     let outcome = carry_out(action, writer, mode).await;
     // What was asked for is written down as done only once the homeserver shows it.
@@ -124,12 +133,12 @@ async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outco
         Err(failure) => {
             let told = in_one_line(&failure);
             info!(user_id = %action.user_id, action = ?action.kind, "{told}");
-            Outcome::Failed { why: told, hint: failure.hint() }
+            Outcome::Failed { why: told, hint: failure.hint(), kind: failure.kind(), left: failure.left() }
         }
     }
 }
 
-/// Stops trying when everything fails: what is wrong is then not the single account.
+/// Stops trying if the writer fails again and again. Failures of single accounts show that it works.
 struct Breaker {
     limit: usize,
     failures_in_a_row: AtomicUsize,
@@ -145,11 +154,11 @@ impl Breaker {
             return Outcome::Skipped("not tried: the run was stopped".to_owned());
         }
         if self.failures_in_a_row.load(Ordering::Relaxed) >= self.limit {
-            return Outcome::Skipped(format!("not tried: {} actions in a row had failed", self.limit));
+            return Outcome::Skipped(format!("not tried: the writer had failed {} times in a row", self.limit));
         }
         let outcome = attempt().await;
         match outcome {
-            Outcome::Failed { .. } => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
+            Outcome::Failed { kind: FailureKind::Writer, .. } => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
             _ => self.failures_in_a_row.swap(0, Ordering::Relaxed),
         };
         outcome

@@ -8,7 +8,12 @@ use serde::Serialize;
 use super::rows::{json, word};
 use super::{State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Moment};
-use crate::plan::{Outcome, Plan};
+use crate::plan::{FailureKind, Left, Outcome, Plan};
+
+/// MAS had no such user, and nothing was changed.
+pub(super) const USER_NOT_FOUND: &str = "user_not_found";
+/// Nothing was changed.
+const UNTOUCHED: &str = "untouched";
 
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -100,7 +105,7 @@ impl State {
         self.transaction(|transaction| {
             transaction
                 .execute(
-                    "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after)
+                    "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after), failure = ?7
                      WHERE run = ?1 AND number = ?2",
                     params![
                         run.0,
@@ -109,6 +114,7 @@ impl State {
                         outcome.word(),
                         outcome.error(),
                         after.as_ref().map(json),
+                        failure(outcome),
                     ],
                 )
                 .map(drop)
@@ -125,6 +131,15 @@ impl State {
                 .map(drop)
                 .map_err(StateProblem::from)
         })
+    }
+}
+
+/// What a failed action has left, as a column has it; nothing if something may have been changed.
+fn failure(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(USER_NOT_FOUND),
+        Outcome::Failed { left: Left::Untouched, .. } => Some(UNTOUCHED),
+        _ => None,
     }
 }
 

@@ -1,20 +1,21 @@
 //! What of the past the plan depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
 use super::error::StateProblem;
+use super::journal::USER_NOT_FOUND;
 use super::readings::{Age, Readings};
 use super::rows::from_word;
 use super::{Scope, State, StateError};
 use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{AccountIndex, Facts, Memory, OwnAction};
+use crate::planner::{AccountIndex, Facts, Memory, OwnDisable};
 
-/// How long a change may take until the homeserver shows it, in milliseconds; MAS's worker may be
-/// behind.
-pub(super) const UNTIL_SHOWN: i64 = 10 * 60 * 1000;
+/// How long an account that MAS did not know counts as unknown to it.
+const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
 
 impl State {
     /// Returns everything that a plan made now has to know, except the owners.
@@ -22,9 +23,13 @@ impl State {
         let connection = self.lock();
         let read = || {
             let goes_on = Readings::of(&connection, &self.scope)?.go_on(now);
-            let mut memory = Memory { directories: directories(&connection, &self.scope)?, ..Memory::default() };
+            let mut memory = Memory {
+                directories: directories(&connection, &self.scope)?,
+                not_in_mas: not_in_mas(&connection, &self.scope, now.before(NOT_IN_MAS_FOR))?,
+                ..Memory::default()
+            };
             if self.age == Age::AsExpected {
-                memory.own = own_actions(&connection, &self.scope)?;
+                memory.own = own_disables(&connection, &self.scope)?;
                 if goes_on {
                     memory.absent_since = absences(&connection, &self.scope, now)?;
                 } else {
@@ -41,6 +46,14 @@ impl State {
         facts.memory = self.memory(facts.now)?;
         let index = AccountIndex::new(facts);
         self.owners(|localpart, owner| index.remember(facts, localpart, owner))
+    }
+
+    /// Returns the accounts whose last action failed.
+    pub fn failed_before(&self) -> Result<BTreeSet<UserId>, StateError> {
+        let connection = self.lock();
+        let last = last_actions(&connection, &self.scope).map_err(|problem| self.error(problem))?;
+        let failed = last.into_iter().filter(|last| last.outcome.as_deref() == Some("failed"));
+        Ok(failed.map(|last| last.user_id).collect())
     }
 
     /// Returns what a command has begun to do since then, to which account and when.
@@ -77,29 +90,69 @@ fn absences(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTree
     Ok(absent)
 }
 
-/// Returns the last thing that was tried with each account. What was done before the account was
-/// seen active is over: if it is locked or deactivated after that, it was by hand. Synapse may show
-/// a change only after a while.
-pub(super) fn own_actions(connection: &Connection, scope: &Scope) -> Result<BTreeMap<UserId, OwnAction>, StateProblem> {
+/// Returns the disables of this program that still hold. One that was refused before its first change is none. What was
+/// done before the account was seen active is over: if it is locked or deactivated after that, it was by hand. So is a
+/// disable that an activation has reversed; one that failed or was interrupted may have reversed nothing.
+pub(super) fn own_disables(
+    connection: &Connection,
+    scope: &Scope,
+) -> Result<BTreeMap<UserId, OwnDisable>, StateProblem> {
     let mut statement = connection.prepare(
         "SELECT user_id, action, disable, outcome, begun FROM actions JOIN runs ON id = run
          LEFT JOIN settled USING (realm, server_name, user_id)
-         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND (seen IS NULL OR begun > seen - ?3)
+         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND (seen IS NULL OR begun > seen)
+            AND failure IS NULL
          ORDER BY run, number",
     )?;
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str(), UNTIL_SHOWN])?;
-    let mut own: BTreeMap<UserId, OwnAction> = BTreeMap::new();
+    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str()])?;
+    let mut own: BTreeMap<UserId, OwnDisable> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;
         let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
         let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
-        let is_done = row.get::<_, Option<String>>(3)?.as_deref() == Some("done");
+        let outcome = row.get::<_, Option<String>>(3)?;
         let begun = Moment::from_millis(row.get(4)?);
-        let again = own.get(&user_id).filter(|before| before.kind == kind && kind == ActionKind::Disable);
-        let at = again.map_or(begun, |before| before.at);
-        own.insert(user_id, OwnAction { kind, mode, is_done, at });
+        match (kind, outcome.as_deref()) {
+            (ActionKind::Disable, outcome) => {
+                let at = own.get(&user_id).map_or(begun, |before| before.at);
+                own.insert(user_id, OwnDisable { mode, is_done: outcome == Some("done"), at });
+            }
+            (ActionKind::Activate, Some("done" | "scheduled")) => drop(own.remove(&user_id)),
+            (ActionKind::Activate, _) => {}
+        }
     }
     Ok(own)
+}
+
+/// Returns the accounts whose last action was begun since then and failed because MAS has no such user.
+fn not_in_mas(connection: &Connection, scope: &Scope, since: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
+    let last = last_actions(connection, scope)?.into_iter();
+    let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND) && last.begun >= since);
+    Ok(unknown.map(|last| last.user_id).collect())
+}
+
+/// The last thing that was tried with an account.
+struct LastAction {
+    user_id: UserId,
+    outcome: Option<String>,
+    failure: Option<String>,
+    begun: Moment,
+}
+
+fn last_actions(connection: &Connection, scope: &Scope) -> Result<Vec<LastAction>, StateProblem> {
+    // Beside max() the other columns are those of the row that has it.
+    let mut statement = connection.prepare(
+        "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
+         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL GROUP BY user_id",
+    )?;
+    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str()])?;
+    let mut last = Vec::new();
+    while let Some(row) = rows.next()? {
+        let user_id = from_word(&row.get::<_, String>(0)?)?;
+        let (outcome, failure, begun) = (row.get(1)?, row.get(2)?, Moment::from_millis(row.get(3)?));
+        last.push(LastAction { user_id, outcome, failure, begun });
+    }
+    Ok(last)
 }
 
 /// Returns every directory that was ever seen; those of version 0.1 for each homeserver.

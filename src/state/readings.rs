@@ -9,7 +9,7 @@
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::error::StateProblem;
-use super::memory::{UNTIL_SHOWN, own_actions};
+use super::memory::own_disables;
 use super::{Scope, State, StateError};
 use crate::model::{Moment, UserId};
 use crate::planner::{Presence, Reach};
@@ -79,7 +79,7 @@ impl State {
                     "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen)
                      SELECT DISTINCT realm, server_name, user_id, ?3 FROM actions JOIN runs ON id = run
                      WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL",
-                    params![realm, server_name, now.as_millis().saturating_add(UNTIL_SHOWN)],
+                    params![realm, server_name, now.as_millis()],
                 )?;
             }
             Ok((number, age))
@@ -112,7 +112,7 @@ impl State {
         let before = Readings::of(transaction, &self.scope)?;
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
-            let own = own_actions(transaction, &self.scope)?;
+            let own = own_disables(transaction, &self.scope)?;
             let unfinished = own.iter().filter(|(_, own)| !own.is_done).map(|(user_id, _)| user_id);
             self.settle(transaction, unfinished, now)?;
         }

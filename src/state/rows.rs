@@ -1,5 +1,7 @@
 //! What is read back for people: runs, and the actions of a run.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +12,7 @@ use super::journal::RunId;
 use super::{Scope, State, StateError};
 use crate::model::{AccountState, Moment, UserId};
 use crate::plan::{ActionKind, Reason};
+use crate::planner::{Since, Undone};
 
 /// A run, with what became of its actions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,6 +72,9 @@ pub struct ActionRow {
     /// Why it is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// It was refused before its first change.
+    #[serde(skip)]
+    pub is_untouched: bool,
 }
 
 impl State {
@@ -83,7 +89,7 @@ impl State {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error
+                "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, failure
                  FROM actions WHERE run = ?1 ORDER BY number",
             )?;
             let rows = statement.query_map(params![run.0], |row| Ok(action(row)))?;
@@ -92,19 +98,71 @@ impl State {
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
     }
 
+    /// Returns what a run did, for `undo`; `None` if this scope has no run of this number. A disable that was begun counts,
+    /// done or not: an activation does no harm, and what needs none is left out. An activation counts only if it came
+    /// about.
+    pub fn done_by(&self, run: RunId) -> Result<Option<Vec<Undone>>, StateError> {
+        let Some((row, actions)) = self.run(run)? else { return Ok(None) };
+        let counts = |action: &ActionRow| match action.action {
+            ActionKind::Disable => action.begun.is_some() && !action.is_untouched,
+            ActionKind::Activate => ["done", "scheduled"].contains(&&*action.outcome),
+        };
+        let since = self.since(run)?;
+        let mode = from_word(&row.disable).map_err(|problem| self.error(problem))?;
+        let undone = actions.into_iter().filter(counts).map(|action| Undone {
+            kind: action.action,
+            since: since.get(&action.user_id).copied(),
+            mode,
+            ended: action.ended,
+            user_id: action.user_id,
+        });
+        Ok(Some(undone.collect()))
+    }
+
+    /// Returns what has happened since to the accounts that a run has changed.
+    fn since(&self, run: RunId) -> Result<BTreeMap<UserId, Since>, StateError> {
+        let connection = self.lock();
+        let read = || {
+            let mut statement = connection.prepare(
+                "SELECT done.user_id, done.begun < seen,
+                    (SELECT max(later.run) FROM actions AS later JOIN runs ON id = later.run
+                     WHERE later.user_id = done.user_id AND later.run > done.run AND later.begun IS NOT NULL
+                        AND later.failure IS NULL AND runs.realm = ?2 AND runs.server_name = ?3)
+                 FROM actions AS done LEFT JOIN settled
+                    ON settled.user_id = done.user_id AND settled.realm = ?2 AND settled.server_name = ?3
+                 WHERE done.run = ?1",
+            )?;
+            let Scope { realm, server_name } = &self.scope;
+            let mut rows = statement.query(params![run.0, realm, server_name.as_str()])?;
+            let mut since = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let user_id = from_word(&row.get::<_, String>(0)?)?;
+                let seen_active = row.get::<_, Option<bool>>(1)? == Some(true);
+                match row.get::<_, Option<i64>>(2)? {
+                    Some(later) => drop(since.insert(user_id, Since::Run(later))),
+                    None if seen_active => drop(since.insert(user_id, Since::SeenActive)),
+                    None => {}
+                }
+            }
+            Ok(since)
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
     /// Returns everything that was ever tried with an account, the newest first, each with its run.
     pub fn actions_of(&self, user_id: &UserId) -> Result<Vec<(RunId, ActionRow)>, StateError> {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT action, user_id, reason, evidence, before, after, begun, actions.ended, outcome, error, run
+                "SELECT action, user_id, reason, evidence, before, after, begun, actions.ended, outcome, error, failure,
+                    run
                  FROM actions JOIN runs ON id = run
                  WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3 AND begun IS NOT NULL
                  ORDER BY run DESC, number DESC",
             )?;
             let Scope { realm, server_name } = &self.scope;
             let of_user = params![realm, server_name.as_str(), user_id.text()];
-            let rows = statement.query_map(of_user, |row| Ok((RunId(row.get(10)?), action(row))))?;
+            let rows = statement.query_map(of_user, |row| Ok((RunId(row.get(11)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))
@@ -164,6 +222,7 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         ended: row.get::<_, Option<i64>>(7)?.map(Moment::from_millis),
         outcome: outcome.unwrap_or_else(|| untold.to_owned()),
         error: row.get(9)?,
+        is_untouched: row.get::<_, Option<String>>(10)?.is_some(),
     })
 }
 

@@ -118,6 +118,7 @@ const STEPS: &[M<'_>] = &[
         SELECT realm, '', provider, 0 FROM directories_before;
     DROP TABLE directories_before;",
     ),
+    M::up("ALTER TABLE actions ADD COLUMN failure TEXT;"),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

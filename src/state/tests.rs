@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Moment, Owner, ServerName, Tie, UserId};
-use crate::plan::{Action, ActionKind, DisableMode, MappingSummary, Outcome, Plan, ReadCounts, Reason, WriterKind};
+use crate::plan::{
+    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, WriterKind,
+};
 use crate::planner::{Memory, Presence, Reach};
 
 struct Fixture {
@@ -150,8 +152,7 @@ fn a_run_is_read_back_as_it_was() {
     state.begin_action(run, 0).expect("written");
     state.end_action(run, 0, &Outcome::Done, Some(AccountState::default())).expect("written");
     state.begin_action(run, 1).expect("written");
-    let failed = Outcome::Failed { why: "MAS is down".to_owned(), hint: String::new() };
-    state.end_action(run, 1, &failed, None).expect("written");
+    state.end_action(run, 1, &failed(FailureKind::Writer, Left::InDoubt), None).expect("written");
     state.end_run(run, "incomplete").expect("written");
     drop(state);
 
@@ -175,21 +176,58 @@ fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
 
     let state = fixture.open();
     assert_eq!(outcomes(&state, run), ["interrupted", "skipped"]);
-    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.kind, own.is_done)).collect();
-    assert_eq!(own, [(user("dave"), ActionKind::Disable, false)]);
+    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.is_done)).collect();
+    assert_eq!(own, [(user("dave"), false)]);
+}
+
+fn failed(kind: FailureKind, left: Left) -> Outcome {
+    Outcome::Failed { why: "MAS is down".to_owned(), hint: String::new(), kind, left }
+}
+
+/// The disables that are ours after these actions with one account, and whether each is done.
+fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<bool> {
+    let fixture = fixture();
+    let state = fixture.open();
+    record(&state, &Presence::default(), Moment::now());
+    for (kind, outcome) in actions {
+        acted(&state, *kind, "dave", outcome.as_ref());
+    }
+    memory(&state).own.into_values().map(|own| own.is_done).collect()
 }
 
 #[test]
-fn the_last_action_tried_with_an_account_counts() {
+fn disable_is_ours_until_an_activation_has_reversed_it() {
+    let (disabled, scheduled) = ((ActionKind::Disable, Some(Outcome::Done)), Outcome::Scheduled(String::new()));
+    let then = |outcome| own_after(&[disabled.clone(), (ActionKind::Activate, outcome)]);
+    assert_eq!(then(Some(Outcome::Done)), [false; 0]);
+    assert_eq!(then(Some(scheduled)), [false; 0], "it was asked for, and what is done after that was by hand");
+    assert_eq!(then(Some(failed(FailureKind::Writer, Left::InDoubt))), [true]);
+    assert_eq!(then(None), [true], "the run was killed");
+    assert_eq!(own_after(&[(ActionKind::Activate, None)]), [false; 0]);
+}
+
+#[test]
+fn disable_that_was_refused_before_its_first_change_is_not_ours() {
+    let left = |kind, left| own_after(&[(ActionKind::Disable, Some(failed(kind, left)))]);
+    assert_eq!(left(FailureKind::Account, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::Writer, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::UserNotFound, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::Writer, Left::InDoubt), [false]);
+}
+
+#[test]
+fn account_that_mas_did_not_know_is_not_in_mas_for_a_day() {
     let fixture = fixture();
     let state = fixture.open();
-    for kind in [ActionKind::Disable, ActionKind::Activate] {
-        acted(&state, kind, "dave", Some(&Outcome::Done));
-    }
-    let own = memory(&state).own;
-    let own = own.get(&user("dave")).expect("an action");
-    assert_eq!((own.kind, own.mode, own.is_done), (ActionKind::Activate, DisableMode::Deactivate, true));
-    assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 2);
+    let not_found = failed(FailureKind::UserNotFound, Left::Untouched);
+    let run = acted(&state, ActionKind::Disable, "dave", Some(&not_found));
+    acted(&state, ActionKind::Disable, "erin", Some(&failed(FailureKind::Account, Left::Untouched)));
+    assert_eq!(memory(&state).not_in_mas, [user("dave")].into());
+    assert_eq!(state.failed_before().expect("readable"), [user("dave"), user("erin")].into());
+    fixture.sql(&format!("UPDATE actions SET begun = begun - 86400001 WHERE run = {run}"));
+    assert_eq!(memory(&state).not_in_mas, [].into());
+    acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    assert_eq!(state.failed_before().expect("readable"), [user("dave")].into());
 }
 
 #[test]
@@ -218,10 +256,10 @@ fn an_account_seen_active_ends_every_earlier_action() {
         record(&state, &Presence { settled: vec![&dave], ..Presence::default() }, moment);
         memory(&state).own.contains_key(&dave)
     };
-    assert!(seen_after(1), "the homeserver may be behind");
-    assert!(!seen_after(15));
-    acted(&state, ActionKind::Activate, "dave", None);
-    assert!(seen_after(1), "what was tried since then counts");
+    assert!(!seen_after(1));
+    let run = acted(&state, ActionKind::Disable, "dave", None);
+    fixture.sql(&format!("UPDATE actions SET begun = begun + 120000 WHERE run = {run}"));
+    assert!(memory(&state).own.contains_key(&dave), "what was tried since then counts");
 }
 
 #[test]

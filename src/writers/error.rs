@@ -7,7 +7,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::HttpError;
-use crate::model::MasUserId;
+use crate::model::{MasUserId, ServerName};
+use crate::plan::{FailureKind, Left};
 
 /// Why a writer could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,19 @@ pub enum WriterError {
     /// Nobody knows which user of MAS is meant.
     #[error("MAS does not know this account")]
     NotInMas,
+    /// mas-cli found nobody of this name.
+    #[error("`{command}` failed: User not found")]
+    UserNotFound {
+        /// The program and its arguments.
+        command: String,
+    },
+    /// The lock is gone, the rest is not.
+    #[error("unlocked, but not reactivated")]
+    NotReactivated {
+        /// Why not.
+        #[source]
+        source: Box<WriterError>,
+    },
     /// The lock is there, the rest is not.
     #[error("locked, but not deactivated")]
     NotDeactivated {
@@ -97,6 +111,22 @@ pub enum MasConfigProblem {
         /// Counted from 1.
         column: u64,
     },
+    /// No database in it.
+    #[error("this has no section `database`: mas-cli would go to a default database")]
+    NoDatabase,
+    /// No homeserver in it.
+    #[error("this has no `matrix.homeserver`, so nothing shows that it is the configuration of this homeserver")]
+    NoHomeserver,
+    /// That of another homeserver.
+    #[error(
+        "`matrix.homeserver` is {actual}, and server_name is {configured}: accounts of another homeserver would be changed"
+    )]
+    OtherHomeserver {
+        /// The homeserver in MAS's configuration.
+        actual: ServerName,
+        /// `server_name`.
+        configured: ServerName,
+    },
     /// YAML, but not a table of settings.
     #[error("this is not MAS's configuration: it has no settings by name")]
     NoSettings,
@@ -122,6 +152,10 @@ impl WriterError {
             Self::UserGone { .. } => {
                 "nothing is left to do for this user; the next run sees who has the name now".to_owned()
             }
+            Self::UserNotFound { .. } => {
+                "MAS has no user of this name: for a day it counts as not_in_mas; policy.protect keeps it for good".to_owned()
+            }
+            Self::NotReactivated { .. } => "the next run tries again".to_owned(),
             Self::NotInMas => "run again; the account may just have been made".to_owned(),
             Self::NotDeactivated { .. } => {
                 "they cannot get in, but the next run leaves a lock as it is: deactivate them by hand, or unlock them and \
@@ -142,6 +176,46 @@ impl WriterError {
                 "run the same command by hand on the MAS host; `mas-cli doctor` looks at the rest".to_owned()
             }
         }
+    }
+
+    /// Returns whose failure it is.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::UserNotFound { .. } => FailureKind::UserNotFound,
+            Self::UserGone { .. } | Self::NotInMas => FailureKind::Account,
+            Self::NotReactivated { source } | Self::NotDeactivated { source } | Self::SessionsLeft { source } => {
+                source.kind()
+            }
+            Self::Api(error) if error.is_about_the_request() => FailureKind::Account,
+            Self::Api(_)
+            | Self::MasConfig { .. }
+            | Self::MasTooOld { .. }
+            | Self::CannotRun { .. }
+            | Self::TooSlow { .. }
+            | Self::Failed { .. } => FailureKind::Writer,
+        }
+    }
+
+    /// Returns what the action has left.
+    #[must_use]
+    pub fn left(&self) -> Left {
+        let is_in_doubt = match self {
+            Self::NotReactivated { .. }
+            | Self::NotDeactivated { .. }
+            | Self::SessionsLeft { .. }
+            | Self::TooSlow { .. } => true,
+            Self::Api(error) => error.may_be_carried_out(),
+            // mas-cli ends with 1 if it refuses; a signal or a panic may have come after the change.
+            Self::Failed { exit, .. } => exit.code() != Some(1),
+            Self::UserNotFound { .. }
+            | Self::UserGone { .. }
+            | Self::NotInMas
+            | Self::MasConfig { .. }
+            | Self::MasTooOld { .. }
+            | Self::CannotRun { .. } => false,
+        };
+        if is_in_doubt { Left::InDoubt } else { Left::Untouched }
     }
 
     /// Whether the configuration is at fault, not the world.

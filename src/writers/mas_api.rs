@@ -107,7 +107,8 @@ impl Write for MasApiWriter {
     async fn activate(&self, action: &Action) -> Result<(), WriterError> {
         let id = id_of(action)?;
         self.change(id, "unlock", None).await?;
-        self.change(id, "reactivate", None).await.map(drop)
+        let reactivated = self.change(id, "reactivate", None).await.map(drop);
+        reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
     /// The lock comes first: it takes effect at once. Where its answer was lost it may be there, and everything else

@@ -1,23 +1,23 @@
 //! The writer for the host that MAS runs on: `mas-cli` as a subprocess (recordings: `mas-cli.json`).
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 use tracing::{debug, warn};
 
-use super::error::MasConfigProblem;
-use super::{Write, WriterError};
+use super::{MasConfig, Write, WriterError};
 use crate::app::Environment;
 use crate::config::MasCliConfig;
-use crate::model::{Localpart, printable};
+use crate::model::{Localpart, ServerName, printable};
 use crate::plan::{Action, DisableMode};
 use crate::signals::metrics;
 use crate::subprocess;
 
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
+/// The error about a name that MAS does not have (recordings: `mas-cli.json`); mas-cli has no exit code of its own for it.
+const USER_NOT_FOUND: &str = "User not found";
 /// Longest version that is told; a wrapper may say anything.
 const VERSION_LIMIT: usize = 100;
 
@@ -52,15 +52,10 @@ impl MasCli {
         Self { config, environment: subprocess::environment(env) }
     }
 
-    /// Checks MAS's configuration file: mas-cli ignores one that is missing or not YAML, and would go to a default
-    /// database.
-    pub fn check_config(&self) -> Result<(), WriterError> {
-        match &self.config.config_to_check {
-            Some(path) => {
-                check_mas_config(path).map_err(|problem| WriterError::MasConfig { path: path.clone(), problem })
-            }
-            None => Ok(()),
-        }
+    /// Reads and checks MAS's configuration: that of this homeserver. `None` if its files cannot be looked at from here.
+    pub fn read_config(&self, server_name: &ServerName) -> Result<Option<MasConfig>, WriterError> {
+        let files = &self.config.config_to_check;
+        if files.is_empty() { Ok(None) } else { MasConfig::read(files, server_name).map(Some) }
     }
 
     /// What mas-cli says of its version.
@@ -101,6 +96,7 @@ impl MasCli {
         let ended = self.call(words).await;
         match &ended {
             Ok(_) => metrics().mas_cli("0"),
+            Err(WriterError::UserNotFound { .. }) => metrics().mas_cli("1"),
             Err(WriterError::Failed { exit, .. }) => {
                 metrics().mas_cli(&exit.code().map_or("signal".to_owned(), |code| code.to_string()));
             }
@@ -113,9 +109,7 @@ impl MasCli {
     async fn call(&self, words: &[&str]) -> Result<Said, WriterError> {
         let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        if let Some(path) = config {
-            all.extend(["--config".into(), path.into()]);
-        }
+        all.extend(config.iter().flat_map(|path| ["--config".into(), path.into()]));
         all.extend(words.iter().map(OsString::from));
         let told: Vec<_> = all.iter().map(|word| word.to_string_lossy()).collect();
         let command = printable(&format!("{program} {}", told.join(" "))).into_owned();
@@ -136,6 +130,9 @@ impl MasCli {
             Ok(Err(source)) => Err(WriterError::CannotRun { command, source }),
             Ok(Ok(Output { status, stderr, .. })) if !status.success() => {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
+                if status.code() == Some(1) && message == USER_NOT_FOUND {
+                    return Err(WriterError::UserNotFound { command });
+                }
                 Err(WriterError::Failed { command, exit: status, message })
             }
             Ok(Ok(Output { stdout, stderr, .. })) => Ok(Said {
@@ -156,7 +153,8 @@ impl Write for MasCli {
     async fn activate(&self, action: &Action) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         self.manage(&["unlock-user"], localpart).await?;
-        self.manage(&["unlock-user", "--reactivate"], localpart).await
+        let reactivated = self.manage(&["unlock-user", "--reactivate"], localpart).await;
+        reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
     /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
@@ -187,16 +185,6 @@ impl Write for MasCli {
     fn concurrency(&self) -> usize {
         self.config.concurrency
     }
-}
-
-fn check_mas_config(path: &Path) -> Result<(), MasConfigProblem> {
-    let text = std::fs::read_to_string(path).map_err(MasConfigProblem::Unreadable)?;
-    let settings: serde_json::Value = serde_saphyr::from_str(&text).map_err(|error| {
-        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-        MasConfigProblem::NotYaml { line, column }
-    })?;
-    let has_settings = settings.as_object().is_some_and(|settings| !settings.is_empty());
-    if has_settings { Ok(()) } else { Err(MasConfigProblem::NoSettings) }
 }
 
 /// Returns the names in the log of `list-admin-users`, or `None` if they are not as many as it announces.

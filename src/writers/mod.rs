@@ -3,17 +3,20 @@
 mod error;
 mod mas_api;
 mod mas_cli;
+mod mas_config;
 
 use enum_dispatch::enum_dispatch;
 
 use crate::app::Environment;
 use crate::config::{WriterConfig, WriterKindConfig};
 use crate::mas_api::MasApi;
+use crate::model::ServerName;
 use crate::plan::{Action, DisableMode};
 
 pub use error::WriterError;
 pub use mas_api::MasApiWriter;
 pub use mas_cli::{DatabaseLook, MasCli};
+pub use mas_config::MasConfig;
 
 /// What every writer does. Both calls of a kind leave the same state behind, whichever writer made them, and are
 /// harmless when repeated.
@@ -47,11 +50,16 @@ pub enum Writer {
 impl Writer {
     /// The writer of the configuration, once its own settings are known to be good. `mas` is the Admin API, where the
     /// configuration has it; `env` gives the variables that a subprocess may see.
-    pub fn new(config: &WriterConfig, mas: Option<&MasApi>, env: &Environment) -> Result<Self, WriterError> {
+    pub fn new(
+        config: &WriterConfig,
+        server_name: &ServerName,
+        mas: Option<&MasApi>,
+        env: &Environment,
+    ) -> Result<Self, WriterError> {
         match &config.kind {
             WriterKindConfig::MasCli(config) => {
                 let mas_cli = MasCli::new(config.clone(), env);
-                mas_cli.check_config()?;
+                mas_cli.read_config(server_name)?;
                 Ok(mas_cli.into())
             }
             WriterKindConfig::MasApi => {

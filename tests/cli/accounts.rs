@@ -3,7 +3,7 @@
 use matrix_keycloak_sync::standins::{Fault, World};
 use serde_json::json;
 
-use crate::harness::{account, everyone, group, program, started, the_table};
+use crate::harness::{account, everyone, group, program, program_for, started, the_table};
 
 #[tokio::test]
 async fn both_versions_of_the_list_show_everyone() {
@@ -126,7 +126,7 @@ async fn a_token_of_no_administrator_is_an_error_with_a_remedy() {
 #[tokio::test]
 async fn another_server_name_than_the_homeservers_own_is_an_error() {
     let world = started(the_table()).await;
-    let run = program(&world).env("MATRIX_SERVER_NAME", "example.com").run("sync").exits(1);
+    let run = program_for(&world, "example.com").run("sync").exits(1);
     run.tells(&["the token belongs to @matrix-sync-bot:example.org, and server_name is example.com"]);
 }
 

@@ -123,3 +123,15 @@ async fn nothing_is_ever_erased() {
         everyone(&world).into_iter().filter(|(_, state)| state.synapse.is_some_and(|seen| seen.erased)).collect();
     assert_eq!(erased, []);
 }
+
+#[tokio::test]
+async fn activation_is_done_only_once_synapse_shows_no_lock() {
+    let world = started(group().member("alice").account("alice").member("bob").locked_account("bob")).await;
+    world.mas.state().worker_on = false;
+    let run =
+        program(&world).file(&world, &format!("[policy]\ndisable = \"lock\"\n{IMPATIENT}")).run("sync --format json");
+    let run = run.exits(4);
+    assert_eq!(run.actions(), ["activate bob in_group scheduled"]);
+    let told = run.json()["actions"][0]["error"].to_string();
+    assert!(told.contains("does not show it yet (deactivated: false, locked: true)"), "{told}");
+}

@@ -2,7 +2,7 @@
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started, the_table, write};
+use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, program_for, started, the_table, write};
 
 /// Saves a plan and gives its path.
 fn saved(world: &RunningWorld, toml: &str) -> String {
@@ -118,11 +118,11 @@ async fn a_plan_that_was_changed_or_is_for_something_else_is_refused() {
 async fn a_plan_of_another_homeserver_is_refused() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
-    let run = program(&world).env("MATRIX_SERVER_NAME", "example.com").run(&format!("apply {path}")).exits(1);
+    let run = program_for(&world, "example.com").run(&format!("apply {path}")).exits(1);
     run.tells(&["it names @bob:example.org, and server_name is example.com"]);
     program(&world).run("sync").exits(0);
     let empty = saved(&world, "");
-    let run = program(&world).env("MATRIX_SERVER_NAME", "example.com").run(&format!("apply {empty}")).exits(1);
+    let run = program_for(&world, "example.com").run(&format!("apply {empty}")).exits(1);
     run.tells(&["its digest does not fit its actions on this server"]);
 }
 

@@ -199,7 +199,7 @@ async fn programs_get_one_entry_for_each_check() {
             ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, who is never disabled"),
             ok("synapse", "server_name", "example.org"),
             ok("synapse", "admin", "the token opens the admin API, which lists 5 accounts"),
-            ok("mas-cli", "configuration", "mas-cli.yaml: readable, YAML"),
+            ok("mas-cli", "configuration", "mas-cli.yaml: readable, of this homeserver"),
             ok("mas-cli", "program", "runs"),
             ok("mas-cli", "version", "mas-cli v1.22.0"),
             ok("mas-cli", "database", "mas-cli reads MAS's database; nothing was changed"),

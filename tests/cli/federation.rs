@@ -138,3 +138,24 @@ async fn without_the_role_to_see_directories_the_rest_goes_on() {
     assert_eq!(run.kept(), [""; 0]);
     run.tells(&["view-realm"]);
 }
+
+#[tokio::test]
+async fn directory_in_doubt_that_was_never_alive_is_not_forgotten() {
+    let world =
+        DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
+    let world = started(world.service_roles(&["view-users"])).await;
+    for name in DIRECTORY {
+        let mut state = world.keycloak.state();
+        let user = state.realm("corp").user_mut(name).expect("seeded");
+        (user.federation_link, user.enabled) = (Some("ldap-1".to_owned()), false);
+    }
+    let sync =
+        || program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(sync().kept(), in_doubt());
+    // By now Keycloak has forgotten its people too.
+    for name in DIRECTORY {
+        world.keycloak.state().realm("corp").delete_user(name);
+    }
+    let again = sync();
+    assert_eq!((again.actions(), again.kept()), (vec![], in_doubt()));
+}

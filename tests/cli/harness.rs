@@ -182,6 +182,13 @@ pub(crate) fn program_by(world: &RunningWorld, way: Way, more: &str) -> Program 
     if way.source == "mas" { program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN") } else { program }
 }
 
+/// The program for another homeserver, with a configuration of MAS that is for that one too.
+pub(crate) fn program_for(world: &RunningWorld, server_name: &str) -> Program {
+    let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
+    let mas_config = write(world, "other-mas.yaml", &text.replace("example.org", server_name));
+    program(world).env("MATRIX_SERVER_NAME", server_name).env("MAS_CONFIG", &mas_config.display().to_string())
+}
+
 /// The program with no configuration at all.
 pub(crate) fn bare() -> Program {
     let mut command = Command::new(PROGRAM);

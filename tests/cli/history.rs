@@ -67,7 +67,7 @@ async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
         "What a deactivation took does not come back",
     ]);
     assert_eq!(world.state_of("dave"), account(true, true));
-    remembering(&world, NO_LIMITS).run("undo 1").exits(0);
+    remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0);
     assert!(world.settle().await);
     assert_eq!((world.state_of("dave"), world.state_of("bob")), (account(false, false), account(true, true)));
     remembering(&world, "").run("history").exits(0).prints(&["in step, undoes 1"]);
@@ -79,10 +79,10 @@ async fn undo_leaves_out_what_has_moved_on_and_stays_within_the_limits() {
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let refused = remembering(&world, "[limits]\nmax_activate = 0\n").run("undo 1").exits(3);
     refused.tells(&["undo 1 --approve sha256:"]);
-    remembering(&world, NO_LIMITS).run("undo 1").exits(0);
+    remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0);
     assert!(world.settle().await);
     let again = remembering(&world, NO_LIMITS).run("undo 1").exits(0);
-    again.prints(&["active now"]);
+    again.prints(&["run 3 has changed it since"]);
 }
 
 #[tokio::test]
@@ -230,4 +230,20 @@ async fn undo_disables_nobody_whom_the_run_did_not_activate() {
     let nothing = remembering(&world, NO_LIMITS).run("undo 1 --dry-run").exits(0);
     assert!(!nothing.stdout.contains("bob"), "{}", nothing.stdout);
     remembering(&world, NO_LIMITS).run("undo 2 --dry-run").exits(0).prints(&["Disable 1 account", "bob"]);
+}
+
+#[tokio::test]
+async fn action_is_not_tried_if_its_beginning_cannot_be_written_down() {
+    let world = started(the_table()).await;
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    world.leave("bob");
+    let connection = rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
+    let full =
+        "CREATE TRIGGER full BEFORE UPDATE OF begun ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    connection.execute_batch(full).expect("a trigger");
+    let run = remembering(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.actions(), ["disable bob not_in_group failed"]);
+    let told = run.json()["actions"][0]["error"].to_string();
+    assert!(told.contains("not tried: ") && told.contains("the disk is full"), "{told}");
+    assert_eq!(world.state_of("bob"), account(false, false));
 }

@@ -317,6 +317,21 @@ async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
 }
 
 #[tokio::test]
+async fn lists_that_are_shorter_than_their_own_count_but_not_empty_are_errors() {
+    let world = started(the_table()).await;
+    let alice = world.mas.state().user("alice").expect("seeded").id.clone();
+    let user = serde_json::json!({"username": "alice", "locked_at": null, "deactivated_at": null, "admin": false});
+    let link = serde_json::json!({"provider_id": "01H8PKNWKKRPCBW4YGH1RWV279", "subject": "a", "user_id": alice});
+    for (list, attributes) in [("/users?", user), ("/upstream-oauth-links?", link)] {
+        let row = serde_json::json!({"id": alice, "attributes": attributes});
+        let rows = serde_json::json!({"meta": {"count": 7}, "data": [row], "links": {}});
+        world.mas.admin().faults().on(list).answer(Fault::Json(rows));
+        refuses(&world, "", &["the list tells of 7 rows and holds 1"]);
+        world.mas.admin().faults().clear();
+    }
+}
+
+#[tokio::test]
 async fn guests_are_no_accounts_to_manage_and_administrators_are_left_alone() {
     let world = started(the_table().guest_account("guest-1").admin_account("root")).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan --format json").exits(0);

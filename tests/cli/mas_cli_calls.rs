@@ -96,9 +96,16 @@ async fn a_configuration_that_mas_cli_would_ignore_is_refused_before_anything_is
     let missing = world.directory().join("nowhere.yaml");
     let not_yaml = write(&world, "not.yaml", "database:\n  uri: \"postgresql://\n");
     let (empty, a_text) = (write(&world, "empty.yaml", ""), write(&world, "text.yaml", "just words\n"));
-    for (path, told) in
-        [(missing, "cannot read this file"), (not_yaml, "not YAML"), (empty, "no settings"), (a_text, "no settings")]
-    {
+    let no_database = write(&world, "matrix.yaml", "matrix:\n  homeserver: example.org\n");
+    let other = write(&world, "other.yaml", "database:\n  uri: a\nmatrix:\n  homeserver: other.test\n");
+    for (path, told) in [
+        (missing, "cannot read this file"),
+        (not_yaml, "not YAML"),
+        (empty, "no settings"),
+        (a_text, "no settings"),
+        (no_database, "no section `database`"),
+        (other, "`matrix.homeserver` is other.test, and server_name is example.org"),
+    ] {
         let path = path.display().to_string();
         let run = program(&world).env("MAS_CONFIG", &path).run("sync").exits(78);
         run.tells(&["writer.mas_cli.config (MAS_CONFIG)", &path, told, "hint: "]);

@@ -1,9 +1,11 @@
 //! Before someone is disabled, both servers are asked about this one person.
 
-use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::{Value, json};
 
-use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
+use crate::harness::{
+    EVERY_WAY, NO_LIMITS, account, everyone, group, program, program_with, settings, started, the_table,
+};
 
 /// The member list as it would be with nobody but these.
 fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
@@ -86,4 +88,22 @@ async fn what_the_look_drops_counts_to_no_limit() {
     let world = started(world.user("dave").account("dave")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!((run.actions(), run.kept().len()), (vec!["disable dave not_in_group done".to_owned()], 30));
+}
+
+#[tokio::test]
+async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_the_accounts() {
+    let world = group().member("alice").account("alice").user("boss").account("boss").user("robot").account("robot");
+    let world = started(world).await;
+    {
+        let mut synapse = world.synapse.state();
+        synapse.account_mut("boss").expect("seeded").admin = true;
+        synapse.account_mut("robot").expect("seeded").user_type = Some("bot".to_owned());
+    }
+    for way in EVERY_WAY.iter().filter(|way| way.source == "mas") {
+        let file = format!("{NO_LIMITS}{}", settings(&world, *way));
+        let program =
+            program_with(&world, Auth::ClientCredentials).file(&world, &file).hiding(world.mas_client_secret());
+        let run = program.run("sync --format json").exits(0);
+        assert_eq!((run.actions(), run.kept()), (vec![], vec!["boss admin".to_owned(), "robot bot".to_owned()]));
+    }
 }

@@ -18,8 +18,8 @@ fn says(file: &Path, exit: u8) -> MasCliConfig {
     MasCliConfig {
         program: "/bin/sh".to_owned(),
         arguments: vec!["-c".to_owned(), script, file.to_str().expect("UTF-8").to_owned()],
-        config: None,
-        config_to_check: None,
+        config: Vec::new(),
+        config_to_check: Vec::new(),
         timeout: Duration::from_secs(10),
         concurrency: 1,
     }
@@ -55,11 +55,12 @@ fn the_configuration_of_mas_has_settings_or_is_an_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("mas.yaml");
     let yaml = "http:\n  listeners:\n  - name: web\n    resources: [{name: discovery}, {name: human}]\n    binds:\n    - address: \"[::]:8080\"\n\
+                matrix: {homeserver: example.org}\n\
                 database: &db\n  uri: postgresql://mas@localhost/mas\nsecrets:\n  encryption: !!str 0123\n  keys:\n  - kid: a\n    key: |\n      \
                 -----BEGIN\npolicy: {data: {admin_users: [a, b]}}\nother: *db\n";
     law("mas-configuration", file!(), texts(vec![yaml.to_owned(); 2]), |text| {
         std::fs::write(&file, text).expect("a file");
-        let config = MasCliConfig { config_to_check: Some(file.clone()), ..says(&file, 0) };
-        outcome(&MasCli::new(config, &|_| None).check_config())
+        let config = MasCliConfig { config_to_check: vec![file.clone()], ..says(&file, 0) };
+        outcome(&MasCli::new(config, &|_| None).read_config(&"example.org".into()))
     });
 }

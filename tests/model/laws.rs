@@ -199,7 +199,7 @@ fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
     account.now = account.listed;
     account.deactivated_in_mas = deactivated;
     account.disabled_at = (kind == ActionKind::Disable && account.mas == Mas::Known).then_some(NOW);
-    account.own = Some(Own { kind, mode: plan.disable, is_done: true, at: NOW });
+    account.own = (kind == ActionKind::Disable).then_some(Own { mode: plan.disable, is_done: true, at: NOW });
 }
 
 /// Renames some users, to names that are free or were another's, and lets some leave, join and be deleted.

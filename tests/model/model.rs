@@ -85,7 +85,7 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
     let ties = world.ties(account, looks);
     let is_barred = !ties.is_empty() && !ins.iter().all(|user| ties.contains(user));
     let found = world.named(account.localpart, |user| looks && user.now != Standing::Gone);
-    let ours = account.own.filter(|own| own.kind == ActionKind::Disable || !own.is_done);
+    let ours = account.own;
     let disabled_at = account.shut_at().filter(|_| looks);
     let is_later = |user: &User| {
         user.now.is_known() && user.provider.is_none() && disabled_at.is_some_and(|at| user.created > Some(at))

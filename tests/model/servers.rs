@@ -8,7 +8,7 @@ use matrix_keycloak_sync::model::{
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnAction, Policy, Protection, members_with_signs,
+    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnDisable, Policy, Protection, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -281,7 +281,7 @@ fn memory(world: &World) -> Memory {
         }
         if let Some(own) = account.own {
             let at = Moment::from_millis(own.at);
-            let own = OwnAction { kind: own.kind, mode: own.mode, is_done: own.is_done, at };
+            let own = OwnDisable { mode: own.mode, is_done: own.is_done, at };
             memory.own.insert(user_id(account), own);
         }
     }

@@ -154,10 +154,9 @@ pub(crate) enum Mas {
     Ambiguous,
 }
 
-/// The last thing that the program tried with an account.
+/// A disable of the program that still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Own {
-    pub(crate) kind: ActionKind,
     pub(crate) mode: DisableMode,
     pub(crate) is_done: bool,
     pub(crate) at: i64,
@@ -241,8 +240,7 @@ impl Account {
 
     /// Returns since when the account is shut, by MAS or by the last disable of ours.
     pub(crate) fn shut_at(&self) -> Option<i64> {
-        let ours = self.own.filter(|own| own.kind == ActionKind::Disable);
-        self.disabled_at.or(ours.map(|own| own.at))
+        self.disabled_at.or(self.own.map(|own| own.at))
     }
 
     /// Returns for how long the owner has been out of the group; times in the future count as now.
@@ -720,7 +718,6 @@ fn random_state(rng: &mut Rng) -> AccountState {
 
 fn random_own(rng: &mut Rng) -> Own {
     Own {
-        kind: either(rng, ActionKind::Disable, ActionKind::Activate),
         mode: either(rng, DisableMode::Deactivate, DisableMode::Lock),
         is_done: rng.bool(),
         at: one_of(rng, &[2000, 7000]),

@@ -16,9 +16,10 @@ impl Scene {
         self
     }
 
-    fn own(mut self, name: &str, kind: ActionKind, is_done: bool) -> Self {
+    /// Disabled by this program, or begun to be.
+    fn own(mut self, name: &str, mode: DisableMode, is_done: bool) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnAction { kind, mode: DisableMode::Deactivate, is_done, at: Moment::default() };
+        let own = OwnDisable { mode, is_done, at: Moment::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }
@@ -66,33 +67,44 @@ fn own_activates_whom_this_program_disabled_or_began_to() {
     let bob = || scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::Own);
     keeps(&bob(), kept_as("bob", KeptReason::NotOurs));
     for is_done in [true, false] {
-        acts(&bob().own("bob", ActionKind::Disable, is_done), activate("bob"));
+        acts(&bob().own("bob", DisableMode::Deactivate, is_done), activate("bob"));
     }
-    acts(&bob().own("bob", ActionKind::Activate, false), activate("bob"));
-    keeps(&bob().own("bob", ActionKind::Activate, true), kept_as("bob", KeptReason::NotOurs));
 }
 
 #[test]
 fn none_activates_nobody() {
     let bob = scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::None);
-    keeps(&bob.own("bob", ActionKind::Disable, true), kept_as("bob", KeptReason::NotOurs));
+    keeps(&bob.own("bob", DisableMode::Deactivate, true), kept_as("bob", KeptReason::NotOurs));
 }
 
 #[test]
 fn a_lock_that_was_half_of_our_deactivation_is_finished() {
     let dave = || scene().user("dave").account("dave", LOCKED);
     acts(&dave(), vec![]);
-    acts(&dave().own("dave", ActionKind::Disable, true), vec![]);
-    acts(&dave().own("dave", ActionKind::Disable, false), disable("dave", Reason::NotInGroup));
-    acts(&dave().own("dave", ActionKind::Disable, false).grace(1000), disable("dave", Reason::NotInGroup));
+    acts(&dave().own("dave", DisableMode::Deactivate, true), vec![]);
+    acts(&dave().own("dave", DisableMode::Deactivate, false), disable("dave", Reason::NotInGroup));
+    acts(&dave().own("dave", DisableMode::Deactivate, false).grace(1000), disable("dave", Reason::NotInGroup));
+    acts(&dave().own("dave", DisableMode::Lock, false), vec![]);
+}
+
+#[test]
+fn account_that_mas_cli_did_not_find_is_kept() {
+    let not_found = |mut scene: Scene, name: &str| {
+        scene.facts.memory.not_in_mas.insert(Localpart::from(name).on(&scene.facts.server_name));
+        scene
+    };
+    let dave = not_found(scene().user("dave").account("dave", ACTIVE), "dave");
+    keeps(&dave, kept_as("dave", KeptReason::NotInMas));
+    let bob = not_found(scene().member("bob").account("bob", DISABLED), "bob");
+    keeps(&bob, kept_as("bob", KeptReason::NotInMas));
 }
 
 #[test]
 fn a_member_with_a_lock_of_ours_is_let_in_again() {
     let dave = || scene().member("dave").account("dave", LOCKED);
     keeps(&dave(), kept_as("dave", KeptReason::LockedByHand));
-    for (kind, is_done) in [(ActionKind::Disable, false), (ActionKind::Disable, true), (ActionKind::Activate, false)] {
-        acts(&dave().own("dave", kind, is_done), activate("dave"));
+    for is_done in [false, true] {
+        acts(&dave().own("dave", DisableMode::Deactivate, is_done), activate("dave"));
     }
 }
 
@@ -134,11 +146,11 @@ fn a_directory_that_was_ever_alive_has_to_be_alive_where_nobody_may_see_the_dire
 
 #[test]
 fn whoever_is_active_again_is_remembered_as_settled() {
-    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", ActionKind::Disable, false);
+    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, false);
     let draft = Draft::new(&scene.facts, &scene.policy);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&Looks::TooMany), &Looks::TooMany).settled);
     assert_eq!(settled(&draft), ["dave"]);
-    let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", ActionKind::Disable, false);
+    let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, false);
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
 }

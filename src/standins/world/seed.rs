@@ -40,7 +40,10 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let directory = tempfile::tempdir()?;
     let mas_cli_config = directory.path().join("mas-cli.yaml");
     let uri = mas.url().replacen("http://", &format!("http://mas:{database_password}@"), 1);
-    std::fs::write(&mas_cli_config, format!("database:\n  uri: \"{uri}/\"\n"))?;
+    std::fs::write(
+        &mas_cli_config,
+        format!("database:\n  uri: \"{uri}/\"\nmatrix:\n  homeserver: {:?}\n", world.server_name),
+    )?;
     let group = world.groups.first().cloned().unwrap_or_default();
     Ok(RunningWorld {
         keycloak,

@@ -37,7 +37,7 @@ async fn a_token_that_opens_no_admin_api_is_told() {
 async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
     let world = started(the_table()).await;
     let findings = doctor(by_client(&world).env("MATRIX_SERVER_NAME", "other.example"));
-    findings.ailing_is(&["synapse server_name problem"]).tells(
+    findings.ailing_is(&["synapse server_name problem", "mas-cli configuration problem"]).tells(
         "synapse server_name problem",
         &["belongs to @matrix-sync-bot:example.org", "server_name is other.example"],
         &["set server_name (MATRIX_SERVER_NAME) to example.org"],

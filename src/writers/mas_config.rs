@@ -1,0 +1,114 @@
+//! What of MAS's own configuration matters before mas-cli is run: mas-cli ignores a file that is missing or broken, and
+//! goes to a default database; and with another homeserver's files it would change namesakes there.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::WriterError;
+use super::error::MasConfigProblem;
+use crate::model::{Localpart, ServerName};
+
+/// MAS's configuration, as far as it is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MasConfig {
+    /// The localparts in `policy.data.admin_users`. No list of MAS shows them (trap 48).
+    pub admin_users: Vec<Localpart>,
+}
+
+impl MasConfig {
+    /// Reads the files and merges them as MAS does: of two values of a key, the later file's.
+    pub(super) fn read(files: &[PathBuf], server_name: &ServerName) -> Result<Self, WriterError> {
+        let mut settings = Map::new();
+        for path in files {
+            merge(&mut settings, read(path).map_err(|problem| wrong(path, problem))?);
+        }
+        let last = || files.last().cloned().unwrap_or_default();
+        check(&settings, server_name).map_err(|problem| wrong(&last(), problem))?;
+        let admin_users = settings.get("policy").and_then(|policy| policy.pointer("/data/admin_users"));
+        let names = admin_users.and_then(Value::as_array).into_iter().flatten();
+        Ok(Self { admin_users: names.filter_map(Value::as_str).map(Localpart::from).collect() })
+    }
+}
+
+fn wrong(path: &Path, problem: MasConfigProblem) -> WriterError {
+    WriterError::MasConfig { path: path.to_owned(), problem }
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>, MasConfigProblem> {
+    let text = std::fs::read_to_string(path).map_err(MasConfigProblem::Unreadable)?;
+    let settings: Value = serde_saphyr::from_str(&text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        MasConfigProblem::NotYaml { line, column }
+    })?;
+    match settings {
+        Value::Object(settings) if !settings.is_empty() => Ok(settings),
+        _ => Err(MasConfigProblem::NoSettings),
+    }
+}
+
+fn merge(settings: &mut Map<String, Value>, later: Map<String, Value>) {
+    for (key, value) in later {
+        match (settings.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(value)) => merge(below, value),
+            (_, value) => drop(settings.insert(key, value)),
+        }
+    }
+}
+
+fn check(settings: &Map<String, Value>, server_name: &ServerName) -> Result<(), MasConfigProblem> {
+    if !settings.get("database").is_some_and(Value::is_object) {
+        return Err(MasConfigProblem::NoDatabase);
+    }
+    let homeserver = settings.get("matrix").and_then(|matrix| matrix.get("homeserver")).and_then(Value::as_str);
+    match homeserver {
+        None => Err(MasConfigProblem::NoHomeserver),
+        Some(actual) if actual != server_name.as_str() => {
+            Err(MasConfigProblem::OtherHomeserver { actual: actual.into(), configured: server_name.clone() })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of these files, or what is wrong with them.
+    fn read_of(texts: &[&str]) -> Result<Vec<String>, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = |(number, text): (usize, &&str)| {
+            let path = directory.path().join(format!("{number}.yaml"));
+            std::fs::write(&path, text).expect("a writable directory");
+            path
+        };
+        let files: Vec<_> = texts.iter().enumerate().map(file).collect();
+        match MasConfig::read(&files, &"example.org".into()) {
+            Ok(config) => Ok(config.admin_users.iter().map(ToString::to_string).collect()),
+            Err(WriterError::MasConfig { problem, .. }) => Err(problem.to_string()),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    const GOOD: &str = "database: {uri: a}\nmatrix: {homeserver: example.org}\n";
+
+    #[test]
+    fn configuration_is_that_of_the_homeserver() {
+        assert_eq!(read_of(&[GOOD]), Ok(vec![]));
+        let other = "database: {uri: a}\nmatrix: {homeserver: \"example.org:8448\"}\n";
+        assert!(read_of(&[other]).is_err_and(|told| told.contains("example.org:8448")));
+        assert!(read_of(&["database: {uri: a}\n"]).is_err_and(|told| told.contains("matrix.homeserver")));
+        assert!(read_of(&["matrix: {homeserver: example.org}\n"]).is_err_and(|told| told.contains("database")));
+    }
+
+    #[test]
+    fn later_file_wins_and_keeps_what_it_does_not_name() {
+        let other = "matrix: {homeserver: other.test, kind: synapse}\npolicy: {data: {admin_users: [a]}}\n";
+        assert_eq!(read_of(&[other, GOOD]), Ok(vec!["a".to_owned()]));
+        assert!(read_of(&[GOOD, other]).is_err_and(|told| told.contains("other.test")));
+        assert_eq!(
+            read_of(&[GOOD, "policy: {data: {admin_users: [b, c]}}\n"]),
+            Ok(vec!["b".to_owned(), "c".to_owned()])
+        );
+    }
+}

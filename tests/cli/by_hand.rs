@@ -1,0 +1,86 @@
+//! What somebody did by hand stays, whatever this program did before.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{NO_LIMITS, PROGRAM, Program, account, group, program, script, started};
+
+const OWN: &str = "[policy]\nreactivate = \"own\"\n";
+
+fn remembering(world: &RunningWorld, more: &str) -> Program {
+    program(world).file(world, &format!("{NO_LIMITS}{more}"))
+}
+
+/// What an administrator may do to an account by hand, on both servers.
+fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
+    let now = || Some("2026-01-01T00:00:00Z".to_owned());
+    let mut mas = world.mas.state();
+    let user = mas.user_mut(localpart).expect("seeded");
+    user.locked_at = now().filter(|_| locked);
+    user.deactivated_at = now().filter(|_| deactivated);
+    let mut synapse = world.synapse.state();
+    let seen = synapse.account_mut(localpart).expect("seeded");
+    (seen.locked, seen.deactivated) = (locked, deactivated);
+}
+
+#[tokio::test]
+async fn account_seen_active_is_no_longer_ours_at_once() {
+    let world = started(group().member("alice").account("alice").user("bob").account("bob")).await;
+    remembering(&world, OWN).run("sync").exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+    world.join("bob");
+    remembering(&world, OWN).run("sync").exits(0);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    remembering(&world, OWN).run("sync").exits(0);
+    by_hand(&world, "bob", true, true);
+    let kept = remembering(&world, OWN).run("sync --format json").exits(0);
+    assert_eq!((kept.actions(), kept.kept()), (vec![], vec!["bob not_ours".to_owned()]));
+}
+
+#[tokio::test]
+async fn lock_by_hand_after_an_activation_that_was_not_confirmed_stays() {
+    let world = started(group().member("alice").account("alice").user("bob").account("bob")).await;
+    remembering(&world, "").run("sync").exits(0);
+    world.join("bob");
+    world.mas.state().worker_on = false;
+    let scheduled = remembering(&world, "[writer]\nconfirm_timeout = \"0s\"\n").run("sync --format json").exits(4);
+    assert_eq!(scheduled.actions(), ["activate bob in_group scheduled"]);
+    world.mas.state().worker_on = true;
+    assert!(world.settle().await);
+    by_hand(&world, "bob", true, false);
+    let kept = remembering(&world, "").run("sync --format json").exits(0);
+    assert_eq!((kept.actions(), kept.kept()), (vec![], vec!["bob locked_by_hand".to_owned()]));
+}
+
+#[tokio::test]
+async fn lock_by_hand_after_a_disable_that_was_refused_is_not_finished() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let refusing = script(
+        &world,
+        "refusing-mas-cli",
+        &format!(
+            "case \"$*\" in *lock-user*) echo 'Error: permission denied' >&2; exit 1;; esac\nexec {} \"$@\"",
+            world.install_mas_cli(std::path::Path::new(PROGRAM)).expect("a wrapper script").join("mas-cli").display()
+        ),
+    );
+    let command = format!("[writer.mas_cli]\ncommand = [{:?}]\n", refusing.display().to_string());
+    let failed = remembering(&world, &command).run("sync --format json").exits(4);
+    assert_eq!(failed.actions(), ["disable dave not_in_group failed"]);
+    by_hand(&world, "dave", true, false);
+    let run = remembering(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), [""; 0]);
+    assert_eq!(world.state_of("dave"), account(true, false));
+}
+
+#[tokio::test]
+async fn lock_left_by_lock_mode_is_not_half_a_deactivation() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    world.mas.state().worker_on = false;
+    let lock = "[policy]\ndisable = \"lock\"\n[writer]\nconfirm_timeout = \"0s\"\n";
+    let scheduled = remembering(&world, lock).run("sync --format json").exits(4);
+    assert_eq!(scheduled.actions(), ["disable dave not_in_group scheduled"]);
+    world.mas.state().worker_on = true;
+    assert!(world.settle().await);
+    let run = remembering(&world, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), [""; 0]);
+    assert_eq!(world.state_of("dave"), account(true, false));
+}

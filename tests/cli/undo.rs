@@ -1,0 +1,189 @@
+//! `undo` goes through the same gate as every other change.
+
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
+
+use crate::harness::{
+    EVERY_WAY, NO_LIMITS, Program, Way, account, group, program, program_by, program_with, settings, started,
+};
+
+/// Bob is a member, and run 1 has activated him.
+async fn activated(way: Way) -> RunningWorld {
+    let bob = group().member("alice").account("alice").member("bob").disabled_account("bob");
+    let world = started(bob.token_owner("alice")).await;
+    by(&world, way).run("sync").exits(0);
+    assert!(world.settle().await);
+    world
+}
+
+/// Dave is no member, and run 1 has disabled him.
+async fn disabled(more: &str) -> RunningWorld {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    remembering(&world, more).run("sync").exits(0);
+    assert!(world.settle().await);
+    world
+}
+
+fn by(world: &RunningWorld, way: Way) -> Program {
+    program_by(world, way, NO_LIMITS)
+}
+
+fn remembering(world: &RunningWorld, more: &str) -> Program {
+    program(world).file(world, &format!("{NO_LIMITS}{more}"))
+}
+
+/// What an administrator may do to an account by hand, on both servers.
+fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
+    let now = || Some("2030-01-01T00:00:00Z".to_owned());
+    let mut mas = world.mas.state();
+    let user = mas.user_mut(localpart).expect("seeded");
+    user.locked_at = now().filter(|_| locked);
+    user.deactivated_at = now().filter(|_| deactivated);
+    let mut synapse = world.synapse.state();
+    let account = synapse.account_mut(localpart).expect("seeded");
+    (account.locked, account.deactivated) = (locked, deactivated);
+}
+
+#[tokio::test]
+async fn undo_keeps_whom_sync_keeps() {
+    type Mark = fn(&RunningWorld);
+    let synapse_marks: [(Mark, &str); 3] = [
+        (|world| world.synapse.state().account_mut("bob").expect("seeded").admin = true, "an administrator"),
+        (
+            |world| world.synapse.state().account_mut("bob").expect("seeded").user_type = Some("bot".to_owned()),
+            "a bot or support account",
+        ),
+        (
+            |world| world.synapse.state().account_mut("bob").expect("seeded").appservice_id = Some("irc".to_owned()),
+            "belongs to an application service",
+        ),
+    ];
+    let mas_mark: (Mark, &str) =
+        (|world| world.mas.state().user_mut("bob").expect("seeded").admin = true, "an administrator");
+    for way in EVERY_WAY {
+        let with_synapse = synapse_marks.iter().filter(|_| way.source == "synapse");
+        for (mark, why) in with_synapse.chain([&mas_mark]) {
+            let world = activated(way).await;
+            world.leave("bob");
+            mark(&world);
+            by(&world, way).run("undo 1").exits(0).prints(&["left alone: ", why]);
+            assert!(world.login("bob").is_ok(), "{way:?} {why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_lists_the_accounts() {
+    for is_admin in [true, false] {
+        let way = EVERY_WAY[1];
+        let world = activated(way).await;
+        world.leave("bob");
+        {
+            let mut synapse = world.synapse.state();
+            let bob = synapse.account_mut("bob").expect("seeded");
+            bob.admin = is_admin;
+            bob.user_type = (!is_admin).then(|| "bot".to_owned());
+        }
+        // Synapse is configured too.
+        let file = format!("{}{NO_LIMITS}", settings(&world, way));
+        let with_synapse = program_with(&world, Auth::ClientCredentials).file(&world, &file);
+        with_synapse.hiding(world.mas_client_secret()).run("undo 1").exits(0).prints(&["left alone: "]);
+        assert!(world.login("bob").is_ok());
+    }
+}
+
+#[tokio::test]
+async fn undo_disables_a_current_member_only_if_somebody_says_yes() {
+    let world = activated(EVERY_WAY[0]).await;
+    let spared = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
+    spared.prints(&["skipped: a member now"]).tells(&["1 account belongs to a member", "undo 1 --approve sha256:"]);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    by(&world, EVERY_WAY[0]).run("undo 1 --yes").exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_disables_a_current_member_with_the_digest_of_its_dry_run() {
+    let world = activated(EVERY_WAY[0]).await;
+    let shown = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0).stdout;
+    let digest = shown.split("sha256:").nth(1).expect("a digest").get(..64).expect("64 digits").to_owned();
+    by(&world, EVERY_WAY[0]).run(&format!("undo 1 --approve {digest}")).exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_with_yes_lifts_no_limit_and_approves_nothing_else() {
+    let world = activated(EVERY_WAY[0]).await;
+    let limited = program_by(&world, EVERY_WAY[0], "[limits]\nmax_disable = 0\n");
+    limited.run("undo 1 --yes").exits(3).tells(&["undo 1 --approve sha256:"]);
+    assert_eq!(world.state_of("bob"), account(false, false));
+}
+
+#[tokio::test]
+async fn undo_disables_without_a_yes_whoever_has_left_since() {
+    let world = activated(EVERY_WAY[0]).await;
+    world.leave("bob");
+    by(&world, EVERY_WAY[0]).run("undo 1").exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_leaves_what_a_later_run_has_changed() {
+    let world = disabled("").await;
+    world.join("dave");
+    remembering(&world, "").run("sync").exits(0);
+    world.leave("dave");
+    remembering(&world, "").run("sync").exits(0);
+    remembering(&world, "").run("undo 1").exits(0).prints(&["run 3 has changed it since"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+    remembering(&world, "").run("undo 3").exits(0);
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn undo_leaves_what_somebody_else_has_disabled_since() {
+    // A reading has shown it active in between.
+    let world = disabled("").await;
+    by_hand(&world, "dave", false, false);
+    world.join("dave");
+    remembering(&world, "").run("sync").exits(0);
+    by_hand(&world, "dave", true, true);
+    remembering(&world, "").run("undo 1").exits(0).prints(&["it was active in between"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_leaves_what_mas_has_disabled_later_than_the_run() {
+    let world = disabled("").await;
+    by_hand(&world, "dave", true, true);
+    by(&world, EVERY_WAY[2]).run("undo 1").exits(0).prints(&["somebody else has disabled it since, at 2030-"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_of_a_lock_leaves_a_deactivation_by_hand() {
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    let world = disabled(lock).await;
+    by_hand(&world, "dave", true, true);
+    remembering(&world, lock).run("undo 1").exits(0).prints(&["somebody else has deactivated it since"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_activates_no_erased_account() {
+    let world = disabled("").await;
+    world.synapse.state().account_mut("dave").expect("seeded").erased = true;
+    for way in EVERY_WAY.iter().filter(|way| way.source == "synapse") {
+        by(&world, *way).run("undo 1").exits(0).prints(&["left alone: "]);
+    }
+    assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
+}
+
+#[tokio::test]
+async fn undo_skips_whom_the_second_look_cannot_see() {
+    let world = activated(EVERY_WAY[0]).await;
+    world.leave("bob");
+    let is_look = |seen: &Seen| seen.path.contains("/admin/v2/users/");
+    world.synapse.faults().matching(is_look).answer(Fault::Status(500, String::new()));
+    by(&world, EVERY_WAY[0]).run("undo 1").exits(1);
+    assert_eq!(world.state_of("bob"), account(false, false));
+}
