@@ -16,6 +16,7 @@ mod text;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::{try_join, try_join_all};
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
@@ -174,8 +175,7 @@ impl Readers {
                 let in_mas = async {
                     let Some(mas) = &self.mas else { return Ok((None, None)) };
                     let provider = mas.link_provider_in_use(&self.keycloak).await?;
-                    let wanted = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
-                    let users = mas.ids(wanted).await?;
+                    let users = users_of(mas.clone(), provider.clone()).await?;
                     Ok((Some(users), provider))
                 };
                 let ((owner, mut accounts), (users, links)) = try_join(in_synapse, in_mas).await?;
@@ -219,6 +219,17 @@ impl Readers {
 
     fn mas(&self) -> &MasReader {
         self.mas.as_ref().expect("a configuration that reads or writes by MAS has its Admin API")
+    }
+}
+
+/// Reads MAS's users in a task of its own, so that the other lists need not wait while pages are decoded and sorted.
+async fn users_of(mas: MasReader, provider: Option<LinkProvider>) -> Result<UsersByName, ReadError> {
+    // Dropping the set ends the task.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { mas.ids(provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider)).await });
+    match tasks.join_next().await.expect("there is one task") {
+        Ok(users) => users,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

@@ -17,7 +17,7 @@ pub use links::{LinkList, LinkProvider};
 pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
 /// Reads one MAS. There is nothing here that could write.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MasReader {
     mas: MasApi,
     server_name: ServerName,
