@@ -36,11 +36,13 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Between two pieces of an answer.
     pub progress: Duration,
+    /// For one whole answer: a server that trickles makes progress for ever.
+    pub answer: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), progress: Duration::from_secs(30) }
+        Self { connect: Duration::from_secs(10), progress: Duration::from_secs(30), answer: Duration::from_mins(5) }
     }
 }
 
@@ -53,6 +55,7 @@ pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, req
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.progress)
+        .timeout(timeouts.answer)
         .build()
 }
 
@@ -269,7 +272,8 @@ fn name_of(method: &Method) -> &'static str {
 }
 
 /// Tries again where that is harmless and may help: a few times more for a busy server, as long after as it asks for,
-/// and once more where there was no connection or no progress, so that a hang ends within 90 s.
+/// and once more where there was no connection or no progress, so that a hang ends within 90 s, and a
+/// trickle within 11 minutes.
 pub(super) async fn persistently<T, F, Fut>(patience: Patience, request: F) -> Result<T, HttpError>
 where
     F: FnMut() -> Fut,

@@ -40,6 +40,8 @@ pub enum Fault {
     Json(Value),
     /// No answer, ever; the connection stays open.
     Hang,
+    /// The real answer, a byte every 100 ms.
+    Trickle,
     /// The connection breaks without an answer.
     Reset,
     /// The first page, whichever page was asked for.

@@ -232,6 +232,7 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
         Fault::EmptyList => axum::Json(empty_list.clone()).into_response(),
         Fault::Json(value) => axum::Json(value).into_response(),
         Fault::Hang => std::future::pending().await,
+        Fault::Trickle => trickle(next.run(request).await).await,
         Fault::Reset => {
             cut.cut();
             std::future::pending().await
@@ -269,6 +270,17 @@ fn without(uri: &Uri, begins: &[&str]) -> Uri {
         .filter(|part| !begins.iter().any(|begin| part.starts_with(begin)))
         .collect();
     format!("{}?{}", uri.path(), kept.join("&")).parse().unwrap_or_else(|_| uri.clone())
+}
+
+async fn trickle(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let pieces = stream::unfold(whole, |mut left| async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        (!left.is_empty()).then(|| (Ok::<Bytes, io::Error>(left.split_to(1)), left))
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }
 
 async fn cut_body(response: Response) -> Response {

@@ -24,7 +24,11 @@ fn surroundings(world: &RunningWorld) -> Surroundings {
     let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain(own).collect();
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
-        timeouts: Timeouts { connect: Duration::from_millis(300), progress: Duration::from_millis(300) },
+        timeouts: Timeouts {
+            connect: Duration::from_millis(300),
+            progress: Duration::from_millis(300),
+            answer: Duration::from_secs(1),
+        },
     }
 }
 
@@ -33,10 +37,10 @@ async fn sync(world: &RunningWorld) -> Result<Exit, Failure> {
     app::run(cli, &surroundings(world)).await
 }
 
-async fn assert_ends(server: &str, faults: fn(&RunningWorld) -> &Faults, part: &str) {
+async fn assert_ends(fault: Fault, server: &str, faults: fn(&RunningWorld) -> &Faults, part: &str) {
     let world = started(the_table()).await;
     let before = everyone(&world);
-    faults(&world).on(part).answer(Fault::Hang);
+    faults(&world).on(part).answer(fault);
     let failure = sync(&world).await.expect_err(part);
     let text = failure.render();
     assert_eq!(failure.exit(), Exit::Error, "{text}");
@@ -47,7 +51,16 @@ async fn assert_ends(server: &str, faults: fn(&RunningWorld) -> &Faults, part: &
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up() {
+async fn server_that_never_answers_is_given_up() {
+    assert_all_end(&Fault::Hang).await;
+}
+
+#[tokio::test]
+async fn server_that_trickles_is_given_up() {
+    assert_all_end(&Fault::Trickle).await;
+}
+
+async fn assert_all_end(fault: &Fault) {
     let keycloak: fn(&RunningWorld) -> &Faults = |world| world.keycloak.faults();
     let synapse: fn(&RunningWorld) -> &Faults = |world| world.synapse.faults();
     let begin = Instant::now();
@@ -58,7 +71,7 @@ async fn a_server_that_never_answers_is_given_up() {
         ("Synapse: GET ", synapse, "/account/whoami"),
         ("Synapse: GET ", synapse, "/_synapse/admin/v3/users"),
     ];
-    join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(server, faults, part)))).await;
+    join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(fault.clone(), server, faults, part)))).await;
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
@@ -110,9 +123,10 @@ async fn a_mas_that_hangs_after_the_lock_is_not_waited_for_again_and_again() {
 
 #[test]
 fn two_tries_at_a_server_that_hangs_end_within_ninety_seconds() {
-    let Timeouts { connect, progress } = Timeouts::default();
+    let Timeouts { connect, progress, answer } = Timeouts::default();
     let pause = Duration::from_secs(1);
     assert!((connect + progress) * 2 + pause <= Duration::from_secs(90));
+    assert!(answer * 2 + pause <= Duration::from_mins(11), "a trickle");
 }
 
 /// What `doctor` finds, with short patience, where everything is used: Keycloak, Synapse, MAS.

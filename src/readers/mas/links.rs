@@ -54,8 +54,8 @@ pub struct LinkList {
 struct Row {
     user: Packed,
     subject: Packed,
-    /// Its place in the list of MAS, which has the oldest first.
-    place: u32,
+    /// Its place in the list of MAS, which has the oldest first: as bytes, which need no alignment.
+    place: [u8; 4],
 }
 
 impl LinkList {
@@ -132,11 +132,11 @@ impl MasReader {
     /// MAS lists links by their IDs, and ULIDs grow with time. MAS ignores a filter that it does not know and answers
     /// with every link, so each row is checked.
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
-        let (mut texts, mut places) = (Texts::default(), 0..);
+        let (mut texts, mut places) = (Texts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(&provider.0);
             let user = texts.pack(link.user_id.filter(|_| ours)?);
-            Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()? })
+            Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()?.to_be_bytes() })
         };
         let rows = self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await?;
         Ok(LinkList::new(rows, texts))
@@ -159,10 +159,10 @@ mod tests {
     fn links_are_found_by_user_newest_first() {
         let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
         let mut texts = Texts::default();
-        let rows = rows.into_iter().zip(0..).map(|((user, subject), place)| Row {
+        let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| Row {
             user: texts.pack(MasUserId::from(user)),
             subject: texts.pack(KeycloakId::from(subject)),
-            place,
+            place: place.to_be_bytes(),
         });
         let list = LinkList::new(rows.collect(), texts);
         let of =
