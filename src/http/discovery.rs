@@ -104,6 +104,10 @@ async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: boo
     if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
         return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
     }
+    // Whoever can change the description could collect secrets.
+    if endpoint.origin() != issuer.origin() {
+        return Err(error(HttpErrorKind::ForeignEndpoint { endpoint: told(endpoint.as_str()) }));
+    }
     // Whoever says nothing means the header (OpenID Connect Discovery 1.0).
     let methods = found.token_endpoint_auth_methods_supported;
     let methods = methods.unwrap_or_else(|| vec![ClientSecretIn::Header.method().to_owned()]);

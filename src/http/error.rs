@@ -128,6 +128,12 @@ pub enum HttpErrorKind {
         /// The endpoint.
         endpoint: String,
     },
+    /// A token endpoint of another server than the issuer.
+    #[error("its token endpoint is not at the issuer's address: {endpoint}")]
+    ForeignEndpoint {
+        /// The endpoint.
+        endpoint: String,
+    },
     /// The answers contradict each other although each is well-formed.
     #[error("{0}")]
     Inconsistent(String),
@@ -198,7 +204,8 @@ impl HttpError {
             | HttpErrorKind::NoToken { .. }
             | HttpErrorKind::NoTokenEither
             | HttpErrorKind::OtherIssuer { .. }
-            | HttpErrorKind::Unprotected { .. } => false,
+            | HttpErrorKind::Unprotected { .. }
+            | HttpErrorKind::ForeignEndpoint { .. } => false,
         };
         (may && self.purpose == Purpose::Data) || self.tried_in_doubt
     }

@@ -40,6 +40,11 @@ impl HttpError {
                  true where the network is trusted"
                     .to_owned()
             }
+            HttpErrorKind::ForeignEndpoint { .. } => {
+                "the client's secret is sent to the issuer alone: let http.public_base and http.issuer in MAS's configuration \
+                 have the same scheme, host and port"
+                    .to_owned()
+            }
             HttpErrorKind::NoTokenEither => format!("look at the first error of this kind, and at {url_key}"),
             HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error),
             HttpErrorKind::Status { status, .. } => match server {

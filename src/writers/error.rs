@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::HttpError;
-use crate::model::{MasUserId, ServerName};
+use crate::model::{Localpart, MasUserId, ServerName};
 use crate::plan::{FailureKind, Left};
 
 /// Why a writer could not do what it was asked to.
@@ -46,6 +46,12 @@ pub enum WriterError {
     UserNotFound {
         /// The program and its arguments.
         command: String,
+    },
+    /// A name that is not passed to a command.
+    #[error("{localpart} has characters that no Matrix user ID has now, and is not passed to a command")]
+    UnsafeName {
+        /// The name.
+        localpart: Localpart,
     },
     /// The lock is gone, the rest is not.
     #[error("unlocked, but not reactivated")]
@@ -155,6 +161,9 @@ impl WriterError {
             Self::UserNotFound { .. } => {
                 "MAS has no user of this name: for a day it counts as not_in_mas; policy.protect keeps it for good".to_owned()
             }
+            Self::UnsafeName { .. } => {
+                "use writer.type = \"mas-api\", which runs no command, or name the account in policy.protect".to_owned()
+            }
             Self::NotReactivated { .. } => "the next run tries again".to_owned(),
             Self::NotInMas => "run again; the account may just have been made".to_owned(),
             Self::NotDeactivated { .. } => {
@@ -183,7 +192,7 @@ impl WriterError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::UserNotFound { .. } => FailureKind::UserNotFound,
-            Self::UserGone { .. } | Self::NotInMas => FailureKind::Account,
+            Self::UserGone { .. } | Self::NotInMas | Self::UnsafeName { .. } => FailureKind::Account,
             Self::NotReactivated { source } | Self::NotDeactivated { source } | Self::SessionsLeft { source } => {
                 source.kind()
             }
@@ -209,6 +218,7 @@ impl WriterError {
             // mas-cli ends with 1 if it refuses; a signal or a panic may have come after the change.
             Self::Failed { exit, .. } => exit.code() != Some(1),
             Self::UserNotFound { .. }
+            | Self::UnsafeName { .. }
             | Self::UserGone { .. }
             | Self::NotInMas
             | Self::MasConfig { .. }

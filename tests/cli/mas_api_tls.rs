@@ -86,6 +86,17 @@ async fn a_token_endpoint_on_plain_http_beyond_this_machine_gets_no_secret() {
 }
 
 #[tokio::test]
+async fn token_endpoint_at_another_address_than_the_issuers_gets_no_secret() {
+    let world = started(the_table()).await;
+    world.mas.state().settings.token_endpoint = Some(format!("{}/collect", world.synapse.url()));
+    for more in ["", "allow_http = true\n"] {
+        let run = program_by(&world, BY_MAS, more).run("plan").exits(1);
+        run.tells(&["its token endpoint is not at the issuer's address: ", "http.public_base and http.issuer"]);
+    }
+    assert_eq!(world.synapse.requests().count("/collect"), 0);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let world = started(the_table()).await;
     world.mas.admin().faults().on("/api/admin/v1/users").answer(Fault::Redirect(world.synapse.url()));

@@ -115,6 +115,26 @@ async fn a_configuration_that_mas_cli_would_ignore_is_refused_before_anything_is
 }
 
 #[tokio::test]
+async fn name_that_a_shell_would_read_never_reaches_a_command() {
+    let names = ["a;reboot", "$(id)", "`id`", "a'b", "a|b", "a>b", "ä"];
+    let world =
+        names.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
+    let world = started(world.user("Dave").account("Dave").user("-x/y=z+1").account("-x/y=z+1")).await;
+    let log = world.directory().join("calls");
+    let mas_cli = world.install_mas_cli(std::path::Path::new(PROGRAM)).expect("a wrapper script").join("mas-cli");
+    let body = format!("echo \"$*\" >> '{}'\nexec {} \"$@\"", log.display(), mas_cli.display());
+    let wrapper = script(&world, "wrapper", &body);
+    let toml = format!("{NO_LIMITS}[writer.mas_cli]\ncommand = [\"{}\"]\n", wrapper.display());
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
+    let failed = |name: &&str| run.actions().contains(&format!("disable {name} not_in_group failed"));
+    assert!(names.iter().all(failed), "{:?}", run.actions());
+    let done = ["disable -x/y=z+1 not_in_group done", "disable Dave not_in_group done"];
+    assert!(done.iter().all(|line| run.actions().contains(&(*line).to_owned())), "{:?}", run.actions());
+    let calls = std::fs::read_to_string(&log).expect("calls");
+    assert!(!names.iter().any(|name| calls.contains(name)), "{calls}");
+}
+
+#[tokio::test]
 async fn a_plan_needs_no_mas_cli() {
     let world = started(the_table()).await;
     program(&world).env("MAS_CONFIG", "/nowhere").env("PATH", "/nowhere").run("plan").exits(0);
