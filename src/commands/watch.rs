@@ -24,7 +24,7 @@ use crate::plan::{ActionKind, Digest, Plan};
 use crate::readers::Reading;
 use crate::report::Failure;
 use crate::run::Stop;
-use crate::signals::{self, Health, RunKind, RunResult, ServiceManager, metrics};
+use crate::signals::{self, Health, NotReady, RunKind, RunResult, ServiceManager, metrics};
 use crate::watch::{Backoff, Due, Schedule, Window};
 
 /// The command under which runs are remembered.
@@ -37,6 +37,10 @@ const DEAD_AFTER: Duration = Duration::from_mins(2);
 const EVENTS_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause while another run holds the lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(30);
+/// For how many intervals a full run that has succeeded is enough.
+const INTERVALS_READY: u32 = 3;
+/// How many intervals another run may hold the lock before that is a failure.
+const INTERVALS_LOCKED: u32 = 2;
 /// How long whoever is being told of something is waited for at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -77,10 +81,16 @@ struct Watcher<'g> {
     grace_ends: Option<Moment>,
     /// The plan that waits for somebody to approve it.
     refused: Option<Digest>,
+    /// Refused plans that the hook has not been told of.
+    untold: usize,
+    /// When the hook was last told of one.
+    refusal_told: Option<Instant>,
     /// The actions that wait for an approval, as they were last reported.
     waiting: Option<Digest>,
     /// Whether the last run failed: then nobody is told again.
     failing: bool,
+    /// Since when another run holds the lock.
+    locked_since: Option<Instant>,
     /// Commands of the administrator's that are being told something.
     hooks: JoinSet<()>,
 }
@@ -89,12 +99,14 @@ impl<'g> Watcher<'g> {
     fn new(global: &'g Global, surroundings: &'g Surroundings, hangup: Signal, stop: Stop) -> Result<Self, Failure> {
         let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
         let config = &writing.session.config;
+        let health = Health::new(DEAD_AFTER);
+        health.set_ready_for(config.watch.interval * INTERVALS_READY);
         Ok(Self {
             global,
             surroundings,
             hangup,
             stop,
-            health: Health::new(DEAD_AFTER),
+            health,
             manager: ServiceManager::from_env(),
             secret_files: config.secret_files.clone(),
             schedule: Schedule::new(&config.watch),
@@ -104,8 +116,11 @@ impl<'g> Watcher<'g> {
             window: Window::default(),
             grace_ends: None,
             refused: None,
+            untold: 0,
+            refusal_told: None,
             waiting: None,
             failing: false,
+            locked_since: None,
             hooks: JoinSet::new(),
             writing,
         })
@@ -175,6 +190,9 @@ impl<'g> Watcher<'g> {
             Err(Failure::Stopped) => return Some(Exit::InStep),
             Err(failure) => Err(failure),
         };
+        if !matches!(ended, Err(Failure::Lock(LockError::Held { .. }))) {
+            self.locked_since = None;
+        }
         let result = RunResult::of(&ended);
         metrics().run_ended(kind, result, begin.elapsed());
         let interval = self.writing.session.config.watch.interval;
@@ -217,16 +235,19 @@ impl<'g> Watcher<'g> {
         self.reading = None;
         self.schedule.everything_after(pause);
         let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
-        if is_locked {
+        // Whoever holds it for longer is not just another run.
+        let since = *self.locked_since.get_or_insert_with(Instant::now);
+        if is_locked && since.elapsed() <= interval * INTERVALS_LOCKED {
             info!("{failure}; again in {again}");
             if !self.health.is_ready() {
-                self.is_not_ready(failure.to_string());
+                self.is_not_ready(NotReady::Locked, &failure.to_string());
             }
             return;
         }
         let (told, hint) = (failure.in_one_line(), failure.hint());
         error!(hint, "the run failed: {told}; again in {again}");
-        self.is_not_ready(format!("the last run failed: {told}"));
+        let why = if is_locked { NotReady::Locked } else { NotReady::Failed };
+        self.is_not_ready(why, &format!("the last run failed: {told}"));
         if !std::mem::replace(&mut self.failing, true) {
             let reason = self.reason(signals::Event::Failed, kind, Vec::new());
             self.tell_hook(signals::Reason { error: Some(told), hint, ..reason });
@@ -240,8 +261,9 @@ impl<'g> Watcher<'g> {
         self.health.set_ready(Ok(()));
     }
 
-    fn is_not_ready(&self, why: String) {
-        self.manager.status(&why);
+    /// Anybody may ask for the reason; the details are for the service manager.
+    fn is_not_ready(&self, why: NotReady, details: &str) {
+        self.manager.status(details);
         self.health.set_ready(Err(why));
     }
 
@@ -255,6 +277,7 @@ impl<'g> Watcher<'g> {
             kind,
             reasons,
             digest: None,
+            count: None,
             command: None,
             error: None,
             hint: None,
@@ -281,6 +304,7 @@ impl<'g> Watcher<'g> {
                     warn!("watch.listen has changed, which takes a restart");
                 }
                 self.schedule = Schedule::new(&config.watch);
+                self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
                 (self.reading, self.events, self.refused) = (None, Events::default(), None);
                 self.waiting = None;

@@ -55,6 +55,11 @@ impl Writing {
 
     /// Remembers a plan that was refused.
     pub(super) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
+        if let Some(state) = &self.session.state
+            && state.refuse_again(command, &plan.digest())?
+        {
+            return Ok(());
+        }
         let document = PlanDocument::planned(plan, refusals.to_vec()).to_json();
         if let (Some(run), Some(state)) = (self.remembered(command, plan, &document, None)?, &self.session.state) {
             state.end_run(run, "refused")?;

@@ -343,7 +343,8 @@ pub const REFERENCE: &[Entry] = &[
         "limits.max_consecutive_failures",
         "a whole number, 1 or more",
         Is("5"),
-        "After so many failed actions in a row the run stops trying.",
+        "After so many failures of the writer in a row (no connection, no right, no database) the run stops trying. \
+         Activations and disables are counted apart; a failure of a single account counts for nothing.",
     ),
     entry(
         "watch.interval",
@@ -374,7 +375,8 @@ pub const REFERENCE: &[Entry] = &[
         "watch.on_refused",
         "a list of texts, the program first",
         Nothing,
-        "A command that `watch` runs when a plan is refused or a run fails; the reason goes to it as JSON on stdin.",
+        "A command that `watch` runs when a plan is refused or a run fails; the reason goes to it as JSON on stdin. For \
+         refused plans it runs at most once an interval.",
     ),
 ];
 

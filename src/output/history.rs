@@ -46,9 +46,10 @@ fn result(run: &RunRow) -> String {
         "in_step" => "in step",
         other => other,
     });
-    match run.undoes {
-        Some(undone) => format!("{result}, undoes {undone}"),
-        None => result.to_owned(),
+    match (run.undoes, run.repeats) {
+        (Some(undone), _) => format!("{result}, undoes {undone}"),
+        (None, 0) => result.to_owned(),
+        (None, repeats) => format!("{result} {} times", u64::from(repeats) + 1),
     }
 }
 

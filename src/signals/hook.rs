@@ -50,6 +50,9 @@ pub struct Reason {
     /// The refused plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// How many plans were refused since the command was last told of one, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
     /// The command line that approves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -142,6 +145,7 @@ mod tests {
             kind: RunKind::Full,
             reasons: vec!["26 accounts to disable, limits.max_disable is 25".to_owned()],
             digest: Some("sha256:00".to_owned()),
+            count: Some(1),
             command: Some("matrix-keycloak-sync sync --approve sha256:00".to_owned()),
             error: None,
             hint: None,
@@ -168,7 +172,7 @@ mod tests {
             json!({
                 "event": "refused", "time": "2026-11-18T11:06:40Z", "server_name": "example.org", "realm": "corp",
                 "kind": "full", "reasons": ["26 accounts to disable, limits.max_disable is 25"],
-                "digest": "sha256:00", "command": "matrix-keycloak-sync sync --approve sha256:00"
+                "digest": "sha256:00", "count": 1, "command": "matrix-keycloak-sync sync --approve sha256:00"
             })
         );
     }

@@ -62,7 +62,7 @@ async fn tell_whether_alive(State(health): State<Health>) -> Response {
 async fn tell_whether_ready(State(health): State<Health>) -> Response {
     match health.why_not_ready() {
         None => "ready\n".into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", why.text())).into_response(),
     }
 }
 

@@ -8,7 +8,7 @@ mod metrics;
 mod notify;
 mod textfile;
 
-pub use health::Health;
+pub use health::{Health, NotReady};
 pub use hook::{Event, Reason, tell};
 pub use journal::journal;
 pub use listener::serve;

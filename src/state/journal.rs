@@ -6,9 +6,9 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::rows::{json, word};
-use super::{State, StateError, StateProblem};
+use super::{Scope, State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Moment};
-use crate::plan::{FailureKind, Left, Outcome, Plan};
+use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
 
 /// MAS had no such user, and nothing was changed.
 pub(super) const USER_NOT_FOUND: &str = "user_not_found";
@@ -119,6 +119,21 @@ impl State {
                 )
                 .map(drop)
                 .map_err(StateProblem::from)
+        })
+    }
+
+    /// Counts a refusal that repeats the last run of this scope, which was refused too: the same command, the same plan.
+    /// Returns whether it does.
+    pub fn refuse_again(&self, command: &str, digest: &Digest) -> Result<bool, StateError> {
+        let Scope { realm, server_name } = &self.scope;
+        self.transaction(|transaction| {
+            let counted = transaction.execute(
+                "UPDATE runs SET repeats = repeats + 1, ended = ?5
+                 WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
+                    AND result = 'refused' AND command = ?3 AND digest = ?4",
+                params![realm, server_name.as_str(), command, digest.to_string(), Moment::now().as_millis()],
+            )?;
+            Ok(counted > 0)
         })
     }
 

@@ -36,6 +36,9 @@ pub struct RunRow {
     /// The run that it undid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
+    /// How often the same plan was refused again after it, the last time when it ended.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repeats: u32,
     /// Accounts activated.
     pub activated: u32,
     /// Accounts disabled.
@@ -179,7 +182,7 @@ impl State {
                 "SELECT id, command, started, ended, writer, disable, digest, result, undoes,
                     (SELECT count(*) FROM actions WHERE run = id AND action = 'activate' AND outcome = 'done'),
                     (SELECT count(*) FROM actions WHERE run = id AND action = 'disable' AND outcome = 'done'),
-                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done')
+                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done'), repeats
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
             let Scope { realm, server_name } = &self.scope;
@@ -188,6 +191,11 @@ impl State {
         };
         read().map_err(|problem| self.error(problem.into()))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -204,6 +212,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         activated: row.get(9)?,
         disabled: row.get(10)?,
         not_done: row.get(11)?,
+        repeats: row.get(12)?,
     })
 }
 

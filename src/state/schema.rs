@@ -118,7 +118,10 @@ const STEPS: &[M<'_>] = &[
         SELECT realm, '', provider, 0 FROM directories_before;
     DROP TABLE directories_before;",
     ),
-    M::up("ALTER TABLE actions ADD COLUMN failure TEXT;"),
+    M::up(
+        "ALTER TABLE actions ADD COLUMN failure TEXT;
+    ALTER TABLE runs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

@@ -55,6 +55,22 @@ async fn a_refused_run_is_listed_as_refused() {
 }
 
 #[tokio::test]
+async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
+    let world = started(the_table().leavers(30, "c")).await;
+    for _ in 0..3 {
+        remembering(&world, "").run("sync").exits(3);
+    }
+    let history = || remembering(&world, "").run("history --format json").exits(0).json();
+    let runs = history();
+    let run = &runs["runs"][0];
+    assert_eq!(json!([runs["runs"].as_array().map(Vec::len), run["result"], run["repeats"]]), json!([1, "refused", 2]));
+    remembering(&world, "").run("history").exits(0).prints(&["refused 3 times"]);
+    world.join("dave");
+    remembering(&world, "").run("sync").exits(3);
+    assert_eq!(history()["runs"].as_array().map(Vec::len), Some(2), "another plan");
+}
+
+#[tokio::test]
 async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);

@@ -6,11 +6,14 @@ mod people;
 mod service;
 pub(crate) mod watching;
 
+use std::fs::File;
+
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
 use self::watching::{QUICK, Watching, start, until_so};
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, started, write,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, started, state_folder,
+    write,
 };
 
 /// Alice and bob are members with accounts, and in step.
@@ -163,7 +166,8 @@ async fn a_group_that_is_deleted_disables_nobody() {
     let watching = watching(&world, NO_LIMITS).await;
     let before = everyone(&world);
     world.keycloak.state().realm("corp").delete_group("/matrix-users");
-    assert!(watching.is_not_ready().await.contains("there is no group"));
+    assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
+    watching.tells("there is no group").await;
     assert_eq!(everyone(&world), before);
 }
 
@@ -201,7 +205,8 @@ async fn a_server_that_is_away_for_a_while_ends_nothing() {
     let world = started(in_step()).await;
     world.keycloak.server().stop().await;
     let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
-    assert!(watching.is_not_ready().await.contains("the last run failed: Keycloak"));
+    assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
+    watching.tells("the run failed: Keycloak").await;
     world.keycloak.server().restart().expect("the port is free");
     watching.is_ready().await;
     world.synapse.server().stop().await;
@@ -254,8 +259,23 @@ async fn a_secret_that_is_replaced_is_taken_up_without_a_restart() {
         .env("MATRIX_ADMIN_TOKEN_FILE", &file.display().to_string())
         .hiding(world.admin_token());
     let watching = start(&world, program);
-    assert!(watching.is_not_ready().await.contains("401"));
+    assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
+    watching.tells("401").await;
     write(&world, "token", world.admin_token());
     watching.is_ready().await;
     watching.tells("a file with a secret has changed").await;
+}
+
+#[tokio::test]
+async fn lock_that_another_run_holds_for_two_intervals_is_a_failure() {
+    let world = started(in_step()).await;
+    let folder = state_folder(&world);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let lock = File::create(folder.join("matrix-keycloak-sync-corp-example.org.lock")).expect("a file");
+    lock.try_lock().expect("nobody else has it");
+    let watching = start(&world, by_mas_cli(&world, "[watch]\ninterval = \"1s\"\nlisten = \"127.0.0.1:0\"\n"));
+    assert_eq!(watching.is_not_ready().await, "not ready: another run holds the lock\n");
+    watching.tells("the run failed: another run holds the lock").await;
+    drop(lock);
+    watching.is_ready().await;
 }

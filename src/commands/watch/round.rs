@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{COMMAND, EVENTS_PAUSE, Watcher, planned};
@@ -17,7 +18,7 @@ use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
 use crate::report::Failure;
-use crate::signals::{self, RunKind, metrics};
+use crate::signals::{self, NotReady, RunKind, metrics};
 use crate::watch::{Due, Window};
 
 /// More people than this cost more one by one than all of them together.
@@ -262,15 +263,22 @@ impl Watcher<'_> {
                 "refused, nothing was changed: {why}; look at it with `plan`, and if it is right: {command} (SIGHUP then looks \
                  again at once)"
             );
-            self.writing.refused(COMMAND, plan, &refusals)?;
+            self.untold += 1;
+        }
+        self.writing.refused(COMMAND, plan, &refusals)?;
+        // A plan that changes with each run is told of once an interval.
+        let interval = self.writing.session.config.watch.interval;
+        if self.untold > 0 && self.refusal_told.is_none_or(|told| told.elapsed() >= interval) {
             let reason = self.reason(signals::Event::Refused, kind, refusals);
             self.tell_hook(signals::Reason {
                 digest: Some(digest.to_string()),
+                count: Some(self.untold),
                 command: Some(command.clone()),
                 ..reason
             });
+            (self.untold, self.refusal_told) = (0, Some(Instant::now()));
         }
-        self.is_not_ready(format!("refused: {why}; to go on: {command}"));
+        self.is_not_ready(NotReady::Refused, &format!("refused: {why}; to go on: {command}"));
         self.refused = Some(digest);
         Ok(Exit::Refused)
     }

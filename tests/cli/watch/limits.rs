@@ -18,8 +18,8 @@ async fn many_small_steps_are_no_way_around_a_limit() {
         becomes(&world, name, true, true).await;
     }
     world.leave("c00002");
-    let why = watching.is_not_ready().await;
-    assert!(why.contains("1 account would be disabled after 2 within an hour, limits.max_disable is 2"), "{why}");
+    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+    watching.tells("1 account would be disabled after 2 within an hour, limits.max_disable is 2").await;
     assert_eq!(world.state_of("c00002"), account(false, false));
 }
 
@@ -50,7 +50,8 @@ async fn what_was_done_counts_after_a_restart_where_it_is_remembered() {
     std::fs::remove_file(world.directory().join("watch.log")).expect("it was written");
     world.leave("c00002");
     let second = start(&world, by_mas_cli(&world, &sections));
-    assert!(second.is_not_ready().await.contains("after 2 within an hour"));
+    assert_eq!(second.is_not_ready().await, "not ready: a plan was refused\n");
+    second.tells("after 2 within an hour").await;
 }
 
 #[tokio::test]
@@ -67,8 +68,8 @@ async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
             state.realm("corp").leave(name, "/matrix-users");
         }
     }
-    let why = watching.is_not_ready().await;
-    assert!(why.contains("3 accounts would be disabled, limits.max_disable is 2"), "{why}");
+    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+    watching.tells("3 accounts would be disabled, limits.max_disable is 2").await;
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.metric("refused").await, Some(1.0));
 
@@ -77,7 +78,7 @@ async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
     let told: Value = serde_json::from_slice(&std::fs::read(&told).expect("a file")).expect("JSON, once");
     let digest = told["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&told["event"], &told["kind"]), (&"refused".into(), &"full".into()));
-    assert!(why.contains(&format!("sync --approve {digest}")), "{why}");
+    watching.tells(&format!("sync --approve {digest}")).await;
 
     // What was refused as a whole is not done piece by piece.
     world.keycloak.state().realm("corp").set_enabled("c00000", true);
