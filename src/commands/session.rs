@@ -177,7 +177,7 @@ impl Session {
     /// every row.
     async fn mark_admins_of_mas(&self, looks: &mut Looks) {
         let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
-        // What is wrong with the files is told before anything is changed.
+        // A writing run has already checked the files.
         if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
             looks.mark_admins(&config.admin_users);
         }

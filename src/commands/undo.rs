@@ -13,8 +13,8 @@ use crate::planner::{Focus, Undo, Undone};
 use crate::report::Failure;
 use crate::state::RunId;
 
-/// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only if
-/// somebody says yes to it.
+/// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only with
+/// a yes.
 pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;

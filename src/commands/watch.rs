@@ -81,9 +81,9 @@ struct Watcher<'g> {
     grace_ends: Option<Moment>,
     /// The plan that waits for somebody to approve it.
     refused: Option<Digest>,
-    /// Refused plans that the hook has not been told of.
+    /// Refused plans for which the hook has not run.
     untold: usize,
-    /// When the hook was last told of one.
+    /// When the hook last ran for one.
     refusal_told: Option<Instant>,
     /// The actions that wait for an approval, as they were last reported.
     waiting: Option<Digest>,
@@ -235,7 +235,7 @@ impl<'g> Watcher<'g> {
         self.reading = None;
         self.schedule.everything_after(pause);
         let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
-        // Whoever holds it for longer is not just another run.
+        // A run that holds it for longer hangs.
         let since = *self.locked_since.get_or_insert_with(Instant::now);
         if is_locked && since.elapsed() <= interval * INTERVALS_LOCKED {
             info!("{failure}; again in {again}");

@@ -343,7 +343,7 @@ pub const REFERENCE: &[Entry] = &[
         "limits.max_consecutive_failures",
         "a whole number, 1 or more",
         Is("5"),
-        "After so many failures of the writer in a row (no connection, no right, no database) the run stops trying. \
+        "After this many failures of the writer in a row (no connection, no right, no database) the run stops trying. \
          Activations and disables are counted apart; a failure of a single account counts for nothing.",
     ),
     entry(

@@ -36,7 +36,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Between two pieces of an answer.
     pub progress: Duration,
-    /// For one whole answer: a server that trickles makes progress for ever.
+    /// For one whole answer: a server that trickles always makes progress.
     pub answer: Duration,
 }
 

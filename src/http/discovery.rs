@@ -104,7 +104,7 @@ async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: boo
     if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
         return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
     }
-    // Whoever can change the description could collect secrets.
+    // A changed description could collect secrets.
     if endpoint.origin() != issuer.origin() {
         return Err(error(HttpErrorKind::ForeignEndpoint { endpoint: told(endpoint.as_str()) }));
     }

@@ -139,7 +139,7 @@ impl KeycloakPerson {
         matches!(self, Self::Unknown | Self::OnlyRemembered { .. })
     }
 
-    /// Returns the localpart of a user whom Keycloak has now.
+    /// Returns the localpart of a user that Keycloak has now.
     #[must_use]
     pub fn localpart(&self) -> Option<&Localpart> {
         match self {

@@ -124,7 +124,7 @@ pub enum Skip {
     MovedOn(String),
     /// An administrator has to approve it, and has not.
     NeedsApproval,
-    /// It would disable a current member, which somebody has to say yes to.
+    /// It would disable a current member, and there was no yes.
     Member,
 }
 
@@ -294,7 +294,7 @@ impl Plan {
         }
     }
 
-    /// Disables current members too, once somebody has said yes to it.
+    /// Disables current members too; for a run with a yes.
     pub fn include_members(&mut self) {
         for action in &mut self.actions {
             action.skipped.take_if(|skip| *skip == Skip::Member);

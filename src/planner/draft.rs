@@ -98,7 +98,7 @@ impl<'f> Draft<'f> {
         draft
     }
 
-    /// Reverses what was done to some accounts of `focus`, whatever the table says of them. All others only count.
+    /// Reverses what was done to some accounts of `focus`, without asking the table. All others only count.
     pub(super) fn reversing(
         facts: &'f Facts,
         policy: &'f Policy,

@@ -290,7 +290,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns what becomes of an account that `undo` would activate, whoever owns it.
+    /// Returns what becomes of an account that `undo` would activate, for any owner.
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
         let state = seen.account.state;
         if state.is_active() && !account.deactivated_in_mas {

@@ -20,7 +20,7 @@ pub(super) enum Opinion<'f> {
         /// What says so.
         by: TiedBy,
     },
-    /// To be activated, whoever owns it, because `undo` reverses a disable.
+    /// To be activated for any owner, because `undo` reverses a disable.
     WouldReopen(Holder<'f>),
 }
 

@@ -57,15 +57,15 @@ impl Undone {
         let Some(account) = account else { return Some("the account is gone".to_owned()) };
         match (self.kind, self.since) {
             (_, Some(Since::Run(run))) => Some(format!("run {run} has changed it since")),
-            // Whoever was activated is active.
+            // After an activation the account is active.
             (ActionKind::Activate, _) => None,
             _ if account.can_log_in() => Some("active now".to_owned()),
             (ActionKind::Disable, Some(Since::SeenActive)) => {
-                Some("it was active in between: somebody else has disabled it since".to_owned())
+                Some("it was active in between, and was disabled again".to_owned())
             }
             (ActionKind::Disable, None) => {
                 let is_more = self.mode == DisableMode::Lock && account.state.deactivated;
-                is_more.then(|| "the run only locked it: somebody else has deactivated it since".to_owned())
+                is_more.then(|| "the run only locked it, and it was deactivated since".to_owned())
             }
         }
     }
@@ -87,7 +87,7 @@ impl<'f> Undo<'f> {
         self.draft.to_look_at()
     }
 
-    /// Returns the plan. The current members whom it would disable are skipped.
+    /// Returns the plan. The current members that it would disable are skipped.
     #[must_use]
     pub fn decide(&self, looks: &Looks) -> Plan {
         let verdicts = self.draft.verdicts(looks);
@@ -118,7 +118,7 @@ impl<'f> Undo<'f> {
         let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),
-            (None, Some(at), _) => Some(Skip::MovedOn(format!("somebody else has disabled it since, at {at}"))),
+            (None, Some(at), _) => Some(Skip::MovedOn(format!("it was disabled again at {at}"))),
             (None, None, Some(verdict)) => skip(undone.reverse(), verdict),
             (None, None, None) => Some(Skip::MovedOn("nothing is to be done".to_owned())),
         };
@@ -137,16 +137,16 @@ impl<'f> Undo<'f> {
 
 /// Returns why an account is not changed, as the second look says.
 fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
-    let left_alone = |reason: KeptReason| Skip::MovedOn(format!("left alone: {}", reason.text()));
+    let kept = |reason: KeptReason| Skip::MovedOn(format!("kept: {}", reason.text()));
     match verdict {
         Verdict::Activate(_) | Verdict::Disable(_) | Verdict::NeedsApproval(..) => None,
         Verdict::MemberActive if kind == ActionKind::Disable => Some(Skip::Member),
         Verdict::MemberActive => Some(Skip::MovedOn("active now".to_owned())),
         Verdict::OutsideDisabled | Verdict::OutsideLocked => Some(Skip::MovedOn("disabled or locked now".to_owned())),
         Verdict::ActivationNotConfirmed => Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned())),
-        Verdict::Kept(reason) => Some(left_alone(*reason)),
-        Verdict::MayBeMember(_) => Some(left_alone(KeptReason::MayBeMember)),
-        Verdict::InGrace(_) => Some(left_alone(KeptReason::InGrace)),
+        Verdict::Kept(reason) => Some(kept(*reason)),
+        Verdict::MayBeMember(_) => Some(kept(KeptReason::MayBeMember)),
+        Verdict::InGrace(_) => Some(kept(KeptReason::InGrace)),
         Verdict::DisableSkipped(_, error) | Verdict::ActivateSkipped(_, error) => Some(Skip::NotSeen(error.clone())),
     }
 }

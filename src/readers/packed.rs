@@ -3,7 +3,7 @@
 use super::rows::Rows;
 use crate::model::{KeycloakId, MasUserId};
 
-/// An ID. Those of the same [`Texts`] are equal where the IDs are, and have an order of their own.
+/// An ID. Those of the same [`Texts`] are equal if the IDs are, and have an order of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Packed {
     /// What its text stands for.

@@ -38,7 +38,7 @@ pub struct Record<'r> {
     pub journal: Journal<'r>,
     /// Whether it has to stop.
     pub stop: Stop,
-    /// The accounts whose last action failed: they come last, so that they keep nobody waiting.
+    /// The accounts whose last action failed: they come last, so that no other account waits for them.
     pub failed_before: BTreeSet<UserId>,
 }
 

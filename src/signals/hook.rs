@@ -50,7 +50,7 @@ pub struct Reason {
     /// The refused plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// How many plans were refused since the command was last told of one, this one included.
+    /// How many plans were refused since the command last ran for one, this one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// The command line that approves it.

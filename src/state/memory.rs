@@ -140,7 +140,7 @@ struct LastAction {
 }
 
 fn last_actions(connection: &Connection, scope: &Scope) -> Result<Vec<LastAction>, StateProblem> {
-    // Beside max() the other columns are those of the row that has it.
+    // With max(), the other columns are from the row that has it.
     let mut statement = connection.prepare(
         "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL GROUP BY user_id",

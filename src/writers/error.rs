@@ -41,7 +41,7 @@ pub enum WriterError {
     /// Nobody knows which user of MAS is meant.
     #[error("MAS does not know this account")]
     NotInMas,
-    /// mas-cli found nobody of this name.
+    /// mas-cli found no user of this name.
     #[error("`{command}` failed: User not found")]
     UserNotFound {
         /// The program and its arguments.

@@ -1,4 +1,4 @@
-//! What somebody did by hand stays, whatever this program did before.
+//! What was done by hand stays, also after actions of this program.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 

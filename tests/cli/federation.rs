@@ -152,7 +152,7 @@ async fn directory_in_doubt_that_was_never_alive_is_not_forgotten() {
     let sync =
         || program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(sync().kept(), in_doubt());
-    // By now Keycloak has forgotten its people too.
+    // Now Keycloak has forgotten its people too.
     for name in DIRECTORY {
         world.keycloak.state().realm("corp").delete_user(name);
     }

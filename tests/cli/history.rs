@@ -106,7 +106,7 @@ async fn undo_disables_nobody_who_is_protected() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let protect = format!("{NO_LIMITS}[policy]\nprotect = [\"bob\"]\n");
-    remembering(&world, &protect).run("undo 1").exits(0).prints(&["left alone: protected by policy.protect"]);
+    remembering(&world, &protect).run("undo 1").exits(0).prints(&["kept: protected by policy.protect"]);
     assert_eq!(world.state_of("bob"), account(false, false));
 }
 

@@ -65,7 +65,7 @@ async fn undo_keeps_whom_sync_keeps() {
             let world = activated(way).await;
             world.leave("bob");
             mark(&world);
-            by(&world, way).run("undo 1").exits(0).prints(&["left alone: ", why]);
+            by(&world, way).run("undo 1").exits(0).prints(&["kept: ", why]);
             assert!(world.login("bob").is_ok(), "{way:?} {why}");
         }
     }
@@ -86,7 +86,7 @@ async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_
         // Synapse is configured too.
         let file = format!("{}{NO_LIMITS}", settings(&world, way));
         let with_synapse = program_with(&world, Auth::ClientCredentials).file(&world, &file);
-        with_synapse.hiding(world.mas_client_secret()).run("undo 1").exits(0).prints(&["left alone: "]);
+        with_synapse.hiding(world.mas_client_secret()).run("undo 1").exits(0).prints(&["kept: "]);
         assert!(world.login("bob").is_ok());
     }
 }
@@ -155,7 +155,7 @@ async fn undo_leaves_what_somebody_else_has_disabled_since() {
 async fn undo_leaves_what_mas_has_disabled_later_than_the_run() {
     let world = disabled("").await;
     by_hand(&world, "dave", true, true);
-    by(&world, EVERY_WAY[2]).run("undo 1").exits(0).prints(&["somebody else has disabled it since, at 2030-"]);
+    by(&world, EVERY_WAY[2]).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
     assert_eq!(world.state_of("dave"), account(true, true));
 }
 
@@ -164,7 +164,7 @@ async fn undo_of_a_lock_leaves_a_deactivation_by_hand() {
     let lock = "[policy]\ndisable = \"lock\"\n";
     let world = disabled(lock).await;
     by_hand(&world, "dave", true, true);
-    remembering(&world, lock).run("undo 1").exits(0).prints(&["somebody else has deactivated it since"]);
+    remembering(&world, lock).run("undo 1").exits(0).prints(&["it was deactivated since"]);
     assert_eq!(world.state_of("dave"), account(true, true));
 }
 
@@ -173,7 +173,7 @@ async fn undo_activates_no_erased_account() {
     let world = disabled("").await;
     world.synapse.state().account_mut("dave").expect("seeded").erased = true;
     for way in EVERY_WAY.iter().filter(|way| way.source == "synapse") {
-        by(&world, *way).run("undo 1").exits(0).prints(&["left alone: "]);
+        by(&world, *way).run("undo 1").exits(0).prints(&["kept: "]);
     }
     assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
 }

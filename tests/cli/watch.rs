@@ -272,7 +272,7 @@ async fn lock_that_another_run_holds_for_two_intervals_is_a_failure() {
     let folder = state_folder(&world);
     std::fs::create_dir_all(&folder).expect("a folder");
     let lock = File::create(folder.join("matrix-keycloak-sync-corp-example.org.lock")).expect("a file");
-    lock.try_lock().expect("nobody else has it");
+    lock.try_lock().expect("the lock is free");
     let watching = start(&world, by_mas_cli(&world, "[watch]\ninterval = \"1s\"\nlisten = \"127.0.0.1:0\"\n"));
     assert_eq!(watching.is_not_ready().await, "not ready: another run holds the lock\n");
     watching.tells("the run failed: another run holds the lock").await;

@@ -266,7 +266,7 @@ impl Watcher<'_> {
             self.untold += 1;
         }
         self.writing.refused(COMMAND, plan, &refusals)?;
-        // A plan that changes with each run is told of once an interval.
+        // A plan that changes with each run is reported once an interval.
         let interval = self.writing.session.config.watch.interval;
         if self.untold > 0 && self.refusal_told.is_none_or(|told| told.elapsed() >= interval) {
             let reason = self.reason(signals::Event::Refused, kind, refusals);
