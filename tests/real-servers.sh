@@ -260,7 +260,8 @@ start_mas() {
         --synapse "$synapse_url" --server-name "$server_name" --secret-file "$work/mas-secret" \
         --client-id "$mas_client_id" --client-secret-file "$work/mas-client-secret"
     wait_for mas 30 answers "http://127.0.0.1:$mas_port/.well-known/openid-configuration"
-    printf 'database:\n  uri: "http://127.0.0.1:%s"\n' "$mas_port" >"$work/mas-cli.yaml"
+    printf 'database:\n  uri: "http://127.0.0.1:%s"\nmatrix:\n  homeserver: "%s"\n' "$mas_port" "$server_name" \
+        >"$work/mas-cli.yaml"
     # Called `mas-cli` and on the PATH, as the program expects it where nothing else is configured.
     mkdir "$work/bin"
     printf '#!/bin/sh\nexec "%s" stand-in mas-cli "$@"\n' "$program" >"$work/bin/mas-cli"
