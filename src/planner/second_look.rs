@@ -345,8 +345,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Contested { remembered, named } => {
                 let remembered = candidate(seen, remembered);
-                let has_another = |name| self.identity.has_account_called(remembered.id, name);
-                if remembered.person.is_unknown() || remembered.person.localpart().is_some_and(has_another) {
+                if remembered.person.is_unknown() {
                     named.iter().map(|member| candidate(seen, &member.id)).collect()
                 } else {
                     vec![remembered]

@@ -144,6 +144,9 @@ fn in_step(world: &World) -> World {
         // Directories that were seen in a look are forgotten.
         world.rules.federation = Federation::Trust;
     }
+    // A realm has the directories that its users come from.
+    let of_users: Vec<_> = world.users.iter().filter_map(|user| user.provider).collect();
+    world.providers.iter_mut().for_each(|providers| providers.extend(&of_users));
     for user in &mut world.users {
         if user.now != Standing::OnlyRemembered {
             user.now = user.listed;

@@ -66,8 +66,7 @@ fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let shown = world.shown_by_name(account).filter(|_| looks).unwrap_or_default();
     named.extend(shown.into_iter().filter(|user| world.is_known(*user)));
     let is_gone = looks && !world.is_known(user);
-    let has_another = || world.has_named(account, user) || (looks && world.has_own(account, user));
-    let leaves = || is_gone || world.has_tied(account, user) || has_another();
+    let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
     (tie != Tie::Name || named.is_empty() || world.members(account).contains(&user) || !leaves()).then_some(user)
 }
 

@@ -390,14 +390,6 @@ impl World {
         others.any(|other| self.members(other) == [user] && !self.is_twin(other))
     }
 
-    /// Returns whether a known user has another account in use by name, and members have this account's name.
-    pub(crate) fn has_own(&self, account: &Account, user: usize) -> bool {
-        let known = self.known(user).filter(|user| user.is_named() && !self.members(account).is_empty());
-        let is_called = |other: &&Account| known.is_some_and(|it| it.localpart.eq_ignore_ascii_case(other.localpart));
-        let mut others = self.others(account).filter(|other| !other.is_shut(other.listed) && self.is_free(other));
-        others.any(|it| is_called(&it) && self.members(it).iter().all(|member| *member == user) && !self.is_twin(it))
-    }
-
     /// Returns whether a remembered name is replaced by the lists: members have the name, and its user another account.
     pub(crate) fn is_replaced(&self, account: &Account, (user, tie): (usize, Tie)) -> bool {
         let members = self.members(account);
@@ -700,7 +692,7 @@ fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Accou
         external_ids: (0..external_count).map(|_| random_id(rng, users)).collect(),
         email: rarely(rng, 4, &EMAILS),
         display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Nobody Else"]),
-        own: (rng.u8(..3) == 0).then(|| random_own(rng)),
+        own: (rng.u8(..3) == 0).then(|| random_own(rng)).flatten(),
         absent_since: rarely(rng, 2, &[5000, 9000, 9500, 20_000]),
         look: if rng.u8(..20) == 0 { Answering::Fails } else { Answering::Answers },
     }
@@ -716,10 +708,13 @@ fn random_state(rng: &mut Rng) -> AccountState {
     AccountState { deactivated, locked, erased: deactivated && rng.u8(..10) == 0 }
 }
 
-fn random_own(rng: &mut Rng) -> Own {
-    Own {
+/// A disable of the program, or none, if an activation has reversed it.
+fn random_own(rng: &mut Rng) -> Option<Own> {
+    let holds = rng.bool();
+    let own = Own {
         mode: either(rng, DisableMode::Deactivate, DisableMode::Lock),
         is_done: rng.bool(),
         at: one_of(rng, &[2000, 7000]),
-    }
+    };
+    holds.then_some(own)
 }

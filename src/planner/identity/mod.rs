@@ -339,7 +339,7 @@ impl<'f> Identity<'f> {
     }
 
     /// Returns whether a user has an active account of this localpart about which only the name decides.
-    pub(super) fn has_account_called(&self, id: &KeycloakId, localpart: &Localpart) -> bool {
+    fn has_account_called(&self, id: &KeycloakId, localpart: &Localpart) -> bool {
         let key = localpart.key();
         let mut rows = self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
         rows.any(|row| {
