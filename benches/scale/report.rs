@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::LONG;
 use crate::child::Measured;
 use crate::servers::{Lists, Speed};
 
@@ -15,8 +14,6 @@ use crate::servers::{Lists, Speed};
 const AT_MOST: f64 = 1.15;
 /// The same with the links.
 const AT_MOST_WITH_LINKS: f64 = 1.10;
-/// The same with a million of them.
-const AT_MOST_WITH_MANY_LINKS: f64 = 1.20;
 /// The most memory of the whole process with a million of each, in MiB.
 const MEMORY_WITH_LINKS: f64 = 320.0;
 /// How many requests more.
@@ -72,8 +69,7 @@ impl Row {
     fn ratio_bound(&self) -> f64 {
         match self.lists {
             Lists::Accounts => AT_MOST,
-            Lists::Links if self.size < LONG => AT_MOST_WITH_LINKS,
-            Lists::Links => AT_MOST_WITH_MANY_LINKS,
+            Lists::Links => AT_MOST_WITH_LINKS,
         }
     }
 
