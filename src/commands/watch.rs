@@ -236,8 +236,8 @@ impl<'g> Watcher<'g> {
         self.schedule.everything_after(pause);
         let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
         // A run that holds it for longer hangs.
-        let since = *self.locked_since.get_or_insert_with(Instant::now);
-        if is_locked && since.elapsed() <= interval * INTERVALS_LOCKED {
+        let mut locked_for = || self.locked_since.get_or_insert_with(Instant::now).elapsed();
+        if is_locked && locked_for() <= interval * INTERVALS_LOCKED {
             info!("{failure}; again in {again}");
             if !self.health.is_ready() {
                 self.is_not_ready(NotReady::Locked, &failure.to_string());
