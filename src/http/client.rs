@@ -59,6 +59,18 @@ pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, req
         .build()
 }
 
+/// The client for another server with the same settings: the same one if both are reached alike, because each reads all of
+/// the system's certificates.
+pub fn client_beside(
+    other: (&Client, &Url),
+    timeouts: Timeouts,
+    server: &Url,
+    tls: &Tls,
+) -> Result<Client, reqwest::Error> {
+    let (client_of_other, url) = other;
+    if is_loopback(url) == is_loopback(server) { Ok(client_of_other.clone()) } else { client(timeouts, server, tls) }
+}
+
 /// Whether what is sent there stays on this machine.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
@@ -239,26 +251,12 @@ impl Answer {
 }
 
 fn error(server: Server, method: &Method, url: &Url, kind: HttpErrorKind) -> HttpError {
-    HttpError {
-        server,
-        purpose: Purpose::Data,
-        method: name_of(method),
-        url: url.to_string(),
-        kind,
-        tried_in_doubt: false,
-    }
+    HttpError::new(server, Purpose::Data, name_of(method), url, kind)
 }
 
 /// `GET url` without any token, decoded from JSON: what a server tells everybody.
 pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Server, url: Url) -> Result<T, HttpError> {
-    let error = |kind| HttpError {
-        server,
-        purpose: Purpose::Discovery,
-        method: "GET",
-        url: url.to_string(),
-        kind,
-        tried_in_doubt: false,
-    };
+    let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     let answer = persistently(Patience::Reading, || async {
         debug!(%server, %url, "GET");
         let answered = async { whole_json(client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
@@ -272,7 +270,7 @@ fn name_of(method: &Method) -> &'static str {
 }
 
 /// Tries again where that is harmless and may help: a few times more for a busy server, as long after as it asks for,
-/// and once more where there was no connection or no progress, so that a hang ends within 90 s, and a
+/// and once more if there was no connection or no progress, so that a hang ends within 90 s, and a
 /// trickle within 11 minutes.
 pub(super) async fn persistently<T, F, Fut>(patience: Patience, request: F) -> Result<T, HttpError>
 where

@@ -89,14 +89,7 @@ async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: boo
         segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
     }
     let found: Discovery = get_openly(client, server, url.clone()).await?;
-    let error = |kind| HttpError {
-        server,
-        purpose: Purpose::Discovery,
-        method: "GET",
-        url: url.to_string(),
-        kind,
-        tried_in_doubt: false,
-    };
+    let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
         return Err(error(HttpErrorKind::OtherIssuer { issuer: told(&found.issuer) }));
     }

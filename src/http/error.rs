@@ -140,6 +140,18 @@ pub enum HttpErrorKind {
 }
 
 impl HttpError {
+    /// An error of the first try.
+    #[must_use]
+    pub fn new(
+        server: Server,
+        purpose: Purpose,
+        method: &'static str,
+        url: impl fmt::Display,
+        kind: HttpErrorKind,
+    ) -> Self {
+        Self { server, purpose, method, url: url.to_string(), kind, tried_in_doubt: false }
+    }
+
     /// The status, where the server answered with one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {

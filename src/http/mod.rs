@@ -11,7 +11,7 @@ mod oauth;
 mod probe;
 mod tls;
 
-pub use client::{Answer, Api, Patience, Timeouts, client, is_loopback};
+pub use client::{Answer, Api, Patience, Timeouts, client, client_beside, is_loopback};
 pub(crate) use client::{from_reqwest, short_body};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};

@@ -166,16 +166,9 @@ impl OAuth {
     /// of them waiting, one after the other.
     async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
-            let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url).to_string();
-            let (server, purpose) = (self.http.server, Purpose::Token);
-            return Err(HttpError {
-                server,
-                purpose,
-                method: "POST",
-                url,
-                kind: HttpErrorKind::NoTokenEither,
-                tried_in_doubt: false,
-            });
+            let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
+            let kind = HttpErrorKind::NoTokenEither;
+            return Err(HttpError::new(self.http.server, Purpose::Token, "POST", url, kind));
         }
         let renewed = self.renew_now(state, patience).await;
         state.failed_at = renewed.is_err().then(Instant::now);
@@ -256,14 +249,7 @@ impl OAuth {
             )),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
-        HttpError {
-            server: self.http.server,
-            purpose: Purpose::Token,
-            method: "POST",
-            url: url.to_string(),
-            kind,
-            tried_in_doubt: false,
-        }
+        HttpError::new(self.http.server, Purpose::Token, "POST", url, kind)
     }
 }
 
@@ -314,15 +300,7 @@ impl OAuthHttp {
             *answer.status_mut() = status;
             Ok((status, answer))
         };
-        let purpose = Purpose::Token;
         let answer = counted(self.server, answered).await;
-        answer.map_err(|kind| HttpError {
-            server: self.server,
-            purpose,
-            method: "POST",
-            url,
-            kind,
-            tried_in_doubt: false,
-        })
+        answer.map_err(|kind| HttpError::new(self.server, Purpose::Token, "POST", url, kind))
     }
 }

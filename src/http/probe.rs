@@ -6,7 +6,7 @@ use reqwest::header::DATE;
 
 use super::client::{Api, Patience, from_reqwest, persistently, status_error};
 use super::counted::counted;
-use super::error::{HttpError, HttpErrorKind, Purpose};
+use super::error::{HttpError, Purpose};
 
 /// An answer, whatever it says.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +33,8 @@ impl Api {
                     response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
                 Ok((status, Probe { date, received: SystemTime::now() }))
             };
-            let (server, purpose) = (self.server, Purpose::Data);
-            counted(server, answered).await.map_err(|kind: HttpErrorKind| HttpError {
-                server,
-                purpose,
-                method: "GET",
-                url: url.to_string(),
-                kind,
-                tried_in_doubt: false,
-            })
+            let error = |kind| HttpError::new(self.server, Purpose::Data, "GET", &url, kind);
+            counted(self.server, answered).await.map_err(error)
         })
         .await
     }

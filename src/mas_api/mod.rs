@@ -36,12 +36,9 @@ pub struct MasApi {
 impl MasApi {
     /// Nothing is asked yet.
     pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
-        let client = |url| http::client(timeouts, url, &config.tls);
         let issuer = config.issuer.as_ref().unwrap_or(&config.url);
-        // Each client reads all of the system's certificates, so addresses that are reached alike share one.
-        let for_issuer = client(issuer)?;
-        let is_alike = http::is_loopback(issuer) == http::is_loopback(&config.url);
-        let for_api = if is_alike { for_issuer.clone() } else { client(&config.url)? };
+        let for_issuer = http::client(timeouts, issuer, &config.tls)?;
+        let for_api = http::client_beside((&for_issuer, issuer), timeouts, &config.url, &config.tls)?;
         let credentials = match &config.auth {
             MasApiAuth::Token(token) => Credentials::Token(token.clone()),
             MasApiAuth::Client { client_id, client_secret } => {

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::{try_join, try_join_all};
 use tokio::task::JoinSet;
-use url::Url;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
@@ -112,13 +111,11 @@ impl Readers {
     /// Readers for the servers of the configuration; nothing is asked yet. `mas` is the Admin API, where the
     /// configuration has it.
     pub fn new(config: &Config, mas: Option<&MasApi>, timeouts: Timeouts) -> Result<Self, ReadError> {
-        let http = |url: &Url| http::client(timeouts, url, &Tls::default()).map_err(ReadError::Client);
-        let keycloak = http(&config.keycloak.url)?;
+        let (url, tls) = (&config.keycloak.url, Tls::default());
+        let keycloak = http::client(timeouts, url, &tls).map_err(ReadError::Client)?;
         let synapse = |synapse: &SynapseConfig| {
-            // Each client reads all of the system's certificates, so servers that are reached alike share one.
-            let is_alike = http::is_loopback(&synapse.url) == http::is_loopback(&config.keycloak.url);
-            let http = if is_alike { keycloak.clone() } else { http(&synapse.url)? };
-            Ok::<_, ReadError>(SynapseReader::new(synapse, http))
+            let http = http::client_beside((&keycloak, url), timeouts, &synapse.url, &tls);
+            Ok::<_, ReadError>(SynapseReader::new(synapse, http.map_err(ReadError::Client)?))
         };
         Ok(Self {
             keycloak: KeycloakReader::new(&config.keycloak, &config.server_name, keycloak.clone()),
