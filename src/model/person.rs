@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, Localpart, Moment, UserId};
+use super::{AccountState, KeycloakId, Moment, UserId};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,9 +108,6 @@ pub enum KeycloakPerson {
     Known {
         /// The user.
         user: KeycloakUser,
-        /// The name that the template gives the user's account, if it gives one.
-        #[serde(skip)]
-        localpart: Option<Localpart>,
         /// When the user was created in Keycloak, if it says so.
         #[serde(skip_serializing_if = "Option::is_none")]
         created: Option<Moment>,
@@ -137,15 +134,6 @@ impl KeycloakPerson {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown | Self::OnlyRemembered { .. })
-    }
-
-    /// Returns the localpart of a user that Keycloak has now.
-    #[must_use]
-    pub fn localpart(&self) -> Option<&Localpart> {
-        match self {
-            Self::Known { localpart, .. } => localpart.as_ref(),
-            Self::Unknown | Self::OnlyRemembered { .. } => None,
-        }
     }
 
     /// Returns the user, also one that Keycloak only remembers.

@@ -186,7 +186,6 @@ fn person(place: usize, user: &User) -> KeycloakPerson {
         },
         now => KeycloakPerson::Known {
             user: keycloak_user(place, user),
-            localpart: user.is_named().then(|| user.localpart.into()),
             created: user.created.map(Moment::from_millis),
             enabled: now.is_enabled(),
             locked_out: user.locked_out && !now.is_enabled(),

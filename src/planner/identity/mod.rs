@@ -13,7 +13,7 @@ use std::collections::HashSet;
 
 use super::policy::Matching;
 use super::{Facts, Subjects};
-use crate::model::{Account, KeycloakId, Localpart, Member, Tie, UserId};
+use crate::model::{Account, KeycloakId, Member, Tie, UserId};
 use index::Index;
 pub use recall::AccountIndex;
 
@@ -111,6 +111,10 @@ impl<'f> Named<'f> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &'f Member> + use<'_, 'f> {
         self.listed().map(|listed| listed.member)
+    }
+
+    fn is_only(&self, id: &KeycloakId) -> bool {
+        self.others.is_empty() && self.contains(id)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -334,18 +338,15 @@ impl<'f> Identity<'f> {
     /// Returns whether a user has an active account about which only their name decides. A disabled one was another
     /// person's: this user had the account that is remembered.
     fn has_account_by_name(&self, id: &KeycloakId) -> bool {
-        let name = self.member(id).and_then(|member| member.localpart.as_ref());
-        name.is_some_and(|name| self.has_account_called(id, name))
-    }
-
-    /// Returns whether a user has an active account of this localpart about which only the name decides.
-    fn has_account_called(&self, id: &KeycloakId, localpart: &Localpart) -> bool {
-        let key = localpart.key();
+        let Some(name) = self.member(id).and_then(|member| member.localpart.as_ref()) else {
+            return false;
+        };
+        let key = name.key();
         let mut rows = self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
         rows.any(|row| {
             let account = &self.facts.accounts[row as usize];
             let is_free = !self.ties_decide(account) && !self.is_twin(account);
-            is_free && account.can_log_in() && self.named(account).iter().all(|member| member.id == *id)
+            is_free && account.can_log_in() && self.named(account).is_only(id)
         })
     }
 

@@ -57,7 +57,6 @@ fn known(enabled: bool, in_group: bool, link: Option<&str>) -> KeycloakPerson {
     let groups = if in_group { vec!["/matrix-users".to_owned()] } else { Vec::new() };
     KeycloakPerson::Known {
         user: user("some-id"),
-        localpart: None,
         created: None,
         enabled,
         locked_out: false,

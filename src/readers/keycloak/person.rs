@@ -11,8 +11,6 @@ use crate::readers::ReadError;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) user: UserRow,
-    /// The name that the template gives the user's account.
-    localpart: Option<Localpart>,
     pub(super) groups: Vec<GroupPlace>,
     /// For each of the groups, whether being in it is being in one of the configured groups.
     counts: Vec<bool>,
@@ -84,7 +82,7 @@ impl KeycloakReader {
         for group in &groups {
             counts.push(self.counts(group, tree).await?);
         }
-        Ok(Found { localpart: self.localpart(&user).ok(), user, groups, counts })
+        Ok(Found { user, groups, counts })
     }
 
     /// Returns whether the realm has a user of this ID.
@@ -124,7 +122,6 @@ impl KeycloakReader {
 pub(super) fn as_told(found: &Found) -> KeycloakPerson {
     let row = &found.user;
     KeycloakPerson::Known {
-        localpart: found.localpart.clone(),
         in_group: found.groups_that_count().next().is_some(),
         groups: found.groups.iter().map(|group| group.path.clone()).collect(),
         remembered: Vec::new(),
