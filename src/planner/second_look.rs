@@ -294,14 +294,9 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
         let state = seen.account.state;
         if state.is_active() && !account.deactivated_in_mas {
-            Verdict::MemberActive
-        } else if self.rule.is_not_in_mas(account) {
-            Verdict::Kept(KeptReason::NotInMas)
-        } else if state.erased {
-            Verdict::Kept(KeptReason::Erased)
-        } else {
-            Verdict::Activate(Reason::Undone)
+            return Verdict::MemberActive;
         }
+        self.rule.never_activated(account, state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
     }
 
     /// Returns whether Keycloak knows a user of the account's name who is out.

@@ -115,16 +115,23 @@ impl<'f> Rule<'f> {
             Reactivate::Own => !ours,
             Reactivate::None => true,
         };
-        if self.is_not_in_mas(account) {
-            Some(KeptReason::NotInMas)
-        } else if state.erased {
-            Some(KeptReason::Erased)
+        if let Some(reason) = self.never_activated(account, state) {
+            Some(reason)
         } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
             Some(KeptReason::LockedByHand)
         } else if not_ours {
             Some(KeptReason::NotOurs)
         } else {
             None
+        }
+    }
+
+    /// Returns why nobody's account in this state is activated.
+    pub(super) fn never_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
+        if self.is_not_in_mas(account) {
+            Some(KeptReason::NotInMas)
+        } else {
+            state.erased.then_some(KeptReason::Erased)
         }
     }
 

@@ -51,7 +51,7 @@ impl State {
     /// Returns the accounts whose last action failed.
     pub fn failed_before(&self) -> Result<BTreeSet<UserId>, StateError> {
         let connection = self.lock();
-        let last = last_actions(&connection, &self.scope).map_err(|problem| self.error(problem))?;
+        let last = last_actions(&connection, &self.scope, Moment::default()).map_err(|problem| self.error(problem))?;
         let failed = last.into_iter().filter(|last| last.outcome.as_deref() == Some("failed"));
         Ok(failed.map(|last| last.user_id).collect())
     }
@@ -126,8 +126,8 @@ pub(super) fn own_disables(
 
 /// Returns the accounts whose last action was begun since then and failed because MAS has no such user.
 fn not_in_mas(connection: &Connection, scope: &Scope, since: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
-    let last = last_actions(connection, scope)?.into_iter();
-    let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND) && last.begun >= since);
+    let last = last_actions(connection, scope, since)?.into_iter();
+    let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND));
     Ok(unknown.map(|last| last.user_id).collect())
 }
 
@@ -136,21 +136,20 @@ struct LastAction {
     user_id: UserId,
     outcome: Option<String>,
     failure: Option<String>,
-    begun: Moment,
 }
 
-fn last_actions(connection: &Connection, scope: &Scope) -> Result<Vec<LastAction>, StateProblem> {
+/// Returns the last thing that was tried with each account since then.
+fn last_actions(connection: &Connection, scope: &Scope, since: Moment) -> Result<Vec<LastAction>, StateProblem> {
     // With max(), the other columns are from the row that has it.
     let mut statement = connection.prepare(
         "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
-         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL GROUP BY user_id",
+         WHERE realm = ?1 AND server_name = ?2 AND begun >= ?3 GROUP BY user_id",
     )?;
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str()])?;
+    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str(), since.as_millis()])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
         let user_id = from_word(&row.get::<_, String>(0)?)?;
-        let (outcome, failure, begun) = (row.get(1)?, row.get(2)?, Moment::from_millis(row.get(3)?));
-        last.push(LastAction { user_id, outcome, failure, begun });
+        last.push(LastAction { user_id, outcome: row.get(1)?, failure: row.get(2)? });
     }
     Ok(last)
 }
