@@ -2,7 +2,7 @@
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
-use crate::harness::{NO_LIMITS, PROGRAM, Program, account, group, program, script, started};
+use crate::harness::{NO_LIMITS, Program, account, group, mas_cli, program, started};
 
 /// Users who are out of the group, with accounts that MAS does not know.
 fn unknown_to_mas(world: World, names: &[&str]) -> World {
@@ -11,16 +11,8 @@ fn unknown_to_mas(world: World, names: &[&str]) -> World {
 
 /// The program with a mas-cli that loses its database when it is called like this.
 fn with_broken(world: &RunningWorld, pattern: &str) -> Program {
-    let mas_cli = world.install_mas_cli(std::path::Path::new(PROGRAM)).expect("a wrapper script").join("mas-cli");
-    let body = format!(
-        "case \"$*\" in {pattern}) echo 'Error: could not connect to the database' >&2; exit 1;; esac\nexec {} \"$@\"",
-        mas_cli.display()
-    );
-    let broken = script(world, "broken-mas-cli", &body);
-    let file = format!(
-        "{NO_LIMITS}max_consecutive_failures = 2\n[writer.mas_cli]\nconcurrency = 1\ncommand = [{:?}]\n",
-        broken.display().to_string()
-    );
+    let first = format!("case \"$*\" in {pattern}) echo 'Error: could not connect to the database' >&2; exit 1;; esac");
+    let file = format!("{}{NO_LIMITS}max_consecutive_failures = 2\n", mas_cli(world, &first));
     program(world).file(world, &file)
 }
 

@@ -2,24 +2,12 @@
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, PROGRAM, Program, account, group, program, script, started};
+use crate::harness::{NO_LIMITS, Program, account, by_hand, group, mas_cli, program, started};
 
 const OWN: &str = "[policy]\nreactivate = \"own\"\n";
 
 fn remembering(world: &RunningWorld, more: &str) -> Program {
     program(world).file(world, &format!("{NO_LIMITS}{more}"))
-}
-
-/// What an administrator may do to an account by hand, on both servers.
-fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
-    let now = || Some("2026-01-01T00:00:00Z".to_owned());
-    let mut mas = world.mas.state();
-    let user = mas.user_mut(localpart).expect("seeded");
-    user.locked_at = now().filter(|_| locked);
-    user.deactivated_at = now().filter(|_| deactivated);
-    let mut synapse = world.synapse.state();
-    let seen = synapse.account_mut(localpart).expect("seeded");
-    (seen.locked, seen.deactivated) = (locked, deactivated);
 }
 
 #[tokio::test]
@@ -54,15 +42,8 @@ async fn lock_by_hand_after_an_activation_that_was_not_confirmed_stays() {
 #[tokio::test]
 async fn lock_by_hand_after_a_disable_that_was_refused_is_not_finished() {
     let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
-    let refusing = script(
-        &world,
-        "refusing-mas-cli",
-        &format!(
-            "case \"$*\" in *lock-user*) echo 'Error: permission denied' >&2; exit 1;; esac\nexec {} \"$@\"",
-            world.install_mas_cli(std::path::Path::new(PROGRAM)).expect("a wrapper script").join("mas-cli").display()
-        ),
-    );
-    let command = format!("[writer.mas_cli]\ncommand = [{:?}]\n", refusing.display().to_string());
+    let refusing = "case \"$*\" in *lock-user*) echo 'Error: permission denied' >&2; exit 1;; esac";
+    let command = mas_cli(&world, refusing);
     let failed = remembering(&world, &command).run("sync --format json").exits(4);
     assert_eq!(failed.actions(), ["disable dave not_in_group failed"]);
     by_hand(&world, "dave", true, false);

@@ -57,6 +57,24 @@ pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, AccountState)> {
     localparts.into_iter().map(|localpart| (localpart.clone(), world.state_of(&localpart))).collect()
 }
 
+/// What an administrator may do to an account by hand, on both servers, in 2030.
+pub(crate) fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
+    let now = || Some("2030-01-01T00:00:00Z".to_owned());
+    let mut mas = world.mas.state();
+    let user = mas.user_mut(localpart).expect("seeded");
+    user.locked_at = now().filter(|_| locked);
+    user.deactivated_at = now().filter(|_| deactivated);
+    let mut synapse = world.synapse.state();
+    let account = synapse.account_mut(localpart).expect("seeded");
+    (account.locked, account.deactivated) = (locked, deactivated);
+}
+
+/// A mas-cli that runs this first; `$1` is `--config`, `$2` the file.
+pub(crate) fn mas_cli(world: &RunningWorld, first: &str) -> String {
+    let path = script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
+    format!("[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\"]\n", path.display())
+}
+
 /// What a run left behind.
 #[derive(Debug)]
 pub(crate) struct Run {

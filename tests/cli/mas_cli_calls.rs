@@ -3,13 +3,9 @@
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, PROGRAM, account, everyone, group, program, script, started, the_table, write};
-
-/// A mas-cli that runs this first; `$1` is `--config`, `$2` the file.
-fn mas_cli(world: &RunningWorld, first: &str) -> String {
-    let path = script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
-    format!("[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\"]\n", path.display())
-}
+use crate::harness::{
+    NO_LIMITS, PROGRAM, account, everyone, group, mas_cli, program, script, started, the_table, write,
+};
 
 fn calls(world: &RunningWorld) -> Vec<String> {
     let log = std::fs::read_to_string(world.directory().join("calls")).expect("a log");
@@ -121,10 +117,7 @@ async fn name_that_a_shell_would_read_never_reaches_a_command() {
         names.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
     let world = started(world.user("Dave").account("Dave").user("-x/y=z+1").account("-x/y=z+1")).await;
     let log = world.directory().join("calls");
-    let mas_cli = world.install_mas_cli(std::path::Path::new(PROGRAM)).expect("a wrapper script").join("mas-cli");
-    let body = format!("echo \"$*\" >> '{}'\nexec {} \"$@\"", log.display(), mas_cli.display());
-    let wrapper = script(&world, "wrapper", &body);
-    let toml = format!("{NO_LIMITS}[writer.mas_cli]\ncommand = [\"{}\"]\n", wrapper.display());
+    let toml = mas_cli(&world, &format!("echo \"$*\" >> '{}'", log.display())) + NO_LIMITS;
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
     let failed = |name: &&str| run.actions().contains(&format!("disable {name} not_in_group failed"));
     assert!(names.iter().all(failed), "{:?}", run.actions());

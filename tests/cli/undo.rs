@@ -3,7 +3,7 @@
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
 
 use crate::harness::{
-    EVERY_WAY, NO_LIMITS, Program, Way, account, group, program, program_by, program_with, settings, started,
+    EVERY_WAY, NO_LIMITS, Program, Way, account, by_hand, group, program, program_by, program_with, settings, started,
 };
 
 /// Bob is a member, and run 1 has activated him.
@@ -29,18 +29,6 @@ fn by(world: &RunningWorld, way: Way) -> Program {
 
 fn remembering(world: &RunningWorld, more: &str) -> Program {
     program(world).file(world, &format!("{NO_LIMITS}{more}"))
-}
-
-/// What an administrator may do to an account by hand, on both servers.
-fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
-    let now = || Some("2030-01-01T00:00:00Z".to_owned());
-    let mut mas = world.mas.state();
-    let user = mas.user_mut(localpart).expect("seeded");
-    user.locked_at = now().filter(|_| locked);
-    user.deactivated_at = now().filter(|_| deactivated);
-    let mut synapse = world.synapse.state();
-    let account = synapse.account_mut(localpart).expect("seeded");
-    (account.locked, account.deactivated) = (locked, deactivated);
 }
 
 #[tokio::test]
