@@ -29,3 +29,13 @@ pub struct Unnamed {
     /// Why there is no name.
     pub why: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Account, Member};
+
+    #[test]
+    fn members_and_accounts_by_the_million_are_small() {
+        assert_eq!((size_of::<Member>(), size_of::<Account>()), (72, 96));
+    }
+}
