@@ -112,6 +112,13 @@ impl Session {
             reading.facts.memory.recall = Recall::Off;
         }
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
+        let has_personal_token = self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
+        if has_personal_token && reading.facts.token_owners.mas.is_empty() {
+            warn!(
+                "MAS does not say which account writer.mas_api.access_token acts as: name it in policy.protect, \
+                 or it is disabled like any other"
+            );
+        }
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");

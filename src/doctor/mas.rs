@@ -53,6 +53,7 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     if own_version(&mut section, mas, config).await {
         server_name(&mut section, mas, config).await;
         accounts(&mut section, mas).await;
+        token_owners(&mut section, reader).await;
     } else {
         section.skip(&["server_name", "accounts"], "the Admin API does not open");
     }
@@ -106,6 +107,34 @@ fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, Htt
             }
             Ok(())
         }
+    }
+}
+
+/// Checks that the users behind a personal access token are known, because they are never disabled.
+async fn token_owners(section: &mut Section, reader: &MasReader) {
+    const NAME: &str = "token_owner";
+    if reader.api().personal_token().is_none() {
+        return;
+    }
+    let owners = match reader.token_owners().await {
+        Ok(owners) => owners,
+        Err(error) => return section.failed(NAME, &error),
+    };
+    let mut names = Vec::new();
+    for id in &owners {
+        match reader.user(id).await {
+            Ok(user) => names.extend(user.map(|user| user.user_id.to_string())),
+            Err(error) => return section.failed(NAME, &error),
+        }
+    }
+    if names.is_empty() {
+        section.warn(
+            NAME,
+            "MAS does not say which account the personal access token acts as",
+            "name that account in policy.protect, or give this program a client of its own",
+        );
+    } else {
+        section.ok(NAME, format!("never disabled, because a personal access token acts as them: {}", names.join(", ")));
     }
 }
 

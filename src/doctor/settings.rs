@@ -51,8 +51,7 @@ fn services(section: &mut Section, config: &Config) {
         section.warn(
             NAME,
             format!("{WHY}, and policy.protect names nobody: they are disabled like everyone out of the group"),
-            "name the accounts of services in policy.protect, the one that a personal access token acts as too; or \
-             configure [synapse], which tells them",
+            "name the accounts of services in policy.protect; or configure [synapse], which tells them",
         );
     } else {
         section.ok(NAME, format!("{WHY}: policy.protect has to name every one of them"));

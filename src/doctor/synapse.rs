@@ -22,7 +22,7 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
         section.skip(&["server_name", "admin"], "the token cannot be tried");
         return section;
     }
-    let owner = match synapse.token_owner().await {
+    let owner = match synapse.account_of_token().await {
         Ok(owner) => owner,
         Err(error) => {
             section.failed("token", &error);

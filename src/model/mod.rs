@@ -11,6 +11,7 @@ mod names;
 mod person;
 mod signs;
 mod tie;
+mod token_owners;
 
 pub use account::{Account, AccountState, InMas};
 pub use ids::{KeycloakId, MasUserId};
@@ -22,3 +23,4 @@ pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Look, Question, Sign, SignSeen};
 pub use signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use tie::{Owner, Recalled, Remembered, Tie};
+pub use token_owners::TokenOwners;

@@ -17,6 +17,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Returns what is known about an account for which Keycloak was asked nothing.
+    #[must_use]
+    pub fn new(account: AccountDetail) -> Self {
+        Self { keycloak: Vec::new(), account, signs: Vec::new() }
+    }
+
     /// Returns Keycloak's answers about the users whose localpart is the account's.
     pub fn by_name(&self) -> impl Iterator<Item = &KeycloakPerson> {
         let named = self.keycloak.iter().filter(|answer| answer.asked == Question::Name);

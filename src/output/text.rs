@@ -378,7 +378,7 @@ Disable 3 accounts (deactivate: rooms and e-mail addresses do not come back)
     u00001
 
 Left alone, although the rule would act
-  bot: owns the admin token this program reads with
+  bot: owns a token that this program uses
 
 0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
 ";

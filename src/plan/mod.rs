@@ -4,6 +4,7 @@ mod digest;
 mod json;
 mod mapping;
 mod outcome;
+mod pass;
 mod reason;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
 pub use outcome::{Counts, FailureKind, Left, Outcome};
+pub use pass::Pass;
 pub use reason::{Approval, KeptReason, Reason};
 
 /// What an action does to an account.
@@ -259,7 +261,7 @@ impl Plan {
 
     /// Returns the actions that will be tried, in order of localpart.
     pub fn to_apply(&self) -> impl Iterator<Item = &Action> {
-        self.actions.iter().filter(|action| action.skipped.is_none())
+        self.actions.iter().filter(|action| action.pass().is_some())
     }
 
     /// Returns how many of a kind will be tried and count to the limits, which those that need an approval do not.

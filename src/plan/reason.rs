@@ -113,7 +113,7 @@ impl KeptReason {
         match self {
             Self::OtherServer => "an account of another homeserver",
             Self::Ambiguous => "the name stands for two accounts or two users",
-            Self::TokenOwner => "owns the admin token this program reads with",
+            Self::TokenOwner => "owns a token that this program uses",
             Self::Protected => "protected by policy.protect",
             Self::Admin => "an administrator of the homeserver",
             Self::Bot => "a bot or support account",

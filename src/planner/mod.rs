@@ -25,7 +25,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, Unnamed, UserId};
+use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, TokenOwners, Unnamed, UserId};
 
 pub use draft::{AskByName, Draft, LookAt, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
@@ -59,8 +59,8 @@ pub struct Facts {
     pub doubtful: Vec<Box<str>>,
     /// Every account of the homeserver's, or of MAS's list, in any order.
     pub accounts: Vec<Account>,
-    /// The owner of Synapse's admin token, where there is one.
-    pub token_owner: Option<UserId>,
+    /// The accounts behind the credentials in use.
+    pub token_owners: TokenOwners,
     /// When all of this was read.
     pub now: Moment,
     /// What was before.
@@ -79,7 +79,7 @@ impl Facts {
             providers: None,
             doubtful: Vec::new(),
             accounts: Vec::new(),
-            token_owner: None,
+            token_owners: TokenOwners::default(),
             now: Moment::default(),
             memory: Memory::default(),
         }

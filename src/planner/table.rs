@@ -196,7 +196,7 @@ impl<'f> Rule<'f> {
         let localpart = account.localpart();
         if !account.is_on(&self.facts.server_name) {
             Some(KeptReason::OtherServer)
-        } else if self.facts.token_owner.as_ref() == Some(&account.user_id) {
+        } else if self.facts.token_owners.include(account) {
             Some(KeptReason::TokenOwner)
         } else if self.policy.protect.covers(localpart) {
             Some(KeptReason::Protected)

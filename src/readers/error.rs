@@ -48,6 +48,14 @@ pub enum ReadError {
         /// `server_name` of the configuration.
         configured: ServerName,
     },
+    /// The admin token is the secret that Synapse and MAS share, not an account's (trap 71).
+    #[error(
+        "Synapse: the admin token is the secret that Synapse shares with MAS: it belongs to {owner}, which is no account"
+    )]
+    SharedToken {
+        /// Who the secret acts as.
+        owner: UserId,
+    },
     /// MAS serves another homeserver.
     #[error("MAS: it serves {actual}, and server_name is {configured}")]
     MasServesAnother {
@@ -153,6 +161,11 @@ impl ReadError {
                     "set server_name (MATRIX_SERVER_NAME) to {}, or check synapse.url (MATRIX_URL)",
                     owner.server_name()
                 )
+            }
+            Self::SharedToken { .. } => {
+                "set synapse.admin_token (MATRIX_ADMIN_TOKEN) to a token of an administrator's account: `mas-cli manage \
+                 issue-compatibility-token ACCOUNT --yes-i-want-to-grant-synapse-admin-privileges`"
+                    .to_owned()
             }
             Self::MasServesAnother { actual, .. } => {
                 format!("set server_name (MATRIX_SERVER_NAME) to {actual}, or check writer.mas_api.url")

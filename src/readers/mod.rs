@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Member, Moment, UserId};
+use crate::model::{Account, KeycloakId, Member, Moment, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use again::Again;
@@ -142,7 +142,7 @@ impl Readers {
             let ((groups, members), providers) = try_join(groups_and_members, providers).await?;
             Ok((groups, members, providers))
         };
-        let ((groups, listed, providers), (token_owner, accounts, links)) =
+        let ((groups, listed, providers), (token_owners, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
         let facts = Facts {
             server_name: config.server_name.clone(),
@@ -152,7 +152,7 @@ impl Readers {
             providers,
             doubtful: Vec::new(),
             accounts,
-            token_owner,
+            token_owners,
             now: Moment::now(),
             memory: Memory::default(),
         };
@@ -165,32 +165,34 @@ impl Readers {
         &self,
         config: &Config,
         tallies: &Tallies,
-    ) -> Result<(Option<UserId>, Vec<Account>, Option<LinkProvider>), ReadError> {
+    ) -> Result<(TokenOwners, Vec<Account>, Option<LinkProvider>), ReadError> {
         match self.source {
             AccountSource::Synapse => {
                 let in_synapse = self.synapse().accounts(&config.server_name, &tallies.accounts);
                 let in_mas = async {
-                    let Some(mas) = &self.mas else { return Ok((None, None)) };
+                    let Some(mas) = &self.mas else { return Ok((None, Vec::new(), None)) };
+                    let owners = mas.token_owners().await?;
                     let provider = mas.link_provider_in_use(&self.keycloak).await?;
                     let users = users_of(mas.clone(), provider.clone()).await?;
-                    Ok((Some(users), provider))
+                    Ok((Some(users), owners, provider))
                 };
-                let ((owner, mut accounts), (users, links)) = try_join(in_synapse, in_mas).await?;
+                let ((owner, mut accounts), (users, mas, links)) = try_join(in_synapse, in_mas).await?;
                 if let Some(users) = users {
                     users.attach_to(&mut accounts, &config.server_name);
                 }
-                Ok((Some(owner), accounts, links))
+                Ok((TokenOwners { synapse: Some(owner), mas }, accounts, links))
             }
             AccountSource::Mas => {
-                let owner = async {
-                    match &self.synapse {
-                        Some(synapse) => Ok(Some(synapse.owner_on(&config.server_name).await?)),
-                        None => Ok(None),
-                    }
+                let owners = async {
+                    let synapse = match &self.synapse {
+                        Some(synapse) => Some(synapse.owner_on(&config.server_name).await?),
+                        None => None,
+                    };
+                    Ok(TokenOwners { synapse, mas: self.mas().token_owners().await? })
                 };
                 let accounts = self.mas().accounts(&self.keycloak, &tallies.accounts);
-                let (owner, (accounts, links)) = try_join(owner, accounts).await?;
-                Ok((owner, accounts, links))
+                let (owners, (accounts, links)) = try_join(owners, accounts).await?;
+                Ok((owners, accounts, links))
             }
         }
     }

@@ -14,7 +14,7 @@ use tracing::info;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::model::UserId;
-use crate::plan::{Action, ActionKind, DisableMode, FailureKind, Left, Outcome, Plan, Skip};
+use crate::plan::{ActionKind, DisableMode, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
 use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
@@ -63,8 +63,8 @@ pub async fn apply(
     for kind in [ActionKind::Activate, ActionKind::Disable] {
         // What fails for one kind need not fail for the other.
         let breaker = Breaker::new(config.max_consecutive_failures);
-        let open =
-            plan.actions.iter().enumerate().filter(|(_, action)| action.kind == kind && action.skipped.is_none());
+        let passes = plan.actions.iter().enumerate().filter_map(|(index, action)| Some((index, action.pass()?)));
+        let open = passes.filter(|(_, action)| action.kind == kind);
         let (again, first): (Vec<_>, Vec<_>) =
             open.partition(|(_, action)| record.failed_before.contains(&action.user_id));
         let open = first.into_iter().chain(again);
@@ -105,7 +105,13 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
 }
 
 /// An action between its two entries in the journal.
-async fn attempt(number: usize, action: &Action, writer: &Writer, mode: DisableMode, journal: &Journal<'_>) -> Outcome {
+async fn attempt(
+    number: usize,
+    action: Pass<'_>,
+    writer: &Writer,
+    mode: DisableMode,
+    journal: &Journal<'_>,
+) -> Outcome {
     if let Err(failure) = journal.begin(number) {
         let why = format!("not tried: {}", in_one_line(&failure));
         return Outcome::Failed { why, hint: failure.hint(), kind: FailureKind::Writer, left: Left::Untouched };
@@ -120,7 +126,7 @@ async fn attempt(number: usize, action: &Action, writer: &Writer, mode: DisableM
     outcome
 }
 
-async fn carry_out(action: &Action, writer: &Writer, mode: DisableMode) -> Outcome {
+async fn carry_out(action: Pass<'_>, writer: &Writer, mode: DisableMode) -> Outcome {
     let result = match action.kind {
         ActionKind::Activate => writer.activate(action).await,
         ActionKind::Disable => writer.disable(action, mode).await,

@@ -69,7 +69,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Localpart;
+    use crate::model::{AccountDetail, Evidence, Localpart};
     use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
@@ -86,7 +86,7 @@ mod tests {
             mas_id: None,
             reason: Reason::NotInGroup,
             before: AccountState::default(),
-            evidence: None,
+            evidence: Some(Evidence::new(AccountDetail::new(user(name)))),
             approval: None,
             skipped: None,
         };

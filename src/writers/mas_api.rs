@@ -9,7 +9,7 @@ use super::{Write, WriterError};
 use crate::http::{HttpError, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;
-use crate::plan::{Action, DisableMode};
+use crate::plan::{Action, DisableMode, Pass};
 use crate::report::in_one_line;
 
 /// The lists of sessions that a person has open: compatibility, OAuth 2.0, browser. Personal tokens are left alone.
@@ -104,8 +104,8 @@ impl Write for MasApiWriter {
 
     /// The unlock comes first, because a run that ends between the two then leaves someone whom the next run still sees
     /// as disabled.
-    async fn activate(&self, action: &Action) -> Result<(), WriterError> {
-        let id = id_of(action)?;
+    async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
+        let id = id_of(&action)?;
         self.change(id, "unlock", None).await?;
         let reactivated = self.change(id, "reactivate", None).await.map(drop);
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
@@ -115,8 +115,8 @@ impl Write for MasApiWriter {
     /// follows all the same: the next run would leave the lock as it is. Sessions are ended whatever becomes of the
     /// deactivation, because the next run would find the account disabled and leave them open; but a server that was waited
     /// out is not waited for again. Then the deactivation ends them, its job or whoever repeats it.
-    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
-        let id = id_of(action)?;
+    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
+        let id = id_of(&action)?;
         let locked = self.change(id, "lock", None).await.map(drop);
         match &locked {
             Err(WriterError::Api(error)) if error.is_answer_lost() => {}

@@ -10,7 +10,7 @@ use super::{MasConfig, Write, WriterError};
 use crate::app::Environment;
 use crate::config::MasCliConfig;
 use crate::model::{Localpart, ServerName, printable};
-use crate::plan::{Action, DisableMode};
+use crate::plan::{DisableMode, Pass};
 use crate::signals::metrics;
 use crate::subprocess;
 
@@ -154,7 +154,7 @@ impl Write for MasCli {
 
     /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between
     /// them then leaves someone whom the next run still sees as disabled.
-    async fn activate(&self, action: &Action) -> Result<(), WriterError> {
+    async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         self.manage(&["unlock-user"], localpart).await?;
         let reactivated = self.manage(&["unlock-user", "--reactivate"], localpart).await;
@@ -162,7 +162,7 @@ impl Write for MasCli {
     }
 
     /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
-    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError> {
+    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         let locked = match mode {
             DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await,

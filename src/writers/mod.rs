@@ -11,7 +11,7 @@ use crate::app::Environment;
 use crate::config::{WriterConfig, WriterKindConfig};
 use crate::mas_api::MasApi;
 use crate::model::ServerName;
-use crate::plan::{Action, DisableMode};
+use crate::plan::{DisableMode, Pass};
 
 pub use error::WriterError;
 pub use mas_api::MasApiWriter;
@@ -27,10 +27,10 @@ pub trait Write {
     async fn check(&self) -> Result<(), WriterError>;
 
     /// Unlock and reactivate.
-    async fn activate(&self, action: &Action) -> Result<(), WriterError>;
+    async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError>;
 
     /// Lock, deactivate unless the mode is `lock`, and end the sessions; never erase.
-    async fn disable(&self, action: &Action, mode: DisableMode) -> Result<(), WriterError>;
+    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError>;
 
     /// How many accounts to work on at the same time.
     fn concurrency(&self) -> usize;

@@ -81,7 +81,7 @@ async fn an_account_of_a_bridge() {
 async fn the_owner_of_the_token() {
     let world = started(the_table()).await;
     let run = program(&world).run("explain matrix-sync-bot").exits(0);
-    run.prints(&["owns the admin token", "kept (token_owner)"]);
+    run.prints(&["owns a token in use", "kept (token_owner)"]);
 }
 
 #[tokio::test]

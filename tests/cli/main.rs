@@ -38,6 +38,7 @@ mod subgroups;
 mod subprocesses;
 mod table;
 mod tls;
+mod token_owners;
 mod undo;
 mod upstream_link;
 mod watch;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use matrix_keycloak_sync::http::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
-use matrix_keycloak_sync::model::{AccountState, Localpart};
+use matrix_keycloak_sync::model::{AccountDetail, AccountState, Evidence, Localpart};
 use matrix_keycloak_sync::plan::{Action, ActionKind, DisableMode, Reason};
 use matrix_keycloak_sync::readers::{KeycloakReader, MasReader, Tally};
 use matrix_keycloak_sync::writers::{MasApiWriter, Write as _};
@@ -192,10 +192,11 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         mas_id: Some(USER.into()),
         reason: Reason::NotInGroup,
         before: AccountState::default(),
-        evidence: None,
+        evidence: Some(Evidence::new(AccountDetail::new(Localpart::from("alice").on(&"test.local".into())))),
         approval: None,
         skipped: None,
     };
+    let pass = action.pass().expect("a rechecked action");
     let user = bodies("mas-admin-api.json", "/users/01M83Z8KS5NCTZJQTCBGJ1PYKN/lock").remove(0);
     law("mas-sessions", file!(), documents(lists("-sessions?")), |body| {
         let (served, user) = (body.to_vec(), user.clone());
@@ -213,7 +214,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
                 _ => Some(stage::json(&whole(json!({"data": []})))),
             }
         });
-        let disabled = mas.stage.run(writer.disable(&action, DisableMode::Deactivate));
+        let disabled = mas.stage.run(writer.disable(pass, DisableMode::Deactivate));
         if let (Ok(()), Some(rows)) = (&disabled, rows(body)) {
             let is_open =
                 |row: &Value| row["attributes"]["user_id"] == USER && row["attributes"]["finished_at"].is_null();

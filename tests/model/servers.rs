@@ -54,7 +54,7 @@ pub(crate) fn facts(world: &World) -> Facts {
         ..Facts::empty("example.org".into())
     };
     let owners = world.accounts.iter().filter(|account| account.marks.contains(&Mark::TokenOwner));
-    facts.token_owner = owners.map(user_id).next();
+    facts.token_owners.synapse = owners.map(user_id).next();
     facts
 }
 

@@ -102,7 +102,7 @@ pub(super) fn synapse(text: &mut String, known: &Known<'_>) {
         }
         let is_admin = lists && account.admin || detail.is_some_and(|detail| detail.admin);
         let marks = [
-            (known.facts.token_owner.as_ref() == Some(&account.user_id), "owns the admin token"),
+            (known.facts.token_owners.include(account), "owns a token in use"),
             (is_admin, "administrator"),
             (account.bot || detail.is_some_and(|detail| detail.bot), "bot or support account"),
         ];

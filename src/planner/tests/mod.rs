@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart,
-    Question, Sign, SignSeen, Signs,
+    Question, Sign, SignSeen, Signs, TokenOwners,
 };
 use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Plan, Reason};
 
@@ -32,7 +32,7 @@ struct Scene {
 
 fn scene() -> Scene {
     let facts = Facts {
-        token_owner: Some(Localpart::from("sync-bot").on(&"example.org".into())),
+        token_owners: TokenOwners { synapse: Some(Localpart::from("sync-bot").on(&"example.org".into())), mas: vec![] },
         ..Facts::empty("example.org".into())
     };
     let policy = Policy { protect_admins: true, ..Policy::default() };

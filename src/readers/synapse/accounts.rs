@@ -22,6 +22,8 @@ const BIGGEST_PAGE: usize = 10_000;
 const PAGES_AT_A_TIME: usize = 3;
 /// How often the list is read again when the pages do not add up to its own total.
 const READINGS: usize = 3;
+/// Who the secret that Synapse shares with MAS acts as (trap 71).
+const SHARED_TOKEN_OWNER: &str = "__oidc_admin";
 /// Pages that show nobody new before no more are asked for, however many the total promises.
 const STALE_PAGES: usize = 10;
 
@@ -55,12 +57,21 @@ struct Page {
 impl SynapseReader {
     /// The owner of the token, who has to be of the configured homeserver.
     pub async fn owner_on(&self, configured: &ServerName) -> Result<UserId, ReadError> {
-        let owner = self.token_owner().await?;
+        let owner = self.account_of_token().await?;
         if *owner.server_name() == *configured {
             Ok(owner)
         } else {
             Err(ReadError::WrongServerName { owner, configured: configured.clone() })
         }
+    }
+
+    /// Returns the account that owns the token. The secret that Synapse shares with MAS belongs to no account.
+    pub async fn account_of_token(&self) -> Result<UserId, ReadError> {
+        let owner = self.token_owner().await?;
+        if owner.localpart().as_str() == SHARED_TOKEN_OWNER {
+            return Err(ReadError::SharedToken { owner });
+        }
+        Ok(owner)
     }
 
     /// The owner of the token and every account of the homeserver, in any state.

@@ -6,6 +6,7 @@ use matrix_keycloak_sync::standins::mas::AdminApi;
 use super::{Findings, PROTECT, doctor};
 use crate::harness::{BY_BOTH, BY_MAS, Program, Way, program_by, settings, started, the_table};
 use crate::tls::{Authority, TlsFront};
+use crate::token_owners::settings_with_token;
 
 /// With `edit` of the file that configures MAS by the Admin API alone.
 fn edited(world: &RunningWorld, way: Way, edit: impl FnOnce(String) -> String) -> Program {
@@ -14,10 +15,7 @@ fn edited(world: &RunningWorld, way: Way, edit: impl FnOnce(String) -> String) -
 
 /// With a personal access token in place of client and secret.
 fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
-    let file = settings(world, way)
-        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
-        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
-    edited(world, way, |_| file).hiding(token)
+    edited(world, way, |_| settings_with_token(world, way, token)).hiding(token)
 }
 
 fn by_mas(world: &RunningWorld) -> Findings {
@@ -145,7 +143,10 @@ async fn a_personal_token_that_opens_synapse_for_nothing_is_told() {
     let both = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
 
     let (just_mas, wide) = (token("urn:mas:admin"), token(both));
-    doctor(by_token(&world, BY_BOTH, &just_mas)).ailing_is(&[]).tells("mas other_doors ok", &["opens MAS only"], &[]);
+    doctor(by_token(&world, BY_BOTH, &just_mas))
+        .ailing_is(&[])
+        .tells("mas other_doors ok", &["opens MAS only"], &[])
+        .tells("mas token_owner ok", &["never disabled", "@matrix-sync-bot:example.org"], &[]);
     let line = "mas other_doors warning";
     doctor(by_token(&world, BY_BOTH, &wide)).ailing_is(&[line]).tells(
         line,

@@ -1,0 +1,21 @@
+//! The accounts behind the credentials in use.
+
+use super::{Account, MasUserId, UserId};
+
+/// Accounts that own a token in use, or that it acts as: disabling one would end the next run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenOwners {
+    /// The owner of Synapse's admin token, if Synapse is asked.
+    pub synapse: Option<UserId>,
+    /// The users behind the personal access token of MAS, if there is one and MAS lists it.
+    pub mas: Vec<MasUserId>,
+}
+
+impl TokenOwners {
+    /// Returns whether an account owns a token in use.
+    #[must_use]
+    pub fn include(&self, account: &Account) -> bool {
+        let in_mas = account.mas.id().is_some_and(|id| self.mas.contains(id));
+        in_mas || self.synapse.as_ref() == Some(&account.user_id)
+    }
+}

@@ -1,0 +1,59 @@
+//! The accounts behind the credentials in use are never disabled.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{BY_BOTH, BY_MAS, Program, Way, group, program, program_by, settings, started, the_table};
+
+const ADMIN: &str = "urn:mas:admin";
+
+/// The file that configures MAS with a personal access token in place of client and secret.
+pub(crate) fn settings_with_token(world: &RunningWorld, way: Way, token: &str) -> String {
+    settings(world, way)
+        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
+        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"))
+}
+
+fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
+    program_by(world, way, "").file(world, &settings_with_token(world, way, token)).hiding(token)
+}
+
+#[tokio::test]
+async fn users_behind_a_personal_token_of_mas_are_kept() {
+    for way in [BY_MAS, BY_BOTH] {
+        let world = started(group().member("alice").account("alice").account("tool").account("dave")).await;
+        let token = world.personal_token("tool", ADMIN).expect("a token");
+        let run = by_token(&world, way, &token).run("plan --format json").exits(0);
+        assert!(run.kept().contains(&"tool token_owner".to_owned()), "{way:?}: {:?}", run.kept());
+        assert!(!run.actions().iter().any(|action| action.contains("tool")), "{way:?}");
+        by_token(&world, way, &token).run("explain tool").exits(0).prints(&["kept (token_owner)"]);
+    }
+}
+
+#[tokio::test]
+async fn users_of_tokens_that_do_not_open_the_admin_api_are_not_kept_for_that() {
+    let world = started(group().member("alice").account("alice").account("tool").user("dave").account("dave")).await;
+    let token = world.personal_token("tool", ADMIN).expect("a token");
+    world.personal_token("dave", "urn:matrix:client:api:*").expect("a token");
+    let run = by_token(&world, BY_BOTH, &token).run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group"]);
+}
+
+#[tokio::test]
+async fn token_whose_user_mas_does_not_list_is_a_warning() {
+    let told = "MAS does not say which account writer.mas_api.access_token acts as";
+    // The list is there from 1.5 on.
+    for (version, is_told) in [("v1.4.1", true), ("v1.5.0", false)] {
+        let world = started(the_table().mas_version(version)).await;
+        let token = world.personal_token("matrix-sync-bot", ADMIN).expect("a token");
+        let run = by_token(&world, BY_BOTH, &token).run("plan").exits(0);
+        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn secret_that_synapse_shares_with_mas_is_refused_as_admin_token() {
+    let world = started(the_table().token_owner("__oidc_admin")).await;
+    let told = ["@__oidc_admin:example.org, which is no account", "mas-cli manage issue-compatibility-token"];
+    program(&world).run("sync").exits(1).tells(&told);
+    program(&world).run("doctor --format json").exits(1).prints(&told);
+}
