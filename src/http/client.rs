@@ -15,10 +15,10 @@ use url::{Host, Url};
 
 use super::counted::counted;
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::format::own_words;
 use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
-use crate::model::printable;
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
@@ -227,7 +227,8 @@ impl Api {
             Some(body) => request.json(body),
             None => request,
         };
-        let answered = async { whole_json(request.send().await.map_err(from_reqwest)?).await };
+        let asked = (self.server, Purpose::Data);
+        let answered = async { whole_json(asked, request.send().await.map_err(from_reqwest)?).await };
         counted(self.server, answered).await.map_err(|kind| error(self.server, method, url, kind))
     }
 }
@@ -259,7 +260,8 @@ pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Ser
     let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     let answer = persistently(Patience::Reading, || async {
         debug!(%server, %url, "GET");
-        let answered = async { whole_json(client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
+        let asked = (server, Purpose::Discovery);
+        let answered = async { whole_json(asked, client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
         counted(server, answered).await.map_err(error)
     });
     serde_json::from_slice(&answer.await?).map_err(|source| error(HttpErrorKind::Decode(source)))
@@ -289,14 +291,13 @@ where
         )
         .when(|error| {
             in_doubt.fetch_or(error.may_be_carried_out(), Ordering::Relaxed);
-            let answered = matches!(error.kind, HttpErrorKind::Status { .. });
-            silent += u32::from(!answered);
+            silent += u32::from(error.kind.any_status().is_none());
             error.may_pass() && silent < 2
         })
-        .adjust(|error, pause| match &error.kind {
-            HttpErrorKind::Status { retry_after: Some(wait), .. } if *wait > LONGEST_WAIT => None,
-            HttpErrorKind::Status { retry_after: Some(wait), .. } => pause.map(|pause| pause.max(*wait)),
-            _ => pause,
+        .adjust(|error, pause| match error.kind.retry_after() {
+            Some(wait) if wait > LONGEST_WAIT => None,
+            Some(wait) => pause.map(|pause| pause.max(wait)),
+            None => pause,
         })
         .notify(|error, pause| info!(%error, ?pause, "trying again"))
         .await;
@@ -304,10 +305,13 @@ where
 }
 
 /// The body of a successful JSON answer, all of it.
-pub(super) async fn whole_json(response: Response) -> Result<(StatusCode, Vec<u8>), HttpErrorKind> {
+pub(super) async fn whole_json(
+    asked: (Server, Purpose),
+    response: Response,
+) -> Result<(StatusCode, Vec<u8>), HttpErrorKind> {
     let status = response.status();
     if !status.is_success() {
-        return Err(status_error(response).await);
+        return Err(status_error(asked, response).await.0);
     }
     let content_type = content_type(&response);
     if !is_json(&content_type) {
@@ -316,7 +320,7 @@ pub(super) async fn whole_json(response: Response) -> Result<(StatusCode, Vec<u8
     Ok((status, up_to(response, ANSWER_LIMIT).await?))
 }
 
-/// The body of a refusal in OAuth 2.0's form, which is short.
+/// The body of a refusal, which is short.
 pub(crate) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
     up_to(response, ERROR_LIMIT).await
 }
@@ -343,7 +347,9 @@ pub(super) fn is_json(content_type: &str) -> bool {
     content_type == "application/json" || content_type.ends_with("+json")
 }
 
-pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
+/// Returns whose status this is, and the body, which is cut if it is longer than any error.
+pub(super) async fn status_error(asked: (Server, Purpose), mut response: Response) -> (HttpErrorKind, Vec<u8>) {
+    let (server, purpose) = asked;
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?.trim()));
     let json = is_json(&content_type(&response));
@@ -354,8 +360,11 @@ pub(super) async fn status_error(mut response: Response) -> HttpErrorKind {
             break;
         }
     }
-    let detail = if json { said(&body) } else { None };
-    HttpErrorKind::Status { status, detail, retry_after }
+    let kind = match own_words(server, purpose, &body).filter(|_| json) {
+        Some(detail) => HttpErrorKind::Status { status, detail, retry_after },
+        None => HttpErrorKind::ForeignStatus { server, status, retry_after },
+    };
+    (kind, body)
 }
 
 /// `Retry-After` is a number of seconds or a time.
@@ -363,20 +372,6 @@ fn wait_of(value: &str) -> Option<Duration> {
     let seconds = value.parse().ok().map(Duration::from_secs);
     seconds
         .or_else(|| Some(httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()))
-}
-
-/// The words of a JSON error: Keycloak has `error` and `error_description` or `errorMessage`, Matrix `errcode` and
-/// `error`, MAS a list of `errors`, each with a `title`.
-fn said(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let fields = ["errcode", "error", "error_description", "errorMessage"];
-    let titles = body.get("errors").and_then(Value::as_array).into_iter().flatten();
-    let words: Vec<_> = fields
-        .into_iter()
-        .filter_map(|field| body.get(field)?.as_str())
-        .chain(titles.filter_map(|error| error.get("title")?.as_str()))
-        .collect();
-    (!words.is_empty()).then(|| printable(&words.join(": ")).chars().take(300).collect())
 }
 
 /// Errors of the client carry the URL, which our own error already has.

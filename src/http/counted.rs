@@ -13,8 +13,11 @@ pub(crate) async fn counted<T>(
 ) -> Result<T, HttpErrorKind> {
     let answered = answered.await;
     match &answered {
-        Ok((status, _)) | Err(HttpErrorKind::Status { status, .. }) => metrics().request(server, status.as_str()),
-        Err(kind) => metrics().request(server, word(kind)),
+        Ok((status, _)) => metrics().request(server, status.as_str()),
+        Err(kind) => match kind.any_status() {
+            Some(status) => metrics().request(server, status.as_str()),
+            None => metrics().request(server, word(kind)),
+        },
     }
     answered.map(|(_, answer)| answer)
 }

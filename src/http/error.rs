@@ -80,14 +80,24 @@ pub enum HttpErrorKind {
     /// The answer began and broke off.
     #[error("the answer broke off")]
     BrokenOff(#[source] reqwest::Error),
-    /// A status that is no success.
-    #[error("answered {status}{}", detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    /// A status that is no success, in the server's own format.
+    #[error("answered {status}: {detail}")]
     Status {
         /// The status.
         status: StatusCode,
         /// What the server said about it.
-        detail: Option<String>,
+        detail: String,
         /// How long the server asks to wait (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
+    /// A status that is no success, in another format: it says nothing about the server.
+    #[error("{}", foreign(*server, *status))]
+    ForeignStatus {
+        /// The server that was asked.
+        server: Server,
+        /// The status.
+        status: StatusCode,
+        /// How long to wait (`Retry-After`).
         retry_after: Option<Duration>,
     },
     /// The token endpoint refused, as OAuth 2.0 says it.
@@ -152,7 +162,7 @@ impl HttpError {
         Self { server, purpose, method, url: url.to_string(), kind, tried_in_doubt: false }
     }
 
-    /// The status, where the server answered with one.
+    /// Returns the status if the server itself answered with one, in its own format.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self.kind {
@@ -161,13 +171,24 @@ impl HttpError {
         }
     }
 
+    /// Returns whether a status came from something else than the server, such as a proxy.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.kind, HttpErrorKind::ForeignStatus { .. })
+    }
+
+    /// Returns whether MAS may not have this path: then it answers with a web page, as a proxy does.
+    #[must_use]
+    pub fn is_missing_in_mas(&self) -> bool {
+        self.server == Server::Mas && self.kind.any_status() == Some(StatusCode::NOT_FOUND)
+    }
+
     /// Whether a second try may help: every request of this program that is tried again is harmless when asked twice.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match &self.kind {
             HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => true,
-            HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 429 | 502 | 503 | 504),
-            _ => false,
+            kind => kind.any_status().is_some_and(|status| matches!(status.as_u16(), 429 | 502 | 503 | 504)),
         }
     }
 
@@ -182,8 +203,7 @@ impl HttpError {
     pub fn is_waited_out(&self) -> bool {
         match &self.kind {
             HttpErrorKind::Timeout(_) => true,
-            HttpErrorKind::Status { .. } => self.may_pass(),
-            _ => false,
+            kind => kind.any_status().is_some() && self.may_pass(),
         }
     }
 
@@ -210,7 +230,8 @@ impl HttpError {
             | HttpErrorKind::Decode(_)
             | HttpErrorKind::TooLarge { .. }
             | HttpErrorKind::Inconsistent(_) => true,
-            // A proxy says these of a server that may have done it.
+            // A proxy says these of a server that may have done it; some say 503 if the connection broke.
+            HttpErrorKind::ForeignStatus { status, .. } => status.is_server_error(),
             HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 502 | 504),
             HttpErrorKind::Connect(_)
             | HttpErrorKind::NoToken { .. }
@@ -229,15 +250,44 @@ impl HttpError {
     }
 }
 
-/// For questions to which "there is none" (404) is an answer. It counts only in the server's own words: the web page of
-/// a proxy that has lost its server is a 404 too.
+impl HttpErrorKind {
+    /// Returns the status, whether the server or something else answered with it.
+    pub(super) fn any_status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } | Self::ForeignStatus { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Returns how long to wait before the next try, if the answer said so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } | Self::ForeignStatus { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Returns `None` if the server itself says that there is none (404). The page of a proxy that has lost its server is a
+/// 404 too, and stays an error.
 pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(HttpError {
-            kind: HttpErrorKind::Status { status: StatusCode::NOT_FOUND, detail: Some(_), .. }, ..
-        }) => Ok(None),
+        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What an answer in no format of the server's means.
+fn foreign(server: Server, status: StatusCode) -> String {
+    if status.is_redirection() {
+        return format!("answered {status}");
+    }
+    match (server, status) {
+        (Server::Mas, StatusCode::NOT_FOUND) => {
+            format!("MAS without this path, or a proxy or load balancer between here and MAS, answered {status}")
+        }
+        _ => format!("a proxy or load balancer between here and {server} answered {status}, not {server}"),
     }
 }
 

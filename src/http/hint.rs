@@ -51,6 +51,7 @@ impl HttpError {
                 Server::Mas => self.mas_status_hint(*status),
                 _ => self.status_hint(*status),
             },
+            HttpErrorKind::ForeignStatus { status, .. } => self.foreign_hint(*status),
         }
     }
 
@@ -71,24 +72,55 @@ impl HttpError {
 
     fn mas_status_hint(&self, status: StatusCode) -> String {
         match (self.purpose, status.as_u16()) {
-            (Purpose::Token, 401 | 403) => no_token_hint(Server::Mas, "invalid_client"),
             (Purpose::Data, 401 | 403) => {
                 "the token does not open the Admin API: a personal token may have ended or been revoked, or lacks the scope \
                  urn:mas:admin (a compatibility token, mct_…, never opens it); a client's token is refused where \
                  writer.mas_api.url and writer.mas_api.issuer are not the same MAS"
                     .to_owned()
             }
-            (_, 404) => no_admin_api_hint(self.purpose),
+            (Purpose::Data, 404) => "it may just have been deleted; run again".to_owned(),
             _ => self.status_hint(status),
+        }
+    }
+
+    /// What to do about a status that is not the server's: it says nothing about tokens, roles or users.
+    fn foreign_hint(&self, status: StatusCode) -> String {
+        let (server, url_key, paths) = (self.server, self.url_key(), self.paths());
+        match (server, status.as_u16()) {
+            (_, 300..=399) => {
+                format!(
+                    "redirects are not followed, because the token would go along: set {url_key} to where {server} really is"
+                )
+            }
+            (Server::Mas, 404) => {
+                format!("{}; a proxy in between has to let {paths} through", no_admin_api_hint(self.purpose))
+            }
+            (_, 429) => format!("raise the limit of the proxy in front of {server}, or run again later"),
+            (_, 502..=504) => format!(
+                "check that {server} is up and that the proxy in front of it reaches it; the log of the proxy says why it \
+                 did not"
+            ),
+            _ => format!(
+                "check {url_key}, and the rules of the proxy in front of {server} (access lists, sign-in, firewall): it has \
+                 to let {paths} through to {server}"
+            ),
+        }
+    }
+
+    /// The paths that a proxy has to let through.
+    fn paths(&self) -> &'static str {
+        match (self.server, self.purpose) {
+            (Server::Keycloak, Purpose::Data) => "/admin/realms",
+            (Server::Keycloak, Purpose::Token | Purpose::Discovery) => "/realms",
+            (Server::Synapse, _) => "/_synapse/admin and /_matrix/client",
+            (Server::Mas, Purpose::Data) => "/api/admin/v1",
+            (Server::Mas, Purpose::Token | Purpose::Discovery) => "/.well-known/openid-configuration and /oauth2/token",
         }
     }
 
     fn status_hint(&self, status: StatusCode) -> String {
         let url_key = self.url_key();
         match (self.server, status.as_u16()) {
-            (Server::Keycloak, 401 | 403) if self.purpose == Purpose::Token => {
-                no_token_hint(Server::Keycloak, "invalid_client")
-            }
             (Server::Keycloak, 401) => {
                 "Keycloak does not accept its own token: check that keycloak.url (KC_URL) is the address that Keycloak \
                  gives as its issuer, that the user or client was not disabled, and that its access tokens live longer \
@@ -122,11 +154,8 @@ impl HttpError {
             (Server::Synapse, 503) => {
                 "Synapse cannot check the token while MAS is down: look at MAS, then run again".to_owned()
             }
-            (server, 429) => format!("{server} or a proxy limits the rate of requests: run again later, or raise its limit"),
-            (server, 300..=399) => {
-                format!("redirects are not followed, because the token would go along: set {url_key} to where {server} really is")
-            }
-            (server, _) => format!("look at the log of {server} and of any proxy in front of it; run again when it is well"),
+            (server, 429) => format!("{server} limits the rate of requests: run again later, or raise its limit"),
+            (server, _) => format!("look at the log of {server}; run again when it is well"),
         }
     }
 }

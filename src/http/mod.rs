@@ -5,6 +5,7 @@ mod client;
 mod counted;
 mod discovery;
 mod error;
+mod format;
 mod hint;
 mod issued;
 mod oauth;

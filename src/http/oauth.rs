@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{Patience, content_type, from_reqwest, is_json, persistently, short_body, whole_json};
+use super::client::{Patience, from_reqwest, persistently, status_error, whole_json};
 use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
@@ -276,7 +276,7 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
 }
 
 impl OAuthHttp {
-    /// Hands on what OAuth 2.0 speaks of, a token or a refusal in JSON; everything else is an error like any other.
+    /// Hands on what OAuth 2.0 defines, a token or a refusal in its format; everything else is an error like any other.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let url = request.uri().to_string();
         let answered = async {
@@ -291,10 +291,14 @@ impl OAuthHttp {
                 .map_err(from_reqwest)?;
             let status = response.status();
             let refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            let body = if refusal && is_json(&content_type(&response)) {
-                short_body(response).await?
+            let asked = (self.server, Purpose::Token);
+            let body = if refusal {
+                match status_error(asked, response).await {
+                    (HttpErrorKind::Status { .. }, body) => body,
+                    (foreign, _) => return Err(foreign),
+                }
             } else {
-                whole_json(response).await?.1
+                whole_json(asked, response).await?.1
             };
             let mut answer = HttpResponse::new(body);
             *answer.status_mut() = status;

@@ -18,22 +18,27 @@ pub struct Probe {
 }
 
 impl Api {
-    /// `GET base/path…` without the token. A refusal is an answer too; a redirect leads elsewhere, and an error of the
-    /// server is one of whatever stands in front of it as often as not.
+    /// `GET base/path…` without the token. A refusal is an answer too if it is the server's own, and so is the page of
+    /// MAS for a path that it does not have.
     pub async fn probe(&self, path: &[&str]) -> Result<Probe, HttpError> {
         let url = self.url(path, &[]);
+        let error = |kind| HttpError::new(self.server, Purpose::Data, "GET", &url, kind);
         persistently(Patience::Reading, || async {
             let answered = async {
                 let response = self.client.get(url.clone()).send().await.map_err(from_reqwest)?;
                 let status = response.status();
-                if !status.is_success() && !status.is_client_error() {
-                    return Err(status_error(response).await);
-                }
                 let date =
                     response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+                if !status.is_success() {
+                    let (kind, _) = status_error((self.server, Purpose::Data), response).await;
+                    let refused = error(kind);
+                    let is_own = refused.status().is_some_and(|status| status.is_client_error());
+                    if !is_own && !refused.is_missing_in_mas() {
+                        return Err(refused.kind);
+                    }
+                }
                 Ok((status, Probe { date, received: SystemTime::now() }))
             };
-            let error = |kind| HttpError::new(self.server, Purpose::Data, "GET", &url, kind);
             counted(self.server, answered).await.map_err(error)
         })
         .await

@@ -60,6 +60,9 @@ impl MasApi {
         };
         let answer = http::counted(http::Server::Mas, answered).await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+        if answer.status().is_server_error() {
+            return None;
+        }
         if !refused {
             return Some(false);
         }

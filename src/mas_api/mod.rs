@@ -7,7 +7,6 @@ mod exposure;
 mod list;
 mod resource;
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -87,7 +86,7 @@ impl MasApi {
         }
         match self.get(&["version"], &[]).await {
             Ok(Version { version }) => Ok(Some(version)),
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
+            Err(error) if error.is_missing_in_mas() => {
                 // Where the Admin API is not, nothing of it is.
                 self.get::<IgnoredAny>(&["users"], &[("page[first]", "1")]).await.map(|_| None)
             }
@@ -105,13 +104,14 @@ impl MasApi {
         }
         match self.get(&["site-config"], &[]).await {
             Ok(SiteConfig { server_name }) => Ok(Some(server_name)),
-            // A MAS that tells its version tells this too; then something in between keeps it from us.
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => match self.version().await? {
-                Some(_) => Err(error),
-                None => Ok(None),
-            },
-            Err(error) => Err(error),
+            Err(error) => self.unless_too_old(error).await.map(|()| None),
         }
+    }
+
+    /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. A MAS that has a
+    /// version has the path too, so something in between blocks it.
+    pub(crate) async fn unless_too_old(&self, error: HttpError) -> Result<(), HttpError> {
+        if error.is_missing_in_mas() && self.version().await?.is_none() { Ok(()) } else { Err(error) }
     }
 
     /// Returns the error for an answer about another user than the one asked for.

@@ -1,4 +1,4 @@
-//! Every server, every fault, every moment: no wrong disable, no lost record, no hang, and the exit code that belongs
+//! Every server, every fault, every moment: no wrong disable, no wrong activation, no lost record, no hang, and the exit code that belongs
 //! there.
 //!
 //! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Afterwards the fault is
@@ -51,7 +51,7 @@ struct Ended {
 fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let scene = runtime.block_on(Scene::start(cell, way));
     let before = scene.everyone();
-    let sync = || scene.program().run_within(scene.world.directory(), "sync", LONGEST);
+    let sync = || runtime.block_on(scene.sync(LONGEST));
     let run = sync();
     scene.heal();
     let mut wrong = Vec::new();
@@ -175,8 +175,9 @@ fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
     let table = table(&ended);
     let mut wrong = Vec::new();
     for one in &ended {
-        let Report { wrong_disables, lost_records } = &one.report;
-        let of_case: Vec<_> = wrong_disables.iter().chain(lost_records).chain(&one.wrong).cloned().collect();
+        let Report { wrong_disables, wrong_activations, lost_records } = &one.report;
+        let of_case = wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
+        let of_case: Vec<_> = of_case.cloned().collect();
         if !of_case.is_empty() || one.told == "hang" {
             let Way { writer, source } = one.way;
             let what = of_case.join("\n  ");
@@ -185,9 +186,10 @@ fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
     }
     let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();
     let last = format!(
-        "fault matrix: {} cases run, {} wrong disables, {} lost records, {} hangs ({} s)\n",
+        "fault matrix: {} cases run, {} wrong disables, {} wrong activations, {} lost records, {} hangs ({} s)\n",
         ended.len(),
         sum(|one| one.report.wrong_disables.len()),
+        sum(|one| one.report.wrong_activations.len()),
         sum(|one| one.report.lost_records.len()),
         sum(|one| usize::from(one.told == "hang")),
         begin.elapsed().as_secs(),

@@ -6,7 +6,7 @@ use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::json;
 
-use crate::harness::{NO_LIMITS, everyone, group, program, program_with, started, the_table};
+use crate::harness::{NO_LIMITS, everyone, group, program, program_with, proxy_page, started, the_table};
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
@@ -137,6 +137,20 @@ async fn without_the_role_to_see_directories_the_rest_goes_on() {
         program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);
     assert_eq!(run.kept(), [""; 0]);
     run.tells(&["view-realm"]);
+}
+
+#[tokio::test]
+async fn page_of_a_proxy_does_not_switch_the_protection_off() {
+    for status in [401, 403, 404, 503] {
+        let world = started(the_table().account("old-timer")).await;
+        let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
+        world.keycloak.state().realm("corp").storage_providers.push(unseen);
+        world.keycloak.faults().on("/components?").answer(proxy_page(status));
+        let before = everyone(&world);
+        let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
+        run.tells(&["/components?", "a proxy or load balancer between here and Keycloak answered"]);
+        assert_eq!(everyone(&world), before, "{status}");
+    }
 }
 
 #[tokio::test]

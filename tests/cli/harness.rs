@@ -2,13 +2,18 @@
 //!
 //! Every run is searched for the secrets that it was given: whatever a test is about, none of them may be printed.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::Parser;
+use matrix_keycloak_sync::app::{self, Surroundings};
+use matrix_keycloak_sync::cli::Cli;
+use matrix_keycloak_sync::http::{Server, Timeouts};
 use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
-use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
-use serde_json::Value;
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+use serde_json::{Value, json};
 
 use crate::secrets::Secrets;
 
@@ -73,6 +78,21 @@ pub(crate) fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deact
 pub(crate) fn mas_cli(world: &RunningWorld, first: &str) -> String {
     let path = script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
     format!("[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\"]\n", path.display())
+}
+
+/// A refusal in the format of this server.
+pub(crate) fn own_error(server: Server, status: u16, text: &str) -> Fault {
+    let body = match server {
+        Server::Keycloak => json!({"error": text}),
+        Server::Synapse => json!({"errcode": "M_UNKNOWN", "error": text}),
+        Server::Mas => json!({"errors": [{"title": text}]}),
+    };
+    Fault::Status(status, body.to_string())
+}
+
+/// A refusal as a proxy or a load balancer writes it.
+pub(crate) fn proxy_page(status: u16) -> Fault {
+    Fault::Status(status, format!("<html><head><title>{status}</title></head><body>nginx</body></html>"))
 }
 
 /// What a run left behind.
@@ -274,6 +294,24 @@ impl Program {
         };
         let read = |path: &Path| std::fs::read(path).expect("just written");
         let run = Run::of(Output { status, stdout: read(&stdout), stderr: read(&stderr) });
+        self.secrets.assert_absent(arguments, &run);
+        Some(run)
+    }
+
+    /// Runs it in this process, where servers can be given less time; there is no run if it takes longer than `limit`.
+    pub(crate) async fn run_here(self, arguments: &str, timeouts: Timeouts, limit: Duration) -> Option<Run> {
+        let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
+        let variables = self.command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
+        let variables: HashMap<_, _> = variables.collect();
+        let surroundings = Surroundings { env: Box::new(move |name| variables.get(name).cloned()), timeouts };
+        let words = std::iter::once("matrix-keycloak-sync").chain(arguments.split_whitespace());
+        let cli = Cli::try_parse_from(words).expect("a command line");
+        let ended = tokio::time::timeout(limit, Box::pin(app::run(cli, &surroundings))).await.ok()?;
+        let (exit, stderr) = match ended {
+            Ok(exit) => (exit, String::new()),
+            Err(failure) => (failure.exit(), failure.render()),
+        };
+        let run = Run { code: i32::from(exit as u8), stdout: String::new(), stderr };
         self.secrets.assert_absent(arguments, &run);
         Some(run)
     }

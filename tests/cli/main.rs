@@ -29,6 +29,7 @@ mod mas_cli_calls;
 mod members;
 mod metrics;
 mod patience;
+mod proxies;
 mod random;
 mod second_look;
 mod secrets;

@@ -12,8 +12,8 @@ use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
 use self::watching::{QUICK, Watching, start, until_so};
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, started, state_folder,
-    write,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, proxy_page, started,
+    state_folder, write,
 };
 
 /// Alice and bob are members with accounts, and in step.
@@ -133,6 +133,13 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     forbidden.tells_times("in step", 3).await;
     assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.told());
     assert_eq!(forbidden.metric("events_available").await, Some(0.0));
+
+    let world = started(in_step()).await;
+    world.keycloak.faults().on("/admin-events").answer(proxy_page(403));
+    let blocked = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
+    blocked.is_ready().await;
+    blocked.tells("a proxy or load balancer between here and Keycloak answered 403").await;
+    assert_eq!(blocked.times("give the role view-events"), 0, "{}", blocked.told());
 
     let world = started(in_step()).await;
     let off = often.replace("events_every = \"1s\"", "events_every = \"off\"");

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::MasReader;
@@ -86,9 +85,8 @@ impl MasReader {
                 Ok(None)
             }
             // MAS before 1.4 has no such list, and the writer refuses it.
-            (Err(ReadError::Http(error)), Matching::Auto | Matching::Localpart)
-                if error.status() == Some(StatusCode::NOT_FOUND) =>
-            {
+            (Err(ReadError::Http(error)), Matching::Auto | Matching::Localpart) => {
+                self.mas.unless_too_old(error).await?;
                 Ok(None)
             }
             (found, _) => found.map(Some),

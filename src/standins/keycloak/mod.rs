@@ -17,6 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::http::StatusCode;
 use serde_json::json;
 
 pub use events::AdminEvent;
@@ -33,7 +34,11 @@ impl Keycloak {
     /// Starts it with this state.
     pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
         let state = Shared::new(state);
-        let router = Router::new().merge(discovery::routes()).merge(token::routes()).merge(admin::routes());
+        let router = Router::new()
+            .merge(discovery::routes())
+            .merge(token::routes())
+            .merge(admin::routes())
+            .fallback(|| async { token::error(StatusCode::NOT_FOUND, "HTTP 404 Not Found") });
         let server = Server::start(listen, router.with_state(state.clone()), json!([]))?;
         state.lock().url = server.url();
         Ok(Self::new(server, state))

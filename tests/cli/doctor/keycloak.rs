@@ -4,7 +4,7 @@ use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
 use super::{Findings, doctor};
-use crate::harness::{Program, group, program, program_with, started, the_table};
+use crate::harness::{Program, group, program, program_with, proxy_page, started, the_table};
 use crate::tls::{Authority, TlsFront};
 
 /// By the client's own credentials, and mas-cli.
@@ -152,7 +152,8 @@ async fn a_certificate_that_is_not_trusted_is_told_as_that() {
 #[tokio::test]
 async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
     let world = started(the_table()).await;
-    for fault in [Fault::Status(502, String::new()), Fault::Redirect("https://login.example.org".to_owned())] {
+    let pages = [401, 403, 404, 502].map(proxy_page);
+    for fault in pages.into_iter().chain([Fault::Redirect("https://login.example.org".to_owned())]) {
         world.keycloak.faults().clear();
         world.keycloak.faults().on("").answer(fault);
         doctor(by_client(&world)).ailing_is(&["keycloak reachable problem"]);

@@ -48,8 +48,9 @@ async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
 async fn a_proxy_that_keeps_the_admin_api_to_itself_is_told() {
     let world = started(the_table()).await;
     world.synapse.faults().on("/_synapse/").answer(Fault::Status(404, String::new()));
-    let findings = doctor(by_client(&world)).ailing_is(&["synapse version problem", "synapse admin problem"]);
-    findings.tells("synapse admin problem", &["404"], &["lets /_synapse/admin through"]);
+    let line = "synapse reachable problem";
+    let findings = doctor(by_client(&world)).ailing_is(&[line]);
+    findings.tells(line, &["a proxy or load balancer", "404"], &["let /_synapse/admin and /_matrix/client through"]);
 }
 
 #[tokio::test]

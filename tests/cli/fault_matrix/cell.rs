@@ -18,6 +18,8 @@ pub(super) enum Server {
 pub(super) enum Trouble {
     Refused,
     Hang,
+    /// A byte now and then.
+    Trickle,
     /// For good.
     Unauthorized,
     /// A token that ends: the next one is good.
@@ -26,6 +28,10 @@ pub(super) enum Trouble {
     TooMany,
     InternalError,
     Unavailable,
+    /// Pages of a proxy, which say nothing about the server.
+    UnauthorizedPage,
+    ForbiddenPage,
+    UnavailablePage,
     CutBody,
     Html,
     EmptyList,
@@ -51,15 +57,19 @@ pub(super) enum Moment {
 
 pub(super) const SERVERS: [Server; 4] = [Server::Keycloak, Server::Synapse, Server::MasApi, Server::MasCli];
 pub(super) const MOMENTS: [Moment; 4] = [Moment::Start, Moment::Reading, Moment::Look, Moment::Applying];
-pub(super) const FAULTS: [Trouble; 16] = [
+pub(super) const FAULTS: [Trouble; 20] = [
     Trouble::Refused,
     Trouble::Hang,
+    Trouble::Trickle,
     Trouble::Unauthorized,
     Trouble::TokenEnded,
     Trouble::Forbidden,
     Trouble::TooMany,
     Trouble::InternalError,
     Trouble::Unavailable,
+    Trouble::UnauthorizedPage,
+    Trouble::ForbiddenPage,
+    Trouble::UnavailablePage,
     Trouble::CutBody,
     Trouble::Html,
     Trouble::EmptyList,
@@ -111,6 +121,9 @@ impl Cell {
             (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => {
                 Some("mas-cli opens MAS's database: it has no token that ends, and shows no certificate")
             }
+            (Server::MasCli, ..) if self.trouble.is_page() => {
+                Some("mas-cli opens MAS's database: no proxy answers with a page in its place")
+            }
             (Server::MasCli, ..) if of_lists => Some("mas-cli lists nothing that the program reads"),
             (Server::MasApi, Moment::Applying, Trouble::ShortList) => {
                 Some("of the sessions to end, a list that is short is one that is empty")
@@ -128,11 +141,19 @@ impl Cell {
         }
     }
 
-    /// Whether the run waits for about a minute: for a server that hangs, or for one that stays busy in the middle of a
-    /// change.
+    /// Whether the run waits for most of its time: for a server that hangs or trickles, or for one that stays busy in the
+    /// middle of a change.
     pub(super) fn mostly_waits(self) -> bool {
-        let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable);
-        self.trouble == Trouble::Hang || is_busy && self.server == Server::MasApi && self.moment == Moment::Applying
+        let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage);
+        matches!(self.trouble, Trouble::Hang | Trouble::Trickle)
+            || is_busy && self.server == Server::MasApi && self.moment == Moment::Applying
+    }
+}
+
+impl Trouble {
+    /// Returns whether a proxy answers with a page.
+    pub(super) fn is_page(self) -> bool {
+        matches!(self, Self::UnauthorizedPage | Self::ForbiddenPage | Self::UnavailablePage)
     }
 }
 
@@ -152,12 +173,16 @@ impl fmt::Display for Trouble {
         f.pad(match self {
             Self::Refused => "refused",
             Self::Hang => "hang",
+            Self::Trickle => "trickle",
             Self::Unauthorized => "401",
             Self::TokenEnded => "401 once",
             Self::Forbidden => "403",
             Self::TooMany => "429",
             Self::InternalError => "500",
             Self::Unavailable => "503",
+            Self::UnauthorizedPage => "401 page of a proxy",
+            Self::ForbiddenPage => "403 page of a proxy",
+            Self::UnavailablePage => "503 page of a proxy",
             Self::CutBody => "cut body",
             Self::Html => "HTML",
             Self::EmptyList => "empty list",

@@ -58,6 +58,7 @@ fn failing(trouble: Trouble) -> String {
     let refuses = "error returned from database: ";
     match trouble {
         Trouble::Hang => "$real \"$@\" 2>/dev/null\nexec sleep 1000".to_owned(),
+        Trouble::Trickle => "$real \"$@\" 2>/dev/null\nwhile :; do printf . >&2; sleep 0.1; done".to_owned(),
         Trouble::Unauthorized => cannot_connect(refuses, "password authentication failed for user \"mas\""),
         Trouble::Forbidden => cannot_connect(refuses, "role \"root\" does not exist"),
         Trouble::TooMany => cannot_connect(refuses, "sorry, too many clients already"),

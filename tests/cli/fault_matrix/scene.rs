@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use matrix_keycloak_sync::http::{self, Timeouts};
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
 use serde_json::{Value, json};
 
@@ -12,13 +13,17 @@ use super::cell::{Cell, Moment, Server, Trouble};
 use super::front::{Front, Mode, Switch};
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
-use crate::harness::{self, Program, Way, account, group, program_by, settings, started};
+use crate::harness::{self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started};
 use crate::tls::Authority;
 
 /// Rows a page: every list has three pages.
 const PAGE: usize = 4;
 /// The one of several people to disable who meets the fault at the second look.
 const LOOKED_AT: &str = "yves";
+
+/// Enough for a healthy server on a busy machine. An answer that trickles takes longer.
+const IMPATIENT: Timeouts =
+    Timeouts { connect: Duration::from_secs(5), progress: Duration::from_secs(5), answer: Duration::from_secs(5) };
 
 /// A case that is ready to run.
 pub(super) struct Scene {
@@ -60,7 +65,7 @@ impl Scene {
     pub(super) async fn start(cell: Cell, way: Way) -> Self {
         let people = ["ann", "ben", "cleo", "dora", "emil"];
         let world = people.into_iter().fold(group(), |world, name| world.member(name).account(name));
-        let world = world.member("fred").disabled_account("fred").member("gina");
+        let world = world.member("fred").disabled_account("fred").member("gina").user("gus").disabled_account("gus");
         let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         // Found by name, so that the second look asks for the name that meets the fault.
@@ -68,7 +73,9 @@ impl Scene {
         for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
             world.login(name).expect("an active account");
         }
-        assert_eq!(world.state_of("fred"), account(true, true));
+        for name in ["fred", "gus"] {
+            assert_eq!(world.state_of(name), account(true, true));
+        }
         world.keycloak.faults().on("/members").in_pages_of(PAGE);
         world.synapse.faults().on("/v3/users").in_pages_of(PAGE);
         world.mas.admin().faults().matching(is_mas_list).in_pages_of(PAGE);
@@ -81,6 +88,12 @@ impl Scene {
                 let command = command.to_string_lossy();
                 let section = format!("[writer.mas_cli]\ncommand = [{command:?}]\ntimeout = \"10s\"\n");
                 scene.toml += &section;
+            }
+            (_, Trouble::Trickle) => {
+                // In this process, PATH is that of the tests.
+                let command = scene.world.directory().join("bin/mas-cli");
+                scene.toml += &format!("[writer.mas_cli]\ncommand = [{:?}]\n", command.to_string_lossy());
+                scene.arm(Trouble::Trickle);
             }
             (_, Trouble::Refused) => scene.lead_through_fronts(None, Mode::Refusing),
             (_, Trouble::WrongCertificate) => {
@@ -106,6 +119,14 @@ impl Scene {
         let toml = replaced.iter().fold(self.toml.clone(), |toml, (from, to)| toml.replace(from, to));
         let program = program_by(&self.world, self.way, "").file(&self.world, &toml);
         env.iter().fold(program, |program, (name, value)| program.env(name, value))
+    }
+
+    /// Runs `sync`. A trickle would keep the binary waiting for minutes, so it is met in this process, with less patience.
+    pub(super) async fn sync(&self, limit: Duration) -> Option<Run> {
+        if self.cell.trouble == Trouble::Trickle && self.cell.server != Server::MasCli {
+            return self.program().run_here("sync", IMPATIENT, limit).await;
+        }
+        self.program().run_within(self.world.directory(), "sync", limit)
     }
 
     pub(super) fn everyone(&self) -> Everyone {
@@ -400,21 +421,24 @@ fn is_mas_list(seen: &Seen) -> bool {
     seen.method == "GET" && seen.path.ends_with("/api/admin/v1/users")
 }
 
-/// The fault in the words of the server.
+/// The fault in the words of the server, or of a proxy.
 fn fault(server: Server, trouble: Trouble) -> Fault {
-    let said = |text: &str| match server {
-        Server::Keycloak => json!({"error": text}),
-        Server::Synapse => json!({"errcode": "M_UNKNOWN", "error": text}),
-        _ => json!({"errors": [{"title": text}]}),
+    let server = match server {
+        Server::Keycloak => http::Server::Keycloak,
+        Server::Synapse => http::Server::Synapse,
+        Server::MasApi | Server::MasCli => http::Server::Mas,
     };
-    let status = |code: u16, text: &str| Fault::Status(code, said(text).to_string());
     match trouble {
         Trouble::Hang => Fault::Hang,
-        Trouble::Unauthorized | Trouble::TokenEnded => status(401, "Token is not active"),
-        Trouble::Forbidden => status(403, "Forbidden"),
+        Trouble::Trickle => Fault::Trickle,
+        Trouble::Unauthorized | Trouble::TokenEnded => own_error(server, 401, "Token is not active"),
+        Trouble::Forbidden => own_error(server, 403, "Forbidden"),
         Trouble::TooMany => Fault::TooManyRequests { retry_after_secs: 1 },
-        Trouble::InternalError => status(500, "Internal Server Error"),
-        Trouble::Unavailable => status(503, "Service Unavailable"),
+        Trouble::InternalError => own_error(server, 500, "Internal Server Error"),
+        Trouble::Unavailable => own_error(server, 503, "Service Unavailable"),
+        Trouble::UnauthorizedPage => proxy_page(401),
+        Trouble::ForbiddenPage => proxy_page(403),
+        Trouble::UnavailablePage => proxy_page(503),
         Trouble::CutBody => Fault::CutBody,
         Trouble::Html => Fault::Html,
         _ => Fault::Reset,

@@ -25,6 +25,7 @@ pub(super) struct Record {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) wrong_disables: Vec<String>,
+    pub(super) wrong_activations: Vec<String>,
     pub(super) lost_records: Vec<String>,
 }
 
@@ -38,6 +39,10 @@ impl Report {
             let tried_to_disable = of_account().any(|record| record.action == "disable" && record.begun);
             if members.contains(name) && (tried_to_disable || is_worse(*was, now)) {
                 report.wrong_disables.push(format!("{name}, a member: {was:?} became {now:?}"));
+            }
+            let tried_to_activate = of_account().any(|record| record.action == "activate" && record.begun);
+            if !members.contains(name) && (tried_to_activate || is_worse(now, *was)) {
+                report.wrong_activations.push(format!("{name}, not a member: {was:?} became {now:?}"));
             }
             let begun = |action: &str| of_account().any(|record| record.action == action && record.begun);
             // A lock, a deactivation and the end of a session are parts of a disable; what undoes them, of the other.
@@ -147,6 +152,20 @@ fn whoever_can_do_less_and_is_a_member_is_a_wrong_disable() {
     }
     let same = Report::of(&one("ann", active), &one("ann", active), &[], &members);
     assert_eq!(same, Report::default());
+}
+
+#[test]
+fn activation_is_wrong_if_the_account_is_not_a_members() {
+    let (active, disabled) = (account(false, false), account(true, true));
+    let begun = [record("activate", "failed", true)];
+    let members: Members = ["ann".to_owned()].into();
+    for now in [active, account(true, false), account(false, true), disabled] {
+        let of = |members: &Members| Report::of(&one("ann", disabled), &one("ann", now), &begun, members);
+        assert_eq!(of(&Members::new()).wrong_activations.len(), 1, "{now:?}");
+        assert_eq!(of(&members).wrong_activations, [""; 0], "a member");
+    }
+    let unasked = Report::of(&one("ann", disabled), &one("ann", active), &[], &Members::new());
+    assert_eq!(unasked.wrong_activations.len(), 1);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Keycloak remembers the groups of a directory's people. What it only remembers keeps nobody, but wherever there is doubt
 //! whether it only remembers it, they are kept.
 
+use matrix_keycloak_sync::http::Server;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
 use serde_json::json;
 
 use super::with_a_directory;
-use crate::harness::{NO_LIMITS, Run, program, started};
+use crate::harness::{NO_LIMITS, Run, own_error, program, proxy_page, started};
 
 /// Asks for people by ID.
 const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
@@ -33,9 +34,14 @@ fn count_of(world: &RunningWorld, name: &str) -> String {
     format!("/users/{id}/groups/count")
 }
 
+/// What Keycloak answers if the groups of a user cannot be counted.
+fn uncountable() -> Fault {
+    own_error(Server::Keycloak, 500, "unknown_error")
+}
+
 /// Deleted in the directory: his groups cannot be counted.
 fn make_uncountable(world: &RunningWorld, name: &str) {
-    world.keycloak.faults().on(&count_of(world, name)).answer(Fault::Status(500, String::new()));
+    world.keycloak.faults().on(&count_of(world, name)).answer(uncountable());
 }
 
 fn sync(world: &RunningWorld, settings: &str) -> Run {
@@ -96,7 +102,7 @@ async fn what_keycloak_remembers_counts_where_it_counts_nobody_of_the_directory_
 #[tokio::test]
 async fn what_keycloak_remembers_counts_where_it_does_not_count() {
     let world = without_lars().await;
-    world.keycloak.faults().on("/groups/count").answer(Fault::Status(404, String::new()));
+    world.keycloak.faults().on("/groups/count").answer(own_error(Server::Keycloak, 404, "HTTP 404 Not Found"));
     keeps_lars(sync(&world, ""));
 }
 
@@ -203,7 +209,7 @@ async fn whoever_is_deleted_in_the_directory_and_in_keycloak_by_the_asking_is_di
         let state = world.keycloak.shared();
         let count = count_of(&world, "lars");
         world.keycloak.faults().on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
-        world.keycloak.faults().on(&count).answer(Fault::Status(500, String::new()));
+        world.keycloak.faults().on(&count).answer(uncountable());
         assert_eq!(sync(&world, settings).exits(0).actions(), DELETED, "{settings}");
     }
 }
@@ -215,7 +221,7 @@ async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_direc
         let state = world.keycloak.shared();
         let (count, faults) = (count_of(&world, "lars"), world.keycloak.faults());
         faults.on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
-        faults.on(&count).answer(Fault::Status(500, String::new()));
+        faults.on(&count).answer(uncountable());
         // A witness is counted when he is counted, and not before, or not after, he is asked for by name.
         for name in ["lena", "lotte"] {
             faults.on(&count_of(&world, name)).skip(counted).answer(Fault::Json(json!({"count": 0})));
@@ -226,12 +232,14 @@ async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_direc
 
 #[tokio::test]
 async fn an_error_other_than_that_for_the_deleted_keeps_the_person() {
-    for status in [400, 403, 502] {
+    let own = [400, 403].map(|status| own_error(Server::Keycloak, status, "no"));
+    let pages = [400, 403, 404, 500, 502].map(proxy_page);
+    for fault in own.into_iter().chain(pages) {
         let world = without_lars().await;
-        world.keycloak.faults().on(&count_of(&world, "lars")).answer(Fault::Status(status, String::new()));
+        world.keycloak.faults().on(&count_of(&world, "lars")).answer(fault.clone());
         world.keycloak.faults().on("/users?username=lars").skip(1).answer(Fault::Json(json!([])));
         let run = sync(&world, "").exits(4);
-        assert_eq!(run.actions(), [GONE[0], "disable lars not_in_group skipped"], "{status}");
+        assert_eq!(run.actions(), [GONE[0], "disable lars not_in_group skipped"], "{fault:?}");
     }
 }
 

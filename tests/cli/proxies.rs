@@ -1,0 +1,179 @@
+//! A status counts as the server's only in the server's own format. A page with the same status is a proxy's: it says
+//! nothing about tokens, roles, users or sessions.
+
+use std::thread;
+
+use matrix_keycloak_sync::http::Server::{self, Keycloak, Mas, Synapse};
+use matrix_keycloak_sync::standins::{Faults, RunningWorld};
+
+use crate::harness::{
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by, proxy_page, started,
+    the_table,
+};
+
+/// Statuses with a meaning, each from a proxy.
+const STATUSES: [u16; 4] = [401, 403, 404, 503];
+const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+
+/// A request of the reading whose status has a meaning.
+#[derive(Clone, Copy)]
+struct Place {
+    server: Server,
+    way: Way,
+    /// What only this request has in its path and query.
+    part: &'static str,
+}
+
+const fn place(server: Server, way: Way, part: &'static str) -> Place {
+    Place { server, way, part }
+}
+
+const PLACES: [Place; 12] = [
+    place(Keycloak, BY_BOTH, "/realms/corp/protocol/openid-connect/token"),
+    place(Keycloak, BY_BOTH, "/realms/corp/.well-known/openid-configuration"),
+    place(Keycloak, BY_BOTH, "/admin/realms/corp/groups?"),
+    place(Keycloak, BY_BOTH, "/components?"),
+    place(Keycloak, BY_BOTH, "/members"),
+    place(Synapse, BY_BOTH, "/account/whoami"),
+    place(Synapse, BY_BOTH, "/_synapse/admin/v3/users?"),
+    place(Mas, BY_MAS, "/.well-known/openid-configuration"),
+    place(Mas, BY_MAS, "/oauth2/token"),
+    place(Mas, BY_MAS, "/api/admin/v1/site-config"),
+    place(Mas, BY_MAS, "/api/admin/v1/users?"),
+    place(Mas, BY_BOTH, "/api/admin/v1/upstream-oauth-providers"),
+];
+
+/// What hints say if the server itself has refused.
+const BLAME: [&str; 9] = [
+    "role",
+    "scope",
+    "admin_token",
+    "own token",
+    "(KC_REALM)",
+    "client_secret",
+    "policy.data",
+    "may just have been deleted",
+    "while MAS is down",
+];
+
+fn faults_of(world: &RunningWorld, server: Server) -> [&Faults; 2] {
+    match server {
+        Keycloak => [world.keycloak.faults(); 2],
+        Synapse => [world.synapse.faults(); 2],
+        Mas => [world.mas.faults(), world.mas.admin().faults()],
+    }
+}
+
+fn by(world: &RunningWorld, way: Way) -> Program {
+    program_by(world, way, &format!("{PROTECT}{NO_LIMITS}"))
+}
+
+/// Checks that the error is about a proxy. MAS answers with a page itself if it does not have the path.
+fn blames_the_proxy(error: &str, server: Server, status: u16) {
+    let told = match (server, status) {
+        (Mas, 404) => {
+            "MAS without this path, or a proxy or load balancer between here and MAS, answered 404".to_owned()
+        }
+        _ => format!("a proxy or load balancer between here and {server} answered {status}"),
+    };
+    assert!(error.contains(&format!("{server}: ")) && error.contains(&told), "no {told:?} in {error}");
+    for blame in BLAME {
+        assert!(!error.contains(blame), "{blame:?} in {error}");
+    }
+}
+
+#[tokio::test]
+async fn page_of_a_proxy_names_the_proxy_whatever_was_read() {
+    let mut cases = Vec::new();
+    for (place, status) in PLACES.into_iter().flat_map(|place| STATUSES.map(|status| (place, status))) {
+        let world = started(the_table()).await;
+        for faults in faults_of(&world, place.server) {
+            faults.on(place.part).answer(proxy_page(status));
+        }
+        cases.push((world, place, status));
+    }
+    thread::scope(|scope| {
+        for (world, Place { server, way, part }, status) in &cases {
+            scope.spawn(move || {
+                let before = everyone(world);
+                let run = by(world, *way).run("sync");
+                assert_eq!(run.code, 1, "{part} × {status}\n{run:?}");
+                blames_the_proxy(&run.stderr, *server, *status);
+                assert!(run.stderr.contains("\nhint: ") && run.stderr.contains("proxy in "), "{}", run.stderr);
+                assert_eq!(everyone(world), before, "{part} × {status}");
+            });
+        }
+    });
+}
+
+#[tokio::test]
+async fn status_in_the_servers_own_format_is_the_servers() {
+    for (place, status, hint) in [
+        (place(Keycloak, BY_BOTH, "/members"), 401, "own token"),
+        (place(Keycloak, BY_BOTH, "/members"), 403, "the role view-users"),
+        (place(Keycloak, BY_BOTH, "/members"), 404, "keycloak.realm (KC_REALM)"),
+        (place(Synapse, BY_BOTH, "/account/whoami"), 401, "the admin token is not accepted"),
+        (place(Synapse, BY_BOTH, "/v3/users?"), 403, "not an administrator"),
+        (place(Synapse, BY_BOTH, "/account/whoami"), 503, "while MAS is down"),
+        (place(Mas, BY_MAS, "/v1/users?"), 401, "urn:mas:admin"),
+        (place(Mas, BY_MAS, "/v1/users?"), 403, "urn:mas:admin"),
+        (place(Mas, BY_MAS, "/v1/users?"), 404, "may just have been deleted"),
+    ] {
+        let world = started(the_table()).await;
+        for faults in faults_of(&world, place.server) {
+            faults.on(place.part).answer(own_error(place.server, status, "in its own words"));
+        }
+        let run = by(&world, place.way).run("sync").exits(1).tells(&["in its own words", hint]);
+        assert!(!run.stderr.contains("load balancer"), "{}", run.stderr);
+    }
+}
+
+/// The one action on dave that was not carried out, and its error.
+fn not_done(run: &Run, outcome: &str) -> String {
+    let actions = run.json()["actions"].clone();
+    let mut actions = actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);
+    let action = actions.next().unwrap_or_else(|| panic!("nothing {outcome}: {run:?}"));
+    assert_eq!((&action["localpart"], actions.next()), (&"dave".into(), None), "{run:?}");
+    action["error"].to_string()
+}
+
+/// Dave's IDs in Keycloak and in MAS.
+fn ids_of_dave(world: &RunningWorld) -> (String, String) {
+    let keycloak = world.keycloak.state().realm("corp").user("dave").expect("seeded").id.clone();
+    (keycloak, world.mas.state().user("dave").expect("seeded").id.clone())
+}
+
+#[tokio::test]
+async fn page_of_a_proxy_at_the_second_look_keeps_the_account() {
+    for (server, way) in [(Keycloak, BY_BOTH), (Keycloak, BY_MAS), (Synapse, BY_BOTH), (Mas, BY_MAS)] {
+        for status in STATUSES {
+            let world = started(the_table().user("dora").account("dora")).await;
+            let (in_keycloak, in_mas) = ids_of_dave(&world);
+            let part = match server {
+                Keycloak => format!("/users/{in_keycloak}"),
+                Synapse => "/v2/users/@dave:".to_owned(),
+                Mas => format!("/users/{in_mas}"),
+            };
+            for faults in faults_of(&world, server) {
+                faults.on(&part).answer(proxy_page(status));
+            }
+            let run = by(&world, way).run("sync --format json").exits(4);
+            blames_the_proxy(&not_done(&run, "skipped"), server, status);
+            assert_eq!(world.state_of("dave"), account(false, false), "{part} × {status}");
+            assert_eq!(world.state_of("dora").mas, account(true, true).mas, "{part} × {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn page_of_a_proxy_to_a_change_is_no_answer_of_mas() {
+    // MAS says 404 if the user is gone, and 400 if the session has ended already.
+    for (part, status) in [("/lock", 404), ("/lock", 403), ("/lock", 401), ("/lock", 503), ("/finish", 400)] {
+        let world = started(the_table()).await;
+        world.login("dave").expect("an active account");
+        world.mas.admin().faults().on(part).method("POST").answer(proxy_page(status));
+        let more = format!("{PROTECT}disable = \"lock\"\n{NO_LIMITS}");
+        let run = program_by(&world, BY_MAS, &more).run("sync --format json").exits(4);
+        blames_the_proxy(&not_done(&run, "failed"), Mas, status);
+    }
+}
