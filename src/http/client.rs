@@ -362,6 +362,8 @@ pub(super) async fn status_error(asked: (Server, Purpose), mut response: Respons
     }
     let kind = match own_words(server, purpose, &body).filter(|_| json) {
         Some(detail) => HttpErrorKind::Status { status, detail, retry_after },
+        None if status.is_redirection() => HttpErrorKind::Redirect { status },
+        None if server == Server::Mas && status == StatusCode::NOT_FOUND => HttpErrorKind::MissingPage,
         None => HttpErrorKind::ForeignStatus { server, status, retry_after },
     };
     (kind, body)

@@ -91,7 +91,7 @@ pub enum HttpErrorKind {
         retry_after: Option<Duration>,
     },
     /// A status that is no success, in another format: it says nothing about the server.
-    #[error("{}", foreign(*server, *status))]
+    #[error("a proxy or load balancer between here and {server} answered {status}, not {server}")]
     ForeignStatus {
         /// The server that was asked.
         server: Server,
@@ -99,6 +99,15 @@ pub enum HttpErrorKind {
         status: StatusCode,
         /// How long to wait (`Retry-After`).
         retry_after: Option<Duration>,
+    },
+    /// A 404 page: MAS answers so to a path that it does not have, and so does a proxy.
+    #[error("MAS without this path, or a proxy or load balancer between here and MAS, answered 404 Not Found")]
+    MissingPage,
+    /// A redirect, which is not followed.
+    #[error("answered {status}, a redirect")]
+    Redirect {
+        /// The status.
+        status: StatusCode,
     },
     /// The token endpoint refused, as OAuth 2.0 says it.
     #[error("gave no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
@@ -234,6 +243,8 @@ impl HttpError {
             HttpErrorKind::ForeignStatus { status, .. } => status.is_server_error(),
             HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 502 | 504),
             HttpErrorKind::Connect(_)
+            | HttpErrorKind::MissingPage
+            | HttpErrorKind::Redirect { .. }
             | HttpErrorKind::NoToken { .. }
             | HttpErrorKind::NoTokenEither
             | HttpErrorKind::OtherIssuer { .. }
@@ -254,7 +265,10 @@ impl HttpErrorKind {
     /// Returns the status, whether the server or something else answered with it.
     pub(super) fn any_status(&self) -> Option<StatusCode> {
         match self {
-            Self::Status { status, .. } | Self::ForeignStatus { status, .. } => Some(*status),
+            Self::Status { status, .. } | Self::ForeignStatus { status, .. } | Self::Redirect { status } => {
+                Some(*status)
+            }
+            Self::MissingPage => Some(StatusCode::NOT_FOUND),
             _ => None,
         }
     }
@@ -278,19 +292,40 @@ pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, Htt
     }
 }
 
-/// What an answer in no format of the server's means.
-fn foreign(server: Server, status: StatusCode) -> String {
-    if status.is_redirection() {
-        return format!("answered {status}");
-    }
-    match (server, status) {
-        (Server::Mas, StatusCode::NOT_FOUND) => {
-            format!("MAS without this path, or a proxy or load balancer between here and MAS, answered {status}")
-        }
-        _ => format!("a proxy or load balancer between here and {server} answered {status}, not {server}"),
-    }
-}
-
 fn size(bytes: usize) -> String {
     if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(kind: HttpErrorKind) -> Result<(), HttpError> {
+        Err(HttpError::new(Server::Keycloak, Purpose::Data, "GET", "https://sso.example.org/x", kind))
+    }
+
+    #[test]
+    fn missing_is_what_the_server_itself_says_is_missing() {
+        let status = StatusCode::NOT_FOUND;
+        let (server, detail, retry_after) = (Server::Keycloak, "User not found".to_owned(), None);
+        let own = answered(HttpErrorKind::Status { status, detail, retry_after });
+        assert!(matches!(none_if_missing(own), Ok(None)));
+        let page = none_if_missing(answered(HttpErrorKind::ForeignStatus { server, status, retry_after }));
+        let page = page.expect_err("the page of a proxy");
+        assert_eq!((page.status(), page.is_foreign(), page.is_about_the_request()), (None, true, false));
+    }
+
+    #[test]
+    fn change_may_be_carried_out_if_a_proxy_lost_the_server() {
+        let may = |status: u16| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let (server, retry_after) = (Server::Keycloak, None);
+            let error = answered(HttpErrorKind::ForeignStatus { server, status, retry_after });
+            error.expect_err("an error").may_be_carried_out()
+        };
+        assert_eq!(
+            [401, 403, 404, 429, 500, 502, 503, 504].map(may),
+            [false, false, false, false, true, true, true, true]
+        );
+    }
 }

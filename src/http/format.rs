@@ -11,7 +11,7 @@ use crate::model::printable;
 const LONGEST: usize = 300;
 
 /// The Keycloak format: `error` with or without `error_description`, or `errorMessage`. Gateways answer with an `error`
-/// too, but beside `status`, `path` or `code`.
+/// too, but together with `status`, `path` or `code`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfKeycloak {

@@ -52,6 +52,12 @@ impl HttpError {
                 _ => self.status_hint(*status),
             },
             HttpErrorKind::ForeignStatus { status, .. } => self.foreign_hint(*status),
+            HttpErrorKind::MissingPage => {
+                format!("{}; a proxy in between has to let {} through", no_admin_api_hint(self.purpose), self.paths())
+            }
+            HttpErrorKind::Redirect { .. } => {
+                format!("redirects are not followed, because the token would go along: set {url_key} to where {server} really is")
+            }
         }
     }
 
@@ -86,17 +92,9 @@ impl HttpError {
     /// What to do about a status that is not the server's: it says nothing about tokens, roles or users.
     fn foreign_hint(&self, status: StatusCode) -> String {
         let (server, url_key, paths) = (self.server, self.url_key(), self.paths());
-        match (server, status.as_u16()) {
-            (_, 300..=399) => {
-                format!(
-                    "redirects are not followed, because the token would go along: set {url_key} to where {server} really is"
-                )
-            }
-            (Server::Mas, 404) => {
-                format!("{}; a proxy in between has to let {paths} through", no_admin_api_hint(self.purpose))
-            }
-            (_, 429) => format!("raise the limit of the proxy in front of {server}, or run again later"),
-            (_, 502..=504) => format!(
+        match status.as_u16() {
+            429 => format!("raise the limit of the proxy in front of {server}, or run again later"),
+            502..=504 => format!(
                 "check that {server} is up and that the proxy in front of it reaches it; the log of the proxy says why it \
                  did not"
             ),

@@ -132,7 +132,7 @@ async fn status_in_the_servers_own_format_is_the_servers() {
 fn not_done(run: &Run, outcome: &str) -> String {
     let actions = run.json()["actions"].clone();
     let mut actions = actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);
-    let action = actions.next().unwrap_or_else(|| panic!("nothing {outcome}: {run:?}"));
+    let action = actions.next().expect(outcome);
     assert_eq!((&action["localpart"], actions.next()), (&"dave".into(), None), "{run:?}");
     action["error"].to_string()
 }

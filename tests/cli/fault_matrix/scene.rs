@@ -92,7 +92,8 @@ impl Scene {
             (_, Trouble::Trickle) => {
                 // In this process, PATH is that of the tests.
                 let command = scene.world.directory().join("bin/mas-cli");
-                scene.toml += &format!("[writer.mas_cli]\ncommand = [{:?}]\n", command.to_string_lossy());
+                let section = format!("[writer.mas_cli]\ncommand = [{:?}]\n", command.to_string_lossy());
+                scene.toml += &section;
                 scene.arm(Trouble::Trickle);
             }
             (_, Trouble::Refused) => scene.lead_through_fronts(None, Mode::Refusing),
