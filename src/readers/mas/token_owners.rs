@@ -1,6 +1,5 @@
 //! The users behind the personal access token that MAS is asked with (trap 41).
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::MasReader;
@@ -41,7 +40,7 @@ impl MasReader {
         };
         let sessions = self.mas.list(&["personal-sessions"], &[("filter[status]", "active")], users, |_, _| {});
         let sessions = match sessions.await {
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Vec::new(),
+            Err(error) if error.is_missing_in_mas() => Vec::new(),
             sessions => sessions?,
         };
         let mut owners: Vec<_> = sessions.into_iter().flatten().flatten().collect();
