@@ -1,10 +1,8 @@
 //! `/metrics`, `/healthz` and `/readyz` over plain http, for those who watch over this program.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,37 +11,82 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use prometheus::TEXT_FORMAT;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::task::AbortHandle;
 
 use super::health::Health;
 use super::metrics::metrics;
 
-/// Connections at the same time; more have to wait, so that whoever can reach us cannot take the files that we need.
+/// Open connections. One more ends the oldest, so that clients that hold theirs never keep a probe
+/// out, and never take the files that we need.
 const CONNECTIONS: usize = 64;
-/// How long a connection lives, so that nobody keeps a place for ever.
-const LIFE: Duration = Duration::from_mins(1);
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection lives: one request, and its answer.
+const LIFE: Duration = Duration::from_secs(10);
+/// The longest head of a request.
+const LONGEST_HEAD: usize = 16 * 1024;
 
 /// Answers from now on. Gives where it listens (port 0: any free one).
 pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr> {
-    serve_each_for(LIFE, listen, health).await
-}
-
-async fn serve_each_for(life: Duration, listen: SocketAddr, health: Health) -> io::Result<SocketAddr> {
-    let tcp = TcpListener::bind(listen).await?;
+    let mut tcp = TcpListener::bind(listen).await?;
     let address = tcp.local_addr()?;
-    let listener = Limited { tcp, life, places: Arc::new(Semaphore::new(CONNECTIONS)) };
     let router = Router::new()
         .route("/metrics", get(tell_metrics))
         .route("/healthz", get(tell_whether_alive))
         .route("/readyz", get(tell_whether_ready))
         .with_state(health);
-    // It never ends by itself; the error type says that it could.
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(async move {
+        let mut open = Connections::default();
+        loop {
+            // Waits a while if there are no files left, and tries again.
+            let (stream, _) = Listener::accept(&mut tcp).await;
+            open.admit(answer(stream, router.clone(), Deadlines { head: HEAD, life: LIFE }));
+        }
+    });
     Ok(address)
+}
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+struct Deadlines {
+    head: Duration,
+    life: Duration,
+}
+
+/// Answers one request and closes the connection.
+async fn answer(stream: TcpStream, router: Router, deadlines: Deadlines) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines.head)
+        .keep_alive(false)
+        // Some tools close their side once they have asked.
+        .half_close(true)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // A client that breaks off or is too slow has only itself to blame.
+    let _ = tokio::time::timeout(deadlines.life, connection).await;
+}
+
+/// The connections that are open, oldest first.
+#[derive(Debug, Default)]
+struct Connections(VecDeque<AbortHandle>);
+
+impl Connections {
+    /// Begins one more. If all places are taken, the oldest connection ends.
+    fn admit(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.0.retain(|open| !open.is_finished());
+        if self.0.len() >= CONNECTIONS
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.abort();
+        }
+        self.0.push_back(tokio::spawn(connection).abort_handle());
+    }
 }
 
 async fn tell_metrics() -> Response {
@@ -66,63 +109,10 @@ async fn tell_whether_ready(State(health): State<Health>) -> Response {
     }
 }
 
-struct Limited {
-    tcp: TcpListener,
-    life: Duration,
-    places: Arc<Semaphore>,
-}
-
-impl Listener for Limited {
-    type Io = Placed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Placed, SocketAddr) {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.tcp).await;
-        (Placed { stream, end: Box::pin(tokio::time::sleep(self.life)), _place: place }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-}
-
-/// A connection that ends after a while: nothing more is read from it then.
-struct Placed {
-    stream: TcpStream,
-    end: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Placed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.end.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
-            Poll::Pending => Pin::new(&mut self.stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Placed {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -165,19 +155,73 @@ mod tests {
         assert_eq!(serve(address, health).await.map_err(|error| error.kind()), Err(io::ErrorKind::AddrInUse));
     }
 
+    async fn connected(address: SocketAddr) -> TcpStream {
+        TcpStream::connect(address).await.expect("it listens")
+    }
+
+    /// Both ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let client = connected(tcp.local_addr().expect("bound")).await;
+        (client, tcp.accept().await.expect("a client").0)
+    }
+
     #[tokio::test]
-    async fn those_who_say_nothing_take_no_place_for_ever() {
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let life = Duration::from_millis(500);
-        let address = serve_each_for(life, free, Health::new(LIFE)).await.expect("a free port");
-        let mut silent = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut stream = TcpStream::connect(address).await.expect("a place");
-            stream.write_all(b"GET /healthz").await.expect("it listens");
-            silent.push(stream);
+    async fn probe_is_answered_at_once_if_clients_hold_every_place() {
+        let address = served(&Health::new(LIFE)).await;
+        let mut clients: Vec<TcpStream> = Vec::new();
+        for sent in [&b""[..], b"GET /heal", b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            for _ in 0..100 {
+                let mut client = connected(address).await;
+                // The oldest may have been closed already.
+                let _ = client.write_all(sent).await;
+                clients.push(client);
+            }
+            let begin = Instant::now();
+            for probe in ["/healthz", "/readyz", "/metrics"] {
+                assert!(matches!(ask(address, probe).await.0, 200 | 503));
+            }
+            // The places are few: the oldest clients are gone, long before their time is over.
+            let mut read = Vec::new();
+            for client in &mut clients[..100 - CONNECTIONS] {
+                let _ = client.read_to_end(&mut read).await;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
         }
-        assert_eq!(ask(address, "/healthz").await.0, 200);
-        let mut rest = Vec::new();
-        assert!(silent[0].read_to_end(&mut rest).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn client_that_does_not_finish_its_head_in_time_is_cut_off() {
+        let deadlines = Deadlines { head: Duration::from_millis(200), life: Duration::from_secs(60) };
+        for sent in [&b""[..], b"GET /healthz HTTP/1.1\r\nHost:"] {
+            let (mut client, server) = pair().await;
+            client.write_all(sent).await.expect("it is open");
+            let end = answer(server, Router::new(), deadlines);
+            tokio::time::timeout(Duration::from_secs(10), end).await.expect("it ends");
+        }
+    }
+
+    #[tokio::test]
+    async fn client_that_does_not_read_its_answer_in_time_is_cut_off() {
+        let deadlines = Deadlines { head: LIFE, life: Duration::from_millis(200) };
+        let (mut client, server) = pair().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it is open");
+        // More than the system takes off our hands.
+        let router = Router::new().route("/", get(async || vec![b' '; 64 << 20]));
+        let end = answer(server, router, deadlines);
+        tokio::time::timeout(Duration::from_secs(10), end).await.expect("it ends");
+        let mut read = Vec::new();
+        let _ = client.read_to_end(&mut read).await;
+        assert!(read.starts_with(b"HTTP/1.1 200") && read.len() < 64 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_one_answer() {
+        let mut client = connected(served(&Health::new(LIFE)).await).await;
+        let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(&request.repeat(2)).await.expect("it is open");
+        let mut read = String::new();
+        let _ = client.read_to_string(&mut read).await;
+        assert_eq!(read.matches("HTTP/1.1").count(), 1, "{read}");
     }
 }

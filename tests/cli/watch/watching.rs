@@ -65,11 +65,16 @@ impl Watching {
         self.tells_times(part, 1).await;
     }
 
-    /// What its listener answers; nothing while there is no answer.
-    pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
+    /// Where its listener is, as soon as it has said so.
+    pub(crate) fn address(&self) -> Option<String> {
         let told = self.told();
         let (_, rest) = told.split_once("metrics and health at ")?;
-        let address = rest.lines().next()?.trim();
+        Some(rest.lines().next()?.trim().to_owned())
+    }
+
+    /// What its listener answers; nothing while there is no answer.
+    pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
+        let address = self.address()?;
         let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(format!("{address}{path}"));
         let answer = answer.send().await.ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))
