@@ -1,11 +1,16 @@
-//! Files that are there whole or not at all, so that nobody reads half of one.
+//! Files that are there whole or not at all, so that no one reads half of one; and files of
+//! others, which may be pipes or have no end.
 
-use std::fs::Permissions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::fs::{OFlags, fcntl_setfl};
+
+/// No file of settings, secrets or certificates is longer.
+pub const SETTINGS: u64 = 4 << 20;
 
 /// The bytes that a name of a file has as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
@@ -16,11 +21,44 @@ pub fn name_part(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
+/// Reads a file, which may have `most` bytes. A pipe that no process writes to is empty.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open(OpenOptions::new().read(true), path, OFlags::NONBLOCK)?;
+    // Only opening a pipe must not wait: what a shell pipes in is read to its end.
+    fcntl_setfl(&file, OFlags::empty())?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")))
+    }
+}
+
+/// Reads a text, which may have `most` bytes.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Opens a file of this program. A link is not followed, and a pipe or a device is an error.
+pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = open(options, path, OFlags::NOFOLLOW | OFlags::NONBLOCK)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
+}
+
+fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<File> {
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default()).open(path)
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::other("there is something else than a file")
+}
+
 /// Writes a file at once. A link is not followed, and a pipe or a device not waited for: that is an error.
 pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(there) if there.is_symlink() => Err(io::Error::other("there is a link, and links are not followed")),
-        Ok(there) if !there.is_file() => Err(io::Error::other("there is something else than a file")),
+        Ok(there) if !there.is_file() => Err(not_a_file()),
         Ok(there) => replace(path, text, mode.of(Some(there.permissions()))),
         Err(_) => replace(path, text, mode.of(None)),
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::Environment;
 use crate::config::Config;
-use crate::files::name_part;
+use crate::files::{name_part, open_own};
 use crate::model::{Moment, printable};
 
 /// No process writes more than its number, the time and the number of its run.
@@ -60,15 +60,9 @@ impl RunLock {
 
     fn lock(path: &Path) -> Result<Self, Problem> {
         // A link of another user in a folder that everyone may write to is not followed.
-        let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(no_follow)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = open_own(&mut options, path)?;
         let taken = file.try_lock();
         let content = read(&mut file);
         match taken {
@@ -105,7 +99,8 @@ impl RunLock {
 /// Returns the number of the last run that used this state file, for a command that takes no lock.
 #[must_use]
 pub fn last_run_of(config: &Config, state_file: &Path) -> Option<i64> {
-    last_run(&read(&mut File::open(beside(state_file).join(name(config))).ok()?))
+    let path = beside(state_file).join(name(config));
+    last_run(&read(&mut open_own(OpenOptions::new().read(true), &path).ok()?))
 }
 
 enum Problem {

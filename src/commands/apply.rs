@@ -9,10 +9,14 @@ use super::writing::Writing;
 use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
 use crate::exit::Exit;
+use crate::files;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Draft, Policy, Verdict};
 use crate::report::{Failure, SavedPlanProblem};
+
+/// More than a plan that keeps a million accounts.
+const LONGEST_PLAN: u64 = 256 << 20;
 
 /// Applies what of a saved plan still holds.
 pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -42,7 +46,7 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
 fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     let Policy { writer, disable, .. } = session.config.policy;
     let server_name = &session.config.server_name;
-    let bytes = std::fs::read(path).map_err(SavedPlanProblem::Unreadable)?;
+    let bytes = files::read(path, LONGEST_PLAN).map_err(SavedPlanProblem::Unreadable)?;
     let mut saved: SavedPlan = serde_json::from_slice(&bytes).map_err(SavedPlanProblem::NotAPlan)?;
     if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));

@@ -9,6 +9,7 @@ use super::{plan, sync};
 use crate::app::{Environment, Surroundings};
 use crate::cli::{DemoArgs, Global, PlanArgs, SyncArgs, SyncFormat};
 use crate::exit::Exit;
+use crate::files;
 use crate::report::Failure;
 use crate::standins::{Auth, RunningWorld, StandInError, World};
 
@@ -139,7 +140,7 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
         toml::Value::from(world.mas_client_secret()),
     );
     let path = world.directory().join("config.toml");
-    std::fs::write(&path, text)
+    files::write(&path, &text, files::Mode::Private)
         .map_err(|source| Failure::Local { what: format!("write {}", path.display()), source })?;
     Ok(path)
 }

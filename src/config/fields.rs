@@ -10,6 +10,7 @@ use url::Url;
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
 use super::sources::{Given, Sources, VARIABLES, file_form};
+use crate::files;
 
 /// More is a slip of the hand, and sums of times have to stay within what a clock can tell.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
@@ -184,7 +185,7 @@ impl Fields {
     fn secret_file(&mut self, key: &str, given: &Given) -> Option<SecretString> {
         let read = match given.value.as_str() {
             None => Err("expected the path of a file".to_owned()),
-            Some(path) => match std::fs::read_to_string(self.secret_in(path)) {
+            Some(path) => match files::read_text(self.secret_in(path), files::SETTINGS) {
                 Err(error) => Err(format!("cannot read this file: {error}")),
                 Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                     "" => Err("this file is empty".to_owned()),
@@ -232,7 +233,7 @@ impl Fields {
             return PemFile::NotGiven;
         }
         let Some(path) = self.path(key) else { return PemFile::Wrong };
-        match std::fs::read(self.secret_in(&path)) {
+        match files::read(self.secret_in(&path), files::SETTINGS) {
             Ok(pem) => PemFile::Read { path: path.to_string_lossy().into_owned(), content: pem.into() },
             Err(error) => {
                 self.wrong(key, Some(&path.to_string_lossy()), format!("cannot read this file: {error}"));

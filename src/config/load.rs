@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::exposure::exposed_secrets;
 use super::fields::{Fields, PemFile};
 use super::problem::ConfigError;
 use super::sources::Sources;
@@ -15,6 +16,7 @@ use super::{
     AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
     SynapseConfig, WriterConfig, WriterKindConfig,
 };
+use crate::files;
 use crate::http::{Tls, is_loopback};
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
@@ -61,13 +63,17 @@ pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
         .or_else(|| env("MATRIX_KEYCLOAK_SYNC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
     let path = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
     let mut sources = Sources::default();
+    let mut warning = None;
     if let Some(path) = path {
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let text = files::read_text(&path, files::SETTINGS)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
         sources.file(&path, &text)?;
+        warning = exposed_secrets(&path, &sources.secrets());
     }
     sources.environment(env);
-    build(Fields::new(sources), env)
+    let mut loaded = build(Fields::new(sources), env)?;
+    loaded.warnings.extend(warning);
+    Ok(loaded)
 }
 
 fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {

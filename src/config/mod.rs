@@ -1,5 +1,6 @@
 //! The configuration: what the program was told, once it is known to make sense.
 
+mod exposure;
 mod fields;
 mod load;
 mod problem;

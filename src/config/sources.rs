@@ -156,6 +156,12 @@ impl Sources {
         }
     }
 
+    /// Returns the keys that are given as the secret itself.
+    pub(super) fn secrets(&self) -> Vec<&'static str> {
+        let is_given = |key: &&Key| key.secret && self.given.contains_key(key.name);
+        KEYS.iter().filter(is_given).map(|key| key.name).collect()
+    }
+
     fn flatten(&mut self, prefix: &str, table: toml::Table) {
         for (name, value) in table {
             let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };

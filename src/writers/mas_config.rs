@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::WriterError;
 use super::error::MasConfigProblem;
+use crate::files;
 use crate::model::{Localpart, ServerName};
 
 /// MAS's configuration, as far as it is looked at.
@@ -36,7 +37,7 @@ fn wrong(path: &Path, problem: MasConfigProblem) -> WriterError {
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>, MasConfigProblem> {
-    let text = std::fs::read_to_string(path).map_err(MasConfigProblem::Unreadable)?;
+    let text = files::read_text(path, files::SETTINGS).map_err(MasConfigProblem::Unreadable)?;
     let settings: Value = serde_saphyr::from_str(&text).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
         MasConfigProblem::NotYaml { line, column }

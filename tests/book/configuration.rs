@@ -16,7 +16,8 @@ it is there. Environment variables win over it, and an empty variable counts as 
 error. Every mistake is told at once, with its key, the value and what is expected.
 
 **Secrets.** Every secret `x` can be given as `x_file` instead, a file that holds nothing else, and every variable `X` of a
-secret as `X_FILE`. Both forms at once, in the same place, are an error.
+secret as `X_FILE`. Both forms at once, in the same place, are an error. If the configuration file itself contains a secret and
+other users can read it, every command warns: set its mode to 0600, or give it to a group that only the program is in (0640).
 
 **Without a file.** On the host where `mas-cli` is, nine variables are a complete configuration: `KC_URL`, `KC_REALM`,
 `KC_GROUP_NAME`, `KC_CLIENT_ID`, `KC_ADMIN_USER`, `KC_ADMIN_PASS`, `MATRIX_URL`, `MATRIX_ADMIN_TOKEN`, `MATRIX_SERVER_NAME`.

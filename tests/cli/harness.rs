@@ -263,6 +263,8 @@ impl Program {
     /// Configures by a file that holds this TOML; the variables stay and win.
     pub(crate) fn file(self, world: &RunningWorld, toml: &str) -> Self {
         let path = write(world, "config.toml", toml);
+        // It may contain secrets.
+        set_mode(&path, 0o600);
         self.env("MATRIX_KEYCLOAK_SYNC_CONFIG", &path.display().to_string())
     }
 
@@ -375,8 +377,13 @@ pub(crate) fn script(world: &RunningWorld, name: &str, body: &str) -> PathBuf {
 
 /// Writes an executable into the world's directory.
 pub(crate) fn executable(world: &RunningWorld, name: &str, text: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let path = write(world, name, text);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    set_mode(&path, 0o755);
     path
+}
+
+/// Sets who may read, write and execute a file.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a file of ours");
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod actions;
 mod answers;
 mod apply;
+mod bad_files;
 mod bad_requests;
 mod breaker;
 mod by_hand;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Program, Run, account, program, started, state_folder, the_table};
+use crate::harness::{NO_LIMITS, Program, Run, account, mas_cli, program, started, state_folder, the_table};
 
 const OFF: &str = "state_file = \"off\"\n";
 
@@ -33,6 +33,29 @@ async fn without_the_key_a_run_creates_the_default_file_for_its_user_alone() {
     program(&world).run("sync").exits(0);
     assert_eq!((mode(&state_folder(&world)), mode(&default_file(&world))), (0o700, 0o600));
     program(&world).run("history").exits(0).prints(&["sync", "in step"]);
+}
+
+#[tokio::test]
+async fn everything_in_the_state_folder_is_for_its_user_alone_even_if_new_files_are_for_all() {
+    let world = started(the_table()).await;
+    let modes = || {
+        let entries = std::fs::read_dir(state_folder(&world)).expect("a folder");
+        let paths: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+        assert!(paths.len() >= 2, "a state file and a lock: {paths:?}");
+        for path in paths {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        assert_eq!(mode(&state_folder(&world)), 0o700);
+    };
+    let seen = world.directory().join("seen");
+    let look = format!("stat -c '%a %n' {}/* >>{}", state_folder(&world).display(), seen.display());
+    let looking = with(&world, &format!("{NO_LIMITS}{}", mas_cli(&world, &look)));
+    looking.shell("umask 000; matrix-keycloak-sync sync").exits(0);
+    modes();
+    // While the run went on, SQLite had files of its own there.
+    let seen = std::fs::read_to_string(seen).expect("mas-cli was run");
+    assert!(seen.contains(".db-wal"), "{seen}");
+    assert!(seen.lines().all(|line| line.starts_with("600 ")), "{seen}");
 }
 
 #[tokio::test]
