@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Program, program, script, started, state_folder, the_table};
+use crate::harness::{NO_LIMITS, Program, program, script, set_mode, started, state_folder, the_table};
+use crate::watch::watching::{QUICK, start};
 
 /// Longer than any run with stand-ins.
 const HANGS: Duration = Duration::from_secs(60);
@@ -257,6 +258,28 @@ async fn configuration_is_read_to_its_end_if_a_shell_pipes_it_in() {
     let line = format!("bash -c 'matrix-keycloak-sync --config <({slow}) plan --format json'");
     let run = program(&world).shell(&line).exits(0);
     assert_eq!(run.kept(), ["dave protected"]);
+}
+
+#[tokio::test]
+async fn configuration_with_a_secret_is_a_warning_of_every_command_if_others_can_read_it() {
+    let world = started(the_table()).await;
+    let secret = format!("[keycloak]\nclient_secret = \"unused\"\n{QUICK}{NO_LIMITS}");
+    let warning = "every user of this machine can read";
+    let with = |settings: &str, mode| {
+        let program = program(&world).file(&world, settings);
+        set_mode(&world.directory().join("config.toml"), mode);
+        program
+    };
+    for command in ["plan", "doctor", "sync", "explain dave"] {
+        let told = |settings: &str, mode| {
+            let run = with(settings, mode).run(command);
+            let text = format!("{}{}", run.stdout, run.stderr);
+            text.split_whitespace().collect::<Vec<_>>().join(" ").contains(warning)
+        };
+        assert!(told(&secret, 0o644), "{command}");
+        assert!(!told(&secret, 0o600) && !told(NO_LIMITS, 0o644), "{command}");
+    }
+    start(&world, with(&secret, 0o644)).tells(warning).await;
 }
 
 /// A reader that has the old file open sees all of it, and so does one that opens it meanwhile.
