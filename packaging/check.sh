@@ -83,6 +83,9 @@ one_version() {
 
 container() {
     "$venv/bin/hadolint" --failure-threshold info packaging/container/Containerfile
+    if grep '^FROM ' packaging/container/Containerfile | grep -qvE '^FROM [^ ]+:[^ ]+@sha256:[0-9a-f]{64}( AS [a-z]+)?$'; then
+        fail "an image in Containerfile is not named by tag and digest"
+    fi
     cmp .containerignore packaging/container/Containerfile.dockerignore ||
         fail "Podman and Docker would leave out different files"
     # What is let into the build has to be enough for cargo to make a plan of it.

@@ -9,6 +9,7 @@
 set -euo pipefail
 
 cargo_cyclonedx_version=0.5.9
+cargo_deny_version=0.20.2
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,6 +35,18 @@ fi
 if ! cargo cyclonedx --version 2>/dev/null | grep -qF "$cargo_cyclonedx_version"; then
     say "==> cargo-cyclonedx $cargo_cyclonedx_version"
     cargo install --quiet --locked cargo-cyclonedx --version "$cargo_cyclonedx_version"
+fi
+
+if ! cargo deny --version 2>/dev/null | grep -qF "$cargo_deny_version"; then
+    say "==> cargo-deny $cargo_deny_version"
+    cargo install --quiet --locked cargo-deny --version "$cargo_deny_version"
+fi
+say "==> no crate with a known advisory"
+# Fetches the newest database. ADVISORIES=offline takes the copy that is here, for a machine without the network.
+if [ "${ADVISORIES:-}" = offline ]; then
+    cargo deny --offline --log-level error check advisories || fail "an advisory, or no copy of the database (cargo deny fetch)"
+else
+    cargo deny --log-level error check advisories || fail "an advisory, or the database cannot be fetched (ADVISORIES=offline)"
 fi
 
 rm -rf "$out"

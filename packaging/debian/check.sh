@@ -17,7 +17,7 @@ release=bookworm
 # What a server has, what the package needs, and what it is looked at with.
 includes=systemd,systemd-sysv,dbus,adduser,ca-certificates,man-db,mandoc,bash-completion,zsh,fish
 # In tenths, as systemd-analyze takes it.
-exposure_at_most=20
+exposure_at_most=15
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/matrix-keycloak-sync-packages"
@@ -193,10 +193,54 @@ look_at_units() {
     fi
     ok "systemd-analyze verify has nothing to say about the three units"
     for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.service; do
-        in_root systemd-analyze security --offline=true --threshold="$exposure_at_most" --no-pager "$unit" \
-            >"$work/security.log" 2>&1 || fail "systemd-analyze security: $(cat "$work/security.log")"
+        exposed_little "$unit"
         ok "$(sed -n 's/^→ //p' "$work/security.log")"
     done
+    with_drop_ins
+    by_hand
+    # The unit that docs/deployments/docker.md shows.
+    sed -n '/^\[Unit\]$/,/^```$/p' docs/deployments/docker.md | sed -e '/^```/d' -e 's|/usr/local/bin/|/usr/bin/|' \
+        >"$root/tmp/docker.service"
+    exposed_little /tmp/docker.service
+    ok "$(sed -n 's/^→ //p' "$work/security.log")"
+    rm "$root/tmp/docker.service"
+}
+
+exposed_little() {
+    in_root systemd-analyze security --offline=true --threshold="$exposure_at_most" --no-pager "$1" \
+        >"$work/security.log" 2>&1 || fail "systemd-analyze security: $(cat "$work/security.log")"
+}
+
+# What the drop-ins take back has to stay within the bound too.
+with_drop_ins() {
+    local example unit dropin
+    for unit in matrix-keycloak-sync matrix-keycloak-sync-sync; do
+        dropin="$root/etc/systemd/system/$unit.service.d"
+        mkdir -p "$dropin"
+        for example in encrypted-credentials mas-cli; do
+            cp "$root/usr/share/doc/matrix-keycloak-sync/examples/$example.conf" "$dropin/"
+            exposed_little "$unit.service"
+            rm "$dropin/$example.conf"
+        done
+        rmdir "$dropin"
+    done
+    ok "with the drop-ins of the examples they stay within $exposure_at_most tenths"
+}
+
+# matrix-keycloak-sync-run has to give the limits of the service to its unit, which is written down here for the check.
+by_hand() {
+    local fakes="$root/tmp/fakes" unit=/tmp/by-hand.service
+    mkdir "$fakes"
+    printf '#!/bin/sh\n[ "$1" != cat ] || cat /usr/lib/systemd/system/"$2"; [ "$1" = cat ]\n' >"$fakes/systemctl"
+    printf '#!/bin/sh\necho [Service]\nfor each; do case "$each" in --property=*) echo "${each#*=}" ;; esac; done\n' \
+        >"$fakes/systemd-run"
+    chmod +x "$fakes"/*
+    in_root env PATH="/tmp/fakes:/usr/sbin:/usr/bin:/sbin:/bin" matrix-keycloak-sync-run plan >"$root$unit"
+    echo "ExecStart=/usr/bin/matrix-keycloak-sync plan" >>"$root$unit"
+    exposed_little "$unit"
+    grep -qx LimitCORE=0 "$root$unit" || fail "matrix-keycloak-sync-run allows core dumps"
+    ok "matrix-keycloak-sync-run: $(sed -n 's/^→ //p' "$work/security.log")"
+    rm -r "$fakes" "${root:?}$unit"
 }
 
 # --- A systemd of its own -------------------------------------------------------------------------------------------
@@ -302,25 +346,54 @@ run_service() {
     ok "matrix-keycloak-sync-run doctor runs, and ends with $code"
 
     mas_cli "$sync"
+    textfile "$sync"
     watch
 }
 
-# The drop-in as it is documented, with the demo's file in the place of MAS's.
+# The drop-in as it is documented, for both units, with the demo's file in the place of MAS's.
 mas_cli() {
-    local dropin="$root/etc/systemd/system/$1.d"
+    local dropin="$root/etc/systemd/system/$1.d" watching="$root/etc/systemd/system/matrix-keycloak-sync.service.d"
     # Servers as they were at the start, so that there is something to do again.
     in_container systemctl stop demo-world
     configure mas-cli
-    mkdir -p "$dropin" "$root/etc/mas-cli"
+    mkdir -p "$dropin" "$watching" "$root/etc/mas-cli"
     in_container cp "$mas_config" /etc/mas-cli/mas-cli.yaml
     chmod 600 "$root/etc/mas-cli/mas-cli.yaml"
     cp "$root/usr/share/doc/matrix-keycloak-sync/examples/mas-cli.conf" "$dropin/"
+    cp "$dropin/mas-cli.conf" "$watching/"
     in_container systemctl daemon-reload
     in_container systemctl start "$1" || fail "with mas-cli the service failed: $(journal_of "$1")"
     in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
     ok "with the drop-in it starts mas-cli (the demo's), and reads a configuration of MAS that is closed to others"
-    rm -r "$dropin" "$root/etc/mas-cli"
+    in_container matrix-keycloak-sync-run sync >"$work/sync" 2>&1 || fail "by hand, with mas-cli: $(cat "$work/sync")"
+    ! grep -qiE 'warn|cannot' "$work/plan" "$work/sync" || fail "by hand, with mas-cli: $(cat "$work/plan" "$work/sync")"
+    ok "matrix-keycloak-sync-run takes the drop-in over"
+    rm -r "$dropin" "$watching" "$root/etc/mas-cli"
     write_config mas-api
+    in_container systemctl daemon-reload
+}
+
+# The drop-in as it is documented: root copies what the program's user has written, and nothing else.
+textfile() {
+    local dropin="$root/etc/systemd/system/$1.d" figures="$root/var/lib/private/matrix-keycloak-sync/metrics.prom"
+    local folder="$root/var/lib/prometheus/node-exporter" bad
+    local there="$folder/matrix-keycloak-sync.prom"
+    mkdir -p "$dropin" "$folder"
+    cp "$root/usr/share/doc/matrix-keycloak-sync/examples/textfile.conf" "$dropin/"
+    in_container systemctl daemon-reload
+    in_container systemctl start "$1" || fail "with the textfile drop-in: $(journal_of "$1")"
+    cmp "$figures" "$there" || fail "node_exporter does not see the figures of the run"
+    [ "$(stat -c %a "$there")" = 644 ] || fail "node_exporter cannot read the figures"
+    cp "$there" "$work/figures"
+    for bad in "ln -s /etc/shadow" mkfifo mkdir; do
+        rm -rf "$figures"
+        $bad "$figures"
+        in_container timeout 60 systemctl start "$1" 2>/dev/null || true
+        cmp "$work/figures" "$there" || fail "root copies from what stands in the place of the figures ($bad)"
+    done
+    [ "$(ls -A "$folder")" = matrix-keycloak-sync.prom ] || fail "left behind for node_exporter: $(ls -A "$folder")"
+    ok "with the drop-in node_exporter sees the figures, and never what a link, a pipe or a folder leads to"
+    rm -rf "$dropin" "$root/var/lib/prometheus" "$figures"
     in_container systemctl daemon-reload
 }
 
