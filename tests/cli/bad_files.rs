@@ -13,7 +13,7 @@ use crate::harness::{NO_LIMITS, Program, program, script, set_mode, started, sta
 use crate::watch::watching::{QUICK, start};
 
 /// Longer than any run with stand-ins.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 const LOCK: &str = "matrix-keycloak-sync-corp-example.org.lock";
 
 /// Which file is a bad one.
