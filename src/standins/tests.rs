@@ -216,6 +216,29 @@ async fn a_registered_user_gets_a_token_that_works_at_once() {
 }
 
 #[tokio::test]
+async fn newest_accounts_come_first_and_those_of_one_second_by_name() {
+    let world = started(World::new("example.org")).await;
+    for (name, millis) in [("bea", 5900), ("ada", 5100), ("old", 4999), ("new", 6000)] {
+        world.synapse.state().add_account(name).created = 4_000_000_000_000 + millis;
+    }
+    let users = format!("{}/_synapse/admin/v3/users?guests=false&locked=true", world.synapse.url());
+    let list = format!("{users}&order_by=creation_ts&dir=b&from=0&limit=4");
+    let answer: Value = get(&list, world.admin_token()).await.expect("an answer").json().await.expect("JSON");
+    let rows = answer["users"].as_array().expect("a list").iter();
+    let rows: Vec<_> = rows.map(|row| (row["name"].as_str(), row["creation_ts"].as_u64())).collect();
+    let row = |name, second: u64| (Some(name), Some(4_000_000_000_000 + second * 1000));
+    assert_eq!(
+        rows,
+        [
+            row("@new:example.org", 6),
+            row("@ada:example.org", 5),
+            row("@bea:example.org", 5),
+            row("@old:example.org", 4)
+        ]
+    );
+}
+
+#[tokio::test]
 async fn ten_thousand_members_are_served_in_pages_each_once() {
     let world = World::new("example.org").group("/matrix-users").members(10_000, "u").accounts(10_000, "u");
     let world = started(world).await;

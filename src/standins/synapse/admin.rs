@@ -110,17 +110,24 @@ fn contains(text: &str, part: &str) -> bool {
     part.is_empty() || text.windows(part.len()).any(fits)
 }
 
+/// Rows come in order of name, and rows with the same value stay so in both directions: Synapse orders by name last.
 fn order(rows: &mut [(&str, &Account)], query: &Params) {
+    let backward = query.get("dir") == Some("b");
     match query.get("order_by") {
-        Some("creation_ts") => rows.sort_by_key(|(_, account)| account.created),
-        Some("deactivated") => rows.sort_by_key(|(_, account)| account.deactivated),
-        Some("locked") => rows.sort_by_key(|(_, account)| account.locked),
-        Some("admin") => rows.sort_by_key(|(_, account)| account.admin),
+        Some("creation_ts") => sort_by(rows, backward, |account| account.created / 1000),
+        Some("deactivated") => sort_by(rows, backward, |account| account.deactivated),
+        Some("locked") => sort_by(rows, backward, |account| account.locked),
+        Some("admin") => sort_by(rows, backward, |account| account.admin),
+        _ if backward => rows.reverse(),
         _ => {}
     }
-    if query.get("dir") == Some("b") {
-        rows.reverse();
-    }
+}
+
+fn sort_by<K: Ord>(rows: &mut [(&str, &Account)], backward: bool, key: impl Fn(&Account) -> K) {
+    rows.sort_by(|(_, one), (_, other)| {
+        let order = key(one).cmp(&key(other));
+        if backward { order.reverse() } else { order }
+    });
 }
 
 #[derive(Serialize)]
