@@ -1,6 +1,7 @@
 //! `watch`: stays in step. A full run at the start and every interval; in between, whoever Keycloak's events name and whoever
 //! a newer member list shows otherwise go the same way: reading, second look, plan, limits, writer.
 
+mod accounts;
 mod events;
 mod round;
 
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use self::accounts::NewAccounts;
 use self::events::Events;
 use super::writing::Writing;
 use crate::app::Surroundings;
@@ -33,8 +35,9 @@ const COMMAND: &str = "watch";
 const BEAT: Duration = Duration::from_secs(5);
 /// Without a sign of life for so long, something is very wrong: nothing that is waited for takes the processor.
 const DEAD_AFTER: Duration = Duration::from_mins(2);
-/// The longest pause between two looks at the events while they cannot be read.
-const EVENTS_PAUSE: Duration = Duration::from_mins(1);
+/// The longest pause between two looks at the events, or at the newest accounts, while they cannot
+/// be read.
+const PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause while another run holds the lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(30);
 /// For how many intervals a full run that has succeeded is enough.
@@ -76,6 +79,7 @@ struct Watcher<'g> {
     /// The last complete reading, brought up to date by whatever was read since; nothing after a failure.
     reading: Option<Reading>,
     events: Events,
+    new_accounts: NewAccounts,
     window: Window,
     /// When the first of those who are out of the group has had time enough to come back.
     grace_ends: Option<Moment>,
@@ -113,6 +117,7 @@ impl<'g> Watcher<'g> {
             backoff: Backoff::default(),
             reading: None,
             events: Events::default(),
+            new_accounts: NewAccounts::default(),
             window: Window::default(),
             grace_ends: None,
             refused: None,
@@ -307,7 +312,7 @@ impl<'g> Watcher<'g> {
                 self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
                 (self.reading, self.events, self.refused) = (None, Events::default(), None);
-                self.waiting = None;
+                (self.new_accounts, self.waiting) = (NewAccounts::default(), None);
                 self.backoff.reset();
                 self.writing = writing;
             }
@@ -345,6 +350,7 @@ fn kind_of(due: Due) -> RunKind {
         Due::Everything => RunKind::Full,
         Due::Events => RunKind::People,
         Due::Members => RunKind::Members,
+        Due::Accounts => RunKind::Accounts,
     }
 }
 

@@ -366,6 +366,13 @@ pub const REFERENCE: &[Entry] = &[
         "How often `watch` reads the member list alone where the realm has a directory, whose changes make no events.",
     ),
     entry(
+        "watch.accounts_every",
+        "a time such as \"10s\", or \"off\"",
+        Is("\"10s\""),
+        "How often `watch` asks for the accounts registered since the last look: MAS if `[writer.mas_api]` is configured, \
+         or else Synapse. With `\"off\"`, the next full run sees them.",
+    ),
+    entry(
         "watch.listen",
         "an address such as \"127.0.0.1:9464\", or \"off\"",
         Is("\"127.0.0.1:9464\""),

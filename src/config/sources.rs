@@ -78,6 +78,7 @@ pub const KEYS: &[Key] = &[
     key("watch.interval"),
     key("watch.events_every"),
     key("watch.members_every"),
+    key("watch.accounts_every"),
     key("watch.listen"),
     key("watch.on_refused"),
 ];

@@ -159,9 +159,15 @@ fn a_template_that_mas_cannot_render_is_one_problem() {
 
 #[test]
 fn what_watch_looks_at_can_be_switched_off() {
-    let off = "[watch]\nevents_every = \"off\"\nmembers_every = \"off\"\nlisten = \"off\"\n";
+    let off = "[watch]\nevents_every = \"off\"\nmembers_every = \"off\"\naccounts_every = \"off\"\nlisten = \"off\"\n";
     let config = load_with(off, &NINE).expect("loads");
-    let expected = WatchConfig { events_every: None, members_every: None, listen: None, ..WatchConfig::default() };
+    let expected = WatchConfig {
+        events_every: None,
+        members_every: None,
+        accounts_every: None,
+        listen: None,
+        ..WatchConfig::default()
+    };
     assert_eq!(config.watch, expected);
 }
 

@@ -19,6 +19,8 @@ pub struct WatchConfig {
     pub events_every: Option<Duration>,
     /// Between two readings of the member list alone, for changes that make no events; `None` where there are none.
     pub members_every: Option<Duration>,
+    /// Between two looks at the newest accounts; `None` if they are not asked for.
+    pub accounts_every: Option<Duration>,
     /// Where metrics and health are served; `None` where they are not.
     pub listen: Option<SocketAddr>,
     /// What is run when a plan is refused or a run fails: the program and its arguments.
@@ -31,6 +33,7 @@ impl Default for WatchConfig {
             interval: Duration::from_mins(15),
             events_every: Some(Duration::from_secs(5)),
             members_every: Some(Duration::from_mins(1)),
+            accounts_every: Some(Duration::from_secs(10)),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
             on_refused: None,
         }
@@ -52,6 +55,12 @@ pub(super) fn watch(fields: &mut Fields) -> WatchConfig {
         interval,
         events_every: fields.unless_off("watch.events_every", default.events_every, "a time such as \"5s\"", often),
         members_every: fields.unless_off("watch.members_every", default.members_every, "a time such as \"1m\"", often),
+        accounts_every: fields.unless_off(
+            "watch.accounts_every",
+            default.accounts_every,
+            "a time such as \"10s\"",
+            often,
+        ),
         listen: fields.unless_off("watch.listen", default.listen, "an address such as \"127.0.0.1:9464\"", |text| {
             text.parse().ok()
         }),

@@ -10,6 +10,8 @@ use crate::http::HttpError;
 const PAGE: usize = 10_000;
 /// How often a list is read again when its pages do not add up to its own count.
 const READINGS: usize = 3;
+/// MAS counts every row of a list for each page unless told not to; MAS before 1.12 does not know the parameter.
+const UNCOUNTED: (&str, &str) = ("count", "false");
 
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "A: Deserialize<'de>"))]
@@ -52,7 +54,7 @@ impl MasApi {
         let (mut missing, mut told, mut before) = (String::new(), 0, None);
         for _ in 0..READINGS {
             let mut kept = Vec::new();
-            let walked = self.walk(path, filter, |row| kept.extend(make(row)), &seen).await?;
+            let walked = self.walk(path, filter, None, |row| kept.extend(make(row)), &seen).await?;
             match walked {
                 Walked { rows, count: Some(count) } => {
                     // A list that falls empty while it is read does not explain what it told before. A row that is really
@@ -80,19 +82,36 @@ impl MasApi {
         mut make: impl FnMut(Resource<A>) -> Option<T>,
     ) -> Result<Vec<T>, HttpError> {
         let mut kept = Vec::new();
-        self.walk(path, filter, |row| kept.extend(make(row)), &|_, _| {}).await?;
+        self.walk(path, filter, None, |row| kept.extend(make(row)), &|_, _| {}).await?;
         Ok(kept)
+    }
+
+    /// Returns the rows behind a cursor, oldest first. No row needs to have the ID that is the cursor.
+    pub async fn list_after<A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        cursor: &str,
+    ) -> Result<Vec<Resource<A>>, HttpError> {
+        let mut rows = Vec::new();
+        self.walk(path, &[UNCOUNTED], Some(cursor.into()), |row| rows.push(row), &|_, _| {}).await?;
+        Ok(rows)
+    }
+
+    /// Returns the newest rows of a list.
+    pub async fn newest<A: DeserializeOwned>(&self, path: &[&str], rows: usize) -> Result<Vec<Resource<A>>, HttpError> {
+        let page: Page<A> = self.get(path, &[UNCOUNTED, ("page[last]", &rows.to_string())]).await?;
+        Ok(page.data)
     }
 
     async fn walk<A: DeserializeOwned>(
         &self,
         path: &[&str],
         filter: &[(&str, &str)],
+        mut after: Option<Box<str>>,
         mut each: impl FnMut(Resource<A>),
         seen: &impl Fn(usize, Option<usize>),
     ) -> Result<Walked, HttpError> {
         let mut walked = Walked { rows: 0, count: None };
-        let mut after: Option<Box<str>> = None;
         loop {
             let page: Page<A> = self.page(path, filter, after.as_deref()).await?;
             let (rows, more) = (page.data.len(), page.links.next.is_some());

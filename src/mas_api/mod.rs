@@ -119,7 +119,7 @@ impl MasApi {
         self.api.about_another(&full(path), &[], other)
     }
 
-    fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
+    pub(crate) fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
         self.api.inconsistent(&full(path), what)
     }
 }

@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Moment;
 use super::names::printable;
 
 /// 16 bytes where a text is one of those that stand for 16 bytes; any other text, the same in another way of writing
@@ -138,6 +139,25 @@ impl KeycloakId {
     }
 }
 
+/// The bits of a ULID behind its time.
+const RANDOM_BITS: u32 = 80;
+
+impl MasUserId {
+    /// Returns the smallest ID that MAS may make at a time.
+    #[must_use]
+    pub fn first_at(at: Moment) -> Self {
+        let millis = u128::try_from(at.as_millis()).unwrap_or(0);
+        Self::from((millis << RANDOM_BITS).to_be_bytes())
+    }
+
+    /// Returns when MAS made the ID, if it is a ULID.
+    #[must_use]
+    pub fn made_at(&self) -> Option<Moment> {
+        let millis = u128::from_be_bytes(self.bytes()?) >> RANDOM_BITS;
+        i64::try_from(millis).ok().map(Moment::from_millis)
+    }
+}
+
 fn read_uuid(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text).ok()?;
     (*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text).then(|| uuid.into_bytes())
@@ -210,6 +230,19 @@ mod tests {
         assert!(is_small(&KeycloakId::from("be243450-fb1f-4473-a05d-860beb99ac30").0));
         assert!(is_small(&MasUserId::from("01J44QC8BCY7FCFM7WGHQGKMTJ").0));
         assert_eq!((size_of::<KeycloakId>(), size_of::<MasUserId>()), (24, 24));
+    }
+
+    #[test]
+    fn id_of_mas_tells_when_it_was_made() {
+        // Recorded with `created_at` 2026-11-23T10:13:20.478547Z.
+        let alice = MasUserId::from("01M83YANYY5YJY3H229HTBKSCM");
+        let made = Moment::from_millis(1_795_428_800_478);
+        assert_eq!(alice.made_at(), Some(made));
+        assert_eq!(MasUserId::first_at(made).text(), "01M83YANYY0000000000000000");
+        assert!(
+            MasUserId::first_at(made) < alice && alice < MasUserId::first_at(Moment::from_millis(1_795_428_800_479))
+        );
+        assert_eq!(MasUserId::from("alice").made_at(), None);
     }
 
     #[test]

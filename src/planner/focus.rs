@@ -20,7 +20,9 @@ impl Focus {
         self.0.iter()
     }
 
-    pub(super) fn covers(&self, user_id: &UserId) -> bool {
+    /// Returns whether an account is meant.
+    #[must_use]
+    pub fn covers(&self, user_id: &UserId) -> bool {
         self.0.contains(user_id)
     }
 }

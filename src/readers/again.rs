@@ -6,21 +6,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{FoundInMas, LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
+use super::{FoundInMas, Judge, LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::{Facts, Focus};
 
 /// People asked for at the same time; as many as at the second look.
-const AT_A_TIME: usize = 8;
+pub(super) const AT_A_TIME: usize = 8;
 
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Again {
     /// People by their IDs, and what the event that named them says.
     pub people: BTreeMap<KeycloakId, Says>,
-    /// The member list, whole.
+    /// The member list, whole; if it is for registered accounts, only if they show something new.
     pub list: bool,
+    /// Accounts that were registered a moment ago, and when to judge them.
+    pub accounts: BTreeMap<UserId, Judge>,
 }
 
 impl Readers {
@@ -33,7 +35,7 @@ impl Readers {
         theirs: Vec<Localpart>,
         most: usize,
     ) -> Result<Option<Focus>, ReadError> {
-        if again.people.len() > most {
+        if again.people.len().max(again.accounts.len()) > most {
             return Ok(None);
         }
         let mut touched = Touched { localparts: theirs, ..Touched::default() };
@@ -51,7 +53,9 @@ impl Readers {
                 (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
             }
         };
-        let list = again.list || now.iter().any(doubtful);
+        let registered = self.news_of(&again.accounts, reading).await?;
+        let is_listed = again.list && (again.accounts.is_empty() || !registered.is_empty());
+        let list = is_listed || now.iter().any(doubtful);
         touched.note_people(&now, &reading.facts.members);
         if list {
             let listed = self.keycloak.members(&reading.groups, &Tally::default()).await?;
@@ -65,7 +69,7 @@ impl Readers {
         if touched.localparts.len() > most {
             return Ok(None);
         }
-        let focus = self.accounts_again(reading, touched).await?;
+        let focus = self.accounts_again(reading, touched, registered).await?;
         reading.facts.now = Moment::now();
         Ok(Some(focus))
     }
@@ -83,25 +87,16 @@ impl Readers {
             .await
     }
 
-    /// The accounts of these people as they are now, those included that are newer than the reading.
-    async fn accounts_again(&self, reading: &mut Reading, touched: Touched) -> Result<Focus, ReadError> {
-        let Touched { ids, localparts } = touched;
-        let names: HashSet<_> = localparts.iter().map(|localpart| localpart.key()).collect();
-        let server_name = reading.facts.server_name.clone();
-        let is_touched = |account: &Account| {
-            account.is_on(&server_name)
-                && (names.contains(&account.localpart().key())
-                    || account.links.iter().any(|id| ids.contains(id))
-                    || account.remembered_owner().is_some_and(|(id, _)| ids.contains(id)))
-        };
-        let known: Vec<_> = reading.facts.accounts.iter().filter(|account| is_touched(account)).cloned().collect();
-        let known_names: HashSet<_> = known.iter().map(|account| account.localpart().key().into_owned()).collect();
-        let strangers = localparts.iter().filter(|localpart| !known_names.contains(&*localpart.key()));
-        let asked = known.iter().map(|account| account.user_id.clone());
-        let asked: BTreeSet<UserId> =
-            asked.chain(strangers.map(|localpart| Localpart::from(&*localpart.key()).on(&server_name))).collect();
+    /// Reads the accounts of these people as they are now, those included that are newer than the
+    /// reading. Returns them and the registered ones.
+    async fn accounts_again(
+        &self,
+        reading: &mut Reading,
+        touched: Touched,
+        registered: Vec<Account>,
+    ) -> Result<Focus, ReadError> {
         let provider = reading.links.as_ref();
-        let now: HashMap<UserId, Option<Account>> = stream::iter(asked)
+        let now: HashMap<UserId, Option<Account>> = stream::iter(touched.accounts(&reading.facts))
             .map(|user_id| async move {
                 let account = self.account_now(&user_id, provider).await?;
                 Ok::<_, ReadError>((user_id, account))
@@ -109,15 +104,20 @@ impl Readers {
             .buffer_unordered(AT_A_TIME)
             .try_collect()
             .await?;
+        let gone: HashSet<_> = now.keys().cloned().collect();
+        // MAS ignores case, so it may return one account for two names.
+        let found = registered.into_iter().chain(now.into_values().flatten());
+        let found: HashMap<_, _> = found.map(|account| (account.user_id.clone(), account)).collect();
         let mut focus = Focus::default();
-        focus.extend(now.values().flatten().map(|account| account.user_id.clone()));
-        reading.facts.accounts.retain(|account| !now.contains_key(&account.user_id));
-        reading.facts.accounts.extend(now.into_values().flatten());
+        focus.extend(found.keys().cloned());
+        let is_old = |user_id: &UserId| gone.contains(user_id) || found.contains_key(user_id);
+        reading.facts.accounts.retain(|account| !is_old(&account.user_id));
+        reading.facts.accounts.extend(found.into_values());
         Ok(focus)
     }
 
     /// One account, as the list that it comes from would show it.
-    async fn account_now(
+    pub(super) async fn account_now(
         &self,
         user_id: &UserId,
         provider: Option<&LinkProvider>,
@@ -156,6 +156,25 @@ struct Touched {
 }
 
 impl Touched {
+    /// Returns the accounts that may be theirs, those included that the reading does not have.
+    fn accounts(&self, facts: &Facts) -> BTreeSet<UserId> {
+        if self.ids.is_empty() && self.localparts.is_empty() {
+            return BTreeSet::new();
+        }
+        let names: HashSet<_> = self.localparts.iter().map(|localpart| localpart.key()).collect();
+        let is_touched = |account: &&Account| {
+            account.is_on(&facts.server_name)
+                && (names.contains(&account.localpart().key())
+                    || account.links.iter().any(|id| self.ids.contains(id))
+                    || account.remembered_owner().is_some_and(|(id, _)| self.ids.contains(id)))
+        };
+        let known: Vec<_> = facts.accounts.iter().filter(is_touched).collect();
+        let known_names: HashSet<_> = known.iter().map(|account| account.localpart().key()).collect();
+        let strangers = names.iter().filter(|name| !known_names.contains(*name));
+        let strangers = strangers.map(|name| Localpart::from(&**name).on(&facts.server_name));
+        known.iter().map(|account| account.user_id.clone()).chain(strangers).collect()
+    }
+
     fn note(&mut self, member: &Member) {
         self.ids.insert(member.id.clone());
         self.localparts.extend(member.localpart.clone());

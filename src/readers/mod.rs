@@ -9,6 +9,7 @@ pub mod mas;
 mod now;
 mod packed;
 mod page_size;
+mod registered;
 mod rows;
 pub mod synapse;
 mod text;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::http::{self, Timeouts, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Member, Moment, TokenOwners};
+use crate::model::{Account, KeycloakId, Member, Moment, ServerName, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use again::Again;
@@ -32,6 +33,7 @@ pub use keycloak::{
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use now::{Asked, Now};
+pub use registered::{Judge, NEWEST, Registered};
 pub use synapse::SynapseReader;
 
 /// With fewer links, none of whose subjects is a member, nothing is said about subjects as a whole.
@@ -49,6 +51,7 @@ pub struct Readers {
     /// MAS, where the configuration has its Admin API.
     pub mas: Option<MasReader>,
     source: AccountSource,
+    server_name: ServerName,
 }
 
 /// One complete reading.
@@ -122,6 +125,7 @@ impl Readers {
             synapse: config.synapse.as_ref().map(synapse).transpose()?,
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,
+            server_name: config.server_name.clone(),
         })
     }
 

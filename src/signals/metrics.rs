@@ -34,6 +34,8 @@ pub enum RunKind {
     People,
     /// The member list alone.
     Members,
+    /// The accounts registered since the last look.
+    Accounts,
 }
 
 /// How a run ended.
@@ -52,7 +54,7 @@ pub enum RunResult {
 }
 
 impl RunKind {
-    const ALL: [Self; 3] = [Self::Full, Self::People, Self::Members];
+    const ALL: [Self; 4] = [Self::Full, Self::People, Self::Members, Self::Accounts];
 
     /// The word in labels.
     #[must_use]
@@ -61,6 +63,7 @@ impl RunKind {
             Self::Full => "full",
             Self::People => "people",
             Self::Members => "members",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -373,7 +376,7 @@ mod tests {
     #[test]
     fn counters_are_there_before_they_are_raised() {
         let metrics = Metrics::default();
-        assert_eq!(samples(&metrics, "runs_total").len(), 15);
+        assert_eq!(samples(&metrics, "runs_total").len(), 20);
         assert_eq!(
             samples(&metrics, "actions_total{action=\"disable\""),
             ["done", "failed", "scheduled", "skipped"]

@@ -23,6 +23,8 @@ pub enum Due {
     Events,
     /// The member list alone.
     Members,
+    /// The accounts registered since the last look.
+    Accounts,
 }
 
 /// The times of what comes next.
@@ -34,6 +36,7 @@ pub struct Schedule {
     last: Option<Instant>,
     events: Instant,
     members: Instant,
+    accounts: Instant,
 }
 
 impl Schedule {
@@ -41,7 +44,7 @@ impl Schedule {
     #[must_use]
     pub fn new(config: &WatchConfig) -> Self {
         let now = Instant::now();
-        Self { config: config.clone(), everything: now, last: None, events: now, members: now }
+        Self { config: config.clone(), everything: now, last: None, events: now, members: now, accounts: now }
     }
 
     /// What comes next, and when. A full run shows whatever the others would. Looks come only once there is something to
@@ -51,7 +54,8 @@ impl Schedule {
         let events = (can_look && events && self.config.events_every.is_some()).then_some((self.events, Due::Events));
         let members =
             (can_look && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
-        let looks = [events, members].into_iter().flatten();
+        let accounts = (can_look && self.config.accounts_every.is_some()).then_some((self.accounts, Due::Accounts));
+        let looks = [events, members, accounts].into_iter().flatten();
         looks.fold((self.everything, Due::Everything), |first, look| if look.0 < first.0 { look } else { first })
     }
 
@@ -77,6 +81,7 @@ impl Schedule {
         (self.everything, self.last) = (now + pause, Some(now));
         self.members_are_read();
         self.events_are_read();
+        self.accounts_are_read();
     }
 
     /// The next look at the events.
@@ -92,6 +97,16 @@ impl Schedule {
     /// The next reading of the members alone.
     pub fn members_are_read(&mut self) {
         self.members = Instant::now() + self.config.members_every.unwrap_or_default();
+    }
+
+    /// Sets the next look at the newest accounts.
+    pub fn accounts_are_read(&mut self) {
+        self.accounts_after(self.config.accounts_every.unwrap_or_default());
+    }
+
+    /// Sets the next look at the newest accounts after a pause.
+    pub fn accounts_after(&mut self, pause: Duration) {
+        self.accounts = Instant::now() + pause;
     }
 }
 
@@ -135,13 +150,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn between_full_runs_events_come_before_the_member_list() {
-        let schedule = schedule();
+    async fn between_full_runs_events_come_before_accounts_and_the_member_list() {
+        let mut schedule = schedule();
         let seconds = |due: (Instant, Due)| (due.0.duration_since(Instant::now()).as_secs(), due.1);
         assert_eq!(seconds(schedule.next(true, true, true)), (5, Due::Events));
+        assert_eq!(seconds(schedule.next(true, false, true)), (10, Due::Accounts));
+        schedule.accounts_after(Duration::from_mins(2));
         assert_eq!(seconds(schedule.next(true, false, true)), (60, Due::Members));
-        assert_eq!(schedule.next(true, false, false).1, Due::Everything);
+        assert_eq!(seconds(schedule.next(true, false, false)), (120, Due::Accounts));
         assert_eq!(schedule.next(false, true, true).1, Due::Everything);
+        let off = WatchConfig { accounts_every: None, ..WatchConfig::default() };
+        assert_eq!(Schedule { config: off, ..schedule }.next(true, false, false).1, Due::Everything);
     }
 
     #[tokio::test(start_paused = true)]

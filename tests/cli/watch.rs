@@ -3,6 +3,7 @@
 mod directory;
 mod limits;
 mod people;
+mod registered;
 mod service;
 pub(crate) mod watching;
 

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::{COMMAND, EVENTS_PAUSE, Watcher, planned};
+use super::{COMMAND, PAUSE, Watcher, planned};
 use crate::commands::sync::command_to_go_on;
 use crate::exit::Exit;
 use crate::http::HttpError;
@@ -22,11 +22,21 @@ use crate::signals::{self, NotReady, RunKind, metrics};
 use crate::watch::{Due, Window};
 
 /// More people than this cost more one by one than all of them together.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 /// Accounts that the hook gets to know by name.
 const MOST_NAMED: usize = 100;
 /// While a plan waits to be approved, events lead to a look at everything, but not more often than this.
 const WHILE_REFUSED: Duration = Duration::from_mins(1);
+
+/// What Keycloak's events say since the last look.
+pub(super) enum Heard {
+    /// Which users have changed, if any.
+    AFew,
+    /// Any user may have changed: a full run comes soon.
+    Anyone,
+    /// Nothing, because they cannot be read.
+    Nothing,
+}
 
 impl Watcher<'_> {
     pub(super) async fn round(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
@@ -35,8 +45,9 @@ impl Watcher<'_> {
             Due::Events => self.events().await,
             Due::Members => {
                 self.schedule.members_are_read();
-                self.some(RunKind::Members).await
+                self.some(RunKind::Members, Again { list: true, ..Again::default() }).await
             }
+            Due::Accounts => self.accounts().await,
         }
     }
 
@@ -46,6 +57,9 @@ impl Watcher<'_> {
         if self.writing.session.config.watch.events_every.is_some() {
             // The reading will say what is wrong with Keycloak, if it is more than that.
             self.find_place().await?;
+        }
+        if self.writing.session.config.watch.accounts_every.is_some() {
+            self.find_newest_accounts().await?;
         }
         self.reading = None;
         let session = &self.writing.session;
@@ -59,7 +73,6 @@ impl Watcher<'_> {
     /// Looks at whom the events name.
     async fn events(&mut self) -> Result<Option<Exit>, Failure> {
         self.schedule.events_are_read();
-        let Some(Reading { groups, .. }) = &self.reading else { return Ok(None) };
         if !self.events.are_there() {
             if self.find_place().await? {
                 // Whatever happened since the last full run was not told.
@@ -67,21 +80,29 @@ impl Watcher<'_> {
             }
             return Ok(None);
         }
+        match self.read_events().await? {
+            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Again::default()).await,
+            Heard::AFew | Heard::Anyone | Heard::Nothing => Ok(None),
+        }
+    }
+
+    /// Reads the events that are new.
+    pub(super) async fn read_events(&mut self) -> Result<Heard, Failure> {
+        let Some(Reading { groups, .. }) = &self.reading else { return Ok(Heard::Nothing) };
         let reading = self.events.read(&self.writing.session.readers.keycloak, groups);
-        let found = match self.stop.unless_requested(reading).await {
-            None => return Err(Failure::Stopped),
-            Some(Err(failure)) => {
+        let found = match self.stop.unless_requested(reading).await.ok_or(Failure::Stopped)? {
+            Ok(found) => found,
+            Err(failure) => {
                 self.events_failed(&failure);
-                return Ok(None);
+                return Ok(Heard::Nothing);
             }
-            Some(Ok(found)) => found,
         };
         if found.everyone {
             info!("a change in Keycloak may be about anyone: everything is read");
             self.schedule.everything_soon();
-            return Ok(None);
+            return Ok(Heard::Anyone);
         }
-        if self.events.people.is_empty() { Ok(None) } else { self.some(RunKind::People).await }
+        Ok(Heard::AFew)
     }
 
     /// Whether it is known where in the events we are, or that there are none.
@@ -99,12 +120,13 @@ impl Watcher<'_> {
             return self.events.are_forbidden();
         }
         self.events.fail(failure);
-        let pause = self.events.backoff.pause(EVENTS_PAUSE);
+        let pause = self.events.backoff.pause(PAUSE);
         self.schedule.events_after(pause);
     }
 
-    /// Looks at those whom events have named, and with `Members` at whoever a newer list shows otherwise.
-    async fn some(&mut self, kind: RunKind) -> Result<Option<Exit>, Failure> {
+    /// Reads what `again` says and the users that events mention, and decides about what may have
+    /// changed.
+    pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Exit>, Failure> {
         if self.refused.is_some() {
             // What was refused as a whole is not done piece by piece.
             self.schedule.everything_within(WHILE_REFUSED);
@@ -114,11 +136,12 @@ impl Watcher<'_> {
         // Whatever fails from here on leaves a reading that cannot be compared with any more.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
         let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
-        let again = Again { people, list: kind == RunKind::Members };
+        let again = Again { people, ..again };
         let session = &self.writing.session;
         let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
         let Some(focus) = focus else {
             info!("more than {MOST} people have changed: everything is read");
+            self.new_accounts.leave_to_full_run();
             self.schedule.everything_soon();
             return Ok(None);
         };
@@ -138,6 +161,7 @@ impl Watcher<'_> {
             }
             planned => planned?,
         };
+        self.new_accounts.judged(&focus, &reading);
         self.reading = Some(match &plan {
             Some(plan) => with_doubts(reading, plan),
             None => reading,

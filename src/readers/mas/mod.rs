@@ -2,6 +2,7 @@
 
 mod accounts;
 mod links;
+mod registered;
 mod token_owners;
 mod users_by_name;
 

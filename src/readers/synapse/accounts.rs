@@ -30,13 +30,13 @@ const STALE_PAGES: usize = 10;
 /// The parameters of a version of the list that show everyone: with MAS, `guests=false` is mandatory; without
 /// `locked=true` the very users that were disabled are hidden; v2 hides the deactivated, v3 shows them unless asked.
 #[derive(Debug, Clone, Copy)]
-struct ListVersion {
-    version: &'static str,
-    everyone: &'static [(&'static str, &'static str)],
+pub(super) struct ListVersion {
+    pub(super) version: &'static str,
+    pub(super) everyone: &'static [(&'static str, &'static str)],
 }
 
-const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
-const V2: ListVersion =
+pub(super) const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
+pub(super) const V2: ListVersion =
     ListVersion { version: "v2", everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")] };
 
 /// A page as the server gives it.

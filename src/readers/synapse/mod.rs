@@ -4,6 +4,7 @@
 mod access;
 mod accounts;
 mod detail;
+mod registered;
 
 use std::ops::Deref;
 

@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a test wants it, instead of what production wants.
-pub(crate) const QUICK: &str =
-    "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
+pub(crate) const QUICK: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\n\
+    accounts_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
 
 /// A `watch` in a process of its own; dropping it kills it.
 pub(crate) struct Watching {

@@ -1,0 +1,122 @@
+//! The accounts registered between two full runs.
+
+use tracing::{info, warn};
+
+use super::round::{Heard, MOST};
+use super::{PAUSE, Watcher};
+use crate::exit::Exit;
+use crate::http::HttpError;
+use crate::model::Moment;
+use crate::planner::Focus;
+use crate::readers::{Again, Readers, Reading};
+use crate::report::{Failure, in_one_line};
+use crate::signals::RunKind;
+use crate::watch::{Backoff, Registrations};
+
+/// What is known of the newest accounts.
+#[derive(Debug, Default)]
+pub(super) struct NewAccounts {
+    registrations: Registrations,
+    /// Pauses while they cannot be read; reported at the first.
+    backoff: Backoff,
+    unreadable: bool,
+}
+
+impl NewAccounts {
+    /// Finds where the list ends, before everything is read: later accounts are new.
+    async fn begin(&mut self, readers: &Readers) -> Result<(), HttpError> {
+        let newest = readers.newest_accounts().await?;
+        self.works();
+        self.registrations.begin(newest, Moment::now());
+        Ok(())
+    }
+
+    /// Returns how many accounts were registered since the last look, once it is known where the
+    /// list ended.
+    async fn read(&mut self, readers: &Readers) -> Result<Option<usize>, HttpError> {
+        let Some(since) = self.registrations.since() else { return Ok(None) };
+        let registered = readers.accounts_since(since).await?;
+        self.works();
+        Ok(Some(self.registrations.take(registered, Moment::now())))
+    }
+
+    /// Takes out what was judged with everything known: an account that has no link yet may get
+    /// one.
+    pub(super) fn judged(&mut self, focus: &Focus, reading: &Reading) {
+        if focus.is_empty() {
+            return;
+        }
+        let accounts = reading.facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
+        let complete = accounts.filter(|account| reading.links.is_none() || account.links.newest().is_some());
+        self.registrations.close(complete.map(|account| &account.user_id));
+    }
+
+    /// Takes out all: there are too many to read one by one.
+    pub(super) fn leave_to_full_run(&mut self) {
+        self.registrations.close_all();
+    }
+
+    fn works(&mut self) {
+        self.backoff.reset();
+        if std::mem::take(&mut self.unreadable) {
+            info!("the newest accounts can be read again");
+        }
+    }
+
+    fn fail(&mut self, why: &HttpError) {
+        if !std::mem::replace(&mut self.unreadable, true) {
+            warn!("the newest accounts cannot be read, and are asked for again: {}", in_one_line(why));
+        }
+    }
+}
+
+impl Watcher<'_> {
+    /// Finds where the list of accounts ends. If that fails, the full run that follows says more.
+    pub(super) async fn find_newest_accounts(&mut self) -> Result<(), Failure> {
+        let begun = self.new_accounts.begin(&self.writing.session.readers);
+        if let Err(failure) = self.stop.unless_requested(begun).await.ok_or(Failure::Stopped)? {
+            self.accounts_failed(&failure);
+        }
+        Ok(())
+    }
+
+    /// Judges the accounts registered since the last look.
+    pub(super) async fn accounts(&mut self) -> Result<Option<Exit>, Failure> {
+        self.schedule.accounts_are_read();
+        let read = self.new_accounts.read(&self.writing.session.readers);
+        match self.stop.unless_requested(read).await.ok_or(Failure::Stopped)? {
+            // A full run finds where the list ends.
+            Ok(None) => self.schedule.everything_soon(),
+            Ok(Some(new)) if new > MOST => {
+                info!("more than {MOST} accounts are new: everything is read");
+                self.new_accounts.leave_to_full_run();
+                self.schedule.everything_soon();
+            }
+            Ok(Some(_)) => return self.judge_new_accounts().await,
+            Err(failure) => self.accounts_failed(&failure),
+        }
+        Ok(None)
+    }
+
+    /// An account is registered at its owner's first login, often right after they joined the
+    /// group. If events do not show everyone who joined, only a newer list does.
+    async fn judge_new_accounts(&mut self) -> Result<Option<Exit>, Failure> {
+        let accounts = self.new_accounts.registrations.due(Moment::now());
+        if accounts.is_empty() {
+            return Ok(None);
+        }
+        let heard = if self.events.are_there() { self.read_events().await? } else { Heard::Nothing };
+        let list = match heard {
+            Heard::Anyone => return Ok(None),
+            Heard::Nothing => true,
+            Heard::AFew => self.has_directory(),
+        };
+        self.some(RunKind::Accounts, Again { list, accounts, ..Again::default() }).await
+    }
+
+    fn accounts_failed(&mut self, failure: &HttpError) {
+        self.new_accounts.fail(failure);
+        let pause = self.new_accounts.backoff.pause(PAUSE);
+        self.schedule.accounts_after(pause);
+    }
+}

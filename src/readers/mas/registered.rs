@@ -1,0 +1,39 @@
+//! The newest users of MAS.
+
+use super::MasReader;
+use crate::http::HttpError;
+use crate::mas_api::{Resource, UserAttributes};
+use crate::model::{Localpart, MasUserId, Moment};
+use crate::readers::registered::{NEWEST, Registered};
+
+const USERS: [&str; 1] = ["users"];
+
+impl MasReader {
+    /// Returns the newest users.
+    ///
+    /// Source: `GET /users?page[last]=…`.
+    pub async fn newest(&self) -> Result<Vec<Registered>, HttpError> {
+        let rows = self.mas.newest(&USERS, NEWEST).await?;
+        rows.into_iter().filter(is_no_guest).map(|row| self.registered(row)).collect()
+    }
+
+    /// Returns the users that were registered since a time. IDs begin with their time, so the time
+    /// is a cursor.
+    ///
+    /// Source: `GET /users?page[after]=…`.
+    pub async fn registered_since(&self, since: Moment) -> Result<Vec<Registered>, HttpError> {
+        let rows = self.mas.list_after(&USERS, &MasUserId::first_at(since).text()).await?;
+        rows.into_iter().filter(is_no_guest).map(|row| self.registered(row)).collect()
+    }
+
+    fn registered(&self, row: Resource<UserAttributes>) -> Result<Registered, HttpError> {
+        let id = row.user_id();
+        let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is no ULID"));
+        let at = id.made_at().ok_or_else(no_ulid)?;
+        Ok(Registered { user_id: Localpart::from(row.attributes.username).on(&self.server_name), at })
+    }
+}
+
+fn is_no_guest(row: &Resource<UserAttributes>) -> bool {
+    !row.attributes.legacy_guest
+}

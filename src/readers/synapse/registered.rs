@@ -1,0 +1,101 @@
+//! The newest accounts of the homeserver.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+
+use super::SynapseReader;
+use super::accounts::{ListVersion, V2, V3};
+use crate::http::{HttpError, none_if_missing};
+use crate::model::{Moment, ServerName, UserId};
+use crate::readers::registered::{NEWEST, Registered};
+use crate::readers::text::Text;
+
+/// Newest first; Synapse lists those of one second in order of their names.
+const NEWEST_FIRST: [(&str, &str); 2] = [("order_by", "creation_ts"), ("dir", "b")];
+
+/// More accounts than this since the last look are for a full run.
+const MOST_ROWS: usize = 2000;
+
+#[derive(Debug, Deserialize)]
+struct RawPage<'a> {
+    #[serde(borrow)]
+    users: Vec<Row<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    /// In milliseconds, though it is kept in seconds. Accounts without it come first, however old
+    /// they are.
+    creation_ts: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Page {
+    rows: usize,
+    /// The rows of our homeserver that say when they were registered.
+    registered: Vec<Registered>,
+}
+
+impl SynapseReader {
+    /// Returns the newest accounts.
+    ///
+    /// Source: `GET /_synapse/admin/v3/users?order_by=creation_ts&dir=b`, or v2 if there is no v3.
+    pub async fn newest(&self, server_name: &ServerName) -> Result<Vec<Registered>, HttpError> {
+        Ok(self.first_newest_page(server_name).await?.1.registered)
+    }
+
+    /// Returns the accounts that were registered since a time: all of them, unless they are
+    /// thousands.
+    ///
+    /// Source: as for [`Self::newest`].
+    pub async fn registered_since(
+        &self,
+        since: Moment,
+        server_name: &ServerName,
+    ) -> Result<Vec<Registered>, HttpError> {
+        let (version, mut page) = self.first_newest_page(server_name).await?;
+        let (mut found, mut from) = (Vec::new(), 0);
+        while page.rows > 0 && from < MOST_ROWS {
+            let reaches_back = page.registered.last().is_some_and(|row| row.at < since);
+            // A list that grows at its head shows rows of the last page again.
+            found.extend(page.registered.into_iter().filter(|row| row.at >= since));
+            if reaches_back {
+                break;
+            }
+            from += page.rows;
+            page = self.newest_page(version, from, server_name).await?;
+        }
+        Ok(found)
+    }
+
+    async fn first_newest_page(&self, server_name: &ServerName) -> Result<(ListVersion, Page), HttpError> {
+        match none_if_missing(self.newest_page(V3, 0, server_name).await)? {
+            Some(page) => Ok((V3, page)),
+            None => Ok((V2, self.newest_page(V2, 0, server_name).await?)),
+        }
+    }
+
+    async fn newest_page(&self, list: ListVersion, from: usize, server_name: &ServerName) -> Result<Page, HttpError> {
+        let (from, limit) = (from.to_string(), NEWEST.to_string());
+        let query = [list.everyone, &NEWEST_FIRST, &[("from", &*from), ("limit", &*limit)]].concat();
+        let decode = |answer: &str| {
+            let RawPage { users } = serde_json::from_str(answer)?;
+            let mut page = Page { rows: users.len(), registered: Vec::new() };
+            for Row { name, creation_ts } in &users {
+                let user_id = UserId::parse(name, server_name).map_err(serde_json::Error::custom)?;
+                if let Some(millis) = creation_ts.filter(|_| user_id.server_name() == server_name) {
+                    page.registered.push(Registered { user_id, at: Moment::from_millis(millis) });
+                }
+            }
+            Ok(page)
+        };
+        let path = ["_synapse", "admin", list.version, "users"];
+        let page = self.api.get_as(&path, &query, decode).await?;
+        if page.registered.is_sorted_by(|one, next| one.at >= next.at) {
+            return Ok(page);
+        }
+        Err(self.api.inconsistent(&path, "the list is not in the order that was asked for".to_owned()))
+    }
+}
