@@ -23,6 +23,8 @@ use super::server::Seen;
 pub enum Fault {
     /// Another status with this body (`application/json` where it looks like JSON).
     Status(u16, String),
+    /// Another status with an error that quotes the headers and the form, as some proxies do.
+    Echo(u16),
     /// 429 with `Retry-After`.
     TooManyRequests {
         /// The seconds that the header asks for.

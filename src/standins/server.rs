@@ -218,6 +218,13 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
             (status, [(header::CONTENT_TYPE, kind)], body).into_response()
         }
+        Fault::Echo(code) => {
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let (parts, body) = request.into_parts();
+            let form = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let told = format!("{}; {:?}", String::from_utf8_lossy(&form), parts.headers);
+            (status, axum::Json(serde_json::json!({"error": told}))).into_response()
+        }
         Fault::TooManyRequests { retry_after_secs } => {
             let wait = retry_after_secs.to_string();
             (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, wait)], "").into_response()
