@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::lock::LockError;
-use crate::model::{UserId, printable};
+use crate::model::{ServerText, UserId, printable};
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
@@ -94,7 +94,7 @@ pub enum SavedPlanProblem {
     #[error("it was made for the writer {plan:?}, and writer.type is {configured:?}")]
     OtherWriter {
         /// Of the file.
-        plan: String,
+        plan: ServerText,
         /// Of the configuration.
         configured: &'static str,
     },
@@ -192,8 +192,13 @@ fn causes(error: &dyn Error) -> Vec<String> {
     let mut next = error.source();
     while let Some(cause) = next {
         // The HTTP client wraps what happened in layers of its own; only what happened is told.
-        let cause = if cause.is::<reqwest::Error>() { root(cause) } else { cause };
-        let text = cause.to_string();
+        let is_http = cause.is::<reqwest::Error>();
+        let cause = if is_http { root(cause) } else { cause };
+        let mut text = cause.to_string();
+        // Libraries may quote a server or a file.
+        if is_http || cause.is::<serde_json::Error>() {
+            text = printable(&text).into_owned();
+        }
         if !told.contains(&text) {
             causes.push(text.clone());
             told = text;

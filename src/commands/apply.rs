@@ -51,7 +51,7 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));
     }
-    if saved.writer != writer.as_str() {
+    if saved.writer.raw() != writer.as_str() {
         return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.as_str() });
     }
     if saved.disable != disable {

@@ -12,7 +12,7 @@ use crate::config::{self, Config, Loaded, MasApiConfig, StateFile, Warning, Writ
 use crate::lock::RunLock;
 use crate::mas_api::{Exposure, MasApi};
 use crate::model::{Account, Moment};
-use crate::output::{Progress, counted};
+use crate::output::{Progress, counted, joined};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Recall, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
@@ -265,7 +265,7 @@ fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
     if let Some(needless) = exposure.client.as_ref().filter(|needless| !needless.is_empty()) {
         warn!(
             "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
-            needless.join(", ")
+            joined(needless, ", ")
         );
     }
 }

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::secret_files::SecretFiles;
 use super::sources::{Given, Sources, VARIABLES, file_form};
 use crate::files;
+use crate::model::mask_secret;
 
 /// More is a slip of the hand, and sums of times have to stay within what a clock can tell.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
@@ -160,8 +161,13 @@ impl Fields {
         }
     }
 
-    /// A secret, given as itself or as a file that holds it; both at once is an error.
+    /// Returns a secret, given as itself or as a file that holds it; both at once is an error. It is
+    /// masked in every text from then on.
     pub(super) fn secret(&mut self, key: &str) -> Option<SecretString> {
+        self.given_secret(key).inspect(mask_secret)
+    }
+
+    fn given_secret(&mut self, key: &str) -> Option<SecretString> {
         let file_key = file_form(key);
         let direct = self.sources.given.remove(key);
         let file = self.sources.given.remove(&file_key);

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::check::{Area, Section};
 use super::{events, reach};
 use crate::config::{Config, KeycloakAuth};
-use crate::model::{Member, Unnamed, printable};
-use crate::output::counted;
+use crate::model::{Member, Unnamed};
+use crate::output::{counted, joined};
 use crate::planner::Federation;
 use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
 use crate::report::in_one_line;
@@ -119,11 +119,11 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
         };
         section.warn(
             NAME,
-            format!("it may do more than is needed here, which is to look: {}", needless.join(", ")),
+            format!("it may do more than is needed here, which is to look: {}", joined(&needless, ", ")),
             instead,
         );
     } else {
-        section.ok(NAME, roles.names().collect::<Vec<_>>().join(", "));
+        section.ok(NAME, joined(&roles.names().collect::<Vec<_>>(), ", "));
     }
     roles.see_users()
 }
@@ -151,7 +151,7 @@ async fn version(section: &mut Section, keycloak: &KeycloakReader) {
         return;
     }
     match keycloak.version().await {
-        Ok(Some(version)) => section.ok(NAME, version),
+        Ok(Some(version)) => section.ok(NAME, version.to_string()),
         Ok(None) => section.skip(&[NAME], "Keycloak tells it only to those who may do more than is needed here"),
         // A proxy that lets through no more than is needed does right.
         Err(error) if error.is_foreign() => section.skip(&[NAME], &in_one_line(&error)),
@@ -216,7 +216,7 @@ fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     }
     let count = counted(members.len(), "member has", "members have");
     let few = members.iter().take(NAMED);
-    let few: Vec<_> = few.map(|one| printable(&format!("{} ({})", one.username, one.why)).into_owned()).collect();
+    let few: Vec<_> = few.map(|one| format!("{} ({})", one.username, one.why)).collect();
     section.warn(
         "names",
         format!("{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}", few.join(", ")),

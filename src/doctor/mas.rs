@@ -8,7 +8,7 @@ use super::{reach, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::{MasApi, SOON};
-use crate::output::counted;
+use crate::output::{counted, joined};
 use crate::plan::WriterKind;
 use crate::readers::{MasReader, ReadError, Readers};
 use crate::report::in_one_line;
@@ -143,7 +143,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
     const NAME: &str = "version";
     match mas.version().await {
         Ok(Some(said)) => {
-            version::check_mas(section, &said, version::parse(&said).as_ref(), config);
+            version::check_mas(section, &said, version::parse(said.raw()).as_ref(), config);
             true
         }
         Ok(None) if config.policy.writer == WriterKind::MasApi => {
@@ -227,7 +227,7 @@ async fn exposure(section: &mut Section, mas: &MasApi) {
         Some(needless) if needless.is_empty() => section.ok("client", "has nothing that it does not need"),
         Some(needless) => section.warn(
             "client",
-            format!("the client may do more than it needs: {}", needless.join(", ")),
+            format!("the client may do more than it needs: {}", joined(&needless, ", ")),
             format!(
                 "make a client for this program alone, without redirect_uris, and set writer.mas_api.client_id and \
                  writer.mas_api.client_secret to it:{CLIENT}"

@@ -12,7 +12,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     match mas_cli.version().await {
         Ok(said) => {
             section.ok("program", "runs");
-            version::check_mas(&mut section, &said, version::parse(&said).as_ref(), config);
+            version::check_mas(&mut section, &said, version::parse(said.raw()).as_ref(), config);
         }
         Err(error) => {
             section.failed("program", &error);

@@ -50,12 +50,12 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
 async fn own_version(section: &mut Section, synapse: &SynapseReader) {
     const NAME: &str = "version";
     match synapse.version().await {
-        Ok(said) if version::parse(&said).is_some_and(|version| version < LOCKS) => section.warn(
+        Ok(said) if version::parse(said.raw()).is_some_and(|version| version < LOCKS) => section.warn(
             NAME,
             format!("{said}: before 1.91 Synapse knows no locked accounts"),
             "update Synapse; keep policy.disable = \"deactivate\" until then",
         ),
-        Ok(said) => section.ok(NAME, said),
+        Ok(said) => section.ok(NAME, said.to_string()),
         Err(error) => section.failed(NAME, &error),
     }
 }

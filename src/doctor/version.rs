@@ -4,6 +4,7 @@ use semver::Version;
 
 use super::check::Section;
 use crate::config::Config;
+use crate::model::ServerText;
 use crate::plan::DisableMode;
 
 /// `unlock-user --reactivate` came with it; before, unlocking reactivated as well.
@@ -22,7 +23,7 @@ pub(super) fn parse(text: &str) -> Option<Version> {
 }
 
 /// Tells whether a MAS of this version does what the configuration needs of it; `said` is what it calls itself.
-pub(super) fn check_mas(section: &mut Section, said: &str, version: Option<&Version>, config: &Config) {
+pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Option<&Version>, config: &Config) {
     const NAME: &str = "version";
     let Some(version) = version else {
         section.ok(NAME, format!("{said:?} names no release: taken for one that is newer than all of them"));
@@ -49,7 +50,7 @@ pub(super) fn check_mas(section: &mut Section, said: &str, version: Option<&Vers
             ),
         }
     } else {
-        section.ok(NAME, said);
+        section.ok(NAME, said.to_string());
     }
 }
 

@@ -19,6 +19,7 @@ use super::format::own_words;
 use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
+use crate::model::ServerText;
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
@@ -26,6 +27,8 @@ const ANSWER_LIMIT: usize = 256 << 20;
 const PAGE_OF_LISTS: usize = 4 << 20;
 /// How much of an error's body is read to tell what the server said.
 const ERROR_LIMIT: usize = 64 << 10;
+/// Longest part of a server's words that is printed.
+pub(super) const SAID_LIMIT: usize = 300;
 /// A server that asks to wait longer is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -192,15 +195,15 @@ impl Api {
 
     /// An error about the answer to a `GET` that went well as such.
     #[must_use]
-    pub fn inconsistent(&self, path: &[&str], what: String) -> HttpError {
-        error(self.server, &Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what))
+    pub fn inconsistent(&self, path: &[&str], what: impl Into<ServerText>) -> HttpError {
+        error(self.server, &Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what.into()))
     }
 
     /// Returns the error for an answer about another user than the one asked for.
     #[must_use]
     pub fn about_another(&self, path: &[&str], query: &[(&str, &str)], other: &str) -> HttpError {
-        let what = format!("the answer is about another user, {other:?}");
-        error(self.server, &Method::GET, &self.url(path, query), HttpErrorKind::Inconsistent(what))
+        let what = format!("the answer is about another user, {:?}", ServerText::from(other));
+        error(self.server, &Method::GET, &self.url(path, query), HttpErrorKind::Inconsistent(what.into()))
     }
 
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -247,7 +250,7 @@ impl Answer {
     pub fn decode<T>(self, decode: impl FnOnce(&str) -> Result<T, serde_json::Error>) -> Result<T, HttpError> {
         // Once for all of it, which is faster than once for each text in it.
         let text = std::str::from_utf8(&self.bytes).map_err(serde_json::Error::custom);
-        text.and_then(decode).map_err(|cause| error(self.server, &self.method, &self.url, HttpErrorKind::Decode(cause)))
+        text.and_then(decode).map_err(|cause| error(self.server, &self.method, &self.url, cause.into()))
     }
 }
 
@@ -264,7 +267,7 @@ pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Ser
         let answered = async { whole_json(asked, client.get(url.clone()).send().await.map_err(from_reqwest)?).await };
         counted(server, answered).await.map_err(error)
     });
-    serde_json::from_slice(&answer.await?).map_err(|source| error(HttpErrorKind::Decode(source)))
+    serde_json::from_slice(&answer.await?).map_err(|source| error(source.into()))
 }
 
 fn name_of(method: &Method) -> &'static str {
@@ -315,7 +318,7 @@ pub(super) async fn whole_json(
     }
     let content_type = content_type(&response);
     if !is_json(&content_type) {
-        return Err(HttpErrorKind::NotJson { content_type });
+        return Err(HttpErrorKind::NotJson { content_type: content_type.into() });
     }
     Ok((status, up_to(response, ANSWER_LIMIT).await?))
 }

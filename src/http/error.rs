@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::model::{ServerText, printable};
+
 /// The servers that are asked, by the names that people know them by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Server {
@@ -86,7 +88,7 @@ pub enum HttpErrorKind {
         /// The status.
         status: StatusCode,
         /// What the server said about it.
-        detail: String,
+        detail: ServerText,
         /// How long the server asks to wait (`Retry-After`).
         retry_after: Option<Duration>,
     },
@@ -113,9 +115,9 @@ pub enum HttpErrorKind {
     #[error("gave no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     NoToken {
         /// The OAuth 2.0 error code.
-        error: String,
+        error: ServerText,
         /// The server's own words.
-        description: Option<String>,
+        description: Option<ServerText>,
     },
     /// Somebody else had asked for a token at the same time, in vain.
     #[error("there was no token to be had a moment ago")]
@@ -124,11 +126,11 @@ pub enum HttpErrorKind {
     #[error("answered with {content_type} where JSON belongs")]
     NotJson {
         /// What it is instead.
-        content_type: String,
+        content_type: ServerText,
     },
     /// JSON that is not what belongs there, or that breaks off.
     #[error("the answer is not what belongs there")]
-    Decode(#[source] serde_json::Error),
+    Decode(#[source] NotExpected),
     /// More than any such answer is long.
     #[error("the answer is longer than {}", size(*limit))]
     TooLarge {
@@ -139,23 +141,34 @@ pub enum HttpErrorKind {
     #[error("this is the issuer {issuer}")]
     OtherIssuer {
         /// Who it says it is.
-        issuer: String,
+        issuer: ServerText,
     },
     /// A token endpoint to which the secret would go in the clear.
     #[error("its token endpoint is plain http: {endpoint}")]
     Unprotected {
         /// The endpoint.
-        endpoint: String,
+        endpoint: ServerText,
     },
     /// A token endpoint of another server than the issuer.
     #[error("its token endpoint is not at the issuer's address: {endpoint}")]
     ForeignEndpoint {
         /// The endpoint.
-        endpoint: String,
+        endpoint: ServerText,
     },
     /// The answers contradict each other although each is well-formed.
     #[error("{0}")]
-    Inconsistent(String),
+    Inconsistent(ServerText),
+}
+
+/// Why an answer is not what belongs there. The parser's text may quote the answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", printable(&.0.to_string()))]
+pub struct NotExpected(serde_json::Error);
+
+impl From<serde_json::Error> for HttpErrorKind {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Decode(NotExpected(error))
+    }
 }
 
 impl HttpError {
@@ -168,7 +181,7 @@ impl HttpError {
         url: impl fmt::Display,
         kind: HttpErrorKind,
     ) -> Self {
-        Self { server, purpose, method, url: url.to_string(), kind, tried_in_doubt: false }
+        Self { server, purpose, method, url: printable(&url.to_string()).into_owned(), kind, tried_in_doubt: false }
     }
 
     /// Returns the status if the server itself answered with one, in its own format.
@@ -257,7 +270,7 @@ impl HttpError {
     /// Whether the token endpoint does not know the client, or not by this secret.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
-        matches!(&self.kind, HttpErrorKind::NoToken { error, .. } if error == "invalid_client")
+        matches!(&self.kind, HttpErrorKind::NoToken { error, .. } if error.raw() == "invalid_client")
     }
 }
 
@@ -308,7 +321,7 @@ mod tests {
     fn missing_is_what_the_server_itself_says_is_missing() {
         let status = StatusCode::NOT_FOUND;
         let (server, detail, retry_after) = (Server::Keycloak, "User not found".to_owned(), None);
-        let own = answered(HttpErrorKind::Status { status, detail, retry_after });
+        let own = answered(HttpErrorKind::Status { status, detail: detail.into(), retry_after });
         assert!(matches!(none_if_missing(own), Ok(None)));
         let page = none_if_missing(answered(HttpErrorKind::ForeignStatus { server, status, retry_after }));
         let page = page.expect_err("the page of a proxy");

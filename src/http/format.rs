@@ -4,11 +4,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::client::SAID_LIMIT;
 use super::error::{Purpose, Server};
-use crate::model::printable;
-
-/// Error messages are cut after this many characters.
-const LONGEST: usize = 300;
+use crate::model::ServerText;
 
 /// The Keycloak format: `error` with or without `error_description`, or `errorMessage`. Gateways answer with an `error`
 /// too, but together with `status`, `path` or `code`.
@@ -53,7 +51,7 @@ struct Titled {
 }
 
 /// Returns the server's own words, or `None` if this is not its format.
-pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option<String> {
+pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option<ServerText> {
     let words = match (server, purpose) {
         (_, Purpose::Token) => {
             let OfTokenEndpoint { error, error_description } = serde_json::from_slice(body).ok()?;
@@ -73,7 +71,7 @@ pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option
             errors.into_iter().map(|Titled { title }| title).collect::<Vec<_>>()
         }
     };
-    (!words.is_empty()).then(|| printable(&words.join(": ")).chars().take(LONGEST).collect())
+    (!words.is_empty()).then(|| ServerText::beginning(&words.join(": "), SAID_LIMIT))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl HttpError {
                     .to_owned()
             }
             HttpErrorKind::NoTokenEither => format!("look at the first error of this kind, and at {url_key}"),
-            HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error),
+            HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error.raw()),
             HttpErrorKind::Status { status, .. } => match server {
                 Server::Mas => self.mas_status_hint(*status),
                 _ => self.status_hint(*status),

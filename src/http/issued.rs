@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::discovery::ClientSecretIn;
+use crate::model::ServerText;
 
 /// A token, and what was told about it.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct Issued {
     /// How long it lives, where that was told.
     pub life: Option<Duration>,
     /// The scopes that were granted, where they are told.
-    pub scope: Option<String>,
+    pub scope: Option<ServerText>,
 }
 
 impl Issued {

@@ -15,12 +15,12 @@ use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{Patience, from_reqwest, persistently, status_error, whole_json};
+use super::client::{Patience, SAID_LIMIT, from_reqwest, persistently, status_error, whole_json};
 use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use super::issued::Issued;
-use crate::model::printable;
+use crate::model::{ServerText, mask_basic, mask_token};
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -117,6 +117,9 @@ impl OAuth {
         grant: Grant,
         http: reqwest::Client,
     ) -> Self {
+        if let Some(secret) = &client_secret {
+            mask_basic(&client_id, secret);
+        }
         Self {
             http: OAuthHttp { server, client: http, patience: Patience::Reading },
             at,
@@ -223,13 +226,16 @@ impl OAuth {
         };
         let answer = answer.map_err(|error| self.error(url, error))?;
         let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
-        let scopes = answer.scopes().map(|scopes| scopes.iter().map(|scope| told(scope)).collect::<Vec<_>>().join(" "));
+        let scopes =
+            answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
+        let token = SecretString::from(answer.access_token().secret().clone());
+        mask_token(&token);
         let issued = Issued {
-            token: SecretString::from(answer.access_token().secret().clone()),
+            token,
             endpoint: url.clone(),
             shown_in: way,
             life: answer.expires_in(),
-            scope: scopes,
+            scope: scopes.as_deref().map(told),
         };
         Ok(Current { issued, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
     }
@@ -242,11 +248,10 @@ impl OAuth {
                 description: response.error_description().map(|text| told(text)),
             },
             // The parser's own text may quote the answer, and with it a token.
-            RequestTokenError::Parse(error, _) => HttpErrorKind::Inconsistent(format!(
-                "the answer is no token (line {}, column {})",
-                error.inner().line(),
-                error.inner().column()
-            )),
+            RequestTokenError::Parse(error, _) => HttpErrorKind::Inconsistent(
+                format!("the answer is no token (line {}, column {})", error.inner().line(), error.inner().column())
+                    .into(),
+            ),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
         HttpError::new(self.http.server, Purpose::Token, "POST", url, kind)
@@ -254,8 +259,8 @@ impl OAuth {
 }
 
 /// What a server says, fit to be printed.
-pub(super) fn told(text: &str) -> String {
-    printable(text).chars().take(300).collect()
+pub(super) fn told(text: &str) -> ServerText {
+    ServerText::beginning(text, SAID_LIMIT)
 }
 
 /// Our HTTP client in the shape that the oauth2 crate asks for.

@@ -12,6 +12,7 @@ use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
 use crate::http;
+use crate::model::ServerText;
 
 /// Nobody waits longer for advice.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -23,14 +24,14 @@ pub struct Exposure {
     pub public: Option<bool>,
     /// What our client has and does not need: redirect URIs, and grants of one that registered itself; `None` where that
     /// cannot be seen.
-    pub client: Option<Vec<String>>,
+    pub client: Option<Vec<ServerText>>,
 }
 
 /// Source: `GET /oauth2-clients/{id}`, from MAS 1.20.
 #[derive(Debug, Deserialize)]
 struct ClientAttributes {
-    redirect_uris: Vec<String>,
-    grant_types: Vec<String>,
+    redirect_uris: Vec<ServerText>,
+    grant_types: Vec<ServerText>,
     is_static: bool,
 }
 
@@ -72,12 +73,12 @@ impl MasApi {
 
     /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to
     /// log in with a browser.
-    async fn needless(&self) -> Option<Vec<String>> {
+    async fn needless(&self) -> Option<Vec<ServerText>> {
         let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return None };
         let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;
         let Single { data } = found.ok()?;
         let ClientAttributes { redirect_uris, grant_types, is_static } = data.attributes;
-        let grants = grant_types.into_iter().filter(|grant| !is_static && grant != "client_credentials");
+        let grants = grant_types.into_iter().filter(|grant| !is_static && grant.raw() != "client_credentials");
         Some(redirect_uris.into_iter().chain(grants).collect())
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::{MasApiAuth, MasApiConfig};
 use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Server, Timeouts, TokenEndpoint};
-use crate::model::ServerName;
+use crate::model::{ServerName, ServerText};
 
 pub use exposure::Exposure;
 pub(crate) use exposure::SOON;
@@ -79,10 +79,10 @@ impl MasApi {
     /// The version of MAS, or `None` where it is too old to tell, which is before 1.4.
     ///
     /// Source: `GET /version`.
-    pub async fn version(&self) -> Result<Option<String>, HttpError> {
+    pub async fn version(&self) -> Result<Option<ServerText>, HttpError> {
         #[derive(Deserialize)]
         struct Version {
-            version: String,
+            version: ServerText,
         }
         match self.get(&["version"], &[]).await {
             Ok(Version { version }) => Ok(Some(version)),

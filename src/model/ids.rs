@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Moment;
-use super::names::printable;
+use super::text::printable;
 
 /// 16 bytes where a text is one of those that stand for 16 bytes; any other text, the same in another way of writing
 /// too, as it is.

@@ -2,7 +2,7 @@
 
 use arcstr::ArcStr;
 
-use super::{KeycloakId, Localpart, Signs};
+use super::{KeycloakId, Localpart, ServerText, Signs};
 
 /// One row of `GET …/groups/{id}/members`, with the localpart that MAS gives this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub struct Unnamed {
     /// The user's ID in Keycloak.
     pub id: KeycloakId,
     /// The username.
-    pub username: Box<str>,
+    pub username: ServerText,
     /// Why there is no name.
-    pub why: String,
+    pub why: ServerText,
 }
 
 #[cfg(test)]

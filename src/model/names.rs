@@ -7,6 +7,8 @@ use arcstr::ArcStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::text::{ServerText, printable};
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
@@ -34,18 +36,6 @@ macro_rules! name {
             }
         }
     };
-}
-
-/// A name comes from outside and is printed to terminals: control characters, which could move the cursor, are shown.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        let shown = |character: char| {
-            if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
-        };
-        text.chars().map(shown).collect::<String>().into()
-    } else {
-        text.into()
-    }
 }
 
 name! {
@@ -96,7 +86,7 @@ pub struct UserId {
 /// A text that is no Matrix user ID.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not a Matrix user ID of the form @localpart:server.name")]
-pub struct NotAUserId(String);
+pub struct NotAUserId(ServerText);
 
 impl UserId {
     /// The whole ID, as servers write it.
@@ -121,7 +111,7 @@ impl UserId {
     pub fn parse(text: &str, likely: &ServerName) -> Result<Self, NotAUserId> {
         let split = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
         let (localpart, server) =
-            split.filter(|(_, server)| !server.is_empty()).ok_or_else(|| NotAUserId(text.to_owned()))?;
+            split.filter(|(_, server)| !server.is_empty()).ok_or_else(|| NotAUserId(text.into()))?;
         let server = if server == likely.as_str() { likely.clone() } else { server.into() };
         Ok(Self { localpart: localpart.into(), server })
     }
@@ -183,8 +173,8 @@ mod tests {
 
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {
-        let name = Localpart::from("a\u{1b}[2Jb");
-        assert_eq!((name.to_string().as_str(), name.as_str()), ("a\\u{1b}[2Jb", "a\u{1b}[2Jb"));
+        let name = Localpart::from("a\u{1b}[2Jb\u{202e}");
+        assert_eq!((name.to_string().as_str(), name.as_str()), ("a\\u{1b}[2Jb\\u{202e}", "a\u{1b}[2Jb\u{202e}"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, Moment, UserId};
+use super::{AccountState, KeycloakId, Moment, ServerText, UserId};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,13 +86,13 @@ pub struct KeycloakUser {
     /// The ID, which stays when the user is renamed.
     pub id: KeycloakId,
     /// The username.
-    pub username: Box<str>,
+    pub username: ServerText,
     /// First and last name, as far as they are set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Box<str>>,
+    pub name: Option<ServerText>,
     /// The e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Box<str>>,
+    pub email: Option<ServerText>,
 }
 
 /// A Keycloak user asked for by ID or name.
@@ -106,9 +106,9 @@ pub enum KeycloakPerson {
         /// The user.
         user: KeycloakUser,
         /// The paths of the groups that Keycloak remembers.
-        groups: Vec<String>,
+        groups: Vec<ServerText>,
         /// The storage provider the user came from.
-        federation_link: Box<str>,
+        federation_link: ServerText,
     },
     /// Keycloak has the user.
     Known {
@@ -125,13 +125,13 @@ pub enum KeycloakPerson {
         /// Whether one of their groups, other than those only remembered, is one of the configured groups.
         in_group: bool,
         /// The paths of their groups, as Keycloak gives them.
-        groups: Vec<String>,
+        groups: Vec<ServerText>,
         /// Those groups that Keycloak only remembers: the directory itself counts the user in no such group, and
         /// counts others in it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
-        remembered: Vec<String>,
+        remembered: Vec<ServerText>,
         /// The storage provider of a federated user.
-        federation_link: Option<Box<str>>,
+        federation_link: Option<ServerText>,
     },
 }
 
@@ -158,7 +158,7 @@ pub struct AccountDetail {
     /// The account.
     pub user_id: UserId,
     /// The application service (such as a bridge) that the account belongs to.
-    pub appservice: Option<String>,
+    pub appservice: Option<ServerText>,
     /// An administrator of the homeserver.
     pub admin: bool,
     /// `user_type` is `bot` or `support`.
@@ -170,13 +170,13 @@ pub struct AccountDetail {
     pub disabled_at: Option<Moment>,
     /// The display name in Synapse.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<Box<str>>,
+    pub display_name: Option<ServerText>,
     /// The e-mail addresses in Synapse and MAS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub emails: Vec<Box<str>>,
+    pub emails: Vec<ServerText>,
     /// The external IDs in Synapse, without those of MAS itself (`oauth-delegated`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub external_ids: Vec<Box<str>>,
+    pub external_ids: Vec<ServerText>,
 }
 
 impl AccountDetail {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{DISABLE, FAINT, HEADING};
 use crate::doctor::{Area, Check, Report, Section, Status};
+use crate::model::to_json;
 
 const WIDTH: usize = 80;
 /// Where the text of a check begins.
@@ -134,9 +135,7 @@ pub fn json(report: &Report) -> String {
             skipped: report.count(Status::Skipped),
         },
     };
-    let mut json = serde_json::to_string_pretty(&document).expect("strings and numbers always serialize");
-    json.push('\n');
-    json
+    to_json(&document)
 }
 
 #[cfg(test)]

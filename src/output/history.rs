@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{FAINT, HEADING};
+use crate::model::to_json;
 use crate::state::{ActionRow, RunRow};
 
 /// Told before a deactivation is undone.
@@ -94,15 +95,11 @@ struct Run<'r> {
 /// The runs for a program.
 #[must_use]
 pub fn runs_as_json(runs: &[RunRow]) -> String {
-    pretty(&Runs { version: 1, runs })
+    to_json(&Runs { version: 1, runs })
 }
 
 /// One run for a program.
 #[must_use]
 pub fn run_as_json(run: &RunRow, actions: &[ActionRow]) -> String {
-    pretty(&Run { version: 1, row: run, actions })
-}
-
-fn pretty(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("strings and numbers always serialize") + "\n"
+    to_json(&Run { version: 1, row: run, actions })
 }

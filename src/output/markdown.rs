@@ -1,6 +1,6 @@
 //! The plan as Markdown, for a merge request or an issue.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use super::counted;
 use crate::plan::{ActionKind, MappingSummary, Plan};
@@ -16,7 +16,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
         "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\
          | activate | disable | unchanged | kept | not registered |\n| --: | --: | --: | --: | --: |\n\
          | {} | {} | {} | {} | {} |\n",
-        escaped(plan.server_name.as_str()),
+        escaped(&plan.server_name),
         counted(plan.read.members, "member", "members"),
         counted(plan.read.accounts, "account", "accounts"),
         summary.activate,
@@ -38,9 +38,9 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
                 ActionKind::Activate => "activate",
                 ActionKind::Disable => "**disable**",
             };
-            let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(skip.why())));
+            let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
             let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
-            let user_id = escaped(&action.user_id.text());
+            let user_id = escaped(&action.user_id);
             let _ = writeln!(
                 text,
                 "| {verb} | {user_id} | {}{}{} |",
@@ -56,7 +56,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
     if !plan.kept.is_empty() {
         text.push_str("\n| left alone | accounts | because |\n| --- | --: | --- |\n");
         for (reason, count) in plan.kept_by_reason() {
-            let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(reason.text()));
+            let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(&reason.text()));
         }
     }
     if !plan.unnamed.is_empty() {
@@ -84,19 +84,42 @@ fn mapping(text: &mut String, mapping: &MappingSummary) {
     }
     text.push_str("\n| accounts | | for example |\n| --- | --: | --- |\n");
     for (what, count, names) in rows {
-        let names: Vec<_> = names.iter().map(|name| escaped(name.as_str())).collect();
+        let names: Vec<_> = names.iter().map(escaped).collect();
         let _ = writeln!(text, "| {what} | {count} | {} |", names.join(", "));
     }
 }
 
-/// A name is text, whatever it looks like.
-fn escaped(text: &str) -> String {
+/// Returns it as plain text in Markdown, without format, link, mention or entity. An entity could
+/// stand for a character that the text may not contain. A newline of ours becomes a space.
+fn escaped(text: &impl Display) -> String {
+    const SYNTAX: &str = r"\`*_[]<>|#@~&!$";
+    let text = text.to_string();
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '@' | '~') {
+        if SYNTAX.contains(character) {
             escaped.push('\\');
         }
-        escaped.push(if character.is_control() { ' ' } else { character });
+        escaped.push(if character == '\n' { ' ' } else { character });
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ServerText;
+
+    #[test]
+    fn text_from_servers_is_plain_text_in_markdown() {
+        for (text, expected) in [
+            ("staff", "staff"),
+            ("<b>[x](y)|`z`", r"\<b\>\[x\](y)\|\`z\`"),
+            ("@all #1 !2 ~3 $x$", r"\@all \#1 \!2 \~3 \$x\$"),
+            ("&rlm;&#x202e;", r"\&rlm;\&\#x202e;"),
+            ("a\u{202e}\nb", r"a\\u{202e}\\nb"),
+        ] {
+            assert_eq!(escaped(&ServerText::from(text)), expected);
+        }
+        assert_eq!(escaped(&"a line\n  and another"), "a line   and another");
+    }
 }

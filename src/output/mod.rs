@@ -8,6 +8,7 @@ mod progress;
 pub(crate) mod refusal;
 pub mod text;
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
@@ -49,6 +50,11 @@ pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
         }
     }
     joined
+}
+
+/// Joins what is printed of each.
+pub(crate) fn joined<T: Display>(items: &[T], separator: &str) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(separator)
 }
 
 /// `1,234 accounts`, `1 account`.

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted, examples};
-use crate::model::printable;
 use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
 };
@@ -139,7 +138,7 @@ fn unnamed(text: &mut String, plan: &Plan, terminal: Terminal) {
     let _ = writeln!(text, "\n{HEADING}No valid name{HEADING:#} (MAS would refuse the account)");
     let shown = if terminal.cut { SHOWN.min(plan.unnamed.len()) } else { plan.unnamed.len() };
     for one in &plan.unnamed[..shown] {
-        let _ = writeln!(text, "    {}: {}", printable(&one.username), printable(&one.why));
+        let _ = writeln!(text, "    {}: {}", one.username, one.why);
     }
     if plan.unnamed.len() > shown {
         let more = HumanCount((plan.unnamed.len() - shown) as u64);
@@ -176,7 +175,7 @@ fn left_alone(text: &mut String, plan: &Plan) {
 fn may_be_members(text: &mut String, plan: &Plan) {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
     for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
-        let _ = writeln!(text, "    {}: {} of {}", kept.localpart, seen.sign.text(), printable(&seen.user.username));
+        let _ = writeln!(text, "    {}: {} of {}", kept.localpart, seen.sign.text(), seen.user.username);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Outcome, Plan, ReadCounts, Reason, Summary,
     WriterKind,
 };
-use crate::model::{KeycloakUser, Localpart, Moment, Sign, Unnamed, UserId};
+use crate::model::{KeycloakUser, Localpart, Moment, ServerText, Sign, Unnamed, UserId, to_json};
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]
@@ -61,8 +61,8 @@ struct KeptEntry<'p> {
 
 #[derive(Debug, Serialize)]
 struct UnnamedEntry<'p> {
-    username: &'p str,
-    why: &'p str,
+    username: &'p ServerText,
+    why: &'p ServerText,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -130,9 +130,7 @@ impl<'p> PlanDocument<'p> {
     /// The document as it is printed and saved, with a newline at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = serde_json::to_string_pretty(self).expect("strings and numbers always serialize");
-        json.push('\n');
-        json
+        to_json(self)
     }
 }
 
@@ -163,7 +161,7 @@ pub struct SavedPlan {
     /// What the file says its digest is.
     pub digest: Digest,
     /// The writer it was made for.
-    pub writer: String,
+    pub writer: ServerText,
     /// The disable mode it was made for.
     pub disable: DisableMode,
     /// What it would do.

@@ -54,9 +54,9 @@ impl<'f> Directories<'f> {
     /// Takes in what was seen of a person; `contradicts` when the list had said otherwise.
     pub(super) fn see(&mut self, person: &'f KeycloakPerson, contradicts: bool) {
         if let KeycloakPerson::Known { federation_link: Some(link), .. } = person
-            && (contradicts || !self.alive.contains(&**link))
+            && (contradicts || !self.alive.contains(link.raw()))
         {
-            self.doubtful.insert(link);
+            self.doubtful.insert(link.raw());
         }
     }
 
@@ -65,7 +65,7 @@ impl<'f> Directories<'f> {
     pub(super) fn doubts(&self, person: &KeycloakPerson) -> bool {
         match person {
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => !self.doubtful.is_empty(),
-            KeycloakPerson::Known { federation_link: Some(link), .. } => self.doubtful.contains(&**link),
+            KeycloakPerson::Known { federation_link: Some(link), .. } => self.doubtful.contains(link.raw()),
             KeycloakPerson::Known { federation_link: None, .. } => false,
         }
     }

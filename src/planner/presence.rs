@@ -81,8 +81,8 @@ impl<'f> Presence<'f> {
         for evidence in looks.all_evidence() {
             for answer in &evidence.keycloak {
                 match &answer.user {
-                    KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link)),
-                    KeycloakPerson::OnlyRemembered { federation_link, .. } => drop(seen.insert(federation_link)),
+                    KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link.raw())),
+                    KeycloakPerson::OnlyRemembered { federation_link, .. } => drop(seen.insert(federation_link.raw())),
                     KeycloakPerson::Known { .. } | KeycloakPerson::Unknown => {}
                 }
             }

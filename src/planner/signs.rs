@@ -61,8 +61,8 @@ pub fn members_with_signs<'a>(
 fn shown_by(user_id: &UserId, detail: &AccountDetail) -> Vec<Shown> {
     let unescaped = unescape_localpart(user_id.localpart().as_str());
     let escaped = unescaped.map(|name| (Sign::EscapedName, name));
-    let emails = detail.emails.iter().map(|email| (Sign::Email, email.to_string()));
-    let display_name = detail.display_name.as_ref().map(|name| (Sign::DisplayName, name.to_string()));
+    let emails = detail.emails.iter().map(|email| (Sign::Email, email.raw().to_owned()));
+    let display_name = detail.display_name.as_ref().map(|name| (Sign::DisplayName, name.raw().to_owned()));
     let all = escaped.into_iter().chain(emails).chain(display_name);
     all.filter_map(|(sign, text)| Some(Shown { sign, fingerprint: Fingerprint::new(&text)? })).collect()
 }

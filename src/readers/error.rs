@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::http::{HttpError, Server};
-use crate::model::{KeycloakId, ServerName, UserId, printable};
+use crate::model::{KeycloakId, ServerName, ServerText, UserId};
+use crate::output::joined;
 
 /// Why a reading is not complete; nothing is decided on an incomplete one.
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +24,14 @@ pub enum ReadError {
         group: String,
     },
     /// Several groups of this name.
-    #[error("Keycloak: realm {realm}: the name {group:?} stands for {} groups: {}", paths.len(), paths.join(", "))]
+    #[error("Keycloak: realm {realm}: the name {group:?} stands for {} groups: {}", paths.len(), joined(paths, ", "))]
     GroupAmbiguous {
         /// The realm.
         realm: String,
         /// As the configuration names it.
         group: String,
         /// The paths of all of them.
-        paths: Vec<String>,
+        paths: Vec<ServerText>,
     },
     /// The group is seen, its members are not.
     #[error("Keycloak: realm {realm}: the members of {path} may not be seen")]
@@ -38,7 +39,7 @@ pub enum ReadError {
         /// The realm.
         realm: String,
         /// The group's path.
-        path: String,
+        path: ServerText,
     },
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
@@ -68,7 +69,7 @@ pub enum ReadError {
     #[error("MAS: {} {wanted}; it has{}", number_of(*.fitting), named(.all))]
     NoProvider {
         /// The configured ID, or the realm's issuer.
-        wanted: String,
+        wanted: ServerText,
         /// How many fit.
         fitting: usize,
         /// All of them.
@@ -109,11 +110,11 @@ pub enum ReadError {
 #[derive(Debug)]
 pub struct UpstreamProvider {
     /// Its ULID.
-    pub id: String,
+    pub id: ServerText,
     /// Its issuer, where MAS knows it.
-    pub issuer: Option<String>,
+    pub issuer: Option<ServerText>,
     /// What people see.
-    pub name: Option<String>,
+    pub name: Option<ServerText>,
 }
 
 fn number_of(providers: usize) -> String {
@@ -126,9 +127,9 @@ fn number_of(providers: usize) -> String {
 fn named(providers: &[UpstreamProvider]) -> String {
     let mut told = String::new();
     for UpstreamProvider { id, issuer, name } in providers.iter().take(NAMED) {
-        let issuer = issuer.as_deref().unwrap_or("an issuer that MAS does not tell");
+        let issuer = issuer.as_ref().map_or_else(|| "an issuer that MAS does not tell".to_owned(), ToString::to_string);
         let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-        let _ = write!(told, "\n  {id}: {}", printable(&format!("{issuer}{name}")));
+        let _ = write!(told, "\n  {id}: {issuer}{name}");
     }
     if told.is_empty() { " none".to_owned() } else { told }
 }
@@ -150,7 +151,7 @@ impl ReadError {
             }
             Self::GroupAmbiguous { paths, .. } => format!(
                 "name the one you mean by its path in keycloak.groups (KC_GROUP_NAME), for example {}",
-                paths.first().map_or("/path", String::as_str)
+                paths.first().map_or_else(|| "/path".to_owned(), ToString::to_string)
             ),
             Self::GroupForbidden { .. } => {
                 "give the user or the client's service account the role view-users of the client realm-management"

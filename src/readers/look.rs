@@ -106,7 +106,7 @@ impl Readers {
 
     /// An external ID that is no user of the realm says nothing.
     async fn ask_by_external_ids(&self, detail: &AccountDetail, with: &Context<'_>) -> Result<Vec<Answer>, ReadError> {
-        let ids = detail.external_ids.iter().map(|id| KeycloakId::from(&**id));
+        let ids = detail.external_ids.iter().map(|id| KeycloakId::from(id.raw()));
         let ids: Vec<_> = ids.filter(KeycloakId::can_be_asked_for).collect();
         let asked = ids.iter().map(|id| self.ask_by_id(id, Question::ExternalId(id.clone()), with));
         let mut answers = try_join_all(asked).await?;
@@ -236,7 +236,7 @@ impl Readers {
 /// Returns whether the answer is about the user of this username.
 fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
     let user = answer.user.user().filter(|_| !answer.user.is_unknown());
-    user.is_some_and(|user| user.username.to_lowercase() == localpart.key())
+    user.is_some_and(|user| user.username.raw().to_lowercase() == localpart.key())
 }
 
 /// Returns what is known by an ID as the answer to the account's name, which the user has too. The list of

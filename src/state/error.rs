@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
+use crate::model::ServerText;
+
 /// Why the state file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the state file {}: {problem}", path.display())]
@@ -33,7 +35,7 @@ pub enum StateProblem {
     Foreign,
     /// `SQLite` finds it inconsistent.
     #[error("is damaged: {0}")]
-    Damaged(String),
+    Damaged(ServerText),
     /// `SQLite` cannot open, read or write it.
     #[error("cannot be used")]
     Sqlite(#[source] rusqlite::Error),
@@ -42,13 +44,13 @@ pub enum StateProblem {
     Schema(#[source] rusqlite_migration::Error),
     /// A row that this program has not written.
     #[error("contains a row that makes no sense: {0}")]
-    Row(String),
+    Row(ServerText),
 }
 
 impl From<rusqlite::Error> for StateProblem {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string().into()),
             _ => Self::Sqlite(error),
         }
     }

@@ -161,7 +161,7 @@ fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
         // Version 0.1 gave its files no number; so do most programs.
         Some(0) => identify(&connect_frozen(path)?).map(drop),
         Some(_) => Err(StateProblem::Foreign),
-        None => Err(StateProblem::Damaged("the file ends in its header".to_owned())),
+        None => Err(StateProblem::Damaged("the file ends in its header".into())),
     }
 }
 
@@ -181,7 +181,7 @@ fn identify(connection: &Connection) -> Result<Identity, StateProblem> {
 
 fn check(connection: &Connection) -> Result<(), StateProblem> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(StateProblem::Damaged(found)) }
+    if found == "ok" { Ok(()) } else { Err(StateProblem::Damaged(found.into())) }
 }
 
 fn copy_all(from: &Connection, to: &mut Connection) -> Result<(), StateProblem> {

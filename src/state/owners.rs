@@ -127,11 +127,11 @@ fn tie(word: &str) -> Result<Tie, StateProblem> {
         "external_id" => Ok(Tie::ExternalId),
         "name" => Ok(Tie::Name),
         "restored" => Ok(Tie::Restored),
-        other => Err(StateProblem::Row(format!("{other:?} ties nothing"))),
+        other => Err(StateProblem::Row(format!("{other:?} ties nothing").into())),
     }
 }
 
 fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StateProblem> {
     let value = row.get_ref(column)?;
-    value.as_str().map_err(|error| StateProblem::Row(error.to_string()))
+    value.as_str().map_err(|error| StateProblem::Row(error.to_string().into()))
 }

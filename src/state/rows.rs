@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error::StateProblem;
 use super::journal::RunId;
 use super::{Scope, State, StateError};
-use crate::model::{AccountState, Moment, UserId};
+use crate::model::{AccountState, Moment, ServerText, UserId};
 use crate::plan::{ActionKind, Reason};
 use crate::planner::{Since, Undone};
 
@@ -74,7 +74,7 @@ pub struct ActionRow {
     pub outcome: String,
     /// Why it is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<ServerText>,
     /// It was refused before its first change.
     #[serde(skip)]
     pub is_untouched: bool,
@@ -230,7 +230,7 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         begun: begun.map(Moment::from_millis),
         ended: row.get::<_, Option<i64>>(7)?.map(Moment::from_millis),
         outcome: outcome.unwrap_or_else(|| untold.to_owned()),
-        error: row.get(9)?,
+        error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
         is_untouched: row.get::<_, Option<String>>(10)?.is_some(),
     })
 }
@@ -244,7 +244,7 @@ pub(super) fn word<T: Serialize>(value: &T) -> String {
 }
 
 pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, StateProblem> {
-    serde_json::from_value(Value::from(word)).map_err(|error| StateProblem::Row(error.to_string()))
+    serde_json::from_value(Value::from(word)).map_err(|error| StateProblem::Row(error.to_string().into()))
 }
 
 pub(super) fn json<T: Serialize>(value: &T) -> String {
@@ -252,5 +252,5 @@ pub(super) fn json<T: Serialize>(value: &T) -> String {
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StateProblem> {
-    serde_json::from_str(text).map_err(|error| StateProblem::Row(error.to_string()))
+    serde_json::from_str(text).map_err(|error| StateProblem::Row(error.to_string().into()))
 }

@@ -161,7 +161,7 @@ fn a_run_is_read_back_as_it_was() {
     assert_eq!((row.activated, row.disabled, row.not_done, row.result.as_deref()), (1, 0, 2, Some("incomplete")));
     assert_eq!(row.digest, plan.digest().to_string());
     assert_eq!(outcomes(&state, run), ["done", "failed", "skipped"]);
-    assert_eq!(actions[1].error.as_deref(), Some("MAS is down"));
+    assert_eq!(actions[1].error, Some("MAS is down".into()));
     assert_eq!(state.runs().expect("readable"), [row]);
 }
 

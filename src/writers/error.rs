@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::HttpError;
-use crate::model::{Localpart, MasUserId, ServerName};
+use crate::model::{Localpart, MasUserId, ServerName, ServerText};
 use crate::plan::{FailureKind, Left};
 
 /// Why a writer could not do what it was asked to.
@@ -99,7 +99,7 @@ pub enum WriterError {
         /// How it ended.
         exit: std::process::ExitStatus,
         /// The text of its error, without the backtrace.
-        message: String,
+        message: ServerText,
     },
 }
 

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use super::{MasConfig, Write, WriterError};
 use crate::app::Environment;
 use crate::config::MasCliConfig;
-use crate::model::{Localpart, ServerName, printable};
+use crate::model::{Localpart, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, Pass};
 use crate::signals::metrics;
 use crate::subprocess;
@@ -59,9 +59,9 @@ impl MasCli {
     }
 
     /// What mas-cli says of its version.
-    pub async fn version(&self) -> Result<String, WriterError> {
+    pub async fn version(&self) -> Result<ServerText, WriterError> {
         let said = self.run(&["--version"]).await?;
-        Ok(printable(said.data.trim()).chars().take(VERSION_LIMIT).collect())
+        Ok(ServerText::beginning(said.data.trim(), VERSION_LIMIT))
     }
 
     /// Returns the administrators of MAS, or `None` if this mas-cli has no command that lists them (before MAS 1.3).
@@ -134,7 +134,7 @@ impl MasCli {
             Ok(Err(source)) => Err(WriterError::CannotRun { command, source }),
             Ok(Ok(Output { status, stderr, .. })) if !status.success() => {
                 let message = error_of(&String::from_utf8_lossy(&stderr));
-                if status.code() == Some(1) && message == USER_NOT_FOUND {
+                if status.code() == Some(1) && message.raw() == USER_NOT_FOUND {
                     return Err(WriterError::UserNotFound { command });
                 }
                 Err(WriterError::Failed { command, exit: status, message })
@@ -206,7 +206,7 @@ fn admins_in(log: &str) -> Option<Vec<Localpart>> {
 }
 
 /// The text from `Error:` to the backtrace; all of it, where mas-cli says something else (its logs stand there too).
-fn error_of(stderr: &str) -> String {
+fn error_of(stderr: &str) -> ServerText {
     let from_error = stderr
         .match_indices("Error: ")
         .filter(|(at, _)| *at == 0 || stderr.as_bytes()[at - 1] == b'\n')
@@ -214,8 +214,7 @@ fn error_of(stderr: &str) -> String {
         .map_or(stderr, |(at, label)| &stderr[at + label.len()..]);
     let before_backtrace = from_error.split("\nStack backtrace:").next().unwrap_or(from_error);
     let lines: Vec<_> = before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let message: String = printable(&lines.join("; ")).chars().take(MESSAGE_LIMIT).collect();
-    if message.is_empty() { "it said nothing".to_owned() } else { message }
+    if lines.is_empty() { "it said nothing".into() } else { ServerText::beginning(&lines.join("; "), MESSAGE_LIMIT) }
 }
 
 #[cfg(test)]
@@ -241,10 +240,10 @@ mod tests {
         let stderr = "2026-11-23T10:31:26Z  INFO mas_cli: Locking\nError: could not connect to the database\n\n\
                       Caused by:\n    0: Connection refused (os error 111)\n\nStack backtrace:\n   0: std::backtrace\n";
         assert_eq!(
-            error_of(stderr),
+            error_of(stderr).raw(),
             "could not connect to the database; Caused by:; 0: Connection refused (os error 111)"
         );
-        assert_eq!(error_of("error: unexpected argument '-m' found\n"), "error: unexpected argument '-m' found");
-        assert_eq!(error_of(""), "it said nothing");
+        assert_eq!(error_of("error: unexpected argument '-m' found\n").raw(), "error: unexpected argument '-m' found");
+        assert_eq!(error_of("").raw(), "it said nothing");
     }
 }

@@ -35,6 +35,7 @@ mod proxies;
 mod random;
 mod second_look;
 mod secrets;
+mod server_text;
 mod service_accounts;
 mod state_file;
 mod subgroups;

@@ -31,7 +31,7 @@ fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader
 }
 
 fn group() -> Group {
-    Group { id: GROUP.into(), path: "/matrix-users".to_owned() }
+    Group { id: GROUP.into(), path: "/matrix-users".into() }
 }
 
 /// A token, whatever else is asked for by `answer`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use matrix_keycloak_sync::config::SynapseConfig;
-use matrix_keycloak_sync::model::UserId;
+use matrix_keycloak_sync::model::{ServerText, UserId};
 use matrix_keycloak_sync::readers::{SynapseReader, Tally};
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ fn an_account_is_what_was_served_or_an_error() {
             if let Some(row) = understood::<Value>(body) {
                 assert_eq!(row["name"].as_str(), Some(&*detail.user_id.text()));
                 assert_eq!(row["deactivated"].as_bool(), Some(detail.state.deactivated));
-                assert_eq!(row["appservice_id"].as_str(), detail.appservice.as_deref());
+                assert_eq!(row["appservice_id"].as_str(), detail.appservice.as_ref().map(ServerText::raw));
             }
         }
         outcome(&found)

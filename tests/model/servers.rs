@@ -220,7 +220,7 @@ fn member(place: usize, user: &User, standing: Standing) -> Member {
 
 fn unnamed_user(place: usize, user: &User) -> Unnamed {
     let why = "MAS does not accept it".to_owned();
-    Unnamed { id: id_of(place), username: user.username.into(), why }
+    Unnamed { id: id_of(place), username: user.username.into(), why: why.into() }
 }
 
 fn members_after(world: &World) -> Vec<Member> {
@@ -259,7 +259,7 @@ fn listed_account(account: &world::Account) -> Account {
 fn detail(account: &world::Account) -> AccountDetail {
     let has = |mark| account.marks_now.contains(&mark);
     AccountDetail {
-        appservice: has(Mark::Appservice).then(|| "bridge".to_owned()),
+        appservice: has(Mark::Appservice).then(|| "bridge".into()),
         admin: has(Mark::Admin),
         bot: has(Mark::Bot),
         state: account.now,

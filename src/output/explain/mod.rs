@@ -75,7 +75,7 @@ impl Known<'_> {
         };
         match self.people.iter().find(is_it).map(|answer| &answer.person) {
             Some(KeycloakPerson::Known { user, .. }) => {
-                format!("{} ({id})", printable(&user.username))
+                format!("{} ({id})", user.username)
             }
             Some(KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }) => {
                 format!("a user that Keycloak no longer has ({id})")

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::super::{HEADING, counted};
+use super::super::{HEADING, counted, joined};
 use super::{AskedFor, Explained, InKeycloak, Known};
 use crate::config::AccountSource;
-use crate::model::{AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, printable};
+use crate::model::{AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
 
 pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
     let config = &known.config.keycloak;
     let _ = writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
-    let groups: Vec<_> = known.groups.iter().map(|group| group.path.as_str()).collect();
+    let groups: Vec<_> = known.groups.iter().map(|group| &group.path).collect();
     let list = format!(
         "the member list of {} ({})",
-        groups.join(", "),
+        joined(&groups, ", "),
         counted(known.facts.members.len(), "member", "members")
     );
     if known.members.is_empty() {
@@ -45,7 +45,7 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             };
         }
         KeycloakPerson::OnlyRemembered { user, groups, federation_link } => {
-            let _ = writeln!(text, "  {}: groups: {}", called(user), groups.join(", "));
+            let _ = writeln!(text, "  {}: groups: {}", called(user), joined(groups, ", "));
             let _ = writeln!(
                 text,
                 "    Keycloak only remembers this user: the storage provider {federation_link}, asked just now, has \
@@ -54,7 +54,7 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             text.push_str("    so not in Keycloak\n");
         }
         KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, .. } => {
-            let groups = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
+            let groups = if groups.is_empty() { "no groups".to_owned() } else { joined(groups, ", ") };
             let _ = writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
             let _ = writeln!(text, "    so {}", if *in_group { "in the group" } else { "not in the group" });
@@ -63,8 +63,8 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
 }
 
 fn called(user: &KeycloakUser) -> String {
-    let email = user.email.as_ref().map(|email| format!(", {}", printable(email)));
-    format!("user {} ({}{})", printable(&user.username), user.id, email.unwrap_or_default())
+    let email = user.email.as_ref().map(|email| format!(", {email}"));
+    format!("user {} ({}{})", user.username, user.id, email.unwrap_or_default())
 }
 
 fn remembered_groups(text: &mut String, person: &KeycloakPerson) {
@@ -74,7 +74,7 @@ fn remembered_groups(text: &mut String, person: &KeycloakPerson) {
             text,
             "    Keycloak only remembers {}: the directory, asked just now, counts the user in no such\n    group, \
              and counts others in it",
-            remembered.join(", ")
+            joined(remembered, ", ")
         );
     }
     if let Some(link) = federation_link {
@@ -117,13 +117,13 @@ pub(super) fn synapse(text: &mut String, known: &Known<'_>) {
 
 fn details(text: &mut String, detail: &AccountDetail) {
     if let Some(appservice) = &detail.appservice {
-        let _ = writeln!(text, "    belongs to the application service {}", printable(appservice));
+        let _ = writeln!(text, "    belongs to the application service {appservice}");
     }
     for id in &detail.external_ids {
-        let _ = writeln!(text, "    external ID {}", printable(id));
+        let _ = writeln!(text, "    external ID {id}");
     }
     for email in &detail.emails {
-        let _ = writeln!(text, "    e-mail address {}", printable(email));
+        let _ = writeln!(text, "    e-mail address {email}");
     }
 }
 

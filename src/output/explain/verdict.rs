@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, Known};
-use crate::model::{Localpart, Member, SignSeen, printable};
+use crate::model::{Localpart, Member, SignSeen};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::Verdict;
 
@@ -35,10 +35,9 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
     }
     let unnamed = known.facts.unnamed.iter().find(|one| one.id == member.id);
     match (unnamed, &member.localpart) {
-        (Some(unnamed), _) => format!(
-            "in the group, no account, and no valid name: MAS would refuse the account ({})",
-            printable(&unnamed.why)
-        ),
+        (Some(unnamed), _) => {
+            format!("in the group, no account, and no valid name: MAS would refuse the account ({})", unnamed.why)
+        }
         (None, Some(localpart)) if is_taken(localpart, known) => {
             format!("{localpart}: in the group, no account; another account has the name")
         }
@@ -91,7 +90,7 @@ fn words(verdict: &Verdict) -> String {
 
 /// Returns the members that signs point to, each once.
 fn members(signs: &[SignSeen]) -> String {
-    let mut names: Vec<_> = signs.iter().map(|seen| printable(&seen.user.username)).collect();
+    let mut names: Vec<_> = signs.iter().map(|seen| seen.user.username.to_string()).collect();
     names.dedup();
     names.join(" or ")
 }

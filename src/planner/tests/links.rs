@@ -113,7 +113,7 @@ fn an_account_that_mas_does_not_know_is_left_alone_unless_a_bridge_owns_it() {
     keeps(&stranger("dave", ACTIVE).user("dave"), kept_as("dave", KeptReason::NotInMas));
     keeps(&stranger("bob", DISABLED).member("bob"), kept_as("bob", KeptReason::NotInMas));
     acts(&stranger("erin", DISABLED), vec![]);
-    let ghost = stranger("ghost", ACTIVE).detail("ghost", |detail| detail.appservice = Some("telegram".to_owned()));
+    let ghost = stranger("ghost", ACTIVE).detail("ghost", |detail| detail.appservice = Some("telegram".into()));
     keeps(&ghost, kept_as("ghost", KeptReason::Appservice));
 }
 

@@ -54,7 +54,7 @@ const DISABLED: AccountState = AccountState { deactivated: true, locked: true, e
 const ERASED: AccountState = AccountState { deactivated: true, locked: true, erased: true };
 
 fn known(enabled: bool, in_group: bool, link: Option<&str>) -> KeycloakPerson {
-    let groups = if in_group { vec!["/matrix-users".to_owned()] } else { Vec::new() };
+    let groups = if in_group { vec!["/matrix-users".into()] } else { Vec::new() };
     KeycloakPerson::Known {
         user: user("some-id"),
         created: None,
@@ -376,7 +376,7 @@ fn protection_does_not_keep_a_member_from_being_activated() {
 fn an_account_of_an_application_service_is_left_alone() {
     let scene = scene()
         .account("telegram_42", ACTIVE)
-        .detail("telegram_42", |detail| detail.appservice = Some("telegram".to_owned()));
+        .detail("telegram_42", |detail| detail.appservice = Some("telegram".into()));
     keeps(&scene, kept_as("telegram_42", KeptReason::Appservice));
 }
 
@@ -584,7 +584,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
                 account.deactivated_in_mas = kind == 5;
             });
             scene = match kind {
-                3 => scene.detail(&name, |detail| detail.appservice = Some("bridge".to_owned())),
+                3 => scene.detail(&name, |detail| detail.appservice = Some("bridge".into())),
                 4 => scene.fails(&name),
                 _ => scene,
             };

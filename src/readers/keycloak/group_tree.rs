@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::{Group, KeycloakReader};
+use crate::model::ServerText;
 use crate::readers::ReadError;
 
 /// The configured groups with their subgroups as they were read, and what was found out since about
@@ -32,8 +33,8 @@ enum Place {
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupPlace {
     pub(super) id: Box<str>,
-    pub(super) name: String,
-    pub(super) path: String,
+    pub(super) name: ServerText,
+    pub(super) path: ServerText,
     /// Missing for groups without a parent, and for all groups of Keycloak 22.
     #[serde(default)]
     pub(super) parent_id: Option<Box<str>>,
@@ -42,7 +43,7 @@ pub(super) struct GroupPlace {
 impl GroupPlace {
     /// Says whether the group has no parent, even if its name contains slashes.
     fn is_top(&self) -> bool {
-        self.parent_id.is_none() && self.path.strip_prefix('/') == Some(&self.name)
+        self.parent_id.is_none() && self.path.raw().strip_prefix('/') == Some(self.name.raw())
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn a_group_at_the_top_may_have_slashes_in_its_name() {
         let is_top = |name: &str, path: &str, parent: Option<&str>| {
-            let (name, path) = (name.to_owned(), path.to_owned());
+            let (name, path) = (name.into(), path.into());
             GroupPlace { id: "g".into(), name, path, parent_id: parent.map(Into::into) }.is_top()
         };
         assert!(is_top("staff", "/staff", None));

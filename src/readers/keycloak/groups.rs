@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::KeycloakReader;
 use super::group_tree::GroupPlace;
 use crate::http::{HttpError, none_if_missing};
-use crate::model::GroupId;
+use crate::model::{GroupId, ServerText};
 use crate::readers::ReadError;
 
 /// Subgroups are asked for this many at a time; Keycloak's own default is 10.
@@ -19,15 +19,15 @@ pub struct Group {
     /// Its ID.
     pub id: GroupId,
     /// Its path, `/parent/name`.
-    pub path: String,
+    pub path: ServerText,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupRow {
     id: Box<str>,
-    name: String,
-    path: String,
+    name: ServerText,
+    path: ServerText,
     #[serde(default)]
     sub_groups: Vec<GroupRow>,
     /// Keycloak 22 does not count, and puts the subgroups inside.
@@ -55,7 +55,7 @@ impl KeycloakReader {
         if answered.eq_ignore_ascii_case(asked) {
             return Ok(());
         }
-        let what = format!("the answer is about another group, {answered:?}");
+        let what = format!("the answer is about another group, {:?}", ServerText::from(answered));
         Err(self.api.inconsistent(&self.path(path), what))
     }
 
@@ -110,7 +110,7 @@ impl KeycloakReader {
         let mut open: Vec<GroupRow> = self.get(&["groups"], &query).await?;
         let mut hits = BTreeMap::new();
         while let Some(mut row) = open.pop() {
-            if row.name == name {
+            if row.name.raw() == name {
                 open.append(&mut row.sub_groups);
                 hits.insert((row.path.clone(), row.id.clone()), row);
             } else {

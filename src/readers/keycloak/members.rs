@@ -10,7 +10,7 @@ use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::http::Answer;
 use crate::localpart::{Attributes, check_name};
-use crate::model::{KeycloakId, Member, Signs, Unnamed};
+use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
 use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
@@ -144,9 +144,9 @@ impl KeycloakReader {
         let (localpart, why) = match self.localpart(row) {
             Ok(localpart) => {
                 let refused = check_name(localpart.as_str(), self.server_name.as_str()).err();
-                (Some(localpart), refused.map(|why| why.to_string()))
+                (Some(localpart), refused.map(|why| why.to_string().into()))
             }
-            Err(why) => (None, Some(in_one_line(&why))),
+            Err(why) => (None, Some(ServerText::from(in_one_line(&why)))),
         };
         let signs =
             Signs::new(&row.username, row.email.as_deref(), row.first_name.as_deref(), row.last_name.as_deref());

@@ -23,7 +23,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::config::{KeycloakAuth, KeycloakConfig};
 use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoint};
 use crate::localpart::{Attributes, Claims, LocalpartTemplate, NoLocalpart};
-use crate::model::{Localpart, ServerName};
+use crate::model::{Localpart, ServerName, ServerText};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
@@ -142,10 +142,10 @@ impl KeycloakReader {
     /// The issuer of the realm, as other servers know it.
     ///
     /// Source: `GET /realms/{realm}/.well-known/openid-configuration`.
-    pub async fn issuer(&self) -> Result<String, HttpError> {
+    pub async fn issuer(&self) -> Result<ServerText, HttpError> {
         #[derive(Deserialize)]
         struct Description {
-            issuer: String,
+            issuer: ServerText,
         }
         let path = ["realms", &self.realm, ".well-known", "openid-configuration"];
         let description: Description = self.api.get_openly(&path).await?;

@@ -4,7 +4,7 @@ use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::localpart::Attributes;
-use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment};
+use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment, ServerText};
 use crate::readers::ReadError;
 
 /// A user, and the groups that Keycloak gives for them.
@@ -139,8 +139,8 @@ pub(super) fn to_user(row: &UserRow) -> KeycloakUser {
     let names: Vec<&str> = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
     KeycloakUser {
         id: (*row.id).into(),
-        username: row.username.clone(),
+        username: row.username.clone().into(),
         name: (!names.is_empty()).then(|| names.join(" ").into()),
-        email: row.email.clone(),
+        email: row.email.clone().map(ServerText::from),
     }
 }

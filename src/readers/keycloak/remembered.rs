@@ -99,7 +99,7 @@ impl KeycloakReader {
         }
         let mut is_in = false;
         for of in found.groups_that_count() {
-            match self.standing(user_id, of, witnesses, provider).await? {
+            match self.standing(user_id, of, witnesses, provider.raw()).await? {
                 Standing::In => is_in = true,
                 Standing::Left => remembered.push(of.path.clone()),
                 Standing::Uncountable => {
@@ -190,9 +190,9 @@ impl KeycloakReader {
         let is_counted = async {
             let path = ["users", &witness.text(), "groups"];
             let listed: Vec<GroupPlace> =
-                self.get(&path, &[("search", &of.name), ("briefRepresentation", "true")]).await?;
-            let name = of.name.to_lowercase();
-            let matching = listed.iter().filter(|listed| listed.name.to_lowercase().contains(&name)).count();
+                self.get(&path, &[("search", of.name.raw()), ("briefRepresentation", "true")]).await?;
+            let name = of.name.raw().to_lowercase();
+            let matching = listed.iter().filter(|listed| listed.name.raw().to_lowercase().contains(&name)).count();
             let is_listed = listed.iter().any(|listed| listed.id == of.id);
             Ok::<_, HttpError>(is_listed && self.count(witness, of).await? == matching)
         };
@@ -206,7 +206,7 @@ impl KeycloakReader {
     }
 
     async fn count(&self, id: &KeycloakId, of: &GroupPlace) -> Result<usize, HttpError> {
-        let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", &of.name)]).await?;
+        let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", of.name.raw())]).await?;
         Ok(count)
     }
 }
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn the_same_members_give_the_same_witnesses_in_whatever_order_they_are_listed() {
         let provider: ArcStr = "ldap-1".into();
-        let group = Group { id: "g".into(), path: "/g".to_owned() };
-        let of = GroupPlace { id: "g".into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
+        let group = Group { id: "g".into(), path: "/g".into() };
+        let of = GroupPlace { id: "g".into(), name: "g".into(), path: "/g".into(), parent_id: None };
         let mut members: Vec<_> = ["5", "1", "0", "4", "2", "3"].map(|id| member(id, &provider)).into();
         for _ in 0..members.len() {
             members.rotate_left(1);
@@ -245,8 +245,8 @@ mod tests {
     fn a_member_of_one_group_or_directory_is_no_witness_of_another() {
         let mut witnesses = Witnesses::default();
         let provider: ArcStr = "ldap-1".into();
-        witnesses.note(&Group { id: "g".into(), path: "/g".to_owned() }, &[member("1", &provider)]);
-        let of = |id: &str| GroupPlace { id: id.into(), name: "g".to_owned(), path: "/g".to_owned(), parent_id: None };
+        witnesses.note(&Group { id: "g".into(), path: "/g".into() }, &[member("1", &provider)]);
+        let of = |id: &str| GroupPlace { id: id.into(), name: "g".into(), path: "/g".into(), parent_id: None };
         assert_eq!(witnesses.of(&of("h"), "ldap-1").count(), 0);
         assert_eq!(witnesses.of(&of("g"), "ldap-2").count(), 0);
         assert_eq!(witnesses.of(&of("g"), "ldap-1").count(), 1);

@@ -8,18 +8,18 @@ use serde::Deserialize;
 use super::MasReader;
 use crate::http::HttpError;
 use crate::mas_api::Resource;
-use crate::model::{KeycloakId, Links, MasUserId};
+use crate::model::{KeycloakId, Links, MasUserId, ServerText};
 use crate::planner::Matching;
 use crate::readers::packed::{Packed, Texts};
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkProvider(String);
+pub struct LinkProvider(ServerText);
 
 impl fmt::Display for LinkProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -27,8 +27,8 @@ impl fmt::Display for LinkProvider {
 #[derive(Debug, Deserialize)]
 struct ProviderAttributes {
     /// Missing where MAS does not ask the provider for its description.
-    issuer: Option<String>,
-    human_name: Option<String>,
+    issuer: Option<ServerText>,
+    human_name: Option<ServerText>,
 }
 
 /// Source: `GET /upstream-oauth-links`.
@@ -80,7 +80,7 @@ impl MasReader {
         match (self.link_provider(keycloak).await, self.matching) {
             (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
             (Err(ReadError::NoProvider { all, wanted, .. }), Matching::Auto)
-                if all.is_empty() && self.provider.as_ref() != Some(&wanted) =>
+                if all.is_empty() && self.provider.as_deref() != Some(wanted.raw()) =>
             {
                 Ok(None)
             }
@@ -96,10 +96,10 @@ impl MasReader {
     /// The provider of the configuration, or the one whose issuer is the realm's.
     pub async fn link_provider(&self, keycloak: &KeycloakReader) -> Result<LinkProvider, ReadError> {
         let realm = match self.provider {
-            Some(_) => String::new(),
+            Some(_) => ServerText::default(),
             None => keycloak.issuer().await?,
         };
-        let is_realm = |issuer: &String| issuer.trim_end_matches('/') == realm.trim_end_matches('/');
+        let is_realm = |issuer: &ServerText| issuer.raw().trim_end_matches('/') == realm.raw().trim_end_matches('/');
         let every = |provider: Resource<ProviderAttributes>| Some(provider);
         let all = self.mas.list(&["upstream-oauth-providers"], &[], every, |_, _| {}).await?;
         let fits = |provider: &&Resource<ProviderAttributes>| match &self.provider {
@@ -107,9 +107,9 @@ impl MasReader {
             None => provider.attributes.issuer.as_ref().is_some_and(is_realm),
         };
         match all.iter().filter(fits).collect::<Vec<_>>().as_slice() {
-            [provider] => Ok(LinkProvider(provider.id.to_string())),
+            [provider] => Ok(LinkProvider(provider.id.clone().into())),
             fitting => Err(ReadError::NoProvider {
-                wanted: self.provider.clone().unwrap_or(realm),
+                wanted: self.provider.clone().map_or(realm, ServerText::from),
                 fitting: fitting.len(),
                 all: all.iter().map(told).collect(),
             }),
@@ -118,7 +118,7 @@ impl MasReader {
 
     /// Reads the links of every user.
     pub async fn links(&self, provider: &LinkProvider) -> Result<LinkList, HttpError> {
-        let filter = [("filter[provider]", provider.0.as_str())];
+        let filter = [("filter[provider]", provider.0.raw())];
         self.link_list(provider, &filter).await
     }
 
@@ -132,7 +132,7 @@ impl MasReader {
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
         let (mut texts, mut places) = (Texts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
-            let ours = link.provider_id.eq_ignore_ascii_case(&provider.0);
+            let ours = link.provider_id.eq_ignore_ascii_case(provider.0.raw());
             let user = texts.pack(link.user_id.filter(|_| ours)?);
             Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()?.to_be_bytes() })
         };
@@ -143,7 +143,7 @@ impl MasReader {
 
 fn told(provider: &Resource<ProviderAttributes>) -> UpstreamProvider {
     UpstreamProvider {
-        id: provider.id.to_string(),
+        id: provider.id.clone().into(),
         issuer: provider.attributes.issuer.clone(),
         name: provider.attributes.human_name.clone(),
     }

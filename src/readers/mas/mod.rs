@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::config::Config;
 use crate::http::{HttpError, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Links, Localpart, MasUserId, Moment, ServerName, UserId};
+use crate::model::{AccountState, Links, Localpart, MasUserId, Moment, ServerName, ServerText, UserId};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
@@ -32,7 +32,7 @@ pub struct MasReader {
 #[derive(Debug, Deserialize)]
 struct EmailAttributes {
     user_id: MasUserId,
-    email: Box<str>,
+    email: ServerText,
 }
 
 /// One user of MAS, as they are now.
@@ -116,7 +116,7 @@ impl MasReader {
     ///
     /// Source: `GET /user-emails?filter[user]=…` (recording: `mas-lifecycle.json`). MAS ignores filters that it
     /// does not know, so each row is checked.
-    pub async fn emails_of(&self, id: &MasUserId) -> Result<Vec<Box<str>>, HttpError> {
+    pub async fn emails_of(&self, id: &MasUserId) -> Result<Vec<ServerText>, HttpError> {
         let to_email =
             |Resource { attributes: row, .. }: Resource<EmailAttributes>| (row.user_id == *id).then_some(row.email);
         self.mas.list(&["user-emails"], &[("filter[user]", &*id.text())], to_email, |_, _| {}).await

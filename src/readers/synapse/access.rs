@@ -6,6 +6,7 @@ use url::Url;
 
 use super::SynapseReader;
 use crate::http::{HttpError, Probe};
+use crate::model::ServerText;
 
 const SERVER_VERSION: [&str; 4] = ["_synapse", "admin", "v1", "server_version"];
 
@@ -18,10 +19,10 @@ impl SynapseReader {
     /// The version, which Synapse tells everybody who reaches its admin API.
     ///
     /// Source: `GET /_synapse/admin/v1/server_version`.
-    pub async fn version(&self) -> Result<String, HttpError> {
+    pub async fn version(&self) -> Result<ServerText, HttpError> {
         #[derive(Deserialize)]
         struct Version {
-            server_version: String,
+            server_version: ServerText,
         }
         let version: Version = self.api.get_openly(&SERVER_VERSION).await?;
         Ok(version.server_version)

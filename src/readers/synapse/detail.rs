@@ -5,14 +5,14 @@ use serde::de::Error as _;
 
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
-use crate::model::{Account, AccountDetail, InMas, Links, Remembered, UserId};
+use crate::model::{Account, AccountDetail, InMas, Links, Remembered, ServerText, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
     #[serde(flatten)]
     row: Row,
-    appservice_id: Option<String>,
-    displayname: Option<Box<str>>,
+    appservice_id: Option<ServerText>,
+    displayname: Option<ServerText>,
     #[serde(default)]
     threepids: Vec<Threepid>,
     #[serde(default)]
@@ -22,13 +22,13 @@ struct Detail {
 #[derive(Debug, Deserialize)]
 struct Threepid {
     medium: Box<str>,
-    address: Box<str>,
+    address: ServerText,
 }
 
 #[derive(Debug, Deserialize)]
 struct ExternalId {
     auth_provider: Box<str>,
-    external_id: Box<str>,
+    external_id: ServerText,
 }
 
 /// The external ID that MAS itself leaves in Synapse: the user's ID in MAS.
