@@ -23,7 +23,7 @@ use super::server::Seen;
 pub enum Fault {
     /// Another status with this body (`application/json` where it looks like JSON).
     Status(u16, String),
-    /// Another status with an error that quotes the headers and the form, as some proxies do.
+    /// Another status with an error in the server's format that quotes the headers and the form.
     Echo(u16),
     /// 429 with `Retry-After`.
     TooManyRequests {

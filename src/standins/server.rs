@@ -223,7 +223,12 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             let (parts, body) = request.into_parts();
             let form = to_bytes(body, usize::MAX).await.unwrap_or_default();
             let told = format!("{}; {:?}", String::from_utf8_lossy(&form), parts.headers);
-            (status, axum::Json(serde_json::json!({"error": told}))).into_response()
+            let error = match parts.uri.path() {
+                path if path.starts_with("/_synapse/") => serde_json::json!({"errcode": "M_UNKNOWN", "error": told}),
+                path if path.starts_with("/api/admin/") => serde_json::json!({"errors": [{"title": told}]}),
+                _ => serde_json::json!({"error": told}),
+            };
+            (status, axum::Json(error)).into_response()
         }
         Fault::TooManyRequests { retry_after_secs } => {
             let wait = retry_after_secs.to_string();
