@@ -37,8 +37,8 @@ struct Seen {
 }
 
 impl Registrations {
-    /// Returns the time since which registrations are new or remembered, once it is known where the
-    /// list ends. A minute with very many of them (an import) is not read as a whole each time.
+    /// Returns the time since which registrations are new or remembered, once the end of the
+    /// list is known. A minute with very many of them (an import) is not read as a whole each time.
     #[must_use]
     pub fn since(&self) -> Option<Moment> {
         let newest = self.newest?;

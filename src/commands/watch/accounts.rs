@@ -23,7 +23,7 @@ pub(super) struct NewAccounts {
 }
 
 impl NewAccounts {
-    /// Finds where the list ends, before everything is read: later accounts are new.
+    /// Finds the end of the list before everything is read: later accounts are new.
     async fn begin(&mut self, readers: &Readers) -> Result<(), HttpError> {
         let newest = readers.newest_accounts().await?;
         self.works();
@@ -31,8 +31,8 @@ impl NewAccounts {
         Ok(())
     }
 
-    /// Returns how many accounts were registered since the last look, once it is known where the
-    /// list ended.
+    /// Returns how many accounts were registered since the last look, once the end of
+    /// the list is known.
     async fn read(&mut self, readers: &Readers) -> Result<Option<usize>, HttpError> {
         let Some(since) = self.registrations.since() else { return Ok(None) };
         let registered = readers.accounts_since(since).await?;
@@ -71,7 +71,7 @@ impl NewAccounts {
 }
 
 impl Watcher<'_> {
-    /// Finds where the list of accounts ends. If that fails, the full run that follows says more.
+    /// Finds the end of the list of accounts. If that fails, the full run that follows says more.
     pub(super) async fn find_newest_accounts(&mut self) -> Result<(), Failure> {
         let begun = self.new_accounts.begin(&self.writing.session.readers);
         if let Err(failure) = self.stop.unless_requested(begun).await.ok_or(Failure::Stopped)? {
@@ -85,7 +85,7 @@ impl Watcher<'_> {
         self.schedule.accounts_are_read();
         let read = self.new_accounts.read(&self.writing.session.readers);
         match self.stop.unless_requested(read).await.ok_or(Failure::Stopped)? {
-            // A full run finds where the list ends.
+            // A full run finds the end of the list.
             Ok(None) => self.schedule.everything_soon(),
             Ok(Some(new)) if new > MOST => {
                 info!("more than {MOST} accounts are new: everything is read");

@@ -14,7 +14,7 @@ use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone
 /// Every way to read accounts: by Synapse alone, and by the Admin API.
 const WAYS: [Option<Way>; 3] = [None, Some(BY_BOTH), Some(BY_MAS)];
 
-/// Alice and bob are in step; nobody else has an account. Dave and others are users outside the group.
+/// Alice and bob are in step; no other user has an account. Dave and others are users outside the group.
 fn outsiders() -> World {
     ["dave", "erin", "frank"].iter().fold(in_step().member("zoe"), |world, name| world.user(name))
 }
