@@ -27,8 +27,6 @@ const ANSWER_LIMIT: usize = 256 << 20;
 const PAGE_OF_LISTS: usize = 4 << 20;
 /// How much of an error's body is read to tell what the server said.
 const ERROR_LIMIT: usize = 64 << 10;
-/// Longest part of a server's words that is printed.
-pub(super) const SAID_LIMIT: usize = 300;
 /// A server that asks to wait longer is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 

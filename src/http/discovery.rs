@@ -7,7 +7,7 @@ use url::Url;
 
 use super::client::{get_openly, is_loopback};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
-use super::oauth::told;
+use super::format::told;
 
 /// Where tokens are asked for.
 #[derive(Debug, Clone)]

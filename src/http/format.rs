@@ -4,7 +4,6 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::client::SAID_LIMIT;
 use super::error::{Purpose, Server};
 use crate::model::ServerText;
 
@@ -50,6 +49,14 @@ struct Titled {
     title: String,
 }
 
+/// Longest part of a server's words that is printed.
+const LONGEST: usize = 300;
+
+/// Returns what a server says, fit to be printed.
+pub(super) fn told(text: &str) -> ServerText {
+    ServerText::beginning(text, LONGEST)
+}
+
 /// Returns the server's own words, or `None` if this is not its format.
 pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option<ServerText> {
     let words = match (server, purpose) {
@@ -71,7 +78,7 @@ pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option
             errors.into_iter().map(|Titled { title }| title).collect::<Vec<_>>()
         }
     };
-    (!words.is_empty()).then(|| ServerText::beginning(&words.join(": "), SAID_LIMIT))
+    (!words.is_empty()).then(|| told(&words.join(": ")))
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{Patience, SAID_LIMIT, from_reqwest, persistently, status_error, whole_json};
+use super::client::{Patience, from_reqwest, persistently, status_error, whole_json};
 use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::format::told;
 use super::issued::Issued;
-use crate::model::{ServerText, mask_basic, mask_token};
+use crate::model::{mask_basic, mask_token};
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -256,11 +257,6 @@ impl OAuth {
         };
         HttpError::new(self.http.server, Purpose::Token, "POST", url, kind)
     }
-}
-
-/// What a server says, fit to be printed.
-pub(super) fn told(text: &str) -> ServerText {
-    ServerText::beginning(text, SAID_LIMIT)
 }
 
 /// Our HTTP client in the shape that the oauth2 crate asks for.

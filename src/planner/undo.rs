@@ -93,7 +93,7 @@ impl<'f> Undo<'f> {
         let verdicts = self.draft.verdicts(looks);
         let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, looks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-        let to_apply = actions.iter().filter(|action| action.skipped.is_none()).count();
+        let to_apply = actions.iter().filter(|action| action.pass().is_some()).count();
         let plan = self.draft.plan(verdicts, looks);
         Plan {
             unchanged: plan.read.accounts.saturating_sub(to_apply),

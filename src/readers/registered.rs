@@ -10,7 +10,7 @@ use super::{LinkProvider, ReadError, Readers, Reading};
 use crate::http::HttpError;
 use crate::model::{Account, Moment, UserId};
 
-/// The newest accounts that are read to know where the list ends.
+/// The newest accounts that are read to know the end of the list.
 pub const NEWEST: usize = 100;
 
 /// An account, and when it was registered.

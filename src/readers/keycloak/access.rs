@@ -55,9 +55,8 @@ impl Roles {
     /// Whether everyone in the realm can be seen.
     #[must_use]
     pub fn see_users(&self) -> bool {
-        ["view-users", "manage-users", "realm-admin", "admin"]
-            .iter()
-            .any(|role| self.0.contains(&ServerText::from(*role)))
+        const SEE_USERS: [&str; 4] = ["view-users", "manage-users", "realm-admin", "admin"];
+        self.0.iter().any(|role| SEE_USERS.contains(&role.raw()))
     }
 
     /// What is more than looking.

@@ -13,8 +13,7 @@ impl MasReader {
     ///
     /// Source: `GET /users?page[last]=…`.
     pub async fn newest(&self) -> Result<Vec<Registered>, HttpError> {
-        let rows = self.mas.newest(&USERS, NEWEST).await?;
-        rows.into_iter().filter(is_no_guest).map(|row| self.registered(row)).collect()
+        self.registered(self.mas.newest(&USERS, NEWEST).await?)
     }
 
     /// Returns the users that were registered since a time. IDs begin with their time, so the time
@@ -22,18 +21,17 @@ impl MasReader {
     ///
     /// Source: `GET /users?page[after]=…`.
     pub async fn registered_since(&self, since: Moment) -> Result<Vec<Registered>, HttpError> {
-        let rows = self.mas.list_after(&USERS, &MasUserId::first_at(since).text()).await?;
-        rows.into_iter().filter(is_no_guest).map(|row| self.registered(row)).collect()
+        self.registered(self.mas.list_after(&USERS, &MasUserId::first_at(since).text()).await?)
     }
 
-    fn registered(&self, row: Resource<UserAttributes>) -> Result<Registered, HttpError> {
-        let id = row.user_id();
-        let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is no ULID"));
-        let at = id.made_at().ok_or_else(no_ulid)?;
-        Ok(Registered { user_id: Localpart::from(row.attributes.username).on(&self.server_name), at })
+    fn registered(&self, rows: Vec<Resource<UserAttributes>>) -> Result<Vec<Registered>, HttpError> {
+        let users = rows.into_iter().filter(|row| !row.attributes.legacy_guest);
+        let registered = |row: Resource<UserAttributes>| {
+            let id = row.user_id();
+            let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is no ULID"));
+            let at = id.made_at().ok_or_else(no_ulid)?;
+            Ok(Registered { user_id: Localpart::from(row.attributes.username).on(&self.server_name), at })
+        };
+        users.map(registered).collect()
     }
-}
-
-fn is_no_guest(row: &Resource<UserAttributes>) -> bool {
-    !row.attributes.legacy_guest
 }

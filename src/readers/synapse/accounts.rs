@@ -35,9 +35,19 @@ pub(super) struct ListVersion {
     pub(super) everyone: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
-pub(super) const V2: ListVersion =
+const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
+const V2: ListVersion =
     ListVersion { version: "v2", everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")] };
+
+/// Returns what `read` reads of the newest version of the list that the server has.
+pub(super) async fn of_newest_version<T>(
+    read: impl AsyncFn(ListVersion) -> Result<T, HttpError>,
+) -> Result<(ListVersion, T), HttpError> {
+    match none_if_missing(read(V3).await)? {
+        Some(found) => Ok((V3, found)),
+        None => Ok((V2, read(V2).await?)),
+    }
+}
 
 /// A page as the server gives it.
 #[derive(Debug, Deserialize)]
@@ -99,10 +109,7 @@ impl SynapseReader {
     }
 
     async fn first_page(&self, rows: usize, likely: &ServerName) -> Result<(ListVersion, Page), HttpError> {
-        match none_if_missing(self.page(V3, 0, rows, likely).await)? {
-            Some(page) => Ok((V3, page)),
-            None => Ok((V2, self.page(V2, 0, rows, likely).await?)),
-        }
+        of_newest_version(async |version| self.page(version, 0, rows, likely).await).await
     }
 
     /// Every page of the list, several at a time, and the largest total that any of them told. Accounts are never

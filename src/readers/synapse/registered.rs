@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use super::SynapseReader;
-use super::accounts::{ListVersion, V2, V3};
-use crate::http::{HttpError, none_if_missing};
+use super::accounts::{ListVersion, of_newest_version};
+use crate::http::HttpError;
 use crate::model::{Moment, ServerName, UserId};
 use crate::readers::registered::{NEWEST, Registered};
 use crate::readers::text::Text;
@@ -71,10 +71,7 @@ impl SynapseReader {
     }
 
     async fn first_newest_page(&self, server_name: &ServerName) -> Result<(ListVersion, Page), HttpError> {
-        match none_if_missing(self.newest_page(V3, 0, server_name).await)? {
-            Some(page) => Ok((V3, page)),
-            None => Ok((V2, self.newest_page(V2, 0, server_name).await?)),
-        }
+        of_newest_version(async |version| self.newest_page(version, 0, server_name).await).await
     }
 
     async fn newest_page(&self, list: ListVersion, from: usize, server_name: &ServerName) -> Result<Page, HttpError> {
