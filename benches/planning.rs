@@ -19,7 +19,7 @@ fn plan(bencher: Bencher<'_, '_>, size: usize) {
     bencher.counter(ItemsCount::new(size)).bench_local(|| {
         let draft = Draft::new(&facts, &policy);
         // Nobody could be looked at: everything else of a plan is there.
-        draft.decide(&Looks::TooMany)
+        draft.decide(&Looks::TooMany { aside: std::collections::BTreeMap::new() })
     });
 }
 

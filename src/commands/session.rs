@@ -154,27 +154,28 @@ impl Session {
         Ok(focus)
     }
 
-    /// Looks at people a second time; nobody where there are more than `limits.max_look`, unless that limit is lifted.
+    /// Rechecks accounts; none of them if there are more than `limits.max_look`, unless that limit is lifted.
     pub(super) async fn look(
         &self,
         people: impl Iterator<Item = LookAt>,
         reading: &Reading,
         approved: bool,
     ) -> Result<Looks, Failure> {
-        let people: Vec<LookAt> = people.collect();
-        if people.len() > self.config.limits.max_look && !approved {
-            return Ok(Looks::TooMany);
-        }
-        self.look_at(people, reading).await
+        let most = if approved { usize::MAX } else { self.config.limits.max_look };
+        self.look_at_most(people.collect(), most, reading).await
     }
 
     /// Looks at some people only, whatever the limits: nothing is changed because of it.
     pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
+        self.look_at_most(people, usize::MAX, reading).await
+    }
+
+    async fn look_at_most(&self, people: Vec<LookAt>, most: usize, reading: &Reading) -> Result<Looks, Failure> {
         let (tallies, count) = (Tallies::default(), people.len());
         let disables = people.iter().any(|account| account.kind == ActionKind::Disable);
-        let looks = Box::pin(self.readers.look(people, reading, &tallies.looks));
+        let looks = Box::pin(self.readers.look(people, most, reading, &tallies.looks));
         let mut looks = self.progress.looking(&tallies.looks, count, looks).await?;
-        if disables {
+        if disables && matches!(looks, Looks::Taken { .. }) {
             self.mark_admins_of_mas(&mut looks).await;
         }
         Ok(looks)

@@ -337,7 +337,7 @@ pub const REFERENCE: &[Entry] = &[
         "limits.max_look",
         COUNT,
         Is("5000"),
-        "Most people to look at a second time; with more, nobody is looked at and nothing is done.",
+        "Most accounts to recheck one by one before they are changed; with more, none is rechecked and nothing is done. Accounts of bridges do not count: Synapse is asked about them first, and the state file remembers them for 30 days.",
     ),
     entry(
         "limits.max_consecutive_failures",

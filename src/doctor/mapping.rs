@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::model::Localpart;
 use crate::output::{counted, examples, refusal};
 use crate::plan::{KeptReason, Pair, Plan};
-use crate::planner::{Draft, Looks, TemplateFit};
+use crate::planner::{Draft, TemplateFit};
 use crate::readers::{Readers, Tallies, Tally};
 use crate::report::Failure;
 use crate::state::State;
@@ -46,11 +46,7 @@ async fn read(config: &Config, readers: &Readers, state: Option<&State>) -> Resu
     }
     let draft = Draft::new(&reading.facts, &config.policy);
     let accounts: Vec<_> = draft.to_look_at().collect();
-    let looks = if accounts.len() > config.limits.max_look {
-        Looks::TooMany
-    } else {
-        readers.look(accounts, &reading, &Tally::default()).await?
-    };
+    let looks = readers.look(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
     Ok((draft.decide(&looks), draft.template_fit(SAMPLE)))
 }
 

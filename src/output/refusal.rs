@@ -29,12 +29,24 @@ impl fmt::Display for Refusal {
                 counted(members, "member", "members"),
                 n(min)
             ),
-            Self::MaxLook { people, max } => write!(
-                f,
-                "{} accounts would have to be rechecked before they are changed, limits.max_look is {}: none was rechecked",
-                n(people),
-                n(max)
-            ),
+            Self::MaxLook { people, max, prefix } => {
+                write!(
+                    f,
+                    "{} accounts would have to be rechecked before they are changed, limits.max_look is {}: none was \
+                     rechecked",
+                    n(people),
+                    n(max)
+                )?;
+                let Some(prefix) = prefix else { return Ok(()) };
+                let pattern = format!("'/{}.*/'", regex::escape(&prefix));
+                f.write_str(". ")?;
+                write!(
+                    f,
+                    "Most of them begin with {}: if they belong to a bridge, add {} to policy.protect",
+                    printable(&prefix),
+                    printable(&pattern)
+                )
+            }
             Self::MaxDisable { planned, before, max } => write!(
                 f,
                 "{} would be disabled{}, limits.max_disable is {}",

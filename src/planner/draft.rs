@@ -11,7 +11,7 @@ use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
+use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
 
 /// The plan before the second look.
@@ -62,6 +62,20 @@ pub struct LookAt {
     pub ids: Vec<KeycloakId>,
     /// When to ask for the users whose localpart is the account's.
     pub by_name: AskByName,
+    /// Which server is asked first.
+    pub ask: AskFirst,
+}
+
+/// Which server is asked first about an account. A bridge may have more accounts than all members
+/// together, and Keycloak knows none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskFirst {
+    /// Both at the same time: the account is no bridge's.
+    Both,
+    /// Synapse. If the account is a bridge's, Keycloak is not asked.
+    Synapse,
+    /// Synapse, and it alone: MAS does not know the account, so it stays as it is.
+    SynapseAlone,
 }
 
 /// When to ask Keycloak for the users whose localpart is an account's.
@@ -189,9 +203,10 @@ impl<'f> Draft<'f> {
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
     pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(Self::look_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) => Some(self.look_before_disable(account, holder)),
             Opinion::WouldReopen(holder) => {
-                Some(LookAt { kind: ActionKind::Activate, ..Self::look_before_disable(account, holder) })
+                let look = self.look_before_disable(account, holder);
+                Some(LookAt { kind: ActionKind::Activate, ask: AskFirst::Both, ..look })
             }
             Opinion::WouldActivate { member, by } => {
                 let members = self.identity.would_get(account, member, *by);
@@ -201,7 +216,7 @@ impl<'f> Draft<'f> {
         })
     }
 
-    fn look_before_disable(account: &'f Account, holder: &Holder<'f>) -> LookAt {
+    fn look_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> LookAt {
         let mut ids: Vec<&KeycloakId> = match holder {
             Holder::Tied { id, .. } => vec![id],
             Holder::Contested { remembered, named } => {
@@ -226,6 +241,20 @@ impl<'f> Draft<'f> {
                 Holder::Tied { .. } | Holder::Contested { .. } => AskByName::IfUnknown,
                 Holder::Named(_) | Holder::Unclaimed => AskByName::Always,
             },
+            ask: self.ask_first(account),
+        }
+    }
+
+    /// Returns which server is asked first before an account is disabled.
+    fn ask_first(&self, account: &Account) -> AskFirst {
+        if account.tied_to().is_some() {
+            AskFirst::Both
+        } else if self.rule.is_not_in_mas(account) {
+            AskFirst::SynapseAlone
+        } else if account.mas == InMas::NotAsked {
+            AskFirst::Synapse
+        } else {
+            AskFirst::Both
         }
     }
 
@@ -338,7 +367,7 @@ impl<'f> Draft<'f> {
             kept: Vec::new(),
             contradictions,
             doubtful,
-            not_looked: matches!(looks, Looks::TooMany).then(|| self.to_look_at().count()),
+            not_looked: matches!(looks, Looks::TooMany { .. }).then(|| self.left_to_look_at(looks)),
             mapping: mapped.into_summary(),
         };
         for (account, verdict) in of_accounts {
@@ -346,6 +375,10 @@ impl<'f> Draft<'f> {
             add_to_plan(&mut plan, account, verdict, looks.evidence(&account.user_id));
         }
         plan
+    }
+
+    fn left_to_look_at(&self, looks: &Looks) -> usize {
+        self.to_look_at().filter(|account| looks.look(&account.user_id).is_none()).count()
     }
 
     fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
@@ -392,6 +425,7 @@ fn look_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> L
         is_tied: account.tied_to().is_some(),
         ids: members.iter().map(|member| member.id.clone()).collect(),
         by_name: if by == TiedBy::Name { AskByName::Always } else { AskByName::IfUnknown },
+        ask: AskFirst::Both,
     }
 }
 
@@ -441,7 +475,7 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
 fn why_not(look: Option<&Look>, looks: &Looks) -> String {
     match (look, looks) {
         (Some(Err(error)), _) => error.clone(),
-        (_, Looks::TooMany) => "more accounts than limits.max_look".to_owned(),
+        (_, Looks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
         (_, Looks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
     }
 }

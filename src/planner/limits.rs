@@ -1,6 +1,7 @@
 //! The limits on one run. They are checked before the first write, and a plan can be refused by several at once.
 
-use crate::plan::{ActionKind, MappingDoubt, Plan};
+use super::common_prefix::common_prefix;
+use crate::plan::{Action, ActionKind, MappingDoubt, Plan};
 
 /// `[limits]` of the configuration, those that are about a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Limits {
     pub max_activate: usize,
     /// Fewest members that a group is believed to have.
     pub min_members: usize,
-    /// Most people to look at a second time.
+    /// Most accounts to recheck, without those of bridges.
     pub max_look: usize,
 }
 
@@ -44,12 +45,14 @@ pub enum Refusal {
         /// The limit.
         min: usize,
     },
-    /// More people to look at than `limits.max_look`.
+    /// More accounts to recheck than `limits.max_look`.
     MaxLook {
-        /// People to look at.
+        /// Accounts to recheck.
         people: usize,
         /// The limit.
         max: usize,
+        /// What at least half of them begin with, if anything.
+        prefix: Option<String>,
     },
     /// More disables than `limits.max_disable`.
     MaxDisable {
@@ -106,7 +109,11 @@ impl Limits {
         let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
         [
             (members < self.min_members).then_some(Refusal::MinMembers { members, min: self.min_members }),
-            plan.not_looked.map(|people| Refusal::MaxLook { people, max: self.max_look }),
+            plan.not_looked.map(|people| Refusal::MaxLook {
+                people,
+                max: self.max_look,
+                prefix: common_prefix(plan.of(ActionKind::Disable).map(Action::localpart)),
+            }),
             is_over(disable, disabled, self.max_disable).then_some(Refusal::MaxDisable {
                 planned: disable,
                 before: disabled,

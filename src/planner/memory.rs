@@ -16,6 +16,8 @@ pub struct Memory {
     pub own: BTreeMap<UserId, OwnDisable>,
     /// The accounts that mas-cli did not find in the last 24 hours.
     pub not_in_mas: BTreeSet<UserId>,
+    /// The accounts that belonged to a bridge when they were last looked at.
+    pub bridges: BTreeSet<UserId>,
     /// The storage providers that were ever seen, alive or not.
     pub directories: BTreeSet<Box<str>>,
 }

@@ -3,6 +3,7 @@
 //! Two steps, because a disable needs more than one list that does not name the person:
 //! [`Draft::new`] says whom to look at a second time, [`Draft::decide`] makes the plan of what was then seen.
 
+mod common_prefix;
 mod directory;
 mod draft;
 mod evidence;
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, TokenOwners, Unnamed, UserId};
 
-pub use draft::{AskByName, Draft, LookAt, Verdicts};
+pub use draft::{AskByName, AskFirst, Draft, LookAt, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use focus::Focus;
 pub use identity::AccountIndex;
@@ -107,8 +108,12 @@ pub enum Looks {
         /// after: it may go down while it is read.
         members_after: Option<Vec<Member>>,
     },
-    /// There were more people than `limits.max_look`, and nobody was asked for.
-    TooMany,
+    /// More accounts than `limits.max_look` were left, and none of them was rechecked.
+    TooMany {
+        /// The accounts that Synapse alone has shown to stay as they are, until there were too many
+        /// others.
+        aside: BTreeMap<UserId, Look>,
+    },
 }
 
 impl Looks {
@@ -116,8 +121,7 @@ impl Looks {
     #[must_use]
     pub fn look(&self, user_id: &UserId) -> Option<&Look> {
         match self {
-            Self::Taken { answers, .. } => answers.get(user_id),
-            Self::TooMany => None,
+            Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks } => looks.get(user_id),
         }
     }
 
@@ -129,17 +133,14 @@ impl Looks {
 
     /// Returns the evidence about all accounts that were rechecked without an error.
     pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
-        let answers = match self {
-            Self::Taken { answers, .. } => Some(answers),
-            Self::TooMany => None,
-        };
-        answers.into_iter().flatten().filter_map(|(_, look)| look.as_ref().ok())
+        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
+        looks.values().filter_map(|look| look.as_ref().ok())
     }
 
     /// Marks the accounts of these administrators.
     pub fn mark_admins(&mut self, admins: &[Localpart]) {
-        let Self::Taken { answers, .. } = self else { return };
-        for evidence in answers.values_mut().flatten() {
+        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
+        for evidence in looks.values_mut().flatten() {
             let key = evidence.account.user_id.localpart().key();
             if admins.iter().any(|admin| admin.key() == key) {
                 evidence.account.admin = true;

@@ -35,6 +35,8 @@ pub struct Presence<'f> {
     pub directories: Vec<&'f str>,
     /// Storage providers that were seen in any other way.
     pub directories_seen: Vec<&'f str>,
+    /// Accounts that belong to a bridge.
+    pub bridges: Vec<&'f UserId>,
     /// The accounts whose owner the state file does not know yet.
     pub owners: Vec<(&'f UserId, Owner)>,
 }
@@ -51,6 +53,8 @@ impl<'f> Presence<'f> {
             presence.note(account, verdict);
         }
         presence.note_directories(draft, looks);
+        let seen = looks.all_evidence().map(|seen| &seen.account);
+        presence.bridges = seen.filter(|seen| seen.appservice.is_some()).map(|seen| &seen.user_id).collect();
         presence
     }
 
@@ -134,7 +138,7 @@ fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: 
         return Some(Owner { id, tie: Tie::ExternalId });
     }
     // A template that names nearly all accounts wrong is not noticed without the second look.
-    let was_looked = !matches!(looks, Looks::TooMany);
+    let was_looked = !matches!(looks, Looks::TooMany { .. });
     let id = owner_by_name(draft, account, verdict, seen).filter(|_| was_looked)?;
     Some(Owner { id, tie: Tie::Name })
 }

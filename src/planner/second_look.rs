@@ -458,7 +458,7 @@ impl<'l> After<'l> {
     fn new(rule: &Rule<'_>, looks: &'l Looks) -> Self {
         let members = match looks {
             Looks::Taken { members_after, .. } => members_after.as_deref(),
-            Looks::TooMany => None,
+            Looks::TooMany { .. } => None,
         };
         let may_use: Vec<_> = members.into_iter().flatten().filter(|member| rule.may_use(member)).collect();
         Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }

@@ -204,6 +204,8 @@ impl<'f> Rule<'f> {
             Some(KeptReason::Admin)
         } else if account.bot {
             Some(KeptReason::Bot)
+        } else if self.facts.memory.bridges.contains(&account.user_id) {
+            Some(KeptReason::Appservice)
         } else {
             None
         }

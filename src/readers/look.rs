@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
+use super::aside::{Aside, is_aside};
 use super::keycloak::{GroupTree, Owners};
 use super::{Group, ReadError, Readers, Reading, Tally, listed};
 use crate::model::{
     AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen, UserId,
 };
-use crate::planner::{AskByName, Facts, LookAt, Looks, members_with_signs};
+use crate::planner::{AskByName, AskFirst, Facts, LookAt, Looks, members_with_signs};
 use crate::report::in_one_line;
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
-const AT_A_TIME: usize = 8;
+pub(super) const AT_A_TIME: usize = 8;
 
 /// What every look is held against.
 struct Context<'l> {
@@ -27,9 +28,24 @@ struct Context<'l> {
 
 impl Readers {
     /// Rechecks accounts. An error about one account skips that one; if no account could be rechecked, the error is
-    /// returned. A server that does not answer at all is not asked again and again.
-    pub async fn look(&self, accounts: Vec<LookAt>, reading: &Reading, tally: &Tally) -> Result<Looks, ReadError> {
+    /// returned. A server that does not answer at all is not asked again and again. If more than `most` accounts are
+    /// left after those that Synapse alone sets aside, none of them is rechecked.
+    pub async fn look(
+        &self,
+        mut accounts: Vec<LookAt>,
+        most: usize,
+        reading: &Reading,
+        tally: &Tally,
+    ) -> Result<Looks, ReadError> {
         let Reading { facts, groups, .. } = reading;
+        let mut aside = Aside::default();
+        if accounts.len() > most {
+            aside = self.set_aside(&accounts, most, tally).await?;
+            if aside.leaves_too_many {
+                return Ok(Looks::TooMany { aside: aside.looks });
+            }
+            accounts.retain(|account| !aside.looks.contains_key(&account.user_id));
+        }
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
         let owners = if wanted.is_empty() { None } else { self.keycloak.owners(wanted, &facts.members).await? };
@@ -57,21 +73,37 @@ impl Readers {
             }
         }
         drop(looking);
-        if let Some(source) = first_error.take_if(|_| answers.values().all(Result::is_err)) {
-            return Err(ReadError::NobodyLookedAt { count: answers.len(), source: Box::new(source) });
+        let was_rechecked = |look: &Look| look.as_ref().is_ok_and(|seen| !seen.keycloak.is_empty());
+        if let Some(source) = first_error.take_if(|_| !answers.values().any(was_rechecked)) {
+            return Err(ReadError::NobodyLookedAt {
+                count: answers.values().filter(|look| look.is_err()).count(),
+                source: Box::new(source),
+            });
         }
         if !silent {
             silent = self.look_for_signs(&mut answers, &with).await;
         }
         // A server that has stopped answering cannot show that a directory is still up.
         let members_after = if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
+        answers.extend(aside.looks);
         Ok(Looks::Taken { answers, members_after })
     }
 
     async fn look_at(&self, account: &LookAt, with: &Context<'_>) -> Result<Evidence, ReadError> {
         let mas_id = account.mas_id.as_ref();
         let links = with.reading.links.as_ref();
+        let mut first = None;
+        if account.ask != AskFirst::Both {
+            let detail = self.detail(&account.user_id, mas_id).await?;
+            if is_aside(account, &detail) {
+                return Ok(Evidence::new(detail));
+            }
+            first = Some(detail);
+        }
         let detail = async {
+            if let Some(detail) = first {
+                return Ok(detail);
+            }
             self.links_hold(&account.user_id, mas_id, &account.links, links).await?;
             self.detail(&account.user_id, mas_id).await
         };
@@ -156,7 +188,8 @@ impl Readers {
     async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
         let unclaimed = answers.iter().filter_map(|(user_id, look)| {
             let seen = look.as_ref().ok()?;
-            let is_unclaimed = !with.tied.contains(user_id) && seen.may_be_unclaimed();
+            let is_aside = seen.keycloak.is_empty();
+            let is_unclaimed = !is_aside && !with.tied.contains(user_id) && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let found = members_with_signs(unclaimed, &with.reading.facts.members);
@@ -225,7 +258,8 @@ impl Readers {
         groups: &[Group],
     ) -> Result<Option<Vec<Member>>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
-        if answers.is_empty() || !listed {
+        let is_rechecked = |look: &Look| look.as_ref().map_or(true, |seen| !seen.keycloak.is_empty());
+        if !answers.values().any(is_rechecked) || !listed {
             return Ok(None);
         }
         let after = self.keycloak.members(groups, &Tally::default()).await?;
@@ -248,6 +282,6 @@ fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option
     (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })
 }
 
-fn is_silence(error: &ReadError) -> bool {
+pub(super) fn is_silence(error: &ReadError) -> bool {
     matches!(error, ReadError::Http(error) if error.is_silence())
 }

@@ -1,6 +1,7 @@
 //! Readers: a complete list or an error; there is no third outcome.
 
 mod again;
+mod aside;
 mod each;
 mod error;
 pub mod keycloak;

@@ -16,6 +16,8 @@ use crate::planner::{AccountIndex, Facts, Memory, OwnDisable};
 
 /// How long an account that MAS did not know counts as unknown to it.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
+/// How long an account counts as a bridge's before Synapse is asked again.
+pub(super) const BRIDGE_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl State {
     /// Returns everything that a plan made now has to know, except the owners.
@@ -26,6 +28,7 @@ impl State {
             let mut memory = Memory {
                 directories: directories(&connection, &self.scope)?,
                 not_in_mas: not_in_mas(&connection, &self.scope, now.before(NOT_IN_MAS_FOR))?,
+                bridges: bridges(&connection, &self.scope, now)?,
                 ..Memory::default()
             };
             if self.age == Age::AsExpected {
@@ -129,6 +132,20 @@ fn not_in_mas(connection: &Connection, scope: &Scope, since: Moment) -> Result<B
     let last = last_actions(connection, scope, since)?.into_iter();
     let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND));
     Ok(unknown.map(|last| last.user_id).collect())
+}
+
+/// Returns the accounts that were seen to be a bridge's less than [`BRIDGE_FOR`] ago. A time in the
+/// future does not count, because it would count for too long.
+fn bridges(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
+    let mut statement = connection
+        .prepare("SELECT user_id FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen > ?3 AND seen <= ?4")?;
+    let since = now.before(BRIDGE_FOR).as_millis();
+    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str(), since, now.as_millis()])?;
+    let mut bridges = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        bridges.insert(from_word(&row.get::<_, String>(0)?)?);
+    }
+    Ok(bridges)
 }
 
 /// The last thing that was tried with an account.

@@ -25,6 +25,7 @@
 //! - `settled`: it only takes claims away, and is as old as the actions it is about.
 //! - `directories`: a directory is recorded in the transaction that records its members' accounts.
 //!   Without its row these accounts have no owner either, unless MAS links them.
+//! - `bridges`: a row keeps an account as it is, and a missing row costs a request.
 //!
 //! What is left is a whole volume that is restored with its lock file: a disable of ours that was
 //! done counts as ours although someone may have changed the account since. It matters to

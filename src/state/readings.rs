@@ -9,7 +9,7 @@
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::error::StateProblem;
-use super::memory::own_disables;
+use super::memory::{BRIDGE_FOR, own_disables};
 use super::{Scope, State, StateError};
 use crate::model::{Moment, UserId};
 use crate::planner::{Presence, Reach};
@@ -103,6 +103,7 @@ impl State {
             }
             self.record_absences(transaction, presence, now)?;
             self.record_directories(transaction, presence, now)?;
+            self.record_bridges(transaction, &presence.bridges, now)?;
             self.record_owners(transaction, &presence.owners, now)
         })
     }
@@ -191,6 +192,25 @@ impl State {
         let silent = presence.directories_seen.iter().map(|provider| (provider, None));
         for (provider, alive_seen) in alive.chain(silent) {
             insert.execute(params![realm, server_name.as_str(), provider, alive_seen])?;
+        }
+        Ok(())
+    }
+
+    fn record_bridges(
+        &self,
+        transaction: &Transaction<'_>,
+        bridges: &[&UserId],
+        now: Moment,
+    ) -> Result<(), StateProblem> {
+        let Scope { realm, server_name } = &self.scope;
+        transaction.execute(
+            "DELETE FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen <= ?3",
+            params![realm, server_name.as_str(), now.before(BRIDGE_FOR).as_millis()],
+        )?;
+        let mut insert = transaction
+            .prepare("INSERT OR REPLACE INTO bridges (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
+        for user_id in bridges {
+            insert.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
         }
         Ok(())
     }

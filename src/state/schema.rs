@@ -122,6 +122,15 @@ const STEPS: &[M<'_>] = &[
         "ALTER TABLE actions ADD COLUMN failure TEXT;
     ALTER TABLE runs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;",
     ),
+    M::up(
+        "CREATE TABLE bridges (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (realm, server_name, user_id)
+    ) STRICT, WITHOUT ROWID;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

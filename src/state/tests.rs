@@ -263,6 +263,22 @@ fn an_account_seen_active_ends_every_earlier_action() {
 }
 
 #[test]
+fn bridge_is_remembered_for_thirty_days_by_its_realm_and_homeserver_alone() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let (ghost, day) = (user("telegram_1"), Duration::from_hours(24));
+    let seen = Moment::now();
+    let bridges = |state: &State, now| state.memory(now).expect("readable").bridges;
+    record(&state, &Presence { bridges: vec![&ghost], ..Presence::default() }, seen);
+    record(&state, &Presence::default(), seen.after(day));
+    assert_eq!(bridges(&state, seen.after(29 * day)), [ghost.clone()].into());
+    assert_eq!(bridges(&state, seen.after(30 * day)), [].into());
+    assert_eq!(bridges(&state, seen.before(day)), [].into(), "the clock was wrong");
+    assert_eq!(bridges(&fixture.open_for("other", "example.org"), seen), [].into());
+    assert_eq!(bridges(&fixture.open_for("corp", "example.com"), seen), [].into());
+}
+
+#[test]
 fn an_absence_begins_once_and_ends_with_the_first_return() {
     let fixture = fixture();
     let state = fixture.open();

@@ -7,6 +7,7 @@ mod apply;
 mod bad_files;
 mod bad_requests;
 mod breaker;
+mod bridges;
 mod by_hand;
 mod churn;
 mod command_line;

@@ -149,7 +149,7 @@ fn whoever_is_active_again_is_remembered_as_settled() {
     let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, false);
     let draft = Draft::new(&scene.facts, &scene.policy);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
-    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&Looks::TooMany), &Looks::TooMany).settled);
+    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).settled);
     assert_eq!(settled(&draft), ["dave"]);
     let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, false);
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);

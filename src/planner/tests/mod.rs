@@ -47,6 +47,7 @@ fn scene() -> Scene {
     }
 }
 
+const NO_LOOKS: Looks = Looks::TooMany { aside: BTreeMap::new() };
 const ACTIVE: AccountState = AccountState { deactivated: false, locked: false, erased: false };
 const LOCKED: AccountState = AccountState { deactivated: false, locked: true, erased: false };
 const DEACTIVATED: AccountState = AccountState { deactivated: true, locked: false, erased: false };
@@ -381,6 +382,27 @@ fn an_account_of_an_application_service_is_left_alone() {
 }
 
 #[test]
+fn account_that_was_a_bridges_is_left_alone_without_a_second_look() {
+    let mut scene = scene().account("telegram_42", ACTIVE);
+    scene.facts.memory.bridges = [Localpart::from("telegram_42").on(&scene.facts.server_name)].into();
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    assert_eq!(draft.to_look_at().count(), 0);
+    keeps(&scene, kept_as("telegram_42", KeptReason::Appservice));
+}
+
+#[test]
+fn only_an_account_that_may_be_a_bridges_is_asked_for_in_synapse_first() {
+    let first = |scene: &Scene| {
+        let draft = Draft::new(&scene.facts, &scene.policy);
+        draft.to_look_at().map(|account| account.ask).collect::<Vec<_>>()
+    };
+    let of = |mas: InMas| scene().account_with("dave", ACTIVE, |account| account.mas = mas);
+    assert_eq!(first(&of(InMas::NotAsked)), [AskFirst::Synapse]);
+    assert_eq!(first(&of(InMas::Unknown)), [AskFirst::SynapseAlone]);
+    assert_eq!(first(&of(InMas::Known("01J44QC8BCY7FCFM7WGHQGKMTJ".into()))), [AskFirst::Both]);
+}
+
+#[test]
 fn an_erased_member_is_not_brought_back() {
     keeps(&scene().member("lena").account("lena", ERASED), kept_as("lena", KeptReason::Erased));
 }
@@ -532,10 +554,10 @@ fn while_any_directory_is_in_doubt_nobody_is_disabled_as_unknown() {
 #[test]
 fn with_too_many_accounts_to_recheck_none_is_changed() {
     let scene = scene().account("dave", ACTIVE).member("bob").account("bob", DISABLED);
-    let plan = Draft::new(&scene.facts, &scene.policy).decide(&Looks::TooMany);
+    let plan = Draft::new(&scene.facts, &scene.policy).decide(&NO_LOOKS);
     assert_eq!((actions(&plan), plan.not_looked), (vec![], Some(2)));
     let refusals = Limits::default().refuse(&plan);
-    assert_eq!(refusals, [Refusal::MaxLook { people: 2, max: 5000 },]);
+    assert_eq!(refusals, [Refusal::MaxLook { people: 2, max: 5000, prefix: None }]);
 }
 
 #[test]

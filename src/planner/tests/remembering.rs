@@ -161,7 +161,7 @@ fn names_are_not_remembered_by_a_run_without_a_second_look() {
     let world = scene().member_with_id("alice", "a").account("alice", ACTIVE);
     let draft = Draft::new(&world.facts, &world.policy);
     let owners = |looks: &Looks| draft.presence(&draft.verdicts(looks), looks).owners.len();
-    assert_eq!((owners(&world.looks(&draft)), owners(&Looks::TooMany)), (1, 0));
+    assert_eq!((owners(&world.looks(&draft)), owners(&NO_LOOKS)), (1, 0));
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! Accounts that are set aside before the second look, because Synapse alone shows that they stay as
+//! they are: those of bridges, and those that MAS does not know.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use super::look::{AT_A_TIME, is_silence};
+use super::{ReadError, Readers, Tally};
+use crate::model::{AccountDetail, Evidence, Look, UserId};
+use crate::planner::{AskFirst, LookAt};
+
+/// What Synapse alone has shown.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    /// The accounts that are set aside.
+    pub(super) looks: BTreeMap<UserId, Look>,
+    /// Whether more of the others were found than may be rechecked. Then not all were asked about.
+    pub(super) leaves_too_many: bool,
+}
+
+impl Readers {
+    /// Asks Synapse about the accounts that may be set aside, until more than `most` others are found.
+    /// An account about which the request fails is one of the others.
+    ///
+    /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
+    pub(super) async fn set_aside(&self, accounts: &[LookAt], most: usize, tally: &Tally) -> Result<Aside, ReadError> {
+        let may_be_aside = |account: &&LookAt| account.ask != AskFirst::Both;
+        let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
+        let mut looks = BTreeMap::new();
+        let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
+            .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
+            .buffered(AT_A_TIME);
+        while others <= most
+            && let Some((account, detail)) = asking.next().await
+        {
+            match detail {
+                Ok(detail) if is_aside(account, &detail) => {
+                    tally.add(1);
+                    looks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
+                }
+                Err(error) if is_silence(&error) => {
+                    return Err(ReadError::NobodyLookedAt { count: accounts.len(), source: Box::new(error) });
+                }
+                Ok(_) | Err(_) => others += 1,
+            }
+        }
+        drop(asking);
+        Ok(Aside { looks, leaves_too_many: others > most })
+    }
+}
+
+/// Returns whether Keycloak need not be asked about an account.
+pub(super) fn is_aside(account: &LookAt, detail: &AccountDetail) -> bool {
+    match account.ask {
+        AskFirst::Both => false,
+        AskFirst::Synapse => detail.appservice.is_some(),
+        AskFirst::SynapseAlone => true,
+    }
+}

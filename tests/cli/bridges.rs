@@ -1,0 +1,89 @@
+//! Accounts of bridges are set aside by what is cheapest, and never stand in the way of the others.
+
+use matrix_keycloak_sync::standins::{Fault, World};
+
+use crate::harness::{BY_BOTH, NO_LIMITS, Run, group, program, program_by, started};
+
+/// One member, one leaver, and this many accounts of a bridge.
+fn bridged(count: usize) -> World {
+    let world = group().member("alice").account("alice").user("dave").account("dave");
+    (0..count).fold(world, |world, at| world.bridge_account(&format!("telegram_{at:03}"), "telegram"))
+}
+
+fn kept_as(run: &Run, reason: &str) -> usize {
+    run.kept().iter().filter(|kept| kept.ends_with(reason)).count()
+}
+
+#[tokio::test]
+async fn keycloak_is_not_asked_about_a_bridge() {
+    let world = started(bridged(40)).await;
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!((run.actions(), kept_as(&run, "appservice")), (vec!["disable dave not_in_group done".into()], 40));
+    assert_eq!(world.keycloak.requests().count("telegram_"), 0);
+    assert_eq!(world.synapse.requests().count("/v2/users/@telegram_"), 40);
+}
+
+#[tokio::test]
+async fn bridge_is_remembered_and_the_next_run_asks_nothing_about_it() {
+    let world = started(bridged(40)).await;
+    program(&world).run("sync").exits(0);
+    let after_first = world.synapse.requests().count("/v2/users/@telegram_");
+    let run = program(&world).run("sync --format json").exits(0);
+    assert_eq!((run.actions(), kept_as(&run, "appservice")), (vec![], 40));
+    assert_eq!((after_first, world.synapse.requests().count("/v2/users/@telegram_")), (40, 40));
+}
+
+#[tokio::test]
+async fn bridges_do_not_count_for_the_limit_of_accounts_to_recheck() {
+    let world = started(bridged(40)).await;
+    let run = program(&world).file(&world, &format!("{NO_LIMITS}max_look = 1")).run("sync --format json").exits(0);
+    assert_eq!((run.actions(), kept_as(&run, "appservice")), (vec!["disable dave not_in_group done".into()], 40));
+    assert_eq!(world.keycloak.requests().count("telegram_"), 0);
+}
+
+#[tokio::test]
+async fn accounts_unknown_to_mas_do_not_count_and_keycloak_is_not_asked_about_them() {
+    let world = bridged(20).synapse_only_account("casper").synapse_only_account("slimer");
+    let world = started(world).await;
+    let run = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}max_look = 1")).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group done"]);
+    assert_eq!((kept_as(&run, "appservice"), kept_as(&run, "not_in_mas")), (20, 2));
+    let asked = ["telegram_", "casper", "slimer"].map(|name| world.keycloak.requests().count(name));
+    assert_eq!(asked, [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn refusal_names_the_prefix_that_most_of_the_accounts_share() {
+    let world = (0..30).fold(bridged(20), |world, at| world.account(&format!("signal_{at:03}")));
+    let world = started(world).await;
+    let limited = format!("{NO_LIMITS}max_look = 12");
+    let run = program(&world).file(&world, &limited).run("sync").exits(3);
+    run.tells(&[
+        "51 accounts would have to be rechecked before they are changed, limits.max_look is 12: none was rechecked. \
+         Most of them begin with signal_: if they belong to a bridge, add '/signal_.*/' to policy.protect",
+    ]);
+    assert_eq!(world.keycloak.requests().count("signal_"), 0, "none is rechecked");
+    assert_eq!(world.synapse.requests().count("/v2/users/@telegram_019"), 0, "nor asked about without need");
+    let advised = format!("[policy]\nprotect = ['/signal_.*/']\n{limited}");
+    let run = program(&world).file(&world, &advised).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group done"]);
+}
+
+#[tokio::test]
+async fn failing_look_at_one_bridge_holds_nothing_up() {
+    let world = started(bridged(20)).await;
+    world.synapse.faults().on("/v2/users/@telegram_007").answer(Fault::Status(500, String::new()));
+    for limits in ["", "max_look = 2"] {
+        let world_file = format!("{NO_LIMITS}{limits}");
+        let run = program(&world).file(&world, &world_file).run("sync --dry-run --format json").exits(4);
+        assert_eq!(kept_as(&run, "appservice"), 19, "{limits}");
+        assert_eq!(run.actions().len(), 2, "{limits}: {:?}", run.actions());
+    }
+}
+
+#[tokio::test]
+async fn no_answer_from_keycloak_is_an_error_even_if_synapse_sets_bridges_aside() {
+    let world = started(bridged(20)).await;
+    world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
+    program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);
+}
