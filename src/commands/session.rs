@@ -244,6 +244,9 @@ impl Session {
     ) -> Result<(), Failure> {
         if let Some(state) = &self.state {
             state.record(&draft.presence(verdicts, looks), reading.facts.now)?;
+            if let Some(keep) = self.config.history_keep {
+                state.forget_runs(reading.facts.now.before(keep))?;
+            }
         }
         Ok(())
     }

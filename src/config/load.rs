@@ -10,7 +10,7 @@ use super::exposure::exposed_secrets;
 use super::fields::{Fields, PemFile};
 use super::problem::ConfigError;
 use super::sources::Sources;
-use super::state_file::{Caller, StateFile, default_place, state_file};
+use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
 use super::watch::watch;
 use super::{
     AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
@@ -79,6 +79,7 @@ pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
 fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let server_name = server_name(&mut fields);
     let state_file = state_file(&mut fields);
+    let history_keep = history_keep(&mut fields);
     let (disabled_members, federation) = (
         fields.choice(
             "keycloak.disabled_members",
@@ -122,6 +123,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
             let config = Config {
                 server_name,
                 state_file,
+                history_keep,
                 keycloak,
                 synapse,
                 accounts,

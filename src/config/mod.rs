@@ -42,6 +42,8 @@ pub struct Config {
     pub server_name: ServerName,
     /// `state_file`.
     pub state_file: StateFile,
+    /// `history_keep`; without one, every run is kept.
+    pub history_keep: Option<Duration>,
     /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
     /// `[synapse]`; may be left out where MAS lists the accounts.

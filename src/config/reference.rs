@@ -67,6 +67,14 @@ pub const REFERENCE: &[Entry] = &[
          does](safety.md#a-state-file-that-is-lost-or-restored).",
     ),
     entry(
+        "history_keep",
+        "a time such as \"400d\", a day at the least, or \"forever\"",
+        Is("\"400d\""),
+        "How long a run stays in the history after it ended. Older runs are deleted, all but the newest one; `history` and \
+         `undo` no longer know them. What they had disabled then counts as disabled by another administrator, which \
+         matters to `policy.reactivate = \"own\"` and to accounts that are only locked.",
+    ),
+    entry(
         "keycloak.url",
         "an address such as \"https://sso.example.org\"",
         Needed,

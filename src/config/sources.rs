@@ -29,6 +29,7 @@ const fn secret(name: &'static str) -> Key {
 pub const KEYS: &[Key] = &[
     key("server_name"),
     key("state_file"),
+    key("history_keep"),
     key("keycloak.url"),
     key("keycloak.realm"),
     key("keycloak.groups"),

@@ -1,6 +1,7 @@
 //! The place of the state file: the one in the configuration, else the usual one of the system.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::fields::Fields;
 use crate::files::name_part;
@@ -9,6 +10,12 @@ use crate::files::name_part;
 const OF_THE_SYSTEM: &str = "/var/lib/matrix-keycloak-sync";
 /// The value that switches the memory off.
 const OFF: &str = "off";
+/// More than a year, so that what happens once a year can be compared with the year before.
+const DEFAULT_KEEP: Duration = Duration::from_hours(400 * 24);
+/// What `watch` did within an hour, and what was left half done, has to be remembered.
+const SHORTEST_KEEP: Duration = Duration::from_hours(24);
+/// More is a slip of the hand.
+const LONGEST_KEEP: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// `state_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,19 @@ impl Caller {
 pub(super) fn state_file(fields: &mut Fields) -> Option<StateFile> {
     let text = fields.text("state_file")?;
     Some(if text == OFF { StateFile::Off } else { StateFile::At(text.into()) })
+}
+
+/// Takes the key; `None` keeps everything.
+pub(super) fn history_keep(fields: &mut Fields) -> Option<Duration> {
+    let expected = "a time such as \"400d\", a day at the least, or \"forever\"";
+    let given = fields.take("history_keep", expected, |value| match value.as_str()? {
+        "forever" => Some(None),
+        time => {
+            let is_possible = |keep: &Duration| (SHORTEST_KEEP..=LONGEST_KEEP).contains(keep);
+            humantime::parse_duration(time).ok().filter(is_possible).map(Some)
+        }
+    });
+    given.unwrap_or(Some(DEFAULT_KEEP))
 }
 
 /// Returns the default place. The XDG specification wants relative paths to be ignored.

@@ -137,6 +137,25 @@ impl State {
         })
     }
 
+    /// Deletes the runs of this scope that ended before then, with their actions. The newest run stays, so that no
+    /// number is given twice.
+    pub fn forget_runs(&self, before: Moment) -> Result<(), StateError> {
+        let Scope { realm, server_name } = &self.scope;
+        self.transaction(|transaction| {
+            let mut old = transaction.prepare(
+                "SELECT id FROM runs WHERE realm = ?1 AND server_name = ?2 AND coalesce(ended, started) < ?3
+                    AND id < (SELECT max(id) FROM runs)",
+            )?;
+            let runs = old.query_map(params![realm, server_name.as_str(), before.as_millis()], |row| row.get(0))?;
+            for run in runs.collect::<Result<Vec<i64>, _>>()? {
+                transaction.execute("UPDATE runs SET undoes = NULL WHERE undoes = ?1", params![run])?;
+                transaction.execute("DELETE FROM actions WHERE run = ?1", params![run])?;
+                transaction.execute("DELETE FROM runs WHERE id = ?1", params![run])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Records that a run is over.
     pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
         self.transaction(|transaction| {

@@ -263,6 +263,27 @@ fn an_account_seen_active_ends_every_earlier_action() {
 }
 
 #[test]
+fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let other = fixture.open_for("other", "example.org");
+    let [old, theirs, undone, young] =
+        [&state, &other, &state, &state].map(|state| acted(state, ActionKind::Disable, "dave", Some(&Outcome::Done)));
+    fixture.sql(&format!("UPDATE runs SET started = 1000, ended = 2000 WHERE id <= {undone}"));
+    fixture.sql(&format!("UPDATE runs SET undoes = {undone} WHERE id = {young}"));
+    let left = |state: &State| {
+        state.runs().expect("readable").into_iter().map(|run| (run.run, run.undoes)).collect::<Vec<_>>()
+    };
+    state.forget_runs(Moment::from_millis(2000)).expect("written");
+    assert_eq!(left(&state), [(young, Some(undone)), (undone, None), (old, None)], "not before that moment");
+    state.forget_runs(Moment::from_millis(2001)).expect("written");
+    assert_eq!((left(&state), left(&other)), (vec![(young, None)], vec![(theirs, None)]));
+    assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 1);
+    state.forget_runs(Moment::now().after(Duration::from_hours(1))).expect("written");
+    assert_eq!(left(&state), [(young, None)], "the newest one");
+}
+
+#[test]
 fn bridge_is_remembered_for_thirty_days_by_its_realm_and_homeserver_alone() {
     let fixture = fixture();
     let state = fixture.open();

@@ -71,6 +71,27 @@ async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
 }
 
 #[tokio::test]
+async fn runs_older_than_history_keep_are_deleted_by_the_next_run_that_may_write() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    let state = rusqlite::Connection::open(world.directory().join("state.db")).expect("a database");
+    state.execute_batch("UPDATE runs SET started = started - 172800000, ended = ended - 172800000").expect("SQL");
+    world.leave("alice");
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let left = |keep: &str| {
+        let file = format!("history_keep = \"{keep}\"\n");
+        remembering(&world, &file).run("sync").exits(0);
+        remembering(&world, &file).run("history --format json").exits(0).json()["runs"].as_array().map(Vec::len)
+    };
+    assert_eq!((left("forever"), left("3d"), left("2d")), (Some(2), Some(2), Some(1)));
+    remembering(&world, "history_keep = \"2d\"\n").run("undo 1").exits(1);
+    for wrong in ["0s", "1h", "never", "200y"] {
+        let file = format!("history_keep = \"{wrong}\"\n");
+        remembering(&world, &file).run("sync").exits(78).tells(&["history_keep", "a day at the least"]);
+    }
+}
+
+#[tokio::test]
 async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
