@@ -101,7 +101,7 @@ impl<'f> Presence<'f> {
             let verdict = draft.verdict(account, verdicts);
             if let Some(owner) = owner(draft, account, &verdict, looks)
                 && is_news(draft, account, &owner)
-                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict))
+                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict) && !protects(draft, &owner))
                 && !replaces_member(draft, account, &owner)
                 && !(verdicts.is_a_directory_in_doubt() && replaces_missing_user(draft, account, &owner))
             {
@@ -205,13 +205,21 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
     )
 }
 
+fn is_member(draft: &Draft<'_>, id: &KeycloakId) -> bool {
+    draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
+}
+
+/// Returns whether an owner protects the account at least as well as a name that is remembered.
+fn protects(draft: &Draft<'_>, owner: &Owner) -> bool {
+    owner.tie < Tie::Name && is_member(draft, &owner.id)
+}
+
 /// Returns whether the state file would forget a member for somebody who is none. What it remembers is then all
 /// that protects the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
-    let is_member = |id: &KeycloakId| draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member));
     account.remembered_owner().is_some_and(|(id, tie)| {
         let may_be_theirs = tie == Tie::Restored && owner.tie == Tie::Name && *id != owner.id;
-        is_member(id) && (!is_member(&owner.id) || may_be_theirs)
+        is_member(draft, id) && (!is_member(draft, &owner.id) || may_be_theirs)
     })
 }
 
