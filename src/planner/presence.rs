@@ -48,7 +48,12 @@ impl<'f> Presence<'f> {
             ..Self::default()
         };
         for (account, verdict) in &verdicts.of_accounts {
-            presence.note(account, verdict);
+            match verdict {
+                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, looks) => {
+                    presence.present.push(&account.user_id);
+                }
+                verdict => presence.note(account, verdict),
+            }
         }
         presence.note_directories(draft, looks);
         presence
@@ -61,6 +66,7 @@ impl<'f> Presence<'f> {
             | Verdict::InGrace(_) => self.absent.push(&account.user_id),
             Verdict::MemberActive
             | Verdict::Activate(_)
+            | Verdict::MayBeMember(_)
             | Verdict::Kept(
                 KeptReason::InGroupAtSecondLook | KeptReason::Erased | KeptReason::LockedByHand | KeptReason::NotOurs,
             ) => self.present.push(&account.user_id),
@@ -109,6 +115,15 @@ impl<'f> Presence<'f> {
             }
         }
     }
+}
+
+/// Returns whether one of several users who may own an account is a member who may use Matrix.
+fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
+    let holder = draft.identity.holder(account);
+    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.rule.may_use(member)));
+    let answers = looks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
+    let mut users = answers.filter_map(|answer| answer.user.user());
+    by_name || users.any(|user| is_member(draft, &user.id))
 }
 
 /// Returns whether the lists can say nothing about an account's owner that the state file does not know.
