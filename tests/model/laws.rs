@@ -266,7 +266,7 @@ fn configure(world: &mut World, seen: &World, rng: &mut Rng) {
     }
 }
 
-/// What a run has seen of links counts in later runs, whatever their configuration.
+/// What a run has seen of links counts in later runs of any configuration.
 fn links_count_in_every_configuration(world: &World) -> Result<(), String> {
     let mut world = in_step(world);
     world.subjects = Subjects::default();
