@@ -324,7 +324,7 @@ pub const REFERENCE: &[Entry] = &[
         Is("\"0s\""),
         "How long a user has to be out of the group, in every complete reading, before the account is disabled (needs \
          `state_file`). It starts again if there was no complete reading for more than a day and a half and more than \
-         twice the pause before.",
+         twice the pause before, or if the account may have been a member's meanwhile (`may_be_member`, `ambiguous`).",
     ),
     entry("limits.max_disable", COUNT, Is("25"), "Most accounts that one run may disable."),
     entry(

@@ -57,7 +57,7 @@ fn mapping(section: &mut Section, config: &Config, plan: &Plan) {
     if let Some(doubt) = &mapping.doubt {
         let (why, fix) = (refusal::doubt(doubt), refusal::doubt_fix(doubt));
         section.problem(NAME, format!("{found}\n{why}"), fix);
-    } else if mapping.members > 0 && mapping.with_account() == 0 && managed(plan) > 0 {
+    } else if mapping.members > 0 && mapping.with_account() == 0 && managed(plan) > 0 && !has_namesake(plan) {
         section.problem(
             NAME,
             format!("{found}\nkeycloak.localpart ({}) gives no member the name of an account", config.policy.template),
@@ -66,6 +66,11 @@ fn mapping(section: &mut Section, config: &Config, plan: &Plan) {
     } else {
         section.ok(NAME, found);
     }
+}
+
+/// Returns whether an account has a member's name and belongs to another person.
+fn has_namesake(plan: &Plan) -> bool {
+    plan.kept.iter().any(|kept| kept.reason == KeptReason::AnotherPerson)
 }
 
 /// Returns how many accounts a plan is about, without those that are of the server or of programs.

@@ -196,6 +196,21 @@ fn names_that_mas_has_are_accepted() {
 }
 
 #[test]
+fn computed_argument_is_not_taken_for_the_name_of_a_filter_or_test() {
+    for filter in [
+        "map('default', user['fallback'])",
+        "map('default', user.get('fallback'))",
+        "reject('in', user['former'])",
+        "select('ne', user.sub ~ 'x')",
+        "selectattr('key', 'eq', user.more['key'])",
+        "selectattr('key', 'eq', other='x')",
+    ] {
+        template(&format!("{{{{ user.names | {filter} | first }}}}"));
+    }
+    assert!(refusal("{{ user.names | map('fallback', user) | first }}").contains("no filter fallback"));
+}
+
+#[test]
 fn attributes_are_needed_only_for_claims_beyond_the_standard_ones() {
     for source in [
         "{{ user.preferred_username }}",

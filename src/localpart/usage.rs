@@ -278,10 +278,14 @@ fn claim_behind<'i>(after: &[&'i Instruction<'_>]) -> Option<&'i str> {
     }
 }
 
-/// Returns the constant arguments of a filter, without the value that it is applied to.
+/// Returns the constant arguments of a filter, without the value that it is applied to; nothing if one of the arguments
+/// is computed, because then it is not known which instructions make which argument.
 fn constants<'i>(before: &[&'i Instruction<'_>], count: Option<u16>) -> Vec<Option<&'i str>> {
     let count = usize::from(count.unwrap_or(1)).saturating_sub(1);
     let arguments = &before[before.len().saturating_sub(count)..];
+    if !arguments.iter().all(|instruction| matches!(instruction, LoadConst(_) | Lookup(_))) {
+        return Vec::new();
+    }
     arguments
         .iter()
         .map(|instruction| match instruction {

@@ -98,10 +98,14 @@ impl<'f> Mapping<'f> {
         verdicts: &[(&'f Account, Verdict)],
         found: &Found<'f>,
     ) -> Mapped<'f> {
-        let mut lost = BTreeSet::new();
+        let (mut lost, mut not_theirs) = (BTreeSet::new(), BTreeSet::new());
         for (account, verdict) in verdicts {
             if *verdict == Verdict::Kept(KeptReason::AnotherPerson) {
                 let named = identity.named(account);
+                if matches!(identity.holder(account), Holder::Named(named) if named.iter().any(|member| member.enabled))
+                {
+                    not_theirs.insert(account.localpart());
+                }
                 let namesakes = named.iter().map(|member| &member.id);
                 lost.extend(namesakes.filter(|id| !identity.is_tied_elsewhere(id, account)));
             }
@@ -115,9 +119,13 @@ impl<'f> Mapping<'f> {
         let enabled = rule.facts.members.iter().filter(|member| member.enabled).count();
         let mut summary = self.summary.clone();
         summary.by_external_id = found.by_external_id;
+        summary.by_name -= not_theirs.len();
         summary.without_account = without_account.len();
         summary.members = enabled;
-        summary.examples = self.examples.iter().map(|few| few.0.iter().map(|name| (*name).clone()).collect()).collect();
+        let examples = |few: &Smallest<&'f Localpart>| {
+            few.0.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
+        };
+        summary.examples = self.examples.iter().map(examples).collect();
         let nobodys = verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict));
         let nobodys: Vec<_> = nobodys.map(|(account, _)| account.localpart()).collect();
         summary.of_nobody = nobodys.len();

@@ -50,7 +50,12 @@ impl<'f> Presence<'f> {
             ..Self::default()
         };
         for (account, verdict) in &verdicts.of_accounts {
-            presence.note(account, verdict);
+            match verdict {
+                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, looks) => {
+                    presence.present.push(&account.user_id);
+                }
+                verdict => presence.note(account, verdict),
+            }
         }
         presence.note_directories(draft, looks);
         let seen = looks.all_evidence().map(|seen| &seen.account);
@@ -65,6 +70,7 @@ impl<'f> Presence<'f> {
             | Verdict::InGrace(_) => self.absent.push(&account.user_id),
             Verdict::MemberActive
             | Verdict::Activate(_)
+            | Verdict::MayBeMember(_)
             | Verdict::Kept(
                 KeptReason::InGroupAtSecondLook | KeptReason::Erased | KeptReason::LockedByHand | KeptReason::NotOurs,
             ) => self.present.push(&account.user_id),
@@ -105,7 +111,7 @@ impl<'f> Presence<'f> {
             let verdict = draft.verdict(account, verdicts);
             if let Some(owner) = owner(draft, account, &verdict, looks)
                 && is_news(draft, account, &owner)
-                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict))
+                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict) && !protects(draft, &owner))
                 && !replaces_member(draft, account, &owner)
                 && !(verdicts.is_a_directory_in_doubt() && replaces_missing_user(draft, account, &owner))
             {
@@ -113,6 +119,15 @@ impl<'f> Presence<'f> {
             }
         }
     }
+}
+
+/// Returns whether one of several users who may own an account is a member who may use Matrix.
+fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
+    let holder = draft.identity.holder(account);
+    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.rule.may_use(member)));
+    let answers = looks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
+    let mut users = answers.filter_map(|answer| answer.user.user());
+    by_name || users.any(|user| is_member(draft, &user.id))
 }
 
 /// Returns whether the lists can say nothing about an account's owner that the state file does not know.
@@ -209,13 +224,21 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
     )
 }
 
+fn is_member(draft: &Draft<'_>, id: &KeycloakId) -> bool {
+    draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
+}
+
+/// Returns whether an owner protects the account at least as well as a name that is remembered.
+fn protects(draft: &Draft<'_>, owner: &Owner) -> bool {
+    owner.tie < Tie::Name && is_member(draft, &owner.id)
+}
+
 /// Returns whether the state file would forget a member for somebody who is none. What it remembers is then all
 /// that protects the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
-    let is_member = |id: &KeycloakId| draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member));
     account.remembered_owner().is_some_and(|(id, tie)| {
         let may_be_theirs = tie == Tie::Restored && owner.tie == Tie::Name && *id != owner.id;
-        is_member(id) && (!is_member(&owner.id) || may_be_theirs)
+        is_member(draft, id) && (!is_member(draft, &owner.id) || may_be_theirs)
     })
 }
 

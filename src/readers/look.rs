@@ -118,7 +118,7 @@ impl Readers {
         }
         let is_anybodys = keycloak.iter().any(|answer| answer.user.user().is_some());
         if !is_anybodys
-            && account.ids.is_empty()
+            && !account.is_tied
             && let Some(id) = mas_id
         {
             detail.emails.extend(self.mas().emails_of(id).await?);

@@ -3,9 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use matrix_keycloak_sync::standins::RunningWorld;
+use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 
-use crate::harness::{NO_LIMITS, Program, Run, account, mas_cli, program, started, state_folder, the_table};
+use crate::harness::{
+    BY_MAS, NO_LIMITS, Program, Run, account, group, mas_cli, program, program_by, started, state_folder, the_table,
+};
 
 const OFF: &str = "state_file = \"off\"\n";
 
@@ -148,6 +150,22 @@ async fn a_restored_file_is_noticed_and_its_claims_do_not_count() {
     first.tells(&["is older than the last run, or new: grace periods start again"]);
     let second = with(&world, &own).run("sync").exits(0);
     assert!(!second.stderr.contains("older than the last run"), "{}", second.stderr);
+}
+
+#[tokio::test]
+async fn an_email_address_in_mas_protects_an_account_if_a_restored_file_names_a_deleted_user() {
+    let ada = NewUser::member("ada").email("ada@corp.test");
+    let world = group().with_user(NewUser::member("lost")).with_account(NewAccount::new("lost").email("ada@corp.test"));
+    let world = started(world.with_user(ada).members(3, "u").accounts(3, "u")).await;
+    world.remove_account("matrix-sync-bot");
+    let run = |arguments: &str| program_by(&world, BY_MAS, NO_LIMITS).run(arguments);
+    run("sync").exits(0);
+    let (file, backup) = (default_file(&world), world.directory().join("backup.db"));
+    std::fs::copy(&file, &backup).expect("a backup");
+    run("sync").exits(0);
+    std::fs::copy(&backup, &file).expect("restored");
+    world.remove_user("lost");
+    assert_eq!(run("plan --format json").exits(0).kept(), ["lost may_be_member"]);
 }
 
 #[tokio::test]

@@ -6,14 +6,14 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{Action, ActionKind, Plan};
-use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Recall, Subjects};
+use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Matching, Recall, Subjects};
 
 use crate::compare::{planned, same};
 use crate::runner::holds;
 use crate::servers::{facts, looks, place_of, plan, plan_about, policy, user_id};
 use crate::shrink::shown;
 use crate::world::{
-    Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Standing, Template, USERNAMES, World,
+    Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Server, Standing, Template, USERNAMES, World,
 };
 
 /// One world in so many is tried on each law.
@@ -247,16 +247,59 @@ fn accounts_stay_their_owners(world: &World) -> Result<(), String> {
         let lost = lost.filter(|account| kept.get(account.localpart).is_some_and(|user| !stays(account, *user)));
         let lost: BTreeSet<_> = lost.map(|account| account.localpart).collect();
         kept.retain(|localpart, _| !lost.contains(localpart));
-        for action in plan(&world).to_apply() {
-            let localpart = action.localpart().as_str();
-            let is_in = kept.get(localpart).map(|user| is_member(&world, *user));
-            let is_disabled = action.kind == ActionKind::Disable && action.approval.is_none();
-            let is_opened = action.kind == ActionKind::Activate;
-            if (is_in == Some(true) && is_disabled) || (is_in == Some(false) && is_opened) {
-                return Err(format!("{localpart} of user {}: {:?}, {}", kept[localpart], action.kind, shown(&world)));
-            }
-        }
+        changes_of_others(&world, &kept)?;
         run(&mut world, Does::WhatNeedsNoApproval);
+    }
+    Ok(())
+}
+
+/// Shows links to a run or, if the Admin API is not configured, nothing of MAS, and takes a value of `accounts.match`.
+fn configure(world: &mut World, seen: &World, rng: &mut Rng) {
+    let is_api = rng.bool();
+    let choices = [Matching::Auto, Matching::Localpart, Matching::UpstreamLink];
+    world.rules.matching = choices[rng.usize(..if is_api { 3 } else { 2 })];
+    for (account, seen) in world.accounts.iter_mut().zip(&seen.accounts) {
+        (account.links, account.mas) =
+            if is_api { (seen.links.clone(), seen.mas) } else { (Vec::new(), Mas::NotAsked) };
+        account.deactivated_in_mas &= is_api;
+        account.disabled_at = account.disabled_at.filter(|_| is_api);
+    }
+}
+
+/// What a run has seen of links counts in later runs of any configuration.
+fn links_count_in_every_configuration(world: &World) -> Result<(), String> {
+    let mut world = in_step(world);
+    world.subjects = Subjects::default();
+    world.rules.recall = Recall::On;
+    let seen = world.clone();
+    let mut hasher = DefaultHasher::new();
+    format!("{world:?}").hash(&mut hasher);
+    let mut rng = Rng::with_seed(hasher.finish());
+    run(&mut world, Does::WhatNeedsNoApproval);
+    let linked =
+        seen.accounts.iter().filter(|account| account.server == Server::Ours && account.external_ids.is_empty());
+    let linked = linked.filter_map(|account| Some((account.localpart, *account.links.first()?)));
+    let mut kept: BTreeMap<_, _> = linked.filter(|(_, user)| is_member(&world, *user)).collect();
+    for _ in 0..3 {
+        change_users(&mut world, &mut rng);
+        configure(&mut world, &seen, &mut rng);
+        kept.retain(|_, user| world.is_known(*user));
+        changes_of_others(&world, &kept)?;
+        run(&mut world, Does::WhatNeedsNoApproval);
+    }
+    Ok(())
+}
+
+/// Says which account is disabled although its owner is a member, or opened although they are not.
+fn changes_of_others(world: &World, owners: &BTreeMap<&str, usize>) -> Result<(), String> {
+    for action in plan(world).to_apply() {
+        let localpart = action.localpart().as_str();
+        let is_in = owners.get(localpart).map(|user| is_member(world, *user));
+        let is_disabled = action.kind == ActionKind::Disable && action.approval.is_none();
+        let is_opened = action.kind == ActionKind::Activate;
+        if (is_in == Some(true) && is_disabled) || (is_in == Some(false) && is_opened) {
+            return Err(format!("{localpart} of user {}: {:?}, {}", owners[localpart], action.kind, shown(world)));
+        }
     }
     Ok(())
 }
@@ -314,6 +357,11 @@ fn plan_of_an_applied_plan_is_empty() {
 #[test]
 fn accounts_stay_their_owners_over_several_runs() {
     holds(accounts_stay_their_owners, SHARE);
+}
+
+#[test]
+fn links_count_in_later_runs_if_the_configuration_has_changed() {
+    holds(links_count_in_every_configuration, SHARE);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, Known};
-use crate::model::{Localpart, Member, SignSeen};
+use crate::model::{Localpart, Member, Sign, SignSeen};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::Verdict;
 
@@ -26,7 +26,19 @@ pub(super) fn section(text: &mut String, known: &Known<'_>) {
 }
 
 fn has_account(member: &Member, known: &Known<'_>) -> bool {
-    known.accounts.iter().any(|one| one.evidence.owners.contains(&member.id))
+    known.accounts.iter().any(|one| one.evidence.owners.contains(&member.id) || may_log_in(member, one))
+}
+
+/// Returns whether an account that is kept may be the member's by a link or memory that does not decide.
+fn may_log_in(member: &Member, Explained { verdict, evidence, .. }: &Explained<'_>) -> bool {
+    match verdict {
+        Verdict::Kept(KeptReason::Ambiguous) => evidence.lines.iter().any(|line| line.user == member.id),
+        Verdict::MayBeMember(signs) => {
+            let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
+            signs.iter().any(|seen| is_tie(seen.sign) && seen.user.id == member.id)
+        }
+        _ => false,
+    }
 }
 
 fn without_account(member: &Member, known: &Known<'_>) -> String {

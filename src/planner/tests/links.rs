@@ -88,6 +88,15 @@ fn without_a_link_the_name_decides_but_opens_no_account_if_its_member_has_anothe
 }
 
 #[test]
+fn account_of_another_person_does_not_count_as_a_members_by_name() {
+    let world = linked().member_with_id("bob", "b").account_of("bob.old", &["b"], ACTIVE).account("bob", DISABLED);
+    keeps(&world, kept_as("bob", KeptReason::AnotherPerson));
+    let mapping = world.plan().mapping;
+    assert_eq!((mapping.by_link, mapping.by_name, mapping.without_account), (1, 0, 0));
+    assert_eq!(mapping.examples, [vec!["bob.old".into()], vec![], vec![]]);
+}
+
+#[test]
 fn without_a_link_and_a_member_the_person_is_asked_about_by_name() {
     acts(&linked().user("dave").account_of("dave", &[], ACTIVE), disable("dave", Reason::NotInGroup));
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::{Owner, Tie};
 
 impl Scene {
     fn at(mut self, millis: i64) -> Self {
@@ -133,6 +134,38 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
         (names(&presence.absent), names(&presence.present)),
         (vec!["dave".to_owned()], vec!["alice".to_owned()])
     );
+}
+
+/// Returns the accounts that a reading shows to be a member's.
+fn present(scene: &Scene) -> Vec<String> {
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let looks = scene.looks(&draft);
+    let presence = draft.presence(&draft.verdicts(&looks), &looks);
+    presence.present.iter().map(|id| id.localpart().to_string()).collect()
+}
+
+#[test]
+fn grace_starts_again_if_the_account_may_have_been_a_members_meanwhile() {
+    let by_sign = scene().member_with_id("alice", "a").account("l0001", ACTIVE).shows_name_of("l0001", "a");
+    keeps(&by_sign, kept_as("l0001", KeptReason::MayBeMember));
+    assert_eq!(present(&by_sign), ["l0001"]);
+    let by_name = scene().member("sam").disabled_member("sam").account("sam", ACTIVE);
+    keeps(&by_name, kept_as("sam", KeptReason::Ambiguous));
+    assert_eq!(present(&by_name), ["sam"]);
+    let by_older_link = scene().member_with_id("new", "b").seen("old", known(true, false, None));
+    let by_older_link = by_older_link.account_with("bob", ACTIVE, |account| {
+        account.links = ["old", "b"].into_iter().map(KeycloakId::from).collect();
+    });
+    keeps(&by_older_link, kept_as("bob", KeptReason::Ambiguous));
+    assert_eq!(present(&by_older_link), ["bob"]);
+}
+
+#[test]
+fn grace_goes_on_if_mas_cli_may_only_mix_up_two_accounts() {
+    let scene = scene().member_with_id("kim", "k").account("kim", ACTIVE).seen("r", known(true, false, None));
+    let scene = scene.account_with("KIM", ACTIVE, |account| account.remember(Owner { id: "r".into(), tie: Tie::Link }));
+    keeps(&scene, kept_as("KIM", KeptReason::Ambiguous));
+    assert_eq!(present(&scene), [""; 0]);
 }
 
 #[test]

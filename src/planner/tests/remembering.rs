@@ -147,6 +147,14 @@ fn restored_pair_of_a_member_is_not_forgotten_for_a_namesake() {
 }
 
 #[test]
+fn link_to_a_member_is_remembered_although_it_only_protects() {
+    let world = scene().policy(|policy| policy.matching = Matching::Localpart).member_with_id("robert", "b");
+    let world = world.linked("bob", "b", ACTIVE).remembered("bob", "x", Tie::Name).seen("x", known(true, false, None));
+    assert_eq!(outcome(&world, "bob"), "kept may_be_member");
+    assert_eq!(run(&world).owner("bob"), ("b".to_owned(), Tie::Link));
+}
+
+#[test]
 fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
     let world = |providers: &[&str]| {
         let mut scene = scene().member_with_id("alice", "m").account("alice", ACTIVE);

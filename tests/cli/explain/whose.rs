@@ -101,6 +101,20 @@ Whose account
 }
 
 #[tokio::test]
+async fn a_member_with_a_link_that_does_not_decide_is_not_shown_without_an_account() {
+    let bob = NewUser::member("bob").id(ID);
+    let cool = NewAccount::new("cool").linked_to_at(ID, "2024-01-01T00:00:00Z");
+    let world = group().with_user(bob.clone()).with_user(NewUser::new("eve").id("id-eve"));
+    let world = started(world.with_account(cool.linked_to_at("id-eve", "2025-01-01T00:00:00Z"))).await;
+    let text = whose(&world, linked(&world, ""), "bob");
+    assert!(text.contains("cool: kept (ambiguous)") && !text.contains("no account"), "{text}");
+    let world = started(group().with_user(bob).with_account(NewAccount::new("cool").linked_to(ID))).await;
+    let file = settings(&world, BY_BOTH).replace("[accounts]\n", "[accounts]\nmatch = \"localpart\"\n");
+    let text = whose(&world, linked(&world, "").file(&world, &file), "bob");
+    assert!(text.contains("cool: kept (may_be_member)") && !text.contains("no account"), "{text}");
+}
+
+#[tokio::test]
 async fn a_renamed_member_keeps_the_account_by_memory() {
     let world = started(group().with_user(NewUser::member("alice").id(ID)).account("alice")).await;
     remembering(&world).run("sync").exits(0);
