@@ -92,7 +92,7 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
     }
     let count = counted(waiting.len(), "account", "accounts");
     let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
-    for approval in [Approval::NeverTied, Approval::NameOfMember] {
+    for approval in [Approval::NeverTied, Approval::NameOfMember, Approval::MemoryOfMember] {
         let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
         if group.is_empty() {
             continue;

@@ -39,6 +39,8 @@ pub enum Approval {
     NeverTied,
     /// The user it is tied to was deleted, and a member has its name: it may be the same person, created again.
     NameOfMember,
+    /// The user it is linked to was deleted, and the state file remembers it as a member's: the link may be the older one.
+    MemoryOfMember,
 }
 
 impl Approval {
@@ -48,6 +50,7 @@ impl Approval {
         match self {
             Self::NeverTied => "no Keycloak user was ever seen to own it",
             Self::NameOfMember => "its Keycloak user was deleted, and a member has its name",
+            Self::MemoryOfMember => "its Keycloak user was deleted, and a member was seen to own it",
         }
     }
 }
@@ -112,14 +115,14 @@ impl KeptReason {
     pub fn text(self) -> &'static str {
         match self {
             Self::OtherServer => "an account of another homeserver",
-            Self::Ambiguous => "the name stands for two accounts or two users",
+            Self::Ambiguous => "the evidence fits two accounts or two users",
             Self::TokenOwner => "owns a token that this program uses",
             Self::Protected => "protected by policy.protect",
             Self::Admin => "an administrator of the homeserver",
             Self::Bot => "a bot or support account",
             Self::Appservice => "belongs to an application service, such as a bridge",
             Self::NotInMas => "unknown to MAS",
-            Self::MayBeMember => "may be a member's, though nothing ties it to one",
+            Self::MayBeMember => "may be a member's, by a sign that decides nothing",
             Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
             Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",

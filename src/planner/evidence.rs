@@ -97,7 +97,7 @@ impl<'f> Draft<'f> {
         let owners = self.owners(account, &holder, seen, looks);
         let lines = self.clues(account, seen).into_iter();
         let lines = lines.map(|(clue, user)| {
-            let side = side(clue, &user, &owners);
+            let side = side(clue, &user, &owners, self.rule.policy.matching);
             EvidenceLine { clue, user, side }
         });
         AccountEvidence {
@@ -191,10 +191,11 @@ impl<'f> Draft<'f> {
     }
 }
 
-fn side(clue: Clue, user: &KeycloakId, owners: &[KeycloakId]) -> Side {
+fn side(clue: Clue, user: &KeycloakId, owners: &[KeycloakId], matching: Matching) -> Side {
     match clue {
         Clue::Sign(_) | Clue::Memory(Tie::Restored) => Side::Hint,
         _ if owners.contains(user) => Side::For,
+        _ if owners.is_empty() && matching == Matching::Localpart => Side::Hint,
         _ => Side::Against,
     }
 }

@@ -231,6 +231,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             Some(Approval::NeverTied)
         } else if self.identity.named(account).iter().any(may_use) {
             Some(Approval::NameOfMember)
+        } else if self.remembered_member(account).is_some_and(may_use) {
+            Some(Approval::MemoryOfMember)
         } else {
             None
         };
@@ -238,6 +240,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             Some(approval) => Verdict::NeedsApproval(reason, approval),
             None => Verdict::Disable(reason),
         }
+    }
+
+    /// Returns the listed member whom the state file remembers for an account, whatever its links say.
+    fn remembered_member(&self, account: &Account) -> Option<&'f Member> {
+        account.remembered_owner().and_then(|(id, _)| self.identity.member(id))
     }
 
     /// Returns until when an account's owner has time to come back, if that is not over.

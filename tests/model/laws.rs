@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
-use matrix_keycloak_sync::plan::{Action, ActionKind, Plan};
+use matrix_keycloak_sync::plan::{Action, ActionKind, Plan, Reason};
 use matrix_keycloak_sync::planner::{Draft, Federation, Focus, Matching, Recall, Subjects};
 
 use crate::compare::{planned, same};
@@ -54,6 +54,11 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
         let mut ties = account.links.iter().chain(&memory).chain(&external);
         if ties.clone().any(|user| is_member(world, *user)) {
             return Err(format!("{}: tied to a member", account.localpart));
+        }
+        let is_remembered = account.memory.is_some_and(|(user, _)| world.is_listed(user));
+        let asks = world.rules.recall == Recall::On;
+        if asks && action.reason == Reason::NotInKeycloak && is_remembered {
+            return Err(format!("{}: remembered as a member's", account.localpart));
         }
         let named = world.named(account.localpart, |user| world.counts(user.listed));
         let has_name = named.iter().any(|user| is_member(world, *user));

@@ -173,6 +173,9 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
         Reason::NotInKeycloak if world.rules.recall == Recall::Off => Fate::Disable(reason),
         Reason::NotInKeycloak if !world.has_owner(account) && named != 1 => Fate::NeedsApproval(Approval::NeverTied),
         Reason::NotInKeycloak if world.has_namesake(account) => Fate::NeedsApproval(Approval::NameOfMember),
+        Reason::NotInKeycloak if account.memory.is_some_and(|(user, _)| world.is_listed(user)) => {
+            Fate::NeedsApproval(Approval::MemoryOfMember)
+        }
         _ => Fate::Disable(reason),
     }))
 }

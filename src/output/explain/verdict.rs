@@ -6,7 +6,7 @@ use super::super::HEADING;
 use super::{Explained, Known};
 use crate::model::{Localpart, Member, Sign, SignSeen};
 use crate::plan::{Approval, KeptReason};
-use crate::planner::Verdict;
+use crate::planner::{Matching, Verdict};
 
 pub(super) fn section(text: &mut String, known: &Known<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
@@ -109,6 +109,8 @@ fn members(signs: &[SignSeen]) -> String {
 
 /// Returns what to do if the verdict is not what is meant.
 fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
+    let by_names_alone = known.config.policy.matching == Matching::Localpart;
+    let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
     let lines: &[&str] = match verdict {
         Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
         Verdict::Kept(KeptReason::AnotherPerson) => &[
@@ -118,6 +120,9 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
         ],
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
+        }
+        Verdict::MayBeMember(signs) if by_names_alone && signs.iter().any(|seen| is_tie(seen.sign)) => {
+            &["If it is the member's account, set accounts.match = \"auto\", so that the evidence decides."]
         }
         Verdict::MayBeMember(_) => &[
             "If it is the member's account, link it to them in MAS (upstream-oauth-links). If not,",
@@ -131,9 +136,11 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
 fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
     let mut lines = vec![match approval {
         Approval::NeverTied => "If it is meant to stay, add it to policy.protect.".to_owned(),
-        Approval::NameOfMember => "If the user was created again in Keycloak, replace the link in MAS \
+        Approval::NameOfMember | Approval::MemoryOfMember => {
+            "If the user was created again in Keycloak, replace the link in MAS \
                                    (upstream-oauth-links)."
-            .to_owned(),
+                .to_owned()
+        }
     }];
     match &known.approve {
         Some(command) => {

@@ -1,6 +1,7 @@
 //! Members and accounts that meet by the Keycloak user ID that MAS keeps, and accounts that MAS does not know.
 
 use super::*;
+use crate::model::Tie;
 
 /// `match = "upstream-link"`.
 fn linked() -> Scene {
@@ -51,6 +52,17 @@ fn the_same_name_with_a_new_id_needs_an_approval_and_is_never_let_in() {
     assert_eq!(actions(&plan), disable("alice", Reason::NotInKeycloak));
     assert_eq!(plan.actions[0].approval, Some(Approval::NameOfMember));
     keeps(&account_of_old(DISABLED), kept_as("alice", KeptReason::AnotherPerson));
+}
+
+#[test]
+fn account_that_memory_ties_to_a_member_needs_an_approval_if_its_link_leads_to_a_deleted_user() {
+    let scene = linked().member_with_id("alice.new", "a").account_of("alice", &["deleted"], ACTIVE);
+    let plan = scene.clone().remembered("alice", "a", Tie::Name).plan();
+    assert_eq!(plan.actions[0].approval, Some(Approval::MemoryOfMember));
+    let known = scene.clone().remembered("alice", "a", Tie::Name).seen("deleted", known(true, false, None));
+    acts(&known, disable("alice", Reason::NotInGroup));
+    let out = linked().user("alice.new").account_of("alice", &["deleted"], ACTIVE).remembered("alice", "a", Tie::Name);
+    assert_eq!(out.plan().actions[0].approval, None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::model::{Owner, Tie};
 
 impl Scene {
     /// The account is remembered as this user's.
-    fn remembered(mut self, name: &str, id: &str, tie: Tie) -> Self {
+    pub(super) fn remembered(mut self, name: &str, id: &str, tie: Tie) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
         let account = self.facts.accounts.iter_mut().find(|account| account.user_id == user_id);
         account.expect("an account").remember(Owner { id: id.into(), tie });

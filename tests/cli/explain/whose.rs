@@ -112,6 +112,8 @@ async fn a_member_with_a_link_that_does_not_decide_is_not_shown_without_an_accou
     let file = settings(&world, BY_BOTH).replace("[accounts]\n", "[accounts]\nmatch = \"localpart\"\n");
     let text = whose(&world, linked(&world, "").file(&world, &file), "bob");
     assert!(text.contains("cool: kept (may_be_member)") && !text.contains("no account"), "{text}");
+    let told = ["hint     link in MAS", "set accounts.match = \"auto\""];
+    assert!(told.iter().all(|told| text.contains(told)) && !text.contains("against"), "{text}");
 }
 
 #[tokio::test]
