@@ -5,13 +5,15 @@
 //! taken away, and three things are looked at: what the servers show (`verdict`), what `history` tells of it, and
 //! whether the next run brings everyone where they belong. `expected.txt` says how each case ends; it has the form of the
 //! table that is printed. `cell` says which cases there are and why some are none, `scene` makes the world and its fault,
-//! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails.
+//! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails, `machine`
+//! is what fails on the machine itself.
 //!
 //! The table goes to stdout past the test harness, so that it is seen where the test passes.
 
 mod cell;
 mod expected;
 mod front;
+mod machine;
 mod mas_cli;
 mod scene;
 mod verdict;
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::harness::Way;
-use cell::{Cell, FAULTS, MOMENTS, SERVERS, Server, Trouble};
+use cell::{Cell, MOMENTS, SERVERS, Server, Trouble};
 use scene::Scene;
 use verdict::{Report, in_place};
 
@@ -51,8 +53,7 @@ struct Ended {
 fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let scene = runtime.block_on(Scene::start(cell, way));
     let before = scene.everyone();
-    let sync = || runtime.block_on(scene.sync(LONGEST));
-    let run = sync();
+    let run = runtime.block_on(scene.run(LONGEST));
     scene.heal();
     let mut wrong = Vec::new();
     if !runtime.block_on(scene.world.settle()) {
@@ -71,7 +72,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
         Some(code) => code.to_string(),
     };
 
-    match sync().map(|run| (run.code, run.stderr)) {
+    match runtime.block_on(scene.sync(LONGEST)).map(|run| (run.code, run.stderr)) {
         Some((0, _)) => {}
         other => wrong.push(format!("the next run: {other:?}")),
     }
@@ -113,7 +114,7 @@ fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
 fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
     let mut table = BTreeMap::new();
     for server in SERVERS {
-        for trouble in FAULTS {
+        for &trouble in server.troubles() {
             let told = |moment| {
                 let cell = Cell { server, trouble, moment };
                 if cell.why_not().is_some() {
@@ -132,13 +133,13 @@ fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
 
 fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
     let line = |first: &str, cells: &[String]| {
-        let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:<16}")).collect();
+        let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:<12}")).collect();
         format!("{first:<28}{}", cells.concat()).trim_end().to_owned() + "\n"
     };
     let mut text = line("", &MOMENTS.map(|moment| moment.to_string()));
     for server in SERVERS {
         let _ = writeln!(text, "{server}");
-        for trouble in FAULTS {
+        for &trouble in server.troubles() {
             text += &line(&format!("  {trouble}"), &table[&(server, trouble)]);
         }
     }
@@ -149,7 +150,7 @@ fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
 fn footnotes() -> String {
     let mut rules: Vec<&str> = Vec::new();
     for server in SERVERS {
-        for trouble in FAULTS {
+        for &trouble in server.troubles() {
             let of = MOMENTS.into_iter().filter_map(|moment| Cell { server, trouble, moment }.why_not());
             for rule in of {
                 if !rules.contains(&rule) {
@@ -164,7 +165,8 @@ fn footnotes() -> String {
 #[test]
 fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
     let begin = Instant::now();
-    let cells = || SERVERS.into_iter().flat_map(|server| FAULTS.map(|trouble| (server, trouble)));
+    let cells =
+        || SERVERS.into_iter().flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)));
     let cases: Vec<_> = cells()
         .flat_map(|(server, trouble)| MOMENTS.map(|moment| Cell { server, trouble, moment }))
         .filter(|cell| cell.why_not().is_none())

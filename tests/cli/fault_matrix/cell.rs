@@ -11,6 +11,8 @@ pub(super) enum Server {
     Synapse,
     MasApi,
     MasCli,
+    /// The one that the program runs on.
+    Machine,
 }
 
 /// What fails.
@@ -40,6 +42,12 @@ pub(super) enum Trouble {
     ListThatChanges,
     Reset,
     WrongCertificate,
+    /// Another run has the lock.
+    LockHeld,
+    /// Nothing more can be written to any file.
+    FullDisk,
+    /// The state file can be read and not written.
+    ReadOnlyState,
 }
 
 /// From when on.
@@ -49,15 +57,21 @@ pub(super) enum Moment {
     Start,
     /// From the second page of the long list on.
     Reading,
-    /// At the second look at one of the people.
+    /// At the second look at one of the accounts to disable.
     Look,
+    /// At the second look at the account to activate.
+    LookAtMember,
     /// As soon as the first account is locked.
     Applying,
+    /// From the beginning of `undo` on, which reverses a run of before.
+    Undo,
 }
 
-pub(super) const SERVERS: [Server; 4] = [Server::Keycloak, Server::Synapse, Server::MasApi, Server::MasCli];
-pub(super) const MOMENTS: [Moment; 4] = [Moment::Start, Moment::Reading, Moment::Look, Moment::Applying];
-pub(super) const FAULTS: [Trouble; 20] = [
+pub(super) const SERVERS: [Server; 5] =
+    [Server::Keycloak, Server::Synapse, Server::MasApi, Server::MasCli, Server::Machine];
+pub(super) const MOMENTS: [Moment; 6] =
+    [Moment::Start, Moment::Reading, Moment::Look, Moment::LookAtMember, Moment::Applying, Moment::Undo];
+const OF_SERVERS: [Trouble; 20] = [
     Trouble::Refused,
     Trouble::Hang,
     Trouble::Trickle,
@@ -96,10 +110,11 @@ impl Cell {
     /// and changed, it matters who lists them and who writes.
     pub(super) fn ways(self) -> &'static [Way] {
         match (self.server, self.moment) {
-            (Server::Keycloak | Server::MasApi, Moment::Start) => &[BY_MAS],
-            (Server::Keycloak | Server::Synapse, Moment::Reading) | (Server::MasCli, Moment::Start) => {
-                &[CLI_BY_SYNAPSE]
-            }
+            (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo) => &[BY_MAS],
+            (Server::Keycloak | Server::Synapse, Moment::Reading)
+            | (Server::MasCli, Moment::Start)
+            | (Server::Synapse | Server::MasCli, Moment::Undo)
+            | (Server::Machine, _) => &[CLI_BY_SYNAPSE],
             (Server::Keycloak, _) => &[CLI_BY_SYNAPSE, BY_MAS],
             (Server::Synapse, Moment::Start) => &[BY_BOTH],
             (Server::Synapse, _) => &[CLI_BY_SYNAPSE, BY_BOTH],
@@ -117,7 +132,9 @@ impl Cell {
             Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges
         );
         match (self.server, self.moment, self.trouble) {
-            (Server::MasCli, Moment::Reading | Moment::Look, _) => Some("mas-cli only writes: nothing is read by it"),
+            (Server::MasCli, Moment::Reading | Moment::Look | Moment::LookAtMember, _) => {
+                Some("mas-cli only writes: nothing is read by it")
+            }
             (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => {
                 Some("mas-cli opens MAS's database: it has no token that ends, and shows no certificate")
             }
@@ -134,8 +151,19 @@ impl Cell {
             (Server::Keycloak, Moment::Look, Trouble::ShortList | Trouble::RepeatedPage) => {
                 Some("the second look asks Keycloak for one person: there is one row, or none")
             }
-            (Server::Synapse | Server::MasApi, Moment::Look, _) if of_lists => {
+            (Server::Keycloak, Moment::LookAtMember, _) if of_lists && self.trouble != Trouble::ListThatChanges => {
+                Some("before an activation Keycloak is asked for the member by ID: that is no list")
+            }
+            (Server::Synapse | Server::MasApi, Moment::Look | Moment::LookAtMember, _) if of_lists => {
                 Some("the second look asks Synapse and MAS for one account by its ID: that is no list")
+            }
+            (Server::Machine, Moment::Start | Moment::Undo, _) => None,
+            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock at its start and keeps it"),
+            (Server::Machine, _, Trouble::ReadOnlyState) => {
+                Some("a state file that was opened for writing stays open for writing")
+            }
+            (Server::Machine, Moment::LookAtMember, _) => {
+                Some("whom the second look is about changes nothing on the disk")
             }
             _ => None,
         }
@@ -147,6 +175,23 @@ impl Cell {
         let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage);
         matches!(self.trouble, Trouble::Hang | Trouble::Trickle)
             || is_busy && self.server == Server::MasApi && self.moment == Moment::Applying
+    }
+}
+
+impl Server {
+    /// Returns what can fail there.
+    pub(super) fn troubles(self) -> &'static [Trouble] {
+        match self {
+            Self::Machine => &[Trouble::LockHeld, Trouble::FullDisk, Trouble::ReadOnlyState],
+            _ => &OF_SERVERS,
+        }
+    }
+}
+
+impl Moment {
+    /// Returns whether the program begins while the fault is there.
+    pub(super) fn is_from_the_start(self) -> bool {
+        matches!(self, Self::Start | Self::Undo)
     }
 }
 
@@ -164,6 +209,7 @@ impl fmt::Display for Server {
             Self::Synapse => "Synapse",
             Self::MasApi => "MAS API",
             Self::MasCli => "mas-cli",
+            Self::Machine => "this machine",
         })
     }
 }
@@ -191,6 +237,9 @@ impl fmt::Display for Trouble {
             Self::ListThatChanges => "list that changes",
             Self::Reset => "reset in the middle",
             Self::WrongCertificate => "wrong certificate",
+            Self::LockHeld => "lock held",
+            Self::FullDisk => "full disk",
+            Self::ReadOnlyState => "read-only state",
         })
     }
 }
@@ -198,10 +247,12 @@ impl fmt::Display for Trouble {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Start => "at the start",
-            Self::Reading => "while reading",
-            Self::Look => "second look",
-            Self::Applying => "while applying",
+            Self::Start => "start",
+            Self::Reading => "reading",
+            Self::Look => "look",
+            Self::LookAtMember => "activation",
+            Self::Applying => "applying",
+            Self::Undo => "undo",
         })
     }
 }

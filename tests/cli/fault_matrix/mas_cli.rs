@@ -7,14 +7,14 @@ use std::path::PathBuf;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use super::cell::{Cell, Moment, Trouble};
+use super::cell::{Cell, Trouble};
 use crate::harness::script;
 
 /// Puts the script there and gives its path. It fails at the first call, or from the first lock on.
 pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     let directory = world.directory().display();
     let from = match cell.moment {
-        Moment::Start => ":".to_owned(),
+        moment if moment.is_from_the_start() => ":".to_owned(),
         // Two calls may be the first lock; whoever makes the directory is.
         _ => format!(
             "if [ ! -d {directory}/locked ]; then\n\
@@ -23,7 +23,7 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
         ),
     };
     // Gone is gone: what is removed is not found by the next call.
-    let passes = if cell.trouble == Trouble::Refused && cell.moment != Moment::Start {
+    let passes = if cell.trouble == Trouble::Refused && !cell.moment.is_from_the_start() {
         format!("passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}")
     } else {
         "passes() { exec $real \"$@\"; }".to_owned()
@@ -36,7 +36,7 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     );
     std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
     let path = script(world, "failing-mas-cli", &body);
-    if cell.trouble == Trouble::Refused && cell.moment == Moment::Start {
+    if cell.trouble == Trouble::Refused && cell.moment.is_from_the_start() {
         std::fs::rename(&path, world.directory().join("gone")).expect("just written");
     }
     path

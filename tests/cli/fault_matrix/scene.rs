@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cell::{Cell, Moment, Server, Trouble};
 use super::front::{Front, Mode, Switch};
+use super::machine::Machine;
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
 use crate::harness::{self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started};
@@ -20,6 +21,8 @@ use crate::tls::Authority;
 const PAGE: usize = 4;
 /// The one of several people to disable who meets the fault at the second look.
 const LOOKED_AT: &str = "yves";
+/// The member whose account is activated.
+const RETURNING: &str = "fred";
 
 /// Enough for a healthy server on a busy machine. An answer that trickles takes longer.
 const IMPATIENT: Timeouts =
@@ -33,6 +36,7 @@ pub(super) struct Scene {
     /// Between the program and the server under test until that is well again.
     detour: Mutex<Option<Detour>>,
     toml: String,
+    machine: Machine,
 }
 
 /// The way through the fronts.
@@ -70,6 +74,7 @@ impl Scene {
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         // Found by name, so that the second look asks for the name that meets the fault.
         world.unlink(LOOKED_AT);
+        world.unlink(RETURNING);
         for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
             world.login(name).expect("an active account");
         }
@@ -79,9 +84,16 @@ impl Scene {
         world.keycloak.faults().on("/members").in_pages_of(PAGE);
         world.synapse.faults().on("/v3/users").in_pages_of(PAGE);
         world.mas.admin().faults().matching(is_mas_list).in_pages_of(PAGE);
-        let mut scene = Self { world, cell, way, detour: Mutex::default(), toml: String::new() };
+        let machine = Machine::new(world.directory());
+        let mut scene = Self { world, cell, way, detour: Mutex::default(), toml: String::new(), machine };
         scene.toml = scene.configuration();
+        if scene.has_run_before() {
+            scene.run_and_turn_around().await;
+        }
         match (cell.server, cell.trouble) {
+            (Server::Machine, Trouble::LockHeld) => scene.machine.hold_lock(),
+            (Server::Machine, Trouble::ReadOnlyState) => scene.machine.forbid_writing(),
+            (Server::Machine, _) => scene.fill_disk_at_its_moment(),
             (Server::MasCli, _) => {
                 let command = mas_cli::install(&scene.world, cell);
                 // Longer than any call takes on a busy machine.
@@ -122,12 +134,37 @@ impl Scene {
         env.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 
-    /// Runs `sync`. A trickle would keep the binary waiting for minutes, so it is met in this process, with less patience.
-    pub(super) async fn sync(&self, limit: Duration) -> Option<Run> {
-        if self.cell.trouble == Trouble::Trickle && self.cell.server != Server::MasCli {
-            return self.program().run_here("sync", IMPATIENT, limit).await;
+    /// Lets a healthy run do its work, and then its people come back, and the one who had come back leaves.
+    async fn run_and_turn_around(&self) {
+        let run = self.program().run("sync");
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(self.world.settle().await, "MAS has jobs left");
+        for name in ["xaver", "yves", "zoe"] {
+            self.world.join(name);
         }
-        self.program().run_within(self.world.directory(), "sync", limit)
+        self.world.leave(RETURNING);
+    }
+
+    /// Runs what the case is about.
+    pub(super) async fn run(&self, limit: Duration) -> Option<Run> {
+        let arguments = if self.cell.moment == Moment::Undo { "undo 1" } else { "sync" };
+        if self.cell.trouble == Trouble::FullDisk {
+            return Some(self.machine.run(self.program(), arguments, self.cell.moment.is_from_the_start(), limit));
+        }
+        self.carry_out(arguments, limit).await
+    }
+
+    /// Runs `sync`.
+    pub(super) async fn sync(&self, limit: Duration) -> Option<Run> {
+        self.carry_out("sync", limit).await
+    }
+
+    /// A trickle would keep the binary waiting for minutes, so it is met in this process, with less patience.
+    async fn carry_out(&self, arguments: &str, limit: Duration) -> Option<Run> {
+        if self.cell.trouble == Trouble::Trickle && self.cell.server != Server::MasCli {
+            return self.program().run_here(arguments, IMPATIENT, limit).await;
+        }
+        self.program().run_within(self.world.directory(), arguments, limit)
     }
 
     pub(super) fn everyone(&self) -> Everyone {
@@ -148,7 +185,14 @@ impl Scene {
         let history = |run: &str| self.program().run(&format!("history {run} --format json")).exits(0).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let runs = history("");
-        let runs = runs["runs"].as_array().expect("a list").iter().map(|run| history(&run["run"].to_string()));
+        // The run of before the case is not part of it.
+        let is_of_case = |run: &&Value| !self.has_run_before() || run["run"] != json!(1);
+        let runs = runs["runs"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(is_of_case)
+            .map(|run| history(&run["run"].to_string()));
         let actions = runs.flat_map(|run| run["actions"].as_array().expect("a list").clone());
         let record = |action: Value| Record {
             localpart: text(&action["user_id"])[1..].split(':').next().unwrap_or_default().to_owned(),
@@ -159,8 +203,13 @@ impl Scene {
         actions.map(record).collect()
     }
 
+    fn has_run_before(&self) -> bool {
+        self.cell.moment == Moment::Undo || self.cell.server == Server::Machine
+    }
+
     /// Takes the fault away.
     pub(super) fn heal(&self) {
+        self.machine.heal();
         let world = &self.world;
         for faults in [world.keycloak.faults(), world.synapse.faults(), world.mas.faults(), world.mas.admin().faults()]
         {
@@ -191,17 +240,41 @@ impl Scene {
     /// The requests that bring the fault about, and whether it lasts from then on or is about them alone.
     fn hits(&self) -> impl Fn(&Seen) -> bool + Clone + Send + Sync + use<> {
         let Cell { server, moment, .. } = self.cell;
+        let name = self.looked_at();
         let looked_at = match server {
-            Server::Keycloak => format!("/users?username={LOOKED_AT}&"),
-            Server::Synapse => format!("/users/@{LOOKED_AT}:"),
-            _ => format!("/users/{}", self.world.mas.state().user(LOOKED_AT).expect("seeded").id),
+            Server::Keycloak if moment == Moment::LookAtMember => self.by_id(),
+            Server::Keycloak => format!("/users?username={name}&"),
+            Server::Synapse => format!("/users/@{name}:"),
+            _ => format!("/users/{}", self.world.mas.state().user(name).expect("seeded").id),
         };
         let pages = Arc::new(AtomicUsize::new(0));
         move |seen: &Seen| match moment {
-            Moment::Start => true,
+            Moment::Start | Moment::Undo => true,
             Moment::Reading => is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0,
-            Moment::Look => seen.target().contains(&looked_at),
+            Moment::Look | Moment::LookAtMember => seen.target().contains(&looked_at),
             Moment::Applying => false,
+        }
+    }
+
+    /// The one whom the fault at the second look is about.
+    fn looked_at(&self) -> &'static str {
+        if self.cell.moment == Moment::LookAtMember { RETURNING } else { LOOKED_AT }
+    }
+
+    /// The path by which Keycloak is asked for the returning member.
+    fn by_id(&self) -> String {
+        format!("/users/{}", self.world.keycloak.state().realm("corp").user(RETURNING).expect("seeded").id)
+    }
+
+    /// Lets the disk be full from the moment of the case on. At the second look, Keycloak is asked by name.
+    fn fill_disk_at_its_moment(&self) {
+        let full = self.machine.filler();
+        let world = &self.world;
+        match self.cell.moment {
+            Moment::Reading => world.synapse.faults().on("/v3/users").before(move |_| full()),
+            Moment::Look => world.keycloak.faults().on("/users").before(move |_| full()),
+            Moment::Applying => self.at_the_first_lock(full),
+            _ => {}
         }
     }
 
@@ -235,7 +308,7 @@ impl Scene {
                         }
                         let hit = hits(seen);
                         // The look is about one person, and so is its fault: who else was looked at would be chance.
-                        if hit && moment != Moment::Look {
+                        if hit && !matches!(moment, Moment::Look | Moment::LookAtMember) {
                             since.begin();
                         }
                         hit || since.has_begun()
@@ -256,7 +329,9 @@ impl Scene {
         let faults = self.faults()[0];
         let keycloak = self.world.keycloak.shared();
         match (server, moment, trouble) {
-            (Server::Keycloak, Moment::Start, Trouble::EmptyList) => faults.on("/groups?").answer(Fault::EmptyList),
+            (Server::Keycloak, Moment::Start | Moment::Undo, Trouble::EmptyList) => {
+                faults.on("/groups?").answer(Fault::EmptyList)
+            }
             (Server::Keycloak, Moment::Reading, Trouble::EmptyList) => faults.matching(list).answer(Fault::EmptyList),
             (Server::Keycloak, Moment::Look, Trouble::EmptyList) => {
                 faults.on(&format!("username={LOOKED_AT}")).answer(Fault::EmptyList);
@@ -264,6 +339,10 @@ impl Scene {
             (Server::Keycloak, Moment::Look, _) => {
                 let join = move |_: &Seen| keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
                 faults.on(&format!("username={LOOKED_AT}")).times(1).before(join);
+            }
+            (Server::Keycloak, Moment::LookAtMember, _) => {
+                let leave = move |_: &Seen| keycloak.lock().realm("corp").leave(RETURNING, "/matrix-users");
+                faults.on(&self.by_id()).times(1).before(leave);
             }
             (Server::MasApi, Moment::Applying, Trouble::EmptyList) => {
                 faults.matching(sessions).answer(Fault::EmptyList);
@@ -278,7 +357,7 @@ impl Scene {
             (_, _, Trouble::ListThatChanges) => {
                 let rule = faults.matching(list).times(1);
                 let change = self.change();
-                if moment == Moment::Start { rule.before(move |_| change()) } else { rule.after(move |_| change()) }
+                if moment.is_from_the_start() { rule.before(move |_| change()) } else { rule.after(move |_| change()) }
             }
             _ => self.leave_out(),
         }
@@ -304,7 +383,7 @@ impl Scene {
 
     /// Lists from which somebody is missing, of the first page or of a later one, and nothing else tells.
     fn leave_out(&self) {
-        let first = self.cell.moment == Moment::Start;
+        let first = self.cell.moment.is_from_the_start();
         match self.cell.server {
             Server::Keycloak => {
                 let missing = if first { ["ann", "ben"] } else { ["dora", "emil"] };
@@ -387,7 +466,7 @@ impl Scene {
                 switch.send_replace(mode);
             }
         };
-        if self.cell.moment == Moment::Start {
+        if self.cell.moment.is_from_the_start() {
             change();
         } else {
             self.at_the_first_lock(change.clone());
@@ -427,7 +506,7 @@ fn fault(server: Server, trouble: Trouble) -> Fault {
     let server = match server {
         Server::Keycloak => http::Server::Keycloak,
         Server::Synapse => http::Server::Synapse,
-        Server::MasApi | Server::MasCli => http::Server::Mas,
+        Server::MasApi | Server::MasCli | Server::Machine => http::Server::Mas,
     };
     match trouble {
         Trouble::Hang => Fault::Hang,

@@ -70,10 +70,10 @@ pub(super) fn of_exit(code: Option<i32>, before: &Everyone, after: &Everyone, re
     let tried = records.iter().filter(|record| record.begun).count();
     let not_done = records.iter().filter(|record| record.outcome != "done").count();
     let told = match code {
-        Some(1 | 3) if tried > 0 || before != after => "an error before anything was changed, and something was",
+        Some(1 | 3 | 5) if tried > 0 || before != after => "an error before anything was changed, and something was",
         Some(0) if not_done > 0 => "in step, and something is not done",
         Some(4) if not_done == 0 => "incomplete, and everything is done",
-        Some(0 | 1 | 3 | 4) | None => return Vec::new(),
+        Some(0 | 1 | 3 | 4 | 5) | None => return Vec::new(),
         Some(_) => "no exit code of these",
     };
     vec![format!("exit {code:?} would mean {told}: {records:?}")]
@@ -191,7 +191,7 @@ fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
 fn an_exit_code_that_says_something_else_than_what_happened_is_noticed() {
     let (active, disabled) = (one("ann", account(false, false)), one("ann", account(true, true)));
     let (done, failed) = ([record("disable", "done", true)], [record("disable", "failed", true)]);
-    for code in [1, 3] {
+    for code in [1, 3, 5] {
         assert_ne!(of_exit(Some(code), &active, &disabled, &[]), [""; 0]);
         assert_ne!(of_exit(Some(code), &active, &active, &failed), [""; 0]);
         assert_eq!(of_exit(Some(code), &active, &active, &[record("disable", "skipped", false)]), [""; 0]);
