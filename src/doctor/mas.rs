@@ -8,6 +8,7 @@ use super::{reach, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::{MasApi, SOON};
+use crate::model::release_in;
 use crate::output::{counted, joined};
 use crate::plan::WriterKind;
 use crate::readers::{MasReader, ReadError, Readers};
@@ -143,7 +144,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
     const NAME: &str = "version";
     match mas.version().await {
         Ok(Some(said)) => {
-            version::check_mas(section, &said, version::parse(said.raw()).as_ref(), config);
+            version::check_mas(section, &said, release_in(said.raw()).as_ref(), config);
             true
         }
         Ok(None) if config.policy.writer == WriterKind::MasApi => {

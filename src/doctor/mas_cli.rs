@@ -3,6 +3,7 @@
 use super::check::{Area, Section};
 use super::version;
 use crate::config::{Config, MasCliConfig};
+use crate::model::release_in;
 use crate::writers::{DatabaseLook, MasCli, WriterError};
 
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
@@ -12,7 +13,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     match mas_cli.version().await {
         Ok(said) => {
             section.ok("program", "runs");
-            version::check_mas(&mut section, &said, version::parse(said.raw()).as_ref(), config);
+            version::check_mas(&mut section, &said, release_in(said.raw()).as_ref(), config);
         }
         Err(error) => {
             section.failed("program", &error);

@@ -3,8 +3,9 @@
 use semver::Version;
 
 use super::check::{Area, Section};
-use super::{reach, version};
+use super::reach;
 use crate::config::{Config, SynapseConfig};
+use crate::model::release_in;
 use crate::output::counted;
 use crate::readers::{ReadError, SynapseReader};
 
@@ -50,7 +51,7 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
 async fn own_version(section: &mut Section, synapse: &SynapseReader) {
     const NAME: &str = "version";
     match synapse.version().await {
-        Ok(said) if version::parse(said.raw()).is_some_and(|version| version < LOCKS) => section.warn(
+        Ok(said) if release_in(said.raw()).is_some_and(|version| version < LOCKS) => section.warn(
             NAME,
             format!("{said}: before 1.91 Synapse knows no locked accounts"),
             "update Synapse; keep policy.disable = \"deactivate\" until then",

@@ -12,16 +12,6 @@ const REACTIVATE: Version = Version::new(0, 20, 0);
 /// The first whose lock reaches Synapse.
 const LOCK_ON_HOMESERVER: Version = Version::new(1, 14, 0);
 
-/// The first release that a text names: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. What comes after the numbers is left
-/// out: builds between two releases (`v1.14.0-5-g0123abc`) are newer than the release that they name, not older.
-pub(super) fn parse(text: &str) -> Option<Version> {
-    text.split_whitespace().find_map(|word| {
-        let word = word.trim_start_matches('v');
-        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
-        Version::parse(word[..end].trim_end_matches('.')).ok()
-    })
-}
-
 /// Tells whether a MAS of this version does what the configuration needs of it; `said` is what it calls itself.
 pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Option<&Version>, config: &Config) {
     const NAME: &str = "version";
@@ -51,28 +41,5 @@ pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Optio
         }
     } else {
         section.ok(NAME, said.to_string());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_found_in_whatever_stands_around_it() {
-        for (text, expected) in [
-            ("mas-cli v1.22.0", Some((1, 22, 0))),
-            ("v0.19.0-rc.1", Some((0, 19, 0))),
-            ("v1.14.0-5-g0123abc", Some((1, 14, 0))),
-            ("1.163.2", Some((1, 163, 2))),
-            ("1.98.0rc1", Some((1, 98, 0))),
-            ("1.163.2 (b=hotfixes,0123abc)", Some((1, 163, 2))),
-            ("unstable", None),
-            ("", None),
-            ("v1.2", None),
-        ] {
-            let found = parse(text).map(|version| (version.major, version.minor, version.patch));
-            assert_eq!(found, expected, "{text}");
-        }
     }
 }

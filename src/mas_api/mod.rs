@@ -7,13 +7,14 @@ mod exposure;
 mod list;
 mod resource;
 
+use semver::Version;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::config::{MasApiAuth, MasApiConfig};
 use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Server, Timeouts, TokenEndpoint};
-use crate::model::{ServerName, ServerText};
+use crate::model::{ServerName, ServerText, release_in};
 
 pub use exposure::Exposure;
 pub(crate) use exposure::SOON;
@@ -21,6 +22,8 @@ pub use resource::{Resource, Single, UserAttributes};
 
 /// The scope that opens the Admin API.
 const SCOPE: &str = "urn:mas:admin";
+/// The first release that has `/version`.
+const OLDEST_WITH_VERSION: Version = Version::new(1, 4, 0);
 const ROOT: [&str; 3] = ["api", "admin", "v1"];
 
 /// A MAS whose Admin API can be asked.
@@ -111,7 +114,20 @@ impl MasApi {
     /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. A MAS that has a
     /// version has the path too, so something in between blocks it.
     pub(crate) async fn unless_too_old(&self, error: HttpError) -> Result<(), HttpError> {
-        if error.is_missing_in_mas() && self.version().await?.is_none() { Ok(()) } else { Err(error) }
+        self.unless_older_than(&OLDEST_WITH_VERSION, error).await
+    }
+
+    /// Returns the error unless it is the 404 page of a MAS older than the release that brought this path. A build
+    /// whose version names no release counts as newer than all of them.
+    pub(crate) async fn unless_older_than(&self, brought_by: &Version, error: HttpError) -> Result<(), HttpError> {
+        if !error.is_missing_in_mas() {
+            return Err(error);
+        }
+        let is_older = match self.version().await? {
+            None => true,
+            Some(said) => release_in(said.raw()).is_some_and(|release| release < *brought_by),
+        };
+        if is_older { Ok(()) } else { Err(error) }
     }
 
     /// Returns the error for an answer about another user than the one asked for.
