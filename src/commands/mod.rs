@@ -12,6 +12,7 @@ mod stand_in;
 mod state_file;
 mod sync;
 mod undo;
+mod unseen_locks;
 mod watch;
 mod writing;
 

@@ -4,13 +4,11 @@ use semver::Version;
 
 use super::check::Section;
 use crate::config::Config;
-use crate::model::ServerText;
+use crate::model::{MAS_SHARES_LOCKS, ServerText};
 use crate::plan::DisableMode;
 
 /// `unlock-user --reactivate` came with it; before, unlocking reactivated as well.
 const REACTIVATE: Version = Version::new(0, 20, 0);
-/// The first whose lock reaches Synapse.
-const LOCK_ON_HOMESERVER: Version = Version::new(1, 14, 0);
 
 /// Tells whether a MAS of this version does what the configuration needs of it; `said` is what it calls itself.
 pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Option<&Version>, config: &Config) {
@@ -25,7 +23,7 @@ pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Optio
             format!("{said}: before 0.20 unlocking reactivates as well, and `unlock-user --reactivate` is not there"),
             "update MAS: to 0.20 at least, to 1.14 so that a lock reaches Synapse",
         );
-    } else if *version < LOCK_ON_HOMESERVER && config.synapse.is_some() {
+    } else if *version < MAS_SHARES_LOCKS && config.synapse.is_some() {
         let stays = format!("{said}: before 1.14 a lock does not reach Synapse");
         match config.policy.disable {
             DisableMode::Lock => section.problem(

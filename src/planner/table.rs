@@ -182,6 +182,22 @@ impl<'f> Rule<'f> {
         account.deactivated_in_mas || self.facts.memory.left_half_done(&account.user_id, state)
     }
 
+    /// Returns whether only Synapse is known to have shut out an account that is locked or deactivated there, so that its
+    /// owner may still be able to log in (trap 47).
+    pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
+        account.mas == InMas::NotAsked
+            && !self.facts.memory.is_own(&account.user_id)
+            && !self.is_not_in_mas(account)
+            && self.protects(account).is_none()
+    }
+
+    /// Returns whether an account in this state was deactivated by an administrator or its owner. This program always
+    /// locks as well (trap 70).
+    pub(super) fn is_deactivated_by_others(&self, account: &Account, state: AccountState) -> bool {
+        let is_deactivated = state.deactivated || account.deactivated_in_mas;
+        is_deactivated && !state.locked && !self.facts.memory.is_own(&account.user_id)
+    }
+
     /// Returns whether MAS does not know an account, by its list or because mas-cli has just looked in vain.
     pub(super) fn is_not_in_mas(&self, account: &Account) -> bool {
         match account.mas {

@@ -44,5 +44,6 @@ mod table;
 mod tls;
 mod token_owners;
 mod undo;
+mod unknown_locks;
 mod upstream_link;
 mod watch;

@@ -194,6 +194,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         before: AccountState::default(),
         evidence: Some(Evidence::new(AccountDetail::new(Localpart::from("alice").on(&"test.local".into())))),
         approval: None,
+        mark: None,
         skipped: None,
     };
     let pass = action.pass().expect("a rechecked action");
