@@ -6,6 +6,7 @@ mod doctor;
 mod explain;
 mod generate;
 mod history;
+mod open_sessions;
 mod plan;
 mod session;
 mod stand_in;

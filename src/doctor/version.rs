@@ -3,9 +3,9 @@
 use semver::Version;
 
 use super::check::Section;
+use super::shut_out;
 use crate::config::Config;
 use crate::model::{MAS_SHARES_LOCKS, ServerText};
-use crate::plan::DisableMode;
 
 /// `unlock-user --reactivate` came with it; before, unlocking reactivated as well.
 const REACTIVATE: Version = Version::new(0, 20, 0);
@@ -25,18 +25,7 @@ pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Optio
         );
     } else if *version < MAS_SHARES_LOCKS && config.synapse.is_some() {
         let stays = format!("{said}: before 1.14 a lock does not reach Synapse");
-        match config.policy.disable {
-            DisableMode::Lock => section.problem(
-                NAME,
-                format!("{stays}, so every run that locks someone waits for it in vain and ends with exit code 4"),
-                "update MAS to 1.14 or later, or set policy.disable = \"deactivate\"",
-            ),
-            DisableMode::Deactivate => section.warn(
-                NAME,
-                format!("{stays}, so Synapse shows someone who was locked by hand as active"),
-                "update MAS to 1.14 or later",
-            ),
-        }
+        shut_out::unseen_locks(section, config, &stays, "update MAS to 1.14 or later");
     } else {
         section.ok(NAME, said.to_string());
     }

@@ -26,6 +26,16 @@ const SCOPE: &str = "urn:mas:admin";
 const OLDEST_WITH_VERSION: Version = Version::new(1, 4, 0);
 const ROOT: [&str; 3] = ["api", "admin", "v1"];
 
+/// What MAS says of its configuration.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SiteConfig {
+    /// The name of the homeserver that it serves.
+    pub server_name: ServerName,
+    /// Whether users may deactivate their own accounts.
+    #[serde(default)]
+    pub account_deactivation_allowed: bool,
+}
+
 /// A MAS whose Admin API can be asked.
 #[derive(Debug, Clone)]
 pub struct MasApi {
@@ -97,16 +107,12 @@ impl MasApi {
         }
     }
 
-    /// The name of the homeserver that MAS serves, or `None` where it is too old to tell, which is before 1.3.
+    /// Returns what MAS says of its configuration, or `None` if it is too old to say it, which is before 1.3.
     ///
-    /// Source: `GET /site-config`.
-    pub async fn server_name(&self) -> Result<Option<ServerName>, HttpError> {
-        #[derive(Deserialize)]
-        struct SiteConfig {
-            server_name: ServerName,
-        }
+    /// Source: `GET /site-config` (recording: `mas-lifecycle.json`).
+    pub async fn site_config(&self) -> Result<Option<SiteConfig>, HttpError> {
         match self.get(&["site-config"], &[]).await {
-            Ok(SiteConfig { server_name }) => Ok(Some(server_name)),
+            Ok(site_config) => Ok(Some(site_config)),
             Err(error) => self.unless_too_old(error).await.map(|()| None),
         }
     }

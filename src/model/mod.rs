@@ -23,7 +23,7 @@ pub use member::{Member, Unnamed};
 pub use moment::Moment;
 pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Look, Question, Sign, SignSeen};
-pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
+pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, SYNAPSE_WITHOUT_MSC3861, release_in};
 pub(crate) use secrets::{mask_basic, mask_secret, mask_token};
 pub use signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use text::ServerText;

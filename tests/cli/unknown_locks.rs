@@ -1,11 +1,12 @@
 //! Locks and deactivations that only one of MAS and Synapse knows (traps 47, 56, 67 to 72).
 
-use matrix_keycloak_sync::standins::RunningWorld;
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 use serde_json::{Value, json};
 
+use crate::doctor::doctor;
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, PROGRAM, Program, account, by_hand, everyone, group, program, program_by, script,
-    started, the_table,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, PROGRAM, Program, account, by_hand, everyone, group, program, program_by,
+    program_with, script, started, the_table, write,
 };
 
 const LOCK: &str = "[policy]\ndisable = \"lock\"\n";
@@ -187,6 +188,13 @@ async fn erased_account_is_never_activated_whatever_the_source() {
 }
 
 #[tokio::test]
+async fn doctor_says_that_erased_accounts_are_unknown_without_synapse() {
+    let world = started(the_table()).await;
+    let findings = doctor(program_by(&world, BY_MAS, "[policy]\nprotect = [\"matrix-sync-bot\"]\n")).ailing_is(&[]);
+    findings.tells("settings erased skipped", &["which accounts were erased"], &[]);
+}
+
+#[tokio::test]
 async fn explain_says_that_the_servers_contradict_each_other() {
     let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
     let explain = |told: &[&str]| drop(program_by(&world, BY_BOTH, "").run("explain bob").exits(0).prints(told));
@@ -200,4 +208,111 @@ async fn explain_says_that_the_servers_contradict_each_other() {
     by_hand(&world, "bob", true, true);
     let run = program_by(&world, BY_BOTH, "").run("explain bob").exits(0);
     assert!(!run.stdout.contains("contradict"), "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn doctor_says_how_many_locks_of_mas_synapse_does_not_know() {
+    let world = group().member("alice").account("alice").locked_account("lou").account("bob").account("carol");
+    let world = started(world).await;
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[]).tells(
+        "mas locks ok",
+        &["MAS has 1 locked account, Synapse shows 1"],
+        &[],
+    );
+    for name in ["bob", "carol"] {
+        in_mas(&world, name, true, false);
+    }
+    let line = "mas locks warning";
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[line]).tells(
+        line,
+        &["MAS has 3 locked accounts, Synapse shows 1", "the lock of 2 accounts (bob, carol)"],
+        &["Update Synapse to 1.150 and MAS to 1.14", "manage provision-all-users` once", "alone does not repair it"],
+    );
+}
+
+#[tokio::test]
+async fn doctor_says_that_deactivations_of_mas_have_not_reached_synapse() {
+    let world = started(group().member("alice").account("alice").account("dave")).await;
+    in_mas(&world, "dave", true, true);
+    in_synapse(&world, "dave", true, false);
+    let line = "mas jobs warning";
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[line]).tells(
+        line,
+        &["1 account (dave)"],
+        &["MAS's worker runs"],
+    );
+    let by_mas = program_by(&world, BY_MAS, "").env("MATRIX_URL", &world.synapse.url());
+    let by_mas = by_mas.env("MATRIX_ADMIN_TOKEN", world.admin_token());
+    doctor(by_mas).ailing_is(&[line]).tells(line, &[], &["manage lock-user --deactivate -- NAME"]);
+}
+
+#[tokio::test]
+async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_does() {
+    let world = started(the_table()).await;
+    let by_cli = || program_with(&world, Auth::ClientCredentials);
+    // So that Synapse remembers our own token.
+    doctor(by_cli()).ailing_is(&[]).tells("synapse mas_server ok", &[], &[]);
+    world.mas.faults().on("/oauth2/introspect").answer(Fault::Status(502, String::new()));
+    let line = "synapse mas_server problem";
+    doctor(by_cli()).ailing_is(&[line]).tells(line, &["only queued"], &["Start MAS's server and worker"]).tells(
+        "mas-cli database ok",
+        &[],
+        &[],
+    );
+}
+
+#[tokio::test]
+async fn doctor_warns_if_users_may_deactivate_their_own_accounts_and_members_get_them_back() {
+    let world = started(World::new("example.org").group("/matrix-users").member("alice").account("alice")).await;
+    let fix = ["account.account_deactivation_allowed: false", "policy.reactivate = \"own\""];
+    let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
+    let (by_file, by_api) = ("mas-cli self_deactivation warning", "mas self_deactivation warning");
+    doctor(by_cli("")).ailing_is(&[by_file]).tells(by_file, &[], &fix);
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[by_api]).tells(by_api, &[], &fix);
+    doctor(by_cli("[policy]\nreactivate = \"own\"\n")).ailing_is(&[]);
+}
+
+#[tokio::test]
+async fn doctor_counts_accounts_that_only_synapse_shows_as_shut_out_and_prints_the_command() {
+    let world = started(the_table()).await;
+    let findings = doctor(program_with(&world, Auth::ClientCredentials)).ailing_is(&[]);
+    let command = "mas-cli.yaml manage lock-user --deactivate -- erin";
+    findings.tells("synapse shut_out skipped", &["1 account outside the group", command], &[]);
+}
+
+#[tokio::test]
+async fn doctor_says_what_a_synapse_means_that_does_not_show_locks() {
+    let world = started(the_table()).await;
+    world.synapse.state().settings.version = "1.149.1".to_owned();
+    let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
+    let (warning, problem) = ("synapse version warning", "synapse version problem");
+    let fix = ["update Synapse to 1.150", "provision-all-users` once"];
+    doctor(by_cli("")).ailing_is(&[warning]).tells(warning, &["1.149.1: before 1.150"], &fix);
+    doctor(by_cli(LOCK)).ailing_is(&[problem]).tells(problem, &["a sync is refused"], &fix);
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[]);
+    doctor(program_by(&world, BY_BOTH, LOCK)).ailing_is(&[problem]).tells(problem, &["exit code 4"], &fix);
+}
+
+#[tokio::test]
+async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_is_joined_by_msc3861() {
+    let told = "may go on for up to two minutes";
+    let world = started(the_table()).await;
+    let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
+    let legacy = text.replace("matrix:\n", "matrix:\n  kind: synapse_legacy\n");
+    let path = write(&world, "legacy.yaml", &legacy).display().to_string();
+    program(&world).env("MAS_CONFIG", &path).run("sync").exits(0).tells(&[told, "joined to MAS by MSC3861"]);
+    // Nothing is disabled.
+    let in_step = program(&world).env("MAS_CONFIG", &path).run("sync").exits(0);
+    assert!(!in_step.stderr.contains(told), "{}", in_step.stderr);
+
+    for (version, is_told) in [("1.156.0", true), ("1.157.0", false)] {
+        let world = started(the_table()).await;
+        world.synapse.state().settings.version = version.to_owned();
+        let run = program_by(&world, BY_BOTH, "").run("sync").exits(0);
+        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+        let world = started(the_table()).await;
+        world.synapse.state().settings.version = version.to_owned();
+        let run = program(&world).run("sync").exits(0);
+        assert!(!run.stderr.contains(told), "MAS's configuration says otherwise: {}", run.stderr);
+    }
 }
