@@ -16,7 +16,7 @@ mod text;
 mod tie;
 mod token_owners;
 
-pub use account::{Account, AccountState, InMas};
+pub use account::{Account, AccountState, InMas, SeenState};
 pub use ids::{KeycloakId, MasUserId};
 pub use links::Links;
 pub use member::{Member, Unnamed};

@@ -366,8 +366,8 @@ impl<'f> Draft<'f> {
     /// Returns what an administrator should know about the change of an account.
     #[must_use]
     pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
-        let state = evidence.map_or(account.state, |seen| seen.account.state);
-        let is_by_others = self.rule.is_deactivated_by_others(account, state);
+        let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
+        let is_by_others = self.rule.is_deactivated_by_others(account, seen);
         (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
     }
 

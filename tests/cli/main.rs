@@ -17,6 +17,7 @@ mod explain;
 mod failures;
 mod fault_matrix;
 mod federation;
+mod grace;
 mod harness;
 mod history;
 mod identity_cases;
