@@ -50,6 +50,14 @@ pub enum Failure {
     /// No run of this number.
     #[error("there is no run {0}")]
     NoRun(RunId),
+    /// Locks of MAS would stay unseen, so members would stay locked out.
+    #[error("policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown")]
+    UnseenLocks {
+        /// What hides them.
+        unseen: UnseenLocks,
+        /// How mas-cli is run, for a shell.
+        mas_cli: String,
+    },
     /// A saved plan cannot be used.
     #[error("the plan {}: {problem}", path.display())]
     SavedPlan {
@@ -76,6 +84,17 @@ pub enum Failure {
         #[source]
         source: io::Error,
     },
+}
+
+/// Why Synapse does not show the locks of MAS.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnseenLocks {
+    /// Synapse is too old.
+    #[error("Synapse {0} does not show the locks of MAS (1.150 is the first that does)")]
+    BySynapse(ServerText),
+    /// MAS is too old.
+    #[error("the locks of {0} do not reach Synapse (1.14 is the first whose do)")]
+    OfMas(ServerText),
 }
 
 /// Why a saved plan cannot be used.
@@ -156,6 +175,16 @@ impl Failure {
             Self::NoState(_) => Some("Remove `state_file`, or set it to a path; runs from then on are remembered.".to_owned()),
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("`history` lists the runs".to_owned()),
+            Self::UnseenLocks { unseen, mas_cli } => {
+                let server = match unseen {
+                    UnseenLocks::BySynapse(_) => "Synapse to 1.150",
+                    UnseenLocks::OfMas(_) => "MAS to 1.14",
+                };
+                Some(format!(
+                    "Update {server} or later and run `{mas_cli} manage provision-all-users` once; or configure \
+                     [writer.mas_api]; or set `policy.disable` to \"deactivate\"."
+                ))
+            }
             Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
             Self::UnknownUser(_) => Some(
                 "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."

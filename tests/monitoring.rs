@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::http::Server;
 use matrix_keycloak_sync::model::{Localpart, Moment, ServerName};
-use matrix_keycloak_sync::plan::{DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, WriterKind};
+use matrix_keycloak_sync::plan::{
+    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, Unverified, WriterKind,
+};
 use matrix_keycloak_sync::planner::Facts;
 use matrix_keycloak_sync::signals::{Metrics, RunKind, RunResult};
 use regex::Regex;
@@ -45,6 +47,7 @@ fn every_metric() -> Metrics {
         contradictions: 0,
         doubtful: Vec::new(),
         not_looked: None,
+        unverified: Unverified::default(),
         mapping: MappingSummary::default(),
     });
     for kind in [RunKind::Full, RunKind::People, RunKind::Members] {

@@ -93,12 +93,14 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
         .into_iter()
         .map(|action| {
             let found = by_user.get(&action.user_id);
+            let planned = planned.remove(&action.user_id);
             Action {
                 skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
                 approval: found.and_then(|(_, verdict)| verdict.approval()),
                 mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
                 before: found.map(|(account, _)| account.state).unwrap_or_default(),
-                evidence: planned.remove(&action.user_id).and_then(|planned| planned.evidence),
+                mark: planned.as_ref().and_then(|planned| planned.mark),
+                evidence: planned.and_then(|planned| planned.evidence),
                 kind: action.action,
                 user_id: action.user_id,
                 reason: action.reason,

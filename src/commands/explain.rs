@@ -98,10 +98,10 @@ fn explained<'f>(
     looks: &Looks,
 ) -> Vec<Explained<'f>> {
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
-    let explain = |account: &'f Account| Explained {
-        account,
-        verdict: draft.verdict(account, verdicts),
-        evidence: draft.evidence(account, looks),
+    let explain = |account: &'f Account| {
+        let verdict = draft.verdict(account, verdicts);
+        let mark = draft.mark(account, &verdict, looks.evidence(&account.user_id));
+        Explained { account, verdict, mark, evidence: draft.evidence(account, looks) }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);

@@ -6,12 +6,14 @@ mod doctor;
 mod explain;
 mod generate;
 mod history;
+mod open_sessions;
 mod plan;
 mod session;
 mod stand_in;
 mod state_file;
 mod sync;
 mod undo;
+mod unseen_locks;
 mod watch;
 mod writing;
 

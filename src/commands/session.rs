@@ -28,7 +28,9 @@ pub(super) struct Session {
     pub(super) progress: Progress,
     mas: Option<MasApi>,
     /// mas-cli, if it is the writer.
-    mas_cli: Option<MasCli>,
+    pub(super) mas_cli: Option<MasCli>,
+    /// Whether the command may change something.
+    pub(super) purpose: Purpose,
     /// The past, if it is kept.
     pub(super) state: Option<State>,
 }
@@ -70,7 +72,7 @@ impl Session {
             WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
             WriterKindConfig::MasApi => None,
         };
-        Ok((Self { mas_cli, config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
+        Ok((Self { mas_cli, purpose, config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
     }
 
     /// The writer of the configuration.
@@ -101,6 +103,7 @@ impl Session {
         if let Some(warning) = state_file::warning_of(&self.config) {
             warn!("{warning}");
         }
+        self.refuse_unseen_locks().await?;
         let tallies = Tallies::default();
         let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;

@@ -15,6 +15,7 @@ use crate::output::{Terminal, text};
 use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, PlanDocument, Skip};
 use crate::report::{Failure, in_one_line};
 use crate::signals::{RunKind, RunResult, metrics};
+use crate::subprocess;
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -108,9 +109,7 @@ pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) 
 
 /// A path as one word of a shell.
 pub(super) fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:=@%,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    subprocess::shell_word(&path.display().to_string())
 }
 
 /// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if

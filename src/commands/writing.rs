@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::lock::RunLock;
 use crate::output::Progress;
-use crate::plan::{Outcome, Plan, PlanDocument, Skip};
+use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
 use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
 use crate::signals::metrics;
@@ -92,6 +92,12 @@ impl Writing {
             _ => "incomplete",
         });
         let exit = run::exit(plan, &outcomes, &record);
+        let is_disabled = |(action, outcome): (&Action, &Outcome)| {
+            action.kind == ActionKind::Disable && matches!(outcome, Outcome::Done | Outcome::Scheduled(_))
+        };
+        if plan.actions.iter().zip(&outcomes).any(is_disabled) {
+            session.warn_of_open_sessions().await;
+        }
         Ok((outcomes, exit))
     }
 

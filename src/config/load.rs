@@ -106,6 +106,10 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
         federation,
         matching,
         template: template.unwrap_or_default(),
+        mas_cli: match &writer.kind {
+            WriterKindConfig::MasCli(mas_cli) => mas_cli.in_shell(),
+            WriterKindConfig::MasApi => "mas-cli".to_owned(),
+        },
         ..policy
     });
     let limits = limits(&mut fields);

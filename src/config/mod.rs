@@ -23,6 +23,7 @@ use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy, Reactivate};
 use crate::state::Scope;
+use crate::subprocess::shell_word;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
@@ -220,4 +221,14 @@ pub struct MasCliConfig {
     pub timeout: Duration,
     /// Calls at the same time.
     pub concurrency: usize,
+}
+
+impl MasCliConfig {
+    /// Returns the words that run it, for a shell.
+    #[must_use]
+    pub fn in_shell(&self) -> String {
+        let files = self.config.iter().map(|path| format!("--config {}", shell_word(&path.display().to_string())));
+        let words = std::iter::once(&self.program).chain(&self.arguments).map(|word| shell_word(word));
+        words.chain(files).collect::<Vec<_>>().join(" ")
+    }
 }

@@ -289,7 +289,7 @@ pub const REFERENCE: &[Entry] = &[
         Is("\"deactivate\""),
         "How someone is disabled. `\"deactivate\"` locks, deactivates and ends the sessions: rooms and e-mail addresses are \
          gone for good. `\"lock\"` locks and ends the sessions, and keeps rooms, e-mail addresses and devices. Neither \
-         erases.",
+         erases. Without `[writer.mas_api]`, `\"lock\"` needs Synapse 1.150 and MAS 1.14.",
     ),
     entry(
         "policy.reactivate",

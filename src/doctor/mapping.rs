@@ -24,12 +24,18 @@ const EXAMPLES: usize = 5;
 /// Columns of a line of examples.
 const WIDTH: usize = 69;
 
-/// Reads members and accounts, rechecks as a plan does, and reports how they fit together.
-pub(super) async fn check(section: &mut Section, config: &Config, readers: &Readers, state: Option<&State>) {
+/// Reads members and accounts, rechecks as a plan does, and reports how they fit together. Returns the plan.
+pub(super) async fn check(
+    section: &mut Section,
+    config: &Config,
+    readers: &Readers,
+    state: Option<&State>,
+) -> Option<Plan> {
     match read(config, readers, state).await {
         Ok((plan, fit)) => {
             mapping(section, config, &plan);
             template(section, config, &fit);
+            return Some(plan);
         }
         Err(Failure::Read(error)) => section.failed(NAME, &error),
         Err(error) => {
@@ -37,6 +43,7 @@ pub(super) async fn check(section: &mut Section, config: &Config, readers: &Read
             section.problem(NAME, error.in_one_line(), hint);
         }
     }
+    None
 }
 
 async fn read(config: &Config, readers: &Readers, state: Option<&State>) -> Result<(Plan, TemplateFit), Failure> {

@@ -4,10 +4,11 @@ use futures_util::future::join;
 use reqwest::StatusCode;
 
 use super::check::{Area, Section};
-use super::{reach, version};
+use super::{reach, settings, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
-use crate::mas_api::{MasApi, SOON};
+use crate::mas_api::{MasApi, SOON, SiteConfig};
+use crate::model::release_in;
 use crate::output::{counted, joined};
 use crate::plan::WriterKind;
 use crate::readers::{MasReader, ReadError, Readers};
@@ -143,7 +144,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
     const NAME: &str = "version";
     match mas.version().await {
         Ok(Some(said)) => {
-            version::check_mas(section, &said, version::parse(said.raw()).as_ref(), config);
+            version::check_mas(section, &said, release_in(said.raw()).as_ref(), config);
             true
         }
         Ok(None) if config.policy.writer == WriterKind::MasApi => {
@@ -161,16 +162,21 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
     }
 }
 
+/// Checks what MAS says of its configuration.
 async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
     const NAME: &str = "server_name";
     if section.gives_up(NAME) {
         return;
     }
     let configured = &config.server_name;
-    match mas.server_name().await {
-        Ok(Some(actual)) if actual == *configured => section.ok(NAME, actual.to_string()),
-        Ok(Some(actual)) => {
-            section.failed(NAME, &ReadError::MasServesAnother { actual, configured: configured.clone() });
+    match mas.site_config().await {
+        Ok(Some(SiteConfig { server_name: actual, account_deactivation_allowed })) => {
+            if actual == *configured {
+                section.ok(NAME, actual.to_string());
+            } else {
+                section.failed(NAME, &ReadError::MasServesAnother { actual, configured: configured.clone() });
+            }
+            settings::self_deactivation(section, config, account_deactivation_allowed);
         }
         Ok(None) => section.skip(&[NAME], "MAS tells it from 1.3 on"),
         Err(error) => section.failed(NAME, &error),

@@ -1,8 +1,9 @@
 //! mas-cli: whether it is there, of which version, and whether it reaches MAS's own database, and not another one.
 
 use super::check::{Area, Section};
-use super::version;
+use super::{settings as choices, version};
 use crate::config::{Config, MasCliConfig};
+use crate::model::release_in;
 use crate::writers::{DatabaseLook, MasCli, WriterError};
 
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
@@ -12,7 +13,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     match mas_cli.version().await {
         Ok(said) => {
             section.ok("program", "runs");
-            version::check_mas(&mut section, &said, version::parse(said.raw()).as_ref(), config);
+            version::check_mas(&mut section, &said, release_in(said.raw()).as_ref(), config);
         }
         Err(error) => {
             section.failed("program", &error);
@@ -34,7 +35,13 @@ fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, m
     let files: Vec<_> = settings.config_to_check.iter().map(|path| path.display().to_string()).collect();
     match &checked {
         Err(error) => section.failed(NAME, error),
-        Ok(Some(_)) => section.ok(NAME, format!("{}: readable, of this homeserver", files.join(", "))),
+        Ok(Some(mas_config)) => {
+            section.ok(NAME, format!("{}: readable, of this homeserver", files.join(", ")));
+            // The Admin API says it of the running server.
+            if config.mas_api.is_none() {
+                choices::self_deactivation(section, config, mas_config.account_deactivation_allowed);
+            }
+        }
         Ok(None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
     }
     checked.is_ok()

@@ -12,6 +12,7 @@ mod mas;
 mod mas_cli;
 mod reach;
 mod settings;
+mod shut_out;
 mod synapse;
 mod version;
 
@@ -63,6 +64,13 @@ pub async fn examine(
         } else {
             mas::provider(section, reader, readers).await;
         }
+        if let Some(reader_of_synapse) = &readers.synapse {
+            if section.has_problem() || synapse.as_ref().is_some_and(Section::has_problem) {
+                section.skip(&["locks", "jobs"], "they cannot be compared while there is a problem");
+            } else {
+                shut_out::compare(section, config, reader_of_synapse, reader).await;
+            }
+        }
     }
     let sections = [Some(settings::check(config, warnings)), Some(keycloak), synapse, mas, mas_cli];
     Report { sections: sections.into_iter().flatten().collect() }
@@ -77,7 +85,11 @@ pub async fn examine_mapping(report: &mut Report, config: &Config, readers: &Rea
     if in_trouble {
         section.skip(&["mapping", "template"], "members and accounts cannot be read while there is a problem");
     } else {
-        mapping::check(section, config, readers, state).await;
+        let plan = mapping::check(section, config, readers, state).await;
+        let synapse = report.sections.iter_mut().find(|section| section.area == Area::Synapse);
+        if let (Some(plan), Some(section)) = (plan, synapse) {
+            shut_out::unverified(section, config, &plan.unverified);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::check::{Area, Section};
 use crate::config::{AccountSource, Config, Warning};
 use crate::plan::{DisableMode, WriterKind};
-use crate::planner::Federation;
+use crate::planner::{Federation, Reactivate};
 
 pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     let mut section = Section::new(Area::Settings, "");
@@ -38,6 +38,12 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
         );
     }
     services(&mut section, config);
+    if config.synapse.is_none() {
+        section.skip(
+            &["erased"],
+            "without [synapse] nothing says which accounts were erased, so a member's is activated, and is empty",
+        );
+    }
     section
 }
 
@@ -55,5 +61,22 @@ fn services(section: &mut Section, config: &Config) {
         );
     } else {
         section.ok(NAME, format!("{WHY}: policy.protect has to name every one of them"));
+    }
+}
+
+/// Warns if users may deactivate their own accounts (trap 70) and the next run would activate those of members.
+pub(super) fn self_deactivation(section: &mut Section, config: &Config, is_allowed: bool) {
+    const NAME: &str = "self_deactivation";
+    if config.policy.reactivate != Reactivate::Any {
+        return;
+    }
+    if is_allowed {
+        section.warn(
+            NAME,
+            "MAS lets users deactivate their own accounts, and the next run activates those of members again",
+            "set account.account_deactivation_allowed: false in MAS's configuration, or policy.reactivate = \"own\"",
+        );
+    } else {
+        section.ok(NAME, "users cannot deactivate their own accounts");
     }
 }

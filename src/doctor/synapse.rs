@@ -1,12 +1,19 @@
 //! Synapse: whether its admin API is there, whose the token is, and whether it opens the list of accounts.
 
+use std::time::SystemTime;
+
+use reqwest::StatusCode;
 use semver::Version;
 
 use super::check::{Area, Section};
-use super::{reach, version};
+use super::reach;
+use super::shut_out::{trusts_synapse, unseen_locks};
 use crate::config::{Config, SynapseConfig};
+use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::output::counted;
+use crate::plan::DisableMode;
 use crate::readers::{ReadError, SynapseReader};
+use crate::report::in_one_line;
 
 /// The first that can lock an account.
 const LOCKS: Version = Version::new(1, 91, 0);
@@ -14,19 +21,19 @@ const LOCKS: Version = Version::new(1, 91, 0);
 pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &SynapseReader) -> Section {
     let mut section = Section::new(Area::Synapse, settings.url.as_str());
     if let Err(why) = reach::check(&mut section, "Synapse", &settings.url, synapse.probe().await) {
-        section.skip(&["version", "token", "server_name", "admin"], &why);
+        section.skip(&["version", "token", "server_name", "admin", "mas_server"], &why);
         return section;
     }
-    own_version(&mut section, synapse).await;
+    own_version(&mut section, config, synapse).await;
     if section.gives_up("token") {
-        section.skip(&["server_name", "admin"], "the token cannot be tried");
+        section.skip(&["server_name", "admin", "mas_server"], "the token cannot be tried");
         return section;
     }
     let owner = match synapse.account_of_token().await {
         Ok(owner) => owner,
         Err(error) => {
             section.failed("token", &error);
-            section.skip(&["server_name", "admin"], "the token has not been accepted");
+            section.skip(&["server_name", "admin", "mas_server"], "the token has not been accepted");
             return section;
         }
     };
@@ -44,18 +51,50 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
         }
         Err(error) => section.failed("admin", &error),
     }
+    mas_server(&mut section, synapse).await;
     section
 }
 
-async fn own_version(section: &mut Section, synapse: &SynapseReader) {
+async fn own_version(section: &mut Section, config: &Config, synapse: &SynapseReader) {
     const NAME: &str = "version";
-    match synapse.version().await {
-        Ok(said) if version::parse(said.raw()).is_some_and(|version| version < LOCKS) => section.warn(
+    let said = match synapse.version().await {
+        Ok(said) => said,
+        Err(error) => return section.failed(NAME, &error),
+    };
+    let release = release_in(said.raw());
+    let is_before = |first: &Version| release.as_ref().is_some_and(|release| release < first);
+    let matters = config.policy.disable == DisableMode::Lock || trusts_synapse(config);
+    if is_before(&LOCKS) && config.policy.disable == DisableMode::Deactivate {
+        section.warn(
             NAME,
             format!("{said}: before 1.91 Synapse knows no locked accounts"),
             "update Synapse; keep policy.disable = \"deactivate\" until then",
+        );
+    } else if is_before(&SYNAPSE_SHOWS_LOCKS) && matters {
+        let stays = format!("{said}: before 1.150 Synapse does not show the locks of MAS");
+        unseen_locks(section, config, &stays, "update Synapse to 1.150 or later");
+    } else {
+        section.ok(NAME, said.to_string());
+    }
+}
+
+/// Checks that MAS's server answers: Synapse has to ask it about a token that does not exist. mas-cli works on the database
+/// without it, and then everything is queued and nothing is done (trap 72).
+async fn mas_server(section: &mut Section, synapse: &SynapseReader) {
+    const NAME: &str = "mas_server";
+    if section.gives_up(NAME) {
+        return;
+    }
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let unknown = synapse.opened_by(format!("mct_nobody_{nanos:x}").into());
+    match unknown.token_owner().await.map_err(|error| (error.status(), error)) {
+        Err((Some(StatusCode::UNAUTHORIZED), _)) => section.ok(NAME, "MAS answers Synapse"),
+        Err((Some(StatusCode::SERVICE_UNAVAILABLE), _)) => section.problem(
+            NAME,
+            "MAS's server does not answer Synapse: new sessions are refused, and what mas-cli is asked for is only queued",
+            "Start MAS's server and worker (`mas-cli server`, and `mas-cli worker` if it runs apart); look at MAS's log.",
         ),
-        Ok(said) => section.ok(NAME, said.to_string()),
-        Err(error) => section.failed(NAME, &error),
+        Err((_, error)) => section.skip(&[NAME], &format!("unknown: {}", in_one_line(&error))),
+        Ok(_) => section.skip(&[NAME], "Synapse took a token that does not exist for valid"),
     }
 }

@@ -7,13 +7,14 @@ mod exposure;
 mod list;
 mod resource;
 
+use semver::Version;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::config::{MasApiAuth, MasApiConfig};
 use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Server, Timeouts, TokenEndpoint};
-use crate::model::{ServerName, ServerText};
+use crate::model::{ServerName, ServerText, release_in};
 
 pub use exposure::Exposure;
 pub(crate) use exposure::SOON;
@@ -21,7 +22,19 @@ pub use resource::{Resource, Single, UserAttributes};
 
 /// The scope that opens the Admin API.
 const SCOPE: &str = "urn:mas:admin";
+/// The first release that has `/version`.
+const OLDEST_WITH_VERSION: Version = Version::new(1, 4, 0);
 const ROOT: [&str; 3] = ["api", "admin", "v1"];
+
+/// What MAS says of its configuration.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SiteConfig {
+    /// The name of the homeserver that it serves.
+    pub server_name: ServerName,
+    /// Whether users may deactivate their own accounts.
+    #[serde(default)]
+    pub account_deactivation_allowed: bool,
+}
 
 /// A MAS whose Admin API can be asked.
 #[derive(Debug, Clone)]
@@ -94,16 +107,12 @@ impl MasApi {
         }
     }
 
-    /// The name of the homeserver that MAS serves, or `None` where it is too old to tell, which is before 1.3.
+    /// Returns what MAS says of its configuration, or `None` if it is too old to say it, which is before 1.3.
     ///
-    /// Source: `GET /site-config`.
-    pub async fn server_name(&self) -> Result<Option<ServerName>, HttpError> {
-        #[derive(Deserialize)]
-        struct SiteConfig {
-            server_name: ServerName,
-        }
+    /// Source: `GET /site-config` (recording: `mas-lifecycle.json`).
+    pub async fn site_config(&self) -> Result<Option<SiteConfig>, HttpError> {
         match self.get(&["site-config"], &[]).await {
-            Ok(SiteConfig { server_name }) => Ok(Some(server_name)),
+            Ok(site_config) => Ok(Some(site_config)),
             Err(error) => self.unless_too_old(error).await.map(|()| None),
         }
     }
@@ -111,7 +120,20 @@ impl MasApi {
     /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. A MAS that has a
     /// version has the path too, so something in between blocks it.
     pub(crate) async fn unless_too_old(&self, error: HttpError) -> Result<(), HttpError> {
-        if error.is_missing_in_mas() && self.version().await?.is_none() { Ok(()) } else { Err(error) }
+        self.unless_older_than(&OLDEST_WITH_VERSION, error).await
+    }
+
+    /// Returns the error unless it is the 404 page of a MAS older than the release that brought this path. A build
+    /// whose version names no release counts as newer than all of them.
+    pub(crate) async fn unless_older_than(&self, brought_by: &Version, error: HttpError) -> Result<(), HttpError> {
+        if !error.is_missing_in_mas() {
+            return Err(error);
+        }
+        let is_older = match self.version().await? {
+            None => true,
+            Some(said) => release_in(said.raw()).is_some_and(|release| release < *brought_by),
+        };
+        if is_older { Ok(()) } else { Err(error) }
     }
 
     /// Returns the error for an answer about another user than the one asked for.

@@ -86,6 +86,29 @@ impl AccountState {
     }
 }
 
+/// The state of an account at one moment, with what MAS alone shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenState {
+    /// What has been done to it.
+    pub state: AccountState,
+    /// MAS has it deactivated, even if Synapse does not show it.
+    pub deactivated_in_mas: bool,
+}
+
+impl SeenState {
+    /// Returns whether its owner can log in.
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        self.state.is_active() && !self.deactivated_in_mas
+    }
+
+    /// Returns whether a lock is all that was done to it.
+    #[must_use]
+    pub fn is_only_locked(self) -> bool {
+        self.state.locked && !self.state.deactivated && !self.deactivated_in_mas
+    }
+}
+
 impl Account {
     /// Returns an active account about which nothing else is known.
     #[must_use]
@@ -111,7 +134,13 @@ impl Account {
     /// Returns whether its owner can log in, as far as MAS and homeserver show it.
     #[must_use]
     pub fn can_log_in(&self) -> bool {
-        self.state.is_active() && !self.deactivated_in_mas
+        self.seen().is_active()
+    }
+
+    /// Returns the state that the lists show.
+    #[must_use]
+    pub fn seen(&self) -> SeenState {
+        SeenState { state: self.state, deactivated_in_mas: self.deactivated_in_mas }
     }
 
     /// Returns the owner that the state file remembers.

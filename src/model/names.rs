@@ -68,6 +68,13 @@ impl Localpart {
         self.0.as_bytes().iter().fold(true, |all, byte| all & is_key(byte))
     }
 
+    /// Returns whether it has only the characters of Matrix's grammar, and capital letters, which old accounts have.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._=-/+".contains(byte);
+        !self.0.is_empty() && self.0.as_bytes().iter().all(is_plain)
+    }
+
     /// The Matrix user ID of this localpart on a homeserver.
     #[must_use]
     pub fn on(self, server: &ServerName) -> UserId {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, Moment, ServerText, UserId};
+use super::{AccountState, KeycloakId, Moment, SeenState, ServerText, UserId};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -165,6 +165,9 @@ pub struct AccountDetail {
     pub bot: bool,
     /// What has become of it since the list was read.
     pub state: AccountState,
+    /// MAS has it deactivated, even if Synapse does not show it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deactivated_in_mas: bool,
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Moment>,
@@ -180,6 +183,12 @@ pub struct AccountDetail {
 }
 
 impl AccountDetail {
+    /// Returns the state that the look shows.
+    #[must_use]
+    pub fn seen(&self) -> SeenState {
+        SeenState { state: self.state, deactivated_in_mas: self.deactivated_in_mas }
+    }
+
     /// Returns an account about which nothing else is known.
     #[must_use]
     pub fn new(user_id: UserId) -> Self {
@@ -189,6 +198,7 @@ impl AccountDetail {
             admin: false,
             bot: false,
             state: AccountState::default(),
+            deactivated_in_mas: false,
             disabled_at: None,
             display_name: None,
             emails: Vec::new(),

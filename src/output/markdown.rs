@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::counted;
+use super::{counted, unverified};
 use crate::plan::{ActionKind, MappingSummary, Plan};
 
 /// Rows of a table before it is cut; a merge request's text has a limit.
@@ -40,11 +40,13 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
             };
             let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
             let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
+            let mark = action.mark.map(|mark| format!("; {}", mark.text()));
             let user_id = escaped(&action.user_id);
             let _ = writeln!(
                 text,
-                "| {verb} | {user_id} | {}{}{} |",
+                "| {verb} | {user_id} | {}{}{}{} |",
                 action.reason.text(),
+                mark.unwrap_or_default(),
                 approval.unwrap_or_default(),
                 skipped.unwrap_or_default()
             );
@@ -59,6 +61,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
             let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(&reason.text()));
         }
     }
+    unverified::markdown(&mut text, &plan.unverified);
     if !plan.unnamed.is_empty() {
         text.push_str("\n| member without a valid name | because |\n| --- | --- |\n");
         for one in plan.unnamed.iter().take(SHOWN) {

@@ -7,6 +7,7 @@ pub mod markdown;
 mod progress;
 pub(crate) mod refusal;
 pub mod text;
+mod unverified;
 
 use std::fmt::Display;
 use std::io::IsTerminal;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted, examples};
+use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted, examples, unverified};
 use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
 };
@@ -29,6 +29,7 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Termina
     actions(&mut text, plan, ActionKind::Disable, terminal);
     to_approve(&mut text, plan, terminal);
     left_alone(&mut text, plan);
+    unverified::text(&mut text, &plan.unverified);
     not_registered(&mut text, plan, terminal);
     unnamed(&mut text, plan, terminal);
     mapping(&mut text, &plan.mapping);
@@ -77,7 +78,8 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
     for action in &group[..shown] {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
         let note = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
-        let _ = writeln!(text, "    {}{}", action.localpart(), note.unwrap_or_default());
+        let mark = action.mark.map(|mark| format!("  {FAINT}({}){FAINT:#}", mark.text()));
+        let _ = writeln!(text, "    {}{}{}", action.localpart(), mark.unwrap_or_default(), note.unwrap_or_default());
     }
     if group.len() > shown {
         let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
@@ -320,7 +322,7 @@ fn reasons(text: &mut String, refusals: &[String]) {
 mod tests {
     use super::*;
     use crate::model::Localpart;
-    use crate::plan::{Kept, ReadCounts, Reason, WriterKind};
+    use crate::plan::{Kept, ReadCounts, Reason, Unverified, WriterKind};
 
     fn plan_of(disables: usize) -> Plan {
         let action = |number: usize| Action {
@@ -328,6 +330,7 @@ mod tests {
             before: crate::model::AccountState::default(),
             evidence: None,
             approval: None,
+            mark: None,
             kind: ActionKind::Disable,
             user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
             reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
@@ -347,6 +350,7 @@ mod tests {
             contradictions: 0,
             doubtful: Vec::new(),
             not_looked: None,
+            unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }
     }

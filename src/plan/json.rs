@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
 use super::{
-    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Outcome, Plan, ReadCounts, Reason, Summary,
-    WriterKind,
+    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, Plan, ReadCounts, Reason,
+    Summary, WriterKind,
 };
 use crate::model::{KeycloakUser, Localpart, Moment, ServerText, Sign, Unnamed, UserId, to_json};
 
@@ -24,6 +24,9 @@ pub struct PlanDocument<'p> {
     not_registered: &'p [Localpart],
     unnamed: Vec<UnnamedEntry<'p>>,
     kept: Vec<KeptEntry<'p>>,
+    /// Accounts outside the group that only Synapse is known to have shut out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unverified: Vec<&'p Localpart>,
     /// Why a sync of this plan would be, or was, refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
@@ -106,7 +109,7 @@ impl<'p> PlanDocument<'p> {
                 reason: action.reason,
                 keycloak: action.owner(),
                 needs_approval: action.approval.map(|_| true),
-                why: action.approval.map(Approval::text),
+                why: action.approval.map(Approval::text).or(action.mark.map(Mark::text)),
                 outcome,
                 error,
             }
@@ -123,6 +126,7 @@ impl<'p> PlanDocument<'p> {
             not_registered: &plan.not_registered,
             unnamed: plan.unnamed.iter().map(UnnamedEntry::from).collect(),
             kept: plan.kept.iter().map(KeptEntry::from).collect(),
+            unverified: plan.unverified.localparts().collect(),
             refused,
         }
     }

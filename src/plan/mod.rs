@@ -6,6 +6,7 @@ mod mapping;
 mod outcome;
 mod pass;
 mod reason;
+mod unverified;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
 pub use outcome::{Counts, FailureKind, Left, Outcome};
 pub use pass::Pass;
-pub use reason::{Approval, KeptReason, Reason};
+pub use reason::{Approval, KeptReason, Mark, Reason};
+pub use unverified::Unverified;
 
 /// What an action does to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +115,8 @@ pub struct Action {
     pub evidence: Option<Evidence>,
     /// Why an administrator has to approve it, if one has to.
     pub approval: Option<Approval>,
+    /// What an administrator should know about it, although it is done.
+    pub mark: Option<Mark>,
     /// Why it will not be tried, if it will not.
     pub skipped: Option<Skip>,
 }
@@ -237,6 +241,8 @@ pub struct Plan {
     pub doubtful: Vec<Box<str>>,
     /// More accounts to recheck than `limits.max_look` allows; none was rechecked.
     pub not_looked: Option<usize>,
+    /// Accounts outside the group that only Synapse is known to have shut out.
+    pub unverified: Unverified,
     /// How members and accounts fit together.
     pub mapping: MappingSummary,
 }

@@ -46,6 +46,7 @@ mod tests {
             before: AccountState::default(),
             evidence: seen.map(evidence),
             approval: None,
+            mark: None,
             skipped,
         }
     }

@@ -55,6 +55,24 @@ impl Approval {
     }
 }
 
+/// What an administrator should know about an action that is done all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// An activation of an account that is deactivated and not locked. This program always locks as well, so an
+    /// administrator or its owner did it (trap 70).
+    DeactivatedByOthers,
+}
+
+impl Mark {
+    /// Returns the mark in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::DeactivatedByOthers => "deactivated by somebody else",
+        }
+    }
+}
+
 /// Why an account is left alone although the rule would act on it, in the order in which the reasons are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

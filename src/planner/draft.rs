@@ -12,7 +12,7 @@ use super::second_look::SecondLook;
 use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
-use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, ReadCounts, Reason, Skip};
+use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
 
 /// The plan before the second look.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Draft<'f> {
     pub(super) settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
     pub(super) returned: Vec<&'f UserId>,
+    /// Accounts outside the group that only Synapse is known to have shut out.
+    unverified: Vec<&'f Account>,
     mapping: Mapping<'f>,
 }
 
@@ -109,6 +111,7 @@ impl<'f> Draft<'f> {
             draft.add(account);
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft.unverified.sort_by_key(|account| &account.user_id);
         draft
     }
 
@@ -140,6 +143,7 @@ impl<'f> Draft<'f> {
             as_it_should_be: (0, 0),
             settled: Vec::new(),
             returned: Vec::new(),
+            unverified: Vec::new(),
             mapping: Mapping::default(),
         }
     }
@@ -166,6 +170,9 @@ impl<'f> Draft<'f> {
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
                 self.as_it_should_be.1 += 1;
+                if self.rule.is_shut_out_by_synapse_alone(account) {
+                    self.unverified.push(account);
+                }
             }
             opinion => self.notable.push((account, opinion)),
         }
@@ -368,17 +375,33 @@ impl<'f> Draft<'f> {
             contradictions,
             doubtful,
             not_looked: matches!(looks, Looks::TooMany { .. }).then(|| self.left_to_look_at(looks)),
+            unverified: self.unverified(),
             mapping: mapped.into_summary(),
         };
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
-            add_to_plan(&mut plan, account, verdict, looks.evidence(&account.user_id));
+            let evidence = looks.evidence(&account.user_id);
+            let mark = self.mark(account, &verdict, evidence);
+            add_to_plan(&mut plan, account, verdict, evidence, mark);
         }
         plan
     }
 
     fn left_to_look_at(&self, looks: &Looks) -> usize {
         self.to_look_at().filter(|account| looks.look(&account.user_id).is_none()).count()
+    }
+
+    fn unverified(&self) -> Unverified {
+        let accounts = self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
+        Unverified { accounts: accounts.collect(), mas_cli: self.rule.policy.mas_cli.clone() }
+    }
+
+    /// Returns what an administrator should know about the change of an account.
+    #[must_use]
+    pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
+        let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
+        let is_by_others = self.rule.is_deactivated_by_others(account, seen);
+        (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
     }
 
     fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
@@ -429,7 +452,7 @@ fn look_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> L
     }
 }
 
-fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: Option<&Evidence>) {
+fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: Option<&Evidence>, mark: Option<Mark>) {
     let localpart: &Localpart = account.localpart();
     let kept = |reason| Kept::new(localpart.clone(), reason);
     let action = |kind, reason| Action {
@@ -440,6 +463,7 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
         before: account.state,
         evidence: evidence.cloned(),
         approval: None,
+        mark,
         skipped: None,
     };
     match verdict {

@@ -22,6 +22,8 @@ pub struct Policy {
     pub matching: Matching,
     /// `keycloak.localpart`, as it is shown if it does not fit.
     pub template: String,
+    /// How mas-cli is run, for a shell, as hints show it.
+    pub mas_cli: String,
     /// What a member disabled in Keycloak counts as.
     pub disabled_members: DisabledMembers,
     /// What happens to members who were locked by hand.

@@ -106,7 +106,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         seen: &Evidence,
         directories: &Directories<'_>,
     ) -> Verdict {
-        if let Some(verdict) = self.rule.outside_in_state(account, seen.account.state) {
+        if let Some(verdict) = self.rule.outside_in_state(account, seen.account.seen()) {
             return verdict;
         }
         let owners = self.candidates(account, holder, seen);
@@ -265,8 +265,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// Returns what becomes of an account that would be activated.
     pub(super) fn on_activate(&self, account: &'f Account, member: &'f Member, by: TiedBy, seen: &Evidence) -> Verdict {
         let state = seen.account.state;
-        let is_active = state.is_active() && !account.deactivated_in_mas;
-        if is_active {
+        if seen.account.seen().is_active() {
             return Verdict::MemberActive;
         }
         let members = self.identity.would_get(account, member, by);
@@ -278,7 +277,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
         if let Some(reason) =
-            self.rule.not_activated(account, state).filter(|reason| *reason < KeptReason::AnotherPerson)
+            self.rule.not_activated(account, seen.account.seen()).filter(|reason| *reason < KeptReason::AnotherPerson)
         {
             return Verdict::Kept(reason);
         }
@@ -291,7 +290,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if is_anothers || members.iter().any(|member| is_newer(member)) {
             return Verdict::Kept(KeptReason::AnotherPerson);
         }
-        match self.rule.not_activated(account, state) {
+        match self.rule.not_activated(account, seen.account.seen()) {
             Some(reason) => Verdict::Kept(reason),
             None => Verdict::Activate(Reason::InGroup),
         }
@@ -299,11 +298,10 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 
     /// Returns what becomes of an account that `undo` would activate, for any owner.
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
-        let state = seen.account.state;
-        if state.is_active() && !account.deactivated_in_mas {
+        if seen.account.seen().is_active() {
             return Verdict::MemberActive;
         }
-        self.rule.never_activated(account, state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
+        self.rule.never_activated(account, seen.account.state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
     }
 
     /// Returns whether Keycloak knows a user of the account's name who is out.

@@ -3,7 +3,7 @@
 use super::identity::{Holder, Identity, Named, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
-use crate::model::{Account, AccountState, InMas, Member};
+use crate::model::{Account, AccountState, InMas, Member, SeenState};
 use crate::plan::{ActionKind, DisableMode, KeptReason};
 
 /// What the lists alone say about an account.
@@ -53,7 +53,7 @@ impl<'f> Rule<'f> {
     pub(super) fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
         let kept = match kind {
             ActionKind::Disable => {
-                self.outside_in_state(account, account.state).or(self.protects(account).map(Verdict::Kept))
+                self.outside_in_state(account, account.seen()).or(self.protects(account).map(Verdict::Kept))
             }
             ActionKind::Activate => None,
         };
@@ -99,23 +99,22 @@ impl<'f> Rule<'f> {
         if account.can_log_in() {
             return Opinion::Settled(Verdict::MemberActive);
         }
-        match self.not_activated(account, account.state) {
+        match self.not_activated(account, account.seen()) {
             Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
             None => Opinion::WouldActivate { member, by },
         }
     }
 
     /// Returns the first reason not to activate a member's account in this state.
-    pub(super) fn not_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
-        let only_locked = state.locked && !state.deactivated && !account.deactivated_in_mas;
+    pub(super) fn not_activated(&self, account: &Account, seen: SeenState) -> Option<KeptReason> {
         let ours = self.facts.memory.is_own(&account.user_id);
-        let by_hand = only_locked && self.policy.disable == DisableMode::Deactivate && !ours;
+        let by_hand = seen.is_only_locked() && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
             Reactivate::Any => false,
             Reactivate::Own => !ours,
             Reactivate::None => true,
         };
-        if let Some(reason) = self.never_activated(account, state) {
+        if let Some(reason) = self.never_activated(account, seen.state) {
             Some(reason)
         } else if by_hand && self.policy.locked_members == LockedMembers::Keep {
             Some(KeptReason::LockedByHand)
@@ -148,7 +147,7 @@ impl<'f> Rule<'f> {
         let is_shut = matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
         let has_name_of_member = || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {
-            let reason = self.not_activated(account, account.state);
+            let reason = self.not_activated(account, account.seen());
             let reason = reason.map_or(KeptReason::AnotherPerson, |reason| reason.min(KeptReason::AnotherPerson));
             return Opinion::Settled(Verdict::Kept(reason));
         }
@@ -156,7 +155,7 @@ impl<'f> Rule<'f> {
     }
 
     fn outside(&self, account: &'f Account, holder: Holder<'f>) -> Opinion<'f> {
-        match self.outside_in_state(account, account.state) {
+        match self.outside_in_state(account, account.seen()) {
             Some(verdict) => Opinion::Settled(verdict),
             None => match self.protects(account) {
                 Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
@@ -166,10 +165,10 @@ impl<'f> Rule<'f> {
     }
 
     /// Returns what the table says about an account outside the group in this state, or `None` if it is to be disabled.
-    pub(super) fn outside_in_state(&self, account: &Account, state: AccountState) -> Option<Verdict> {
-        if self.policy.counts_as_disabled(state) {
+    pub(super) fn outside_in_state(&self, account: &Account, seen: SeenState) -> Option<Verdict> {
+        if self.policy.counts_as_disabled(seen.state) {
             Some(Verdict::OutsideDisabled)
-        } else if state.locked && !self.is_half_done(account, state) {
+        } else if seen.state.locked && !self.is_half_done(account, seen) {
             Some(Verdict::OutsideLocked)
         } else {
             None
@@ -177,9 +176,26 @@ impl<'f> Rule<'f> {
     }
 
     /// Returns whether a lock is all that a deactivation has left: one of ours that broke off, or one
-    /// whose job MAS has lost (trap 69).
-    fn is_half_done(&self, account: &Account, state: AccountState) -> bool {
-        account.deactivated_in_mas || self.facts.memory.left_half_done(&account.user_id, state)
+    /// whose job MAS has lost (trap 69). Then MAS shows the deactivation in the list and at the second look.
+    fn is_half_done(&self, account: &Account, seen: SeenState) -> bool {
+        let is_job_lost = account.deactivated_in_mas && seen.deactivated_in_mas;
+        is_job_lost || self.facts.memory.left_half_done(&account.user_id, seen.state)
+    }
+
+    /// Returns whether only Synapse is known to have shut out an account that is locked or deactivated there, so that its
+    /// owner may still be able to log in (trap 47).
+    pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
+        account.mas == InMas::NotAsked
+            && !self.facts.memory.is_own(&account.user_id)
+            && !self.is_not_in_mas(account)
+            && self.protects(account).is_none()
+    }
+
+    /// Returns whether an account in this state was deactivated by an administrator or its owner. This program always
+    /// locks as well (trap 70).
+    pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
+        let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
+        is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id)
     }
 
     /// Returns whether MAS does not know an account, by its list or because mas-cli has just looked in vain.

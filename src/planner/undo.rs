@@ -130,6 +130,7 @@ impl<'f> Undo<'f> {
             before: account.map(|account| account.state).unwrap_or_default(),
             evidence: evidence.cloned(),
             approval: verdict.and_then(Verdict::approval),
+            mark: None,
             skipped,
         }
     }

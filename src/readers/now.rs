@@ -70,6 +70,7 @@ impl Readers {
                 AccountSource::Mas => AccountState { erased: detail.state.erased, ..user.state },
             };
             detail.admin |= user.admin;
+            detail.deactivated_in_mas = user.state.deactivated;
             detail.disabled_at = user.disabled_at;
         }
         Ok(detail)

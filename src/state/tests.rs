@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Moment, Owner, ServerName, Tie, UserId};
 use crate::plan::{
-    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, WriterKind,
+    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, Unverified,
+    WriterKind,
 };
 use crate::planner::{Memory, Presence, Reach};
 
@@ -113,6 +114,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         before: AccountState::default(),
         evidence: None,
         approval: None,
+        mark: None,
         skipped: None,
     };
     Plan {
@@ -129,6 +131,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         contradictions: 0,
         doubtful: Vec::new(),
         not_looked: None,
+        unverified: Unverified::default(),
         mapping: MappingSummary::default(),
     }
 }

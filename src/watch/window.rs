@@ -70,7 +70,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::model::{AccountDetail, Evidence, Localpart};
-    use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, WriterKind};
+    use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, Unverified, WriterKind};
 
     const THEN: Moment = Moment::from_millis(1000);
     const NOW: Moment = Moment::from_millis(2000);
@@ -88,6 +88,7 @@ mod tests {
             before: AccountState::default(),
             evidence: Some(Evidence::new(AccountDetail::new(user(name)))),
             approval: None,
+            mark: None,
             skipped: None,
         };
         Plan {
@@ -104,6 +105,7 @@ mod tests {
             contradictions: 0,
             doubtful: Vec::new(),
             not_looked: None,
+            unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }
     }

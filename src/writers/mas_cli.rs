@@ -88,7 +88,7 @@ impl MasCli {
     /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash. A wrapper such as ssh may join the
     /// words for a shell, so names with anything that a shell reads are not passed on.
     async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
-        if !is_plain(localpart) {
+        if !localpart.is_plain() {
             return Err(WriterError::UnsafeName { localpart: localpart.clone() });
         }
         let words = [&["manage"], subcommand, &["--", localpart.as_str()]].concat();
@@ -189,12 +189,6 @@ impl Write for MasCli {
     fn concurrency(&self) -> usize {
         self.config.concurrency
     }
-}
-
-/// Returns whether a localpart has only the characters of Matrix's grammar, and capital letters, which old accounts have.
-fn is_plain(localpart: &Localpart) -> bool {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._=-/+".contains(byte);
-    !localpart.as_str().is_empty() && localpart.as_str().as_bytes().iter().all(is_plain)
 }
 
 /// Returns the names in the log of `list-admin-users`, or `None` if they are not as many as it announces.

@@ -10,11 +10,18 @@ use super::error::MasConfigProblem;
 use crate::files;
 use crate::model::{Localpart, ServerName};
 
+/// `matrix.kind` if Synapse is joined to MAS by MSC3861.
+const KIND_OF_MSC3861: &str = "synapse_legacy";
+
 /// MAS's configuration, as far as it is looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasConfig {
     /// The localparts in `policy.data.admin_users`. No list of MAS shows them (trap 48).
     pub admin_users: Vec<Localpart>,
+    /// Whether users may deactivate their own accounts, as they may unless it says otherwise.
+    pub account_deactivation_allowed: bool,
+    /// Whether Synapse is joined to MAS in the old way, by MSC3861 (trap 71).
+    pub is_msc3861: bool,
 }
 
 impl MasConfig {
@@ -28,7 +35,14 @@ impl MasConfig {
         check(&settings, server_name).map_err(|problem| wrong(&last(), problem))?;
         let admin_users = settings.get("policy").and_then(|policy| policy.pointer("/data/admin_users"));
         let names = admin_users.and_then(Value::as_array).into_iter().flatten();
-        Ok(Self { admin_users: names.filter_map(Value::as_str).map(Localpart::from).collect() })
+        let value = |section: &str, key: &str| settings.get(section).and_then(|section| section.get(key));
+        Ok(Self {
+            admin_users: names.filter_map(Value::as_str).map(Localpart::from).collect(),
+            account_deactivation_allowed: value("account", "account_deactivation_allowed")
+                .and_then(Value::as_bool)
+                .unwrap_or(true),
+            is_msc3861: value("matrix", "kind").and_then(Value::as_str) == Some(KIND_OF_MSC3861),
+        })
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const NO_LIMITS: &str = "[limits]\nmax_disable = 1000\nmax_disable_pe
 
 /// A homeserver and the group `/matrix-users`.
 pub(crate) fn group() -> World {
-    World::new("example.org").group("/matrix-users")
+    World::new("example.org").group("/matrix-users").without_self_deactivation()
 }
 
 /// One person for each row of the table.

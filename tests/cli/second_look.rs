@@ -1,10 +1,11 @@
 //! Before someone is disabled, both servers are asked about this one person.
 
-use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen, World};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    EVERY_WAY, NO_LIMITS, account, everyone, group, program, program_with, settings, started, the_table,
+    BY_BOTH, EVERY_WAY, NO_LIMITS, account, by_hand, everyone, group, program, program_by, program_with, settings,
+    started, the_table,
 };
 
 /// The member list as it would be with nobody but these.
@@ -105,5 +106,95 @@ async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_t
             program_with(&world, Auth::ClientCredentials).file(&world, &file).hiding(world.mas_client_secret());
         let run = program.run("sync --format json").exits(0);
         assert_eq!((run.actions(), run.kept()), (vec![], vec!["boss admin".to_owned(), "robot bot".to_owned()]));
+    }
+}
+
+/// Alice, who owns the token, and bob are members; dave and dora are not. Bob's account is disabled.
+fn bob_and_dave() -> World {
+    let world = group().member("alice").account("alice").member("bob").disabled_account("bob");
+    world.user("dave").account("dave").user("dora").account("dora").token_owner("alice")
+}
+
+fn id_in_keycloak(world: &RunningWorld, name: &str) -> String {
+    world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone()
+}
+
+#[tokio::test]
+async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
+    for way in EVERY_WAY {
+        let world = started(bob_and_dave()).await;
+        let (mas, synapse) = (world.mas.shared(), world.synapse.shared());
+        // An administrator reactivates bob and leaves the lock, just before the servers are asked about him.
+        let by_hand = move |_: &Seen| {
+            mas.lock().user_mut("bob").expect("seeded").deactivated_at = None;
+            synapse.lock().account_mut("bob").expect("seeded").deactivated = false;
+        };
+        let in_mas = format!("/users/{}", world.mas.state().user("bob").expect("seeded").id);
+        world.synapse.faults().on("/v2/users/@bob").before(by_hand.clone());
+        world.mas.admin().faults().on(&in_mas).before(by_hand);
+        let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
+        assert_eq!(run.kept(), ["bob locked_by_hand"], "{way:?}");
+        assert!(!run.actions().iter().any(|action| action.contains("bob")), "{way:?}");
+        assert_eq!(world.state_of("bob"), account(true, false), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn lock_by_hand_of_an_account_outside_the_group_stays_if_mas_no_longer_has_it_deactivated() {
+    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    by_hand(&world, "dave", true, true);
+    world.synapse.state().account_mut("dave").expect("seeded").deactivated = false;
+    let mas = world.mas.shared();
+    let by_id = format!("/users/{}", world.mas.state().user("dave").expect("seeded").id);
+    let reactivate = move |_: &Seen| mas.lock().user_mut("dave").expect("seeded").deactivated_at = None;
+    world.mas.admin().faults().on(&by_id).before(reactivate);
+    let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
+    assert_eq!((run.actions(), run.kept()), (vec![], vec![]));
+    assert_eq!(world.state_of("dave"), account(true, false));
+}
+
+#[tokio::test]
+async fn account_whose_look_always_fails_blocks_neither_activations_nor_other_disables() {
+    for way in EVERY_WAY {
+        let world = started(bob_and_dave()).await;
+        let refused = Fault::Status(400, "{\"errorMessage\": \"Could not bind\"}".to_owned());
+        let by_id = format!("/users/{}", id_in_keycloak(&world, "dave"));
+        for part in ["username=dave", &*by_id] {
+            world.keycloak.faults().on(part).answer(refused.clone());
+        }
+        let sync = || program_by(&world, way, NO_LIMITS).run("sync --format json").exits(4).actions();
+        let first =
+            ["activate bob in_group done", "disable dave not_in_group skipped", "disable dora not_in_group done"];
+        assert_eq!(sync(), first, "{way:?}");
+        world.join("dora");
+        assert_eq!(sync(), ["disable dave not_in_group skipped", "activate dora in_group done"], "{way:?}");
+        assert_eq!(world.state_of("dave"), account(false, false));
+    }
+}
+
+#[tokio::test]
+async fn activation_whose_look_always_fails_blocks_no_disable() {
+    for way in EVERY_WAY {
+        let world = started(bob_and_dave()).await;
+        let bob = format!("/users/{}", id_in_keycloak(&world, "bob"));
+        world.keycloak.faults().on(&bob).answer(Fault::Status(500, String::new()));
+        let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(4);
+        let actions =
+            ["activate bob in_group skipped", "disable dave not_in_group done", "disable dora not_in_group done"];
+        assert_eq!(run.actions(), actions, "{way:?}");
+        assert_eq!(world.state_of("bob"), account(true, true));
+    }
+}
+
+#[tokio::test]
+async fn user_with_an_odd_name_stops_nothing() {
+    for way in EVERY_WAY {
+        // The first is a member without a name that MAS takes, the second is not in the group.
+        let world = started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;
+        let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
+        let actions =
+            ["activate bob in_group done", "disable dave not_in_group done", "disable dora not_in_group done"];
+        assert_eq!(run.actions(), actions, "{way:?}");
+        assert_eq!(run.json()["unnamed"][0]["username"], "o'brien @work", "{way:?}");
     }
 }

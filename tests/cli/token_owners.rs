@@ -2,7 +2,9 @@
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{BY_BOTH, BY_MAS, Program, Way, group, program, program_by, settings, started, the_table};
+use crate::harness::{
+    BY_BOTH, BY_MAS, Program, Way, group, program, program_by, proxy_page, settings, started, the_table,
+};
 
 const ADMIN: &str = "urn:mas:admin";
 
@@ -47,6 +49,18 @@ async fn token_whose_user_mas_does_not_list_is_a_warning() {
         let token = world.personal_token("matrix-sync-bot", ADMIN).expect("a token");
         let run = by_token(&world, BY_BOTH, &token).run("plan").exits(0);
         assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn proxy_that_blocks_the_list_of_personal_tokens_is_an_error_if_mas_has_the_list() {
+    for way in [BY_MAS, BY_BOTH] {
+        let world = started(group().member("alice").account("alice").account("tool")).await;
+        let token = world.personal_token("tool", ADMIN).expect("a token");
+        world.mas.admin().faults().on("/personal-sessions").answer(proxy_page(404));
+        let told = ["/personal-sessions", "a proxy or load balancer between here and MAS", "hint: "];
+        by_token(&world, way, &token).run("sync").exits(1).tells(&told);
+        assert!(world.login("tool").is_ok(), "{way:?}");
     }
 }
 

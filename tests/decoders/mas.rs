@@ -176,7 +176,7 @@ fn version_and_homeserver_are_told_or_an_error() {
     law("mas-site-config", file!(), documents(vec![site]), |body| {
         let served = body.to_vec();
         mas.serve(move |_| Some(good(served.clone())));
-        let told = mas.stage.run(mas.api.server_name());
+        let told = mas.stage.run(mas.api.site_config());
         assert!(!matches!(told, Ok(None)), "a site-config without a name is no old MAS");
         outcome(&told)
     });
@@ -194,6 +194,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         before: AccountState::default(),
         evidence: Some(Evidence::new(AccountDetail::new(Localpart::from("alice").on(&"test.local".into())))),
         approval: None,
+        mark: None,
         skipped: None,
     };
     let pass = action.pass().expect("a rechecked action");

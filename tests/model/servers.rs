@@ -263,6 +263,7 @@ fn detail(account: &world::Account) -> AccountDetail {
         admin: has(Mark::Admin),
         bot: has(Mark::Bot),
         state: account.now,
+        deactivated_in_mas: account.deactivated_in_mas,
         disabled_at: account.disabled_at.map(Moment::from_millis),
         display_name: account.display_name.map(Into::into),
         emails: account.email.map(Into::into).into_iter().collect(),

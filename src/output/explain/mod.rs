@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::HEADING;
 use crate::config::Config;
 use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
+use crate::plan::Mark;
 use crate::planner::{AccountEvidence, Facts, Verdict};
 use crate::readers::{Asked, Group};
 use crate::state::{ActionRow, RunId};
@@ -46,6 +47,8 @@ pub struct Explained<'k> {
     pub account: &'k Account,
     /// What becomes of it.
     pub verdict: Verdict,
+    /// What an administrator should know about its change.
+    pub mark: Option<Mark>,
     /// What says whose it is.
     pub evidence: AccountEvidence,
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::{HEADING, counted, joined};
 use super::{AskedFor, Explained, InKeycloak, Known};
 use crate::config::AccountSource;
-use crate::model::{AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
+use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
 
 pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
     let config = &known.config.keycloak;
@@ -141,6 +141,7 @@ pub(super) fn mas(text: &mut String, known: &Known<'_>) {
                 if user.admin {
                     text.push_str("    may ask for administrator's rights\n");
                 }
+                contradiction(text, known, account, user.state);
             }
             _ => drop(writeln!(text, "  {}: unknown to MAS", account.user_id)),
         }
@@ -148,6 +149,34 @@ pub(super) fn mas(text: &mut String, known: &Known<'_>) {
             let _ = writeln!(text, "    linked to {}", known.user(link));
         }
     }
+}
+
+/// Says what MAS and Synapse contradict each other about, and what that means.
+fn contradiction(text: &mut String, known: &Known<'_>, account: &Account, in_mas: AccountState) {
+    let asked = known.asked.get(&account.user_id).and_then(|asked| asked.synapse.as_ref());
+    let Some(in_synapse) = asked.map(|detail| AccountState { erased: false, ..detail.state }) else { return };
+    if in_mas == in_synapse {
+        return;
+    }
+    let mas_cli = &known.config.policy.mas_cli;
+    let meaning = if in_mas.deactivated && !in_synapse.deactivated {
+        "MAS may have lost its job, or its worker does not run: outside the group, the account is\n    \
+         deactivated again."
+            .to_owned()
+    } else if in_mas.locked && !in_synapse.locked {
+        format!(
+            "Synapse before 1.150 and MAS before 1.14 do not share locks. After the update, run\n    \
+             `{mas_cli} manage provision-all-users` once."
+        )
+    } else {
+        "Only MAS keeps users out.".to_owned()
+    };
+    let _ = writeln!(
+        text,
+        "    MAS and Synapse contradict each other: {} in MAS, {} in Synapse.\n    {meaning}",
+        words(in_mas),
+        words(in_synapse)
+    );
 }
 
 pub(super) fn state_file(text: &mut String, known: &Known<'_>) {

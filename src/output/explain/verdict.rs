@@ -10,8 +10,9 @@ use crate::planner::{Matching, Verdict};
 
 pub(super) fn section(text: &mut String, known: &Known<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
-    for Explained { account, verdict, .. } in &known.accounts {
-        let _ = writeln!(text, "  {}: {}", account.localpart(), words(verdict));
+    for Explained { account, verdict, mark, .. } in &known.accounts {
+        let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
+        let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict));
         for line in advice(verdict, known) {
             let _ = writeln!(text, "    {line}");
         }

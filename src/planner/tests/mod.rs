@@ -214,6 +214,7 @@ impl Scene {
 
 fn detail_of(account: &Account) -> AccountDetail {
     AccountDetail {
+        deactivated_in_mas: account.deactivated_in_mas,
         admin: account.admin,
         bot: account.bot,
         state: account.state,

@@ -95,7 +95,7 @@ impl MasReader {
 
     /// Whether it is the MAS of our homeserver: namesakes elsewhere are other people.
     async fn serves_us(&self) -> Result<(), ReadError> {
-        match self.mas.server_name().await? {
+        match self.mas.site_config().await?.map(|site_config| site_config.server_name) {
             Some(actual) if actual != self.server_name => {
                 Err(ReadError::MasServesAnother { actual, configured: self.server_name.clone() })
             }

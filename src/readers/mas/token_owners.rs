@@ -1,5 +1,6 @@
 //! The users behind the personal access token that MAS is asked with (trap 41).
 
+use semver::Version;
 use serde::Deserialize;
 
 use super::MasReader;
@@ -9,6 +10,8 @@ use crate::model::MasUserId;
 
 /// What a token needs to open the Admin API.
 const ADMIN_SCOPE: &str = "urn:mas:admin";
+/// The first release that has `/personal-sessions`.
+const PERSONAL_SESSIONS: Version = Version::new(1, 5, 0);
 
 /// Source: `GET /personal-sessions`.
 #[derive(Debug, Deserialize)]
@@ -40,8 +43,8 @@ impl MasReader {
         };
         let sessions = self.mas.list(&["personal-sessions"], &[("filter[status]", "active")], users, |_, _| {});
         let sessions = match sessions.await {
-            Err(error) if error.is_missing_in_mas() => Vec::new(),
-            sessions => sessions?,
+            Err(error) => self.mas.unless_older_than(&PERSONAL_SESSIONS, error).await.map(|()| Vec::new())?,
+            Ok(sessions) => sessions,
         };
         let mut owners: Vec<_> = sessions.into_iter().flatten().flatten().collect();
         owners.sort();

@@ -69,6 +69,7 @@ impl SynapseReader {
                 admin,
                 bot,
                 appservice: appservice_id,
+                deactivated_in_mas: false,
                 disabled_at: None,
                 display_name: displayname,
                 emails: emails.map(|threepid| threepid.address).collect(),

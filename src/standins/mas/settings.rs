@@ -55,6 +55,8 @@ pub struct Settings {
     pub synapse_url: String,
     /// The homeserver's name.
     pub server_name: String,
+    /// `account.account_deactivation_allowed`: whether users may deactivate their own accounts.
+    pub account_deactivation_allowed: bool,
     /// The secret that Synapse and MAS share.
     pub shared_secret: SecretString,
     /// How long a job waits before it is done.
@@ -82,6 +84,7 @@ impl Settings {
             token_endpoint_auth_methods: CLIENT_AUTH.map(str::to_owned).to_vec(),
             synapse_url: String::new(),
             server_name: String::new(),
+            account_deactivation_allowed: true,
             shared_secret,
             job_delay: Duration::from_millis(150),
             database_password: None,

@@ -106,6 +106,7 @@ async fn provision_user(State(state): State<Shared<Homeserver>>, headers: Header
     let mut state = state.lock();
     let asked: Provision = read(&state, &headers, &body)?;
     let is_new = state.account(&asked.localpart).is_none();
+    let shows_locks = state.settings.shows_locks();
     let account = state.add_account(&asked.localpart);
     if asked.unset_displayname {
         account.displayname = None;
@@ -126,7 +127,7 @@ async fn provision_user(State(state): State<Shared<Homeserver>>, headers: Header
             })
             .collect();
     }
-    if let Some(locked) = asked.locked {
+    if let Some(locked) = asked.locked.filter(|_| shows_locks) {
         account.locked = locked;
     }
     Ok(done(if is_new { StatusCode::CREATED } else { StatusCode::OK }))

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::auth::Introspection;
+use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::standins::{Sorted, time};
 
 /// How the homeserver is set up.
@@ -38,6 +39,11 @@ impl Settings {
             shared_secret,
             cache_for: Duration::from_mins(2),
         }
+    }
+
+    /// Returns whether this release takes over the locks of MAS (trap 56). A text that names no release is newer.
+    pub(super) fn shows_locks(&self) -> bool {
+        release_in(&self.version).is_none_or(|release| release >= SYNAPSE_SHOWS_LOCKS)
     }
 }
 

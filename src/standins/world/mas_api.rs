@@ -19,6 +19,7 @@ pub(super) struct MasApi {
     is_admin: bool,
     token_lifetime: Duration,
     version: Option<String>,
+    pub(super) account_deactivation_allowed: bool,
 }
 
 impl Default for MasApi {
@@ -31,6 +32,7 @@ impl Default for MasApi {
             is_admin: true,
             token_lifetime: Duration::from_mins(5),
             version: None,
+            account_deactivation_allowed: true,
         }
     }
 }
@@ -44,6 +46,7 @@ impl MasApi {
         if let Some(version) = &self.version {
             version.clone_into(&mut state.settings.version);
         }
+        state.settings.account_deactivation_allowed = self.account_deactivation_allowed;
         if self.is_admin {
             state.settings.admin_clients.insert(id.clone());
         }
@@ -95,6 +98,13 @@ impl World {
     #[must_use]
     pub fn mas_api_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.mas_api.token_lifetime = lifetime;
+        self
+    }
+
+    /// Users may not deactivate their own accounts, as they may unless MAS's configuration says otherwise.
+    #[must_use]
+    pub fn without_self_deactivation(mut self) -> Self {
+        self.mas_api.account_deactivation_allowed = false;
         self
     }
 

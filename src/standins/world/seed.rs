@@ -42,7 +42,10 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let uri = mas.url().replacen("http://", &format!("http://mas:{database_password}@"), 1);
     std::fs::write(
         &mas_cli_config,
-        format!("database:\n  uri: \"{uri}/\"\nmatrix:\n  homeserver: {:?}\n", world.server_name),
+        format!(
+            "database:\n  uri: \"{uri}/\"\nmatrix:\n  homeserver: {:?}\naccount:\n  account_deactivation_allowed: {}\n",
+            world.server_name, world.mas_api.account_deactivation_allowed
+        ),
     )?;
     let group = world.groups.first().cloned().unwrap_or_default();
     Ok(RunningWorld {

@@ -60,7 +60,7 @@ async fn a_database_that_is_down_is_told_in_mas_clis_own_words() {
     // So that Synapse remembers the token, and MAS is missed by mas-cli alone.
     doctor(by_client(&world)).ailing_is(&[]);
     world.mas.stop().await;
-    doctor(by_client(&world)).ailing_is(&["mas-cli database problem"]).tells(
+    doctor(by_client(&world)).ailing_is(&["synapse mas_server problem", "mas-cli database problem"]).tells(
         "mas-cli database problem",
         &["could not connect to the database", "Connection refused"],
         &["can be reached from here"],

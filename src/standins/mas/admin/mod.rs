@@ -84,11 +84,13 @@ async fn version(State(state): State<Shared<Database>>) -> Response {
     server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
 }
 
-/// `GET /api/admin/v1/site-config`: of what MAS tells, the name of its homeserver; nothing where the stand-in was not told.
+/// `GET /api/admin/v1/site-config`: of what MAS tells, what this program reads; nothing if the stand-in has no name of a homeserver.
 async fn site_config(State(state): State<Shared<Database>>) -> Response {
-    let name = state.lock().settings.server_name.clone();
+    let state = state.lock();
+    let (name, allowed) = (&state.settings.server_name, state.settings.account_deactivation_allowed);
     if name.is_empty() {
         return not_here();
     }
-    server::json(StatusCode::OK, "application/json", &json!({"server_name": name}))
+    let body = json!({"server_name": name, "account_deactivation_allowed": allowed});
+    server::json(StatusCode::OK, "application/json", &body)
 }

@@ -1,0 +1,53 @@
+//! Locks that Synapse does not show (traps 56 and 67). Without the Admin API, a plan then takes members who are locked out
+//! for active, and locked accounts for open ones.
+
+use tracing::warn;
+
+use super::session::Session;
+use super::state_file::Purpose;
+use crate::config::AccountSource;
+use crate::model::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
+use crate::plan::DisableMode;
+use crate::readers::ReadError;
+use crate::report::{Failure, UnseenLocks, in_one_line};
+
+impl Session {
+    /// Refuses to lock if the locks would not be seen again. Commands that only read warn.
+    pub(super) async fn refuse_unseen_locks(&self) -> Result<(), Failure> {
+        let trusts_synapse = self.config.accounts.source == AccountSource::Synapse && self.readers.mas.is_none();
+        if self.config.policy.disable != DisableMode::Lock || !trusts_synapse {
+            return Ok(());
+        }
+        let unseen = match (self.unseen_locks().await, self.purpose) {
+            (Ok(unseen), _) => unseen,
+            (Err(failure), Purpose::Write) => return Err(failure),
+            // A plan can be made without mas-cli.
+            (Err(_), Purpose::Read) => None,
+        };
+        let Some(unseen) = unseen else { return Ok(()) };
+        let refusal = Failure::UnseenLocks { unseen, mas_cli: self.config.policy.mas_cli.clone() };
+        match self.purpose {
+            Purpose::Write => Err(refusal),
+            Purpose::Read => {
+                warn!("a sync would be refused: {}", in_one_line(&refusal));
+                Ok(())
+            }
+        }
+    }
+
+    async fn unseen_locks(&self) -> Result<Option<UnseenLocks>, Failure> {
+        if let Some(synapse) = &self.readers.synapse {
+            let said = synapse.version().await.map_err(ReadError::Http)?;
+            if release_in(said.raw()).is_some_and(|release| release < SYNAPSE_SHOWS_LOCKS) {
+                return Ok(Some(UnseenLocks::BySynapse(said)));
+            }
+        }
+        if let Some(mas_cli) = &self.mas_cli {
+            let said = mas_cli.version().await?;
+            if release_in(said.raw()).is_some_and(|release| release < MAS_SHARES_LOCKS) {
+                return Ok(Some(UnseenLocks::OfMas(said)));
+            }
+        }
+        Ok(None)
+    }
+}

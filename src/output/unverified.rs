@@ -1,0 +1,52 @@
+//! Accounts outside the group that only Synapse is known to have shut out, and how to make sure that MAS does too.
+
+use std::fmt::Write as _;
+
+use indicatif::HumanCount;
+
+use super::{FAINT, HEADING, counted};
+use crate::plan::Unverified;
+
+/// Commands that are shown: every run of a timer shows them again.
+const COMMANDS: usize = 5;
+/// Commands in Markdown, which has room for more.
+const COMMANDS_IN_MARKDOWN: usize = 1000;
+
+/// Adds them to the plan for a terminal.
+pub(super) fn text(text: &mut String, unverified: &Unverified) {
+    let count = unverified.accounts.len();
+    if count == 0 {
+        return;
+    }
+    let accounts = counted(count, "account", "accounts");
+    let _ =
+        writeln!(text, "\n{HEADING}Shut out by Synapse, perhaps not by MAS{HEADING:#}: {accounts} outside the group");
+    text.push_str(
+        "  Only MAS keeps users out, and its state is unknown without [writer.mas_api].\n  Each of these makes \
+         sure, and is harmless if MAS keeps the user out already:\n",
+    );
+    for command in unverified.commands().take(COMMANDS) {
+        let _ = writeln!(text, "    {command}");
+    }
+    if count > COMMANDS {
+        let more = HumanCount((count - COMMANDS) as u64);
+        let _ = writeln!(text, "    {FAINT}and {more} more (unverified in `plan --format json`){FAINT:#}");
+    }
+}
+
+/// Adds them to the plan as Markdown.
+pub(super) fn markdown(text: &mut String, unverified: &Unverified) {
+    let count = unverified.accounts.len();
+    if count == 0 {
+        return;
+    }
+    let _ = write!(
+        text,
+        "\n{} outside the group: shut out by Synapse, perhaps not by MAS. These commands make sure:\n\n```sh\n",
+        counted(count, "account", "accounts")
+    );
+    for command in unverified.commands().take(COMMANDS_IN_MARKDOWN) {
+        let _ = writeln!(text, "{command}");
+    }
+    text.push_str("```\n");
+}

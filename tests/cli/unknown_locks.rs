@@ -1,0 +1,318 @@
+//! Locks and deactivations that only one of MAS and Synapse knows (traps 47, 56, 67 to 72).
+
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+use serde_json::{Value, json};
+
+use crate::doctor::doctor;
+use crate::harness::{
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, PROGRAM, Program, account, by_hand, everyone, group, program, program_by,
+    program_with, script, started, the_table, write,
+};
+
+const LOCK: &str = "[policy]\ndisable = \"lock\"\n";
+
+/// What Synapse's own admin API does: MAS does not hear of it.
+fn in_synapse(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
+    let mut synapse = world.synapse.state();
+    let account = synapse.account_mut(localpart).expect("seeded");
+    (account.locked, account.deactivated) = (locked, deactivated);
+}
+
+/// What an administrator does in MAS, of which Synapse does not hear.
+fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
+    let now = || Some("2026-11-01T00:00:00Z".to_owned());
+    let mut mas = world.mas.state();
+    let user = mas.user_mut(localpart).expect("seeded");
+    user.locked_at = now().filter(|_| locked);
+    user.deactivated_at = now().filter(|_| deactivated);
+}
+
+/// A mas-cli that says it is of this release, and is the stand-in otherwise.
+fn mas_cli_of(world: &RunningWorld, release: &str, more: &str) -> Program {
+    let body = format!(
+        "case \"$*\" in *--version) echo 'mas-cli {release}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
+    );
+    let path = script(world, "mas-cli", &body);
+    program(world).file(world, &format!("[writer.mas_cli]\ncommand = [\"{}\"]\n{more}", path.display()))
+}
+
+fn unverified(plan: &Value) -> Value {
+    plan["unverified"].clone()
+}
+
+#[tokio::test]
+async fn account_that_only_synapse_shows_as_shut_out_is_counted_with_the_command_that_makes_sure() {
+    let world = group().member("alice").account("alice").user("frank").account("frank").user("lou").account("lou");
+    let world = started(world.user("dave").account("dave")).await;
+    in_synapse(&world, "frank", false, true);
+    in_synapse(&world, "lou", true, false);
+    let config = world.mas_cli_config().display().to_string();
+    let told = [
+        "Shut out by Synapse, perhaps not by MAS: 2 accounts outside the group".to_owned(),
+        format!("mas-cli --config {config} manage lock-user --deactivate -- frank\n"),
+        format!("mas-cli --config {config} manage lock-user -- lou\n"),
+    ];
+    let told: Vec<_> = told.iter().map(String::as_str).collect();
+    program(&world).run("plan").exits(0).prints(&told);
+    assert_eq!(unverified(&program(&world).run("plan --format json").exits(0).json()), json!(["frank", "lou"]));
+    program(&world).file(&world, NO_LIMITS).run("sync").exits(0).prints(&told);
+    assert!(["frank", "lou"].map(|name| world.login(name).is_ok()) == [true; 2], "they are not touched");
+    // Dave was disabled by this program, so his state is known.
+    let later = program(&world).run("plan --format json").exits(0);
+    assert_eq!((later.actions(), unverified(&later.json())), (vec![], json!(["frank", "lou"])));
+}
+
+#[tokio::test]
+async fn printed_command_makes_sure_that_mas_keeps_the_user_out() {
+    let world = started(group().member("alice").account("alice").user("frank").account("frank")).await;
+    in_synapse(&world, "frank", false, true);
+    let plan = program(&world).run("plan").exits(0).stdout;
+    let command = plan.lines().find(|line| line.contains("lock-user")).expect("a command").trim().to_owned();
+    program(&world).shell(&command).exits(0);
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("frank"), account(true, true));
+}
+
+#[tokio::test]
+async fn account_is_not_counted_as_unverified_if_mas_or_the_policy_decides_about_it() {
+    let world = group().member("alice").account("alice").user("frank").disabled_account("frank");
+    let world = started(world).await;
+    assert_eq!(unverified(&program(&world).run("plan --format json").exits(0).json()), json!(["frank"]));
+    let by_mas = program_by(&world, BY_BOTH, "").run("plan --format json").exits(0);
+    assert_eq!(unverified(&by_mas.json()), Value::Null);
+    let protected = program(&world).file(&world, "[policy]\nprotect = [\"frank\"]\n");
+    assert_eq!(unverified(&protected.run("plan --format json").exits(0).json()), Value::Null);
+}
+
+#[tokio::test]
+async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_synapse_does_not_show_locks() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    let sync = |version: &str| {
+        world.synapse.state().settings.version = version.to_owned();
+        program(&world).file(&world, LOCK).run("sync")
+    };
+    let told = ["Synapse 1.149.1 does not show the locks of MAS", "provision-all-users", "[writer.mas_api]"];
+    sync("1.149.1").exits(1).tells(&told);
+    assert_eq!(everyone(&world), before);
+    program(&world).file(&world, LOCK).run("plan").exits(0).tells(&["a sync would be refused", told[0]]);
+    sync("1.150.0").exits(0);
+    assert_eq!(world.state_of("dave"), account(true, false));
+}
+
+#[tokio::test]
+async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_locks_of_mas_do_not_reach_synapse() {
+    let world = group().member("alice").account("alice").user("dave").account("dave").mas_version("v1.13.0");
+    let world = started(world).await;
+    let before = everyone(&world);
+    let told = ["the locks of mas-cli v1.13.0 do not reach Synapse", "Update MAS to 1.14", "provision-all-users"];
+    mas_cli_of(&world, "v1.13.0", LOCK).run("sync").exits(1).tells(&told);
+    assert_eq!(everyone(&world), before);
+    let made = mas_cli_of(&world, "v1.13.0", LOCK).run("plan --format json").exits(0).stdout;
+    std::fs::write(world.directory().join("plan.json"), made).expect("a writable directory");
+    let apply = format!("apply {}", world.directory().join("plan.json").display());
+    mas_cli_of(&world, "v1.13.0", LOCK).run(&apply).exits(1).tells(&told);
+    assert_eq!(everyone(&world), before);
+    // In the other mode the deactivation reaches Synapse.
+    mas_cli_of(&world, "v1.13.0", "").run("sync").exits(0);
+}
+
+#[tokio::test]
+async fn member_locked_only_in_mas_is_activated_if_the_admin_api_shows_it() {
+    let world = started(group().member("bob").account("bob")).await;
+    world.synapse.state().settings.version = "1.149.1".to_owned();
+    in_mas(&world, "bob", true, false);
+    let run = program_by(&world, BY_BOTH, LOCK).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["activate bob in_group done"]);
+    assert!(world.login("bob").is_ok());
+}
+
+#[tokio::test]
+async fn deactivation_whose_job_mas_lost_is_asked_for_again_with_a_state_file_or_without() {
+    for more in ["", "state_file = \"off\"\n"] {
+        for synapse_is_locked in [true, false] {
+            let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+            in_mas(&world, "dave", true, true);
+            in_synapse(&world, "dave", synapse_is_locked, false);
+            let program = program_by(&world, BY_BOTH, "");
+            let file = std::fs::read_to_string(world.directory().join("config.toml")).expect("just written");
+            let run = program.file(&world, &format!("{more}{file}")).run("sync --format json").exits(0);
+            assert_eq!(run.actions(), ["disable dave not_in_group done"], "{more} {synapse_is_locked}");
+            assert_eq!(world.state_of("dave"), account(true, true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn activation_of_an_account_that_its_owner_has_deactivated_is_marked() {
+    let world = group().member("alice").account("alice").member("frank").deactivated_account("frank");
+    let world = started(world.member("bob").disabled_account("bob").token_owner("alice")).await;
+    for way in EVERY_WAY {
+        let run = program_by(&world, way, "").run("plan --format json").exits(0);
+        assert_eq!(run.actions(), ["activate bob in_group", "activate frank in_group"]);
+        let why: Vec<_> = (0..2).map(|at| run.json()["actions"][at]["why"].clone()).collect();
+        assert_eq!(why, [Value::Null, json!("deactivated by somebody else")], "{way:?}");
+        program_by(&world, way, "").run("plan").exits(0).prints(&["    frank  (deactivated by somebody else)\n"]);
+        program_by(&world, way, "").run("explain frank").exits(0).prints(&["deactivated by somebody else"]);
+        program_by(&world, way, "").run("plan --format markdown").prints(&["in the group; deactivated by somebody"]);
+    }
+}
+
+#[tokio::test]
+async fn activation_of_an_account_that_this_program_has_disabled_is_not_marked() {
+    let world = started(group().member("alice").account("alice").user("bob").account("bob")).await;
+    program(&world).file(&world, NO_LIMITS).run("sync").exits(0);
+    world.join("bob");
+    // As MAS before 1.14 leaves it: the lock has not reached Synapse.
+    in_synapse(&world, "bob", false, true);
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!(
+        (run.actions(), &run.json()["actions"][0]["why"]),
+        (vec!["activate bob in_group".to_owned()], &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn erased_account_is_never_activated_whatever_the_source() {
+    for way in EVERY_WAY {
+        let world = started(group().member("alice").account("alice").member("eve").erased_account("eve")).await;
+        // Synapse keeps the mark, so it has to be configured.
+        let (url, token) = (world.synapse.url(), world.admin_token().to_owned());
+        let with_synapse =
+            |more: &str| program_by(&world, way, more).env("MATRIX_URL", &url).env("MATRIX_ADMIN_TOKEN", &token);
+        let policy = format!("{NO_LIMITS}[policy]\nlocked_members = \"activate\"\n");
+        let run = with_synapse(&policy).run("sync --format json").exits(0);
+        assert_eq!((run.actions(), run.kept()), (vec![], vec!["eve erased".to_owned()]), "{way:?}");
+        assert_eq!(world.state_of("eve").mas.map(|mas| mas.deactivated), Some(true));
+    }
+}
+
+#[tokio::test]
+async fn doctor_says_that_erased_accounts_are_unknown_without_synapse() {
+    let world = started(the_table()).await;
+    let findings = doctor(program_by(&world, BY_MAS, "[policy]\nprotect = [\"matrix-sync-bot\"]\n")).ailing_is(&[]);
+    findings.tells("settings erased skipped", &["which accounts were erased"], &[]);
+}
+
+#[tokio::test]
+async fn explain_says_that_the_servers_contradict_each_other() {
+    let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
+    let explain = |told: &[&str]| drop(program_by(&world, BY_BOTH, "").run("explain bob").exits(0).prints(told));
+    in_mas(&world, "bob", true, false);
+    explain(&["MAS and Synapse contradict each other: locked in MAS, active in Synapse.", "provision-all-users"]);
+    in_mas(&world, "bob", true, true);
+    in_synapse(&world, "bob", true, false);
+    explain(&["deactivated, locked in MAS, locked in Synapse", "MAS may have lost its job"]);
+    in_mas(&world, "bob", false, false);
+    explain(&["active in MAS, locked in Synapse", "Only MAS keeps users out"]);
+    by_hand(&world, "bob", true, true);
+    let run = program_by(&world, BY_BOTH, "").run("explain bob").exits(0);
+    assert!(!run.stdout.contains("contradict"), "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn doctor_says_how_many_locks_of_mas_synapse_does_not_know() {
+    let world = group().member("alice").account("alice").locked_account("lou").account("bob").account("carol");
+    let world = started(world).await;
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[]).tells(
+        "mas locks ok",
+        &["MAS has 1 locked account, Synapse shows 1"],
+        &[],
+    );
+    for name in ["bob", "carol"] {
+        in_mas(&world, name, true, false);
+    }
+    let line = "mas locks warning";
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[line]).tells(
+        line,
+        &["MAS has 3 locked accounts, Synapse shows 1", "the lock of 2 accounts (bob, carol)"],
+        &["Update Synapse to 1.150 and MAS to 1.14", "manage provision-all-users` once", "alone does not repair it"],
+    );
+}
+
+#[tokio::test]
+async fn doctor_says_that_deactivations_of_mas_have_not_reached_synapse() {
+    let world = started(group().member("alice").account("alice").account("dave")).await;
+    in_mas(&world, "dave", true, true);
+    in_synapse(&world, "dave", true, false);
+    let line = "mas jobs warning";
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[line]).tells(
+        line,
+        &["1 account (dave)"],
+        &["MAS's worker runs"],
+    );
+    let by_mas = program_by(&world, BY_MAS, "").env("MATRIX_URL", &world.synapse.url());
+    let by_mas = by_mas.env("MATRIX_ADMIN_TOKEN", world.admin_token());
+    doctor(by_mas).ailing_is(&[line]).tells(line, &[], &["manage lock-user --deactivate -- NAME"]);
+}
+
+#[tokio::test]
+async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_does() {
+    let world = started(the_table()).await;
+    let by_cli = || program_with(&world, Auth::ClientCredentials);
+    // So that Synapse remembers our own token.
+    doctor(by_cli()).ailing_is(&[]).tells("synapse mas_server ok", &[], &[]);
+    world.mas.faults().on("/oauth2/introspect").answer(Fault::Status(502, String::new()));
+    let line = "synapse mas_server problem";
+    doctor(by_cli()).ailing_is(&[line]).tells(line, &["only queued"], &["Start MAS's server and worker"]).tells(
+        "mas-cli database ok",
+        &[],
+        &[],
+    );
+}
+
+#[tokio::test]
+async fn doctor_warns_if_users_may_deactivate_their_own_accounts_and_members_get_them_back() {
+    let world = started(World::new("example.org").group("/matrix-users").member("alice").account("alice")).await;
+    let fix = ["account.account_deactivation_allowed: false", "policy.reactivate = \"own\""];
+    let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
+    let (by_file, by_api) = ("mas-cli self_deactivation warning", "mas self_deactivation warning");
+    doctor(by_cli("")).ailing_is(&[by_file]).tells(by_file, &[], &fix);
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[by_api]).tells(by_api, &[], &fix);
+    doctor(by_cli("[policy]\nreactivate = \"own\"\n")).ailing_is(&[]);
+}
+
+#[tokio::test]
+async fn doctor_counts_accounts_that_only_synapse_shows_as_shut_out_and_prints_the_command() {
+    let world = started(the_table()).await;
+    let findings = doctor(program_with(&world, Auth::ClientCredentials)).ailing_is(&[]);
+    let command = "mas-cli.yaml manage lock-user --deactivate -- erin";
+    findings.tells("synapse shut_out skipped", &["1 account outside the group", command], &[]);
+}
+
+#[tokio::test]
+async fn doctor_says_what_a_synapse_means_that_does_not_show_locks() {
+    let world = started(the_table()).await;
+    world.synapse.state().settings.version = "1.149.1".to_owned();
+    let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
+    let (warning, problem) = ("synapse version warning", "synapse version problem");
+    let fix = ["update Synapse to 1.150", "provision-all-users` once"];
+    doctor(by_cli("")).ailing_is(&[warning]).tells(warning, &["1.149.1: before 1.150"], &fix);
+    doctor(by_cli(LOCK)).ailing_is(&[problem]).tells(problem, &["a sync is refused"], &fix);
+    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[]);
+    doctor(program_by(&world, BY_BOTH, LOCK)).ailing_is(&[problem]).tells(problem, &["exit code 4"], &fix);
+}
+
+#[tokio::test]
+async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_is_joined_by_msc3861() {
+    let told = "may go on for up to two minutes";
+    let world = started(the_table()).await;
+    let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
+    let legacy = text.replace("matrix:\n", "matrix:\n  kind: synapse_legacy\n");
+    let path = write(&world, "legacy.yaml", &legacy).display().to_string();
+    program(&world).env("MAS_CONFIG", &path).run("sync").exits(0).tells(&[told, "joined to MAS by MSC3861"]);
+    // Nothing is disabled.
+    let in_step = program(&world).env("MAS_CONFIG", &path).run("sync").exits(0);
+    assert!(!in_step.stderr.contains(told), "{}", in_step.stderr);
+
+    for (version, is_told) in [("1.156.0", true), ("1.157.0", false)] {
+        let world = started(the_table()).await;
+        world.synapse.state().settings.version = version.to_owned();
+        let run = program_by(&world, BY_BOTH, "").run("sync").exits(0);
+        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+        let world = started(the_table()).await;
+        world.synapse.state().settings.version = version.to_owned();
+        let run = program(&world).run("sync").exits(0);
+        assert!(!run.stderr.contains(told), "MAS's configuration says otherwise: {}", run.stderr);
+    }
+}
