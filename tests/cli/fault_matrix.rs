@@ -64,7 +64,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let records = scene.records();
     let code = run.as_ref().map(|run| run.code);
     let report = Report::of(&before, &after, &records, &members);
-    wrong.extend(verdict::of_exit(code, &before, &after, &records));
+    wrong.extend(verdict::of_exit(code, &before, &after, &scene.due(&records)));
     let done = before.keys().all(|name| in_place(name, &before, &after, &members));
     let told = match code {
         None => "hang".to_owned(),

@@ -8,6 +8,7 @@ mod service;
 pub(crate) mod watching;
 
 use std::fs::File;
+use std::time::Duration;
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
@@ -206,6 +207,25 @@ async fn an_answer_that_is_older_than_the_event_is_not_believed() {
     }
     watching.tells_times("in step", 2).await;
     assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn answer_outside_is_not_believed_if_the_newest_event_says_joined() {
+    let world = started(in_step()).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    let before = (everyone(&world), world.keycloak.requests().count("/members"));
+    world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
+    {
+        let mut state = world.keycloak.state();
+        let realm = state.realm("corp");
+        realm.leave("alice", "/matrix-users");
+        // Two events of the same millisecond have no order.
+        std::thread::sleep(Duration::from_millis(5));
+        realm.join("alice", "/matrix-users");
+    }
+    until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
+    watching.tells_times("in step", 2).await;
+    assert_eq!(everyone(&world), before.0);
 }
 
 #[tokio::test]

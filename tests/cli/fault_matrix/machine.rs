@@ -11,7 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Program, Run};
 
-/// Where a database says which version may write it. A greater one than SQLite knows makes the file read-only.
+/// Where a database says which version may write it. A greater one than `SQLite` knows makes the file read-only.
 const WRITE_VERSION: u64 = 18;
 const WAL: u8 = 2;
 const UNKNOWN: u8 = 3;
@@ -68,7 +68,7 @@ impl Machine {
     pub(super) fn run(&self, program: Program, arguments: &str, is_full: bool, limit: Duration) -> Run {
         let (pid, seconds) = (self.pid_file(), limit.as_secs());
         let full = if is_full { "ulimit -f 0;" } else { "" };
-        let inner = format!("echo $$ >{pid:?}; {full} exec matrix-keycloak-sync {arguments}");
+        let inner = format!("echo $$ >{}; {full} exec matrix-keycloak-sync {arguments}", pid.display());
         program.shell(&format!("trap '' XFSZ; exec /usr/bin/timeout {seconds} /bin/sh -c '{inner}'"))
     }
 

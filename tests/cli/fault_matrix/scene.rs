@@ -203,6 +203,12 @@ impl Scene {
         actions.map(record).collect()
     }
 
+    /// Returns the records of what a run had to do. `undo` skips accounts that a list does not show, and ends with 0.
+    pub(super) fn due(&self, records: &[Record]) -> Vec<Record> {
+        let skips = self.cell.moment == Moment::Undo;
+        records.iter().filter(|record| !skips || record.outcome != "skipped").cloned().collect()
+    }
+
     fn has_run_before(&self) -> bool {
         self.cell.moment == Moment::Undo || self.cell.server == Server::Machine
     }
@@ -330,7 +336,7 @@ impl Scene {
         let keycloak = self.world.keycloak.shared();
         match (server, moment, trouble) {
             (Server::Keycloak, Moment::Start | Moment::Undo, Trouble::EmptyList) => {
-                faults.on("/groups?").answer(Fault::EmptyList)
+                faults.on("/groups?").answer(Fault::EmptyList);
             }
             (Server::Keycloak, Moment::Reading, Trouble::EmptyList) => faults.matching(list).answer(Fault::EmptyList),
             (Server::Keycloak, Moment::Look, Trouble::EmptyList) => {
