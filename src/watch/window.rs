@@ -70,7 +70,9 @@ impl Window {
 mod tests {
     use super::*;
     use crate::model::{AccountDetail, Evidence, Localpart};
-    use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, Unverified, WriterKind};
+    use crate::plan::{
+        Action, DisableMode, FailureKind, Left, MappingSummary, ReadCounts, Reason, Unverified, WriterKind,
+    };
 
     const THEN: Moment = Moment::from_millis(1000);
     const NOW: Moment = Moment::from_millis(2000);
@@ -126,6 +128,22 @@ mod tests {
         let counted = Past { disabled: 1, inactive: 1, activated: 0 };
         assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
         assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());
+    }
+
+    #[test]
+    fn action_that_failed_or_is_not_confirmed_counts_and_one_that_was_skipped_does_not() {
+        let failed = Outcome::Failed {
+            why: "MAS is down".to_owned(),
+            hint: String::new(),
+            kind: FailureKind::Writer,
+            left: Left::InDoubt,
+        };
+        let names = ["alice", "bob", "cleo", "dora"];
+        let tried = plan(&names.map(|name| (ActionKind::Disable, name)));
+        let scheduled = Outcome::Scheduled("asked for".to_owned());
+        let mut window = Window::default();
+        window.note_run(&tried, &[failed, scheduled, Outcome::Done, Outcome::Skipped(String::new())], THEN);
+        assert_eq!(window.past(NOW, &plan(&[]), &[]).disabled, 3);
     }
 
     #[test]

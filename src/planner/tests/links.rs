@@ -82,6 +82,14 @@ fn who_comes_into_the_group_under_the_name_while_it_is_read_keeps_the_account() 
 }
 
 #[test]
+fn linked_user_who_comes_into_the_group_while_it_is_read_keeps_the_account() {
+    let mut scene = linked().account_of("dave", &["d"], ACTIVE).seen("d", known(true, false, None));
+    acts(&scene, disable("dave", Reason::NotInGroup));
+    scene.members_after = Some(linked().member_with_id("david", "d").facts.members);
+    keeps(&scene, kept_as("dave", KeptReason::InGroupAtSecondLook));
+}
+
+#[test]
 fn a_member_whose_name_is_somebody_elses_account_is_not_registered() {
     let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], DISABLED);
     assert_eq!(scene.plan().not_registered, ["alice".into()]);

@@ -15,7 +15,7 @@ use crate::model::{
     AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart,
     Question, Sign, SignSeen, Signs, TokenOwners,
 };
-use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Plan, Reason};
+use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Plan, Reason, WriterKind};
 
 /// A world in which the second look confirms what the lists say, unless told otherwise.
 #[derive(Debug, Clone)]
@@ -567,6 +567,7 @@ fn the_digest_names_the_actions_and_nothing_else() {
     let digest = scene.plan().digest();
     assert_eq!(scene.clone().member("zoe").plan().digest(), digest);
     assert_ne!(scene.clone().policy(|policy| policy.disable = DisableMode::Lock).plan().digest(), digest);
+    assert_ne!(scene.clone().policy(|policy| policy.writer = WriterKind::MasApi).plan().digest(), digest);
     assert_ne!(scene.seen("dave", KeycloakPerson::Unknown).plan().digest(), digest);
 }
 
