@@ -92,9 +92,9 @@ impl Writing {
             _ => "incomplete",
         });
         let exit = run::exit(plan, &outcomes, &record);
-        let is_disabled = |(action, outcome): (&Action, &Outcome)| {
-            action.kind == ActionKind::Disable && matches!(outcome, Outcome::Done | Outcome::Scheduled(_))
-        };
+        // Not if nothing was confirmed: Synapse may not answer, and would be waited for once more.
+        let is_disabled =
+            |(action, outcome): (&Action, &Outcome)| action.kind == ActionKind::Disable && *outcome == Outcome::Done;
         if plan.actions.iter().zip(&outcomes).any(is_disabled) {
             session.warn_of_open_sessions().await;
         }
