@@ -6,7 +6,7 @@
 //! whether the next run brings everyone where they belong. `expected.txt` says how each case ends; it has the form of the
 //! table that is printed. `cell` says which cases there are and why some are none, `scene` makes the world and its fault,
 //! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails, `machine`
-//! is what fails on the machine itself.
+//! is what fails on the machine itself, `new_account` what happens while `watch` runs.
 //!
 //! The table goes to stdout past the test harness, so that it is seen where the test passes.
 
@@ -15,6 +15,7 @@ mod expected;
 mod front;
 mod machine;
 mod mas_cli;
+mod new_account;
 mod scene;
 mod verdict;
 

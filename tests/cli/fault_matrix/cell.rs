@@ -65,12 +65,21 @@ pub(super) enum Moment {
     Applying,
     /// From the beginning of `undo` on, which reverses a run of before.
     Undo,
+    /// From the registration of an account of a user outside the group on, while `watch` runs.
+    NewAccount,
 }
 
 pub(super) const SERVERS: [Server; 5] =
     [Server::Keycloak, Server::Synapse, Server::MasApi, Server::MasCli, Server::Machine];
-pub(super) const MOMENTS: [Moment; 6] =
-    [Moment::Start, Moment::Reading, Moment::Look, Moment::LookAtMember, Moment::Applying, Moment::Undo];
+pub(super) const MOMENTS: [Moment; 7] = [
+    Moment::Start,
+    Moment::Reading,
+    Moment::Look,
+    Moment::LookAtMember,
+    Moment::Applying,
+    Moment::Undo,
+    Moment::NewAccount,
+];
 const OF_SERVERS: [Trouble; 20] = [
     Trouble::Refused,
     Trouble::Hang,
@@ -110,10 +119,12 @@ impl Cell {
     /// and changed, it matters who lists them and who writes.
     pub(super) fn ways(self) -> &'static [Way] {
         match (self.server, self.moment) {
-            (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo) => &[BY_MAS],
+            (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo)
+            | (Server::MasApi, Moment::NewAccount) => &[BY_MAS],
             (Server::Keycloak | Server::Synapse, Moment::Reading)
             | (Server::MasCli, Moment::Start)
             | (Server::Synapse | Server::MasCli, Moment::Undo)
+            | (_, Moment::NewAccount)
             | (Server::Machine, _) => &[CLI_BY_SYNAPSE],
             (Server::Keycloak, _) => &[CLI_BY_SYNAPSE, BY_MAS],
             (Server::Synapse, Moment::Start) => &[BY_BOTH],
@@ -132,6 +143,17 @@ impl Cell {
             Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges
         );
         match (self.server, self.moment, self.trouble) {
+            (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => {
+                Some("a running `watch` goes on asking at the address that fails, which cannot be had back")
+            }
+            (_, Moment::NewAccount, Trouble::Trickle) => Some("a running `watch` waits five minutes for a trickle"),
+            (Server::Keycloak, Moment::NewAccount, _) if of_lists => {
+                Some("a new account has Keycloak asked for one user")
+            }
+            (_, Moment::NewAccount, _) if of_lists && self.trouble != Trouble::EmptyList => {
+                Some("of the newest accounts, there is one page with one account")
+            }
+            (Server::Machine, Moment::NewAccount, _) => Some("what `watch` writes down is what `sync` writes down"),
             (Server::MasCli, Moment::Reading | Moment::Look | Moment::LookAtMember, _) => {
                 Some("mas-cli only writes: nothing is read by it")
             }
@@ -191,7 +213,7 @@ impl Server {
 impl Moment {
     /// Returns whether the program begins while the fault is there.
     pub(super) fn is_from_the_start(self) -> bool {
-        matches!(self, Self::Start | Self::Undo)
+        matches!(self, Self::Start | Self::Undo | Self::NewAccount)
     }
 }
 
@@ -253,6 +275,7 @@ impl fmt::Display for Moment {
             Self::LookAtMember => "activation",
             Self::Applying => "applying",
             Self::Undo => "undo",
+            Self::NewAccount => "new account",
         })
     }
 }

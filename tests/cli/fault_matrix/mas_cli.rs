@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use super::cell::{Cell, Trouble};
+use super::cell::{Cell, Moment, Trouble};
 use crate::harness::script;
 
 /// Puts the script there and gives its path. It fails at the first call, or from the first lock on.
@@ -34,12 +34,20 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
         from.replace("passes;;", "passes \"$@\";;"),
         failing(cell.trouble),
     );
-    std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
     let path = script(world, "failing-mas-cli", &body);
-    if cell.trouble == Trouble::Refused && cell.moment.is_from_the_start() {
-        std::fs::rename(&path, world.directory().join("gone")).expect("just written");
+    if cell.moment != Moment::NewAccount {
+        begin(world, cell);
     }
     path
+}
+
+/// Lets it fail, as [`install`] has prepared it.
+pub(super) fn begin(world: &RunningWorld, cell: Cell) {
+    std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
+    if cell.trouble == Trouble::Refused && cell.moment.is_from_the_start() {
+        let file = |name: &str| world.directory().join(name);
+        std::fs::rename(file("failing-mas-cli"), file("gone")).expect("just written");
+    }
 }
 
 /// The mas-cli of this world is well again.
@@ -47,7 +55,8 @@ pub(super) fn heal(world: &RunningWorld) {
     let file = |name: &str| world.directory().join(name);
     // Only where it was removed is there anything to put back.
     let _ = std::fs::rename(file("gone"), file("failing-mas-cli"));
-    std::fs::remove_file(file("fault")).expect("it was written before");
+    // A case that heals before its end has taken it away already.
+    let _ = std::fs::remove_file(file("fault"));
 }
 
 fn failing(trouble: Trouble) -> String {

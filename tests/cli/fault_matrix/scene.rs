@@ -31,7 +31,7 @@ const IMPATIENT: Timeouts =
 /// A case that is ready to run.
 pub(super) struct Scene {
     pub(super) world: RunningWorld,
-    cell: Cell,
+    pub(super) cell: Cell,
     way: Way,
     /// Between the program and the server under test until that is well again.
     detour: Mutex<Option<Detour>>,
@@ -71,6 +71,7 @@ impl Scene {
         let world = people.into_iter().fold(group(), |world, name| world.member(name).account(name));
         let world = world.member("fred").disabled_account("fred").member("gina").user("gus").disabled_account("gus");
         let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
+        let world = world.user(super::new_account::NEWCOMER);
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         // Found by name, so that the second look asks for the name that meets the fault.
         world.unlink(LOOKED_AT);
@@ -112,6 +113,7 @@ impl Scene {
             (_, Trouble::WrongCertificate) => {
                 scene.lead_through_fronts(Some(&Authority::new("own")), Mode::WrongCertificate);
             }
+            _ if cell.moment == Moment::NewAccount => {}
             (_, trouble) => scene.arm(trouble),
         }
         scene
@@ -122,7 +124,8 @@ impl Scene {
         let writer = "[writer]\nconfirm_timeout = \"10s\"\n";
         let way = settings(&self.world, self.way).replace("[writer]\n", writer);
         let more = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
-        format!("state_file = {:?}\n{way}{more}{}", state.to_string_lossy(), harness::NO_LIMITS)
+        let watch = super::new_account::WATCH;
+        format!("state_file = {:?}\n{way}{more}{}{watch}", state.to_string_lossy(), harness::NO_LIMITS)
     }
 
     /// The program, as it is configured for this case.
@@ -150,6 +153,9 @@ impl Scene {
         let arguments = if self.cell.moment == Moment::Undo { "undo 1" } else { "sync" };
         if self.cell.trouble == Trouble::FullDisk {
             return Some(self.machine.run(self.program(), arguments, self.cell.moment.is_from_the_start(), limit));
+        }
+        if self.cell.moment == Moment::NewAccount {
+            return self.watch_new_account(limit).await;
         }
         self.carry_out(arguments, limit).await
     }
@@ -203,10 +209,15 @@ impl Scene {
         actions.map(record).collect()
     }
 
-    /// Returns the records of what a run had to do. `undo` skips accounts that a list does not show, and ends with 0.
+    /// Returns the records of what a run had to do. `undo` skips accounts that a list does not show, and ends with 0; the
+    /// exit code of `watch` says nothing about its actions.
     pub(super) fn due(&self, records: &[Record]) -> Vec<Record> {
-        let skips = self.cell.moment == Moment::Undo;
-        records.iter().filter(|record| !skips || record.outcome != "skipped").cloned().collect()
+        let is_due = |record: &&Record| match self.cell.moment {
+            Moment::NewAccount => false,
+            Moment::Undo => record.outcome != "skipped",
+            _ => true,
+        };
+        records.iter().filter(is_due).cloned().collect()
     }
 
     fn has_run_before(&self) -> bool {
@@ -255,7 +266,7 @@ impl Scene {
         };
         let pages = Arc::new(AtomicUsize::new(0));
         move |seen: &Seen| match moment {
-            Moment::Start | Moment::Undo => true,
+            Moment::Start | Moment::Undo | Moment::NewAccount => true,
             Moment::Reading => is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0,
             Moment::Look | Moment::LookAtMember => seen.target().contains(&looked_at),
             Moment::Applying => false,
@@ -295,7 +306,7 @@ impl Scene {
     }
 
     /// The fault as the server itself shows it.
-    fn arm(&self, trouble: Trouble) {
+    pub(super) fn arm(&self, trouble: Trouble) {
         let Cell { server, moment, .. } = self.cell;
         match trouble {
             Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges => {
@@ -358,6 +369,11 @@ impl Scene {
                 faults.matching(move |seen| sessions(seen) && seen.query.contains("after")).answer(Fault::RepeatPage);
             }
             (Server::MasApi, Moment::Applying, _) => self.end_sessions_meanwhile(),
+            (_, Moment::NewAccount, _) => {
+                let is_newest =
+                    |seen: &Seen| ["order_by=creation_ts", "count=false"].iter().any(|part| seen.query.contains(part));
+                faults.matching(is_newest).answer(Fault::EmptyList);
+            }
             (_, _, Trouble::EmptyList) => faults.matching(list).skip(from_page).answer(Fault::EmptyList),
             (_, _, Trouble::RepeatedPage) => faults.matching(list).skip(1 + from_page).answer(Fault::RepeatPage),
             (_, _, Trouble::ListThatChanges) => {
