@@ -5,8 +5,8 @@
 #   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …);
 #                                       without any, a short form of --soak follows
 #   tests/real-servers.sh --serve       start the servers, print the variables that point at them, wait for Ctrl-C
-#   tests/real-servers.sh --soak S      for S seconds (1800 unless said), `watch` stays in step while people come and go
-#                                       and Keycloak, Synapse and the MAS stand-in are restarted at random
+#   tests/real-servers.sh --soak S      for S seconds (1800 unless said), `watch` stays in step while users come and go,
+#                                       accounts change by hand, a directory is down now and then, and all servers restart
 #
 # Installs what is missing (apt, Maven, pip), keeps it for the next time in
 # ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-e2e, listens on the loopback address only, and stops what it

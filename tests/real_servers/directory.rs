@@ -4,8 +4,8 @@
 //! None of them may lose their account by that, whoever else has left still does, and with the directory up again so
 //! does whoever has left the directory.
 
-mod federation;
-mod slapd;
+pub(crate) mod federation;
+pub(crate) mod slapd;
 
 use std::collections::BTreeSet;
 

@@ -37,6 +37,7 @@ mod reading;
 mod relay;
 mod scene;
 mod servers;
+mod soak;
 mod synapse;
 mod table;
 mod watch;

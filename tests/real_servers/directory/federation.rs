@@ -11,18 +11,18 @@ use crate::keycloak::Keycloak;
 
 /// How Keycloak takes in a directory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mode {
+pub(crate) struct Mode {
     /// What it is called.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Whether its people are copied into Keycloak's own database.
-    pub(super) import: bool,
+    pub(crate) import: bool,
     /// Whether who is in a group is copied too, once, when a person is.
-    pub(super) groups: &'static str,
+    pub(crate) groups: &'static str,
 }
 
 /// A realm's federation with one directory.
 #[derive(Debug)]
-pub(super) struct Federation {
+pub(crate) struct Federation {
     keycloak: Keycloak,
     realm: String,
     component: Value,
@@ -30,7 +30,7 @@ pub(super) struct Federation {
 
 impl Federation {
     /// Has the realm read this directory, and takes in what is there.
-    pub(super) async fn with(slapd: &Slapd, keycloak: &Keycloak, realm: &str, mode: Mode) -> Outcome<Self> {
+    pub(crate) async fn with(slapd: &Slapd, keycloak: &Keycloak, realm: &str, mode: Mode) -> Outcome<Self> {
         let realm_id = keycloak.ask(Method::GET, &format!("/{realm}"), None).await?["id"].clone();
         let provider = json!({
             "name": "directory", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
@@ -69,7 +69,7 @@ impl Federation {
     }
 
     /// Switches the whole federation on or off, as its administrator would.
-    pub(super) async fn switch(&self, on: bool) -> Outcome {
+    pub(crate) async fn switch(&self, on: bool) -> Outcome {
         let mut component = self.component.clone();
         component["config"]["enabled"] = json!([on.to_string()]);
         let path = format!("/{}/components/{}", self.realm, component["id"].as_str().unwrap_or_default());
@@ -77,14 +77,14 @@ impl Federation {
     }
 
     /// Has Keycloak remember somebody and their groups, as a login would.
-    pub(super) async fn remember(&self, username: &str) -> Outcome {
+    pub(crate) async fn remember(&self, username: &str) -> Outcome {
         let id = self.keycloak.user_id(&self.realm, username).await?;
         self.keycloak.ask(Method::GET, &format!("/{}/users/{id}", self.realm), None).await?;
         self.keycloak.ask(Method::GET, &format!("/{}/users/{id}/groups", self.realm), None).await.map(drop)
     }
 
     /// Makes Keycloak forget whom it remembers, as time or a restart would.
-    pub(super) async fn forget(&self) -> Outcome {
+    pub(crate) async fn forget(&self) -> Outcome {
         for cache in ["user", "realm"] {
             let path = format!("/{}/clear-{cache}-cache", self.realm);
             self.keycloak.ask(Method::POST, &path, None).await?;

@@ -17,14 +17,14 @@ use crate::servers::{Ldap, ldap};
 /// Where everything in the directory stands.
 const SUFFIX: &str = "dc=corp,dc=test";
 /// Whom Keycloak reads it as.
-pub(super) const READER: &str = "cn=keycloak,dc=corp,dc=test";
+pub(crate) const READER: &str = "cn=keycloak,dc=corp,dc=test";
 /// Nobody connects from this loopback address, so nobody's outgoing connection takes the port while the server is down.
 const HOST: &str = "127.0.0.2";
 const PASSWORD: &str = "the password that Keycloak knows";
 
 /// A directory; it is stopped when it is dropped.
 #[derive(Debug)]
-pub(super) struct Slapd {
+pub(crate) struct Slapd {
     binaries: Ldap,
     directory: TempDir,
     port: u16,
@@ -33,7 +33,7 @@ pub(super) struct Slapd {
 
 impl Slapd {
     /// Starts one with nobody in it.
-    pub(super) async fn start() -> Outcome<Self> {
+    pub(crate) async fn start() -> Outcome<Self> {
         let directory = TempDir::new()?;
         fs::create_dir(directory.path().join("data"))?;
         let port = TcpListener::bind((HOST, 0))?.local_addr()?.port();
@@ -47,12 +47,12 @@ impl Slapd {
         Ok(slapd)
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ldap://{HOST}:{}", self.port)
     }
 
     /// Stops it as a crash would.
-    pub(super) async fn stop(&mut self) -> Outcome {
+    pub(crate) async fn stop(&mut self) -> Outcome {
         if let Some(mut running) = self.running.take() {
             running.kill().await?;
         }
@@ -60,19 +60,19 @@ impl Slapd {
     }
 
     /// Starts it again with everybody who was in it.
-    pub(super) async fn restart(&mut self) -> Outcome {
+    pub(crate) async fn restart(&mut self) -> Outcome {
         self.stop().await?;
         self.go_up(PASSWORD).await
     }
 
     /// Starts it again with another password than Keycloak has.
-    pub(super) async fn restart_with_another_password(&mut self) -> Outcome {
+    pub(crate) async fn restart_with_another_password(&mut self) -> Outcome {
         self.stop().await?;
         self.go_up("another password").await
     }
 
     /// Adds people.
-    pub(super) async fn add_people(&self, names: &[String]) -> Outcome {
+    pub(crate) async fn add_people(&self, names: &[String]) -> Outcome {
         let mut ldif = String::new();
         for name in names {
             let _ = writeln!(ldif, "dn: {}\nobjectClass: inetOrgPerson\nuid: {name}", person(name));
@@ -82,7 +82,7 @@ impl Slapd {
     }
 
     /// Adds a group of these people.
-    pub(super) async fn add_group(&self, group: &str, names: &[String]) -> Outcome {
+    pub(crate) async fn add_group(&self, group: &str, names: &[String]) -> Outcome {
         let mut ldif = format!("dn: {}\nobjectClass: groupOfNames\ncn: {group}\n", group_called(group));
         for name in names {
             let _ = writeln!(ldif, "member: {}", person(name));
@@ -91,13 +91,13 @@ impl Slapd {
     }
 
     /// Takes somebody out of a group.
-    pub(super) async fn leave(&self, name: &str, group: &str) -> Outcome {
+    pub(crate) async fn leave(&self, name: &str, group: &str) -> Outcome {
         let (group, person) = (group_called(group), person(name));
         self.change(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {person}\n")).await
     }
 
     /// Deletes somebody, and takes them out of a group first: `OpenLDAP` would leave them in it.
-    pub(super) async fn delete(&self, name: &str, group: &str) -> Outcome {
+    pub(crate) async fn delete(&self, name: &str, group: &str) -> Outcome {
         self.leave(name, group).await?;
         self.change(&format!("dn: {}\nchangetype: delete\n", person(name))).await
     }
@@ -162,15 +162,15 @@ impl Slapd {
 }
 
 /// What Keycloak has to know to read a directory.
-pub(super) fn credential() -> &'static str {
+pub(crate) fn credential() -> &'static str {
     PASSWORD
 }
 
-pub(super) fn people() -> String {
+pub(crate) fn people() -> String {
     format!("ou=people,{SUFFIX}")
 }
 
-pub(super) fn groups() -> String {
+pub(crate) fn groups() -> String {
     format!("ou=groups,{SUFFIX}")
 }
 
