@@ -166,6 +166,8 @@ async fn account_whose_look_always_fails_blocks_neither_activations_nor_other_di
         let first =
             ["activate bob in_group done", "disable dave not_in_group skipped", "disable dora not_in_group done"];
         assert_eq!(sync(), first, "{way:?}");
+        // Without Synapse the run does not wait for MAS's jobs.
+        assert!(world.settle().await);
         world.join("dora");
         assert_eq!(sync(), ["disable dave not_in_group skipped", "activate dora in_group done"], "{way:?}");
         assert_eq!(world.state_of("dave"), account(false, false));
