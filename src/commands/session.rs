@@ -14,7 +14,7 @@ use crate::mas_api::{Exposure, MasApi};
 use crate::model::{Account, Moment};
 use crate::output::{Progress, counted, joined};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
-use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Recall, Verdicts};
+use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Reach, Recall, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::report::{Failure, in_one_line};
 use crate::signals::metrics;
@@ -246,8 +246,10 @@ impl Session {
         reading: &Reading,
     ) -> Result<(), Failure> {
         if let Some(state) = &self.state {
-            state.record(&draft.presence(verdicts, looks), reading.facts.now)?;
-            if let Some(keep) = self.config.history_keep {
+            let presence = draft.presence(verdicts, looks);
+            state.record(&presence, reading.facts.now)?;
+            // Runs grow old slowly: what `watch` reads for an event need not look for them.
+            if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything) {
                 state.forget_runs(reading.facts.now.before(keep))?;
             }
         }

@@ -5,7 +5,6 @@ use tracing::warn;
 
 use super::session::Session;
 use super::state_file::Purpose;
-use crate::config::AccountSource;
 use crate::model::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
@@ -14,8 +13,7 @@ use crate::report::{Failure, UnseenLocks, in_one_line};
 impl Session {
     /// Refuses to lock if the locks would not be seen again. Commands that only read warn.
     pub(super) async fn refuse_unseen_locks(&self) -> Result<(), Failure> {
-        let trusts_synapse = self.config.accounts.source == AccountSource::Synapse && self.readers.mas.is_none();
-        if self.config.policy.disable != DisableMode::Lock || !trusts_synapse {
+        if self.config.policy.disable != DisableMode::Lock || !self.config.trusts_synapse() {
             return Ok(());
         }
         let unseen = match (self.unseen_locks().await, self.purpose) {

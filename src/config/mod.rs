@@ -74,6 +74,12 @@ impl Config {
         Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
     }
 
+    /// Returns whether only Synapse says which accounts are locked or deactivated.
+    #[must_use]
+    pub fn trusts_synapse(&self) -> bool {
+        self.mas_api.is_none() && self.accounts.source == AccountSource::Synapse
+    }
+
     /// Returns the key that cannot do without the state file, if one is set.
     #[must_use]
     pub fn needs_state(&self) -> Option<&'static str> {

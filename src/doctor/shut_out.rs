@@ -112,7 +112,7 @@ fn named(localparts: &[Localpart]) -> String {
 /// Reports how many accounts outside the group only Synapse is known to have shut out, if MAS's state is unknown.
 pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Unverified) {
     const NAME: &str = "shut_out";
-    if config.mas_api.is_some() || config.accounts.source == AccountSource::Mas {
+    if !config.trusts_synapse() {
         return;
     }
     let count = unverified.accounts.len();
@@ -135,16 +135,11 @@ pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Un
     section.skip(&[NAME], &found);
 }
 
-/// Returns whether this program sees only Synapse's locks.
-pub(super) fn trusts_synapse(config: &Config) -> bool {
-    config.mas_api.is_none() && config.accounts.source == AccountSource::Synapse
-}
-
 /// Reports that locks of MAS are not seen in Synapse; `stays` says why, `update` what to update.
 pub(super) fn unseen_locks(section: &mut Section, config: &Config, stays: &str, update: &str) {
     const NAME: &str = "version";
     let fix = format!("{update}, then run `{} manage provision-all-users` once", config.policy.mas_cli);
-    match (config.policy.disable, trusts_synapse(config)) {
+    match (config.policy.disable, config.trusts_synapse()) {
         (DisableMode::Lock, true) => section.problem(
             NAME,
             format!("{stays}: with policy.disable = \"lock\" a sync is refused"),

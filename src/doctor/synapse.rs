@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::check::{Area, Section};
 use super::reach;
-use super::shut_out::{trusts_synapse, unseen_locks};
+use super::shut_out::unseen_locks;
 use crate::config::{Config, SynapseConfig};
 use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::output::counted;
@@ -63,7 +63,7 @@ async fn own_version(section: &mut Section, config: &Config, synapse: &SynapseRe
     };
     let release = release_in(said.raw());
     let is_before = |first: &Version| release.as_ref().is_some_and(|release| release < first);
-    let matters = config.policy.disable == DisableMode::Lock || trusts_synapse(config);
+    let matters = config.policy.disable == DisableMode::Lock || config.trusts_synapse();
     if is_before(&LOCKS) && config.policy.disable == DisableMode::Deactivate {
         section.warn(
             NAME,

@@ -23,6 +23,12 @@ impl Evidence {
         Self { keycloak: Vec::new(), account, signs: Vec::new() }
     }
 
+    /// Returns whether Keycloak was asked. It is not if Synapse alone shows that the account stays as it is.
+    #[must_use]
+    pub fn has_asked_keycloak(&self) -> bool {
+        !self.keycloak.is_empty()
+    }
+
     /// Returns Keycloak's answers about the users whose localpart is the account's.
     pub fn by_name(&self) -> impl Iterator<Item = &KeycloakPerson> {
         let named = self.keycloak.iter().filter(|answer| answer.asked == Question::Name);

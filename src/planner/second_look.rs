@@ -242,7 +242,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns the listed member whom the state file remembers for an account, whatever its links say.
+    /// Returns the listed member that the state file remembers for an account. Its links do not matter.
     fn remembered_member(&self, account: &Account) -> Option<&'f Member> {
         account.remembered_owner().and_then(|(id, _)| self.identity.member(id))
     }

@@ -73,7 +73,7 @@ impl Readers {
             }
         }
         drop(looking);
-        let was_rechecked = |look: &Look| look.as_ref().is_ok_and(|seen| !seen.keycloak.is_empty());
+        let was_rechecked = |look: &Look| look.as_ref().is_ok_and(Evidence::has_asked_keycloak);
         if let Some(source) = first_error.take_if(|_| !answers.values().any(was_rechecked)) {
             return Err(ReadError::NobodyLookedAt {
                 count: answers.values().filter(|look| look.is_err()).count(),
@@ -188,8 +188,7 @@ impl Readers {
     async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
         let unclaimed = answers.iter().filter_map(|(user_id, look)| {
             let seen = look.as_ref().ok()?;
-            let is_aside = seen.keycloak.is_empty();
-            let is_unclaimed = !is_aside && !with.tied.contains(user_id) && seen.may_be_unclaimed();
+            let is_unclaimed = seen.has_asked_keycloak() && !with.tied.contains(user_id) && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let found = members_with_signs(unclaimed, &with.reading.facts.members);
@@ -258,7 +257,7 @@ impl Readers {
         groups: &[Group],
     ) -> Result<Option<Vec<Member>>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
-        let is_rechecked = |look: &Look| look.as_ref().map_or(true, |seen| !seen.keycloak.is_empty());
+        let is_rechecked = |look: &Look| look.as_ref().map_or(true, Evidence::has_asked_keycloak);
         if !answers.values().any(is_rechecked) || !listed {
             return Ok(None);
         }

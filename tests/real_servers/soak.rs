@@ -135,7 +135,7 @@ async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activat
     Ok(())
 }
 
-/// Has the restless leave and join, whoever answers. Returns how often that went well, and the memory after a quarter.
+/// Lets the restless leave and join, even if a server does not answer. Returns how often that went well, and the memory after a quarter.
 async fn come_and_go(
     scene: &Scene,
     watching: &Watching,
@@ -238,7 +238,7 @@ async fn every_server_is_up(scene: &Scene) -> Outcome {
     scene.servers.keycloak.ask(Method::GET, &format!("/{}/group-by-path/{GROUP}", scene.realm()), None).await.map(drop)
 }
 
-/// Brings everyone to where they are in the end.
+/// Brings every user into the state that is expected in the end.
 async fn come_to_rest(scene: &Scene, cast: &Cast) -> Outcome {
     for name in &cast.restless {
         if cast.out().contains(name) { scene.leave(name).await? } else { scene.join(name).await? }
@@ -267,7 +267,7 @@ async fn in_step(scene: &Scene, expected: &[(String, String)]) -> Outcome<Vec<(S
 /// What the program did, by its history.
 struct Past {
     runs: usize,
-    /// Each action that was tried, with whom it was about.
+    /// Each action that was tried, with the account.
     tried: BTreeSet<(String, String)>,
 }
 
@@ -288,7 +288,7 @@ impl Past {
         Ok(Self { runs: runs.len(), tried })
     }
 
-    /// Returns with whom this was tried, of those whose letter is not among `of`.
+    /// Returns the accounts for which an action was tried, without those whose letter is in `of`.
     fn wrong(&self, action: &str, of: &str) -> BTreeSet<String> {
         let tried = self.tried.iter().filter(|(kind, name)| kind == action && !name.starts_with(|c| of.contains(c)));
         tried.map(|(_, name)| name.clone()).collect()

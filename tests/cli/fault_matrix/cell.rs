@@ -185,7 +185,7 @@ impl Cell {
                 Some("a state file that was opened for writing stays open for writing")
             }
             (Server::Machine, Moment::LookAtMember, _) => {
-                Some("whom the second look is about changes nothing on the disk")
+                Some("the disk does not depend on the account that the second look is about")
             }
             _ => None,
         }

@@ -273,7 +273,7 @@ impl Scene {
         }
     }
 
-    /// The one whom the fault at the second look is about.
+    /// The user that the fault at the second look is about.
     fn looked_at(&self) -> &'static str {
         if self.cell.moment == Moment::LookAtMember { RETURNING } else { LOOKED_AT }
     }
