@@ -408,6 +408,8 @@ soak() {
     local servers turn
     start_tests soak
     servers=(mas synapse keycloak)
+    # Nothing is restarted while the accounts and the directory are being created.
+    until [ -e "$work/soak-begun" ] || ! group_runs "${group_of[tests]}"; do sleep 0.5; done
     # Each at least once, however short it is.
     for ((turn = 0; ; turn++)); do
         sleep $((RANDOM % 8 + 4))

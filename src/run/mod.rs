@@ -170,3 +170,41 @@ impl Breaker {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of attempts that would end like this, one after the other, if the breaker opens after two failures:
+    /// `.` done, `w` failed for the writer, `a` failed for the account, `-` not tried.
+    async fn tried(ends: &str) -> String {
+        let (breaker, stop) = (Breaker::new(2), Stop::default());
+        let mut tried = String::new();
+        for end in ends.chars() {
+            let failed = |kind| Outcome::Failed { why: String::new(), hint: String::new(), kind, left: Left::Untouched };
+            let outcome = match end {
+                'w' => failed(FailureKind::Writer),
+                'a' => failed(FailureKind::Account),
+                _ => Outcome::Done,
+            };
+            let was_skipped = matches!(breaker.guard(&stop, async || outcome).await, Outcome::Skipped(_));
+            tried.push(if was_skipped { '-' } else { end });
+        }
+        tried
+    }
+
+    #[tokio::test]
+    async fn breaker_opens_for_good_after_failures_of_the_writer_in_a_row() {
+        for (ends, expected) in [
+            ("....", "...."),
+            ("ww..a", "ww---"),
+            ("w.w.w.", "w.w.w."),
+            ("w.ww.", "w.ww-"),
+            ("waw.", "waw."),
+            ("aaaa.", "aaaa."),
+            ("aawaww.", "aawaww-"),
+        ] {
+            assert_eq!(tried(ends).await, expected, "{ends}");
+        }
+    }
+}

@@ -153,3 +153,16 @@ async fn more_accounts_than_a_page_are_all_read() {
     let run = program(&world).run("plan --format json").exits(0);
     assert_eq!((run.json()["read"].clone(), run.actions()), (json!({"members": 5100, "accounts": 5101}), vec![]));
 }
+
+#[tokio::test]
+async fn rows_that_one_page_of_several_leaves_out_are_missed() {
+    let world = started(group().members(5100, "u").accounts(5100, "u")).await;
+    let before = everyone(&world);
+    for users in [json!([]), json!([{"name": "@u00001:example.org", "deactivated": false}])] {
+        world.synapse.faults().clear();
+        world.synapse.faults().on("from=5000").answer(Fault::Json(json!({"users": users, "total": 5101})));
+        let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
+        run.tells(&["Synapse: GET ", "tells of 5101 accounts and holds ", "hint: "]);
+    }
+    assert_eq!(everyone(&world), before);
+}

@@ -2,7 +2,7 @@
 //! register, a directory is down now and then, and every server is restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join3;
@@ -98,6 +98,7 @@ async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activat
         .set("writer.confirm_timeout", "10s")
         .set("limits.max_disable_percent", 100);
     let watching = Watching::start(&scene, &settings).await?;
+    std::fs::write(directory()?.join("soak-begun"), "")?;
     println!("soak: begun");
     let ((moves, early), by_hand, closed) = try_join3(
         come_and_go(&scene, &watching, &cast.restless, lasting),
@@ -227,10 +228,14 @@ fn median(times: &[Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// Returns the directory in which the test and the restarting script leave signs for each other.
+fn directory() -> Outcome<PathBuf> {
+    Ok(std::env::var("E2E_SOAK_DIRECTORY")?.into())
+}
+
 /// Says that enough was restarted, and waits until all are up.
 async fn every_server_is_up(scene: &Scene) -> Outcome {
-    let directory = std::env::var("E2E_SOAK_DIRECTORY")?;
-    let directory = Path::new(&directory);
+    let directory = directory()?;
     std::fs::write(directory.join("soak-enough"), "")?;
     while !directory.join("soak-all-up").exists() {
         sleep(Duration::from_millis(200)).await;

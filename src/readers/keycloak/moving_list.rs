@@ -175,6 +175,8 @@ mod tests {
     use std::cell::RefCell;
     use std::convert::Infallible;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Reads `list` in pages; `between` changes it after each request.
@@ -262,6 +264,67 @@ mod tests {
                 |_: usize, max: usize| async move { Ok::<Vec<u32>, Infallible>((0..length).take(max).collect()) };
             let read = read_all(PageSize::new(100, 100), 2, fetch, Ok, |row| row).await;
             assert!(matches!(read, Err(MovingListError::Unstable)));
+        }
+    }
+
+    /// A change of the list between two requests.
+    #[derive(Debug, Clone)]
+    enum Change {
+        /// This many rows leave from this position on.
+        Leave { position: usize, rows: usize },
+        /// Rows with these keys join in the order of the list.
+        Join(Vec<u32>),
+    }
+
+    impl Change {
+        fn apply(&self, list: &mut Vec<u32>) {
+            match self {
+                Self::Leave { position, rows } => {
+                    let position = *position.min(&list.len());
+                    list.drain(position..(position + rows).min(list.len()));
+                }
+                Self::Join(keys) => {
+                    list.extend(keys);
+                    list.sort_unstable();
+                    list.dedup();
+                }
+            }
+        }
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        let leave = (0..600_usize, 1..200_usize).prop_map(|(position, rows)| Change::Leave { position, rows });
+        prop_oneof![leave, prop::collection::vec(0..6000_u32, 1..60).prop_map(Change::Join)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn row_that_stays_is_read_exactly_once_whatever_joins_and_leaves(
+            rows in 0..600_u32,
+            page in 2..150_usize,
+            changes in prop::collection::btree_map(1..20_usize, change(), 0..8),
+        ) {
+            let list: Vec<u32> = (0..rows).map(|row| row * 10).collect();
+            let stay = RefCell::new(list.clone());
+            let ever = RefCell::new(list.clone());
+            let between = |list: &mut Vec<u32>, request: usize| {
+                if let Some(change) = changes.get(&request) {
+                    change.apply(list);
+                    stay.borrow_mut().retain(|row| list.contains(row));
+                    ever.borrow_mut().extend(list.iter());
+                }
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            if let Some(read) = runtime.block_on(self::read(list, page, between)) {
+                let mut once = read.clone();
+                once.sort_unstable();
+                once.dedup();
+                prop_assert_eq!(once.len(), read.len());
+                prop_assert!(stay.borrow().iter().all(|row| once.binary_search(row).is_ok()));
+                prop_assert!(once.iter().all(|row| ever.borrow().contains(row)));
+            }
         }
     }
 }
