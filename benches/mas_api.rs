@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use matrix_keycloak_sync::config::{self, Config};
-use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::plan::{Outcome, Plan};
 use matrix_keycloak_sync::planner::Draft;

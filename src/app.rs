@@ -13,30 +13,11 @@ use tracing_subscriber::{Layer, filter};
 
 use crate::cli::{Cli, Color, Command, Global, LogFormat};
 use crate::commands;
+use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
-use crate::http::Timeouts;
-use crate::report::Failure;
+use crate::failure::Failure;
 use crate::signals::journal;
 use crate::standins::mas_cli;
-
-/// Looks up an environment variable.
-pub type Environment = dyn Fn(&str) -> Option<String>;
-
-/// What a run takes from the world besides its command line.
-pub struct Surroundings {
-    /// The environment variables.
-    pub env: Box<Environment>,
-    /// How long servers may take.
-    pub timeouts: Timeouts,
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        // What is no UTF-8 is told as a problem where it is used.
-        let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-        Self { env: Box::new(env), timeouts: Timeouts::default() }
-    }
-}
 
 /// Runs the program and prints what went wrong.
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -4,26 +4,30 @@
 //! limits → print → writer → outcome. `docs/architecture.md` has the map.
 
 pub mod app;
+pub mod causes;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod doctor;
+pub mod environment;
 pub mod exit;
+pub mod failure;
 pub mod files;
 pub mod http;
 pub mod localpart;
 pub mod lock;
 pub mod mas_api;
+pub mod metrics;
 pub mod model;
 pub mod output;
+pub mod phrases;
 pub mod plan;
 pub mod planner;
 pub mod readers;
-pub mod report;
 pub mod run;
+pub mod shell;
 pub mod signals;
 pub mod standins;
 pub mod state;
-pub mod subprocess;
 pub mod watch;
 pub mod writers;

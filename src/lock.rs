@@ -8,8 +8,8 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::app::Environment;
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::files::{name_part, open_own};
 use crate::model::{Moment, printable};
 

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use matrix_keycloak_sync::http::Server;
-use matrix_keycloak_sync::model::{Localpart, Moment, ServerName};
+use matrix_keycloak_sync::metrics::{Metrics, RunKind, RunResult};
+use matrix_keycloak_sync::model::{Localpart, Server, ServerName};
 use matrix_keycloak_sync::plan::{
     DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, Unverified, WriterKind,
 };
-use matrix_keycloak_sync::planner::Facts;
-use matrix_keycloak_sync::signals::{Metrics, RunKind, RunResult};
 use regex::Regex;
 use serde_json::Value;
 
@@ -31,7 +29,7 @@ fn every_metric() -> Metrics {
     let metrics = Metrics::default();
     metrics.request(Server::Keycloak, "200");
     metrics.mas_cli("0");
-    metrics.facts(&Facts { now: Moment::now(), ..Facts::empty(server()) });
+    metrics.facts(0, &[]);
     let kept = |reason| Kept::new(Localpart::from("dave"), reason);
     metrics.plan(&Plan {
         server_name: server(),

@@ -6,14 +6,14 @@ use std::path::Path;
 use super::session::{Session, print, tell, warn_of_doubts};
 use super::sync::{approve, command_to_go_on, shell_word, tell_the_end};
 use super::writing::Writing;
-use crate::app::Surroundings;
 use crate::cli::{ApplyArgs, Global};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Draft, Policy, Verdict};
-use crate::report::{Failure, SavedPlanProblem};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;

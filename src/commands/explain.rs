@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::{Session, print};
 use super::sync::command_to_go_on;
-use crate::app::Surroundings;
 use crate::cli::{ExplainArgs, Global};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
 use crate::planner::{Draft, Facts, Looks, Verdict, Verdicts};
 use crate::readers::{Asked, ReadError, Reading};
-use crate::report::Failure;
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::session::print;
 use crate::cli::Cli;
 use crate::exit::Exit;
-use crate::report::Failure;
+use crate::failure::Failure;
 
 /// Prints the completion script of a shell.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {

@@ -2,12 +2,12 @@
 
 use super::session::print;
 use super::state_file;
-use crate::app::Surroundings;
 use crate::cli::{Global, HistoryArgs, SyncFormat};
 use crate::config;
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::history as output;
-use crate::report::Failure;
 use crate::state::{RunId, State};
 
 /// Lists the runs of the state file, or the actions of one of them; no server is asked.

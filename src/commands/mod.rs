@@ -8,6 +8,7 @@ mod generate;
 mod history;
 mod open_sessions;
 mod plan;
+mod run_result;
 mod session;
 mod stand_in;
 mod state_file;

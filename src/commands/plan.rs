@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::session::{Session, print};
-use crate::app::Surroundings;
 use crate::cli::{Global, PlanArgs, PlanFormat};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
-use crate::report::Failure;
 
 /// Shows what would change.
 pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {

@@ -6,18 +6,20 @@ use futures_util::future::join;
 use tracing::warn;
 
 use super::state_file::{self, Purpose};
-use crate::app::Surroundings;
+use crate::causes::in_one_line;
 use crate::cli::Global;
 use crate::config::{self, Config, Loaded, MasApiConfig, StateFile, Warning, WriterKindConfig};
+use crate::environment::Surroundings;
+use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::mas_api::{Exposure, MasApi};
+use crate::metrics::metrics;
 use crate::model::{Account, Moment};
-use crate::output::{Progress, counted, joined};
+use crate::output::Progress;
+use crate::phrases::{counted, joined};
 use crate::plan::{ActionKind, KeptReason, Plan, Reason, Skip};
 use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Reach, Recall, Verdicts};
 use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
-use crate::report::{Failure, in_one_line};
-use crate::signals::metrics;
 use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
@@ -221,7 +223,7 @@ impl Session {
         approved: bool,
         remember: bool,
     ) -> Result<Plan, Failure> {
-        metrics().facts(&reading.facts);
+        metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
         let draft = Draft::about(&reading.facts, &self.config.policy, focus);
         let looks = self.look(draft.to_look_at(), reading, approved).await?;
         let verdicts = draft.verdicts(&looks);

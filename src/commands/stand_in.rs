@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::cli::StandIn;
 use crate::exit::Exit;
-use crate::report::Failure;
+use crate::failure::Failure;
 use crate::standins::mas;
 
 /// Runs a stand-in.

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use crate::causes::in_one_line;
 use crate::config::{Config, StateFile, Warning};
+use crate::failure::Failure;
 use crate::lock;
-use crate::report::{Failure, in_one_line};
 use crate::state::{Parents, State, StateError, StateProblem, make_folder};
 
 /// What a command does with the state file.

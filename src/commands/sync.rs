@@ -6,16 +6,18 @@ use std::time::Instant;
 use tracing::error;
 
 use super::plan as plan_command;
+use super::run_result::run_result;
 use super::session::{Session, print, tell};
 use super::writing::Writing;
-use crate::app::Surroundings;
+use crate::causes::in_one_line;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
 use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, PlanDocument, Skip};
-use crate::report::{Failure, in_one_line};
-use crate::signals::{RunKind, RunResult, metrics};
-use crate::subprocess;
+use crate::shell;
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -28,7 +30,7 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
     }
     let begin = Instant::now();
     let ended = run(global, args, surroundings).await;
-    metrics().run_ended(RunKind::Full, RunResult::of(&ended), begin.elapsed());
+    metrics().run_ended(RunKind::Full, run_result(&ended), begin.elapsed());
     match &args.metrics_file {
         Some(path) => leave_metrics(path, ended),
         None => ended,
@@ -109,7 +111,7 @@ pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) 
 
 /// A path as one word of a shell.
 pub(super) fn shell_word(path: &Path) -> String {
-    subprocess::shell_word(&path.display().to_string())
+    shell::shell_word(&path.display().to_string())
 }
 
 /// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if

@@ -4,13 +4,13 @@ use super::session::{Session, print, tell, warn_of_doubts};
 use super::state_file;
 use super::sync::{approve, command_to_go_on, tell_the_end};
 use super::writing::Writing;
-use crate::app::Surroundings;
 use crate::cli::{Global, UndoArgs};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
 use crate::plan::{ActionKind, Plan, Skip};
 use crate::planner::{Focus, Undo, Undone};
-use crate::report::Failure;
 use crate::state::RunId;
 
 /// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only with

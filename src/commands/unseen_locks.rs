@@ -5,10 +5,11 @@ use tracing::warn;
 
 use super::session::Session;
 use super::state_file::Purpose;
+use crate::causes::in_one_line;
+use crate::failure::{Failure, UnseenLocks};
 use crate::model::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
-use crate::report::{Failure, UnseenLocks, in_one_line};
 
 impl Session {
     /// Refuses to lock if the locks would not be seen again. Commands that only read warn.

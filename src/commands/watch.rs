@@ -15,18 +15,20 @@ use tracing::{error, info, warn};
 
 use self::accounts::NewAccounts;
 use self::events::Events;
+use super::run_result::run_result;
 use super::writing::Writing;
-use crate::app::Surroundings;
 use crate::cli::Global;
 use crate::config::SecretFiles;
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::lock::LockError;
+use crate::metrics::{RunKind, metrics};
 use crate::model::Moment;
 use crate::plan::{ActionKind, Digest, Plan};
 use crate::readers::Reading;
-use crate::report::Failure;
 use crate::run::Stop;
-use crate::signals::{self, Health, NotReady, RunKind, RunResult, ServiceManager, metrics};
+use crate::signals::{self, Health, NotReady, ServiceManager};
 use crate::watch::{Backoff, Due, Schedule, Window};
 
 /// The command under which runs are remembered.
@@ -198,7 +200,7 @@ impl<'g> Watcher<'g> {
         if !matches!(ended, Err(Failure::Lock(LockError::Held { .. }))) {
             self.locked_since = None;
         }
-        let result = RunResult::of(&ended);
+        let result = run_result(&ended);
         metrics().run_ended(kind, result, begin.elapsed());
         let interval = self.writing.session.config.watch.interval;
         match &ended {

@@ -3,15 +3,15 @@
 use std::io;
 
 use super::session::Session;
-use crate::app::Surroundings;
 use crate::cli::Global;
+use crate::environment::Surroundings;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::lock::RunLock;
+use crate::metrics::metrics;
 use crate::output::Progress;
 use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
-use crate::report::Failure;
 use crate::run::{self, ApplyTallies, Journal, Record, Stop};
-use crate::signals::metrics;
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 

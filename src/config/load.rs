@@ -16,6 +16,7 @@ use super::{
     AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
     SynapseConfig, WriterConfig, WriterKindConfig,
 };
+use crate::causes::in_one_line;
 use crate::files;
 use crate::http::{Tls, is_loopback};
 use crate::localpart::LocalpartTemplate;
@@ -24,7 +25,6 @@ use crate::plan::{DisableMode, WriterKind};
 use crate::planner::{
     DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, Reactivate, UnknownAccounts,
 };
-use crate::report::in_one_line;
 
 /// Read where no other file is named, if it is there.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";

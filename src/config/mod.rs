@@ -22,8 +22,8 @@ use crate::http::Tls;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy, Reactivate};
+use crate::shell::shell_word;
 use crate::state::Scope;
-use crate::subprocess::shell_word;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};

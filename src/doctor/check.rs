@@ -4,9 +4,9 @@ use std::error::Error;
 
 use serde::Serialize;
 
+use crate::causes::in_one_line;
 use crate::http::HttpError;
 use crate::readers::ReadError;
-use crate::report::in_one_line;
 use crate::writers::WriterError;
 
 /// How it stands.

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::check::{Area, Section};
 use super::{events, reach};
+use crate::causes::in_one_line;
 use crate::config::{Config, KeycloakAuth};
 use crate::model::{Member, Unnamed};
-use crate::output::{counted, joined};
+use crate::phrases::{counted, joined};
 use crate::planner::Federation;
 use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
-use crate::report::in_one_line;
 
 /// Groups that are named before the rest is only counted.
 const NAMED: usize = 10;

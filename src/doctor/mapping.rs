@@ -6,12 +6,12 @@ use indicatif::HumanCount;
 
 use super::check::Section;
 use crate::config::Config;
+use crate::failure::Failure;
 use crate::model::Localpart;
-use crate::output::{counted, examples, refusal};
+use crate::phrases::{counted, examples};
 use crate::plan::{KeptReason, Pair, Plan};
-use crate::planner::{Draft, TemplateFit};
+use crate::planner::{Draft, TemplateFit, refusal};
 use crate::readers::{Readers, Tallies, Tally};
-use crate::report::Failure;
 use crate::state::State;
 
 const NAME: &str = "mapping";

@@ -5,14 +5,14 @@ use reqwest::StatusCode;
 
 use super::check::{Area, Section};
 use super::{reach, settings, version};
+use crate::causes::in_one_line;
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::{MasApi, SOON, SiteConfig};
 use crate::model::release_in;
-use crate::output::{counted, joined};
+use crate::phrases::{counted, joined};
 use crate::plan::WriterKind;
 use crate::readers::{MasReader, ReadError, Readers};
-use crate::report::in_one_line;
 use crate::writers::WriterError;
 
 /// What is added to MAS's configuration: a listener that has nothing but the Admin API.

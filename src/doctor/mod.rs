@@ -18,8 +18,8 @@ mod version;
 
 use futures_util::future::join4;
 
-use crate::app::Environment;
 use crate::config::{Config, Warning, WriterKindConfig};
+use crate::environment::Environment;
 use crate::readers::{Readers, Tally};
 use crate::state::State;
 use crate::writers::MasCli;
@@ -125,7 +125,7 @@ mod tests {
             "{found:?}"
         );
 
-        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, crate::http::Timeouts::default()));
+        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, crate::environment::Timeouts::default()));
         let mas = mas.expect("configured").expect("TLS");
         let mut section = Section::new(Area::Mas, "");
         mas::plain_http(&mut section, mas.config());

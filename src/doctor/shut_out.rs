@@ -3,7 +3,7 @@
 use super::check::Section;
 use crate::config::{AccountSource, Config};
 use crate::model::{Account, Localpart};
-use crate::output::{counted, examples};
+use crate::phrases::{counted, examples};
 use crate::plan::{DisableMode, Unverified};
 use crate::readers::{LinksOf, MasReader, ReadError, SynapseReader, Tally};
 

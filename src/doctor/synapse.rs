@@ -8,12 +8,12 @@ use semver::Version;
 use super::check::{Area, Section};
 use super::reach;
 use super::shut_out::unseen_locks;
+use crate::causes::in_one_line;
 use crate::config::{Config, SynapseConfig};
 use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
-use crate::output::counted;
+use crate::phrases::counted;
 use crate::plan::DisableMode;
 use crate::readers::{ReadError, SynapseReader};
-use crate::report::in_one_line;
 
 /// The first that can lock an account.
 const LOCKS: Version = Version::new(1, 91, 0);

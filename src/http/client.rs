@@ -14,12 +14,13 @@ use tracing::{debug, info};
 use url::{Host, Url};
 
 use super::counted::counted;
-use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::own_words;
 use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
-use crate::model::ServerText;
+use crate::environment::Timeouts;
+use crate::model::{Server, ServerText};
 
 /// No answer of any server is longer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
@@ -29,23 +30,6 @@ const PAGE_OF_LISTS: usize = 4 << 20;
 const ERROR_LIMIT: usize = 64 << 10;
 /// A server that asks to wait longer is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// How long a server may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// To connect.
-    pub connect: Duration,
-    /// Between two pieces of an answer.
-    pub progress: Duration,
-    /// For one whole answer: a server that trickles always makes progress.
-    pub answer: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(10), progress: Duration::from_secs(30), answer: Duration::from_mins(5) }
-    }
-}
 
 /// The client for a server: rustls, gzip, no redirects (a token must not follow one). What goes to this machine goes
 /// through no proxy.
@@ -414,8 +398,7 @@ mod tests {
     async fn no_redirect_takes_the_token_along() {
         for status in [301, 302, 303, 307, 308] {
             for method in [Method::GET, Method::POST] {
-                let (target, stolen) =
-                    answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_owned()).await;
+                let (target, stolen) = answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_owned()).await;
                 let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
                 let (server, request) = answering(head).await;
                 let client = client(Timeouts::default(), &server, &Tls::default()).expect("a client");

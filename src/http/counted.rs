@@ -3,8 +3,9 @@
 
 use reqwest::StatusCode;
 
-use super::error::{HttpErrorKind, Server};
-use crate::signals::metrics;
+use super::error::HttpErrorKind;
+use crate::metrics::metrics;
+use crate::model::Server;
 
 /// The answer to one request, counted.
 pub(crate) async fn counted<T>(

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::{get_openly, is_loopback};
-use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::told;
+use crate::model::Server;
 
 /// Where tokens are asked for.
 #[derive(Debug, Clone)]

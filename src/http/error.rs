@@ -1,22 +1,10 @@
 //! What can go wrong between this program and a server, and what to do about it.
 
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::model::{ServerText, printable};
-
-/// The servers that are asked, by the names that people know them by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Server {
-    /// Keycloak.
-    Keycloak,
-    /// Synapse.
-    Synapse,
-    /// The Matrix Authentication Service.
-    Mas,
-}
+use crate::model::{Server, ServerText, printable};
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,28 +15,6 @@ pub enum Purpose {
     Token,
     /// Where tokens are to be had.
     Discovery,
-}
-
-impl Server {
-    /// The word in the labels of metrics.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Keycloak => "keycloak",
-            Self::Synapse => "synapse",
-            Self::Mas => "mas",
-        }
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Keycloak => "Keycloak",
-            Self::Synapse => "Synapse",
-            Self::Mas => "MAS",
-        })
-    }
 }
 
 /// A request that did not get its answer.
@@ -178,7 +144,7 @@ impl HttpError {
         server: Server,
         purpose: Purpose,
         method: &'static str,
-        url: impl fmt::Display,
+        url: impl std::fmt::Display,
         kind: HttpErrorKind,
     ) -> Self {
         Self { server, purpose, method, url: printable(&url.to_string()).into_owned(), kind, tried_in_doubt: false }

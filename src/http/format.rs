@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::error::{Purpose, Server};
-use crate::model::ServerText;
+use super::error::Purpose;
+use crate::model::{Server, ServerText};
 
 /// The Keycloak format: `error` with or without `error_description`, or `errorMessage`. Gateways answer with an `error`
 /// too, but together with `status`, `path` or `code`.

@@ -2,7 +2,8 @@
 
 use reqwest::StatusCode;
 
-use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::error::{HttpError, HttpErrorKind, Purpose};
+use crate::model::Server;
 
 impl HttpError {
     /// What to do about it.

@@ -12,11 +12,11 @@ mod oauth;
 mod probe;
 mod tls;
 
-pub use client::{Answer, Api, Patience, Timeouts, client, client_beside, is_loopback};
+pub use client::{Answer, Api, Patience, client, client_beside, is_loopback};
 pub(crate) use client::{from_reqwest, short_body};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};
-pub use error::{HttpError, HttpErrorKind, Purpose, Server, none_if_missing};
+pub use error::{HttpError, HttpErrorKind, Purpose, none_if_missing};
 pub use issued::Issued;
 pub use oauth::{Credentials, Grant, OAuth};
 pub use probe::Probe;

@@ -18,10 +18,10 @@ use url::Url;
 use super::client::{Patience, from_reqwest, persistently, status_error, whole_json};
 use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
-use super::error::{HttpError, HttpErrorKind, Purpose, Server};
+use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::told;
 use super::issued::Issued;
-use crate::model::{mask_basic, mask_token};
+use crate::model::{Server, mask_basic, mask_token};
 
 /// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ use super::resource::Single;
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
 use crate::http;
-use crate::model::ServerText;
+use crate::model::{Server, ServerText};
 
 /// Nobody waits longer for advice.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ impl MasApi {
             let answer = self.open.get(url).send().await.map_err(http::from_reqwest)?;
             Ok((answer.status(), answer))
         };
-        let answer = http::counted(http::Server::Mas, answered).await.ok()?;
+        let answer = http::counted(Server::Mas, answered).await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
         if answer.status().is_server_error() {
             return None;

@@ -13,8 +13,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::config::{MasApiAuth, MasApiConfig};
-use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, Server, Timeouts, TokenEndpoint};
-use crate::model::{ServerName, ServerText, release_in};
+use crate::environment::Timeouts;
+use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, TokenEndpoint};
+use crate::model::{Server, ServerName, ServerText, release_in};
 
 pub use exposure::Exposure;
 pub(crate) use exposure::SOON;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{DISABLE, FAINT, HEADING};
 use crate::doctor::{Area, Check, Report, Section, Status};
 use crate::model::to_json;
+use crate::phrases;
 
 const WIDTH: usize = 80;
 /// Where the text of a check begins.
@@ -30,8 +31,8 @@ pub fn text(report: &Report) -> String {
         text,
         "\n{HEADING}Checked:{HEADING:#} {} ok, {}, {}, {} skipped; nothing was changed",
         counted(Status::Ok),
-        super::counted(counted(Status::Warning), "warning", "warnings"),
-        super::counted(counted(Status::Problem), "problem", "problems"),
+        phrases::counted(counted(Status::Warning), "warning", "warnings"),
+        phrases::counted(counted(Status::Problem), "problem", "problems"),
         counted(Status::Skipped),
     );
     text

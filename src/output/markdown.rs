@@ -2,7 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{counted, unverified};
+use super::unverified;
+use crate::phrases::counted;
 use crate::plan::{ActionKind, MappingSummary, Plan};
 
 /// Rows of a table before it is cut; a merge request's text has a limit.

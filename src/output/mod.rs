@@ -5,17 +5,12 @@ pub mod explain;
 pub mod history;
 pub mod markdown;
 mod progress;
-pub(crate) mod refusal;
 pub mod text;
 mod unverified;
 
-use std::fmt::Display;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::HumanCount;
-
-use crate::model::Localpart;
 pub use progress::Progress;
 
 /// Where text is printed.
@@ -37,28 +32,3 @@ const HEADING: Style = Style::new().bold();
 const ACTIVATE: Style = AnsiColor::Green.on_default().bold();
 const DISABLE: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
-
-/// Joins as many names as have room, at least one.
-pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
-    let mut joined = String::new();
-    for name in names.iter().map(ToString::to_string) {
-        if joined.is_empty() {
-            joined = name;
-        } else if joined.chars().count() + name.chars().count() + 2 <= room {
-            joined = format!("{joined}, {name}");
-        } else {
-            break;
-        }
-    }
-    joined
-}
-
-/// Joins what is printed of each.
-pub(crate) fn joined<T: Display>(items: &[T], separator: &str) -> String {
-    items.iter().map(T::to_string).collect::<Vec<_>>().join(separator)
-}
-
-/// `1,234 accounts`, `1 account`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", HumanCount(count as u64), if count == 1 { one } else { many })
-}

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, counted, examples, unverified};
+use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
+use crate::phrases::{counted, examples};
 use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
 };

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{FAINT, HEADING, counted};
+use super::{FAINT, HEADING};
+use crate::phrases::counted;
 use crate::plan::Unverified;
 
 /// Commands that are shown: every run of a timer shows them again.

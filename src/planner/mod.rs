@@ -14,6 +14,7 @@ mod mapping;
 mod memory;
 mod policy;
 mod presence;
+pub(crate) mod refusal;
 mod second_look;
 mod signs;
 mod table;

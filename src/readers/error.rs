@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::http::{HttpError, Server};
-use crate::model::{KeycloakId, ServerName, ServerText, UserId};
-use crate::output::joined;
+use crate::http::HttpError;
+use crate::model::{KeycloakId, Server, ServerName, ServerText, UserId};
+use crate::phrases::joined;
 
 /// Why a reading is not complete; nothing is decided on an incomplete one.
 #[derive(Debug, thiserror::Error)]

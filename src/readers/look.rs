@@ -8,11 +8,11 @@ use futures_util::{StreamExt, stream};
 use super::aside::{Aside, is_aside};
 use super::keycloak::{GroupTree, Owners};
 use super::{Group, ReadError, Readers, Reading, Tally, listed};
+use crate::causes::in_one_line;
 use crate::model::{
     AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen, UserId,
 };
 use crate::planner::{AskByName, AskFirst, Facts, LookAt, Looks, members_with_signs};
-use crate::report::in_one_line;
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;

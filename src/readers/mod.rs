@@ -21,7 +21,8 @@ use futures_util::future::{try_join, try_join_all};
 use tokio::task::JoinSet;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
-use crate::http::{self, Timeouts, Tls};
+use crate::environment::Timeouts;
+use crate::http::{self, Tls};
 use crate::mas_api::MasApi;
 use crate::model::{Account, KeycloakId, Member, Moment, ServerName, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};

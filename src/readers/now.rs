@@ -5,8 +5,8 @@ use futures_util::future::try_join;
 use super::mas::MasUser;
 use super::{LinkProvider, ReadError, Readers};
 use crate::config::AccountSource;
-use crate::http::{HttpError, Server};
-use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, UserId};
+use crate::http::HttpError;
+use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, Server, UserId};
 
 /// What has become of an account, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use tracing::{error, info};
 
+use crate::causes::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, Digest, Outcome};
-use crate::report::in_one_line;
 use crate::state::{RunId, State, StateError};
 
 /// The record of one run.

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{StreamExt, stream};
 use tracing::info;
 
+use crate::causes::in_one_line;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::model::UserId;
 use crate::plan::{ActionKind, DisableMode, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
-use crate::report::in_one_line;
 use crate::writers::{Write, Writer};
 
 pub use journal::Journal;
@@ -181,7 +181,8 @@ mod tests {
         let (breaker, stop) = (Breaker::new(2), Stop::default());
         let mut tried = String::new();
         for end in ends.chars() {
-            let failed = |kind| Outcome::Failed { why: String::new(), hint: String::new(), kind, left: Left::Untouched };
+            let failed =
+                |kind| Outcome::Failed { why: String::new(), hint: String::new(), kind, left: Left::Untouched };
             let outcome = match end {
                 'w' => failed(FailureKind::Writer),
                 'a' => failed(FailureKind::Account),

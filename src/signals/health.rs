@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::metrics::metrics;
+use crate::metrics::metrics;
 
 /// The state of a program that stays up. Clones are the same.
 #[derive(Debug, Clone)]

@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tracing::{debug, warn};
 
-use super::metrics::RunKind;
-use crate::app::Surroundings;
+use crate::environment;
+use crate::environment::Surroundings;
+use crate::metrics::RunKind;
 use crate::model::{Moment, printable};
-use crate::subprocess;
 
 /// How long it may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
     let started = Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(subprocess::environment(&*Surroundings::default().env))
+        .envs(environment::for_subprocess(&*Surroundings::default().env))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

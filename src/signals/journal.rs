@@ -4,7 +4,7 @@ use std::io;
 
 use tracing_journald::{Layer, Priority, PriorityMappings};
 
-use crate::app::Environment;
+use crate::environment::Environment;
 
 /// A way to the journal that keeps levels and fields, where stderr is connected to it and it can be reached.
 #[must_use]

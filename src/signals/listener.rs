@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use super::health::Health;
-use super::metrics::metrics;
+use crate::metrics::metrics;
 
 /// Open connections. One more ends the oldest, so that clients that hold theirs never keep a probe
 /// out, and never take the files that we need.

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{Write, WriterError};
+use crate::causes::in_one_line;
 use crate::http::{HttpError, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;
 use crate::plan::{Action, DisableMode, Pass};
-use crate::report::in_one_line;
 
 /// The lists of sessions that a person has open: compatibility, OAuth 2.0, browser. Personal tokens are left alone.
 const SESSIONS: [&str; 3] = ["compat-sessions", "oauth2-sessions", "user-sessions"];

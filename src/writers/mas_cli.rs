@@ -7,12 +7,12 @@ use tokio::process::Command;
 use tracing::{debug, warn};
 
 use super::{MasConfig, Write, WriterError};
-use crate::app::Environment;
 use crate::config::MasCliConfig;
+use crate::environment;
+use crate::environment::Environment;
+use crate::metrics::metrics;
 use crate::model::{Localpart, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, Pass};
-use crate::signals::metrics;
-use crate::subprocess;
 
 /// Longest part of an error of mas-cli that is told.
 const MESSAGE_LIMIT: usize = 2000;
@@ -49,7 +49,7 @@ struct Said {
 impl MasCli {
     /// Nothing is run yet.
     pub fn new(config: MasCliConfig, env: &Environment) -> Self {
-        Self { config, environment: subprocess::environment(env) }
+        Self { config, environment: environment::for_subprocess(env) }
     }
 
     /// Reads and checks MAS's configuration: that of this homeserver. `None` if its files cannot be looked at from here.

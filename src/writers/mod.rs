@@ -7,8 +7,8 @@ mod mas_config;
 
 use enum_dispatch::enum_dispatch;
 
-use crate::app::Environment;
 use crate::config::{WriterConfig, WriterKindConfig};
+use crate::environment::Environment;
 use crate::mas_api::MasApi;
 use crate::model::ServerName;
 use crate::plan::{DisableMode, Pass};

@@ -16,8 +16,8 @@ const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.r
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
     ("commands/sync.rs", "approve"),
-    ("output/refusal.rs", "fmt"),
-    ("output/refusal.rs", "mapping_in_doubt"),
+    ("planner/refusal.rs", "fmt"),
+    ("planner/refusal.rs", "mapping_in_doubt"),
     ("run/confirm.rs", "look"),
     ("run/confirm.rs", "wait"),
 ];

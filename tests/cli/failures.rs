@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use matrix_keycloak_sync::http::Server;
+use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld};
 
 use crate::harness::{NO_LIMITS, everyone, own_error, program, started, the_table};

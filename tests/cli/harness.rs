@@ -8,9 +8,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use matrix_keycloak_sync::app::{self, Surroundings};
+use matrix_keycloak_sync::app;
 use matrix_keycloak_sync::cli::Cli;
-use matrix_keycloak_sync::http::{Server, Timeouts};
+use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
+use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 use serde_json::{Value, json};

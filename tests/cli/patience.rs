@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use futures_util::future::join_all;
-use matrix_keycloak_sync::app::{self, Surroundings};
+use matrix_keycloak_sync::app;
 use matrix_keycloak_sync::cli::Cli;
 use matrix_keycloak_sync::config::{self, Loaded};
 use matrix_keycloak_sync::doctor::{Report, Status, examine};
+use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::exit::Exit;
-use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::failure::Failure;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::readers::{Readers, Tally};
-use matrix_keycloak_sync::report::Failure;
 use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld};
 
 use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table, write};

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use matrix_keycloak_sync::http::Server::{self, Keycloak, Mas, Synapse};
+use matrix_keycloak_sync::model::Server::{self, Keycloak, Mas, Synapse};
 use matrix_keycloak_sync::standins::{Faults, RunningWorld};
 
 use crate::harness::{

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use matrix_keycloak_sync::doctor::{Check, examine};
-use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::output::doctor;
 use matrix_keycloak_sync::readers::{Readers, Tally};

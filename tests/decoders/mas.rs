@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::{AccountDetail, AccountState, Evidence, Localpart};
 use matrix_keycloak_sync::plan::{Action, ActionKind, DisableMode, Reason};

@@ -1,12 +1,12 @@
 //! Saved plans, as `apply FILE` takes them.
 
 use clap::Parser as _;
-use matrix_keycloak_sync::app::{self, Surroundings};
+use matrix_keycloak_sync::app;
 use matrix_keycloak_sync::cli::Cli;
-use matrix_keycloak_sync::http::Timeouts;
+use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
+use matrix_keycloak_sync::failure::Failure;
 use matrix_keycloak_sync::model::Localpart;
 use matrix_keycloak_sync::plan::{ActionKind, Digest, DisableMode, Reason, WriterKind};
-use matrix_keycloak_sync::report::Failure;
 use serde_json::{Value, json};
 
 use crate::configuration::settings;

@@ -1,6 +1,7 @@
 //! What token endpoints say, and where they are said to be.
 
-use matrix_keycloak_sync::http::{Credentials, Grant, OAuth, Patience, Server, TokenEndpoint};
+use matrix_keycloak_sync::http::{Credentials, Grant, OAuth, Patience, TokenEndpoint};
+use matrix_keycloak_sync::model::Server;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 

@@ -4,13 +4,14 @@ use tracing::{info, warn};
 
 use super::round::{Heard, MOST};
 use super::{PAUSE, Watcher};
+use crate::causes::in_one_line;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::http::HttpError;
+use crate::metrics::RunKind;
 use crate::model::Moment;
 use crate::planner::Focus;
 use crate::readers::{Again, Readers, Reading};
-use crate::report::{Failure, in_one_line};
-use crate::signals::RunKind;
 use crate::watch::{Backoff, Registrations};
 
 /// What is known of the newest accounts.

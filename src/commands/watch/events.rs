@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
+use crate::causes::in_one_line;
 use crate::http::HttpError;
+use crate::metrics::metrics;
 use crate::model::{KeycloakId, Moment};
 use crate::readers::{self, Group, KeycloakReader};
-use crate::report::in_one_line;
-use crate::signals::metrics;
 use crate::watch::{Backoff, Feed, Found, Named};
 
 /// Where we are in the events, and whom they have named.

@@ -10,15 +10,16 @@ use tracing::{error, info, warn};
 use super::{COMMAND, PAUSE, Watcher, planned};
 use crate::commands::sync::command_to_go_on;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
+use crate::metrics::{RunKind, metrics};
 use crate::model::Moment;
-use crate::output::counted;
+use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
-use crate::report::Failure;
-use crate::signals::{self, NotReady, RunKind, metrics};
+use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
 
 /// More people than this cost more one by one than all of them together.

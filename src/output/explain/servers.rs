@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::{HEADING, counted, joined};
+use super::super::HEADING;
 use super::{AskedFor, Explained, InKeycloak, Known};
 use crate::config::AccountSource;
 use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
+use crate::phrases::{counted, joined};
 
 pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
     let config = &known.config.keycloak;

@@ -8,6 +8,7 @@ use arcstr::ArcStr;
 
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
+use crate::causes::in_one_line;
 use crate::http::Answer;
 use crate::localpart::{Attributes, check_name};
 use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
@@ -15,7 +16,6 @@ use crate::readers::each::each_row;
 use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
-use crate::report::in_one_line;
 
 /// Big pages cost far less a member; `members` without `max` would give 100 rows and no sign that there are more.
 const PAGE: usize = 5000;

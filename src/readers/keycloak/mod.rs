@@ -21,9 +21,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::{KeycloakAuth, KeycloakConfig};
-use crate::http::{Api, Credentials, Grant, HttpError, OAuth, Server, TokenEndpoint};
+use crate::http::{Api, Credentials, Grant, HttpError, OAuth, TokenEndpoint};
 use crate::localpart::{Attributes, Claims, LocalpartTemplate, NoLocalpart};
-use crate::model::{Localpart, ServerName, ServerText};
+use crate::model::{Localpart, Server, ServerName, ServerText};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;

@@ -12,8 +12,8 @@ use reqwest::Client;
 use serde::Deserialize;
 
 use crate::config::SynapseConfig;
-use crate::http::{Api, Credentials, HttpError, Server};
-use crate::model::{Account, AccountState, InMas, Links, NotAUserId, Remembered, ServerName, UserId};
+use crate::http::{Api, Credentials, HttpError};
+use crate::model::{Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, UserId};
 
 /// Reads one homeserver. There is nothing here that could write.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use matrix_keycloak_sync::http::{self, Timeouts};
+use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
 use serde_json::{Value, json};
 
@@ -526,9 +526,9 @@ fn is_mas_list(seen: &Seen) -> bool {
 /// The fault in the words of the server, or of a proxy.
 fn fault(server: Server, trouble: Trouble) -> Fault {
     let server = match server {
-        Server::Keycloak => http::Server::Keycloak,
-        Server::Synapse => http::Server::Synapse,
-        Server::MasApi | Server::MasCli | Server::Machine => http::Server::Mas,
+        Server::Keycloak => matrix_keycloak_sync::model::Server::Keycloak,
+        Server::Synapse => matrix_keycloak_sync::model::Server::Synapse,
+        Server::MasApi | Server::MasCli | Server::Machine => matrix_keycloak_sync::model::Server::Mas,
     };
     match trouble {
         Trouble::Hang => Fault::Hang,

@@ -1,7 +1,7 @@
 //! Keycloak remembers the groups of a directory's people. What it only remembers keeps nobody, but wherever there is doubt
 //! whether it only remembers it, they are kept.
 
-use matrix_keycloak_sync::http::Server;
+use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
 use serde_json::json;
 

@@ -114,8 +114,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::http::Server;
-    use crate::signals::{Metrics, RunKind, RunResult};
+    use crate::metrics::{Metrics, RunKind, RunResult};
+    use crate::model::Server;
 
     const LONG: Duration = Duration::from_secs(3);
 

@@ -1,5 +1,7 @@
 //! What Prometheus is told. `docs/monitoring.md` says what each metric means.
 
+mod textfile;
+
 use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,13 +11,8 @@ use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 use serde::Serialize;
 
-use super::textfile;
-use crate::exit::Exit;
-use crate::http::Server;
-use crate::model::{AccountState, Moment};
+use crate::model::{Account, AccountState, Moment, Server};
 use crate::plan::{ActionKind, Outcome, Plan};
-use crate::planner::Facts;
-use crate::report::Failure;
 
 /// What every name begins with.
 const NAMESPACE: &str = "matrix_keycloak_sync";
@@ -70,18 +67,6 @@ impl RunKind {
 
 impl RunResult {
     const ALL: [Self; 5] = [Self::InStep, Self::Incomplete, Self::Refused, Self::Failed, Self::Locked];
-
-    /// What came of a command.
-    #[must_use]
-    pub fn of(ended: &Result<Exit, Failure>) -> Self {
-        match ended.as_ref().map_or_else(Failure::exit, |exit| *exit) {
-            Exit::InStep | Exit::Changes => Self::InStep,
-            Exit::Incomplete => Self::Incomplete,
-            Exit::Refused => Self::Refused,
-            Exit::Locked => Self::Locked,
-            Exit::Error | Exit::Usage | Exit::Config => Self::Failed,
-        }
-    }
 
     /// The word in labels.
     #[must_use]
@@ -207,11 +192,11 @@ impl Metrics {
         self.requests.with_label_values(&["mas-cli", outcome]).inc();
     }
 
-    /// What a complete reading found.
-    pub fn facts(&self, facts: &Facts) {
-        set(&self.members, facts.members.len());
+    /// Sets what a complete reading found: the number of members, and the accounts by state.
+    pub fn facts(&self, members: usize, accounts: &[Account]) {
+        set(&self.members, members);
         let (mut active, mut locked, mut deactivated) = (0, 0, 0);
-        for account in &facts.accounts {
+        for account in accounts {
             *match account.state {
                 AccountState { deactivated: true, .. } => &mut deactivated,
                 AccountState { locked: true, .. } => &mut locked,

@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use indicatif::HumanCount;
 
-use super::counted;
+use super::Refusal;
 use crate::model::printable;
+use crate::phrases::counted;
 use crate::plan::{MappingDoubt, Pair};
-use crate::planner::Refusal;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,38 @@
+//! The text of an error together with its causes.
+
+use std::error::Error;
+
+use crate::model::printable;
+
+/// An error and its causes in one line, for lists of many.
+#[must_use]
+pub fn in_one_line(error: &dyn Error) -> String {
+    causes(error).iter().fold(error.to_string(), |told, cause| told + ": " + cause)
+}
+
+/// The causes below an error, without those whose text the one above already has.
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
+    let mut told = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        // The HTTP client wraps what happened in layers of its own; only what happened is told.
+        let is_http = cause.is::<reqwest::Error>();
+        let cause = if is_http { root(cause) } else { cause };
+        let mut text = cause.to_string();
+        // Libraries may quote a server or a file.
+        if is_http || cause.is::<serde_json::Error>() {
+            text = printable(&text).into_owned();
+        }
+        if !told.contains(&text) {
+            causes.push(text.clone());
+            told = text;
+        }
+        next = cause.source();
+    }
+    causes
+}
+
+fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    error.source().map_or(error, root)
+}
