@@ -10,13 +10,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use matrix_keycloak_sync::apply::{self, ApplyTallies, Journal, Record, Stop};
 use matrix_keycloak_sync::config::{self, Config};
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::plan::{Outcome, Plan};
 use matrix_keycloak_sync::planner::Draft;
 use matrix_keycloak_sync::readers::{Readers, Tallies, Tally};
-use matrix_keycloak_sync::run::{self, ApplyTallies, Journal, Record, Stop};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 use matrix_keycloak_sync::writers::Writer;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn ours() -> Outcomes<Duration> {
     let record =
         Record { journal: Journal::new(None, plan.digest()), stop: Stop::default(), failed_before: BTreeSet::new() };
     let started = Instant::now();
-    let outcomes = run::apply(&plan, &writer, &readers, &config, &record, &ApplyTallies::default()).await;
+    let outcomes = apply::apply(&plan, &writer, &readers, &config, &record, &ApplyTallies::default()).await;
     let took = started.elapsed();
     match outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count() {
         DISABLES => Ok(took),

@@ -4,6 +4,7 @@
 //! limits → print → writer → outcome. `docs/architecture.md` has the map.
 
 pub mod app;
+pub mod apply;
 pub mod causes;
 pub mod cli;
 pub mod commands;
@@ -24,7 +25,7 @@ pub mod phrases;
 pub mod plan;
 pub mod planner;
 pub mod readers;
-pub mod run;
+mod session;
 pub mod shell;
 pub mod signals;
 pub mod standins;

@@ -3,9 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::session::{Session, print, tell, warn_of_doubts};
-use super::sync::{approve, command_to_go_on, shell_word, tell_the_end};
-use super::writing::Writing;
 use crate::cli::{ApplyArgs, Global};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -14,6 +11,9 @@ use crate::files;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Draft, Policy, Verdict};
+use crate::session::{
+    Session, Writing, approve, command_to_go_on, print, shell_word, tell, tell_the_end, warn_of_doubts,
+};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;

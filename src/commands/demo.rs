@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::session::print;
 use super::{plan, sync};
 use crate::cli::{DemoArgs, Global, PlanArgs, SyncArgs, SyncFormat};
 use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::session::print;
 use crate::standins::{Auth, RunningWorld, StandInError, World};
 
 /// Everyone of the demo, with what the rule makes of them.

@@ -1,6 +1,5 @@
 //! `doctor`: looks at everything that a run needs, and tells what to change and where. It changes nothing itself.
 
-use super::session::{Session, print};
 use crate::cli::{DoctorArgs, DoctorFormat, Global};
 use crate::doctor::{Status, examine, examine_mapping};
 use crate::environment::Surroundings;
@@ -8,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::doctor as output;
 use crate::readers::Tallies;
+use crate::session::{Session, print};
 
 /// Checks, and tells; a configuration that makes no sense is told as every command tells it.
 pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {

@@ -5,8 +5,6 @@ mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::session::{Session, print};
-use super::sync::command_to_go_on;
 use crate::cli::{ExplainArgs, Global};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -16,6 +14,7 @@ use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
 use crate::planner::{Draft, Facts, Looks, Verdict, Verdicts};
 use crate::readers::{Asked, ReadError, Reading};
+use crate::session::{Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 

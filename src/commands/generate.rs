@@ -5,10 +5,10 @@ use std::io;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::session::print;
 use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::session::print;
 
 /// Prints the completion script of a shell.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {

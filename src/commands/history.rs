@@ -1,13 +1,12 @@
 //! `history [RUN]`: who was activated or disabled, when and why.
 
-use super::session::print;
-use super::state_file;
 use crate::cli::{Global, HistoryArgs, SyncFormat};
 use crate::config;
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::history as output;
+use crate::session::{print, state_file};
 use crate::state::{RunId, State};
 
 /// Lists the runs of the state file, or the actions of one of them; no server is asked.

@@ -6,17 +6,11 @@ mod doctor;
 mod explain;
 mod generate;
 mod history;
-mod open_sessions;
 mod plan;
-mod run_result;
-mod session;
 mod stand_in;
-mod state_file;
 mod sync;
 mod undo;
-mod unseen_locks;
 mod watch;
-mod writing;
 
 pub use apply::apply;
 pub use demo::demo;

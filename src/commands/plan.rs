@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::session::{Session, print};
 use crate::cli::{Global, PlanArgs, PlanFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -10,6 +9,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
+use crate::session::{Session, print};
 
 /// Shows what would change.
 pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {

@@ -6,9 +6,6 @@ use std::time::Instant;
 use tracing::error;
 
 use super::plan as plan_command;
-use super::run_result::run_result;
-use super::session::{Session, print, tell};
-use super::writing::Writing;
 use crate::causes::in_one_line;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::environment::Surroundings;
@@ -16,8 +13,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
-use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, PlanDocument, Skip};
-use crate::shell;
+use crate::plan::{Outcome, Plan, PlanDocument, Skip};
+use crate::session::{Writing, approve, command_to_go_on, print, run_result, tell, tell_the_end};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -85,43 +82,5 @@ fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
     if plan.actions.iter().any(|action| action.skipped == Some(Skip::NeedsApproval)) {
         let command = command_to_go_on(global, "sync", &plan.digest_after(outcomes));
         tell(&text::waiting(plan, &command));
-    }
-}
-
-/// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
-/// every limit for this run.
-pub(super) fn approve(
-    session: &Session,
-    plan: &Plan,
-    digest: &Digest,
-    approved: Option<&ApprovedDigest>,
-) -> Vec<String> {
-    match approved {
-        Some(approved) if digest.is_meant_by(approved) => Vec::new(),
-        Some(approved) => vec![format!("--approve names {approved}, and this plan is {digest}")],
-        None => session.refusals(plan),
-    }
-}
-
-/// The command line that applies this very plan, for someone who has looked at it and pastes it into a shell.
-pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
-    let config = global.config.as_ref().map(|path| format!("--config {} ", shell_word(path))).unwrap_or_default();
-    format!("matrix-keycloak-sync {config}{command} --approve {digest}")
-}
-
-/// A path as one word of a shell.
-pub(super) fn shell_word(path: &Path) -> String {
-    shell::shell_word(&path.display().to_string())
-}
-
-/// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if
-/// nothing had been.
-pub(super) fn tell_the_end(told: &str, exit: Exit) -> Exit {
-    match print(told) {
-        Ok(()) => exit,
-        Err(failure) => {
-            error!("{}", in_one_line(&failure));
-            Exit::Incomplete
-        }
     }
 }

@@ -1,9 +1,5 @@
 //! `undo RUN`: puts back what a run changed, as a plan that is shown first, and says what cannot come back.
 
-use super::session::{Session, print, tell, warn_of_doubts};
-use super::state_file;
-use super::sync::{approve, command_to_go_on, tell_the_end};
-use super::writing::Writing;
 use crate::cli::{Global, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -11,6 +7,9 @@ use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
 use crate::plan::{ActionKind, Plan, Skip};
 use crate::planner::{Focus, Undo, Undone};
+use crate::session::{
+    Session, Writing, approve, command_to_go_on, print, state_file, tell, tell_the_end, warn_of_doubts,
+};
 use crate::state::RunId;
 
 /// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only with

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
+use crate::apply::ApplyTallies;
 use crate::readers::{Tallies, Tally};
-use crate::run::ApplyTallies;
 
 /// Work that is done before this shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);

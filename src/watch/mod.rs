@@ -1,12 +1,17 @@
-//! Staying in step, the parts that decide and do not ask: what Keycloak's events say, which accounts are new, when to look
-//! next, and what the last hour has used of the limits. `commands::watch` puts them together.
+//! Staying in step: what Keycloak's events say, which accounts are new, when to look next, what the last hour has used of
+//! the limits, and the loop that puts them together.
 
+mod events;
 mod feed;
+mod new_accounts;
 mod registrations;
+mod round;
 mod schedule;
+mod watcher;
 mod window;
 
 pub use feed::{Feed, Found, Named};
 pub use registrations::Registrations;
 pub use schedule::{Backoff, Due, Schedule};
+pub use watcher::stay_in_step;
 pub use window::Window;

@@ -15,11 +15,11 @@ const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.r
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
-    ("commands/sync.rs", "approve"),
+    ("session/approval.rs", "approve"),
     ("planner/refusal.rs", "fmt"),
     ("planner/refusal.rs", "mapping_in_doubt"),
-    ("run/confirm.rs", "look"),
-    ("run/confirm.rs", "wait"),
+    ("apply/confirm.rs", "look"),
+    ("apply/confirm.rs", "wait"),
 ];
 /// Variables that hold a message.
 const VARIABLES: &[&str] = &["found", "missing", "what", "why"];

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::commands::session::Session;
 use crate::failure::Failure;
 use crate::model::{Account, Evidence, KeycloakId, Localpart, Member, UserId};
 use crate::planner::{Facts, Looks};
 use crate::readers::{FoundUser, ReadError};
+use crate::session::Session;
 
 /// The user or account of a command line.
 pub(super) struct Wanted {

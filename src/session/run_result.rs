@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::metrics::RunResult;
 
 /// Returns what came of a command.
-pub(super) fn run_result(ended: &Result<Exit, Failure>) -> RunResult {
+pub(crate) fn run_result(ended: &Result<Exit, Failure>) -> RunResult {
     match ended.as_ref().map_or_else(Failure::exit, |exit| *exit) {
         Exit::InStep | Exit::Changes => RunResult::InStep,
         Exit::Incomplete => RunResult::Incomplete,

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::session::Session;
+use super::Session;
+use crate::apply::{self, ApplyTallies, Journal, Record, Stop};
 use crate::cli::Global;
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -11,7 +12,6 @@ use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::Progress;
 use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
-use crate::run::{self, ApplyTallies, Journal, Record, Stop};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -21,8 +21,8 @@ fn is_worth_a_record(plan: &Plan) -> bool {
 }
 
 /// A run that may change something, and the only one at this time.
-pub(super) struct Writing {
-    pub(super) session: Session,
+pub(crate) struct Writing {
+    pub(crate) session: Session,
     writer: Writer,
     stop: Stop,
     /// Whoever makes one run holds it to the end; whoever makes many takes it for each.
@@ -31,7 +31,7 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Opens everything that a run needs before it asks anyone.
-    pub(super) fn begin(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+    pub(crate) fn begin(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let session = Session::for_writing(global, surroundings)?;
         let writer = session.writer(surroundings)?;
         let lock = session.lock(surroundings)?;
@@ -41,7 +41,7 @@ impl Writing {
     }
 
     /// For many runs, each with a lock of its own, and with nobody who watches a progress bar.
-    pub(super) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
+    pub(crate) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
         let mut session = Session::for_writing(global, surroundings)?;
         session.progress = Progress::new(true);
         let writer = session.writer(surroundings)?;
@@ -49,12 +49,12 @@ impl Writing {
     }
 
     /// Work that a signal may end at any time, because nothing was changed yet.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         self.stop.unless_requested(Box::pin(work)).await.unwrap_or(Err(Failure::Stopped))
     }
 
     /// Remembers a plan that was refused.
-    pub(super) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
+    pub(crate) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
             && state.refuse_again(command, &plan.digest())?
         {
@@ -68,7 +68,7 @@ impl Writing {
     }
 
     /// Applies what there is to apply; the writer is asked first whether it is in working order.
-    pub(super) async fn carry_out(
+    pub(crate) async fn carry_out(
         &self,
         command: &'static str,
         plan: &Plan,
@@ -84,14 +84,14 @@ impl Writing {
         let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
         let record = Record { journal, stop: self.stop.clone(), failed_before };
         let tallies = ApplyTallies::default();
-        let applying = Box::pin(run::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
+        let applying = Box::pin(apply::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
         metrics().outcomes(plan, &outcomes);
-        record.journal.close(match run::exit(plan, &outcomes, &record) {
+        record.journal.close(match apply::exit(plan, &outcomes, &record) {
             Exit::InStep => "in_step",
             _ => "incomplete",
         });
-        let exit = run::exit(plan, &outcomes, &record);
+        let exit = apply::exit(plan, &outcomes, &record);
         // Not if nothing was confirmed: Synapse may not answer, and would be waited for once more.
         let is_disabled =
             |(action, outcome): (&Action, &Outcome)| action.kind == ActionKind::Disable && *outcome == Outcome::Done;

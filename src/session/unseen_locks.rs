@@ -3,7 +3,7 @@
 
 use tracing::warn;
 
-use super::session::Session;
+use super::Session;
 use super::state_file::Purpose;
 use crate::causes::in_one_line;
 use crate::failure::{Failure, UnseenLocks};
@@ -13,7 +13,7 @@ use crate::readers::ReadError;
 
 impl Session {
     /// Refuses to lock if the locks would not be seen again. Commands that only read warn.
-    pub(super) async fn refuse_unseen_locks(&self) -> Result<(), Failure> {
+    pub(crate) async fn refuse_unseen_locks(&self) -> Result<(), Failure> {
         if self.config.policy.disable != DisableMode::Lock || !self.config.trusts_synapse() {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use super::round::{Heard, MOST};
-use super::{PAUSE, Watcher};
+use super::watcher::{PAUSE, Watcher};
 use crate::causes::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::session::Session;
+use super::Session;
 use crate::model::{SYNAPSE_WITHOUT_MSC3861, release_in};
 
 /// How Synapse is joined to MAS.
@@ -18,7 +18,7 @@ enum Joined {
 
 impl Session {
     /// Warns that open sessions may go on for a while after a run that has disabled accounts.
-    pub(super) async fn warn_of_open_sessions(&self) {
+    pub(crate) async fn warn_of_open_sessions(&self) {
         const LAST: &str = "open sessions of the disabled accounts may go on for up to two minutes";
         match self.joined().await {
             Joined::ByMsc3861 => warn!("{LAST}, because Synapse is joined to MAS by MSC3861"),

@@ -11,7 +11,7 @@ use crate::state::{Parents, State, StateError, StateProblem, make_folder};
 
 /// What a command does with the state file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// It may change something.
     Write,
     /// It only reads.
@@ -19,11 +19,11 @@ pub(super) enum Purpose {
 }
 
 /// The state file, if there is one, and what to warn about.
-pub(super) type Opened = (Option<State>, Option<Warning>);
+pub(crate) type Opened = (Option<State>, Option<Warning>);
 
 /// Opens the state file. A path that is given has to be usable; the default place need not be, if
 /// no key depends on the memory.
-pub(super) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
+pub(crate) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
     let is_default = match config.state_file {
         StateFile::Off => return Ok((None, None)),
         StateFile::At(_) => false,
@@ -63,7 +63,7 @@ fn open_at(config: &Config, path: &Path, purpose: Purpose) -> Result<Option<Stat
 }
 
 /// Returns why a command that depends on the memory has none.
-pub(super) fn missing(config: &Config, what: &'static str) -> Failure {
+pub(crate) fn missing(config: &Config, what: &'static str) -> Failure {
     match config.state_file {
         StateFile::Off => Failure::NoState(what),
         _ => Failure::NoPlace { what, source: None },
@@ -71,7 +71,7 @@ pub(super) fn missing(config: &Config, what: &'static str) -> Failure {
 }
 
 /// Returns the warning that belongs to every run with `state_file = "off"`.
-pub(super) fn warning_of(config: &Config) -> Option<Warning> {
+pub(crate) fn warning_of(config: &Config) -> Option<Warning> {
     let found =
         "state_file = \"off\": accounts that were never tied to a Keycloak user are disabled without an approval";
     let instead = "remove the key, or set it to a path";

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
+use crate::apply::Record;
 use crate::causes::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
 use crate::readers::{Now, Readers, Tally};
-use crate::run::Record;
 
 /// Accounts asked for at the same time.
 const AT_A_TIME: usize = 8;

@@ -7,8 +7,7 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::{COMMAND, PAUSE, Watcher, planned};
-use crate::commands::sync::command_to_go_on;
+use super::watcher::{COMMAND, PAUSE, Watcher, planned};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::HttpError;
@@ -19,6 +18,7 @@ use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
+use crate::session::command_to_go_on;
 use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
 

@@ -1,11 +1,17 @@
 //! What the commands that talk to the servers have in common: configuration, readers, the way to a plan.
 
-use std::io;
+mod approval;
+mod open_sessions;
+mod print;
+mod run_result;
+pub(crate) mod state_file;
+mod unseen_locks;
+mod writing;
 
 use futures_util::future::join;
 use tracing::warn;
 
-use super::state_file::{self, Purpose};
+use self::state_file::Purpose;
 use crate::causes::in_one_line;
 use crate::cli::Global;
 use crate::config::{self, Config, Loaded, MasApiConfig, StateFile, Warning, WriterKindConfig};
@@ -23,28 +29,33 @@ use crate::readers::{Again, ReadError, Readers, Reading, Tallies};
 use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
+pub(crate) use self::approval::{approve, command_to_go_on, shell_word};
+pub(crate) use self::print::{print, tell, tell_the_end};
+pub(crate) use self::run_result::run_result;
+pub(crate) use self::writing::Writing;
+
 /// A run that has read its configuration.
-pub(super) struct Session {
-    pub(super) config: Config,
-    pub(super) readers: Readers,
-    pub(super) progress: Progress,
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) readers: Readers,
+    pub(crate) progress: Progress,
     mas: Option<MasApi>,
     /// mas-cli, if it is the writer.
-    pub(super) mas_cli: Option<MasCli>,
+    pub(crate) mas_cli: Option<MasCli>,
     /// Whether the command may change something.
-    pub(super) purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// The past, if it is kept.
-    pub(super) state: Option<State>,
+    pub(crate) state: Option<State>,
 }
 
 impl Session {
     /// For commands that only read.
-    pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         Self::telling(global, surroundings, Purpose::Read)
     }
 
     /// For commands that may change something: the state file is created if it is missing.
-    pub(super) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+    pub(crate) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         Self::telling(global, surroundings, Purpose::Write)
     }
 
@@ -57,7 +68,7 @@ impl Session {
     }
 
     /// For whoever tells the warnings about the configuration in a way of their own.
-    pub(super) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
+    pub(crate) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
         let (session, mut warnings) = Self::open(global, surroundings, Purpose::Read)?;
         warnings.extend(state_file::warning_of(&session.config));
         Ok((session, warnings))
@@ -78,12 +89,12 @@ impl Session {
     }
 
     /// The writer of the configuration.
-    pub(super) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
+    pub(crate) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
         Writer::new(&self.config.writer, &self.config.server_name, self.mas.as_ref(), &*surroundings.env)
     }
 
     /// Takes the lock of a run that may write, and counts the run in the state file.
-    pub(super) fn lock(&self, surroundings: &Surroundings) -> Result<RunLock, Failure> {
+    pub(crate) fn lock(&self, surroundings: &Surroundings) -> Result<RunLock, Failure> {
         let state_file = self.state.as_ref().map(State::path);
         let mut lock = RunLock::take(&self.config, state_file, &*surroundings.env)?;
         if let Some(state) = &self.state {
@@ -101,7 +112,7 @@ impl Session {
     }
 
     /// Reads both sides.
-    pub(super) async fn read(&self) -> Result<Reading, Failure> {
+    pub(crate) async fn read(&self) -> Result<Reading, Failure> {
         if let Some(warning) = state_file::warning_of(&self.config) {
             warn!("{warning}");
         }
@@ -139,7 +150,7 @@ impl Session {
     }
 
     /// Reads a few people again; `None` where there are more than `most`.
-    pub(super) async fn again(
+    pub(crate) async fn again(
         &self,
         reading: &mut Reading,
         again: &Again,
@@ -160,7 +171,7 @@ impl Session {
     }
 
     /// Rechecks accounts; none of them if there are more than `limits.max_look`, unless that limit is lifted.
-    pub(super) async fn look(
+    pub(crate) async fn look(
         &self,
         people: impl Iterator<Item = LookAt>,
         reading: &Reading,
@@ -171,7 +182,7 @@ impl Session {
     }
 
     /// Looks at some people only, whatever the limits: nothing is changed because of it.
-    pub(super) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
+    pub(crate) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         self.look_at_most(people, usize::MAX, reading).await
     }
 
@@ -210,13 +221,13 @@ impl Session {
     }
 
     /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
-    pub(super) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
+    pub(crate) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
         let reading = self.read().await?;
         self.plan_of(&reading, None, approved, remember).await
     }
 
     /// Looks and decides about everybody, or about a few.
-    pub(super) async fn plan_of(
+    pub(crate) async fn plan_of(
         &self,
         reading: &Reading,
         focus: Option<&Focus>,
@@ -240,7 +251,7 @@ impl Session {
     }
 
     /// Takes a complete reading into the state file.
-    pub(super) fn remember<'f>(
+    pub(crate) fn remember<'f>(
         &self,
         draft: &Draft<'f>,
         verdicts: &Verdicts<'f>,
@@ -259,7 +270,7 @@ impl Session {
     }
 
     /// Every limit that the plan is over, in words.
-    pub(super) fn refusals(&self, plan: &Plan) -> Vec<String> {
+    pub(crate) fn refusals(&self, plan: &Plan) -> Vec<String> {
         self.config.limits.refuse(plan).iter().map(ToString::to_string).collect()
     }
 }
@@ -282,7 +293,7 @@ fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
 }
 
 /// What a person has to look at although the run goes on.
-pub(super) fn warn_of_doubts(plan: &Plan) {
+pub(crate) fn warn_of_doubts(plan: &Plan) {
     let kept = plan.kept_by_reason();
     if let Some(count) = kept.get(&KeptReason::FederationInDoubt) {
         warn!(
@@ -324,23 +335,5 @@ fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
              the role view-realm. Grant it if the realm has a user federation; keycloak.federation = \"trust\" ends this warning",
             counted(unknown, "account is", "accounts are")
         );
-    }
-}
-
-/// Talks on stderr; where nobody listens, nothing is lost.
-pub(super) fn tell(text: &str) {
-    use io::Write as _;
-    let _ = anstream::stderr().write_all(text.as_bytes());
-}
-
-/// Prints data to stdout; a closed pipe (`| head`) is no error.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
-    use io::Write as _;
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Local { what: "write to standard output".to_owned(), source })
-        }
-        _ => Ok(()),
     }
 }

@@ -1,0 +1,37 @@
+//! Data on stdout, everything else on stderr.
+
+use std::io::{self, Write as _};
+
+use tracing::error;
+
+use crate::causes::in_one_line;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Talks on stderr; where nobody listens, nothing is lost.
+pub(crate) fn tell(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Prints data to stdout; a closed pipe (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Local { what: "write to standard output".to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if
+/// nothing had been.
+pub(crate) fn tell_the_end(told: &str, exit: Exit) -> Exit {
+    match print(told) {
+        Ok(()) => exit,
+        Err(failure) => {
+            error!("{}", in_one_line(&failure));
+            Exit::Incomplete
+        }
+    }
+}
