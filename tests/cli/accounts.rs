@@ -1,4 +1,5 @@
-//! Who has an account: the homeserver's lists hide people, and hold some who are none of our business.
+//! Which accounts count: the homeserver's lists hide some, and contain some that are not ours to
+//! manage.
 
 use matrix_keycloak_sync::standins::{Fault, World};
 use serde_json::json;

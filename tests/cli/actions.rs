@@ -1,4 +1,4 @@
-//! What is done to an account, and that it is told when it is not done.
+//! What a run does to an account, and what it reports if an action is not done.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use matrix_keycloak_sync::standins::Fault;
 
 use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
 
-/// So that a test need not wait for what never comes.
+/// A test need not wait for what never comes.
 const IMPATIENT: &str = "[writer]\nconfirm_timeout = \"300ms\"";
 
 #[tokio::test]

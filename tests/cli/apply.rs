@@ -1,4 +1,4 @@
-//! A saved plan: what someone has read is what is done, less what has moved since, and never more.
+//! A saved plan: exactly what was read is done, minus what has changed since, and never more.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 

@@ -1,5 +1,5 @@
-//! Files that are not what they should be: each ends in a message and an exit code, none in a hang,
-//! and what is not this program's stays as it is.
+//! Bad files: each ends in a message and an exit code, none in a hang, and other programs' files do
+//! not change.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -200,7 +200,7 @@ fn user_of(world: &RunningWorld, place: Place, path: &Path) -> (Program, String)
     }
 }
 
-/// What tells one thing from another, without reading to the end of one that has none.
+/// What identifies a file, without reading an endless one to its end.
 fn seen(path: &Path) -> Option<(u32, u64, u64, Vec<u8>)> {
     let found = path.symlink_metadata().ok()?;
     let is_short = found.is_file() && found.len() < 1 << 20;

@@ -1,4 +1,4 @@
-//! One account that cannot be changed keeps no other waiting.
+//! An account that cannot be changed does not block others.
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 

@@ -1,4 +1,4 @@
-//! Accounts of bridges are set aside by what is cheapest, and never stand in the way of the others.
+//! Accounts of bridges are sorted out with the cheapest request, and never block other accounts.
 
 use matrix_keycloak_sync::standins::{Fault, World};
 

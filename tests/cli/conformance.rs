@@ -1,4 +1,5 @@
-//! Whoever writes and whoever lists the accounts: the same is done, and the same stands afterwards on both servers.
+//! Both writers do the same with every source of accounts, and leave the same state on both
+//! servers.
 
 use matrix_keycloak_sync::standins::mas::SessionKind;
 use matrix_keycloak_sync::standins::world::AccountState;
@@ -6,10 +7,10 @@ use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use crate::harness::{EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, started};
 
-/// The owner of Synapse's token is nobody special where Synapse is not configured.
+/// If Synapse is not configured, the owner of its token is an account like any other.
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// Every state of an account, in the group and out of it.
+/// Every state of an account, inside and outside the group.
 fn every_state() -> World {
     let world =
         group().member("anna").account("anna").user("oskar").account("oskar").user("stranger").account("stranger");
@@ -24,7 +25,7 @@ fn every_state() -> World {
     })
 }
 
-/// What is left of someone: their state on both servers, their sessions of each kind, and what Synapse keeps of them.
+/// What remains of an account: its state on both servers, its sessions, and its profile in Synapse.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     name: String,
@@ -49,7 +50,7 @@ fn left(world: &RunningWorld) -> Vec<Left> {
     everyone(world).into_iter().map(of).collect()
 }
 
-/// A run in a world of its own, in which two people have sessions of every kind.
+/// Runs in a world of its own, in which two users have sessions of every kind.
 async fn run(way: Way, disable: &str) -> (Run, Vec<Left>) {
     let world = started(every_state()).await;
     for name in ["anna", "oskar"] {

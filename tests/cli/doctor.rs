@@ -1,4 +1,4 @@
-//! `doctor`: every way to be set up wrong comes out as a problem that says what to change, and looking changes nothing.
+//! `doctor` reports every wrong setup as a problem that says what to change, and changes nothing.
 
 mod keycloak;
 mod mapping;
@@ -15,7 +15,7 @@ use crate::harness::{
 
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// What `doctor --format json` found, once its exit code fits it.
+/// What `doctor --format json` reported.
 pub(crate) struct Findings {
     run: Run,
     checks: Vec<Value>,
@@ -39,19 +39,20 @@ impl Findings {
         self.checks.iter().map(line).collect()
     }
 
-    /// Everything that is not as it should be, one line a check.
+    /// All checks that are not ok, one per line.
     fn ailing(&self) -> Vec<String> {
         self.lines().into_iter().filter(|line| line.ends_with(" warning") || line.ends_with(" problem")).collect()
     }
 
-    /// The findings, once just these are not as they should be.
+    /// Returns the findings if exactly these checks are not ok.
     #[track_caller]
     pub(crate) fn ailing_is(self, lines: &[&str]) -> Self {
         assert_eq!(self.ailing(), lines, "{}", self.run.stdout);
         self
     }
 
-    /// The findings, once this line is there, its text with each of `found`, its fix with each of `fix`.
+    /// Returns the findings if this line is there, with each of `found` in its text and of `fix` in
+    /// its fix.
     #[track_caller]
     pub(crate) fn tells(self, line: &str, found: &[&str], fix: &[&str]) -> Self {
         let lines = self.lines();
@@ -67,7 +68,7 @@ impl Findings {
     }
 }
 
-/// What a way needs so that nothing is left to say.
+/// The settings a way needs so that `doctor` has nothing to report.
 fn at_ease(way: Way) -> &'static str {
     if way.source == "mas" { PROTECT } else { "" }
 }
@@ -132,7 +133,7 @@ async fn everything_is_told_in_80_columns_well_or_not() {
     }
 }
 
-/// The document with what differs from run to run taken out.
+/// The document without what differs from run to run.
 fn anonymous(world: &RunningWorld, text: &str) -> Value {
     let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
     let text = text

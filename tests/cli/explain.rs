@@ -1,4 +1,4 @@
-//! `explain`: an administrator asks why, and gets facts with their source, what says whose account it is, and the rule
+//! `explain`: prints the facts with their source, the evidence for an account's user, and the rule
 //! that decides.
 
 mod whose;

@@ -1,5 +1,5 @@
-//! Every way for a server to fail, at every request that a plan rests on: no plan, nobody disabled, and an error that
-//! names the server, the request and a remedy.
+//! Every way a server can fail, at every request that a plan is based on: no plan, no account
+//! disabled, and an error that names the server, the request and a remedy.
 
 use std::thread;
 
@@ -8,13 +8,13 @@ use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld};
 
 use crate::harness::{NO_LIMITS, everyone, own_error, program, started, the_table};
 
-/// A request of the reading.
+/// A request made while reading.
 #[derive(Clone, Copy)]
 struct Place {
     server: &'static str,
     /// As the error names it.
     request: &'static str,
-    /// What only this request has in its path and query.
+    /// A part of path and query that only this request has.
     pattern: &'static str,
 }
 
@@ -28,7 +28,7 @@ const ACCOUNTS: Place = Place { server: "Synapse", request: "GET http", pattern:
 const GROUPS_OF_A_PERSON: Place = Place { server: "Keycloak", request: "GET http", pattern: "/groups?brief" };
 const COMPONENTS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/components?" };
 
-/// How it fails, and what the error says of it.
+/// How the request fails, and what the error says about it.
 fn troubles(server: &str) -> Vec<(Fault, &'static str)> {
     let server = if server == "Keycloak" { Server::Keycloak } else { Server::Synapse };
     let status = |code| Fault::Status(code, String::new());
@@ -71,7 +71,7 @@ impl Place {
     }
 }
 
-/// All troubles at one place, at the same time, because some of them take their time.
+/// All failures at one request, run in parallel because some are slow.
 async fn every_trouble_at(place: Place) {
     let mut cases = Vec::new();
     for (fault, told) in troubles(place.server) {

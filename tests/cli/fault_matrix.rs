@@ -1,14 +1,15 @@
-//! Every server, every fault, every moment: no wrong disable, no wrong activation, no lost record, no hang, and the exit code that belongs
-//! there.
+//! Every server, every fault, every moment: no wrong disable, no wrong activation, no lost record,
+//! no hang, and the right exit code.
 //!
-//! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Afterwards the fault is
-//! taken away, and three things are looked at: what the servers show (`verdict`), what `history` tells of it, and
-//! whether the next run brings everyone where they belong. `expected.txt` says how each case ends; it has the form of the
-//! table that is printed. `cell` says which cases there are and why some are none, `scene` makes the world and its fault,
-//! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails, `machine`
-//! is what fails on the machine itself, `new_account` what happens while `watch` runs.
+//! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Then
+//! the fault is removed, and three things are checked: what the servers show (`verdict`), what
+//! `history` has recorded, and whether the next run puts every account into the right state.
+//! `expected.txt` says how each case ends; it has the form of the printed table. `cell` says which
+//! cases exist and why some do not, `scene` makes the world and its fault, `front` refuses
+//! connections or shows a wrong certificate, `mas_cli` is a failing mas-cli, `machine` is what
+//! fails on the machine itself, and `new_account` what happens while `watch` runs.
 //!
-//! The table goes to stdout past the test harness, so that it is seen where the test passes.
+//! The table is printed past the test harness, so that it is shown if the test passes too.
 
 mod cell;
 mod expected;
@@ -33,20 +34,20 @@ use cell::{Cell, MOMENTS, SERVERS, Server, Trouble};
 use scene::Scene;
 use verdict::{Report, in_place};
 
-/// No hang takes longer, and no case makes a run wait for two, one after the other.
+/// No hang takes longer, and no case makes a run wait for two hangs in a row.
 const LONGEST: Duration = Duration::from_secs(90);
-/// Cases at the same time beside those that mostly wait.
+/// How many busy cases run at a time; cases that mostly wait run all at once.
 const AT_A_TIME: usize = 16;
 
 /// How one case ended.
 struct Ended {
     cell: Cell,
     way: Way,
-    /// As the table has it: the exit code, with `~` where somebody is left to the next run although the code is 0;
-    /// `hang` where the run had to be killed.
+    /// The entry of the table: the exit code, with `~` if an account is left to the next run
+    /// although the code is 0; or `hang` if the run had to be killed.
     told: String,
     report: Report,
-    /// What is wrong beyond what the report counts.
+    /// Faults that the report does not count.
     wrong: Vec<String>,
     stderr: String,
 }
@@ -86,7 +87,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     Ended { cell, way, told, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
 }
 
-/// Those that wait for the most part all at once, the others a few at a time.
+/// Cases that mostly wait run all at once, the others a few at a time.
 fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
     let runtime = Runtime::new().expect("a runtime");
     let (waiting, busy): (Vec<_>, Vec<_>) = cases.into_iter().partition(|(cell, _)| cell.mostly_waits());
@@ -108,10 +109,10 @@ fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
             });
         }
     });
-    ended.into_inner().expect("nobody panicked")
+    ended.into_inner().expect("no case panicked")
 }
 
-/// The table, in the form of `expected.txt`; a cell with several ways that end alike has it once.
+/// The table in the form of `expected.txt`. If all ways of a cell end alike, it has one entry.
 fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
     let mut table = BTreeMap::new();
     for server in SERVERS {
@@ -147,7 +148,7 @@ fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
     text
 }
 
-/// Why there is no case, once each.
+/// Why some cases do not exist, each reason once.
 fn footnotes() -> String {
     let mut rules: Vec<&str> = Vec::new();
     for server in SERVERS {

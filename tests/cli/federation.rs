@@ -1,4 +1,4 @@
-//! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
+//! If the directory behind Keycloak is down, its users look as if they had left.
 
 mod remembered;
 
@@ -10,7 +10,8 @@ use crate::harness::{NO_LIMITS, everyone, group, program, program_with, proxy_pa
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
-/// Alice is Keycloak's own, the three of the directory are members, dave is nobody's; all have accounts.
+/// Alice is a local user, the three federated users are members, dave is no member; all have
+/// accounts.
 async fn with_a_directory() -> RunningWorld {
     let world =
         DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.member(name).account(name));
@@ -22,7 +23,7 @@ async fn with_a_directory() -> RunningWorld {
     world
 }
 
-/// The directory is down and Keycloak remembers nothing: its people are in no group, and disabled.
+/// The directory is down and Keycloak has cached nothing: its users are in no group, and disabled.
 fn take_down(world: &RunningWorld) {
     for name in DIRECTORY {
         world.leave(name);
@@ -166,7 +167,7 @@ async fn directory_in_doubt_that_was_never_alive_is_not_forgotten() {
     let sync =
         || program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(sync().kept(), in_doubt());
-    // Now Keycloak has forgotten its people too.
+    // Now Keycloak has no cached users either.
     for name in DIRECTORY {
         world.keycloak.state().realm("corp").delete_user(name);
     }

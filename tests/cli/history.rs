@@ -1,4 +1,4 @@
-//! What was done can be told and undone.
+//! `history` lists what was done, and `undo` reverses it.
 
 use serde_json::json;
 
@@ -154,7 +154,7 @@ async fn a_run_that_is_not_there_is_told() {
 #[tokio::test]
 async fn a_state_file_that_cannot_be_used_stops_the_run_before_anything_is_changed() {
     let world = started(the_table()).await;
-    write(&world, "state.db", "this is no database, whatever its name says; it is long enough to look like one\n");
+    write(&world, "state.db", "this is no database, despite its name; it is long enough to look like one\n");
     let told = ["the state file", "state.db", "was not written by this program", "Set `state_file`"];
     for command in ["plan", "history", "sync"] {
         remembering(&world, "").run(command).exits(1).tells(&told);

@@ -1,4 +1,4 @@
-//! Two runs at a time, signals, and runs that are killed.
+//! Two runs at a time, signals, and killed runs.
 
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn remembering(world: &RunningWorld) -> Program {
     program(world).file(world, &format!("state_file = {:?}\n{NO_LIMITS}", state.to_string_lossy()))
 }
 
-/// Waits until the stand-in of MAS has been asked this often.
+/// Waits until the stand-in of MAS has had this many requests.
 async fn asked(world: &RunningWorld, times: usize) {
     while world.mas.requests().count("/stand-in/manage") < times {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,4 +1,4 @@
-//! A plan that is larger than life is refused before the first change, and what is then said can be acted on.
+//! A plan over a limit is refused before the first change, and the message says how to go on.
 
 mod sizes;
 
@@ -7,23 +7,24 @@ use serde_json::json;
 
 use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started, write};
 
-/// `active` accounts, of which `to_go` are nobody's; the one member who has no account keeps the group from being empty.
+/// `active` accounts, of which `to_go` have no member; one member without an account keeps the
+/// group from being empty.
 fn losing(to_go: usize, active: usize) -> World {
     group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").leavers(to_go, "x")
 }
 
-/// Why a plan would be refused.
+/// Returns why a plan would be refused.
 fn refused(world: &RunningWorld, toml: &str) -> Vec<String> {
     let run = program(world).file(world, toml).run("plan --format json").exits(0);
     serde_json::from_value(run.json()["refused"].clone()).unwrap_or_default()
 }
 
-/// Two to disable, one too many, and two members.
+/// Two members and two accounts to disable, one more than the limit.
 async fn one_too_many() -> RunningWorld {
     started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await
 }
 
-/// The command that a refusal names.
+/// The command that a refusal prints.
 fn command_to_go_on(run: &Run) -> String {
     let line = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync "));
     line.expect(&run.stderr).trim().to_owned()

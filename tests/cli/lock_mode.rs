@@ -1,4 +1,4 @@
-//! `policy.disable = "lock"`, and what becomes of locks that others made.
+//! `policy.disable = "lock"`, and what happens to locks by other people.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 

@@ -1,4 +1,5 @@
-//! The writer for hosts without mas-cli: what is asked of the Admin API, and what becomes of it when MAS is unwell.
+//! The writer for hosts without mas-cli: its requests to the Admin API, and what happens if MAS
+//! fails.
 
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, account, everyone, group, progr
 
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// The changes that were asked for, in order: `lock`, `deactivate` and so on.
+/// The requested changes in order: `lock`, `deactivate` and so on.
 fn changes(world: &RunningWorld) -> Vec<String> {
     let asked = world.mas.admin().requests().all();
     let posts = asked.iter().filter(|seen| seen.method == "POST");
     posts.filter_map(|seen| seen.path.rsplit('/').next()).map(ToOwned::to_owned).collect()
 }
 
-/// `count` people out of the group, each with an active account.
+/// `count` users outside the group, each with an active account.
 fn crowd(count: usize) -> World {
     group().member("alice").account("alice").leavers(count, "c")
 }
@@ -44,7 +45,7 @@ async fn locking_is_lock_and_the_end_of_every_session() {
 #[tokio::test]
 async fn an_activation_that_broke_off_at_the_homeserver_is_finished() {
     let world = started(group().member("alice").account("alice")).await;
-    // MAS asks the homeserver first, and drops the rest where whoever asked has gone.
+    // MAS changes the homeserver first, and drops the rest if the client has gone.
     world.mas.state().user_mut("alice").expect("seeded").deactivated_at = Some("2026-11-24T01:00:00Z".to_owned());
     let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate alice in_group done"]);
@@ -98,7 +99,7 @@ async fn only_the_sessions_of_the_person_are_ended() {
         world.login(name).expect("not locked");
         world.login_by_oauth2(name).expect("not locked");
     }
-    // A MAS that ignores the filter answers with everybody's.
+    // A MAS that ignores the filter lists the sessions of all users.
     let everybody = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("-sessions");
     world.mas.admin().faults().matching(everybody).answer(Fault::WithoutFilters);
     program_by(&world, BY_BOTH, "").run("sync").exits(0);
@@ -111,7 +112,7 @@ async fn only_the_sessions_of_the_person_are_ended() {
 async fn a_token_that_ends_in_the_middle_of_500_actions_is_renewed() {
     let lifetime = Duration::from_secs(2);
     let world = started(crowd(500).mas_api_token_lifetime(lifetime)).await;
-    // However fast the machine is, eight at a time take longer than the token lives.
+    // On any machine, eight at a time take longer than the token's lifetime.
     world.mas.admin().faults().on("/lock").late(lifetime / 40);
     let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
     assert_eq!(run.json()["summary"]["disable"], 500);
@@ -158,7 +159,7 @@ async fn a_personal_access_token_opens_it_too() {
     assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
 }
 
-/// Nobody is disabled, and the run says why.
+/// Checks that no account is disabled, and that the run says why.
 #[track_caller]
 fn refuses(world: &RunningWorld, more: &str, told: &[&str]) {
     let before = everyone(world);

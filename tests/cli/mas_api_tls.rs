@@ -1,4 +1,5 @@
-//! The way to MAS beyond this machine: whom the program trusts, what it shows, and what it never does in the clear.
+//! The connection to a MAS on another machine: which servers the program trusts, which certificate
+//! it shows, and what it never sends in the clear.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +9,7 @@ use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 use crate::harness::{BY_MAS, Program, account, everyone, program_by, settings, started, the_table};
 use crate::tls::{Authority, Identity, TlsFront};
 
-/// Both listeners of MAS behind TLS, and a configuration that leads there.
+/// Both listeners of MAS behind TLS, and a configuration for them.
 struct Behind {
     public: TlsFront,
     admin: TlsFront,

@@ -1,5 +1,5 @@
-//! How mas-cli is called: it fails quietly on a bad configuration and loudly on a bad name, and each call costs a
-//! process.
+//! How mas-cli is called: it fails silently on a bad configuration, with an error on a bad name,
+//! and each call starts a process.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
@@ -37,7 +37,7 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
 
 #[tokio::test]
 async fn disable_is_two_calls_whatever_it_means_and_a_run_two_more_or_three_if_it_locks() {
-    // Before it locks, a run asks whether Synapse would show it.
+    // Before it locks, a run checks whether Synapse would show the lock.
     for (mode, of_run) in [("deactivate", 2), ("lock", 3)] {
         let world = started(group().member("alice").account("alice").leavers(10, "x")).await;
         let log = world.directory().join("calls");

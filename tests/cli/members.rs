@@ -1,4 +1,4 @@
-//! Who is in the group: a list that is cut, shifted, closed or half read would lock people out.
+//! Who is in the group: a list that is cut, shifted, hidden or half read would lock members out.
 
 use std::time::Duration;
 
@@ -194,7 +194,7 @@ async fn keycloak_22_gives_the_same_plan() {
 async fn whose_an_account_is_the_template_decides() {
     let world =
         started(group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3")).await;
-    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "somebody")] {
+    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "robin")] {
         let mut state = world.keycloak.state();
         state.realm("corp").user_mut(username).expect("seeded").email = Some(format!("{name}@corp.test"));
     }

@@ -30,7 +30,7 @@ fn runs(world: &RunningWorld, result: &str) -> Option<f64> {
     value(world, &format!("runs_total{{kind=\"full\",result=\"{result}\"}}"))
 }
 
-/// What a run of the table finds and does, whoever writes.
+/// Checks what a run of the table finds and does, with any writer.
 fn assert_tells_the_table(world: &RunningWorld) {
     for (sample, told) in [
         ("members", 3.0),
@@ -72,11 +72,11 @@ async fn requests_are_counted_as_the_servers_have_seen_them() {
         let values = text.lines().filter(|line| line.starts_with(&begin)).filter_map(|line| line.rsplit(' ').next());
         values.filter_map(|value| value.parse::<usize>().ok()).sum::<usize>()
     };
-    // Tokens and what was tried again are among them.
+    // Token requests and retries are counted too.
     let seen = world.keycloak.requests().all().len();
-    // A page of members is asked for ahead, and nobody waits for it any more once the first one was short.
+    // The next page of members is requested ahead, and is dropped once the first one is short.
     assert!((seen - 1..=seen).contains(&asked("keycloak")), "{seen} were seen:\n{text}");
-    // MAS has a way of its own to the homeserver.
+    // MAS has its own connection to the homeserver.
     let by_mas = world.synapse.requests().count("/_synapse/mas/");
     assert_eq!(asked("synapse"), world.synapse.requests().all().len() - by_mas);
     assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"503\"}"), Some(1.0));
@@ -161,7 +161,7 @@ async fn a_file_that_cannot_be_written_is_an_error_that_hides_no_other() {
     let told = ["cannot write the metrics to /nowhere/sync.prom"];
     program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);
     program(&world).file(&world, NO_LIMITS).run("sync --metrics-file /nowhere/sync.prom").exits(4).tells(&told);
-    // What was to be done is done.
+    // The actions are done.
     program(&world).run("sync").exits(0);
 }
 
@@ -195,7 +195,7 @@ async fn files_are_written_through_no_link_and_to_no_pipe() {
     assert!(!path("nowhere").exists());
 }
 
-/// Where there is no journal, as on the machines that run the tests, the log still has to go somewhere.
+/// Without a journal, as on the machines that run the tests, the log goes to stderr.
 #[tokio::test]
 async fn a_journal_that_is_not_there_loses_no_log() {
     if std::path::Path::new("/run/systemd/journal/socket").exists() {

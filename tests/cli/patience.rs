@@ -1,4 +1,5 @@
-//! A server that accepts a request and never answers: in this process, where the patience can be made short.
+//! A server that accepts a request and never answers: run in this process, where timeouts can be
+//! short.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -90,7 +91,7 @@ async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
 #[tokio::test]
 async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_what_was_done() {
     let world = started(the_table()).await;
-    // It answers at the second look, and no longer after the change.
+    // It answers at the second look, but not after the change.
     world.synapse.faults().on("/_synapse/admin/v2/users/@bob").skip(1).answer(Fault::Hang);
     let file = world.directory().join("short.toml");
     let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
@@ -101,7 +102,8 @@ async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_wha
     assert_eq!(exit.ok(), Some(Exit::Incomplete));
 }
 
-/// By the Admin API; how the run ended, and how often lists of sessions were asked for.
+/// Syncs by the Admin API; returns how the run ended, and how often lists of sessions were
+/// requested.
 async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
     let file = write(world, "mas-api.toml", &settings(world, BY_BOTH)).display().to_string();
     let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
@@ -129,7 +131,7 @@ fn two_tries_at_a_server_that_hangs_end_within_ninety_seconds() {
     assert!(answer * 2 + pause <= Duration::from_mins(11), "a trickle");
 }
 
-/// What `doctor` finds, with short patience, where everything is used: Keycloak, Synapse, MAS.
+/// Returns what `doctor` finds with short timeouts if Keycloak, Synapse and MAS are all used.
 async fn examined(world: &RunningWorld) -> Report {
     let file = world.directory().join("doctor.toml");
     std::fs::write(&file, settings(world, BY_BOTH)).expect("a writable directory");
@@ -142,7 +144,7 @@ async fn examined(world: &RunningWorld) -> Report {
     Box::pin(examine(&config, &warnings, &readers, &|_| None, &Tally::default())).await
 }
 
-/// Where a server stops answering, and how often it may be asked there: once, and once more.
+/// Checks that a request that is never answered is made at most this often: once, and one retry.
 async fn assert_asked_at_most(most: usize, server: fn(&RunningWorld) -> (&Faults, &Requests), part: &str) {
     let world = started(the_table()).await;
     let (faults, requests) = server(&world);
@@ -164,7 +166,7 @@ async fn doctor_waits_for_a_silent_server_once() {
     let places = [
         (2, keycloak, "/"),
         (2, keycloak, "/admin/"),
-        // Two pages, at the same time.
+        // Two pages at the same time.
         (4, keycloak, "/members"),
         (2, synapse, "/_synapse/"),
         (2, synapse, "/account/whoami"),
@@ -180,7 +182,7 @@ async fn the_admin_api_is_waited_for_once_at_each_step_however_many_sessions_are
         ("deactivate", "/lock"),
         ("deactivate", "/deactivate"),
         ("deactivate", "/compat-sessions?"),
-        // Where somebody is deactivated, MAS may be faster with the sessions.
+        // If the account is deactivated, MAS may end the sessions first.
         ("lock", "/finish"),
     ] {
         let world = started(the_table()).await;

@@ -1,5 +1,5 @@
-//! A status counts as the server's only in the server's own format. A page with the same status is a proxy's: it says
-//! nothing about tokens, roles, users or sessions.
+//! A status counts as the server's only in the server's own format. A page with the same status
+//! comes from a proxy: it says nothing about tokens, roles, users or sessions.
 
 use std::thread;
 
@@ -15,7 +15,7 @@ use crate::harness::{
 const STATUSES: [u16; 4] = [401, 403, 404, 503];
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// A request of the reading whose status has a meaning.
+/// A request made while reading whose status has a meaning.
 #[derive(Clone, Copy)]
 struct Place {
     server: Server,
@@ -128,7 +128,7 @@ async fn status_in_the_servers_own_format_is_the_servers() {
     }
 }
 
-/// The one action on dave that was not carried out, and its error.
+/// Returns the error of the one action on dave that was not carried out.
 fn not_done(run: &Run, outcome: &str) -> String {
     let actions = run.json()["actions"].clone();
     let mut actions = actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);

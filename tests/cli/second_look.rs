@@ -1,4 +1,4 @@
-//! Before someone is disabled, both servers are asked about this one person.
+//! Before an account is disabled, both servers are asked about it.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen, World};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::harness::{
     started, the_table,
 };
 
-/// The member list as it would be with nobody but these.
+/// The member list with only these members.
 fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
     let mut state = world.keycloak.state();
     let realm = state.realm("corp");
@@ -109,7 +109,8 @@ async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_t
     }
 }
 
-/// Alice, who owns the token, and bob are members; dave and dora are not. Bob's account is disabled.
+/// Alice, who owns the token, and bob are members; dave and dora are not. Bob's account is
+/// disabled.
 fn bob_and_dave() -> World {
     let world = group().member("alice").account("alice").member("bob").disabled_account("bob");
     world.user("dave").account("dave").user("dora").account("dora").token_owner("alice")
@@ -124,7 +125,8 @@ async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
     for way in EVERY_WAY {
         let world = started(bob_and_dave()).await;
         let (mas, synapse) = (world.mas.shared(), world.synapse.shared());
-        // An administrator reactivates bob and leaves the lock, just before the servers are asked about him.
+        // An administrator reactivates bob and keeps the lock, just before the servers are asked
+        // about him.
         let by_hand = move |_: &Seen| {
             mas.lock().user_mut("bob").expect("seeded").deactivated_at = None;
             synapse.lock().account_mut("bob").expect("seeded").deactivated = false;
@@ -191,7 +193,7 @@ async fn activation_whose_look_always_fails_blocks_no_disable() {
 #[tokio::test]
 async fn user_with_an_odd_name_stops_nothing() {
     for way in EVERY_WAY {
-        // The first is a member without a name that MAS takes, the second is not in the group.
+        // The first is a member whose name MAS does not accept, the second is outside the group.
         let world = started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;
         let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
         let actions =

@@ -1,4 +1,4 @@
-//! No secret is ever printed: by no command, in no format, however much is logged and whatever goes wrong.
+//! No secret is ever printed: by no command, in no format, at any log level and in no error.
 
 use matrix_keycloak_sync::standins::keycloak::{Client, Login, Roles};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
@@ -9,10 +9,10 @@ use crate::harness::{Program, Run, program, program_with, script, started, the_t
 
 const PASSWORD: &str = "c4n/ry+p@ss=w0rd&1";
 const CLIENT_SECRET: &str = "c4n/ry+cl1ent=s3cret&2";
-/// What every access token that the Keycloak stand-in gives begins with.
+/// The beginning of every access token of the Keycloak stand-in.
 const ACCESS_TOKEN: &str = "eyJhbGciOiJub25lIn0";
 
-/// What must not be printed, in every form.
+/// What must not be printed, in every encoding.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -31,7 +31,7 @@ impl Secrets {
         self.0.extend((0..3).map(|shift| base64_inside(secret, shift)));
     }
 
-    /// Looks for all of them in what a run printed.
+    /// Searches a run's output for all of them.
     pub(crate) fn assert_absent(&self, what: &str, run: &Run) {
         for secret in self.0.iter().map(String::as_str).chain([ACCESS_TOKEN]) {
             assert!(!run.stdout.contains(secret), "{what}: {secret:?} in stdout:\n{}", run.stdout);
@@ -58,7 +58,7 @@ fn the_search_finds_a_secret_inside_base64() {
     assert!(whole.iter().all(found));
 }
 
-/// The table, with secrets that nothing else looks like.
+/// The table, with secrets that occur nowhere else.
 async fn canaries() -> RunningWorld {
     let world = started(the_table()).await;
     let mut state = world.keycloak.state();
@@ -71,7 +71,7 @@ async fn canaries() -> RunningWorld {
     world
 }
 
-/// With every secret that a configuration can have; also those of MAS's own configuration.
+/// With every secret that a configuration can have, and those of MAS's own configuration.
 fn by_variables(world: &RunningWorld) -> Program {
     let mas = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let database = mas.split(['@', ':']).find(|part| part.len() == 20).expect("a password");

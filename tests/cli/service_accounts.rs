@@ -1,11 +1,11 @@
-//! Service accounts, which Keycloak leaves out of the list of users, and other users who are missing there.
+//! Service accounts, which Keycloak omits from the list of users, and other users missing there.
 
 use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, World};
 use serde_json::{Value, json};
 
 use crate::harness::{NO_LIMITS, Run, account, group, program, started};
 
-/// A template that is more than the username, so that accounts are matched by the list of users.
+/// A template that is more than the username, so that accounts are matched with the list of users.
 const LOWER: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
 
 fn sync(world: &RunningWorld, template: &str) -> Run {

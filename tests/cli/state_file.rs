@@ -1,4 +1,4 @@
-//! Where the state file is, who may read it, and what happens without one or with an older one.
+//! The state file: its path, who may read it, and what happens without one or with an older one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
     path.metadata().expect("it is there").permissions().mode() & 0o777
 }
 
-/// Whether the run has warned that nothing is remembered.
+/// Returns whether the run has warned that nothing is remembered.
 fn warns_of_no_memory(run: &Run) -> bool {
     run.stderr.contains("accounts that were never tied to a Keycloak user are disabled without an approval")
 }
@@ -54,7 +54,7 @@ async fn everything_in_the_state_folder_is_for_its_user_alone_even_if_new_files_
     let looking = with(&world, &format!("{NO_LIMITS}{}", mas_cli(&world, &look)));
     looking.shell("umask 000; matrix-keycloak-sync sync").exits(0);
     modes();
-    // While the run went on, SQLite had files of its own there.
+    // During the run, SQLite had files of its own there.
     let seen = std::fs::read_to_string(seen).expect("mas-cli was run");
     assert!(seen.contains(".db-wal"), "{seen}");
     assert!(seen.lines().all(|line| line.starts_with("600 ")), "{seen}");
@@ -67,7 +67,7 @@ async fn the_state_directory_of_a_unit_comes_before_the_folder_of_the_user() {
     let list = format!("{}:/elsewhere", folder.display());
     program(&world).env("STATE_DIRECTORY", &list).run("sync").exits(0);
     assert!(folder.join("state.db").exists() && !default_file(&world).exists());
-    assert!(folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(), "the lock lies beside it");
+    assert!(folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(), "the lock is in its folder");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Which groups are below a configured one: their parents say so, their paths do not.
+//! Which groups are subgroups of a configured one: parents decide, paths do not.
 
 use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, Seen, World};
 use serde_json::json;
@@ -90,7 +90,7 @@ async fn groups_elsewhere_do_not_count_and_each_is_asked_for_once() {
             let parent = state.realm("corp").group_by_path("/other/matrix-users").expect("seeded").id.clone();
             drop(state);
             let asked = world.keycloak.requests().count(&format!("/groups/{parent}"));
-            // People looked at at the same time may each ask; nobody asks later.
+            // Users rechecked at the same time may each request it; there is no later request.
             assert!((1..=8).contains(&asked), "{asked}");
         }
     }

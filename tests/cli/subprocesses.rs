@@ -1,4 +1,4 @@
-//! What other processes of the machine can see of us, and what those that we start are given.
+//! What other processes on the machine can see of us, and what our child processes receive.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{PROGRAM, program, script, started, the_table};
 
-/// Writes down the arguments and the environment of each call.
+/// Records the arguments and the environment of each call.
 fn spy(world: &RunningWorld) -> String {
     let log = world.directory().join("seen");
     let body = format!(

@@ -1,4 +1,4 @@
-//! The accounts behind the credentials in use are never disabled.
+//! The accounts that own the credentials in use are never disabled.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 

@@ -1,4 +1,4 @@
-//! `undo` goes through the same gate as every other change.
+//! `undo` passes the same checks as every other change.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
 
@@ -15,7 +15,7 @@ async fn activated(way: Way) -> RunningWorld {
     world
 }
 
-/// Dave is no member, and run 1 has disabled him.
+/// Dave is outside the group, and run 1 has disabled him.
 async fn disabled(more: &str) -> RunningWorld {
     let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
     remembering(&world, more).run("sync").exits(0);

@@ -1,4 +1,4 @@
-//! Locks and deactivations that only one of MAS and Synapse knows (traps 47, 56, 67 to 72).
+//! Locks and deactivations that only MAS or only Synapse knows (traps 47, 56, 67 to 72).
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ use crate::harness::{
 
 const LOCK: &str = "[policy]\ndisable = \"lock\"\n";
 
-/// What Synapse's own admin API does: MAS does not hear of it.
+/// What Synapse's own admin API does, without MAS.
 fn in_synapse(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
     let mut synapse = world.synapse.state();
     let account = synapse.account_mut(localpart).expect("seeded");
     (account.locked, account.deactivated) = (locked, deactivated);
 }
 
-/// What an administrator does in MAS, of which Synapse does not hear.
+/// What an administrator does in MAS, without Synapse.
 fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
     let now = || Some("2026-11-01T00:00:00Z".to_owned());
     let mut mas = world.mas.state();
@@ -27,7 +27,7 @@ fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool
     user.deactivated_at = now().filter(|_| deactivated);
 }
 
-/// A mas-cli that says it is of this release, and is the stand-in otherwise.
+/// A mas-cli that reports this release, and is the stand-in otherwise.
 fn mas_cli_of(world: &RunningWorld, release: &str, more: &str) -> Program {
     let body = format!(
         "case \"$*\" in *--version) echo 'mas-cli {release}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
@@ -250,7 +250,7 @@ async fn doctor_says_that_deactivations_of_mas_have_not_reached_synapse() {
 async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_does() {
     let world = started(the_table()).await;
     let by_cli = || program_with(&world, Auth::ClientCredentials);
-    // So that Synapse remembers our own token.
+    // Lets Synapse cache our own token.
     doctor(by_cli()).ailing_is(&[]).tells("synapse mas_server ok", &[], &[]);
     world.mas.faults().on("/oauth2/introspect").answer(Fault::Status(502, String::new()));
     let line = "synapse mas_server problem";

@@ -1,4 +1,5 @@
-//! Members and accounts that meet by the Keycloak user ID that MAS keeps: renames, namesakes, and accounts without one.
+//! Members and accounts matched by the Keycloak user ID in MAS: renames, namesakes, and accounts
+//! without a link.
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 

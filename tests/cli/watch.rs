@@ -1,4 +1,4 @@
-//! Staying in step: what changes in Keycloak arrives in Matrix, the way of every other run.
+//! `watch`: changes in Keycloak reach Matrix in the same way as in every other run.
 
 mod directory;
 mod limits;
@@ -18,7 +18,7 @@ use crate::harness::{
     state_folder, write,
 };
 
-/// Alice and bob are members with accounts, and in step.
+/// Alice and bob are members with accounts, and nothing is left to do.
 fn in_step() -> World {
     group().member("alice").account("alice").member("bob").account("bob")
 }
@@ -35,7 +35,7 @@ async fn watching(world: &RunningWorld, sections: &str) -> Watching {
     watching
 }
 
-/// Waits until both servers show the account so.
+/// Waits until both servers show the account in this state.
 async fn becomes(world: &RunningWorld, name: &str, locked: bool, deactivated: bool) {
     let shown = async || world.state_of(name) == account(locked, deactivated);
     until_so(&format!("{name} is locked: {locked}, deactivated: {deactivated}"), shown).await;
@@ -197,7 +197,7 @@ async fn an_answer_that_is_older_than_the_event_is_not_believed() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let before = everyone(&world);
-    // Out and in again within one look, and Keycloak has not noticed the second yet.
+    // Out and in again within one recheck, and Keycloak does not show the second change yet.
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
     {
         let mut state = world.keycloak.state();

@@ -1,4 +1,4 @@
-//! What can be wrong between us and Keycloak.
+//! What can be wrong with the connection to Keycloak.
 
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};

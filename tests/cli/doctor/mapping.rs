@@ -1,4 +1,4 @@
-//! How members and accounts fit together, as `doctor` shows it.
+//! How members and accounts match, as `doctor` shows it.
 
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, World};
 

@@ -1,4 +1,4 @@
-//! What can be wrong between us and the Admin API of MAS.
+//! What can be wrong with the Admin API of MAS.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 use matrix_keycloak_sync::standins::mas::AdminApi;
@@ -8,12 +8,12 @@ use crate::harness::{BY_BOTH, BY_MAS, Program, Way, program_by, settings, starte
 use crate::tls::{Authority, TlsFront};
 use crate::token_owners::settings_with_token;
 
-/// With `edit` of the file that configures MAS by the Admin API alone.
+/// Edits the file that configures MAS by the Admin API alone.
 fn edited(world: &RunningWorld, way: Way, edit: impl FnOnce(String) -> String) -> Program {
     program_by(world, way, "").file(world, &format!("{}{PROTECT}", edit(settings(world, way))))
 }
 
-/// With a personal access token in place of client and secret.
+/// With a personal access token instead of client and secret.
 fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
     edited(world, way, |_| settings_with_token(world, way, token)).hiding(token)
 }

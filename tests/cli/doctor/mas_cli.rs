@@ -1,4 +1,4 @@
-//! What can be wrong with mas-cli, its configuration and the database that it goes to.
+//! What can be wrong with mas-cli, its configuration and its database.
 
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 
@@ -9,7 +9,7 @@ fn by_client(world: &RunningWorld) -> Program {
     program_with(world, Auth::ClientCredentials)
 }
 
-/// A mas-cli that says it is of this version, and is the stand-in otherwise.
+/// A mas-cli that reports this version, and is the stand-in otherwise.
 fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
     let body = format!(
         "case \"$*\" in *--version) echo 'mas-cli {version}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
@@ -57,7 +57,7 @@ async fn a_password_that_the_database_refuses_is_told_in_mas_clis_own_words() {
 #[tokio::test]
 async fn a_database_that_is_down_is_told_in_mas_clis_own_words() {
     let world = started(the_table()).await;
-    // So that Synapse remembers the token, and MAS is missed by mas-cli alone.
+    // Lets Synapse cache the token, so that only mas-cli needs MAS.
     doctor(by_client(&world)).ailing_is(&[]);
     world.mas.stop().await;
     doctor(by_client(&world)).ailing_is(&["synapse mas_server problem", "mas-cli database problem"]).tells(

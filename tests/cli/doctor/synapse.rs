@@ -1,4 +1,4 @@
-//! What can be wrong between us and Synapse.
+//! What can be wrong with the connection to Synapse.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 

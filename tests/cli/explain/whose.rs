@@ -7,7 +7,7 @@ use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, se
 /// The ID of the user that the tests are about.
 const ID: &str = "0ba50303-5dc2-4485-ad77-acd8b74f5b9f";
 
-/// The program with the Admin API beside mas-cli and Synapse.
+/// The program with the Admin API, mas-cli and Synapse.
 fn linked(world: &RunningWorld, more: &str) -> Program {
     program_by(world, BY_BOTH, more)
 }

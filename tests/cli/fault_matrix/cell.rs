@@ -1,17 +1,18 @@
-//! Which cases there are: a server, a fault and a moment; by which ways each is tried; and which of them make no sense.
+//! Which cases exist (a server, a fault, a moment), by which ways each is tried, and which make no
+//! sense.
 
 use std::fmt;
 
 use crate::harness::{BY_BOTH, BY_MAS, Way};
 
-/// Whose fault it is.
+/// The side of the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Server {
     Keycloak,
     Synapse,
     MasApi,
     MasCli,
-    /// The one that the program runs on.
+    /// The machine that the program runs on.
     Machine,
 }
 
@@ -22,9 +23,9 @@ pub(super) enum Trouble {
     Hang,
     /// A byte now and then.
     Trickle,
-    /// For good.
+    /// Forever.
     Unauthorized,
-    /// A token that ends: the next one is good.
+    /// A token that expires; the next one is good.
     TokenEnded,
     Forbidden,
     TooMany,
@@ -50,7 +51,7 @@ pub(super) enum Trouble {
     ReadOnlyState,
 }
 
-/// From when on.
+/// When the fault begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
     /// From the first request on; for lists, from the first page on; for mas-cli, at the check before the first change.
@@ -115,8 +116,8 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// The ways that are tried. Where the reading ends the run, one way tells as much as all; once people are looked at
-    /// and changed, it matters who lists them and who writes.
+    /// Returns the ways that are tried. One is enough if the run ends while reading. Once accounts
+    /// are rechecked and changed, it matters who lists them and who writes.
     pub(super) fn ways(self) -> &'static [Way] {
         match (self.server, self.moment) {
             (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo)
@@ -136,7 +137,7 @@ impl Cell {
         }
     }
 
-    /// Why there is nothing to try.
+    /// Returns why the case cannot exist.
     pub(super) fn why_not(self) -> Option<&'static str> {
         let of_lists = matches!(
             self.trouble,
@@ -191,8 +192,8 @@ impl Cell {
         }
     }
 
-    /// Whether the run waits for most of its time: for a server that hangs or trickles, or for one that stays busy in the
-    /// middle of a change.
+    /// Returns whether the run mostly waits: for a server that hangs or trickles, or for one that
+    /// stays busy in the middle of a change.
     pub(super) fn mostly_waits(self) -> bool {
         let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage);
         matches!(self.trouble, Trouble::Hang | Trouble::Trickle)

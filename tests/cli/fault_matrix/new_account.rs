@@ -10,7 +10,7 @@ use crate::watch::watching::start;
 
 /// The user outside the group, who has no account at first.
 pub(super) const NEWCOMER: &str = "newt";
-/// No full run comes to help.
+/// No full run happens in the meantime.
 pub(super) const WATCH: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"off\"\nmembers_every = \"off\"\n\
     accounts_every = \"1s\"\nlisten = \"127.0.0.1:0\"\n";
 /// How long the server fails: the new account is seen, and asked about several times.

@@ -1,5 +1,5 @@
-//! Keycloak remembers the groups of a directory's people. What it only remembers keeps nobody, but wherever there is doubt
-//! whether it only remembers it, they are kept.
+//! Keycloak caches the groups of federated users. A cached group alone keeps no account, but if it
+//! is not certain that the group is only cached, the account is kept.
 
 use matrix_keycloak_sync::http::Server;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
@@ -8,12 +8,12 @@ use serde_json::json;
 use super::with_a_directory;
 use crate::harness::{NO_LIMITS, Run, own_error, program, proxy_page, started};
 
-/// Asks for people by ID.
+/// Requests users by ID.
 const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
 const GONE: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_group done"];
 const DELETED: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_keycloak done"];
 
-/// Somebody leaves a group in the directory, and Keycloak remembers them in it.
+/// Removes a user from a group in the directory, while Keycloak's cache keeps the membership.
 fn leave(world: &RunningWorld, name: &str, path: &str) {
     let mut state = world.keycloak.state();
     let user = state.realm("corp").user_mut(name).expect("seeded");
@@ -21,25 +21,25 @@ fn leave(world: &RunningWorld, name: &str, path: &str) {
     state.realm("corp").leave(name, path);
 }
 
-/// The world in which lars has left, and Keycloak remembers him.
+/// The world after lars has left, with lars in Keycloak's cache.
 async fn without_lars() -> RunningWorld {
     let world = with_a_directory().await;
     leave(&world, "lars", "/matrix-users");
     world
 }
 
-/// Where Keycloak counts somebody's groups.
+/// The path at which Keycloak counts a user's groups.
 fn count_of(world: &RunningWorld, name: &str) -> String {
     let id = world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone();
     format!("/users/{id}/groups/count")
 }
 
-/// What Keycloak answers if the groups of a user cannot be counted.
+/// Keycloak's answer if it cannot count the groups of a user.
 fn uncountable() -> Fault {
     own_error(Server::Keycloak, 500, "unknown_error")
 }
 
-/// Deleted in the directory: his groups cannot be counted.
+/// The user is deleted in the directory, so Keycloak cannot count the groups.
 fn make_uncountable(world: &RunningWorld, name: &str) {
     world.keycloak.faults().on(&count_of(world, name)).answer(uncountable());
 }
@@ -109,7 +109,7 @@ async fn what_keycloak_remembers_counts_where_it_does_not_count() {
 #[tokio::test]
 async fn a_directory_that_comes_back_after_somebody_was_counted_shows_nothing() {
     let world = without_lars().await;
-    // The witnesses lena and lotte and, were he asked about, lars.
+    // The witnesses are lena and lotte and, if he were requested, lars.
     world.keycloak.faults().on("/groups/count").times(2).answer(Fault::Json(json!({"count": 0})));
     keeps_lars(sync(&world, ""));
 }
@@ -139,7 +139,7 @@ async fn a_witness_who_may_be_counted_for_another_group_is_none() {
     assert_eq!(sync(&world, "").exits(0).actions(), GONE[1..], "both groups are counted");
 }
 
-/// A world of people of one directory, each with an account and in the group of this path.
+/// A world of users of one directory, each with an account and in the group of this path.
 async fn with_groups(people: &[(&str, &str)]) -> RunningWorld {
     let world = people.iter().fold(World::new("example.org").group("/staff"), |world, (name, path)| {
         world.member_of(path, name).account(name)
@@ -222,7 +222,8 @@ async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_direc
         let (count, faults) = (count_of(&world, "lars"), world.keycloak.faults());
         faults.on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
         faults.on(&count).answer(uncountable());
-        // A witness is counted when he is counted, and not before, or not after, he is asked for by name.
+        // A witness is counted when lars is counted, but not before or not after he is requested by
+        // name.
         for name in ["lena", "lotte"] {
             faults.on(&count_of(&world, name)).skip(counted).answer(Fault::Json(json!({"count": 0})));
         }

@@ -1,4 +1,4 @@
-//! The front itself, so that a test of the program can rely on it: who gets through, and who does not.
+//! Tests of the front itself, so that tests of the program can rely on it.
 
 use std::path::Path;
 

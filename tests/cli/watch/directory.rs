@@ -1,4 +1,5 @@
-//! A directory behind Keycloak: its changes make no events, and its outages look like people who have left.
+//! A directory behind Keycloak: its changes cause no events, and in an outage its users seem to
+//! have left.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::harness::{NO_LIMITS, account, everyone, group, started};
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
-/// Alice is Keycloak's own, the three of the directory are members.
+/// Alice is a local user, the three federated users are members.
 async fn with_a_directory() -> RunningWorld {
     let own = group().member("alice").account("alice");
     let world = started(DIRECTORY.iter().fold(own, |world, name| world.member(name).account(name))).await;
@@ -101,6 +102,6 @@ async fn while_a_directory_is_down_everything_is_not_read_again_and_again() {
     watching.tells("incomplete; the rest is tried again").await;
     let lists = world.synapse.requests().count("/v3/users");
     tokio::time::sleep(Duration::from_secs(4)).await;
-    // One repetition may have begun; without pauses there would be dozens.
+    // One repetition can have begun; without pauses there would be dozens.
     assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.told());
 }

@@ -1,4 +1,4 @@
-//! The limits of `watch`: they count over an hour, and a plan that is refused waits for somebody.
+//! The limits of `watch`: they count over an hour, and a refused plan waits for an administrator.
 
 use matrix_keycloak_sync::standins::Fault;
 use serde_json::Value;
@@ -62,7 +62,7 @@ async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
     let watching = watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
     let before = everyone(&world);
     {
-        // All in one moment, or the first of them would be a small step.
+        // All at once, or the first would be a small step.
         let mut state = world.keycloak.state();
         for name in ["c00000", "c00001", "c00002"] {
             state.realm("corp").leave(name, "/matrix-users");
@@ -73,14 +73,14 @@ async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.metric("refused").await, Some(1.0));
 
-    until_so("the hook is told", async || told.exists() && std::fs::metadata(&told).is_ok_and(|file| file.len() > 0))
+    until_so("the hook's input", async || told.exists() && std::fs::metadata(&told).is_ok_and(|file| file.len() > 0))
         .await;
     let told: Value = serde_json::from_slice(&std::fs::read(&told).expect("a file")).expect("JSON, once");
     let digest = told["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&told["event"], &told["kind"]), (&"refused".into(), &"full".into()));
     watching.tells(&format!("sync --approve {digest}")).await;
 
-    // What was refused as a whole is not done piece by piece.
+    // A plan refused as a whole is not done piece by piece.
     world.keycloak.state().realm("corp").set_enabled("c00000", true);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(everyone(&world), before);

@@ -1,4 +1,4 @@
-//! Whose account it is, and for how long they are out, when an event names somebody.
+//! Which account an event is about, and when the grace of its user ends.
 
 use super::watching::{QUICK, start};
 use super::{becomes, by_mas_cli, in_step, watching};
@@ -85,7 +85,7 @@ async fn whoever_comes_back_within_their_grace_stays() {
     world.leave("alice");
     watching.tells_times("in step", 2).await;
     world.join("alice");
-    // Back, and the full run at the end of what was their grace.
+    // The user is back, and the full run happens when the grace would have ended.
     watching.tells_times("in step", 4).await;
     assert_eq!(everyone(&world), before);
 }

@@ -14,12 +14,13 @@ use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone
 /// Every way to read accounts: by Synapse alone, and by the Admin API.
 const WAYS: [Option<Way>; 3] = [None, Some(BY_BOTH), Some(BY_MAS)];
 
-/// Alice and bob are in step; no other user has an account. Dave and others are users outside the group.
+/// Alice and bob need no change; no other user has an account. Dave and others are users outside
+/// the group.
 fn outsiders() -> World {
     ["dave", "erin", "frank"].iter().fold(in_step().member("zoe"), |world, name| world.user(name))
 }
 
-/// The program that asks for new accounts every second, and for events as this setting says.
+/// The program that requests new accounts every second, and events as configured here.
 fn program(world: &RunningWorld, way: Option<Way>, events: &str) -> Program {
     let quick = QUICK.replace("accounts_every = \"off\"", "accounts_every = \"1s\"");
     let settings = format!("{}{NO_LIMITS}", quick.replace("events_every = \"1s\"", events));
@@ -61,7 +62,7 @@ fn looks(world: &RunningWorld) -> usize {
     world.synapse.requests().count("order_by=creation_ts") + world.mas.admin().requests().count("/users?count=false&")
 }
 
-/// Waits until the newest accounts were asked for so often again.
+/// Waits for this many more requests for the newest accounts.
 async fn looks_on(world: &RunningWorld, times: usize) {
     let before = looks(world);
     until_so("the newest accounts are asked for", async || looks(world) >= before + times).await;
@@ -248,12 +249,12 @@ async fn nobody_is_disabled_by_mistake_if_the_newest_accounts_cannot_be_read() {
         Fault::EmptyList,
         Fault::Hang,
     ];
-    // By both, MAS is asked as it is without Synapse.
+    // With both, MAS is asked in the same way as without Synapse.
     let cases = [None, Some(BY_MAS)].into_iter().flat_map(|way| faults.iter().map(move |fault| (way, fault.clone())));
     join_all(cases.map(|(way, fault)| Box::pin(goes_on_after(way, fault)))).await;
 }
 
-/// From its start on, `watch` cannot read the newest accounts; then it can.
+/// `watch` cannot read the newest accounts when it starts; then it can.
 async fn goes_on_after(way: Option<Way>, fault: Fault) {
     let world = started(outsiders()).await;
     let of_newest = |faults: &Faults| {
