@@ -1,17 +1,17 @@
-//! Groups that cannot be read as they should be: nothing is decided, and the error says what to do.
+//! Groups that cannot be read properly: nothing is changed, and the error says what to do.
 
 use serde_json::json;
 
 use crate::Outcome;
 use crate::program::Settings;
-use crate::scene::{NOBODY, Plot, SEARCHER, Scene, plot};
+use crate::scene::{Plot, SEARCHER, Scene, UNPRIVILEGED, plot};
 
-/// A stranger who would be disabled if the program took an answer it cannot trust for an empty group.
+/// An account that would be disabled if the program took an untrusted answer for an empty group.
 fn with_a_stranger(topic: &str) -> Plot {
     plot(topic).members("alice").accounts("alice dave")
 }
 
-/// A sync ends with exit 1, says all of `words`, and changes nothing.
+/// Checks that a sync ends with exit 1, says all of `words`, and changes nothing.
 async fn is_an_error(scene: &Scene, settings: &Settings, words: &[&str]) -> Outcome {
     let run = scene.run(settings, &["sync", "--format", "json"]).await?;
     assert_eq!(run.exit, Some(1), "{}", run.stderr);
@@ -49,7 +49,7 @@ async fn an_ambiguous_group_is_an_error_that_tells_every_path() -> Outcome {
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn a_forbidden_group_is_an_error_that_names_the_role() -> Outcome {
     let scene = with_a_stranger("forbidden").open().await?;
-    is_an_error(&scene, &scene.settings().set("keycloak.client_id", NOBODY), &["403", "view-users"]).await
+    is_an_error(&scene, &scene.settings().set("keycloak.client_id", UNPRIVILEGED), &["403", "view-users"]).await
 }
 
 #[tokio::test]

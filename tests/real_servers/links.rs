@@ -1,4 +1,4 @@
-//! Users of Keycloak whose accounts have other names by now: links, memory, and users without any.
+//! Users of Keycloak whose accounts now have other names: links, memory, and users without any.
 
 use crate::Outcome;
 use crate::scene::plot;
@@ -18,7 +18,7 @@ async fn an_account_belongs_to_whom_mas_has_tied_it_to_whatever_they_are_called_
         scene.rename("alice", "alicia").await?;
         scene.rename("dave", "david").await?;
         scene.rename("erin", "erika").await?;
-        scene.make_anew("bob").await?;
+        scene.recreate("bob").await?;
 
         let by_tie = scene.sync(&settings).await?;
         let done = [
@@ -56,7 +56,8 @@ async fn a_service_account_and_a_user_with_an_odd_name_in_the_group_stop_nothing
     let plot = plot("odd").members("alice odd@name").outsiders("dave").accounts("alice dave");
     let scene = plot.open().await?;
     scene.join_service_account().await?;
-    // A template that is more than the username makes the program look for owners in the list of users.
+    // With a template that is more than the username, the program searches the list of users for
+    // owners.
     let settings = scene.settings().set("keycloak.localpart", "{{ user.preferred_username | lower }}");
     let run = scene.run(&settings, &["sync", "--format", "json"]).await?;
     let done = ["exit 0, 3 members", "disable dave, not_in_group: done", "keep bot, token_owner"];

@@ -1,4 +1,4 @@
-//! What becomes of single people: sessions, locks, bridges.
+//! What happens to single accounts: sessions, locks, bridges.
 
 use crate::Outcome;
 use crate::scene::plot;

@@ -1,4 +1,4 @@
-//! Long reads: more members than a page, a list that moves, a token that dies on the way.
+//! Long lists: more members than a page, a list that changes, a token that expires on the way.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn crowd(count: usize) -> String {
     (0..count).map(|n| format!("m{n:05}")).collect::<Vec<_>>().join(" ")
 }
 
-/// What is told of a crowd of whom only these have accounts.
+/// The lines about these members if only the registered ones have accounts.
 fn without_accounts(count: usize, registered: &str) -> Vec<String> {
     let registered: HashSet<_> = registered.split_whitespace().collect();
     let names = crowd(count);
@@ -37,7 +37,7 @@ async fn all_of_a_group_of_250_are_seen() -> Outcome {
     Ok(())
 }
 
-/// More than fit on one page of any size that a reader would ask for.
+/// More than fit on the largest page that a reader would request.
 const CROWD: usize = 5_300;
 
 #[tokio::test]
@@ -64,13 +64,13 @@ async fn nobody_is_missed_when_members_leave_while_the_pages_are_read() -> Outco
     let told = scene.plan(&scene.settings().set("keycloak.url", &*relay.url)).await?;
     let left = left.load(Ordering::SeqCst);
     assert!(left > 0 && !failed.load(Ordering::SeqCst), "{left} left, between {:?}", relay.seen("/members"));
-    assert!(!relay.seen("/members")[0].contains(&format!("max={CROWD}")), "the first page holds everybody");
+    assert!(!relay.seen("/members")[0].contains(&format!("max={CROWD}")), "the first page has all members");
     let all = without_accounts(CROWD, stayers);
     let seen: HashSet<_> = told.iter().collect();
     let missed: Vec<_> = all[left..].iter().filter(|line| !seen.contains(line)).collect();
     assert_eq!(missed, Vec::<&String>::new());
     let others: Vec<_> = told.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
-    assert_eq!(others, ["keep bot, token_owner"], "nobody who stays is planned to be disabled");
+    assert_eq!(others, ["keep bot, token_owner"], "no staying member is to be disabled");
     Ok(())
 }
 
@@ -107,7 +107,7 @@ async fn a_token_that_lives_two_seconds_and_dies_on_the_way_ends_no_list() -> Ou
     let registered = "m00000 m00249";
     let plot = plot("brief").realm("accessTokenLifespan", json!(2)).members(&crowd(250)).outsiders("dave");
     let scene = plot.accounts(registered).accounts("dave").open().await?;
-    // The first two are asked for at the same time; the third shows the end of the list.
+    // The first two are requested at the same time; the third shows the end of the list.
     let dies_on_the_way = |page| sleep(Duration::from_secs(if page == 3 { 3 } else { 0 }));
     let relay = Relay::start(&scene.servers.keycloak.url, dies_on_the_way).await?;
     let told = scene.sync(&scene.settings().set("keycloak.url", &*relay.url)).await?;

@@ -1,4 +1,5 @@
-//! Every row of the table, by every way and by both grants, and the words of the interface about what stands in a plan.
+//! Every row of the table, by every way and with both grants, and the texts of the interface for
+//! them.
 
 use serde_json::json;
 
@@ -6,7 +7,8 @@ use crate::Outcome;
 use crate::scene::{Plot, Scene, plot};
 use crate::ways::{BY_DEFAULT, EVERY_WAY, Way};
 
-/// Somebody for every row, with both ways to be out of the group and a member whom Keycloak has disabled.
+/// One user per row, with both ways to be outside the group and a member who is disabled in
+/// Keycloak.
 fn everybody(topic: &str) -> Plot {
     plot(topic)
         .members("alice bob zoe")
@@ -25,7 +27,7 @@ const PLANNED: [&str; 6] = [
     "no account zoe",
 ];
 
-/// Nothing has ever tied carol's account to a user of Keycloak.
+/// Carol's account was never linked to a user of Keycloak.
 const DONE: [&str; 6] = [
     "exit 4, 4 members",
     "activate bob, in_group: done",
