@@ -84,7 +84,7 @@ fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
+fn dashboard_and_alerts_use_only_existing_metrics() {
     let there = names(&every_metric().text());
     let dashboard: Value = serde_json::from_str(&read("packaging/monitoring/grafana-dashboard.json")).expect("JSON");
     let alerts = yaml("packaging/monitoring/alerts.yml");

@@ -19,7 +19,7 @@ async fn activating_undoes_lock_and_deactivation() {
 }
 
 #[tokio::test]
-async fn done_means_that_synapse_shows_it() {
+async fn action_is_done_when_synapse_shows_it() {
     let world = started(the_table().job_delay(Duration::from_millis(700))).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
@@ -42,7 +42,7 @@ async fn what_synapse_never_shows_is_scheduled_and_the_run_incomplete() {
 }
 
 #[tokio::test]
-async fn what_is_not_confirmed_is_told_in_text_too() {
+async fn unconfirmed_actions_are_printed_as_text_too() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync").exits(4);
@@ -50,7 +50,7 @@ async fn what_is_not_confirmed_is_told_in_text_too() {
 }
 
 #[tokio::test]
-async fn a_deactivation_that_the_worker_lost_is_asked_for_again() {
+async fn deactivation_is_requested_again_if_the_worker_lost_it() {
     let world = started(group().member("alice").user("dave").account("dave")).await;
     world.mas.state().worker_on = false;
     program(&world).file(&world, IMPATIENT).run("sync").exits(4);
@@ -82,7 +82,7 @@ async fn sessions_end_before_the_worker_has_done_anything() {
 }
 
 #[tokio::test]
-async fn whoever_is_a_member_keeps_their_sessions() {
+async fn member_keeps_all_sessions() {
     let world = started(the_table()).await;
     let token = world.login("alice").expect("alice can log in");
     program(&world).run("sync").exits(0);

@@ -39,7 +39,7 @@ async fn a_printed_plan_can_be_applied_too() {
 }
 
 #[tokio::test]
-async fn what_has_moved_since_is_left_out_and_told() {
+async fn changed_accounts_are_skipped_and_reported() {
     let world = started(the_table().user("dora").account("dora").user("dirk").account("dirk")).await;
     let path = saved(&world, NO_LIMITS);
     world.join("dave");
@@ -67,7 +67,7 @@ async fn a_plan_that_was_applied_does_nothing_when_applied_again() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_gone_is_told() {
+async fn deleted_account_is_reported() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     world.synapse.state().remove_account("dave");
@@ -75,7 +75,7 @@ async fn an_account_that_is_gone_is_told() {
 }
 
 #[tokio::test]
-async fn whoever_left_after_the_plan_was_made_is_not_disabled_by_it() {
+async fn user_who_left_after_the_plan_was_made_is_not_disabled_by_it() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     world.leave("alice");
@@ -84,7 +84,7 @@ async fn whoever_left_after_the_plan_was_made_is_not_disabled_by_it() {
 }
 
 #[tokio::test]
-async fn a_second_look_that_fails_keeps_the_person_and_leaves_the_run_incomplete() {
+async fn account_is_kept_and_the_run_incomplete_if_the_second_look_fails() {
     use matrix_keycloak_sync::standins::Fault;
     let world = started(the_table().user("dora").account("dora")).await;
     let path = saved(&world, NO_LIMITS);

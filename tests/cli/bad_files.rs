@@ -231,7 +231,7 @@ async fn bad_file_is_an_error_that_hangs_no_run_and_changes_no_file_of_others() 
 }
 
 #[tokio::test]
-async fn plan_does_not_wait_if_a_pipe_lies_in_the_place_of_the_lock() {
+async fn plan_does_not_wait_if_the_lock_file_is_a_pipe() {
     let world = started(the_table()).await;
     program(&world).run("sync").exits(0);
     let lock = state_folder(&world).join(LOCK);

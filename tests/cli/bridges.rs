@@ -70,7 +70,7 @@ async fn refusal_names_the_prefix_that_most_of_the_accounts_share() {
 }
 
 #[tokio::test]
-async fn failing_look_at_one_bridge_holds_nothing_up() {
+async fn failed_second_look_at_a_bridge_blocks_nothing() {
     let world = started(bridged(20)).await;
     world.synapse.faults().on("/v2/users/@telegram_007").answer(Fault::Status(500, String::new()));
     for limits in ["", "max_look = 2"] {
@@ -82,7 +82,7 @@ async fn failing_look_at_one_bridge_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn no_answer_from_keycloak_is_an_error_even_if_synapse_sets_bridges_aside() {
+async fn no_answer_from_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
     program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);

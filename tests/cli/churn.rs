@@ -159,7 +159,7 @@ struct Figures {
     refused: usize,
 }
 
-async fn nobody_who_stays_is_disabled(way: Way) {
+async fn no_staying_member_is_disabled(way: Way) {
     let (start, runs, mut figures) = (Instant::now(), rounds("CHURN_RUNS", RUNS), Figures::default());
     let churn = Shared::new(Churn::new(Random::new(way.source)));
     let description = churn.lock().world();
@@ -222,11 +222,11 @@ async fn nobody_who_stays_is_disabled(way: Way) {
 }
 
 #[tokio::test]
-async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_synapse() {
-    nobody_who_stays_is_disabled(EVERY_WAY[0]).await;
+async fn no_staying_member_of_a_churning_group_is_disabled_with_accounts_from_synapse() {
+    no_staying_member_is_disabled(EVERY_WAY[0]).await;
 }
 
 #[tokio::test]
-async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_mas() {
-    nobody_who_stays_is_disabled(BY_MAS).await;
+async fn no_staying_member_of_a_churning_group_is_disabled_with_accounts_from_mas() {
+    no_staying_member_is_disabled(BY_MAS).await;
 }

@@ -65,7 +65,7 @@ async fn run(way: Way, disable: &str) -> (Run, Vec<Left>) {
 }
 
 #[tokio::test]
-async fn both_writers_leave_the_same_behind_whoever_lists_the_accounts() {
+async fn both_writers_leave_the_same_state_with_every_source_of_accounts() {
     for mode in ["deactivate", "lock"] {
         let [first, others @ ..] = EVERY_WAY;
         let (by_cli, expected) = run(first, mode).await;
@@ -78,7 +78,7 @@ async fn both_writers_leave_the_same_behind_whoever_lists_the_accounts() {
 }
 
 #[tokio::test]
-async fn a_second_run_finds_nothing_to_do_whoever_writes_and_lists() {
+async fn second_run_finds_nothing_to_do_with_any_writer_and_source() {
     for way in EVERY_WAY {
         let world = started(every_state()).await;
         let more = format!("{PROTECT}{NO_LIMITS}");
@@ -90,7 +90,7 @@ async fn a_second_run_finds_nothing_to_do_whoever_writes_and_lists() {
 }
 
 #[tokio::test]
-async fn nobody_is_erased_whoever_writes() {
+async fn no_account_is_erased_by_any_writer() {
     for way in EVERY_WAY {
         let (_, left) = run(way, "deactivate").await;
         let erased = left.iter().filter(|left| left.state.synapse.is_some_and(|state| state.erased)).count();

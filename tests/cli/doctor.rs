@@ -78,7 +78,7 @@ fn wide_lines(run: &Run) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn nothing_is_wrong_with_a_healthy_world_whichever_way_it_is_used() {
+async fn healthy_world_has_no_problem_with_any_way() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         doctor(program_by(&world, way, at_ease(way))).ailing_is(&[]);
@@ -116,7 +116,7 @@ async fn looking_changes_nothing() {
 }
 
 #[tokio::test]
-async fn everything_is_told_in_80_columns_well_or_not() {
+async fn report_fits_into_80_columns_with_and_without_problems() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let run = program_by(&world, way, "").run("doctor").exits(0);
@@ -235,7 +235,7 @@ async fn one_server_that_is_down_hides_nothing_of_the_others() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_makes_no_sense_is_told_as_always() {
+async fn invalid_configuration_is_reported_as_by_other_commands() {
     let world = started(the_table()).await;
     for command in ["doctor", "doctor --format json"] {
         let run = program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
@@ -255,7 +255,7 @@ async fn without_synapse_the_accounts_of_services_have_to_be_named() {
 }
 
 #[tokio::test]
-async fn what_is_lost_with_an_account_is_told_before_the_first_run() {
+async fn loss_by_deactivation_is_reported_before_the_first_run() {
     let world = started(the_table()).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
     doctor(program_by(&world, BY_BOTH, "")).tells("settings disable ok", &["rooms and e-mail addresses for good"], &[]);

@@ -23,7 +23,7 @@ async fn ten_thousand_in_step_cost_a_dozen_requests() {
 }
 
 #[tokio::test]
-async fn only_those_who_would_be_disabled_are_looked_at() {
+async fn only_accounts_that_would_be_disabled_are_rechecked() {
     let world = started(group().members(50, "u").accounts(50, "u").user("dave").account("dave")).await;
     program(&world).run("plan").exits(0);
     let looked_at = |path: &str| world.keycloak.requests().count(path) + world.synapse.requests().count(path);

@@ -18,7 +18,7 @@ async fn a_member() {
 }
 
 #[tokio::test]
-async fn someone_who_is_no_member() {
+async fn user_outside_the_group() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     program(&world).run("explain dave").exits(0).prints(&[
@@ -92,7 +92,7 @@ async fn a_member_disabled_in_keycloak() {
 }
 
 #[tokio::test]
-async fn the_rule_that_explain_tells_is_the_rule_of_the_plan() {
+async fn rule_in_explain_is_the_rule_of_the_plan() {
     let world =
         started(the_table().locked_account("lou").admin_account("root").member("eve").erased_account("eve")).await;
     for (name, rule) in [
@@ -128,7 +128,7 @@ async fn what_cannot_be_a_name_is_an_error() {
 }
 
 #[tokio::test]
-async fn who_has_another_username_is_found_by_the_template() {
+async fn user_with_another_username_is_found_by_the_template() {
     let world = started(group().user("as123").account("alice")).await;
     if let Some(user) = world.keycloak.state().realm("corp").user_mut("as123") {
         user.email = Some("alice@corp.test".to_owned());

@@ -133,7 +133,7 @@ async fn a_server_that_refuses_connections() {
 }
 
 #[tokio::test]
-async fn an_empty_list_where_there_must_be_something() {
+async fn empty_list_is_an_error_if_it_must_have_rows() {
     let empty = async |place: Place| {
         let world = started(the_table()).await;
         place.faults(&world).on(place.pattern).answer(Fault::EmptyList);
@@ -154,7 +154,7 @@ async fn an_empty_list_where_there_must_be_something() {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_words_of_oauth_says_what_to_check() {
+async fn oauth_error_says_what_to_check() {
     let world = started(the_table()).await;
     let wrong = |name: &str| program(&world).env(name, "wr0ng-canary").run("sync").exits(1);
     wrong("KC_ADMIN_PASS").tells(&["Keycloak: POST ", "invalid_grant: Invalid user credentials", "KC_ADMIN_PASS"]);
@@ -164,7 +164,7 @@ async fn a_refusal_in_the_words_of_oauth_says_what_to_check() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes_is_waited_for() {
+async fn temporary_failure_is_retried() {
     for fault in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new()), Fault::Reset] {
         let world = started(the_table()).await;
         for place in [TOKEN, MEMBERS, ACCOUNTS] {

@@ -165,7 +165,7 @@ fn footnotes() -> String {
 }
 
 #[test]
-fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
+fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
     let begin = Instant::now();
     let cells =
         || SERVERS.into_iter().flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)));

@@ -47,7 +47,7 @@ impl Behind {
 }
 
 #[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
+async fn private_authority_is_trusted_only_if_configured() {
     let own = Authority::new("own");
     let mas = behind(&own.server(), None).await;
     let ca = own.write(mas.world.directory(), "ca");
@@ -68,7 +68,7 @@ async fn a_certificate_that_is_wrong_in_any_way_is_refused() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_certificate_is_shown_the_configured_one() {
+async fn configured_certificate_is_sent_if_the_server_requests_one() {
     let (own, clients) = (Authority::new("own"), Authority::new("clients"));
     let mas = behind(&own.server(), Some(&clients)).await;
     let ca = own.write(mas.world.directory(), "ca");

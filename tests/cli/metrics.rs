@@ -55,7 +55,7 @@ fn assert_tells_the_table(world: &RunningWorld) {
 }
 
 #[tokio::test]
-async fn a_run_tells_what_it_found_and_did() {
+async fn metrics_of_a_run_show_what_it_found_and_did() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     assert_tells_the_table(&world);
@@ -105,7 +105,7 @@ async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_until_it_is_over() {
+async fn refusal_stays_in_the_metrics_until_it_ends() {
     let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     sync(&world, program(&world)).exits(3);
     assert_eq!((value(&world, "refused"), runs(&world, "refused")), (Some(1.0), Some(1.0)));
@@ -132,14 +132,14 @@ async fn a_failure_keeps_what_was_known_and_the_last_success() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_is_a_failure_that_is_told() {
+async fn wrong_configuration_counts_as_a_failure_in_the_metrics() {
     let world = started(the_table()).await;
     sync(&world, program(&world).env("KC_URL", "nowhere")).exits(78);
     assert_eq!((runs(&world, "failed"), value(&world, "members")), (Some(1.0), None));
 }
 
 #[tokio::test]
-async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
+async fn run_that_finds_the_lock_held_reports_only_that() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
@@ -197,7 +197,7 @@ async fn files_are_written_through_no_link_and_to_no_pipe() {
 
 /// Without a journal, as on the machines that run the tests, the log goes to stderr.
 #[tokio::test]
-async fn a_journal_that_is_not_there_loses_no_log() {
+async fn log_goes_to_stderr_if_there_is_no_journal() {
     if std::path::Path::new("/run/systemd/journal/socket").exists() {
         return;
     }

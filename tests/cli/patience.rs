@@ -89,7 +89,7 @@ async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
 }
 
 #[tokio::test]
-async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_what_was_done() {
+async fn run_does_not_wait_for_confirmation_if_the_homeserver_stops_answering() {
     let world = started(the_table()).await;
     // It answers at the second look, but not after the change.
     world.synapse.faults().on("/_synapse/admin/v2/users/@bob").skip(1).answer(Fault::Hang);
@@ -112,7 +112,7 @@ async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
 }
 
 #[tokio::test]
-async fn a_mas_that_hangs_after_the_lock_is_not_waited_for_again_and_again() {
+async fn mas_is_waited_for_once_if_it_hangs_after_the_lock() {
     let world = started(the_table()).await;
     world.mas.admin().faults().on("/deactivate").answer(Fault::Hang);
     assert_eq!(sync_by_the_admin_api(&world).await, (Some(Exit::Incomplete), 0));
@@ -177,7 +177,7 @@ async fn doctor_waits_for_a_silent_server_once() {
 }
 
 #[tokio::test]
-async fn the_admin_api_is_waited_for_once_at_each_step_however_many_sessions_are_open() {
+async fn admin_api_is_waited_for_once_at_each_step_with_any_number_of_sessions() {
     for (mode, part) in [
         ("deactivate", "/lock"),
         ("deactivate", "/deactivate"),

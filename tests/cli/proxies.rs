@@ -83,7 +83,7 @@ fn blames_the_proxy(error: &str, server: Server, status: u16) {
 }
 
 #[tokio::test]
-async fn page_of_a_proxy_names_the_proxy_whatever_was_read() {
+async fn error_names_the_proxy_if_any_request_gets_its_page() {
     let mut cases = Vec::new();
     for (place, status) in PLACES.into_iter().flat_map(|place| STATUSES.map(|status| (place, status))) {
         let world = started(the_table()).await;

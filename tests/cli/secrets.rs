@@ -136,7 +136,7 @@ async fn a_clients_own_credentials_are_not_printed_either() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_wrong_is_told_without_its_secrets() {
+async fn error_about_a_wrong_file_shows_no_secret() {
     let world = canaries().await;
     let wrong = [
         format!("[keycloak]\npassword = \"{PASSWORD}\n"),
@@ -191,7 +191,7 @@ async fn a_secret_in_mas_clis_own_configuration_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_mas_cli_that_fails_is_told_without_secrets() {
+async fn error_of_mas_cli_is_printed_without_secrets() {
     let world = canaries().await;
     let path = script(&world, "failing", "case \"$*\" in *manage*) echo Error: no >&2; exit 1;; esac");
     let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());

@@ -71,7 +71,7 @@ async fn the_state_directory_of_a_unit_comes_before_the_folder_of_the_user() {
 }
 
 #[tokio::test]
-async fn a_given_path_has_its_last_folder_made_and_no_other() {
+async fn only_the_last_folder_of_a_given_path_is_created() {
     let world = started(the_table()).await;
     let at = |path: &Path| format!("state_file = {:?}\n", path.to_string_lossy());
     let path = world.directory().join("own/state.db");
@@ -104,7 +104,7 @@ async fn a_default_place_that_cannot_be_written_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_key_that_needs_the_memory_ends_a_run_without_a_place_for_it() {
+async fn run_ends_if_a_key_needs_a_state_file_and_none_can_be_written() {
     let world = started(the_table()).await;
     let file = world.directory().join("file");
     std::fs::write(&file, "").expect("a writable directory");

@@ -70,7 +70,7 @@ async fn a_subgroup_newer_than_the_list_counts_at_any_depth() {
 }
 
 #[tokio::test]
-async fn groups_elsewhere_do_not_count_and_each_is_asked_for_once() {
+async fn other_groups_do_not_count_and_each_is_requested_once() {
     for old in [false, true] {
         let names = ["d0", "d1", "d2", "d3"];
         let world = if old { in_step().old_keycloak() } else { in_step() };

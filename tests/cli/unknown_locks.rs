@@ -41,7 +41,7 @@ fn unverified(plan: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn account_that_only_synapse_shows_as_shut_out_is_counted_with_the_command_that_makes_sure() {
+async fn account_shut_out_only_in_synapse_is_counted_with_the_command_to_verify_it() {
     let world = group().member("alice").account("alice").user("frank").account("frank").user("lou").account("lou");
     let world = started(world.user("dave").account("dave")).await;
     in_synapse(&world, "frank", false, true);
@@ -173,7 +173,7 @@ async fn activation_of_an_account_that_this_program_has_disabled_is_not_marked()
 }
 
 #[tokio::test]
-async fn erased_account_is_never_activated_whatever_the_source() {
+async fn erased_account_is_never_activated_with_any_source() {
     for way in EVERY_WAY {
         let world = started(group().member("alice").account("alice").member("eve").erased_account("eve")).await;
         // Synapse keeps the mark, so it has to be configured.

@@ -42,7 +42,7 @@ async fn becomes(world: &RunningWorld, name: &str, locked: bool, deactivated: bo
 }
 
 #[tokio::test]
-async fn whoever_leaves_the_group_is_disabled_and_their_session_ends() {
+async fn user_who_leaves_the_group_is_disabled_and_the_session_ends() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let token = world.login("alice").expect("alice is active");
@@ -56,7 +56,7 @@ async fn whoever_leaves_the_group_is_disabled_and_their_session_ends() {
 }
 
 #[tokio::test]
-async fn whoever_changes_is_looked_at_alone_and_no_list_is_read_for_it() {
+async fn only_the_changed_user_is_rechecked_and_no_list_is_read() {
     let world = started(in_step().accounts(30, "c").members(30, "c")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     let lists = || (world.keycloak.requests().count("/members"), world.synapse.requests().count("/v3/users"));
@@ -67,7 +67,7 @@ async fn whoever_changes_is_looked_at_alone_and_no_list_is_read_for_it() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_is_activated() {
+async fn returning_member_is_activated() {
     let world = started(in_step().user("carol").disabled_account("carol")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     world.join("carol");
@@ -116,7 +116,7 @@ async fn the_admin_api_stays_in_step_too() {
 }
 
 #[tokio::test]
-async fn without_events_full_runs_are_enough_and_it_is_told_once() {
+async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     let often = QUICK.replace("1h", "1s");
     let world = started(in_step()).await;
     world.keycloak.state().realm("corp").save_events = false;
@@ -170,7 +170,7 @@ async fn events_that_are_gone_lead_to_a_full_run() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_deleted_disables_nobody() {
+async fn no_account_is_disabled_if_the_group_is_deleted() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let before = everyone(&world);
@@ -181,7 +181,7 @@ async fn a_group_that_is_deleted_disables_nobody() {
 }
 
 #[tokio::test]
-async fn one_answer_that_no_event_explains_disables_nobody_whom_the_list_has() {
+async fn member_in_the_list_is_kept_if_no_event_explains_another_answer() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);

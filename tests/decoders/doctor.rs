@@ -30,7 +30,7 @@ fn examined(stage: &Stage, name: &str) -> String {
 }
 
 #[test]
-fn a_token_tells_its_roles_or_nothing() {
+fn token_shows_its_roles_or_nothing() {
     let stage = Stage::new();
     let claims = json!({"iss": "https://sso.example.org/realms/corp", "realm_access": {"roles": ["admin", "offline_access"]},
         "resource_access": {"realm-management": {"roles": ["view-users", "manage-users"]}, "account": {"roles": []}}});
@@ -47,7 +47,7 @@ fn a_token_tells_its_roles_or_nothing() {
 }
 
 #[test]
-fn whatever_the_servers_say_is_told() {
+fn any_answer_of_the_servers_gives_a_report() {
     let stage = Stage::new();
     let recorded = [
         bodies("synapse.json", "/whoami"),

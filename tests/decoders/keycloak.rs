@@ -152,7 +152,7 @@ fn attributes_are_read_only_if_the_template_needs_them() {
 }
 
 #[test]
-fn someone_is_known_by_what_was_served_or_an_error() {
+fn user_is_known_if_the_answer_has_the_user_or_an_error() {
     let stage = Stage::new();
     let recorded = bodies("keycloak.json", "/users?username");
     law("keycloak-person", file!(), documents(recorded), |body| {
@@ -182,7 +182,7 @@ fn someone_is_known_by_what_was_served_or_an_error() {
 }
 
 #[test]
-fn someone_is_in_the_group_where_their_groups_say_so_or_an_error() {
+fn user_is_a_member_if_the_users_groups_say_so_or_an_error() {
     let stage = Stage::new();
     law(
         "keycloak-groups-of-person",

@@ -165,7 +165,7 @@ fn the_provider_is_the_configured_one_or_an_error() {
 }
 
 #[test]
-fn version_and_homeserver_are_told_or_an_error() {
+fn version_and_homeserver_are_returned_or_an_error() {
     let mas = Mas::new("localpart");
     law("mas-version", file!(), documents(bodies("mas-admin-api.json", "/version")), |body| {
         let served = body.to_vec();

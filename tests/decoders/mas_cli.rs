@@ -32,7 +32,7 @@ fn said(stream: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_mas_cli_says_is_told_in_one_printable_line() {
+fn output_of_mas_cli_is_reported_in_one_printable_line() {
     let stage = Stage::new();
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("said");

@@ -108,7 +108,7 @@ fn a_template_gives_a_localpart_or_an_error() {
 }
 
 #[test]
-fn a_pattern_protects_whom_it_matches_as_a_whole_or_is_an_error() {
+fn pattern_protects_names_it_matches_as_a_whole_or_is_an_error() {
     let of_the_language = [
         "a", "b", ".", "*", "+", "?", "|", "(", ")", "(?:", "(?x)", "(?-i)", "#", "[", "]", "^", "$", "{2}", "{1000}",
         "\\", "\\d", "\\p{L}",

@@ -95,7 +95,7 @@ fn an_account_is_what_was_served_or_an_error() {
 }
 
 #[test]
-fn the_owner_of_the_token_and_the_version_are_told_or_an_error() {
+fn token_owner_and_version_are_returned_or_an_error() {
     let stage = Stage::new();
     law("synapse-whoami", file!(), documents(bodies("synapse.json", "/whoami")), |body| {
         let served = body.to_vec();

@@ -28,7 +28,7 @@ fn is_restless(n: usize) -> bool {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn none_of_2000_who_stay_is_disabled_while_others_come_and_go_all_the_time() -> Outcome {
+async fn no_staying_member_of_2000_is_disabled_while_others_come_and_go() -> Outcome {
     let members = (0..MEMBERS).map(member).collect::<Vec<_>>().join(" ");
     let scene = plot("storm").members(&members).outsiders("oskar").open().await?;
     // Every user has an account, in a MAS of its own: accounts in the shared MAS would stay in

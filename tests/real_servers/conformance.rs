@@ -50,7 +50,7 @@ async fn leaves_the_same(topic: &str, disable: &str, done: &[&str], kept: &[&str
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn deactivating_erases_nobody_and_leaves_the_same_behind_whoever_writes_and_lists() -> Outcome {
+async fn deactivating_erases_no_account_and_leaves_the_same_state_by_every_way() -> Outcome {
     let done = [
         "exit 0, 4 members",
         "activate in-both, in_group: done",
@@ -74,7 +74,7 @@ async fn deactivating_erases_nobody_and_leaves_the_same_behind_whoever_writes_an
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn locking_leaves_the_same_behind_whoever_writes_and_lists() -> Outcome {
+async fn locking_leaves_the_same_state_by_every_way() -> Outcome {
     let done = [
         "exit 0, 4 members",
         "activate in-both, in_group: done",

@@ -39,7 +39,7 @@ const BY_LINK: Way = Way { writer: "mas-api", source: "mas", synapse: true };
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn nobody_of_a_directory_is_disabled_while_it_is_down_and_whoever_left_it_is_when_it_is_up() -> Outcome {
+async fn federated_users_are_kept_while_the_directory_is_down_and_leavers_disabled_once_it_is_up() -> Outcome {
     let worlds = try_join_all(MODES.map(async |mode| {
         let mut world = World::open(mode).await.map_err(|error| format!("{mode:?}: {error}"))?;
         world.live_through_everything().await.map_err(|error| format!("{mode:?}: {error}"))?;

@@ -34,7 +34,7 @@ async fn an_unknown_group_is_an_error() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn an_ambiguous_group_is_an_error_that_tells_every_path() -> Outcome {
+async fn ambiguous_group_is_an_error_that_names_every_path() -> Outcome {
     let groups = json!([{"name": "matrix-users"}, {"name": "staff", "subGroups": [{"name": "matrix-users"}]}]);
     let plot = with_a_stranger("twice").realm("groups", groups).members_of("/staff/matrix-users", "dave");
     let scene = plot.open().await?;
@@ -69,7 +69,7 @@ async fn wrong_credentials_are_an_error() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn members_of_a_subgroup_count_only_when_asked_for() -> Outcome {
+async fn members_of_a_subgroup_count_only_if_configured() -> Outcome {
     let groups = json!([{"name": "matrix-users", "subGroups": [{"name": "contractors"}]}]);
     let plot = plot("nested").realm("groups", groups).members("alice").members_of("/matrix-users/contractors", "erin");
     let scene = plot.accounts("alice erin").open().await?;

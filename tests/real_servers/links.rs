@@ -9,7 +9,7 @@ const WAYS: [Way; 2] = [Way { writer: "mas-cli", source: "mas", synapse: true },
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn an_account_belongs_to_whom_mas_has_tied_it_to_whatever_they_are_called_by_now() -> Outcome {
+async fn linked_account_belongs_to_the_linked_user_despite_renames() -> Outcome {
     let people = plot("tied").realm("editUsernameAllowed", true).members("alice bob erin").outsiders("dave");
     let plot = people.accounts("alice bob dave").deactivated("erin");
     plot.by_each(&WAYS, async |way, scene| {

@@ -45,7 +45,7 @@ async fn a_session_ends_with_the_membership_and_a_new_one_begins_with_the_next()
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn an_open_session_ends_at_once_with_a_lock_too() -> Outcome {
+async fn open_session_ends_at_once_with_a_lock_too() -> Outcome {
     let scene = plot("shut").members("alice").outsiders("dave").accounts("alice dave").open().await?;
     let session = scene.log_in("dave").await?;
     assert_eq!(scene.whoami(&session).await?, 200);
@@ -57,7 +57,7 @@ async fn an_open_session_ends_at_once_with_a_lock_too() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_member_locked_by_hand_stays_locked_unless_asked_for() -> Outcome {
+async fn member_locked_by_hand_stays_locked_by_default() -> Outcome {
     let scene = plot("hand").members("alice bob").outsiders("dave").accounts("alice").locked("bob dave").open().await?;
     let told = scene.sync(&scene.settings()).await?;
     assert_eq!(told, ["exit 0, 2 members", "keep bob, locked_by_hand", "keep bot, token_owner"]);
@@ -70,7 +70,7 @@ async fn a_member_locked_by_hand_stays_locked_unless_asked_for() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_user_of_a_bridge_is_kept_where_synapse_lists_and_never_comes_up_where_mas_does() -> Outcome {
+async fn bridge_user_is_kept_if_synapse_lists_accounts_and_not_listed_if_mas_does() -> Outcome {
     let (token, user) = bridge()?;
     let plot = plot("bridge").members("alice").accounts("alice");
     plot.by_each(&EVERY_WAY, async |way, mut scene| {

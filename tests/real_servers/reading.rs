@@ -42,7 +42,7 @@ const CROWD: usize = 5_300;
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn nobody_is_missed_when_members_leave_while_the_pages_are_read() -> Outcome {
+async fn no_member_is_missed_if_others_leave_while_pages_are_read() -> Outcome {
     let stayers = "m01000 m02000 m03000 m04000 m04999 m05000 m05001 m05299";
     let scene = plot("moving").members(&crowd(CROWD)).accounts(stayers).open().await?;
     let (keycloak, realm, first) = (scene.servers.keycloak.clone(), scene.realm().to_owned(), scene.full("m"));
@@ -76,7 +76,7 @@ async fn nobody_is_missed_when_members_leave_while_the_pages_are_read() -> Outco
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn nobody_who_stays_is_disabled_while_others_come_and_go() -> Outcome {
+async fn no_staying_member_is_disabled_while_others_come_and_go() -> Outcome {
     let stayers = "m00099 m00100 m00101 m00249";
     let scene = plot("churn").members(&crowd(250)).accounts(stayers).open().await?;
     let settings = scene.settings();
@@ -103,7 +103,7 @@ async fn nobody_who_stays_is_disabled_while_others_come_and_go() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_token_that_lives_two_seconds_and_dies_on_the_way_ends_no_list() -> Outcome {
+async fn list_is_read_to_its_end_if_the_token_expires_on_the_way() -> Outcome {
     let registered = "m00000 m00249";
     let plot = plot("brief").realm("accessTokenLifespan", json!(2)).members(&crowd(250)).outsiders("dave");
     let scene = plot.accounts(registered).accounts("dave").open().await?;

@@ -71,7 +71,7 @@ impl Cast {
 
 #[tokio::test]
 #[ignore = "needs servers that are restarted meanwhile: tests/real-servers.sh --soak restarts them"]
-async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activates_nobody_by_mistake() -> Outcome {
+async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
     let seconds = std::env::var("E2E_SOAK_SECONDS")?.parse()?;
     let lasting = Duration::from_secs(seconds);
     let cast = Cast::new();

@@ -135,7 +135,7 @@ async fn an_empty_group_is_refused() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_saved_plan_leaves_out_who_has_come_back() -> Outcome {
+async fn saved_plan_skips_members_who_have_come_back() -> Outcome {
     let scene = plot("saved").members("alice").outsiders("dave erin").accounts("alice dave erin").open().await?;
     let (settings, saved) = (scene.settings(), scene.directory.path().join("plan.json"));
     let saved = saved.to_str().ok_or("a directory with a strange name")?;

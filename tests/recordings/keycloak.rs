@@ -131,7 +131,7 @@ const IDENTITIES: [(&str, &[&str]); 2] = [
 ];
 
 #[tokio::test]
-async fn keycloak_tells_users_apart_as_recorded() {
+async fn keycloak_distinguishes_users_as_recorded() {
     let address = |name: &str| format!("{name}@corp.test");
     let locked_out = NewUser::new("lockme72417")
         .id("2e6f6ec9-784c-4ec7-8de2-349c3fa9051d")

@@ -156,7 +156,7 @@ fn begin_the_life(world: &RunningWorld) {
 }
 
 #[tokio::test]
-async fn mas_tells_the_life_of_an_account_as_recorded() {
+async fn mas_shows_the_life_of_an_account_as_recorded() {
     let world = World::new("test.local").start().await.expect("the world starts");
     let token = token(&world, "&scope=urn:mas:admin").await;
     let base = world.mas_admin_url();

@@ -129,7 +129,7 @@ fn record(action: &str, outcome: &str, begun: bool) -> Record {
 }
 
 #[test]
-fn whoever_can_do_less_and_is_a_member_is_a_wrong_disable() {
+fn member_who_can_do_less_is_a_wrong_disable() {
     let members: Members = ["ann".to_owned()].into();
     let (active, begun) = (account(false, false), [record("disable", "failed", true)]);
     let mut logged_out = active;
@@ -171,7 +171,7 @@ fn activation_is_wrong_if_the_account_is_not_a_members() {
 }
 
 #[test]
-fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
+fn change_without_a_record_is_a_lost_record() {
     let (active, disabled) = (account(false, false), account(true, true));
     let lost = |was, now, records: &[Record]| {
         Report::of(&one("ann", was), &one("ann", now), records, &Members::new()).lost_records.len()
@@ -190,7 +190,7 @@ fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
 }
 
 #[test]
-fn an_exit_code_that_says_something_else_than_what_happened_is_noticed() {
+fn wrong_exit_code_is_noticed() {
     let (active, disabled) = (one("ann", account(false, false)), one("ann", account(true, true)));
     let (done, failed) = ([record("disable", "done", true)], [record("disable", "failed", true)]);
     for code in [1, 3, 5] {

@@ -24,7 +24,7 @@ async fn many_small_steps_are_no_way_around_a_limit() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_tried_again_does_not_count_twice() {
+async fn retried_account_counts_once() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let watching = watching(&world, "[limits]\nmax_disable = 1\nmax_disable_percent = 100\n").await;
     world.mas.faults().on("/stand-in/manage").times(1).answer(Fault::Status(500, String::new()));
@@ -35,7 +35,7 @@ async fn somebody_who_is_tried_again_does_not_count_twice() {
 }
 
 #[tokio::test]
-async fn what_was_done_counts_after_a_restart_where_it_is_remembered() {
+async fn earlier_actions_count_after_a_restart_if_there_is_a_state_file() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let state = world.directory().join("state.db");
     let sections = format!("state_file = {:?}\n{QUICK}{TWO}", state.to_string_lossy());

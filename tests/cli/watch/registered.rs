@@ -117,7 +117,7 @@ async fn member_who_joined_a_moment_before_registering_is_no_contradiction() {
 }
 
 #[tokio::test]
-async fn nobody_asks_for_new_accounts_if_that_is_off() {
+async fn new_accounts_are_not_requested_if_that_is_off() {
     let world = started(outsiders()).await;
     let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     watching.is_ready().await;
@@ -239,7 +239,7 @@ async fn account_registered_while_the_first_run_reads_is_judged() {
 }
 
 #[tokio::test]
-async fn nobody_is_disabled_by_mistake_if_the_newest_accounts_cannot_be_read() {
+async fn no_account_is_disabled_by_mistake_if_the_newest_ones_cannot_be_read() {
     let faults = [
         Fault::Status(500, String::new()),
         Fault::Status(403, "<html>".to_owned()),
