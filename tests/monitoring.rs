@@ -1,4 +1,4 @@
-//! What is delivered for monitoring speaks of metrics that the program has, and of all that people should know.
+//! The monitoring files use only metrics that the program has, and cover all that matter.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn server() -> ServerName {
     ServerName::from("example.org")
 }
 
-/// Metrics of which each has been told something.
+/// Metrics with a value in every family.
 fn every_metric() -> Metrics {
     let metrics = Metrics::default();
     metrics.request(Server::Keycloak, "200");
@@ -65,13 +65,13 @@ fn names(text: &str) -> BTreeSet<String> {
     name.find_iter(text).map(|found| found.as_str().to_owned()).collect()
 }
 
-/// The families that the program has.
+/// The program's metric families.
 fn families() -> BTreeSet<String> {
     let text = every_metric().text();
     text.lines().filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split_once(' ')?.0.to_owned())).collect()
 }
 
-/// All texts of a JSON value under this key, wherever it is.
+/// All texts of a JSON value under this key, at any depth.
 fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
     match value {
         Value::Array(list) => list.iter().flat_map(|value| all(value, key)).collect(),

@@ -1,4 +1,4 @@
-//! The command line reference, made from the command line itself.
+//! The command line reference, generated from the command line itself.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ const EXIT_CODES: &[(Exit, &str)] = &[
     (Exit::Config, "wrong configuration"),
 ];
 
-/// What the help has no room for.
+/// More than the help has room for.
 const MORE: &[(&str, &str)] = &[
     (
         "plan",

@@ -1,4 +1,4 @@
-//! The configuration reference, made from the keys and what stands beside them.
+//! The configuration reference, generated from the keys and their descriptions.
 
 use std::fmt::Write as _;
 
@@ -72,7 +72,7 @@ fn is_secret(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name && key.secret)
 }
 
-/// Texts in quotes are TOML, and shown as such.
+/// Examples in quotes are TOML, and shown as such.
 fn in_code(text: &str) -> String {
     let mut shown = String::new();
     for (number, part) in text.split('"').enumerate() {
@@ -81,7 +81,7 @@ fn in_code(text: &str) -> String {
     shown
 }
 
-/// The heading's anchor, on a forge and in the book alike.
+/// The heading's anchor, the same on a forge and in the book.
 fn anchor(name: &str) -> String {
     name.replace('.', "")
 }

@@ -109,9 +109,9 @@ async fn rule_in_explain_is_the_rule_of_the_plan() {
 async fn a_name_that_no_server_knows_is_an_error() {
     let world = started(the_table()).await;
     for (text, name) in [
-        ("nobody", "@nobody:example.org"),
+        ("stranger", "@stranger:example.org"),
         ("@alice:elsewhere.org", "@alice:elsewhere.org"),
-        ("nobody@example.org", "nobody@example.org"),
+        ("stranger@example.org", "stranger@example.org"),
         ("0ba50303-5dc2-4485-ad77-acd8b74f5b9f", "@0ba50303-5dc2-4485-ad77-acd8b74f5b9f:example.org"),
     ] {
         let run = program(&world).run(&format!("explain {text}")).exits(1);

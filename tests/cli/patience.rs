@@ -81,7 +81,7 @@ async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
     let world = started(the_table().leavers(40, "gone")).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users?username=").answer(Fault::Hang);
-    let failure = sync(&world).await.expect_err("nobody could be looked at");
+    let failure = sync(&world).await.expect_err("every second look fails");
     assert_eq!(failure.exit(), Exit::Error, "{}", failure.render());
     let asked = world.keycloak.requests().count("/users?username=");
     assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");

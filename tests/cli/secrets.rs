@@ -124,7 +124,7 @@ async fn no_command_prints_a_secret() {
             configured(&world).run(&format!("-vvv {command}")).exits(0);
             configured(&world).run(&format!("-vvv --log-format json {command}")).exits(0);
         }
-        configured(&world).run("-vvv explain nobody").exits(1);
+        configured(&world).run("-vvv explain stranger").exits(1);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `doctor`, which looks into tokens and versions, and asks every server everything.
+//! `doctor`, which decodes tokens and versions, and every server's answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use crate::mutations::{documents, texts};
 use crate::recordings::bodies;
 use crate::stage::{self, Reply, Stage, good, missing};
 
-/// Examines the stage, and tells what comes of the check of this name.
+/// Examines the stage, and returns the outcome of the check with this name.
 fn examined(stage: &Stage, name: &str) -> String {
     let more =
         format!("[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n", stage.url.as_str());
@@ -35,7 +35,7 @@ fn token_shows_its_roles_or_nothing() {
     let claims = json!({"iss": "https://sso.example.org/realms/corp", "realm_access": {"roles": ["admin", "offline_access"]},
         "resource_access": {"realm-management": {"roles": ["view-users", "manage-users"]}, "account": {"roles": []}}});
     law_at_a_cost(8, "jwt", file!(), documents(vec![claims]), |payload| {
-        // What begins with a ! is the token itself.
+        // An input that begins with ! is the token itself.
         let token = match payload.strip_prefix(b"!") {
             Some(token) => String::from_utf8_lossy(token).into_owned(),
             None => format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload)),

@@ -1,4 +1,4 @@
-//! What mas-cli says on stderr and stdout, and the configuration of MAS that is looked at before.
+//! mas-cli's output on stderr and stdout, and the configuration of MAS that is checked before.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::mutations::texts;
 use crate::recordings::recordings;
 use crate::stage::Stage;
 
-/// Says what stands in the file on stderr and on stdout, and ends with this code.
+/// Prints the file on stderr and on stdout, and ends with this code.
 fn says(file: &Path, exit: u8) -> MasCliConfig {
     let script = format!("cat \"$0\" >&2; cat \"$0\"; exit {exit}");
     MasCliConfig {

@@ -1,4 +1,4 @@
-//! The decision a second time, written from the interface: owners, the lists, the second look.
+//! The decision, implemented a second time from the interface: owners, the lists, the second look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use matrix_keycloak_sync::planner::{Federation, LockedMembers, Matching, Reactiv
 
 use crate::world::{Account, Answering, Fate, Mark, Mas, Server, Standing, User, World};
 
-/// Returns what becomes of every account.
+/// Returns the outcome of every account.
 pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
     let doubtful = doubtful(world);
     let fate = |one: &Account| match by_lists(world, one) {

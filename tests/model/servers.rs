@@ -1,4 +1,4 @@
-//! Plays the servers of a world: what the lists show, and what each look is answered.
+//! Plays the servers of a world: the lists, and the answer to each look.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) ->
     draft.decide(&looks)
 }
 
-/// Returns the answers to every look that a draft asks for.
+/// Returns the answers to every look that a draft requests.
 pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
     let mut answers: std::collections::BTreeMap<UserId, Look> =
         draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();

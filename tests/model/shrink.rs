@@ -1,4 +1,4 @@
-//! Makes a world smaller for as long as it still shows the same thing, and prints it.
+//! Makes a world smaller while it still shows the same result, and prints it.
 
 use std::fmt::Write as _;
 

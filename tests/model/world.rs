@@ -42,7 +42,7 @@ pub(crate) struct World {
     pub(crate) accounts: Vec<Account>,
 }
 
-/// What becomes of one account.
+/// The outcome for one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     Unchanged,
@@ -53,7 +53,7 @@ pub(crate) enum Fate {
     Skipped(ActionKind),
 }
 
-/// What the template makes of a user.
+/// The template's localpart for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Template {
     /// The username.
@@ -100,7 +100,7 @@ pub(crate) enum Standing {
     InDisabled,
     Out,
     OutDisabled,
-    /// Keycloak answers from memory for a user whose directory has deleted them.
+    /// Keycloak answers from its cache for a user whose directory has deleted the user.
     OnlyRemembered,
     Gone,
 }
@@ -128,7 +128,7 @@ pub(crate) struct Account {
     pub(crate) look: Answering,
 }
 
-/// Whose account it is by its user ID.
+/// The homeserver in the account's user ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Ours,
@@ -187,7 +187,7 @@ impl Standing {
 }
 
 impl User {
-    /// Returns a user about whom nothing is special.
+    /// Returns an ordinary user.
     pub(crate) fn new(username: &'static str, standing: Standing) -> Self {
         Self {
             username,
@@ -210,7 +210,7 @@ impl User {
 }
 
 impl Account {
-    /// Returns an account about which nothing is special.
+    /// Returns an ordinary account.
     pub(crate) fn new(localpart: &'static str, state: AccountState) -> Self {
         Self {
             localpart,
@@ -691,7 +691,7 @@ fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Accou
         memory,
         external_ids: (0..external_count).map(|_| random_id(rng, users)).collect(),
         email: rarely(rng, 4, &EMAILS),
-        display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Nobody Else"]),
+        display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Mary Smith"]),
         own: (rng.u8(..3) == 0).then(|| random_own(rng)).flatten(),
         absent_since: rarely(rng, 2, &[5000, 9000, 9500, 20_000]),
         look: if rng.u8(..20) == 0 { Answering::Fails } else { Answering::Answers },

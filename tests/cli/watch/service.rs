@@ -42,7 +42,7 @@ async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
     watching.tells("what was read before stays").await;
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
-    write(&world, "config.toml", &protecting("nobody"));
+    write(&world, "config.toml", &protecting("stranger"));
     world.leave("alice");
     watching.signal("HUP");
     becomes(&world, "alice", true, true).await;
