@@ -13,8 +13,8 @@
 # always stops what it started. Needs bash, cargo, and root or sudo if packages are missing.
 #
 # To use servers of your own instead, including a real MAS, do not run this script: set the
-# variables at the head of tests/real_servers/main.rs and run `cargo test --test real_servers --
-# --ignored`.
+# variables at the head of tests/real_servers/main.rs and run
+# `cargo test --test real_servers -- --ignored`.
 
 set -euo pipefail
 
