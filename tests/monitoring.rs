@@ -96,7 +96,7 @@ fn dashboard_and_alerts_use_only_existing_metrics() {
 }
 
 #[test]
-fn the_dashboard_shows_all_but_when_the_last_run_was() {
+fn dashboard_shows_every_metric_except_the_time_of_the_last_run() {
     let shown = read("packaging/monitoring/grafana-dashboard.json");
     let families = families();
     let missing: Vec<_> = families.iter().filter(|name| !shown.contains(*name)).collect();
@@ -104,7 +104,7 @@ fn the_dashboard_shows_all_but_when_the_last_run_was() {
 }
 
 #[test]
-fn every_alert_says_what_to_do_and_is_tested_and_documented() {
+fn every_alert_has_a_runbook_a_test_and_documentation() {
     let (alerts, tested) = (yaml("packaging/monitoring/alerts.yml"), yaml("packaging/monitoring/alerts.test.yml"));
     let rules = alerts["groups"][0]["rules"].as_array().expect("rules");
     let alert_of = |value: &Value| value["alert"].as_str().unwrap_or_default().to_owned();
@@ -125,7 +125,7 @@ fn every_alert_says_what_to_do_and_is_tested_and_documented() {
 fn every_metric_is_documented_with_its_type_and_its_labels() {
     let text = every_metric().text();
     let label = Regex::new(r#"([a-z]+)=""#).expect("a pattern");
-    let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_")).map(|line| {
+    let written = text.lines().filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_")).map(|line| {
         let (name, kind) = line.split_once(' ').expect("a type");
         let samples = text.lines().filter(|line| line.starts_with(&format!("matrix_keycloak_sync_{name}")));
         let labels = samples.flat_map(|sample| label.captures_iter(sample).map(|found| found[1].to_owned()));
@@ -136,7 +136,7 @@ fn every_metric_is_documented_with_its_type_and_its_labels() {
     let docs = read("docs/monitoring.md");
     let row = Regex::new(r"(?m)^(\| `[a-z_]+` \| (?:gauge|counter|histogram) \| [^|]*\|) ").expect("a pattern");
     let documented: BTreeSet<_> = row.captures_iter(&docs).map(|found| found[1].to_owned()).collect();
-    assert_eq!(documented, told.collect());
+    assert_eq!(documented, written.collect());
 }
 
 /// For `packaging/monitoring/check.sh`, which hands it to promtool.

@@ -22,8 +22,8 @@ pub(crate) struct Measured {
 pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn Error>> {
     let started = Instant::now();
     // Into a file, because an unread pipe would fill up.
-    let mut told = tempfile::tempfile()?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(told.try_clone()?).spawn()?;
+    let mut stderr = tempfile::tempfile()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?).spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let (mut peak, mut took) = (0, Duration::ZERO);
     let code = loop {
@@ -36,8 +36,8 @@ pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn E
     };
     let took = took.max(started.elapsed());
     let mut text = String::new();
-    told.rewind()?;
-    told.read_to_string(&mut text)?;
+    stderr.rewind()?;
+    stderr.read_to_string(&mut text)?;
     if code.success() {
         Ok((Measured { took, peak }, text))
     } else {

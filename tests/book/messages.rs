@@ -186,14 +186,14 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         self.function(&function.sig.ident.to_string(), |this| visit::visit_impl_item_fn(this, function));
     }
 
-    fn visit_macro(&mut self, told: &'ast Macro) {
-        let name = last_name(&told.path);
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let name = last_name(&call.path);
         if MACROS.contains(&&*name) {
-            if let Some(text) = format_of(told.tokens.clone()) {
+            if let Some(text) = format_of(call.tokens.clone()) {
                 self.message(&text);
             }
         } else if self.telling && matches!(&*name, "format" | "vec" | "write") {
-            self.texts(told.tokens.clone());
+            self.texts(call.tokens.clone());
         }
     }
 

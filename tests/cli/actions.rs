@@ -28,7 +28,7 @@ async fn action_is_done_when_synapse_shows_it() {
 }
 
 #[tokio::test]
-async fn what_synapse_never_shows_is_scheduled_and_the_run_incomplete() {
+async fn action_stays_scheduled_and_the_run_incomplete_if_synapse_never_shows_it() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
@@ -102,7 +102,7 @@ async fn an_error_after_the_first_change_is_incomplete() {
 }
 
 #[tokio::test]
-async fn an_account_that_mas_does_not_know_fails_alone() {
+async fn only_the_action_fails_whose_account_mas_does_not_know() {
     let world = started(the_table()).await;
     world.keycloak.shared().lock().realm("corp").add_user("casper");
     world.synapse.state().add_account("casper");

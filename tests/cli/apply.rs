@@ -4,7 +4,7 @@ use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, program_for, started, the_table, write};
 
-/// Saves a plan and gives its path.
+/// Saves a plan and returns its path.
 fn saved(world: &RunningWorld, toml: &str) -> String {
     let path = world.directory().join("plan.json").display().to_string();
     program(world).file(world, toml).run(&format!("plan --out {path}")).exits(0).prints(&["Plan for example.org"]);
@@ -23,7 +23,7 @@ fn tampered(world: &RunningWorld, path: &str, from: &str, to: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_saved_plan_is_done() {
+async fn saved_plan_is_applied() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     apply(&world, &path, "").exits(0).prints(&["1 activated, 1 disabled"]);
@@ -94,7 +94,7 @@ async fn account_is_kept_and_the_run_incomplete_if_the_second_look_fails() {
 }
 
 #[tokio::test]
-async fn a_plan_that_was_changed_or_is_for_something_else_is_refused() {
+async fn changed_plan_or_plan_for_another_server_is_refused() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     let before = everyone(&world);

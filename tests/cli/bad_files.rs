@@ -30,7 +30,7 @@ enum Place {
 }
 use Place::{Configuration, Lock, MasConfiguration, Metrics, Out, SavedPlan, Secret, State};
 
-/// What is there.
+/// The thing at the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thing {
     Missing,
@@ -64,7 +64,7 @@ const NOT_OURS: &str = "was not written by this program";
 const NO_LINKS: &str = "links are not followed";
 const NO_FILE: &str = "something else than a file";
 
-/// The place, what is there, the exit code, and what the message says.
+/// The path, the thing there, the exit code, and the message.
 const TABLE: &[(Place, Thing, i32, &str)] = &[
     (Configuration, Missing, 78, "cannot read the configuration file"),
     (Configuration, Folder, 78, "cannot read the configuration file"),
@@ -271,20 +271,20 @@ async fn configuration_with_a_secret_is_a_warning_of_every_command_if_others_can
         program
     };
     for command in ["plan", "doctor", "sync", "explain dave"] {
-        let told = |settings: &str, mode| {
+        let warns = |settings: &str, mode| {
             let run = with(settings, mode).run(command);
             let text = format!("{}{}", run.stdout, run.stderr);
             text.split_whitespace().collect::<Vec<_>>().join(" ").contains(warning)
         };
-        assert!(told(&secret, 0o644), "{command}");
-        assert!(!told(&secret, 0o600) && !told(NO_LIMITS, 0o644), "{command}");
+        assert!(warns(&secret, 0o644), "{command}");
+        assert!(!warns(&secret, 0o600) && !warns(NO_LIMITS, 0o644), "{command}");
     }
     start(&world, with(&secret, 0o644)).tells(warning).await;
 }
 
 /// A reader that has the old file open sees all of it, and so does one that opens it meanwhile.
 #[tokio::test]
-async fn written_file_is_a_new_one_and_never_changed_in_place() {
+async fn written_file_replaces_the_old_one_atomically() {
     let world = started(the_table()).await;
     let at = |name: &str| world.directory().join(name);
     for (name, arguments) in [("metrics", "sync --metrics-file"), ("plan", "plan --out")] {

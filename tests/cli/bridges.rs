@@ -24,7 +24,7 @@ async fn keycloak_is_not_asked_about_a_bridge() {
 }
 
 #[tokio::test]
-async fn bridge_is_remembered_and_the_next_run_asks_nothing_about_it() {
+async fn next_run_makes_no_request_about_a_remembered_bridge() {
     let world = started(bridged(40)).await;
     program(&world).run("sync").exits(0);
     let after_first = world.synapse.requests().count("/v2/users/@telegram_");
@@ -82,7 +82,7 @@ async fn failed_second_look_at_a_bridge_blocks_nothing() {
 }
 
 #[tokio::test]
-async fn no_answer_from_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
+async fn missing_answer_of_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
     program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);

@@ -49,7 +49,7 @@ fn name(number: usize) -> String {
     format!("u{number:05}")
 }
 
-/// The stayer who leaves for good halfway through.
+/// The stayer who leaves permanently halfway through.
 const LEAVER: usize = 1;
 
 /// The state of the group.

@@ -1,4 +1,4 @@
-//! The command line without any server: help, wrong words, what is generated.
+//! The command line without servers: help, wrong arguments, generated files.
 
 use crate::harness::{bare, program, started, the_table};
 
@@ -75,7 +75,7 @@ async fn a_pipe_that_is_closed_is_no_error() {
 }
 
 #[tokio::test]
-async fn data_goes_to_stdout_and_the_log_to_stderr() {
+async fn data_goes_to_stdout_and_logs_to_stderr() {
     let world = started(the_table()).await;
     let quiet = program(&world).run("plan --format json").exits(0);
     let loud = program(&world).run("plan --format json -vvv --log-format json").exits(0);

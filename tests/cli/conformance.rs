@@ -100,7 +100,7 @@ async fn no_account_is_erased_by_any_writer() {
 }
 
 #[tokio::test]
-async fn personal_tokens_are_left_to_mas_itself() {
+async fn personal_tokens_are_not_revoked() {
     for way in EVERY_WAY {
         let (_, left) = run(way, "lock").await;
         let oskar = left.iter().find(|left| left.name == "oskar").expect("an account");

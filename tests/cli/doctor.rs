@@ -86,7 +86,7 @@ async fn healthy_world_has_no_problem_with_any_way() {
 }
 
 #[tokio::test]
-async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
+async fn each_way_uses_only_its_own_servers() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let findings = doctor(program_by(&world, way, at_ease(way)));
@@ -99,13 +99,13 @@ async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn doctor_changes_nothing() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let before = everyone(&world);
         doctor(program_by(&world, way, at_ease(way)));
         assert_eq!(everyone(&world), before);
-        // The doors of the stand-ins among themselves are not ours: mas-cli's to its database, Synapse's to MAS.
+        // Requests between the stand-ins are not ours: mas-cli's to its database, Synapse's to MAS.
         let servers = [world.keycloak.server(), world.synapse.server(), world.mas.server(), world.mas.admin()];
         let seen = servers.into_iter().flat_map(|server| server.requests().all());
         let harmless = ["/token", "/oauth2/introspect", "/stand-in/manage", "/stand-in/read"];
@@ -245,7 +245,7 @@ async fn invalid_configuration_is_reported_as_by_other_commands() {
 }
 
 #[tokio::test]
-async fn without_synapse_the_accounts_of_services_have_to_be_named() {
+async fn accounts_of_services_have_to_be_protected_without_synapse() {
     let world = started(the_table()).await;
     doctor(program_by(&world, BY_MAS, "")).ailing_is(&["settings protect warning"]).tells(
         "settings protect warning",

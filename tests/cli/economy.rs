@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::harness::{group, program, started};
 
-/// A page that comes late makes the next ones smaller, so on a busy machine the cheapest of a few runs counts.
+/// A slow page makes the next ones smaller, so on a busy machine the cheapest of a few runs counts.
 #[tokio::test]
-async fn ten_thousand_in_step_cost_a_dozen_requests() {
+async fn ten_thousand_unchanged_accounts_need_a_dozen_requests() {
     let mut fewest = usize::MAX;
     for _ in 0..4 {
         let world = started(group().members(10_000, "u").accounts(10_000, "u")).await;

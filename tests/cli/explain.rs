@@ -120,7 +120,7 @@ async fn a_name_that_no_server_knows_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_name_is_an_error() {
+async fn invalid_name_is_an_error() {
     let world = started(the_table()).await;
     for name in ["@alice", "alice:example.org", "@alice:"] {
         program(&world).run(&format!("explain {name}")).exits(1).tells(&["neither a localpart nor a Matrix user ID"]);

@@ -57,13 +57,13 @@ impl Place {
         }
     }
 
-    fn assert_refused(self, world: &RunningWorld, case: &str, told: &str) {
+    fn assert_refused(self, world: &RunningWorld, case: &str, expected: &str) {
         let before = everyone(world);
         let run = program(world).run("sync -vvv");
         assert_eq!(run.code, 1, "{case}\n{run:?}");
         let error = run.stderr.split("error: ").last().unwrap_or_default();
         let path = self.pattern.trim_end_matches('?');
-        for part in [self.server, self.request, path, told, "\nhint: "] {
+        for part in [self.server, self.request, path, expected, "\nhint: "] {
             assert!(error.contains(part), "{case}: no {part:?}\n{}", run.stderr);
         }
         assert_eq!(everyone(world), before, "{case}");
@@ -74,15 +74,15 @@ impl Place {
 /// All failures at one request, run in parallel because some are slow.
 async fn every_trouble_at(place: Place) {
     let mut cases = Vec::new();
-    for (fault, told) in troubles(place.server) {
+    for (fault, expected) in troubles(place.server) {
         let world = started(the_table()).await;
         let case = format!("{} × {fault:?}", place.pattern);
         place.faults(&world).on(place.pattern).answer(fault);
-        cases.push((world, case, told));
+        cases.push((world, case, expected));
     }
     thread::scope(|scope| {
-        for (world, case, told) in &cases {
-            scope.spawn(move || place.assert_refused(world, case, told));
+        for (world, case, expected) in &cases {
+            scope.spawn(move || place.assert_refused(world, case, expected));
         }
     });
 }
@@ -123,7 +123,7 @@ async fn every_trouble_at_synapses_list() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_connections() {
+async fn server_refuses_connections() {
     let world = started(the_table()).await;
     world.keycloak.server().stop().await;
     TOKEN.assert_refused(&world, "Keycloak is down", "no connection");
@@ -175,7 +175,7 @@ async fn temporary_failure_is_retried() {
 }
 
 #[tokio::test]
-async fn the_not_found_of_a_proxy_is_no_answer_of_the_server() {
+async fn not_found_from_a_proxy_does_not_count_as_the_servers() {
     let world = started(the_table().disabled_member("mallory").account("mallory")).await;
     let before = everyone(&world);
     let missing = || Fault::Status(404, "<html>no such backend</html>".to_owned());

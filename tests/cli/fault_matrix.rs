@@ -45,7 +45,7 @@ struct Ended {
     way: Way,
     /// The entry of the table: the exit code, with `~` if an account is left to the next run
     /// although the code is 0; or `hang` if the run had to be killed.
-    told: String,
+    exit: String,
     report: Report,
     /// Faults that the report does not count.
     wrong: Vec<String>,
@@ -68,7 +68,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let report = Report::of(&before, &after, &records, &members);
     wrong.extend(verdict::of_exit(code, &before, &after, &scene.due(&records)));
     let done = before.keys().all(|name| in_place(name, &before, &after, &members));
-    let told = match code {
+    let exit = match code {
         None => "hang".to_owned(),
         Some(0) if !done => "0~".to_owned(),
         Some(code) => code.to_string(),
@@ -84,7 +84,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let end = scene.everyone();
     let out_of_place = before.keys().filter(|name| !in_place(name, &before, &end, &members));
     wrong.extend(out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))));
-    Ended { cell, way, told, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
+    Ended { cell, way, exit, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
 }
 
 /// Cases that mostly wait run all at once, the others a few at a time.
@@ -117,17 +117,17 @@ fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
     let mut table = BTreeMap::new();
     for server in SERVERS {
         for &trouble in server.troubles() {
-            let told = |moment| {
+            let exit = |moment| {
                 let cell = Cell { server, trouble, moment };
                 if cell.why_not().is_some() {
                     return "—".to_owned();
                 }
                 let ways = cell.ways().iter();
                 let of_way = |way: &Way| ended.iter().find(|one| one.cell == cell && one.way == *way);
-                let told: Vec<_> = ways.filter_map(of_way).map(|one| one.told.clone()).collect();
-                if told.iter().all(|one| *one == told[0]) { told[0].clone() } else { told.join("/") }
+                let exit: Vec<_> = ways.filter_map(of_way).map(|one| one.exit.clone()).collect();
+                if exit.iter().all(|one| *one == exit[0]) { exit[0].clone() } else { exit.join("/") }
             };
-            table.insert((server, trouble), MOMENTS.map(told).to_vec());
+            table.insert((server, trouble), MOMENTS.map(exit).to_vec());
         }
     }
     table
@@ -182,10 +182,10 @@ fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
         let Report { wrong_disables, wrong_activations, lost_records } = &one.report;
         let of_case = wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
         let of_case: Vec<_> = of_case.cloned().collect();
-        if !of_case.is_empty() || one.told == "hang" {
+        if !of_case.is_empty() || one.exit == "hang" {
             let Way { writer, source } = one.way;
             let what = of_case.join("\n  ");
-            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.told, one.stderr));
+            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.exit, one.stderr));
         }
     }
     let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();
@@ -195,7 +195,7 @@ fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
         sum(|one| one.report.wrong_disables.len()),
         sum(|one| one.report.wrong_activations.len()),
         sum(|one| one.report.lost_records.len()),
-        sum(|one| usize::from(one.told == "hang")),
+        sum(|one| usize::from(one.exit == "hang")),
         begin.elapsed().as_secs(),
     );
     let shown = format!("\n{}{}{}\n{last}", printed(&table), expected::LEGEND, footnotes());

@@ -132,7 +132,7 @@ async fn account_unknown_to_keycloak_is_kept_if_a_directory_shows_no_user() {
 }
 
 #[tokio::test]
-async fn without_the_role_to_see_directories_the_rest_goes_on() {
+async fn run_goes_on_without_the_role_to_see_directories() {
     let world = started(the_table().account("old-timer").service_roles(&["view-users"])).await;
     let run =
         program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);

@@ -346,10 +346,9 @@ impl Program {
     }
 
     /// Starts it with all output in this file, which must not contain its secrets.
-    pub(crate) fn start_telling(mut self, arguments: &str, told: &Path) -> (Child, Secrets) {
-        let to = || {
-            Stdio::from(std::fs::File::options().create(true).append(true).open(told).expect("a writable directory"))
-        };
+    pub(crate) fn start_logging(mut self, arguments: &str, log: &Path) -> (Child, Secrets) {
+        let to =
+            || Stdio::from(std::fs::File::options().create(true).append(true).open(log).expect("a writable directory"));
         let command = self.command.args(arguments.split_whitespace()).stdout(to()).stderr(to());
         (command.spawn().expect("the binary is there"), self.secrets)
     }

@@ -36,7 +36,7 @@ async fn run_is_listed_with_its_counts_and_shown_with_its_actions() {
 }
 
 #[tokio::test]
-async fn a_run_with_nothing_to_do_is_not_listed_and_looking_makes_no_file() {
+async fn run_with_nothing_to_do_is_not_listed_and_history_creates_no_file() {
     let world = started(the_table()).await;
     remembering(&world, "").run("history").exits(0).prints(&["No run has changed anything yet."]);
     remembering(&world, "").run("plan").exits(0);

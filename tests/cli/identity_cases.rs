@@ -1,4 +1,4 @@
-//! Small worlds and what is right in each: whose account is it?
+//! Small worlds, each with the right owner of every account.
 //!
 //! `tests/cases/identity.json` and `tests/cases/identity-more.json` have one realm's `users`
 //! (`in_group`: of the one group that counts), `accounts` (`state`: active, or locked, deactivated
@@ -312,7 +312,7 @@ impl<'c> Scene<'c> {
         })
     }
 
-    /// Plays the case and returns what was wrong.
+    /// Plays the case and returns its faults.
     fn play(&self) -> Vec<String> {
         let Case { users, accounts, links, expect, .. } = self.case;
         let mut found = Vec::new();

@@ -102,7 +102,7 @@ struct Row {
     is_disabled: bool,
     change: fn(NewAccount) -> NewAccount,
     /// Another account, with its link, that is part of the situation.
-    beside: Option<(&'static str, &'static str)>,
+    other: Option<(&'static str, &'static str)>,
     expected: fn(Decides, Setting) -> &'static str,
 }
 
@@ -115,7 +115,7 @@ fn account(account: &'static str, expected: fn(Decides, Setting) -> &'static str
         link: None,
         is_disabled: false,
         change: |account| account,
-        beside: None,
+        other: None,
         expected,
     }
 }
@@ -152,8 +152,8 @@ impl Row {
         self
     }
 
-    fn beside(mut self, account: &'static str, subject: &'static str) -> Self {
-        self.beside = Some((account, subject));
+    fn other(mut self, account: &'static str, subject: &'static str) -> Self {
+        self.other = Some((account, subject));
         self
     }
 
@@ -164,8 +164,8 @@ impl Row {
         };
         let account = (self.change)(described(self.account, self.link));
         let account = if self.is_disabled && is_now { account.locked().deactivated() } else { account };
-        let beside = self.beside.map(|(name, subject)| described(name, Some(subject)));
-        for account in [account].into_iter().chain(beside) {
+        let other = self.other.map(|(name, subject)| described(name, Some(subject)));
+        for account in [account].into_iter().chain(other) {
             world.put_account(&account).expect("an account that can be");
         }
     }
@@ -231,7 +231,7 @@ fn changed() -> Vec<Row> {
         account("cool.cat", chosen).linked("k1").user(member("chosen", "k1")),
         account("moved", |decides, _| if decides == Name { "activate in_group" } else { "kept another_person" })
             .disabled()
-            .beside("moved.old", "m1")
+            .other("moved.old", "m1")
             .before(member("moved.old", "m1"))
             .now(member("moved", "m1")),
     ]
@@ -399,17 +399,18 @@ fn play(
     let (plan, mut found) = (run.json(), Vec::new());
     let outcomes = outcomes(&plan);
     for row in rows {
-        let decides = setting.decides(row.link.is_some() || row.beside.is_some());
+        let decides = setting.decides(row.link.is_some() || row.other.is_some());
         let expected = (row.expected)(decides, setting);
         let came = outcomes.get(row.account).map_or("unchanged", String::as_str);
         if came != expected {
             found.push(format!("{}: expected {expected}, came {came} ({decides:?}, {setting:?})", row.account));
         }
     }
-    let told: Vec<_> = plan["unnamed"].as_array().into_iter().flatten().map(|one| one["username"].clone()).collect();
+    let found_unnamed: Vec<_> =
+        plan["unnamed"].as_array().into_iter().flatten().map(|one| one["username"].clone()).collect();
     let unnamed = unnamed(setting);
-    if told != unnamed {
-        found.push(format!("unnamed: expected {unnamed:?}, came {told:?} ({setting:?})"));
+    if found_unnamed != unnamed {
+        found.push(format!("unnamed: expected {unnamed:?}, came {found_unnamed:?} ({setting:?})"));
     }
     found
 }

@@ -70,7 +70,7 @@ async fn a_signal_before_the_first_change_ends_the_run_with_nothing_changed() {
 }
 
 #[tokio::test]
-async fn a_signal_in_the_middle_finishes_what_is_under_way_and_records_it() {
+async fn signal_during_changes_finishes_and_records_current_actions() {
     let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut child = remembering(&world).start("sync");
     asked(&world, 8).await;

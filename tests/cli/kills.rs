@@ -110,7 +110,7 @@ impl Scene {
 
     /// Waits until all requests of a killed process are handled.
     async fn hung_up(&self) {
-        // Connections are handled in order: once this one is answered, none of theirs is waiting.
+        // Connections are handled in order: if this one is answered, no earlier one is waiting.
         let mut own = TcpStream::connect(self.server().address()).expect("it listens");
         own.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("a connection");
         own.read_to_end(&mut Vec::new()).expect("an answer");
@@ -154,15 +154,15 @@ impl Scene {
 
     /// Returns the numbers of the runs, and whether each has ended.
     fn runs(&self) -> BTreeMap<u64, bool> {
-        let told = self.program(0).run("history --format json").exits(0).json();
-        let runs = told["runs"].as_array().expect("a list").iter();
+        let history = self.program(0).run("history --format json").exits(0).json();
+        let runs = history["runs"].as_array().expect("a list").iter();
         runs.map(|run| (run["run"].as_u64().expect("a number"), run["ended"].is_string())).collect()
     }
 
     /// Returns the actions of a run by account; no account has two.
     fn records(&self, run: u64) -> BTreeMap<String, Value> {
-        let told = self.program(0).run(&format!("history {run} --format json")).exits(0).json();
-        let actions = told["actions"].as_array().expect("a list");
+        let history = self.program(0).run(&format!("history {run} --format json")).exits(0).json();
+        let actions = history["actions"].as_array().expect("a list");
         let name = |action: &Value| {
             let user_id = action["user_id"].as_str().expect("a text");
             user_id[1..].split(':').next().expect("a localpart").to_owned()

@@ -33,7 +33,7 @@ async fn lock_mode_waits_until_synapse_shows_the_lock() {
 }
 
 #[tokio::test]
-async fn in_lock_mode_a_locked_member_is_activated() {
+async fn locked_member_is_activated_in_lock_mode() {
     let world = started(group().member("lou").locked_account("lou")).await;
     assert_eq!(sync(&world, LOCK).actions(), ["activate lou in_group done"]);
     assert_eq!(world.state_of("lou"), account(false, false));
@@ -48,7 +48,7 @@ async fn locked_or_deactivated_account_outside_the_group_is_unchanged_in_lock_mo
 }
 
 #[tokio::test]
-async fn in_lock_mode_a_second_run_finds_nothing_to_do() {
+async fn second_run_finds_nothing_to_do_in_lock_mode() {
     let world = started(the_table()).await;
     sync(&world, LOCK);
     assert_eq!(sync(&world, LOCK).actions(), [""; 0]);

@@ -43,7 +43,7 @@ async fn locking_is_lock_and_the_end_of_every_session() {
 }
 
 #[tokio::test]
-async fn an_activation_that_broke_off_at_the_homeserver_is_finished() {
+async fn activation_interrupted_at_the_homeserver_is_finished() {
     let world = started(group().member("alice").account("alice")).await;
     // MAS changes the homeserver first, and drops the rest if the client has gone.
     world.mas.state().user_mut("alice").expect("seeded").deactivated_at = Some("2026-11-24T01:00:00Z".to_owned());
@@ -79,7 +79,7 @@ async fn an_account_that_mas_does_not_know_is_kept_and_no_failure() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_meanwhile_is_over() {
+async fn session_that_ends_in_the_meantime_is_no_failure() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     let state = world.mas.shared();
@@ -93,7 +93,7 @@ async fn a_session_that_ends_meanwhile_is_over() {
 }
 
 #[tokio::test]
-async fn only_the_sessions_of_the_person_are_ended() {
+async fn only_the_sessions_of_the_user_are_ended() {
     let world = started(the_table()).await;
     for name in ["alice", "dave"] {
         world.login(name).expect("not locked");
@@ -121,7 +121,7 @@ async fn token_is_renewed_if_it_expires_during_500_actions() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_refused_late_is_not_repeated_with_a_newer_token_that_has_ended_too() {
+async fn late_refused_request_is_not_repeated_with_an_expired_newer_token() {
     let lifetime = Duration::from_secs(2);
     let world = started(crowd(500).mas_api_token_lifetime(lifetime)).await;
     world.mas.admin().faults().on("/lock").late(lifetime / 40);
@@ -161,9 +161,9 @@ async fn personal_access_token_works_too() {
 
 /// Checks that no account is disabled, and that the run says why.
 #[track_caller]
-fn refuses(world: &RunningWorld, more: &str, told: &[&str]) {
+fn refuses(world: &RunningWorld, more: &str, parts: &[&str]) {
     let before = everyone(world);
-    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(told);
+    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(parts);
     assert_eq!(everyone(world), before);
 }
 
@@ -202,7 +202,7 @@ async fn listener_without_the_admin_api_is_distinguished_from_a_failing_mas() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_another_one_is_refused() {
+async fn wrong_issuer_is_refused() {
     let world = started(the_table()).await;
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
     let file = settings(&world, BY_MAS).replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
@@ -211,7 +211,7 @@ async fn an_issuer_that_is_another_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deleted_between_plan_and_action_fails_alone() {
+async fn only_the_action_fails_whose_user_is_deleted_after_the_plan() {
     let world = started(the_table().user("mallory").account("mallory")).await;
     let state = world.mas.shared();
     world.mas.admin().faults().on("/lock").times(1).before(move |_| {
@@ -251,7 +251,7 @@ async fn many_temporary_refusals_are_retried_until_they_end() {
 }
 
 #[tokio::test]
-async fn connections_that_break_are_tried_again() {
+async fn broken_connections_are_retried() {
     let world = started(crowd(10)).await;
     world.mas.admin().faults().on("/deactivate").times(1).answer(Fault::Reset);
     world.mas.admin().faults().on("/compat-sessions").times(1).answer(Fault::CutBody);
@@ -273,7 +273,7 @@ async fn sessions_end_and_the_action_fails_if_a_disable_is_only_half_done() {
 }
 
 #[tokio::test]
-async fn a_lock_whose_answer_is_lost_is_followed_by_everything_else() {
+async fn disable_goes_on_if_the_answer_to_the_lock_is_lost() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
@@ -285,7 +285,7 @@ async fn a_lock_whose_answer_is_lost_is_followed_by_everything_else() {
 }
 
 #[tokio::test]
-async fn sessions_of_one_kind_that_cannot_be_ended_do_not_keep_the_others_open() {
+async fn other_sessions_end_if_one_kind_cannot_be_ended() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     world.login_by_oauth2("dave").expect("dave can log in");
@@ -310,7 +310,7 @@ async fn failed_token_request_is_shared_by_all_waiting_actions() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
+async fn empty_list_with_a_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
     world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
@@ -318,7 +318,7 @@ async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
 }
 
 #[tokio::test]
-async fn lists_that_are_shorter_than_their_own_count_but_not_empty_are_errors() {
+async fn list_with_fewer_rows_than_its_count_is_an_error() {
     let world = started(the_table()).await;
     let alice = world.mas.state().user("alice").expect("seeded").id.clone();
     let user = serde_json::json!({"username": "alice", "locked_at": null, "deactivated_at": null, "admin": false});
@@ -382,7 +382,7 @@ async fn client_with_more_rights_than_needed_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_mas_that_would_erase_is_refused_before_the_first_change() {
+async fn mas_that_would_erase_accounts_is_refused_before_the_first_change() {
     for version in ["v0.19.0", "v0.20.0", "v1.3.0"] {
         let world = started(the_table().mas_version(version)).await;
         let before = everyone(&world);

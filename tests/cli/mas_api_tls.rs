@@ -39,9 +39,9 @@ impl Behind {
     }
 
     #[track_caller]
-    fn refuses(&self, files: &[(&str, &Path)], told: &[&str]) {
+    fn refuses(&self, files: &[(&str, &Path)], parts: &[&str]) {
         let before = everyone(&self.world);
-        self.program(files).run("sync").exits(1).tells(told);
+        self.program(files).run("sync").exits(1).tells(parts);
         assert_eq!(everyone(&self.world), before);
     }
 }

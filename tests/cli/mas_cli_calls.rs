@@ -13,7 +13,7 @@ fn calls(world: &RunningWorld) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
+async fn each_action_is_two_calls_with_the_name_after_two_dashes() {
     let world = started(the_table().user("-rf").account("-rf").leavers(10, "x")).await;
     let log = world.directory().join("calls");
     let first =
@@ -68,7 +68,7 @@ async fn failure_is_reported_without_logs_or_backtrace_and_stops_no_other_action
 }
 
 #[tokio::test]
-async fn too_many_failures_in_a_row_end_the_trying() {
+async fn run_stops_after_too_many_failures_in_a_row() {
     let world = started(group().member("alice").leavers(4, "x")).await;
     let toml = mas_cli(&world, "case \"$*\" in *manage*) echo 'Error: database down' >&2; exit 1;; esac");
     let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
@@ -78,7 +78,7 @@ async fn too_many_failures_in_a_row_end_the_trying() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_ended_in_time() {
+async fn hanging_call_is_ended_in_time() {
     let world = started(the_table()).await;
     let toml = mas_cli(&world, "case \"$*\" in *'-- dave') exec sleep 60;; esac") + "timeout = \"300ms\"\n";
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
@@ -170,7 +170,7 @@ async fn wrapper_gets_our_arguments_after_its_own_and_no_configuration() {
 }
 
 #[tokio::test]
-async fn as_many_calls_at_a_time_as_configured() {
+async fn calls_run_with_the_configured_concurrency() {
     for (concurrency, most) in [(1, 1), (2, 2)] {
         let world = started(the_table().leavers(6, "gone")).await;
         let log = world.directory().join("calls");

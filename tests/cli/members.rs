@@ -40,7 +40,7 @@ async fn token_is_renewed_if_it_expires_while_keycloak_asks_to_wait() {
 }
 
 #[tokio::test]
-async fn a_list_that_fails_on_a_later_page_is_no_list() {
+async fn list_is_an_error_if_a_later_page_fails() {
     for status in [401, 403, 404, 500] {
         let world = started(two_pages()).await;
         let before = everyone(&world);
@@ -51,7 +51,7 @@ async fn a_list_that_fails_on_a_later_page_is_no_list() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_its_first_page_is_no_list() {
+async fn list_is_an_error_if_its_first_page_repeats() {
     let world = started(two_pages()).await;
     world.keycloak.faults().on("/members").answer(Fault::RepeatPage);
     program(&world).run("plan").exits(1).tells(&["/members", "do not fit together", "hint: "]);
@@ -149,7 +149,7 @@ async fn more_subgroups_than_a_default_page_are_all_read() {
 }
 
 #[tokio::test]
-async fn being_in_one_of_several_groups_is_enough() {
+async fn membership_in_one_of_several_groups_is_enough() {
     let world = started(the_table().member_of("/guests", "gina").account("gina")).await;
     let run = program(&world)
         .without("KC_GROUP_NAME")
@@ -204,7 +204,7 @@ async fn template_decides_whose_account_it_is() {
 }
 
 #[tokio::test]
-async fn members_without_a_localpart_are_reported_and_stop_nothing() {
+async fn members_without_a_localpart_are_reported_and_block_nothing() {
     let world = started(the_table()).await;
     world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = None;
     let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";

@@ -32,7 +32,7 @@ fn runs(world: &RunningWorld, result: &str) -> Option<f64> {
 
 /// Checks what a run of the table finds and does, with any writer.
 fn assert_tells_the_table(world: &RunningWorld) {
-    for (sample, told) in [
+    for (sample, expected) in [
         ("members", 3.0),
         ("accounts{state=\"active\"}", 3.0),
         ("accounts{state=\"deactivated\"}", 2.0),
@@ -48,7 +48,7 @@ fn assert_tells_the_table(world: &RunningWorld) {
         ("run_failures_in_a_row", 0.0),
         ("run_duration_seconds_count{kind=\"full\"}", 1.0),
     ] {
-        assert_eq!(value(world, sample), Some(told), "{sample}");
+        assert_eq!(value(world, sample), Some(expected), "{sample}");
     }
     assert_eq!(runs(world, "in_step"), Some(1.0));
     assert!(value(world, "last_success_timestamp_seconds") > Some(1_700_000_000.0));
@@ -62,7 +62,7 @@ async fn metrics_of_a_run_show_what_it_found_and_did() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_as_the_servers_have_seen_them() {
+async fn request_counts_match_the_servers_logs() {
     let world = started(the_table()).await;
     world.synapse.faults().on("/_synapse/admin/v3/users?").times(1).answer(Fault::Status(503, String::new()));
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
@@ -115,7 +115,7 @@ async fn refusal_stays_in_the_metrics_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_what_was_known_and_the_last_success() {
+async fn failure_keeps_known_values_and_the_last_success() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let last_success = value(&world, "last_success_timestamp_seconds");
@@ -156,7 +156,7 @@ async fn run_that_finds_the_lock_held_reports_only_that() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_an_error_that_hides_no_other() {
+async fn unwritable_metrics_file_is_an_error_that_hides_no_other() {
     let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     let told = ["cannot write the metrics to /nowhere/sync.prom"];
     program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);

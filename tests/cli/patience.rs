@@ -45,8 +45,8 @@ async fn assert_ends(fault: Fault, server: &str, faults: fn(&RunningWorld) -> &F
     let failure = sync(&world).await.expect_err(part);
     let text = failure.render();
     assert_eq!(failure.exit(), Exit::Error, "{text}");
-    for told in [server, part, "no answer in time", "\nhint: look at the log of "] {
-        assert!(text.contains(told), "{part}: no {told:?}\n{text}");
+    for expected in [server, part, "no answer in time", "\nhint: look at the log of "] {
+        assert!(text.contains(expected), "{part}: no {expected:?}\n{text}");
     }
     assert_eq!(everyone(&world), before, "{part}");
 }
@@ -77,7 +77,7 @@ async fn assert_all_end(fault: &Fault) {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
+async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
     let world = started(the_table().leavers(40, "gone")).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users?username=").answer(Fault::Hang);

@@ -70,13 +70,13 @@ fn by(world: &RunningWorld, way: Way) -> Program {
 
 /// Checks that the error is about a proxy. MAS answers with a page itself if it does not have the path.
 fn blames_the_proxy(error: &str, server: Server, status: u16) {
-    let told = match (server, status) {
+    let expected = match (server, status) {
         (Mas, 404) => {
             "MAS without this path, or a proxy or load balancer between here and MAS, answered 404".to_owned()
         }
         _ => format!("a proxy or load balancer between here and {server} answered {status}"),
     };
-    assert!(error.contains(&format!("{server}: ")) && error.contains(&told), "no {told:?} in {error}");
+    assert!(error.contains(&format!("{server}: ")) && error.contains(&expected), "no {expected:?} in {error}");
     for blame in BLAME {
         assert!(!error.contains(blame), "{blame:?} in {error}");
     }

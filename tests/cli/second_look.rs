@@ -191,7 +191,7 @@ async fn activation_whose_look_always_fails_blocks_no_disable() {
 }
 
 #[tokio::test]
-async fn user_with_an_odd_name_stops_nothing() {
+async fn user_with_an_odd_name_blocks_nothing() {
     for way in EVERY_WAY {
         // The first is a member whose name MAS does not accept, the second is outside the group.
         let world = started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;

@@ -40,7 +40,7 @@ impl Secrets {
     }
 }
 
-/// The characters that base64 makes of a secret alone, when `shift` other bytes stand before it.
+/// The base64 characters of a secret alone, after `shift` other bytes.
 fn base64_inside(secret: &str, shift: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [&[0; 3][..shift], secret.as_bytes()].concat();
@@ -129,7 +129,7 @@ async fn no_command_prints_a_secret() {
 }
 
 #[tokio::test]
-async fn a_clients_own_credentials_are_not_printed_either() {
+async fn credentials_of_a_client_are_not_printed_either() {
     let world = canaries().await;
     let run = program_with(&world, Auth::ClientCredentials).env("KC_CLIENT_SECRET", CLIENT_SECRET).run("-vvv sync");
     run.exits(0).tells(&["asking for a token"]);

@@ -112,7 +112,7 @@ async fn error_of_a_server_is_printed_without_effect() {
     let sections = format!("{QUICK}{NO_LIMITS}");
     let watching = start(&world, program(&world).hiding("pass-word").file(&world, &sections));
     harmless(&watching.is_not_ready().await, "the last run failed");
-    harmless(&watching.told(), &format!("{SHOWN} https://***@host"));
+    harmless(&watching.log(), &format!("{SHOWN} https://***@host"));
     let (_, metrics) = watching.ask("/metrics").await.expect("it listens");
     harmless(&metrics, "failures");
     assert_eq!(watching.stop(), 0);

@@ -30,7 +30,7 @@ fn warns_of_no_memory(run: &Run) -> bool {
 }
 
 #[tokio::test]
-async fn without_the_key_a_run_creates_the_default_file_for_its_user_alone() {
+async fn run_creates_a_private_default_file_without_the_key() {
     let world = started(the_table()).await;
     program(&world).run("sync").exits(0);
     assert_eq!((mode(&state_folder(&world)), mode(&default_file(&world))), (0o700, 0o600));
@@ -38,7 +38,7 @@ async fn without_the_key_a_run_creates_the_default_file_for_its_user_alone() {
 }
 
 #[tokio::test]
-async fn everything_in_the_state_folder_is_for_its_user_alone_even_if_new_files_are_for_all() {
+async fn state_folder_is_private_even_if_new_files_are_public() {
     let world = started(the_table()).await;
     let modes = || {
         let entries = std::fs::read_dir(state_folder(&world)).expect("a folder");
@@ -134,7 +134,7 @@ async fn every_run_without_a_memory_warns() {
 }
 
 #[tokio::test]
-async fn a_restored_file_is_noticed_and_its_claims_do_not_count() {
+async fn restored_file_is_noticed_and_its_records_do_not_count() {
     let world = started(the_table()).await;
     let own = format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n");
     with(&world, &own).run("sync").exits(0);

@@ -97,7 +97,7 @@ async fn other_groups_do_not_count_and_each_is_requested_once() {
 }
 
 #[tokio::test]
-async fn a_parent_that_may_not_be_seen_is_no_reason_to_guess() {
+async fn account_is_skipped_if_a_parent_group_is_not_visible() {
     let world = in_step().with_user(NewUser::new("erin").in_group("/other/deep")).account("erin");
     let world = started(world).await;
     let (state, shared) = (world.keycloak.shared(), world.keycloak.shared());

@@ -28,7 +28,7 @@ fn names(seen: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn mas_cli_is_given_nothing_but_what_it_needs() {
+async fn mas_cli_gets_only_the_variables_it_needs() {
     let world = started(the_table()).await;
     let toml = spy(&world);
     let mut run = program(&world).file(&world, &toml).env("KC_CLIENT_SECRET", "c4n4ry-cl13nt");
@@ -44,7 +44,7 @@ async fn mas_cli_is_given_nothing_but_what_it_needs() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_made_up_for_mas_cli() {
+async fn unset_variables_stay_unset_for_mas_cli() {
     let world = started(the_table()).await;
     let toml = spy(&world);
     program(&world).file(&world, &toml).run("sync").exits(0);

@@ -63,7 +63,7 @@ async fn account_shut_out_only_in_synapse_is_counted_with_the_command_to_verify_
 }
 
 #[tokio::test]
-async fn printed_command_makes_sure_that_mas_keeps_the_user_out() {
+async fn printed_command_shuts_the_user_out_in_mas() {
     let world = started(group().member("alice").account("alice").user("frank").account("frank")).await;
     in_synapse(&world, "frank", false, true);
     let plan = program(&world).run("plan").exits(0).stdout;
@@ -305,11 +305,11 @@ async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_i
     let in_step = program(&world).env("MAS_CONFIG", &path).run("sync").exits(0);
     assert!(!in_step.stderr.contains(told), "{}", in_step.stderr);
 
-    for (version, is_told) in [("1.156.0", true), ("1.157.0", false)] {
+    for (version, is_printed) in [("1.156.0", true), ("1.157.0", false)] {
         let world = started(the_table()).await;
         world.synapse.state().settings.version = version.to_owned();
         let run = program_by(&world, BY_BOTH, "").run("sync").exits(0);
-        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+        assert_eq!(run.stderr.contains(told), is_printed, "{version}: {}", run.stderr);
         let world = started(the_table()).await;
         world.synapse.state().settings.version = version.to_owned();
         let run = program(&world).run("sync").exits(0);

@@ -103,7 +103,7 @@ async fn account_is_kept_if_its_link_changes_between_the_list_and_the_second_loo
 }
 
 #[tokio::test]
-async fn without_a_provider_that_is_the_realm_nothing_is_decided() {
+async fn run_ends_without_a_provider_for_the_realm() {
     let world = started(the_table()).await;
     let provider = world.upstream_provider();
     world.mas.state().provider_mut(provider).expect("the provider").issuer = Some("https://other.example/".to_owned());

@@ -32,9 +32,9 @@ impl fmt::Debug for Input {
 /// details, or a value.
 pub(crate) fn outcome<T, E: Error>(result: &Result<T, E>) -> String {
     let Err(error) = result else { return "a value".to_owned() };
-    let told = in_one_line(error);
+    let line = in_one_line(error);
     let plain = |(place, part): (usize, &str)| (place % 2 == 0).then(|| part.replace(|c: char| c.is_ascii_digit(), ""));
-    told.split(['"', '`']).enumerate().filter_map(plain).collect()
+    line.split(['"', '`']).enumerate().filter_map(plain).collect()
 }
 
 /// Tries `check` with every file of the corpus and then with `inputs`. It panics if the law is

@@ -176,9 +176,9 @@ fn version_and_homeserver_are_returned_or_an_error() {
     law("mas-site-config", file!(), documents(vec![site]), |body| {
         let served = body.to_vec();
         mas.serve(move |_| Some(good(served.clone())));
-        let told = mas.stage.run(mas.api.site_config());
-        assert!(!matches!(told, Ok(None)), "a site-config without a name is no old MAS");
-        outcome(&told)
+        let found = mas.stage.run(mas.api.site_config());
+        assert!(!matches!(found, Ok(None)), "a site-config without a name is no old MAS");
+        outcome(&found)
     });
 }
 

@@ -99,7 +99,7 @@ fn fill(path: &Path, rows: &Map<String, Value>) {
 }
 
 #[test]
-fn a_row_makes_sense_or_is_an_error() {
+fn row_is_valid_or_an_error() {
     law_at_a_cost(2, "state-rows", file!(), documents(vec![rows()]), |text| {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("state.db");

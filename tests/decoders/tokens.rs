@@ -44,7 +44,7 @@ fn a_token_is_the_one_that_was_served_or_an_error() {
 }
 
 #[test]
-fn a_description_is_the_issuers_own_or_an_error() {
+fn discovery_is_the_issuers_own_or_an_error() {
     let stage = Stage::new();
     let description = |recording: Value| {
         let is_it = recording["request"]["path"].as_str() == Some("/.well-known/openid-configuration");

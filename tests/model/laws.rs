@@ -351,7 +351,7 @@ fn no_name_activates_against_a_link_or_memory() {
 }
 
 #[test]
-fn plan_about_a_part_is_the_part_of_the_plan() {
+fn plan_for_some_accounts_is_part_of_the_complete_plan() {
     holds(a_part_is_planned_like_the_whole, SHARE);
 }
 

@@ -117,7 +117,8 @@ fn is_found(world: &World, account: &Account) -> bool {
     users.any(|user| world.differs(user)) || after.iter().any(returns)
 }
 
-/// Returns what becomes of an account that the lists give to no member, or without the look only why it is kept.
+/// Returns the outcome of an account that belongs to no member by the lists, or without the look
+/// only why it is kept.
 fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&str>) -> Option<Fate> {
     let (by_name, owners) = owners(world, account, looks);
     let stays = |user: &usize| world.is_listed(*user) && world.now(*user).is_member();

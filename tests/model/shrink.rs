@@ -111,7 +111,7 @@ fn simpler_rules(rules: &Rules) -> Vec<Rules> {
     ]
 }
 
-/// Returns a world in few lines: what is as usual is left out.
+/// Returns a world in a few lines, without the defaults.
 pub(crate) fn shown(world: &World) -> String {
     let mut text = format!("template {:?}, {:?}, rules:", world.template, world.subjects);
     let (plain, rules) = (format!("{:#?}", Rules::default()), format!("{:#?}", world.rules));

@@ -47,10 +47,10 @@ async fn no_staying_member_of_2000_is_disabled_while_others_come_and_go() -> Out
         let mut wrong = Vec::new();
         for _ in 0..PLANS {
             let before = moves.load(Ordering::SeqCst);
-            let told = scene.plan(&settings).await?;
+            let lines = scene.plan(&settings).await?;
             assert!(moves.load(Ordering::SeqCst) > before, "the group did not change while it was read");
-            assert!(told.contains(&"disable oskar, not_in_group".to_owned()), "{told:?}");
-            wrong.extend(told.into_iter().filter(|line| names_a_stayer(line)));
+            assert!(lines.contains(&"disable oskar, not_in_group".to_owned()), "{lines:?}");
+            wrong.extend(lines.into_iter().filter(|line| names_a_stayer(line)));
         }
         println!(
             "churn: {MEMBERS} members, {} joins and leaves during {PLANS} plans, wrong disables {}",

@@ -121,20 +121,20 @@ impl World {
     /// Checks that only luca, who was never in the group, and the stranger are to be disabled, by
     /// name and by link.
     async fn is_alive(&mut self, scenario: &str) -> Outcome {
-        let told = [
+        let lines = [
             format!("exit 0, {} members", self.locals.len() + self.stayers.len()),
             "disable luca, not_in_group".to_owned(),
             format!("disable {STRANGER}, not_in_keycloak"),
             "keep bot, token_owner".to_owned(),
         ];
-        self.check(scenario, "plan", &told, &told).await
+        self.check(scenario, "plan", &lines, &lines).await
     }
 
     /// Checks that federated users and the stranger are skipped; `leaver` is a local user, and is
     /// disabled.
     async fn is_in_doubt(&mut self, scenario: &str, leaver: &str) -> Outcome {
-        let told = |done: &str| self.lines_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
-        let (planned, done) = (told(""), told(": done"));
+        let lines = |done: &str| self.lines_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
+        let (planned, done) = (lines(""), lines(": done"));
         self.check(scenario, "sync", &done, &planned).await
     }
 
@@ -147,7 +147,7 @@ impl World {
             // requested by name.
             self.lines_in_doubt("", &[leaver])
         } else {
-            vec!["exit 1, nobody could be looked at".to_owned()]
+            vec!["exit 1, every second look failed".to_owned()]
         };
         self.check(scenario, "sync", &by_name, &by_link).await
     }
@@ -155,13 +155,13 @@ impl World {
     /// Checks that all accounts outside the group are disabled, if their users left the group or
     /// the directory.
     async fn leavers_are_disabled(&mut self, scenario: &str) -> Outcome {
-        let told = |done: &str| {
+        let lines = |done: &str| {
             let members = format!("exit 0, {} members", self.locals.len() + self.stayers.len());
             let reasons = [("lola", "group"), ("luca", "group"), ("lutz", "keycloak"), (STRANGER, "keycloak")];
             let disabled = reasons.map(|(name, of)| format!("disable {name}, not_in_{of}{done}"));
             [vec![members], disabled.to_vec(), vec!["keep bot, token_owner".to_owned()]].concat()
         };
-        let (planned, done) = (told(""), told(": done"));
+        let (planned, done) = (lines(""), lines(": done"));
         self.check(scenario, "sync", &done, &planned).await
     }
 
@@ -186,12 +186,12 @@ impl World {
         for (how, settings, command, expected) in
             [("by link", linked, "plan", by_link), ("by name", by_name_alone, command, by_name)]
         {
-            let told = self.told(&settings, command).await?;
-            let disabled = told
+            let lines = self.lines(&settings, command).await?;
+            let disabled = lines
                 .iter()
                 .filter(|line| self.stayers.iter().any(|name| line.starts_with(&format!("disable {name},"))));
             self.wrong.extend(disabled.cloned());
-            assert_eq!(told, expected, "{:?}, {scenario}, {how}", self.mode);
+            assert_eq!(lines, expected, "{:?}, {scenario}, {how}", self.mode);
         }
         for name in &self.stayers {
             self.wrong.extend(self.scene.states(name).await?.into_iter().filter(|state| !state.ends_with(": active")));
@@ -203,16 +203,16 @@ impl World {
 
     /// Returns what the program reports, with one line for all reasons to skip an account: its
     /// directory is down, or Keycloak answers with an error.
-    async fn told(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
+    async fn lines(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
         let run = self.scene.run(settings, &[command, "--format", "json"]).await?;
         if run.exit == Some(1) && run.stderr.contains("nobody could be looked at") {
-            return Ok(vec!["exit 1, nobody could be looked at".to_owned()]);
+            return Ok(vec!["exit 1, every second look failed".to_owned()]);
         }
-        let mut told: Vec<_> = self.scene.told(&run)?.into_iter().map(skipped).collect();
-        if told[0].starts_with("exit 4") {
-            told[1..].sort();
+        let mut lines: Vec<_> = self.scene.lines(&run)?.into_iter().map(skipped).collect();
+        if lines[0].starts_with("exit 4") {
+            lines[1..].sort();
         }
-        Ok(told)
+        Ok(lines)
     }
 
     /// Removes a local user from the group.

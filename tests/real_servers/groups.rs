@@ -40,8 +40,8 @@ async fn ambiguous_group_is_an_error_that_names_every_path() -> Outcome {
     let scene = plot.open().await?;
     is_an_error(&scene, &scene.settings(), &["/matrix-users", "/staff/matrix-users"]).await?;
     let by_path = scene.settings().set("keycloak.groups", json!(["/staff/matrix-users"]));
-    let told = scene.plan(&by_path).await?;
-    assert_eq!(told, ["exit 0, 1 members", "disable alice, not_in_group", "keep bot, token_owner"]);
+    let lines = scene.plan(&by_path).await?;
+    assert_eq!(lines, ["exit 0, 1 members", "disable alice, not_in_group", "keep bot, token_owner"]);
     Ok(())
 }
 
@@ -73,9 +73,9 @@ async fn members_of_a_subgroup_count_only_if_configured() -> Outcome {
     let groups = json!([{"name": "matrix-users", "subGroups": [{"name": "contractors"}]}]);
     let plot = plot("nested").realm("groups", groups).members("alice").members_of("/matrix-users/contractors", "erin");
     let scene = plot.accounts("alice erin").open().await?;
-    let told = scene.plan(&scene.settings()).await?;
-    assert_eq!(told, ["exit 0, 1 members", "disable erin, not_in_group", "keep bot, token_owner"]);
-    let told = scene.plan(&scene.settings().set("keycloak.include_subgroups", true)).await?;
-    assert_eq!(told, ["exit 0, 2 members", "keep bot, token_owner"]);
+    let lines = scene.plan(&scene.settings()).await?;
+    assert_eq!(lines, ["exit 0, 1 members", "disable erin, not_in_group", "keep bot, token_owner"]);
+    let lines = scene.plan(&scene.settings().set("keycloak.include_subgroups", true)).await?;
+    assert_eq!(lines, ["exit 0, 2 members", "keep bot, token_owner"]);
     Ok(())
 }

@@ -13,7 +13,7 @@
 //! | `E2E_MAS_CONFIG` | the configuration given to it as `--config`; none unless set |
 //! | `E2E_MAS_ADMIN_URL`, `E2E_MAS_ISSUER` | MAS's listener with the Admin API, and where its tokens come from |
 //! | `E2E_MAS_CLIENT_ID`, `E2E_MAS_CLIENT_SECRET` | a client of `policy.data.admin_clients`, by `client_secret_basic` |
-//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to tie people to; unset with the stand-in |
+//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to link users to; unset with the stand-in |
 //! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
 //! | `E2E_SLAPD`, `E2E_LDAP_SCHEMA` | `OpenLDAP`'s `slapd`, started on this machine, on which Keycloak has to run too; its schemas |
 //!

@@ -105,7 +105,7 @@ impl Run {
     /// Returns the output in lines: the exit code, each action with its account and reason, members
     /// without an account, and kept accounts with their reason. Names are without `prefix`.
     /// Accounts that neither have it nor are in `also` belong to other tests and are left out.
-    pub(crate) fn told(&self, prefix: &str, also: &[String]) -> Outcome<Vec<String>> {
+    pub(crate) fn lines(&self, prefix: &str, also: &[String]) -> Outcome<Vec<String>> {
         let plan = self.json()?;
         check_the_sum(&plan)?;
         let short = |entry: &Value| {

@@ -61,15 +61,15 @@ async fn no_member_is_missed_if_others_leave_while_pages_are_read() -> Outcome {
         }
     });
     let relay = relay.await?;
-    let told = scene.plan(&scene.settings().set("keycloak.url", &*relay.url)).await?;
+    let lines = scene.plan(&scene.settings().set("keycloak.url", &*relay.url)).await?;
     let left = left.load(Ordering::SeqCst);
     assert!(left > 0 && !failed.load(Ordering::SeqCst), "{left} left, between {:?}", relay.seen("/members"));
     assert!(!relay.seen("/members")[0].contains(&format!("max={CROWD}")), "the first page has all members");
     let all = without_accounts(CROWD, stayers);
-    let seen: HashSet<_> = told.iter().collect();
+    let seen: HashSet<_> = lines.iter().collect();
     let missed: Vec<_> = all[left..].iter().filter(|line| !seen.contains(line)).collect();
     assert_eq!(missed, Vec::<&String>::new());
-    let others: Vec<_> = told.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
+    let others: Vec<_> = lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
     assert_eq!(others, ["keep bot, token_owner"], "no staying member is to be disabled");
     Ok(())
 }
@@ -92,8 +92,8 @@ async fn no_staying_member_is_disabled_while_others_come_and_go() -> Outcome {
     };
     let plan_again_and_again = async {
         for _ in 0..10 {
-            let told = scene.plan(&settings).await?;
-            let others: Vec<_> = told.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
+            let lines = scene.plan(&settings).await?;
+            let others: Vec<_> = lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
             assert_eq!(others, ["keep bot, token_owner"]);
         }
         Ok(())
@@ -110,11 +110,11 @@ async fn list_is_read_to_its_end_if_the_token_expires_on_the_way() -> Outcome {
     // The first two are requested at the same time; the third shows the end of the list.
     let dies_on_the_way = |page| sleep(Duration::from_secs(if page == 3 { 3 } else { 0 }));
     let relay = Relay::start(&scene.servers.keycloak.url, dies_on_the_way).await?;
-    let told = scene.sync(&scene.settings().set("keycloak.url", &*relay.url)).await?;
+    let lines = scene.sync(&scene.settings().set("keycloak.url", &*relay.url)).await?;
     let mut expected = vec!["exit 0, 250 members".to_owned(), "disable dave, not_in_group: done".to_owned()];
     expected.extend(without_accounts(250, registered));
     expected.push("keep bot, token_owner".to_owned());
-    assert_eq!(told, expected);
+    assert_eq!(lines, expected);
     let (logins, pages) = (relay.seen("/token").len(), relay.seen("/members").len());
     assert!(logins > 1 && pages > 3, "the token did not die: {logins} logins, {pages} pages");
     Ok(())

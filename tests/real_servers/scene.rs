@@ -381,16 +381,16 @@ impl Scene {
 
     /// Returns the lines of a `plan`.
     pub(crate) async fn plan(&self, settings: &Settings) -> Outcome<Vec<String>> {
-        self.told(&self.run(settings, &["plan", "--format", "json"]).await?)
+        self.lines(&self.run(settings, &["plan", "--format", "json"]).await?)
     }
 
     /// Returns the lines of a `sync`.
     pub(crate) async fn sync(&self, settings: &Settings) -> Outcome<Vec<String>> {
-        self.told(&self.run(settings, &["sync", "--format", "json"]).await?)
+        self.lines(&self.run(settings, &["sync", "--format", "json"]).await?)
     }
 
-    pub(crate) fn told(&self, run: &Run) -> Outcome<Vec<String>> {
-        run.told(&self.prefix, &self.also)
+    pub(crate) fn lines(&self, run: &Run) -> Outcome<Vec<String>> {
+        run.lines(&self.prefix, &self.also)
     }
 
     /// The states of these accounts in Synapse, as `name: state`.

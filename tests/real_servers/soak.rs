@@ -113,9 +113,9 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
 
     let expected = cast.expected();
     let settled = in_step(&scene, &expected).await?;
-    let told = watching.told();
-    assert_eq!(settled, expected, "{told}");
-    let failures = told.matches("the run failed").count();
+    let log = watching.log();
+    assert_eq!(settled, expected, "{log}");
+    let failures = log.matches("the run failed").count();
     let exit = watching.stop().await?;
     let past = Past::of(&scene, &settings).await?;
     let (wrong_disables, wrong_activations) = (past.wrong("disable", "rx"), past.wrong("activate", "rh"));
@@ -130,10 +130,10 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
         wrong_disables.len(),
         wrong_activations.len(),
     );
-    assert_eq!((wrong_disables, wrong_activations), (BTreeSet::new(), BTreeSet::new()), "{told}");
+    assert_eq!((wrong_disables, wrong_activations), (BTreeSet::new(), BTreeSet::new()), "{log}");
     assert!(closed.len() < ENOUGH_FOR_A_MEDIAN || median <= CLOSED_WITHIN, "closed after {closed:?}");
     assert!(late <= early + GROWTH, "it grew from {early} to {late} KiB");
-    assert_eq!(exit, Some(0), "{told}");
+    assert_eq!(exit, Some(0), "{log}");
     Ok(())
 }
 

@@ -101,9 +101,9 @@ async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variab
         crate::program::run(scene.directory.path(), settings, &variables, arguments).await
     };
     let planned = run(&nothing, &["plan", "--format", "json"]).await?;
-    assert_eq!(scene.told(&planned)?, BY_DEFAULT.with_bot(&PLANNED));
+    assert_eq!(scene.lines(&planned)?, BY_DEFAULT.with_bot(&PLANNED));
     let synced = run(&scene.writing(), &["sync", "--format", "json"]).await?;
-    assert_eq!(scene.told(&synced)?, BY_DEFAULT.with_bot(&DONE));
+    assert_eq!(scene.lines(&synced)?, BY_DEFAULT.with_bot(&DONE));
     assert_eq!(scene.states(EVERYBODY).await?, STATES_IN_STEP);
     Ok(())
 }
@@ -152,14 +152,14 @@ async fn saved_plan_skips_members_who_have_come_back() -> Outcome {
 async fn disabling_by_a_lock_keeps_the_account() -> Outcome {
     let scene = plot("lock").members("alice bob").outsiders("dave").accounts("alice dave").locked("bob").open().await?;
     let settings = scene.settings().set("policy.disable", json!("lock"));
-    let told = scene.sync(&settings).await?;
+    let lines = scene.sync(&settings).await?;
     let expected = [
         "exit 0, 2 members",
         "activate bob, in_group: done",
         "disable dave, not_in_group: done",
         "keep bot, token_owner",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(lines, expected);
     assert_eq!(scene.states("alice bob dave").await?, ["alice: active", "bob: active", "dave: locked"]);
     Ok(())
 }

@@ -40,16 +40,16 @@ impl Watching {
         let child = start(scene.directory.path(), &settings, &["watch", "--color", "never"])?;
         let watching = Self { child, log: scene.directory.path().join("watch.log") };
         let began = Instant::now();
-        while !watching.told().contains("in step") {
+        while !watching.log().contains("in step") {
             if began.elapsed() > Duration::from_mins(1) {
-                return Err(format!("no first run:\n{}", watching.told()).into());
+                return Err(format!("no first run:\n{}", watching.log()).into());
             }
             sleep(Duration::from_millis(50)).await;
         }
         Ok(watching)
     }
 
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -101,7 +101,7 @@ async fn a_session_is_refused_within_seconds_of_leaving_the_group() -> Outcome {
     times.sort();
     let median = times[times.len() / 2];
     println!("watch: sessions refused after {} s, median {:.1} s", printed(&times), median.as_secs_f64());
-    assert!(median <= WITHIN, "{}", watching.told());
+    assert!(median <= WITHIN, "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     scene.settles(&names[LEAVERS - 1], "deactivated, locked").await
 }
@@ -120,7 +120,7 @@ async fn without_events_a_session_is_refused_within_the_interval() -> Outcome {
         times.push(shut_out_after(&scene, name).await?);
     }
     println!("watch: without events, every {INTERVAL:?}: sessions refused after {} s", printed(&times));
-    assert!(times.iter().all(|time| *time <= INTERVAL.mul_f64(1.1) + SLACK), "{}", watching.told());
+    assert!(times.iter().all(|time| *time <= INTERVAL.mul_f64(1.1) + SLACK), "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     Ok(())
 }

@@ -32,7 +32,7 @@ impl Way {
     }
 
     /// These lines and the bot's.
-    pub(crate) fn with_bot<'a>(self, told: &[&'a str]) -> Vec<&'a str> {
-        [told, &[self.keeps_bot()]].concat()
+    pub(crate) fn with_bot<'a>(self, lines: &[&'a str]) -> Vec<&'a str> {
+        [lines, &[self.keeps_bot()]].concat()
     }
 }

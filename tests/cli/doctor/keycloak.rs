@@ -57,7 +57,7 @@ async fn missing_group_is_reported() {
 }
 
 #[tokio::test]
-async fn without_view_users_the_missing_role_is_named() {
+async fn missing_role_view_users_is_reported() {
     for roles in [&[][..], &["query-users", "query-groups"], &["view-realm"]] {
         let findings = found_in(the_table().service_roles(roles)).await;
         findings.tells("keycloak group problem", &[], &[]).tells(
@@ -150,7 +150,7 @@ async fn untrusted_certificate_is_reported_as_such() {
 }
 
 #[tokio::test]
-async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
+async fn answer_of_a_proxy_is_not_taken_for_keycloak() {
     let world = started(the_table()).await;
     let pages = [401, 403, 404, 502].map(proxy_page);
     for fault in pages.into_iter().chain([Fault::Redirect("https://login.example.org".to_owned())]) {

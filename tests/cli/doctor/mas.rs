@@ -88,7 +88,7 @@ async fn the_homeserver_of_mas_has_to_be_ours() {
 }
 
 #[tokio::test]
-async fn a_mas_too_old_to_end_sessions_can_list_and_not_write() {
+async fn mas_too_old_to_end_sessions_can_list_but_not_write() {
     let world = started(the_table().mas_version("v1.3.0")).await;
     let line = "mas version problem";
     by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["update MAS"]);

@@ -66,7 +66,7 @@ async fn a_synapse_that_cannot_lock_or_does_not_show_locks_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_synapse_without_the_third_list_is_as_good() {
+async fn synapse_without_the_v3_list_works_too() {
     let world = started(the_table().synapse_without_v3()).await;
     doctor(by_client(&world)).ailing_is(&[]).tells("synapse admin ok", &["5 accounts"], &[]);
 }

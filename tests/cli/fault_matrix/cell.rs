@@ -145,48 +145,46 @@ impl Cell {
         );
         match (self.server, self.moment, self.trouble) {
             (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => {
-                Some("a running `watch` goes on asking at the address that fails, which cannot be had back")
+                Some("a running `watch` keeps using the failing address, which cannot be opened again")
             }
             (_, Moment::NewAccount, Trouble::Trickle) => Some("a running `watch` waits five minutes for a trickle"),
             (Server::Keycloak, Moment::NewAccount, _) if of_lists => {
-                Some("a new account has Keycloak asked for one user")
+                Some("for a new account, Keycloak is asked about one user")
             }
             (_, Moment::NewAccount, _) if of_lists && self.trouble != Trouble::EmptyList => {
-                Some("of the newest accounts, there is one page with one account")
+                Some("the list of the newest accounts is one page with one account")
             }
-            (Server::Machine, Moment::NewAccount, _) => Some("what `watch` writes down is what `sync` writes down"),
+            (Server::Machine, Moment::NewAccount, _) => Some("`watch` records the same as `sync`"),
             (Server::MasCli, Moment::Reading | Moment::Look | Moment::LookAtMember, _) => {
-                Some("mas-cli only writes: nothing is read by it")
+                Some("mas-cli only writes, and reads nothing")
             }
             (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => {
-                Some("mas-cli opens MAS's database: it has no token that ends, and shows no certificate")
+                Some("mas-cli opens MAS's database: it has no token that expires, and no certificate")
             }
-            (Server::MasCli, ..) if self.trouble.is_page() => {
-                Some("mas-cli opens MAS's database: no proxy answers with a page in its place")
-            }
+            (Server::MasCli, ..) if self.trouble.is_page() => Some("mas-cli opens MAS's database: there is no proxy"),
             (Server::MasCli, ..) if of_lists => Some("mas-cli lists nothing that the program reads"),
             (Server::MasApi, Moment::Applying, Trouble::ShortList) => {
-                Some("of the sessions to end, a list that is short is one that is empty")
+                Some("a short list of the one session to end is an empty list")
             }
             (Server::Keycloak | Server::Synapse, Moment::Applying, _) if of_lists => {
-                Some("while accounts are changed, no list of Keycloak or Synapse is read")
+                Some("no list of Keycloak or Synapse is read while accounts are changed")
             }
             (Server::Keycloak, Moment::Look, Trouble::ShortList | Trouble::RepeatedPage) => {
-                Some("the second look asks Keycloak for one person: there is one row, or none")
+                Some("the second look requests one user of Keycloak: one row, or none")
             }
             (Server::Keycloak, Moment::LookAtMember, _) if of_lists && self.trouble != Trouble::ListThatChanges => {
-                Some("before an activation Keycloak is asked for the member by ID: that is no list")
+                Some("before an activation the member is requested by ID, which is no list")
             }
             (Server::Synapse | Server::MasApi, Moment::Look | Moment::LookAtMember, _) if of_lists => {
-                Some("the second look asks Synapse and MAS for one account by its ID: that is no list")
+                Some("the second look requests one account of Synapse and MAS by ID, which is no list")
             }
             (Server::Machine, Moment::Start | Moment::Undo, _) => None,
-            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock at its start and keeps it"),
+            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock when it starts and keeps it"),
             (Server::Machine, _, Trouble::ReadOnlyState) => {
-                Some("a state file that was opened for writing stays open for writing")
+                Some("a state file opened for writing stays open for writing")
             }
             (Server::Machine, Moment::LookAtMember, _) => {
-                Some("the disk does not depend on the account that the second look is about")
+                Some("the disk does not depend on the account of the second look")
             }
             _ => None,
         }

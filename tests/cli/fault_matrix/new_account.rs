@@ -33,12 +33,12 @@ impl Scene {
         let healed = Instant::now();
         while self.world.state_of(NEWCOMER) != account(true, true) {
             if healed.elapsed() > limit {
-                eprintln!("{}: {NEWCOMER} stays open:\n{}", self.cell, watching.told());
+                eprintln!("{}: {NEWCOMER} stays open:\n{}", self.cell, watching.log());
                 return None;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        let stderr = watching.told();
+        let stderr = watching.log();
         // The account may be closed while the run still waits to see it: a signal then gives 4.
         let code = watching.stop();
         assert!([0, 4].contains(&code), "{}: {code}\n{stderr}", self.cell);

@@ -30,7 +30,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Compares what was with what is.
+    /// Compares the state before with the state after.
     pub(super) fn of(before: &Everyone, after: &Everyone, records: &[Record], members: &Members) -> Self {
         let mut report = Self::default();
         for (name, was) in before {
@@ -51,13 +51,13 @@ impl Report {
                 report.lost_records.push(format!("{name}: {was:?} became {now:?}, and the history has no such action"));
             }
             for record in of_account() {
-                let told_wrong = match (record.outcome.as_str(), record.action.as_str()) {
+                let is_wrong = match (record.outcome.as_str(), record.action.as_str()) {
                     ("done", "disable") => !is_disabled(now),
                     ("done", "activate") => !is_active(now),
                     ("skipped", _) => now != *was,
                     _ => false,
                 };
-                if told_wrong {
+                if is_wrong {
                     report.lost_records.push(format!("{record:?}, but {was:?} became {now:?}"));
                 }
             }
@@ -70,14 +70,14 @@ impl Report {
 pub(super) fn of_exit(code: Option<i32>, before: &Everyone, after: &Everyone, records: &[Record]) -> Vec<String> {
     let tried = records.iter().filter(|record| record.begun).count();
     let not_done = records.iter().filter(|record| record.outcome != "done").count();
-    let told = match code {
+    let exit = match code {
         Some(1 | 3 | 5) if tried > 0 || before != after => "an error before anything was changed, and something was",
         Some(0) if not_done > 0 => "in step, and something is not done",
         Some(4) if not_done == 0 => "incomplete, and everything is done",
         Some(0 | 1 | 3 | 4 | 5) | None => return Vec::new(),
         Some(_) => "no exit code of these",
     };
-    vec![format!("exit {code:?} would mean {told}: {records:?}")]
+    vec![format!("exit {code:?} would mean {exit}: {records:?}")]
 }
 
 /// Returns whether an account is in the right state: unchanged or activated for members, else

@@ -85,9 +85,9 @@ async fn history_has_keycloaks_answer_and_what_of_it_is_only_cached() {
     let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
     let actions = kept.json()["actions"].clone();
     let lars = actions.as_array().expect("actions").iter().find(|action| action["user_id"] == "@lars:example.org");
-    let told = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
+    let user = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
     assert_eq!(
-        (&told["groups"], &told["remembered"], &told["in_group"]),
+        (&user["groups"], &user["remembered"], &user["in_group"]),
         (&json!(["/matrix-users"]), &json!(["/matrix-users"]), &json!(false))
     );
 }

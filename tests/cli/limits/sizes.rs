@@ -29,12 +29,12 @@ async fn disabled(world: &RunningWorld) -> usize {
 }
 
 /// Checks that the run is refused for these reasons and changes nothing.
-async fn refused(world: &RunningWorld, limits: &str, arguments: &str, told: &[&str]) -> Run {
+async fn refused(world: &RunningWorld, limits: &str, arguments: &str, parts: &[&str]) -> Run {
     let before = everyone(world);
     let run = limited(world, limits).run(arguments).exits(3).tells(&["Refused; nothing was changed, because"]);
     assert!(world.settle().await);
     assert_eq!(everyone(world), before);
-    run.tells(told)
+    run.tells(parts)
 }
 
 /// Checks that the approval of another plan is refused with this plan's digest, and that this

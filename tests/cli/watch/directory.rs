@@ -103,5 +103,5 @@ async fn full_reads_are_not_repeated_at_once_while_a_directory_is_down() {
     let lists = world.synapse.requests().count("/v3/users");
     tokio::time::sleep(Duration::from_secs(4)).await;
     // One repetition can have begun; without pauses there would be dozens.
-    assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.told());
+    assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.log());
 }

@@ -70,7 +70,7 @@ async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_
     watching.is_ready().await;
     world.leave("alice");
     watching.tells_times("in step", 2).await;
-    assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.told());
+    assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.log());
     becomes(&world, "alice", true, true).await;
 }
 
@@ -102,7 +102,7 @@ async fn failed_run_is_not_repeated_at_once_if_a_grace_has_ended() {
     world.synapse.server().stop().await;
     watching.tells("the run failed").await;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert_eq!(watching.times("the run failed"), 1, "{}", watching.told());
+    assert_eq!(watching.times("the run failed"), 1, "{}", watching.log());
     world.synapse.server().restart().expect("the port is free");
     becomes(&world, "alice", true, true).await;
 }

@@ -96,12 +96,12 @@ async fn account_of_a_member_is_left_if_it_is_registered_between_full_runs() {
         watching.tells("kind=\"accounts\"").await;
         looks_on(&world, 2).await;
         assert_eq!(world.state_of("zoe"), account(false, false), "{way:?}");
-        assert_eq!(watching.times("kind=\"accounts\""), 1, "{way:?}: judged once\n{}", watching.told());
+        assert_eq!(watching.times("kind=\"accounts\""), 1, "{way:?}: judged once\n{}", watching.log());
     }
 }
 
 #[tokio::test]
-async fn member_who_joined_a_moment_before_registering_is_no_contradiction() {
+async fn member_who_registers_just_after_joining_is_no_contradiction() {
     for (way, events) in
         WAYS.into_iter().flat_map(|way| [(way, "events_every = \"1h\""), (way, "events_every = \"off\"")])
     {
@@ -112,7 +112,7 @@ async fn member_who_joined_a_moment_before_registering_is_no_contradiction() {
         register(&world, "dave", "dave");
         watching.tells("kind=\"accounts\"").await;
         assert_eq!(world.state_of("dave"), account(false, false), "{way:?}");
-        assert_eq!(watching.times("disagree"), 0, "{way:?} {events}\n{}", watching.told());
+        assert_eq!(watching.times("disagree"), 0, "{way:?} {events}\n{}", watching.log());
     }
 }
 
@@ -147,7 +147,7 @@ async fn accounts_on_several_pages_are_all_found() {
 }
 
 #[tokio::test]
-async fn list_that_is_in_another_order_than_asked_for_is_not_believed() {
+async fn list_in_a_wrong_order_is_not_believed() {
     for way in WAYS {
         let world = started(outsiders()).await;
         world.mas.state().add_user("old");
@@ -159,12 +159,12 @@ async fn list_that_is_in_another_order_than_asked_for_is_not_believed() {
         world.synapse.faults().on("order_by=").answer(Fault::Json(by_name));
         world.mas.admin().faults().on("/users?count=false").answer(Fault::RepeatPage);
         watching.tells("the newest accounts cannot be read, and are asked for again").await;
-        assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.told());
+        assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.log());
     }
 }
 
 #[tokio::test]
-async fn account_that_synapse_does_not_have_yet_is_disabled_once_it_has() {
+async fn account_is_disabled_once_synapse_has_it() {
     let world = started(outsiders()).await;
     let _watching = watching(&world, Some(BY_BOTH)).await;
     world.mas.state().add_user("dave");
@@ -188,9 +188,9 @@ async fn link_that_comes_a_second_later_decides() {
         link(&world, "zoe", "erin");
         becomes(&world, "zoe", true, true).await;
         looks_on(&world, 2).await;
-        assert_eq!(world.state_of("erin"), account(false, false), "{way:?}\n{}", watching.told());
+        assert_eq!(world.state_of("erin"), account(false, false), "{way:?}\n{}", watching.log());
         let disabled = watching.metric("actions_total{action=\"disable\",outcome=\"done\"}").await;
-        assert_eq!(disabled, Some(1.0), "{way:?}: erin's never was\n{}", watching.told());
+        assert_eq!(disabled, Some(1.0), "{way:?}: erin's never was\n{}", watching.log());
     }
 }
 
@@ -206,7 +206,7 @@ async fn account_whose_link_never_comes_is_judged_by_its_name() {
         looks_on(&world, 4).await;
         assert_eq!(world.state_of("stranger"), account(false, false), "{way:?}: that takes an approval");
         // Dave once more, when both servers show him disabled.
-        assert!(watching.times("kind=\"accounts\"") <= 2, "{way:?}\n{}", watching.told());
+        assert!(watching.times("kind=\"accounts\"") <= 2, "{way:?}\n{}", watching.log());
         assert_eq!(watching.metric("ready").await, Some(1.0), "{way:?}");
     }
 }
@@ -285,5 +285,5 @@ async fn goes_on_after(way: Option<Way>, fault: Fault) {
     world.mas.admin().faults().clear();
     becomes(&world, "dave", true, true).await;
     assert_eq!(world.state_of("zoe"), account(false, false), "{way:?} {fault:?}");
-    assert_eq!(watching.times("cannot be read"), usize::from(!is_silent), "{}", watching.told());
+    assert_eq!(watching.times("cannot be read"), usize::from(!is_silent), "{}", watching.log());
 }

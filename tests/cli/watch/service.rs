@@ -18,7 +18,7 @@ async fn signal_while_idle_ends_with_success() {
 }
 
 #[tokio::test]
-async fn a_signal_in_the_middle_of_changes_finishes_what_is_under_way_and_says_that_the_rest_is_left() {
+async fn signal_during_changes_finishes_current_actions_and_reports_the_rest() {
     let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8).await;

@@ -27,7 +27,7 @@ pub(crate) struct Watching {
 /// Starts it; `program` has its configuration.
 pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
     let log = world.directory().join("watch.log");
-    let (child, secrets) = program.start_telling("watch --color never", &log);
+    let (child, secrets) = program.start_logging("watch --color never", &log);
     Watching { child, log, secrets }
 }
 
@@ -42,20 +42,20 @@ pub(crate) async fn until_so(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 impl Watching {
     /// Returns everything it has logged so far.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a log")
     }
 
     /// Returns how often it has logged this.
     pub(crate) fn times(&self, part: &str) -> usize {
-        self.told().matches(part).count()
+        self.log().matches(part).count()
     }
 
     /// Waits until it has logged this so often.
     pub(crate) async fn tells_times(&self, part: &str, times: usize) {
         let begin = Instant::now();
         while self.times(part) < times {
-            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -67,8 +67,8 @@ impl Watching {
 
     /// Returns the address of its listener, once it is in the log.
     pub(crate) fn address(&self) -> Option<String> {
-        let told = self.told();
-        let (_, rest) = told.split_once("metrics and health at ")?;
+        let log = self.log();
+        let (_, rest) = log.split_once("metrics and health at ")?;
         Some(rest.lines().next()?.trim().to_owned())
     }
 
@@ -84,7 +84,7 @@ impl Watching {
     pub(crate) async fn is_ready(&self) {
         let begin = Instant::now();
         while self.ask("/readyz").await.is_none_or(|(status, _)| status != 200) {
-            assert!(begin.elapsed() < PATIENCE, "never ready:\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "never ready:\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -95,7 +95,7 @@ impl Watching {
         loop {
             match self.ask("/readyz").await {
                 Some((503, why)) if !why.contains("first run") => return why,
-                _ => assert!(begin.elapsed() < PATIENCE, "ready all the time:\n{}", self.told()),
+                _ => assert!(begin.elapsed() < PATIENCE, "ready all the time:\n{}", self.log()),
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -120,7 +120,7 @@ impl Watching {
             if done >= actions {
                 return;
             }
-            assert!(begin.elapsed() < PATIENCE, "{done} of {actions} done:\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "{done} of {actions} done:\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -140,7 +140,7 @@ impl Watching {
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> i32 {
         let code = self.child.wait().expect("it ends").code().expect("no signal");
-        let run = Run { code, stdout: String::new(), stderr: self.told() };
+        let run = Run { code, stdout: String::new(), stderr: self.log() };
         self.secrets.assert_absent("watch", &run);
         code
     }

@@ -121,8 +121,8 @@ impl Slapd {
         stdin.write_all(ldif.as_bytes()).await?;
         drop(stdin);
         let output = child.wait_with_output().await?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {told}; of {ldif}").into()) }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {stderr}; of {ldif}").into()) }
     }
 
     async fn go_up(&mut self, password: &str) -> Outcome {
