@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::harness::{BY_BOTH, BY_MAS, Way};
 
-/// The side of the fault.
+/// The server or machine with the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Server {
     Keycloak,

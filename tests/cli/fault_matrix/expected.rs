@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::cell::{SERVERS, Server, Trouble};
 
-/// The printed table. `1|4` is one or the other: several accounts are rechecked at the same time, and
-/// it is random which come before the fault. In the same way, two pages of members are requested at a
-/// time, and the change comes before either of them.
+/// The printed table. `1|4` is one or the other: several accounts are rechecked at the same time,
+/// and it is random which come before the fault. In the same way, two pages of members are
+/// requested at a time, and the change comes before either of them.
 const TABLE: &str = include_str!("expected.txt");
 
 /// The meaning of the cells.

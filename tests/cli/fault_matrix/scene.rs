@@ -51,7 +51,7 @@ struct Detour {
     issuer: Option<String>,
 }
 
-/// When something begins to apply.
+/// A condition that begins at some moment and stays.
 #[derive(Clone, Default)]
 struct Since(Arc<AtomicBool>);
 
