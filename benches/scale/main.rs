@@ -1,12 +1,13 @@
-//! What a plan costs beyond the servers' own time: this program, and a bare client that fetches the same pages with the
-//! same concurrency and throws them away, in turns, against the same servers.
+//! What a plan costs in addition to the servers' own time: this program, and a bare client that
+//! fetches the same pages with the same concurrency and drops them, in turns, against the same
+//! servers.
 //!
-//! `cargo bench --bench scale` measures 10,000 and 100,000 members and accounts of stand-ins: ten times as fast as real
-//! servers and 0, 5 and 50 ms away, and as fast as they can; `-- 1000000` other sizes, `-- real` servers that the
-//! environment points at. `-- serve 1000000` only starts the stand-ins, as fast as they can, `-- serve 1000000 50` ten times
-//! as fast as real servers and 50 ms away. With `--into FILE` first, the figures are also appended to that file, a row of
-//! tabs each.
-//! `benches/run.sh` runs everything and writes the figures down.
+//! `cargo bench --bench scale` measures stand-ins with 10,000 and 100,000 members and accounts: ten
+//! times as fast as real servers with 0, 5 and 50 ms of latency, and at full speed. `-- 1000000`
+//! measures other sizes, and `-- real` the servers in the environment. `-- serve 1000000` only
+//! starts the stand-ins at full speed, `-- serve 1000000 50` ten times as fast as real servers with
+//! 50 ms of latency. With `--into FILE` first, the figures are also appended to that file, one row
+//! of tab-separated values each. `benches/run.sh` runs everything and updates the page.
 
 mod bare;
 mod child;
@@ -29,10 +30,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 const SIZES: [usize; 2] = [10_000, 100_000];
 const LATENCIES: [u64; 3] = [0, 5, 50];
 const ROUNDS: usize = 5;
-/// From here on a round takes so long that fewer have to say enough.
+/// Rounds at this size take so long that there are fewer of them.
 const LONG: usize = 1_000_000;
 const LONG_ROUNDS: usize = 3;
-/// Memory of a program that reads as good as nothing.
+/// Memory of a program that reads almost nothing.
 const IDLE: usize = 10;
 
 fn main() -> Outcome<ExitCode> {
@@ -56,7 +57,8 @@ fn main() -> Outcome<ExitCode> {
     }
 }
 
-/// The stand-ins alone, for a profiler: prints the variables that point at them, and waits for the end of its input.
+/// Starts only the stand-ins, for a profiler: prints the variables that point at them, and waits
+/// for the end of stdin.
 async fn serve(size: usize, late: Option<u64>) -> Outcome<ExitCode> {
     let servers = Servers::stand_ins(size).await?;
     if let Some(late) = late {
@@ -100,7 +102,7 @@ async fn real(into: Option<&Path>) -> Outcome<ExitCode> {
     report.verdict()
 }
 
-/// Both, in turns; the first of each warms up.
+/// Runs both in turns; the first round of each is a warm-up.
 fn compare(servers: &Servers, lists: Lists, size: usize) -> Outcome<Row> {
     let (_, log) = servers.plan(lists, &["-vv", "--log-format", "json"])?;
     let asked = bare::asked(&log);

@@ -1,4 +1,4 @@
-//! What is printed, and whether it is good enough.
+//! Prints the figures, and whether they are within the promised bounds.
 
 use std::error::Error;
 use std::fs::File;
@@ -16,11 +16,11 @@ const AT_MOST: f64 = 1.15;
 const AT_MOST_WITH_LINKS: f64 = 1.10;
 /// The most memory of the whole process with a million of each, in MiB.
 const MEMORY_WITH_LINKS: f64 = 320.0;
-/// How many requests more.
+/// How many more requests.
 const REQUESTS_MORE: usize = 10;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// One size at one latency.
+/// One size with one latency.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) size: usize,
@@ -34,13 +34,13 @@ pub(crate) struct Row {
     pub(crate) asked_by_bare: usize,
 }
 
-/// Of all rounds, because whatever else a machine has to do makes a round slower, and none faster.
+/// The fastest of all rounds, because other work on a machine only makes rounds slower.
 fn fastest(rounds: impl Iterator<Item = Measured>) -> f64 {
     rounds.map(|round| round.took.as_secs_f64()).fold(f64::INFINITY, f64::min)
 }
 
 fn mib(bytes: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "nobody reads more than four digits of it")]
+    #[expect(clippy::cast_precision_loss, reason = "four digits are enough")]
     let bytes = bytes as f64;
     bytes / MIB
 }
@@ -73,7 +73,7 @@ impl Row {
         }
     }
 
-    /// The most memory above the idle process, in MiB, where a bound is promised.
+    /// The most memory above the idle process, in MiB, if a bound is promised.
     fn memory_bound(&self, idle: u64) -> Option<f64> {
         match (self.lists, self.size) {
             (Lists::Accounts, 100_000) => Some(40.0),
@@ -83,7 +83,7 @@ impl Row {
         }
     }
 
-    /// The figures, as they stand side by side.
+    /// The figures in the order of the columns.
     fn figures(&self, idle: u64) -> [String; 12] {
         let (bare_peak, peak) = self.peaks();
         [
@@ -103,12 +103,12 @@ impl Row {
     }
 }
 
-/// The figures of all sizes, printed as they come.
+/// The figures of all sizes, printed as they arrive.
 pub(crate) struct Report {
-    /// Peak of a program that reads nothing.
+    /// The peak of a program that reads nothing.
     idle: u64,
     rows: Vec<Row>,
-    /// Where they are written too, for other programs.
+    /// The file that the figures are appended to.
     into: Option<File>,
 }
 
@@ -131,7 +131,7 @@ impl Report {
         Ok(())
     }
 
-    /// Whether everything that is promised holds.
+    /// Prints whether every promise holds.
     pub(crate) fn verdict(self) -> Result<ExitCode, Box<dyn Error>> {
         verdict(&self.rows, self.idle)
     }

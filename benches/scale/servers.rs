@@ -1,4 +1,4 @@
-//! The servers that both are measured against: stand-ins as big and as far away as wanted, or real ones.
+//! The servers for both clients: stand-ins with any size and latency, or real servers.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -28,13 +28,13 @@ const VARIABLES: [&str; 9] = [
     "MAS_CONFIG",
 ];
 
-/// How fast real servers were measured to list (see `docs/performance.md`).
+/// How fast real servers list rows, as measured (see `docs/performance.md`).
 struct Rows {
     path: &'static str,
     a_second: u64,
-    /// Of one row, as the stand-ins write it.
+    /// Time for one row in a stand-in.
     bytes: u64,
-    /// Pages under way, which share the server.
+    /// Concurrent pages, which share the server.
     at_a_time: u64,
 }
 
@@ -49,9 +49,9 @@ const MAS_ROWS: [Rows; 2] = [
 /// How long stand-ins take for each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speed {
-    /// A tenth of what real servers take.
+    /// A tenth of a real server's time.
     TenTimesReal,
-    /// As good as nothing: everything there is to be seen is the clients' own work.
+    /// Almost no time, so that only the clients' own work counts.
     FlatOut,
 }
 
@@ -69,7 +69,7 @@ impl Speed {
 pub(crate) enum Lists {
     /// Keycloak's members and Synapse's accounts.
     Accounts,
-    /// MAS's users and their upstream links too, as it is with the Admin API in the configuration.
+    /// MAS's users and their upstream links too, as if the Admin API is configured.
     Links,
 }
 
@@ -82,7 +82,7 @@ impl Lists {
     }
 }
 
-/// What a client of MAS's Admin API has to know.
+/// What a client of MAS's Admin API needs.
 #[derive(Debug, Clone)]
 pub(crate) struct MasClient {
     pub(crate) token_url: String,
@@ -98,7 +98,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// As many members as accounts, all of them in step: what a run finds nearly every time.
+    /// As many members as accounts, and nothing to change, as in nearly every run.
     pub(crate) async fn stand_ins(size: usize) -> Outcome<Self> {
         let world = World::new("example.org").group("/matrix-users").members(size, "person-").accounts(size, "person-");
         let world = world.token_owner("person-00000").mas_api_client_auth(ClientAuth::Post).start().await?;
@@ -129,7 +129,7 @@ impl Servers {
         Ok(Self { stand_ins: None, variables, directory })
     }
 
-    /// Stand-ins are as far away and as fast as this; real servers are as they are.
+    /// Sets latency and speed of the stand-ins; real servers stay as they are.
     pub(crate) fn set(&self, latency: Duration, speed: Speed) {
         let Some(world) = &self.stand_ins else { return };
         let keycloak = (world.keycloak.faults(), slice::from_ref(&MEMBERS));
@@ -177,7 +177,7 @@ impl Servers {
     }
 }
 
-/// The file with what the variables do not say.
+/// The file with the settings that have no variable.
 fn configuration(directory: &Path, lists: Lists) -> PathBuf {
     directory.join(match lists {
         Lists::Accounts => "accounts.toml",

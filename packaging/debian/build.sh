@@ -3,8 +3,8 @@
 #
 #   packaging/debian/build.sh   prints the package's path on stdout, everything else on stderr
 #
-# DEBFULLNAME and DEBEMAIL name the maintainer, as for Debian's own tools. With the same SOURCE_DATE_EPOCH (else: the
-# last commit's time) and compiler the same bytes come out. Needs cargo and a C compiler; fetches cargo-deb if missing.
+# DEBFULLNAME and DEBEMAIL name the maintainer, as for Debian's own tools. The same SOURCE_DATE_EPOCH (by default the
+# last commit's time) and compiler give the same bytes. Needs cargo and a C compiler; fetches cargo-deb if missing.
 
 set -euo pipefail
 
@@ -21,14 +21,14 @@ install_cargo_deb() {
     fi
 }
 
-# Where this machine has its sources and its home would stand in the program, in the places that panics tell.
+# The paths of the sources and of the home folder would be in the program, in the locations of panics.
 build_program() {
     say "==> the program"
     local flags="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
     RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags" cargo build --quiet --release --locked >&2
 }
 
-# The package's tool looks for what is not built by cargo below this directory, whatever cargo's target directory is.
+# cargo-deb looks for files that cargo does not build below this directory, with any target directory.
 generate() {
     say "==> the man page and the completions"
     rm -rf target/packaging
@@ -37,7 +37,7 @@ generate() {
     "$program" completions bash >target/packaging/completions/matrix-keycloak-sync.bash
     "$program" completions zsh >target/packaging/completions/_matrix-keycloak-sync
     "$program" completions fish >target/packaging/completions/matrix-keycloak-sync.fish
-    # In Debian's format; what has changed is told in the other one.
+    # Debian's format; the changes are in CHANGELOG.md.
     printf 'matrix-keycloak-sync (%s-1) stable; urgency=medium\n\n  * %s\n\n -- %s  %s\n' \
         "$version" "What has changed stands in changelog.gz." \
         "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")" >target/packaging/changelog.Debian

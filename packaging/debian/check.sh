@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Installs the Debian package in a clean root, looks at what it brings, starts its service under a systemd of its own
-# against the demo's servers, and purges it.
+# Installs the Debian package in a clean root, checks its contents, starts its service under a separate systemd against
+# the demo's servers, and purges it.
 #
-#   packaging/debian/check.sh [PACKAGE]   without one, packaging/debian/build.sh makes it
+#   packaging/debian/check.sh [PACKAGE]   without one, packaging/debian/build.sh builds it
 #
-# Needs root, because a root of its own and a systemd of its own do. Installs what is missing (apt), keeps the clean root
-# in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-packages, and stops what it started however it ends. What this
-# machine does not allow it says at the end, and checks the rest.
+# Needs root for the clean root and the separate systemd. Installs missing packages (apt), keeps the clean root in
+# ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-packages, and always stops what it started. If this machine does not
+# allow a check, the rest is checked, and the end says what was not.
 #
-# What is in single quotes is for the shells in that root, for apt and for dpkg:
+# Text in single quotes is for the shells in that root, for apt and for dpkg:
 # shellcheck disable=SC2016
 
 set -euo pipefail
 
 release=bookworm
-# What a server has, what the package needs, and what it is looked at with.
+# A server's usual packages, the package's dependencies, and the tools for the checks.
 includes=systemd,systemd-sysv,dbus,adduser,ca-certificates,man-db,mandoc,bash-completion,zsh,fish
-# In tenths, as systemd-analyze takes it.
+# In tenths, as systemd-analyze expects it.
 exposure_at_most=15
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -44,7 +44,7 @@ have() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null 2>&1; }
 stop_container() {
     local tries leader
     [ -n "$container" ] || return 0
-    # Its first process asked to power off; then by force, because nothing in there is worth waiting for.
+    # Asks its first process to power off; then by force, because nothing in there has to be kept.
     leader="$(pgrep -P "$container" | head -n 1 || true)"
     [ -z "$leader" ] || kill -RTMIN+4 "$leader" 2>/dev/null || true
     for ((tries = 0; tries < 100; tries++)); do
@@ -86,7 +86,7 @@ install_packages() {
         >>"$work/apt.log" 2>&1 || fail "apt-get install: $(tail -n 20 "$work/apt.log")"
 }
 
-# From where this machine has its own packages.
+# From the same source as this machine's packages.
 mirror() {
     local found
     found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" 'Label: Debian' |
@@ -111,14 +111,14 @@ make_clean_root() {
     rm -rf "$work/clean"
 }
 
-# In namespaces of its own, so that nothing stays mounted and nothing stays running.
+# In separate namespaces, so that no mount and no process is left.
 in_root() {
     unshare --mount --pid --ipc --uts --fork --kill-child=KILL --mount-proc="$root/proc" \
         chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         "$@" </dev/null
 }
 
-# Everything that is there, less what dpkg and apt write about themselves.
+# All files, without dpkg's and apt's own.
 everything() {
     (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./root \
         -o -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache -o -path ./var/lib/apt -o -path ./var/lib/systemd \) -prune -o -print |
@@ -198,7 +198,7 @@ look_at_units() {
     done
     with_drop_ins
     by_hand
-    # The unit that docs/deployments/docker.md shows.
+    # The unit in docs/deployments/docker.md.
     sed -n '/^\[Unit\]$/,/^```$/p' docs/deployments/docker.md | sed -e '/^```/d' -e 's|/usr/local/bin/|/usr/bin/|' \
         >"$root/tmp/docker.service"
     exposed_little /tmp/docker.service
@@ -211,7 +211,7 @@ exposed_little() {
         >"$work/security.log" 2>&1 || fail "systemd-analyze security: $(cat "$work/security.log")"
 }
 
-# What the drop-ins take back has to stay within the bound too.
+# With the drop-ins, which relax limits, the unit has to stay within the bound too.
 with_drop_ins() {
     local example unit dropin
     for unit in matrix-keycloak-sync matrix-keycloak-sync-sync; do
@@ -227,7 +227,7 @@ with_drop_ins() {
     ok "with the drop-ins of the examples they stay within $exposure_at_most tenths"
 }
 
-# matrix-keycloak-sync-run has to give the limits of the service to its unit, which is written down here for the check.
+# matrix-keycloak-sync-run has to give its unit the limits of the service; that unit is recorded here for the check.
 by_hand() {
     local fakes="$root/tmp/fakes" unit=/tmp/by-hand.service
     mkdir "$fakes"
@@ -252,7 +252,7 @@ in_container() {
 
 boot() {
     local tries state
-    # A network of its own that has only the loopback device.
+    # A separate network with only the loopback device.
     setpriv --pdeathsig KILL systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --directory="$root" \
         --console=pipe >"$work/console.log" 2>&1 </dev/null &
     container=$!
@@ -272,7 +272,7 @@ boot() {
 
 value() { sed -n "/^\[$1\]/,/^\[/ s/^$2 = \"\(.*\)\".*/\1/p" "$work/demo.toml" | head -n 1; }
 
-# The demo's servers beside the service, and the configuration that leads to them: secrets as credentials.
+# The demo's servers for the service, and a configuration for them: secrets as credentials.
 configure() {
     local tries etc="$root/etc/matrix-keycloak-sync"
     rm -f "$root/root/demo.toml"
@@ -326,7 +326,7 @@ journal_of() { in_container journalctl --no-pager --output=cat --unit="$1"; }
 run_service() {
     local sync=matrix-keycloak-sync-sync.service code=0
 
-    # Straight after the installation: the example's configuration, and no secret anywhere.
+    # Right after the installation: the example configuration, and no secrets.
     if in_container systemctl start "$sync" 2>/dev/null; then fail "a service without secrets runs"; fi
     [ "$(status_of "$sync" ExecMainStatus)" = 78 ] ||
         fail "without secrets it ends with $(status_of "$sync" ExecMainStatus): $(journal_of "$sync")"
@@ -350,10 +350,10 @@ run_service() {
     watch
 }
 
-# The drop-in as it is documented, for both units, with the demo's file in the place of MAS's.
+# The drop-in as documented, for both units, with the demo's file instead of MAS's.
 mas_cli() {
     local dropin="$root/etc/systemd/system/$1.d" watching="$root/etc/systemd/system/matrix-keycloak-sync.service.d"
-    # Servers as they were at the start, so that there is something to do again.
+    # Servers in their initial state, so that there is something to do again.
     in_container systemctl stop demo-world
     configure mas-cli
     mkdir -p "$dropin" "$watching" "$root/etc/mas-cli"
@@ -373,7 +373,7 @@ mas_cli() {
     in_container systemctl daemon-reload
 }
 
-# The drop-in as it is documented: root copies what the program's user has written, and nothing else.
+# The drop-in as documented: root copies only what the program's user has written.
 textfile() {
     local dropin="$root/etc/systemd/system/$1.d" figures="$root/var/lib/private/matrix-keycloak-sync/metrics.prom"
     local folder="$root/var/lib/prometheus/node-exporter" bad
@@ -410,7 +410,7 @@ watch() {
         sleep 0.2
     done
     [ "$tries" -lt 100 ] || fail "$watch is not ready: $(journal_of "$watch")"
-    ok "$watch is started, and /readyz says 200; systemd is told: $(status_of "$watch" StatusText)"
+    ok "$watch is started, and /readyz says 200; systemd has: $(status_of "$watch" StatusText)"
     in_container systemctl reload "$watch" || fail "$watch does not reload: $(journal_of "$watch")"
     sleep 1
     [ "$(status_of "$watch" ActiveState)" = active ] || fail "$watch is not active after a reload: $(journal_of "$watch")"
@@ -421,7 +421,7 @@ watch() {
     ok "it reloads, and it stops well when the timer takes over"
 }
 
-# Where no systemd can be started: the limits of the unit that bubblewrap knows.
+# If no systemd can be started: the limits of the unit that bubblewrap supports.
 run_sandboxed() {
     have bwrap || apt-get install -y -q --no-install-recommends bubblewrap >"$work/apt.log" 2>&1 ||
         { not_allowed+=("the demo under the unit's limits: no bubblewrap"); return 0; }
@@ -454,7 +454,7 @@ root="$work/root"
 
 step "what is missing"
 mkdir -p "$cache" "$root"
-# Two runs at a time would make the same root.
+# Two runs at a time would create the same root.
 exec 9>"$cache/lock"
 flock 9
 install_packages
@@ -462,7 +462,7 @@ make_clean_root
 exec 9>&-
 tar --extract --numeric-owner --xattrs --file "$clean" --directory "$root"
 
-# A systemd that was up once has left files of its own, which are not the package's.
+# A systemd that has run has left its own files, which are not the package's.
 step "a systemd of its own"
 booted=true
 if boot; then

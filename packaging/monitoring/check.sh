@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What Prometheus itself says of the alert rules, of their tests, and of the metrics that the program writes.
-# promtool comes from Debian's package prometheus; where it is missing it is only unpacked, so that no server is set up.
+# Checks the alert rules, their tests, and the metrics that the program writes with promtool.
+# promtool comes from Debian's package prometheus; if it is missing it is only unpacked, so that no server is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -24,11 +24,11 @@ fi
 promtool check rules packaging/monitoring/alerts.yml
 (cd packaging/monitoring && promtool test rules alerts.test.yml)
 
-# Every metric that there is, as a test of the program writes them.
+# Every metric, written by a test of the program.
 METRICS_SAMPLE=$scratch/every.prom cargo test --quiet --locked --test monitoring
 promtool check metrics <"$scratch/every.prom"
 
-# What a run leaves behind, and what the next one makes of it.
+# The file after a run, and after the next one.
 cargo build --quiet --locked
 program=${CARGO_TARGET_DIR:-target}/debug/matrix-keycloak-sync
 "$program" demo --serve >"$scratch/demo" &

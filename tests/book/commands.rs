@@ -1,4 +1,4 @@
-//! The command line reference, made from the command line itself.
+//! The command line reference, generated from the command line itself.
 
 use std::fmt::Write as _;
 
@@ -13,60 +13,56 @@ const BEFORE: &str = "\
 
 <!-- Made from src/cli.rs: UPDATE_DOCS=1 cargo test --test book -->
 
-Data goes to stdout, logs and progress to stderr. Everything is readable without colour, and progress bars are shown on a
-terminal only.
+Data goes to stdout, logs and progress to stderr. Everything is readable without colour, and progress bars are only shown on
+a terminal.
 
 ";
 
 const EXIT_CODES: &[(Exit, &str)] = &[
     (Exit::InStep, "in step, or brought in step"),
-    (Exit::Error, "an error before anything was changed; a source that did not answer as it should"),
+    (Exit::Error, "an error before the first change; a server did not answer as it should"),
     (Exit::Changes, "`plan --detailed-exitcode`: there are changes"),
     (Exit::Refused, "refused by a limit; nothing was changed"),
     (
         Exit::Incomplete,
-        "incomplete: some actions failed, were skipped or not confirmed in time, a directory was in doubt, or a signal or \
-         an error came after the first change",
+        "incomplete: some actions failed, were skipped or not confirmed in time, a directory was unverified, or a signal \
+         or an error came after the first change",
     ),
     (Exit::Locked, "another run holds the lock"),
     (Exit::Usage, "wrong command line"),
     (Exit::Config, "wrong configuration"),
 ];
 
-/// What the help has no room for.
+/// More than the help has room for.
 const MORE: &[(&str, &str)] = &[
     (
         "plan",
-        "Reads both sides, looks a second time at everyone who would be disabled, and prints what would change and why. It \
-         holds no writer. It tells that a `sync` of the plan would be refused, and ends with 0 all the same.",
+        "Reads both sides, rechecks every account that would change, and prints what would change and why. It has no writer. \
+         If a `sync` of the plan would be refused, it says so, and still ends with 0.",
     ),
     (
         "sync",
-        "Makes a plan and carries it out, if no limit is in the way. A refused plan tells its digest and the command that \
-         goes on with this very plan: `--approve` lifts every limit for one run, and is worth nothing once the plan is \
-         another one.",
+        "Makes a plan and carries it out if it is within the limits. If the plan is refused, the output has its digest and \
+         the command that applies exactly this plan: `--approve` lifts every limit for one run, and is invalid once the \
+         plan changes.",
     ),
     (
         "apply",
-        "For plans that a person looked at first. A saved plan is no approval: the limits hold. What has moved since it was \
-         made is left out and told, which alone is no error.",
+        "For plans that an administrator has read first. A saved plan is no approval: the limits apply. Accounts that have \
+         changed since then are skipped and reported, which is not an error.",
     ),
     ("watch", "See [Staying in step](watch.md)."),
-    ("explain", "Every fact about one person, from which server it is, and the rule that decides."),
-    (
-        "doctor",
-        "For each problem: what to change, and where. It is the first command to run, and the one to run when something is \
-         wrong.",
-    ),
-    ("history", "What the state file remembers: the runs with counts, or every action of one run."),
+    ("explain", "Every fact about one user with its server, and the rule that decides."),
+    ("doctor", "For each problem: what to change, and where. Run it first, and whenever something is wrong."),
+    ("history", "The runs in the state file with their counts, or every action of one run."),
     (
         "undo",
-        "A plan like any other, shown first and within the limits. Rooms and e-mail addresses that a deactivation has cost \
+        "A plan like any other, shown first and within the limits. Rooms and e-mail addresses lost by a deactivation \
          do not come back.",
     ),
     (
         "demo",
-        "Nothing is needed for it. With `--serve` the stand-ins stay up, and it prints a configuration to play with.",
+        "It needs nothing else. With `--serve` the stand-ins stay up, and it prints a configuration to try commands with.",
     ),
     (
         "completions",

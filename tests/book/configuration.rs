@@ -1,4 +1,4 @@
-//! The configuration reference, made from the keys and what stands beside them.
+//! The configuration reference, generated from the keys and their descriptions.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,15 @@ const BEFORE: &str = "\
 
 <!-- Made from src/config/reference.rs: UPDATE_DOCS=1 cargo test --test book -->
 
-A TOML file: the one that `--config` names, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else `/etc/matrix-keycloak-sync/config.toml` if
-it is there. Environment variables win over it, and an empty variable counts as not set. A key that does not exist is an
-error. Every mistake is told at once, with its key, the value and what is expected.
+A TOML file: the one in `--config`, else in `MATRIX_KEYCLOAK_SYNC_CONFIG`, else `/etc/matrix-keycloak-sync/config.toml` if it
+exists. Environment variables override it, and an empty variable counts as not set. A key that does not exist is an error. All
+mistakes are reported at once, with the key, the value and what is expected.
 
-**Secrets.** Every secret `x` can be given as `x_file` instead, a file that holds nothing else, and every variable `X` of a
-secret as `X_FILE`. Both forms at once, in the same place, are an error. If the configuration file itself contains a secret and
+**Secrets.** Every secret `x` can be set as `x_file` instead, a file that contains only the secret, and every variable `X` of a
+secret as `X_FILE`. Both forms in the same place are an error. If the configuration file itself contains a secret and
 other users can read it, every command warns: set its mode to 0600, or give it to a group that only the program is in (0640).
 
-**Without a file.** On the host where `mas-cli` is, nine variables are a complete configuration: `KC_URL`, `KC_REALM`,
+**Without a file.** On the host of `mas-cli`, nine variables are a complete configuration: `KC_URL`, `KC_REALM`,
 `KC_GROUP_NAME`, `KC_CLIENT_ID`, `KC_ADMIN_USER`, `KC_ADMIN_PASS`, `MATRIX_URL`, `MATRIX_ADMIN_TOKEN`, `MATRIX_SERVER_NAME`.
 
 `matrix-keycloak-sync doctor` checks a configuration against the servers, and changes nothing. `config.example.toml` has every
@@ -72,7 +72,7 @@ fn is_secret(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name && key.secret)
 }
 
-/// Texts in quotes are TOML, and shown as such.
+/// Examples in quotes are TOML, and shown as such.
 fn in_code(text: &str) -> String {
     let mut shown = String::new();
     for (number, part) in text.split('"').enumerate() {
@@ -81,7 +81,7 @@ fn in_code(text: &str) -> String {
     shown
 }
 
-/// The heading's anchor, on a forge and in the book alike.
+/// The heading's anchor, the same on a forge and in the book.
 fn anchor(name: &str) -> String {
     name.replace('.', "")
 }

@@ -1,8 +1,8 @@
-//! Pages that are made from the code.
+//! Pages that are generated from the code.
 
 use std::path::Path;
 
-/// Compares a page with what the code says now, or writes it anew.
+/// Compares a page with what the code says, or writes it.
 pub(crate) fn check(page: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -13,6 +13,6 @@ pub(crate) fn check(page: &str, text: &str) {
     let differing = text.lines().zip(there.lines()).find(|(code, page)| code != page);
     assert!(
         text == there,
-        "docs/{page} is not what the code says; UPDATE_DOCS=1 cargo test --test book makes it anew; first: {differing:#?}"
+        "docs/{page} is not what the code says; UPDATE_DOCS=1 cargo test --test book updates it; first: {differing:#?}"
     );
 }

@@ -1,12 +1,12 @@
-//! Links between Markdown files: the file is there, and so is the heading. The book's own links are looked at again, as
-//! HTML, by `docs/check.sh`.
+//! Links between Markdown files: the file exists, and so does the heading. `docs/check.sh` checks
+//! the book's own links in the HTML.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Where a link leads, and the headings of a file, as a forge names them.
+/// The targets of links, and a file's headings with a forge's anchors.
 #[derive(Default)]
 struct Page {
     links: Vec<String>,

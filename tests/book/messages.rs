@@ -1,4 +1,4 @@
-//! Every message that the code can give, as the compiler reads it.
+//! Every message of the code, parsed from its source.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("apply/confirm.rs", "look"),
     ("apply/confirm.rs", "wait"),
 ];
-/// Variables that hold a message.
+/// Variables that contain a message.
 const VARIABLES: &[&str] = &["found", "missing", "what", "why"];
 /// Values that are made of a message.
 const VALUES: &[&str] = &["Inconsistent", "NotSeen", "Scheduled", "Skipped"];
-/// Calls that take a message, and as which argument.
+/// Calls that take a message, and the argument's position.
 const CALLS: &[(&str, usize)] = &[("inconsistent", 1), ("problem", 1), ("warn", 1)];
-/// Macros that tell a message at once.
+/// Macros that log a message.
 const MACROS: &[&str] = &["error", "warn"];
 /// Texts in those places that are only a part of a message.
 const PARTS: &[&str] = &[
@@ -38,7 +38,7 @@ const PARTS: &[&str] = &[
     "the admin token",
 ];
 
-/// Message by message, where it is.
+/// Returns every message with its file.
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -55,7 +55,8 @@ pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     found
 }
 
-/// The program's own sources: not the stand-ins, which only tests and the demo meet, and no tests.
+/// The program's own sources: without tests and without the stand-ins, which only tests and the
+/// demo use.
 fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).expect("a readable directory") {
         let path = entry.expect("a readable entry").path();
@@ -71,7 +72,7 @@ fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A message with `…` for what is put in, on one line.
+/// Returns a message on one line, with `…` for its arguments.
 pub(crate) fn normalised(text: &str) -> String {
     let mut plain = String::new();
     let mut characters = text.replace("{{", "\u{1}").replace("}}", "\u{2}").chars().collect::<Vec<_>>().into_iter();
@@ -92,7 +93,7 @@ pub(crate) fn normalised(text: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// More than a name, a path or a joint between two things.
+/// Returns whether a text is more than a name, a path or a separator.
 fn is_prose(text: &str) -> bool {
     let words = normalised(text);
     words.contains(' ') && words.split(' ').any(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3)
@@ -100,9 +101,9 @@ fn is_prose(text: &str) -> bool {
 
 struct Collector<'f> {
     file: String,
-    /// Whether every text that comes now is a message.
+    /// Whether the texts that follow are messages.
     telling: bool,
-    /// What the program puts before it.
+    /// The prefix that the program adds.
     prefix: &'static str,
     found: &'f mut BTreeMap<String, String>,
 }
@@ -123,7 +124,7 @@ impl Collector<'_> {
         (self.telling, self.prefix) = before;
     }
 
-    /// The texts in the tokens of a macro that the parser does not look into.
+    /// The texts in the tokens of a macro that the parser does not parse.
     fn texts(&mut self, tokens: TokenStream) {
         for token in tokens {
             match token {
@@ -149,7 +150,7 @@ fn as_text(token: &TokenTree) -> Option<String> {
     }
 }
 
-/// The first argument of a macro that is a text of its own: before it may stand fields.
+/// The first argument of a macro that is a text; fields may precede it.
 fn format_of(tokens: TokenStream) -> Option<String> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     tokens
@@ -185,14 +186,14 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         self.function(&function.sig.ident.to_string(), |this| visit::visit_impl_item_fn(this, function));
     }
 
-    fn visit_macro(&mut self, told: &'ast Macro) {
-        let name = last_name(&told.path);
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let name = last_name(&call.path);
         if MACROS.contains(&&*name) {
-            if let Some(text) = format_of(told.tokens.clone()) {
+            if let Some(text) = format_of(call.tokens.clone()) {
                 self.message(&text);
             }
         } else if self.telling && matches!(&*name, "format" | "vec" | "write") {
-            self.texts(told.tokens.clone());
+            self.texts(call.tokens.clone());
         }
     }
 
@@ -210,7 +211,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             Pat::Ident(name) => name.ident.to_string(),
             _ => String::new(),
         };
-        // What a command could not do on this machine.
+        // Failed system calls.
         let prefix = if name == "what" && self.file.starts_with("commands/") { "cannot " } else { "" };
         if VARIABLES.contains(&&*name) {
             self.telling(prefix, |this| visit::visit_local(this, local));
@@ -230,7 +231,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         let name = call.method.to_string();
-        // What an `expect` says is for whoever broke the code.
+        // The text of an `expect` is for developers.
         if name == "expect" {
             self.visit_expr(&call.receiver);
             return;
@@ -268,7 +269,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
     fn visit_field_value(&mut self, field: &'ast FieldValue) {
         match &field.member {
             Member::Named(name) if name == "why" => self.telling("", |this| visit::visit_field_value(this, field)),
-            // What to do instead belongs to a warning, and is no message of its own.
+            // A remedy belongs to a warning, and is no message of its own.
             Member::Named(name) if name == "instead" => {}
             _ => visit::visit_field_value(self, field),
         }

@@ -1,4 +1,4 @@
-//! Who is told something finds it in the troubleshooting page, which is written by hand.
+//! Every message is on the troubleshooting page, which is written by hand.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::messages::{normalised, of_the_code};
 
 const PAGE: &str = include_str!("../../docs/troubleshooting.md");
 
-/// The head of the column that holds messages.
+/// The heading of the column with messages.
 const SAYS: &str = "it says";
 
-/// The messages of the page: what stands as code in the first column of its tables of messages.
+/// The page's messages: code in the first column of its tables of messages.
 fn of_the_page() -> BTreeSet<String> {
     let mut messages = BTreeSet::new();
     let (mut column, mut in_head, mut of_messages) = (0, false, false);
@@ -43,7 +43,7 @@ fn every_message_of_the_code_is_in_the_troubleshooting_page_and_no_other() {
     let gone: Vec<_> = page.iter().filter(|text| !code.contains_key(*text)).cloned().collect();
     assert!(
         lacking.is_empty() && gone.is_empty(),
-        "docs/troubleshooting.md lacks {}:\n{}\n\nand has {} that the code does not give any more:\n{}",
+        "docs/troubleshooting.md lacks {}:\n{}\n\nand has {} that the code no longer has:\n{}",
         lacking.len(),
         lacking.join("\n"),
         gone.len(),

@@ -1,4 +1,5 @@
-//! Who has an account: the homeserver's lists hide people, and hold some who are none of our business.
+//! Which accounts count: the homeserver's lists hide some, and contain some that are not ours to
+//! manage.
 
 use matrix_keycloak_sync::standins::{Fault, World};
 use serde_json::json;
@@ -19,7 +20,7 @@ async fn both_versions_of_the_list_show_everyone() {
 }
 
 #[tokio::test]
-async fn every_list_is_asked_for_without_guests_and_with_the_locked() {
+async fn every_list_is_requested_without_guests_and_with_locked_accounts() {
     for (world, path) in [(the_table(), "/v3/users?"), (the_table().synapse_without_v3(), "/v2/users?")] {
         let world = started(world).await;
         program(&world).run("plan").exits(0);
@@ -31,7 +32,7 @@ async fn every_list_is_asked_for_without_guests_and_with_the_locked() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_bridge_or_is_a_bot_is_left_alone() {
+async fn accounts_of_bridges_and_bots_are_skipped() {
     let world = started(the_table().bridge_account("telegram_1", "telegram").bot_account("reminder")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.kept(), ["reminder bot", "telegram_1 appservice"]);
@@ -47,7 +48,7 @@ async fn the_owner_of_the_token_is_never_disabled() {
 }
 
 #[tokio::test]
-async fn administrators_are_left_alone_unless_the_configuration_says_otherwise() {
+async fn administrators_are_skipped_by_default() {
     let world = started(the_table().admin_account("root").leavers(10, "x")).await;
     let plan = |toml: &str| program(&world).file(&world, toml).run("plan --format json").exits(0);
     assert_eq!(plan("").kept(), ["root admin"]);
@@ -57,7 +58,7 @@ async fn administrators_are_left_alone_unless_the_configuration_says_otherwise()
 }
 
 #[tokio::test]
-async fn whoever_is_protected_is_left_alone_and_a_misspelt_entry_is_told() {
+async fn protected_account_is_skipped_and_misspelt_entry_reported() {
     let world = started(the_table().account("bot-1").account("helper")).await;
     let toml = "[policy]\nprotect = [\"/bot-.*/\", \"HELPER\", \"hepler\", \"dave\", \"!dave\"]";
     let run = program(&world).file(&world, toml).run("plan --format json").exits(0);
@@ -74,7 +75,7 @@ async fn accounts_unknown_to_keycloak_are_disabled_or_kept_as_the_configuration_
 }
 
 #[tokio::test]
-async fn a_member_whose_account_was_erased_is_left_alone() {
+async fn member_whose_account_was_erased_is_skipped() {
     let world = started(group().member("eve").erased_account("eve")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!((run.kept(), run.actions()), (vec!["eve erased".to_owned()], vec![]));
@@ -96,7 +97,7 @@ async fn two_accounts_that_differ_only_in_case_are_disabled_with_their_user() {
 }
 
 #[tokio::test]
-async fn names_with_odd_characters_are_asked_for_as_they_are() {
+async fn names_with_odd_characters_are_requested_unchanged() {
     let names = ["-rf", "--deactivate", "a+b", "a/b", "a=b&c", "a%2Fb"];
     // mas-cli is not called with all of them.
     for (way, names) in [(BY_BOTH, &names[..]), (EVERY_WAY[0], &names[..4])] {
@@ -136,7 +137,7 @@ async fn another_server_name_than_the_homeservers_own_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_list_that_does_not_hold_what_it_promises_is_an_error() {
+async fn list_without_all_rows_of_its_total_or_the_token_owner_is_an_error() {
     let world = started(the_table()).await;
     let row = json!({"name": "@matrix-sync-bot:example.org", "deactivated": false});
     for (users, total, told) in [(vec![row], 9, "tells of 9 accounts and holds 1"), (vec![], 0, "does not hold")] {

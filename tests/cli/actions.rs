@@ -1,4 +1,4 @@
-//! What is done to an account, and that it is told when it is not done.
+//! What a run does to an account, and what it reports if an action is not done.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use matrix_keycloak_sync::standins::Fault;
 
 use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
 
-/// So that a test need not wait for what never comes.
+/// A test need not wait for what never comes.
 const IMPATIENT: &str = "[writer]\nconfirm_timeout = \"300ms\"";
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn activating_undoes_lock_and_deactivation() {
 }
 
 #[tokio::test]
-async fn done_means_that_synapse_shows_it() {
+async fn action_is_done_when_synapse_shows_it() {
     let world = started(the_table().job_delay(Duration::from_millis(700))).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
@@ -28,7 +28,7 @@ async fn done_means_that_synapse_shows_it() {
 }
 
 #[tokio::test]
-async fn what_synapse_never_shows_is_scheduled_and_the_run_incomplete() {
+async fn action_stays_scheduled_and_the_run_incomplete_if_synapse_never_shows_it() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
@@ -42,7 +42,7 @@ async fn what_synapse_never_shows_is_scheduled_and_the_run_incomplete() {
 }
 
 #[tokio::test]
-async fn what_is_not_confirmed_is_told_in_text_too() {
+async fn unconfirmed_actions_are_printed_as_text_too() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync").exits(4);
@@ -50,7 +50,7 @@ async fn what_is_not_confirmed_is_told_in_text_too() {
 }
 
 #[tokio::test]
-async fn a_deactivation_that_the_worker_lost_is_asked_for_again() {
+async fn deactivation_is_requested_again_if_the_worker_lost_it() {
     let world = started(group().member("alice").user("dave").account("dave")).await;
     world.mas.state().worker_on = false;
     program(&world).file(&world, IMPATIENT).run("sync").exits(4);
@@ -82,7 +82,7 @@ async fn sessions_end_before_the_worker_has_done_anything() {
 }
 
 #[tokio::test]
-async fn whoever_is_a_member_keeps_their_sessions() {
+async fn member_keeps_all_sessions() {
     let world = started(the_table()).await;
     let token = world.login("alice").expect("alice can log in");
     program(&world).run("sync").exits(0);
@@ -102,7 +102,7 @@ async fn an_error_after_the_first_change_is_incomplete() {
 }
 
 #[tokio::test]
-async fn an_account_that_mas_does_not_know_fails_alone() {
+async fn only_the_action_fails_whose_account_mas_does_not_know() {
     let world = started(the_table()).await;
     world.keycloak.shared().lock().realm("corp").add_user("casper");
     world.synapse.state().add_account("casper");

@@ -1,4 +1,4 @@
-//! An answer about one user that is about another: never taken for the answer, and never for "not found".
+//! An answer about another user than the requested one is never used, and never means "not found".
 
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::watch::watching::{QUICK, start};
 
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// Dave and Dora are out of the group, Alice is in it, Mallory is disabled in it.
+/// Dave and Dora are outside the group, Alice is in it, Mallory is a disabled member.
 async fn world() -> RunningWorld {
     let world = group().member("alice").account("alice").disabled_member("mallory").account("mallory");
     started(world.user("dave").account("dave").user("dora").account("dora")).await

@@ -1,10 +1,10 @@
-//! A saved plan: what someone has read is what is done, less what has moved since, and never more.
+//! A saved plan: exactly what was read is done, minus what has changed since, and never more.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, program_for, started, the_table, write};
 
-/// Saves a plan and gives its path.
+/// Saves a plan and returns its path.
 fn saved(world: &RunningWorld, toml: &str) -> String {
     let path = world.directory().join("plan.json").display().to_string();
     program(world).file(world, toml).run(&format!("plan --out {path}")).exits(0).prints(&["Plan for example.org"]);
@@ -23,7 +23,7 @@ fn tampered(world: &RunningWorld, path: &str, from: &str, to: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_saved_plan_is_done() {
+async fn saved_plan_is_applied() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     apply(&world, &path, "").exits(0).prints(&["1 activated, 1 disabled"]);
@@ -39,7 +39,7 @@ async fn a_printed_plan_can_be_applied_too() {
 }
 
 #[tokio::test]
-async fn what_has_moved_since_is_left_out_and_told() {
+async fn changed_accounts_are_skipped_and_reported() {
     let world = started(the_table().user("dora").account("dora").user("dirk").account("dirk")).await;
     let path = saved(&world, NO_LIMITS);
     world.join("dave");
@@ -67,7 +67,7 @@ async fn a_plan_that_was_applied_does_nothing_when_applied_again() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_gone_is_told() {
+async fn deleted_account_is_reported() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     world.synapse.state().remove_account("dave");
@@ -75,7 +75,7 @@ async fn an_account_that_is_gone_is_told() {
 }
 
 #[tokio::test]
-async fn whoever_left_after_the_plan_was_made_is_not_disabled_by_it() {
+async fn user_who_left_after_the_plan_was_made_is_not_disabled_by_it() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     world.leave("alice");
@@ -84,7 +84,7 @@ async fn whoever_left_after_the_plan_was_made_is_not_disabled_by_it() {
 }
 
 #[tokio::test]
-async fn a_second_look_that_fails_keeps_the_person_and_leaves_the_run_incomplete() {
+async fn account_is_kept_and_the_run_incomplete_if_the_second_look_fails() {
     use matrix_keycloak_sync::standins::Fault;
     let world = started(the_table().user("dora").account("dora")).await;
     let path = saved(&world, NO_LIMITS);
@@ -94,7 +94,7 @@ async fn a_second_look_that_fails_keeps_the_person_and_leaves_the_run_incomplete
 }
 
 #[tokio::test]
-async fn a_plan_that_was_changed_or_is_for_something_else_is_refused() {
+async fn changed_plan_or_plan_for_another_server_is_refused() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     let before = everyone(&world);

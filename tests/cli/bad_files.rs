@@ -1,5 +1,5 @@
-//! Files that are not what they should be: each ends in a message and an exit code, none in a hang,
-//! and what is not this program's stays as it is.
+//! Bad files: each ends in a message and an exit code, none in a hang, and other programs' files do
+//! not change.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -30,7 +30,7 @@ enum Place {
 }
 use Place::{Configuration, Lock, MasConfiguration, Metrics, Out, SavedPlan, Secret, State};
 
-/// What is there.
+/// The thing at the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thing {
     Missing,
@@ -64,7 +64,7 @@ const NOT_OURS: &str = "was not written by this program";
 const NO_LINKS: &str = "links are not followed";
 const NO_FILE: &str = "something else than a file";
 
-/// The place, what is there, the exit code, and what the message says.
+/// The path, the thing there, the exit code, and the message.
 const TABLE: &[(Place, Thing, i32, &str)] = &[
     (Configuration, Missing, 78, "cannot read the configuration file"),
     (Configuration, Folder, 78, "cannot read the configuration file"),
@@ -200,7 +200,7 @@ fn user_of(world: &RunningWorld, place: Place, path: &Path) -> (Program, String)
     }
 }
 
-/// What tells one thing from another, without reading to the end of one that has none.
+/// What identifies a file, without reading an endless one to its end.
 fn seen(path: &Path) -> Option<(u32, u64, u64, Vec<u8>)> {
     let found = path.symlink_metadata().ok()?;
     let is_short = found.is_file() && found.len() < 1 << 20;
@@ -231,7 +231,7 @@ async fn bad_file_is_an_error_that_hangs_no_run_and_changes_no_file_of_others() 
 }
 
 #[tokio::test]
-async fn plan_does_not_wait_if_a_pipe_lies_in_the_place_of_the_lock() {
+async fn plan_does_not_wait_if_the_lock_file_is_a_pipe() {
     let world = started(the_table()).await;
     program(&world).run("sync").exits(0);
     let lock = state_folder(&world).join(LOCK);
@@ -271,20 +271,20 @@ async fn configuration_with_a_secret_is_a_warning_of_every_command_if_others_can
         program
     };
     for command in ["plan", "doctor", "sync", "explain dave"] {
-        let told = |settings: &str, mode| {
+        let warns = |settings: &str, mode| {
             let run = with(settings, mode).run(command);
             let text = format!("{}{}", run.stdout, run.stderr);
             text.split_whitespace().collect::<Vec<_>>().join(" ").contains(warning)
         };
-        assert!(told(&secret, 0o644), "{command}");
-        assert!(!told(&secret, 0o600) && !told(NO_LIMITS, 0o644), "{command}");
+        assert!(warns(&secret, 0o644), "{command}");
+        assert!(!warns(&secret, 0o600) && !warns(NO_LIMITS, 0o644), "{command}");
     }
     start(&world, with(&secret, 0o644)).tells(warning).await;
 }
 
 /// A reader that has the old file open sees all of it, and so does one that opens it meanwhile.
 #[tokio::test]
-async fn written_file_is_a_new_one_and_never_changed_in_place() {
+async fn written_file_replaces_the_old_one_atomically() {
     let world = started(the_table()).await;
     let at = |name: &str| world.directory().join(name);
     for (name, arguments) in [("metrics", "sync --metrics-file"), ("plan", "plan --out")] {

@@ -1,4 +1,4 @@
-//! One account that cannot be changed keeps no other waiting.
+//! An account that cannot be changed does not block others.
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
@@ -17,7 +17,7 @@ fn with_broken(world: &RunningWorld, pattern: &str) -> Program {
 }
 
 #[tokio::test]
-async fn accounts_that_mas_does_not_know_stop_nothing_and_are_kept_for_a_day() {
+async fn accounts_that_mas_does_not_know_block_nothing_and_are_kept_for_a_day() {
     let names = ["a1", "a2", "a3", "a4", "a5", "a6"];
     let world = unknown_to_mas(group().member("alice").account("alice").user("dave").account("dave"), &names);
     let world = started(world).await;
@@ -29,7 +29,7 @@ async fn accounts_that_mas_does_not_know_stop_nothing_and_are_kept_for_a_day() {
 }
 
 #[tokio::test]
-async fn activations_that_fail_stop_no_disables() {
+async fn failed_activations_block_no_disables() {
     let world = ["b1", "b2", "b3"].iter().fold(group(), |world, name| world.member(name).disabled_account(name));
     let world = started(world.user("dave").account("dave")).await;
     let run = with_broken(&world, "*unlock-user*").run("sync --format json").exits(4);
@@ -45,7 +45,7 @@ async fn activations_that_fail_stop_no_disables() {
 }
 
 #[tokio::test]
-async fn what_failed_last_time_comes_last() {
+async fn accounts_that_failed_last_time_come_last() {
     let world = ["a1", "a2", "dave"]
         .iter()
         .fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));

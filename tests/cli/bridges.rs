@@ -1,4 +1,4 @@
-//! Accounts of bridges are set aside by what is cheapest, and never stand in the way of the others.
+//! Accounts of bridges are sorted out with the cheapest request, and never block other accounts.
 
 use matrix_keycloak_sync::standins::{Fault, World};
 
@@ -24,7 +24,7 @@ async fn keycloak_is_not_asked_about_a_bridge() {
 }
 
 #[tokio::test]
-async fn bridge_is_remembered_and_the_next_run_asks_nothing_about_it() {
+async fn next_run_makes_no_request_about_a_remembered_bridge() {
     let world = started(bridged(40)).await;
     program(&world).run("sync").exits(0);
     let after_first = world.synapse.requests().count("/v2/users/@telegram_");
@@ -70,7 +70,7 @@ async fn refusal_names_the_prefix_that_most_of_the_accounts_share() {
 }
 
 #[tokio::test]
-async fn failing_look_at_one_bridge_holds_nothing_up() {
+async fn failed_second_look_at_a_bridge_blocks_nothing() {
     let world = started(bridged(20)).await;
     world.synapse.faults().on("/v2/users/@telegram_007").answer(Fault::Status(500, String::new()));
     for limits in ["", "max_look = 2"] {
@@ -82,7 +82,7 @@ async fn failing_look_at_one_bridge_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn no_answer_from_keycloak_is_an_error_even_if_synapse_sets_bridges_aside() {
+async fn missing_answer_of_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
     program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);

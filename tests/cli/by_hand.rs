@@ -1,4 +1,4 @@
-//! What was done by hand stays, also after actions of this program.
+//! Changes by hand stay, also after actions of this program.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
@@ -11,7 +11,7 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 }
 
 #[tokio::test]
-async fn account_seen_active_is_no_longer_ours_at_once() {
+async fn account_seen_active_no_longer_counts_as_disabled_by_this_program() {
     let world = started(group().member("alice").account("alice").user("bob").account("bob")).await;
     remembering(&world, OWN).run("sync").exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));

@@ -1,12 +1,13 @@
-//! A group that never holds still: whoever is in it throughout is never disabled.
+//! A group that changes all the time: a user who stays in it is never disabled.
 //!
-//! At every request to Keycloak people leave on one side of a name and as many join on the other, so that the list keeps
-//! its length while all that is between them moves by that many rows: pages by offset then skip members and repeat others,
-//! as Keycloak's do. Most of those who come and go have no account and are there to move the rows; some have one, and are
-//! disabled and activated as they come and go.
+//! At every request to Keycloak, some users leave the group on one side of a name and as many join
+//! it on the other. The list keeps its length, but every row between them moves by that number.
+//! Pages by offset then skip some members and repeat others, as Keycloak's do. Most users who come
+//! and go have no account and only move the rows. Some have one, and are disabled and activated as
+//! they come and go.
 //!
-//! That it is harsh is measured: at the same moments a reader goes along that asks for page after page by plain offsets.
-//! Whom it misses, a program that believed it would have disabled.
+//! A naive reader measures how harsh this is: at the same moments it requests page after page by
+//! plain offsets. A program that believed it would have disabled the members it misses.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -17,14 +18,14 @@ use matrix_keycloak_sync::standins::{RunningWorld, Seen, Shared, World};
 use crate::harness::{BY_MAS, EVERY_WAY, NO_LIMITS, Way, account, group, program_by, started};
 use crate::random::{Random, rounds};
 
-/// Everyone whom Keycloak knows; the group has about 20,000 of them at any time.
+/// All users in Keycloak; about 20,000 of them are in the group at any time.
 const PEOPLE: usize = 22_400;
 /// Runs for each source of accounts, unless the variable `CHURN_RUNS` has another number.
 const RUNS: usize = 8;
-/// Every so many runs one of them writes.
+/// One run in this number writes.
 const WRITING: usize = 4;
 
-/// Who somebody is.
+/// What a user does during the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// In the group throughout, with an account.
@@ -35,7 +36,7 @@ enum Role {
     Passer,
 }
 
-/// The roles are mixed by name, because the list is in that order.
+/// Roles are mixed by name, because the list is sorted by name.
 fn role(number: usize) -> Role {
     match (number % 550, number % 11) {
         (5, _) => Role::Regular,
@@ -48,18 +49,18 @@ fn name(number: usize) -> String {
     format!("u{number:05}")
 }
 
-/// The stayer who leaves for good half way.
+/// The stayer who leaves permanently halfway through.
 const LEAVER: usize = 1;
 
-/// What goes on in the group.
+/// The state of the group.
 struct Churn {
     random: Random,
-    /// Everyone who comes and goes, in order of name, and whether they are in the group.
+    /// All users who come and go, sorted by name, and whether each is in the group.
     pool: Vec<(usize, bool)>,
     changes: usize,
-    /// Who was out of the group at any time of this run, of those who come and go.
+    /// Users who come and go and were outside the group at any time during this run.
     out: HashSet<String>,
-    /// What a reader by plain offsets has seen in this run, and up to which row.
+    /// The members that a reader by plain offsets has seen in this run, and its last row.
     naive: HashSet<String>,
     read: usize,
 }
@@ -85,15 +86,16 @@ impl Churn {
         })
     }
 
-    /// A run begins.
+    /// Starts a run.
     fn begin(&mut self) {
         self.out = self.pool.iter().filter(|(_, inside)| !inside).map(|(number, _)| name(*number)).collect();
         self.naive.clear();
         self.read = 0;
     }
 
-    /// As many leave on one side of somebody as join on the other: mostly fewer than the rows that two pages of the reader
-    /// share, now and then several times as many.
+    /// Moves users: as many leave on one side of a name as join on the other. Mostly there are
+    /// fewer of them than the rows that two pages of the reader share, and sometimes several times
+    /// as many.
     fn turn(&mut self, keycloak: &mut State) {
         let burst = self.random.below(4) == 0;
         let count = if burst { 60 + self.random.below(140) } else { 1 + self.random.below(45) };
@@ -121,7 +123,7 @@ impl Churn {
         });
     }
 
-    /// The reader by plain offsets asks for its next page, as long as the one that is asked for.
+    /// Requests the next page by plain offsets, of the same size as the requested one.
     fn naive_page(&mut self, keycloak: &mut State, asked: &Seen) {
         let max = asked.query.split('&').find_map(|part| part.strip_prefix("max=")).expect("the reader says how many");
         let max: usize = max.parse().expect("a number");
@@ -130,7 +132,7 @@ impl Churn {
         self.read += max;
     }
 
-    /// Whom it has missed of those who stay.
+    /// Counts the staying members that the reader by plain offsets has missed.
     fn missed(&self, left: bool) -> usize {
         assert!(self.read > PEOPLE, "the list was read to its end");
         let stayers = (0..PEOPLE).filter(|number| role(*number) == Role::Stayer && !(left && *number == LEAVER));
@@ -138,7 +140,7 @@ impl Churn {
     }
 }
 
-/// Has the group move at every request to Keycloak.
+/// Changes the group at every request to Keycloak.
 fn set_going(world: &RunningWorld, churn: &Shared<Churn>) {
     let (state, naive) = (world.keycloak.shared(), churn.clone());
     world.keycloak.faults().on("/members").before(move |asked| naive.lock().naive_page(&mut state.lock(), asked));
@@ -146,7 +148,7 @@ fn set_going(world: &RunningWorld, churn: &Shared<Churn>) {
     world.keycloak.faults().on("/admin/realms/corp/").after(move |_| churn.lock().turn(&mut state.lock()));
 }
 
-/// What is told of all runs in the end.
+/// The totals of all runs, printed at the end.
 #[derive(Default)]
 struct Figures {
     plans: usize,
@@ -157,7 +159,7 @@ struct Figures {
     refused: usize,
 }
 
-async fn nobody_who_stays_is_disabled(way: Way) {
+async fn no_staying_member_is_disabled(way: Way) {
     let (start, runs, mut figures) = (Instant::now(), rounds("CHURN_RUNS", RUNS), Figures::default());
     let churn = Shared::new(Churn::new(Random::new(way.source)));
     let description = churn.lock().world();
@@ -174,7 +176,7 @@ async fn nobody_who_stays_is_disabled(way: Way) {
         churn.lock().begin();
         let command = if (number + 1) % WRITING == 0 { "sync --format json" } else { "plan --format json" };
         let run = program_by(&world, way, &format!("{policy}{NO_LIMITS}")).run(command);
-        // A list that moves too much to be read is an error, and nobody is disabled then either.
+        // A list that moves too much to be read is an error, and then no account is disabled.
         if run.code == 1 {
             run.tells(&["do not fit together"]);
             figures.refused += 1;
@@ -184,12 +186,12 @@ async fn nobody_who_stays_is_disabled(way: Way) {
         let churn = churn.lock();
         for action in run.actions() {
             let mut words = action.split(' ');
-            let (kind, whom) = (words.next().expect("an action"), words.next().expect("a localpart"));
-            let is_leaver = has_left && whom == name(LEAVER);
-            let whom_number = whom.strip_prefix('u').and_then(|digits| digits.parse().ok()).expect("one of ours");
-            assert!(is_leaver || role(whom_number) == Role::Regular, "run {number}: {action}");
+            let (kind, user) = (words.next().expect("an action"), words.next().expect("a localpart"));
+            let is_leaver = has_left && user == name(LEAVER);
+            let index = user.strip_prefix('u').and_then(|digits| digits.parse().ok()).expect("one of ours");
+            assert!(is_leaver || role(index) == Role::Regular, "run {number}: {action}");
             assert!(
-                is_leaver || kind == "activate" || churn.out.contains(whom),
+                is_leaver || kind == "activate" || churn.out.contains(user),
                 "run {number}: {action}, in throughout"
             );
             figures.disables += usize::from(kind == "disable");
@@ -206,25 +208,25 @@ async fn nobody_who_stays_is_disabled(way: Way) {
     println!(
         "churn, accounts from {}: {runs} runs over a group of {size}, {changes} joins and leaves; plain offsets would have \
          missed {missed} who stay, in {harsh} runs; {contradictions} contradictions, {refused} lists given up, {disables} \
-         disables planned, none of anybody who stays; {:.0?}",
+         disables planned, none of a member who stays; {:.0?}",
         way.source,
         start.elapsed()
     );
-    // The bigger the pages, the fewer the places where somebody can be missed: plain offsets do it in every other run. That
-    // a quarter of a few runs does not show it would be chance.
+    // Larger pages have fewer boundaries at which a member can be missed: plain offsets miss one in
+    // every other run. In a few runs, fewer than a quarter can happen by chance.
     let quiet = if plans < 40 { harsh * 8 < plans } else { harsh * 4 < plans };
     assert!(plans * 10 >= runs * 9 && !quiet, "too quiet or too loud to show anything");
-    assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "who leaves for good is disabled in the end");
+    assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "the user who leaves for good is disabled");
     let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
     assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
 }
 
 #[tokio::test]
-async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_synapse() {
-    nobody_who_stays_is_disabled(EVERY_WAY[0]).await;
+async fn no_staying_member_of_a_churning_group_is_disabled_with_accounts_from_synapse() {
+    no_staying_member_is_disabled(EVERY_WAY[0]).await;
 }
 
 #[tokio::test]
-async fn nobody_who_stays_in_a_churning_group_is_disabled_with_accounts_from_mas() {
-    nobody_who_stays_is_disabled(BY_MAS).await;
+async fn no_staying_member_of_a_churning_group_is_disabled_with_accounts_from_mas() {
+    no_staying_member_is_disabled(BY_MAS).await;
 }

@@ -1,4 +1,4 @@
-//! The command line without any server: help, wrong words, what is generated.
+//! The command line without servers: help, wrong arguments, generated files.
 
 use crate::harness::{bare, program, started, the_table};
 
@@ -18,7 +18,7 @@ fn help_and_version_are_data() {
 }
 
 #[test]
-fn what_the_tests_run_against_is_not_in_the_help() {
+fn stand_ins_are_not_in_the_help() {
     assert!(!bare().run("--help").stdout.contains("  stand-in "));
 }
 
@@ -47,7 +47,7 @@ fn a_wrong_command_line_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn nothing_configured_is_told_all_at_once() {
+fn all_missing_keys_are_reported_at_once() {
     let run = bare().run("plan").exits(78);
     run.tells(&[
         "KC_URL",
@@ -75,7 +75,7 @@ async fn a_pipe_that_is_closed_is_no_error() {
 }
 
 #[tokio::test]
-async fn data_goes_to_stdout_and_the_log_to_stderr() {
+async fn data_goes_to_stdout_and_logs_to_stderr() {
     let world = started(the_table()).await;
     let quiet = program(&world).run("plan --format json").exits(0);
     let loud = program(&world).run("plan --format json -vvv --log-format json").exits(0);
@@ -87,7 +87,7 @@ async fn data_goes_to_stdout_and_the_log_to_stderr() {
 }
 
 #[tokio::test]
-async fn colour_is_only_used_when_asked_for() {
+async fn colour_is_used_only_if_requested() {
     let world = started(the_table()).await;
     let plan = |options: &str| program(&world).run(&format!("plan {options}")).exits(0).stdout;
     assert!(!plan("").contains('\u{1b}') && !plan("--color never").contains('\u{1b}'));

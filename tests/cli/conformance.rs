@@ -1,4 +1,5 @@
-//! Whoever writes and whoever lists the accounts: the same is done, and the same stands afterwards on both servers.
+//! Both writers do the same with every source of accounts, and leave the same state on both
+//! servers.
 
 use matrix_keycloak_sync::standins::mas::SessionKind;
 use matrix_keycloak_sync::standins::world::AccountState;
@@ -6,10 +7,10 @@ use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use crate::harness::{EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, started};
 
-/// The owner of Synapse's token is nobody special where Synapse is not configured.
+/// If Synapse is not configured, the owner of its token is an account like any other.
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// Every state of an account, in the group and out of it.
+/// Every state of an account, inside and outside the group.
 fn every_state() -> World {
     let world =
         group().member("anna").account("anna").user("oskar").account("oskar").user("stranger").account("stranger");
@@ -24,7 +25,7 @@ fn every_state() -> World {
     })
 }
 
-/// What is left of someone: their state on both servers, their sessions of each kind, and what Synapse keeps of them.
+/// What remains of an account: its state on both servers, its sessions, and its profile in Synapse.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     name: String,
@@ -49,7 +50,7 @@ fn left(world: &RunningWorld) -> Vec<Left> {
     everyone(world).into_iter().map(of).collect()
 }
 
-/// A run in a world of its own, in which two people have sessions of every kind.
+/// Runs in a world of its own, in which two users have sessions of every kind.
 async fn run(way: Way, disable: &str) -> (Run, Vec<Left>) {
     let world = started(every_state()).await;
     for name in ["anna", "oskar"] {
@@ -64,7 +65,7 @@ async fn run(way: Way, disable: &str) -> (Run, Vec<Left>) {
 }
 
 #[tokio::test]
-async fn both_writers_leave_the_same_behind_whoever_lists_the_accounts() {
+async fn both_writers_leave_the_same_state_with_every_source_of_accounts() {
     for mode in ["deactivate", "lock"] {
         let [first, others @ ..] = EVERY_WAY;
         let (by_cli, expected) = run(first, mode).await;
@@ -77,7 +78,7 @@ async fn both_writers_leave_the_same_behind_whoever_lists_the_accounts() {
 }
 
 #[tokio::test]
-async fn a_second_run_finds_nothing_to_do_whoever_writes_and_lists() {
+async fn second_run_finds_nothing_to_do_with_any_writer_and_source() {
     for way in EVERY_WAY {
         let world = started(every_state()).await;
         let more = format!("{PROTECT}{NO_LIMITS}");
@@ -89,7 +90,7 @@ async fn a_second_run_finds_nothing_to_do_whoever_writes_and_lists() {
 }
 
 #[tokio::test]
-async fn nobody_is_erased_whoever_writes() {
+async fn no_account_is_erased_by_any_writer() {
     for way in EVERY_WAY {
         let (_, left) = run(way, "deactivate").await;
         let erased = left.iter().filter(|left| left.state.synapse.is_some_and(|state| state.erased)).count();
@@ -99,7 +100,7 @@ async fn nobody_is_erased_whoever_writes() {
 }
 
 #[tokio::test]
-async fn personal_tokens_are_left_to_mas_itself() {
+async fn personal_tokens_are_not_revoked() {
     for way in EVERY_WAY {
         let (_, left) = run(way, "lock").await;
         let oskar = left.iter().find(|left| left.name == "oskar").expect("an account");

@@ -1,4 +1,4 @@
-//! `doctor`: every way to be set up wrong comes out as a problem that says what to change, and looking changes nothing.
+//! `doctor` reports every wrong setup as a problem that says what to change, and changes nothing.
 
 mod keycloak;
 mod mapping;
@@ -15,7 +15,7 @@ use crate::harness::{
 
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// What `doctor --format json` found, once its exit code fits it.
+/// What `doctor --format json` reported.
 pub(crate) struct Findings {
     run: Run,
     checks: Vec<Value>,
@@ -39,19 +39,20 @@ impl Findings {
         self.checks.iter().map(line).collect()
     }
 
-    /// Everything that is not as it should be, one line a check.
+    /// All checks that are not ok, one per line.
     fn ailing(&self) -> Vec<String> {
         self.lines().into_iter().filter(|line| line.ends_with(" warning") || line.ends_with(" problem")).collect()
     }
 
-    /// The findings, once just these are not as they should be.
+    /// Returns the findings if exactly these checks are not ok.
     #[track_caller]
     pub(crate) fn ailing_is(self, lines: &[&str]) -> Self {
         assert_eq!(self.ailing(), lines, "{}", self.run.stdout);
         self
     }
 
-    /// The findings, once this line is there, its text with each of `found`, its fix with each of `fix`.
+    /// Returns the findings if this line is there, with each of `found` in its text and of `fix` in
+    /// its fix.
     #[track_caller]
     pub(crate) fn tells(self, line: &str, found: &[&str], fix: &[&str]) -> Self {
         let lines = self.lines();
@@ -67,7 +68,7 @@ impl Findings {
     }
 }
 
-/// What a way needs so that nothing is left to say.
+/// The settings a way needs so that `doctor` has nothing to report.
 fn at_ease(way: Way) -> &'static str {
     if way.source == "mas" { PROTECT } else { "" }
 }
@@ -77,7 +78,7 @@ fn wide_lines(run: &Run) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn nothing_is_wrong_with_a_healthy_world_whichever_way_it_is_used() {
+async fn healthy_world_has_no_problem_with_any_way() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         doctor(program_by(&world, way, at_ease(way))).ailing_is(&[]);
@@ -85,7 +86,7 @@ async fn nothing_is_wrong_with_a_healthy_world_whichever_way_it_is_used() {
 }
 
 #[tokio::test]
-async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
+async fn each_way_uses_only_its_own_servers() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let findings = doctor(program_by(&world, way, at_ease(way)));
@@ -98,13 +99,13 @@ async fn each_way_asks_the_servers_that_it_uses_and_no_others() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn doctor_changes_nothing() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let before = everyone(&world);
         doctor(program_by(&world, way, at_ease(way)));
         assert_eq!(everyone(&world), before);
-        // The doors of the stand-ins among themselves are not ours: mas-cli's to its database, Synapse's to MAS.
+        // Requests between the stand-ins are not ours: mas-cli's to its database, Synapse's to MAS.
         let servers = [world.keycloak.server(), world.synapse.server(), world.mas.server(), world.mas.admin()];
         let seen = servers.into_iter().flat_map(|server| server.requests().all());
         let harmless = ["/token", "/oauth2/introspect", "/stand-in/manage", "/stand-in/read"];
@@ -115,7 +116,7 @@ async fn looking_changes_nothing() {
 }
 
 #[tokio::test]
-async fn everything_is_told_in_80_columns_well_or_not() {
+async fn report_fits_into_80_columns_with_and_without_problems() {
     for way in EVERY_WAY {
         let world = started(the_table()).await;
         let run = program_by(&world, way, "").run("doctor").exits(0);
@@ -132,7 +133,7 @@ async fn everything_is_told_in_80_columns_well_or_not() {
     }
 }
 
-/// The document with what differs from run to run taken out.
+/// The document without what differs from run to run.
 fn anonymous(world: &RunningWorld, text: &str) -> Value {
     let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
     let text = text
@@ -234,7 +235,7 @@ async fn one_server_that_is_down_hides_nothing_of_the_others() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_makes_no_sense_is_told_as_always() {
+async fn invalid_configuration_is_reported_as_by_other_commands() {
     let world = started(the_table()).await;
     for command in ["doctor", "doctor --format json"] {
         let run = program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
@@ -244,7 +245,7 @@ async fn a_configuration_that_makes_no_sense_is_told_as_always() {
 }
 
 #[tokio::test]
-async fn without_synapse_the_accounts_of_services_have_to_be_named() {
+async fn accounts_of_services_have_to_be_protected_without_synapse() {
     let world = started(the_table()).await;
     doctor(program_by(&world, BY_MAS, "")).ailing_is(&["settings protect warning"]).tells(
         "settings protect warning",
@@ -254,7 +255,7 @@ async fn without_synapse_the_accounts_of_services_have_to_be_named() {
 }
 
 #[tokio::test]
-async fn what_is_lost_with_an_account_is_told_before_the_first_run() {
+async fn loss_by_deactivation_is_reported_before_the_first_run() {
     let world = started(the_table()).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
     doctor(program_by(&world, BY_BOTH, "")).tells("settings disable ok", &["rooms and e-mail addresses for good"], &[]);

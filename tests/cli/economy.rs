@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::harness::{group, program, started};
 
-/// A page that comes late makes the next ones smaller, so on a busy machine the cheapest of a few runs counts.
+/// A slow page makes the next ones smaller, so on a busy machine the cheapest of a few runs counts.
 #[tokio::test]
-async fn ten_thousand_in_step_cost_a_dozen_requests() {
+async fn ten_thousand_unchanged_accounts_need_a_dozen_requests() {
     let mut fewest = usize::MAX;
     for _ in 0..4 {
         let world = started(group().members(10_000, "u").accounts(10_000, "u")).await;
@@ -23,7 +23,7 @@ async fn ten_thousand_in_step_cost_a_dozen_requests() {
 }
 
 #[tokio::test]
-async fn only_those_who_would_be_disabled_are_looked_at() {
+async fn only_accounts_that_would_be_disabled_are_rechecked() {
     let world = started(group().members(50, "u").accounts(50, "u").user("dave").account("dave")).await;
     program(&world).run("plan").exits(0);
     let looked_at = |path: &str| world.keycloak.requests().count(path) + world.synapse.requests().count(path);

@@ -1,4 +1,4 @@
-//! `explain`: an administrator asks why, and gets facts with their source, what says whose account it is, and the rule
+//! `explain`: prints the facts with their source, the evidence for an account's user, and the rule
 //! that decides.
 
 mod whose;
@@ -18,7 +18,7 @@ async fn a_member() {
 }
 
 #[tokio::test]
-async fn someone_who_is_no_member() {
+async fn user_outside_the_group() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     program(&world).run("explain dave").exits(0).prints(&[
@@ -92,7 +92,7 @@ async fn a_member_disabled_in_keycloak() {
 }
 
 #[tokio::test]
-async fn the_rule_that_explain_tells_is_the_rule_of_the_plan() {
+async fn rule_in_explain_is_the_rule_of_the_plan() {
     let world =
         started(the_table().locked_account("lou").admin_account("root").member("eve").erased_account("eve")).await;
     for (name, rule) in [
@@ -109,9 +109,9 @@ async fn the_rule_that_explain_tells_is_the_rule_of_the_plan() {
 async fn a_name_that_no_server_knows_is_an_error() {
     let world = started(the_table()).await;
     for (text, name) in [
-        ("nobody", "@nobody:example.org"),
+        ("stranger", "@stranger:example.org"),
         ("@alice:elsewhere.org", "@alice:elsewhere.org"),
-        ("nobody@example.org", "nobody@example.org"),
+        ("stranger@example.org", "stranger@example.org"),
         ("0ba50303-5dc2-4485-ad77-acd8b74f5b9f", "@0ba50303-5dc2-4485-ad77-acd8b74f5b9f:example.org"),
     ] {
         let run = program(&world).run(&format!("explain {text}")).exits(1);
@@ -120,7 +120,7 @@ async fn a_name_that_no_server_knows_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_name_is_an_error() {
+async fn invalid_name_is_an_error() {
     let world = started(the_table()).await;
     for name in ["@alice", "alice:example.org", "@alice:"] {
         program(&world).run(&format!("explain {name}")).exits(1).tells(&["neither a localpart nor a Matrix user ID"]);
@@ -128,7 +128,7 @@ async fn what_cannot_be_a_name_is_an_error() {
 }
 
 #[tokio::test]
-async fn who_has_another_username_is_found_by_the_template() {
+async fn user_with_another_username_is_found_by_the_template() {
     let world = started(group().user("as123").account("alice")).await;
     if let Some(user) = world.keycloak.state().realm("corp").user_mut("as123") {
         user.email = Some("alice@corp.test".to_owned());

@@ -1,5 +1,5 @@
-//! Every way for a server to fail, at every request that a plan rests on: no plan, nobody disabled, and an error that
-//! names the server, the request and a remedy.
+//! Every way a server can fail, at every request that a plan is based on: no plan, no account
+//! disabled, and an error that names the server, the request and a remedy.
 
 use std::thread;
 
@@ -8,13 +8,13 @@ use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld};
 
 use crate::harness::{NO_LIMITS, everyone, own_error, program, started, the_table};
 
-/// A request of the reading.
+/// A request made while reading.
 #[derive(Clone, Copy)]
 struct Place {
     server: &'static str,
     /// As the error names it.
     request: &'static str,
-    /// What only this request has in its path and query.
+    /// A part of path and query that only this request has.
     pattern: &'static str,
 }
 
@@ -28,7 +28,7 @@ const ACCOUNTS: Place = Place { server: "Synapse", request: "GET http", pattern:
 const GROUPS_OF_A_PERSON: Place = Place { server: "Keycloak", request: "GET http", pattern: "/groups?brief" };
 const COMPONENTS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/components?" };
 
-/// How it fails, and what the error says of it.
+/// How the request fails, and what the error says about it.
 fn troubles(server: &str) -> Vec<(Fault, &'static str)> {
     let server = if server == "Keycloak" { Server::Keycloak } else { Server::Synapse };
     let status = |code| Fault::Status(code, String::new());
@@ -57,13 +57,13 @@ impl Place {
         }
     }
 
-    fn assert_refused(self, world: &RunningWorld, case: &str, told: &str) {
+    fn assert_refused(self, world: &RunningWorld, case: &str, expected: &str) {
         let before = everyone(world);
         let run = program(world).run("sync -vvv");
         assert_eq!(run.code, 1, "{case}\n{run:?}");
         let error = run.stderr.split("error: ").last().unwrap_or_default();
         let path = self.pattern.trim_end_matches('?');
-        for part in [self.server, self.request, path, told, "\nhint: "] {
+        for part in [self.server, self.request, path, expected, "\nhint: "] {
             assert!(error.contains(part), "{case}: no {part:?}\n{}", run.stderr);
         }
         assert_eq!(everyone(world), before, "{case}");
@@ -71,18 +71,18 @@ impl Place {
     }
 }
 
-/// All troubles at one place, at the same time, because some of them take their time.
+/// All failures at one request, run in parallel because some are slow.
 async fn every_trouble_at(place: Place) {
     let mut cases = Vec::new();
-    for (fault, told) in troubles(place.server) {
+    for (fault, expected) in troubles(place.server) {
         let world = started(the_table()).await;
         let case = format!("{} × {fault:?}", place.pattern);
         place.faults(&world).on(place.pattern).answer(fault);
-        cases.push((world, case, told));
+        cases.push((world, case, expected));
     }
     thread::scope(|scope| {
-        for (world, case, told) in &cases {
-            scope.spawn(move || place.assert_refused(world, case, told));
+        for (world, case, expected) in &cases {
+            scope.spawn(move || place.assert_refused(world, case, expected));
         }
     });
 }
@@ -123,7 +123,7 @@ async fn every_trouble_at_synapses_list() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_connections() {
+async fn server_refuses_connections() {
     let world = started(the_table()).await;
     world.keycloak.server().stop().await;
     TOKEN.assert_refused(&world, "Keycloak is down", "no connection");
@@ -133,7 +133,7 @@ async fn a_server_that_refuses_connections() {
 }
 
 #[tokio::test]
-async fn an_empty_list_where_there_must_be_something() {
+async fn empty_list_is_an_error_if_it_must_have_rows() {
     let empty = async |place: Place| {
         let world = started(the_table()).await;
         place.faults(&world).on(place.pattern).answer(Fault::EmptyList);
@@ -154,7 +154,7 @@ async fn an_empty_list_where_there_must_be_something() {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_words_of_oauth_says_what_to_check() {
+async fn oauth_error_says_what_to_check() {
     let world = started(the_table()).await;
     let wrong = |name: &str| program(&world).env(name, "wr0ng-canary").run("sync").exits(1);
     wrong("KC_ADMIN_PASS").tells(&["Keycloak: POST ", "invalid_grant: Invalid user credentials", "KC_ADMIN_PASS"]);
@@ -164,7 +164,7 @@ async fn a_refusal_in_the_words_of_oauth_says_what_to_check() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes_is_waited_for() {
+async fn temporary_failure_is_retried() {
     for fault in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new()), Fault::Reset] {
         let world = started(the_table()).await;
         for place in [TOKEN, MEMBERS, ACCOUNTS] {
@@ -175,7 +175,7 @@ async fn trouble_that_passes_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_not_found_of_a_proxy_is_no_answer_of_the_server() {
+async fn not_found_from_a_proxy_does_not_count_as_the_servers() {
     let world = started(the_table().disabled_member("mallory").account("mallory")).await;
     let before = everyone(&world);
     let missing = || Fault::Status(404, "<html>no such backend</html>".to_owned());

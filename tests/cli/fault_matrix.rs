@@ -1,14 +1,15 @@
-//! Every server, every fault, every moment: no wrong disable, no wrong activation, no lost record, no hang, and the exit code that belongs
-//! there.
+//! Every server, every fault, every moment: no wrong disable, no wrong activation, no lost record,
+//! no hang, and the right exit code.
 //!
-//! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Afterwards the fault is
-//! taken away, and three things are looked at: what the servers show (`verdict`), what `history` tells of it, and
-//! whether the next run brings everyone where they belong. `expected.txt` says how each case ends; it has the form of the
-//! table that is printed. `cell` says which cases there are and why some are none, `scene` makes the world and its fault,
-//! `front` stands where a connection is refused or shows a wrong certificate, `mas_cli` is a mas-cli that fails, `machine`
-//! is what fails on the machine itself, `new_account` what happens while `watch` runs.
+//! A case is a world of its own, the real binary, and one fault that lasts from its moment on. Then
+//! the fault is removed, and three things are checked: what the servers show (`verdict`), what
+//! `history` has recorded, and whether the next run puts every account into the right state.
+//! `expected.txt` says how each case ends; it has the form of the printed table. `cell` says which
+//! cases exist and why some do not, `scene` makes the world and its fault, `front` refuses
+//! connections or shows a wrong certificate, `mas_cli` is a failing mas-cli, `machine` is what
+//! fails on the machine itself, and `new_account` what happens while `watch` runs.
 //!
-//! The table goes to stdout past the test harness, so that it is seen where the test passes.
+//! The table is printed past the test harness, so that it is shown if the test passes too.
 
 mod cell;
 mod expected;
@@ -33,20 +34,20 @@ use cell::{Cell, MOMENTS, SERVERS, Server, Trouble};
 use scene::Scene;
 use verdict::{Report, in_place};
 
-/// No hang takes longer, and no case makes a run wait for two, one after the other.
+/// No hang takes longer, and no case makes a run wait for two hangs in a row.
 const LONGEST: Duration = Duration::from_secs(90);
-/// Cases at the same time beside those that mostly wait.
+/// How many busy cases run at a time; cases that mostly wait run all at once.
 const AT_A_TIME: usize = 16;
 
 /// How one case ended.
 struct Ended {
     cell: Cell,
     way: Way,
-    /// As the table has it: the exit code, with `~` where somebody is left to the next run although the code is 0;
-    /// `hang` where the run had to be killed.
-    told: String,
+    /// The entry of the table: the exit code, with `~` if an account is left to the next run
+    /// although the code is 0; or `hang` if the run had to be killed.
+    exit: String,
     report: Report,
-    /// What is wrong beyond what the report counts.
+    /// Faults that the report does not count.
     wrong: Vec<String>,
     stderr: String,
 }
@@ -67,7 +68,7 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let report = Report::of(&before, &after, &records, &members);
     wrong.extend(verdict::of_exit(code, &before, &after, &scene.due(&records)));
     let done = before.keys().all(|name| in_place(name, &before, &after, &members));
-    let told = match code {
+    let exit = match code {
         None => "hang".to_owned(),
         Some(0) if !done => "0~".to_owned(),
         Some(code) => code.to_string(),
@@ -83,10 +84,10 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let end = scene.everyone();
     let out_of_place = before.keys().filter(|name| !in_place(name, &before, &end, &members));
     wrong.extend(out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))));
-    Ended { cell, way, told, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
+    Ended { cell, way, exit, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
 }
 
-/// Those that wait for the most part all at once, the others a few at a time.
+/// Cases that mostly wait run all at once, the others a few at a time.
 fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
     let runtime = Runtime::new().expect("a runtime");
     let (waiting, busy): (Vec<_>, Vec<_>) = cases.into_iter().partition(|(cell, _)| cell.mostly_waits());
@@ -108,25 +109,25 @@ fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
             });
         }
     });
-    ended.into_inner().expect("nobody panicked")
+    ended.into_inner().expect("no case panicked")
 }
 
-/// The table, in the form of `expected.txt`; a cell with several ways that end alike has it once.
+/// The table in the form of `expected.txt`. If all ways of a cell end alike, it has one entry.
 fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
     let mut table = BTreeMap::new();
     for server in SERVERS {
         for &trouble in server.troubles() {
-            let told = |moment| {
+            let exit = |moment| {
                 let cell = Cell { server, trouble, moment };
                 if cell.why_not().is_some() {
                     return "—".to_owned();
                 }
                 let ways = cell.ways().iter();
                 let of_way = |way: &Way| ended.iter().find(|one| one.cell == cell && one.way == *way);
-                let told: Vec<_> = ways.filter_map(of_way).map(|one| one.told.clone()).collect();
-                if told.iter().all(|one| *one == told[0]) { told[0].clone() } else { told.join("/") }
+                let exit: Vec<_> = ways.filter_map(of_way).map(|one| one.exit.clone()).collect();
+                if exit.iter().all(|one| *one == exit[0]) { exit[0].clone() } else { exit.join("/") }
             };
-            table.insert((server, trouble), MOMENTS.map(told).to_vec());
+            table.insert((server, trouble), MOMENTS.map(exit).to_vec());
         }
     }
     table
@@ -147,7 +148,7 @@ fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
     text
 }
 
-/// Why there is no case, once each.
+/// Why some cases do not exist, each reason once.
 fn footnotes() -> String {
     let mut rules: Vec<&str> = Vec::new();
     for server in SERVERS {
@@ -164,7 +165,7 @@ fn footnotes() -> String {
 }
 
 #[test]
-fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
+fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
     let begin = Instant::now();
     let cells =
         || SERVERS.into_iter().flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)));
@@ -181,10 +182,10 @@ fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
         let Report { wrong_disables, wrong_activations, lost_records } = &one.report;
         let of_case = wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
         let of_case: Vec<_> = of_case.cloned().collect();
-        if !of_case.is_empty() || one.told == "hang" {
+        if !of_case.is_empty() || one.exit == "hang" {
             let Way { writer, source } = one.way;
             let what = of_case.join("\n  ");
-            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.told, one.stderr));
+            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.exit, one.stderr));
         }
     }
     let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();
@@ -194,7 +195,7 @@ fn whatever_fails_whenever_nobody_is_disabled_by_mistake_and_nothing_is_lost() {
         sum(|one| one.report.wrong_disables.len()),
         sum(|one| one.report.wrong_activations.len()),
         sum(|one| one.report.lost_records.len()),
-        sum(|one| usize::from(one.told == "hang")),
+        sum(|one| usize::from(one.exit == "hang")),
         begin.elapsed().as_secs(),
     );
     let shown = format!("\n{}{}{}\n{last}", printed(&table), expected::LEGEND, footnotes());

@@ -1,4 +1,4 @@
-//! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
+//! If the directory behind Keycloak is down, its users look as if they had left.
 
 mod remembered;
 
@@ -10,7 +10,8 @@ use crate::harness::{NO_LIMITS, everyone, group, program, program_with, proxy_pa
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
-/// Alice is Keycloak's own, the three of the directory are members, dave is nobody's; all have accounts.
+/// Alice is a local user, the three federated users are members, dave is no member; all have
+/// accounts.
 async fn with_a_directory() -> RunningWorld {
     let world =
         DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.member(name).account(name));
@@ -22,7 +23,7 @@ async fn with_a_directory() -> RunningWorld {
     world
 }
 
-/// The directory is down and Keycloak remembers nothing: its people are in no group, and disabled.
+/// The directory is down and Keycloak has cached nothing: its users are in no group, and disabled.
 fn take_down(world: &RunningWorld) {
     for name in DIRECTORY {
         world.leave(name);
@@ -35,7 +36,7 @@ fn in_doubt() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_of_a_directory_that_is_down_is_disabled() {
+async fn no_account_is_disabled_if_the_directory_of_its_user_is_down() {
     let world = with_a_directory().await;
     take_down(&world);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
@@ -44,14 +45,14 @@ async fn nobody_of_a_directory_that_is_down_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_down_makes_a_plan_incomplete_too() {
+async fn plan_is_incomplete_too_if_a_directory_is_down() {
     let world = with_a_directory().await;
     take_down(&world);
     program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is in doubt"]);
 }
 
 #[tokio::test]
-async fn nobody_is_disabled_where_the_list_is_short_and_keycloak_remembers_the_people() {
+async fn no_account_is_disabled_if_the_list_is_short_and_keycloak_has_cached_users() {
     let world = with_a_directory().await;
     let id = world.keycloak.state().realm("corp").user("alice").expect("seeded").id.clone();
     let alone = json!([{"id": id, "username": "alice", "enabled": true}]);
@@ -61,7 +62,7 @@ async fn nobody_is_disabled_where_the_list_is_short_and_keycloak_remembers_the_p
 }
 
 #[tokio::test]
-async fn nobody_is_disabled_where_the_list_is_whole_and_shows_all_of_them_as_disabled() {
+async fn no_account_is_disabled_if_the_list_shows_all_federated_users_as_disabled() {
     let world = with_a_directory().await;
     for name in DIRECTORY {
         world.keycloak.state().realm("corp").set_enabled(name, false);
@@ -71,7 +72,7 @@ async fn nobody_is_disabled_where_the_list_is_whole_and_shows_all_of_them_as_dis
 }
 
 #[tokio::test]
-async fn whoever_keycloak_does_not_know_may_be_of_the_directory_in_doubt() {
+async fn account_unknown_to_keycloak_is_kept_if_a_directory_is_unverified() {
     let world = with_a_directory().await;
     take_down(&world);
     world.keycloak.state().realm("corp").delete_user("lotte");
@@ -80,7 +81,7 @@ async fn whoever_keycloak_does_not_know_may_be_of_the_directory_in_doubt() {
 }
 
 #[tokio::test]
-async fn a_look_that_the_directory_refuses_disables_nobody() {
+async fn no_account_is_disabled_if_the_directory_refuses_the_second_look() {
     let world = with_a_directory().await;
     let before = everyone(&world);
     take_down(&world);
@@ -90,7 +91,7 @@ async fn a_look_that_the_directory_refuses_disables_nobody() {
 }
 
 #[tokio::test]
-async fn one_listed_member_is_a_sign_of_life() {
+async fn directory_is_verified_if_one_of_its_users_is_listed() {
     let world = with_a_directory().await;
     world.leave("lars");
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(0);
@@ -98,7 +99,7 @@ async fn one_listed_member_is_a_sign_of_life() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_trusted_is_believed() {
+async fn keycloaks_answers_count_if_federation_is_trusted() {
     let world = with_a_directory().await;
     take_down(&world);
     let toml = format!("[keycloak]\nfederation = \"trust\"\n{NO_LIMITS}");
@@ -107,7 +108,7 @@ async fn a_directory_that_is_trusted_is_believed() {
 }
 
 #[tokio::test]
-async fn a_directory_that_goes_down_after_the_list_was_read_is_in_doubt() {
+async fn directory_is_unverified_if_it_goes_down_after_the_list_was_read() {
     let world = with_a_directory().await;
     world.leave("lars");
     let state = world.keycloak.shared();
@@ -121,7 +122,7 @@ async fn a_directory_that_goes_down_after_the_list_was_read_is_in_doubt() {
 }
 
 #[tokio::test]
-async fn a_directory_of_which_nobody_is_seen_keeps_whoever_keycloak_does_not_know() {
+async fn account_unknown_to_keycloak_is_kept_if_a_directory_shows_no_user() {
     let world = started(the_table().account("old-timer")).await;
     let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
     world.keycloak.state().realm("corp").storage_providers.push(unseen);
@@ -131,7 +132,7 @@ async fn a_directory_of_which_nobody_is_seen_keeps_whoever_keycloak_does_not_kno
 }
 
 #[tokio::test]
-async fn without_the_role_to_see_directories_the_rest_goes_on() {
+async fn run_goes_on_without_the_role_to_see_directories() {
     let world = started(the_table().account("old-timer").service_roles(&["view-users"])).await;
     let run =
         program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);
@@ -140,7 +141,7 @@ async fn without_the_role_to_see_directories_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn page_of_a_proxy_does_not_switch_the_protection_off() {
+async fn protection_stays_on_if_a_proxy_answers_with_a_page() {
     for status in [401, 403, 404, 503] {
         let world = started(the_table().account("old-timer")).await;
         let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
@@ -154,7 +155,7 @@ async fn page_of_a_proxy_does_not_switch_the_protection_off() {
 }
 
 #[tokio::test]
-async fn directory_in_doubt_that_was_never_alive_is_not_forgotten() {
+async fn directory_that_was_never_verified_is_remembered() {
     let world =
         DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
     let world = started(world.service_roles(&["view-users"])).await;
@@ -166,7 +167,7 @@ async fn directory_in_doubt_that_was_never_alive_is_not_forgotten() {
     let sync =
         || program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(sync().kept(), in_doubt());
-    // Now Keycloak has forgotten its people too.
+    // Now Keycloak has no cached users either.
     for name in DIRECTORY {
         world.keycloak.state().realm("corp").delete_user(name);
     }

@@ -1,4 +1,4 @@
-//! `policy.grace`: who has time to come back, also if Keycloak shows them as disabled.
+//! `policy.grace`: who gets time to come back, also if Keycloak shows the user as disabled.
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 

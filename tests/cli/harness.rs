@@ -1,6 +1,6 @@
-//! Runs the real binary against a world of stand-ins and gives everything it left behind.
+//! Runs the real binary against a world of stand-ins and returns everything it leaves behind.
 //!
-//! Every run is searched for the secrets that it was given: whatever a test is about, none of them may be printed.
+//! The output of every run is searched for the secrets of its configuration: none may be printed.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::secrets::Secrets;
 /// The binary under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_matrix-keycloak-sync");
 
-/// For tests in which everyone may go at once.
+/// For tests in which every account may be disabled at once.
 pub(crate) const NO_LIMITS: &str = "[limits]\nmax_disable = 1000\nmax_disable_percent = 100\n";
 
 /// A homeserver and the group `/matrix-users`.
@@ -29,7 +29,7 @@ pub(crate) fn group() -> World {
     World::new("example.org").group("/matrix-users").without_self_deactivation()
 }
 
-/// One person for each row of the table.
+/// One user or account for each row of the table.
 pub(crate) fn the_table() -> World {
     group()
         .member("alice")
@@ -48,7 +48,7 @@ pub(crate) async fn started(world: World) -> RunningWorld {
     world.start().await.expect("a world")
 }
 
-/// An account with the same lock and deactivation on both servers, and nothing open.
+/// An account with the same state on both servers, and no sessions.
 pub(crate) fn account(locked: bool, deactivated: bool) -> AccountState {
     AccountState {
         mas: Some(InMas { locked, deactivated, sessions: 0 }),
@@ -63,7 +63,7 @@ pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, AccountState)> {
     localparts.into_iter().map(|localpart| (localpart.clone(), world.state_of(&localpart))).collect()
 }
 
-/// What an administrator may do to an account by hand, on both servers, in 2030.
+/// Changes an account by hand, as an administrator would, on both servers, in 2030.
 pub(crate) fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
     let now = || Some("2030-01-01T00:00:00Z".to_owned());
     let mut mas = world.mas.state();
@@ -91,7 +91,7 @@ pub(crate) fn own_error(server: Server, status: u16, text: &str) -> Fault {
     Fault::Status(status, body.to_string())
 }
 
-/// A refusal as a proxy or a load balancer writes it.
+/// A refusal in the format of a proxy or a load balancer.
 pub(crate) fn proxy_page(status: u16) -> Fault {
     Fault::Status(status, format!("<html><head><title>{status}</title></head><body>nginx</body></html>"))
 }
@@ -114,13 +114,13 @@ impl Run {
         Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// The run, once its exit code is the expected one.
+    /// Returns the run if its exit code is the expected one.
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// The run, once stderr has each of these.
+    /// Returns the run if stderr contains each of these.
     pub(crate) fn tells(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.stderr.contains(part), "no {part:?} in stderr:\n{}", self.stderr);
@@ -128,7 +128,7 @@ impl Run {
         self
     }
 
-    /// The run, once stdout has each of these.
+    /// Returns the run if stdout contains each of these.
     pub(crate) fn prints(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.stdout.contains(part), "no {part:?} in stdout:\n{}", self.stdout);
@@ -146,7 +146,8 @@ impl Run {
         self.lines("actions", &["action", "localpart", "reason", "outcome"])
     }
 
-    /// Who is kept, one a line: `admin protected`. The token's owner, who is kept in every world, is left out.
+    /// Returns the kept accounts, one per line: `admin protected`. The token's owner is kept in
+    /// every world, and is left out.
     pub(crate) fn kept(&self) -> Vec<String> {
         let mut kept = self.lines("kept", &["localpart", "reason"]);
         kept.retain(|line| line != "matrix-sync-bot token_owner");
@@ -162,7 +163,8 @@ impl Run {
     }
 }
 
-/// A run that is being put together: the nine variables, mas-cli on the PATH, and nothing of our own environment.
+/// A run that is being prepared: the nine variables, mas-cli on the PATH, and nothing of our
+/// environment.
 pub(crate) struct Program {
     command: Command,
     secrets: Secrets,
@@ -183,18 +185,18 @@ pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     world.env(auth).iter().fold(own, |program, (name, value)| program.env(name, value))
 }
 
-/// Who writes and who lists the accounts: `writer.type` and `accounts.source`.
+/// Which writer and which source of accounts: `writer.type` and `accounts.source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) writer: &'static str,
     pub(crate) source: &'static str,
 }
 
-/// By the Admin API alone: no mas-cli and no Synapse.
+/// Only the Admin API: no mas-cli and no Synapse.
 pub(crate) const BY_MAS: Way = Way { writer: "mas-api", source: "mas" };
 /// Accounts from Synapse, changed by the Admin API.
 pub(crate) const BY_BOTH: Way = Way { writer: "mas-api", source: "synapse" };
-/// Every way there is.
+/// All ways.
 pub(crate) const EVERY_WAY: [Way; 4] =
     [Way { writer: "mas-cli", source: "synapse" }, Way { writer: "mas-cli", source: "mas" }, BY_BOTH, BY_MAS];
 
@@ -212,8 +214,8 @@ pub(crate) fn settings(world: &RunningWorld, way: Way) -> String {
     )
 }
 
-/// The program with a complete configuration for this world and this way, and whatever `more` adds to the file. Where
-/// MAS lists the accounts, nothing of Synapse is configured.
+/// The program with a complete configuration for this world and this way; `more` is added to the
+/// file. If MAS lists the accounts, nothing of Synapse is configured.
 pub(crate) fn program_by(world: &RunningWorld, way: Way, more: &str) -> Program {
     let program = program_with(world, Auth::ClientCredentials)
         .file(world, &format!("{}{more}", settings(world, way)))
@@ -221,7 +223,7 @@ pub(crate) fn program_by(world: &RunningWorld, way: Way, more: &str) -> Program 
     if way.source == "mas" { program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN") } else { program }
 }
 
-/// The program for another homeserver, with a configuration of MAS that is for that one too.
+/// The program for another homeserver, with a configuration of MAS for that homeserver.
 pub(crate) fn program_for(world: &RunningWorld, server_name: &str) -> Program {
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let mas_config = write(world, "other-mas.yaml", &text.replace("example.org", server_name));
@@ -249,22 +251,22 @@ impl Program {
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// Something else that must not be printed.
+    /// Adds a secret that must not be printed.
     pub(crate) fn hiding(mut self, secret: &str) -> Self {
         self.secrets.add(secret);
         self
     }
 
-    /// Configures by a file that holds this TOML; the variables stay and win.
+    /// Writes a configuration file with this TOML; the variables stay and win.
     pub(crate) fn file(self, world: &RunningWorld, toml: &str) -> Self {
         let path = write(world, "config.toml", toml);
-        // It may contain secrets.
+        // It can contain secrets.
         set_mode(&path, 0o600);
         self.env("MATRIX_KEYCLOAK_SYNC_CONFIG", &path.display().to_string())
     }
@@ -277,8 +279,8 @@ impl Program {
         run
     }
 
-    /// Runs it with these arguments, and kills it where it takes longer than this; then there is no run. What it prints
-    /// goes through files in the directory, so that nothing it says can make it wait.
+    /// Runs it with these arguments. If it takes longer than `limit`, it is killed and there is no
+    /// run. Its output goes to files in the directory, so that it never waits for a reader.
     pub(crate) fn run_within(mut self, directory: &Path, arguments: &str, limit: Duration) -> Option<Run> {
         let (stdout, stderr) = (directory.join("stdout"), directory.join("stderr"));
         let to = |path: &Path| Stdio::from(std::fs::File::create(path).expect("a writable directory"));
@@ -301,7 +303,8 @@ impl Program {
         Some(run)
     }
 
-    /// Runs it in this process, where servers can be given less time; there is no run if it takes longer than `limit`.
+    /// Runs it in this process, where timeouts can be shorter; there is no run if it takes longer
+    /// than `limit`.
     pub(crate) async fn run_here(self, arguments: &str, timeouts: Timeouts, limit: Duration) -> Option<Run> {
         let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
         let variables = self.command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
@@ -343,11 +346,10 @@ impl Program {
         self
     }
 
-    /// Starts it, with everything that it tells in this file, in which its secrets must not be.
-    pub(crate) fn start_telling(mut self, arguments: &str, told: &Path) -> (Child, Secrets) {
-        let to = || {
-            Stdio::from(std::fs::File::options().create(true).append(true).open(told).expect("a writable directory"))
-        };
+    /// Starts it with all output in this file, which must not contain its secrets.
+    pub(crate) fn start_logging(mut self, arguments: &str, log: &Path) -> (Child, Secrets) {
+        let to =
+            || Stdio::from(std::fs::File::options().create(true).append(true).open(log).expect("a writable directory"));
         let command = self.command.args(arguments.split_whitespace()).stdout(to()).stderr(to());
         (command.spawn().expect("the binary is there"), self.secrets)
     }
@@ -359,7 +361,7 @@ impl Program {
     }
 }
 
-/// Where the state file is if the configuration does not say, with the lock beside it.
+/// The folder of the state file and its lock if the configuration does not set one.
 pub(crate) fn state_folder(world: &RunningWorld) -> PathBuf {
     world.directory().join("matrix-keycloak-sync")
 }

@@ -1,4 +1,4 @@
-//! What was done can be told and undone.
+//! `history` lists what was done, and `undo` reverses it.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 }
 
 #[tokio::test]
-async fn a_run_is_listed_with_its_counts_and_told_action_by_action() {
+async fn run_is_listed_with_its_counts_and_shown_with_its_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
     let runs = remembering(&world, "").run("history --format json").exits(0).json();
@@ -36,7 +36,7 @@ async fn a_run_is_listed_with_its_counts_and_told_action_by_action() {
 }
 
 #[tokio::test]
-async fn a_run_with_nothing_to_do_is_not_listed_and_looking_makes_no_file() {
+async fn run_with_nothing_to_do_is_not_listed_and_history_creates_no_file() {
     let world = started(the_table()).await;
     remembering(&world, "").run("history").exits(0).prints(&["No run has changed anything yet."]);
     remembering(&world, "").run("plan").exits(0);
@@ -111,7 +111,7 @@ async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
 }
 
 #[tokio::test]
-async fn undo_leaves_out_what_has_moved_on_and_stays_within_the_limits() {
+async fn undo_skips_changed_accounts_and_stays_within_the_limits() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let refused = remembering(&world, "[limits]\nmax_activate = 0\n").run("undo 1").exits(3);
@@ -123,7 +123,7 @@ async fn undo_leaves_out_what_has_moved_on_and_stays_within_the_limits() {
 }
 
 #[tokio::test]
-async fn undo_disables_nobody_who_is_protected() {
+async fn undo_disables_no_protected_account() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let protect = format!("{NO_LIMITS}[policy]\nprotect = [\"bob\"]\n");
@@ -144,7 +144,7 @@ async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_
 }
 
 #[tokio::test]
-async fn a_run_that_is_not_there_is_told() {
+async fn unknown_run_is_reported() {
     let world = started(the_table()).await;
     for command in ["history 7", "undo 7"] {
         remembering(&world, "").run(command).exits(1).tells(&["there is no run 7", "`history` lists the runs"]);
@@ -152,9 +152,9 @@ async fn a_run_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn a_state_file_that_cannot_be_used_stops_the_run_before_anything_is_changed() {
+async fn unusable_state_file_stops_the_run_before_the_first_change() {
     let world = started(the_table()).await;
-    write(&world, "state.db", "this is no database, whatever its name says; it is long enough to look like one\n");
+    write(&world, "state.db", "this is no database, despite its name; it is long enough to look like one\n");
     let told = ["the state file", "state.db", "was not written by this program", "Set `state_file`"];
     for command in ["plan", "history", "sync"] {
         remembering(&world, "").run(command).exits(1).tells(&told);
@@ -163,7 +163,7 @@ async fn a_state_file_that_cannot_be_used_stops_the_run_before_anything_is_chang
 }
 
 #[tokio::test]
-async fn reactivate_own_activates_only_whom_this_program_disabled() {
+async fn reactivate_own_activates_only_accounts_this_program_disabled() {
     let world = started(the_table()).await;
     let own = format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n");
     let first = remembering(&world, &own).run("sync --format json").exits(0);
@@ -177,14 +177,14 @@ async fn reactivate_own_activates_only_whom_this_program_disabled() {
 }
 
 #[tokio::test]
-async fn reactivate_none_activates_nobody() {
+async fn reactivate_none_activates_no_account() {
     let world = started(the_table()).await;
     let none = program(&world).file(&world, "[policy]\nreactivate = \"none\"\n");
     assert_eq!(none.run("plan --format json").exits(0).kept(), ["bob not_ours"]);
 }
 
 #[tokio::test]
-async fn who_has_left_is_disabled_only_after_the_grace() {
+async fn user_who_has_left_is_disabled_only_after_the_grace() {
     let world = started(the_table().disabled_member("frank").account("frank")).await;
     let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
     let first = grace("1h").run("sync --format json").exits(0);
@@ -198,7 +198,7 @@ async fn who_has_left_is_disabled_only_after_the_grace() {
 }
 
 #[tokio::test]
-async fn who_comes_back_in_between_has_all_of_the_grace_again() {
+async fn grace_starts_again_if_the_user_comes_back_in_between() {
     let world = started(the_table()).await;
     let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
     grace("1h").run("sync").exits(0);
@@ -210,7 +210,7 @@ async fn who_comes_back_in_between_has_all_of_the_grace_again() {
 }
 
 #[tokio::test]
-async fn half_a_disable_of_ours_is_finished_by_the_next_run() {
+async fn half_done_disable_of_ours_is_finished_by_the_next_run() {
     let world = started(the_table()).await;
     let by_mas = |world: &RunningWorld| {
         let file = crate::harness::settings(world, crate::harness::BY_BOTH);
@@ -231,7 +231,7 @@ async fn half_a_disable_of_ours_is_finished_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn explain_tells_what_was_done_with_someone() {
+async fn explain_shows_earlier_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("explain dave").exits(0);
     remembering(&world, NO_LIMITS).run("sync").exits(0);
@@ -257,7 +257,7 @@ async fn every_action_is_a_line_of_the_audit_log_with_run_digest_reason_and_outc
 }
 
 #[tokio::test]
-async fn undo_disables_nobody_whom_the_run_did_not_activate() {
+async fn undo_disables_no_account_that_the_run_did_not_activate() {
     let world = started(group().member("alice").account("alice").member("bob").disabled_account("bob")).await;
     world.mas.faults().on("/stand-in/manage").answer(Fault::Status(500, String::new()));
     remembering(&world, NO_LIMITS).run("sync").exits(4);

@@ -1,4 +1,4 @@
-//! Small worlds and what is right in each: whose account is it?
+//! Small worlds, each with the right owner of every account.
 //!
 //! `tests/cases/identity.json` and `tests/cases/identity-more.json` have one realm's `users`
 //! (`in_group`: of the one group that counts), `accounts` (`state`: active, or locked, deactivated
@@ -9,12 +9,12 @@
 //! first or last name, accounts no e-mail address and their localpart as display name, unless
 //! given.
 //!
-//! Beside these, each world has 60 members with accounts and links, and the owner of the token, so
-//! that limits do not decide; with `source = "mas"` the owner has no account. In `expect`,
-//! `actions`, `unnamed` and `not_registered` are exact, `kept` lists what has to be among the kept,
-//! and a list that is not there is not checked. A mark is the fourth element of an action. With
-//! `or_unchanged`, an account in `kept` may also simply be its member's. After a run that exits
-//! with 0, a plan finds nothing left to do.
+//! Each world also has 60 members with accounts and links, and the owner of the token, so that
+//! limits do not decide; with `source = "mas"` the owner has no account. In `expect`, `actions`,
+//! `unnamed` and `not_registered` are exact, `kept` lists accounts that must be kept, and a missing
+//! list is not checked. A mark is the fourth element of an action. With `or_unchanged`, an account
+//! in `kept` may also simply be its member's. After a run that exits with 0, a plan has nothing
+//! left to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,7 +32,7 @@ use crate::harness::{Run, group, program_with};
 
 /// The ULID of the second provider.
 const OTHER_PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV270";
-/// How many worlds are under way at a time; each waits most of its time.
+/// How many worlds run at a time; each mostly waits.
 const AT_A_TIME: usize = 3;
 
 #[derive(Deserialize)]
@@ -312,7 +312,7 @@ impl<'c> Scene<'c> {
         })
     }
 
-    /// Plays the case and returns what was wrong.
+    /// Plays the case and returns its faults.
     fn play(&self) -> Vec<String> {
         let Case { users, accounts, links, expect, .. } = self.case;
         let mut found = Vec::new();

@@ -1,8 +1,9 @@
-//! Whose account is it: one row a situation, in every setting. A setting is a writer, a source of accounts, with MAS's
-//! links or without, a value of `accounts.match`, and a memory or none.
+//! Which user an account belongs to: one row for each situation, in every setting. A setting is a
+//! writer, a source of accounts, with or without MAS's links, a value of `accounts.match`, and a
+//! memory or none.
 //!
-//! All situations are in one world, together with 60 members whose accounts are linked. With a memory, a complete
-//! `sync` has seen the world as it was before.
+//! All situations are in one world, with 60 members whose accounts are linked. With a memory, a
+//! complete `sync` has seen the world as it was before.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ use crate::harness::{NO_LIMITS, Program, Way, group, program_with, settings};
 const OTHER_PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV270";
 const BY_USERNAME: &str = "{{ user.preferred_username }}";
 const BY_EMAIL: &str = "{{ user.email | split('@') | first }}";
-/// How many settings are played at a time; each waits most of its time.
+/// How many settings run at a time; each mostly waits.
 const AT_A_TIME: usize = 3;
 
 /// What decides about an account in a setting.
@@ -26,7 +27,7 @@ const AT_A_TIME: usize = 3;
 enum Decides {
     /// Its link.
     Link,
-    /// What an earlier run has seen of its name.
+    /// A name that an earlier run has seen.
     Memory,
     /// Its name, but a link protects it.
     NameBesideLink,
@@ -69,7 +70,7 @@ impl Setting {
         all
     }
 
-    /// Returns what decides about an account that has a link or none.
+    /// Returns what decides about an account with or without a link.
     fn decides(self, has_link: bool) -> Decides {
         match self.matching {
             "auto" | "upstream-link" if self.api && has_link => Link,
@@ -91,7 +92,7 @@ impl Setting {
     }
 }
 
-/// One situation: what Keycloak had before, what it has now, the account, and what becomes of it.
+/// One situation: Keycloak's user before and now, the account, and the outcome.
 struct Row {
     account: &'static str,
     before: Vec<NewUser>,
@@ -100,8 +101,8 @@ struct Row {
     link: Option<&'static str>,
     is_disabled: bool,
     change: fn(NewAccount) -> NewAccount,
-    /// Another account, with its link, that belongs to the situation.
-    beside: Option<(&'static str, &'static str)>,
+    /// Another account, with its link, that is part of the situation.
+    other: Option<(&'static str, &'static str)>,
     expected: fn(Decides, Setting) -> &'static str,
 }
 
@@ -114,7 +115,7 @@ fn account(account: &'static str, expected: fn(Decides, Setting) -> &'static str
         link: None,
         is_disabled: false,
         change: |account| account,
-        beside: None,
+        other: None,
         expected,
     }
 }
@@ -151,8 +152,8 @@ impl Row {
         self
     }
 
-    fn beside(mut self, account: &'static str, subject: &'static str) -> Self {
-        self.beside = Some((account, subject));
+    fn other(mut self, account: &'static str, subject: &'static str) -> Self {
+        self.other = Some((account, subject));
         self
     }
 
@@ -163,8 +164,8 @@ impl Row {
         };
         let account = (self.change)(described(self.account, self.link));
         let account = if self.is_disabled && is_now { account.locked().deactivated() } else { account };
-        let beside = self.beside.map(|(name, subject)| described(name, Some(subject)));
-        for account in [account].into_iter().chain(beside) {
+        let other = self.other.map(|(name, subject)| described(name, Some(subject)));
+        for account in [account].into_iter().chain(other) {
             world.put_account(&account).expect("an account that can be");
         }
     }
@@ -178,7 +179,7 @@ fn outsider(name: &str, id: &str) -> NewUser {
     NewUser::new(name).id(id)
 }
 
-/// The account of a member by every tie, and this by its name alone.
+/// The account is a member's by every tie, or this outcome if only the name decides.
 fn theirs_or(decides: Decides, by_name: &'static str) -> &'static str {
     match decides {
         Link | Memory => "unchanged",
@@ -230,13 +231,13 @@ fn changed() -> Vec<Row> {
         account("cool.cat", chosen).linked("k1").user(member("chosen", "k1")),
         account("moved", |decides, _| if decides == Name { "activate in_group" } else { "kept another_person" })
             .disabled()
-            .beside("moved.old", "m1")
+            .other("moved.old", "m1")
             .before(member("moved.old", "m1"))
             .now(member("moved", "m1")),
     ]
 }
 
-/// Users who left, and links of every kind.
+/// Users who have left, and links of every kind.
 fn left_and_linked() -> Vec<Row> {
     vec![
         account("leaver", |_, _| "disable not_in_group")
@@ -259,7 +260,7 @@ fn left_and_linked() -> Vec<Row> {
             .linked("p2")
             .with(|account| account.linked_by(OTHER_PROVIDER, "gone"))
             .user(member("two.links", "p2")),
-        // The link names no user of the realm, so it looks like one to a user who was deleted.
+        // The link names no user of the realm, so it looks like the link of a deleted user.
         account("subject", |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" })
             .linked("subject@example.org")
             .user(member("subject", "u1")),
@@ -344,7 +345,7 @@ fn rows_by_email() -> Vec<Row> {
     ]
 }
 
-/// Returns what becomes of each account, in a few words.
+/// Returns the outcome for each account in a few words.
 fn outcomes(plan: &Value) -> BTreeMap<String, String> {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let rows = |list: &str| plan[list].as_array().cloned().unwrap_or_default();
@@ -356,7 +357,7 @@ fn outcomes(plan: &Value) -> BTreeMap<String, String> {
     rows("actions").iter().map(action).chain(rows("kept").iter().map(kept)).collect()
 }
 
-/// Plays every row in one setting and returns what came otherwise.
+/// Plays every row in one setting and returns the wrong outcomes.
 fn play(
     setting: Setting,
     template: &str,
@@ -398,17 +399,18 @@ fn play(
     let (plan, mut found) = (run.json(), Vec::new());
     let outcomes = outcomes(&plan);
     for row in rows {
-        let decides = setting.decides(row.link.is_some() || row.beside.is_some());
+        let decides = setting.decides(row.link.is_some() || row.other.is_some());
         let expected = (row.expected)(decides, setting);
         let came = outcomes.get(row.account).map_or("unchanged", String::as_str);
         if came != expected {
             found.push(format!("{}: expected {expected}, came {came} ({decides:?}, {setting:?})", row.account));
         }
     }
-    let told: Vec<_> = plan["unnamed"].as_array().into_iter().flatten().map(|one| one["username"].clone()).collect();
+    let found_unnamed: Vec<_> =
+        plan["unnamed"].as_array().into_iter().flatten().map(|one| one["username"].clone()).collect();
     let unnamed = unnamed(setting);
-    if told != unnamed {
-        found.push(format!("unnamed: expected {unnamed:?}, came {told:?} ({setting:?})"));
+    if found_unnamed != unnamed {
+        found.push(format!("unnamed: expected {unnamed:?}, came {found_unnamed:?} ({setting:?})"));
     }
     found
 }

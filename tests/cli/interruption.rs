@@ -1,4 +1,4 @@
-//! Two runs at a time, signals, and runs that are killed.
+//! Two runs at a time, signals, and killed runs.
 
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn remembering(world: &RunningWorld) -> Program {
     program(world).file(world, &format!("state_file = {:?}\n{NO_LIMITS}", state.to_string_lossy()))
 }
 
-/// Waits until the stand-in of MAS has been asked this often.
+/// Waits until the stand-in of MAS has had this many requests.
 async fn asked(world: &RunningWorld, times: usize) {
     while world.mas.requests().count("/stand-in/manage") < times {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -70,7 +70,7 @@ async fn a_signal_before_the_first_change_ends_the_run_with_nothing_changed() {
 }
 
 #[tokio::test]
-async fn a_signal_in_the_middle_finishes_what_is_under_way_and_records_it() {
+async fn signal_during_changes_finishes_and_records_current_actions() {
     let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut child = remembering(&world).start("sync");
     asked(&world, 8).await;

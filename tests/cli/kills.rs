@@ -1,18 +1,20 @@
-//! SIGKILL at any moment of a run: the next run brings everything into step, and the history of both is true.
+//! SIGKILL at any moment of a run: the next run completes the changes, and the history of both is
+//! true.
 //!
-//! A run of 200 actions (150 disables, 50 activations) is killed at a random moment of the time that such a run takes, so that
-//! it dies while it reads, between actions, in the middle of some, or while it waits for their confirmation. Then `sync` runs
-//! again. The servers' own log of requests says what each run did; a record is
+//! A run of 200 actions (150 disables, 50 activations) is killed at a random moment: while it
+//! reads, between actions, during some, or while it waits for confirmation. Then `sync` runs again.
+//! The servers' request logs show what each run did. A record is
 //!
-//! - **lost** where a run asked for a change of an account and its history has no action, begun, with this account; or where
-//!   a run has some of its plan's actions in its history and not all of them;
-//! - **doubled** where a run has two actions with one account; where the history says that an action is over and the run did
-//!   not ask for exactly the two changes that it consists of, each once; or where the next run records, or asks for, what
-//!   the servers already showed when it began.
+//! - **lost** if a run requested a change of an account and its history has no begun action for
+//!   this account; or if a run has only some of the actions of its plan in its history;
+//! - **doubled** if a run has two actions for one account; if the history says that an action has
+//!   ended and the run did not request exactly its two changes, each once; or if the next run
+//!   records or requests what the servers already showed when it began.
 //!
-//! Half of the runs die with everything that they had started and the next one begins when the servers have come to rest: so
-//! it is certain what there was left to do. The other half die alone, mas-cli goes on for a moment without them, and
-//! the next run begins at once, as a service manager would have it; what is under way may then be asked for twice, once by each run.
+//! Half of the runs die with all their child processes, and the next run begins once the servers
+//! are idle: it is certain what was left to do. The other half die alone, while mas-cli goes on for
+//! a moment, and the next run begins at once, as under a service manager. Each run may then request
+//! a change that is under way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -28,15 +30,15 @@ use serde_json::Value;
 use crate::harness::{NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started};
 use crate::random::{Random, rounds};
 
-/// Those who are disabled, those who are activated, and those who stay.
+/// How many accounts are disabled, are activated, and stay.
 const OUTSIDERS: usize = 150;
 const RETURNERS: usize = 50;
 const STAYERS: usize = 10;
 /// Kills for each writer, unless the variable `KILLS` has another number.
 const KILLS: usize = 6;
 
-/// What mas-cli does to its database, in a shell that is there within a millisecond, because a run calls it 400 times. The
-/// stand-in's log tells by the query who asked for what.
+/// Does what mas-cli does to its database, in a shell that starts within a millisecond, because a
+/// run calls it 400 times. The query says in the stand-in's log which run called.
 const LIGHT_MAS_CLI: &str = r#"#!/bin/bash
 run=$1
 case "$*" in *--version*) echo "mas-cli v1.22.0"; exit 0 ;; esac
@@ -58,10 +60,10 @@ echo "Error: $status" >&2
 exit 1
 "#;
 
-/// A change that somebody asked MAS for: by which run, of whose account, and what.
+/// A change requested from MAS: by which run, for which account, and which change.
 type Call = (usize, String, String);
 
-/// A world with 200 actions to be done, and how they are done.
+/// A world with 200 actions to do, and the writer that does them.
 struct Scene {
     world: RunningWorld,
     way: Way,
@@ -74,7 +76,7 @@ impl Scene {
         let returners = (0..RETURNERS).map(|number| format!("r{number:05}"));
         let world = returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
         let world = started(world).await;
-        // The shell gives no password.
+        // The shell sends no password.
         world.mas.state().settings.database_password = None;
         for name in names(STAYERS, 'm').chain(names(OUTSIDERS, 'x')) {
             world.login(&name).expect("an active account");
@@ -106,9 +108,9 @@ impl Scene {
         if self.by_mas_cli() { self.world.mas.server() } else { self.world.mas.admin() }
     }
 
-    /// Waits until everything that a killed process had sent has been dealt with.
+    /// Waits until all requests of a killed process are handled.
     async fn hung_up(&self) {
-        // Connections are taken in turn: once this one is answered, none of theirs is still waiting.
+        // Connections are handled in order: if this one is answered, no earlier one is waiting.
         let mut own = TcpStream::connect(self.server().address()).expect("it listens");
         own.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("a connection");
         own.read_to_end(&mut Vec::new()).expect("an answer");
@@ -118,7 +120,8 @@ impl Scene {
         }
     }
 
-    /// Every change that was asked for; what the Admin API was asked from place `second` on was the second run's.
+    /// Returns all requested changes. From index `second` on, requests to the Admin API are the
+    /// second run's.
     fn calls(&self, second: usize) -> Vec<Call> {
         let seen = self.server().requests().all().into_iter().enumerate();
         seen.filter_map(|(place, seen)| {
@@ -134,7 +137,7 @@ impl Scene {
         .collect()
     }
 
-    /// The two changes that an action with this account consists of.
+    /// Returns the two changes of an action for this account.
     fn changes(&self, name: &str) -> [&'static str; 2] {
         match (self.by_mas_cli(), is_outsider(name)) {
             (true, true) => ["lock-user--deactivate", "kill-sessions"],
@@ -144,22 +147,22 @@ impl Scene {
         }
     }
 
-    /// Who is as they are to be, of those to be changed.
+    /// Returns the accounts to change that are in the state they should be in.
     fn there(&self) -> BTreeSet<String> {
         to_change().filter(|name| self.world.state_of(name) == wanted(name)).collect()
     }
 
-    /// The numbers of the runs, and whether each came to its end.
+    /// Returns the numbers of the runs, and whether each has ended.
     fn runs(&self) -> BTreeMap<u64, bool> {
-        let told = self.program(0).run("history --format json").exits(0).json();
-        let runs = told["runs"].as_array().expect("a list").iter();
+        let history = self.program(0).run("history --format json").exits(0).json();
+        let runs = history["runs"].as_array().expect("a list").iter();
         runs.map(|run| (run["run"].as_u64().expect("a number"), run["ended"].is_string())).collect()
     }
 
-    /// The actions of a run by account; none has two with one account.
+    /// Returns the actions of a run by account; no account has two.
     fn records(&self, run: u64) -> BTreeMap<String, Value> {
-        let told = self.program(0).run(&format!("history {run} --format json")).exits(0).json();
-        let actions = told["actions"].as_array().expect("a list");
+        let history = self.program(0).run(&format!("history {run} --format json")).exits(0).json();
+        let actions = history["actions"].as_array().expect("a list");
         let name = |action: &Value| {
             let user_id = action["user_id"].as_str().expect("a text");
             user_id[1..].split(':').next().expect("a localpart").to_owned()
@@ -169,7 +172,7 @@ impl Scene {
         records
     }
 
-    /// What the history says of one run against what it asked for: nothing is lost, nothing doubled.
+    /// Compares the history of one run with its requests: no record is lost or doubled.
     fn check(&self, records: &BTreeMap<String, Value>, calls: &[Call], run: usize) {
         let mut asked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (_, name, what) in calls.iter().filter(|(of, ..)| *of == run) {
@@ -206,13 +209,13 @@ fn is_outsider(name: &str) -> bool {
     name.starts_with('x')
 }
 
-/// How somebody is to be in the end.
+/// The state of an account in the end.
 fn wanted(name: &str) -> AccountState {
     let outside = is_outsider(name);
     account(outside, outside)
 }
 
-/// Where a run was when it was killed.
+/// What a run was doing when it was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Reading,
@@ -220,7 +223,7 @@ enum Phase {
     Confirming,
 }
 
-/// What is told of all kills in the end.
+/// The totals of all kills, printed at the end.
 #[derive(Default)]
 struct Figures {
     phases: BTreeMap<Phase, usize>,
@@ -229,16 +232,16 @@ struct Figures {
     left_to_the_next: usize,
 }
 
-/// Kills it, all that it has started too where `with_all`; whether it was still running.
+/// Kills it, with all its child processes if `with_all`. Returns whether it was still running.
 fn kill(child: &mut Child, with_all: bool) -> bool {
     let process = child.id();
     let target = if with_all { format!("-{process}") } else { process.to_string() };
-    // Where it has ended by itself there may be nobody left to kill; its status tells.
+    // If it has ended by itself, there may be no process left to kill; its exit status shows that.
     let _ = Command::new("kill").args(["-s", "KILL", "--", &target]).status().expect("kill");
     child.wait().expect("a child of ours").signal() == Some(9)
 }
 
-/// One run that is killed after `moment`, and the next one. `None` where it had ended by then.
+/// Kills one run after `moment`, and does the next one. `None` if it had ended before.
 async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figures: &mut Figures) -> Option<()> {
     let scene = Scene::new(writer).await;
     let mut child = scene.program(1).in_own_group().start("sync");
@@ -299,7 +302,7 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
     Some(())
 }
 
-/// How somebody who is to be changed is before any run.
+/// The state of an account before any run.
 fn before(name: &str) -> AccountState {
     if is_outsider(name) {
         AccountState { mas: Some(InMas { sessions: 1, locked: false, deactivated: false }), ..account(false, false) }
@@ -308,7 +311,7 @@ fn before(name: &str) -> AccountState {
     }
 }
 
-/// Kills at moments spread over the whole of a run, each at random within its part.
+/// Kills at moments spread over the whole run, each at random within its part.
 async fn killed_at_any_moment(writer: &'static str) {
     let (start, mut random, mut figures) = (Instant::now(), Random::new(writer), Figures::default());
     let scene = Scene::new(writer).await;
@@ -320,7 +323,7 @@ async fn killed_at_any_moment(writer: &'static str) {
         let part = u32::try_from(number * 1000 + random.below(1000)).expect("few kills");
         let mut moment = whole * part / u32::try_from(kills * 1000).expect("few kills");
         let at_rest = random.either();
-        // A machine that has less to do by now ends runs sooner.
+        // Runs end sooner if the machine is less busy than before.
         while killed_once(writer, moment, at_rest, &mut figures).await.is_none() {
             moment = moment * 9 / 10;
         }

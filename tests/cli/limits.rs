@@ -1,4 +1,4 @@
-//! A plan that is larger than life is refused before the first change, and what is then said can be acted on.
+//! A plan over a limit is refused before the first change, and the message says how to go on.
 
 mod sizes;
 
@@ -7,23 +7,24 @@ use serde_json::json;
 
 use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started, write};
 
-/// `active` accounts, of which `to_go` are nobody's; the one member who has no account keeps the group from being empty.
+/// `active` accounts, of which `to_go` have no member; one member without an account keeps the
+/// group from being empty.
 fn losing(to_go: usize, active: usize) -> World {
     group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").leavers(to_go, "x")
 }
 
-/// Why a plan would be refused.
+/// Returns why a plan would be refused.
 fn refused(world: &RunningWorld, toml: &str) -> Vec<String> {
     let run = program(world).file(world, toml).run("plan --format json").exits(0);
     serde_json::from_value(run.json()["refused"].clone()).unwrap_or_default()
 }
 
-/// Two to disable, one too many, and two members.
+/// Two members and two accounts to disable, one more than the limit.
 async fn one_too_many() -> RunningWorld {
     started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await
 }
 
-/// The command that a refusal names.
+/// The command that a refusal prints.
 fn command_to_go_on(run: &Run) -> String {
     let line = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync "));
     line.expect(&run.stderr).trim().to_owned()
@@ -39,7 +40,7 @@ async fn the_share_counts_neither_kept_nor_disabled_accounts() {
 }
 
 #[tokio::test]
-async fn a_percentage_of_zero_still_lets_one_go_and_a_count_of_zero_none() {
+async fn percentage_of_zero_allows_one_disable_and_count_of_zero_none() {
     let world = started(losing(1, 10)).await;
     assert_eq!(refused(&world, "[limits]\nmax_disable_percent = 0"), [""; 0]);
     let told = "1 account would be disabled, limits.max_disable is 0";
@@ -76,7 +77,7 @@ async fn an_empty_group_is_refused() {
 }
 
 #[tokio::test]
-async fn an_empty_group_is_refused_even_where_nothing_would_change() {
+async fn empty_group_is_refused_even_if_nothing_would_change() {
     let world = started(group()).await;
     let run = program(&world).run("sync").exits(3);
     run.tells(&["limits.min_members is 1", "raise the limit in [limits] if this is right"]);
@@ -84,7 +85,7 @@ async fn an_empty_group_is_refused_even_where_nothing_would_change() {
 }
 
 #[tokio::test]
-async fn a_group_shorter_than_it_ever_is_is_refused() {
+async fn group_below_its_minimum_size_is_refused() {
     let world = started(losing(1, 4)).await;
     let told = "the group has 4 members, limits.min_members is 5: look at it in Keycloak first";
     assert_eq!(refused(&world, "[limits]\nmin_members = 5"), [told]);
@@ -92,7 +93,7 @@ async fn a_group_shorter_than_it_ever_is_is_refused() {
 }
 
 #[tokio::test]
-async fn every_limit_is_told_at_once() {
+async fn all_limits_are_reported_at_once() {
     let world = started(group().leavers(30, "x")).await;
     assert_eq!(refused(&world, "").len(), 3);
 }
@@ -110,7 +111,7 @@ async fn a_refusal_names_the_command_that_applies_this_very_plan() {
 }
 
 #[tokio::test]
-async fn the_command_names_the_configuration_whatever_its_path() {
+async fn printed_command_names_the_configuration_with_any_path() {
     let world = one_too_many().await;
     let path = write(&world, "it's my config.toml", "[limits]\nmin_members = 2").display().to_string();
     let quoted = format!("matrix-keycloak-sync --config \"{path}\" sync");
@@ -119,7 +120,7 @@ async fn the_command_names_the_configuration_whatever_its_path() {
 }
 
 #[tokio::test]
-async fn an_approval_of_another_plan_is_refused_and_the_new_digest_told() {
+async fn approval_of_another_plan_is_refused_with_the_new_digest() {
     let world = one_too_many().await;
     let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
     let before = everyone(&world);
@@ -139,7 +140,7 @@ async fn an_approval_does_not_cover_what_was_added_since() {
 }
 
 #[tokio::test]
-async fn an_approval_survives_what_it_is_not_about() {
+async fn approval_survives_changes_outside_the_plan() {
     let world = one_too_many().await;
     let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
     world.keycloak.state().realm("corp").add_user("newcomer");
@@ -166,7 +167,7 @@ async fn a_refused_sync_prints_its_plan_as_json_too() {
 }
 
 #[tokio::test]
-async fn more_people_than_may_be_looked_at_are_not_looked_at() {
+async fn no_account_is_rechecked_if_more_would_be_than_allowed() {
     let world = one_too_many().await;
     let toml = format!("{NO_LIMITS}max_look = 1");
     let run = program(&world).file(&world, &toml).run("sync").exits(3);
@@ -179,7 +180,7 @@ async fn more_people_than_may_be_looked_at_are_not_looked_at() {
 }
 
 #[tokio::test]
-async fn an_approval_lifts_the_limit_of_people_to_look_at() {
+async fn approval_lifts_the_limit_of_accounts_to_recheck() {
     let world = one_too_many().await;
     let toml = format!("{NO_LIMITS}max_look = 1");
     let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();

@@ -1,4 +1,4 @@
-//! `policy.disable = "lock"`, and what becomes of locks that others made.
+//! `policy.disable = "lock"`, and what happens to locks by other people.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
@@ -33,14 +33,14 @@ async fn lock_mode_waits_until_synapse_shows_the_lock() {
 }
 
 #[tokio::test]
-async fn in_lock_mode_a_locked_member_is_activated() {
+async fn locked_member_is_activated_in_lock_mode() {
     let world = started(group().member("lou").locked_account("lou")).await;
     assert_eq!(sync(&world, LOCK).actions(), ["activate lou in_group done"]);
     assert_eq!(world.state_of("lou"), account(false, false));
 }
 
 #[tokio::test]
-async fn in_lock_mode_whoever_is_out_and_locked_or_deactivated_is_left_as_they_are() {
+async fn locked_or_deactivated_account_outside_the_group_is_unchanged_in_lock_mode() {
     let world = started(group().member("alice").locked_account("lou").deactivated_account("frank")).await;
     let run = sync(&world, LOCK);
     assert_eq!((run.actions(), run.kept()), (vec![], vec![]));
@@ -48,14 +48,14 @@ async fn in_lock_mode_whoever_is_out_and_locked_or_deactivated_is_left_as_they_a
 }
 
 #[tokio::test]
-async fn in_lock_mode_a_second_run_finds_nothing_to_do() {
+async fn second_run_finds_nothing_to_do_in_lock_mode() {
     let world = started(the_table()).await;
     sync(&world, LOCK);
     assert_eq!(sync(&world, LOCK).actions(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_member_locked_by_hand_stays_locked_unless_the_configuration_says_otherwise() {
+async fn member_locked_by_hand_stays_locked_unless_configured_otherwise() {
     let world = started(group().member("lou").locked_account("lou")).await;
     let run = sync(&world, "");
     assert_eq!((run.kept(), run.actions()), (vec!["lou locked_by_hand".to_owned()], vec![]));
@@ -65,7 +65,7 @@ async fn a_member_locked_by_hand_stays_locked_unless_the_configuration_says_othe
 }
 
 #[tokio::test]
-async fn whoever_is_out_and_locked_by_hand_is_not_deactivated() {
+async fn account_outside_the_group_that_is_locked_by_hand_is_not_deactivated() {
     let world = started(group().member("alice").locked_account("lou")).await;
     let run = sync(&world, "");
     assert_eq!((run.kept(), run.actions(), run.json()["summary"]["unchanged"].clone()), (vec![], vec![], 1.into()));

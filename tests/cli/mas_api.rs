@@ -1,4 +1,5 @@
-//! The writer for hosts without mas-cli: what is asked of the Admin API, and what becomes of it when MAS is unwell.
+//! The writer for hosts without mas-cli: its requests to the Admin API, and what happens if MAS
+//! fails.
 
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, account, everyone, group, progr
 
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// The changes that were asked for, in order: `lock`, `deactivate` and so on.
+/// The requested changes in order: `lock`, `deactivate` and so on.
 fn changes(world: &RunningWorld) -> Vec<String> {
     let asked = world.mas.admin().requests().all();
     let posts = asked.iter().filter(|seen| seen.method == "POST");
     posts.filter_map(|seen| seen.path.rsplit('/').next()).map(ToOwned::to_owned).collect()
 }
 
-/// `count` people out of the group, each with an active account.
+/// `count` users outside the group, each with an active account.
 fn crowd(count: usize) -> World {
     group().member("alice").account("alice").leavers(count, "c")
 }
@@ -42,9 +43,9 @@ async fn locking_is_lock_and_the_end_of_every_session() {
 }
 
 #[tokio::test]
-async fn an_activation_that_broke_off_at_the_homeserver_is_finished() {
+async fn activation_interrupted_at_the_homeserver_is_finished() {
     let world = started(group().member("alice").account("alice")).await;
-    // MAS asks the homeserver first, and drops the rest where whoever asked has gone.
+    // MAS changes the homeserver first, and drops the rest if the client has gone.
     world.mas.state().user_mut("alice").expect("seeded").deactivated_at = Some("2026-11-24T01:00:00Z".to_owned());
     let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate alice in_group done"]);
@@ -60,7 +61,7 @@ async fn a_plan_by_the_admin_api_changes_nothing() {
 }
 
 #[tokio::test]
-async fn without_synapse_nothing_is_asked_of_it() {
+async fn no_request_goes_to_synapse_if_it_is_not_configured() {
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
@@ -78,7 +79,7 @@ async fn an_account_that_mas_does_not_know_is_kept_and_no_failure() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_meanwhile_is_over() {
+async fn session_that_ends_in_the_meantime_is_no_failure() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     let state = world.mas.shared();
@@ -92,13 +93,13 @@ async fn a_session_that_ends_meanwhile_is_over() {
 }
 
 #[tokio::test]
-async fn only_the_sessions_of_the_person_are_ended() {
+async fn only_the_sessions_of_the_user_are_ended() {
     let world = started(the_table()).await;
     for name in ["alice", "dave"] {
         world.login(name).expect("not locked");
         world.login_by_oauth2(name).expect("not locked");
     }
-    // A MAS that ignores the filter answers with everybody's.
+    // A MAS that ignores the filter lists the sessions of all users.
     let everybody = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("-sessions");
     world.mas.admin().faults().matching(everybody).answer(Fault::WithoutFilters);
     program_by(&world, BY_BOTH, "").run("sync").exits(0);
@@ -108,10 +109,10 @@ async fn only_the_sessions_of_the_person_are_ended() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_middle_of_500_actions_is_renewed() {
+async fn token_is_renewed_if_it_expires_during_500_actions() {
     let lifetime = Duration::from_secs(2);
     let world = started(crowd(500).mas_api_token_lifetime(lifetime)).await;
-    // However fast the machine is, eight at a time take longer than the token lives.
+    // On any machine, eight at a time take longer than the token's lifetime.
     world.mas.admin().faults().on("/lock").late(lifetime / 40);
     let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
     assert_eq!(run.json()["summary"]["disable"], 500);
@@ -120,7 +121,7 @@ async fn a_token_that_ends_in_the_middle_of_500_actions_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_refused_late_is_not_repeated_with_a_newer_token_that_has_ended_too() {
+async fn late_refused_request_is_not_repeated_with_an_expired_newer_token() {
     let lifetime = Duration::from_secs(2);
     let world = started(crowd(500).mas_api_token_lifetime(lifetime)).await;
     world.mas.admin().faults().on("/lock").late(lifetime / 40);
@@ -129,7 +130,7 @@ async fn a_request_that_is_refused_late_is_not_repeated_with_a_newer_token_that_
 }
 
 #[tokio::test]
-async fn tokens_that_mas_forgets_in_the_middle_are_asked_for_anew() {
+async fn new_token_is_requested_if_mas_forgets_the_old_one() {
     let world = started(crowd(50)).await;
     let state = world.mas.shared();
     world.mas.admin().faults().on("/lock").skip(20).times(1).before(move |_| state.lock().forget_client_tokens());
@@ -146,7 +147,7 @@ async fn a_client_shows_its_secret_in_the_way_that_it_is_registered_with() {
 }
 
 #[tokio::test]
-async fn a_personal_access_token_opens_it_too() {
+async fn personal_access_token_works_too() {
     let world = started(the_table()).await;
     let token = world.personal_token("matrix-sync-bot", "urn:mas:admin").expect("a token");
     let section = settings(&world, BY_MAS);
@@ -158,22 +159,22 @@ async fn a_personal_access_token_opens_it_too() {
     assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
 }
 
-/// Nobody is disabled, and the run says why.
+/// Checks that no account is disabled, and that the run says why.
 #[track_caller]
-fn refuses(world: &RunningWorld, more: &str, told: &[&str]) {
+fn refuses(world: &RunningWorld, more: &str, parts: &[&str]) {
     let before = everyone(world);
-    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(told);
+    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(parts);
     assert_eq!(everyone(world), before);
 }
 
 #[tokio::test]
-async fn a_client_that_is_not_listed_in_admin_clients_is_told_so() {
+async fn client_missing_from_admin_clients_is_reported() {
     let world = started(the_table().mas_api_client_not_admin()).await;
     refuses(&world, "", &["MAS: POST ", "/oauth2/token: gave no token: invalid_scope", "policy.data.admin_clients"]);
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_told_without_it() {
+async fn wrong_secret_is_reported_and_not_printed() {
     let world = started(the_table()).await;
     let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
     let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
@@ -181,7 +182,7 @@ async fn a_wrong_secret_is_told_without_it() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_scope_is_told() {
+async fn token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
     let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
     let file = settings(&world, BY_MAS)
@@ -192,7 +193,7 @@ async fn a_token_without_the_scope_is_told() {
 }
 
 #[tokio::test]
-async fn a_listener_without_the_admin_api_is_told_from_a_mas_that_is_unwell() {
+async fn listener_without_the_admin_api_is_distinguished_from_a_failing_mas() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
     refuses(&world, "", &["/api/admin/v1/", "answered 404 Not Found", "add the resource adminapi to a listener"]);
     let world = started(the_table()).await;
@@ -201,7 +202,7 @@ async fn a_listener_without_the_admin_api_is_told_from_a_mas_that_is_unwell() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_another_one_is_refused() {
+async fn wrong_issuer_is_refused() {
     let world = started(the_table()).await;
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
     let file = settings(&world, BY_MAS).replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
@@ -210,7 +211,7 @@ async fn an_issuer_that_is_another_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deleted_between_plan_and_action_fails_alone() {
+async fn only_the_action_fails_whose_user_is_deleted_after_the_plan() {
     let world = started(the_table().user("mallory").account("mallory")).await;
     let state = world.mas.shared();
     world.mas.admin().faults().on("/lock").times(1).before(move |_| {
@@ -225,7 +226,7 @@ async fn a_user_who_is_deleted_between_plan_and_action_fails_alone() {
 }
 
 #[tokio::test]
-async fn whoever_has_the_name_of_a_deleted_user_by_now_is_not_the_one_who_is_disabled() {
+async fn new_user_with_the_name_of_a_deleted_one_is_not_disabled() {
     let world = started(the_table()).await;
     let state = world.mas.shared();
     world.mas.admin().faults().on("/lock").times(1).before(move |_| {
@@ -238,7 +239,7 @@ async fn whoever_has_the_name_of_a_deleted_user_by_now_is_not_the_one_who_is_dis
 }
 
 #[tokio::test]
-async fn a_storm_of_refusals_for_the_time_being_is_outlasted() {
+async fn many_temporary_refusals_are_retried_until_they_end() {
     for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())] {
         let world = started(crowd(60)).await;
         let busy =
@@ -250,7 +251,7 @@ async fn a_storm_of_refusals_for_the_time_being_is_outlasted() {
 }
 
 #[tokio::test]
-async fn connections_that_break_are_tried_again() {
+async fn broken_connections_are_retried() {
     let world = started(crowd(10)).await;
     world.mas.admin().faults().on("/deactivate").times(1).answer(Fault::Reset);
     world.mas.admin().faults().on("/compat-sessions").times(1).answer(Fault::CutBody);
@@ -258,7 +259,7 @@ async fn connections_that_break_are_tried_again() {
 }
 
 #[tokio::test]
-async fn half_a_disable_is_told_as_what_it_is_and_sessions_end_all_the_same() {
+async fn sessions_end_and_the_action_fails_if_a_disable_is_only_half_done() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     world.mas.admin().faults().on("/deactivate").answer(Fault::Status(500, String::new()));
@@ -272,7 +273,7 @@ async fn half_a_disable_is_told_as_what_it_is_and_sessions_end_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_lock_whose_answer_is_lost_is_followed_by_everything_else() {
+async fn disable_goes_on_if_the_answer_to_the_lock_is_lost() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
@@ -284,7 +285,7 @@ async fn a_lock_whose_answer_is_lost_is_followed_by_everything_else() {
 }
 
 #[tokio::test]
-async fn sessions_of_one_kind_that_cannot_be_ended_do_not_keep_the_others_open() {
+async fn other_sessions_end_if_one_kind_cannot_be_ended() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
     world.login_by_oauth2("dave").expect("dave can log in");
@@ -297,7 +298,7 @@ async fn sessions_of_one_kind_that_cannot_be_ended_do_not_keep_the_others_open()
 }
 
 #[tokio::test]
-async fn who_waited_for_a_token_in_vain_does_not_ask_again() {
+async fn failed_token_request_is_shared_by_all_waiting_actions() {
     let world = started(crowd(40)).await;
     let state = world.mas.shared();
     let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
@@ -309,7 +310,7 @@ async fn who_waited_for_a_token_in_vain_does_not_ask_again() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
+async fn empty_list_with_a_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
     world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
@@ -317,7 +318,7 @@ async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
 }
 
 #[tokio::test]
-async fn lists_that_are_shorter_than_their_own_count_but_not_empty_are_errors() {
+async fn list_with_fewer_rows_than_its_count_is_an_error() {
     let world = started(the_table()).await;
     let alice = world.mas.state().user("alice").expect("seeded").id.clone();
     let user = serde_json::json!({"username": "alice", "locked_at": null, "deactivated_at": null, "admin": false});
@@ -332,7 +333,7 @@ async fn lists_that_are_shorter_than_their_own_count_but_not_empty_are_errors() 
 }
 
 #[tokio::test]
-async fn guests_are_no_accounts_to_manage_and_administrators_are_left_alone() {
+async fn guests_are_not_listed_and_administrators_are_skipped() {
     let world = started(the_table().guest_account("guest-1").admin_account("root")).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan --format json").exits(0);
     assert_eq!(run.kept(), ["matrix-sync-bot protected", "root admin"]);
@@ -340,7 +341,7 @@ async fn guests_are_no_accounts_to_manage_and_administrators_are_left_alone() {
 }
 
 #[tokio::test]
-async fn the_token_owner_of_synapse_is_kept_where_mas_lists_the_accounts() {
+async fn owner_of_the_synapse_token_is_kept_if_mas_lists_the_accounts() {
     let world = started(the_table()).await;
     let way = crate::harness::Way { writer: "mas-api", source: "mas" };
     let program = program_by(&world, way, "").env("MATRIX_URL", &world.synapse.url());
@@ -362,7 +363,7 @@ async fn a_mas_of_another_homeserver_is_refused() {
 }
 
 #[tokio::test]
-async fn an_admin_api_at_the_public_address_is_warned_of() {
+async fn admin_api_at_the_public_address_is_a_warning() {
     let world = started(the_table().admin_api(AdminApi::Both)).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
     run.tells(&["the Admin API also answers at MAS's public address", "take the resource adminapi off that listener"]);
@@ -372,7 +373,7 @@ async fn an_admin_api_at_the_public_address_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_client_that_may_do_more_than_it_needs_is_warned_of() {
+async fn client_with_more_rights_than_needed_is_a_warning() {
     let world = started(the_table()).await;
     let more = vec!["https://app.example/callback".to_owned()];
     world.mas.state().client_mut(world.mas_client_id()).expect("the client").redirect_uris = more;
@@ -381,7 +382,7 @@ async fn a_client_that_may_do_more_than_it_needs_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_mas_that_would_erase_is_refused_before_the_first_change() {
+async fn mas_that_would_erase_accounts_is_refused_before_the_first_change() {
     for version in ["v0.19.0", "v0.20.0", "v1.3.0"] {
         let world = started(the_table().mas_version(version)).await;
         let before = everyone(&world);

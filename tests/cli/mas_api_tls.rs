@@ -1,4 +1,5 @@
-//! The way to MAS beyond this machine: whom the program trusts, what it shows, and what it never does in the clear.
+//! The connection to a MAS on another machine: which servers the program trusts, which certificate
+//! it shows, and what it never sends in the clear.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +9,7 @@ use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 use crate::harness::{BY_MAS, Program, account, everyone, program_by, settings, started, the_table};
 use crate::tls::{Authority, Identity, TlsFront};
 
-/// Both listeners of MAS behind TLS, and a configuration that leads there.
+/// Both listeners of MAS behind TLS, and a configuration for them.
 struct Behind {
     public: TlsFront,
     admin: TlsFront,
@@ -38,15 +39,15 @@ impl Behind {
     }
 
     #[track_caller]
-    fn refuses(&self, files: &[(&str, &Path)], told: &[&str]) {
+    fn refuses(&self, files: &[(&str, &Path)], parts: &[&str]) {
         let before = everyone(&self.world);
-        self.program(files).run("sync").exits(1).tells(told);
+        self.program(files).run("sync").exits(1).tells(parts);
         assert_eq!(everyone(&self.world), before);
     }
 }
 
 #[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
+async fn private_authority_is_trusted_only_if_configured() {
     let own = Authority::new("own");
     let mas = behind(&own.server(), None).await;
     let ca = own.write(mas.world.directory(), "ca");
@@ -67,7 +68,7 @@ async fn a_certificate_that_is_wrong_in_any_way_is_refused() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_certificate_is_shown_the_configured_one() {
+async fn configured_certificate_is_sent_if_the_server_requests_one() {
     let (own, clients) = (Authority::new("own"), Authority::new("clients"));
     let mas = behind(&own.server(), Some(&clients)).await;
     let ca = own.write(mas.world.directory(), "ca");

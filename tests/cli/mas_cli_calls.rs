@@ -1,5 +1,5 @@
-//! How mas-cli is called: it fails quietly on a bad configuration and loudly on a bad name, and each call costs a
-//! process.
+//! How mas-cli is called: it fails silently on a bad configuration, with an error on a bad name,
+//! and each call starts a process.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
@@ -13,7 +13,7 @@ fn calls(world: &RunningWorld) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
+async fn each_action_is_two_calls_with_the_name_after_two_dashes() {
     let world = started(the_table().user("-rf").account("-rf").leavers(10, "x")).await;
     let log = world.directory().join("calls");
     let first =
@@ -36,8 +36,8 @@ async fn two_calls_for_each_action_and_names_stand_after_two_dashes() {
 }
 
 #[tokio::test]
-async fn disable_is_two_calls_whatever_it_means_and_a_run_two_more_or_three_if_it_locks() {
-    // Before it locks, a run asks whether Synapse would show it.
+async fn disable_is_two_calls_in_both_modes_and_a_run_two_more_or_three_if_it_locks() {
+    // Before it locks, a run checks whether Synapse would show the lock.
     for (mode, of_run) in [("deactivate", 2), ("lock", 3)] {
         let world = started(group().member("alice").account("alice").leavers(10, "x")).await;
         let log = world.directory().join("calls");
@@ -51,7 +51,7 @@ async fn disable_is_two_calls_whatever_it_means_and_a_run_two_more_or_three_if_i
 }
 
 #[tokio::test]
-async fn a_failure_is_told_without_logs_and_backtrace_and_stops_nobody_else() {
+async fn failure_is_reported_without_logs_or_backtrace_and_stops_no_other_action() {
     let world = started(the_table().user("dora").account("dora")).await;
     let fails = "case \"$*\" in *'-- dave') \
         echo '2026-11-23T10:31:26Z  INFO mas_cli::commands: looking' >&2; \
@@ -68,7 +68,7 @@ async fn a_failure_is_told_without_logs_and_backtrace_and_stops_nobody_else() {
 }
 
 #[tokio::test]
-async fn too_many_failures_in_a_row_end_the_trying() {
+async fn run_stops_after_too_many_failures_in_a_row() {
     let world = started(group().member("alice").leavers(4, "x")).await;
     let toml = mas_cli(&world, "case \"$*\" in *manage*) echo 'Error: database down' >&2; exit 1;; esac");
     let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
@@ -78,7 +78,7 @@ async fn too_many_failures_in_a_row_end_the_trying() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_ended_in_time() {
+async fn hanging_call_is_ended_in_time() {
     let world = started(the_table()).await;
     let toml = mas_cli(&world, "case \"$*\" in *'-- dave') exec sleep 60;; esac") + "timeout = \"300ms\"\n";
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
@@ -88,7 +88,7 @@ async fn a_call_that_hangs_is_ended_in_time() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_mas_cli_would_ignore_is_refused_before_anything_is_asked() {
+async fn configuration_is_refused_before_any_request_if_mas_cli_would_ignore_it() {
     let world = started(the_table()).await;
     let missing = world.directory().join("nowhere.yaml");
     let not_yaml = write(&world, "not.yaml", "database:\n  uri: \"postgresql://\n");
@@ -135,7 +135,7 @@ async fn a_plan_needs_no_mas_cli() {
 }
 
 #[tokio::test]
-async fn a_mas_cli_that_is_not_there_is_an_error_before_anything_is_changed() {
+async fn missing_mas_cli_is_an_error_before_the_first_change() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     let run = program(&world).env("PATH", "/nowhere").run("sync").exits(1);
@@ -144,7 +144,7 @@ async fn a_mas_cli_that_is_not_there_is_an_error_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
+async fn wrapper_gets_our_arguments_after_its_own_and_no_configuration() {
     let world = started(the_table()).await;
     let log = world.directory().join("calls");
     let config = world.mas_cli_config().display();
@@ -170,7 +170,7 @@ async fn a_wrapper_gets_our_words_after_its_own_and_no_configuration_of_ours() {
 }
 
 #[tokio::test]
-async fn as_many_calls_at_a_time_as_configured() {
+async fn calls_run_with_the_configured_concurrency() {
     for (concurrency, most) in [(1, 1), (2, 2)] {
         let world = started(the_table().leavers(6, "gone")).await;
         let log = world.directory().join("calls");

@@ -1,4 +1,4 @@
-//! Who is in the group: a list that is cut, shifted, closed or half read would lock people out.
+//! Who is in the group: a list that is cut, shifted, hidden or half read would lock members out.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn more_members_than_a_default_page_are_all_read() {
 }
 
 #[tokio::test]
-async fn a_token_that_dies_between_two_pages_is_renewed() {
+async fn token_is_renewed_if_it_expires_between_two_pages() {
     let world = started(two_pages()).await;
     let state = world.keycloak.shared();
     world.keycloak.faults().on("/members").times(1).after(move |_| state.lock().expire_tokens());
@@ -31,7 +31,7 @@ async fn a_token_that_dies_between_two_pages_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_token_that_dies_while_keycloak_asks_to_wait_is_renewed() {
+async fn token_is_renewed_if_it_expires_while_keycloak_asks_to_wait() {
     let second = Duration::from_secs(1);
     let world = started(group().member("alice").account("alice").token_lifetimes(second, second)).await;
     world.keycloak.faults().on("/members").times(1).answer(Fault::TooManyRequests { retry_after_secs: 1 });
@@ -40,7 +40,7 @@ async fn a_token_that_dies_while_keycloak_asks_to_wait_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_list_that_fails_on_a_later_page_is_no_list() {
+async fn list_is_an_error_if_a_later_page_fails() {
     for status in [401, 403, 404, 500] {
         let world = started(two_pages()).await;
         let before = everyone(&world);
@@ -51,14 +51,14 @@ async fn a_list_that_fails_on_a_later_page_is_no_list() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_its_first_page_is_no_list() {
+async fn list_is_an_error_if_its_first_page_repeats() {
     let world = started(two_pages()).await;
     world.keycloak.faults().on("/members").answer(Fault::RepeatPage);
     program(&world).run("plan").exits(1).tells(&["/members", "do not fit together", "hint: "]);
 }
 
 #[tokio::test]
-async fn a_member_who_leaves_a_page_that_was_read_hides_nobody() {
+async fn no_member_is_missed_if_another_leaves_a_page_that_was_read() {
     let world = started(two_pages()).await;
     let state = world.keycloak.shared();
     world.keycloak.faults().on("/members?first=0").times(1).after(move |_| {
@@ -70,7 +70,7 @@ async fn a_member_who_leaves_a_page_that_was_read_hides_nobody() {
 }
 
 #[tokio::test]
-async fn a_group_name_that_stands_for_two_is_refused_with_both_paths() {
+async fn ambiguous_group_name_is_refused_with_both_paths() {
     for world in [the_table().group("/old/matrix-users"), the_table().group("/old/matrix-users").old_keycloak()] {
         let world = started(world).await;
         let run = program(&world).run("sync").exits(1);
@@ -90,7 +90,7 @@ async fn a_group_is_found_by_path_by_id_and_by_a_nested_name() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_not_there_is_an_error() {
+async fn missing_group_is_an_error() {
     let world = started(the_table()).await;
     for group in ["matrix-user", "/matrix-users/x", "00000000-0000-4000-8000-000000000000"] {
         let run = program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1);
@@ -99,14 +99,14 @@ async fn a_group_that_is_not_there_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_for_want_of_a_role_names_the_role() {
+async fn error_names_the_role_if_an_answer_is_empty_without_it() {
     let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
     run.tells(&["Keycloak: realm corp: there is no group \"matrix-users\", or it may not be seen", "view-users"]);
 }
 
 #[tokio::test]
-async fn a_refusal_for_want_of_a_role_names_the_role() {
+async fn error_names_the_role_if_a_request_is_refused_without_it() {
     let world = started(the_table().service_roles(&[])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
     run.tells(&["Keycloak: GET ", "/admin/realms/corp/groups", "403", "hint: ", "view-users"]);
@@ -128,7 +128,7 @@ async fn a_group_whose_members_may_not_be_seen_is_an_error() {
 }
 
 #[tokio::test]
-async fn members_of_subgroups_count_only_when_asked_for() {
+async fn members_of_subgroups_count_only_if_configured() {
     for world in [the_table(), the_table().old_keycloak()] {
         let world = started(world.member_of("/matrix-users/staff/it", "carol").account("carol")).await;
         let plain = program(&world).run("plan --format json").exits(0);
@@ -149,7 +149,7 @@ async fn more_subgroups_than_a_default_page_are_all_read() {
 }
 
 #[tokio::test]
-async fn being_in_one_of_several_groups_is_enough() {
+async fn membership_in_one_of_several_groups_is_enough() {
     let world = started(the_table().member_of("/guests", "gina").account("gina")).await;
     let run = program(&world)
         .without("KC_GROUP_NAME")
@@ -167,7 +167,7 @@ async fn a_member_disabled_in_keycloak_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_member_disabled_in_keycloak_is_kept_where_the_configuration_says_so() {
+async fn member_disabled_in_keycloak_is_kept_if_configured() {
     let world = started(group().member("alice").disabled_member("mallory").account("mallory")).await;
     let run = program(&world).file(&world, "[keycloak]\ndisabled_members = \"keep\"").run("sync --format json");
     assert_eq!(run.exits(0).actions(), [""; 0]);
@@ -191,10 +191,10 @@ async fn keycloak_22_gives_the_same_plan() {
 }
 
 #[tokio::test]
-async fn whose_an_account_is_the_template_decides() {
+async fn template_decides_whose_account_it_is() {
     let world =
         started(group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3")).await;
-    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "somebody")] {
+    for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "robin")] {
         let mut state = world.keycloak.state();
         state.realm("corp").user_mut(username).expect("seeded").email = Some(format!("{name}@corp.test"));
     }
@@ -204,7 +204,7 @@ async fn whose_an_account_is_the_template_decides() {
 }
 
 #[tokio::test]
-async fn members_without_a_localpart_are_reported_and_stop_nothing() {
+async fn members_without_a_localpart_are_reported_and_block_nothing() {
     let world = started(the_table()).await;
     world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = None;
     let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";

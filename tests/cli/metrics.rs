@@ -30,9 +30,9 @@ fn runs(world: &RunningWorld, result: &str) -> Option<f64> {
     value(world, &format!("runs_total{{kind=\"full\",result=\"{result}\"}}"))
 }
 
-/// What a run of the table finds and does, whoever writes.
+/// Checks what a run of the table finds and does, with any writer.
 fn assert_tells_the_table(world: &RunningWorld) {
-    for (sample, told) in [
+    for (sample, expected) in [
         ("members", 3.0),
         ("accounts{state=\"active\"}", 3.0),
         ("accounts{state=\"deactivated\"}", 2.0),
@@ -48,21 +48,21 @@ fn assert_tells_the_table(world: &RunningWorld) {
         ("run_failures_in_a_row", 0.0),
         ("run_duration_seconds_count{kind=\"full\"}", 1.0),
     ] {
-        assert_eq!(value(world, sample), Some(told), "{sample}");
+        assert_eq!(value(world, sample), Some(expected), "{sample}");
     }
     assert_eq!(runs(world, "in_step"), Some(1.0));
     assert!(value(world, "last_success_timestamp_seconds") > Some(1_700_000_000.0));
 }
 
 #[tokio::test]
-async fn a_run_tells_what_it_found_and_did() {
+async fn metrics_of_a_run_show_what_it_found_and_did() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     assert_tells_the_table(&world);
 }
 
 #[tokio::test]
-async fn requests_are_counted_as_the_servers_have_seen_them() {
+async fn request_counts_match_the_servers_logs() {
     let world = started(the_table()).await;
     world.synapse.faults().on("/_synapse/admin/v3/users?").times(1).answer(Fault::Status(503, String::new()));
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
@@ -72,11 +72,11 @@ async fn requests_are_counted_as_the_servers_have_seen_them() {
         let values = text.lines().filter(|line| line.starts_with(&begin)).filter_map(|line| line.rsplit(' ').next());
         values.filter_map(|value| value.parse::<usize>().ok()).sum::<usize>()
     };
-    // Tokens and what was tried again are among them.
+    // Token requests and retries are counted too.
     let seen = world.keycloak.requests().all().len();
-    // A page of members is asked for ahead, and nobody waits for it any more once the first one was short.
+    // The next page of members is requested ahead, and is dropped once the first one is short.
     assert!((seen - 1..=seen).contains(&asked("keycloak")), "{seen} were seen:\n{text}");
-    // MAS has a way of its own to the homeserver.
+    // MAS has its own connection to the homeserver.
     let by_mas = world.synapse.requests().count("/_synapse/mas/");
     assert_eq!(asked("synapse"), world.synapse.requests().all().len() - by_mas);
     assert_eq!(value(&world, "requests_total{server=\"synapse\",status=\"503\"}"), Some(1.0));
@@ -105,7 +105,7 @@ async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_until_it_is_over() {
+async fn refusal_stays_in_the_metrics_until_it_ends() {
     let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     sync(&world, program(&world)).exits(3);
     assert_eq!((value(&world, "refused"), runs(&world, "refused")), (Some(1.0), Some(1.0)));
@@ -115,7 +115,7 @@ async fn a_refusal_is_told_until_it_is_over() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_what_was_known_and_the_last_success() {
+async fn failure_keeps_known_values_and_the_last_success() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let last_success = value(&world, "last_success_timestamp_seconds");
@@ -132,14 +132,14 @@ async fn a_failure_keeps_what_was_known_and_the_last_success() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_is_a_failure_that_is_told() {
+async fn wrong_configuration_counts_as_a_failure_in_the_metrics() {
     let world = started(the_table()).await;
     sync(&world, program(&world).env("KC_URL", "nowhere")).exits(78);
     assert_eq!((runs(&world, "failed"), value(&world, "members")), (Some(1.0), None));
 }
 
 #[tokio::test]
-async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
+async fn run_that_finds_the_lock_held_reports_only_that() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
@@ -156,12 +156,12 @@ async fn a_run_that_finds_the_lock_held_says_so_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_an_error_that_hides_no_other() {
+async fn unwritable_metrics_file_is_an_error_that_hides_no_other() {
     let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     let told = ["cannot write the metrics to /nowhere/sync.prom"];
     program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);
     program(&world).file(&world, NO_LIMITS).run("sync --metrics-file /nowhere/sync.prom").exits(4).tells(&told);
-    // What was to be done is done.
+    // The actions are done.
     program(&world).run("sync").exits(0);
 }
 
@@ -195,9 +195,9 @@ async fn files_are_written_through_no_link_and_to_no_pipe() {
     assert!(!path("nowhere").exists());
 }
 
-/// Where there is no journal, as on the machines that run the tests, the log still has to go somewhere.
+/// Without a journal, as on the machines that run the tests, the log goes to stderr.
 #[tokio::test]
-async fn a_journal_that_is_not_there_loses_no_log() {
+async fn log_goes_to_stderr_if_there_is_no_journal() {
     if std::path::Path::new("/run/systemd/journal/socket").exists() {
         return;
     }

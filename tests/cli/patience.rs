@@ -1,4 +1,5 @@
-//! A server that accepts a request and never answers: in this process, where the patience can be made short.
+//! A server that accepts a request and never answers: run in this process, where timeouts can be
+//! short.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -44,8 +45,8 @@ async fn assert_ends(fault: Fault, server: &str, faults: fn(&RunningWorld) -> &F
     let failure = sync(&world).await.expect_err(part);
     let text = failure.render();
     assert_eq!(failure.exit(), Exit::Error, "{text}");
-    for told in [server, part, "no answer in time", "\nhint: look at the log of "] {
-        assert!(text.contains(told), "{part}: no {told:?}\n{text}");
+    for expected in [server, part, "no answer in time", "\nhint: look at the log of "] {
+        assert!(text.contains(expected), "{part}: no {expected:?}\n{text}");
     }
     assert_eq!(everyone(&world), before, "{part}");
 }
@@ -76,11 +77,11 @@ async fn assert_all_end(fault: &Fault) {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
+async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
     let world = started(the_table().leavers(40, "gone")).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users?username=").answer(Fault::Hang);
-    let failure = sync(&world).await.expect_err("nobody could be looked at");
+    let failure = sync(&world).await.expect_err("every second look fails");
     assert_eq!(failure.exit(), Exit::Error, "{}", failure.render());
     let asked = world.keycloak.requests().count("/users?username=");
     assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");
@@ -88,9 +89,9 @@ async fn a_server_that_stops_answering_is_not_asked_about_everyone() {
 }
 
 #[tokio::test]
-async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_what_was_done() {
+async fn run_does_not_wait_for_confirmation_if_the_homeserver_stops_answering() {
     let world = started(the_table()).await;
-    // It answers at the second look, and no longer after the change.
+    // It answers at the second look, but not after the change.
     world.synapse.faults().on("/_synapse/admin/v2/users/@bob").skip(1).answer(Fault::Hang);
     let file = world.directory().join("short.toml");
     let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
@@ -101,7 +102,8 @@ async fn a_homeserver_that_stops_answering_does_not_keep_the_run_waiting_for_wha
     assert_eq!(exit.ok(), Some(Exit::Incomplete));
 }
 
-/// By the Admin API; how the run ended, and how often lists of sessions were asked for.
+/// Syncs by the Admin API; returns how the run ended, and how often lists of sessions were
+/// requested.
 async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
     let file = write(world, "mas-api.toml", &settings(world, BY_BOTH)).display().to_string();
     let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
@@ -110,7 +112,7 @@ async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
 }
 
 #[tokio::test]
-async fn a_mas_that_hangs_after_the_lock_is_not_waited_for_again_and_again() {
+async fn mas_is_waited_for_once_if_it_hangs_after_the_lock() {
     let world = started(the_table()).await;
     world.mas.admin().faults().on("/deactivate").answer(Fault::Hang);
     assert_eq!(sync_by_the_admin_api(&world).await, (Some(Exit::Incomplete), 0));
@@ -129,7 +131,7 @@ fn two_tries_at_a_server_that_hangs_end_within_ninety_seconds() {
     assert!(answer * 2 + pause <= Duration::from_mins(11), "a trickle");
 }
 
-/// What `doctor` finds, with short patience, where everything is used: Keycloak, Synapse, MAS.
+/// Returns what `doctor` finds with short timeouts if Keycloak, Synapse and MAS are all used.
 async fn examined(world: &RunningWorld) -> Report {
     let file = world.directory().join("doctor.toml");
     std::fs::write(&file, settings(world, BY_BOTH)).expect("a writable directory");
@@ -142,7 +144,7 @@ async fn examined(world: &RunningWorld) -> Report {
     Box::pin(examine(&config, &warnings, &readers, &|_| None, &Tally::default())).await
 }
 
-/// Where a server stops answering, and how often it may be asked there: once, and once more.
+/// Checks that a request that is never answered is made at most this often: once, and one retry.
 async fn assert_asked_at_most(most: usize, server: fn(&RunningWorld) -> (&Faults, &Requests), part: &str) {
     let world = started(the_table()).await;
     let (faults, requests) = server(&world);
@@ -164,7 +166,7 @@ async fn doctor_waits_for_a_silent_server_once() {
     let places = [
         (2, keycloak, "/"),
         (2, keycloak, "/admin/"),
-        // Two pages, at the same time.
+        // Two pages at the same time.
         (4, keycloak, "/members"),
         (2, synapse, "/_synapse/"),
         (2, synapse, "/account/whoami"),
@@ -175,12 +177,12 @@ async fn doctor_waits_for_a_silent_server_once() {
 }
 
 #[tokio::test]
-async fn the_admin_api_is_waited_for_once_at_each_step_however_many_sessions_are_open() {
+async fn admin_api_is_waited_for_once_at_each_step_with_any_number_of_sessions() {
     for (mode, part) in [
         ("deactivate", "/lock"),
         ("deactivate", "/deactivate"),
         ("deactivate", "/compat-sessions?"),
-        // Where somebody is deactivated, MAS may be faster with the sessions.
+        // If the account is deactivated, MAS may end the sessions first.
         ("lock", "/finish"),
     ] {
         let world = started(the_table()).await;

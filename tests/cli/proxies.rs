@@ -1,5 +1,5 @@
-//! A status counts as the server's only in the server's own format. A page with the same status is a proxy's: it says
-//! nothing about tokens, roles, users or sessions.
+//! A status counts as the server's only in the server's own format. A page with the same status
+//! comes from a proxy: it says nothing about tokens, roles, users or sessions.
 
 use std::thread;
 
@@ -15,7 +15,7 @@ use crate::harness::{
 const STATUSES: [u16; 4] = [401, 403, 404, 503];
 const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
-/// A request of the reading whose status has a meaning.
+/// A request made while reading whose status has a meaning.
 #[derive(Clone, Copy)]
 struct Place {
     server: Server,
@@ -70,20 +70,20 @@ fn by(world: &RunningWorld, way: Way) -> Program {
 
 /// Checks that the error is about a proxy. MAS answers with a page itself if it does not have the path.
 fn blames_the_proxy(error: &str, server: Server, status: u16) {
-    let told = match (server, status) {
+    let expected = match (server, status) {
         (Mas, 404) => {
             "MAS without this path, or a proxy or load balancer between here and MAS, answered 404".to_owned()
         }
         _ => format!("a proxy or load balancer between here and {server} answered {status}"),
     };
-    assert!(error.contains(&format!("{server}: ")) && error.contains(&told), "no {told:?} in {error}");
+    assert!(error.contains(&format!("{server}: ")) && error.contains(&expected), "no {expected:?} in {error}");
     for blame in BLAME {
         assert!(!error.contains(blame), "{blame:?} in {error}");
     }
 }
 
 #[tokio::test]
-async fn page_of_a_proxy_names_the_proxy_whatever_was_read() {
+async fn error_names_the_proxy_if_any_request_gets_its_page() {
     let mut cases = Vec::new();
     for (place, status) in PLACES.into_iter().flat_map(|place| STATUSES.map(|status| (place, status))) {
         let world = started(the_table()).await;
@@ -128,7 +128,7 @@ async fn status_in_the_servers_own_format_is_the_servers() {
     }
 }
 
-/// The one action on dave that was not carried out, and its error.
+/// Returns the error of the one action on dave that was not carried out.
 fn not_done(run: &Run, outcome: &str) -> String {
     let actions = run.json()["actions"].clone();
     let mut actions = actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);

@@ -1,16 +1,16 @@
-//! Chance that can be repeated, and how often it is tried.
+//! Repeatable random numbers, and how often a test uses them.
 
 /// The seed unless the variable `SEED` has another.
 const SEED: u64 = 20_261_124;
 
-/// A source of numbers that gives the same ones for the same seed, and tells the seed where a test fails.
+/// A source of numbers that repeats itself for the same seed, and prints the seed if a test fails.
 pub(crate) struct Random {
     seed: u64,
     state: u64,
 }
 
 impl Random {
-    /// Begins with the variable `SEED`, else always alike; another test begins elsewhere.
+    /// Starts from the variable `SEED`, else from a fixed seed; each test has its own numbers.
     pub(crate) fn new(test: &str) -> Self {
         let seed = set("SEED").unwrap_or(SEED);
         let state = test.bytes().fold(seed, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(byte)));
@@ -39,7 +39,7 @@ impl Drop for Random {
     }
 }
 
-/// How often to try: the variable's number where it is set, else so often that nobody waits for it.
+/// Returns the number in the variable if it is set, else a number that keeps the test quick.
 pub(crate) fn rounds(variable: &str, quick: usize) -> usize {
     set(variable).map_or(quick, |rounds| usize::try_from(rounds).expect("a number of rounds"))
 }

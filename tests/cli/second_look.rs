@@ -1,4 +1,4 @@
-//! Before someone is disabled, both servers are asked about this one person.
+//! Before an account is disabled, both servers are asked about it.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen, World};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::harness::{
     started, the_table,
 };
 
-/// The member list as it would be with nobody but these.
+/// The member list with only these members.
 fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
     let mut state = world.keycloak.state();
     let realm = state.realm("corp");
@@ -20,7 +20,7 @@ fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
 }
 
 #[tokio::test]
-async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
+async fn only_this_account_is_kept_if_its_second_look_fails() {
     let world = started(the_table().user("dora").account("dora")).await;
     let refused = Fault::Status(400, "{\"errorMessage\": \"Could not bind\"}".to_owned());
     world.keycloak.faults().on("username=dave").answer(refused);
@@ -34,7 +34,7 @@ async fn a_look_that_fails_keeps_this_person_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_be_looked_at_nothing_is_changed() {
+async fn nothing_is_changed_if_every_second_look_fails() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users").answer(Fault::Status(500, String::new()));
@@ -44,7 +44,7 @@ async fn where_nobody_can_be_looked_at_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn an_error_of_synapse_at_the_look_keeps_the_person_too() {
+async fn account_is_kept_too_if_synapse_fails_at_the_second_look() {
     let world = started(the_table().user("dora").account("dora")).await;
     world.synapse.faults().on("/v2/users/@dave").times(1).answer(Fault::Status(500, String::new()));
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
@@ -52,7 +52,7 @@ async fn an_error_of_synapse_at_the_look_keeps_the_person_too() {
 }
 
 #[tokio::test]
-async fn a_list_that_breaks_off_is_an_error_not_a_short_list() {
+async fn truncated_list_is_an_error_not_a_short_list() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     let broken = "[{\"id\":\"1\",\"username\":\"alice\",\"enabled\":true},{\"id\":\"2\",{\"error\":\"unknown_error\"}";
@@ -63,7 +63,7 @@ async fn a_list_that_breaks_off_is_an_error_not_a_short_list() {
 }
 
 #[tokio::test]
-async fn someone_whom_the_list_left_out_is_kept_and_the_contradiction_told() {
+async fn account_is_kept_and_the_contradiction_reported_if_the_list_lacks_a_member() {
     let world = started(group().member("alice").account("alice").member("bea").account("bea")).await;
     let short = list_of(&world, &["alice"]);
     world.keycloak.faults().on("/members").answer(short);
@@ -74,7 +74,7 @@ async fn someone_whom_the_list_left_out_is_kept_and_the_contradiction_told() {
 }
 
 #[tokio::test]
-async fn whoever_joins_after_the_list_was_read_is_kept() {
+async fn user_who_joins_after_the_list_was_read_is_kept() {
     let world = started(the_table()).await;
     let state = world.keycloak.shared();
     world.keycloak.faults().on("/users?").before(move |_| state.lock().realm("corp").join("dave", "/matrix-users"));
@@ -84,7 +84,7 @@ async fn whoever_joins_after_the_list_was_read_is_kept() {
 }
 
 #[tokio::test]
-async fn what_the_look_drops_counts_to_no_limit() {
+async fn account_dropped_by_the_second_look_counts_for_no_limit() {
     let world = (0..30).fold(group().member("alice"), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
     let world = started(world.user("dave").account("dave")).await;
     let run = program(&world).run("sync --format json").exits(0);
@@ -109,7 +109,8 @@ async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_t
     }
 }
 
-/// Alice, who owns the token, and bob are members; dave and dora are not. Bob's account is disabled.
+/// Alice, who owns the token, and bob are members; dave and dora are not. Bob's account is
+/// disabled.
 fn bob_and_dave() -> World {
     let world = group().member("alice").account("alice").member("bob").disabled_account("bob");
     world.user("dave").account("dave").user("dora").account("dora").token_owner("alice")
@@ -124,7 +125,8 @@ async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
     for way in EVERY_WAY {
         let world = started(bob_and_dave()).await;
         let (mas, synapse) = (world.mas.shared(), world.synapse.shared());
-        // An administrator reactivates bob and leaves the lock, just before the servers are asked about him.
+        // An administrator reactivates bob and keeps the lock, just before the servers are asked
+        // about him.
         let by_hand = move |_: &Seen| {
             mas.lock().user_mut("bob").expect("seeded").deactivated_at = None;
             synapse.lock().account_mut("bob").expect("seeded").deactivated = false;
@@ -189,9 +191,9 @@ async fn activation_whose_look_always_fails_blocks_no_disable() {
 }
 
 #[tokio::test]
-async fn user_with_an_odd_name_stops_nothing() {
+async fn user_with_an_odd_name_blocks_nothing() {
     for way in EVERY_WAY {
-        // The first is a member without a name that MAS takes, the second is not in the group.
+        // The first is a member whose name MAS does not accept, the second is outside the group.
         let world = started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;
         let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
         let actions =

@@ -1,4 +1,4 @@
-//! No secret is ever printed: by no command, in no format, however much is logged and whatever goes wrong.
+//! No secret is ever printed: by no command, in no format, at any log level and in no error.
 
 use matrix_keycloak_sync::standins::keycloak::{Client, Login, Roles};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
@@ -9,10 +9,10 @@ use crate::harness::{Program, Run, program, program_with, script, started, the_t
 
 const PASSWORD: &str = "c4n/ry+p@ss=w0rd&1";
 const CLIENT_SECRET: &str = "c4n/ry+cl1ent=s3cret&2";
-/// What every access token that the Keycloak stand-in gives begins with.
+/// The beginning of every access token of the Keycloak stand-in.
 const ACCESS_TOKEN: &str = "eyJhbGciOiJub25lIn0";
 
-/// What must not be printed, in every form.
+/// What must not be printed, in every encoding.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -31,7 +31,7 @@ impl Secrets {
         self.0.extend((0..3).map(|shift| base64_inside(secret, shift)));
     }
 
-    /// Looks for all of them in what a run printed.
+    /// Searches a run's output for all of them.
     pub(crate) fn assert_absent(&self, what: &str, run: &Run) {
         for secret in self.0.iter().map(String::as_str).chain([ACCESS_TOKEN]) {
             assert!(!run.stdout.contains(secret), "{what}: {secret:?} in stdout:\n{}", run.stdout);
@@ -40,7 +40,7 @@ impl Secrets {
     }
 }
 
-/// The characters that base64 makes of a secret alone, when `shift` other bytes stand before it.
+/// The base64 characters of a secret alone, after `shift` other bytes.
 fn base64_inside(secret: &str, shift: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [&[0; 3][..shift], secret.as_bytes()].concat();
@@ -58,7 +58,7 @@ fn the_search_finds_a_secret_inside_base64() {
     assert!(whole.iter().all(found));
 }
 
-/// The table, with secrets that nothing else looks like.
+/// The table, with secrets that occur nowhere else.
 async fn canaries() -> RunningWorld {
     let world = started(the_table()).await;
     let mut state = world.keycloak.state();
@@ -71,7 +71,7 @@ async fn canaries() -> RunningWorld {
     world
 }
 
-/// With every secret that a configuration can have; also those of MAS's own configuration.
+/// With every secret that a configuration can have, and those of MAS's own configuration.
 fn by_variables(world: &RunningWorld) -> Program {
     let mas = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let database = mas.split(['@', ':']).find(|part| part.len() == 20).expect("a password");
@@ -124,19 +124,19 @@ async fn no_command_prints_a_secret() {
             configured(&world).run(&format!("-vvv {command}")).exits(0);
             configured(&world).run(&format!("-vvv --log-format json {command}")).exits(0);
         }
-        configured(&world).run("-vvv explain nobody").exits(1);
+        configured(&world).run("-vvv explain stranger").exits(1);
     }
 }
 
 #[tokio::test]
-async fn a_clients_own_credentials_are_not_printed_either() {
+async fn credentials_of_a_client_are_not_printed_either() {
     let world = canaries().await;
     let run = program_with(&world, Auth::ClientCredentials).env("KC_CLIENT_SECRET", CLIENT_SECRET).run("-vvv sync");
     run.exits(0).tells(&["asking for a token"]);
 }
 
 #[tokio::test]
-async fn a_file_that_is_wrong_is_told_without_its_secrets() {
+async fn error_about_a_wrong_file_shows_no_secret() {
     let world = canaries().await;
     let wrong = [
         format!("[keycloak]\npassword = \"{PASSWORD}\n"),
@@ -191,7 +191,7 @@ async fn a_secret_in_mas_clis_own_configuration_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_mas_cli_that_fails_is_told_without_secrets() {
+async fn error_of_mas_cli_is_printed_without_secrets() {
     let world = canaries().await;
     let path = script(&world, "failing", "case \"$*\" in *manage*) echo Error: no >&2; exit 1;; esac");
     let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());

@@ -1,4 +1,4 @@
-//! Text from servers is printed without effect and without a secret.
+//! Text from servers is printed without control characters and without secrets.
 
 use matrix_keycloak_sync::standins::world::{NewAccount, NewUser};
 use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
@@ -9,7 +9,7 @@ use crate::harness::{
 };
 use crate::watch::watching::{QUICK, start};
 
-/// It erases a line, turns the text around, sets a colour with one byte and begins a line.
+/// It erases a line, reverses the text, sets a colour with one byte and begins a line.
 const HOSTILE: &str = "e\u{1b}[2k\u{202e}vil\u{2066}\u{9b}1m\nforged line";
 const SHOWN: &str = r"e\u{1b}[2k\u{202e}vil\u{2066}\u{9b}1m\nforged line";
 /// The same in Markdown.
@@ -27,7 +27,7 @@ fn is_harmful(character: char) -> bool {
     is_bidirectional || ('\u{2028}'..='\u{202e}').contains(&character) || is_control
 }
 
-/// The text, once it is harmless, and `shown` is in it.
+/// Checks that the text is harmless and contains `shown`.
 fn harmless(text: &str, shown: &str) {
     assert!(!text.contains(is_harmful), "{text:?}");
     assert!(!text.contains("\nforged"), "{text}");
@@ -35,7 +35,7 @@ fn harmless(text: &str, shown: &str) {
 }
 
 impl Run {
-    /// The run, once it has shown this, and nothing in it has an effect.
+    /// Returns the run if it has printed this, and nothing harmful.
     fn shows(self, shown: &str) -> Self {
         harmless(&format!("{}{}", self.stdout, self.stderr), shown);
         self
@@ -112,7 +112,7 @@ async fn error_of_a_server_is_printed_without_effect() {
     let sections = format!("{QUICK}{NO_LIMITS}");
     let watching = start(&world, program(&world).hiding("pass-word").file(&world, &sections));
     harmless(&watching.is_not_ready().await, "the last run failed");
-    harmless(&watching.told(), &format!("{SHOWN} https://***@host"));
+    harmless(&watching.log(), &format!("{SHOWN} https://***@host"));
     let (_, metrics) = watching.ask("/metrics").await.expect("it listens");
     harmless(&metrics, "failures");
     assert_eq!(watching.stop(), 0);

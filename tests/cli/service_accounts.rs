@@ -1,11 +1,11 @@
-//! Service accounts, which Keycloak leaves out of the list of users, and other users who are missing there.
+//! Service accounts, which Keycloak omits from the list of users, and other users missing there.
 
 use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, World};
 use serde_json::{Value, json};
 
 use crate::harness::{NO_LIMITS, Run, account, group, program, started};
 
-/// A template that is more than the username, so that accounts are matched by the list of users.
+/// A template that is more than the username, so that accounts are matched with the list of users.
 const LOWER: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
 
 fn sync(world: &RunningWorld, template: &str) -> Run {
@@ -76,7 +76,7 @@ async fn a_list_that_lacks_a_member_skips_only_accounts_without_a_user() {
 }
 
 #[tokio::test]
-async fn a_user_missing_from_the_list_is_asked_for_by_name() {
+async fn user_missing_from_the_list_is_requested_by_name() {
     let world = started(in_step().user("erin").account("erin")).await;
     hide(&world, &["erin"]);
     let run = sync(&world, LOWER).exits(0);
@@ -107,7 +107,7 @@ async fn a_member_deleted_in_keycloak_is_no_gap_in_the_list() {
 }
 
 #[tokio::test]
-async fn a_federated_member_whom_nobody_can_find_is_a_gap_in_the_list() {
+async fn federated_member_that_no_request_finds_is_a_gap_in_the_list() {
     let lena = NewUser::member("lena").federated("ldap-1");
     let world = started(in_step().with_user(lena).account("lena").account("ghost")).await;
     let id = world.keycloak.state().realm("corp").user("lena").expect("seeded").id.clone();
@@ -119,7 +119,7 @@ async fn a_federated_member_whom_nobody_can_find_is_a_gap_in_the_list() {
 }
 
 #[tokio::test]
-async fn all_users_of_a_localpart_are_asked_about() {
+async fn all_users_of_a_localpart_are_requested() {
     let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n";
     let user = |name| NewUser::new(name).email("dave@corp.test");
     let world = group().with_user(NewUser::member("alice").email("alice@corp.test")).account("alice");

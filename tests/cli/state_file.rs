@@ -1,4 +1,4 @@
-//! Where the state file is, who may read it, and what happens without one or with an older one.
+//! The state file: its path, who may read it, and what happens without one or with an older one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,13 +24,13 @@ fn mode(path: &Path) -> u32 {
     path.metadata().expect("it is there").permissions().mode() & 0o777
 }
 
-/// Whether the run has warned that nothing is remembered.
+/// Returns whether the run has warned that nothing is remembered.
 fn warns_of_no_memory(run: &Run) -> bool {
     run.stderr.contains("accounts that were never tied to a Keycloak user are disabled without an approval")
 }
 
 #[tokio::test]
-async fn without_the_key_a_run_creates_the_default_file_for_its_user_alone() {
+async fn run_creates_a_private_default_file_without_the_key() {
     let world = started(the_table()).await;
     program(&world).run("sync").exits(0);
     assert_eq!((mode(&state_folder(&world)), mode(&default_file(&world))), (0o700, 0o600));
@@ -38,7 +38,7 @@ async fn without_the_key_a_run_creates_the_default_file_for_its_user_alone() {
 }
 
 #[tokio::test]
-async fn everything_in_the_state_folder_is_for_its_user_alone_even_if_new_files_are_for_all() {
+async fn state_folder_is_private_even_if_new_files_are_public() {
     let world = started(the_table()).await;
     let modes = || {
         let entries = std::fs::read_dir(state_folder(&world)).expect("a folder");
@@ -54,7 +54,7 @@ async fn everything_in_the_state_folder_is_for_its_user_alone_even_if_new_files_
     let looking = with(&world, &format!("{NO_LIMITS}{}", mas_cli(&world, &look)));
     looking.shell("umask 000; matrix-keycloak-sync sync").exits(0);
     modes();
-    // While the run went on, SQLite had files of its own there.
+    // During the run, SQLite had files of its own there.
     let seen = std::fs::read_to_string(seen).expect("mas-cli was run");
     assert!(seen.contains(".db-wal"), "{seen}");
     assert!(seen.lines().all(|line| line.starts_with("600 ")), "{seen}");
@@ -67,11 +67,11 @@ async fn the_state_directory_of_a_unit_comes_before_the_folder_of_the_user() {
     let list = format!("{}:/elsewhere", folder.display());
     program(&world).env("STATE_DIRECTORY", &list).run("sync").exits(0);
     assert!(folder.join("state.db").exists() && !default_file(&world).exists());
-    assert!(folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(), "the lock lies beside it");
+    assert!(folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(), "the lock is in its folder");
 }
 
 #[tokio::test]
-async fn a_given_path_has_its_last_folder_made_and_no_other() {
+async fn only_the_last_folder_of_a_given_path_is_created() {
     let world = started(the_table()).await;
     let at = |path: &Path| format!("state_file = {:?}\n", path.to_string_lossy());
     let path = world.directory().join("own/state.db");
@@ -104,7 +104,7 @@ async fn a_default_place_that_cannot_be_written_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_key_that_needs_the_memory_ends_a_run_without_a_place_for_it() {
+async fn run_ends_if_a_key_needs_a_state_file_and_none_can_be_written() {
     let world = started(the_table()).await;
     let file = world.directory().join("file");
     std::fs::write(&file, "").expect("a writable directory");
@@ -134,7 +134,7 @@ async fn every_run_without_a_memory_warns() {
 }
 
 #[tokio::test]
-async fn a_restored_file_is_noticed_and_its_claims_do_not_count() {
+async fn restored_file_is_noticed_and_its_records_do_not_count() {
     let world = started(the_table()).await;
     let own = format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n");
     with(&world, &own).run("sync").exits(0);

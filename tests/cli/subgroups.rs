@@ -1,4 +1,4 @@
-//! Which groups are below a configured one: their parents say so, their paths do not.
+//! Which groups are subgroups of a configured one: parents decide, paths do not.
 
 use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, Seen, World};
 use serde_json::json;
@@ -70,7 +70,7 @@ async fn a_subgroup_newer_than_the_list_counts_at_any_depth() {
 }
 
 #[tokio::test]
-async fn groups_elsewhere_do_not_count_and_each_is_asked_for_once() {
+async fn other_groups_do_not_count_and_each_is_requested_once() {
     for old in [false, true] {
         let names = ["d0", "d1", "d2", "d3"];
         let world = if old { in_step().old_keycloak() } else { in_step() };
@@ -90,14 +90,14 @@ async fn groups_elsewhere_do_not_count_and_each_is_asked_for_once() {
             let parent = state.realm("corp").group_by_path("/other/matrix-users").expect("seeded").id.clone();
             drop(state);
             let asked = world.keycloak.requests().count(&format!("/groups/{parent}"));
-            // People looked at at the same time may each ask; nobody asks later.
+            // Users rechecked at the same time may each request it; there is no later request.
             assert!((1..=8).contains(&asked), "{asked}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_parent_that_may_not_be_seen_is_no_reason_to_guess() {
+async fn account_is_skipped_if_a_parent_group_is_not_visible() {
     let world = in_step().with_user(NewUser::new("erin").in_group("/other/deep")).account("erin");
     let world = started(world).await;
     let (state, shared) = (world.keycloak.shared(), world.keycloak.shared());

@@ -1,4 +1,4 @@
-//! What other processes of the machine can see of us, and what those that we start are given.
+//! What other processes on the machine can see of us, and what our child processes receive.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{PROGRAM, program, script, started, the_table};
 
-/// Writes down the arguments and the environment of each call.
+/// Records the arguments and the environment of each call.
 fn spy(world: &RunningWorld) -> String {
     let log = world.directory().join("seen");
     let body = format!(
@@ -28,7 +28,7 @@ fn names(seen: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn mas_cli_is_given_nothing_but_what_it_needs() {
+async fn mas_cli_gets_only_the_variables_it_needs() {
     let world = started(the_table()).await;
     let toml = spy(&world);
     let mut run = program(&world).file(&world, &toml).env("KC_CLIENT_SECRET", "c4n4ry-cl13nt");
@@ -44,7 +44,7 @@ async fn mas_cli_is_given_nothing_but_what_it_needs() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_made_up_for_mas_cli() {
+async fn unset_variables_stay_unset_for_mas_cli() {
     let world = started(the_table()).await;
     let toml = spy(&world);
     program(&world).file(&world, &toml).run("sync").exits(0);

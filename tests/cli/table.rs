@@ -50,7 +50,7 @@ async fn a_second_run_finds_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn the_detailed_exit_code_tells_changes_from_none() {
+async fn detailed_exit_code_shows_whether_there_are_changes() {
     let world = started(the_table()).await;
     program(&world).run("plan --detailed-exitcode").exits(2);
     program(&world).run("sync").exits(0);

@@ -1,5 +1,5 @@
-//! TLS in front of the stand-ins, which speak plain HTTP: authorities that a test makes up, certificates that are right
-//! or wrong in one way each, and a front that ends TLS and passes on what is inside.
+//! TLS in front of the stand-ins, which speak plain HTTP: made-up authorities, certificates that
+//! are valid or wrong in one way each, and a front that ends TLS and forwards the rest.
 
 mod tests;
 
@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-/// A certificate authority that nobody trusts unless told to.
+/// A certificate authority that no client trusts by default.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
@@ -54,7 +54,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    /// Writes its certificate as `NAME.pem`, as a configuration names it.
+    /// Writes its certificate as `NAME.pem`, for a configuration.
     pub(crate) fn write(&self, directory: &Path, name: &str) -> PathBuf {
         write(directory, &format!("{name}.pem"), &self.0.pem())
     }
@@ -69,7 +69,7 @@ impl Authority {
         self.sign(&of(hosts, ExtendedKeyUsagePurpose::ServerAuth))
     }
 
-    /// A server's certificate for `localhost` and 127.0.0.1 that was good until the year 2001.
+    /// A server's certificate for `localhost` and 127.0.0.1 that expired in 2001.
     pub(crate) fn expired_server(&self) -> Identity {
         let mut params = of(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
         params.not_after = date_time_ymd(2001, 1, 1);
@@ -98,14 +98,14 @@ fn of(hosts: &[&str], purpose: ExtendedKeyUsagePurpose) -> CertificateParams {
 }
 
 impl Identity {
-    /// Writes the certificate as `NAME.pem` and the key as `NAME.key.pem`, and gives both paths.
+    /// Writes the certificate as `NAME.pem` and the key as `NAME.key.pem`, and returns both paths.
     pub(crate) fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let certificate = write(directory, &format!("{name}.pem"), &self.certificate_pem);
         (certificate, write(directory, &format!("{name}.key.pem"), &self.key.serialize_pem()))
     }
 }
 
-/// Ends TLS in front of a server that speaks plain HTTP; dropping it breaks what is open.
+/// Ends TLS in front of a server that speaks plain HTTP; dropping it breaks open connections.
 ///
 /// It has a runtime of its own, because a test blocks its own while the program runs.
 pub(crate) struct TlsFront {
@@ -114,7 +114,8 @@ pub(crate) struct TlsFront {
 }
 
 impl TlsFront {
-    /// Listens on a free port of 127.0.0.1. With `client_ca`, whoever connects has to show a certificate of its.
+    /// Listens on a free port of 127.0.0.1. With `client_ca`, clients must show a certificate of
+    /// this authority.
     pub(crate) fn start(target: SocketAddr, identity: &Identity, client_ca: Option<&Authority>) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(configured(identity, client_ca)));
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -128,7 +129,7 @@ impl TlsFront {
         Self { port, runtime: Some(runtime) }
     }
 
-    /// The URL by the name that a right certificate has, without a slash at the end.
+    /// The URL with the host name of a valid certificate, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
@@ -142,7 +143,7 @@ impl Drop for TlsFront {
     }
 }
 
-/// A server that shows this certificate. With `client_ca`, whoever connects has to show one of its.
+/// A server that shows this certificate. With `client_ca`, clients must show one of this authority.
 pub(crate) fn configured(identity: &Identity, client_ca: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = match client_ca {
@@ -168,7 +169,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, target: SocketAddr)
     while let Ok((tcp, _)) = listener.accept().await {
         let acceptor = acceptor.clone();
         open.spawn(async move {
-            // Whoever does not trust the certificate, or has none to show, ends here; it is for them to say so.
+            // A client that rejects the certificate, or has none to show, ends here, and reports it
+            // itself.
             let Ok(mut outside) = acceptor.accept(tcp).await else { return };
             let Ok(mut inside) = TcpStream::connect(target).await else { return };
             let _ = copy_bidirectional(&mut outside, &mut inside).await;

@@ -1,4 +1,4 @@
-//! The accounts behind the credentials in use are never disabled.
+//! The accounts that own the credentials in use are never disabled.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
@@ -44,11 +44,11 @@ async fn users_of_tokens_that_do_not_open_the_admin_api_are_not_kept_for_that() 
 async fn token_whose_user_mas_does_not_list_is_a_warning() {
     let told = "MAS does not say which account writer.mas_api.access_token acts as";
     // The list is there from 1.5 on.
-    for (version, is_told) in [("v1.4.1", true), ("v1.5.0", false)] {
+    for (version, is_printed) in [("v1.4.1", true), ("v1.5.0", false)] {
         let world = started(the_table().mas_version(version)).await;
         let token = world.personal_token("matrix-sync-bot", ADMIN).expect("a token");
         let run = by_token(&world, BY_BOTH, &token).run("plan").exits(0);
-        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+        assert_eq!(run.stderr.contains(told), is_printed, "{version}: {}", run.stderr);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `undo` goes through the same gate as every other change.
+//! `undo` passes the same checks as every other change.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
 
@@ -15,7 +15,7 @@ async fn activated(way: Way) -> RunningWorld {
     world
 }
 
-/// Dave is no member, and run 1 has disabled him.
+/// Dave is outside the group, and run 1 has disabled him.
 async fn disabled(more: &str) -> RunningWorld {
     let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
     remembering(&world, more).run("sync").exits(0);
@@ -32,7 +32,7 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 }
 
 #[tokio::test]
-async fn undo_keeps_whom_sync_keeps() {
+async fn undo_keeps_accounts_that_sync_keeps() {
     type Mark = fn(&RunningWorld);
     let synapse_marks: [(Mark, &str); 3] = [
         (|world| world.synapse.state().account_mut("bob").expect("seeded").admin = true, "an administrator"),
@@ -80,7 +80,7 @@ async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_
 }
 
 #[tokio::test]
-async fn undo_disables_a_current_member_only_if_somebody_says_yes() {
+async fn undo_disables_a_current_member_only_with_yes() {
     let world = activated(EVERY_WAY[0]).await;
     let spared = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
     spared.prints(&["skipped: a member now"]).tells(&["1 account belongs to a member", "undo 1 --approve sha256:"]);
@@ -107,7 +107,7 @@ async fn undo_with_yes_lifts_no_limit_and_approves_nothing_else() {
 }
 
 #[tokio::test]
-async fn undo_disables_without_a_yes_whoever_has_left_since() {
+async fn undo_disables_users_who_have_left_since_without_yes() {
     let world = activated(EVERY_WAY[0]).await;
     world.leave("bob");
     by(&world, EVERY_WAY[0]).run("undo 1").exits(0);
@@ -128,7 +128,7 @@ async fn undo_leaves_what_a_later_run_has_changed() {
 }
 
 #[tokio::test]
-async fn undo_leaves_what_somebody_else_has_disabled_since() {
+async fn undo_keeps_what_another_person_has_disabled_since() {
     // A reading has shown it active in between.
     let world = disabled("").await;
     by_hand(&world, "dave", false, false);
@@ -167,7 +167,7 @@ async fn undo_activates_no_erased_account() {
 }
 
 #[tokio::test]
-async fn undo_skips_whom_the_second_look_cannot_see() {
+async fn undo_skips_accounts_whose_second_look_fails() {
     let world = activated(EVERY_WAY[0]).await;
     world.leave("bob");
     let is_look = |seen: &Seen| seen.path.contains("/admin/v2/users/");

@@ -1,4 +1,4 @@
-//! Locks and deactivations that only one of MAS and Synapse knows (traps 47, 56, 67 to 72).
+//! Locks and deactivations that only MAS or only Synapse knows (traps 47, 56, 67 to 72).
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ use crate::harness::{
 
 const LOCK: &str = "[policy]\ndisable = \"lock\"\n";
 
-/// What Synapse's own admin API does: MAS does not hear of it.
+/// What Synapse's own admin API does, without MAS.
 fn in_synapse(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
     let mut synapse = world.synapse.state();
     let account = synapse.account_mut(localpart).expect("seeded");
     (account.locked, account.deactivated) = (locked, deactivated);
 }
 
-/// What an administrator does in MAS, of which Synapse does not hear.
+/// What an administrator does in MAS, without Synapse.
 fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool) {
     let now = || Some("2026-11-01T00:00:00Z".to_owned());
     let mut mas = world.mas.state();
@@ -27,7 +27,7 @@ fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool
     user.deactivated_at = now().filter(|_| deactivated);
 }
 
-/// A mas-cli that says it is of this release, and is the stand-in otherwise.
+/// A mas-cli that reports this release, and is the stand-in otherwise.
 fn mas_cli_of(world: &RunningWorld, release: &str, more: &str) -> Program {
     let body = format!(
         "case \"$*\" in *--version) echo 'mas-cli {release}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
@@ -41,7 +41,7 @@ fn unverified(plan: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn account_that_only_synapse_shows_as_shut_out_is_counted_with_the_command_that_makes_sure() {
+async fn account_shut_out_only_in_synapse_is_counted_with_the_command_to_verify_it() {
     let world = group().member("alice").account("alice").user("frank").account("frank").user("lou").account("lou");
     let world = started(world.user("dave").account("dave")).await;
     in_synapse(&world, "frank", false, true);
@@ -63,7 +63,7 @@ async fn account_that_only_synapse_shows_as_shut_out_is_counted_with_the_command
 }
 
 #[tokio::test]
-async fn printed_command_makes_sure_that_mas_keeps_the_user_out() {
+async fn printed_command_shuts_the_user_out_in_mas() {
     let world = started(group().member("alice").account("alice").user("frank").account("frank")).await;
     in_synapse(&world, "frank", false, true);
     let plan = program(&world).run("plan").exits(0).stdout;
@@ -173,7 +173,7 @@ async fn activation_of_an_account_that_this_program_has_disabled_is_not_marked()
 }
 
 #[tokio::test]
-async fn erased_account_is_never_activated_whatever_the_source() {
+async fn erased_account_is_never_activated_with_any_source() {
     for way in EVERY_WAY {
         let world = started(group().member("alice").account("alice").member("eve").erased_account("eve")).await;
         // Synapse keeps the mark, so it has to be configured.
@@ -250,7 +250,7 @@ async fn doctor_says_that_deactivations_of_mas_have_not_reached_synapse() {
 async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_does() {
     let world = started(the_table()).await;
     let by_cli = || program_with(&world, Auth::ClientCredentials);
-    // So that Synapse remembers our own token.
+    // Lets Synapse cache our own token.
     doctor(by_cli()).ailing_is(&[]).tells("synapse mas_server ok", &[], &[]);
     world.mas.faults().on("/oauth2/introspect").answer(Fault::Status(502, String::new()));
     let line = "synapse mas_server problem";
@@ -305,11 +305,11 @@ async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_i
     let in_step = program(&world).env("MAS_CONFIG", &path).run("sync").exits(0);
     assert!(!in_step.stderr.contains(told), "{}", in_step.stderr);
 
-    for (version, is_told) in [("1.156.0", true), ("1.157.0", false)] {
+    for (version, is_printed) in [("1.156.0", true), ("1.157.0", false)] {
         let world = started(the_table()).await;
         world.synapse.state().settings.version = version.to_owned();
         let run = program_by(&world, BY_BOTH, "").run("sync").exits(0);
-        assert_eq!(run.stderr.contains(told), is_told, "{version}: {}", run.stderr);
+        assert_eq!(run.stderr.contains(told), is_printed, "{version}: {}", run.stderr);
         let world = started(the_table()).await;
         world.synapse.state().settings.version = version.to_owned();
         let run = program(&world).run("sync").exits(0);

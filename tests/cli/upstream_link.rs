@@ -1,4 +1,5 @@
-//! Members and accounts that meet by the Keycloak user ID that MAS keeps: renames, namesakes, and accounts without one.
+//! Members and accounts matched by the Keycloak user ID in MAS: renames, namesakes, and accounts
+//! without a link.
 
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
@@ -31,7 +32,7 @@ async fn the_table_holds_by_links_too() {
 }
 
 #[tokio::test]
-async fn a_rename_in_keycloak_locks_nobody_out() {
+async fn no_account_is_disabled_if_a_user_is_renamed_in_keycloak() {
     let world = started(the_table()).await;
     world.rename_in_keycloak("alice", "alice.cooper");
     let run = linked(&world, "").run("sync --format json").exits(0);
@@ -42,7 +43,7 @@ async fn a_rename_in_keycloak_locks_nobody_out() {
 }
 
 #[tokio::test]
-async fn who_was_renamed_and_disabled_is_activated_under_the_name_of_the_account() {
+async fn renamed_and_disabled_member_is_activated_under_the_name_of_the_account() {
     let world = started(the_table()).await;
     world.rename_in_keycloak("bob", "robert");
     let run = linked(&world, "").run("sync --format json").exits(0);
@@ -51,7 +52,7 @@ async fn who_was_renamed_and_disabled_is_activated_under_the_name_of_the_account
 }
 
 #[tokio::test]
-async fn who_was_renamed_and_has_left_is_asked_about_by_id_and_disabled() {
+async fn renamed_user_who_has_left_is_requested_by_id_and_disabled() {
     let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.rename_in_keycloak("dave", "david");
     let run = linked(&world, "").run("sync --format json").exits(0);
@@ -70,7 +71,7 @@ async fn the_same_name_with_a_new_id_waits_for_an_approval() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_link_goes_by_its_name() {
+async fn account_without_a_link_is_matched_by_name() {
     let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.unlink("alice");
     world.unlink("dave");
@@ -79,7 +80,7 @@ async fn an_account_without_a_link_goes_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_name_whose_member_has_another_account_opens_nothing() {
+async fn name_does_not_count_if_its_member_has_another_account() {
     let world = group().member("alice").account("old.name").link("old.name", "alice").disabled_account("alice");
     let run = plan_of(world).await;
     assert_eq!(
@@ -89,7 +90,7 @@ async fn a_name_whose_member_has_another_account_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_tie_that_moves_between_the_list_and_the_second_look_keeps_the_person() {
+async fn account_is_kept_if_its_link_changes_between_the_list_and_the_second_look() {
     let world = started(group().member("alice").account("dave").user("dave").account("erin").user("erin")).await;
     let state = world.mas.shared();
     let dave = world.mas.state().user("dave").expect("a user").id.clone();
@@ -102,7 +103,7 @@ async fn a_tie_that_moves_between_the_list_and_the_second_look_keeps_the_person(
 }
 
 #[tokio::test]
-async fn without_a_provider_that_is_the_realm_nothing_is_decided() {
+async fn run_ends_without_a_provider_for_the_realm() {
     let world = started(the_table()).await;
     let provider = world.upstream_provider();
     world.mas.state().provider_mut(provider).expect("the provider").issuer = Some("https://other.example/".to_owned());
@@ -116,7 +117,7 @@ async fn without_a_provider_that_is_the_realm_nothing_is_decided() {
 }
 
 #[tokio::test]
-async fn explain_finds_the_account_by_the_new_name_and_the_person_by_the_old_one() {
+async fn explain_finds_the_account_by_the_new_name_and_the_user_by_the_old_one() {
     let world = started(the_table()).await;
     world.rename_in_keycloak("alice", "alice.cooper");
     for name in ["alice", "alice.cooper"] {
@@ -126,7 +127,7 @@ async fn explain_finds_the_account_by_the_new_name_and_the_person_by_the_old_one
 }
 
 #[tokio::test]
-async fn a_list_without_the_row_of_someone_made_anew_disables_nobody() {
+async fn no_account_is_disabled_if_the_list_lacks_a_recreated_user() {
     let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
     let (before, after) = (world.keycloak.shared(), world.keycloak.shared());
     world.keycloak.faults().on("/members").before(move |_| before.lock().realm("corp").leave("carol", "/matrix-users"));
@@ -137,7 +138,7 @@ async fn a_list_without_the_row_of_someone_made_anew_disables_nobody() {
 }
 
 #[tokio::test]
-async fn explain_tells_who_was_asked_for_by_id_and_who_by_name() {
+async fn explain_shows_who_was_requested_by_id_and_who_by_name() {
     let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
     world.keycloak.shared().lock().realm("corp").leave("carol", "/matrix-users");
     let run = linked(&world, "").run("explain carol").exits(0);

@@ -1,4 +1,4 @@
-//! Staying in step: what changes in Keycloak arrives in Matrix, the way of every other run.
+//! `watch`: changes in Keycloak reach Matrix in the same way as in every other run.
 
 mod directory;
 mod limits;
@@ -18,7 +18,7 @@ use crate::harness::{
     state_folder, write,
 };
 
-/// Alice and bob are members with accounts, and in step.
+/// Alice and bob are members with accounts, and nothing is left to do.
 fn in_step() -> World {
     group().member("alice").account("alice").member("bob").account("bob")
 }
@@ -35,14 +35,14 @@ async fn watching(world: &RunningWorld, sections: &str) -> Watching {
     watching
 }
 
-/// Waits until both servers show the account so.
+/// Waits until both servers show the account in this state.
 async fn becomes(world: &RunningWorld, name: &str, locked: bool, deactivated: bool) {
     let shown = async || world.state_of(name) == account(locked, deactivated);
     until_so(&format!("{name} is locked: {locked}, deactivated: {deactivated}"), shown).await;
 }
 
 #[tokio::test]
-async fn whoever_leaves_the_group_is_disabled_and_their_session_ends() {
+async fn user_who_leaves_the_group_is_disabled_and_the_session_ends() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let token = world.login("alice").expect("alice is active");
@@ -56,7 +56,7 @@ async fn whoever_leaves_the_group_is_disabled_and_their_session_ends() {
 }
 
 #[tokio::test]
-async fn whoever_changes_is_looked_at_alone_and_no_list_is_read_for_it() {
+async fn only_the_changed_user_is_rechecked_and_no_list_is_read() {
     let world = started(in_step().accounts(30, "c").members(30, "c")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     let lists = || (world.keycloak.requests().count("/members"), world.synapse.requests().count("/v3/users"));
@@ -67,7 +67,7 @@ async fn whoever_changes_is_looked_at_alone_and_no_list_is_read_for_it() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_is_activated() {
+async fn returning_member_is_activated() {
     let world = started(in_step().user("carol").disabled_account("carol")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     world.join("carol");
@@ -75,7 +75,7 @@ async fn whoever_comes_back_is_activated() {
 }
 
 #[tokio::test]
-async fn every_change_of_a_person_counts() {
+async fn every_change_of_a_user_counts() {
     let world = started(in_step().member("carol").account("carol")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     world.keycloak.state().realm("corp").set_enabled("alice", false);
@@ -91,7 +91,7 @@ async fn every_change_of_a_person_counts() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_newer_than_the_last_full_run_is_known() {
+async fn account_created_after_the_last_full_run_is_found() {
     let world = started(in_step().member("zoe").user("yuri").account("matrix-users")).await;
     let _watching = watching(&world, NO_LIMITS).await;
     world.synapse.state().add_account("zoe");
@@ -101,7 +101,7 @@ async fn an_account_that_is_newer_than_the_last_full_run_is_known() {
 }
 
 #[tokio::test]
-async fn the_admin_api_stays_in_step_too() {
+async fn watch_works_with_the_admin_api_too() {
     for way in [BY_MAS, BY_BOTH] {
         let world = started(in_step().user("carol").disabled_account("carol")).await;
         let watching = start(&world, program_by(&world, way, &format!("{QUICK}{NO_LIMITS}")));
@@ -116,7 +116,7 @@ async fn the_admin_api_stays_in_step_too() {
 }
 
 #[tokio::test]
-async fn without_events_full_runs_are_enough_and_it_is_told_once() {
+async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     let often = QUICK.replace("1h", "1s");
     let world = started(in_step()).await;
     world.keycloak.state().realm("corp").save_events = false;
@@ -125,7 +125,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
     unsaved.tells_times("in step", 3).await;
-    assert_eq!(unsaved.times("the realm saves no admin events"), 1, "{}", unsaved.told());
+    assert_eq!(unsaved.times("the realm saves no admin events"), 1, "{}", unsaved.log());
 
     let world = started(in_step().service_roles(&["view-users"])).await;
     let forbidden = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
@@ -133,7 +133,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
     forbidden.tells_times("in step", 3).await;
-    assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.told());
+    assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.log());
     assert_eq!(forbidden.metric("events_available").await, Some(0.0));
 
     let world = started(in_step()).await;
@@ -141,7 +141,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     let blocked = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
     blocked.is_ready().await;
     blocked.tells("a proxy or load balancer between here and Keycloak answered 403").await;
-    assert_eq!(blocked.times("give the role view-events"), 0, "{}", blocked.told());
+    assert_eq!(blocked.times("give the role view-events"), 0, "{}", blocked.log());
 
     let world = started(in_step()).await;
     let off = often.replace("events_every = \"1s\"", "events_every = \"off\"");
@@ -153,7 +153,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
 }
 
 #[tokio::test]
-async fn events_that_are_gone_lead_to_a_full_run() {
+async fn missed_events_cause_a_full_run() {
     let world = started(in_step()).await;
     world.join("alice");
     world.leave("bob");
@@ -170,7 +170,7 @@ async fn events_that_are_gone_lead_to_a_full_run() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_deleted_disables_nobody() {
+async fn no_account_is_disabled_if_the_group_is_deleted() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let before = everyone(&world);
@@ -181,7 +181,7 @@ async fn a_group_that_is_deleted_disables_nobody() {
 }
 
 #[tokio::test]
-async fn one_answer_that_no_event_explains_disables_nobody_whom_the_list_has() {
+async fn member_in_the_list_is_kept_if_no_event_explains_another_answer() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
@@ -193,11 +193,11 @@ async fn one_answer_that_no_event_explains_disables_nobody_whom_the_list_has() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_older_than_the_event_is_not_believed() {
+async fn answer_older_than_the_event_is_not_believed() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let before = everyone(&world);
-    // Out and in again within one look, and Keycloak has not noticed the second yet.
+    // Out and in again within one recheck, and Keycloak does not show the second change yet.
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
     {
         let mut state = world.keycloak.state();
@@ -210,7 +210,7 @@ async fn an_answer_that_is_older_than_the_event_is_not_believed() {
 }
 
 #[tokio::test]
-async fn answer_outside_is_not_believed_if_the_newest_event_says_joined() {
+async fn answer_without_the_group_is_not_believed_if_the_newest_event_says_joined() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     let before = (everyone(&world), world.keycloak.requests().count("/members"));
@@ -229,7 +229,7 @@ async fn answer_outside_is_not_believed_if_the_newest_event_says_joined() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_for_a_while_ends_nothing() {
+async fn watch_keeps_running_if_a_server_is_down_for_a_while() {
     let world = started(in_step()).await;
     world.keycloak.server().stop().await;
     let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
@@ -247,7 +247,7 @@ async fn a_server_that_is_away_for_a_while_ends_nothing() {
 }
 
 #[tokio::test]
-async fn other_runs_go_on_between_those_of_watch_and_it_waits_for_them() {
+async fn watch_waits_for_other_runs_between_its_own() {
     let world = started(in_step()).await;
     let watching = watching(&world, NO_LIMITS).await;
     by_mas_cli(&world, NO_LIMITS).run("sync").exits(0);
@@ -264,7 +264,7 @@ async fn other_runs_go_on_between_those_of_watch_and_it_waits_for_them() {
 }
 
 #[tokio::test]
-async fn what_was_done_is_in_the_history() {
+async fn actions_are_in_the_history() {
     let world = started(in_step()).await;
     let state = world.directory().join("state.db");
     let state = format!("state_file = {:?}\n", state.to_string_lossy());
@@ -279,7 +279,7 @@ async fn what_was_done_is_in_the_history() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_replaced_is_taken_up_without_a_restart() {
+async fn replaced_secret_is_used_without_a_restart() {
     let world = started(in_step()).await;
     let file = write(&world, "token", "wrong");
     let program = by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}"))

@@ -30,7 +30,7 @@ pub(crate) fn loaded(stage: &Stage, more: &str) -> Config {
     load(Some(file.path()), &|_| None).expect("a configuration").config
 }
 
-/// What is loaded makes sense, and what is not is told.
+/// What is loaded is valid, and what is not has an error.
 fn judged(result: &Result<Loaded, ConfigError>) -> String {
     match result {
         Ok(Loaded { config, .. }) => {
@@ -75,7 +75,7 @@ fn an_environment_is_a_configuration_or_an_error() {
         .expect("a file");
     let names: Vec<_> = VARIABLES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_FILE")]).collect();
     let set = vec((select(names), any_text()), 0..4);
-    // One variable a line; the last one of a name counts.
+    // One variable per line; the last one of a name counts.
     let inputs = set.prop_map(move |set| {
         let good = good.iter().map(|(name, value)| format!("{name}={value}"));
         let set = set.into_iter().map(|(name, value)| format!("{name}={}", value.replace('\n', "\r")));

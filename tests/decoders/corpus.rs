@@ -1,4 +1,4 @@
-//! How a law is held: the corpus first, then what proptest makes up.
+//! Checks a law: first with the corpus, then with inputs from proptest.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,14 +11,14 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use serde::de::DeserializeOwned;
 
-/// Cases a decoder where nobody asks for more.
+/// Cases for each decoder by default.
 const CASES: u32 = 64;
-/// What is kept stays small enough to be read.
+/// Inputs that are kept stay small enough to read.
 const LONGEST_KEPT: usize = 2000;
-/// Kept in the corpus of a decoder without being asked.
+/// Kept in a decoder's corpus without a request.
 const MOST_KEPT: usize = 16;
 
-/// What a decoder is given.
+/// The input of a decoder.
 #[derive(Clone)]
 pub(crate) struct Input(pub(crate) Vec<u8>);
 
@@ -28,16 +28,17 @@ impl fmt::Debug for Input {
     }
 }
 
-/// What came of an input, so that inputs of the same kind are kept once: an error without its particulars, or a value.
+/// The outcome for an input, so that inputs of one kind are kept once: an error without its
+/// details, or a value.
 pub(crate) fn outcome<T, E: Error>(result: &Result<T, E>) -> String {
     let Err(error) = result else { return "a value".to_owned() };
-    let told = in_one_line(error);
+    let line = in_one_line(error);
     let plain = |(place, part): (usize, &str)| (place % 2 == 0).then(|| part.replace(|c: char| c.is_ascii_digit(), ""));
-    told.split(['"', '`']).enumerate().filter_map(plain).collect()
+    line.split(['"', '`']).enumerate().filter_map(plain).collect()
 }
 
-/// Tries `check`, which panics where the law is broken and tells the outcome otherwise, with every file of the corpus and
-/// then with `inputs`. `module` is `file!()`.
+/// Tries `check` with every file of the corpus and then with `inputs`. It panics if the law is
+/// broken, and otherwise returns the outcome. `module` is `file!()`.
 pub(crate) fn law(
     decoder: &str,
     module: &'static str,
@@ -47,7 +48,7 @@ pub(crate) fn law(
     law_at_a_cost(1, decoder, module, inputs, check);
 }
 
-/// The same where a case takes about `cost` times as long as an answer over loopback.
+/// The same for cases that take about `cost` times as long as an answer over loopback.
 pub(crate) fn law_at_a_cost(
     cost: u32,
     decoder: &str,
@@ -65,7 +66,7 @@ pub(crate) fn law_at_a_cost(
         cases: (cases / cost).max(1),
         source_file: Some(module),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        // A broken connection is slow to shrink; a smaller input is a help and no need.
+        // A broken connection is slow to shrink, and a smaller input is helpful but not needed.
         max_shrink_iters: 100,
         ..Config::default()
     };
@@ -85,9 +86,9 @@ pub(crate) fn law_at_a_cost(
     assert!(broken.is_none(), "{decoder}: {}", broken.unwrap_or_default());
 }
 
-/// What was served, for a law to be held against. The parts that a decoder passes over may be no JSON that a value can
-/// hold (a lone surrogate, a number that is too big), and serde takes an array for a struct as well; then there is nothing
-/// to be held against.
+/// The answer as served, to compare with. Parts that a decoder skips may be JSON that a value
+/// cannot represent (a lone surrogate, a number that is too big), and serde accepts an array for a
+/// struct. Then there is nothing to compare with.
 pub(crate) fn understood<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }

@@ -1,4 +1,4 @@
-//! `doctor`, which looks into tokens and versions, and asks every server everything.
+//! `doctor`, which decodes tokens and versions, and every server's answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use crate::mutations::{documents, texts};
 use crate::recordings::bodies;
 use crate::stage::{self, Reply, Stage, good, missing};
 
-/// Examines the stage, and tells what comes of the check of this name.
+/// Examines the stage, and returns the outcome of the check with this name.
 fn examined(stage: &Stage, name: &str) -> String {
     let more =
         format!("[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n", stage.url.as_str());
@@ -25,17 +25,17 @@ fn examined(stage: &Stage, name: &str) -> String {
     let report = stage.run(examine(&config, &[], &readers, &|_| None, &Tally::default()));
     assert!(!doctor::text(&report).is_empty());
     serde_json::from_str::<Value>(&doctor::json(&report)).expect("checks are JSON");
-    let told = |check: &Check| (check.name == name).then(|| format!("{:?}", check.status));
-    report.sections.iter().flat_map(|section| &section.checks).filter_map(told).collect::<Vec<_>>().join(", ")
+    let status = |check: &Check| (check.name == name).then(|| format!("{:?}", check.status));
+    report.sections.iter().flat_map(|section| &section.checks).filter_map(status).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
-fn a_token_tells_its_roles_or_nothing() {
+fn token_shows_its_roles_or_nothing() {
     let stage = Stage::new();
     let claims = json!({"iss": "https://sso.example.org/realms/corp", "realm_access": {"roles": ["admin", "offline_access"]},
         "resource_access": {"realm-management": {"roles": ["view-users", "manage-users"]}, "account": {"roles": []}}});
     law_at_a_cost(8, "jwt", file!(), documents(vec![claims]), |payload| {
-        // What begins with a ! is the token itself.
+        // An input that begins with ! is the token itself.
         let token = match payload.strip_prefix(b"!") {
             Some(token) => String::from_utf8_lossy(token).into_owned(),
             None => format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload)),
@@ -47,7 +47,7 @@ fn a_token_tells_its_roles_or_nothing() {
 }
 
 #[test]
-fn whatever_the_servers_say_is_told() {
+fn any_answer_of_the_servers_gives_a_report() {
     let stage = Stage::new();
     let recorded = [
         bodies("synapse.json", "/whoami"),
@@ -65,7 +65,7 @@ fn whatever_the_servers_say_is_told() {
 }
 
 #[test]
-fn a_clock_is_believed_or_not_there() {
+fn clock_is_used_if_valid_or_ignored() {
     let stage = Stage::new();
     let dates = ["Mon, 23 Nov 2026 10:31:26 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
     law_at_a_cost(8, "date", file!(), texts(dates.map(str::to_owned).to_vec()), |date| {

@@ -1,4 +1,4 @@
-//! Keycloak's answers: groups, members, one person, components, the realm's description.
+//! Keycloak's answers: groups, members, one user, components, the realm's description.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ fn group() -> Group {
     Group { id: GROUP.into(), path: "/matrix-users".into() }
 }
 
-/// A token, whatever else is asked for by `answer`.
+/// Answers with a token, and passes other requests to `answer`.
 fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
     if asked.path.ends_with("/token") {
         return stage::json(&json!({"access_token": "t", "expires_in": 600, "token_type": "Bearer"}));
@@ -42,7 +42,7 @@ fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
     answer()
 }
 
-/// Members of a list that was served, by ID: those that were served with one.
+/// The members of a served list that have an ID, by ID.
 fn served(body: &[u8]) -> Option<BTreeMap<String, Value>> {
     let rows: Vec<Value> = serde_json::from_slice(body).ok()?;
     rows.into_iter().map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()
@@ -77,7 +77,7 @@ fn children_of_a_group_are_all_read_or_an_error() {
         stage.serve(move |asked| {
             with_token(asked, || match asked.path.contains(&format!("{GROUP}/children")) {
                 true => page_of(&children, asked.number("first").unwrap_or(0)),
-                // There is nobody below a child.
+                // A child has no members.
                 false if asked.path.ends_with("/children") => good("[]"),
                 false if asked.path.ends_with("/groups") => stage::json(&parent),
                 false => missing(),
@@ -121,7 +121,7 @@ fn attributes_are_read_only_if_the_template_needs_them() {
         row["attributes"] = attributes;
         row
     };
-    // In a brief list the attributes are of no interest, whatever they look like.
+    // In a brief list the attributes do not count.
     let brief = json!([row("a", json!(5)), row("b", json!({"employee": ["e2"]}))]);
     let [one, several] = [json!({"employee": ["e1"]}), json!({"employee": ["e2", "e3"]})];
     let full = json!([row("a", one), row("b", several)]);
@@ -152,7 +152,7 @@ fn attributes_are_read_only_if_the_template_needs_them() {
 }
 
 #[test]
-fn someone_is_known_by_what_was_served_or_an_error() {
+fn user_is_known_if_the_answer_has_the_user_or_an_error() {
     let stage = Stage::new();
     let recorded = bodies("keycloak.json", "/users?username");
     law("keycloak-person", file!(), documents(recorded), |body| {
@@ -182,7 +182,7 @@ fn someone_is_known_by_what_was_served_or_an_error() {
 }
 
 #[test]
-fn someone_is_in_the_group_where_their_groups_say_so_or_an_error() {
+fn user_is_a_member_if_the_users_groups_say_so_or_an_error() {
     let stage = Stage::new();
     law(
         "keycloak-groups-of-person",
@@ -202,7 +202,7 @@ fn someone_is_in_the_group_where_their_groups_say_so_or_an_error() {
                 (&found, understood::<Vec<Value>>(body))
             {
                 assert_eq!(groups.len(), rows.len());
-                // A row may be an array too, which says in its place what it would say by name.
+                // A row may be an array too, with the values of the fields in their order.
                 let of_group = |row: &Value| row["id"] == GROUP || row[0] == GROUP;
                 assert_eq!(*in_group, rows.iter().any(of_group));
             }

@@ -1,13 +1,17 @@
-//! Every decoder of outside data and of the configuration, fed with what no well-behaved server, file or program would
-//! say: real recordings that were cut, flipped, nested and blown up, and arbitrary bytes.
+//! Every decoder of outside data and of the configuration, with input that no correct server, file
+//! or program produces: real recordings that were truncated, flipped, nested and inflated, and
+//! arbitrary bytes.
 //!
-//! The law: no panic, no hang, and either an error or a value; a reader gives everything that was served or an error.
+//! The law: no panic, no hang, and either an error or a value. A reader returns everything that was
+//! served, or an error.
 //!
-//! - `corpus/DECODER/` holds inputs that once were interesting; every one of them is tried first, each time.
-//! - `*.regressions` beside the modules are proptest's own: seeds that once failed.
-//! - `DECODER_CASES=20000 cargo test --test decoders` looks longer; the default takes well under a minute.
-//! - `DECODER_KEEP=1` keeps an input with an outcome that no input of the corpus has, as a file of it. An input that
-//!   fails is shown, and belongs into the corpus with its fix.
+//! - `corpus/DECODER/` has inputs that were interesting once; every one of them is tried first,
+//!   each time.
+//! - `*.regressions` next to the modules are proptest's: seeds that once failed.
+//! - `DECODER_CASES=20000 cargo test --test decoders` tries more; the default takes well under a
+//!   minute.
+//! - `DECODER_KEEP=1` keeps an input as a file of the corpus if no other input there has the same
+//!   outcome. A failing input is shown; add it to the corpus with its fix.
 
 mod configuration;
 mod corpus;

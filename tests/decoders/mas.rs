@@ -21,7 +21,7 @@ use crate::stage::{self, Asked, Reply, Stage, good, missing};
 const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 const USER: &str = "01M83Z8KS5NCTZJQTCBGJ1PYKN";
 
-/// MAS, by a personal access token.
+/// MAS, with a personal access token.
 struct Mas {
     stage: Stage,
     api: MasApi,
@@ -44,7 +44,7 @@ impl Mas {
         Self { stage, api, reader, keycloak }
     }
 
-    /// Serves `answer`, and where that has nothing the name of the homeserver.
+    /// Serves `answer`, or the homeserver's name if that has nothing.
     fn serve(&self, answer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
         self.stage.serve(move |asked| match answer(asked) {
             Some(reply) => reply,
@@ -54,7 +54,7 @@ impl Mas {
     }
 }
 
-/// Lists as they were recorded, and the same as they are when nothing comes after them.
+/// Lists as recorded, and the same lists without a next page.
 fn lists(part: &str) -> Vec<Value> {
     let recorded = bodies("mas-admin-api.json", part);
     let recorded = recorded.into_iter().filter(|list| list["data"].is_array());
@@ -67,7 +67,7 @@ fn whole(mut list: Value) -> Value {
     list
 }
 
-/// What was served as a list: the same page for every cursor, as long as it says that there is more.
+/// The list as served: each cursor has the same page, as long as it says that there is more.
 fn rows(body: &[u8]) -> Option<Vec<Value>> {
     let list: Map<String, Value> = understood(body)?;
     Some(list.get("data").and_then(Value::as_array).cloned().unwrap_or_default())
@@ -165,7 +165,7 @@ fn the_provider_is_the_configured_one_or_an_error() {
 }
 
 #[test]
-fn version_and_homeserver_are_told_or_an_error() {
+fn version_and_homeserver_are_returned_or_an_error() {
     let mas = Mas::new("localpart");
     law("mas-version", file!(), documents(bodies("mas-admin-api.json", "/version")), |body| {
         let served = body.to_vec();
@@ -176,9 +176,9 @@ fn version_and_homeserver_are_told_or_an_error() {
     law("mas-site-config", file!(), documents(vec![site]), |body| {
         let served = body.to_vec();
         mas.serve(move |_| Some(good(served.clone())));
-        let told = mas.stage.run(mas.api.site_config());
-        assert!(!matches!(told, Ok(None)), "a site-config without a name is no old MAS");
-        outcome(&told)
+        let found = mas.stage.run(mas.api.site_config());
+        assert!(!matches!(found, Ok(None)), "a site-config without a name is no old MAS");
+        outcome(&found)
     });
 }
 

@@ -1,4 +1,4 @@
-//! What mas-cli says on stderr and stdout, and the configuration of MAS that is looked at before.
+//! mas-cli's output on stderr and stdout, and the configuration of MAS that is checked before.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::mutations::texts;
 use crate::recordings::recordings;
 use crate::stage::Stage;
 
-/// Says what stands in the file on stderr and on stdout, and ends with this code.
+/// Prints the file on stderr and on stdout, and ends with this code.
 fn says(file: &Path, exit: u8) -> MasCliConfig {
     let script = format!("cat \"$0\" >&2; cat \"$0\"; exit {exit}");
     MasCliConfig {
@@ -32,7 +32,7 @@ fn said(stream: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_mas_cli_says_is_told_in_one_printable_line() {
+fn output_of_mas_cli_is_reported_in_one_printable_line() {
     let stage = Stage::new();
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("said");

@@ -1,4 +1,4 @@
-//! What may go wrong with a document on its way: in its structure, and in its bytes.
+//! Mutations of a document: of its structure, and of its bytes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::corpus::Input;
 
-/// Stands for a number that no JSON value in memory can hold.
+/// Stands for a number that no JSON value can represent.
 const HUGE: &str = "A HUGE NUMBER";
-/// Stands before the second name of a field that is there twice.
+/// Marks the second name of a duplicate field.
 const AGAIN: &str = "AGAIN ";
 
 /// One change of the structure, at a node of the document.
@@ -33,7 +33,7 @@ enum Damage {
     Repeat(Index, usize),
 }
 
-/// Documents like `originals`, well-formed or not, and now and then something else altogether.
+/// Documents like `originals`, well-formed or not, and sometimes an unrelated one.
 pub(crate) fn documents(originals: Vec<Value>) -> impl Strategy<Value = Input> {
     let changed = (select(originals), vec((any::<Index>(), changes()), 0..4), vec(damages(), 0..2)).prop_map(
         |(mut document, changes, damages)| {
@@ -46,7 +46,7 @@ pub(crate) fn documents(originals: Vec<Value>) -> impl Strategy<Value = Input> {
     prop_oneof![1 => anything(), 1 => scraps().prop_map(|text| Input(text.into_bytes())), 8 => changed]
 }
 
-/// Texts like `originals`, changed line by line and byte by byte.
+/// Texts like `originals`, changed by line and by byte.
 pub(crate) fn texts(originals: Vec<String>) -> impl Strategy<Value = Input> {
     let lines = vec((any::<Index>(), any::<Index>(), 0..4_u8), 0..6);
     let changed = (select(originals), lines, vec(damages(), 0..3)).prop_map(|(text, changes, damages)| {
@@ -59,7 +59,7 @@ pub(crate) fn texts(originals: Vec<String>) -> impl Strategy<Value = Input> {
             match kind {
                 0 => drop(lines.remove(at)),
                 1 => lines.insert(other, lines[at].clone()),
-                // What is an alternative in a comment becomes one that counts.
+                // An alternative in a comment becomes active.
                 2 => lines[at] = lines[at].replacen("# ", "", 1),
                 _ => {
                     let value = lines[other].split_once(['=', ':']).map(|(_, value)| value.to_owned());
@@ -73,7 +73,7 @@ pub(crate) fn texts(originals: Vec<String>) -> impl Strategy<Value = Input> {
     prop_oneof![1 => anything(), 1 => scraps().prop_map(|text| Input(text.into_bytes())), 8 => changed]
 }
 
-/// Bytes like `originals`, changed byte by byte.
+/// Bytes like `originals`, changed by byte.
 pub(crate) fn bytes(originals: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
     let changed = (select(originals), vec(damages(), 0..6)).prop_map(|(bytes, damages)| Input(damaged(bytes, damages)));
     prop_oneof![1 => anything(), 4 => changed]
@@ -88,7 +88,7 @@ fn anything() -> impl Strategy<Value = Input> {
     vec(any::<u8>(), 0..200).prop_map(Input)
 }
 
-/// The words of JSON, TOML and YAML in no order.
+/// The tokens of JSON, TOML and YAML in random order.
 fn scraps() -> impl Strategy<Value = String> {
     let words = "{ } [ ] , : \" ' = # - & * ! | > null true 1 -0 1e999 0x1 2026-01-01 \\u0000 \\ud800 a b. \n [[ ]] \"id\": {{ }} {% %}";
     let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
@@ -178,7 +178,7 @@ fn damages() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Every node of a document, as the way to it.
+/// Every node of a document, by its path.
 fn nodes(document: &Value) -> Vec<String> {
     fn walk(value: &Value, way: &str, found: &mut Vec<String>) {
         found.push(way.to_owned());
@@ -258,7 +258,8 @@ fn flipped(value: Value) -> Value {
     }
 }
 
-/// As text; what no value can hold stands there now. Without recursion's limits it could not be read back anyway.
+/// Serialises the document, with what no value can represent. Without limits of recursion it could
+/// not be read back anyway.
 fn written(document: &Value) -> String {
     let text = serde_json::to_string(document).unwrap_or_default();
     text.replace(&format!("\"{HUGE}\""), "1e999").replace(&format!("\"{AGAIN}"), "\"")
@@ -291,7 +292,7 @@ fn damaged(mut bytes: Vec<u8>, damages: Vec<Damage>) -> Vec<u8> {
     bytes
 }
 
-/// The fields of an object, where it is one.
+/// The fields of an object, or nothing for other values.
 pub(crate) fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }

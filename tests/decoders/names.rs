@@ -1,4 +1,4 @@
-//! What administrators write about names: the localpart's template and the patterns of `policy.protect`.
+//! Names in the configuration: the localpart's template and the patterns of `policy.protect`.
 
 use matrix_keycloak_sync::localpart::{Claims, LocalpartTemplate};
 use matrix_keycloak_sync::model::Localpart;
@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::corpus::{Input, law, outcome};
 use crate::mutations::any_text;
 
-/// Between the parts of an input.
+/// Separates the parts of an input.
 const BETWEEN: &str = "\n\n";
 
 fn words(words: &[&str], most: usize) -> impl Strategy<Value = String> + use<> {
@@ -108,7 +108,7 @@ fn a_template_gives_a_localpart_or_an_error() {
 }
 
 #[test]
-fn a_pattern_protects_whom_it_matches_as_a_whole_or_is_an_error() {
+fn pattern_protects_names_it_matches_as_a_whole_or_is_an_error() {
     let of_the_language = [
         "a", "b", ".", "*", "+", "?", "|", "(", ")", "(?:", "(?x)", "(?-i)", "#", "[", "]", "^", "$", "{2}", "{1000}",
         "\\", "\\d", "\\p{L}",
@@ -126,7 +126,8 @@ fn a_pattern_protects_whom_it_matches_as_a_whole_or_is_an_error() {
                 let name = Localpart::from(name);
                 let covered = protection.covers(&name);
                 let Some(pattern) = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) else { continue };
-                // On its own it has to be a pattern as well, and then it has to match from the first to the last letter.
+                // Alone it also has to be a pattern, and has to match from the first to the last
+                // letter.
                 let alone = Regex::new(pattern).expect("a pattern is one without its anchors too");
                 let matches_somewhere =
                     Regex::new(&format!("(?i){}", alone.as_str())).is_ok_and(|any| any.is_match(&name.key()));

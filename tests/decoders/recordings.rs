@@ -1,4 +1,4 @@
-//! What the real servers once answered.
+//! Recorded answers of real servers.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ pub(crate) fn recordings(file: &str) -> Vec<Value> {
     serde_json::from_slice(&std::fs::read(path).expect("a recording")).expect("JSON")
 }
 
-/// The bodies of the good answers to requests whose path has this part, with or without a query.
+/// The bodies of the good answers to requests whose path contains this part, with or without a
+/// query.
 pub(crate) fn bodies(file: &str, part: &str) -> Vec<Value> {
     let of = |recording: &Value| {
         let (request, response) = (&recording["request"], &recording["response"]);

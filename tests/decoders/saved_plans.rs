@@ -1,4 +1,4 @@
-//! Saved plans, as `apply FILE` takes them.
+//! Saved plans, as `apply FILE` reads them.
 
 use clap::Parser as _;
 use matrix_keycloak_sync::app;
@@ -38,7 +38,8 @@ fn actions(plan: &Value) -> Vec<[Value; 4]> {
     entries.map(|entry| ["action", "localpart", "user_id", "reason"].map(|field| entry[field].clone())).collect()
 }
 
-/// As much as the program's main thread has; a test has a quarter of it, which a debug build uses up.
+/// The stack size of the program's main thread; a test has a quarter of it, which a debug build
+/// uses up.
 const STACK: usize = 8 << 20;
 
 #[test]
@@ -60,7 +61,7 @@ fn hold() {
         std::fs::write(&file, plan).expect("a file");
         let surroundings = Surroundings { env: Box::new(|_| None), timeouts: Timeouts::default() };
         let cli = Cli::try_parse_from(words).expect("a command line");
-        // The stage has no group, so whatever is accepted goes no further.
+        // The stage has no group, so an accepted plan goes no further.
         let applied = stage.run(app::run(cli, &surroundings));
         match &applied {
             Err(Failure::SavedPlan { .. }) => {}

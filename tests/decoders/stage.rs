@@ -1,4 +1,4 @@
-//! A server on loopback that says what it is told to say.
+//! A server on loopback that answers as a test wants.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Asked {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
-    /// The header `Date`, where it is something else than the time.
+    /// The header `Date`, if it is not the current time.
     pub(crate) date: Option<String>,
 }
 
@@ -48,13 +48,13 @@ pub(crate) fn json(body: &Value) -> Reply {
     good(body.to_string())
 }
 
-/// A 404 in the words of a server.
+/// A 404 in a server's format.
 pub(crate) fn missing() -> Reply {
     let body = br#"{"error": "not found", "errcode": "M_NOT_FOUND", "errors": [{"title": "not found"}]}"#;
     Reply { status: 404, body: body.to_vec(), date: None }
 }
 
-/// A page of what was served as one list: all of it where it is no list.
+/// A page of a served list, or all of it if it is no list.
 pub(crate) fn page_of(body: &[u8], first: usize) -> Reply {
     match serde_json::from_slice::<Vec<Value>>(body) {
         Ok(rows) if first > 0 => json(&rows.into_iter().skip(first).collect()),
@@ -64,7 +64,7 @@ pub(crate) fn page_of(body: &[u8], first: usize) -> Reply {
 
 type Answer = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
 
-/// The server, and the runtime on which both it and who asks it run.
+/// The server, and the runtime of both server and client.
 pub(crate) struct Stage {
     runtime: Runtime,
     answer: Arc<Mutex<Answer>>,
@@ -93,12 +93,12 @@ impl Stage {
         Self { runtime, answer, url, client }
     }
 
-    /// From now on the server answers like this.
+    /// Sets the answer from now on.
     pub(crate) fn serve(&self, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
         *self.answer.lock().expect("no panic in a reply") = Arc::new(answer);
     }
 
-    /// Asks.
+    /// Sends a request.
     pub(crate) fn run<T>(&self, asking: impl Future<Output = T>) -> T {
         let done = self.runtime.block_on(async { tokio::time::timeout(LONGEST, asking).await });
         done.expect("a hang: there was neither a value nor an error")

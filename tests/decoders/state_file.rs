@@ -1,4 +1,4 @@
-//! The state file: bytes that are no database, and rows that make no sense.
+//! The state file: bytes that are no database, and invalid rows.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 use crate::corpus::{law, law_at_a_cost, outcome};
 use crate::mutations::{bytes, documents, fields};
 
-/// The tables with a row each, in the order in which they can be filled.
+/// The tables with a row each, in an order that satisfies their references.
 const TABLES: [&str; 7] = ["runs", "actions", "absences", "settled", "directories", "owners", "readings"];
 
 fn scope() -> Scope {
     Scope { realm: "corp".to_owned(), server_name: "test.local".into() }
 }
 
-/// Reads all that there is, as every command together does: first as one that only reads.
+/// Reads everything, as all commands together do: first as a command that only reads.
 fn read_all(path: &Path) -> Result<(), StateError> {
     let read = State::read(path, scope()).and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
     read_state(&State::open(path, scope())?)?;
@@ -79,7 +79,7 @@ fn sql(value: Value) -> Sql {
     }
 }
 
-/// Puts rows in as they are; what the tables do not take is left out.
+/// Inserts rows as they are, and skips those that the tables refuse.
 fn fill(path: &Path, rows: &Map<String, Value>) {
     drop(State::open(path, scope()).expect("a new file"));
     let connection = Connection::open(path).expect("a database");
@@ -99,7 +99,7 @@ fn fill(path: &Path, rows: &Map<String, Value>) {
 }
 
 #[test]
-fn a_row_makes_sense_or_is_an_error() {
+fn row_is_valid_or_an_error() {
     law_at_a_cost(2, "state-rows", file!(), documents(vec![rows()]), |text| {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("state.db");

@@ -19,7 +19,7 @@ fn reader(stage: &Stage) -> SynapseReader {
     SynapseReader::new(&config, stage.client.clone())
 }
 
-/// Lists as they were recorded, and one that is complete: all of its rows on one page, with the token's owner.
+/// Lists as recorded, and a complete one: all rows on one page, with the token's owner.
 fn lists() -> Vec<Value> {
     let recorded = bodies("synapse.json", "/v3/users?limit=");
     let mut rows: Vec<Value> = recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
@@ -41,7 +41,7 @@ fn accounts_are_all_read_or_an_error() {
             if asked.path.ends_with("/whoami") {
                 return stage::json(&json!({"user_id": OWNER}));
             }
-            // What is behind the end is empty; the total stays what it is.
+            // Pages after the end are empty; the total stays the same.
             match (asked.number("from"), serde_json::from_slice::<Value>(&served)) {
                 (Some(1..), Ok(mut page)) if page["users"].is_array() => {
                     page["users"] = json!([]);
@@ -95,7 +95,7 @@ fn an_account_is_what_was_served_or_an_error() {
 }
 
 #[test]
-fn the_owner_of_the_token_and_the_version_are_told_or_an_error() {
+fn token_owner_and_version_are_returned_or_an_error() {
     let stage = Stage::new();
     law("synapse-whoami", file!(), documents(bodies("synapse.json", "/whoami")), |body| {
         let served = body.to_vec();

@@ -1,4 +1,4 @@
-//! What token endpoints say, and where they are said to be.
+//! Answers of token endpoints, and their addresses in discovery.
 
 use matrix_keycloak_sync::http::{Credentials, Grant, OAuth, Patience, TokenEndpoint};
 use matrix_keycloak_sync::model::Server;
@@ -16,7 +16,7 @@ fn client(stage: &Stage, at: TokenEndpoint) -> Credentials {
     Credentials::OAuth(Box::new(oauth))
 }
 
-/// Every answer to a request for a token, good or not.
+/// Every answer to a token request, good or not.
 fn answers(file: &str) -> Vec<Value> {
     let of = |recording: Value| {
         let is_token = recording["request"]["path"].as_str().is_some_and(|path| path.ends_with("/token"));
@@ -45,7 +45,7 @@ fn a_token_is_the_one_that_was_served_or_an_error() {
 }
 
 #[test]
-fn a_description_is_the_issuers_own_or_an_error() {
+fn discovery_is_the_issuers_own_or_an_error() {
     let stage = Stage::new();
     let description = |recording: Value| {
         let is_it = recording["request"]["path"].as_str() == Some("/.well-known/openid-configuration");
@@ -57,7 +57,7 @@ fn a_description_is_the_issuers_own_or_an_error() {
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"]});
     let originals = [recorded, vec![used; 3]].concat();
     law_at_a_cost(2, "mas-discovery", file!(), documents(originals), |body| {
-        // The stage has another port each time.
+        // The stage has a different port each time.
         let body = String::from_utf8_lossy(body).replace("http://127.0.0.1:1/", stage.url.as_str()).into_bytes();
         let served = body.clone();
         let token = json!({"access_token": "t", "token_type": "Bearer", "expires_in": 300});

@@ -11,10 +11,10 @@ use crate::servers::plan;
 use crate::shrink::{shown, shrunk};
 use crate::world::{Fate, World};
 
-/// What becomes of each account, by localpart.
+/// The outcome for each account, by localpart.
 pub(crate) type Fates = BTreeMap<&'static str, Fate>;
 
-/// Returns what a plan makes of every account.
+/// Returns the outcome of every account in a plan.
 pub(crate) fn planned(world: &World, plan: &Plan) -> Fates {
     let all = world.accounts.iter().map(|account| (account.localpart, Fate::Unchanged));
     let mut fates: Fates = all.collect();
@@ -37,7 +37,7 @@ fn set(fates: &mut Fates, localpart: &Localpart, fate: Fate) {
     *fates.get_mut(localpart.as_str()).expect("an account of the world") = fate;
 }
 
-/// Says which accounts differ.
+/// Reports which accounts differ.
 pub(crate) fn same(one: (&str, &Fates), other: (&str, &Fates)) -> Result<(), String> {
     let differs = |(name, fate): &(&&str, &Fate)| other.1.get(**name) != Some(*fate);
     match one.1.iter().find(differs) {

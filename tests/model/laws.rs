@@ -16,7 +16,7 @@ use crate::world::{
     Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Server, Standing, Template, USERNAMES, World,
 };
 
-/// One world in so many is tried on each law.
+/// Each law is tried on one world in this number.
 const SHARE: u64 = 10;
 
 fn account<'w>(world: &'w World, action: &Action) -> &'w Account {
@@ -71,7 +71,7 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Nobody is activated by a name against a link or the memory.
+/// No account is activated by a name against a link or the memory.
 fn names_open_nothing_against_ties(world: &World) -> Result<(), String> {
     let plan = plan(world);
     for action in plan.to_apply().filter(|action| action.kind == ActionKind::Activate) {
@@ -114,9 +114,9 @@ fn a_part_is_planned_like_the_whole(world: &World) -> Result<(), String> {
     same(("part", &part), ("whole", &whole))
 }
 
-/// The plan of an applied plan is empty, with the approvals and without.
+/// The plan of an applied plan is empty, with and without approvals.
 fn an_applied_plan_leaves_nothing_to_do(world: &World) -> Result<(), String> {
-    // External IDs are seen in the look only, and say more once they are remembered.
+    // External IDs are seen only in the second look, and decide more once they are remembered.
     let mut world = in_step(world);
     run(&mut world, Does::Nothing);
     for does in [Does::All, Does::WhatNeedsNoApproval] {
@@ -149,7 +149,7 @@ fn in_step(world: &World) -> World {
         // Directories that were seen in a look are forgotten.
         world.rules.federation = Federation::Trust;
     }
-    // A realm has the directories that its users come from.
+    // A realm has the directories of its users.
     let of_users: Vec<_> = world.users.iter().filter_map(|user| user.provider).collect();
     world.providers.iter_mut().for_each(|providers| providers.extend(&of_users));
     for user in &mut world.users {
@@ -232,8 +232,9 @@ fn change_users(world: &mut World, rng: &mut Rng) {
     }
 }
 
-/// Over several runs an account stays its owner's: it is not disabled while they are a member, and not opened for
-/// another user. Who is deleted or has another account may lose what is only remembered.
+/// Over several runs an account stays its owner's: it is not disabled while the owner is a member,
+/// and not opened for another user. A user who is deleted or has another account may lose what is
+/// only remembered.
 fn accounts_stay_their_owners(world: &World) -> Result<(), String> {
     let mut world = in_step(world);
     world.subjects = Subjects::default();
@@ -350,7 +351,7 @@ fn no_name_activates_against_a_link_or_memory() {
 }
 
 #[test]
-fn plan_about_a_part_is_the_part_of_the_plan() {
+fn plan_for_some_accounts_is_part_of_the_complete_plan() {
     holds(a_part_is_planned_like_the_whole, SHARE);
 }
 

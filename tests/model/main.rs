@@ -1,4 +1,4 @@
-//! The planner against a second model of the decision, and laws that hold in every world.
+//! The planner against a second model of the decision, and laws that every world must satisfy.
 //!
 //! `MODEL_WORLDS` sets how many random worlds are tried, `MODEL_SEED` the seed of the first.
 

@@ -1,4 +1,4 @@
-//! The decision a second time, written from the interface: owners, the lists, the second look.
+//! The decision, implemented a second time from the interface: owners, the lists, the second look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use matrix_keycloak_sync::planner::{Federation, LockedMembers, Matching, Reactiv
 
 use crate::world::{Account, Answering, Fate, Mark, Mas, Server, Standing, User, World};
 
-/// Returns what becomes of every account.
+/// Returns the outcome of every account.
 pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
     let doubtful = doubtful(world);
     let fate = |one: &Account| match by_lists(world, one) {
@@ -117,7 +117,8 @@ fn is_found(world: &World, account: &Account) -> bool {
     users.any(|user| world.differs(user)) || after.iter().any(returns)
 }
 
-/// Returns what becomes of an account that the lists give to no member, or without the look only why it is kept.
+/// Returns the outcome of an account that belongs to no member by the lists, or without the look
+/// only why it is kept.
 fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&str>) -> Option<Fate> {
     let (by_name, owners) = owners(world, account, looks);
     let stays = |user: &usize| world.is_listed(*user) && world.now(*user).is_member();

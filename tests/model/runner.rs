@@ -1,4 +1,4 @@
-//! Tries a law on many random worlds, and prints the seed and a small world if it does not hold.
+//! Tries a law on many random worlds, and prints the seed and a small world if it fails.
 
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use crate::world::World;
 /// The seed of the first world unless `MODEL_SEED` has another.
 const SEED: u64 = 20_261_128;
 
-/// Says what is wrong in a world.
+/// Reports the faults in a world.
 pub(crate) type Law = fn(&World) -> Result<(), String>;
 
 /// Returns the seeds of the worlds to try: as many as `MODEL_WORLDS` says, else few enough for
@@ -26,7 +26,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-/// Checks that a law holds in one of `share` worlds, on all cores.
+/// Checks a law on one of `share` worlds, on all cores.
 pub(crate) fn holds(law: Law, share: u64) {
     let seeds = seeds();
     let last = seeds.start + (seeds.end - seeds.start).div_ceil(share);

@@ -1,4 +1,4 @@
-//! Plays the servers of a world: what the lists show, and what each look is answered.
+//! Plays the servers of a world: the lists, and the answer to each look.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ pub(crate) fn plan(world: &World) -> Plan {
     plan_about(world, &facts(world), None)
 }
 
-/// Returns the plan about a part of a world, from what was read of it.
+/// Returns the plan for a part of a world, from the complete reading.
 pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) -> Plan {
     let policy = policy(world);
     let draft = Draft::about(facts, &policy, focus);
@@ -91,7 +91,7 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) ->
     draft.decide(&looks)
 }
 
-/// Returns the answers to every look that a draft asks for.
+/// Returns the answers to every look that a draft requests.
 pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
     let mut answers: std::collections::BTreeMap<UserId, Look> =
         draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();
@@ -150,9 +150,9 @@ fn by_id(world: &World, id: &KeycloakId) -> KeycloakPerson {
     user.map_or(KeycloakPerson::Unknown, |(place, user)| person(place, user))
 }
 
-/// With the username as template, one user can be asked for by name; else the list of users says
+/// If the username is the template, a user can be requested by name; else the list of users says
 /// who has the name.
-/// Users who are known by an ID are not asked for twice.
+/// Users that are requested by ID are not requested by name too.
 fn ask_by_name(world: &World, look_at: &LookAt, known: &[Answer]) -> Vec<Answer> {
     let reads_the_list = world.template == Template::Shared && look_at.by_name == AskByName::Always;
     let asks_by_username = world.template == Template::Username;

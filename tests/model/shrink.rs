@@ -1,4 +1,4 @@
-//! Makes a world smaller for as long as it still shows the same thing, and prints it.
+//! Makes a world smaller while it still shows the same result, and prints it.
 
 use std::fmt::Write as _;
 
@@ -111,7 +111,7 @@ fn simpler_rules(rules: &Rules) -> Vec<Rules> {
     ]
 }
 
-/// Returns a world in few lines: what is as usual is left out.
+/// Returns a world in a few lines, without the defaults.
 pub(crate) fn shown(world: &World) -> String {
     let mut text = format!("template {:?}, {:?}, rules:", world.template, world.subjects);
     let (plain, rules) = (format!("{:#?}", Rules::default()), format!("{:#?}", world.rules));

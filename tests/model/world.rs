@@ -22,7 +22,7 @@ pub(crate) const STRANGER: usize = 9;
 pub(crate) const PROVIDERS: [&str; 2] = ["ldap", "ad"];
 /// The usernames of Keycloak users.
 pub(crate) const USERNAMES: [&str; 6] = ["ann", "bob", "cat", "dan", "o'b", "Eve"];
-/// The localparts that a template may give to several users.
+/// The localparts that a template may produce for several users.
 pub(crate) const SHARED_LOCALPARTS: [&str; 5] = ["ann", "Ann", "bob", "cat", "o'b"];
 const LOCALPARTS: [&str; 9] = ["ann", "Ann", "ANN", "bob", "Bob", "cat", "dan", "eve", "o=27b"];
 const FULL_NAMES: [(&str, &str); 2] = [("Ada", "Byron"), ("Joan", "Clarke")];
@@ -42,7 +42,7 @@ pub(crate) struct World {
     pub(crate) accounts: Vec<Account>,
 }
 
-/// What becomes of one account.
+/// The outcome for one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     Unchanged,
@@ -53,7 +53,7 @@ pub(crate) enum Fate {
     Skipped(ActionKind),
 }
 
-/// What the template makes of a user.
+/// The template's localpart for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Template {
     /// The username.
@@ -81,7 +81,7 @@ pub(crate) struct Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) username: &'static str,
-    /// What the template gives; no name if MAS would not accept it.
+    /// The template's name for the user; none if MAS would not accept it.
     pub(crate) localpart: &'static str,
     pub(crate) full_name: Option<(&'static str, &'static str)>,
     pub(crate) email: Option<&'static str>,
@@ -100,7 +100,7 @@ pub(crate) enum Standing {
     InDisabled,
     Out,
     OutDisabled,
-    /// Keycloak answers from memory for a user whose directory has deleted them.
+    /// Keycloak answers from its cache for a user whose directory has deleted the user.
     OnlyRemembered,
     Gone,
 }
@@ -128,7 +128,7 @@ pub(crate) struct Account {
     pub(crate) look: Answering,
 }
 
-/// Whose account it is by its user ID.
+/// The homeserver in the account's user ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Ours,
@@ -154,7 +154,7 @@ pub(crate) enum Mas {
     Ambiguous,
 }
 
-/// A disable of the program that still holds.
+/// A disable by this program that is still in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Own {
     pub(crate) mode: DisableMode,
@@ -187,7 +187,7 @@ impl Standing {
 }
 
 impl User {
-    /// Returns a user about whom nothing is special.
+    /// Returns an ordinary user.
     pub(crate) fn new(username: &'static str, standing: Standing) -> Self {
         Self {
             username,
@@ -203,14 +203,14 @@ impl User {
         }
     }
 
-    /// Returns whether MAS accepts the name that the template gives.
+    /// Returns whether MAS accepts the template's name.
     pub(crate) fn is_named(&self) -> bool {
         !self.localpart.contains('\'')
     }
 }
 
 impl Account {
-    /// Returns an account about which nothing is special.
+    /// Returns an ordinary account.
     pub(crate) fn new(localpart: &'static str, state: AccountState) -> Self {
         Self {
             localpart,
@@ -238,7 +238,7 @@ impl Account {
         !state.is_active() || self.deactivated_in_mas
     }
 
-    /// Returns since when the account is shut, by MAS or by the last disable of ours.
+    /// Returns since when the account is shut, by MAS or by this program's last disable.
     pub(crate) fn shut_at(&self) -> Option<i64> {
         self.disabled_at.or(self.own.map(|own| own.at))
     }
@@ -253,7 +253,7 @@ impl Account {
         state.locked && !state.deactivated && !self.deactivated_in_mas
     }
 
-    /// Returns whether the account is shut, and an action of ours may have stopped half way.
+    /// Returns whether the account is shut, and an action of this program may have stopped halfway.
     pub(crate) fn is_half_shut(&self) -> bool {
         self.has_half_done() && !self.listed.is_active()
     }
@@ -268,7 +268,8 @@ impl Account {
         self.links.is_empty() && self.memory.is_some_and(|(owner, _)| owner == user)
     }
 
-    /// Returns whether an action of ours may have locked the account and not deactivated it.
+    /// Returns whether an action of this program may have locked the account and not deactivated
+    /// it.
     pub(crate) fn has_half_done(&self) -> bool {
         self.own.is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
     }
@@ -378,7 +379,8 @@ impl World {
         if free.is_empty() { tied } else { free }
     }
 
-    /// Returns whether only the case tells an account from another, and no member has exactly this name.
+    /// Returns whether only the case distinguishes two accounts, and no member has exactly this
+    /// name.
     pub(crate) fn is_twin(&self, account: &Account) -> bool {
         let is_exact = self.members(account).iter().any(|user| self.users[*user].localpart == account.localpart);
         !is_exact && self.is_free(account) && self.twins(account).next().is_some()
@@ -691,7 +693,7 @@ fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Accou
         memory,
         external_ids: (0..external_count).map(|_| random_id(rng, users)).collect(),
         email: rarely(rng, 4, &EMAILS),
-        display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Nobody Else"]),
+        display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Mary Smith"]),
         own: (rng.u8(..3) == 0).then(|| random_own(rng)).flatten(),
         absent_since: rarely(rng, 2, &[5000, 9000, 9500, 20_000]),
         look: if rng.u8(..20) == 0 { Answering::Fails } else { Answering::Answers },

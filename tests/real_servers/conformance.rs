@@ -1,4 +1,5 @@
-//! Whoever writes and whoever lists the accounts: the same is done, and the same stands afterwards in MAS and Synapse.
+//! Both writers do the same with every source of accounts, and leave the same state in MAS and
+//! Synapse.
 //!
 //! mas-cli opens sessions of one kind; `tests/cli/conformance.rs` has the others, on stand-ins.
 
@@ -7,7 +8,7 @@ use crate::patience::eventually;
 use crate::scene::{Plot, Scene, plot};
 use crate::ways::{EVERY_WAY, Way};
 
-/// Every state of an account, in the group and out of it, all with a session that began before.
+/// Every state of an account, inside and outside the group, each with an older session.
 fn every_state(topic: &str) -> Plot {
     plot(topic)
         .members("anna in-both in-deactivated in-locked")
@@ -21,7 +22,8 @@ fn every_state(topic: &str) -> Plot {
 
 const EVERYBODY: &str = "anna in-both in-deactivated in-locked oskar out-both out-deactivated out-locked stranger";
 
-/// What is left of everybody: their state on both servers, what Synapse calls them, and their session.
+/// Returns what remains of each account: its state on both servers, its display name and its
+/// session.
 async fn left(scene: &Scene) -> Outcome<Vec<String>> {
     let mut left = Vec::new();
     for name in EVERYBODY.split(' ') {
@@ -48,7 +50,7 @@ async fn leaves_the_same(topic: &str, disable: &str, done: &[&str], kept: &[&str
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn deactivating_erases_nobody_and_leaves_the_same_behind_whoever_writes_and_lists() -> Outcome {
+async fn deactivating_erases_no_account_and_leaves_the_same_state_by_every_way() -> Outcome {
     let done = [
         "exit 0, 4 members",
         "activate in-both, in_group: done",
@@ -72,7 +74,7 @@ async fn deactivating_erases_nobody_and_leaves_the_same_behind_whoever_writes_an
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn locking_leaves_the_same_behind_whoever_writes_and_lists() -> Outcome {
+async fn locking_leaves_the_same_state_by_every_way() -> Outcome {
     let done = [
         "exit 0, 4 members",
         "activate in-both, in_group: done",

@@ -1,8 +1,8 @@
-//! A directory behind Keycloak: `OpenLDAP`, taken in by Keycloak in three ways.
+//! A directory behind Keycloak: `OpenLDAP`, federated by Keycloak in three ways.
 //!
-//! Keycloak fails open: while a directory is down, its people look as if they had left, were disabled or had never been.
-//! None of them may lose their account by that, whoever else has left still does, and with the directory up again so
-//! does whoever has left the directory.
+//! While a directory is down, Keycloak answers as if its users had left, were disabled or had never
+//! existed. None of them may lose their account, while other users who have left still do. Once the
+//! directory is up again, so do users who have left the directory.
 
 pub(crate) mod federation;
 pub(crate) mod slapd;
@@ -26,20 +26,20 @@ const MODES: [Mode; 3] = [
     Mode { name: "not-imported", import: false, groups: "READ_ONLY" },
 ];
 
-/// Keycloak's own members, who leave the group one after the other; kim stays.
+/// Local users in the group, who leave it one after the other; kim stays.
 const LOCALS: &str = "kara kay kim kirk kurt";
-/// The directory's members: lola and lutz leave it in the end.
+/// The federated members: lola and lutz leave in the end.
 const MEMBERS: &str = "lars lena lola lotte lutz";
-/// Everybody of the directory: luca was never in the group.
+/// All federated users: luca was never in the group.
 const DIRECTORY: &str = "lars lena lola lotte luca lutz";
-/// Somebody whom neither knows, who may be anybody's while a directory is down.
+/// An account that neither knows. While a directory is down, it can belong to one of its users.
 const STRANGER: &str = "olga";
-/// By the ID that MAS keeps, people are asked for in another way than by name.
+/// With the ID in MAS, users are requested in another way than by name.
 const BY_LINK: Way = Way { writer: "mas-api", source: "mas", synapse: true };
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn nobody_of_a_directory_is_disabled_while_it_is_down_and_whoever_left_it_is_when_it_is_up() -> Outcome {
+async fn federated_users_are_kept_while_the_directory_is_down_and_leavers_disabled_once_it_is_up() -> Outcome {
     let worlds = try_join_all(MODES.map(async |mode| {
         let mut world = World::open(mode).await.map_err(|error| format!("{mode:?}: {error}"))?;
         world.live_through_everything().await.map_err(|error| format!("{mode:?}: {error}"))?;
@@ -51,15 +51,15 @@ async fn nobody_of_a_directory_is_disabled_while_it_is_down_and_whoever_left_it_
     Ok(())
 }
 
-/// A realm with a directory behind it, and what has happened there so far.
+/// A realm with a directory behind it, and what has happened in it.
 struct World {
     mode: Mode,
     scene: Scene,
     slapd: Slapd,
     federation: Federation,
-    /// Members of the directory who have not left it.
+    /// Federated members who have not left.
     stayers: BTreeSet<&'static str>,
-    /// Keycloak's own members.
+    /// Local members.
     locals: BTreeSet<&'static str>,
     scenarios: usize,
     /// Stayers who were disabled, or would have been.
@@ -68,7 +68,8 @@ struct World {
 
 impl World {
     async fn open(mode: Mode) -> Outcome<Self> {
-        // People who are not imported are invisible while their directory is down; that there is one takes this role.
+        // Users that are not imported are invisible while their directory is down; seeing that one
+        // exists takes this role.
         let plot = plot(mode.name).members(LOCALS).reader_may("view-realm");
         let scene = plot.accounts(LOCALS).accounts(DIRECTORY).accounts(STRANGER).open().await?;
         let slapd = Slapd::start().await?;
@@ -117,74 +118,80 @@ impl World {
         self.leavers_are_disabled("left, cache warm").await
     }
 
-    /// Nobody of the directory is to be disabled but who was never in the group, by name and by the ID that MAS keeps.
+    /// Checks that only luca, who was never in the group, and the stranger are to be disabled, by
+    /// name and by link.
     async fn is_alive(&mut self, scenario: &str) -> Outcome {
-        let told = [
+        let lines = [
             format!("exit 0, {} members", self.locals.len() + self.stayers.len()),
             "disable luca, not_in_group".to_owned(),
             format!("disable {STRANGER}, not_in_keycloak"),
             "keep bot, token_owner".to_owned(),
         ];
-        self.check(scenario, "plan", &told, &told).await
+        self.check(scenario, "plan", &lines, &lines).await
     }
 
-    /// Everybody of the directory is left alone, and whoever may be of it; `leaver` is Keycloak's own, and goes.
+    /// Checks that federated users and the stranger are skipped; `leaver` is a local user, and is
+    /// disabled.
     async fn is_in_doubt(&mut self, scenario: &str, leaver: &str) -> Outcome {
-        let told = |done: &str| self.told_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
-        let (planned, done) = (told(""), told(": done"));
+        let lines = |done: &str| self.lines_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
+        let (planned, done) = (lines(""), lines(": done"));
         self.check(scenario, "sync", &done, &planned).await
     }
 
-    /// Keycloak cannot search for anybody, so that `leaver` stays as well; by ID its own people are still to be had.
+    /// Keycloak cannot search for users, so `leaver` is kept too; by ID it still returns local
+    /// users.
     async fn says_nothing(&mut self, scenario: &str, leaver: &str) -> Outcome {
-        let by_link = self.told_in_doubt(&format!("disable {leaver}, not_in_group"), &[]);
+        let by_link = self.lines_in_doubt(&format!("disable {leaver}, not_in_group"), &[]);
         let by_name = if self.mode.groups == "IMPORT" {
-            // The list is whole, so that its people are asked for by ID even where the rest is asked for by name.
-            self.told_in_doubt("", &[leaver])
+            // The list is complete, so its users are requested by ID even if the others are
+            // requested by name.
+            self.lines_in_doubt("", &[leaver])
         } else {
-            vec!["exit 1, nobody could be looked at".to_owned()]
+            vec!["exit 1, every second look failed".to_owned()]
         };
         self.check(scenario, "sync", &by_name, &by_link).await
     }
 
-    /// Whoever is out of the group is disabled, wherever they have left.
+    /// Checks that all accounts outside the group are disabled, if their users left the group or
+    /// the directory.
     async fn leavers_are_disabled(&mut self, scenario: &str) -> Outcome {
-        let told = |done: &str| {
+        let lines = |done: &str| {
             let members = format!("exit 0, {} members", self.locals.len() + self.stayers.len());
             let reasons = [("lola", "group"), ("luca", "group"), ("lutz", "keycloak"), (STRANGER, "keycloak")];
             let disabled = reasons.map(|(name, of)| format!("disable {name}, not_in_{of}{done}"));
             [vec![members], disabled.to_vec(), vec!["keep bot, token_owner".to_owned()]].concat()
         };
-        let (planned, done) = (told(""), told(": done"));
+        let (planned, done) = (lines(""), lines(": done"));
         self.check(scenario, "sync", &done, &planned).await
     }
 
-    fn told_in_doubt(&self, action: &str, also_alone: &[&str]) -> Vec<String> {
-        // Where groups are copied, the directory's members are still listed, as people who are disabled.
+    fn lines_in_doubt(&self, action: &str, also_skipped: &[&str]) -> Vec<String> {
+        // If groups are imported, the federated members are still listed, as disabled users.
         let listed = if self.mode.groups == "IMPORT" { self.stayers.len() } else { 0 };
         let members = format!("exit 4, {} members", self.locals.len() + listed);
-        let alone = DIRECTORY.split_whitespace().chain([STRANGER]).chain(also_alone.iter().copied());
-        let mut alone: Vec<_> = alone.map(|name| format!("leave {name} alone")).collect();
-        alone.push("keep bot, token_owner".to_owned());
-        alone.extend((!action.is_empty()).then(|| action.to_owned()));
-        alone.sort();
-        [vec![members], alone].concat()
+        let names = DIRECTORY.split_whitespace().chain([STRANGER]).chain(also_skipped.iter().copied());
+        let mut lines: Vec<_> = names.map(|name| format!("skip {name}")).collect();
+        lines.push("keep bot, token_owner".to_owned());
+        lines.extend((!action.is_empty()).then(|| action.to_owned()));
+        lines.sort();
+        [vec![members], lines].concat()
     }
 
-    /// Runs the program by name and by link, compares all of what it tells, and counts who was disabled wrongly.
+    /// Runs the program by name and by link, compares its output, and counts wrongly disabled
+    /// accounts.
     async fn check(&mut self, scenario: &str, command: &str, by_name: &[String], by_link: &[String]) -> Outcome {
         let linked = self.scene.settings_by(BY_LINK).set("accounts.match", "upstream-link");
-        // Without a memory, nothing but the name says whose an account is.
+        // Without a memory, only the name says which user an account belongs to.
         let by_name_alone = self.scene.settings().set("state_file", "off");
         for (how, settings, command, expected) in
             [("by link", linked, "plan", by_link), ("by name", by_name_alone, command, by_name)]
         {
-            let told = self.told(&settings, command).await?;
-            let disabled = told
+            let lines = self.lines(&settings, command).await?;
+            let disabled = lines
                 .iter()
                 .filter(|line| self.stayers.iter().any(|name| line.starts_with(&format!("disable {name},"))));
             self.wrong.extend(disabled.cloned());
-            assert_eq!(told, expected, "{:?}, {scenario}, {how}", self.mode);
+            assert_eq!(lines, expected, "{:?}, {scenario}, {how}", self.mode);
         }
         for name in &self.stayers {
             self.wrong.extend(self.scene.states(name).await?.into_iter().filter(|state| !state.ends_with(": active")));
@@ -194,30 +201,30 @@ impl World {
         Ok(())
     }
 
-    /// What the program tells, where it does not matter why somebody is left alone: because their directory is in doubt,
-    /// or because Keycloak answers with an error when it is asked about them.
-    async fn told(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
+    /// Returns what the program reports, with one line for all reasons to skip an account: its
+    /// directory is down, or Keycloak answers with an error.
+    async fn lines(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
         let run = self.scene.run(settings, &[command, "--format", "json"]).await?;
         if run.exit == Some(1) && run.stderr.contains("nobody could be looked at") {
-            return Ok(vec!["exit 1, nobody could be looked at".to_owned()]);
+            return Ok(vec!["exit 1, every second look failed".to_owned()]);
         }
-        let mut told: Vec<_> = self.scene.told(&run)?.into_iter().map(left_alone).collect();
-        if told[0].starts_with("exit 4") {
-            told[1..].sort();
+        let mut lines: Vec<_> = self.scene.lines(&run)?.into_iter().map(skipped).collect();
+        if lines[0].starts_with("exit 4") {
+            lines[1..].sort();
         }
-        Ok(told)
+        Ok(lines)
     }
 
-    /// Somebody of Keycloak's own leaves the group.
+    /// Removes a local user from the group.
     async fn leave(&mut self, name: &str) -> Outcome {
         self.locals.remove(name);
         self.scene.leave(name).await
     }
 
-    /// lola leaves the group and lutz everything.
+    /// Removes lola from the group and lutz from the directory.
     async fn leave_the_directory(&mut self) -> Outcome {
         if self.mode.groups == "IMPORT" {
-            // Who is in a group was copied with the person, and Keycloak has its own opinion of it since.
+            // The groups were imported with the user, and Keycloak keeps its own copy since then.
             self.scene.leave("lola").await?;
         } else {
             self.slapd.leave(&self.scene.full("lola"), GROUP).await?;
@@ -227,7 +234,7 @@ impl World {
         Ok(())
     }
 
-    /// Has Keycloak remember everybody of the directory.
+    /// Makes Keycloak cache all federated users.
     async fn remember(&self) -> Outcome {
         for name in DIRECTORY.split_whitespace() {
             self.federation.remember(&self.scene.full(name)).await?;
@@ -236,12 +243,12 @@ impl World {
     }
 }
 
-/// The line for somebody who was not acted on because of their directory.
-fn left_alone(line: String) -> String {
+/// The line for an account that was skipped because of its user's directory.
+fn skipped(line: String) -> String {
     let kept = line.strip_prefix("keep ").and_then(|rest| rest.strip_suffix(", federation_in_doubt"));
     let skipped = || line.strip_prefix("disable ").filter(|rest| rest.contains(": skipped: "))?.split(',').next();
     match kept.or_else(skipped) {
-        Some(name) => format!("leave {name} alone"),
+        Some(name) => format!("skip {name}"),
         None => line,
     }
 }

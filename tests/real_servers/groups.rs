@@ -1,17 +1,17 @@
-//! Groups that cannot be read as they should be: nothing is decided, and the error says what to do.
+//! Groups that cannot be read properly: nothing is changed, and the error says what to do.
 
 use serde_json::json;
 
 use crate::Outcome;
 use crate::program::Settings;
-use crate::scene::{NOBODY, Plot, SEARCHER, Scene, plot};
+use crate::scene::{Plot, SEARCHER, Scene, UNPRIVILEGED, plot};
 
-/// A stranger who would be disabled if the program took an answer it cannot trust for an empty group.
+/// An account that would be disabled if the program took an untrusted answer for an empty group.
 fn with_a_stranger(topic: &str) -> Plot {
     plot(topic).members("alice").accounts("alice dave")
 }
 
-/// A sync ends with exit 1, says all of `words`, and changes nothing.
+/// Checks that a sync ends with exit 1, says all of `words`, and changes nothing.
 async fn is_an_error(scene: &Scene, settings: &Settings, words: &[&str]) -> Outcome {
     let run = scene.run(settings, &["sync", "--format", "json"]).await?;
     assert_eq!(run.exit, Some(1), "{}", run.stderr);
@@ -34,14 +34,14 @@ async fn an_unknown_group_is_an_error() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn an_ambiguous_group_is_an_error_that_tells_every_path() -> Outcome {
+async fn ambiguous_group_is_an_error_that_names_every_path() -> Outcome {
     let groups = json!([{"name": "matrix-users"}, {"name": "staff", "subGroups": [{"name": "matrix-users"}]}]);
     let plot = with_a_stranger("twice").realm("groups", groups).members_of("/staff/matrix-users", "dave");
     let scene = plot.open().await?;
     is_an_error(&scene, &scene.settings(), &["/matrix-users", "/staff/matrix-users"]).await?;
     let by_path = scene.settings().set("keycloak.groups", json!(["/staff/matrix-users"]));
-    let told = scene.plan(&by_path).await?;
-    assert_eq!(told, ["exit 0, 1 members", "disable alice, not_in_group", "keep bot, token_owner"]);
+    let lines = scene.plan(&by_path).await?;
+    assert_eq!(lines, ["exit 0, 1 members", "disable alice, not_in_group", "keep bot, token_owner"]);
     Ok(())
 }
 
@@ -49,7 +49,7 @@ async fn an_ambiguous_group_is_an_error_that_tells_every_path() -> Outcome {
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn a_forbidden_group_is_an_error_that_names_the_role() -> Outcome {
     let scene = with_a_stranger("forbidden").open().await?;
-    is_an_error(&scene, &scene.settings().set("keycloak.client_id", NOBODY), &["403", "view-users"]).await
+    is_an_error(&scene, &scene.settings().set("keycloak.client_id", UNPRIVILEGED), &["403", "view-users"]).await
 }
 
 #[tokio::test]
@@ -69,13 +69,13 @@ async fn wrong_credentials_are_an_error() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn members_of_a_subgroup_count_only_when_asked_for() -> Outcome {
+async fn members_of_a_subgroup_count_only_if_configured() -> Outcome {
     let groups = json!([{"name": "matrix-users", "subGroups": [{"name": "contractors"}]}]);
     let plot = plot("nested").realm("groups", groups).members("alice").members_of("/matrix-users/contractors", "erin");
     let scene = plot.accounts("alice erin").open().await?;
-    let told = scene.plan(&scene.settings()).await?;
-    assert_eq!(told, ["exit 0, 1 members", "disable erin, not_in_group", "keep bot, token_owner"]);
-    let told = scene.plan(&scene.settings().set("keycloak.include_subgroups", true)).await?;
-    assert_eq!(told, ["exit 0, 2 members", "keep bot, token_owner"]);
+    let lines = scene.plan(&scene.settings()).await?;
+    assert_eq!(lines, ["exit 0, 1 members", "disable erin, not_in_group", "keep bot, token_owner"]);
+    let lines = scene.plan(&scene.settings().set("keycloak.include_subgroups", true)).await?;
+    assert_eq!(lines, ["exit 0, 2 members", "keep bot, token_owner"]);
     Ok(())
 }

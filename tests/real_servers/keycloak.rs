@@ -1,4 +1,5 @@
-//! Keycloak's Admin REST API as far as a test needs it to make its world and to change it while the program runs.
+//! Keycloak's Admin REST API, as far as tests need it to create their realms and to change them
+//! during a run.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +12,9 @@ use url::form_urlencoded;
 
 use crate::Outcome;
 
-/// An admin's token of the realm `master` lives a minute unless somebody has changed that.
+/// An admin's token of the realm `master` lives a minute by default.
 const TOKEN_LIVES: Duration = Duration::from_secs(30);
-/// Making a realm with thousands of people takes Keycloak a while.
+/// Keycloak takes a while to create a realm with thousands of users.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Keycloak as its administrator sees it.
@@ -31,7 +32,7 @@ impl Keycloak {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), admin, http, token: Arc::default() })
     }
 
-    /// The same with connections of its own, for another runtime.
+    /// Returns the same with its own connections, for another runtime.
     pub(crate) fn again(&self) -> Outcome<Self> {
         Self::new(&self.url, self.admin.clone())
     }
@@ -54,21 +55,22 @@ impl Keycloak {
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
-    /// Gives somebody another username.
+    /// Renames a user.
     pub(crate) async fn rename(&self, realm: &str, username: &str, new: &str) -> Outcome {
         let id = self.user_id(realm, username).await?;
         self.ask(Method::PUT, &format!("/{realm}/users/{id}"), Some(&json!({"username": new}))).await.map(drop)
     }
 
-    /// Deletes somebody and makes somebody else of the same name.
-    pub(crate) async fn make_anew(&self, realm: &str, username: &str) -> Outcome {
+    /// Deletes a user and creates another one with the same name.
+    pub(crate) async fn recreate(&self, realm: &str, username: &str) -> Outcome {
         let id = self.user_id(realm, username).await?;
         self.ask(Method::DELETE, &format!("/{realm}/users/{id}"), None).await?;
         let user = json!({"username": username, "enabled": true});
         self.ask(Method::POST, &format!("/{realm}/users"), Some(&user)).await.map(drop)
     }
 
-    /// Makes a user of the realm `master` who may see the people of `realm` and nothing else; gives their ID.
+    /// Creates a user of the realm `master` who may only view the users of `realm`, and returns the
+    /// ID.
     pub(crate) async fn create_reader(&self, realm: &str, username: &str, password: &str) -> Outcome<String> {
         let user = json!({
             "username": username, "enabled": true, "firstName": "Reader", "lastName": "Of Groups",
@@ -100,7 +102,7 @@ impl Keycloak {
         text(&found[0]["id"])
     }
 
-    /// `METHOD /admin/realms/path`, for whatever only one test needs.
+    /// `METHOD /admin/realms/path`, for requests that only one test needs.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
         let url = format!("{}/admin/realms{path}", self.url);
         let mut request = self.http.request(method.clone(), &url).bearer_auth(self.token().await?);

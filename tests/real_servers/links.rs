@@ -1,4 +1,4 @@
-//! Users of Keycloak whose accounts have other names by now: links, memory, and users without any.
+//! Users of Keycloak whose accounts now have other names: links, memory, and users without any.
 
 use crate::Outcome;
 use crate::scene::plot;
@@ -9,7 +9,7 @@ const WAYS: [Way; 2] = [Way { writer: "mas-cli", source: "mas", synapse: true },
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn an_account_belongs_to_whom_mas_has_tied_it_to_whatever_they_are_called_by_now() -> Outcome {
+async fn linked_account_belongs_to_the_linked_user_despite_renames() -> Outcome {
     let people = plot("tied").realm("editUsernameAllowed", true).members("alice bob erin").outsiders("dave");
     let plot = people.accounts("alice bob dave").deactivated("erin");
     plot.by_each(&WAYS, async |way, scene| {
@@ -18,7 +18,7 @@ async fn an_account_belongs_to_whom_mas_has_tied_it_to_whatever_they_are_called_
         scene.rename("alice", "alicia").await?;
         scene.rename("dave", "david").await?;
         scene.rename("erin", "erika").await?;
-        scene.make_anew("bob").await?;
+        scene.recreate("bob").await?;
 
         let by_tie = scene.sync(&settings).await?;
         let done = [
@@ -52,15 +52,16 @@ async fn a_renamed_member_keeps_the_account_by_memory() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_service_account_and_a_user_with_an_odd_name_in_the_group_stop_nothing() -> Outcome {
+async fn service_account_and_user_with_an_odd_name_block_nothing() -> Outcome {
     let plot = plot("odd").members("alice odd@name").outsiders("dave").accounts("alice dave");
     let scene = plot.open().await?;
     scene.join_service_account().await?;
-    // A template that is more than the username makes the program look for owners in the list of users.
+    // With a template that is more than the username, the program searches the list of users for
+    // owners.
     let settings = scene.settings().set("keycloak.localpart", "{{ user.preferred_username | lower }}");
     let run = scene.run(&settings, &["sync", "--format", "json"]).await?;
     let done = ["exit 0, 3 members", "disable dave, not_in_group: done", "keep bot, token_owner"];
-    assert_eq!(scene.told(&run)?, done, "{}", run.stderr);
+    assert_eq!(scene.lines(&run)?, done, "{}", run.stderr);
     let unnamed = run.json()?["unnamed"].clone();
     assert_eq!(unnamed[0]["username"], scene.full("odd@name"), "{unnamed}");
     Ok(())

@@ -13,14 +13,14 @@
 //! | `E2E_MAS_CONFIG` | the configuration given to it as `--config`; none unless set |
 //! | `E2E_MAS_ADMIN_URL`, `E2E_MAS_ISSUER` | MAS's listener with the Admin API, and where its tokens come from |
 //! | `E2E_MAS_CLIENT_ID`, `E2E_MAS_CLIENT_SECRET` | a client of `policy.data.admin_clients`, by `client_secret_basic` |
-//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to tie people to; unset with the stand-in |
+//! | `E2E_MAS_PROVIDER` | the ULID of an upstream provider of a real MAS, to link users to; unset with the stand-in |
 //! | `E2E_BRIDGE_TOKEN`, `E2E_BRIDGE_USER` | the `as_token` of an application service and a localpart that it may register |
-//! | `E2E_SLAPD`, `E2E_LDAP_SCHEMA` | `OpenLDAP`'s `slapd`, to be started on this machine, where Keycloak has to run too; its schemas |
+//! | `E2E_SLAPD`, `E2E_LDAP_SCHEMA` | `OpenLDAP`'s `slapd`, started on this machine, on which Keycloak has to run too; its schemas |
 //!
-//! What they do there: each test makes a realm of its own and deletes it. Accounts can only be made, never deleted,
-//! so each test makes its own, with a name that nobody else has, and leaves them deactivated. Every other account of
-//! the homeserver is protected by `policy.protect`, and is never touched. (One test makes a plan without that, and a
-//! plan changes nothing.)
+//! What they change there: each test creates a realm of its own and deletes it. Accounts can only
+//! be created, never deleted, so each test creates its own, with a unique name, and leaves them
+//! deactivated. Every other account of the homeserver is protected by `policy.protect`, and is
+//! never touched. (One test makes a plan without that, and a plan changes nothing.)
 
 mod churn;
 mod conformance;
@@ -43,5 +43,5 @@ mod table;
 mod watch;
 mod ways;
 
-/// How a test ends where it does not fail by an assertion.
+/// How a test ends if no assertion fails.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,4 +1,5 @@
-//! mas-cli: the one way to make accounts and tokens that a real MAS and its stand-in have in common.
+//! mas-cli: the only way to create accounts and tokens that works with both a real MAS and its
+//! stand-in.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 
-/// A token can be issued only when a job has made the account in Synapse.
+/// A token can only be issued once a job has created the account in Synapse.
 const PROVISIONED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How to call mas-cli.
@@ -39,12 +40,12 @@ impl Mas {
         self.manage(&["unlock-user", username]).await.map(drop)
     }
 
-    /// A token as a client has one that somebody has logged in with.
+    /// Issues a token like that of a client after a login.
     pub(crate) async fn token(&self, username: &str) -> Outcome<String> {
         self.issue(&["issue-compatibility-token", username]).await
     }
 
-    /// A token that may use Synapse's admin API.
+    /// Issues a token for Synapse's admin API.
     pub(crate) async fn admin_token(&self, username: &str) -> Outcome<String> {
         self.issue(&["issue-compatibility-token", username, "--yes-i-want-to-grant-synapse-admin-privileges"]).await
     }
@@ -60,7 +61,7 @@ impl Mas {
         }
     }
 
-    /// What it logs; mas-cli prints its results in its log.
+    /// Returns its log; mas-cli prints its results there.
     async fn manage(&self, arguments: &[&str]) -> Outcome<String> {
         let (program, wrapped) = self.command.split_first().ok_or("E2E_MAS_CLI is empty")?;
         let config = self.config.iter().flat_map(|file| ["--config", file]);

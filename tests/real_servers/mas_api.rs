@@ -1,4 +1,4 @@
-//! MAS's Admin API as far as a test needs it: what MAS knows of somebody, and whom of Keycloak they are tied to.
+//! MAS's Admin API, as far as tests need it: an account in MAS and its link to a Keycloak user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The lists of sessions that a login opens.
 const SESSIONS: [&str; 3] = ["compat-sessions", "oauth2-sessions", "user-sessions"];
 
-/// MAS as a client sees it that may do everything. A scene is over before its token is.
+/// MAS as seen by a client with all rights. A scene ends before its token expires.
 #[derive(Clone, Debug)]
 pub(crate) struct MasApi {
     pub(crate) url: String,
@@ -24,7 +24,7 @@ pub(crate) struct MasApi {
     token: Arc<OnceCell<String>>,
 }
 
-/// What MAS knows of somebody.
+/// An account in MAS.
 #[derive(Clone, Debug)]
 pub(crate) struct MasUser {
     id: String,
@@ -32,7 +32,7 @@ pub(crate) struct MasUser {
 }
 
 impl MasUser {
-    /// `active`, `locked`, `deactivated`, or `deactivated, locked`, in the words of [`crate::synapse`].
+    /// `active`, `locked`, `deactivated`, or `deactivated, locked`, as in [`crate::synapse`].
     pub(crate) fn state(&self) -> String {
         let since = |word: &&str| !self.attributes[format!("{word}_at")].is_null();
         let words: Vec<_> = ["deactivated", "locked"].into_iter().filter(since).collect();
@@ -52,7 +52,7 @@ impl MasApi {
         Ok(MasUser { id: text(&user["id"])?, attributes: user["attributes"].clone() })
     }
 
-    /// How many of somebody's sessions are open, and how many there ever were.
+    /// Counts an account's open sessions, and all its sessions.
     pub(crate) async fn sessions(&self, user: &MasUser) -> Outcome<(usize, usize)> {
         let (mut open, mut all) = (0, 0);
         for kind in SESSIONS {
@@ -64,13 +64,14 @@ impl MasApi {
         Ok((open, all))
     }
 
-    /// Ties somebody to a user of Keycloak, as their first login would.
+    /// Links an account to a user of Keycloak, as the first login would.
     pub(crate) async fn tie(&self, user: &MasUser, provider: &str, subject: &str) -> Outcome {
         let link = json!({"user_id": user.id, "provider_id": provider, "subject": subject});
         self.ask(Method::POST, "upstream-oauth-links", Some(&link)).await.map(drop)
     }
 
-    /// Has the stand-in know a realm as an upstream provider, which a real MAS learns by its configuration alone.
+    /// Adds a realm to the stand-in as an upstream provider; a real MAS only reads providers from
+    /// its configuration.
     pub(crate) async fn make_provider(&self, issuer: &str) -> Outcome<String> {
         let url = format!("{}/stand-in/upstream-providers", self.issuer.trim_end_matches('/'));
         text(&answer(self.http.post(url).json(&json!({"issuer": issuer}))).await?["id"])

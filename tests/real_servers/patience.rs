@@ -1,4 +1,4 @@
-//! Waiting for what a job of MAS will bring.
+//! Waiting for jobs of MAS.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 
-/// How long a job of MAS may take to arrive.
+/// How long a job of MAS may take.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(30);
 
-/// What is seen once it is what was wanted, or what it still is when that should long have been so.
+/// Returns what was seen once it is what was wanted, or what it still is after the time limit.
 pub(crate) async fn eventually<T, U: ?Sized>(wanted: &U, see: impl AsyncFn() -> Outcome<T>) -> Outcome<T>
 where
     T: PartialEq<U>,

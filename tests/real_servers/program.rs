@@ -1,4 +1,5 @@
-//! The program as its user runs it, and what it said in lines that a test can compare as a whole.
+//! Runs the program as its user would, and turns its output into lines that a test compares as a
+//! whole.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,10 +13,10 @@ use tokio::time::timeout;
 
 use crate::Outcome;
 
-/// Longer than anything the program may take by its own limits.
+/// Longer than the program may take by its own limits.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// What the program and a wrapper around mas-cli may need of the environment. Nothing else reaches them, so that a
-/// variable of whoever runs the tests cannot configure the program.
+/// The environment that the program and a wrapper around mas-cli may need. Nothing else is passed
+/// on, so that variables of the tests' user cannot configure the program.
 const PASSED_ON: [&str; 7] = ["PATH", "HOME", "DOCKER_HOST", "KUBECONFIG", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
 
 /// A configuration file: values by section and key.
@@ -30,7 +31,7 @@ impl Settings {
         self
     }
 
-    /// JSON's texts, numbers, switches and lists are TOML's as well.
+    /// JSON's strings, numbers, booleans and lists are valid TOML.
     fn to_toml(&self) -> String {
         let mut text = String::new();
         for (section, values) in &self.0 {
@@ -90,7 +91,7 @@ pub(crate) async fn run(
     })
 }
 
-/// Starts the program and does not wait; what it tells goes to `watch.log` in the directory.
+/// Starts the program and does not wait; it logs to `watch.log` in the directory.
 pub(crate) fn start(directory: &Path, settings: &Settings, arguments: &[&str]) -> Outcome<Child> {
     let log = std::fs::File::create(directory.join("watch.log"))?;
     Ok(program(directory, settings, &[], arguments)?.stdout(Stdio::null()).stderr(log).spawn()?)
@@ -101,9 +102,10 @@ impl Run {
         serde_json::from_str(&self.stdout).map_err(|error| format!("no JSON ({error}): {self:?}").into())
     }
 
-    /// What was told, in lines: how it ended, what was done to whom and why, who has no account, who was kept and why.
-    /// Names are without `prefix`; accounts that neither have it nor are among `also` belong to others and are left out.
-    pub(crate) fn told(&self, prefix: &str, also: &[String]) -> Outcome<Vec<String>> {
+    /// Returns the output in lines: the exit code, each action with its account and reason, members
+    /// without an account, and kept accounts with their reason. Names are without `prefix`.
+    /// Accounts that neither have it nor are in `also` belong to other tests and are left out.
+    pub(crate) fn lines(&self, prefix: &str, also: &[String]) -> Outcome<Vec<String>> {
         let plan = self.json()?;
         check_the_sum(&plan)?;
         let short = |entry: &Value| {
@@ -127,7 +129,7 @@ impl Run {
     }
 }
 
-/// Every account that was read is accounted for, whomever it belongs to.
+/// Checks that every account that was read is counted, also those of other tests.
 fn check_the_sum(plan: &Value) -> Outcome {
     let count = |key: &str| plan["summary"][key].as_u64().unwrap_or_default();
     let sum = ["activate", "disable", "unchanged", "kept"].map(count).iter().sum::<u64>();

@@ -1,8 +1,8 @@
 //! A relay in front of Keycloak that lets a test act between two pages of a member list.
 //!
-//! What a reader gets wrong when the list moves, or when its token dies on the way, shows itself only when that happens
-//! between two of its requests, and waiting for it to happen by chance would prove nothing. Everything is still
-//! answered by Keycloak itself.
+//! Some mistakes of a reader show only if the list changes or its token expires between two of its
+//! requests. To wait for that by chance would prove nothing. Keycloak itself still gives every
+//! answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::Outcome;
 
-/// Called with the number of each page of members, from 1, before it is asked for.
+/// Called with the number of each page of members, from 1, before it is requested.
 type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A relay that runs until it is dropped.
@@ -52,7 +52,7 @@ impl Relay {
         Ok(Self { url, seen, server })
     }
 
-    /// The requests so far whose path ends so, with their queries.
+    /// Returns the requests so far whose path ends like this, with their queries.
     pub(crate) fn seen(&self, end: &str) -> Vec<String> {
         let seen = self.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
         seen.into_iter().filter(|target| target.split('?').next().is_some_and(|path| path.ends_with(end))).collect()

@@ -1,4 +1,5 @@
-//! One test's own world: a realm, a group, some people, their accounts, and the bot whose token the program reads with.
+//! The world of one test: a realm, a group, users, their accounts, and the bot whose token the
+//! program uses to read.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,14 +17,14 @@ use crate::program::{Run, Settings, run};
 use crate::servers::Servers;
 use crate::ways::{BY_DEFAULT, Way};
 
-/// The group that opens the door, unless a test names others.
+/// The group whose members may use Matrix, unless a test sets others.
 pub(crate) const GROUP: &str = "matrix-users";
-/// The service account that may see people; the two others may not see enough.
+/// The service account that may view users; the two others may not view enough.
 pub(crate) const READER: &str = "matrix-sync";
 pub(crate) const SEARCHER: &str = "searcher";
-pub(crate) const NOBODY: &str = "nobody";
+pub(crate) const UNPRIVILEGED: &str = "unprivileged";
 
-/// A world that is being described. Names stand in one text, separated by blanks.
+/// The description of a world. Names are in one string, separated by blanks.
 #[derive(Debug)]
 pub(crate) struct Plot {
     topic: String,
@@ -37,7 +38,7 @@ pub(crate) struct Plot {
     logged_in: bool,
 }
 
-/// A world that is there until it is dropped.
+/// A world that exists until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) servers: Servers,
@@ -52,7 +53,7 @@ pub(crate) struct Scene {
     readers: Vec<String>,
 }
 
-/// A realm that is there as long as a scene is in it.
+/// A realm that exists while a scene uses it.
 #[derive(Debug)]
 struct Realm {
     keycloak: Keycloak,
@@ -60,7 +61,7 @@ struct Realm {
     secret: String,
 }
 
-/// Begins a world; everything in it is called after `topic`.
+/// Begins a world; the names of everything in it begin with `topic`.
 pub(crate) fn plot(topic: &str) -> Plot {
     Plot {
         topic: format!("{topic}-{}", &random()[..8]),
@@ -82,28 +83,28 @@ impl Plot {
         self
     }
 
-    /// Gives the service account that may see people one more role.
+    /// Gives the service account that may view users one more role.
     pub(crate) fn reader_may(mut self, role: &'static str) -> Self {
         self.reader_roles.push(role);
         self
     }
 
-    /// People in the group.
+    /// Adds users to the group.
     pub(crate) fn members(self, names: &str) -> Self {
         self.members_of(&format!("/{GROUP}"), names)
     }
 
-    /// People in this group.
+    /// Adds users to this group.
     pub(crate) fn members_of(self, path: &str, names: &str) -> Self {
         self.people(names, &json!({"enabled": true, "groups": [path]}))
     }
 
-    /// People in the group whom Keycloak has disabled.
+    /// Adds users to the group who are disabled in Keycloak.
     pub(crate) fn disabled_members(self, names: &str) -> Self {
         self.people(names, &json!({"enabled": false, "groups": [format!("/{GROUP}")]}))
     }
 
-    /// People whom Keycloak knows, in no group.
+    /// Adds users who are in no group.
     pub(crate) fn outsiders(self, names: &str) -> Self {
         self.people(names, &json!({"enabled": true}))
     }
@@ -117,37 +118,37 @@ impl Plot {
         self
     }
 
-    /// Accounts that are active.
+    /// Adds active accounts.
     pub(crate) fn accounts(mut self, names: &str) -> Self {
         self.accounts.extend(names.split_whitespace().map(ToOwned::to_owned));
         self
     }
 
-    /// Accounts that are locked and nothing else.
+    /// Adds accounts that are locked and not deactivated.
     pub(crate) fn locked(mut self, names: &str) -> Self {
         self.locked.extend(names.split_whitespace().map(ToOwned::to_owned));
         self.accounts(names)
     }
 
-    /// Accounts that are locked and deactivated, as the program leaves them.
+    /// Adds accounts that are locked and deactivated, as the program leaves them.
     pub(crate) fn deactivated(mut self, names: &str) -> Self {
         self.deactivated.extend(names.split_whitespace().map(ToOwned::to_owned));
         self.accounts(names)
     }
 
-    /// Accounts that are deactivated and not locked, as others may leave them.
+    /// Adds accounts that are deactivated and not locked, as others may leave them.
     pub(crate) fn only_deactivated(mut self, names: &str) -> Self {
         self.only_deactivated.extend(names.split_whitespace().map(ToOwned::to_owned));
         self.deactivated(names)
     }
 
-    /// Everybody has a session that began while their account was active.
+    /// Gives every account a session that began while it was active.
     pub(crate) fn everybody_logged_in(mut self) -> Self {
         self.logged_in = true;
         self
     }
 
-    /// Makes it all.
+    /// Creates everything.
     pub(crate) async fn open(mut self) -> Outcome<Scene> {
         let (servers, prefix) = (Servers::from_environment()?, format!("{}-", self.topic));
         let users = self.users.iter().map(|user| called(user, &prefix)).collect();
@@ -155,8 +156,8 @@ impl Plot {
         self.make_scene(servers, realm, prefix, GROUP.to_owned()).await
     }
 
-    /// Makes it once for each way, with a group for each instead of the one, and tries all ways at once. They share a
-    /// realm, because that is what takes longest to make.
+    /// Creates everything once for each way, with a group for each, and runs the test for all ways
+    /// at the same time. They share a realm, because it takes longest to create.
     pub(crate) async fn by_each(mut self, ways: &[Way], test: impl AsyncFn(Way, Scene) -> Outcome) -> Outcome {
         let servers = Servers::from_environment()?;
         let casts: Vec<_> =
@@ -188,7 +189,7 @@ impl Plot {
     async fn make_realm(&mut self, servers: &Servers, mut users: Vec<Value>) -> Outcome<Realm> {
         let secret = random();
         self.realm["realm"] = self.topic.clone().into();
-        self.realm["clients"] = [READER, SEARCHER, NOBODY].map(|id| service(id, &secret)).into();
+        self.realm["clients"] = [READER, SEARCHER, UNPRIVILEGED].map(|id| service(id, &secret)).into();
         users.extend([account_of(READER, &self.reader_roles), account_of(SEARCHER, &["query-users", "query-groups"])]);
         self.realm["users"] = users.into();
         servers.keycloak.create_realm(&self.realm).await?;
@@ -247,7 +248,7 @@ impl Scene {
         Ok(())
     }
 
-    /// The localpart and Keycloak username of somebody in this world.
+    /// Returns the localpart and Keycloak username of a user in this world.
     pub(crate) fn full(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -261,7 +262,7 @@ impl Scene {
         self.settings_by(BY_DEFAULT)
     }
 
-    /// The same for another way, with the sections that it needs and no other.
+    /// Returns the same for another way, with only the sections that it needs.
     pub(crate) fn settings_by(&self, way: Way) -> Settings {
         let Servers { synapse, mas_api, provider, .. } = &self.servers;
         let mut settings = self
@@ -283,7 +284,8 @@ impl Scene {
                 .set("writer.mas_api.issuer", &*mas_api.issuer)
                 .set("writer.mas_api.client_id", &*mas_api.client.0)
                 .set("writer.mas_api.client_secret", &*mas_api.client.1)
-                // One provider serves the realms of all tests, so most of its links lead to users of other realms.
+                // One provider serves the realms of all tests, so most of its links lead to users
+                // of other realms.
                 .set("accounts.match", "localpart");
         }
         match provider {
@@ -292,13 +294,13 @@ impl Scene {
         }
     }
 
-    /// What a configuration says about writing, with the servers left to the environment.
+    /// Returns the writer's part of a configuration, with the servers from the environment.
     pub(crate) fn writing(&self) -> Settings {
         self.writing_by(BY_DEFAULT)
     }
 
     fn writing_by(&self, way: Way) -> Settings {
-        // Nobody but Synapse can tell whose the token is, so without it the bot is protected like everybody else.
+        // Only Synapse knows the owner of the token, so without it the bot needs `policy.protect`.
         let ours = self.accounts.iter().map(String::as_str).filter(|name| way.synapse || *name != "bot");
         let ours = ours.collect::<Vec<_>>().join("|");
         let mut protect = vec!["/.*/".to_owned(), format!("!/{}({ours})/", self.prefix)];
@@ -319,12 +321,14 @@ impl Scene {
         }
     }
 
-    /// Lets the program act on one more account, which is not called after this world.
+    /// Lets the program act on one more account, whose name does not begin with this world's
+    /// prefix.
     pub(crate) fn and(&mut self, localpart: &str) {
         self.also.push(localpart.to_owned());
     }
 
-    /// Makes a user of the realm `master` who may see the people of this realm; gives their name and password.
+    /// Creates a user of the realm `master` who may view the users of this realm, and returns name
+    /// and password.
     pub(crate) async fn reader_in_master(&mut self) -> Outcome<(String, String)> {
         let (name, password) = (self.full("reader"), random());
         self.readers.push(self.servers.keycloak.create_reader(self.realm(), &name, &password).await?);
@@ -335,7 +339,7 @@ impl Scene {
         self.servers.keycloak.join(self.realm(), &self.full(name), &format!("/{}", self.group)).await
     }
 
-    /// Puts the service account of the reading client into the group.
+    /// Adds the service account of the reading client to the group.
     pub(crate) async fn join_service_account(&self) -> Outcome {
         let username = format!("service-account-{READER}");
         self.servers.keycloak.join(self.realm(), &username, &format!("/{}", self.group)).await
@@ -345,18 +349,18 @@ impl Scene {
         self.servers.keycloak.leave(self.realm(), &self.full(name), &format!("/{}", self.group)).await
     }
 
-    /// Gives somebody another name in Keycloak; everybody else still knows them by the one they had.
+    /// Renames a user in Keycloak only.
     pub(crate) async fn rename(&self, name: &str, new: &str) -> Outcome {
         self.servers.keycloak.rename(self.realm(), &self.full(name), &self.full(new)).await
     }
 
-    /// Deletes a member and makes another one of the same name.
-    pub(crate) async fn make_anew(&self, name: &str) -> Outcome {
-        self.servers.keycloak.make_anew(self.realm(), &self.full(name)).await?;
+    /// Deletes a member and creates another one with the same name.
+    pub(crate) async fn recreate(&self, name: &str) -> Outcome {
+        self.servers.keycloak.recreate(self.realm(), &self.full(name)).await?;
         self.join(name).await
     }
 
-    /// Ties these accounts to the people who have their names by now, as first logins would.
+    /// Links these accounts to the users who now have their names, as first logins would.
     pub(crate) async fn tie(&self, names: &str) -> Outcome {
         let Servers { keycloak, mas_api, provider, .. } = &self.servers;
         let provider = match provider {
@@ -375,18 +379,18 @@ impl Scene {
         run(self.directory.path(), settings, &[], arguments).await
     }
 
-    /// What `plan` tells.
+    /// Returns the lines of a `plan`.
     pub(crate) async fn plan(&self, settings: &Settings) -> Outcome<Vec<String>> {
-        self.told(&self.run(settings, &["plan", "--format", "json"]).await?)
+        self.lines(&self.run(settings, &["plan", "--format", "json"]).await?)
     }
 
-    /// What `sync` tells.
+    /// Returns the lines of a `sync`.
     pub(crate) async fn sync(&self, settings: &Settings) -> Outcome<Vec<String>> {
-        self.told(&self.run(settings, &["sync", "--format", "json"]).await?)
+        self.lines(&self.run(settings, &["sync", "--format", "json"]).await?)
     }
 
-    pub(crate) fn told(&self, run: &Run) -> Outcome<Vec<String>> {
-        run.told(&self.prefix, &self.also)
+    pub(crate) fn lines(&self, run: &Run) -> Outcome<Vec<String>> {
+        run.lines(&self.prefix, &self.also)
     }
 
     /// The states of these accounts in Synapse, as `name: state`.
@@ -399,19 +403,19 @@ impl Scene {
         Ok(states)
     }
 
-    /// The states after a run, which without Synapse has waited for MAS alone.
+    /// Returns the states after a run, which without Synapse has only waited for MAS.
     pub(crate) async fn states_after(&self, way: Way, names: &str, wanted: &[&str]) -> Outcome<Vec<String>> {
         if way.synapse { self.states(names).await } else { eventually(wanted, async || self.states(names).await).await }
     }
 
-    /// What Synapse calls somebody.
+    /// Returns the display name in Synapse.
     pub(crate) async fn displayname(&self, name: &str) -> Outcome<String> {
         let user = self.servers.synapse.user(&self.admin_token, &self.full(name)).await?;
         let called = user["displayname"].as_str().ok_or_else(|| format!("{name} has lost their name: {user}"))?;
         Ok(called.strip_prefix(&self.prefix).unwrap_or(called).to_owned())
     }
 
-    /// The token of somebody's session that began before everything.
+    /// Returns the token of the session that began first.
     pub(crate) fn session(&self, name: &str) -> Outcome<&str> {
         Ok(self.sessions.get(name).ok_or_else(|| format!("{name} has not logged in"))?)
     }
@@ -420,7 +424,7 @@ impl Scene {
         self.servers.synapse.settles(&self.admin_token, &self.full(name), state).await
     }
 
-    /// Logs somebody in, as far as MAS lets them.
+    /// Logs in, if MAS allows it.
     pub(crate) async fn log_in(&self, name: &str) -> Outcome<String> {
         self.servers.mas.token(&self.full(name)).await
     }
@@ -457,7 +461,7 @@ impl Drop for Realm {
     }
 }
 
-/// Does this on a runtime of its own, because the test's is waiting for the end of it.
+/// Runs this on its own runtime, because the test's runtime waits for its end.
 fn clean_up(work: impl Future<Output = Outcome> + Send + 'static) {
     let done = thread::spawn(move || -> Outcome {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
@@ -468,7 +472,7 @@ fn clean_up(work: impl Future<Output = Outcome> + Send + 'static) {
     }
 }
 
-/// The same user, called after a world.
+/// Returns the same user with this prefix in all names.
 fn called(user: &Value, prefix: &str) -> Value {
     let mut user = user.clone();
     user["username"] = format!("{prefix}{}", user["username"].as_str().unwrap_or_default()).into();

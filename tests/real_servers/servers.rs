@@ -1,4 +1,5 @@
-//! Where the servers are: the variables that `main.rs` lists, so that nothing else reads the environment.
+//! The addresses of the servers, in the variables that `main.rs` lists; nothing else reads the
+//! environment.
 
 use std::env;
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ pub(crate) struct Servers {
     pub(crate) synapse: Synapse,
     pub(crate) mas: Mas,
     pub(crate) mas_api: MasApi,
-    /// An upstream provider to tie people to; without one each realm becomes one of the stand-in's.
+    /// An upstream provider to link users to; if there is none, each realm becomes a provider of
+    /// the stand-in.
     pub(crate) provider: Option<String>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn bridge() -> Outcome<(String, String)> {
     Ok((variable("E2E_BRIDGE_TOKEN")?, variable("E2E_BRIDGE_USER")?))
 }
 
-/// `OpenLDAP`'s server as a program to be started, and the schemas that it comes with.
+/// `OpenLDAP`'s server as a program to start, and its schemas.
 #[derive(Clone, Debug)]
 pub(crate) struct Ldap {
     pub(crate) slapd: PathBuf,

@@ -17,18 +17,20 @@ use crate::program::Settings;
 use crate::scene::{GROUP, Scene};
 use crate::watch::{Watching, numbered, with_events};
 
-/// What `watch` may have grown by at its end, in KiB: what it keeps does not grow, what an allocator keeps may a little.
+/// How much larger `watch` may be at its end, in KiB: it keeps no more data, but an allocator may
+/// keep a little more.
 const GROWTH: u64 = 8 << 10;
-/// How soon the account of a user outside the group has to be closed at the median.
+/// How soon an account of a user outside the group has to be closed at the median.
 const CLOSED_WITHIN: Duration = Duration::from_secs(15);
-/// A short soak restarts every server while it registers a few accounts: that says nothing about a median.
+/// A short soak restarts every server while it registers a few accounts, which says nothing about a
+/// median.
 const ENOUGH_FOR_A_MEDIAN: usize = 20;
-/// An account that is open for longer is no longer waited for.
+/// How long the test waits for an account to be closed.
 const LONGEST: Duration = Duration::from_mins(2);
-/// Users copied into Keycloak, and their groups read from the directory.
+/// Users are imported into Keycloak, and their groups read from the directory.
 const MODE: Mode = Mode { name: "soak", import: true, groups: "READ_ONLY" };
 
-/// Who there is, by what happens to them.
+/// The users of the soak, grouped by what happens to them.
 struct Cast {
     /// Members who leave and join.
     restless: Vec<String>,
@@ -38,7 +40,7 @@ struct Cast {
     locked: Vec<String>,
     /// Members whose accounts are deactivated by hand, and are activated again.
     deactivated: Vec<String>,
-    /// Members of the directory, who stay.
+    /// Federated members, who stay.
     of_directory: Vec<String>,
     /// Users outside the group whose accounts are locked by hand, and stay locked.
     outsiders: Vec<String>,
@@ -51,12 +53,12 @@ impl Cast {
         Self { restless, renamed, locked, deactivated, of_directory, outsiders }
     }
 
-    /// The first half of the restless is out in the end.
+    /// The first half of the restless members is outside at the end.
     fn out(&self) -> &[String] {
         &self.restless[..self.restless.len() / 2]
     }
 
-    /// Every account that was there at the start, with its state in the end.
+    /// Every account that exists at the start, with its state at the end.
     fn expected(&self) -> Vec<(String, String)> {
         let is_in = self.restless.iter().filter(|name| !self.out().contains(name));
         let active = is_in.chain(&self.renamed).chain(&self.deactivated).chain(&self.of_directory);
@@ -69,7 +71,7 @@ impl Cast {
 
 #[tokio::test]
 #[ignore = "needs servers that are restarted meanwhile: tests/real-servers.sh --soak restarts them"]
-async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activates_nobody_by_mistake() -> Outcome {
+async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
     let seconds = std::env::var("E2E_SOAK_SECONDS")?.parse()?;
     let lasting = Duration::from_secs(seconds);
     let cast = Cast::new();
@@ -112,9 +114,9 @@ async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activat
 
     let expected = cast.expected();
     let settled = in_step(&scene, &expected).await?;
-    let told = watching.told();
-    assert_eq!(settled, expected, "{told}");
-    let failures = told.matches("the run failed").count();
+    let log = watching.log();
+    assert_eq!(settled, expected, "{log}");
+    let failures = log.matches("the run failed").count();
     let exit = watching.stop().await?;
     let past = Past::of(&scene, &settings).await?;
     let (wrong_disables, wrong_activations) = (past.wrong("disable", "rx"), past.wrong("activate", "rh"));
@@ -129,14 +131,15 @@ async fn soak_whatever_happens_it_is_in_step_in_the_end_and_disables_and_activat
         wrong_disables.len(),
         wrong_activations.len(),
     );
-    assert_eq!((wrong_disables, wrong_activations), (BTreeSet::new(), BTreeSet::new()), "{told}");
+    assert_eq!((wrong_disables, wrong_activations), (BTreeSet::new(), BTreeSet::new()), "{log}");
     assert!(closed.len() < ENOUGH_FOR_A_MEDIAN || median <= CLOSED_WITHIN, "closed after {closed:?}");
     assert!(late <= early + GROWTH, "it grew from {early} to {late} KiB");
-    assert_eq!(exit, Some(0), "{told}");
+    assert_eq!(exit, Some(0), "{log}");
     Ok(())
 }
 
-/// Lets the restless leave and join, even if a server does not answer. Returns how often that went well, and the memory after a quarter.
+/// Lets the restless members leave and join, even if a server does not answer. Returns how often
+/// that worked, and the memory after a quarter of the time.
 async fn come_and_go(
     scene: &Scene,
     watching: &Watching,
@@ -159,7 +162,8 @@ async fn come_and_go(
     Ok((changes, early.ok_or("it was over too soon")?))
 }
 
-/// Renames, locks, deactivates, and takes the directory down for a while, at random. Returns how often that went well.
+/// Renames, locks, deactivates, and stops the directory for a while, at random. Returns how often
+/// that worked.
 async fn change_by_hand(scene: &Scene, cast: &Cast, slapd: &mut Slapd, lasting: Duration) -> Outcome<usize> {
     let (began, mas) = (Instant::now(), &scene.servers.mas);
     let mut names: BTreeMap<&String, String> = cast.renamed.iter().map(|name| (name, name.clone())).collect();
@@ -189,7 +193,8 @@ async fn change_by_hand(scene: &Scene, cast: &Cast, slapd: &mut Slapd, lasting: 
     Ok(changes)
 }
 
-/// Registers accounts for users outside the group, one after the other. Returns how long each was open.
+/// Registers accounts for users outside the group, one after the other. Returns how long each was
+/// open.
 async fn register_outsiders(scene: &Scene, lasting: Duration) -> Outcome<Vec<Duration>> {
     let (began, mut closed) = (Instant::now(), Vec::new());
     for number in 0.. {
@@ -217,7 +222,7 @@ async fn register_outsiders(scene: &Scene, lasting: Duration) -> Outcome<Vec<Dur
     Ok(closed)
 }
 
-/// A server that is restarted at this moment has not said that it is.
+/// Returns whether it is closed. A server that is being restarted counts as no.
 async fn is_closed(scene: &Scene, name: &str) -> bool {
     scene.states(name).await.is_ok_and(|states| states[0].ends_with("locked"))
 }
@@ -233,7 +238,7 @@ fn directory() -> Outcome<PathBuf> {
     Ok(std::env::var("E2E_SOAK_DIRECTORY")?.into())
 }
 
-/// Says that enough was restarted, and waits until all are up.
+/// Signals that enough was restarted, and waits until all servers are up.
 async fn every_server_is_up(scene: &Scene) -> Outcome {
     let directory = directory()?;
     std::fs::write(directory.join("soak-enough"), "")?;
@@ -243,7 +248,7 @@ async fn every_server_is_up(scene: &Scene) -> Outcome {
     scene.servers.keycloak.ask(Method::GET, &format!("/{}/group-by-path/{GROUP}", scene.realm()), None).await.map(drop)
 }
 
-/// Brings every user into the state that is expected in the end.
+/// Puts every user into the state that is expected at the end.
 async fn come_to_rest(scene: &Scene, cast: &Cast) -> Outcome {
     for name in &cast.restless {
         if cast.out().contains(name) { scene.leave(name).await? } else { scene.join(name).await? }
@@ -254,7 +259,7 @@ async fn come_to_rest(scene: &Scene, cast: &Cast) -> Outcome {
     Ok(())
 }
 
-/// The states once they are what is expected, or what they are two minutes later.
+/// Returns the states once they are as expected, or their values two minutes later.
 async fn in_step(scene: &Scene, expected: &[(String, String)]) -> Outcome<Vec<(String, String)>> {
     let names: Vec<_> = expected.iter().map(|(name, _)| name.as_str()).collect();
     let began = Instant::now();
@@ -269,7 +274,7 @@ async fn in_step(scene: &Scene, expected: &[(String, String)]) -> Outcome<Vec<(S
     }
 }
 
-/// What the program did, by its history.
+/// What the program did, from its history.
 struct Past {
     runs: usize,
     /// Each action that was tried, with the account.

@@ -1,4 +1,4 @@
-//! Synapse as far as a test needs it: what state an account is in, and whether a token lets its owner in.
+//! Synapse, as far as tests need it: the state of an account, and whether a token is accepted.
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ impl Synapse {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), server_name: server_name.to_owned(), http })
     }
 
-    /// What Synapse's administrator sees of an account; nothing where there is no such account.
+    /// Returns an account from Synapse's admin API, or nothing if there is none.
     pub(crate) async fn user(&self, token: &str, localpart: &str) -> Outcome<Value> {
         let url = format!("{}/_synapse/admin/v2/users/@{localpart}:{}", self.url, self.server_name);
         let response = self.http.get(url).bearer_auth(token).send().await?;
@@ -30,7 +30,8 @@ impl Synapse {
         Ok(response.error_for_status()?.json().await?)
     }
 
-    /// `active`, `locked`, `deactivated`, or `deactivated, locked`; `unknown` where there is no such account.
+    /// `active`, `locked`, `deactivated`, or `deactivated, locked`; `unknown` if there is no such
+    /// account.
     pub(crate) async fn state(&self, token: &str, localpart: &str) -> Outcome<String> {
         let user = self.user(token, localpart).await?;
         if user.is_null() {
@@ -46,18 +47,18 @@ impl Synapse {
         if state == wanted { Ok(()) } else { Err(format!("{localpart} should become {wanted} and is {state}").into()) }
     }
 
-    /// The status with which Synapse answers a client with this token.
+    /// Returns the status of Synapse's answer to a client with this token.
     pub(crate) async fn whoami(&self, token: &str) -> Outcome<u16> {
         let url = format!("{}/_matrix/client/v3/account/whoami", self.url);
         Ok(self.http.get(url).bearer_auth(token).send().await?.status().as_u16())
     }
 
-    /// Waits until this token lets nobody in; false if it goes on doing so.
+    /// Waits until this token is refused; false if it stays accepted.
     pub(crate) async fn is_shut_out(&self, token: &str) -> Outcome<bool> {
         Ok(eventually(&401, async || self.whoami(token).await).await? == 401)
     }
 
-    /// Makes a user of a bridge, who may be there from an earlier test.
+    /// Creates a user of a bridge, who may exist from an earlier test.
     pub(crate) async fn register_bridged(&self, bridge_token: &str, localpart: &str) -> Outcome {
         let url = format!("{}/_matrix/client/v3/register", self.url);
         let body = json!({"type": "m.login.application_service", "username": localpart, "inhibit_login": true});

@@ -1,4 +1,5 @@
-//! Every row of the table, by every way and by both grants, and the words of the interface about what stands in a plan.
+//! Every row of the table, by every way and with both grants, and the texts of the interface for
+//! them.
 
 use serde_json::json;
 
@@ -6,7 +7,8 @@ use crate::Outcome;
 use crate::scene::{Plot, Scene, plot};
 use crate::ways::{BY_DEFAULT, EVERY_WAY, Way};
 
-/// Somebody for every row, with both ways to be out of the group and a member whom Keycloak has disabled.
+/// One user per row, with both ways to be outside the group and a member who is disabled in
+/// Keycloak.
 fn everybody(topic: &str) -> Plot {
     plot(topic)
         .members("alice bob zoe")
@@ -25,7 +27,7 @@ const PLANNED: [&str; 6] = [
     "no account zoe",
 ];
 
-/// Nothing has ever tied carol's account to a user of Keycloak.
+/// Carol's account was never linked to a user of Keycloak.
 const DONE: [&str; 6] = [
     "exit 4, 4 members",
     "activate bob, in_group: done",
@@ -99,9 +101,9 @@ async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variab
         crate::program::run(scene.directory.path(), settings, &variables, arguments).await
     };
     let planned = run(&nothing, &["plan", "--format", "json"]).await?;
-    assert_eq!(scene.told(&planned)?, BY_DEFAULT.with_bot(&PLANNED));
+    assert_eq!(scene.lines(&planned)?, BY_DEFAULT.with_bot(&PLANNED));
     let synced = run(&scene.writing(), &["sync", "--format", "json"]).await?;
-    assert_eq!(scene.told(&synced)?, BY_DEFAULT.with_bot(&DONE));
+    assert_eq!(scene.lines(&synced)?, BY_DEFAULT.with_bot(&DONE));
     assert_eq!(scene.states(EVERYBODY).await?, STATES_IN_STEP);
     Ok(())
 }
@@ -133,7 +135,7 @@ async fn an_empty_group_is_refused() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn a_saved_plan_leaves_out_who_has_come_back() -> Outcome {
+async fn saved_plan_skips_members_who_have_come_back() -> Outcome {
     let scene = plot("saved").members("alice").outsiders("dave erin").accounts("alice dave erin").open().await?;
     let (settings, saved) = (scene.settings(), scene.directory.path().join("plan.json"));
     let saved = saved.to_str().ok_or("a directory with a strange name")?;
@@ -150,14 +152,14 @@ async fn a_saved_plan_leaves_out_who_has_come_back() -> Outcome {
 async fn disabling_by_a_lock_keeps_the_account() -> Outcome {
     let scene = plot("lock").members("alice bob").outsiders("dave").accounts("alice dave").locked("bob").open().await?;
     let settings = scene.settings().set("policy.disable", json!("lock"));
-    let told = scene.sync(&settings).await?;
+    let lines = scene.sync(&settings).await?;
     let expected = [
         "exit 0, 2 members",
         "activate bob, in_group: done",
         "disable dave, not_in_group: done",
         "keep bot, token_owner",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(lines, expected);
     assert_eq!(scene.states("alice bob dave").await?, ["alice: active", "bob: active", "dave: locked"]);
     Ok(())
 }

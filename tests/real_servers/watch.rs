@@ -1,4 +1,4 @@
-//! `watch` on real servers: how long a session goes on after its owner has left the group.
+//! `watch` on real servers: how long a session lasts after its user has left the group.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use crate::Outcome;
 use crate::program::{Settings, start};
 use crate::scene::{Plot, Scene, plot};
 
-/// Who leaves, one after the other.
+/// Users who leave, one after the other.
 const LEAVERS: usize = 10;
 /// How soon a session has to be refused at the median.
 const WITHIN: Duration = Duration::from_secs(5);
-/// Between two full runs where there are no events.
+/// The time between two full runs if there are no events.
 const INTERVAL: Duration = Duration::from_secs(4);
-/// A full run may just have begun, is a tenth late by jitter, and takes a moment.
+/// A full run may just have begun, starts up to a tenth late by jitter, and takes a moment.
 const SLACK: Duration = Duration::from_secs(3);
 
 pub(crate) fn numbered(letter: char, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{letter}{number:02}")).collect()
 }
 
-/// Everyone is a member with an account, and the realm saves its admin events.
+/// All users are members with accounts, and the realm saves its admin events.
 pub(crate) fn with_events(topic: &str, names: &[String]) -> Plot {
     let names = names.join(" ");
     plot(topic).realm("adminEventsEnabled", true).reader_may("view-events").members(&names).accounts(&names)
@@ -40,16 +40,16 @@ impl Watching {
         let child = start(scene.directory.path(), &settings, &["watch", "--color", "never"])?;
         let watching = Self { child, log: scene.directory.path().join("watch.log") };
         let began = Instant::now();
-        while !watching.told().contains("in step") {
+        while !watching.log().contains("in step") {
             if began.elapsed() > Duration::from_mins(1) {
-                return Err(format!("no first run:\n{}", watching.told()).into());
+                return Err(format!("no first run:\n{}", watching.log()).into());
             }
             sleep(Duration::from_millis(50)).await;
         }
         Ok(watching)
     }
 
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -60,7 +60,7 @@ impl Watching {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Ends it as a service manager does.
+    /// Ends it as a service manager would.
     pub(crate) async fn stop(mut self) -> Outcome<Option<i32>> {
         let id = self.child.id().ok_or("it has ended")?.to_string();
         tokio::process::Command::new("kill").args(["-TERM", &id]).status().await?;
@@ -68,7 +68,7 @@ impl Watching {
     }
 }
 
-/// How long the session of somebody goes on after they have left the group.
+/// Returns how long the session of a user lasts after the user has left the group.
 async fn shut_out_after(scene: &Scene, name: &str) -> Outcome<Duration> {
     let session = scene.log_in(name).await?;
     assert_eq!(scene.whoami(&session).await?, 200);
@@ -101,7 +101,7 @@ async fn a_session_is_refused_within_seconds_of_leaving_the_group() -> Outcome {
     times.sort();
     let median = times[times.len() / 2];
     println!("watch: sessions refused after {} s, median {:.1} s", printed(&times), median.as_secs_f64());
-    assert!(median <= WITHIN, "{}", watching.told());
+    assert!(median <= WITHIN, "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     scene.settles(&names[LEAVERS - 1], "deactivated, locked").await
 }
@@ -120,7 +120,7 @@ async fn without_events_a_session_is_refused_within_the_interval() -> Outcome {
         times.push(shut_out_after(&scene, name).await?);
     }
     println!("watch: without events, every {INTERVAL:?}: sessions refused after {} s", printed(&times));
-    assert!(times.iter().all(|time| *time <= INTERVAL.mul_f64(1.1) + SLACK), "{}", watching.told());
+    assert!(times.iter().all(|time| *time <= INTERVAL.mul_f64(1.1) + SLACK), "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! Who writes, who lists the accounts, and whether the program knows the homeserver: the same has to come of it.
+//! Which writer, which source of accounts, and whether Synapse is configured: the result has to be
+//! the same.
 
-/// `writer.type`, `accounts.source`, and whether there is a section `[synapse]`, which a list of MAS can do without.
+/// `writer.type`, `accounts.source`, and whether there is a section `[synapse]`, which MAS's list
+/// does not need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) writer: &'static str,
@@ -8,11 +10,11 @@ pub(crate) struct Way {
     pub(crate) synapse: bool,
 }
 
-/// As the nine variables have it.
+/// As in the nine variables.
 pub(crate) const BY_DEFAULT: Way = Way { writer: "mas-cli", source: "synapse", synapse: true };
-/// By the Admin API alone: no mas-cli and no Synapse.
+/// Only the Admin API: no mas-cli and no Synapse.
 pub(crate) const BY_MAS: Way = Way { writer: "mas-api", source: "mas", synapse: false };
-/// Every way there is.
+/// All ways.
 pub(crate) const EVERY_WAY: [Way; 6] = [
     BY_DEFAULT,
     Way { writer: "mas-cli", source: "mas", synapse: true },
@@ -23,13 +25,14 @@ pub(crate) const EVERY_WAY: [Way; 6] = [
 ];
 
 impl Way {
-    /// What is told of the bot whose token reads Synapse: without Synapse it is nobody special, and has to be protected.
+    /// The line about the bot whose token reads Synapse: without Synapse it is an ordinary account,
+    /// and has to be protected.
     pub(crate) fn keeps_bot(self) -> &'static str {
         if self.synapse { "keep bot, token_owner" } else { "keep bot, protected" }
     }
 
-    /// These lines and that of the bot.
-    pub(crate) fn with_bot<'a>(self, told: &[&'a str]) -> Vec<&'a str> {
-        [told, &[self.keeps_bot()]].concat()
+    /// These lines and the bot's.
+    pub(crate) fn with_bot<'a>(self, lines: &[&'a str]) -> Vec<&'a str> {
+        [lines, &[self.keeps_bot()]].concat()
     }
 }

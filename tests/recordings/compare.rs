@@ -1,6 +1,6 @@
-//! Asks a stand-in what a real server was asked, and compares the two answers.
+//! Sends recorded requests to a stand-in, and compares its answers with the real server's.
 //!
-//! Values are compared one by one, except for those that two runs of a real server do not share either.
+//! Values are compared one by one, except for those that differ between two runs of a real server.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ const OF_ONE_RUN: [&str; 17] = [
     "deactivated_at",
     "finished_at",
 ];
-/// Fields that a real server leaves empty or fills, whichever the account has.
+/// Fields that a real server may leave empty or fill, depending on the account.
 const MAY_BE_NULL: [&str; 1] = ["last_seen_ts"];
 
 /// The exchanges of a file in `tests/contract`.
@@ -46,7 +46,7 @@ pub(crate) fn exchanges(file: &str, names: &[&str]) -> Vec<Value> {
     exchanges
 }
 
-/// Collects every difference between what was recorded and what came.
+/// Collects every difference between the recording and the answers.
 pub(crate) fn differences(at: &str, field: &str, recorded: &Value, came: &Value, found: &mut Vec<String>) {
     match (recorded, came) {
         (Value::Object(recorded), Value::Object(came)) => {
@@ -89,13 +89,14 @@ fn may_differ(at: &str, field: &str, recorded: &Value, came: &Value) -> bool {
     same_type && (OF_ONE_RUN.contains(&field) || large_total || id_of_event)
 }
 
-/// Whom to ask, and what stands for what was redacted.
+/// The server to send requests to, and replacements for redacted values.
 pub(crate) struct Target<'a> {
-    /// The URL that paths are put after.
+    /// The URL that paths are appended to.
     pub(crate) base: &'a str,
-    /// What `<…>` in the recorded header `Authorization` was: a token, or client and secret with a colon between.
+    /// The value of `<…>` in the recorded header `Authorization`: a token, or client and secret
+    /// separated by a colon.
     pub(crate) credentials: &'a str,
-    /// URLs of this run and what stands for them in the recording.
+    /// URLs of this run and their names in the recording.
     pub(crate) hosts: &'a [(String, &'a str)],
 }
 

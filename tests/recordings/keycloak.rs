@@ -37,7 +37,7 @@ fn seed_people(realm: &mut Realm) {
     realm.set_enabled("frank", false);
 }
 
-/// The eight changes that the recorded admin events tell of, oldest first.
+/// The eight changes in the recorded admin events, oldest first.
 fn change_what_the_events_tell(realm: &mut Realm) {
     realm.event_time = Some(1_795_429_749_400);
     realm.leave("grace", "/matrix-users");
@@ -108,7 +108,8 @@ async fn keycloak_answers_as_recorded() {
     nothing(&found);
 }
 
-/// The exchanges about users that only the ID identifies, and about users that Keycloak itself disabled.
+/// The exchanges about users that only the ID identifies, and about users that Keycloak itself has
+/// disabled.
 const IDENTITIES: [(&str, &[&str]); 2] = [
     (
         "keycloak-roles.json",
@@ -131,7 +132,7 @@ const IDENTITIES: [(&str, &[&str]); 2] = [
 ];
 
 #[tokio::test]
-async fn keycloak_tells_users_apart_as_recorded() {
+async fn keycloak_distinguishes_users_as_recorded() {
     let address = |name: &str| format!("{name}@corp.test");
     let locked_out = NewUser::new("lockme72417")
         .id("2e6f6ec9-784c-4ec7-8de2-349c3fa9051d")

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use matrix_keycloak_sync::standins::{Auth, World};
 
 #[tokio::test]
-async fn the_environment_of_a_world_names_what_the_product_needs() {
+async fn environment_of_a_world_has_the_variables_the_program_needs() {
     let world = World::new("example.org").group("/staff/matrix-users").start().await.expect("the world starts");
     let names = |auth| world.env(auth).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
     let nine = [

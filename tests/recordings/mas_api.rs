@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::compare::{Target, exchanges, nothing, recording, replay};
 
 const IVAN: &str = "01M83Z8KS5NCTZJQTCBGJ1PYKN";
-/// Name, ULID and time of making of the recorded users.
+/// Name, ULID and creation time of the recorded users.
 const USERS: [(&str, &str, &str); 11] = [
     ("alice", "01M83YANYY5YJY3H229HTBKSCM", "2026-11-23T10:13:20.478547Z"),
     ("bob", "01M83YAP60QYFPQF84NQNFWVY3", "2026-11-23T10:13:20.704299Z"),
@@ -22,7 +22,7 @@ const USERS: [(&str, &str, &str); 11] = [
     ("matrix-sync-bot", "01M83Z8M000000000000000000", "2026-11-23T10:29:41.504000Z"),
 ];
 const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
-/// ULID, time of making and subject of the two recorded links; five more were only counted.
+/// ULID, creation time and subject of the two recorded links; five more were only counted.
 const LINKS: [(&str, &str, &str); 2] = [
     ("01M83YANZ40Z5J05VK6RKWJJGF", "2026-11-23T10:13:20.484088Z", "fa4918d5-ee08-4111-8360-0d859fef89ee"),
     ("01M83YAP62EPJ0Y96S9SHM8XNG", "2026-11-23T10:13:20.706480Z", "9d2eb96a-2e13-4b1e-a7f2-de934857e0f0"),
@@ -59,7 +59,7 @@ async fn recorded_mas() -> RunningWorld {
     world
 }
 
-/// Opened late, because a deactivation that is recorded before ends everything.
+/// Opened late, because a deactivation recorded before ends all sessions.
 fn open_sessions(world: &RunningWorld) {
     for (id, created, device) in SESSIONS {
         let mut session = Session::new(SessionKind::Compat, IVAN);
@@ -69,7 +69,7 @@ fn open_sessions(world: &RunningWorld) {
     }
 }
 
-/// A token for the client with this scope.
+/// Requests a token for the client with this scope.
 async fn token(world: &RunningWorld, scope: &str) -> String {
     let answer: Value = reqwest::Client::new()
         .post(format!("{}/oauth2/token", world.mas.url()))
@@ -113,7 +113,7 @@ async fn mas_answers_as_recorded() {
     nothing(&found);
 }
 
-/// What the stand-in plays of the life of an account, in the order of the recording.
+/// The steps in the life of an account that the stand-in plays, as recorded.
 const OF_A_LIFE: [&str; 16] = [
     "before: not there",
     "the same again",
@@ -156,7 +156,7 @@ fn begin_the_life(world: &RunningWorld) {
 }
 
 #[tokio::test]
-async fn mas_tells_the_life_of_an_account_as_recorded() {
+async fn mas_shows_the_life_of_an_account_as_recorded() {
     let world = World::new("test.local").start().await.expect("the world starts");
     let token = token(&world, "&scope=urn:mas:admin").await;
     let base = world.mas_admin_url();

@@ -1,5 +1,5 @@
-//! The stand-in for mas-cli against `mas-cli.json` and `mas-cli-lifecycle.json`: what it says, and what it does in MAS
-//! and Synapse.
+//! The stand-in for mas-cli against `mas-cli.json` and `mas-cli-lifecycle.json`: its output, and
+//! its changes in MAS and Synapse.
 
 use std::ffi::OsString;
 use std::fs;

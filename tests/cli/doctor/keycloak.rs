@@ -1,4 +1,4 @@
-//! What can be wrong between us and Keycloak.
+//! What can be wrong with the connection to Keycloak.
 
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
@@ -37,7 +37,7 @@ async fn a_wrong_password_leads_to_its_setting() {
 }
 
 #[tokio::test]
-async fn a_realm_that_is_not_there_is_told() {
+async fn missing_realm_is_reported() {
     let world = started(the_table()).await;
     doctor(by_client(&world).env("KC_REALM", "nosuch")).ailing_is(&["keycloak token problem"]).tells(
         "keycloak token problem",
@@ -47,7 +47,7 @@ async fn a_realm_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_not_there_is_told() {
+async fn missing_group_is_reported() {
     let world = started(the_table()).await;
     doctor(by_client(&world).env("KC_GROUP_NAME", "nosuch")).ailing_is(&["keycloak group problem"]).tells(
         "keycloak group problem",
@@ -57,7 +57,7 @@ async fn a_group_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn without_view_users_the_missing_role_is_named() {
+async fn missing_role_view_users_is_reported() {
     for roles in [&[][..], &["query-users", "query-groups"], &["view-realm"]] {
         let findings = found_in(the_table().service_roles(roles)).await;
         findings.tells("keycloak group problem", &[], &[]).tells(
@@ -69,7 +69,7 @@ async fn without_view_users_the_missing_role_is_named() {
 }
 
 #[tokio::test]
-async fn who_may_do_more_than_look_is_told_what_is_enough() {
+async fn credentials_with_too_many_roles_are_reported_with_the_roles_that_suffice() {
     let world = started(the_table()).await;
     let line = "keycloak roles warning";
     doctor(program(&world)).ailing_is(&[line]).tells(
@@ -116,7 +116,7 @@ async fn a_group_that_a_sync_would_refuse_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_directory_has_to_show_signs_of_life() {
+async fn directory_is_verified_only_if_one_of_its_users_is_a_member() {
     let world = started(the_table()).await;
     let provider = StorageProvider { id: "ldap-1".to_owned(), name: "ldap".to_owned(), import: true, enabled: true };
     world.keycloak.state().realm("corp").storage_providers.push(provider);
@@ -131,7 +131,7 @@ async fn a_directory_has_to_show_signs_of_life() {
 }
 
 #[tokio::test]
-async fn whoever_believes_keycloak_as_it_is_needs_no_view_realm() {
+async fn view_realm_is_not_needed_if_federation_is_trusted() {
     let world = started(the_table().service_roles(&["view-users"])).await;
     let toml = "[keycloak]\nfederation = \"trust\"\n";
     let line = "settings federation warning";
@@ -142,7 +142,7 @@ async fn whoever_believes_keycloak_as_it_is_needs_no_view_realm() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_told_as_that() {
+async fn untrusted_certificate_is_reported_as_such() {
     let world = started(the_table()).await;
     let front = TlsFront::start(world.keycloak.server().address(), &Authority::new("own").server(), None);
     let findings = doctor(by_client(&world).env("KC_URL", &front.url())).ailing_is(&["keycloak reachable problem"]);
@@ -150,7 +150,7 @@ async fn a_certificate_that_is_not_trusted_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
+async fn answer_of_a_proxy_is_not_taken_for_keycloak() {
     let world = started(the_table()).await;
     let pages = [401, 403, 404, 502].map(proxy_page);
     for fault in pages.into_iter().chain([Fault::Redirect("https://login.example.org".to_owned())]) {
@@ -161,7 +161,7 @@ async fn what_stands_in_front_of_keycloak_is_no_keycloak() {
 }
 
 #[tokio::test]
-async fn a_token_that_tells_no_roles_is_judged_by_what_it_opens() {
+async fn token_without_roles_is_checked_by_its_access() {
     let world = started(the_table()).await;
     world.keycloak.state().lightweight_tokens = true;
     doctor(by_client(&world)).ailing_is(&[]).tells("keycloak roles skipped", &["lightweight"], &[]).tells(

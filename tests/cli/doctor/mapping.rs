@@ -1,4 +1,4 @@
-//! How members and accounts fit together, as `doctor` shows it.
+//! How members and accounts match, as `doctor` shows it.
 
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, World};
 
@@ -17,7 +17,7 @@ fn chosen_names(count: usize) -> World {
 }
 
 #[tokio::test]
-async fn a_template_that_fits_no_account_is_a_problem() {
+async fn template_that_matches_no_account_is_a_problem() {
     let world = (0..3).fold(group(), |world, number| {
         let email = format!("first.last-{number}@corp.test");
         let user = NewUser::member(&format!("u{number}")).email(&email);

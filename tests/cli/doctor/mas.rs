@@ -1,4 +1,4 @@
-//! What can be wrong between us and the Admin API of MAS.
+//! What can be wrong with the Admin API of MAS.
 
 use matrix_keycloak_sync::standins::RunningWorld;
 use matrix_keycloak_sync::standins::mas::AdminApi;
@@ -8,12 +8,12 @@ use crate::harness::{BY_BOTH, BY_MAS, Program, Way, program_by, settings, starte
 use crate::tls::{Authority, TlsFront};
 use crate::token_owners::settings_with_token;
 
-/// With `edit` of the file that configures MAS by the Admin API alone.
+/// Edits the file that configures MAS by the Admin API alone.
 fn edited(world: &RunningWorld, way: Way, edit: impl FnOnce(String) -> String) -> Program {
     program_by(world, way, "").file(world, &format!("{}{PROTECT}", edit(settings(world, way))))
 }
 
-/// With a personal access token in place of client and secret.
+/// With a personal access token instead of client and secret.
 fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
     edited(world, way, |_| settings_with_token(world, way, token)).hiding(token)
 }
@@ -23,7 +23,7 @@ fn by_mas(world: &RunningWorld) -> Findings {
 }
 
 #[tokio::test]
-async fn a_mas_that_is_down_is_told_once() {
+async fn mas_that_is_down_is_reported_once() {
     let world = started(the_table()).await;
     world.mas.stop().await;
     let findings = by_mas(&world).ailing_is(&["mas reachable problem", "mas issuer problem"]);
@@ -33,7 +33,7 @@ async fn a_mas_that_is_down_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_listener_without_the_admin_api_is_told() {
+async fn listener_without_the_admin_api_is_reported() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
     by_mas(&world).ailing_is(&["mas version problem"]).tells(
         "mas version problem",
@@ -43,7 +43,7 @@ async fn a_listener_without_the_admin_api_is_told() {
 }
 
 #[tokio::test]
-async fn a_client_that_mas_does_not_list_is_told() {
+async fn client_missing_from_the_list_of_mas_is_reported() {
     let world = started(the_table().mas_api_client_not_admin()).await;
     by_mas(&world).ailing_is(&["mas token problem"]).tells(
         "mas token problem",
@@ -64,7 +64,7 @@ async fn a_wrong_secret_leads_to_its_setting() {
 }
 
 #[tokio::test]
-async fn another_issuer_is_told_with_the_right_one() {
+async fn wrong_issuer_is_reported_with_the_right_one() {
     let world = started(the_table()).await;
     let issuer = world.mas_issuer();
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
@@ -88,7 +88,7 @@ async fn the_homeserver_of_mas_has_to_be_ours() {
 }
 
 #[tokio::test]
-async fn a_mas_too_old_to_end_sessions_can_list_and_not_write() {
+async fn mas_too_old_to_end_sessions_can_list_but_not_write() {
     let world = started(the_table().mas_version("v1.3.0")).await;
     let line = "mas version problem";
     by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["update MAS"]);
@@ -97,7 +97,7 @@ async fn a_mas_too_old_to_end_sessions_can_list_and_not_write() {
 }
 
 #[tokio::test]
-async fn a_lock_that_never_reaches_synapse_matters_where_locks_are_what_counts() {
+async fn lock_that_never_reaches_synapse_is_a_problem_in_lock_mode() {
     let world = started(the_table().mas_version("v1.13.0")).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
     doctor(program_by(&world, BY_BOTH, "")).ailing_is(&["mas version warning"]).tells(
@@ -114,7 +114,7 @@ async fn a_lock_that_never_reaches_synapse_matters_where_locks_are_what_counts()
 }
 
 #[tokio::test]
-async fn an_admin_api_in_public_is_told_with_the_listener_to_use_instead() {
+async fn public_admin_api_is_reported_with_the_listener_to_use_instead() {
     let world = started(the_table().admin_api(AdminApi::Both)).await;
     let line = "mas exposure warning";
     let findings = by_mas(&world).ailing_is(&[line]);
@@ -127,7 +127,7 @@ async fn an_admin_api_in_public_is_told_with_the_listener_to_use_instead() {
 }
 
 #[tokio::test]
-async fn a_client_that_may_log_people_in_is_told_with_the_client_to_use_instead() {
+async fn client_for_logins_is_reported_with_the_client_to_use_instead() {
     let world = started(the_table()).await;
     let callback = "https://admin.example.org/callback";
     let id = world.mas_client_id().to_owned();
@@ -137,7 +137,7 @@ async fn a_client_that_may_log_people_in_is_told_with_the_client_to_use_instead(
 }
 
 #[tokio::test]
-async fn a_personal_token_that_opens_synapse_for_nothing_is_told() {
+async fn personal_token_with_unneeded_access_to_synapse_is_reported() {
     let world = started(the_table()).await;
     let token = |scope| world.personal_token("matrix-sync-bot", scope).expect("a token");
     let both = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
@@ -158,7 +158,7 @@ async fn a_personal_token_that_opens_synapse_for_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn a_personal_token_without_the_scope_is_told() {
+async fn personal_token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
     let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
     doctor(by_token(&world, BY_MAS, &token)).ailing_is(&["mas version problem"]).tells(
@@ -186,7 +186,7 @@ async fn the_provider_that_is_the_realm_has_to_be_found() {
 }
 
 #[tokio::test]
-async fn a_mas_without_a_provider_that_is_the_realm_is_told() {
+async fn missing_provider_for_the_realm_is_reported() {
     let world = started(the_table()).await;
     world.mas.state().provider_mut(world.upstream_provider()).expect("the provider").issuer = None;
     let matched = |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
@@ -198,7 +198,7 @@ async fn a_mas_without_a_provider_that_is_the_realm_is_told() {
 }
 
 #[tokio::test]
-async fn tls_to_mas_is_told_as_it_is() {
+async fn tls_to_mas_is_reported_correctly() {
     let own = Authority::new("own");
     let world = started(the_table()).await;
     let front = TlsFront::start(world.mas.admin().address(), &own.server(), None);

@@ -1,4 +1,4 @@
-//! What can be wrong with mas-cli, its configuration and the database that it goes to.
+//! What can be wrong with mas-cli, its configuration and its database.
 
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 
@@ -9,7 +9,7 @@ fn by_client(world: &RunningWorld) -> Program {
     program_with(world, Auth::ClientCredentials)
 }
 
-/// A mas-cli that says it is of this version, and is the stand-in otherwise.
+/// A mas-cli that reports this version, and is the stand-in otherwise.
 fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
     let body = format!(
         "case \"$*\" in *--version) echo 'mas-cli {version}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
@@ -19,7 +19,7 @@ fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
 }
 
 #[tokio::test]
-async fn a_mas_cli_that_is_not_there_is_told() {
+async fn missing_mas_cli_is_reported() {
     let world = started(the_table()).await;
     doctor(by_client(&world).env("PATH", "/usr/bin:/bin")).ailing_is(&["mas-cli program problem"]).tells(
         "mas-cli program problem",
@@ -29,7 +29,7 @@ async fn a_mas_cli_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_mas_cli_would_ignore_is_told_and_nothing_is_asked_of_a_default_database() {
+async fn configuration_that_mas_cli_would_ignore_is_reported_and_no_default_database_is_used() {
     let world = started(the_table()).await;
     let broken = write(&world, "broken.yaml", "{ this is: [not YAML").display().to_string();
     let empty = write(&world, "empty.yaml", "").display().to_string();
@@ -43,7 +43,7 @@ async fn a_configuration_that_mas_cli_would_ignore_is_told_and_nothing_is_asked_
 }
 
 #[tokio::test]
-async fn a_password_that_the_database_refuses_is_told_in_mas_clis_own_words() {
+async fn error_of_mas_cli_is_quoted_if_the_database_refuses_the_password() {
     let world = started(the_table()).await;
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded").replace("mas:", "mas:wrong");
     let path = write(&world, "wrong.yaml", &text).display().to_string();
@@ -55,9 +55,9 @@ async fn a_password_that_the_database_refuses_is_told_in_mas_clis_own_words() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_is_told_in_mas_clis_own_words() {
+async fn error_of_mas_cli_is_quoted_if_the_database_is_down() {
     let world = started(the_table()).await;
-    // So that Synapse remembers the token, and MAS is missed by mas-cli alone.
+    // Lets Synapse cache the token, so that only mas-cli needs MAS.
     doctor(by_client(&world)).ailing_is(&[]);
     world.mas.stop().await;
     doctor(by_client(&world)).ailing_is(&["synapse mas_server problem", "mas-cli database problem"]).tells(
@@ -68,7 +68,7 @@ async fn a_database_that_is_down_is_told_in_mas_clis_own_words() {
 }
 
 #[tokio::test]
-async fn versions_that_cannot_do_what_is_needed_are_told() {
+async fn versions_that_are_too_old_are_reported() {
     let world = started(the_table()).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
     for (version, more, ailing) in [
@@ -84,7 +84,7 @@ async fn versions_that_cannot_do_what_is_needed_are_told() {
 }
 
 #[tokio::test]
-async fn before_it_could_only_read_the_database_is_left_alone() {
+async fn database_check_is_skipped_if_mas_cli_cannot_list_administrators() {
     let world = started(the_table()).await;
     let body = format!(
         "case \"$*\" in *list-admin-users) echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2;; esac\n\

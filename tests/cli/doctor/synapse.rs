@@ -1,4 +1,4 @@
-//! What can be wrong between us and Synapse.
+//! What can be wrong with the connection to Synapse.
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 
@@ -22,7 +22,7 @@ async fn a_token_that_is_not_accepted_leads_to_its_setting() {
 }
 
 #[tokio::test]
-async fn a_token_that_opens_no_admin_api_is_told() {
+async fn token_without_access_to_the_admin_api_is_reported() {
     let world = started(the_table()).await;
     let token = world.login("alice").expect("alice can log in");
     let findings = doctor(by_client(&world).env("MATRIX_ADMIN_TOKEN", &token)).ailing_is(&["synapse admin problem"]);
@@ -34,7 +34,7 @@ async fn a_token_that_opens_no_admin_api_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
+async fn wrong_server_name_is_reported_with_the_right_one() {
     let world = started(the_table()).await;
     let findings = doctor(by_client(&world).env("MATRIX_SERVER_NAME", "other.example"));
     findings.ailing_is(&["synapse server_name problem", "mas-cli configuration problem"]).tells(
@@ -45,7 +45,7 @@ async fn a_server_name_of_another_homeserver_is_told_with_the_right_one() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_keeps_the_admin_api_to_itself_is_told() {
+async fn proxy_that_blocks_the_admin_api_is_reported() {
     let world = started(the_table()).await;
     world.synapse.faults().on("/_synapse/").answer(Fault::Status(404, String::new()));
     let line = "synapse reachable problem";
@@ -66,13 +66,13 @@ async fn a_synapse_that_cannot_lock_or_does_not_show_locks_is_a_warning() {
 }
 
 #[tokio::test]
-async fn a_synapse_without_the_third_list_is_as_good() {
+async fn synapse_without_the_v3_list_works_too() {
     let world = started(the_table().synapse_without_v3()).await;
     doctor(by_client(&world)).ailing_is(&[]).tells("synapse admin ok", &["5 accounts"], &[]);
 }
 
 #[tokio::test]
-async fn a_web_page_where_json_belongs_leads_to_the_address() {
+async fn web_page_instead_of_json_names_the_address() {
     let world = started(the_table()).await;
     world.synapse.faults().on("/whoami").answer(Fault::Html);
     doctor(by_client(&world)).ailing_is(&["synapse token problem"]).tells(

@@ -7,7 +7,7 @@ use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, se
 /// The ID of the user that the tests are about.
 const ID: &str = "0ba50303-5dc2-4485-ad77-acd8b74f5b9f";
 
-/// The program with the Admin API beside mas-cli and Synapse.
+/// The program with the Admin API, mas-cli and Synapse.
 fn linked(world: &RunningWorld, more: &str) -> Program {
     program_by(world, BY_BOTH, more)
 }
@@ -101,7 +101,7 @@ Whose account
 }
 
 #[tokio::test]
-async fn a_member_with_a_link_that_does_not_decide_is_not_shown_without_an_account() {
+async fn member_is_not_shown_without_an_account_if_a_link_does_not_decide() {
     let bob = NewUser::member("bob").id(ID);
     let cool = NewAccount::new("cool").linked_to_at(ID, "2024-01-01T00:00:00Z");
     let world = group().with_user(bob.clone()).with_user(NewUser::new("eve").id("id-eve"));

@@ -1,17 +1,18 @@
-//! Which cases there are: a server, a fault and a moment; by which ways each is tried; and which of them make no sense.
+//! Which cases exist (a server, a fault, a moment), by which ways each is tried, and which make no
+//! sense.
 
 use std::fmt;
 
 use crate::harness::{BY_BOTH, BY_MAS, Way};
 
-/// Whose fault it is.
+/// The server or machine with the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Server {
     Keycloak,
     Synapse,
     MasApi,
     MasCli,
-    /// The one that the program runs on.
+    /// The machine that the program runs on.
     Machine,
 }
 
@@ -22,9 +23,9 @@ pub(super) enum Trouble {
     Hang,
     /// A byte now and then.
     Trickle,
-    /// For good.
+    /// Forever.
     Unauthorized,
-    /// A token that ends: the next one is good.
+    /// A token that expires; the next one is good.
     TokenEnded,
     Forbidden,
     TooMany,
@@ -50,7 +51,7 @@ pub(super) enum Trouble {
     ReadOnlyState,
 }
 
-/// From when on.
+/// When the fault begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
     /// From the first request on; for lists, from the first page on; for mas-cli, at the check before the first change.
@@ -115,8 +116,8 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// The ways that are tried. Where the reading ends the run, one way tells as much as all; once people are looked at
-    /// and changed, it matters who lists them and who writes.
+    /// Returns the ways that are tried. One is enough if the run ends while reading. Once accounts
+    /// are rechecked and changed, it matters who lists them and who writes.
     pub(super) fn ways(self) -> &'static [Way] {
         match (self.server, self.moment) {
             (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo)
@@ -136,7 +137,7 @@ impl Cell {
         }
     }
 
-    /// Why there is nothing to try.
+    /// Returns why the case cannot exist.
     pub(super) fn why_not(self) -> Option<&'static str> {
         let of_lists = matches!(
             self.trouble,
@@ -144,55 +145,53 @@ impl Cell {
         );
         match (self.server, self.moment, self.trouble) {
             (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => {
-                Some("a running `watch` goes on asking at the address that fails, which cannot be had back")
+                Some("a running `watch` keeps using the failing address, which cannot be opened again")
             }
             (_, Moment::NewAccount, Trouble::Trickle) => Some("a running `watch` waits five minutes for a trickle"),
             (Server::Keycloak, Moment::NewAccount, _) if of_lists => {
-                Some("a new account has Keycloak asked for one user")
+                Some("for a new account, Keycloak is asked about one user")
             }
             (_, Moment::NewAccount, _) if of_lists && self.trouble != Trouble::EmptyList => {
-                Some("of the newest accounts, there is one page with one account")
+                Some("the list of the newest accounts is one page with one account")
             }
-            (Server::Machine, Moment::NewAccount, _) => Some("what `watch` writes down is what `sync` writes down"),
+            (Server::Machine, Moment::NewAccount, _) => Some("`watch` records the same as `sync`"),
             (Server::MasCli, Moment::Reading | Moment::Look | Moment::LookAtMember, _) => {
-                Some("mas-cli only writes: nothing is read by it")
+                Some("mas-cli only writes, and reads nothing")
             }
             (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => {
-                Some("mas-cli opens MAS's database: it has no token that ends, and shows no certificate")
+                Some("mas-cli opens MAS's database: it has no token that expires, and no certificate")
             }
-            (Server::MasCli, ..) if self.trouble.is_page() => {
-                Some("mas-cli opens MAS's database: no proxy answers with a page in its place")
-            }
+            (Server::MasCli, ..) if self.trouble.is_page() => Some("mas-cli opens MAS's database: there is no proxy"),
             (Server::MasCli, ..) if of_lists => Some("mas-cli lists nothing that the program reads"),
             (Server::MasApi, Moment::Applying, Trouble::ShortList) => {
-                Some("of the sessions to end, a list that is short is one that is empty")
+                Some("a short list of the one session to end is an empty list")
             }
             (Server::Keycloak | Server::Synapse, Moment::Applying, _) if of_lists => {
-                Some("while accounts are changed, no list of Keycloak or Synapse is read")
+                Some("no list of Keycloak or Synapse is read while accounts are changed")
             }
             (Server::Keycloak, Moment::Look, Trouble::ShortList | Trouble::RepeatedPage) => {
-                Some("the second look asks Keycloak for one person: there is one row, or none")
+                Some("the second look requests one user of Keycloak: one row, or none")
             }
             (Server::Keycloak, Moment::LookAtMember, _) if of_lists && self.trouble != Trouble::ListThatChanges => {
-                Some("before an activation Keycloak is asked for the member by ID: that is no list")
+                Some("before an activation the member is requested by ID, which is no list")
             }
             (Server::Synapse | Server::MasApi, Moment::Look | Moment::LookAtMember, _) if of_lists => {
-                Some("the second look asks Synapse and MAS for one account by its ID: that is no list")
+                Some("the second look requests one account of Synapse and MAS by ID, which is no list")
             }
             (Server::Machine, Moment::Start | Moment::Undo, _) => None,
-            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock at its start and keeps it"),
+            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock when it starts and keeps it"),
             (Server::Machine, _, Trouble::ReadOnlyState) => {
-                Some("a state file that was opened for writing stays open for writing")
+                Some("a state file opened for writing stays open for writing")
             }
             (Server::Machine, Moment::LookAtMember, _) => {
-                Some("the disk does not depend on the account that the second look is about")
+                Some("the disk does not depend on the account of the second look")
             }
             _ => None,
         }
     }
 
-    /// Whether the run waits for most of its time: for a server that hangs or trickles, or for one that stays busy in the
-    /// middle of a change.
+    /// Returns whether the run mostly waits: for a server that hangs or trickles, or for one that
+    /// stays busy in the middle of a change.
     pub(super) fn mostly_waits(self) -> bool {
         let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage);
         matches!(self.trouble, Trouble::Hang | Trouble::Trickle)

@@ -1,20 +1,21 @@
-//! How each case ends, and the comparison with how it did.
+//! How each case should end, compared with how it did.
 
 use std::collections::BTreeMap;
 
 use super::cell::{SERVERS, Server, Trouble};
 
-/// The table, as it is printed. `1|4` is one or the other: several people are looked at at the same time, and it is
-/// chance who was before the fault; two pages of members are under way at a time, and it is chance before which a change is.
+/// The printed table. `1|4` is one or the other: several accounts are rechecked at the same time,
+/// and it is random which come before the fault. In the same way, two pages of members are
+/// requested at a time, and the change comes before either of them.
 const TABLE: &str = include_str!("expected.txt");
 
-/// What stands in the cells.
+/// The meaning of the cells.
 pub(super) const LEGEND: &str = "
-exit codes, of two ways where they differ; 0 and everyone is where they belong, unless marked
-~ in step with what the server showed: somebody it did not show is left to the next run
+exit codes, of both ways if they differ; with 0 every account is in the right state, unless marked
+~ in step with what the server showed: an account that it did not show is left to the next run
 ";
 
-/// The cells that are not as expected, one a line.
+/// Returns the cells that are not as expected, one per line.
 pub(super) fn differences(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> Vec<String> {
     let mut lines = TABLE.lines().skip(1);
     let mut wrong = Vec::new();
@@ -33,7 +34,7 @@ pub(super) fn differences(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> V
     wrong
 }
 
-/// Whether a cell is as expected. Where two ways differ by chance, each has to be one of the possible.
+/// Returns whether a cell is as expected. If ways differ at random, each has to be a possible one.
 fn fits(expected: &str, found: &str) -> bool {
     let ways: Vec<_> = expected.split('/').collect();
     let found: Vec<_> = found.split('/').collect();
@@ -45,7 +46,7 @@ fn fits(expected: &str, found: &str) -> bool {
 }
 
 #[test]
-fn a_cell_fits_only_what_is_expected_of_it() {
+fn cell_matches_only_expected_outcomes() {
     for (expected, found, is_fit) in [
         ("1", "1", true),
         ("1", "4", false),

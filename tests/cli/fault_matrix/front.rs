@@ -17,19 +17,19 @@ use crate::tls::{Authority, configured};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Open,
-    /// For good: a port that was listened at cannot be had back in an instant.
+    /// Forever: a port that was closed cannot be opened again at once.
     Refusing,
     WrongCertificate,
 }
 
-/// The way to change the mode from anywhere, at once.
+/// Changes the mode from anywhere, at once.
 pub(super) type Switch = Arc<watch::Sender<Mode>>;
 
 /// A front; it ends with its switch.
 pub(super) struct Front {
     pub(super) url: String,
     pub(super) switch: Switch,
-    /// Bound and not listening: nobody else gets the port once connections are refused.
+    /// Bound but not listening: no other process gets the port once connections are refused.
     _port: TcpSocket,
 }
 
@@ -42,7 +42,7 @@ impl Front {
         let port = socket((Ipv4Addr::LOCALHOST, 0).into());
         let address = port.local_addr().expect("it is bound");
         let acceptor = |authority: &Authority| TlsAcceptor::from(Arc::new(configured(&authority.server(), None)));
-        let acceptors = authority.map(|right| [acceptor(right), acceptor(&Authority::new("nobody knows"))]);
+        let acceptors = authority.map(|right| [acceptor(right), acceptor(&Authority::new("unknown authority"))]);
         let url = match acceptors {
             Some(_) => format!("https://localhost:{}", address.port()),
             None => format!("http://{address}"),
@@ -68,7 +68,7 @@ async fn serve(listener: TcpListener, target: SocketAddr, acceptors: Acceptors, 
             return;
         }
         let acceptor = acceptors.as_ref().map(|[right, wrong]| if now == Mode::Open { right } else { wrong }.clone());
-        // What is open breaks when the mode changes.
+        // Open connections break when the mode changes.
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
@@ -82,7 +82,7 @@ async fn serve(listener: TcpListener, target: SocketAddr, acceptors: Acceptors, 
             }
         }
         if *mode.borrow() == Mode::Refusing {
-            // First nobody new, then nobody at all.
+            // First new connections end, then open ones.
             drop(listener);
             return;
         }
@@ -94,7 +94,7 @@ async fn pass(outside: TcpStream, target: SocketAddr, acceptor: Option<TlsAccept
     match acceptor {
         None => relay(outside, target).await,
         Some(acceptor) => {
-            // Whoever does not trust the certificate ends here; it is for them to say so.
+            // A client that rejects the certificate ends here, and reports it itself.
             if let Ok(outside) = acceptor.accept(outside).await {
                 relay(outside, target).await;
             }

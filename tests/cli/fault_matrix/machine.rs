@@ -1,5 +1,5 @@
-//! What fails on the machine that the program runs on: the disk is full, the state file can only be read, or another run
-//! has the lock.
+//! What fails on the machine that the program runs on: the disk is full, the state file is
+//! read-only, or another run has the lock.
 
 use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -11,12 +11,13 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Program, Run};
 
-/// Where a database says which version may write it. A greater one than `SQLite` knows makes the file read-only.
+/// The offset of a database's write version. A version unknown to `SQLite` makes the file
+/// read-only.
 const WRITE_VERSION: u64 = 18;
 const WAL: u8 = 2;
 const UNKNOWN: u8 = 3;
 
-/// The files of one case, and the lock as long as it is held.
+/// The files of one case, and the lock while it is held.
 #[derive(Debug)]
 pub(super) struct Machine {
     directory: PathBuf,
@@ -32,7 +33,7 @@ impl Machine {
     pub(super) fn hold_lock(&self) {
         let file = File::options().write(true).open(self.directory.join("matrix-keycloak-sync-corp-example.org.lock"));
         let file = file.expect("the run of before has made it");
-        file.try_lock().expect("nobody has it");
+        file.try_lock().expect("it is free");
         *self.lock.lock().expect("no panic while it is held") = Some(file);
     }
 

@@ -1,7 +1,7 @@
-//! A mas-cli that fails: a script before the stand-in, which fails as its file `fault` says.
+//! A mas-cli that fails: a script in front of the stand-in, which fails as its file `fault` says.
 //!
-//! What it prints follows `tests/contract/mas-cli.json`. Where the real one would have reached the database it is called
-//! first, so that what fails is only the answer.
+//! Its output follows `tests/contract/mas-cli.json`. If the real mas-cli would have reached the
+//! database, the script calls the stand-in first, so that only the answer fails.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,19 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use super::cell::{Cell, Moment, Trouble};
 use crate::harness::script;
 
-/// Puts the script there and gives its path. It fails at the first call, or from the first lock on.
+/// Writes the script and returns its path. It fails at the first call, or from the first lock on.
 pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     let directory = world.directory().display();
     let from = match cell.moment {
         moment if moment.is_from_the_start() => ":".to_owned(),
-        // Two calls may be the first lock; whoever makes the directory is.
+        // Two calls can be the first lock; the one that creates the directory is.
         _ => format!(
             "if [ ! -d {directory}/locked ]; then\n\
              case \"$*\" in *lock-user\\ --deactivate*) mkdir {directory}/locked 2>/dev/null && passes;; *) passes;; esac\n\
              fi"
         ),
     };
-    // Gone is gone: what is removed is not found by the next call.
+    // The next call does not find a removed command.
     let passes = if cell.trouble == Trouble::Refused && !cell.moment.is_from_the_start() {
         format!("passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}")
     } else {
@@ -41,7 +41,7 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     path
 }
 
-/// Lets it fail, as [`install`] has prepared it.
+/// Makes it fail, as [`install`] has prepared.
 pub(super) fn begin(world: &RunningWorld, cell: Cell) {
     std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
     if cell.trouble == Trouble::Refused && cell.moment.is_from_the_start() {
@@ -50,12 +50,12 @@ pub(super) fn begin(world: &RunningWorld, cell: Cell) {
     }
 }
 
-/// The mas-cli of this world is well again.
+/// Repairs the mas-cli of this world.
 pub(super) fn heal(world: &RunningWorld) {
     let file = |name: &str| world.directory().join(name);
-    // Only where it was removed is there anything to put back.
+    // Only a removed command has to be put back.
     let _ = std::fs::rename(file("gone"), file("failing-mas-cli"));
-    // A case that heals before its end has taken it away already.
+    // A case that repairs it before its end has removed the file already.
     let _ = std::fs::remove_file(file("fault"));
 }
 

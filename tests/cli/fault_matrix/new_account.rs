@@ -10,7 +10,7 @@ use crate::watch::watching::start;
 
 /// The user outside the group, who has no account at first.
 pub(super) const NEWCOMER: &str = "newt";
-/// No full run comes to help.
+/// No full run happens in the meantime.
 pub(super) const WATCH: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"off\"\nmembers_every = \"off\"\n\
     accounts_every = \"1s\"\nlisten = \"127.0.0.1:0\"\n";
 /// How long the server fails: the new account is seen, and asked about several times.
@@ -33,12 +33,12 @@ impl Scene {
         let healed = Instant::now();
         while self.world.state_of(NEWCOMER) != account(true, true) {
             if healed.elapsed() > limit {
-                eprintln!("{}: {NEWCOMER} stays open:\n{}", self.cell, watching.told());
+                eprintln!("{}: {NEWCOMER} stays open:\n{}", self.cell, watching.log());
                 return None;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        let stderr = watching.told();
+        let stderr = watching.log();
         // The account may be closed while the run still waits to see it: a signal then gives 4.
         let code = watching.stop();
         assert!([0, 4].contains(&code), "{}: {code}\n{stderr}", self.cell);

@@ -1,4 +1,4 @@
-//! The world of one case: people, three servers, and the fault that lies in wait.
+//! The world of one case: users, three servers, and the fault that is prepared.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::tls::Authority;
 
 /// Rows a page: every list has three pages.
 const PAGE: usize = 4;
-/// The one of several people to disable who meets the fault at the second look.
+/// The account to disable whose second look fails.
 const LOOKED_AT: &str = "yves";
 /// The member whose account is activated.
 const RETURNING: &str = "fred";
@@ -33,7 +33,7 @@ pub(super) struct Scene {
     pub(super) world: RunningWorld,
     pub(super) cell: Cell,
     way: Way,
-    /// Between the program and the server under test until that is well again.
+    /// Connects the program and the server under test until that works again.
     detour: Mutex<Option<Detour>>,
     toml: String,
     machine: Machine,
@@ -42,16 +42,16 @@ pub(super) struct Scene {
 /// The way through the fronts.
 #[derive(Default)]
 struct Detour {
-    /// Held, so that their ports are nobody else's.
+    /// Held, so that no other process gets their ports.
     _fronts: Vec<Front>,
-    /// Texts of the configuration and what stands there instead.
+    /// Texts of the configuration and their replacements.
     toml: Vec<(String, String)>,
     env: Vec<(&'static str, String)>,
     /// MAS's issuer without them.
     issuer: Option<String>,
 }
 
-/// From when on something holds.
+/// A condition that begins at some moment and stays.
 #[derive(Clone, Default)]
 struct Since(Arc<AtomicBool>);
 
@@ -73,7 +73,7 @@ impl Scene {
         let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
         let world = world.user(super::new_account::NEWCOMER);
         let world = started(world.job_delay(Duration::from_millis(5))).await;
-        // Found by name, so that the second look asks for the name that meets the fault.
+        // Users are found by name, so that the second look requests the name that has the fault.
         world.unlink(LOOKED_AT);
         world.unlink(RETURNING);
         for name in people.into_iter().chain(["xaver", "xaver", "yves", "zoe", "zoe"]) {
@@ -137,7 +137,8 @@ impl Scene {
         env.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 
-    /// Lets a healthy run do its work, and then its people come back, and the one who had come back leaves.
+    /// Runs once without a fault. Then its users return to the group, and the one who had returned
+    /// leaves.
     async fn run_and_turn_around(&self) {
         let run = self.program().run("sync");
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -148,7 +149,7 @@ impl Scene {
         self.world.leave(RETURNING);
     }
 
-    /// Runs what the case is about.
+    /// Runs the command of the case.
     pub(super) async fn run(&self, limit: Duration) -> Option<Run> {
         let arguments = if self.cell.moment == Moment::Undo { "undo 1" } else { "sync" };
         if self.cell.trouble == Trouble::FullDisk {
@@ -165,7 +166,8 @@ impl Scene {
         self.carry_out("sync", limit).await
     }
 
-    /// A trickle would keep the binary waiting for minutes, so it is met in this process, with less patience.
+    /// A trickle would block the binary for minutes, so it runs in this process with shorter
+    /// timeouts.
     async fn carry_out(&self, arguments: &str, limit: Duration) -> Option<Run> {
         if self.cell.trouble == Trouble::Trickle && self.cell.server != Server::MasCli {
             return self.program().run_here(arguments, IMPATIENT, limit).await;
@@ -186,12 +188,12 @@ impl Scene {
         group.members.keys().filter(enabled).cloned().collect::<BTreeSet<_>>()
     }
 
-    /// Every action of every run so far.
+    /// Returns every action of every run so far.
     pub(super) fn records(&self) -> Vec<Record> {
         let history = |run: &str| self.program().run(&format!("history {run} --format json")).exits(0).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let runs = history("");
-        // The run of before the case is not part of it.
+        // The run before the case is not part of it.
         let is_of_case = |run: &&Value| !self.has_run_before() || run["run"] != json!(1);
         let runs = runs["runs"]
             .as_array()
@@ -224,7 +226,7 @@ impl Scene {
         self.cell.moment == Moment::Undo || self.cell.server == Server::Machine
     }
 
-    /// Takes the fault away.
+    /// Removes the fault.
     pub(super) fn heal(&self) {
         self.machine.heal();
         let world = &self.world;
@@ -244,7 +246,7 @@ impl Scene {
         }
     }
 
-    /// The server under test, both listeners where it has two.
+    /// Returns the faults of the server under test, of both listeners if it has two.
     fn faults(&self) -> Vec<&Faults> {
         let world = &self.world;
         match self.cell.server {
@@ -254,7 +256,7 @@ impl Scene {
         }
     }
 
-    /// The requests that bring the fault about, and whether it lasts from then on or is about them alone.
+    /// Returns which requests meet the fault, and whether it stays or affects only these.
     fn hits(&self) -> impl Fn(&Seen) -> bool + Clone + Send + Sync + use<> {
         let Cell { server, moment, .. } = self.cell;
         let name = self.looked_at();
@@ -273,17 +275,17 @@ impl Scene {
         }
     }
 
-    /// The user that the fault at the second look is about.
+    /// Returns the user whose second look fails.
     fn looked_at(&self) -> &'static str {
         if self.cell.moment == Moment::LookAtMember { RETURNING } else { LOOKED_AT }
     }
 
-    /// The path by which Keycloak is asked for the returning member.
+    /// Returns the path of Keycloak's requests for the returning member.
     fn by_id(&self) -> String {
         format!("/users/{}", self.world.keycloak.state().realm("corp").user(RETURNING).expect("seeded").id)
     }
 
-    /// Lets the disk be full from the moment of the case on. At the second look, Keycloak is asked by name.
+    /// Fills the disk at the moment of the case. At the second look, Keycloak is asked by name.
     fn fill_disk_at_its_moment(&self) {
         let full = self.machine.filler();
         let world = &self.world;
@@ -295,7 +297,7 @@ impl Scene {
         }
     }
 
-    /// Calls `now` when the first account is locked, before whoever asked for it knows.
+    /// Calls `now` when the first account is locked, before the client gets the answer.
     fn at_the_first_lock(&self, now: impl Fn() + Clone + Send + Sync + 'static) {
         if self.cell.moment == Moment::Applying {
             let by_api = now.clone();
@@ -305,7 +307,7 @@ impl Scene {
         }
     }
 
-    /// The fault as the server itself shows it.
+    /// Makes the server itself fail.
     pub(super) fn arm(&self, trouble: Trouble) {
         let Cell { server, moment, .. } = self.cell;
         match trouble {
@@ -324,7 +326,8 @@ impl Scene {
                             return false;
                         }
                         let hit = hits(seen);
-                        // The look is about one person, and so is its fault: who else was looked at would be chance.
+                        // The second look is about one user, and so is its fault: the order of the
+                        // others is random.
                         if hit && !matches!(moment, Moment::Look | Moment::LookAtMember) {
                             since.begin();
                         }
@@ -385,8 +388,8 @@ impl Scene {
         }
     }
 
-    /// What happens to a list between two of its pages: in Keycloak somebody of the first page leaves and somebody else
-    /// joins; an account is made.
+    /// Changes a list between two of its pages. In Keycloak, a member on the first page leaves and
+    /// another user joins; in MAS and Synapse an account is created.
     fn change(&self) -> impl Fn() + Send + Sync + use<> {
         let server = self.cell.server;
         let (keycloak, synapse) = (self.world.keycloak.shared(), self.world.synapse.shared());
@@ -403,7 +406,7 @@ impl Scene {
         }
     }
 
-    /// Lists from which somebody is missing, of the first page or of a later one, and nothing else tells.
+    /// Leaves a user out of the list, on the first page or a later one, without any other sign.
     fn leave_out(&self) {
         let first = self.cell.moment.is_from_the_start();
         match self.cell.server {
@@ -441,7 +444,7 @@ impl Scene {
         }
     }
 
-    /// The sessions that are listed have ended before each of them is ended.
+    /// Ends the listed sessions before the program ends each of them.
     fn end_sessions_meanwhile(&self) {
         use matrix_keycloak_sync::standins::mas::SessionKind;
         let mas = self.world.mas.shared();
@@ -454,7 +457,8 @@ impl Scene {
         });
     }
 
-    /// The fault as the network shows it: the program reaches the server through fronts, and they change to this mode.
+    /// Makes the network fail: the program reaches the server through fronts, and they change to
+    /// this mode.
     fn lead_through_fronts(&self, authority: Option<&Authority>, mode: Mode) {
         let world = &self.world;
         let front = |server: &matrix_keycloak_sync::standins::Server| Front::start(server.address(), authority);
@@ -504,7 +508,8 @@ fn user_id(user: &matrix_keycloak_sync::standins::mas::User) -> &str {
     &user.id
 }
 
-/// Not what Synapse and MAS ask each other, and not what mas-cli does to the database: those two are well.
+/// Excludes the requests between Synapse and MAS, and those of mas-cli to the database: they never
+/// fail.
 fn is_asked_by_the_program(seen: &Seen) -> bool {
     let others = ["/_synapse/mas/", "/oauth2/introspect", "/stand-in/"];
     !others.iter().any(|path| seen.path.starts_with(path))
@@ -523,7 +528,7 @@ fn is_mas_list(seen: &Seen) -> bool {
     seen.method == "GET" && seen.path.ends_with("/api/admin/v1/users")
 }
 
-/// The fault in the words of the server, or of a proxy.
+/// Returns the fault in the format of the server or of a proxy.
 fn fault(server: Server, trouble: Trouble) -> Fault {
     let server = match server {
         Server::Keycloak => matrix_keycloak_sync::model::Server::Keycloak,

@@ -1,4 +1,4 @@
-//! What the servers show before and after a run, held against who is in the group and against what was written down.
+//! Compares the servers before and after a run with the members of the group and with the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +6,9 @@ use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
 
 use crate::harness::account;
 
-/// What both servers say of everybody.
+/// The state of every account on both servers.
 pub(super) type Everyone = BTreeMap<String, AccountState>;
-/// The enabled members of the group by the end of the run; whoever joined meanwhile joined before anyone was changed.
+/// The enabled members at the end of the run. Users who joined in between joined before any change.
 pub(super) type Members = BTreeSet<String>;
 
 /// An action in the history.
@@ -21,7 +21,7 @@ pub(super) struct Record {
     pub(super) begun: bool,
 }
 
-/// What must never be.
+/// What must never happen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) wrong_disables: Vec<String>,
@@ -30,7 +30,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Compares what was with what is.
+    /// Compares the state before with the state after.
     pub(super) fn of(before: &Everyone, after: &Everyone, records: &[Record], members: &Members) -> Self {
         let mut report = Self::default();
         for (name, was) in before {
@@ -45,18 +45,19 @@ impl Report {
                 report.wrong_activations.push(format!("{name}, not a member: {was:?} became {now:?}"));
             }
             let begun = |action: &str| of_account().any(|record| record.action == action && record.begun);
-            // A lock, a deactivation and the end of a session are parts of a disable; what undoes them, of the other.
+            // Lock, deactivation and the end of a session are parts of a disable; undoing them, of
+            // an activation.
             if is_worse(*was, now) && !begun("disable") || is_worse(now, *was) && !begun("activate") {
                 report.lost_records.push(format!("{name}: {was:?} became {now:?}, and the history has no such action"));
             }
             for record in of_account() {
-                let told_wrong = match (record.outcome.as_str(), record.action.as_str()) {
+                let is_wrong = match (record.outcome.as_str(), record.action.as_str()) {
                     ("done", "disable") => !is_disabled(now),
                     ("done", "activate") => !is_active(now),
                     ("skipped", _) => now != *was,
                     _ => false,
                 };
-                if told_wrong {
+                if is_wrong {
                     report.lost_records.push(format!("{record:?}, but {was:?} became {now:?}"));
                 }
             }
@@ -65,24 +66,25 @@ impl Report {
     }
 }
 
-/// What the exit code says, held against what happened.
+/// Compares the exit code with what happened.
 pub(super) fn of_exit(code: Option<i32>, before: &Everyone, after: &Everyone, records: &[Record]) -> Vec<String> {
     let tried = records.iter().filter(|record| record.begun).count();
     let not_done = records.iter().filter(|record| record.outcome != "done").count();
-    let told = match code {
+    let exit = match code {
         Some(1 | 3 | 5) if tried > 0 || before != after => "an error before anything was changed, and something was",
         Some(0) if not_done > 0 => "in step, and something is not done",
         Some(4) if not_done == 0 => "incomplete, and everything is done",
         Some(0 | 1 | 3 | 4 | 5) | None => return Vec::new(),
         Some(_) => "no exit code of these",
     };
-    vec![format!("exit {code:?} would mean {told}: {records:?}")]
+    vec![format!("exit {code:?} would mean {exit}: {records:?}")]
 }
 
-/// Whether somebody is where they belong: members as they were or let in, everyone else out.
+/// Returns whether an account is in the right state: unchanged or activated for members, else
+/// disabled.
 pub(super) fn in_place(name: &str, before: &Everyone, now: &Everyone, members: &Members) -> bool {
     let (Some(was), Some(now)) = (before.get(name), now.get(name)) else { return false };
-    // The owner of the token is nobody's member, and is left alone.
+    // The token's owner is no member, and is skipped.
     if members.contains(name) || name == "matrix-sync-bot" {
         is_active(*now) && (!is_active(*was) || was == now)
     } else {
@@ -100,7 +102,7 @@ fn is_disabled(state: AccountState) -> bool {
         && matches!(state.synapse, Some(InSynapse { deactivated: true, .. }))
 }
 
-/// Whether somebody can do less than before, on either server.
+/// Returns whether an account can do less than before, on either server.
 fn is_worse(was: AccountState, now: AccountState) -> bool {
     let in_mas = match (was.mas, now.mas) {
         (Some(was), Some(now)) => {
@@ -127,7 +129,7 @@ fn record(action: &str, outcome: &str, begun: bool) -> Record {
 }
 
 #[test]
-fn whoever_can_do_less_and_is_a_member_is_a_wrong_disable() {
+fn member_who_can_do_less_is_a_wrong_disable() {
     let members: Members = ["ann".to_owned()].into();
     let (active, begun) = (account(false, false), [record("disable", "failed", true)]);
     let mut logged_out = active;
@@ -143,7 +145,7 @@ fn whoever_can_do_less_and_is_a_member_is_a_wrong_disable() {
         (active, in_synapse_alone),
         (active, AccountState { mas: None, ..active }),
         (logged_in, logged_out),
-        // Nothing came of it, but it was tried.
+        // The action had no effect, but it was tried.
         (active, active),
     ] {
         let of = |members: &Members| Report::of(&one("ann", was), &one("ann", now), &begun, members);
@@ -169,7 +171,7 @@ fn activation_is_wrong_if_the_account_is_not_a_members() {
 }
 
 #[test]
-fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
+fn change_without_a_record_is_a_lost_record() {
     let (active, disabled) = (account(false, false), account(true, true));
     let lost = |was, now, records: &[Record]| {
         Report::of(&one("ann", was), &one("ann", now), records, &Members::new()).lost_records.len()
@@ -188,7 +190,7 @@ fn what_was_changed_and_is_not_written_down_is_a_lost_record() {
 }
 
 #[test]
-fn an_exit_code_that_says_something_else_than_what_happened_is_noticed() {
+fn wrong_exit_code_is_noticed() {
     let (active, disabled) = (one("ann", account(false, false)), one("ann", account(true, true)));
     let (done, failed) = ([record("disable", "done", true)], [record("disable", "failed", true)]);
     for code in [1, 3, 5] {

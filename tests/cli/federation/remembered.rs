@@ -1,5 +1,5 @@
-//! Keycloak remembers the groups of a directory's people. What it only remembers keeps nobody, but wherever there is doubt
-//! whether it only remembers it, they are kept.
+//! Keycloak caches the groups of federated users. A cached group alone keeps no account, but if it
+//! is not certain that the group is only cached, the account is kept.
 
 use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
@@ -8,12 +8,12 @@ use serde_json::json;
 use super::with_a_directory;
 use crate::harness::{NO_LIMITS, Run, own_error, program, proxy_page, started};
 
-/// Asks for people by ID.
+/// Requests users by ID.
 const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
 const GONE: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_group done"];
 const DELETED: [&str; 2] = ["disable dave not_in_group done", "disable lars not_in_keycloak done"];
 
-/// Somebody leaves a group in the directory, and Keycloak remembers them in it.
+/// Removes a user from a group in the directory, while Keycloak's cache keeps the membership.
 fn leave(world: &RunningWorld, name: &str, path: &str) {
     let mut state = world.keycloak.state();
     let user = state.realm("corp").user_mut(name).expect("seeded");
@@ -21,25 +21,25 @@ fn leave(world: &RunningWorld, name: &str, path: &str) {
     state.realm("corp").leave(name, path);
 }
 
-/// The world in which lars has left, and Keycloak remembers him.
+/// The world after lars has left, with lars in Keycloak's cache.
 async fn without_lars() -> RunningWorld {
     let world = with_a_directory().await;
     leave(&world, "lars", "/matrix-users");
     world
 }
 
-/// Where Keycloak counts somebody's groups.
+/// The path at which Keycloak counts a user's groups.
 fn count_of(world: &RunningWorld, name: &str) -> String {
     let id = world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone();
     format!("/users/{id}/groups/count")
 }
 
-/// What Keycloak answers if the groups of a user cannot be counted.
+/// Keycloak's answer if it cannot count the groups of a user.
 fn uncountable() -> Fault {
     own_error(Server::Keycloak, 500, "unknown_error")
 }
 
-/// Deleted in the directory: his groups cannot be counted.
+/// The user is deleted in the directory, so Keycloak cannot count the groups.
 fn make_uncountable(world: &RunningWorld, name: &str) {
     world.keycloak.faults().on(&count_of(world, name)).answer(uncountable());
 }
@@ -54,13 +54,13 @@ fn keeps_lars(run: Run) {
 }
 
 #[tokio::test]
-async fn whoever_keycloak_only_remembers_in_the_group_has_left_the_directory() {
+async fn user_has_left_the_directory_if_keycloak_only_has_the_group_cached() {
     let world = without_lars().await;
     assert_eq!(sync(&world, "").exits(0).actions(), GONE);
 }
 
 #[tokio::test]
-async fn explain_tells_what_keycloak_says_and_what_of_it_is_only_remembered() {
+async fn explain_shows_keycloaks_answer_and_what_of_it_is_only_cached() {
     let world = without_lars().await;
     program(&world).file(&world, NO_LIMITS).run("explain lars").exits(0).prints(&[
         "enabled, groups: /matrix-users",
@@ -78,51 +78,51 @@ async fn explain_tells_what_keycloak_says_and_what_of_it_is_only_remembered() {
 }
 
 #[tokio::test]
-async fn the_history_has_what_keycloak_said_and_what_of_it_is_only_remembered() {
+async fn history_has_keycloaks_answer_and_what_of_it_is_only_cached() {
     let world = without_lars().await;
     let settings = format!("state_file = {:?}\n", world.directory().join("state.db"));
     sync(&world, &settings).exits(0);
     let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
     let actions = kept.json()["actions"].clone();
     let lars = actions.as_array().expect("actions").iter().find(|action| action["user_id"] == "@lars:example.org");
-    let told = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
+    let user = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
     assert_eq!(
-        (&told["groups"], &told["remembered"], &told["in_group"]),
+        (&user["groups"], &user["remembered"], &user["in_group"]),
         (&json!(["/matrix-users"]), &json!(["/matrix-users"]), &json!(false))
     );
 }
 
 #[tokio::test]
-async fn what_keycloak_remembers_counts_where_it_counts_nobody_of_the_directory_either() {
+async fn cached_group_counts_if_keycloak_counts_no_other_user_of_the_directory() {
     let world = without_lars().await;
     world.keycloak.faults().on("/groups/count").answer(Fault::Json(json!({"count": 0})));
     keeps_lars(sync(&world, ""));
 }
 
 #[tokio::test]
-async fn what_keycloak_remembers_counts_where_it_does_not_count() {
+async fn cached_group_counts_if_keycloak_cannot_count_groups() {
     let world = without_lars().await;
     world.keycloak.faults().on("/groups/count").answer(own_error(Server::Keycloak, 404, "HTTP 404 Not Found"));
     keeps_lars(sync(&world, ""));
 }
 
 #[tokio::test]
-async fn a_directory_that_comes_back_after_somebody_was_counted_shows_nothing() {
+async fn account_is_kept_if_the_directory_comes_back_after_its_groups_were_counted() {
     let world = without_lars().await;
-    // The witnesses lena and lotte and, were he asked about, lars.
+    // The witnesses are lena and lotte and, if he were requested, lars.
     world.keycloak.faults().on("/groups/count").times(2).answer(Fault::Json(json!({"count": 0})));
     keeps_lars(sync(&world, ""));
 }
 
 #[tokio::test]
-async fn a_directory_that_goes_down_while_somebody_is_counted_shows_nothing() {
+async fn account_is_kept_if_the_directory_goes_down_while_its_groups_are_counted() {
     let world = without_lars().await;
     world.keycloak.faults().on("/groups/count").skip(1).answer(Fault::Json(json!({"count": 0})));
     keeps_lars(sync(&world, ""));
 }
 
 #[tokio::test]
-async fn a_witness_who_may_be_counted_for_another_group_is_none() {
+async fn witness_does_not_count_if_it_may_be_counted_for_another_group() {
     let world = without_lars().await;
     {
         let mut state = world.keycloak.state();
@@ -139,7 +139,7 @@ async fn a_witness_who_may_be_counted_for_another_group_is_none() {
     assert_eq!(sync(&world, "").exits(0).actions(), GONE[1..], "both groups are counted");
 }
 
-/// A world of people of one directory, each with an account and in the group of this path.
+/// A world of users of one directory, each with an account and in the group of this path.
 async fn with_groups(people: &[(&str, &str)]) -> RunningWorld {
     let world = people.iter().fold(World::new("example.org").group("/staff"), |world, (name, path)| {
         world.member_of(path, name).account(name)
@@ -158,7 +158,7 @@ fn sync_groups(world: &RunningWorld, keycloak: &str) -> Run {
 }
 
 #[tokio::test]
-async fn witnesses_are_of_the_very_group_that_somebody_is_remembered_in() {
+async fn witness_counts_only_for_the_same_cached_group() {
     let guests = ["g1", "g2", "g3", "g4", "g5"].map(|name| (name, "/guests"));
     let staff = ["lars", "lena"].map(|name| (name, "/staff"));
     let world = with_groups(&[&guests[..], &staff].concat()).await;
@@ -186,7 +186,7 @@ async fn members_of_the_same_subgroup_are_witnesses_of_it() {
 }
 
 #[tokio::test]
-async fn whoever_is_remembered_in_one_group_and_counted_in_another_is_kept() {
+async fn user_cached_in_one_group_and_counted_in_another_is_kept() {
     let world = with_groups(&[("gina", "/guests"), ("lars", "/staff"), ("lena", "/staff")]).await;
     world.keycloak.state().realm("corp").join("lars", "/guests");
     leave(&world, "lars", "/staff");
@@ -203,7 +203,7 @@ async fn whoever_is_remembered_in_one_group_and_counted_in_another_is_kept() {
 }
 
 #[tokio::test]
-async fn whoever_is_deleted_in_the_directory_and_in_keycloak_by_the_asking_is_disabled() {
+async fn user_deleted_in_the_directory_is_disabled_if_keycloak_deletes_it_on_request() {
     for settings in ["", BY_ID] {
         let world = without_lars().await;
         let state = world.keycloak.shared();
@@ -215,14 +215,15 @@ async fn whoever_is_deleted_in_the_directory_and_in_keycloak_by_the_asking_is_di
 }
 
 #[tokio::test]
-async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_directory_is_counted() {
+async fn user_no_longer_found_by_name_is_kept_if_keycloak_counts_no_user_of_the_directory() {
     for (settings, counted) in [("", 1), ("", 2), (BY_ID, 1), (BY_ID, 2)] {
         let world = without_lars().await;
         let state = world.keycloak.shared();
         let (count, faults) = (count_of(&world, "lars"), world.keycloak.faults());
         faults.on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
         faults.on(&count).answer(uncountable());
-        // A witness is counted when he is counted, and not before, or not after, he is asked for by name.
+        // A witness is counted when lars is counted, but not before or not after he is requested by
+        // name.
         for name in ["lena", "lotte"] {
             faults.on(&count_of(&world, name)).skip(counted).answer(Fault::Json(json!({"count": 0})));
         }
@@ -231,7 +232,7 @@ async fn whoever_is_not_found_by_name_any_more_is_kept_where_nobody_of_the_direc
 }
 
 #[tokio::test]
-async fn an_error_other_than_that_for_the_deleted_keeps_the_person() {
+async fn account_is_kept_if_the_error_is_not_the_one_for_deleted_users() {
     let own = [400, 403].map(|status| own_error(Server::Keycloak, status, "no"));
     let pages = [400, 403, 404, 500, 502].map(proxy_page);
     for fault in own.into_iter().chain(pages) {
@@ -244,7 +245,7 @@ async fn an_error_other_than_that_for_the_deleted_keeps_the_person() {
 }
 
 #[tokio::test]
-async fn whoever_keycloak_remembers_by_id_and_does_not_find_by_name_was_deleted_in_the_directory() {
+async fn cached_user_not_found_by_name_was_deleted_in_the_directory() {
     let world = without_lars().await;
     make_uncountable(&world, "lars");
     let run = program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("plan --format json").exits(4);
@@ -254,7 +255,7 @@ async fn whoever_keycloak_remembers_by_id_and_does_not_find_by_name_was_deleted_
 }
 
 #[tokio::test]
-async fn somebody_is_found_by_name_however_their_directory_writes_it() {
+async fn user_is_found_by_name_in_any_case_of_letters() {
     let world = without_lars().await;
     world.keycloak.state().realm("corp").user_mut("lars").expect("seeded").username = "Lars".to_owned();
     make_uncountable(&world, "lars");

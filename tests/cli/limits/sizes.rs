@@ -1,5 +1,6 @@
-//! The limits and their override at six sizes, from one account to ten thousand: at a limit a run goes ahead, one further it
-//! is refused and changes nobody, and an approval of this very plan lifts it.
+//! The limits and their override at six sizes, from one account to ten thousand. At a limit a run
+//! goes ahead; one above it, the run is refused and changes no account, and an approval of this
+//! plan lifts the limit.
 
 use std::time::Instant;
 
@@ -8,8 +9,8 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use super::losing;
 use crate::harness::{BY_MAS, Program, Run, account, everyone, group, program_by, started};
 
-/// The share of [`PERCENT`] at each size. Ten percent of 10,000 are 1,000 people to look at and to disable, which the
-/// planner's own tests go through; here it is one percent.
+/// The share of [`PERCENT`] at each size. Ten percent of 10,000 are 1,000 accounts to recheck and
+/// to disable, which the planner's own tests cover; here it is one percent.
 const SIZES: [(usize, usize); 6] = [(1, 1), (2, 1), (9, 1), (10, 1), (100, 10), (10_000, 100)];
 
 fn percent(size: usize) -> usize {
@@ -17,26 +18,27 @@ fn percent(size: usize) -> usize {
 }
 
 fn limited(world: &RunningWorld, limits: &str) -> Program {
-    // Without Synapse nobody says whose token it is.
+    // Without Synapse it is not known who owns the token.
     program_by(world, BY_MAS, &format!("[policy]\nprotect = [\"matrix-sync-bot\"]\n[limits]\n{limits}"))
 }
 
-/// How many accounts are locked and deactivated on both servers.
+/// Counts the accounts that are locked and deactivated on both servers.
 async fn disabled(world: &RunningWorld) -> usize {
     assert!(world.settle().await);
     everyone(world).into_iter().filter(|(_, state)| *state == account(true, true)).count()
 }
 
-/// The run is refused for these reasons and changes nothing.
-async fn refused(world: &RunningWorld, limits: &str, arguments: &str, told: &[&str]) -> Run {
+/// Checks that the run is refused for these reasons and changes nothing.
+async fn refused(world: &RunningWorld, limits: &str, arguments: &str, parts: &[&str]) -> Run {
     let before = everyone(world);
     let run = limited(world, limits).run(arguments).exits(3).tells(&["Refused; nothing was changed, because"]);
     assert!(world.settle().await);
     assert_eq!(everyone(world), before);
-    run.tells(told)
+    run.tells(parts)
 }
 
-/// Another plan's approval is refused with this plan's digest, and that digest is what carries the plan out.
+/// Checks that the approval of another plan is refused with this plan's digest, and that this
+/// digest carries the plan out.
 async fn approval_lifts(world: &RunningWorld, limits: &str, disables: usize) {
     let other = format!("sha256:{}", "0".repeat(64));
     let told = format!("--approve names {other}, and this plan is sha256:");

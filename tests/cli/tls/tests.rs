@@ -1,4 +1,4 @@
-//! The front itself, so that a test of the program can rely on it: who gets through, and who does not.
+//! Tests of the front itself, so that tests of the program can rely on it.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ async fn discovery(client: reqwest::Client, front: &TlsFront) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn whoever_trusts_the_authority_gets_through_and_nobody_else() {
+async fn only_clients_that_trust_the_authority_get_through() {
     let (world, own, other) = (started(group()).await, Authority::new("own"), Authority::new("other"));
     let front = TlsFront::start(world.mas.server().address(), &own.server(), None);
     world.mas.state().settings.issuer = format!("{}/", front.url());
@@ -38,7 +38,7 @@ async fn whoever_trusts_the_authority_gets_through_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_wrong_in_any_way_is_not_trusted() {
+async fn certificate_is_not_trusted_if_it_is_wrong_in_any_way() {
     let (world, own) = (started(group()).await, Authority::new("own"));
     for identity in [own.expired_server(), own.server_called(&["mas.example.org"]), Authority::new("other").server()] {
         let front = TlsFront::start(world.mas.server().address(), &identity, None);
@@ -47,7 +47,7 @@ async fn a_certificate_that_is_wrong_in_any_way_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn who_has_to_show_a_certificate_needs_one_of_the_right_authority() {
+async fn client_needs_a_certificate_of_the_right_authority_if_one_is_required() {
     let (world, own, clients) = (started(group()).await, Authority::new("own"), Authority::new("clients"));
     let front = TlsFront::start(world.mas.server().address(), &own.server(), Some(&clients));
     assert_eq!(discovery(client(&own, None), &front).await, None);

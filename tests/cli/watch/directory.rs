@@ -1,4 +1,5 @@
-//! A directory behind Keycloak: its changes make no events, and its outages look like people who have left.
+//! A directory behind Keycloak: its changes cause no events, and in an outage its users seem to
+//! have left.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::harness::{NO_LIMITS, account, everyone, group, started};
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
-/// Alice is Keycloak's own, the three of the directory are members.
+/// Alice is a local user, the three federated users are members.
 async fn with_a_directory() -> RunningWorld {
     let own = group().member("alice").account("alice");
     let world = started(DIRECTORY.iter().fold(own, |world, name| world.member(name).account(name))).await;
@@ -35,7 +36,7 @@ async fn watching(world: &RunningWorld) -> Watching {
 }
 
 #[tokio::test]
-async fn a_change_in_the_directory_is_seen_by_the_member_list_alone() {
+async fn change_in_the_directory_is_found_with_the_member_list_only() {
     let world = with_a_directory().await;
     let watching = watching(&world).await;
     let accounts = world.synapse.requests().count("/v3/users");
@@ -49,7 +50,7 @@ async fn a_change_in_the_directory_is_seen_by_the_member_list_alone() {
 }
 
 #[tokio::test]
-async fn a_directory_that_goes_down_costs_nobody_their_account() {
+async fn no_account_is_disabled_if_a_directory_goes_down() {
     let world = with_a_directory().await;
     let watching = watching(&world).await;
     let before = everyone(&world);
@@ -75,7 +76,7 @@ async fn a_directory_that_goes_down_costs_nobody_their_account() {
 }
 
 #[tokio::test]
-async fn an_event_about_somebody_of_a_directory_that_is_down_has_the_list_decide() {
+async fn list_decides_if_an_event_is_about_a_user_of_a_directory_that_is_down() {
     let world = with_a_directory().await;
     let watching = watching(&world).await;
     let before = everyone(&world);
@@ -90,7 +91,7 @@ async fn an_event_about_somebody_of_a_directory_that_is_down_has_the_list_decide
 }
 
 #[tokio::test]
-async fn while_a_directory_is_down_everything_is_not_read_again_and_again() {
+async fn full_reads_are_not_repeated_at_once_while_a_directory_is_down() {
     let world = with_a_directory().await;
     let watching = watching(&world).await;
     world.keycloak.state().realm("corp").silently(|realm| {
@@ -101,6 +102,6 @@ async fn while_a_directory_is_down_everything_is_not_read_again_and_again() {
     watching.tells("incomplete; the rest is tried again").await;
     let lists = world.synapse.requests().count("/v3/users");
     tokio::time::sleep(Duration::from_secs(4)).await;
-    // One repetition may have begun; without pauses there would be dozens.
-    assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.told());
+    // One repetition can have begun; without pauses there would be dozens.
+    assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.log());
 }

@@ -1,4 +1,4 @@
-//! The limits of `watch`: they count over an hour, and a plan that is refused waits for somebody.
+//! The limits of `watch`: they count over an hour, and a refused plan waits for an administrator.
 
 use matrix_keycloak_sync::standins::Fault;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::harness::{account, everyone, group, program, script, started};
 const TWO: &str = "[limits]\nmax_disable = 2\nmax_disable_percent = 100\n";
 
 #[tokio::test]
-async fn many_small_steps_are_no_way_around_a_limit() {
+async fn small_steps_do_not_bypass_a_limit() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let watching = watching(&world, TWO).await;
     for name in ["c00000", "c00001"] {
@@ -24,7 +24,7 @@ async fn many_small_steps_are_no_way_around_a_limit() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_tried_again_does_not_count_twice() {
+async fn retried_account_counts_once() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let watching = watching(&world, "[limits]\nmax_disable = 1\nmax_disable_percent = 100\n").await;
     world.mas.faults().on("/stand-in/manage").times(1).answer(Fault::Status(500, String::new()));
@@ -35,7 +35,7 @@ async fn somebody_who_is_tried_again_does_not_count_twice() {
 }
 
 #[tokio::test]
-async fn what_was_done_counts_after_a_restart_where_it_is_remembered() {
+async fn earlier_actions_count_after_a_restart_if_there_is_a_state_file() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let state = world.directory().join("state.db");
     let sections = format!("state_file = {:?}\n{QUICK}{TWO}", state.to_string_lossy());
@@ -55,14 +55,14 @@ async fn what_was_done_counts_after_a_restart_where_it_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
+async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
-    let told = world.directory().join("hook.json");
-    let hook = script(&world, "hook", &format!("cat >> {}", told.display()));
+    let input = world.directory().join("hook.json");
+    let hook = script(&world, "hook", &format!("cat >> {}", input.display()));
     let watching = watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
     let before = everyone(&world);
     {
-        // All in one moment, or the first of them would be a small step.
+        // All at once, or the first would be a small step.
         let mut state = world.keycloak.state();
         for name in ["c00000", "c00001", "c00002"] {
             state.realm("corp").leave(name, "/matrix-users");
@@ -73,14 +73,14 @@ async fn a_refused_plan_changes_nothing_says_how_to_approve_it_and_waits() {
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.metric("refused").await, Some(1.0));
 
-    until_so("the hook is told", async || told.exists() && std::fs::metadata(&told).is_ok_and(|file| file.len() > 0))
+    until_so("the hook's input", async || input.exists() && std::fs::metadata(&input).is_ok_and(|file| file.len() > 0))
         .await;
-    let told: Value = serde_json::from_slice(&std::fs::read(&told).expect("a file")).expect("JSON, once");
-    let digest = told["digest"].as_str().expect("a digest").to_owned();
-    assert_eq!((&told["event"], &told["kind"]), (&"refused".into(), &"full".into()));
+    let input: Value = serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON, once");
+    let digest = input["digest"].as_str().expect("a digest").to_owned();
+    assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
     watching.tells(&format!("sync --approve {digest}")).await;
 
-    // What was refused as a whole is not done piece by piece.
+    // A plan refused as a whole is not done piece by piece.
     world.keycloak.state().realm("corp").set_enabled("c00000", true);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(everyone(&world), before);

@@ -1,4 +1,4 @@
-//! Whose account it is, and for how long they are out, when an event names somebody.
+//! Which account an event is about, and when the grace of its user ends.
 
 use super::watching::{QUICK, start};
 use super::{becomes, by_mas_cli, in_step, watching};
@@ -6,7 +6,7 @@ use crate::harness::{NO_LIMITS, account, everyone, group, started};
 use crate::upstream_link::linked;
 
 #[tokio::test]
-async fn whoever_leaves_one_of_several_groups_is_still_in_the_other() {
+async fn user_who_leaves_one_of_several_groups_is_still_in_the_other() {
     let world = started(in_step().member_of("/guests", "gina").account("gina")).await;
     world.keycloak.state().realm("corp").join("alice", "/guests");
     let groups = "[keycloak]\ngroups = [\"matrix-users\", \"/guests\"]\n";
@@ -32,7 +32,7 @@ async fn members_of_subgroups_come_and_go_too() {
 }
 
 #[tokio::test]
-async fn a_rename_is_none_of_our_business_where_mas_keeps_whose_account_it_is() {
+async fn rename_changes_nothing_if_mas_links_the_account() {
     let world = started(in_step()).await;
     let program = linked(&world, "");
     let file = std::fs::read_to_string(world.directory().join("config.toml")).expect("written just now");
@@ -47,7 +47,7 @@ async fn a_rename_is_none_of_our_business_where_mas_keeps_whose_account_it_is() 
 }
 
 #[tokio::test]
-async fn the_template_tells_whose_account_it_is() {
+async fn template_decides_which_user_an_account_belongs_to() {
     let world = started(in_step()).await;
     world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").email = Some("al@example.org".to_owned());
     world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = Some("bob@example.org".to_owned());
@@ -62,7 +62,7 @@ async fn the_template_tells_whose_account_it_is() {
 }
 
 #[tokio::test]
-async fn whoever_has_left_is_disabled_when_their_grace_is_over_and_not_a_full_run_later() {
+async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_run() {
     let world = started(in_step()).await;
     let state = world.directory().join("state.db");
     let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"4s\"\n", state.to_string_lossy());
@@ -70,12 +70,12 @@ async fn whoever_has_left_is_disabled_when_their_grace_is_over_and_not_a_full_ru
     watching.is_ready().await;
     world.leave("alice");
     watching.tells_times("in step", 2).await;
-    assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.told());
+    assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.log());
     becomes(&world, "alice", true, true).await;
 }
 
 #[tokio::test]
-async fn whoever_comes_back_within_their_grace_stays() {
+async fn user_who_comes_back_within_the_grace_is_kept() {
     let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
     let state = world.directory().join("state.db");
     let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"5s\"\n", state.to_string_lossy());
@@ -85,13 +85,13 @@ async fn whoever_comes_back_within_their_grace_stays() {
     world.leave("alice");
     watching.tells_times("in step", 2).await;
     world.join("alice");
-    // Back, and the full run at the end of what was their grace.
+    // The user is back, and the full run happens when the grace would have ended.
     watching.tells_times("in step", 4).await;
     assert_eq!(everyone(&world), before);
 }
 
 #[tokio::test]
-async fn a_grace_that_ends_while_a_server_is_away_is_no_reason_to_hurry() {
+async fn failed_run_is_not_repeated_at_once_if_a_grace_has_ended() {
     let world = started(in_step()).await;
     let state = world.directory().join("state.db");
     let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"2s\"\n", state.to_string_lossy());
@@ -102,7 +102,7 @@ async fn a_grace_that_ends_while_a_server_is_away_is_no_reason_to_hurry() {
     world.synapse.server().stop().await;
     watching.tells("the run failed").await;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert_eq!(watching.times("the run failed"), 1, "{}", watching.told());
+    assert_eq!(watching.times("the run failed"), 1, "{}", watching.log());
     world.synapse.server().restart().expect("the port is free");
     becomes(&world, "alice", true, true).await;
 }

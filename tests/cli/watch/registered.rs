@@ -14,12 +14,13 @@ use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone
 /// Every way to read accounts: by Synapse alone, and by the Admin API.
 const WAYS: [Option<Way>; 3] = [None, Some(BY_BOTH), Some(BY_MAS)];
 
-/// Alice and bob are in step; no other user has an account. Dave and others are users outside the group.
+/// Alice and bob need no change; no other user has an account. Dave and others are users outside
+/// the group.
 fn outsiders() -> World {
     ["dave", "erin", "frank"].iter().fold(in_step().member("zoe"), |world, name| world.user(name))
 }
 
-/// The program that asks for new accounts every second, and for events as this setting says.
+/// The program that requests new accounts every second, and events as configured here.
 fn program(world: &RunningWorld, way: Option<Way>, events: &str) -> Program {
     let quick = QUICK.replace("accounts_every = \"off\"", "accounts_every = \"1s\"");
     let settings = format!("{}{NO_LIMITS}", quick.replace("events_every = \"1s\"", events));
@@ -61,7 +62,7 @@ fn looks(world: &RunningWorld) -> usize {
     world.synapse.requests().count("order_by=creation_ts") + world.mas.admin().requests().count("/users?count=false&")
 }
 
-/// Waits until the newest accounts were asked for so often again.
+/// Waits for this many more requests for the newest accounts.
 async fn looks_on(world: &RunningWorld, times: usize) {
     let before = looks(world);
     until_so("the newest accounts are asked for", async || looks(world) >= before + times).await;
@@ -95,12 +96,12 @@ async fn account_of_a_member_is_left_if_it_is_registered_between_full_runs() {
         watching.tells("kind=\"accounts\"").await;
         looks_on(&world, 2).await;
         assert_eq!(world.state_of("zoe"), account(false, false), "{way:?}");
-        assert_eq!(watching.times("kind=\"accounts\""), 1, "{way:?}: judged once\n{}", watching.told());
+        assert_eq!(watching.times("kind=\"accounts\""), 1, "{way:?}: judged once\n{}", watching.log());
     }
 }
 
 #[tokio::test]
-async fn member_who_joined_a_moment_before_registering_is_no_contradiction() {
+async fn member_who_registers_just_after_joining_is_no_contradiction() {
     for (way, events) in
         WAYS.into_iter().flat_map(|way| [(way, "events_every = \"1h\""), (way, "events_every = \"off\"")])
     {
@@ -111,12 +112,12 @@ async fn member_who_joined_a_moment_before_registering_is_no_contradiction() {
         register(&world, "dave", "dave");
         watching.tells("kind=\"accounts\"").await;
         assert_eq!(world.state_of("dave"), account(false, false), "{way:?}");
-        assert_eq!(watching.times("disagree"), 0, "{way:?} {events}\n{}", watching.told());
+        assert_eq!(watching.times("disagree"), 0, "{way:?} {events}\n{}", watching.log());
     }
 }
 
 #[tokio::test]
-async fn nobody_asks_for_new_accounts_if_that_is_off() {
+async fn new_accounts_are_not_requested_if_that_is_off() {
     let world = started(outsiders()).await;
     let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     watching.is_ready().await;
@@ -146,7 +147,7 @@ async fn accounts_on_several_pages_are_all_found() {
 }
 
 #[tokio::test]
-async fn list_that_is_in_another_order_than_asked_for_is_not_believed() {
+async fn list_in_a_wrong_order_is_not_believed() {
     for way in WAYS {
         let world = started(outsiders()).await;
         world.mas.state().add_user("old");
@@ -158,12 +159,12 @@ async fn list_that_is_in_another_order_than_asked_for_is_not_believed() {
         world.synapse.faults().on("order_by=").answer(Fault::Json(by_name));
         world.mas.admin().faults().on("/users?count=false").answer(Fault::RepeatPage);
         watching.tells("the newest accounts cannot be read, and are asked for again").await;
-        assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.told());
+        assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.log());
     }
 }
 
 #[tokio::test]
-async fn account_that_synapse_does_not_have_yet_is_disabled_once_it_has() {
+async fn account_is_disabled_once_synapse_has_it() {
     let world = started(outsiders()).await;
     let _watching = watching(&world, Some(BY_BOTH)).await;
     world.mas.state().add_user("dave");
@@ -187,9 +188,9 @@ async fn link_that_comes_a_second_later_decides() {
         link(&world, "zoe", "erin");
         becomes(&world, "zoe", true, true).await;
         looks_on(&world, 2).await;
-        assert_eq!(world.state_of("erin"), account(false, false), "{way:?}\n{}", watching.told());
+        assert_eq!(world.state_of("erin"), account(false, false), "{way:?}\n{}", watching.log());
         let disabled = watching.metric("actions_total{action=\"disable\",outcome=\"done\"}").await;
-        assert_eq!(disabled, Some(1.0), "{way:?}: erin's never was\n{}", watching.told());
+        assert_eq!(disabled, Some(1.0), "{way:?}: erin's never was\n{}", watching.log());
     }
 }
 
@@ -205,7 +206,7 @@ async fn account_whose_link_never_comes_is_judged_by_its_name() {
         looks_on(&world, 4).await;
         assert_eq!(world.state_of("stranger"), account(false, false), "{way:?}: that takes an approval");
         // Dave once more, when both servers show him disabled.
-        assert!(watching.times("kind=\"accounts\"") <= 2, "{way:?}\n{}", watching.told());
+        assert!(watching.times("kind=\"accounts\"") <= 2, "{way:?}\n{}", watching.log());
         assert_eq!(watching.metric("ready").await, Some(1.0), "{way:?}");
     }
 }
@@ -238,7 +239,7 @@ async fn account_registered_while_the_first_run_reads_is_judged() {
 }
 
 #[tokio::test]
-async fn nobody_is_disabled_by_mistake_if_the_newest_accounts_cannot_be_read() {
+async fn no_account_is_disabled_by_mistake_if_the_newest_ones_cannot_be_read() {
     let faults = [
         Fault::Status(500, String::new()),
         Fault::Status(403, "<html>".to_owned()),
@@ -248,12 +249,12 @@ async fn nobody_is_disabled_by_mistake_if_the_newest_accounts_cannot_be_read() {
         Fault::EmptyList,
         Fault::Hang,
     ];
-    // By both, MAS is asked as it is without Synapse.
+    // With both, MAS is asked in the same way as without Synapse.
     let cases = [None, Some(BY_MAS)].into_iter().flat_map(|way| faults.iter().map(move |fault| (way, fault.clone())));
     join_all(cases.map(|(way, fault)| Box::pin(goes_on_after(way, fault)))).await;
 }
 
-/// From its start on, `watch` cannot read the newest accounts; then it can.
+/// `watch` cannot read the newest accounts when it starts; then it can.
 async fn goes_on_after(way: Option<Way>, fault: Fault) {
     let world = started(outsiders()).await;
     let of_newest = |faults: &Faults| {
@@ -284,5 +285,5 @@ async fn goes_on_after(way: Option<Way>, fault: Fault) {
     world.mas.admin().faults().clear();
     becomes(&world, "dave", true, true).await;
     assert_eq!(world.state_of("zoe"), account(false, false), "{way:?} {fault:?}");
-    assert_eq!(watching.times("cannot be read"), usize::from(!is_silent), "{}", watching.told());
+    assert_eq!(watching.times("cannot be read"), usize::from(!is_silent), "{}", watching.log());
 }

@@ -8,7 +8,7 @@ use super::{becomes, by_mas_cli, in_step, watching};
 use crate::harness::{NO_LIMITS, account, group, started, write};
 
 #[tokio::test]
-async fn a_signal_while_nothing_is_under_way_is_a_good_end() {
+async fn signal_while_idle_ends_with_success() {
     for name in ["TERM", "INT"] {
         let world = started(in_step()).await;
         let mut watching = watching(&world, NO_LIMITS).await;
@@ -18,7 +18,7 @@ async fn a_signal_while_nothing_is_under_way_is_a_good_end() {
 }
 
 #[tokio::test]
-async fn a_signal_in_the_middle_of_changes_finishes_what_is_under_way_and_says_that_the_rest_is_left() {
+async fn signal_during_changes_finishes_current_actions_and_reports_the_rest() {
     let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8).await;
@@ -32,7 +32,7 @@ async fn a_signal_in_the_middle_of_changes_finishes_what_is_under_way_and_says_t
 }
 
 #[tokio::test]
-async fn the_configuration_is_read_again_at_a_hangup_and_a_wrong_one_is_told_and_not_used() {
+async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
     let world = started(in_step().member("carol")).await;
     let protecting = |name: &str| format!("{QUICK}{NO_LIMITS}[policy]\nprotect = [{name:?}]\n");
     let mut watching = start(&world, by_mas_cli(&world, &protecting("alice")));
@@ -42,7 +42,7 @@ async fn the_configuration_is_read_again_at_a_hangup_and_a_wrong_one_is_told_and
     watching.tells("what was read before stays").await;
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
-    write(&world, "config.toml", &protecting("nobody"));
+    write(&world, "config.toml", &protecting("stranger"));
     world.leave("alice");
     watching.signal("HUP");
     becomes(&world, "alice", true, true).await;
@@ -61,7 +61,7 @@ async fn a_wrong_configuration_or_a_taken_port_is_an_error_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_service_manager_is_told_when_it_is_up_that_it_lives_and_that_it_stops() {
+async fn service_manager_is_notified_of_start_watchdog_and_stop() {
     let world = started(in_step()).await;
     let path = world.directory().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");

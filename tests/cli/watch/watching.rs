@@ -1,4 +1,4 @@
-//! A `watch` that runs, and what can be asked of it.
+//! A running `watch`, and what a test can ask it.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -9,11 +9,11 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use crate::harness::{Program, Run};
 use crate::secrets::Secrets;
 
-/// Nothing takes longer on any machine, unless it never comes.
+/// Longer than anything takes on any machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How a test wants it, instead of what production wants.
+/// Shorter intervals than in production.
 pub(crate) const QUICK: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\n\
     accounts_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
 
@@ -27,11 +27,11 @@ pub(crate) struct Watching {
 /// Starts it; `program` has its configuration.
 pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
     let log = world.directory().join("watch.log");
-    let (child, secrets) = program.start_telling("watch --color never", &log);
+    let (child, secrets) = program.start_logging("watch --color never", &log);
     Watching { child, log, secrets }
 }
 
-/// Waits until it is so, or says what never came.
+/// Waits until the condition is true, or says what never came.
 pub(crate) async fn until_so(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !is_so().await {
@@ -41,38 +41,38 @@ pub(crate) async fn until_so(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 impl Watching {
-    /// Everything that it has told so far.
-    pub(crate) fn told(&self) -> String {
+    /// Returns everything it has logged so far.
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a log")
     }
 
-    /// How often it has told this.
+    /// Returns how often it has logged this.
     pub(crate) fn times(&self, part: &str) -> usize {
-        self.told().matches(part).count()
+        self.log().matches(part).count()
     }
 
-    /// Waits until it has told this so often.
+    /// Waits until it has logged this so often.
     pub(crate) async fn tells_times(&self, part: &str, times: usize) {
         let begin = Instant::now();
         while self.times(part) < times {
-            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Waits until it has told this.
+    /// Waits until it has logged this.
     pub(crate) async fn tells(&self, part: &str) {
         self.tells_times(part, 1).await;
     }
 
-    /// Where its listener is, as soon as it has said so.
+    /// Returns the address of its listener, once it is in the log.
     pub(crate) fn address(&self) -> Option<String> {
-        let told = self.told();
-        let (_, rest) = told.split_once("metrics and health at ")?;
+        let log = self.log();
+        let (_, rest) = log.split_once("metrics and health at ")?;
         Some(rest.lines().next()?.trim().to_owned())
     }
 
-    /// What its listener answers; nothing while there is no answer.
+    /// Returns the answer of its listener, or nothing while there is none.
     pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
         let address = self.address()?;
         let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(format!("{address}{path}"));
@@ -84,31 +84,31 @@ impl Watching {
     pub(crate) async fn is_ready(&self) {
         let begin = Instant::now();
         while self.ask("/readyz").await.is_none_or(|(status, _)| status != 200) {
-            assert!(begin.elapsed() < PATIENCE, "never ready:\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "never ready:\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Waits until it is not ready, and gives why.
+    /// Waits until it is not ready, and returns the reason.
     pub(crate) async fn is_not_ready(&self) -> String {
         let begin = Instant::now();
         loop {
             match self.ask("/readyz").await {
                 Some((503, why)) if !why.contains("first run") => return why,
-                _ => assert!(begin.elapsed() < PATIENCE, "ready all the time:\n{}", self.told()),
+                _ => assert!(begin.elapsed() < PATIENCE, "ready all the time:\n{}", self.log()),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// A sample of its metrics.
+    /// Returns a sample of its metrics.
     pub(crate) async fn metric(&self, sample: &str) -> Option<f64> {
         let (_, text) = self.ask("/metrics").await?;
         let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
         text.lines().find_map(value)
     }
 
-    /// Waits until so many actions are done and confirmed.
+    /// Waits until this many actions are done and confirmed.
     pub(crate) async fn has_done(&self, actions: f64) {
         let begin = Instant::now();
         loop {
@@ -120,7 +120,7 @@ impl Watching {
             if done >= actions {
                 return;
             }
-            assert!(begin.elapsed() < PATIENCE, "{done} of {actions} done:\n{}", self.told());
+            assert!(begin.elapsed() < PATIENCE, "{done} of {actions} done:\n{}", self.log());
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -131,7 +131,7 @@ impl Watching {
         assert!(sent.expect("kill").success());
     }
 
-    /// Ends it by SIGTERM; the exit code, once no secret is in what it has told.
+    /// Ends it with SIGTERM and returns the exit code, if no secret is in its log.
     pub(crate) fn stop(mut self) -> i32 {
         self.signal("TERM");
         self.end()
@@ -140,7 +140,7 @@ impl Watching {
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> i32 {
         let code = self.child.wait().expect("it ends").code().expect("no signal");
-        let run = Run { code, stdout: String::new(), stderr: self.told() };
+        let run = Run { code, stdout: String::new(), stderr: self.log() };
         self.secrets.assert_absent("watch", &run);
         code
     }

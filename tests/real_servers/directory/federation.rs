@@ -1,4 +1,4 @@
-//! Keycloak's user federation: a realm that reads its people and their groups from a directory.
+//! Keycloak's user federation: a realm that reads its users and their groups from a directory.
 //!
 //! Source: the Admin REST API, `…/components` and `…/user-storage`.
 
@@ -9,14 +9,14 @@ use super::slapd::{self, Slapd};
 use crate::Outcome;
 use crate::keycloak::Keycloak;
 
-/// How Keycloak takes in a directory.
+/// How Keycloak federates a directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode {
     /// What it is called.
     pub(crate) name: &'static str,
-    /// Whether its people are copied into Keycloak's own database.
+    /// Whether users are imported into Keycloak's own database.
     pub(crate) import: bool,
-    /// Whether who is in a group is copied too, once, when a person is.
+    /// Whether groups are imported too, once, together with a user.
     pub(crate) groups: &'static str,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Federation {
 }
 
 impl Federation {
-    /// Has the realm read this directory, and takes in what is there.
+    /// Adds this directory to the realm, and imports its users and groups.
     pub(crate) async fn with(slapd: &Slapd, keycloak: &Keycloak, realm: &str, mode: Mode) -> Outcome<Self> {
         let realm_id = keycloak.ask(Method::GET, &format!("/{realm}"), None).await?["id"].clone();
         let provider = json!({
@@ -68,7 +68,7 @@ impl Federation {
         Ok(Self { keycloak: keycloak.clone(), realm: realm.to_owned(), component })
     }
 
-    /// Switches the whole federation on or off, as its administrator would.
+    /// Enables or disables the federation, as an administrator would.
     pub(crate) async fn switch(&self, on: bool) -> Outcome {
         let mut component = self.component.clone();
         component["config"]["enabled"] = json!([on.to_string()]);
@@ -76,14 +76,14 @@ impl Federation {
         self.keycloak.ask(Method::PUT, &path, Some(&component)).await.map(drop)
     }
 
-    /// Has Keycloak remember somebody and their groups, as a login would.
+    /// Makes Keycloak cache a user and the user's groups, as a login would.
     pub(crate) async fn remember(&self, username: &str) -> Outcome {
         let id = self.keycloak.user_id(&self.realm, username).await?;
         self.keycloak.ask(Method::GET, &format!("/{}/users/{id}", self.realm), None).await?;
         self.keycloak.ask(Method::GET, &format!("/{}/users/{id}/groups", self.realm), None).await.map(drop)
     }
 
-    /// Makes Keycloak forget whom it remembers, as time or a restart would.
+    /// Clears Keycloak's user cache, as time or a restart would.
     pub(crate) async fn forget(&self) -> Outcome {
         for cache in ["user", "realm"] {
             let path = format!("/{}/clear-{cache}-cache", self.realm);
@@ -102,7 +102,7 @@ async fn make(keycloak: &Keycloak, realm: &str, component: &Value) -> Outcome<St
     Ok(found[0]["id"].as_str().ok_or_else(|| format!("there is no component {name}: {found}"))?.to_owned())
 }
 
-/// A component's configuration holds lists of texts.
+/// A component's configuration consists of lists of strings.
 fn texts(config: &[(&str, &str)]) -> Value {
     config.iter().map(|(key, value)| ((*key).to_owned(), json!([value]))).collect()
 }

@@ -1,4 +1,4 @@
-//! `OpenLDAP`'s server as a directory that a test may stop, start and lock others out of.
+//! `OpenLDAP`'s server as a directory that a test can stop, start and close to others.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,11 +14,12 @@ use crate::Outcome;
 use crate::patience::eventually;
 use crate::servers::{Ldap, ldap};
 
-/// Where everything in the directory stands.
+/// The base of all entries.
 const SUFFIX: &str = "dc=corp,dc=test";
-/// Whom Keycloak reads it as.
+/// The account that Keycloak reads it with.
 pub(crate) const READER: &str = "cn=keycloak,dc=corp,dc=test";
-/// Nobody connects from this loopback address, so nobody's outgoing connection takes the port while the server is down.
+/// No client connects from this loopback address, so no outgoing connection takes the port while
+/// the server is down.
 const HOST: &str = "127.0.0.2";
 const PASSWORD: &str = "the password that Keycloak knows";
 
@@ -32,7 +33,7 @@ pub(crate) struct Slapd {
 }
 
 impl Slapd {
-    /// Starts one with nobody in it.
+    /// Starts an empty one.
     pub(crate) async fn start() -> Outcome<Self> {
         let directory = TempDir::new()?;
         fs::create_dir(directory.path().join("data"))?;
@@ -59,7 +60,7 @@ impl Slapd {
         Ok(())
     }
 
-    /// Starts it again with everybody who was in it.
+    /// Starts it again with its entries.
     pub(crate) async fn restart(&mut self) -> Outcome {
         self.stop().await?;
         self.go_up(PASSWORD).await
@@ -71,7 +72,7 @@ impl Slapd {
         self.go_up("another password").await
     }
 
-    /// Adds people.
+    /// Adds users.
     pub(crate) async fn add_people(&self, names: &[String]) -> Outcome {
         let mut ldif = String::new();
         for name in names {
@@ -81,7 +82,7 @@ impl Slapd {
         self.add(&ldif).await
     }
 
-    /// Adds a group of these people.
+    /// Adds a group with these members.
     pub(crate) async fn add_group(&self, group: &str, names: &[String]) -> Outcome {
         let mut ldif = format!("dn: {}\nobjectClass: groupOfNames\ncn: {group}\n", group_called(group));
         for name in names {
@@ -90,13 +91,13 @@ impl Slapd {
         self.add(&ldif).await
     }
 
-    /// Takes somebody out of a group.
+    /// Removes a user from a group.
     pub(crate) async fn leave(&self, name: &str, group: &str) -> Outcome {
         let (group, person) = (group_called(group), person(name));
         self.change(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {person}\n")).await
     }
 
-    /// Deletes somebody, and takes them out of a group first: `OpenLDAP` would leave them in it.
+    /// Deletes a user, and first the group membership, which `OpenLDAP` would keep.
     pub(crate) async fn delete(&self, name: &str, group: &str) -> Outcome {
         self.leave(name, group).await?;
         self.change(&format!("dn: {}\nchangetype: delete\n", person(name))).await
@@ -110,7 +111,7 @@ impl Slapd {
         self.modify(&[], ldif).await
     }
 
-    /// Whoever holds the server's password may change everything.
+    /// Changes entries, with the server's own password.
     async fn modify(&self, options: &[&str], ldif: &str) -> Outcome {
         let mut command = Command::new("ldapmodify");
         command.args(["-x", "-H", &self.url(), "-D", READER, "-w", PASSWORD]).args(options);
@@ -120,14 +121,14 @@ impl Slapd {
         stdin.write_all(ldif.as_bytes()).await?;
         drop(stdin);
         let output = child.wait_with_output().await?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {told}; of {ldif}").into()) }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {stderr}; of {ldif}").into()) }
     }
 
     async fn go_up(&mut self, password: &str) -> Outcome {
         let config = self.configure(password)?;
-        // It is told to end when the test is killed in a way in which nothing is dropped. The debug level keeps it from
-        // going into the background.
+        // It gets a signal to end if the test is killed and nothing is dropped. The debug level
+        // keeps it in the foreground.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(&self.binaries.slapd).args(["-d", "0", "-h", &self.url(), "-f"]);
         let log = fs::File::create(self.directory.path().join("slapd.log"))?;
@@ -147,7 +148,7 @@ impl Slapd {
         for schema in ["core", "cosine", "inetorgperson"] {
             let _ = writeln!(text, "include {}/{schema}.schema", self.binaries.schemas.display());
         }
-        // Only the reader sees anything, as in a directory that asks everybody who they are.
+        // Only the reader can read, as in a directory that requires a login.
         let data = self.directory.path().join("data");
         let _ = write!(
             text,
@@ -161,7 +162,7 @@ impl Slapd {
     }
 }
 
-/// What Keycloak has to know to read a directory.
+/// The password that Keycloak needs to read a directory.
 pub(crate) fn credential() -> &'static str {
     PASSWORD
 }

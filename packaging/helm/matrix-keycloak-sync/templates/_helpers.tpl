@@ -50,7 +50,7 @@ metadata:
     {{- end }}
     {{- include "mks.labels" . | nindent 4 }}
   annotations:
-    # A changed configuration starts the program anew.
+    # A changed configuration restarts the program.
     checksum/config: {{ include (print $.Template.BasePath "/configmap.yaml") . | sha256sum }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
