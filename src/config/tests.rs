@@ -124,7 +124,7 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
         "server_name (MATRIX_SERVER_NAME) = \"@x\": expected a name such as \"example.org\"",
         "keycloak.url (KC_URL) = \"sso\": expected an address such as \"https://sso.example.org\"",
         "keycloak.realm (KC_REALM) = 3: expected a text that is not empty",
-        "keycloak.groups (KC_GROUP_NAME): expected one group at least",
+        "keycloak.groups (KC_GROUP_NAME): expected at least one group",
         "keycloak.urll: there is no such key; did you mean keycloak.url?",
         "keycloak.client_secret (KC_CLIENT_SECRET): missing",
         "synapse.admin_token (MATRIX_ADMIN_TOKEN): missing",
@@ -296,7 +296,7 @@ fn a_personal_access_token_needs_no_client_and_no_issuer() {
     let config = load_with(&mas_api(token), &[]).expect("loads").mas_api.expect("[writer.mas_api]");
     assert!(matches!(config.auth, MasApiAuth::Token(_)) && config.issuer.is_none());
     let both = problems(&mas_api(|text| text + "access_token = \"4711\"\n"), &[]);
-    assert!(both.len() == 1 && both[0].starts_with("writer.mas_api.access_token: given beside"), "{both:?}");
+    assert!(both.len() == 1 && both[0].starts_with("writer.mas_api.access_token: given together with"), "{both:?}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ async fn another_server_name_than_the_homeservers_own_is_an_error() {
 async fn a_list_that_does_not_hold_what_it_promises_is_an_error() {
     let world = started(the_table()).await;
     let row = json!({"name": "@matrix-sync-bot:example.org", "deactivated": false});
-    for (users, total, told) in [(vec![row], 9, "tells of 9 accounts and holds 1"), (vec![], 0, "does not hold")] {
+    for (users, total, told) in [(vec![row], 9, "claims 9 accounts and contains 1"), (vec![], 0, "does not contain")] {
         let short = Fault::Json(json!({"users": users, "total": total}));
         world.synapse.faults().clear();
         world.synapse.faults().on("/v3/users?").answer(short);

@@ -85,5 +85,5 @@ async fn failing_look_at_one_bridge_holds_nothing_up() {
 async fn no_answer_from_keycloak_is_an_error_even_if_synapse_sets_bridges_aside() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
-    program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);
+    program(&world).run("sync").exits(1).tells(&["the second look failed for all accounts (1 tried)"]);
 }

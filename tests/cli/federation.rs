@@ -1,4 +1,4 @@
-//! A directory behind Keycloak that is down looks as if its people had left: Keycloak fails open.
+//! If a directory behind Keycloak is down, its users look as if they had left: Keycloak fails open.
 
 mod remembered;
 
@@ -40,14 +40,14 @@ async fn nobody_of_a_directory_that_is_down_is_disabled() {
     take_down(&world);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!((run.kept(), run.actions()), (in_doubt(), vec!["disable dave not_in_group done".to_owned()]));
-    run.tells(&["directory behind Keycloak", "3 accounts are left alone", "User federation"]);
+    run.tells(&["directory behind Keycloak", "3 accounts are kept", "User federation"]);
 }
 
 #[tokio::test]
 async fn a_directory_that_is_down_makes_a_plan_incomplete_too() {
     let world = with_a_directory().await;
     take_down(&world);
-    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is in doubt"]);
+    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is unverified"]);
 }
 
 #[tokio::test]

@@ -194,10 +194,18 @@ async fn a_token_without_the_scope_is_told() {
 #[tokio::test]
 async fn a_listener_without_the_admin_api_is_told_from_a_mas_that_is_unwell() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
-    refuses(&world, "", &["/api/admin/v1/", "answered 404 Not Found", "add the resource adminapi to a listener"]);
+    refuses(
+        &world,
+        "",
+        &["/api/admin/v1/", "answered 404 Not Found", "Add the resource adminapi to an internal listener"],
+    );
     let world = started(the_table()).await;
     world.mas.admin().faults().on("").answer(Fault::Html);
-    refuses(&world, "", &["answered with text/html where JSON belongs", "add the resource adminapi to a listener"]);
+    refuses(
+        &world,
+        "",
+        &["answered with text/html instead of JSON", "Add the resource adminapi to an internal listener"],
+    );
 }
 
 #[tokio::test]
@@ -313,7 +321,7 @@ async fn a_list_that_is_shorter_than_its_own_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
     world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
-    refuses(&world, "", &["the list tells of 7 rows and holds 0"]);
+    refuses(&world, "", &["the list claims 7 rows and contains 0"]);
 }
 
 #[tokio::test]
@@ -326,7 +334,7 @@ async fn lists_that_are_shorter_than_their_own_count_but_not_empty_are_errors() 
         let row = serde_json::json!({"id": alice, "attributes": attributes});
         let rows = serde_json::json!({"meta": {"count": 7}, "data": [row], "links": {}});
         world.mas.admin().faults().on(list).answer(Fault::Json(rows));
-        refuses(&world, "", &["the list tells of 7 rows and holds 1"]);
+        refuses(&world, "", &["the list claims 7 rows and contains 1"]);
         world.mas.admin().faults().clear();
     }
 }
@@ -365,7 +373,10 @@ async fn a_mas_of_another_homeserver_is_refused() {
 async fn an_admin_api_at_the_public_address_is_warned_of() {
     let world = started(the_table().admin_api(AdminApi::Both)).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
-    run.tells(&["the Admin API also answers at MAS's public address", "take the resource adminapi off that listener"]);
+    run.tells(&[
+        "the Admin API also answers at MAS's public address",
+        "remove the resource adminapi from that listener",
+    ]);
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
     assert_eq!(run.stderr, "");
@@ -386,7 +397,7 @@ async fn a_mas_that_would_erase_is_refused_before_the_first_change() {
         let world = started(the_table().mas_version(version)).await;
         let before = everyone(&world);
         let run = program_by(&world, BY_BOTH, "").run("sync").exits(1);
-        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "update MAS"]);
+        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "Update MAS"]);
         assert_eq!((changes(&world), everyone(&world)), (vec![], before), "{version}");
     }
 }

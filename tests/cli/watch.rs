@@ -133,7 +133,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
     forbidden.tells_times("in step", 3).await;
-    assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.told());
+    assert_eq!(forbidden.times("grant the role view-events"), 1, "{}", forbidden.told());
     assert_eq!(forbidden.metric("events_available").await, Some(0.0));
 
     let world = started(in_step()).await;
@@ -141,7 +141,7 @@ async fn without_events_full_runs_are_enough_and_it_is_told_once() {
     let blocked = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
     blocked.is_ready().await;
     blocked.tells("a proxy or load balancer between here and Keycloak answered 403").await;
-    assert_eq!(blocked.times("give the role view-events"), 0, "{}", blocked.told());
+    assert_eq!(blocked.times("grant the role view-events"), 0, "{}", blocked.told());
 
     let world = started(in_step()).await;
     let off = often.replace("events_every = \"1s\"", "events_every = \"off\"");

@@ -142,7 +142,7 @@ impl World {
             // The list is whole, so that its people are asked for by ID even where the rest is asked for by name.
             self.told_in_doubt("", &[leaver])
         } else {
-            vec!["exit 1, nobody could be looked at".to_owned()]
+            vec!["exit 1, the second look failed for all accounts".to_owned()]
         };
         self.check(scenario, "sync", &by_name, &by_link).await
     }
@@ -198,8 +198,8 @@ impl World {
     /// or because Keycloak answers with an error when it is asked about them.
     async fn told(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
         let run = self.scene.run(settings, &[command, "--format", "json"]).await?;
-        if run.exit == Some(1) && run.stderr.contains("nobody could be looked at") {
-            return Ok(vec!["exit 1, nobody could be looked at".to_owned()]);
+        if run.exit == Some(1) && run.stderr.contains("the second look failed for all accounts") {
+            return Ok(vec!["exit 1, the second look failed for all accounts".to_owned()]);
         }
         let mut told: Vec<_> = self.scene.told(&run)?.into_iter().map(left_alone).collect();
         if told[0].starts_with("exit 4") {

@@ -157,7 +157,7 @@ async fn list_that_is_in_another_order_than_asked_for_is_not_believed() {
         let by_name = json!({"users": [row("alice", 1), row("bob", 2)], "total": 2});
         world.synapse.faults().on("order_by=").answer(Fault::Json(by_name));
         world.mas.admin().faults().on("/users?count=false").answer(Fault::RepeatPage);
-        watching.tells("the newest accounts cannot be read, and are asked for again").await;
+        watching.tells("the newest accounts cannot be read; trying again").await;
         assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.told());
     }
 }
@@ -274,7 +274,7 @@ async fn goes_on_after(way: Option<Way>, fault: Fault) {
         if matches!(fault, Fault::Hang) {
             tokio::time::sleep(Duration::from_secs(40)).await;
         }
-        watching.tells("the newest accounts cannot be read, and are asked for again").await;
+        watching.tells("the newest accounts cannot be read; trying again").await;
     }
     let after: Vec<_> = everyone(&world).into_iter().filter(|now| before.contains(now)).collect();
     assert_eq!(after, before, "{way:?} {fault:?}");

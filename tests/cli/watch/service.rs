@@ -39,7 +39,7 @@ async fn the_configuration_is_read_again_at_a_hangup_and_a_wrong_one_is_told_and
     watching.is_ready().await;
     write(&world, "config.toml", &protecting("bob").replace("1h", "soon"));
     watching.signal("HUP");
-    watching.tells("what was read before stays").await;
+    watching.tells("the old one stays in use").await;
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
     write(&world, "config.toml", &protecting("nobody"));
