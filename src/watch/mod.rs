@@ -1,5 +1,5 @@
-//! Staying in step, the parts that decide and do not ask: what Keycloak's events say, which accounts are new, when to look
-//! next, and what the last hour has used of the limits. `commands::watch` puts them together.
+//! Decides for `watch` without asking servers: what Keycloak's events say, which accounts are new, when
+//! to read next, and what the last hour has used of the limits. `commands::watch` combines them.
 
 mod feed;
 mod registrations;
