@@ -1,4 +1,4 @@
-//! One run of the program: command line, log, command, exit code.
+//! Runs the program once: command line, log, command, exit code.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
@@ -22,7 +22,7 @@ use crate::standins::mas_cli;
 /// Looks up an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<String>;
 
-/// What a run takes from the world besides its command line.
+/// What a run depends on besides its command line.
 pub struct Surroundings {
     /// The environment variables.
     pub env: Box<Environment>,
@@ -32,16 +32,16 @@ pub struct Surroundings {
 
 impl Default for Surroundings {
     fn default() -> Self {
-        // What is no UTF-8 is told as a problem where it is used.
+        // A value that is not UTF-8 is reported when it is used.
         let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         Self { env: Box::new(env), timeouts: Timeouts::default() }
     }
 }
 
-/// Runs the program and prints what went wrong.
+/// Runs the program and prints the error, if any.
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // The options of mas-cli are not ours, so its stand-in takes the words as they are.
+    // mas-cli has options of its own, so its stand-in parses the arguments itself.
     match arguments.as_slice() {
         [_, first, second, words @ ..] if first == "stand-in" && second == "mas-cli" => {
             mas_cli::run(words.to_vec()).await.into()
@@ -104,10 +104,10 @@ fn set_color(color: Color) {
     .write_global();
 }
 
-/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries
-/// below would tell of headers and bodies.
+/// Sends the log to stderr, or to the journal if stderr leads there. Only this crate logs: the
+/// libraries below would print headers and bodies.
 fn start_log(global: &Global, stays: bool, env: &Environment) {
-    // What stays up has nothing to print but its log.
+    // A command that keeps running prints nothing but its log.
     let verbose = global.verbose + u8::from(stays);
     let level = match (global.quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -116,7 +116,7 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    // For programs that keep logs, what was done is no detail.
+    // In a JSON log, changes are more than details.
     let audit = match (global.quiet, global.log_format) {
         (false, LogFormat::Json) => level.max(LevelFilter::INFO),
         _ => level,
@@ -134,6 +134,6 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (LogFormat::Text, None) => lines.boxed(),
         (LogFormat::Json, _) => lines.json().flatten_event(true).with_target(true).boxed(),
     };
-    // A second start in the same process, as tests do it, keeps the first log.
+    // Tests start this twice in one process; the first log stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
 }

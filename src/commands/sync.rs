@@ -1,4 +1,4 @@
-//! `sync`: reads, plans, asks the limits, and only then writes.
+//! Makes a plan, checks the limits, and only then writes (`sync`).
 
 use std::path::Path;
 use std::time::Instant;
@@ -35,8 +35,8 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
     }
 }
 
-/// Nobody would hear of failures any more if the file could not be written, so that is a reason not to end with 0. It is
-/// no reason to hide another one.
+/// Writes the metrics file. Without it no one would notice failures, so a run that cannot write it
+/// does not end with 0; but an earlier error comes first.
 fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
     match (metrics().write_file(path), ended) {
         (Ok(()), ended) => ended,
@@ -86,8 +86,8 @@ fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
     }
 }
 
-/// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
-/// every limit for this run.
+/// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
+/// right approval lifts every limit for this run.
 pub(super) fn approve(
     session: &Session,
     plan: &Plan,
@@ -101,19 +101,19 @@ pub(super) fn approve(
     }
 }
 
-/// The command line that applies this very plan, for someone who has looked at it and pastes it into a shell.
+/// Returns the command line that applies this very plan, to paste into a shell.
 pub(super) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
     let config = global.config.as_ref().map(|path| format!("--config {} ", shell_word(path))).unwrap_or_default();
     format!("matrix-keycloak-sync {config}{command} --approve {digest}")
 }
 
-/// A path as one word of a shell.
+/// Returns a path as one word of a shell.
 pub(super) fn shell_word(path: &Path) -> String {
     subprocess::shell_word(&path.display().to_string())
 }
 
-/// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if
-/// nothing had been.
+/// Prints the outcome of a plan. Accounts may have been changed, so a failure to print must not end
+/// the run as if nothing had been.
 pub(super) fn tell_the_end(told: &str, exit: Exit) -> Exit {
     match print(told) {
         Ok(()) => exit,

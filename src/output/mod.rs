@@ -1,4 +1,4 @@
-//! What people see: data on stdout, progress on stderr, everything readable without colour.
+//! Prints for people: data on stdout, progress on stderr, everything readable without colour.
 
 pub mod doctor;
 pub mod explain;
@@ -21,12 +21,12 @@ pub use progress::Progress;
 /// Where text is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
-    /// On a terminal long lists are cut; a file or a pipe gets them whole.
+    /// Whether long lists are cut, as on a terminal; a file or a pipe gets them in full.
     pub cut: bool,
 }
 
 impl Terminal {
-    /// What stdout is.
+    /// Returns what stdout is.
     #[must_use]
     pub fn of_stdout() -> Self {
         Self { cut: std::io::stdout().is_terminal() }
@@ -38,7 +38,7 @@ const ACTIVATE: Style = AnsiColor::Green.on_default().bold();
 const DISABLE: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Joins as many names as have room, at least one.
+/// Joins as many names as fit, at least one.
 pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
     let mut joined = String::new();
     for name in names.iter().map(ToString::to_string) {
@@ -53,12 +53,12 @@ pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
     joined
 }
 
-/// Joins what is printed of each.
+/// Joins the printed form of each item.
 pub(crate) fn joined<T: Display>(items: &[T], separator: &str) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(separator)
 }
 
-/// `1,234 accounts`, `1 account`.
+/// Returns a count with its noun: `1,234 accounts`, `1 account`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(count as u64), if count == 1 { one } else { many })
 }
