@@ -137,7 +137,7 @@ pub struct SyncArgs {
     /// Change nothing, as `plan` does
     #[arg(long, conflicts_with = "approve")]
     pub dry_run: bool,
-    /// Apply the plan with this digest, whatever the limits say
+    /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
     /// Output format of the plan and its outcome
@@ -212,7 +212,7 @@ pub struct UndoArgs {
     /// Show what would be reversed, without changing anything
     #[arg(long, conflicts_with = "approve")]
     pub dry_run: bool,
-    /// Apply the plan with this digest, whatever the limits say
+    /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
     /// Also disable current members that the run had activated
@@ -243,7 +243,7 @@ pub enum StandIn {
         /// A file with the secret shared with the homeserver
         #[arg(long)]
         secret_file: PathBuf,
-        /// Where the Admin API listens [default: with the rest]
+        /// Address for the Admin API [default: with the rest]
         #[arg(long)]
         admin_listen: Option<SocketAddr>,
         /// The client that may use the Admin API [default: one whose secret is known]
