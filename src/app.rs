@@ -22,7 +22,7 @@ use crate::standins::mas_cli;
 /// Looks up an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<String>;
 
-/// What a run depends on besides its command line.
+/// What a run depends on, apart from its command line.
 pub struct Surroundings {
     /// The environment variables.
     pub env: Box<Environment>,

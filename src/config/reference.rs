@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_expected_is_what_a_wrong_value_is_told() {
+    fn the_expected_text_is_that_of_the_error() {
         for entry in REFERENCE {
             let told: Vec<_> = ["[1]", "\"@ {{\""]
                 .into_iter()

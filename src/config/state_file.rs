@@ -29,7 +29,7 @@ pub enum StateFile {
 }
 
 impl StateFile {
-    /// Returns where the file is, if there is a place for it.
+    /// Returns the path of the file, if there is a place for it.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {

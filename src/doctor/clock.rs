@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_is_told() {
+    fn the_direction_is_reported() {
         let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(400_000);
         let mut section = Section::new(Area::Synapse, "");
         check(&mut section, "Synapse", Probe { date: Some(ours - Duration::from_secs(3725)), received: ours });

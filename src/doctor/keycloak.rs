@@ -208,7 +208,7 @@ async fn members(
     Some(all)
 }
 
-/// Reports members for whom the template gives no name that MAS accepts.
+/// Reports members without a name that MAS accepts by the template.
 fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     members.sort_by(|one, other| one.id.cmp(&other.id));
     members.dedup_by(|one, other| one.id == other.id);

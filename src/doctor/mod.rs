@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_goes_in_the_clear_is_a_warning() {
+    fn plain_http_is_a_warning() {
         let Loaded { config, warnings: told } = loaded();
         let found = warnings(&settings::check(&config, &told), "configuration");
         assert!(

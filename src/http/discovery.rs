@@ -9,12 +9,12 @@ use super::client::{get_openly, is_loopback};
 use super::error::{HttpError, HttpErrorKind, Purpose, Server};
 use super::format::told;
 
-/// Where the token endpoint is.
+/// How the token endpoint is found.
 #[derive(Debug, Clone)]
 pub enum TokenEndpoint {
     /// At this address; the client's secret goes into the form.
     At(Url),
-    /// Where the issuer's metadata says (`{issuer}/.well-known/openid-configuration`).
+    /// By the issuer's metadata (`{issuer}/.well-known/openid-configuration`).
     Discovered {
         /// The issuer that the metadata has to name.
         issuer: Url,
@@ -23,7 +23,7 @@ pub enum TokenEndpoint {
     },
 }
 
-/// Where a client sends its secret.
+/// How a client sends its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientSecretIn {
     /// `client_secret_basic`.

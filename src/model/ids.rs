@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keycloak_is_asked_for_whatever_may_be_an_id() {
+    fn keycloak_is_asked_for_anything_that_may_be_an_id() {
         let asked = |id: &str| KeycloakId::from(id).can_be_asked_for();
         for id in ["e5d0b2a4-0000-4000-8000-000000000000", "f:ldap:a#b", "f:ldap:a/b", "f:ldap:50%", "who?", "a b"] {
             assert!(asked(id), "{id}");

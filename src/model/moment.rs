@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_as_rfc_3339() {
+    fn a_moment_is_printed_as_rfc_3339() {
         let moment = Moment::from_millis(1_795_000_000_999);
         assert_eq!(moment.to_string(), "2026-11-18T11:06:40Z");
         assert_eq!(Moment::try_from(moment.to_string()).ok(), Some(Moment::from_millis(1_795_000_000_000)));

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_wrapped_and_what_is_skipped_for_one_reason_is_told_once() {
+    fn it_is_wrapped_and_checks_skipped_for_the_same_reason_share_a_line() {
         let expected = "\
 Keycloak (https://sso.example.org/)
   ok       reachable: Keycloak answers

@@ -90,7 +90,7 @@ impl Progress {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "nobody reads more than three digits of it"
+    reason = "three digits are enough to read"
 )]
 fn pace(tally: &Tally, what: &str, took: Duration) -> String {
     let count = tally.count();

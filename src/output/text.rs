@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_plan_is_told_in_full_within_80_columns() {
+    fn a_short_plan_is_printed_in_full_within_80_columns() {
         let told = plain(&plan_of(3), true);
         let expected = "\
 Plan for example.org: 7 members in the group, 4 accounts

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_could_match_nobody_or_breaks_out_of_its_anchors_is_refused() {
+    fn an_entry_that_can_match_no_account_or_escapes_its_anchors_is_refused() {
         for entry in ["@admin:example.org", "/admin", "admin/", "", "!", "/(/", "/a)|(?:b/"] {
             assert!(Protection::new(&[entry.to_owned()]).is_err(), "{entry}");
         }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_matches_nobody_is_told() {
+    fn an_entry_that_matches_no_account_is_reported() {
         let protection = protection(&["admin", "amdin", "/x+/"]);
         assert_eq!(protection.idle_entries([&"admin".into(), &"alice".into()].into_iter()), ["amdin", "/x+/"]);
     }

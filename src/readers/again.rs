@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_in_one_list_only_or_has_changed_is_touched() {
+    fn a_user_in_only_one_list_or_changed_is_touched() {
         let before = [member("a", true), member("b", true), member("c", true)];
         let after = [member("b", true), member("c", false), member("d", true)];
         let mut touched = Touched::default();

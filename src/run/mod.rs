@@ -31,7 +31,7 @@ pub struct ApplyTallies {
     pub confirmed: Tally,
 }
 
-/// Where a run is recorded, and what may stop it.
+/// The record of a run, and what may stop it.
 #[derive(Debug)]
 pub struct Record<'r> {
     /// The record.

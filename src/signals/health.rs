@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_is_a_sign_of_life_for_every_clone() {
+    fn a_beat_counts_for_every_clone() {
         let health = Health::new(Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(20));
         health.clone().beat();

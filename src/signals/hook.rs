@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hook_is_told_the_reason_as_json() {
+    async fn the_hook_gets_the_reason_as_json() {
         let directory = tempfile::tempdir().expect("a directory");
         hook(directory.path(), "cat > \"$1/told\"", LIMIT).await;
         let told: Value = serde_json::from_str(&read(directory.path(), "told")).expect("JSON");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hook_that_is_not_there_stops_nobody() {
+    async fn a_missing_hook_stops_nothing() {
         tell(&[], &reason()).await;
         tell(&["/nowhere/hook".to_owned()], &reason()).await;
     }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_is_told_by_the_status_and_in_words() {
+    async fn health_is_reported_by_status_and_in_words() {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(ask(address, "/healthz").await, (200, "alive\n".to_owned()));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn metrics_are_told_in_prometheus_text_format() {
+    async fn metrics_are_in_prometheus_text_format() {
         let address = served(&Health::new(LIFE)).await;
         let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_is_taken_is_told_at_once() {
+    async fn a_port_that_is_taken_is_reported_at_once() {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(serve(address, health).await.map_err(|error| error.kind()), Err(io::ErrorKind::AddrInUse));

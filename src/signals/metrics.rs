@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_told() {
+    fn unknown_values_are_missing() {
         let metrics = Metrics::default();
         for name in ["members", "accounts", "last_", "refused", "ready", "run_failures", "events", "kept", "planned"] {
             assert_eq!(samples(&metrics, name), Vec::<String>::new(), "{name}");
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_by_server_and_how_they_ended() {
+    fn requests_are_counted_by_server_and_result() {
         let metrics = Metrics::default();
         metrics.request(Server::Keycloak, "200");
         metrics.request(Server::Keycloak, "200");
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn lag_ready_and_events_are_told() {
+    fn lag_ready_and_events_are_reported() {
         let metrics = Metrics::default();
         metrics.lag(Duration::from_millis(1500));
         metrics.ready(true);

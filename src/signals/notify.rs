@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_manager_is_told_everything() {
+    fn the_service_manager_gets_every_notification() {
         let mut said = said(&[("WATCHDOG_USEC", "30000000")]);
         let reloading = said.remove(2);
         assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn a_watchdog_that_waits_for_somebody_else_is_not_fed() {
+    fn a_watchdog_of_another_process_is_not_fed() {
         assert_eq!(said(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "1")])[4], "STATUS=None");
         assert_eq!(said(&[])[4], "STATUS=None");
     }
 
     #[test]
-    fn a_service_manager_that_is_gone_stops_nobody() {
+    fn a_missing_service_manager_stops_nothing() {
         assert_eq!(said(&[("NOTIFY_SOCKET", "/nowhere/notify")]), Vec::<String>::new());
     }
 }

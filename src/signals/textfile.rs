@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_for_everybody_unless_somebody_said_otherwise() {
+    fn the_file_is_readable_for_all_unless_its_mode_was_changed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("sync.prom");
         let mode = || path.metadata().expect("a file").permissions().mode() & 0o777;

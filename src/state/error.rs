@@ -11,7 +11,7 @@ use crate::model::ServerText;
 #[derive(Debug, thiserror::Error)]
 #[error("the state file {}: {problem}", path.display())]
 pub struct StateError {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
     /// What is wrong.
     #[source]

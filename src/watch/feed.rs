@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_events_about_one_person_the_newest_counts() {
+    fn of_several_events_about_one_user_the_newest_counts() {
         assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Joined)]).says, Says::Joined);
         assert_eq!(of_alice(&[(1, Says::Joined), (2, Says::Left)]).says, Says::Left);
         assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Nothing)]).says, Says::Nothing);

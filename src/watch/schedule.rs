@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_up_to_the_most_and_begin_anew_once_it_goes_well() {
+    fn pauses_grow_up_to_the_maximum_and_start_again_after_a_success() {
         let mut backoff = Backoff::default();
         let most = Duration::from_mins(1);
         let pauses: Vec<_> = (0..10).map(|_| backoff.pause(most)).collect();

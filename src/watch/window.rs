@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_who_is_tried_again_counts_once_and_each_kind_for_itself() {
+    fn repeated_actions_on_an_account_count_once_per_kind() {
         let mut window = alice_disabled();
         for kind in [ActionKind::Disable, ActionKind::Activate] {
             window.note(user("alice"), kind, NOW);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_in_the_plan_again_counts_there_alone() {
+    fn an_account_in_the_plan_counts_only_there() {
         let again = plan(&[(ActionKind::Disable, "alice")]);
         assert_eq!(alice_disabled().past(NOW, &again, &[]), Past::default());
         let other_way = plan(&[(ActionKind::Activate, "alice"), (ActionKind::Disable, "bob")]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_active_again_is_among_the_active_ones_already() {
+    fn an_account_that_is_active_again_already_counts_as_active() {
         let counted = Past { disabled: 1, inactive: 0, activated: 0 };
         assert_eq!(alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]), counted);
     }

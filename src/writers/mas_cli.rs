@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_is_told_without_logs_and_backtrace() {
+    fn the_error_is_reported_without_logs_and_backtrace() {
         let stderr = "2026-11-23T10:31:26Z  INFO mas_cli: Locking\nError: could not connect to the database\n\n\
                       Caused by:\n    0: Connection refused (os error 111)\n\nStack backtrace:\n   0: std::backtrace\n";
         assert_eq!(

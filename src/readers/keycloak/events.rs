@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_happens_to_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
+    fn any_change_of_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {
                 assert_eq!(about("USER", operation, path, false), alice(Says::Nothing));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_in_no_known_way_may_be_about_anyone() {
+    fn an_unknown_event_may_be_about_any_user() {
         assert_eq!(about("USER", "UPDATE", "", false), About::Everyone);
         assert_eq!(about("USER", "UPDATE", "somewhere/else", false), About::Everyone);
     }

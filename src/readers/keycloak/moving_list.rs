@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_leaves_an_earlier_page_hides_nobody() {
+    async fn a_row_that_leaves_an_earlier_page_hides_no_one() {
         let read = read((0..1000).collect(), 100, |list, _| {
             list.remove(0);
         })
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_rows_that_leave_at_once_hide_nobody() {
+    async fn many_rows_that_leave_at_once_hide_no_one() {
         let leave = |list: &mut Vec<u32>, request| {
             if request == 3 {
                 list.drain(..150);

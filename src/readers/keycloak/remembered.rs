@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_members_give_the_same_witnesses_in_whatever_order_they_are_listed() {
+    fn the_same_members_give_the_same_witnesses_in_any_order() {
         let provider: ArcStr = "ldap-1".into();
         let group = Group { id: "g".into(), path: "/g".into() };
         let of = GroupPlace { id: "g".into(), name: "g".into(), path: "/g".into(), parent_id: None };
