@@ -1,4 +1,4 @@
-//! One run of the program: command line, log, command, exit code.
+//! Runs the program once: command line, log, command, exit code.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
@@ -19,10 +19,10 @@ use crate::failure::Failure;
 use crate::signals::journal;
 use crate::standins::mas_cli;
 
-/// Runs the program and prints what went wrong.
+/// Runs the program and prints the error, if any.
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // The options of mas-cli are not ours, so its stand-in takes the words as they are.
+    // mas-cli has options of its own, so its stand-in parses the arguments itself.
     match arguments.as_slice() {
         [_, first, second, words @ ..] if first == "stand-in" && second == "mas-cli" => {
             mas_cli::run(words.to_vec()).await.into()
@@ -85,10 +85,10 @@ fn set_color(color: Color) {
     .write_global();
 }
 
-/// The log goes to stderr, or straight to the journal where stderr leads there. Only this crate speaks: the libraries
-/// below would tell of headers and bodies.
+/// Sends the log to stderr, or to the journal if stderr leads there. Only this crate logs: the
+/// libraries below would print headers and bodies.
 fn start_log(global: &Global, stays: bool, env: &Environment) {
-    // What stays up has nothing to print but its log.
+    // A command that keeps running prints nothing but its log.
     let verbose = global.verbose + u8::from(stays);
     let level = match (global.quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -97,7 +97,7 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    // For programs that keep logs, what was done is no detail.
+    // In a JSON log, changes are more than details.
     let audit = match (global.quiet, global.log_format) {
         (false, LogFormat::Json) => level.max(LevelFilter::INFO),
         _ => level,
@@ -115,6 +115,6 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (LogFormat::Text, None) => lines.boxed(),
         (LogFormat::Json, _) => lines.json().flatten_event(true).with_target(true).boxed(),
     };
-    // A second start in the same process, as tests do it, keeps the first log.
+    // Tests start this twice in one process; the first log stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
 }

@@ -4,23 +4,23 @@ use std::error::Error;
 
 use crate::model::printable;
 
-/// An error and its causes in one line, for lists of many.
+/// Returns an error and its causes in one line, for lists.
 #[must_use]
 pub fn in_one_line(error: &dyn Error) -> String {
-    causes(error).iter().fold(error.to_string(), |told, cause| told + ": " + cause)
+    causes(error).iter().fold(error.to_string(), |line, cause| line + ": " + cause)
 }
 
-/// The causes below an error, without those whose text the one above already has.
+/// Returns the causes of an error, without those whose text the one above already contains.
 pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut told = error.to_string();
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
-        // The HTTP client wraps what happened in layers of its own; only what happened is told.
+        // The HTTP client wraps an error in layers of its own; only the innermost says what happened.
         let is_http = cause.is::<reqwest::Error>();
         let cause = if is_http { root(cause) } else { cause };
         let mut text = cause.to_string();
-        // Libraries may quote a server or a file.
+        // These libraries may quote text from a server or a file.
         if is_http || cause.is::<serde_json::Error>() {
             text = printable(&text).into_owned();
         }

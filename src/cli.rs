@@ -1,4 +1,4 @@
-//! The command line, as it is written. What it means is decided by the commands.
+//! Defines the command line; the commands decide what it means.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use url::Url;
 
 use crate::plan::ApprovedDigest;
 
-const ABOUT: &str = "Keycloak group members may use Matrix; nobody else may, and nobody is locked out by mistake";
+const ABOUT: &str = "Only members of a Keycloak group may use Matrix, and no member is locked out by mistake";
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 in step; 1 error, nothing changed; 2 changes (plan --detailed-exitcode); 3 refused by a limit, \
 nothing changed; 4 incomplete; 5 another run holds the lock; 64 wrong command line; 78 wrong configuration.
 
-Try it on nothing: matrix-keycloak-sync demo";
+Try it without any servers: matrix-keycloak-sync demo";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -24,7 +24,7 @@ pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
     pub global: Global,
-    /// What to do; without one, the help is printed.
+    /// The command; without one, the help is printed.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -33,19 +33,19 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Read the configuration from FILE; environment variables win over it
+    /// Read the configuration from FILE; environment variables override it
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Tell more on stderr; -vv tells every request
+    /// Log more on stderr; -vv logs every request
     #[arg(short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Tell only errors on stderr
+    /// Log only errors on stderr
     #[arg(short, global = true)]
     pub quiet: bool,
-    /// How to write the log on stderr
+    /// Format of the log on stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: LogFormat,
-    /// When to use colour; everything is readable without
+    /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
 }
@@ -75,23 +75,23 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what would change, and why; nothing is changed
+    /// Show what would change and why, without changing anything
     Plan(PlanArgs),
     /// Make a plan and apply it within the limits
     Sync(SyncArgs),
     /// Apply a saved plan and nothing else
     Apply(ApplyArgs),
-    /// Stay in step: a full run every interval, and whatever changes in between
+    /// Stay in step: a full run every interval, and changes as they happen
     Watch,
     /// Show every fact about one user or account, and the rule that decides
     Explain(ExplainArgs),
-    /// Check settings, servers, versions, credentials and permissions, and tell what to change; nothing is changed
+    /// Check settings, servers, versions, credentials and permissions, and show how to fix problems
     Doctor(DoctorArgs),
     /// List past runs, or every action of one
     History(HistoryArgs),
-    /// Put back what a run changed, and say what cannot come back
+    /// Reverse what a run changed, and show what cannot be restored
     Undo(UndoArgs),
-    /// Show the whole thing against built-in stand-ins for the servers
+    /// Try everything against built-in stand-ins for the servers
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
@@ -108,13 +108,13 @@ pub enum Command {
 /// `plan`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PlanArgs {
-    /// How to print the plan
+    /// Output format of the plan
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: PlanFormat,
-    /// Write the plan to FILE too, as JSON, for `apply`
+    /// Also write the plan to FILE as JSON, for `apply`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Exit with 2 when there are changes
+    /// Exit with 2 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
 }
@@ -134,17 +134,17 @@ pub enum PlanFormat {
 /// `sync`.
 #[derive(Debug, Clone, Args)]
 pub struct SyncArgs {
-    /// Change nothing: the same as `plan`
+    /// Change nothing, as `plan` does
     #[arg(long, conflicts_with = "approve")]
     pub dry_run: bool,
-    /// Apply the plan with this digest, whatever the limits say
+    /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
-    /// How to print the plan and what became of it
+    /// Output format of the plan and its outcome
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
-    /// Write metrics to FILE at the end, however it ends, for the textfile collector of Prometheus; a dry
-    /// run writes none
+    /// Write metrics to FILE when the run ends, even if it failed, for Prometheus's textfile collector; a
+    /// dry run writes none
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }
@@ -164,7 +164,7 @@ pub enum SyncFormat {
 pub struct ApplyArgs {
     /// A plan that `plan --out` wrote
     pub file: PathBuf,
-    /// Apply it whatever the limits say; DIGEST is the plan's own
+    /// Apply the plan even if it exceeds the limits; DIGEST is the plan's own
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
 }
@@ -179,7 +179,7 @@ pub struct ExplainArgs {
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// How to print what was found
+    /// Output format of the findings
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: DoctorFormat,
 }
@@ -199,7 +199,7 @@ pub enum DoctorFormat {
 pub struct HistoryArgs {
     /// The number of a run
     pub run: Option<i64>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
 }
@@ -207,15 +207,15 @@ pub struct HistoryArgs {
 /// `undo`.
 #[derive(Debug, Clone, Args)]
 pub struct UndoArgs {
-    /// The number of the run, as `history` lists it
+    /// The number of the run, from `history`
     pub run: i64,
-    /// Show what would be put back, and change nothing
+    /// Show what would be reversed, without changing anything
     #[arg(long, conflicts_with = "approve")]
     pub dry_run: bool,
-    /// Apply the plan with this digest, whatever the limits say
+    /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
-    /// Disable current members too, if the run had activated them
+    /// Also disable current members that the run had activated
     #[arg(long)]
     pub yes: bool,
 }
@@ -223,13 +223,13 @@ pub struct UndoArgs {
 /// `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Keep the stand-ins up, and print a configuration to use against them
+    /// Keep the stand-ins running, and print a configuration to use with them
     #[arg(long)]
     pub serve: bool,
 }
 
-/// The hidden commands: servers that stand in for the real ones. The stand-in for mas-cli is not here, because its
-/// options are mas-cli's.
+/// The hidden commands, which run stand-ins for the real servers. The one for mas-cli is not here:
+/// its options are mas-cli's.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StandIn {
     /// Serve the MAS stand-in for a Synapse, a real one too
@@ -240,10 +240,10 @@ pub enum StandIn {
         /// The homeserver whose accounts it manages
         #[arg(long)]
         synapse: Url,
-        /// A file with the secret that it shares with the homeserver
+        /// A file with the secret shared with the homeserver
         #[arg(long)]
         secret_file: PathBuf,
-        /// Where the Admin API listens [default: with the rest]
+        /// Address for the Admin API [default: with the rest]
         #[arg(long)]
         admin_listen: Option<SocketAddr>,
         /// The client that may use the Admin API [default: one whose secret is known]
@@ -252,7 +252,7 @@ pub enum StandIn {
         /// A file with that client's secret
         #[arg(long, requires = "client_id")]
         client_secret_file: Option<PathBuf>,
-        /// The homeserver's name, told by the Admin API [default: not told, as an old release would not]
+        /// The homeserver's name in the Admin API [default: none, as in old releases]
         #[arg(long)]
         server_name: Option<String>,
     },

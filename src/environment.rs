@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Looks up an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<String>;
 
-/// What a run takes from the world besides its command line.
+/// What a run depends on, apart from its command line.
 pub struct Surroundings {
     /// The environment variables.
     pub env: Box<Environment>,
@@ -16,7 +16,7 @@ pub struct Surroundings {
 
 impl Default for Surroundings {
     fn default() -> Self {
-        // What is no UTF-8 is told as a problem where it is used.
+        // A value that is not UTF-8 is reported when it is used.
         let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         Self { env: Box::new(env), timeouts: Timeouts::default() }
     }
@@ -29,7 +29,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Between two pieces of an answer.
     pub progress: Duration,
-    /// For one whole answer: a server that trickles always makes progress.
+    /// For one whole answer, because a slow trickle always makes progress.
     pub answer: Duration,
 }
 

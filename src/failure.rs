@@ -1,4 +1,5 @@
-//! Errors as they are printed: once, in one place. What failed, on which server and request, the causes, what to do.
+//! Prints errors, once and in one place: what failed, on which server and request, why, and what to
+//! do.
 
 use std::fmt::Write as _;
 use std::io;
@@ -14,7 +15,7 @@ use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
 use crate::writers::WriterError;
 
-/// Everything that ends a run before anything was changed.
+/// An error that ends a run before anything was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The configuration is wrong.
@@ -29,17 +30,17 @@ pub enum Failure {
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Another run goes on, or its lock cannot be looked at.
+    /// Another run is in progress, or its lock cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A signal came before anything was changed.
     #[error("stopped by a signal; nothing was changed")]
     Stopped,
-    /// The memory is switched off.
+    /// The state file is switched off.
     #[error("{0} needs the state file, and state_file is \"off\"")]
     NoState(&'static str),
-    /// There is no place for the memory.
-    #[error("{what} needs the state file, and there is no place for one")]
+    /// There is no place for the state file.
+    #[error("{what} needs the state file, and there is no place for it")]
     NoPlace {
         /// The command or key.
         what: &'static str,
@@ -50,10 +51,10 @@ pub enum Failure {
     /// No run of this number.
     #[error("there is no run {0}")]
     NoRun(RunId),
-    /// Locks of MAS would stay unseen, so members would stay locked out.
+    /// Synapse does not show the locks of MAS, so members would stay locked out.
     #[error("policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown")]
     UnseenLocks {
-        /// What hides them.
+        /// Why Synapse does not show them.
         unseen: UnseenLocks,
         /// How mas-cli is run, for a shell.
         mas_cli: String,
@@ -67,15 +68,15 @@ pub enum Failure {
         #[source]
         problem: SavedPlanProblem,
     },
-    /// Nobody is called that.
+    /// No server knows this name.
     #[error("no server knows {}", printable(.0))]
     UnknownUser(String),
-    /// A name that cannot be one.
+    /// The name is not valid for an account, and no user has it.
     #[error(
         "{0:?} is neither a localpart nor a Matrix user ID of the form @localpart:server.name, nor a user of Keycloak"
     )]
     NotAUser(String),
-    /// Something on this machine.
+    /// Something failed on this machine.
     #[error("cannot {what}")]
     Local {
         /// What was tried.
@@ -103,7 +104,7 @@ pub enum SavedPlanProblem {
     /// It cannot be read.
     #[error("cannot read this file")]
     Unreadable(#[source] io::Error),
-    /// It is no plan.
+    /// It is not a plan.
     #[error("this is not a plan that `plan --out` or `plan --format json` wrote")]
     NotAPlan(#[source] serde_json::Error),
     /// It is a plan of another version.
@@ -134,12 +135,12 @@ pub enum SavedPlanProblem {
         server_name: String,
     },
     /// It was changed after it was made, or made for another server.
-    #[error("its digest does not fit its actions on this server")]
+    #[error("its digest does not match its actions on this server")]
     DigestDoesNotFit,
 }
 
 impl Failure {
-    /// The exit code.
+    /// Returns the exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
@@ -150,31 +151,31 @@ impl Failure {
         }
     }
 
-    /// Message and causes in one line, for a log.
+    /// Returns message and causes in one line, for a log.
     #[must_use]
     pub fn in_one_line(&self) -> String {
         in_one_line(self)
     }
 
-    /// What to do about it, where there is something.
+    /// Returns what to do about it, if there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(ConfigError::Problems(_)) => Some(
-                "config.example.toml shows every key; with mas-cli and Synapse, the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \
-                 KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough"
+                "See config.example.toml for every key. With mas-cli and Synapse, the nine variables KC_URL KC_REALM KC_GROUP_NAME KC_CLIENT_ID \
+                 KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough."
                     .to_owned(),
             ),
             Self::Read(error) => Some(error.hint()),
             Self::Writer(error) => Some(error.hint()),
             Self::State(error) => Some(error.hint()),
-            Self::Lock(LockError::Held { .. }) => Some("wait until it is over, or look at that process".to_owned()),
+            Self::Lock(LockError::Held { .. }) => Some("Wait until that run ends, or check its process.".to_owned()),
             Self::Lock(LockError::Io { .. }) => {
-                Some("Check the folder of `state_file`, or else RUNTIME_DIRECTORY: it has to be writable.".to_owned())
+                Some("Make the folder of `state_file` writable, or else RUNTIME_DIRECTORY.".to_owned())
             }
-            Self::NoState(_) => Some("Remove `state_file`, or set it to a path; runs from then on are remembered.".to_owned()),
+            Self::NoState(_) => Some("Remove `state_file`, or set it to a path. Later runs are then recorded.".to_owned()),
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
-            Self::NoRun(_) => Some("`history` lists the runs".to_owned()),
+            Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
             Self::UnseenLocks { unseen, mas_cli } => {
                 let server = match unseen {
                     UnseenLocks::BySynapse(_) => "Synapse to 1.150",
@@ -185,7 +186,7 @@ impl Failure {
                      [writer.mas_api]; or set `policy.disable` to \"deactivate\"."
                 ))
             }
-            Self::SavedPlan { .. } => Some("make a new plan with `plan --out FILE`, and look at it".to_owned()),
+            Self::SavedPlan { .. } => Some("Make a new plan with `plan --out FILE`, and check it.".to_owned()),
             Self::UnknownUser(_) => Some(
                 "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."
                     .to_owned(),
@@ -194,7 +195,7 @@ impl Failure {
         }
     }
 
-    /// The error as it is printed: message, causes, hint.
+    /// Returns the error as it is printed: message, causes, hint.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = format!("error: {self}\n");

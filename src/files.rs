@@ -1,5 +1,5 @@
-//! Files that are there whole or not at all, so that no one reads half of one; and files of
-//! others, which may be pipes or have no end.
+//! Writes files at once, so that no one reads half of one, and reads files of others, which may be
+//! pipes or endless.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -9,22 +9,22 @@ use std::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::fs::{OFlags, fcntl_setfl};
 
-/// No file of settings, secrets or certificates is longer.
+/// The longest file of settings, secrets or certificates, in bytes.
 pub const SETTINGS: u64 = 4 << 20;
 
-/// The bytes that a name of a file has as they are.
+/// The bytes that stay as they are in a file name.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
-/// Returns a text as a part of a file's name: every byte outside `A-Za-z0-9._-` becomes `%xx`.
+/// Returns a text as part of a file name: every byte outside `A-Za-z0-9._-` becomes `%xx`.
 #[must_use]
 pub fn name_part(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
-/// Reads a file, which may have `most` bytes. A pipe that no process writes to is empty.
+/// Reads a file of at most `most` bytes. A pipe that no process writes to is empty.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(OpenOptions::new().read(true), path, OFlags::NONBLOCK)?;
-    // Only opening a pipe must not wait: what a shell pipes in is read to its end.
+    // Only opening a pipe must not block: what a shell pipes in is read to its end.
     fcntl_setfl(&file, OFlags::empty())?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
@@ -35,7 +35,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads a text, which may have `most` bytes.
+/// Reads a text file of at most `most` bytes.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
@@ -51,13 +51,13 @@ fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<Fil
 }
 
 fn not_a_file() -> io::Error {
-    io::Error::other("there is something else than a file")
+    io::Error::other("it is not a regular file")
 }
 
-/// Writes a file at once. A link is not followed, and a pipe or a device not waited for: that is an error.
+/// Writes a file at once. A link, a pipe or a device is an error.
 pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {
-        Ok(there) if there.is_symlink() => Err(io::Error::other("there is a link, and links are not followed")),
+        Ok(there) if there.is_symlink() => Err(io::Error::other("it is a link, and links are not followed")),
         Ok(there) if !there.is_file() => Err(not_a_file()),
         Ok(there) => replace(path, text, mode.of(Some(there.permissions()))),
         Err(_) => replace(path, text, mode.of(None)),
@@ -67,9 +67,9 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Only who wrote it.
+    /// Only its owner.
     Private,
-    /// Everybody, unless the file is there and says otherwise.
+    /// Everyone, unless the file exists with another mode.
     Shared,
 }
 

@@ -1,6 +1,6 @@
-//! matrix-keycloak-sync: Keycloak says who may use Matrix, this program makes it so.
+//! Keeps Matrix accounts in step with the members of a Keycloak group.
 //!
-//! The data's way is one line: configuration → (Keycloak members ‖ Synapse accounts) → a pure plan →
+//! Data flows in one line: configuration → (Keycloak members ‖ Synapse accounts) → a pure plan →
 //! limits → print → writer → outcome. `docs/architecture.md` has the map.
 
 pub mod app;

@@ -1,6 +1,6 @@
-//! One run at a time for each realm and homeserver: a file that is locked while a run goes on.
+//! Allows one run at a time for each realm and homeserver, by locking a file.
 //!
-//! The file also keeps the number of the last run that used the state file beside it. A state file
+//! The file also keeps the number of the last run that used the state file next to it. A state file
 //! that counts fewer runs is older than that run.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -13,9 +13,9 @@ use crate::environment::Environment;
 use crate::files::{name_part, open_own};
 use crate::model::{Moment, printable};
 
-/// No process writes more than its number, the time and the number of its run.
+/// Enough for the process ID, the time and the number of the run.
 const LONGEST: u64 = 200;
-/// What stands before the number of the last run.
+/// The text before the number of the last run.
 const RUN: &str = "run ";
 
 /// The lock of a run, held until it is dropped.
@@ -26,15 +26,15 @@ pub struct RunLock {
     last_run: Option<i64>,
 }
 
-/// Why a run may not begin.
+/// Why a run may not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another run goes on.
+    /// Another run is in progress.
     #[error("another run holds the lock {}: {holder}", path.display())]
     Held {
         /// The file.
         path: PathBuf,
-        /// The other's process, and since when.
+        /// The process of the other run, and since when it runs.
         holder: String,
     },
     /// The file cannot be used.
@@ -49,7 +49,7 @@ pub enum LockError {
 }
 
 impl RunLock {
-    /// Takes the lock, or says who holds it. It lies beside the state file, if one is in use.
+    /// Takes the lock, or returns who holds it. The file is next to the state file, if one is in use.
     pub fn take(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<Self, LockError> {
         let path = place(config, state_file, env)?;
         Self::lock(&path).map_err(|problem| match problem {
@@ -59,7 +59,7 @@ impl RunLock {
     }
 
     fn lock(path: &Path) -> Result<Self, Problem> {
-        // A link of another user in a folder that everyone may write to is not followed.
+        // In a folder that everyone may write to, another user may have put a link.
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = open_own(&mut options, path)?;
@@ -114,7 +114,7 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// What a process has written, or nothing.
+/// Returns the content of the file, or an empty text.
 fn read(file: &mut File) -> String {
     let mut text = String::new();
     match file.take(LONGEST).read_to_string(&mut text) {
@@ -139,7 +139,7 @@ fn name(config: &Config) -> String {
     format!("matrix-keycloak-sync-{realm}-{server_name}.lock")
 }
 
-/// Returns the place beside the state file, else in the folder for files that live as long as a
+/// Returns the path next to the state file, else in the folder for files that live as long as a
 /// session.
 fn place(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<PathBuf, LockError> {
     // systemd gives a list if a unit has several.
@@ -165,7 +165,7 @@ fn beside(state_file: &Path) -> PathBuf {
     }
 }
 
-/// Makes a folder that only this user can write to, in one that everyone can; refuses one of
+/// Creates a folder for this user alone, in one that everyone can write to. Refuses a folder of
 /// another user.
 fn own_folder(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {

@@ -1,4 +1,4 @@
-//! The program's entry; everything else is in the library, where tests can reach it.
+//! Starts the program. Everything else is in the library, so that tests can reach it.
 
 use std::process::ExitCode;
 

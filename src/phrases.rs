@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use crate::model::Localpart;
 
-/// Joins as many names as have room, at least one.
+/// Joins as many names as fit, at least one.
 pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
     let mut joined = String::new();
     for name in names.iter().map(ToString::to_string) {
@@ -21,12 +21,12 @@ pub(crate) fn examples(names: &[Localpart], room: usize) -> String {
     joined
 }
 
-/// Joins what is printed of each.
+/// Joins the printed form of each item.
 pub(crate) fn joined<T: Display>(items: &[T], separator: &str) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(separator)
 }
 
-/// `1,234 accounts`, `1 account`.
+/// Returns a count with its noun: `1,234 accounts`, `1 account`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(count as u64), if count == 1 { one } else { many })
 }

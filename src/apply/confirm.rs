@@ -1,4 +1,4 @@
-//! The wait after the last action: MAS queues what it is asked for, and an action is done when the homeserver shows it.
+//! Waits after the last action: MAS queues changes, and an action is done once the homeserver shows it.
 
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
 use crate::readers::{Now, Readers, Tally};
 
-/// Accounts asked for at the same time.
+/// Accounts requested at the same time.
 const AT_A_TIME: usize = 8;
 /// The first pause between two rounds; each is half as long again, up to the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long one round may take where `confirm_timeout` is shorter.
+/// How long one round may take if `confirm_timeout` is shorter.
 const ONE_ROUND: Duration = Duration::from_secs(5);
 
-/// Waits until the homeserver shows every action that was done; those it does not show in time become `scheduled`.
+/// Waits until the homeserver shows every action. Those that it does not show in time become
+/// `scheduled`.
 pub(super) async fn wait(
     plan: &Plan,
     outcomes: &mut [Outcome],
@@ -29,12 +30,12 @@ pub(super) async fn wait(
     confirmed: &Tally,
 ) {
     let start = Instant::now();
-    // Even with no time to wait, everyone is looked at once.
+    // Even without time to wait, each account is read once.
     let (deadline, end) = (start + timeout, start + timeout.max(ONE_ROUND));
     let mut pause = SHORTEST_PAUSE;
     let mut open: Vec<usize> = (0..outcomes.len()).filter(|index| outcomes[*index] == Outcome::Done).collect();
     for index in &open {
-        outcomes[*index] = Outcome::Scheduled("asked for, but what became of it could not be read in time".to_owned());
+        outcomes[*index] = Outcome::Scheduled("requested, but its result could not be read in time".to_owned());
     }
     loop {
         let mut round = stream::iter(open.clone())
@@ -62,26 +63,25 @@ pub(super) async fn wait(
     }
 }
 
-/// Whether the homeserver shows it, and what it shows.
+/// Returns whether the homeserver shows the action, and the state of the account.
 async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> (Result<(), String>, Option<AccountState>) {
     match readers.now(&action.user_id, action.mas_id.as_ref()).await {
         Ok(Now { server, state: Some(state) }) => {
             let AccountState { deactivated, locked, .. } = state;
             let told = || {
-                format!("asked for, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
+                format!("requested, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
             };
             (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
-        Ok(Now { server, state: None }) => {
-            (Err(format!("asked for, but {server} does not know the account any more")), None)
-        }
+        Ok(Now { server, state: None }) => (Err(format!("requested, but {server} no longer knows the account")), None),
         Err(error) => {
-            (Err(format!("asked for, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
+            (Err(format!("requested, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
         }
     }
 }
 
-/// Before MAS 1.14 a lock does not reach Synapse; the deactivation does, and it is what keeps the person out.
+/// Returns whether this state confirms the action. Before MAS 1.14 a lock does not reach Synapse, but
+/// the deactivation does, and it keeps the user out.
 fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
         (ActionKind::Activate, _) => !state.deactivated && !state.locked,

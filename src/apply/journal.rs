@@ -1,4 +1,4 @@
-//! What a run writes down while it goes on: in the state file, where there is one, and in the audit log.
+//! Records a run while it goes on: in the state file, if there is one, and in the audit log.
 
 use std::cell::Cell;
 
@@ -14,23 +14,24 @@ use crate::state::{RunId, State, StateError};
 pub struct Journal<'s> {
     state: Option<(&'s State, RunId)>,
     digest: Digest,
-    /// Whether everything could be written.
+    /// Whether everything could be recorded.
     whole: Cell<bool>,
 }
 
 impl<'s> Journal<'s> {
-    /// A record in the state file, or in the audit log alone.
+    /// Creates a record in the state file, or in the audit log alone.
     #[must_use]
     pub fn new(state: Option<(&'s State, RunId)>, digest: Digest) -> Self {
         Self { state, digest, whole: Cell::new(true) }
     }
 
-    /// Before an action is tried. What cannot be written down must not be done.
+    /// Records an action before it is tried. One that cannot be recorded must not be done.
     pub(super) fn begin(&self, number: usize) -> Result<(), StateError> {
         self.state.map_or(Ok(()), |(state, run)| state.begin_action(run, number))
     }
 
-    /// After it. It is done by now, so an error is told and leaves the run incomplete.
+    /// Records an action afterwards. It is already done, so an error is reported, and the run is
+    /// incomplete.
     pub(super) fn end(&self, number: usize, outcome: &Outcome, after: Option<AccountState>) {
         let Some((state, run)) = self.state else { return };
         if let Err(failure) = state.end_action(run, number, outcome, after) {
@@ -39,7 +40,7 @@ impl<'s> Journal<'s> {
         }
     }
 
-    /// One line of the audit log.
+    /// Writes one line of the audit log.
     pub(super) fn audit(&self, action: &Action, outcome: &Outcome) {
         info!(
             target: "audit",
@@ -57,13 +58,13 @@ impl<'s> Journal<'s> {
         );
     }
 
-    /// Whether everything could be written down.
+    /// Returns whether everything could be recorded.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.whole.get()
     }
 
-    /// The run is over.
+    /// Records the end of the run.
     pub fn close(&self, result: &str) {
         let Some((state, run)) = self.state else { return };
         if let Err(failure) = state.end_run(run, result) {

@@ -1,5 +1,5 @@
-//! Carrying out a plan: activations first, then disables; one failure does not stop the others; afterwards a wait
-//! until the homeserver shows what was asked.
+//! Carries out a plan: activations first, then disables. One failure does not stop the others.
+//! Afterwards it waits until the homeserver shows the changes.
 
 mod confirm;
 mod journal;
@@ -22,7 +22,7 @@ use crate::writers::{Write, Writer};
 pub use journal::Journal;
 pub use stop::Stop;
 
-/// How far applying has come; for the progress bar.
+/// The progress of a run.
 #[derive(Debug, Default)]
 pub struct ApplyTallies {
     /// Actions tried.
@@ -31,18 +31,19 @@ pub struct ApplyTallies {
     pub confirmed: Tally,
 }
 
-/// Who is told what a run does, and who may end it.
+/// The record of a run, and what may stop it.
 #[derive(Debug)]
 pub struct Record<'r> {
-    /// Where it is written down.
+    /// The record.
     pub journal: Journal<'r>,
     /// Whether it has to stop.
     pub stop: Stop,
-    /// The accounts whose last action failed: they come last, so that no other account waits for them.
+    /// The accounts whose last action failed. They come last, so that no other account waits for them.
     pub failed_before: BTreeSet<UserId>,
 }
 
-/// Applies what of a plan is to be applied. One outcome for each action, in the plan's order.
+/// Applies the actions of a plan that are not skipped. Returns an outcome for each action, in the
+/// plan's order.
 pub async fn apply(
     plan: &Plan,
     writer: &Writer,
@@ -61,7 +62,7 @@ pub async fn apply(
         })
         .collect();
     for kind in [ActionKind::Activate, ActionKind::Disable] {
-        // What fails for one kind need not fail for the other.
+        // A failure of one kind may not affect the other.
         let breaker = Breaker::new(config.max_consecutive_failures);
         let passes = plan.actions.iter().enumerate().filter_map(|(index, action)| Some((index, action.pass()?)));
         let open = passes.filter(|(_, action)| action.kind == kind);
@@ -92,7 +93,7 @@ pub async fn apply(
     outcomes
 }
 
-/// How a run that was carried out ends. What a saved plan leaves out because it has moved on is no failure.
+/// Returns how a run ends. Actions of a saved plan that no longer fit are not failures.
 #[must_use]
 pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
     let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
@@ -104,7 +105,7 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
     if open || cut_short || plan.is_in_doubt() || !record.journal.is_whole() { Exit::Incomplete } else { Exit::InStep }
 }
 
-/// An action between its two entries in the journal.
+/// Tries an action, between its two entries in the journal.
 async fn attempt(
     number: usize,
     action: Pass<'_>,
@@ -117,9 +118,9 @@ async fn attempt(
         return Outcome::Failed { why, hint: failure.hint(), kind: FailureKind::Writer, left: Left::Untouched };
     }
     let outcome = carry_out(action, writer, mode).await;
-    // What was asked for is written down as done only once the homeserver shows it.
+    // An action is recorded as done only once the homeserver shows it.
     let so_far = match &outcome {
-        Outcome::Done => Outcome::Scheduled("asked for".to_owned()),
+        Outcome::Done => Outcome::Scheduled("requested, not confirmed yet".to_owned()),
         other => other.clone(),
     };
     journal.end(number, &so_far, None);
@@ -133,7 +134,7 @@ async fn carry_out(action: Pass<'_>, writer: &Writer, mode: DisableMode) -> Outc
     };
     match result {
         Ok(()) => {
-            info!(user_id = %action.user_id, action = ?action.kind, "asked for");
+            info!(user_id = %action.user_id, action = ?action.kind, "requested");
             Outcome::Done
         }
         Err(failure) => {
@@ -144,7 +145,7 @@ async fn carry_out(action: Pass<'_>, writer: &Writer, mode: DisableMode) -> Outc
     }
 }
 
-/// Stops trying if the writer fails again and again. Failures of single accounts show that it works.
+/// Stops the run if the writer fails again and again. Failures of single accounts show that it works.
 struct Breaker {
     limit: usize,
     failures_in_a_row: AtomicUsize,

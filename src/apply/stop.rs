@@ -1,4 +1,5 @@
-//! SIGTERM and Ctrl-C: what is under way is finished, nothing else is begun; a second one leaves at once.
+//! Handles SIGTERM and Ctrl-C: actions in progress are finished, no others are started. A second signal
+//! exits at once.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tracing::warn;
 
 use crate::exit::Exit;
 
-/// Whether somebody wants the run to end.
+/// Whether the run should end.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Inner>);
 
@@ -45,22 +46,22 @@ impl Stop {
             std::process::exit(if writing { Exit::Incomplete } else { Exit::Error } as i32);
         }
         if writing {
-            warn!("stopping: what is under way is finished, nothing else is begun; a second signal leaves at once");
+            warn!("stopping once the actions in progress are finished; a second signal exits at once");
         }
         self.0.changed.notify_waiters();
     }
 
-    /// From now on something may be changed.
+    /// Notes that something may be changed from now on.
     pub(super) fn writing_begins(&self) {
         self.0.writing.store(true, Ordering::SeqCst);
     }
 
-    /// What was begun is over, for whoever goes on after it.
+    /// Notes that all changes are finished, for `watch`, which goes on.
     pub fn writing_ends(&self) {
         self.0.writing.store(false, Ordering::SeqCst);
     }
 
-    /// Whether a signal has come.
+    /// Returns whether a signal has come.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.0.requested.load(Ordering::SeqCst)
@@ -76,7 +77,7 @@ impl Stop {
         }
     }
 
-    /// What the work gives, or nothing where a signal comes first.
+    /// Returns the result of the work, or `None` if a signal comes first.
     pub async fn unless_requested<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

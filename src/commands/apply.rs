@@ -1,4 +1,5 @@
-//! `apply FILE`: a saved plan and nothing else. What has moved since it was made is left out and told.
+//! Applies a saved plan and nothing else (`apply FILE`). Actions that no longer fit are left out and
+//! reported.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::session::{
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
 
-/// Applies what of a saved plan still holds.
+/// Applies the actions of a saved plan that still fit.
 pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
@@ -41,8 +42,8 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     Ok(tell_the_end(&text::outcome(&plan, &outcomes, Terminal::of_stdout()), exit))
 }
 
-/// Reads the file and checks that it is whole, unchanged, and made for this server, writer and disable mode. Actions
-/// that were skipped when it was made are no part of it.
+/// Reads the file and checks that it is complete, unchanged, and made for this server, writer and
+/// disable mode. Actions that were skipped at that time are dropped.
 fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     let Policy { writer, disable, .. } = session.config.policy;
     let server_name = &session.config.server_name;
@@ -61,7 +62,7 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
         let user_id = action.user_id.clone();
         return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
     }
-    // What waited for an approval when it was saved is part of the digest; what could not be rechecked is not.
+    // The digest covers actions that waited for an approval, but not those that could not be rechecked.
     saved.actions.retain(|action| action.needs_approval || action.outcome.as_deref() != Some("skipped"));
     let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::new(
@@ -74,7 +75,8 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     if consistent && digest == saved.digest { Ok(saved) } else { Err(SavedPlanProblem::DigestDoesNotFit) }
 }
 
-/// A plan of the saved actions: those that would be planned again today, and the others with why they are left out.
+/// Returns a plan of the saved actions. Those that would not be planned now are skipped, with the
+/// reason.
 async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: bool) -> Result<Plan, Failure> {
     let reading = session.read().await?;
     let draft = Draft::new(&reading.facts, &session.config.policy);
@@ -111,7 +113,7 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
     Ok(plan)
 }
 
-/// Why a saved action does not hold any more, if it does not.
+/// Returns why a saved action no longer fits, if it does not.
 fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
     let why = match (verdict, action.action) {
         (Some(Verdict::Activate(reason)), ActionKind::Activate)
@@ -128,9 +130,7 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
         (Some(Verdict::MemberActive), _) => "in the group and active now".to_owned(),
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
-        (Some(Verdict::ActivationNotConfirmed), _) => {
-            "Keycloak does not confirm the member when asked about them".to_owned()
-        }
+        (Some(Verdict::ActivationNotConfirmed), _) => "Keycloak does not confirm that the user is a member".to_owned(),
         (Some(Verdict::Kept(reason)), _) => format!("kept now: {}", reason.text()),
         (Some(Verdict::MayBeMember(_)), _) => format!("kept now: {}", KeptReason::MayBeMember.text()),
         (Some(Verdict::InGrace(until)), _) => {

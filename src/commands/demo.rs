@@ -1,4 +1,4 @@
-//! `demo`: the whole thing against built-in stand-ins, on a machine with none of the servers.
+//! Runs everything against built-in stand-ins, on a machine without the servers (`demo`).
 
 use std::fmt::Write as _;
 use std::io;
@@ -13,16 +13,16 @@ use crate::files;
 use crate::session::print;
 use crate::standins::{Auth, RunningWorld, StandInError, World};
 
-/// Everyone of the demo, with what the rule makes of them.
+/// The accounts of the demo, with what the rule decides for each.
 const PEOPLE: [[&str; 4]; 8] = [
     ["alice", "yes", "active", "nothing"],
     ["bob", "yes", "disabled", "activate"],
-    ["zoe", "yes", "none yet", "nothing (made at first login)"],
+    ["zoe", "yes", "none yet", "nothing (created at first login)"],
     ["dave", "no", "active", "disable"],
     ["erin", "no", "disabled", "nothing"],
     ["frank", "yes (disabled)", "active", "disable"],
-    ["telegram_42", "not in Keycloak", "active (bridge)", "left alone"],
-    ["matrix-sync-bot", "not in Keycloak", "owns the token", "left alone"],
+    ["telegram_42", "not in Keycloak", "active (bridge)", "kept"],
+    ["matrix-sync-bot", "not in Keycloak", "owns the token", "kept"],
 ];
 
 fn world() -> World {
@@ -42,7 +42,7 @@ fn world() -> World {
         .bridge_account("telegram_42", "telegram")
 }
 
-/// Shows the whole table: the start, the plan, the run, a second run that finds nothing to do, and a refusal.
+/// Shows the table of accounts, a plan, a run, a second run with nothing to do, and a refusal.
 pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let world = world().start().await.map_err(cannot("start the stand-ins"))?;
     let config = write_config(&world)?;
@@ -65,14 +65,15 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     for [name, ..] in PEOPLE {
         world.leave(name);
     }
-    heading("Someone empties the group by mistake: nobody is locked out", "sync")?;
+    heading("Someone empties the group by mistake: no one is locked out", "sync")?;
     let refused = sync(&global, &sync_args, &surroundings).await?;
-    print("\nNow with your own servers: see README.md, or play on with `demo --serve`.\n")?;
+    print("\nNext: set up your own servers with README.md, or go on trying with `demo --serve`.\n")?;
     let as_promised = (first, second, refused) == (Exit::InStep, Exit::InStep, Exit::Refused);
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
 
-/// Our own environment must not point the demo at real servers; programs still have to be found.
+/// Returns an environment for the demo: ours must not point it at real servers, but programs still
+/// have to be found.
 fn own_variables(surroundings: &Surroundings) -> Box<Environment> {
     let path = (surroundings.env)("PATH");
     Box::new(move |name| path.clone().filter(|_| name == "PATH"))
@@ -80,8 +81,8 @@ fn own_variables(surroundings: &Surroundings) -> Box<Environment> {
 
 fn start() -> String {
     let mut text = format!(
-        "Keycloak, Synapse and MAS are played by stand-ins on this machine; mas-cli too.\n\n{:<15}  {:<15}  {:<15}  {}\n",
-        "person", "in the group", "account", "so"
+        "Stand-ins on this machine play Keycloak, Synapse, MAS and mas-cli.\n\n{:<15}  {:<15}  {:<15}  {}\n",
+        "user", "in the group", "account", "action"
     );
     for [name, group, state, then] in PEOPLE {
         let _ = writeln!(text, "{name:<15}  {group:<15}  {state:<15}  {then}");
@@ -98,7 +99,7 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
         .map_err(|source| Failure::Local { what: format!("read {}", config.display()), source })?;
     let file = config.display();
     print(&format!(
-        "# The stand-ins are up until you press Ctrl-C. This configuration is in\n# {file}\n\n{text}\n\
+        "# The stand-ins run until you press Ctrl-C. This configuration is in\n# {file}\n\n{text}\n\
          # Try, from another terminal:\n#   matrix-keycloak-sync --config {file} doctor\n\
          #   matrix-keycloak-sync --config {file} plan\n\
          #   matrix-keycloak-sync --config {file} explain dave\n#   matrix-keycloak-sync --config {file} sync\n"
@@ -107,8 +108,8 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
     Ok(Exit::InStep)
 }
 
-/// The world's own variables as a file, because a file can also say how to run mas-cli's stand-in. State file and lock
-/// are the world's too: nothing is left behind.
+/// Writes the variables of the stand-ins to a file, because only a file can say how to run the one
+/// for mas-cli. State file and lock are temporary too, so nothing is left behind.
 fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
     let exe =
         std::env::current_exe().map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
@@ -122,7 +123,7 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
          [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
          # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
          [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
-         [limits]\nmax_disable_percent = 80   # there are only a few people here\n",
+         [limits]\nmax_disable_percent = 80   # there are only a few accounts here\n",
         value("MATRIX_SERVER_NAME"),
         toml::Value::from(world.directory().join("state.db").display().to_string()),
         value("KC_URL"),

@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that a run needs, and tells what to change and where. It changes nothing itself.
+//! Checks everything that a run needs and shows how to fix problems (`doctor`). It changes nothing.
 
 use crate::cli::{DoctorArgs, DoctorFormat, Global};
 use crate::doctor::{Status, examine, examine_mapping};
@@ -9,7 +9,7 @@ use crate::output::doctor as output;
 use crate::readers::Tallies;
 use crate::session::{Session, print};
 
-/// Checks, and tells; a configuration that makes no sense is told as every command tells it.
+/// Runs the checks and prints the findings. A wrong configuration is an error, as with every command.
 pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let (session, warnings) = Session::quietly(global, surroundings)?;
     let tallies = Tallies::default();

@@ -1,5 +1,5 @@
-//! `explain USER`: one user or account, every fact, from which server, what says whose account it
-//! is, and the rule that decides.
+//! Explains one user or account (`explain USER`): every fact with its server, who owns the account
+//! and why, and the rule that decides.
 
 mod wanted;
 

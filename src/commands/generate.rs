@@ -1,4 +1,4 @@
-//! `completions` and `man`: generated from the command line, so that they cannot disagree with it.
+//! Generates `completions` and `man` from the command line, so that they cannot disagree with it.
 
 use std::io;
 

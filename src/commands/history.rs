@@ -1,4 +1,4 @@
-//! `history [RUN]`: who was activated or disabled, when and why.
+//! Shows which accounts were activated or disabled, when and why (`history [RUN]`).
 
 use crate::cli::{Global, HistoryArgs, SyncFormat};
 use crate::config;
@@ -9,7 +9,7 @@ use crate::output::history as output;
 use crate::session::{print, state_file};
 use crate::state::{RunId, State};
 
-/// Lists the runs of the state file, or the actions of one of them; no server is asked.
+/// Lists the runs of the state file, or the actions of one run, without asking any server.
 pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
     let path = config.state_file.path().ok_or_else(|| state_file::missing(&config, "`history`"))?;

@@ -1,4 +1,4 @@
-//! The commands: each says in which order things happen, and nothing else.
+//! Runs the commands: each module sets the order of the steps and decides nothing.
 
 mod apply;
 mod demo;

@@ -1,4 +1,4 @@
-//! `plan`: reads, prints, and holds no writer, so it cannot change anything.
+//! Reads both sides and prints the plan (`plan`). It has no writer, so it cannot change anything.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
     }
 }
 
-/// The file is there whole or not at all, so that `apply` never sees half a plan.
+/// Writes the plan to a file at once, so that `apply` never reads half a plan.
 fn save(path: &Path, document: &PlanDocument<'_>) -> Result<(), Failure> {
     let what = || format!("write the plan to {}", path.display());
     files::write(path, &document.to_json(), files::Mode::Private)

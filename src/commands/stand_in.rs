@@ -1,4 +1,4 @@
-//! The hidden commands: one stand-in as a process of its own.
+//! Runs one stand-in as a process of its own (the hidden commands).
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `sync`: reads, plans, asks the limits, and only then writes.
+//! Makes a plan, checks the limits, and only then writes (`sync`).
 
 use std::path::Path;
 use std::time::Instant;
@@ -34,8 +34,8 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
     }
 }
 
-/// Nobody would hear of failures any more if the file could not be written, so that is a reason not to end with 0. It is
-/// no reason to hide another one.
+/// Writes the metrics file. Without it no one would notice failures, so a run that cannot write it
+/// does not end with 0; but an earlier error comes first.
 fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
     match (metrics().write_file(path), ended) {
         (Ok(()), ended) => ended,

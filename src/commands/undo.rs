@@ -1,4 +1,5 @@
-//! `undo RUN`: puts back what a run changed, as a plan that is shown first, and says what cannot come back.
+//! Reverses what a run changed (`undo RUN`), as a plan that is shown first, and says what cannot be
+//! restored.
 
 use crate::cli::{Global, UndoArgs};
 use crate::environment::Surroundings;
@@ -12,8 +13,8 @@ use crate::session::{
 };
 use crate::state::RunId;
 
-/// Undoes a run, as far as it was the last thing that happened to an account. Current members are disabled only with
-/// a yes.
+/// Undoes the actions of a run that were the last on their account. Current members are disabled only
+/// with a yes.
 pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::watch::stay_in_step;
 
-/// Stays in step until a signal comes.
+/// Keeps accounts in step until a signal comes.
 pub async fn watch(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
     stay_in_step(global, surroundings).await
 }

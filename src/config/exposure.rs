@@ -1,4 +1,4 @@
-//! Who can read a configuration file that contains secrets.
+//! Warns about configuration files with secrets that other users can read.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,11 +10,11 @@ use super::load::Warning;
 
 const OTHERS_READ: u32 = 0o004;
 const GROUP_READS: u32 = 0o040;
-/// Root reads every file.
+/// Root, who can read every file.
 const ROOT: u32 = 0;
 
-/// Returns a warning if others than this user can read a file with these secrets in it. A group
-/// of this process is no other: packages give their service the file by one.
+/// Returns a warning if other users can read a file with these secrets. A group of this process does
+/// not count: packages use one to give their service the file.
 pub(super) fn exposed_secrets(path: &Path, secrets: &[&str]) -> Option<Warning> {
     let file = path.metadata().ok().filter(Metadata::is_file)?;
     if secrets.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn exposed_secrets(path: &Path, secrets: &[&str]) -> Option<Warning> 
     }
     let readers = readers(file.mode(), file.gid(), &own_groups())?;
     let what = format!("{readers} can read {}, which contains {}", path.display(), secrets.join(", "));
-    let instead = "set its mode to 0600, or move each secret to a file of its own and give its path with `_file`";
+    let instead = "Set its mode to 0600, or move each secret to a file of its own and set its path with `_file`.";
     Some(Warning { what, instead })
 }
 

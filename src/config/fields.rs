@@ -1,4 +1,4 @@
-//! Takes typed values out of the flat table and notes every problem on the way, so that all are told at once.
+//! Takes typed values from the flat table and notes every problem, so that all are reported at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::sources::{Given, Sources, VARIABLES, file_form};
 use crate::files;
 use crate::model::mask_secret;
 
-/// More is a slip of the hand, and sums of times have to stay within what a clock can tell.
+/// The longest time. More is a typing error, and sums of times must stay within the range of a clock.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
 
-/// The table while it is being read.
+/// The table that values are taken from.
 #[derive(Debug)]
 pub(super) struct Fields {
     sources: Sources,
@@ -29,7 +29,7 @@ impl Fields {
         Self { sources, secret_files: SecretFiles::default() }
     }
 
-    /// Everything that was wrong, and the files that secrets and certificates were read from.
+    /// Returns all problems, and the files that secrets and certificates were read from.
     pub(super) fn into_problems_and_files(self) -> (Vec<Problem>, SecretFiles) {
         (self.sources.problems, self.secret_files)
     }
@@ -38,7 +38,7 @@ impl Fields {
         self.sources.given.contains_key(key) || self.sources.given.contains_key(&file_form(key))
     }
 
-    /// Whether any key of a section is given.
+    /// Returns whether any key of a section is given.
     pub(super) fn is_given_below(&self, section: &str) -> bool {
         self.sources.given.keys().any(|key| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
     }
@@ -93,7 +93,7 @@ impl Fields {
         self.take(key, "true or false", Value::as_bool).unwrap_or(default)
     }
 
-    /// A list of texts; a variable gives one.
+    /// Takes a list of texts; a variable has only one.
     pub(super) fn texts(&mut self, key: &str, expected: &str) -> Option<Vec<String>> {
         let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
         self.take(key, expected, |value| match value {
@@ -120,13 +120,13 @@ impl Fields {
     }
 
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        self.take(key, "a time such as \"30s\" or \"15m\", a year at the most", |value| {
+        self.take(key, "a time such as \"30s\" or \"15m\", at most a year", |value| {
             humantime::parse_duration(value.as_str()?).ok().filter(|duration| *duration <= LONGEST)
         })
         .unwrap_or(default)
     }
 
-    /// One of a few words.
+    /// Takes one of a few words.
     pub(super) fn choice<T: Copy + Default>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
         let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
         self.take(key, &words.join(" or "), |value| {
@@ -136,17 +136,17 @@ impl Fields {
         .unwrap_or_default()
     }
 
-    /// The address of a server; one with a password in it is refused without being shown.
+    /// Takes the address of a server. One with a password in it is refused without being shown.
     pub(super) fn server_url(&mut self, key: &str, example: &str) -> Option<Url> {
         let text = self.needed_text(key, &format!("the address of the server, such as {example:?}"))?;
         let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         match url {
             Some(url) if !url.username().is_empty() || url.password().is_some() => {
-                self.wrong(key, None, "an address must not have a name or password in it");
+                self.wrong(key, None, "an address must not contain a username or password");
                 None
             }
             Some(url) if url.query().is_some() || url.fragment().is_some() => {
-                self.wrong(key, None, "an address must not have ? or # in it");
+                self.wrong(key, None, "an address must not contain ? or #");
                 None
             }
             Some(url) => Some(url),
@@ -161,8 +161,8 @@ impl Fields {
         }
     }
 
-    /// Returns a secret, given as itself or as a file that holds it; both at once is an error. It is
-    /// masked in every text from then on.
+    /// Takes a secret, given as itself or as a file that contains it; both at once is an error. It is masked
+    /// in every text from then on.
     pub(super) fn secret(&mut self, key: &str) -> Option<SecretString> {
         self.given_secret(key).inspect(mask_secret)
     }
@@ -174,7 +174,7 @@ impl Fields {
         match (direct, file) {
             (None, None) => None,
             (Some(_), Some(_)) => {
-                self.wrong(key, None, format!("given twice: take out {key} or {file_key}"));
+                self.wrong(key, None, format!("given twice: remove {key} or {file_key}"));
                 None
             }
             (Some(Given { value: Value::String(secret), .. }), None) if is_secret(&secret) => Some(secret.into()),
@@ -204,7 +204,7 @@ impl Fields {
             Ok(secret) => Some(secret),
             Err(expected) => {
                 let key = named(key, given.variable.as_deref());
-                // What is no path may be the secret itself, put into the wrong key: it is not shown.
+                // If it is not a path, it may be the secret itself in the wrong key, so it is not shown.
                 self.sources.problems.push(Problem { key, value: None, expected });
                 None
             }
@@ -221,7 +221,7 @@ impl Fields {
         self.text(key).map(PathBuf::from)
     }
 
-    /// A file, several, or with `""` none; a variable separates them by `:`.
+    /// Takes a file, several, or with `""` none; a variable separates them by `:`.
     pub(super) fn files(&mut self, key: &str) -> Option<Vec<PathBuf>> {
         let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
         let file = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(PathBuf::from);
@@ -233,7 +233,7 @@ impl Fields {
         })
     }
 
-    /// The content of a file of certificates or keys.
+    /// Takes the content of a file of certificates or keys.
     pub(super) fn pem_file(&mut self, key: &str) -> PemFile {
         if !self.is_given(key) {
             return PemFile::NotGiven;
@@ -252,20 +252,20 @@ impl Fields {
 /// A file of certificates or keys.
 #[derive(Debug)]
 pub(super) enum PemFile {
-    /// The key is not there.
+    /// The key is not given.
     NotGiven,
     /// It cannot be read, and the problem is noted.
     Wrong,
-    /// What it holds, which may be a key.
+    /// The content, which may be a key.
     Read { path: String, content: SecretSlice<u8> },
 }
 
-/// A secret that can stand in a header or a form.
+/// Returns whether a text can be sent as a secret in a header or a form.
 fn is_secret(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_control)
 }
 
-/// The key as it is told: with the variable that set it, or that could.
+/// Returns the key as it is reported: with the variable that set it, or could set it.
 fn named(key: &str, variable: Option<&str>) -> String {
     let base = key.strip_suffix("_file").unwrap_or(key);
     let known = VARIABLES.iter().find(|(_, name)| *name == base).map(|(variable, _)| *variable);

@@ -1,4 +1,4 @@
-//! From file and environment to a configuration that makes sense.
+//! Loads file and environment into a valid configuration.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,37 +26,37 @@ use crate::planner::{
     DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, Reactivate, UnknownAccounts,
 };
 
-/// Read where no other file is named, if it is there.
+/// The file that is read if no other is given and it exists.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
-/// MAS's own configuration, where Debian's and MAS's documentation put it.
+/// MAS's own configuration, at the path in Debian's and MAS's documentation.
 const DEFAULT_MAS_CONFIG: &str = "/etc/mas-cli/mas-cli.yaml";
 
-/// A configuration, and what should be told about it.
+/// A configuration with its warnings.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What works but is unwise.
+    /// What is valid but unwise.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that works but is unwise.
+/// Something that is valid but unwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What it is, with its key.
+    /// The finding, with its key.
     pub what: String,
-    /// What to do instead.
+    /// What to do instead, as a sentence.
     pub instead: &'static str,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.what, self.instead)
+        write!(f, "{}. {}", self.what, self.instead)
     }
 }
 
-/// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it is there) and the
-/// environment, which wins over it.
+/// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it exists)
+/// and the environment, which overrides it.
 pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let named = file
         .map(Path::to_owned)
@@ -93,7 +93,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
     let writer = writer(&mut fields, writer_kind);
     let needs_mas_api = writer_kind == WriterKind::MasApi || accounts.source == AccountSource::Mas;
-    // Links are read if the Admin API is configured, whoever writes and whoever lists the accounts.
+    // Links are read if the Admin API is configured, for any writer and source.
     let has_mas_api = needs_mas_api || fields.is_given_below("writer.mas_api");
     let mas_api = if has_mas_api { mas_api(&mut fields) } else { None };
     if matching == Matching::UpstreamLink && !has_mas_api {
@@ -155,7 +155,7 @@ fn server_name(fields: &mut Fields) -> Option<ServerName> {
     (!wrong).then(|| text.into())
 }
 
-/// Returns the section, and the template as it is written.
+/// Takes the section, and the template as it is written.
 fn keycloak(fields: &mut Fields) -> Option<(KeycloakConfig, String)> {
     let url = fields.server_url("keycloak.url", "https://sso.example.org");
     let realm = fields.needed_text("keycloak.realm", "the realm of the group");
@@ -190,12 +190,13 @@ fn groups(fields: &mut Fields) -> Option<Vec<String>> {
     }
     let groups = fields.texts("keycloak.groups", expected)?;
     if groups.is_empty() {
-        fields.wrong("keycloak.groups", None, "expected one group at least: an empty list would disable everyone");
+        fields.wrong("keycloak.groups", None, "expected at least one group: an empty list would disable every account");
     }
     Some(groups)
 }
 
-/// With a username the password grant is used, and the secret, if there is one, belongs to its client.
+/// Takes the credentials. With a username the password grant is used, and the secret, if any, belongs
+/// to its client.
 fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
     let client_id = fields.text("keycloak.client_id");
     let (secret_given, password_given) =
@@ -217,25 +218,24 @@ fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
         });
     }
     if password_given {
-        fields.missing("keycloak.username", "the user whose password keycloak.password is");
+        fields.missing("keycloak.username", "the user of keycloak.password");
         return None;
     }
     if auth_realm.is_some() {
         fields.wrong(
             "keycloak.auth_realm",
             None,
-            "goes with keycloak.username only; a client's own credentials are of keycloak.realm",
+            "needs keycloak.username; a client's own credentials belong to keycloak.realm",
         );
     }
     if client_id.is_none() {
         fields.missing(
             "keycloak.client_id",
-            "the client whose credentials are used; or give keycloak.username and keycloak.password",
+            "the client whose credentials are used; or set keycloak.username and keycloak.password",
         );
     }
     if !secret_given {
-        fields
-            .missing("keycloak.client_secret", "the client's secret; or give keycloak.username and keycloak.password");
+        fields.missing("keycloak.client_secret", "the client's secret; or set keycloak.username and keycloak.password");
     }
     Some(KeycloakAuth::ClientCredentials { client_id: client_id?, client_secret: client_secret? })
 }
@@ -257,12 +257,12 @@ fn accounts(fields: &mut Fields) -> (AccountsConfig, Matching) {
     (AccountsConfig { source, provider }, matching)
 }
 
-/// The form of MAS's IDs: 26 characters of Crockford's base 32.
+/// Returns whether a text has the form of MAS's IDs: 26 characters of Crockford's base 32.
 fn is_ulid(text: &str) -> bool {
     text.len() == 26 && text.chars().all(|c| c.is_ascii_alphanumeric() && !"ILOUilou".contains(c))
 }
 
-/// Needed where it lists the accounts. Where MAS does, it may be left out as a whole.
+/// Takes the section, which is needed if Synapse lists the accounts, and optional if MAS does.
 fn synapse(fields: &mut Fields, source: AccountSource) -> Option<SynapseConfig> {
     if source == AccountSource::Mas && !fields.is_given_below("synapse") {
         return None;
@@ -290,7 +290,7 @@ fn writer(fields: &mut Fields, kind: WriterKind) -> WriterConfig {
     let plain = arguments.is_empty();
     let default = || if plain { vec![PathBuf::from(DEFAULT_MAS_CONFIG)] } else { Vec::new() };
     let config = if own_config.is_empty() { given.unwrap_or_else(default) } else { Vec::new() };
-    // A file behind a wrapper, which may be in a container or another user's, cannot be looked at from here.
+    // A file behind a wrapper may be in a container or another user's, so it cannot be checked from here.
     let wrapped = !is_mas_cli(&program) && !plain;
     let used = if own_config.is_empty() { config.clone() } else { own_config };
     let config_to_check = if wrapped { Vec::new() } else { used };
@@ -324,14 +324,15 @@ fn mas_api(fields: &mut Fields) -> Option<MasApiConfig> {
     Some(MasApiConfig { url: url?, issuer: issuer?, auth: auth?, tls: tls?, allow_http, concurrency })
 }
 
-/// The address of a server that gets secrets: plain http only where nobody else listens, or where it is asked for.
+/// Takes the address of a server that gets secrets. Plain http is only allowed to this machine, or with
+/// `allow_http`.
 fn protected_url(fields: &mut Fields, key: &str, example: &str, allow_http: bool) -> Option<Url> {
     let url = fields.server_url(key, example)?;
     if url.scheme() == "http" && !is_loopback(&url) && !allow_http {
         fields.wrong(
             key,
             Some(url.as_str()),
-            "plain http goes to this machine only: use https, or set writer.mas_api.allow_http = true where the network \
+            "plain http is only allowed to this machine: use https, or set writer.mas_api.allow_http = true if the network \
              is trusted",
         );
         return None;
@@ -350,7 +351,7 @@ fn mas_api_auth(fields: &mut Fields) -> Option<MasApiAuth> {
             fields.wrong(
                 TOKEN,
                 None,
-                "given beside writer.mas_api.client_id or client_secret: take out one or the other",
+                "given together with writer.mas_api.client_id or client_secret: remove one or the other",
             );
         }
         return token.map(MasApiAuth::Token);
@@ -359,12 +360,12 @@ fn mas_api_auth(fields: &mut Fields) -> Option<MasApiAuth> {
         fields.missing("writer.mas_api.client_id", "a client of MAS listed in its policy.data.admin_clients");
     }
     if !secret_given {
-        fields.missing("writer.mas_api.client_secret", "the client's secret; or give writer.mas_api.access_token");
+        fields.missing("writer.mas_api.client_secret", "the client's secret; or set writer.mas_api.access_token");
     }
     Some(MasApiAuth::Client { client_id: client_id?, client_secret: client_secret? })
 }
 
-/// What the files hold is tried out here, so that what is wrong with one is told by its key.
+/// Takes certificates and keys, and tries them out, so that an error names the key of the file.
 fn tls(fields: &mut Fields) -> Option<Tls> {
     const CA: &str = "writer.mas_api.ca_file";
     const CERTIFICATE: &str = "writer.mas_api.client_cert_file";
@@ -402,7 +403,7 @@ fn is_mas_cli(word: &str) -> bool {
     Path::new(word).file_name().is_some_and(|name| name == "mas-cli")
 }
 
-/// The configuration that the command itself gives to mas-cli.
+/// Returns the configuration files that the command itself passes to mas-cli.
 fn own_config(command: &[String]) -> Vec<PathBuf> {
     let mut words = command.iter().skip_while(|word| !is_mas_cli(word)).skip(1);
     let mut files = Vec::new();
@@ -416,7 +417,7 @@ fn own_config(command: &[String]) -> Vec<PathBuf> {
     files
 }
 
-/// What of the policy stands in its own section.
+/// Takes the part of the policy from its own section.
 fn policy(fields: &mut Fields, state_file: Option<&StateFile>) -> Option<Policy> {
     let is_off = state_file == Some(&StateFile::Off);
     let disable =
@@ -424,7 +425,7 @@ fn policy(fields: &mut Fields, state_file: Option<&StateFile>) -> Option<Policy>
     let reactivate = fields
         .choice("policy.reactivate", &[("any", Reactivate::Any), ("own", Reactivate::Own), ("none", Reactivate::None)]);
     if reactivate == Reactivate::Own && is_off {
-        let expected = "this needs the state file, which shows whose account the program disabled";
+        let expected = "this needs the state file, which shows which accounts the program disabled";
         fields.wrong("policy.reactivate", Some("own"), expected);
     }
     let grace = fields.duration("policy.grace", Duration::ZERO);
@@ -472,7 +473,7 @@ fn warnings(config: &Config) -> Vec<Warning> {
     let unprotected = |key: &str, what: &str, url: &Url| {
         (url.scheme() == "http" && !is_loopback(url)).then(|| Warning {
             what: format!("{key} is plain http: {what} crosses the network unprotected"),
-            instead: "use https",
+            instead: "Use https.",
         })
     };
     let synapse = config.synapse.as_ref();
@@ -481,8 +482,8 @@ fn warnings(config: &Config) -> Vec<Warning> {
         unprotected("keycloak.url (KC_URL)", "the credentials for Keycloak", &config.keycloak.url),
         synapse.and_then(|synapse| unprotected("synapse.url (MATRIX_URL)", "the admin token", &synapse.url)),
         unused_provider.then(|| Warning {
-            what: "accounts.provider is not used: links are read by MAS's Admin API".to_owned(),
-            instead: "take it out, or configure [writer.mas_api]",
+            what: "accounts.provider is not used, because links are read through MAS's Admin API".to_owned(),
+            instead: "Remove it, or configure [writer.mas_api].",
         }),
     ]
     .into_iter()

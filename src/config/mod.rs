@@ -1,4 +1,4 @@
-//! The configuration: what the program was told, once it is known to make sense.
+//! Defines the configuration, with all values checked.
 
 mod exposure;
 mod fields;
@@ -33,7 +33,7 @@ pub use sources::{KEYS, Key, VARIABLES};
 pub use state_file::StateFile;
 pub use watch::WatchConfig;
 
-/// What `LocalpartTemplate::default` stands for, as text.
+/// The text of `LocalpartTemplate::default`.
 const DEFAULT_TEMPLATE: &str = "{{ user.preferred_username }}";
 
 /// A complete configuration; every value has been checked.
@@ -47,28 +47,28 @@ pub struct Config {
     pub history_keep: Option<Duration>,
     /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
-    /// `[synapse]`; may be left out where MAS lists the accounts.
+    /// `[synapse]`; optional if MAS lists the accounts.
     pub synapse: Option<SynapseConfig>,
     /// `[accounts]`.
     pub accounts: AccountsConfig,
-    /// `[writer.mas_api]`, where reader or writer needs it.
+    /// `[writer.mas_api]`, if it is given.
     pub mas_api: Option<MasApiConfig>,
     /// `[writer]`.
     pub writer: WriterConfig,
-    /// `[policy]`, and what of `[keycloak]` the plan depends on.
+    /// `[policy]`, and the keys of `[keycloak]` that the plan depends on.
     pub policy: Policy,
-    /// `[limits]`, those that are about a plan.
+    /// `[limits]`, as far as they are about a plan.
     pub limits: Limits,
     /// `limits.max_consecutive_failures`.
     pub max_consecutive_failures: usize,
     /// `[watch]`.
     pub watch: WatchConfig,
-    /// The files that secrets and certificates were read from, whose changes `watch` takes up.
+    /// The files of secrets and certificates, which `watch` reloads if they change.
     pub secret_files: SecretFiles,
 }
 
 impl Config {
-    /// Returns the realm and the homeserver that remembered rows belong to.
+    /// Returns the realm and the homeserver that rows of the state file belong to.
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
@@ -80,7 +80,7 @@ impl Config {
         self.mas_api.is_none() && self.accounts.source == AccountSource::Synapse
     }
 
-    /// Returns the key that cannot do without the state file, if one is set.
+    /// Returns the key that needs the state file, if one is set.
     #[must_use]
     pub fn needs_state(&self) -> Option<&'static str> {
         if !self.policy.grace.is_zero() {
@@ -93,7 +93,7 @@ impl Config {
     }
 }
 
-/// Where the members are.
+/// `[keycloak]`: the server with the members.
 #[derive(Debug, Clone)]
 pub struct KeycloakConfig {
     /// The address, with the path that Keycloak is served under.
@@ -104,7 +104,7 @@ pub struct KeycloakConfig {
     pub groups: Vec<String>,
     /// Whether members of subgroups count.
     pub include_subgroups: bool,
-    /// How this program is known to Keycloak.
+    /// The credentials for Keycloak.
     pub auth: KeycloakAuth,
     /// The template that MAS uses to name accounts.
     pub localpart: LocalpartTemplate,
@@ -124,9 +124,9 @@ pub enum KeycloakAuth {
     Password {
         /// The realm that the user is in.
         auth_realm: String,
-        /// The client that asks.
+        /// The client that requests tokens.
         client_id: String,
-        /// Its secret, where it has one.
+        /// Its secret, if it has one.
         client_secret: Option<SecretString>,
         /// The user.
         username: String,
@@ -135,7 +135,7 @@ pub enum KeycloakAuth {
     },
 }
 
-/// Where the accounts are.
+/// `[synapse]`: the homeserver.
 #[derive(Debug, Clone)]
 pub struct SynapseConfig {
     /// The address.
@@ -144,12 +144,12 @@ pub struct SynapseConfig {
     pub admin_token: SecretString,
 }
 
-/// `[accounts]`; how members and accounts meet is part of the policy.
+/// `[accounts]`; `match` is part of the policy.
 #[derive(Debug, Clone)]
 pub struct AccountsConfig {
-    /// Who lists the accounts and their state.
+    /// The server that lists the accounts and their state.
     pub source: AccountSource,
-    /// The upstream provider that is the realm (a ULID), where its issuer does not tell.
+    /// The upstream provider that is the realm (a ULID), if its issuer does not show it.
     pub provider: Option<String>,
 }
 
@@ -163,24 +163,24 @@ pub enum AccountSource {
     Mas,
 }
 
-/// `[writer.mas_api]`: the Admin API of MAS, for whoever reads or writes by it.
+/// `[writer.mas_api]`: the Admin API of MAS, for reading and writing.
 #[derive(Debug, Clone)]
 pub struct MasApiConfig {
     /// The listener with the Admin API.
     pub url: Url,
-    /// Where tokens come from; may be left out with a personal access token.
+    /// The issuer of tokens; optional with a personal access token.
     pub issuer: Option<Url>,
-    /// What opens it.
+    /// The credentials.
     pub auth: MasApiAuth,
-    /// Whom to trust, and our own certificate.
+    /// Trusted authorities, and our own certificate.
     pub tls: Tls,
-    /// Whether secrets may go over plain http beyond this machine.
+    /// Whether secrets may leave this machine over plain http.
     pub allow_http: bool,
     /// Accounts worked on at the same time.
     pub concurrency: usize,
 }
 
-/// What opens the Admin API.
+/// The credentials for the Admin API.
 #[derive(Debug, Clone)]
 pub enum MasApiAuth {
     /// Client credentials.
@@ -197,7 +197,7 @@ pub enum MasApiAuth {
 /// `[writer]`.
 #[derive(Debug, Clone)]
 pub struct WriterConfig {
-    /// How long to wait, after the last action, until the homeserver shows what was asked.
+    /// How long to wait, after the last action, until the homeserver shows the changes.
     pub confirm_timeout: Duration,
     /// The writer.
     pub kind: WriterKindConfig,
@@ -215,13 +215,13 @@ pub enum WriterKindConfig {
 /// `[writer.mas_cli]`.
 #[derive(Debug, Clone)]
 pub struct MasCliConfig {
-    /// The program: `mas-cli`, or what wraps it.
+    /// The program: `mas-cli`, or a wrapper.
     pub program: String,
-    /// The arguments that come before ours.
+    /// The arguments before ours.
     pub arguments: Vec<String>,
     /// Each is passed as `--config`, in this order.
     pub config: Vec<PathBuf>,
-    /// The files that mas-cli will use; empty if they cannot be looked at from here.
+    /// The files that mas-cli will use; empty if they cannot be read from here.
     pub config_to_check: Vec<PathBuf>,
     /// How long one call may take.
     pub timeout: Duration,
@@ -230,7 +230,7 @@ pub struct MasCliConfig {
 }
 
 impl MasCliConfig {
-    /// Returns the words that run it, for a shell.
+    /// Returns the command that runs it, for a shell.
     #[must_use]
     pub fn in_shell(&self) -> String {
         let files = self.config.iter().map(|path| format!("--config {}", shell_word(&path.display().to_string())));

@@ -1,17 +1,17 @@
-//! What is wrong with a configuration, all of it at once.
+//! Reports all problems of a configuration at once.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// One thing that is wrong: where, what stands there, what is expected.
+/// One problem: the key, its value, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The key, with the variable that set it or could set it.
     pub key: String,
-    /// What stands there; never a secret.
+    /// The value; never a secret.
     pub value: Option<String>,
-    /// What is expected there instead.
+    /// What is expected instead.
     pub expected: String,
 }
 
@@ -37,7 +37,7 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// The file is no TOML. The parser's own text would quote the line, and with it a secret.
+    /// The file is not TOML. The parser's own text would quote the line, which may contain a secret.
     #[error("{}: line {line}, column {column}: this is not TOML: {message}", path.display())]
     NotToml {
         /// The file.
@@ -62,5 +62,5 @@ fn count(problems: &[Problem]) -> String {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().fold(String::new(), |told, problem| told + "\n  " + &problem.to_string())
+    problems.iter().fold(String::new(), |text, problem| text + "\n  " + &problem.to_string())
 }

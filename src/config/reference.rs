@@ -1,25 +1,25 @@
-//! What every key means, for `docs/configuration.md`. It stands beside the code that reads the keys, and tests hold the two
-//! together: a default is what leaving the key out gives, and what is expected is what a mistake is told.
+//! Explains every key, for `docs/configuration.md`. Tests compare it with the code that reads the keys: a
+//! default is what the missing key results in, and what is expected is the text of the error.
 
 use Absent::{Depends, Is, Needed, Nothing};
 
-/// What there is to say about a key, in the order and by the names of [`KEYS`](super::KEYS).
+/// The description of a key, in the order and with the names of [`KEYS`](super::KEYS).
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// The dotted name.
     pub name: &'static str,
-    /// What is expected there, in the words in which a wrong value is refused.
+    /// What is expected, in the words of the error.
     pub expected: &'static str,
-    /// What holds where the key is left out.
+    /// What applies if the key is missing.
     pub absent: Absent,
     /// What it means, in Markdown.
     pub meaning: &'static str,
 }
 
-/// What holds where a key is left out.
+/// What applies if a key is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
-    /// It may not be left out.
+    /// The key is required.
     Needed,
     /// Nothing.
     Nothing,
@@ -36,18 +36,18 @@ const fn entry(name: &'static str, expected: &'static str, absent: Absent, meani
 const TEXT: &str = "a text that is not empty";
 const SECRET: &str = "a text of one line that is not empty";
 const SWITCH: &str = "true or false";
-const DURATION: &str = "a time such as \"30s\" or \"15m\", a year at the most";
+const DURATION: &str = "a time such as \"30s\" or \"15m\", at most a year";
 const COUNT: &str = "a whole number, 0 or more";
 const WHERE_USED: Absent = Depends("needed with writer.type = \"mas-api\" or accounts.source = \"mas\"");
 const CLIENT: Absent = Depends("needed in this section, unless `access_token` is given");
 
-/// Every key there is.
+/// All keys.
 pub const REFERENCE: &[Entry] = &[
     entry(
         "server_name",
         "a name such as \"example.org\" or \"example.org:8448\"",
         Needed,
-        "The homeserver's name in Matrix user IDs: what stands behind the colon of `@alice:example.org`.",
+        "The homeserver's name in Matrix user IDs: the part after the colon of `@alice:example.org`.",
     ),
     entry(
         "state_file",
@@ -63,16 +63,16 @@ pub const REFERENCE: &[Entry] = &[
          Keycloak user are disabled without an approval. The first run that may write creates the file (mode 0600) and \
          its folder (mode 0700). If the default place cannot be written, the run warns and remembers nothing; a given \
          path that cannot be used is an error. Several realms and homeservers can share a file and do not see each \
-         other's rows. The lock that holds two runs apart lies beside it. [What a restored or lost file \
+         other's rows. The lock that prevents two runs at once is next to it. [What a restored or lost file \
          does](safety.md#a-state-file-that-is-lost-or-restored).",
     ),
     entry(
         "history_keep",
-        "a time such as \"400d\", a day at the least, or \"forever\"",
+        "a time such as \"400d\", at least a day, or \"forever\"",
         Is("\"400d\""),
-        "How long a run stays in the history after it ended. Older runs are deleted, all but the newest one; `history` and \
-         `undo` no longer know them. What they had disabled then counts as disabled by another administrator, which \
-         matters to `policy.reactivate = \"own\"` and to accounts that are only locked.",
+        "How long a run stays in the history after it ended. Older runs are deleted, except the newest one; `history` and \
+         `undo` no longer know them. Accounts that they disabled then count as disabled by another administrator, which \
+         matters for `policy.reactivate = \"own\"` and for accounts that are only locked.",
     ),
     entry(
         "keycloak.url",
@@ -86,8 +86,8 @@ pub const REFERENCE: &[Entry] = &[
         "keycloak.groups",
         "a list of group names, /paths or IDs",
         Needed,
-        "The groups whose members may use Matrix; being in one is enough. A name that stands for several groups is an \
-         error that names their paths. The variable gives one group.",
+        "The groups whose members may use Matrix; being in one is enough. A name that several groups have is an \
+         error that lists their paths. The variable sets one group.",
     ),
     entry(
         "keycloak.include_subgroups",
@@ -99,28 +99,28 @@ pub const REFERENCE: &[Entry] = &[
         "keycloak.client_id",
         TEXT,
         Depends("needed; with `keycloak.username`, \"admin-cli\""),
-        "The client that asks for tokens. By its own credentials it needs *Service accounts roles* switched on, and its \
+        "The client that requests tokens. With its own credentials it needs *Service accounts roles* turned on, and its \
          service account the role `view-users` of the client `realm-management`; with a user federation in the realm \
-         `view-realm` too.",
+         also `view-realm`.",
     ),
     entry(
         "keycloak.client_secret",
         SECRET,
         Depends("needed, unless `keycloak.username` is given"),
-        "The client's secret. With `keycloak.username` it belongs to the client that asks, where that has one.",
+        "The client's secret. With `keycloak.username` it is optional.",
     ),
     entry(
         "keycloak.auth_realm",
         TEXT,
         Is("\"master\""),
-        "The realm that the user of `keycloak.username` is in. It goes with that key only: a client's own credentials are \
-         of `keycloak.realm`.",
+        "The realm of the user in `keycloak.username`. It needs that key: a client's own credentials belong to \
+         `keycloak.realm`.",
     ),
     entry(
         "keycloak.username",
         TEXT,
         Nothing,
-        "A user who may look, instead of a client's own credentials: tokens are then asked for with their password. A \
+        "A user with these roles, instead of a client's own credentials: tokens are then requested with their password. A \
          service account is better.",
     ),
     entry(
@@ -133,15 +133,15 @@ pub const REFERENCE: &[Entry] = &[
         "keycloak.disabled_members",
         "\"disable\" or \"keep\"",
         Is("\"disable\""),
-        "What a member counts as who is disabled in Keycloak: out of the group, or a member like any other.",
+        "How a member counts who is disabled in Keycloak: as out of the group, or as a member like any other.",
     ),
     entry(
         "keycloak.federation",
         "\"verify\" or \"trust\"",
         Is("\"verify\""),
-        "With `\"verify\"` a directory behind Keycloak (LDAP, Active Directory) has to show signs of life before any of its \
-         people are disabled, because Keycloak answers without them while it is down. `\"trust\"` believes Keycloak as it is: \
-         right where a directory has nobody in the group, or was switched off on purpose.",
+        "With `\"verify\"`, federated users are disabled only if their directory (LDAP, Active Directory) proves that it is \
+         up, because Keycloak answers without them while it is down. `\"trust\"` trusts Keycloak as it is: use it if none of \
+         a directory's users is meant to be in the group, or if the directory was turned off on purpose.",
     ),
     entry(
         "keycloak.localpart",
@@ -154,16 +154,16 @@ pub const REFERENCE: &[Entry] = &[
          `user.preferred_username`, `user.email`, `user.email_verified`, `user.given_name`, `user.family_name` and \
          `user.name`. Every other claim is read from the user attribute of the same name: `user.employee_id` from the \
          attribute `employee_id`. Several values are a list. A template with such a claim reads members with their \
-         attributes, which takes longer. `id_token_claims` and `userinfo_claims` have the same claims as `user`. What \
-         describes a login rather than a user is not available: `extra_callback_parameters` and claims of the token such \
+         attributes, which takes longer. `id_token_claims` and `userinfo_claims` have the same claims as `user`. Claims \
+         of a login rather than a user are not available: `extra_callback_parameters`, and claims of the token such \
          as `user.iss`. A template that cannot be compiled, or uses something that MAS does not have, is an error. So is \
          a member without a name; the error lists them.",
     ),
     entry(
         "synapse.url",
         "an address such as \"https://matrix.example.org\"",
-        Depends("needed; with accounts.source = \"mas\" the section may be left out"),
-        "Synapse's address; its paths below `/_synapse/admin` have to be reachable there. Plain http beyond this machine is \
+        Depends("needed; with accounts.source = \"mas\" the section is optional"),
+        "Synapse's address. The paths below `/_synapse/admin` have to be reachable there. Plain http beyond this machine is \
          a warning.",
     ),
     entry(
@@ -177,7 +177,7 @@ pub const REFERENCE: &[Entry] = &[
         "accounts.source",
         "\"synapse\" or \"mas\"",
         Is("\"synapse\""),
-        "Who lists the accounts and their state. `\"mas\"` needs `[writer.mas_api]`, whoever writes; \
+        "The server that lists the accounts and their state. `\"mas\"` needs `[writer.mas_api]`, with any writer; \
          [which is right](mas-api.md#who-lists-the-accounts).",
     ),
     entry(
@@ -191,8 +191,8 @@ pub const REFERENCE: &[Entry] = &[
         "\"auto\" or \"localpart\" or \"upstream-link\"",
         Is("\"auto\""),
         "What ties an account to a Keycloak user. `\"auto\"` uses MAS's links, what the state file remembers, and the name \
-         that `keycloak.localpart` gives, in this order; `\"upstream-link\"` links, and names only for accounts without a \
-         link; `\"localpart\"` names alone. Links need `[writer.mas_api]`. [Whose account it is](identity.md).",
+         by `keycloak.localpart`, in this order; `\"upstream-link\"` uses links, and names only for accounts without a \
+         link; `\"localpart\"` uses names alone. Links need `[writer.mas_api]`. [Whose account it is](identity.md).",
     ),
     entry(
         "writer.type",
@@ -204,30 +204,31 @@ pub const REFERENCE: &[Entry] = &[
         "writer.confirm_timeout",
         DURATION,
         Is("\"60s\""),
-        "How long to wait, after the last action, until the homeserver shows every change. What it does not show in time is \
-         told, and the exit code is 4.",
+        "How long to wait, after the last action, until the homeserver shows every change. If it does not show one in time, \
+         that is reported, and the exit code is 4.",
     ),
     entry(
         "writer.mas_cli.command",
         "a list of texts, the program first",
         Is("[\"mas-cli\"]"),
-        "What runs mas-cli, for example `[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]`. No shell takes part.",
+        "The command that runs mas-cli, for example `[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]`. It is run without a \
+        shell.",
     ),
     entry(
         "writer.mas_cli.config",
         "a file, or a list of files",
         Depends("\"/etc/mas-cli/mas-cli.yaml\" for a plain `mas-cli`; behind a wrapper, none"),
-        "MAS's configuration files, each passed as `--config`; `\"\"` passes none, and none is passed if the command brings \
-         its own. In the variable, `:` separates them. mas-cli ignores a file that is missing or broken and goes to a \
+        "MAS's configuration files, each passed as `--config`; `\"\"` passes none, and none is passed if the command has \
+         its own. In the variable, `:` separates them. mas-cli ignores a file that is missing or broken and uses a \
          default database, and with the files of another homeserver it would change accounts there. So they are checked \
          first: readable, YAML, with a `database`, and `matrix.homeserver` is `server_name`.",
     ),
-    entry("writer.mas_cli.timeout", DURATION, Is("\"30s\""), "How long one call may take before it is ended."),
+    entry("writer.mas_cli.timeout", DURATION, Is("\"30s\""), "How long one call may take before it is killed."),
     entry(
         "writer.mas_cli.concurrency",
         "a whole number from 1 to 64",
         Is("2"),
-        "Calls at the same time. Each starts a process, so more than there are processors gains nothing.",
+        "Calls at the same time. Each starts a process, so more calls than processors gain nothing.",
     ),
     entry(
         "writer.mas_api.url",
@@ -240,8 +241,8 @@ pub const REFERENCE: &[Entry] = &[
         "writer.mas_api.issuer",
         "an address such as \"https://auth.example.org/\"",
         CLIENT,
-        "What MAS calls itself (`http.issuer` in its configuration, else `http.public_base`): where tokens come from. With a \
-         personal access token it is only used to see whether the Admin API is public.",
+        "MAS's own address (`http.issuer` in its configuration, else `http.public_base`), which issues the tokens. With a \
+         personal access token it is only used to check whether the Admin API is public.",
     ),
     entry("writer.mas_api.client_id", TEXT, CLIENT, "A client of MAS listed in its `policy.data.admin_clients`."),
     entry("writer.mas_api.client_secret", SECRET, CLIENT, "The client's secret."),
@@ -256,13 +257,13 @@ pub const REFERENCE: &[Entry] = &[
         "writer.mas_api.ca_file",
         TEXT,
         Nothing,
-        "Certificates (PEM) of an authority of your own, trusted beside those of the system, for listener and issuer.",
+        "Certificates (PEM) of your own authority, trusted in addition to the system's, for listener and issuer.",
     ),
     entry(
         "writer.mas_api.client_cert_file",
         TEXT,
         Depends("needed with `client_key_file`"),
-        "The certificate (PEM) that the program shows where it is asked for one.",
+        "The certificate (PEM) that the program sends if a server asks for one.",
     ),
     entry(
         "writer.mas_api.client_key_file",
@@ -274,8 +275,8 @@ pub const REFERENCE: &[Entry] = &[
         "writer.mas_api.allow_http",
         SWITCH,
         Is("false"),
-        "Lets plain http beyond this machine pass for the listener, the issuer and its token endpoint. Only where the \
-         network itself is trusted, inside a cluster for example.",
+        "Allows plain http beyond this machine for the listener, the issuer and its token endpoint. Only for a trusted \
+         network, for example inside a cluster.",
     ),
     entry(
         "writer.mas_api.concurrency",
@@ -287,8 +288,8 @@ pub const REFERENCE: &[Entry] = &[
         "policy.disable",
         "\"deactivate\" or \"lock\"",
         Is("\"deactivate\""),
-        "How someone is disabled. `\"deactivate\"` locks, deactivates and ends the sessions: rooms and e-mail addresses are \
-         gone for good. `\"lock\"` locks and ends the sessions, and keeps rooms, e-mail addresses and devices. Neither \
+        "How accounts are disabled. `\"deactivate\"` locks, deactivates and ends the sessions: rooms and e-mail addresses are \
+         permanently lost. `\"lock\"` locks and ends the sessions, and keeps rooms, e-mail addresses and devices. Neither \
          erases. Without `[writer.mas_api]`, `\"lock\"` needs Synapse 1.150 and MAS 1.14.",
     ),
     entry(
@@ -301,21 +302,21 @@ pub const REFERENCE: &[Entry] = &[
         "policy.unknown_accounts",
         "\"disable\" or \"keep\"",
         Is("\"disable\""),
-        "What becomes of accounts that Keycloak does not know at all.",
+        "What to do with accounts that Keycloak does not know at all.",
     ),
     entry(
         "policy.locked_members",
         "\"keep\" or \"activate\"",
         Is("\"keep\""),
-        "What becomes of a member who is locked and not deactivated, which somebody did by hand. It matters with \
+        "What to do with a member's account that was locked by hand: locked, but not deactivated. It matters with \
          `policy.disable = \"deactivate\"`.",
     ),
     entry(
         "policy.protect",
         "a list of localparts and /regular expressions/",
         Is("[]"),
-        "Accounts that are never disabled: localparts, or `/regular expressions/` that match all of one. An entry that \
-         begins with `!` takes out what the others put in. One that matches nobody is a warning.",
+        "Accounts that are never disabled: localparts, or `/regular expressions/` that match a whole localpart. An entry that \
+         begins with `!` is an exception from the others. An entry that matches no account is a warning.",
     ),
     entry("policy.protect_admins", SWITCH, Is("true"), "Whether administrators of the homeserver are never disabled."),
     entry(
@@ -331,15 +332,14 @@ pub const REFERENCE: &[Entry] = &[
         "limits.max_disable_percent",
         "a whole number from 0 to 100",
         Is("10"),
-        "Largest share that one run may disable of the accounts that are active and managed, rounded down; one may always \
-         go.",
+        "Largest share of the active, managed accounts that one run may disable, rounded down, but at least one account.",
     ),
     entry("limits.max_activate", COUNT, Is("100"), "Most accounts that one run may activate."),
     entry(
         "limits.min_members",
         COUNT,
         Is("1"),
-        "Fewest members that the group is believed to have; with fewer, nothing is done.",
+        "Fewest members that the group must have; with fewer, nothing is done.",
     ),
     entry(
         "limits.max_look",
@@ -351,8 +351,8 @@ pub const REFERENCE: &[Entry] = &[
         "limits.max_consecutive_failures",
         "a whole number, 1 or more",
         Is("5"),
-        "After this many failures of the writer in a row (no connection, no right, no database) the run stops trying. \
-         Activations and disables are counted apart; a failure of a single account counts for nothing.",
+        "After this many failures of the writer in a row (no connection, no permission, no database) the run stops trying. \
+         Activations and disables are counted separately; failures of single accounts do not count.",
     ),
     entry(
         "watch.interval",
@@ -364,34 +364,34 @@ pub const REFERENCE: &[Entry] = &[
         "watch.events_every",
         "a time such as \"5s\", or \"off\"",
         Is("\"5s\""),
-        "How often `watch` asks Keycloak for admin events; `\"off\"` where the realm does not save them or the permission \
-         (`view-events`) is not to be given.",
+        "How often `watch` reads Keycloak's admin events; `\"off\"` if the realm does not save them or without the \
+         permission (`view-events`).",
     ),
     entry(
         "watch.members_every",
         "a time such as \"1m\", or \"off\"",
         Is("\"1m\""),
-        "How often `watch` reads the member list alone where the realm has a directory, whose changes make no events.",
+        "How often `watch` reads the member list alone if the realm has a directory, whose changes cause no events.",
     ),
     entry(
         "watch.accounts_every",
         "a time such as \"10s\", or \"off\"",
         Is("\"10s\""),
-        "How often `watch` asks for the accounts registered since the last look: MAS if `[writer.mas_api]` is configured, \
-         or else Synapse. With `\"off\"`, the next full run sees them.",
+        "How often `watch` reads the newly registered accounts: from MAS if `[writer.mas_api]` is configured, \
+         else from Synapse. With `\"off\"`, the next full run finds them.",
     ),
     entry(
         "watch.listen",
         "an address such as \"127.0.0.1:9464\", or \"off\"",
         Is("\"127.0.0.1:9464\""),
-        "Where `watch` serves `/metrics`, `/healthz` and `/readyz`.",
+        "The address at which `watch` serves `/metrics`, `/healthz` and `/readyz`.",
     ),
     entry(
         "watch.on_refused",
         "a list of texts, the program first",
         Nothing,
-        "A command that `watch` runs when a plan is refused or a run fails; the reason goes to it as JSON on stdin. For \
-         refused plans it runs at most once an interval.",
+        "A command that `watch` runs when a plan is refused or a run fails; it gets the reason as JSON on stdin. For \
+         refused plans it runs at most once per interval.",
     ),
 ];
 
@@ -421,7 +421,7 @@ mod tests {
         ("writer.mas_api.client_secret", "\"4\""),
     ];
 
-    /// A configuration in which a key matters, with this value or without any.
+    /// Loads a configuration in which a key matters, with this value or without one.
     fn with(name: &str, value: Option<&str>) -> Result<String, ConfigError> {
         let more = match name {
             _ if name.starts_with("writer.mas_api.") => BY_API,
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_expected_is_what_a_wrong_value_is_told() {
+    fn the_expected_text_is_that_of_the_error() {
         for entry in REFERENCE {
             let told: Vec<_> = ["[1]", "\"@ {{\""]
                 .into_iter()

@@ -1,28 +1,29 @@
-//! Whether a file that holds a secret has changed: secrets are rotated while we run.
+//! Detects changed files of secrets, because secrets are rotated while the program runs.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// What the files looked like just before they were read, so that a change in between shows. Links are followed, as orchestrators swap whole directories by them.
+/// The files as they were just before they were read, so that a change in between shows. Links are
+/// followed, because orchestrators use them to swap whole directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretFiles(Vec<(PathBuf, Option<Look>)>);
 
-/// Which file it is, how long, and since when it is as it is.
+/// The identity, length and time of change of a file.
 type Look = (u64, u64, u64, i64, i64);
 
 impl SecretFiles {
-    /// Looks at a file that is about to be read.
+    /// Notes a file that is about to be read.
     pub(super) fn note(&mut self, path: &Path) {
         self.0.push((path.to_owned(), look(path)));
     }
 
-    /// The same files as they are now.
+    /// Returns the same files as they are now.
     #[must_use]
     pub fn again(&self) -> Self {
         Self(self.0.iter().map(|(path, _)| (path.clone(), look(path))).collect())
     }
 
-    /// Whether any of them is not what it was.
+    /// Returns whether any of them has changed.
     #[must_use]
     pub fn have_changed(&self) -> bool {
         *self != self.again()

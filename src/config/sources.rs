@@ -1,5 +1,5 @@
-//! Where a configuration comes from: a TOML file and, winning over it, environment variables. Both end as one flat
-//! table of dotted keys.
+//! Reads the sources of a configuration: a TOML file, and environment variables, which override it. Both
+//! become one flat table of dotted keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ const fn secret(name: &'static str) -> Key {
     Key { name, secret: true }
 }
 
-/// Every key there is, in the order of the documentation.
+/// All keys, in the order of the documentation.
 pub const KEYS: &[Key] = &[
     key("server_name"),
     key("state_file"),
@@ -84,7 +84,7 @@ pub const KEYS: &[Key] = &[
     key("watch.on_refused"),
 ];
 
-/// The environment variables and the keys that they win over.
+/// The environment variables and the keys that they override.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("KC_URL", "keycloak.url"),
     ("KC_REALM", "keycloak.realm"),
@@ -106,7 +106,7 @@ pub(super) struct Given {
     pub(super) variable: Option<String>,
 }
 
-/// Both sources in one flat table; what is unknown has become a problem.
+/// Both sources in one flat table; unknown keys have become problems.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub(super) given: BTreeMap<String, Given>,
@@ -114,7 +114,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Takes in the file.
+    /// Adds the file.
     pub(super) fn file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start).min(text.len())];
@@ -129,7 +129,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Takes in the environment, which wins; an empty variable counts as not set.
+    /// Adds the environment, which overrides the file; an empty variable counts as not set.
     pub(super) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>) {
         for (variable, name) in VARIABLES {
             let is_secret = KEYS.iter().any(|key| key.name == *name && key.secret);
@@ -158,7 +158,7 @@ impl Sources {
         }
     }
 
-    /// Returns the keys that are given as the secret itself.
+    /// Returns the keys whose value is the secret itself.
     pub(super) fn secrets(&self) -> Vec<&'static str> {
         let is_given = |key: &&Key| key.secret && self.given.contains_key(key.name);
         KEYS.iter().filter(is_given).map(|key| key.name).collect()
@@ -185,7 +185,7 @@ impl Sources {
     }
 }
 
-/// `x_file` of a secret `x`.
+/// Returns the key `x_file` of a secret `x`.
 pub(super) fn file_form(name: &str) -> String {
     format!("{name}_file")
 }
@@ -198,7 +198,8 @@ fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
-/// The key that was probably meant has the same last part, or is one slip of the hand away.
+/// Returns the problem of an unknown key. A key with the same last part, or one typing error away, was
+/// probably meant.
 fn unknown(name: &str) -> String {
     let distance = |key: &Key| strsim::damerau_levenshtein(key.name, name);
     match KEYS.iter().min_by_key(|key| distance(key)).filter(|key| distance(key) <= 3) {

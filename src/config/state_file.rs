@@ -1,4 +1,4 @@
-//! The place of the state file: the one in the configuration, else the usual one of the system.
+//! Finds the place of the state file: the configured one, else the system's usual one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::fields::Fields;
 use crate::files::name_part;
 
-/// The folder for the state of a service of root.
+/// The folder for root.
 const OF_THE_SYSTEM: &str = "/var/lib/matrix-keycloak-sync";
-/// The value that switches the memory off.
+/// The value for no state file.
 const OFF: &str = "off";
-/// More than a year, so that what happens once a year can be compared with the year before.
+/// More than a year, so that yearly events can be compared.
 const DEFAULT_KEEP: Duration = Duration::from_hours(400 * 24);
-/// What `watch` did within an hour, and what was left half done, has to be remembered.
+/// The actions of `watch` in the last hour, and unfinished ones, have to stay.
 const SHORTEST_KEEP: Duration = Duration::from_hours(24);
-/// More is a slip of the hand.
+/// More is a typing error.
 const LONGEST_KEEP: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// `state_file`.
@@ -22,14 +22,14 @@ const LONGEST_KEEP: Duration = Duration::from_hours(100 * 366 * 24);
 pub enum StateFile {
     /// `"off"`: nothing is remembered.
     Off,
-    /// The path that the configuration has.
+    /// The configured path.
     At(PathBuf),
-    /// The default place; none if the environment names no folder for it.
+    /// The default place, or `None` if the environment has no folder for it.
     Default(Option<PathBuf>),
 }
 
 impl StateFile {
-    /// Returns where the file is, if there is a place for it.
+    /// Returns the path of the file, if there is a place for it.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -39,7 +39,7 @@ impl StateFile {
     }
 }
 
-/// Who runs the program.
+/// The user who runs the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     Root,
@@ -60,7 +60,7 @@ pub(super) fn state_file(fields: &mut Fields) -> Option<StateFile> {
 
 /// Takes the key; `None` keeps everything.
 pub(super) fn history_keep(fields: &mut Fields) -> Option<Duration> {
-    let expected = "a time such as \"400d\", a day at the least, or \"forever\"";
+    let expected = "a time such as \"400d\", at least a day, or \"forever\"";
     let given = fields.take("history_keep", expected, |value| match value.as_str()? {
         "forever" => Some(None),
         time => {
@@ -98,7 +98,7 @@ pub(super) fn default_place(
 mod tests {
     use super::*;
 
-    /// The default place with these variables.
+    /// Returns the default place with these variables.
     fn place(caller: Caller, variables: &[(&str, &str)]) -> Option<String> {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -34,7 +34,7 @@ fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErr
     load(Some(file.path()), &|name| variables.get(name).map(ToString::to_string)).map(|loaded| loaded.config)
 }
 
-/// What is told about a configuration, a line each.
+/// Returns the problems of a configuration, one per line.
 fn problems(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
     match load_with(text, variables) {
         Err(ConfigError::Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
@@ -116,7 +116,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_does_not() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
+fn all_problems_are_reported_at_once_with_key_value_and_what_is_expected() {
     let text = "server_name = \"@x\"\n[keycloak]\nurl = \"sso\"\nrealm = 3\ngroups = []\nurll = \"x\"\n[limits]\nmax_disable = -1\n\
                 [writer]\nconfirm_timeout = \"soon\"\n[watch]\ninterval = \"0s\"\nevents_every = \"never\"\n[policy]\ndisable = \"erase\"\n";
     let told = problems(text, &[]).join("\n");
@@ -124,7 +124,7 @@ fn every_problem_is_told_at_once_with_key_value_and_what_is_expected() {
         "server_name (MATRIX_SERVER_NAME) = \"@x\": expected a name such as \"example.org\"",
         "keycloak.url (KC_URL) = \"sso\": expected an address such as \"https://sso.example.org\"",
         "keycloak.realm (KC_REALM) = 3: expected a text that is not empty",
-        "keycloak.groups (KC_GROUP_NAME): expected one group at least",
+        "keycloak.groups (KC_GROUP_NAME): expected at least one group",
         "keycloak.urll: there is no such key; did you mean keycloak.url?",
         "keycloak.client_secret (KC_CLIENT_SECRET): missing",
         "synapse.admin_token (MATRIX_ADMIN_TOKEN): missing",
@@ -215,13 +215,13 @@ fn a_secret_put_where_its_file_belongs_is_not_shown() {
 }
 
 #[test]
-fn a_variable_that_is_no_utf_8_is_told_by_name() {
+fn a_variable_that_is_not_utf_8_is_reported_by_name() {
     let told = problems("", &[&NINE[..], &[("KC_ADMIN_PASS", "p\u{fffd}ss")]].concat());
     assert!(told.len() == 1 && told[0].contains("KC_ADMIN_PASS") && told[0].contains("UTF-8"), "{told:?}");
 }
 
 #[test]
-fn a_file_that_is_not_toml_is_told_by_line_and_column() {
+fn a_file_that_is_not_toml_is_reported_by_line_and_column() {
     assert!(problems("server_name = \"a\"\nrealm = = 3\n", &[])[0].contains("line 2, column 9"));
 }
 
@@ -278,7 +278,7 @@ fn without_synapse_mas_has_to_list_the_accounts() {
 }
 
 #[test]
-fn whoever_reads_or_writes_by_the_admin_api_needs_its_section() {
+fn reading_or_writing_by_the_admin_api_needs_its_section() {
     for [from, to] in [["source = \"synapse\"", "source = \"mas\""], ["type = \"mas-cli\"", "type = \"mas-api\""]] {
         let told = problems(&example_with(from, to), &[]);
         let keys: Vec<_> = told.iter().map(|line| line.split(':').next().unwrap_or_default()).collect();
@@ -296,7 +296,7 @@ fn a_personal_access_token_needs_no_client_and_no_issuer() {
     let config = load_with(&mas_api(token), &[]).expect("loads").mas_api.expect("[writer.mas_api]");
     assert!(matches!(config.auth, MasApiAuth::Token(_)) && config.issuer.is_none());
     let both = problems(&mas_api(|text| text + "access_token = \"4711\"\n"), &[]);
-    assert!(both.len() == 1 && both[0].starts_with("writer.mas_api.access_token: given beside"), "{both:?}");
+    assert!(both.len() == 1 && both[0].starts_with("writer.mas_api.access_token: given together with"), "{both:?}");
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn links_need_the_admin_api_and_a_provider_is_a_ulid() {
 }
 
 #[test]
-fn a_certificate_file_that_cannot_be_used_is_told_by_its_key_without_its_content() {
+fn a_certificate_file_that_cannot_be_used_is_reported_by_key_without_its_content() {
     let key = file("-----BEGIN PRIVATE KEY-----\n4711\n-----END PRIVATE KEY-----\n");
     let path = key.path().display().to_string();
     let with = |line: &str| problems(&mas_api(|text| format!("{text}{line}\n")), &[]);

@@ -1,13 +1,13 @@
-//! `[watch]`: how often to look, and where others can see that it works.
+//! Loads `[watch]`: how often to read, and where to serve health and metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fields::Fields;
 
-/// The word that switches something off.
+/// The word that turns something off.
 const OFF: &str = "off";
-/// Asking more often than this gains nothing, and is a slip of the hand.
+/// The shortest interval; less gains nothing, and is a typing error.
 const MOST_OFTEN: Duration = Duration::from_secs(1);
 
 /// `[watch]`.
@@ -15,15 +15,15 @@ const MOST_OFTEN: Duration = Duration::from_secs(1);
 pub struct WatchConfig {
     /// Between two full runs.
     pub interval: Duration,
-    /// Between two looks at Keycloak's admin events; `None` where they are not asked for.
+    /// Between two readings of Keycloak's admin events; `None` if they are not read.
     pub events_every: Option<Duration>,
-    /// Between two readings of the member list alone, for changes that make no events; `None` where there are none.
+    /// Between two readings of the member list alone, for changes without events; `None` if it is not read.
     pub members_every: Option<Duration>,
-    /// Between two looks at the newest accounts; `None` if they are not asked for.
+    /// Between two readings of the newest accounts; `None` if they are not read.
     pub accounts_every: Option<Duration>,
-    /// Where metrics and health are served; `None` where they are not.
+    /// The address that serves metrics and health; `None` if there is none.
     pub listen: Option<SocketAddr>,
-    /// What is run when a plan is refused or a run fails: the program and its arguments.
+    /// The command to run when a plan is refused or a run fails: the program and its arguments.
     pub on_refused: Option<Vec<String>>,
 }
 
@@ -73,7 +73,7 @@ fn often(text: &str) -> Option<Duration> {
 }
 
 impl Fields {
-    /// A value that can be switched off.
+    /// Takes a value that can be turned off.
     fn unless_off<T>(
         &mut self,
         key: &str,

@@ -1,4 +1,4 @@
-//! What a check found, as data.
+//! Defines what a check found, as data.
 
 use std::error::Error;
 
@@ -9,17 +9,17 @@ use crate::http::HttpError;
 use crate::readers::ReadError;
 use crate::writers::WriterError;
 
-/// How it stands.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// As it should be.
     Ok,
-    /// It works, but should not stay so.
+    /// It works, but should be changed.
     Warning,
     /// A run would fail, or do less than it should.
     Problem,
-    /// It cannot be known, or need not be.
+    /// It cannot be known, or does not matter here.
     Skipped,
 }
 
@@ -33,19 +33,19 @@ pub enum Area {
     Keycloak,
     /// Synapse.
     Synapse,
-    /// MAS, by its Admin API.
+    /// MAS, through its Admin API.
     Mas,
-    /// mas-cli, and MAS's database by it.
+    /// mas-cli, and MAS's database through it.
     MasCli,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at, a word that does not change.
+    /// The name of the check, which never changes.
     #[serde(rename = "check")]
     pub name: &'static str,
-    /// How it stands.
+    /// The result.
     pub status: Status,
     /// What was found. A line that begins with a blank is a line of its own.
     pub found: String,
@@ -59,15 +59,15 @@ pub struct Check {
 pub struct Section {
     /// What they are about.
     pub area: Area,
-    /// Where that is.
+    /// The address.
     pub at: String,
     /// The checks.
     pub checks: Vec<Check>,
-    /// Whether the server has stopped answering: it is waited for once, and then no more.
+    /// Whether the server has stopped answering: a hang is waited for only once.
     silent: bool,
 }
 
-/// Everything that was looked at.
+/// All checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Server by server.
@@ -75,14 +75,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many checks stand so.
+    /// Returns how many checks have this result.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.status == status).count()
     }
 }
 
-/// Errors that know what to do about them.
+/// An error with a hint.
 pub(super) trait Advice: Error {
     fn advice(&self) -> String;
 
@@ -148,7 +148,7 @@ impl Section {
         self.checks.iter().any(|check| check.status == Status::Problem)
     }
 
-    /// Whether this is not asked any more, because the server did not answer before.
+    /// Skips a check if the server has stopped answering. Returns whether it did.
     pub(super) fn gives_up(&mut self, name: &'static str) -> bool {
         if self.silent {
             self.skip(&[name], "the server has stopped answering");

@@ -1,13 +1,14 @@
-//! Two clocks that differ make tokens that are over before they begin, and logs that cannot be read side by side.
+//! Checks that the clocks agree. If they differ, tokens may expire before they are valid, and logs
+//! cannot be compared.
 
 use std::time::{Duration, SystemTime};
 
 use super::check::Section;
 use crate::http::Probe;
 
-/// More than a slow answer and the full seconds of a `Date` header explain.
+/// More than a slow answer and the whole seconds of a `Date` header explain.
 const NOTABLE: Duration = Duration::from_secs(30);
-/// Tokens of five minutes, as Keycloak and MAS give them, are then over, or not yet good.
+/// Tokens of Keycloak and MAS, which live five minutes, are then expired or not valid yet.
 const TOO_MUCH: Duration = Duration::from_mins(5);
 
 /// How far two clocks are apart.
@@ -33,7 +34,7 @@ fn judge(theirs: SystemTime, ours: SystemTime) -> Skew {
 pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
     const NAME: &str = "clock";
     let Some(theirs) = probe.date else {
-        section.skip(&[NAME], &format!("{server} does not tell the time"));
+        section.skip(&[NAME], &format!("{server} does not send the time"));
         return;
     };
     let direction = if theirs > probe.received { "ahead of" } else { "behind" };
@@ -41,7 +42,7 @@ pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
         let apart = humantime::format_duration(Duration::from_secs(apart.as_secs()));
         format!("the clock of {server} is {apart} {direction} that of this machine")
     };
-    let fix = "set both clocks by NTP: `timedatectl` shows whether a machine does";
+    let fix = "Synchronise both clocks by NTP: `timedatectl` shows whether a machine does.";
     match judge(theirs, probe.received) {
         Skew::None => section.ok(NAME, format!("the same as on this machine, within {} s", NOTABLE.as_secs())),
         Skew::Notable(apart) => section.warn(NAME, found(apart), fix),
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_is_told() {
+    fn the_direction_is_reported() {
         let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(400_000);
         let mut section = Section::new(Area::Synapse, "");
         check(&mut section, "Synapse", Probe { date: Some(ours - Duration::from_secs(3725)), received: ours });

@@ -1,5 +1,5 @@
-//! Keycloak's admin events: whether `watch` would be told of changes. Nothing else needs them, so what is missing is told,
-//! and is no fault.
+//! Checks whether `watch` can follow Keycloak's admin events. Only `watch` uses them, so missing ones
+//! are reported but are not a problem.
 
 use super::check::Section;
 use crate::config::Config;
@@ -9,15 +9,15 @@ pub(super) const NAME: &str = "events";
 
 pub(super) async fn check(section: &mut Section, config: &Config, keycloak: &KeycloakReader, management: &str) {
     if config.watch.events_every.is_none() {
-        section.skip(&[NAME], "watch.events_every = \"off\": changes are seen by full runs only");
+        section.skip(&[NAME], "watch.events_every = \"off\": only full runs find changes");
         return;
     }
     if section.gives_up(NAME) {
         return;
     }
-    let without = "without them `watch` sees changes by full runs only (watch.interval)";
+    let without = "without them only full runs of `watch` find changes (watch.interval)";
     match keycloak.events().await {
-        Ok(Events::Saved) => section.ok(NAME, "the realm saves admin events, and `watch` can see them"),
+        Ok(Events::Saved) => section.ok(NAME, "the realm saves admin events, and `watch` can read them"),
         Ok(Events::NotSaved) => section.skip(
             &[NAME],
             &format!(
@@ -26,7 +26,7 @@ pub(super) async fn check(section: &mut Section, config: &Config, keycloak: &Key
         ),
         Ok(Events::Forbidden) => section.skip(
             &[NAME],
-            &format!("admin events take the role view-events of the client {management}, which is missing; {without}"),
+            &format!("admin events need the role view-events of the client {management}, which is missing; {without}"),
         ),
         Err(error) => section.failed(NAME, &error),
     }

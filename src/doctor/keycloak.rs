@@ -1,4 +1,5 @@
-//! Keycloak: whether it lets us in, as whom, and whether we see the whole group and what is behind it.
+//! Checks Keycloak: the login, its roles, whether the whole group is visible, and the directories
+//! behind it.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,7 @@ use crate::phrases::{counted, joined};
 use crate::planner::Federation;
 use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
 
-/// Groups that are named before the rest is only counted.
+/// The number of groups shown by name; the rest is counted.
 const NAMED: usize = 10;
 
 pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Tally) -> Section {
@@ -39,7 +40,7 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
     version(&mut section, keycloak).await;
     events::check(&mut section, config, keycloak, &access.management).await;
     if section.gives_up("group") {
-        section.skip(&["members", "directories"], "the group cannot be seen");
+        section.skip(&["members", "directories"], "the group cannot be read");
         return section;
     }
     let members = match keycloak.groups().await {
@@ -53,7 +54,7 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
         }
         Err(error) => {
             section.failed("group", &error);
-            section.skip(&["members"], "the group cannot be seen");
+            section.skip(&["members"], "the group cannot be read");
             None
         }
     };
@@ -68,11 +69,11 @@ fn token(section: &mut Section, config: &Config, access: &Access) {
             format!("the user {username} of the realm {auth_realm}, by password and the client {client_id}")
         }
     };
-    let life = access.life.map(|life| format!("; a token lives {}", humantime::format_duration(life)));
+    let life = access.life.map(|life| format!("; a token is valid for {}", humantime::format_duration(life)));
     section.ok("token", whose + &life.unwrap_or_default());
 }
 
-/// How to say where the roles are given.
+/// Returns who needs the roles, for a fix.
 fn whose_roles(config: &Config) -> &'static str {
     match &config.keycloak.auth {
         KeycloakAuth::ClientCredentials { .. } => "the client's service account",
@@ -80,18 +81,18 @@ fn whose_roles(config: &Config) -> &'static str {
     }
 }
 
-/// What to do where people are hidden.
+/// Returns the fix if users are hidden.
 fn give_view_users(config: &Config, access: &Access) -> String {
     let (who, management) = (whose_roles(config), &access.management);
-    format!("give {who} the role view-users of the client {management} (Keycloak: Role mapping)")
+    format!("Give {who} the role view-users of the client {management} (Keycloak: Role mapping).")
 }
 
-/// Whether the roles that are told, if they are, let everybody be seen.
+/// Checks that the roles in the token, if it lists them, show all users.
 fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     const NAME: &str = "roles";
     let management = &access.management;
     let Some(roles) = &access.roles else {
-        section.skip(&[NAME], "the token does not tell what it may do, which a lightweight one never does");
+        section.skip(&[NAME], "the token does not list its roles, as is usual for a lightweight one");
         return true;
     };
     let who = whose_roles(config);
@@ -99,27 +100,27 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     if !roles.see_users() {
         section.problem(
             NAME,
-            format!("the role view-users of the client {management} is missing, so people may be hidden"),
+            format!("the role view-users of the client {management} is missing, so users may be hidden"),
             give_view_users(config, access),
         );
     } else if !needless.is_empty() {
         let instead = match &config.keycloak.auth {
             KeycloakAuth::ClientCredentials { .. } => {
                 format!(
-                    "take them off {who}: view-users of the client {management} is enough, with view-realm where the \
-                         realm has a user federation"
+                    "Remove them from {who}: view-users of the client {management} is enough, with view-realm if the \
+                         realm has a user federation."
                 )
             }
             KeycloakAuth::Password { .. } => format!(
-                "use a client with a service account in the realm {} (keycloak.client_id and keycloak.client_secret, \
+                "Use a client with a service account in the realm {} (keycloak.client_id and keycloak.client_secret, \
                  KC_CLIENT_ID and KC_CLIENT_SECRET) that has view-users of the client realm-management, and view-realm \
-                 where the realm has a user federation; or leave the user just these roles of the client {management}",
+                 if the realm has a user federation. Or leave the user only these roles of the client {management}.",
                 config.keycloak.realm
             ),
         };
         section.warn(
             NAME,
-            format!("it may do more than is needed here, which is to look: {}", joined(&needless, ", ")),
+            format!("it may do more than read, which is all that is needed here: {}", joined(&needless, ", ")),
             instead,
         );
     } else {
@@ -128,17 +129,17 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     roles.see_users()
 }
 
-/// Whether anybody is seen, whatever the token tells of itself.
+/// Checks that users are visible, because a token may not list its roles.
 async fn users(section: &mut Section, config: &Config, keycloak: &KeycloakReader, access: &Access) {
     const NAME: &str = "users";
     if section.gives_up(NAME) {
         return;
     }
     match keycloak.sees_anyone().await {
-        Ok(true) => section.ok(NAME, "the users of the realm can be seen"),
+        Ok(true) => section.ok(NAME, "the users of the realm can be read"),
         Ok(false) => section.problem(
             NAME,
-            "no user of the realm can be seen: Keycloak answers with empty lists to those who may not look",
+            "no user of the realm is visible: without the permission Keycloak returns empty lists",
             give_view_users(config, access),
         ),
         Err(error) => section.failed(NAME, &error),
@@ -152,14 +153,14 @@ async fn version(section: &mut Section, keycloak: &KeycloakReader) {
     }
     match keycloak.version().await {
         Ok(Some(version)) => section.ok(NAME, version.to_string()),
-        Ok(None) => section.skip(&[NAME], "Keycloak tells it only to those who may do more than is needed here"),
-        // A proxy that lets through no more than is needed does right.
+        Ok(None) => section.skip(&[NAME], "Keycloak shows it only with more rights than are needed here"),
+        // A proxy that blocks everything unneeded is no problem.
         Err(error) if error.is_foreign() => section.skip(&[NAME], &in_one_line(&error)),
         Err(error) => section.failed(NAME, &error),
     }
 }
 
-/// Every member, group by group, as a run reads them.
+/// Reads every member, group by group, as a run does.
 async fn members(
     section: &mut Section,
     config: &Config,
@@ -191,14 +192,14 @@ async fn members(
     }
     told.truncate(NAMED);
     if groups.len() > 1 {
-        told.push(format!("{} in all", counted(all.len(), "person", "people")));
+        told.push(format!("{} in all", counted(all.len(), "user", "users")));
     }
     let (told, least) = (told.join("; "), config.limits.min_members);
     if all.len() < least {
         section.warn(
             NAME,
             format!("{told}; limits.min_members is {least}, so a sync would be refused"),
-            "look at the group in Keycloak; change limits.min_members if it is right",
+            "Check the group in Keycloak; lower `limits.min_members` if the group is right.",
         );
     } else {
         section.ok(NAME, told);
@@ -207,7 +208,7 @@ async fn members(
     Some(all)
 }
 
-/// Reports members for whom the template gives no name that MAS accepts.
+/// Reports members without a name that MAS accepts by the template.
 fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     members.sort_by(|one, other| one.id.cmp(&other.id));
     members.dedup_by(|one, other| one.id == other.id);
@@ -224,7 +225,7 @@ fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     );
 }
 
-/// Whether a directory (LDAP, Active Directory) that is down would be noticed.
+/// Checks whether a run would notice that a directory (LDAP, Active Directory) is down.
 async fn directories(
     section: &mut Section,
     config: &Config,
@@ -236,7 +237,7 @@ async fn directories(
     if config.policy.federation == Federation::Trust {
         section.skip(
             &[NAME],
-            "keycloak.federation = \"trust\": Keycloak is believed, whatever becomes of a directory behind it",
+            "keycloak.federation = \"trust\": Keycloak is trusted, even if a directory behind it is down",
         );
         return;
     }
@@ -247,11 +248,11 @@ async fn directories(
         Err(error) => section.failed(NAME, &error),
         Ok(None) => section.warn(
             NAME,
-            "whether a directory behind Keycloak (LDAP, Active Directory) is down cannot be seen where that hides its \
-             people altogether",
+            "a directory behind Keycloak (LDAP, Active Directory) that is down may go unnoticed, if all its users \
+             are then missing",
             format!(
-                "where the realm has a user federation, give {} the role view-realm of the client {} too; \
-                 keycloak.federation = \"trust\" where it has none",
+                "If the realm has a user federation, also give {} the role view-realm of the client {}. \
+                 Else set `keycloak.federation` to \"trust\".",
                 whose_roles(config),
                 access.management
             ),
@@ -261,27 +262,28 @@ async fn directories(
     }
 }
 
-/// While a directory answers, its members are listed as enabled; during an outage not one of them is.
+/// Checks that each directory has an enabled user in the group. During an outage none of its users is
+/// listed as enabled.
 fn signs_of_life(section: &mut Section, name: &'static str, providers: &[Box<str>], members: Option<&[Member]>) {
     let told = format!("{} behind Keycloak", counted(providers.len(), "directory", "directories"));
     let Some(members) = members else {
-        section.skip(&[name], &format!("{told}, but without the members nothing shows whether they answer"));
+        section.skip(&[name], &format!("{told}; whether they answer is unknown without the members"));
         return;
     };
     let alive: HashSet<&str> =
         members.iter().filter(|member| member.enabled).filter_map(|member| member.federation_link.as_deref()).collect();
     let silent = providers.iter().filter(|provider| !alive.contains(&***provider)).count();
     if silent == 0 {
-        section.ok(name, format!("{told}, each with people in the group who are enabled"));
+        section.ok(name, format!("{told}, each with enabled users in the group"));
     } else {
         section.warn(
             name,
             format!(
-                "{told}, and {silent} without anybody enabled in the group: nobody of theirs is disabled, nor anybody \
-                 whom Keycloak does not know"
+                "{told}, {silent} of them without an enabled user in the group: accounts of its users are not disabled, \
+                 nor are accounts without a user in Keycloak"
             ),
-            "check User federation in Keycloak, and that the directory answers; where it has nobody in the group on \
-             purpose, keycloak.federation = \"trust\" believes Keycloak as it is",
+            "Check User federation in Keycloak, and that the directory answers. If none of its users is meant to be \
+             in the group, set `keycloak.federation` to \"trust\".",
         );
     }
 }

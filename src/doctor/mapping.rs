@@ -1,4 +1,4 @@
-//! How members and accounts fit together, as a plan sees it, and whether the template is MAS's.
+//! Checks how members and accounts match, as in a plan, and whether the template is MAS's.
 
 use std::fmt::Write as _;
 
@@ -15,16 +15,16 @@ use crate::readers::{Readers, Tallies, Tally};
 use crate::state::State;
 
 const NAME: &str = "mapping";
-/// Accounts whose names are compared with the template.
+/// The number of accounts whose names are compared with the template.
 const SAMPLE: usize = 20;
-/// Fewer accounts that differ say nothing: users choose names.
+/// Fewer different names mean nothing, because users can choose their names.
 const FEW: usize = 5;
 /// Examples shown of each kind.
 const EXAMPLES: usize = 5;
 /// Columns of a line of examples.
 const WIDTH: usize = 69;
 
-/// Reads members and accounts, rechecks as a plan does, and reports how they fit together. Returns the plan.
+/// Reads members and accounts, rechecks as a plan does, and reports how they match. Returns the plan.
 pub(super) async fn check(
     section: &mut Section,
     config: &Config,
@@ -80,7 +80,7 @@ fn has_namesake(plan: &Plan) -> bool {
     plan.kept.iter().any(|kept| kept.reason == KeptReason::AnotherPerson)
 }
 
-/// Returns how many accounts a plan is about, without those that are of the server or of programs.
+/// Returns how many accounts a plan is about, without those of the server or of programs.
 fn managed(plan: &Plan) -> usize {
     let is_set_aside = |reason: KeptReason| {
         matches!(

@@ -1,4 +1,5 @@
-//! MAS by its Admin API: where tokens come from, what they open, and whether the door is open wider than it has to be.
+//! Checks MAS through its Admin API: where tokens come from, what they may do, and whether access is
+//! wider than it has to be.
 
 use futures_util::future::join;
 use reqwest::StatusCode;
@@ -15,7 +16,7 @@ use crate::plan::WriterKind;
 use crate::readers::{MasReader, ReadError, Readers};
 use crate::writers::WriterError;
 
-/// What is added to MAS's configuration: a listener that has nothing but the Admin API.
+/// An addition to MAS's configuration: a listener for the Admin API only.
 const LISTENER: &str = "
   http:
     listeners:
@@ -27,7 +28,7 @@ const LISTENER: &str = "
           - host: 127.0.0.1   # or an internal address, with tls
             port: 8082";
 
-/// A client that can do nothing but ask for its own tokens.
+/// A client that can only request its own tokens.
 const CLIENT: &str = "
   clients:
     - client_id: 01…   # a new ULID: 26 characters
@@ -43,7 +44,7 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     let settings = mas.config();
     let mut section = Section::new(Area::Mas, settings.url.as_str());
     plain_http(&mut section, settings);
-    // The issuer may be another server than the listener with the Admin API, and neither waits for the other.
+    // The issuer may be another server than the Admin API, so neither waits for the other.
     let (probed, issued) = join(mas.probe(), mas.issued()).await;
     let reached = reach::check(&mut section, "MAS", &settings.url, probed);
     let entered = token(&mut section, mas, issued);
@@ -56,7 +57,7 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
         accounts(&mut section, mas).await;
         token_owners(&mut section, reader).await;
     } else {
-        section.skip(&["server_name", "accounts"], "the Admin API does not open");
+        section.skip(&["server_name", "accounts"], "the Admin API cannot be used");
     }
     exposure(&mut section, mas).await;
     other_doors(&mut section, mas, readers, config).await;
@@ -70,15 +71,15 @@ pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
         if let Some(url) = url.filter(open) {
             section.warn(
                 "transport",
-                format!("{key} = {url} is plain http, which writer.mas_api.allow_http lets pass: whoever listens on the \
-                         way has all of MAS"),
-                "use https, and take writer.mas_api.allow_http out; writer.mas_api.ca_file names an authority of your own",
+                format!("{key} = {url} is plain http, allowed by writer.mas_api.allow_http: anyone who listens on the \
+                         network gets full control of MAS"),
+                "Use https, and remove `writer.mas_api.allow_http`. For your own authority, set `writer.mas_api.ca_file`.",
             );
         }
     }
 }
 
-/// Where tokens come from, and the first of them.
+/// Checks where tokens come from, and gets the first one.
 fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, HttpError>) -> Result<(), String> {
     let MasApiAuth::Client { client_id, .. } = &mas.config().auth else {
         section.skip(&["issuer"], "a personal access token needs none");
@@ -89,7 +90,7 @@ fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, Htt
     match issued {
         Err(error @ HttpError { purpose: Purpose::Discovery, .. }) => {
             section.failed("issuer", &error);
-            section.skip(&["token"], "where tokens come from is not known");
+            section.skip(&["token"], "the issuer is not known");
             Err(none())
         }
         Err(error) => {
@@ -100,7 +101,7 @@ fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, Htt
         Ok(issued) => {
             if let Some(Issued { endpoint, shown_in, life, scope, .. }) = issued {
                 section.ok("issuer", format!("its token endpoint is {endpoint}"));
-                let life = life.map(|life| format!(", which lives {}", humantime::format_duration(life)));
+                let life = life.map(|life| format!(", valid for {}", humantime::format_duration(life)));
                 let scope = scope.map(|scope| format!(" for {scope}"));
                 let (life, scope) = (life.unwrap_or_default(), scope.unwrap_or_default());
                 let told = format!("the client {client_id}, by {}, has a token{scope}{life}", shown_in.method());
@@ -132,14 +133,14 @@ async fn token_owners(section: &mut Section, reader: &MasReader) {
         section.warn(
             NAME,
             "MAS does not say which account the personal access token acts as",
-            "name that account in policy.protect, or give this program a client of its own",
+            "Add that account to `policy.protect`, or give this program a client of its own.",
         );
     } else {
         section.ok(NAME, format!("never disabled, because a personal access token acts as them: {}", names.join(", ")));
     }
 }
 
-/// Whether the Admin API opens, and is young enough.
+/// Checks that the Admin API can be used, and is new enough.
 async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bool {
     const NAME: &str = "version";
     match mas.version().await {
@@ -152,7 +153,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
             true
         }
         Ok(None) => {
-            section.warn(NAME, "MAS is older than 1.4, which is enough to list the accounts", "update MAS");
+            section.warn(NAME, "MAS is older than 1.4, which is enough to list the accounts", "Update MAS.");
             true
         }
         Err(error) => {
@@ -162,7 +163,7 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
     }
 }
 
-/// Checks what MAS says of its configuration.
+/// Checks what MAS says about its configuration.
 async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
     const NAME: &str = "server_name";
     if section.gives_up(NAME) {
@@ -178,7 +179,7 @@ async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
             }
             settings::self_deactivation(section, config, account_deactivation_allowed);
         }
-        Ok(None) => section.skip(&[NAME], "MAS tells it from 1.3 on"),
+        Ok(None) => section.skip(&[NAME], "MAS shows it since 1.3"),
         Err(error) => section.failed(NAME, &error),
     }
 }
@@ -219,30 +220,31 @@ async fn exposure(section: &mut Section, mas: &MasApi) {
             "exposure",
             format!("the Admin API also answers at MAS's public address, {address}"),
             format!(
-                "take the resource adminapi off the public listener in MAS's configuration, add a listener of its own to \
-                 the list, and set writer.mas_api.url to that:{LISTENER}"
+                "Remove the resource adminapi from the public listener in MAS's configuration, add a listener of its own, \
+                 and set `writer.mas_api.url` to that:{LISTENER}"
             ),
         ),
         (Some(_), _) => section.ok("exposure", "the Admin API does not answer at MAS's public address"),
-        (None, Some(address)) => section.skip(&["exposure"], &format!("{address} did not tell in time")),
+        (None, Some(address)) => section.skip(&["exposure"], &format!("{address} did not answer in time")),
         (None, None) => section.skip(&["exposure"], "without writer.mas_api.issuer MAS's public address is not known"),
     }
     match found.client {
         None if mas.personal_token().is_some() => {}
-        None => section.skip(&["client"], "MAS tells what a client may do from 1.20 on"),
-        Some(needless) if needless.is_empty() => section.ok("client", "has nothing that it does not need"),
+        None => section.skip(&["client"], "MAS shows what a client may do since 1.20"),
+        Some(needless) if needless.is_empty() => section.ok("client", "has no rights beyond what it needs"),
         Some(needless) => section.warn(
             "client",
             format!("the client may do more than it needs: {}", joined(&needless, ", ")),
             format!(
-                "make a client for this program alone, without redirect_uris, and set writer.mas_api.client_id and \
-                 writer.mas_api.client_secret to it:{CLIENT}"
+                "Create a client for this program alone, without redirect_uris, and set `writer.mas_api.client_id` and \
+                 `writer.mas_api.client_secret` to it:{CLIENT}"
             ),
         ),
     }
 }
 
-/// A personal access token may open Synapse too; where Synapse is asked with another one, it need not.
+/// Checks whether a personal access token also opens Synapse. If Synapse has another token, it need
+/// not.
 async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, config: &Config) {
     use secrecy::ExposeSecret as _;
     const NAME: &str = "other_doors";
@@ -251,29 +253,26 @@ async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, con
         section.ok(NAME, "the same token opens Synapse, as configured");
         return;
     }
-    // A token of MAS does not go in the clear to a server that it is not meant for, only to see what comes of it.
+    // A token of MAS must not go unencrypted to a server that it is not meant for.
     if synapse.url().scheme() != "https" && !is_loopback(synapse.url()) {
-        section.skip(
-            &[NAME],
-            "synapse.url (MATRIX_URL) is plain http, so whether the token opens Synapse too is not tried",
-        );
+        section.skip(&[NAME], "not tried, because synapse.url (MATRIX_URL) is plain http");
         return;
     }
     let synapse = synapse.opened_by(token.clone());
     let Ok(opened) = tokio::time::timeout(SOON, synapse.token_owner()).await else {
-        section.skip(&[NAME], "Synapse did not tell in time");
+        section.skip(&[NAME], "Synapse did not answer in time");
         return;
     };
     match opened {
         Ok(owner) => section.warn(
             NAME,
-            format!("the personal access token opens Synapse as {owner} too, where another one is used"),
-            "make one with the scope urn:mas:admin alone, and set writer.mas_api.access_token to it; or use this one in \
-             synapse.admin_token (MATRIX_ADMIN_TOKEN) as well, if it has urn:synapse:admin:*",
+            format!("the personal access token also opens Synapse as {owner}, although another one is used there"),
+            "Create one with the scope urn:mas:admin alone, and set `writer.mas_api.access_token` to it. Or also use this \
+             one in `synapse.admin_token` (MATRIX_ADMIN_TOKEN), if it has urn:synapse:admin:*.",
         ),
         Err(error) if matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
             section.ok(NAME, "the personal access token opens MAS only");
         }
-        Err(error) => section.skip(&[NAME], &format!("it cannot be told: {}", in_one_line(&error))),
+        Err(error) => section.skip(&[NAME], &format!("unknown: {}", in_one_line(&error))),
     }
 }

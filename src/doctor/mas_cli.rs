@@ -1,4 +1,5 @@
-//! mas-cli: whether it is there, of which version, and whether it reaches MAS's own database, and not another one.
+//! Checks mas-cli: whether it exists, its version, and whether it reaches MAS's own database and not
+//! another one.
 
 use super::check::{Area, Section};
 use super::{settings as choices, version};
@@ -24,7 +25,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     if has_config {
         database(&mut section, mas_cli).await;
     } else {
-        section.skip(&["database"], "without its configuration mas-cli would go to a default database");
+        section.skip(&["database"], "without its configuration mas-cli would use a default database");
     }
     section
 }
@@ -37,12 +38,12 @@ fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, m
         Err(error) => section.failed(NAME, error),
         Ok(Some(mas_config)) => {
             section.ok(NAME, format!("{}: readable, of this homeserver", files.join(", ")));
-            // The Admin API says it of the running server.
+            // The Admin API says it for the running server.
             if config.mas_api.is_none() {
                 choices::self_deactivation(section, config, mas_config.account_deactivation_allowed);
             }
         }
-        Ok(None) => section.skip(&[NAME], "behind a wrapper the file cannot be looked at from here"),
+        Ok(None) => section.skip(&[NAME], "behind a wrapper the file cannot be checked from here"),
     }
     checked.is_ok()
 }
@@ -52,13 +53,13 @@ async fn database(section: &mut Section, mas_cli: &MasCli) {
     match mas_cli.look_at_database().await {
         Ok(DatabaseLook::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
         Ok(DatabaseLook::CannotTell) => {
-            section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that reads the database and changes nothing");
+            section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that only reads the database");
         }
         Err(WriterError::Failed { command, message, .. }) => section.problem(
             NAME,
             format!("`{command}`: {message}"),
-            "check that writer.mas_cli.config (MAS_CONFIG) is MAS's own configuration, because mas-cli ignores a file that \
-             it cannot read; then the section database in it, and that the database can be reached from here",
+            "Check that `writer.mas_cli.config` (MAS_CONFIG) is MAS's own configuration, because mas-cli ignores a file that \
+             it cannot read. Then check its section database, and that the database can be reached from here.",
         ),
         Err(error) => section.failed(NAME, &error),
     }

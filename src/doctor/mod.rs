@@ -1,7 +1,7 @@
-//! What `doctor` looks at: everything that a run needs, server by server, without changing anything.
+//! Checks everything that a run needs, server by server, without changing anything.
 //!
-//! A check is data, so that people and programs are told the same. What cannot be known after a failure is skipped and
-//! says so; one server that fails hides nothing of the others.
+//! A check is data, so that text and JSON say the same. After a failure, checks that depend on it are
+//! reported as skipped; a failed server hides nothing about the others.
 
 mod check;
 mod clock;
@@ -26,8 +26,8 @@ use crate::writers::MasCli;
 
 pub use check::{Area, Check, Report, Section, Status};
 
-/// Checks everything that this configuration uses, all servers at the same time. `env` gives the variables that a
-/// subprocess may see, `members` is told how many have been read.
+/// Checks everything that this configuration uses, all servers at the same time. `env` has the
+/// variables that a subprocess may see, `members` counts the members read.
 pub async fn examine(
     config: &Config,
     warnings: &[Warning],
@@ -60,13 +60,13 @@ pub async fn examine(
     if let (Some(section), Some(reader)) = (&mut mas, &readers.mas) {
         // Keycloak says which provider is the realm.
         if keycloak.has_problem() || section.has_problem() {
-            section.skip(&["provider"], "it cannot be known while there is a problem");
+            section.skip(&["provider"], "unknown while there is a problem");
         } else {
             mas::provider(section, reader, readers).await;
         }
         if let Some(reader_of_synapse) = &readers.synapse {
             if section.has_problem() || synapse.as_ref().is_some_and(Section::has_problem) {
-                section.skip(&["locks", "jobs"], "they cannot be compared while there is a problem");
+                section.skip(&["locks", "jobs"], "not compared while there is a problem");
             } else {
                 shut_out::compare(section, config, reader_of_synapse, reader).await;
             }
@@ -76,14 +76,14 @@ pub async fn examine(
     Report { sections: sections.into_iter().flatten().collect() }
 }
 
-/// Checks how members and accounts fit together, once the servers are known to answer: with a problem there, the list
-/// would be read in vain.
+/// Checks how members and accounts match, if the servers have no problem: else reading the lists would
+/// be in vain.
 pub async fn examine_mapping(report: &mut Report, config: &Config, readers: &Readers, state: Option<&State>) {
     let is_server = |section: &&Section| matches!(section.area, Area::Keycloak | Area::Synapse | Area::Mas);
     let in_trouble = report.sections.iter().filter(is_server).any(Section::has_problem);
     let Some(section) = report.sections.iter_mut().find(|section| section.area == Area::Keycloak) else { return };
     if in_trouble {
-        section.skip(&["mapping", "template"], "members and accounts cannot be read while there is a problem");
+        section.skip(&["mapping", "template"], "members and accounts are not read while there is a problem");
     } else {
         let plan = mapping::check(section, config, readers, state).await;
         let synapse = report.sections.iter_mut().find(|section| section.area == Area::Synapse);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_goes_in_the_clear_is_a_warning() {
+    fn plain_http_is_a_warning() {
         let Loaded { config, warnings: told } = loaded();
         let found = warnings(&settings::check(&config, &told), "configuration");
         assert!(

@@ -1,4 +1,4 @@
-//! Whether a server answers at all, and how the way to it is protected: the first question about each of them.
+//! Checks first whether a server answers at all, and how the connection is protected.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use super::check::Section;
 use super::clock;
 use crate::http::{HttpError, Probe, is_loopback};
 
-/// Whether there is anything to ask; the reason for skipping the rest where there is not.
+/// Checks that a server answers. If it does not, the error says why the rest is skipped.
 pub(super) fn check(
     section: &mut Section,
     server: &str,
@@ -31,7 +31,7 @@ fn no_answer(server: &str) -> String {
     format!("{server} does not answer as it should")
 }
 
-/// How what is sent there is protected.
+/// Returns how the connection is protected.
 fn protection(url: &Url) -> &'static str {
     match (url.scheme(), is_loopback(url)) {
         ("https", _) => "by https with a certificate that is trusted here",

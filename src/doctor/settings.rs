@@ -1,5 +1,5 @@
-//! The configuration itself: it makes sense, or it would not have been loaded. What is left are the choices whose price
-//! should be known before the first run.
+//! Checks the configuration, which is valid, or it would not have been loaded. What is left are
+//! choices whose consequences should be known before the first run.
 
 use super::check::{Area, Section};
 use crate::config::{AccountSource, Config, Warning};
@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
         "disable",
         match config.policy.disable {
             DisableMode::Deactivate => {
-                "policy.disable = \"deactivate\": whoever is disabled loses their rooms and e-mail addresses for good; \
+                "policy.disable = \"deactivate\": a disabled account loses its rooms and e-mail addresses permanently; \
                  \"lock\" keeps them"
             }
             DisableMode::Lock => "policy.disable = \"lock\": rooms, e-mail addresses and devices are kept",
@@ -33,34 +33,35 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     if config.policy.federation == Federation::Trust {
         section.warn(
             "federation",
-            "keycloak.federation = \"trust\": a directory behind Keycloak that is down looks as if its people had left",
-            "set keycloak.federation = \"verify\", unless the realm has no user federation",
+            "keycloak.federation = \"trust\": if a directory behind Keycloak is down, its users look as if they had left",
+            "Set `keycloak.federation` to \"verify\", unless the realm has no user federation.",
         );
     }
     services(&mut section, config);
     if config.synapse.is_none() {
         section.skip(
             &["erased"],
-            "without [synapse] nothing says which accounts were erased, so a member's is activated, and is empty",
+            "without [synapse] it is unknown which accounts were erased, so a member's is activated, and is empty",
         );
     }
     section
 }
 
-/// Without Synapse nobody knows the owner of a token, an application service or a bot.
+/// Checks the accounts of services: only Synapse knows the owner of a token, an application service
+/// or a bot.
 fn services(section: &mut Section, config: &Config) {
     const NAME: &str = "protect";
-    const WHY: &str = "without [synapse] nothing tells the account of a bot, a script or a token from a person's";
+    const WHY: &str = "without [synapse] accounts of bots, scripts and tokens look like those of users";
     if config.synapse.is_some() {
-        section.ok(NAME, "Synapse is asked who owns its token, and which accounts are of bridges and bots");
+        section.ok(NAME, "Synapse shows who owns its token, and which accounts belong to bridges and bots");
     } else if config.policy.protect.is_empty() {
         section.warn(
             NAME,
-            format!("{WHY}, and policy.protect names nobody: they are disabled like everyone out of the group"),
-            "name the accounts of services in policy.protect; or configure [synapse], which tells them",
+            format!("{WHY}, and policy.protect is empty: they are disabled like every account outside the group"),
+            "Add the accounts of services to `policy.protect`; or configure [synapse], which recognises them.",
         );
     } else {
-        section.ok(NAME, format!("{WHY}: policy.protect has to name every one of them"));
+        section.ok(NAME, format!("{WHY}: policy.protect has to list all of them"));
     }
 }
 
@@ -74,7 +75,7 @@ pub(super) fn self_deactivation(section: &mut Section, config: &Config, is_allow
         section.warn(
             NAME,
             "MAS lets users deactivate their own accounts, and the next run activates those of members again",
-            "set account.account_deactivation_allowed: false in MAS's configuration, or policy.reactivate = \"own\"",
+            "Set `account.account_deactivation_allowed: false` in MAS's configuration, or `policy.reactivate` to \"own\".",
         );
     } else {
         section.ok(NAME, "users cannot deactivate their own accounts");

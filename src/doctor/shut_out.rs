@@ -1,4 +1,5 @@
-//! Whether MAS and Synapse show the same accounts as locked and deactivated. Only MAS keeps users out (trap 47).
+//! Checks whether MAS and Synapse show the same accounts as locked and deactivated. Only MAS keeps
+//! users out (trap 47).
 
 use super::check::Section;
 use crate::config::{AccountSource, Config};
@@ -78,13 +79,13 @@ fn locks(section: &mut Section, config: &Config, compared: &Compared) {
         format!("{counts}; Synapse does not know the lock of {}", named(unseen_locks)),
         format!(
             "Update Synapse to 1.150 and MAS to 1.14 or later, then run `{} manage provision-all-users` once: the update \
-             alone does not repair it.",
+             alone does not fix it.",
             config.policy.mas_cli
         ),
     );
 }
 
-/// Reports deactivations that MAS has not told Synapse of.
+/// Reports deactivations that have not reached Synapse.
 fn jobs(section: &mut Section, config: &Config, unseen: &[Localpart]) {
     const NAME: &str = "jobs";
     if unseen.is_empty() {
@@ -92,9 +93,9 @@ fn jobs(section: &mut Section, config: &Config, unseen: &[Localpart]) {
         return;
     }
     let again = match config.accounts.source {
-        AccountSource::Synapse => "Outside the group, the next `sync` asks for the deactivation again.".to_owned(),
+        AccountSource::Synapse => "The next `sync` repeats the deactivation of accounts outside the group.".to_owned(),
         AccountSource::Mas => {
-            format!("Ask for it again: `{} manage lock-user --deactivate -- NAME`.", config.policy.mas_cli)
+            format!("Repeat it: `{} manage lock-user --deactivate -- NAME`.", config.policy.mas_cli)
         }
     };
     section.warn(
@@ -117,12 +118,12 @@ pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Un
     }
     let count = unverified.accounts.len();
     if count == 0 {
-        section.ok(NAME, "no account outside the group is shut out by Synapse alone, as far as this program knows");
+        section.ok(NAME, "no account outside the group is known to be shut out by Synapse alone");
         return;
     }
     let mut found = format!(
-        "{} outside the group: shut out by Synapse, and whether MAS keeps the users out is not known without \
-         [writer.mas_api]. These commands make sure:",
+        "{} outside the group: shut out by Synapse, but without [writer.mas_api] it is unknown whether MAS keeps \
+         the users out. These commands make sure:",
         counted(count, "account", "accounts")
     );
     for command in unverified.commands().take(COMMANDS) {
@@ -135,7 +136,7 @@ pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Un
     section.skip(&[NAME], &found);
 }
 
-/// Reports that locks of MAS are not seen in Synapse; `stays` says why, `update` what to update.
+/// Reports that Synapse does not show locks of MAS; `stays` says why, `update` what to update.
 pub(super) fn unseen_locks(section: &mut Section, config: &Config, stays: &str, update: &str) {
     const NAME: &str = "version";
     let fix = format!("{update}, then run `{} manage provision-all-users` once", config.policy.mas_cli);
@@ -143,15 +144,19 @@ pub(super) fn unseen_locks(section: &mut Section, config: &Config, stays: &str, 
         (DisableMode::Lock, true) => section.problem(
             NAME,
             format!("{stays}: with policy.disable = \"lock\" a sync is refused"),
-            format!("{fix}; or configure [writer.mas_api], or set policy.disable = \"deactivate\""),
+            format!("{fix}; or configure [writer.mas_api], or set `policy.disable` to \"deactivate\"."),
         ),
         (DisableMode::Lock, false) => section.problem(
             NAME,
             format!("{stays}, so every run that locks an account waits for it in vain and ends with exit code 4"),
-            format!("{fix}; or set policy.disable = \"deactivate\""),
+            format!("{fix}; or set `policy.disable` to \"deactivate\"."),
         ),
         (DisableMode::Deactivate, _) => {
-            section.warn(NAME, format!("{stays}, so Synapse shows an account that was locked by hand as active"), fix);
+            section.warn(
+                NAME,
+                format!("{stays}, so Synapse shows an account that was locked by hand as active"),
+                fix + ".",
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Synapse: whether its admin API is there, whose the token is, and whether it opens the list of accounts.
+//! Checks Synapse: whether its admin API answers, who owns the token, and whether it can list the
+//! accounts.
 
 use std::time::SystemTime;
 
@@ -15,7 +16,7 @@ use crate::phrases::counted;
 use crate::plan::DisableMode;
 use crate::readers::{ReadError, SynapseReader};
 
-/// The first that can lock an account.
+/// The first version that can lock an account.
 const LOCKS: Version = Version::new(1, 91, 0);
 
 pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &SynapseReader) -> Section {
@@ -37,7 +38,7 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
             return section;
         }
     };
-    section.ok("token", format!("belongs to {owner}, who is never disabled"));
+    section.ok("token", format!("belongs to {owner}, which is never disabled"));
     let configured = &config.server_name;
     if *owner.server_name() == *configured {
         section.ok("server_name", configured.to_string());
@@ -68,18 +69,19 @@ async fn own_version(section: &mut Section, config: &Config, synapse: &SynapseRe
         section.warn(
             NAME,
             format!("{said}: before 1.91 Synapse knows no locked accounts"),
-            "update Synapse; keep policy.disable = \"deactivate\" until then",
+            "Update Synapse, and keep `policy.disable` at \"deactivate\" until then.",
         );
     } else if is_before(&SYNAPSE_SHOWS_LOCKS) && matters {
         let stays = format!("{said}: before 1.150 Synapse does not show the locks of MAS");
-        unseen_locks(section, config, &stays, "update Synapse to 1.150 or later");
+        unseen_locks(section, config, &stays, "Update Synapse to 1.150 or later");
     } else {
         section.ok(NAME, said.to_string());
     }
 }
 
-/// Checks that MAS's server answers: Synapse has to ask it about a token that does not exist. mas-cli works on the database
-/// without it, and then everything is queued and nothing is done (trap 72).
+/// Checks that MAS's server answers, by a token that does not exist: Synapse has to ask MAS about it.
+/// mas-cli needs only the database, and without the server its work is queued and never done (trap
+/// 72).
 async fn mas_server(section: &mut Section, synapse: &SynapseReader) {
     const NAME: &str = "mas_server";
     if section.gives_up(NAME) {
@@ -91,10 +93,10 @@ async fn mas_server(section: &mut Section, synapse: &SynapseReader) {
         Err((Some(StatusCode::UNAUTHORIZED), _)) => section.ok(NAME, "MAS answers Synapse"),
         Err((Some(StatusCode::SERVICE_UNAVAILABLE), _)) => section.problem(
             NAME,
-            "MAS's server does not answer Synapse: new sessions are refused, and what mas-cli is asked for is only queued",
-            "Start MAS's server and worker (`mas-cli server`, and `mas-cli worker` if it runs apart); look at MAS's log.",
+            "MAS's server does not answer Synapse: new sessions are refused, and changes by mas-cli are only queued",
+            "Start MAS's server and worker (`mas-cli server`, and `mas-cli worker` if it runs separately). Check MAS's log.",
         ),
         Err((_, error)) => section.skip(&[NAME], &format!("unknown: {}", in_one_line(&error))),
-        Ok(_) => section.skip(&[NAME], "Synapse took a token that does not exist for valid"),
+        Ok(_) => section.skip(&[NAME], "Synapse accepted a token that does not exist"),
     }
 }

@@ -1,4 +1,4 @@
-//! The one HTTP client and the way a request goes through it.
+//! Sends requests: the HTTP client, and how a request goes through it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,17 +22,17 @@ use super::tls::Tls;
 use crate::environment::Timeouts;
 use crate::model::{Server, ServerText};
 
-/// No answer of any server is longer: a page of 10,000 members is 2 MiB.
+/// The longest answer: a page of 10,000 members is 2 MiB.
 const ANSWER_LIMIT: usize = 256 << 20;
-/// What is made room for at once where a server tells how long its answer is.
+/// The most memory to reserve at once if a server announces the length of its answer.
 const PAGE_OF_LISTS: usize = 4 << 20;
-/// How much of an error's body is read to tell what the server said.
+/// How much of an error's body is read, to report what the server said.
 const ERROR_LIMIT: usize = 64 << 10;
-/// A server that asks to wait longer is not waited for.
+/// The longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// The client for a server: rustls, gzip, no redirects (a token must not follow one). What goes to this machine goes
-/// through no proxy.
+/// Creates the client for a server: rustls, gzip, no redirects (a token must not follow one). Requests
+/// to this machine use no proxy.
 pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, reqwest::Error> {
     let builder = if is_loopback(server) { Client::builder().no_proxy() } else { Client::builder() };
     tls.apply(builder)
@@ -44,8 +44,8 @@ pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, req
         .build()
 }
 
-/// The client for another server with the same settings: the same one if both are reached alike, because each reads all of
-/// the system's certificates.
+/// Returns the client for another server with the same settings: the same client if both are reached
+/// alike, because each new one reads all certificates of the system.
 pub fn client_beside(
     other: (&Client, &Url),
     timeouts: Timeouts,
@@ -56,7 +56,7 @@ pub fn client_beside(
     if is_loopback(url) == is_loopback(server) { Ok(client_of_other.clone()) } else { client(timeouts, server, tls) }
 }
 
-/// Whether what is sent there stays on this machine.
+/// Returns whether requests to this address stay on this machine.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -67,17 +67,18 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// How long a busy server is borne with. A hang is never waited for twice.
+/// How long to retry with a busy server. A hang is never waited for twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Who reads can as well begin again later.
+    /// A reading can also start again later.
     Reading,
-    /// What was begun should be brought to its end.
+    /// A change that was started should be completed.
     Writing,
 }
 
 impl Patience {
-    /// Tries after the first: for reading about a second in all, for writing more than half a minute.
+    /// Returns the number of retries: about a second in all for reading, more than half a minute for
+    /// writing.
     fn more_tries(self) -> usize {
         match self {
             Self::Reading => 2,
@@ -86,7 +87,7 @@ impl Patience {
     }
 }
 
-/// A server, and what opens it.
+/// A server, and the credentials for it.
 #[derive(Debug, Clone)]
 pub struct Api {
     /// Which server this is, for errors.
@@ -98,31 +99,31 @@ pub struct Api {
 }
 
 impl Api {
-    /// `base` may have a path, under which the server is served.
+    /// Creates an API. `base` may have a path that the server is served under.
     #[must_use]
     pub fn new(server: Server, base: Url, client: Client, credentials: Credentials) -> Self {
         Self { server, base, client, credentials: Arc::new(credentials), patience: Patience::Reading }
     }
 
-    /// The same server and the same token, with another patience.
+    /// Returns the same server and token with another patience.
     #[must_use]
     pub fn with(&self, patience: Patience) -> Self {
         Self { patience, ..self.clone() }
     }
 
-    /// The address that paths are below.
+    /// Returns the base address of all paths.
     #[must_use]
     pub fn base(&self) -> &Url {
         &self.base
     }
 
-    /// `GET base/path…?query`, decoded from JSON; each segment of the path is escaped. A token that is
-    /// refused is renewed once.
+    /// Sends `GET base/path…?query` and decodes the JSON. Each segment of the path is escaped. A refused
+    /// token is renewed once.
     pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
         self.get_as(path, query, |answer| serde_json::from_str(answer)).await
     }
 
-    /// The same, decoded by `decode`, which need not copy what it does not keep.
+    /// Does the same with `decode`, which need not copy what it does not keep.
     pub async fn get_as<T>(
         &self,
         path: &[&str],
@@ -132,29 +133,29 @@ impl Api {
         self.get_whole(path, query).await?.decode(decode)
     }
 
-    /// The same, not decoded yet: what is asked for next need not wait for that.
+    /// Does the same without decoding, so that the next request need not wait for that.
     pub async fn get_whole(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, HttpError> {
         self.ask(Method::GET, self.url(path, query), None).await
     }
 
-    /// The same server, opened by another token.
+    /// Returns the same server with another token.
     #[must_use]
     pub fn opened_by(&self, token: SecretString) -> Self {
         Self { credentials: Arc::new(Credentials::Token(token)), ..self.clone() }
     }
 
-    /// What was told about the token; `None` for one that the administrator gave.
+    /// Returns what the server said about the token, or `None` for a configured one.
     pub async fn issued(&self) -> Result<Option<Issued>, HttpError> {
         self.credentials.issued(self.patience).await
     }
 
-    /// `GET base/path…` without the token: what a server tells everybody.
+    /// Sends `GET base/path…` without the token, for public information.
     pub async fn get_openly<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, HttpError> {
         get_openly(&self.client, self.server, self.url(path, &[])).await
     }
 
-    /// `POST base/path…` with this JSON, or with no body at all. Only for what is harmless when asked twice, because it
-    /// is tried again like everything else.
+    /// Sends `POST base/path…` with this JSON, or without a body. Only for requests that are harmless when
+    /// sent twice, because it is retried like everything else.
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
         self.ask(Method::POST, self.url(path, &[]), body).await?.decode(|answer| serde_json::from_str(answer))
     }
@@ -175,7 +176,7 @@ impl Api {
         Ok(Answer { server: self.server, method, url, bytes })
     }
 
-    /// An error about the answer to a `GET` that went well as such.
+    /// Returns an error about the content of a successful answer to a `GET`.
     #[must_use]
     pub fn inconsistent(&self, path: &[&str], what: impl Into<ServerText>) -> HttpError {
         error(self.server, &Method::GET, &self.url(path, &[]), HttpErrorKind::Inconsistent(what.into()))
@@ -218,7 +219,7 @@ impl Api {
     }
 }
 
-/// An answer that has come, all of it.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     server: Server,
@@ -228,9 +229,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What `decode` makes of it, which need not copy what it does not keep.
+    /// Decodes the answer with `decode`, which need not copy what it does not keep.
     pub fn decode<T>(self, decode: impl FnOnce(&str) -> Result<T, serde_json::Error>) -> Result<T, HttpError> {
-        // Once for all of it, which is faster than once for each text in it.
+        // One check of the whole is faster than one for each text in it.
         let text = std::str::from_utf8(&self.bytes).map_err(serde_json::Error::custom);
         text.and_then(decode).map_err(|cause| error(self.server, &self.method, &self.url, cause.into()))
     }
@@ -240,7 +241,7 @@ fn error(server: Server, method: &Method, url: &Url, kind: HttpErrorKind) -> Htt
     HttpError::new(server, Purpose::Data, name_of(method), url, kind)
 }
 
-/// `GET url` without any token, decoded from JSON: what a server tells everybody.
+/// Sends `GET url` without a token and decodes the JSON, for public information.
 pub(super) async fn get_openly<T: DeserializeOwned>(client: &Client, server: Server, url: Url) -> Result<T, HttpError> {
     let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     let answer = persistently(Patience::Reading, || async {
@@ -256,9 +257,9 @@ fn name_of(method: &Method) -> &'static str {
     if *method == Method::POST { "POST" } else { "GET" }
 }
 
-/// Tries again where that is harmless and may help: a few times more for a busy server, as long after as it asks for,
-/// and once more if there was no connection or no progress, so that a hang ends within 90 s, and a
-/// trickle within 11 minutes.
+/// Retries if that is harmless and may help: a few times with a busy server, after the wait it asks
+/// for, and once after no connection or no progress. So a hang ends within 90 s, and a trickle within
+/// 11 minutes.
 pub(super) async fn persistently<T, F, Fut>(patience: Patience, request: F) -> Result<T, HttpError>
 where
     F: FnMut() -> Fut,
@@ -289,7 +290,7 @@ where
     answer.map_err(|error| HttpError { tried_in_doubt: in_doubt.load(Ordering::Relaxed), ..error })
 }
 
-/// The body of a successful JSON answer, all of it.
+/// Reads the whole body of a successful JSON answer.
 pub(super) async fn whole_json(
     asked: (Server, Purpose),
     response: Response,
@@ -305,7 +306,7 @@ pub(super) async fn whole_json(
     Ok((status, up_to(response, ANSWER_LIMIT).await?))
 }
 
-/// The body of a refusal, which is short.
+/// Reads the body of a refusal, which is short.
 pub(crate) async fn short_body(response: Response) -> Result<Vec<u8>, HttpErrorKind> {
     up_to(response, ERROR_LIMIT).await
 }
@@ -332,7 +333,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
     content_type == "application/json" || content_type.ends_with("+json")
 }
 
-/// Returns whose status this is, and the body, which is cut if it is longer than any error.
+/// Returns who answered with the status, and the body, cut to the longest error.
 pub(super) async fn status_error(asked: (Server, Purpose), mut response: Response) -> (HttpErrorKind, Vec<u8>) {
     let (server, purpose) = asked;
     let status = response.status();
@@ -354,14 +355,14 @@ pub(super) async fn status_error(asked: (Server, Purpose), mut response: Respons
     (kind, body)
 }
 
-/// `Retry-After` is a number of seconds or a time.
+/// Parses `Retry-After`, a number of seconds or a time.
 fn wait_of(value: &str) -> Option<Duration> {
     let seconds = value.parse().ok().map(Duration::from_secs);
     seconds
         .or_else(|| Some(httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()))
 }
 
-/// Errors of the client carry the URL, which our own error already has.
+/// Converts an error of the client, without its URL, which our own error already has.
 pub(crate) fn from_reqwest(error: reqwest::Error) -> HttpErrorKind {
     let error = error.without_url();
     if error.is_timeout() {

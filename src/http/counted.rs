@@ -1,5 +1,5 @@
-//! Every request is counted, by server and by how it ended: those for tokens too, and each try of those that are repeated.
-//! One whose answer nobody waits for any more is not: a page that was asked for ahead in vain is no fault of the server.
+//! Counts every request by server and outcome, including requests for tokens and each retry. A request
+//! that was cancelled is not counted: a page fetched ahead in vain is not the server's fault.
 
 use reqwest::StatusCode;
 
@@ -7,7 +7,7 @@ use super::error::HttpErrorKind;
 use crate::metrics::metrics;
 use crate::model::Server;
 
-/// The answer to one request, counted.
+/// Counts one request and returns its answer.
 pub(crate) async fn counted<T>(
     server: Server,
     answered: impl Future<Output = Result<(StatusCode, T), HttpErrorKind>>,
@@ -23,7 +23,7 @@ pub(crate) async fn counted<T>(
     answered.map(|(_, answer)| answer)
 }
 
-/// What came instead of a status or of what belongs behind it.
+/// Returns the label of an error without a status.
 fn word(kind: &HttpErrorKind) -> &'static str {
     match kind {
         HttpErrorKind::Connect(_) => "connect",

@@ -1,4 +1,4 @@
-//! Where tokens are to be had, and how a client shows its secret there.
+//! Finds the token endpoint, and how a client authenticates there.
 
 use oauth2::AuthType;
 use reqwest::Client;
@@ -10,21 +10,21 @@ use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::told;
 use crate::model::Server;
 
-/// Where tokens are asked for.
+/// How the token endpoint is found.
 #[derive(Debug, Clone)]
 pub enum TokenEndpoint {
-    /// Here; the client's secret goes into the form.
+    /// At this address; the client's secret goes into the form.
     At(Url),
-    /// Where the server's own description says (`{issuer}/.well-known/openid-configuration`).
+    /// By the issuer's metadata (`{issuer}/.well-known/openid-configuration`).
     Discovered {
-        /// Whose description it has to be.
+        /// The issuer that the metadata has to name.
         issuer: Url,
-        /// Whether the secret may go over plain http beyond this machine.
+        /// Whether the secret may leave this machine over plain http.
         allow_http: bool,
     },
 }
 
-/// Where a client shows its secret.
+/// How a client sends its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientSecretIn {
     /// `client_secret_basic`.
@@ -34,7 +34,7 @@ pub enum ClientSecretIn {
 }
 
 impl ClientSecretIn {
-    /// The name in OAuth 2.0.
+    /// Returns the name in OAuth 2.0.
     #[must_use]
     pub fn method(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl ClientSecretIn {
     }
 }
 
-/// What a server says about itself, the fields that are used.
+/// The fields of the issuer's metadata that are used.
 #[derive(Debug, Deserialize)]
 struct Discovery {
     issuer: String,
@@ -59,7 +59,7 @@ struct Discovery {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// The token endpoint, once it is known, and the ways to show a secret there that have not been refused.
+/// The token endpoint, once it is known, and the ways to send a secret that it has not refused.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) url: Url,
@@ -67,14 +67,14 @@ pub(super) struct Endpoint {
 }
 
 impl TokenEndpoint {
-    /// The endpoint or, while that is not known, whose it is.
+    /// Returns the endpoint or, while that is unknown, the issuer.
     pub(super) fn url(&self) -> &Url {
         match self {
             Self::At(url) | Self::Discovered { issuer: url, .. } => url,
         }
     }
 
-    /// The endpoint; asks the server where it has to be found.
+    /// Returns the endpoint, after asking the issuer if necessary.
     pub(super) async fn find(&self, server: Server, client: &Client) -> Result<Endpoint, HttpError> {
         match self {
             Self::At(url) => Ok(Endpoint { url: url.clone(), ways: vec![ClientSecretIn::Form] }),
@@ -83,7 +83,8 @@ impl TokenEndpoint {
     }
 }
 
-/// The description counts only if it is the issuer's own, and if the secret stays secret on its way.
+/// Reads the issuer's metadata. It counts only if it is the issuer's own and the secret stays secret
+/// on its way.
 async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: bool) -> Result<Endpoint, HttpError> {
     let mut url = issuer.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
@@ -98,11 +99,11 @@ async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: boo
     if endpoint.scheme() != "https" && !is_loopback(&endpoint) && !allow_http {
         return Err(error(HttpErrorKind::Unprotected { endpoint: told(endpoint.as_str()) }));
     }
-    // A changed description could collect secrets.
+    // Tampered metadata could collect secrets.
     if endpoint.origin() != issuer.origin() {
         return Err(error(HttpErrorKind::ForeignEndpoint { endpoint: told(endpoint.as_str()) }));
     }
-    // Whoever says nothing means the header (OpenID Connect Discovery 1.0).
+    // The default is the header (OpenID Connect Discovery 1.0).
     let methods = found.token_endpoint_auth_methods_supported;
     let methods = methods.unwrap_or_else(|| vec![ClientSecretIn::Header.method().to_owned()]);
     let ways = [ClientSecretIn::Header, ClientSecretIn::Form].into_iter();

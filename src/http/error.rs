@@ -1,4 +1,4 @@
-//! What can go wrong between this program and a server, and what to do about it.
+//! Defines what can go wrong between this program and a server.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use crate::model::{Server, ServerText, printable};
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// What the server is there for.
+    /// Data of the server.
     Data,
     /// A token.
     Token,
-    /// Where tokens are to be had.
+    /// The address of the token endpoint.
     Discovery,
 }
 
-/// A request that did not get its answer.
+/// A request that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{server}: {method} {url}: {kind}")]
 pub struct HttpError {
-    /// Who was asked.
+    /// The server.
     pub server: Server,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// What was asked; secrets never stand in a URL.
+    /// The address, which never contains secrets.
     pub url: String,
-    /// What came instead of an answer.
+    /// What went wrong.
     #[source]
     pub kind: HttpErrorKind,
-    /// Whether an earlier try of the same request may have been carried out.
+    /// Whether an earlier try of this request may have been carried out.
     pub tried_in_doubt: bool,
 }
 
-/// What came instead of an answer.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpErrorKind {
     /// No connection: refused, no such host, a certificate that is not trusted.
@@ -45,10 +45,10 @@ pub enum HttpErrorKind {
     /// No progress for too long.
     #[error("no answer in time")]
     Timeout(#[source] reqwest::Error),
-    /// The answer began and broke off.
+    /// The answer started and broke off.
     #[error("the answer broke off")]
     BrokenOff(#[source] reqwest::Error),
-    /// A status that is no success, in the server's own format.
+    /// An error status, in the server's own format.
     #[error("answered {status}: {detail}")]
     Status {
         /// The status.
@@ -58,7 +58,7 @@ pub enum HttpErrorKind {
         /// How long the server asks to wait (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// A status that is no success, in another format: it says nothing about the server.
+    /// An error status in another format, which says nothing about the server.
     #[error("a proxy or load balancer between here and {server} answered {status}, not {server}")]
     ForeignStatus {
         /// The server that was asked.
@@ -68,7 +68,7 @@ pub enum HttpErrorKind {
         /// How long to wait (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// A 404 page: MAS answers so to a path that it does not have, and so does a proxy.
+    /// A 404 page: MAS sends one for a path that it does not have, and so does a proxy.
     #[error("MAS without this path, or a proxy or load balancer between here and MAS, answered 404 Not Found")]
     MissingPage,
     /// A redirect, which is not followed.
@@ -77,56 +77,56 @@ pub enum HttpErrorKind {
         /// The status.
         status: StatusCode,
     },
-    /// The token endpoint refused, as OAuth 2.0 says it.
-    #[error("gave no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    /// The token endpoint refused, in the format of OAuth 2.0.
+    #[error("issued no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     NoToken {
         /// The OAuth 2.0 error code.
         error: ServerText,
         /// The server's own words.
         description: Option<ServerText>,
     },
-    /// Somebody else had asked for a token at the same time, in vain.
-    #[error("there was no token to be had a moment ago")]
+    /// A request for a token failed a moment ago, and this one was not sent.
+    #[error("no token: the last request for one failed a moment ago")]
     NoTokenEither,
     /// An answer that is not JSON, such as a web page.
-    #[error("answered with {content_type} where JSON belongs")]
+    #[error("answered with {content_type} instead of JSON")]
     NotJson {
         /// What it is instead.
         content_type: ServerText,
     },
-    /// JSON that is not what belongs there, or that breaks off.
-    #[error("the answer is not what belongs there")]
+    /// JSON of another kind than expected, or cut short.
+    #[error("the answer is not of the expected kind")]
     Decode(#[source] NotExpected),
-    /// More than any such answer is long.
+    /// Longer than any such answer.
     #[error("the answer is longer than {}", size(*limit))]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The description of another server than the configured issuer.
+    /// Metadata of another issuer than the configured one.
     #[error("this is the issuer {issuer}")]
     OtherIssuer {
-        /// Who it says it is.
+        /// The issuer that it names.
         issuer: ServerText,
     },
-    /// A token endpoint to which the secret would go in the clear.
+    /// A token endpoint that would get the secret unencrypted.
     #[error("its token endpoint is plain http: {endpoint}")]
     Unprotected {
         /// The endpoint.
         endpoint: ServerText,
     },
-    /// A token endpoint of another server than the issuer.
+    /// A token endpoint on another server than the issuer.
     #[error("its token endpoint is not at the issuer's address: {endpoint}")]
     ForeignEndpoint {
         /// The endpoint.
         endpoint: ServerText,
     },
-    /// The answers contradict each other although each is well-formed.
+    /// Answers that contradict each other although each is well-formed.
     #[error("{0}")]
     Inconsistent(ServerText),
 }
 
-/// Why an answer is not what belongs there. The parser's text may quote the answer.
+/// Why an answer could not be decoded. The parser's text may quote the answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", printable(&.0.to_string()))]
 pub struct NotExpected(serde_json::Error);
@@ -138,7 +138,7 @@ impl From<serde_json::Error> for HttpErrorKind {
 }
 
 impl HttpError {
-    /// An error of the first try.
+    /// Returns the error of a first try.
     #[must_use]
     pub fn new(
         server: Server,
@@ -171,7 +171,7 @@ impl HttpError {
         self.server == Server::Mas && self.kind.any_status() == Some(StatusCode::NOT_FOUND)
     }
 
-    /// Whether a second try may help: every request of this program that is tried again is harmless when asked twice.
+    /// Returns whether another try may help. Every request that is retried is harmless when sent twice.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match &self.kind {
@@ -180,13 +180,13 @@ impl HttpError {
         }
     }
 
-    /// Whether the server said nothing at all.
+    /// Returns whether the server said nothing at all.
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self.kind, HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_))
     }
 
-    /// Whether the server was waited for until there was no more patience: a hang, or one that stays busy.
+    /// Returns whether all retries were used up: the server hangs, or stays busy.
     #[must_use]
     pub fn is_waited_out(&self) -> bool {
         match &self.kind {
@@ -195,14 +195,14 @@ impl HttpError {
         }
     }
 
-    /// Whether the request may have been carried out although its answer broke off. A server that says nothing at all is
-    /// not among these: it would be waited for again and again.
+    /// Returns whether the request may have been carried out although its answer broke off. This excludes a
+    /// server that says nothing at all: it would be waited for again and again.
     #[must_use]
     pub fn is_answer_lost(&self) -> bool {
         self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::BrokenOff(_))
     }
 
-    /// Returns whether the server has refused this very request, and would answer others.
+    /// Returns whether the server refused this request only, and would answer others.
     #[must_use]
     pub fn is_about_the_request(&self) -> bool {
         self.purpose == Purpose::Data && matches!(self.status().map(|it| it.as_u16()), Some(400 | 404 | 409 | 422))
@@ -218,7 +218,7 @@ impl HttpError {
             | HttpErrorKind::Decode(_)
             | HttpErrorKind::TooLarge { .. }
             | HttpErrorKind::Inconsistent(_) => true,
-            // A proxy says these of a server that may have done it; some say 503 if the connection broke.
+            // A proxy sends these although the server may have done it; some send 503 if the connection broke.
             HttpErrorKind::ForeignStatus { status, .. } => status.is_server_error(),
             HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 502 | 504),
             HttpErrorKind::Connect(_)
@@ -233,7 +233,7 @@ impl HttpError {
         (may && self.purpose == Purpose::Data) || self.tried_in_doubt
     }
 
-    /// Whether the token endpoint does not know the client, or not by this secret.
+    /// Returns whether the token endpoint does not know the client, or refuses its secret.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
         matches!(&self.kind, HttpErrorKind::NoToken { error, .. } if error.raw() == "invalid_client")
@@ -241,7 +241,7 @@ impl HttpError {
 }
 
 impl HttpErrorKind {
-    /// Returns the status, whether the server or something else answered with it.
+    /// Returns the status, no matter what answered with it.
     pub(super) fn any_status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } | Self::ForeignStatus { status, .. } | Self::Redirect { status } => {
@@ -261,8 +261,8 @@ impl HttpErrorKind {
     }
 }
 
-/// Returns `None` if the server itself says that there is none (404). The page of a proxy that has lost its server is a
-/// 404 too, and stays an error.
+/// Returns `None` if the server itself answers 404. The 404 page of a proxy that has lost its server
+/// stays an error.
 pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
     match answer {
         Ok(found) => Ok(Some(found)),

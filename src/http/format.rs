@@ -1,5 +1,5 @@
-//! The format of each server's errors, as `tests/contract` records it: what else answers with a status, such as a proxy,
-//! does not have it.
+//! Recognises the format of each server's errors, as recorded in `tests/contract`. A proxy that answers
+//! with an error status does not have it.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -49,10 +49,10 @@ struct Titled {
     title: String,
 }
 
-/// Longest part of a server's words that is printed.
+/// The most that is printed of a server's words.
 const LONGEST: usize = 300;
 
-/// Returns what a server says, fit to be printed.
+/// Returns what a server says, safe to print.
 pub(super) fn told(text: &str) -> ServerText {
     ServerText::beginning(text, LONGEST)
 }

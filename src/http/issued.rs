@@ -1,4 +1,5 @@
-//! What a server told about the token that it gave. It is advice: who decides is the server, at every request.
+//! Keeps what a server said about an issued token. It is only advice: the server decides at every
+//! request.
 
 use std::time::Duration;
 
@@ -11,22 +12,22 @@ use url::Url;
 use super::discovery::ClientSecretIn;
 use crate::model::ServerText;
 
-/// A token, and what was told about it.
+/// A token, and what the server said about it.
 #[derive(Debug, Clone)]
 pub struct Issued {
     pub(super) token: SecretString,
-    /// Where it was asked for.
+    /// The endpoint that issued it.
     pub endpoint: Url,
-    /// How the client showed its secret.
+    /// How the client sent its secret.
     pub shown_in: ClientSecretIn,
-    /// How long it lives, where that was told.
+    /// How long it is valid, if the server said so.
     pub life: Option<Duration>,
-    /// The scopes that were granted, where they are told.
+    /// The granted scopes, if the server listed them.
     pub scope: Option<ServerText>,
 }
 
 impl Issued {
-    /// What the token says of itself, where it is a JWT with these claims. Nobody has verified it.
+    /// Returns the claims of the token, unverified, if it is a JWT with these claims.
     #[must_use]
     pub fn claims<T: DeserializeOwned>(&self) -> Option<T> {
         claims(self.token.expose_secret())

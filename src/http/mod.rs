@@ -1,5 +1,5 @@
-//! One way to ask a server: timeouts, one token renewal after a 401, patience with a busy server, and an answer
-//! that is either whole and of the right kind or an error that names server and request.
+//! Sends every request the same way: timeouts, one token renewal after a 401, retries with a busy
+//! server. An answer is either complete and of the right kind, or an error with server and request.
 
 mod client;
 mod counted;

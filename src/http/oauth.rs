@@ -1,4 +1,4 @@
-//! Tokens: a fixed one, or one from an OAuth 2.0 grant that is renewed before it ends.
+//! Provides tokens: a fixed one, or one from an OAuth 2.0 grant that is renewed before it expires.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,26 +23,26 @@ use super::format::told;
 use super::issued::Issued;
 use crate::model::{Server, mask_basic, mask_token};
 
-/// A token is renewed this long before it ends, or after three quarters of its life where that is shorter.
+/// How long before it expires a token is renewed; a short one after three quarters of its life.
 const MARGIN: Duration = Duration::from_secs(10);
-/// Taken for the life of a token whose server does not tell.
+/// The assumed life of a token if the server does not say it.
 const UNTOLD_LIFE: Duration = Duration::from_mins(1);
-/// No token is held longer, whatever its server says.
+/// The longest use of a token, even if it is valid for longer.
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
-/// Told where a server takes a client's secret neither in a header nor in a form.
-const NO_WAY: &str = "the server takes neither client_secret_basic nor client_secret_post";
+/// The error if a server accepts a client's secret neither in a header nor in a form.
+const NO_WAY: &str = "the server accepts neither client_secret_basic nor client_secret_post";
 
-/// What opens a server.
+/// The credentials for a server.
 #[derive(Debug)]
 pub enum Credentials {
-    /// A token that the administrator gave.
+    /// A configured token.
     Token(SecretString),
     /// Tokens from a token endpoint.
     OAuth(Box<OAuth>),
 }
 
 impl Credentials {
-    /// A token that is good for the next request.
+    /// Returns a token for the next request.
     pub async fn token(&self, patience: Patience) -> Result<SecretString, HttpError> {
         match self {
             Self::Token(token) => Ok(token.clone()),
@@ -50,7 +50,7 @@ impl Credentials {
         }
     }
 
-    /// Another token than the refused one, if there is a way to get one.
+    /// Returns another token than the refused one, if there is a way to get one.
     pub async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<Option<SecretString>, HttpError> {
         match self {
             Self::Token(_) => Ok(None),
@@ -58,7 +58,7 @@ impl Credentials {
         }
     }
 
-    /// What was told about the token that is used; `None` for one that the administrator gave.
+    /// Returns what the server said about the token in use, or `None` for a configured one.
     pub(super) async fn issued(&self, patience: Patience) -> Result<Option<Issued>, HttpError> {
         match self {
             Self::Token(_) => Ok(None),
@@ -67,12 +67,12 @@ impl Credentials {
     }
 }
 
-/// How tokens are asked for.
+/// How tokens are requested.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    /// In the name of the client itself.
+    /// For the client itself.
     ClientCredentials,
-    /// In the name of a user.
+    /// For a user.
     Password {
         /// The user.
         username: String,
@@ -97,7 +97,7 @@ pub struct OAuth {
 struct State {
     endpoint: Option<Endpoint>,
     current: Option<Current>,
-    /// When it last turned out that there is no token to be had.
+    /// When a request for a token last failed.
     failed_at: Option<Instant>,
 }
 
@@ -108,7 +108,7 @@ struct Current {
 }
 
 impl OAuth {
-    /// Nothing is asked yet.
+    /// Creates the client, without a request yet.
     #[must_use]
     pub fn new(
         server: Server,
@@ -132,7 +132,7 @@ impl OAuth {
         }
     }
 
-    /// Asks for this scope.
+    /// Adds a scope to request.
     #[must_use]
     pub fn for_scope(self, scope: &str) -> Self {
         Self { scope: Some(Scope::new(scope.to_owned())), ..self }
@@ -151,8 +151,8 @@ impl OAuth {
         }
     }
 
-    /// Many requests may be refused at once; only the first of them asks for a new token. One that was refused late may
-    /// find a newer token that has ended since.
+    /// Returns a new token. Many requests may be refused at once; only the first of them asks for one. A
+    /// late refusal may find a newer token that has expired since.
     async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
@@ -166,8 +166,8 @@ impl OAuth {
         }
     }
 
-    /// Whoever waited while somebody else asked in vain does not ask again: a token endpoint that hangs would keep each
-    /// of them waiting, one after the other.
+    /// Requests a token, unless another request failed while this one waited: otherwise a token endpoint
+    /// that hangs would block all of them, one after another.
     async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
             let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
@@ -187,7 +187,7 @@ impl OAuth {
         let mut answer = Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
         for way in endpoint.ways.clone() {
             answer = self.ask(&endpoint.url, way, patience).await;
-            // A client is registered with one way to show its secret, and any other is refused like a wrong secret.
+            // A client is registered with one way to send its secret; any other is refused like a wrong secret.
             match &answer {
                 Err(error) if error.is_invalid_client() => {}
                 Err(_) => break,
@@ -259,7 +259,7 @@ impl OAuth {
     }
 }
 
-/// Our HTTP client in the shape that the oauth2 crate asks for.
+/// Our HTTP client in the form that the oauth2 crate needs.
 #[derive(Debug, Clone)]
 struct OAuthHttp {
     server: Server,
@@ -277,7 +277,8 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
 }
 
 impl OAuthHttp {
-    /// Hands on what OAuth 2.0 defines, a token or a refusal in its format; everything else is an error like any other.
+    /// Returns what OAuth 2.0 defines, a token or a refusal in its format; everything else is an ordinary
+    /// error.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let url = request.uri().to_string();
         let answered = async {

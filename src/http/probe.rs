@@ -1,4 +1,4 @@
-//! How a server is before anything is asked of it: whether it answers, and what time it thinks it is.
+//! Probes a server before its first use: whether it answers, and the time on its clock.
 
 use std::time::SystemTime;
 
@@ -8,18 +8,18 @@ use super::client::{Api, Patience, from_reqwest, persistently, status_error};
 use super::counted::counted;
 use super::error::{HttpError, Purpose};
 
-/// An answer, whatever it says.
+/// Any answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe {
-    /// The server's clock (`Date`), where it tells.
+    /// The server's clock (`Date`), if it sends it.
     pub date: Option<SystemTime>,
     /// Our own clock when the answer came.
     pub received: SystemTime,
 }
 
 impl Api {
-    /// `GET base/path…` without the token. A refusal is an answer too if it is the server's own, and so is the page of
-    /// MAS for a path that it does not have.
+    /// Sends `GET base/path…` without the token. A refusal counts as an answer if it is the server's own,
+    /// and so does the page of MAS for a path that it does not have.
     pub async fn probe(&self, path: &[&str]) -> Result<Probe, HttpError> {
         let url = self.url(path, &[]);
         let error = |kind| HttpError::new(self.server, Purpose::Data, "GET", &url, kind);

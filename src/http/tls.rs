@@ -1,30 +1,30 @@
-//! Whom a connection trusts beyond the system's own authorities, and the certificate it shows.
+//! Configures TLS: authorities in addition to the system's, and a client certificate.
 
 use std::fmt;
 
 use reqwest::{Certificate, ClientBuilder, Identity};
 use secrecy::{ExposeSecret, SecretSlice};
 
-/// What was made of the files of the configuration.
+/// The certificates and keys from the configured files.
 #[derive(Clone, Default)]
 pub struct Tls {
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
 }
 
-/// A file that holds no certificate, or no key.
+/// A file without a certificate, or without a key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The parser's own text, which quotes nothing.
+    /// An error of the parser, whose text quotes nothing.
     #[error("{0}")]
     Pem(#[source] reqwest::Error),
-    /// A file without a certificate would silently trust nobody more.
+    /// The file is empty, and would silently add no trust.
     #[error("there is none in this file")]
     Empty,
 }
 
 impl Tls {
-    /// Trusts these authorities (PEM) beside the system's.
+    /// Trusts these authorities (PEM) in addition to the system's.
     pub fn trust(&mut self, pem: &SecretSlice<u8>) -> Result<(), TlsError> {
         let authorities = Certificate::from_pem_bundle(pem.expose_secret()).map_err(TlsError::Pem)?;
         if authorities.is_empty() {
@@ -34,14 +34,14 @@ impl Tls {
         self.try_out()
     }
 
-    /// Shows this certificate, whose private key is `key` (both PEM), to servers that ask for one.
+    /// Sends this certificate, with private key `key` (both PEM), to servers that ask for one.
     pub fn identify(&mut self, certificate: &SecretSlice<u8>, key: &SecretSlice<u8>) -> Result<(), TlsError> {
         let both = SecretSlice::from([certificate.expose_secret(), b"\n", key.expose_secret()].concat());
         self.identity = Some(Identity::from_pem(both.expose_secret()).map_err(TlsError::Pem)?);
         self.try_out()
     }
 
-    /// Some mistakes, such as a key that is another one's, come out only when a client is made.
+    /// Creates a client, because some mistakes, such as a wrong key, show only then.
     fn try_out(&self) -> Result<(), TlsError> {
         self.apply(reqwest::Client::builder()).build().map(drop).map_err(TlsError::Pem)
     }

@@ -1,17 +1,17 @@
-//! The claims of a user, as Keycloak's default scopes `profile` and `email` put them into a token.
+//! Builds the claims of a user, as Keycloak's default scopes `profile` and `email` put them into a token.
 
 use std::collections::BTreeMap;
 
 use minijinja::Value;
 use serde::Deserialize;
 
-/// Claims that even the brief representation of a user is enough for.
+/// Claims that the brief representation of a user contains.
 ///
 /// Source: the protocol mappers of Keycloak's `OIDCLoginProtocolFactory`.
 pub(super) const STANDARD: [&str; 7] =
     ["sub", "preferred_username", "email", "email_verified", "given_name", "family_name", "name"];
 
-/// Default claims that Keycloak makes of an attribute with another name.
+/// Default claims that Keycloak reads from an attribute with another name.
 const RENAMED: [(&str, &str); 3] =
     [("middle_name", "middleName"), ("phone_number", "phoneNumber"), ("updated_at", "updatedAt")];
 
@@ -20,7 +20,7 @@ const RENAMED: [(&str, &str); 3] =
 #[serde(transparent)]
 pub struct Attributes(BTreeMap<String, Vec<Option<String>>>);
 
-/// What Keycloak knows of a user that can become a claim.
+/// What Keycloak knows about a user that can become a claim.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Claims<'u> {
     /// The user's ID in Keycloak: the claim `sub`.
@@ -98,7 +98,7 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, Vec<V>)> for Attributes 
     }
 }
 
-/// Returns the only value of an attribute as a text, several values as a list.
+/// Returns a single value of an attribute as a text, and several values as a list.
 ///
 /// A user's representation does not say whether the mapper is multivalued, so the values decide.
 fn claim(values: &[Option<String>]) -> Option<Value> {

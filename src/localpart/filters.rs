@@ -1,4 +1,4 @@
-//! The filters that MAS adds to minijinja's own, with the same results and code of our own.
+//! Implements the filters that MAS adds to minijinja's own, with the same results.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn tlvdecode(data: &[u8]) -> Result<BTreeMap<Value, Value>, Error> {
     Ok(fields)
 }
 
-/// Makes a value of bytes rather than a list of numbers.
+/// Creates a value of bytes rather than a list of numbers.
 fn bytes(data: Vec<u8>) -> Value {
     Value::from(Arc::new(data))
 }

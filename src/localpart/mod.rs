@@ -1,4 +1,4 @@
-//! The localpart of a user: MAS's template, `claims_imports.localpart`, rendered as MAS renders it.
+//! Renders the localpart of a user by MAS's template, `claims_imports.localpart`, as MAS does.
 //!
 //! Source: `upstream_oauth2` in MAS 1.22. Templates work the same way in older versions.
 
@@ -21,9 +21,9 @@ pub use claims::{Attributes, Claims};
 pub use name::{InvalidName, check_name};
 use usage::{Claim, Reader};
 
-/// MAS's own templates are called so too: the ending of a name decides about HTML escapes.
+/// The name of MAS's own templates; its ending decides about HTML escapes.
 const NAME: &str = "<string>";
-/// Far more than a name takes; loops that would run for hours end here.
+/// Far more than a name needs; it stops loops that would run for hours.
 const FUEL: u64 = 100_000;
 const DEFAULT: &str = "{{ user.preferred_username }}";
 
@@ -44,7 +44,7 @@ pub enum TemplateError {
     /// It uses names that a template of MAS does not have.
     #[error("MAS's templates have no {}", .0.join(", no "))]
     Unknown(Vec<String>),
-    /// It uses what MAS knows of a login and Keycloak's Admin API does not know of a user.
+    /// It uses what MAS knows about a login, but Keycloak's Admin API does not know about a user.
     #[error("{0} is known at a login only, not when users are listed")]
     OfLogin(String),
     /// It repeats or widens something until the memory is full.
@@ -61,8 +61,8 @@ pub enum NoLocalpart {
     /// The template rendered nothing.
     #[error("the template gave an empty name")]
     Empty,
-    /// The template rendered something that no account can be called, such as an e-mail address.
-    #[error("the template gave {0:?}, which can be no localpart")]
+    /// The template rendered something that is no name of an account, such as an e-mail address.
+    #[error("the template gave {0:?}, which is not a localpart")]
     Impossible(String),
 }
 
@@ -127,7 +127,7 @@ impl LocalpartTemplate {
             userinfo_claims => claims,
         };
         let template = self.environment.get_template(NAME)?;
-        // This version of minijinja panics on `""[::-1]`. In MAS the user gets no name then either.
+        // This version of minijinja panics on `""[::-1]`. In MAS the user then gets no name either.
         let rendered = catch_unwind(AssertUnwindSafe(|| template.render(context)));
         localpart(&rendered.unwrap_or_else(|_| Err(panicked()))?)
     }
@@ -137,7 +137,7 @@ fn panicked() -> minijinja::Error {
     minijinja::Error::new(ErrorKind::InvalidOperation, "minijinja panicked")
 }
 
-/// Checks what a template rendered. MAS does not trim it: text with a space is no name.
+/// Checks what a template rendered. MAS does not trim it: a text with a space is not a name.
 fn localpart(text: &str) -> Result<Localpart, NoLocalpart> {
     if text.is_empty() {
         return Err(NoLocalpart::Empty);

@@ -1,4 +1,4 @@
-//! Which names MAS accepts for a new account.
+//! Checks which names MAS accepts for a new account.
 
 /// The longest user ID that Matrix allows, `@` and server name included.
 const LONGEST_USER_ID: usize = 255;
@@ -9,7 +9,7 @@ pub enum InvalidName {
     /// There is no name.
     #[error("a name cannot be empty")]
     Empty,
-    /// It contains something else than `a-z`, `0-9` and `._=/+-`.
+    /// It contains other characters than `a-z`, `0-9` and `._=/+-`.
     #[error("{0:?} cannot be in a name: a-z, 0-9 and ._=/+- can")]
     Character(char),
     /// It begins with an underscore.

@@ -1,4 +1,4 @@
-//! What a template uses: read from its compiled form, in which no branch is left out.
+//! Finds what a template uses, from its compiled form, which contains every branch.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::claims::STANDARD;
 
-/// The variables that hold claims of the user.
+/// The variables with claims of the user.
 const USERS: [&str; 3] = ["user", "id_token_claims", "userinfo_claims"];
-/// The variable of MAS that holds what the browser brought along.
+/// The variable of MAS with the parameters from the browser.
 const OF_LOGIN: &str = "extra_callback_parameters";
-/// Names that minijinja gives a meaning of its own in loops, macros and blocks.
+/// Names with a special meaning in loops, macros and blocks of minijinja.
 const SPECIAL: [&str; 4] = ["caller", "loop", "self", "super"];
-/// Methods of `loop`, which exists inside loops only and cannot be tried out.
+/// Methods of `loop`, which exists only inside loops and cannot be tried out.
 const METHODS_OF_LOOP: [&str; 2] = ["changed", "cycle"];
-/// Filters and methods that take a number of times, columns or places.
+/// Filters and methods with a number of repetitions, columns or places.
 const COUNTING: [&str; 4] = ["batch", "format", "indent", "slice"];
-/// More times or columns than any name has. Minijinja would ask for the memory and abort.
+/// More repetitions or columns than any name has. Minijinja would request the memory and abort.
 const MOST: f64 = 100_000.0;
-/// Claims that say something about a token or a session, never about a user.
+/// Claims about a token or a session, never about a user.
 ///
 /// Source: RFC 7519, the core specification of `OpenID` Connect, and `IDToken` in Keycloak.
 const CLAIMS_OF_TOKEN: [&str; 17] = [
@@ -56,7 +56,7 @@ pub(super) enum Claim {
 }
 
 impl Claim {
-    /// Returns whether it can only be read from a user's attributes.
+    /// Returns whether it comes only from a user's attributes.
     pub(super) fn is_attribute(&self) -> bool {
         match self {
             Self::Named(name) => !STANDARD.contains(&name.as_str()),
@@ -70,7 +70,7 @@ impl Claim {
 pub(super) struct Usage {
     /// What MAS does not have, in words.
     pub(super) unknown: BTreeSet<String>,
-    /// Something that MAS knows at a login only.
+    /// Something that MAS knows only at a login.
     pub(super) of_login: Option<String>,
     /// A number that something is repeated or widened by, too large to render.
     pub(super) too_large: Option<String>,
@@ -278,8 +278,8 @@ fn claim_behind<'i>(after: &[&'i Instruction<'_>]) -> Option<&'i str> {
     }
 }
 
-/// Returns the constant arguments of a filter, without the value that it is applied to; nothing if one of the arguments
-/// is computed, because then it is not known which instructions make which argument.
+/// Returns the constant arguments of a filter, without the value that it is applied to. Returns nothing
+/// if an argument is computed, because then the instructions of each argument are unknown.
 fn constants<'i>(before: &[&'i Instruction<'_>], count: Option<u16>) -> Vec<Option<&'i str>> {
     let count = usize::from(count.unwrap_or(1)).saturating_sub(1);
     let arguments = &before[before.len().saturating_sub(count)..];

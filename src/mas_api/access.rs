@@ -1,4 +1,4 @@
-//! How we are let into MAS: whether it answers, what was told about the token, and how much there is to see.
+//! Checks the access to MAS: whether it answers, its token, and the number of users.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,17 +8,17 @@ use crate::config::MasApiAuth;
 use crate::http::{HttpError, Issued, Probe};
 
 impl MasApi {
-    /// Whether the listener answers, with the Admin API or without.
+    /// Checks whether the listener answers, with or without the Admin API.
     pub async fn probe(&self) -> Result<Probe, HttpError> {
         self.api.probe(&[&ROOT[..], &["version"]].concat()).await
     }
 
-    /// What was told about the token; `None` for a personal access token.
+    /// Returns what MAS said about the token, or `None` for a personal access token.
     pub async fn issued(&self) -> Result<Option<Issued>, HttpError> {
         self.api.issued().await
     }
 
-    /// The personal access token, where the configuration has one.
+    /// Returns the personal access token, if one is configured.
     #[must_use]
     pub fn personal_token(&self) -> Option<&SecretString> {
         match &self.config.auth {
@@ -27,7 +27,7 @@ impl MasApi {
         }
     }
 
-    /// How many users MAS tells of, by one row of the list; `None` where it does not count.
+    /// Returns the number of users from one row of the list, or `None` if MAS does not count.
     ///
     /// Source: `GET /users`.
     pub async fn count(&self) -> Result<Option<usize>, HttpError> {

@@ -1,4 +1,4 @@
-//! Whether the Admin API is open wider than it has to be, and our own client with it.
+//! Checks whether the Admin API and our own client allow more than they have to.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::config::MasApiAuth;
 use crate::http;
 use crate::model::{Server, ServerText};
 
-/// Nobody waits longer for advice.
+/// The longest wait for what is only advice.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// What is open wider than it has to be.
+/// What allows more than it has to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exposure {
-    /// Whether the Admin API answers at the issuer's public address; `None` where that cannot be seen.
+    /// Whether the Admin API answers at the issuer's public address; `None` if unknown.
     pub public: Option<bool>,
-    /// What our client has and does not need: redirect URIs, and grants of one that registered itself; `None` where that
-    /// cannot be seen.
+    /// What our client has and does not need: redirect URIs, and the grants of a client that registered
+    /// itself. `None` if unknown.
     pub client: Option<Vec<ServerText>>,
 }
 
-/// Source: `GET /oauth2-clients/{id}`, from MAS 1.20.
+/// Source: `GET /oauth2-clients/{id}`, since MAS 1.20.
 #[derive(Debug, Deserialize)]
 struct ClientAttributes {
     redirect_uris: Vec<ServerText>,
@@ -36,7 +36,7 @@ struct ClientAttributes {
 }
 
 impl MasApi {
-    /// Looks, but not for long, because it is advice and no condition.
+    /// Checks for a short time only, because the result is only advice.
     pub async fn exposure(&self) -> Exposure {
         let looking = async {
             let (public, client) = join(self.public(), self.needless()).await;
@@ -45,7 +45,8 @@ impl MasApi {
         tokio::time::timeout(SOON, looking).await.unwrap_or_default()
     }
 
-    /// Asked without a token, the API refuses in its own words; a listener that does not have it answers with a web page.
+    /// Checks without a token: the API refuses in its own format, and a listener without it answers with a
+    /// web page.
     async fn public(&self) -> Option<bool> {
         #[derive(Deserialize)]
         struct Refusal {
@@ -71,8 +72,8 @@ impl MasApi {
         Some(serde_json::from_slice::<Refusal>(&body).is_ok())
     }
 
-    /// A client of MAS's configuration may use every grant, but without a redirect URI nobody can be sent through it to
-    /// log in with a browser.
+    /// Returns what our client does not need. A client of MAS's configuration may use every grant, but
+    /// without a redirect URI no one can log in through it with a browser.
     async fn needless(&self) -> Option<Vec<ServerText>> {
         let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return None };
         let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;

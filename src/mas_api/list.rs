@@ -1,4 +1,4 @@
-//! Lists of the Admin API: cursor pages, read to the end and held against the list's own count.
+//! Reads lists of the Admin API: cursor pages to the end, compared with the list's own count.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use super::{MasApi, Resource};
 use crate::http::HttpError;
 
-/// Rows a page: 128,000 users/s at 10,000 a page; unasked it would be 10.
+/// Rows per page: 10,000 give 128,000 users/s; the default is 10.
 const PAGE: usize = 10_000;
-/// How often a list is read again when its pages do not add up to its own count.
+/// How often a list is read if its pages do not add up to its own count.
 const READINGS: usize = 3;
-/// MAS counts every row of a list for each page unless told not to; MAS before 1.12 does not know the parameter.
+/// Keeps MAS from counting every row of a list for each page. MAS before 1.12 ignores it.
 const UNCOUNTED: (&str, &str) = ("count", "false");
 
 #[derive(Debug, Deserialize)]
@@ -32,18 +32,18 @@ struct Links {
     next: Option<String>,
 }
 
-/// How much of a list was read, and how much it says there is.
+/// How many rows were read, and how many the list claims.
 struct Walked {
     rows: usize,
     count: Option<usize>,
 }
 
 impl MasApi {
-    /// Every row of a list, made into something smaller as it comes; `seen` is told how many each page had, and by the
-    /// first one how many there are in all.
+    /// Reads every row of a list, made smaller as it comes. `seen` gets the number of rows of each page,
+    /// and the total with the first one.
     ///
-    /// Rows come in order of their IDs, and IDs grow with time: a list that moves under the reader grows at its end,
-    /// and nobody is pushed out of sight. A list that is shorter than its own count is read again, and then an error.
+    /// Rows are in order of their IDs, which grow with time. So a list that changes meanwhile grows at its
+    /// end, and no row is missed. A list shorter than its own count is read again, and then an error.
     pub async fn list<A: DeserializeOwned, T>(
         &self,
         path: &[&str],
@@ -57,24 +57,24 @@ impl MasApi {
             let walked = self.walk(path, filter, None, |row| kept.extend(make(row)), &seen).await?;
             match walked {
                 Walked { rows, count: Some(count) } => {
-                    // A list that falls empty while it is read does not explain what it told before. A row that is really
+                    // A list that becomes empty while it is read does not explain its earlier total. A row that is really
                     // gone is gone the next time too.
                     told = count.max(told);
                     let stays = before.replace(count) == Some(count) && rows >= count && rows > 0;
                     if rows >= told || stays {
                         return Ok(kept);
                     }
-                    missing = format!("the list tells of {told} rows and holds {rows}");
+                    missing = format!("the list claims {told} rows and contains {rows}");
                 }
                 Walked { count: None, .. } => {
-                    return Err(self.inconsistent(path, "the list does not tell how many rows it has".to_owned()));
+                    return Err(self.inconsistent(path, "the list does not say how many rows it has".to_owned()));
                 }
             }
         }
         Err(self.inconsistent(path, missing))
     }
 
-    /// The rows of a list that may shrink while it is read, because what it shows comes to an end.
+    /// Reads a list that may shrink meanwhile, because its rows expire.
     pub async fn shrinking_list<A: DeserializeOwned, T>(
         &self,
         path: &[&str],
@@ -86,7 +86,7 @@ impl MasApi {
         Ok(kept)
     }
 
-    /// Returns the rows behind a cursor, oldest first. No row needs to have the ID that is the cursor.
+    /// Returns the rows after a cursor, oldest first. The cursor need not be the ID of a row.
     pub async fn list_after<A: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -120,7 +120,7 @@ impl MasApi {
             seen(rows, walked.count.filter(|_| after.is_none()));
             for row in page.data {
                 if after.as_ref().is_some_and(|last| row.id <= *last) {
-                    let what = "a page of the list begins before the one before it has ended".to_owned();
+                    let what = "a page of the list starts before the end of the previous one".to_owned();
                     return Err(self.inconsistent(path, what));
                 }
                 after = Some(row.id.clone());

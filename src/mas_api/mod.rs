@@ -1,4 +1,4 @@
-//! MAS's Admin API, as its reader and its writer share it: the way in, the shape of its answers, its lists.
+//! Accesses MAS's Admin API for its reader and its writer: credentials, format of answers, lists.
 //!
 //! Source: `/api/admin/v1/…` (recordings: `mas-admin-api.json`).
 
@@ -21,13 +21,13 @@ pub use exposure::Exposure;
 pub(crate) use exposure::SOON;
 pub use resource::{Resource, Single, UserAttributes};
 
-/// The scope that opens the Admin API.
+/// The scope of the Admin API.
 const SCOPE: &str = "urn:mas:admin";
-/// The first release that has `/version`.
+/// The first release with `/version`.
 const OLDEST_WITH_VERSION: Version = Version::new(1, 4, 0);
 const ROOT: [&str; 3] = ["api", "admin", "v1"];
 
-/// What MAS says of its configuration.
+/// What MAS says about its configuration.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SiteConfig {
     /// The name of the homeserver that it serves.
@@ -37,17 +37,17 @@ pub struct SiteConfig {
     pub account_deactivation_allowed: bool,
 }
 
-/// A MAS whose Admin API can be asked.
+/// A MAS with its Admin API.
 #[derive(Debug, Clone)]
 pub struct MasApi {
     api: Api,
-    /// For what is asked without a token.
+    /// For requests without a token.
     open: reqwest::Client,
     config: MasApiConfig,
 }
 
 impl MasApi {
-    /// Nothing is asked yet.
+    /// Creates it, without a request yet.
     pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
         let issuer = config.issuer.as_ref().unwrap_or(&config.url);
         let for_issuer = http::client(timeouts, issuer, &config.tls)?;
@@ -68,29 +68,29 @@ impl MasApi {
         })
     }
 
-    /// The same server and the same token, with another patience.
+    /// Returns the same server and token with another patience.
     #[must_use]
     pub fn with(&self, patience: Patience) -> Self {
         Self { api: self.api.with(patience), ..self.clone() }
     }
 
-    /// What it was made of.
+    /// Returns its configuration.
     #[must_use]
     pub fn config(&self) -> &MasApiConfig {
         &self.config
     }
 
-    /// `GET /api/admin/v1/path…?query`.
+    /// Sends `GET /api/admin/v1/path…?query`.
     pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
         self.api.get(&full(path), query).await
     }
 
-    /// `POST /api/admin/v1/path…`; only for what is harmless when asked twice.
+    /// Sends `POST /api/admin/v1/path…`; only for requests that are harmless when sent twice.
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
         self.api.post(&full(path), body).await
     }
 
-    /// The version of MAS, or `None` where it is too old to tell, which is before 1.4.
+    /// Returns the version of MAS, or `None` before 1.4, which does not say it.
     ///
     /// Source: `GET /version`.
     pub async fn version(&self) -> Result<Option<ServerText>, HttpError> {
@@ -101,14 +101,14 @@ impl MasApi {
         match self.get(&["version"], &[]).await {
             Ok(Version { version }) => Ok(Some(version)),
             Err(error) if error.is_missing_in_mas() => {
-                // Where the Admin API is not, nothing of it is.
+                // Without the Admin API this path is missing too.
                 self.get::<IgnoredAny>(&["users"], &[("page[first]", "1")]).await.map(|_| None)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Returns what MAS says of its configuration, or `None` if it is too old to say it, which is before 1.3.
+    /// Returns what MAS says about its configuration, or `None` before 1.3, which does not say it.
     ///
     /// Source: `GET /site-config` (recording: `mas-lifecycle.json`).
     pub async fn site_config(&self) -> Result<Option<SiteConfig>, HttpError> {
@@ -118,14 +118,14 @@ impl MasApi {
         }
     }
 
-    /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. A MAS that has a
-    /// version has the path too, so something in between blocks it.
+    /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. If
+    /// MAS has a version, it has the path too, so something in between blocks it.
     pub(crate) async fn unless_too_old(&self, error: HttpError) -> Result<(), HttpError> {
         self.unless_older_than(&OLDEST_WITH_VERSION, error).await
     }
 
-    /// Returns the error unless it is the 404 page of a MAS older than the release that brought this path. A build
-    /// whose version names no release counts as newer than all of them.
+    /// Returns the error unless it is the 404 page of a MAS older than the release that added this path. A
+    /// build without a release number counts as newest.
     pub(crate) async fn unless_older_than(&self, brought_by: &Version, error: HttpError) -> Result<(), HttpError> {
         if !error.is_missing_in_mas() {
             return Err(error);

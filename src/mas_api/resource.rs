@@ -1,10 +1,10 @@
-//! The shape of the Admin API's answers (JSON:API), the fields that are used.
+//! Defines the answers of the Admin API (JSON:API), with the fields that are used.
 
 use serde::Deserialize;
 
 use crate::model::{AccountState, MasUserId, Moment};
 
-/// One thing, in a list or alone.
+/// One resource, in a list or alone.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Resource<A> {
     /// Its ULID.
@@ -13,7 +13,7 @@ pub struct Resource<A> {
     pub attributes: A,
 }
 
-/// An answer that is one thing.
+/// An answer with one resource.
 #[derive(Debug, Deserialize)]
 pub struct Single<A> {
     /// The thing.
@@ -29,7 +29,7 @@ pub struct UserAttributes {
     pub locked_at: Option<Box<str>>,
     /// Since when the user is deactivated, if they are.
     pub deactivated_at: Option<Box<str>>,
-    /// Whether the user may ask for administrator's rights.
+    /// Whether the user may request administrator rights.
     #[serde(default)]
     pub admin: bool,
     /// A guest from before the migration to MAS; missing before MAS 1.3.
@@ -38,13 +38,14 @@ pub struct UserAttributes {
 }
 
 impl UserAttributes {
-    /// MAS keeps no mark of an erasure.
+    /// Returns the state; MAS does not record an erasure.
     #[must_use]
     pub fn state(&self) -> AccountState {
         AccountState { deactivated: self.deactivated_at.is_some(), locked: self.locked_at.is_some(), erased: false }
     }
 
-    /// Returns when the user was locked or deactivated, the earlier of both. A time that cannot be read counts as none.
+    /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time counts as
+    /// none.
     #[must_use]
     pub fn disabled_at(&self) -> Option<Moment> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
@@ -53,7 +54,7 @@ impl UserAttributes {
 }
 
 impl Resource<UserAttributes> {
-    /// The user's ID.
+    /// Returns the user's ID.
     #[must_use]
     pub fn user_id(&self) -> MasUserId {
         self.id.clone().into()

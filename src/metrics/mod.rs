@@ -1,4 +1,4 @@
-//! What Prometheus is told. `docs/monitoring.md` says what each metric means.
+//! Provides metrics for Prometheus. `docs/monitoring.md` explains each of them.
 
 mod textfile;
 
@@ -14,20 +14,20 @@ use serde::Serialize;
 use crate::model::{Account, AccountState, Moment, Server};
 use crate::plan::{ActionKind, Outcome, Plan};
 
-/// What every name begins with.
+/// The prefix of all names.
 const NAMESPACE: &str = "matrix_keycloak_sync";
-/// Seconds of a run: a small realm takes one, a big one minutes.
+/// Buckets for the seconds of a run: a small realm takes one, a big one minutes.
 const RUN_SECONDS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
-/// Seconds from an event to what it led to.
+/// Buckets for the seconds from an event to its effect.
 const LAG_SECONDS: [f64; 11] = [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
-/// What a run looked at.
+/// What a run covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
-    /// Everybody.
+    /// All accounts.
     Full,
-    /// The people that events have named.
+    /// The users that events mentioned.
     People,
     /// The member list alone.
     Members,
@@ -40,7 +40,7 @@ pub enum RunKind {
 pub enum RunResult {
     /// In step, or brought in step.
     InStep,
-    /// Something is left open.
+    /// Something is not done.
     Incomplete,
     /// Refused by a limit.
     Refused,
@@ -88,8 +88,7 @@ pub fn metrics() -> &'static Metrics {
     &METRICS
 }
 
-/// Everything that is counted and measured. A gauge that nothing was said of yet is not there: no members is another
-/// thing than a number that is not known.
+/// All metrics. A gauge without a value yet is missing: no members is different from an unknown number.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -125,38 +124,30 @@ impl Default for Metrics {
             ),
             last_run: families.gauge(
                 "last_run_timestamp_seconds",
-                "When a full run last ended, however it ended, in seconds since 1970.",
+                "When a full run last ended, with any result, in seconds since 1970.",
                 &[],
             ),
             last_duration: families.gauge("last_run_duration_seconds", "How long the last run took.", &["kind"]),
             duration: families.histogram("run_duration_seconds", "How long runs take.", &["kind"], &RUN_SECONDS),
-            runs: families.counter(
-                "runs_total",
-                "Runs by what they looked at and how they ended.",
-                &["kind", "result"],
-            ),
-            failures_in_a_row: families.gauge(
-                "run_failures_in_a_row",
-                "Full runs that failed since the last one that did not.",
-                &[],
-            ),
-            refused: families.gauge("refused", "1 while a plan is refused by a limit and waits for a person.", &[]),
-            ready: families.gauge("ready", "1 while what /readyz says is yes.", &[]),
-            members: families.gauge("members", "People of the groups at the last complete reading.", &[]),
+            runs: families.counter("runs_total", "Runs by kind and result.", &["kind", "result"]),
+            failures_in_a_row: families.gauge("run_failures_in_a_row", "Full runs that have failed in a row.", &[]),
+            refused: families.gauge("refused", "1 while a refused plan waits for an approval.", &[]),
+            ready: families.gauge("ready", "1 while /readyz reports ready.", &[]),
+            members: families.gauge("members", "Users in the groups at the last complete reading.", &[]),
             accounts: families.gauge("accounts", "Accounts at the last complete reading.", &["state"]),
             planned: families.gauge("planned_actions", "Actions of the last plan.", &["action"]),
-            kept: families.gauge("kept_accounts", "Accounts that the last plan leaves alone.", &["reason"]),
+            kept: families.gauge("kept_accounts", "Accounts that the last plan keeps.", &["reason"]),
             not_registered: families.gauge("not_registered", "Enabled members without an account.", &[]),
-            actions: families.counter("actions_total", "Actions by what became of them.", &["action", "outcome"]),
+            actions: families.counter("actions_total", "Actions by outcome.", &["action", "outcome"]),
             requests: families.counter(
                 "requests_total",
-                "Requests to servers and calls of mas-cli, by how they ended.",
+                "Requests to servers and calls of mas-cli, by result.",
                 &["server", "status"],
             ),
-            events: families.gauge("events_available", "1 while Keycloak gives its admin events.", &[]),
+            events: families.gauge("events_available", "1 while Keycloak's admin events are available.", &[]),
             lag: families.histogram(
                 "event_lag_seconds",
-                "From an event in Keycloak until the homeserver shows what followed.",
+                "Seconds from an event in Keycloak until the homeserver shows the change.",
                 &[],
                 &LAG_SECONDS,
             ),
@@ -168,7 +159,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A counter that is not there before it is first raised hides that first time from `rate` and `increase`.
+    /// Sets counters to 0, because `rate` and `increase` miss the first raise of a counter that did not
+    /// exist before.
     fn begin_at_zero(&self) {
         for kind in RunKind::ALL {
             for result in RunResult::ALL {
@@ -182,12 +174,12 @@ impl Metrics {
         }
     }
 
-    /// A request has ended: with a status (`200`), or without one (`timeout`).
+    /// Counts a request, by status (`200`) or by failure (`timeout`).
     pub fn request(&self, server: Server, outcome: &str) {
         self.requests.with_label_values(&[server.word(), outcome]).inc();
     }
 
-    /// A call of mas-cli has ended: with an exit code (`0`), or without one (`timeout`).
+    /// Counts a call of mas-cli, by exit code (`0`) or by failure (`timeout`).
     pub fn mas_cli(&self, outcome: &str) {
         self.requests.with_label_values(&["mas-cli", outcome]).inc();
     }
@@ -208,12 +200,12 @@ impl Metrics {
         }
     }
 
-    /// What a plan of a full run says.
+    /// Records the plan of a full run.
     pub fn plan(&self, plan: &Plan) {
         for action in [ActionKind::Activate, ActionKind::Disable] {
             self.planned.with_label_values(&[action.as_str()]).set(number(plan.count_to_apply(action)));
         }
-        // What no account is kept for any more must not stay.
+        // Reasons that no longer occur must not stay.
         self.kept.reset();
         for (reason, count) in plan.kept_by_reason() {
             self.kept.with_label_values(&[reason.word()]).set(number(count));
@@ -221,14 +213,15 @@ impl Metrics {
         set(&self.not_registered, plan.not_registered.len());
     }
 
-    /// What became of a plan's actions.
+    /// Counts the outcomes of a plan's actions.
     pub fn outcomes(&self, plan: &Plan, outcomes: &[Outcome]) {
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
             self.actions.with_label_values(&[action.kind.as_str(), outcome.word()]).inc();
         }
     }
 
-    /// A run is over. Whether all is well only a full run can say; one that found the lock held says nothing.
+    /// Records the end of a run. Only a full run shows whether all is well, and not if another run held the
+    /// lock.
     pub fn run_ended(&self, kind: RunKind, result: RunResult, took: Duration) {
         self.runs.with_label_values(&[kind.word(), result.word()]).inc();
         if result == RunResult::Locked {
@@ -257,36 +250,37 @@ impl Metrics {
         }
     }
 
-    /// How long it took from an event until the homeserver showed what followed.
+    /// Records the time from an event until the homeserver showed the change.
     pub fn lag(&self, lag: Duration) {
         self.lag.with_label_values::<&str>(&[]).observe(lag.as_secs_f64());
     }
 
-    /// Whether the program can be relied on; `Health::set_ready` says so too.
+    /// Records whether the program is ready; `Health::set_ready` calls it.
     pub fn ready(&self, ready: bool) {
         set(&self.ready, usize::from(ready));
     }
 
-    /// Whether Keycloak gives its admin events.
+    /// Records whether Keycloak's admin events are available.
     pub fn events(&self, available: bool) {
         set(&self.events, usize::from(available));
     }
 
-    /// All of it in Prometheus' text format 0.0.4.
+    /// Returns all metrics in Prometheus's text format 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
-        // It fails for a family without a sample, and the registry gives none of these.
+        // It fails only for a family without a sample, which the registry never returns.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
-    /// All of it as a file for the textfile collector of `node_exporter`, together with what the last process left in it.
+    /// Writes all metrics to a file for `node_exporter`'s textfile collector, and adds what the last
+    /// process left in it.
     pub fn write_file(&self, path: &Path) -> io::Result<()> {
         textfile::write(path, &self.text())
     }
 }
 
-/// Makes metrics that are known to the registry. Names and labels stand in this file, so that nothing of it can fail
-/// later than in the first test.
+/// Creates and registers metrics. All names and labels are in this file, so that any mistake fails in
+/// the first test.
 struct Families(Registry);
 
 impl Families {
@@ -320,7 +314,7 @@ fn set_to_now(gauge: &GaugeVec) {
     gauge.with_label_values::<&str>(&[]).set(millis / 1000.0);
 }
 
-#[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 accounts")]
+#[allow(clippy::cast_precision_loss, reason = "no server has 2^53 accounts")]
 fn number(count: usize) -> f64 {
     count as f64
 }
@@ -331,7 +325,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3);
 
-    /// The samples whose name begins like this, without what every name begins with.
+    /// Returns the samples whose name begins like this, without the prefix of all names.
     fn samples(metrics: &Metrics, begin: &str) -> Vec<String> {
         let text = metrics.text();
         let samples = text.lines().filter_map(|line| line.strip_prefix("matrix_keycloak_sync_"));
@@ -347,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_told() {
+    fn unknown_values_are_missing() {
         let metrics = Metrics::default();
         for name in ["members", "accounts", "last_", "refused", "ready", "run_failures", "events", "kept", "planned"] {
             assert_eq!(samples(&metrics, name), Vec::<String>::new(), "{name}");
@@ -407,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_by_server_and_how_they_ended() {
+    fn requests_are_counted_by_server_and_result() {
         let metrics = Metrics::default();
         metrics.request(Server::Keycloak, "200");
         metrics.request(Server::Keycloak, "200");
@@ -424,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn lag_ready_and_events_are_told() {
+    fn lag_ready_and_events_are_reported() {
         let metrics = Metrics::default();
         metrics.lag(Duration::from_millis(1500));
         metrics.ready(true);

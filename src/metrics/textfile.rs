@@ -1,5 +1,5 @@
-//! The file for `node_exporter`. Each timer's run is a process of its own, and without the file that the last one left
-//! behind every counter would begin anew and nobody would know of the last success after a failure.
+//! Writes the file for `node_exporter`. Each run of a timer is a process of its own. Without the file of
+//! the last one, every counter would start at 0, and a failure would hide the last success.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,18 +8,18 @@ use std::path::Path;
 
 use crate::files;
 
-/// What stays even where the program is of another version than the one that wrote the file.
+/// The gauge that stays even if another version of the program wrote the file.
 const LAST_SUCCESS: &str = "matrix_keycloak_sync_last_success_timestamp_seconds";
-/// A gauge that goes on from where it was.
+/// A gauge that continues from its last value.
 const FAILURES_IN_A_ROW: &str = "matrix_keycloak_sync_run_failures_in_a_row";
-/// Where the version stands.
+/// The metric with the version.
 const BUILD_INFO: &str = "matrix_keycloak_sync_build_info";
-/// No file of ours is longer.
+/// The longest file of this program.
 const LONGEST: u64 = 1 << 20;
 
-/// Writes the file at once; everybody may read it.
+/// Writes the file at once, readable by all users.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
-    // A pipe would be waited for, and what is longer is not ours.
+    // A pipe would block, and a longer file is not ours.
     let ours = path.symlink_metadata().is_ok_and(|there| there.is_file() && there.len() <= LONGEST);
     let before = if ours { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
     files::write(path, &carried_on(&before, text), files::Mode::Shared)
@@ -33,8 +33,8 @@ struct Family<'t> {
     samples: Vec<(&'t str, f64)>,
 }
 
-/// What this process says, and what it has not said as the last one said it: counters are added up, a gauge stays until
-/// something new is known.
+/// Returns the metrics of this process, combined with those of the last one: counters are added up, and
+/// a gauge stays until it has a new value.
 fn carried_on(before: &str, now: &str) -> String {
     let (mut before, mut all) = (families(before), families(now));
     // Another version may have other buckets and other labels.
@@ -71,7 +71,7 @@ fn add<'t>(new: &mut Family<'t>, old: Family<'t>) {
     }
 }
 
-/// What is not as this program writes it is left out.
+/// Parses the metrics, and drops everything that this program would not write.
 fn families(text: &str) -> BTreeMap<&str, Family<'_>> {
     let mut families: BTreeMap<&str, Family<'_>> = BTreeMap::new();
     let mut name = "";
@@ -126,7 +126,7 @@ mod tests {
         metrics
     }
 
-    /// The file after these runs, each a process of its own.
+    /// Returns the file after these runs, each a process of its own.
     fn after(results: &[RunResult]) -> String {
         results.iter().fold(String::new(), |before, result| carried_on(&before, &a_run(*result).text()))
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_for_everybody_unless_somebody_said_otherwise() {
+    fn the_file_is_readable_for_all_unless_its_mode_was_changed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("sync.prom");
         let mode = || path.metadata().expect("a file").permissions().mode() & 0o777;

@@ -1,4 +1,4 @@
-//! An account, as the list of the homeserver or of MAS shows it.
+//! Defines an account, as the list of the homeserver or of MAS shows it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,27 +11,28 @@ pub struct Account {
     pub user_id: UserId,
     /// Deactivated, locked, erased.
     pub state: AccountState,
-    /// An administrator of the homeserver.
+    /// Whether it is an administrator of the homeserver.
     pub admin: bool,
-    /// `user_type` is `bot` or `support`.
+    /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
-    /// What MAS calls it.
+    /// Whether MAS knows it, and by which ID.
     pub mas: InMas,
-    /// MAS has it deactivated, whatever the homeserver shows: an activation that broke off is done there first.
+    /// Whether MAS has it deactivated, even if the homeserver shows it active, as after an interrupted
+    /// activation.
     pub deactivated_in_mas: bool,
     /// The Keycloak users that MAS links it to (`upstream-oauth-links`); empty if links were not read.
     pub links: Links,
-    /// What the state file remembers of its owner.
+    /// The owner that the state file remembers.
     pub remembered: Remembered,
 }
 
 /// Whether MAS knows an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum InMas {
-    /// MAS was not asked: mas-cli goes by the name.
+    /// MAS was not asked: mas-cli uses the name.
     #[default]
     NotAsked,
-    /// MAS knows nobody of this name: a bridge's user, say.
+    /// MAS has no user of this name, for example for a bridge's account.
     Unknown,
     /// MAS knows it by this ID.
     Known(MasUserId),
@@ -50,7 +51,7 @@ impl InMas {
         }
     }
 
-    /// The ID, where it is known.
+    /// Returns the ID, if it is known.
     #[must_use]
     pub fn id(&self) -> Option<&MasUserId> {
         match self {
@@ -60,10 +61,10 @@ impl InMas {
     }
 }
 
-/// What has been done to an account.
+/// How an account is disabled, if it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
-    /// Deactivated: cannot log in; the rooms were left and the e-mail addresses dropped.
+    /// Deactivated: cannot log in; rooms and e-mail addresses are lost.
     pub deactivated: bool,
     /// Locked: cannot log in; everything is kept.
     pub locked: bool,
@@ -72,8 +73,8 @@ pub struct AccountState {
 }
 
 impl AccountState {
-    /// Returns the state of an account that MAS shows like this and Synapse like `synapse`. Only MAS keeps its owner from
-    /// logging in (trap 47); but while Synapse shows no deactivation, MAS's job may be lost (trap 69).
+    /// Combines this state from MAS with that from Synapse. Only MAS keeps the owner from logging in (trap
+    /// 47), but if Synapse shows no deactivation, MAS's job may be lost (trap 69).
     #[must_use]
     pub fn in_mas_and(self, synapse: Self) -> Self {
         Self { deactivated: self.deactivated && synapse.deactivated, locked: self.locked, erased: synapse.erased }
@@ -86,12 +87,12 @@ impl AccountState {
     }
 }
 
-/// The state of an account at one moment, with what MAS alone shows.
+/// The state of an account at one moment, with the part that only MAS shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenState {
-    /// What has been done to it.
+    /// The state.
     pub state: AccountState,
-    /// MAS has it deactivated, even if Synapse does not show it.
+    /// Whether MAS has it deactivated, even if Synapse does not show it.
     pub deactivated_in_mas: bool,
 }
 
@@ -102,7 +103,7 @@ impl SeenState {
         self.state.is_active() && !self.deactivated_in_mas
     }
 
-    /// Returns whether a lock is all that was done to it.
+    /// Returns whether it is locked and nothing else.
     #[must_use]
     pub fn is_only_locked(self) -> bool {
         self.state.locked && !self.state.deactivated && !self.deactivated_in_mas
@@ -125,7 +126,7 @@ impl Account {
         }
     }
 
-    /// The localpart, in the homeserver's case.
+    /// Returns the localpart, in the homeserver's case.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
@@ -152,7 +153,7 @@ impl Account {
         }
     }
 
-    /// Returns the user that the newest link ties it to, or else the one that the state file remembers.
+    /// Returns the user of the newest link, or else the one that the state file remembers.
     #[must_use]
     pub fn tied_to(&self) -> Option<&KeycloakId> {
         self.links.newest().or_else(|| self.tied_by_memory().map(|(id, _)| id))
@@ -164,7 +165,7 @@ impl Account {
         self.remembered_owner().filter(|(_, tie)| *tie != Tie::Restored)
     }
 
-    /// Whether the account belongs to this homeserver.
+    /// Returns whether the account belongs to this homeserver.
     #[must_use]
     pub fn is_on(&self, server: &ServerName) -> bool {
         self.user_id.server_name() == server

@@ -1,4 +1,4 @@
-//! Identifiers that come by the million, kept as the 16 bytes that most of them are.
+//! Stores millions of identifiers as the 16 bytes that most of them encode.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::Moment;
 use super::text::printable;
 
-/// 16 bytes where a text is one of those that stand for 16 bytes; any other text, the same in another way of writing
-/// too, as it is.
+/// 16 bytes if the text is the usual form of 16 bytes; any other text, including another form of the
+/// same bytes, as it is.
 #[derive(Clone, PartialEq, Eq)]
 enum Id {
     Bytes([u8; 16]),
@@ -39,7 +39,7 @@ impl PartialOrd for Id {
 impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
-            // A number is hashed far faster than bytes whose count is told too.
+            // A number is hashed far faster than bytes with their length.
             Self::Bytes(bytes) => u128::from_ne_bytes(*bytes).hash(state),
             Self::Text(text) => text.hash(state),
         }
@@ -54,7 +54,7 @@ macro_rules! id {
         pub struct $name(Id);
 
         impl $name {
-            /// The ID as the server gave it.
+            /// Returns the ID as the server sent it.
             #[must_use]
             pub fn text(&self) -> Cow<'_, str> {
                 match &self.0 {
@@ -65,7 +65,7 @@ macro_rules! id {
         }
 
         impl $name {
-            /// The 16 bytes that the text stands for, if it is one of those.
+            /// Returns the 16 bytes that the text encodes, if it does.
             #[must_use]
             pub fn bytes(&self) -> Option<[u8; 16]> {
                 match self.0 {
@@ -120,17 +120,17 @@ macro_rules! id {
 }
 
 id! {
-    /// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for people of a directory that are not imported.
+    /// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for federated users that are not imported.
     KeycloakId, read_uuid, write_uuid
 }
 id! {
-    /// The ID of a user in MAS, a ULID: unlike the name, it never belongs to anybody else.
+    /// The ID of a user in MAS, a ULID: unlike the name, it never belongs to another user.
     MasUserId, read_ulid, write_ulid
 }
 
 impl KeycloakId {
-    /// Returns whether Keycloak can be asked for this ID, as one part of a path. The subject of a link may be anything; with a
-    /// slash only IDs of people who are not imported are asked for.
+    /// Returns whether Keycloak can be asked for this ID, as one part of a path. The subject of a link may
+    /// be anything; with a slash, only IDs of users that are not imported are allowed.
     #[must_use]
     pub fn can_be_asked_for(&self) -> bool {
         let text = self.text();
@@ -143,14 +143,14 @@ impl KeycloakId {
 const RANDOM_BITS: u32 = 80;
 
 impl MasUserId {
-    /// Returns the smallest ID that MAS may make at a time.
+    /// Returns the smallest ID that MAS may create at a time.
     #[must_use]
     pub fn first_at(at: Moment) -> Self {
         let millis = u128::try_from(at.as_millis()).unwrap_or(0);
         Self::from((millis << RANDOM_BITS).to_be_bytes())
     }
 
-    /// Returns when MAS made the ID, if it is a ULID.
+    /// Returns when MAS created the ID, if it is a ULID.
     #[must_use]
     pub fn made_at(&self) -> Option<Moment> {
         let millis = u128::from_be_bytes(self.bytes()?) >> RANDOM_BITS;
@@ -167,7 +167,7 @@ fn write_uuid(bytes: [u8; 16]) -> String {
     Uuid::from_bytes(bytes).hyphenated().to_string()
 }
 
-/// The digits of a ULID, each five bits; the first of 26 has but three.
+/// The digits of a ULID, each five bits; the first of 26 has only three.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn read_ulid(text: &str) -> Option<[u8; 16]> {
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keycloak_is_asked_for_whatever_may_be_an_id() {
+    fn keycloak_is_asked_for_anything_that_may_be_an_id() {
         let asked = |id: &str| KeycloakId::from(id).can_be_asked_for();
         for id in ["e5d0b2a4-0000-4000-8000-000000000000", "f:ldap:a#b", "f:ldap:a/b", "f:ldap:50%", "who?", "a b"] {
             assert!(asked(id), "{id}");

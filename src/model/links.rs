@@ -1,4 +1,5 @@
-//! The Keycloak users an account is linked to in MAS, kept small: most accounts have one link.
+//! Stores the Keycloak users an account is linked to in MAS, in little memory: most accounts have one
+//! link.
 
 use std::ops::Deref;
 use std::slice;
@@ -39,7 +40,7 @@ impl Deref for Links {
 }
 
 impl FromIterator<KeycloakId> for Links {
-    /// Takes the subjects in the order newest first.
+    /// Collects the subjects, newest first.
     fn from_iter<I: IntoIterator<Item = KeycloakId>>(subjects: I) -> Self {
         let mut rest = subjects.into_iter();
         Self(match (rest.next(), rest.next()) {

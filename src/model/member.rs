@@ -1,25 +1,25 @@
-//! A member of the groups, as the member list of Keycloak shows them.
+//! Defines a member of the groups, as Keycloak's member list shows them.
 
 use arcstr::ArcStr;
 
 use super::{KeycloakId, Localpart, ServerText, Signs};
 
-/// One row of `GET …/groups/{id}/members`, with the localpart that MAS gives this user.
+/// One row of `GET …/groups/{id}/members`, with the localpart of this user in MAS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The user's ID in Keycloak.
     pub id: KeycloakId,
-    /// The name of their Matrix account, registered or not; none if the template gives none.
+    /// The name of their Matrix account, registered or not; `None` if the template gives none.
     pub localpart: Option<Localpart>,
-    /// Whether Keycloak lets them in.
+    /// Whether the user is enabled in Keycloak.
     pub enabled: bool,
     /// The storage provider of a federated user (`federationLink`).
     pub federation_link: Option<ArcStr>,
-    /// What an account of theirs may show.
+    /// The signs that an account of theirs may show.
     pub signs: Signs,
 }
 
-/// A member for whom the template gives no name that MAS accepts.
+/// A member without a name that MAS accepts by the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unnamed {
     /// The user's ID in Keycloak.

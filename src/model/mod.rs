@@ -1,6 +1,6 @@
-//! The words of the field as types: who is a member, which accounts there are, what can be done to them.
+//! Defines the domain types: members, accounts, and what the servers say about them.
 //!
-//! Everything is parsed once, by the readers, and plain data from there on.
+//! The readers parse everything once; from there on it is plain data.
 
 mod account;
 mod ids;

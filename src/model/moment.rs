@@ -1,4 +1,4 @@
-//! A point in time, as it is kept and printed.
+//! Defines a point in time, as it is stored and printed.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Moment(i64);
 
 impl Moment {
-    /// The present.
+    /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -30,19 +30,19 @@ impl Moment {
         self.0
     }
 
-    /// Some time later.
+    /// Returns the time after a duration.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Some time earlier.
+    /// Returns the time before a duration.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long it is until `later`; nothing where that is over.
+    /// Returns the time until `later`, or zero if that has passed.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_as_rfc_3339() {
+    fn a_moment_is_printed_as_rfc_3339() {
         let moment = Moment::from_millis(1_795_000_000_999);
         assert_eq!(moment.to_string(), "2026-11-18T11:06:40Z");
         assert_eq!(Moment::try_from(moment.to_string()).ok(), Some(Moment::from_millis(1_795_000_000_000)));

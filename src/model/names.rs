@@ -1,4 +1,4 @@
-//! Identifiers, so that no bare string can be taken for another kind of name.
+//! Defines types for names, so that one kind cannot be mistaken for another.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ macro_rules! name {
         pub struct $name($text);
 
         impl $name {
-            /// The name as the server gave it.
+            /// Returns the name as the server sent it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -43,18 +43,18 @@ name! {
     GroupId(Box<str>)
 }
 name! {
-    /// The part of a Matrix user ID between `@` and the first `:`, in the case that the server keeps. Up to 24 bytes of it
-    /// need no allocation.
+    /// The part of a Matrix user ID between `@` and the first `:`, in the server's case. Up to 24 bytes need
+    /// no allocation.
     Localpart(CompactString)
 }
 name! {
-    /// The name of a homeserver, which may carry a port: `example.org`, `example.org:8448`, `[::1]:8448`. Copies share
-    /// one text.
+    /// The name of a homeserver, which may have a port: `example.org`, `example.org:8448`, `[::1]:8448`.
+    /// Copies share one text.
     ServerName(ArcStr)
 }
 
 impl Localpart {
-    /// What localparts are compared by: MAS and Keycloak match names without regard to case.
+    /// Returns the key for comparisons: MAS and Keycloak match names without regard to case.
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
         if self.is_key() { (&*self.0).into() } else { self.0.to_lowercase().into() }
@@ -63,19 +63,19 @@ impl Localpart {
     /// Returns whether the name is its own key, as nearly all are.
     #[must_use]
     pub fn is_key(&self) -> bool {
-        // Without an early end this is done several bytes at a time.
+        // Without an early exit, several bytes are compared at a time.
         let is_key = |byte: &u8| byte.is_ascii() & !byte.is_ascii_uppercase();
         self.0.as_bytes().iter().fold(true, |all, byte| all & is_key(byte))
     }
 
-    /// Returns whether it has only the characters of Matrix's grammar, and capital letters, which old accounts have.
+    /// Returns whether it has only characters of Matrix's grammar, or capital letters, as old accounts have.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._=-/+".contains(byte);
         !self.0.is_empty() && self.0.as_bytes().iter().all(is_plain)
     }
 
-    /// The Matrix user ID of this localpart on a homeserver.
+    /// Returns the Matrix user ID of this localpart on a homeserver.
     #[must_use]
     pub fn on(self, server: &ServerName) -> UserId {
         UserId { localpart: self, server: server.clone() }
@@ -90,31 +90,31 @@ pub struct UserId {
     server: ServerName,
 }
 
-/// A text that is no Matrix user ID.
+/// A text that is not a Matrix user ID.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not a Matrix user ID of the form @localpart:server.name")]
 pub struct NotAUserId(ServerText);
 
 impl UserId {
-    /// The whole ID, as servers write it.
+    /// Returns the whole ID, as servers write it.
     #[must_use]
     pub fn text(&self) -> String {
         format!("@{}:{}", self.localpart.as_str(), self.server.as_str())
     }
 
-    /// What stands between `@` and the first `:`.
+    /// Returns the part between `@` and the first `:`.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         &self.localpart
     }
 
-    /// What stands after the first `:`; a port belongs to it.
+    /// Returns the part after the first `:`, including a port.
     #[must_use]
     pub fn server_name(&self) -> &ServerName {
         &self.server
     }
 
-    /// Reads an ID that most likely is of this homeserver, and then shares the text of its name.
+    /// Parses an ID. If it is on the `likely` homeserver, it shares the text of its name.
     pub fn parse(text: &str, likely: &ServerName) -> Result<Self, NotAUserId> {
         let split = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
         let (localpart, server) =

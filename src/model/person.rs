@@ -1,4 +1,4 @@
-//! What the second look found before an account is changed.
+//! Defines what the second look found before an account is changed.
 
 use serde::Serialize;
 
@@ -7,17 +7,17 @@ use super::{AccountState, KeycloakId, Moment, SeenState, ServerText, UserId};
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// Keycloak's answers, in the order in which they were asked for.
+    /// Keycloak's answers, in the order of the questions.
     pub keycloak: Vec<Answer>,
     /// What the account's server says about it.
     pub account: AccountDetail,
-    /// Members whom a weak sign points to; looked for only if nothing else ties the account to a user.
+    /// Members that a weak sign points to; searched only if nothing else ties the account to a user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signs: Vec<SignSeen>,
 }
 
 impl Evidence {
-    /// Returns what is known about an account for which Keycloak was asked nothing.
+    /// Returns the evidence about an account without any question to Keycloak.
     #[must_use]
     pub fn new(account: AccountDetail) -> Self {
         Self { keycloak: Vec::new(), account, signs: Vec::new() }
@@ -44,8 +44,8 @@ impl Evidence {
         ids.len() == 1
     }
 
-    /// Returns whether no external ID and no name of just one user may tie the account. A user who was asked for by ID may
-    /// share the name.
+    /// Returns whether neither an external ID nor the name of exactly one user ties the account. A user
+    /// requested by ID may share the name.
     #[must_use]
     pub fn may_be_unclaimed(&self) -> bool {
         let is_id = |answer: &Answer| matches!(answer.asked, Question::Id(_)) && !answer.user.is_unknown();
@@ -62,7 +62,7 @@ impl Evidence {
     }
 }
 
-/// The evidence, or the error that stood in the way of it.
+/// The evidence, or the error that prevented it.
 pub type Look = Result<Evidence, String>;
 
 /// One answer of Keycloak, and what it was asked.
@@ -101,13 +101,14 @@ pub struct KeycloakUser {
     pub email: Option<ServerText>,
 }
 
-/// A Keycloak user asked for by ID or name.
+/// A Keycloak user requested by ID or name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeycloakPerson {
     /// Keycloak has no such user.
     Unknown,
-    /// Keycloak answers for the ID from memory, but the user's directory no longer has the name: the same as unknown.
+    /// Keycloak knows the ID from memory only, and the user's directory no longer has the name: the same as
+    /// unknown.
     OnlyRemembered {
         /// The user.
         user: KeycloakUser,
@@ -123,17 +124,17 @@ pub enum KeycloakPerson {
         /// When the user was created in Keycloak, if it says so.
         #[serde(skip_serializing_if = "Option::is_none")]
         created: Option<Moment>,
-        /// Whether Keycloak lets them in.
+        /// Whether the user is enabled in Keycloak.
         enabled: bool,
         /// Whether Keycloak disabled the user itself, after failed logins (`disabledReason`).
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         locked_out: bool,
         /// Whether one of their groups, other than those only remembered, is one of the configured groups.
         in_group: bool,
-        /// The paths of their groups, as Keycloak gives them.
+        /// The paths of their groups, as Keycloak lists them.
         groups: Vec<ServerText>,
-        /// Those groups that Keycloak only remembers: the directory itself counts the user in no such group, and
-        /// counts others in it.
+        /// The groups that Keycloak only remembers: the directory does not count the user there, but counts
+        /// others.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         remembered: Vec<ServerText>,
         /// The storage provider of a federated user.
@@ -148,7 +149,7 @@ impl KeycloakPerson {
         matches!(self, Self::Unknown | Self::OnlyRemembered { .. })
     }
 
-    /// Returns the user, also one that Keycloak only remembers.
+    /// Returns the user, even if Keycloak only remembers them.
     #[must_use]
     pub fn user(&self) -> Option<&KeycloakUser> {
         match self {
@@ -158,20 +159,20 @@ impl KeycloakPerson {
     }
 }
 
-/// One account: what a list does not show, or what may have changed since.
+/// One account, with what a list does not show or what may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountDetail {
     /// The account.
     pub user_id: UserId,
     /// The application service (such as a bridge) that the account belongs to.
     pub appservice: Option<ServerText>,
-    /// An administrator of the homeserver.
+    /// Whether it is an administrator of the homeserver.
     pub admin: bool,
-    /// `user_type` is `bot` or `support`.
+    /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
-    /// What has become of it since the list was read.
+    /// Its state now.
     pub state: AccountState,
-    /// MAS has it deactivated, even if Synapse does not show it.
+    /// Whether MAS has it deactivated, even if Synapse does not show it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deactivated_in_mas: bool,
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
@@ -195,7 +196,7 @@ impl AccountDetail {
         SeenState { state: self.state, deactivated_in_mas: self.deactivated_in_mas }
     }
 
-    /// Returns an account about which nothing else is known.
+    /// Returns an active account without any details.
     #[must_use]
     pub fn new(user_id: UserId) -> Self {
         Self {
@@ -213,7 +214,7 @@ impl AccountDetail {
     }
 }
 
-/// A sign that an account may be a member's. It never ties; it only protects.
+/// A sign that an account may be a member's. It never ties, and only protects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
@@ -246,7 +247,7 @@ impl Sign {
 /// A weak sign and the member it points to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignSeen {
-    /// What points to them.
+    /// The sign.
     pub sign: Sign,
     /// The member.
     pub user: KeycloakUser,

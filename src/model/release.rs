@@ -1,4 +1,4 @@
-//! Releases, as servers and programs name them.
+//! Parses releases, as servers and programs print them.
 
 use semver::Version;
 
@@ -7,11 +7,11 @@ pub const SYNAPSE_SHOWS_LOCKS: Version = Version::new(1, 150, 0);
 /// The first MAS whose locks reach Synapse (trap 67).
 pub const MAS_SHARES_LOCKS: Version = Version::new(1, 14, 0);
 
-/// The first Synapse that cannot be joined to MAS by MSC3861 (trap 71).
+/// The first Synapse without MSC3861 (trap 71).
 pub const SYNAPSE_WITHOUT_MSC3861: Version = Version::new(1, 157, 0);
 
-/// Returns the first release that a text names: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. What follows the numbers is
-/// left out: builds between two releases (`v1.14.0-5-g0123abc`) are newer than the release that they name, not older.
+/// Returns the first release in a text: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. It ignores everything
+/// after the numbers: a build such as `v1.14.0-5-g0123abc` is newer than its release, not older.
 #[must_use]
 pub fn release_in(text: &str) -> Option<Version> {
     text.split_whitespace().find_map(|word| {

@@ -1,8 +1,7 @@
-//! The secrets of this process, so that no text that is printed contains one.
+//! Masks the secrets of this process in every text that is printed.
 //!
-//! The whole process knows them, not only the connection that uses them. A secret may come back
-//! anywhere: in the error page of a proxy in front of several servers, in what a wrapper of mas-cli
-//! prints, or as the name of a group. A connection would mask only its own.
+//! The list is global, not per connection, because a secret may come back anywhere: in the error page of
+//! a proxy in front of several servers, in the output of a wrapper of mas-cli, or as the name of a group.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,9 +16,9 @@ use url::form_urlencoded::byte_serialize;
 
 /// Shorter secrets are not masked: they may be ordinary words.
 const SHORTEST: usize = 8;
-/// Tokens that are remembered. `watch` gets new ones for months, and the oldest have expired.
+/// The number of tokens to remember. `watch` gets new ones for months, and the oldest have expired.
 const TOKENS: usize = 16;
-/// What stands for a secret.
+/// The replacement for a secret.
 const MASK: &str = "***";
 
 /// Every secret, in every form in which it is sent.
@@ -39,7 +38,7 @@ pub(crate) fn mask_secret(secret: &SecretString) {
     mask_forms([plain.to_owned(), in_path, in_form(plain)]);
 }
 
-/// Masks a client's ID and secret as the header `Authorization: Basic` has them.
+/// Masks a client's ID and secret as in the header `Authorization: Basic`.
 pub(crate) fn mask_basic(client_id: &str, secret: &SecretString) {
     let plain = secret.expose_secret();
     let encoded = format!("{}:{}", in_form(client_id), in_form(plain));
@@ -87,7 +86,7 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
     text
 }
 
-/// User and password in a URL. The password may contain an `@` of its own.
+/// Matches user and password in a URL. The password itself may contain an `@`.
 static LOGIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"://[^\s/?#:@]*:[^\s/?#]*@").expect("a valid expression"));
 
 #[cfg(test)]

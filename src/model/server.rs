@@ -1,8 +1,8 @@
-//! The servers that this program talks to.
+//! Names the servers that this program talks to.
 
 use std::fmt;
 
-/// The servers that are asked, by the names that people know them by.
+/// The servers, by the names that people use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Server {
     /// Keycloak.
@@ -14,7 +14,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// The word in the labels of metrics.
+    /// Returns the label in metrics.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

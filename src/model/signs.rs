@@ -1,6 +1,7 @@
-//! Weak signs that an account may be a member's: kept as fingerprints, because members come by the million.
+//! Stores weak signs that an account may be a member's, as fingerprints, because there may be millions of
+//! members.
 //!
-//! A fingerprint never ties an account to anybody. At worst, two texts that share one keep an account.
+//! A fingerprint never ties an account to a user. At worst, two texts that share one keep an account.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -30,7 +31,7 @@ impl Fingerprint {
     }
 }
 
-/// What of a Keycloak user an account may show.
+/// The parts of a Keycloak user that an account may show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signs {
     /// The username.

@@ -1,4 +1,4 @@
-//! Text from servers, which is printed to terminals, logs, Markdown and JSON without an effect.
+//! Makes text from servers safe to print to terminals, logs, Markdown and JSON.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -30,13 +30,13 @@ use super::secrets::masked;
 pub struct ServerText(Box<str>);
 
 impl ServerText {
-    /// Returns the first characters of a text. No half of a secret is left at the end.
+    /// Returns the first characters of a text, without half a secret at the end.
     #[must_use]
     pub fn beginning(text: &str, characters: usize) -> Self {
         Self(masked(text).chars().take(characters).collect::<String>().into())
     }
 
-    /// Returns the text as it came, for comparing and for asking a server; never for a person.
+    /// Returns the original text, for comparisons and requests; never for printing.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0
@@ -67,8 +67,8 @@ impl Serialize for ServerText {
     }
 }
 
-/// Invisible characters that are no control characters. They change the direction of text, break
-/// lines, or make two names look alike. Emoji need variation selectors, so these are not here.
+/// Invisible characters other than control characters. They change the direction of text, break lines,
+/// or make two names look alike. Emoji need variation selectors, so these are not here.
 const INVISIBLE: [(char, char); 17] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -94,7 +94,7 @@ fn is_hidden(character: char) -> bool {
     character.is_control() || (!character.is_ascii() && is_invisible())
 }
 
-/// Returns a text as it may be printed. Doing so twice changes nothing.
+/// Returns a text that is safe to print. A second call changes nothing.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let text = masked(text);
     if !text.contains(is_hidden) {
@@ -111,13 +111,13 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Returns a value as JSON, with a newline at the end. Its texts keep their values; control
-/// characters and invisible ones in them are written as `\u202e`.
+/// Returns a value as JSON, with a newline at the end. Texts keep their values, but control characters
+/// and invisible ones are written as `\u202e`.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     let plain = serde_json::to_string_pretty(value).expect("strings and numbers always serialize");
     let mut json = String::with_capacity(plain.len() + 1);
     for character in plain.chars() {
-        // Outside of texts JSON has no such character but the ends of lines.
+        // Outside of texts, the only such character in JSON is the end of a line.
         if character != '\n' && is_hidden(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 let _ = write!(json, "\\u{unit:04x}");

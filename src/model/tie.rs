@@ -1,4 +1,4 @@
-//! Which Keycloak user an account belongs to, as far as something says so.
+//! Defines what ties an account to a Keycloak user.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,9 +14,9 @@ pub enum Tie {
     Link,
     /// An external ID in Synapse that is the ID of a user of the realm.
     ExternalId,
-    /// The name that the template gives the user.
+    /// The user's name by the template.
     Name,
-    /// Any of these, in a state file that is older than the last run. It ties nothing, and may only protect.
+    /// Any of these, in a state file that is older than the last run. It ties nothing, and only protects.
     Restored,
 }
 
@@ -25,12 +25,12 @@ pub enum Tie {
 pub struct Owner {
     /// The user's ID in Keycloak, or the subject of the link.
     pub id: KeycloakId,
-    /// What said so.
+    /// The evidence.
     pub tie: Tie,
 }
 
-/// What the state file remembers of an account's owner: nothing if no complete reading has ever tied the account. Accounts
-/// come by the million, so this is one pointer.
+/// The owner that the state file remembers, if a complete reading has ever tied the account. There may
+/// be millions of accounts, so this is one pointer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered(Option<Arc<Recalled>>);
 

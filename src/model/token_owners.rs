@@ -1,8 +1,8 @@
-//! The accounts behind the credentials in use.
+//! Defines the accounts behind the credentials in use.
 
 use super::{Account, MasUserId, UserId};
 
-/// Accounts that own a token in use, or that it acts as: disabling one would end the next run.
+/// Accounts that own a token in use, or that it acts as: without them the next run would fail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenOwners {
     /// The owner of Synapse's admin token, if Synapse is asked.

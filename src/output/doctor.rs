@@ -1,4 +1,4 @@
-//! What `doctor` found: for people by server, for programs one entry a check.
+//! Prints the findings of `doctor`: text by server, JSON with one entry per check.
 
 use std::fmt::Write as _;
 
@@ -11,12 +11,13 @@ use crate::model::to_json;
 use crate::phrases;
 
 const WIDTH: usize = 80;
-/// Where the text of a check begins.
+/// The column where the text of a check starts.
 const INDENT: usize = 11;
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const OK: Style = AnsiColor::Green.on_default();
 
-/// Grouped by server, wrapped, with a word for each status, so that nothing depends on colour.
+/// Returns the text: grouped by server, wrapped, with a word for each status, so that nothing depends
+/// on colour.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
@@ -51,7 +52,7 @@ fn title(area: Area) -> &'static str {
 fn checks(text: &mut String, section: &Section) {
     let mut rest = section.checks.as_slice();
     while let Some((first, after)) = rest.split_first() {
-        // What is skipped for one reason is one line.
+        // Checks skipped for the same reason share a line.
         let same = |check: &&Check| {
             first.status == Status::Skipped && check.status == first.status && check.found == first.found
         };
@@ -72,7 +73,8 @@ fn checks(text: &mut String, section: &Section) {
     }
 }
 
-/// Lines of at most 80 columns, each with the indentation of a check. A line that begins with a blank stays as it is.
+/// Wraps text at 80 columns, with the indentation of a check. A line that begins with a blank stays as
+/// it is.
 fn wrapped(text: &str) -> String {
     let margin = " ".repeat(INDENT);
     let mut lines: Vec<String> = Vec::new();
@@ -119,7 +121,7 @@ struct Summary {
     skipped: usize,
 }
 
-/// One entry a check, in the order in which they were made.
+/// Returns the JSON: one entry per check, in the order in which they were made.
 #[must_use]
 pub fn json(report: &Report) -> String {
     let entries = report
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_wrapped_and_what_is_skipped_for_one_reason_is_told_once() {
+    fn it_is_wrapped_and_checks_skipped_for_the_same_reason_share_a_line() {
         let expected = "\
 Keycloak (https://sso.example.org/)
   ok       reachable: Keycloak answers

@@ -1,4 +1,4 @@
-//! The past: runs in lines, one run with every action, and what no undo brings back.
+//! Prints past runs, one run with every action, and what `undo` cannot restore.
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,15 @@ use super::{FAINT, HEADING};
 use crate::model::to_json;
 use crate::state::{ActionRow, RunRow};
 
-/// Told before a deactivation is undone.
+/// The text before a deactivation is undone.
 pub const WHAT_CANNOT_COME_BACK: &str = "
-Activating lets people in again. What a deactivation took does not come back: they
-left every room and have to be invited again, and their e-mail addresses are gone.
-Who is still out of the group is disabled again by the next sync: put them back into
-the group, or into policy.protect.
+Activated users can log in again, but a deactivation is not reversed completely:
+they left every room and have to be invited again, and their e-mail addresses are
+gone. Accounts still outside the group are disabled again by the next sync: add the
+users to the group, or the accounts to policy.protect.
 ";
 
-/// A line a run, the newest first.
+/// Returns the runs as text, one per line, the newest first.
 #[must_use]
 pub fn runs(runs: &[RunRow]) -> String {
     if runs.is_empty() {
@@ -54,7 +54,7 @@ fn result(run: &RunRow) -> String {
     }
 }
 
-/// One run: what it was, then an action a line.
+/// Returns one run as text: its facts, then one action per line.
 #[must_use]
 pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
     let mut text = format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command, result(run));
@@ -92,13 +92,13 @@ struct Run<'r> {
     actions: &'r [ActionRow],
 }
 
-/// The runs for a program.
+/// Returns the runs as JSON.
 #[must_use]
 pub fn runs_as_json(runs: &[RunRow]) -> String {
     to_json(&Runs { version: 1, runs })
 }
 
-/// One run for a program.
+/// Returns one run as JSON.
 #[must_use]
 pub fn run_as_json(run: &RunRow, actions: &[ActionRow]) -> String {
     to_json(&Run { version: 1, row: run, actions })

@@ -1,4 +1,4 @@
-//! The plan as Markdown, for a merge request or an issue.
+//! Prints the plan as Markdown, for a merge request or an issue.
 
 use std::fmt::{Display, Write as _};
 
@@ -6,10 +6,10 @@ use super::unverified;
 use crate::phrases::counted;
 use crate::plan::{ActionKind, MappingSummary, Plan};
 
-/// Rows of a table before it is cut; a merge request's text has a limit.
+/// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
 
-/// The plan.
+/// Returns the plan.
 #[must_use]
 pub fn plan(plan: &Plan, refusals: &[String]) -> String {
     let summary = plan.summary();
@@ -57,7 +57,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
         }
     }
     if !plan.kept.is_empty() {
-        text.push_str("\n| left alone | accounts | because |\n| --- | --: | --- |\n");
+        text.push_str("\n| kept | accounts | because |\n| --- | --: | --- |\n");
         for (reason, count) in plan.kept_by_reason() {
             let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(&reason.text()));
         }
@@ -76,7 +76,7 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
     text
 }
 
-/// Adds how members and accounts fit together.
+/// Adds how members and accounts match.
 fn mapping(text: &mut String, mapping: &MappingSummary) {
     let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
     let mut rows: Vec<_> = ties.map(|tie| (tie.by, tie.count, tie.examples)).collect();
@@ -93,8 +93,8 @@ fn mapping(text: &mut String, mapping: &MappingSummary) {
     }
 }
 
-/// Returns it as plain text in Markdown, without format, link, mention or entity. An entity could
-/// stand for a character that the text may not contain. A newline of ours becomes a space.
+/// Returns plain text in Markdown, without format, link, mention or entity. An entity could stand for a
+/// character that the text may not contain. A newline of ours becomes a space.
 fn escaped(text: &impl Display) -> String {
     const SYNTAX: &str = r"\`*_[]<>|#@~&!$";
     let text = text.to_string();

@@ -1,4 +1,4 @@
-//! What people see: data on stdout, progress on stderr, everything readable without colour.
+//! Prints for people: data on stdout, progress on stderr, everything readable without colour.
 
 pub mod doctor;
 pub mod explain;
@@ -16,12 +16,12 @@ pub use progress::Progress;
 /// Where text is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
-    /// On a terminal long lists are cut; a file or a pipe gets them whole.
+    /// Whether long lists are cut, as on a terminal; a file or a pipe gets them in full.
     pub cut: bool,
 }
 
 impl Terminal {
-    /// What stdout is.
+    /// Returns what stdout is.
     #[must_use]
     pub fn of_stdout() -> Self {
         Self { cut: std::io::stdout().is_terminal() }

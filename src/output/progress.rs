@@ -1,4 +1,4 @@
-//! Progress of long work, on stderr and only on a terminal, once the work has taken a second.
+//! Shows the progress of long work on stderr, only on a terminal and after the first second.
 
 use std::io::IsTerminal;
 use std::pin::pin;
@@ -9,25 +9,25 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use crate::apply::ApplyTallies;
 use crate::readers::{Tallies, Tally};
 
-/// Work that is done before this shows nothing.
+/// Shorter work shows no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Between two looks at how far the work has come.
+/// The time between two updates.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows how far work has come.
+/// Shows progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     shown: bool,
 }
 
 impl Progress {
-    /// Shown on a terminal unless the user wants quiet.
+    /// Shows progress on a terminal, unless `--quiet` is set.
     #[must_use]
     pub fn new(quiet: bool) -> Self {
         Self { shown: !quiet && std::io::stderr().is_terminal() }
     }
 
-    /// While both sides are read.
+    /// Shows progress while both sides are read.
     pub async fn reading<T>(self, tallies: &Tallies, work: impl Future<Output = T>) -> T {
         let begun = Instant::now();
         let told = || {
@@ -41,12 +41,12 @@ impl Progress {
         self.during(None, || 0, told, work).await
     }
 
-    /// While people are looked at a second time.
+    /// Shows progress during the second look.
     pub async fn looking<T>(self, tally: &Tally, of: usize, work: impl Future<Output = T>) -> T {
-        self.during(Some(of), || tally.count(), || "looking at people".to_owned(), work).await
+        self.during(Some(of), || tally.count(), || "rechecking accounts".to_owned(), work).await
     }
 
-    /// While a plan is applied and confirmed.
+    /// Shows progress while a plan is applied and confirmed.
     pub async fn applying<T>(self, tallies: &ApplyTallies, of: usize, work: impl Future<Output = T>) -> T {
         let (tried, confirmed) = (&tallies.tried, &tallies.confirmed);
         let told =
@@ -84,13 +84,13 @@ impl Progress {
     }
 }
 
-/// How many so far and how fast; where the server tells how many there are, also for how long still. Keycloak tells it of
-/// no group.
+/// Returns how many were read, and how fast. If the server reports a total, which Keycloak does for no
+/// group, it adds the time left.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "nobody reads more than three digits of it"
+    reason = "three digits are enough to read"
 )]
 fn pace(tally: &Tally, what: &str, took: Duration) -> String {
     let count = tally.count();

@@ -1,4 +1,4 @@
-//! The plan and what became of it, for a person at a terminal: grouped, counted, cut where it would scroll away.
+//! Prints the plan and its outcome for a terminal: grouped, counted, and cut if it would scroll away.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,11 +11,11 @@ use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
 };
 
-/// Lines that a list shows on a terminal before it is cut.
+/// The longest list on a terminal, in lines.
 const SHOWN: usize = 50;
 const WIDTH: usize = 80;
 
-/// The plan; `digest` is the one that approves it, which for a saved plan is the file's.
+/// Returns the plan as text. `digest` approves it; for a saved plan it is the digest of the file.
 #[must_use]
 pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Terminal) -> String {
     let mut text = String::new();
@@ -46,7 +46,7 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
     match (kind, plan.disable) {
         (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
         (ActionKind::Disable, DisableMode::Deactivate) => {
-            format!("{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses do not come back)")
+            format!("{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses are lost)")
         }
         (ActionKind::Disable, DisableMode::Lock) => {
             format!("{DISABLE}Disable {count}{DISABLE:#} (lock: rooms, e-mail addresses and devices are kept)")
@@ -64,7 +64,7 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
     reasons.sort();
     reasons.dedup();
-    // Each reason gets its share, so that a long one does not hide a short one.
+    // Each reason gets its share, so that a long list does not hide a short one.
     let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
         let group: Vec<_> = of_kind.iter().copied().filter(|action| action.reason == reason).collect();
@@ -73,7 +73,7 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     }
 }
 
-/// Lists accounts, with why each is skipped, if it is.
+/// Lists accounts, and why one is skipped.
 fn names(text: &mut String, group: &[&Action], room: usize) {
     let shown = group.len().min(room);
     for action in &group[..shown] {
@@ -104,12 +104,12 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
         names(text, &group, if terminal.cut { SHOWN } else { usize::MAX });
     }
     text.push_str(
-        "  If they are meant to stay, name them in policy.protect. If a user was created\n  again in \
-         Keycloak, replace the link in MAS (upstream-oauth-links).\n",
+        "  To keep them, add them to policy.protect. If a user was created again in\n  Keycloak, replace \
+         the link in MAS (upstream-oauth-links).\n",
     );
 }
 
-/// Shows how members and accounts fit together: counts, with a few examples each.
+/// Shows how members and accounts match: counts, with a few examples each.
 fn mapping(text: &mut String, mapping: &MappingSummary) {
     let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
     let mut lines: Vec<_> = ties.map(|tie| (tie.count, tie.by, tie.examples)).collect();
@@ -153,19 +153,19 @@ fn left_alone(text: &mut String, plan: &Plan) {
     if plan.kept.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{HEADING}Left alone{HEADING:#}, although the rule would act");
+    let _ = writeln!(text, "\n{HEADING}Kept{HEADING:#}, although the rule would act");
     for (reason, count) in plan.kept_by_reason() {
         let one = plan.kept.iter().find(|kept| kept.reason == reason).filter(|_| count == 1);
         let who = one.map_or_else(|| counted(count, "account", "accounts"), |kept| kept.localpart.to_string());
         let _ = writeln!(text, "  {who}: {}", reason.text());
         if reason == KeptReason::FederationInDoubt {
-            let _ = writeln!(text, "    check User federation in Keycloak, and that the directory answers");
+            text.push_str("    Check User federation in Keycloak, and that the directory answers.\n");
         }
         if reason == KeptReason::AnotherPerson {
             text.push_str(
-                "    to hand the account over, unlock it and move its link in MAS to the member\n    \
-                 (upstream-oauth-links); without [writer.mas_api], which reads links, name it in\n    \
-                 policy.protect as well\n",
+                "    To hand the account over, unlock it and move its link in MAS to the member\n    \
+                 (upstream-oauth-links). Without [writer.mas_api], which reads links, also\n    \
+                 add it to policy.protect.\n",
             );
         }
         if reason == KeptReason::MayBeMember {
@@ -174,7 +174,7 @@ fn left_alone(text: &mut String, plan: &Plan) {
     }
 }
 
-/// Lists whose accounts may be a member's, and what points to the member.
+/// Lists the accounts that may be a member's, and what points to the member.
 fn may_be_members(text: &mut String, plan: &Plan) {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
     for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
@@ -186,7 +186,7 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
     if plan.not_registered.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{HEADING}No account yet{HEADING:#} (made at the first login)");
+    let _ = writeln!(text, "\n{HEADING}No account yet{HEADING:#} (created at the first login)");
     let shown = if terminal.cut { SHOWN.min(plan.not_registered.len()) } else { plan.not_registered.len() };
     for localpart in &plan.not_registered[..shown] {
         let _ = writeln!(text, "    {localpart}");
@@ -222,7 +222,7 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
     }
 }
 
-/// What became of the actions: everything that did not go well by name, the rest in numbers.
+/// Returns the outcome of the actions: failures by name, the rest as counts.
 #[must_use]
 pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
     let mut text = String::new();
@@ -237,7 +237,7 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     text
 }
 
-/// What did not go well, those together that have it in common.
+/// Lists what was not done, grouped by the reason.
 fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Terminal) {
     let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
@@ -275,40 +275,44 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     }
 }
 
-/// Says how many current members `undo` has left as they are, and the exact command that disables them too.
+/// Returns how many current members `undo` has not disabled, and the exact command that does.
 #[must_use]
 pub fn members_spared(members: usize, command: &str) -> String {
     format!(
-        "\n{} of the group now, and active still. To disable {} too, run\n  {command}\n",
-        counted(members, "account belongs to a member", "accounts belong to members"),
+        "\n{} of the group now.\nTo disable {} too, run\n  {command}\n",
+        counted(
+            members,
+            "account was not disabled, because it belongs to a member",
+            "accounts were not disabled, because they belong to members",
+        ),
         if members == 1 { "it" } else { "them" },
     )
 }
 
-/// Says how many actions wait for an approval, and the exact command that approves them.
+/// Returns how many actions wait for an approval, and the exact command that approves them.
 #[must_use]
 pub fn waiting(plan: &Plan, command: &str) -> String {
     let waiting = plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
     format!(
-        "\n{} for an approval. If it is right to disable {}, run\n  {command}\n",
+        "\n{} for an approval. To disable {}, run\n  {command}\n",
         counted(waiting, "account waits", "accounts wait"),
         if waiting == 1 { "it" } else { "them" },
     )
 }
 
-/// Why nothing was changed, and the exact command to go on.
+/// Returns why nothing was changed, and the exact command to go on.
 #[must_use]
 pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
     if plan.not_looked.is_some() {
         text.push_str(
-            "There is no plan to approve yet: look at the group in Keycloak; raise limits.max_look if it is right.\n",
+            "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
         );
     } else if plan.has_changes() {
-        let _ = writeln!(text, "Look at the plan. If it is right, apply this very plan with\n  {command}");
+        let _ = writeln!(text, "Check the plan. If it is right, apply exactly this plan with\n  {command}");
     } else {
-        text.push_str("Look at the group and the limits; raise the limit in [limits] if this is right.\n");
+        text.push_str("Check the group and the limits; if they are right, raise the limit in [limits].\n");
     }
     text
 }
@@ -369,19 +373,19 @@ mod tests {
     }
 
     #[test]
-    fn a_short_plan_is_told_in_full_within_80_columns() {
+    fn a_short_plan_is_printed_in_full_within_80_columns() {
         let told = plain(&plan_of(3), true);
         let expected = "\
 Plan for example.org: 7 members in the group, 4 accounts
 
-Disable 3 accounts (deactivate: rooms and e-mail addresses do not come back)
+Disable 3 accounts (deactivate: rooms and e-mail addresses are lost)
   not in the group (1):
     u00002
   not in Keycloak (2):
     u00000
     u00001
 
-Left alone, although the rule would act
+Kept, although the rule would act
   bot: owns a token that this program uses
 
 0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered

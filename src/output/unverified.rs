@@ -1,4 +1,5 @@
-//! Accounts outside the group that only Synapse is known to have shut out, and how to make sure that MAS does too.
+//! Prints accounts outside the group that only Synapse is known to have shut out, and how to make sure
+//! that MAS does too.
 
 use std::fmt::Write as _;
 
@@ -8,9 +9,9 @@ use super::{FAINT, HEADING};
 use crate::phrases::counted;
 use crate::plan::Unverified;
 
-/// Commands that are shown: every run of a timer shows them again.
+/// The number of commands shown; few, because every run of a timer shows them again.
 const COMMANDS: usize = 5;
-/// Commands in Markdown, which has room for more.
+/// The number of commands in Markdown, which has room for more.
 const COMMANDS_IN_MARKDOWN: usize = 1000;
 
 /// Adds them to the plan for a terminal.

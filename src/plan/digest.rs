@@ -1,4 +1,4 @@
-//! The digest that names a plan, so that approving one plan approves no other.
+//! Computes the digest of a plan, so that approving one plan approves no other.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -18,8 +18,8 @@ pub struct Digest(String);
 pub const PLAN_VERSION: u32 = 2;
 
 impl Digest {
-    /// Over version, server name, writer, disable mode and the actions; over nothing else, so that someone who
-    /// logs in for the first time does not take an approval away.
+    /// Computes the digest over version, server name, writer, disable mode and actions only, so that
+    /// someone's first login does not invalidate an approval.
     #[must_use]
     pub fn new<'a>(
         version: u32,
@@ -39,7 +39,7 @@ impl Digest {
 }
 
 impl Digest {
-    /// Returns whether an administrator who approves this means this digest.
+    /// Returns whether an approval names this digest.
     #[must_use]
     pub fn is_meant_by(&self, approved: &ApprovedDigest) -> bool {
         self.0.strip_prefix("sha256:").is_some_and(|digits| digits.starts_with(&approved.0))
@@ -50,7 +50,7 @@ impl Digest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedDigest(String);
 
-/// The fewest digits that name a plan.
+/// The minimum number of digits of an approval.
 const FEWEST_DIGITS: usize = 8;
 
 impl FromStr for ApprovedDigest {

@@ -1,4 +1,4 @@
-//! The plan as JSON: printed, saved and read back. The field names are part of the interface.
+//! Prints, saves and reads the plan as JSON. The field names are part of the interface.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ fn is_zero(n: &usize) -> bool {
 }
 
 impl<'p> PlanDocument<'p> {
-    /// A plan that nobody has applied.
+    /// Returns the document of a plan that was not applied.
     #[must_use]
     pub fn planned(plan: &'p Plan, refused: Vec<String>) -> Self {
         Self::new(plan, plan.digest(), refused, |action| match &action.skipped {
@@ -83,7 +83,8 @@ impl<'p> PlanDocument<'p> {
         })
     }
 
-    /// A plan with what became of each action, in the order of the plan's actions. Its digest is that of what remains.
+    /// Returns the document of a plan with its outcomes, in the order of its actions. Its digest is that of
+    /// the plan that remains.
     #[must_use]
     pub fn applied(plan: &'p Plan, outcomes: &'p [Outcome]) -> Self {
         let digest = plan.digest_after(outcomes);
@@ -131,7 +132,7 @@ impl<'p> PlanDocument<'p> {
         }
     }
 
-    /// The document as it is printed and saved, with a newline at the end.
+    /// Returns the document as it is printed and saved, with a newline at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
         to_json(self)
@@ -168,7 +169,7 @@ pub struct SavedPlan {
     pub writer: ServerText,
     /// The disable mode it was made for.
     pub disable: DisableMode,
-    /// What it would do.
+    /// The actions.
     pub actions: Vec<SavedAction>,
 }
 
@@ -177,7 +178,7 @@ pub struct SavedPlan {
 pub struct SavedAction {
     /// What to do.
     pub action: ActionKind,
-    /// To whom.
+    /// The account.
     pub user_id: UserId,
     /// The account's localpart.
     pub localpart: Localpart,
@@ -186,7 +187,7 @@ pub struct SavedAction {
     /// Whether an administrator has to approve it.
     #[serde(default)]
     pub needs_approval: bool,
-    /// `skipped` where the second look had failed; such an action is no part of the digest and never applied.
+    /// `skipped` if the second look failed; such an action is not part of the digest and never applied.
     #[serde(default)]
     pub outcome: Option<String>,
 }

@@ -1,8 +1,8 @@
-//! How members and accounts fit together, as the plan shows it.
+//! Shows in the plan how members and accounts match.
 
 use crate::model::Localpart;
 
-/// How many members have an account, and what ties them to it.
+/// How many members have an account, and by which evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MappingSummary {
     /// Enabled members.
@@ -11,7 +11,7 @@ pub struct MappingSummary {
     pub by_link: usize,
     /// Members' accounts by an external ID in Synapse, seen in the second look.
     pub by_external_id: usize,
-    /// Members' accounts by what the state file remembers.
+    /// Members' accounts by the state file's memory.
     pub by_memory: usize,
     /// Members' accounts by name.
     pub by_name: usize,
@@ -58,7 +58,7 @@ impl MappingSummary {
     }
 }
 
-/// Why members and accounts do not fit together.
+/// Why members and accounts do not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MappingDoubt {
     /// Most members have no account, and most accounts to be disabled have no user: the template is probably not MAS's.
@@ -73,17 +73,17 @@ pub enum MappingDoubt {
         of_nobody: usize,
         /// Accounts to be disabled.
         leaving: usize,
-        /// The names that members should have, beside accounts.
+        /// The names that members should have, next to accounts.
         pairs: Vec<Pair>,
     },
     /// None of the links' subjects is a user of the realm.
     Subjects {
-        /// Subjects, beside the accounts they are linked to.
+        /// Subjects, next to the accounts they are linked to.
         pairs: Vec<Pair>,
     },
 }
 
-/// A member, or the subject of a link, beside an account.
+/// A member, or the subject of a link, next to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     /// The member's localpart, or the subject.

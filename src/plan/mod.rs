@@ -1,4 +1,4 @@
-//! The plan: a sorted plain value. What is printed is what is applied.
+//! Defines the plan, a sorted plain value. What is printed is what is applied.
 
 mod digest;
 mod json;
@@ -35,7 +35,7 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
-    /// The word in the plan's JSON.
+    /// Returns the word in the plan's JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl ActionKind {
         }
     }
 
-    /// The state that it leaves an account in, once it is done.
+    /// Returns the state of an account after the action.
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> AccountState {
         match self {
@@ -103,9 +103,9 @@ impl DisableMode {
 pub struct Action {
     /// What to do.
     pub kind: ActionKind,
-    /// To whom.
+    /// The account.
     pub user_id: UserId,
-    /// Whom MAS has by this name, where it was asked: a name may belong to somebody else by the time of the writing.
+    /// The account's ID in MAS, if it is known: a name may belong to another account when it is written.
     pub mas_id: Option<MasUserId>,
     /// The rule that decided.
     pub reason: Reason,
@@ -115,27 +115,27 @@ pub struct Action {
     pub evidence: Option<Evidence>,
     /// Why an administrator has to approve it, if one has to.
     pub approval: Option<Approval>,
-    /// What an administrator should know about it, although it is done.
+    /// A note for the administrator; the action is done anyway.
     pub mark: Option<Mark>,
-    /// Why it will not be tried, if it will not.
+    /// Why it will be skipped, if it will.
     pub skipped: Option<Skip>,
 }
 
 /// Why an action of a plan is not tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
-    /// The second look at this person failed: an error keeps them, and leaves the run incomplete.
+    /// The second look failed: the account is kept, and the run is incomplete.
     NotSeen(String),
-    /// The facts have moved since the plan was saved.
+    /// The facts have changed since the plan was saved.
     MovedOn(String),
-    /// An administrator has to approve it, and has not.
+    /// It needs an approval and has none.
     NeedsApproval,
     /// It would disable a current member, and there was no yes.
     Member,
 }
 
 impl Skip {
-    /// Why, as a person reads it.
+    /// Returns the reason in words.
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
@@ -155,33 +155,33 @@ impl Action {
         known.find_map(|answer| answer.user.user())
     }
 
-    /// The localpart of the account.
+    /// Returns the localpart of the account.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
     }
 
-    /// Returns whether an approval of the plan is about this action too.
+    /// Returns whether an approval of the plan covers this action.
     fn is_in_digest(&self) -> bool {
         matches!(self.skipped, None | Some(Skip::NeedsApproval | Skip::Member))
     }
 }
 
-/// One account that the rule would act on and that is left alone.
+/// An account that is kept although the rule would act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The account.
     pub localpart: Localpart,
     /// The first reason that holds.
     pub reason: KeptReason,
-    /// Until when its owner has time to come back, if that is the reason.
+    /// The end of the grace period, if that is the reason.
     pub until: Option<Moment>,
     /// The signs that it may be a member's, the strongest first, if that is the reason.
     pub signs: Vec<SignSeen>,
 }
 
 impl Kept {
-    /// Returns an account that is kept for a reason that needs no more words.
+    /// Returns an account that is kept for a reason without details.
     #[must_use]
     pub fn new(localpart: Localpart, reason: KeptReason) -> Self {
         Self { localpart, reason, until: None, signs: Vec::new() }
@@ -191,7 +191,7 @@ impl Kept {
 /// How much was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ReadCounts {
-    /// Distinct people of the groups, those disabled in Keycloak too.
+    /// Distinct users in the groups, including those disabled in Keycloak.
     pub members: usize,
     /// Accounts in the list.
     pub accounts: usize,
@@ -208,11 +208,11 @@ pub struct Summary {
     pub unchanged: usize,
     /// Enabled members without an account.
     pub not_registered: usize,
-    /// Accounts that the rule would act on and that are left alone.
+    /// Accounts that are kept although the rule would act on them.
     pub kept: usize,
 }
 
-/// What would change and why, made from one complete reading.
+/// What would change and why, computed from one complete reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The homeserver.
@@ -227,7 +227,7 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Accounts that are as they should be.
     pub unchanged: usize,
-    /// Active accounts that are not kept, members and disables together: what the share of disables is of.
+    /// Active accounts that are not kept, members and disables together: the base of the share of disables.
     pub active: usize,
     /// Enabled members without an account, sorted.
     pub not_registered: Vec<Localpart>,
@@ -235,20 +235,20 @@ pub struct Plan {
     pub unnamed: Vec<Unnamed>,
     /// Sorted by localpart.
     pub kept: Vec<Kept>,
-    /// How often the member list and the look at a person disagreed.
+    /// How often the member list and Keycloak's answer about a user disagreed.
     pub contradictions: usize,
     /// The storage providers behind Keycloak that may be down, sorted.
     pub doubtful: Vec<Box<str>>,
-    /// More accounts to recheck than `limits.max_look` allows; none was rechecked.
+    /// The number of accounts to recheck, if `limits.max_look` is lower: then none was rechecked.
     pub not_looked: Option<usize>,
     /// Accounts outside the group that only Synapse is known to have shut out.
     pub unverified: Unverified,
-    /// How members and accounts fit together.
+    /// How members and accounts match.
     pub mapping: MappingSummary,
 }
 
 impl Plan {
-    /// The plan in numbers.
+    /// Returns the plan in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
         Summary {
@@ -260,7 +260,7 @@ impl Plan {
         }
     }
 
-    /// The actions of a kind, in order of localpart.
+    /// Returns the actions of a kind, in order of localpart.
     pub fn of(&self, kind: ActionKind) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(move |action| action.kind == kind)
     }
@@ -270,7 +270,8 @@ impl Plan {
         self.actions.iter().filter(|action| action.pass().is_some())
     }
 
-    /// Returns how many of a kind will be tried and count to the limits, which those that need an approval do not.
+    /// Returns how many of a kind will be tried and count to the limits. Those that need an approval do not
+    /// count.
     #[must_use]
     pub fn count_within_limits(&self, kind: ActionKind) -> usize {
         let counted = self.to_apply().filter(|action| action.approval.is_none());
@@ -288,7 +289,7 @@ impl Plan {
         self.in_digest().filter(|action| action.approval.is_some())
     }
 
-    /// Returns the actions that an approval of this plan is about.
+    /// Returns the actions that an approval of this plan covers.
     fn in_digest(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.is_in_digest())
     }
@@ -302,7 +303,7 @@ impl Plan {
         }
     }
 
-    /// Disables current members too; for a run with a yes.
+    /// Includes disables of current members, for a run with a yes.
     pub fn include_members(&mut self) {
         for action in &mut self.actions {
             action.skipped.take_if(|skip| *skip == Skip::Member);
@@ -338,7 +339,7 @@ impl Plan {
         self.in_digest().next().is_some()
     }
 
-    /// Returns whether nothing is left open but actions that wait for an approval.
+    /// Returns whether only actions that wait for an approval are left.
     #[must_use]
     pub fn waits_for_approval_alone(&self, outcomes: &[Outcome]) -> bool {
         let mut open = self.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done);
@@ -347,7 +348,8 @@ impl Plan {
             && open.all(|(action, _)| action.skipped == Some(Skip::NeedsApproval))
     }
 
-    /// Whether a run of this plan leaves something open: someone could not be looked at, or a directory is in doubt.
+    /// Returns whether a run of this plan is incomplete: an account could not be rechecked, or a directory
+    /// is unverified.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
@@ -355,7 +357,7 @@ impl Plan {
                 && self.actions.iter().any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
     }
 
-    /// How many accounts are kept for each reason.
+    /// Returns how many accounts are kept for each reason.
     #[must_use]
     pub fn kept_by_reason(&self) -> BTreeMap<KeptReason, usize> {
         let mut counts = BTreeMap::new();

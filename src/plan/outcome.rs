@@ -1,41 +1,41 @@
-//! What became of an action.
+//! Defines the outcome of an action.
 
 use super::{ActionKind, Plan};
 
-/// What became of an action.
+/// The outcome of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Done, and the homeserver shows it.
     Done,
-    /// Asked for, and not seen at the homeserver in time; with what was last seen.
+    /// Requested, but not seen on the homeserver in time; with what was last seen.
     Scheduled(String),
     /// Tried, and failed.
     Failed {
-        /// What went wrong.
+        /// The error.
         why: String,
         /// What to do about it.
         hint: String,
-        /// Whose failure it is.
+        /// What failed.
         kind: FailureKind,
-        /// What it has left.
+        /// What it has left behind.
         left: Left,
     },
     /// Not tried.
     Skipped(String),
 }
 
-/// Whose failure it is that an action failed.
+/// What made an action fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// MAS has no such user.
     UserNotFound,
-    /// That of this one account.
+    /// This one account.
     Account,
-    /// That of the writer: no connection, no right, no database. It would fail with every account.
+    /// The writer: no connection, no permission, no database. It would fail with every account.
     Writer,
 }
 
-/// What a failed action has left.
+/// What a failed action has left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// It was refused before its first change.
@@ -45,10 +45,10 @@ pub enum Left {
 }
 
 impl Outcome {
-    /// Every word there is.
+    /// All words.
     pub const WORDS: [&'static str; 4] = ["done", "scheduled", "failed", "skipped"];
 
-    /// The word in JSON.
+    /// Returns the word in JSON.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Outcome {
         }
     }
 
-    /// What stood in the way.
+    /// Returns why the action was not done, if it was not.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {
@@ -76,7 +76,7 @@ pub struct Counts {
     pub activated: usize,
     /// Accounts disabled.
     pub disabled: usize,
-    /// Asked for, not confirmed in time.
+    /// Requested, not confirmed in time.
     pub scheduled: usize,
     /// Failed.
     pub failed: usize,

@@ -1,17 +1,17 @@
-//! The permission that a writer asks for.
+//! Defines the permission that a writer needs.
 
 use std::ops::Deref;
 
 use super::Action;
 
-/// An action that has passed the gate: both sides were asked about its account, and nothing holds it back. Writers take
-/// nothing else, and only [`Action::pass`] makes one.
+/// An action that may be done: both sides were asked about its account, and nothing holds it back.
+/// Writers take nothing else, and only [`Action::pass`] creates one.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass<'p>(&'p Action);
 
 impl Action {
-    /// Returns the pass of an action that may be tried: one with the second look's evidence about this very account, and
-    /// without a reason to skip it.
+    /// Returns the pass of an action, if the second look has evidence about this very account and there is
+    /// no reason to skip it.
     #[must_use]
     pub fn pass(&self) -> Option<Pass<'_>> {
         let is_seen = self.evidence.as_ref().is_some_and(|seen| seen.account.user_id == self.user_id);

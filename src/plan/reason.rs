@@ -1,4 +1,4 @@
-//! Why an account is changed or left alone: the words of the interface and what they say to a person.
+//! Defines why an account is changed or kept: the words of the interface and their texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Activated: a member of the group.
+    /// Activated: the user is a member of the group.
     InGroup,
-    /// Disabled: Keycloak knows them, the group does not.
+    /// Disabled: the user is in Keycloak, but not in the group.
     NotInGroup,
-    /// Disabled: Keycloak knows nobody of this name.
+    /// Disabled: Keycloak has no such user.
     NotInKeycloak,
-    /// Disabled: a member whom Keycloak itself has disabled.
+    /// Disabled: the member is disabled in Keycloak.
     DisabledInKeycloak,
-    /// Put back by `undo`.
+    /// Reversed by `undo`.
     Undone,
 }
 
 impl Reason {
-    /// The reason as a person reads it.
+    /// Returns the reason in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Reason {
             Self::NotInGroup => "not in the group",
             Self::NotInKeycloak => "not in Keycloak",
             Self::DisabledInKeycloak => "disabled in Keycloak",
-            Self::Undone => "put back as it was",
+            Self::Undone => "reversed by undo",
         }
     }
 }
@@ -39,12 +39,13 @@ pub enum Approval {
     NeverTied,
     /// The user it is tied to was deleted, and a member has its name: it may be the same person, created again.
     NameOfMember,
-    /// The user it is linked to was deleted, and the state file remembers it as a member's: the link may be the older one.
+    /// The user it is linked to was deleted, and the state file remembers it as a member's: the link may be
+    /// an old one.
     MemoryOfMember,
 }
 
 impl Approval {
-    /// Returns the reason as a sentence for people.
+    /// Returns the reason in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -55,7 +56,7 @@ impl Approval {
     }
 }
 
-/// What an administrator should know about an action that is done all the same.
+/// A note for the administrator about an action that is done anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
     /// An activation of an account that is deactivated and not locked. This program always locks as well, so an
@@ -68,12 +69,12 @@ impl Mark {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::DeactivatedByOthers => "deactivated by somebody else",
+            Self::DeactivatedByOthers => "deactivated by someone else",
         }
     }
 }
 
-/// Why an account is left alone although the rule would act on it, in the order in which the reasons are tried.
+/// Why an account is kept although the rule would act on it, in the order in which reasons are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptReason {
@@ -83,7 +84,7 @@ pub enum KeptReason {
     Ambiguous,
     /// The owner of the admin token that this program reads with.
     TokenOwner,
-    /// Named by `policy.protect`.
+    /// Listed in `policy.protect`.
     Protected,
     /// An administrator of the homeserver (`policy.protect_admins`).
     Admin,
@@ -95,26 +96,26 @@ pub enum KeptReason {
     NotInMas,
     /// Nothing ties the account to a user, and a weak sign points to a member.
     MayBeMember,
-    /// A directory behind Keycloak shows no signs of life, or contradicts itself.
+    /// A directory behind Keycloak is unverified: it may be down, or contradicts itself.
     FederationInDoubt,
-    /// The member list left them out, but the person is in the group.
+    /// The member list omits the user, but the second look finds them in the group.
     InGroupAtSecondLook,
-    /// Keycloak does not know them (`policy.unknown_accounts = "keep"`).
+    /// Keycloak does not know the user (`policy.unknown_accounts = "keep"`).
     UnknownAccount,
     /// Out of the group for a shorter time than `policy.grace`.
     InGrace,
-    /// Erased: activating would bring back an empty shell.
+    /// Erased: activating would restore an empty account.
     Erased,
     /// A member has its name, but it is tied to another user, or the member to another account.
     AnotherPerson,
-    /// A member who was locked by hand (`policy.locked_members = "keep"`).
+    /// A member's account that was locked by hand (`policy.locked_members = "keep"`).
     LockedByHand,
-    /// This program did not disable them, or it must not activate anyone (`policy.reactivate`).
+    /// This program did not disable it, or must not activate any account (`policy.reactivate`).
     NotOurs,
 }
 
 impl Reason {
-    /// The word in the plan's JSON.
+    /// Returns the word in the plan's JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -128,7 +129,7 @@ impl Reason {
 }
 
 impl KeptReason {
-    /// The reason as a person reads it.
+    /// Returns the reason in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -141,18 +142,18 @@ impl KeptReason {
             Self::Appservice => "belongs to an application service, such as a bridge",
             Self::NotInMas => "unknown to MAS",
             Self::MayBeMember => "may be a member's, by a sign that decides nothing",
-            Self::FederationInDoubt => "a directory behind Keycloak is in doubt",
-            Self::InGroupAtSecondLook => "the list left them out, but a second look finds them in the group",
+            Self::FederationInDoubt => "a directory behind Keycloak is unverified",
+            Self::InGroupAtSecondLook => "missing in the member list, but in the group at the second look",
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
             Self::InGrace => "out of the group for a shorter time than policy.grace",
             Self::Erased => "a member whose account was erased",
-            Self::AnotherPerson => "has the name of a member, but belongs to another person",
+            Self::AnotherPerson => "has the name of a member, but belongs to another user",
             Self::LockedByHand => "a member locked by hand (policy.locked_members = \"keep\")",
-            Self::NotOurs => "a member whom this program did not disable (policy.reactivate)",
+            Self::NotOurs => "a member's account that this program did not disable (policy.reactivate)",
         }
     }
 
-    /// The word in the plan's JSON.
+    /// Returns the word in the plan's JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

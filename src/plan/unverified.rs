@@ -1,4 +1,4 @@
-//! Accounts outside the group that only Synapse is known to have shut out (trap 47).
+//! Lists accounts outside the group that only Synapse is known to have shut out (trap 47).
 
 use crate::model::{AccountState, Localpart};
 
@@ -18,8 +18,8 @@ impl Unverified {
         self.accounts.iter().map(|(localpart, _)| localpart)
     }
 
-    /// Returns the commands after which MAS keeps the owners out, too. They are harmless if MAS does so already. Names
-    /// that are not plain have none, because a shell would read them in its own way.
+    /// Returns the commands that make MAS keep the owners out, too. They are harmless if it does already.
+    /// Names with special characters have none, because a shell would interpret them.
     pub fn commands(&self) -> impl Iterator<Item = String> {
         let plain = self.accounts.iter().filter(|(localpart, _)| localpart.is_plain());
         plain.map(|(localpart, state)| {

@@ -1,21 +1,20 @@
-//! The beginning that most of many names share: what an administrator would name in
-//! `policy.protect`.
+//! Finds the prefix that most of many names share, which an administrator would add to `policy.protect`.
 
 use crate::model::Localpart;
 
-/// A prefix that is shared by fewer names is no pattern.
+/// A prefix of fewer names is not a pattern.
 const FEWEST: usize = 10;
 /// A shorter prefix is chance.
 const SHORTEST: usize = 3;
 
-/// Returns the longest beginning that at least half of the names share, up to its last separator and
-/// without numbers at its end: `telegram_` for `telegram_4711` and `telegram_4712`. `None` if they
-/// are too few, or too different.
+/// Returns the longest prefix that at least half of the names share, up to its last separator and
+/// without numbers at its end: `telegram_` for `telegram_4711` and `telegram_4712`. Returns `None` if
+/// the names are too few or too different.
 pub(super) fn common_prefix<'l>(names: impl Iterator<Item = &'l Localpart>) -> Option<String> {
     let mut names: Vec<_> = names.map(Localpart::key).collect();
     names.sort_unstable();
     let half = names.len().div_ceil(2).max(FEWEST);
-    // Of sorted names, the first and the last of a row share what all of the row share.
+    // In a sorted row, the first and the last name share what all share.
     let shared = names.windows(half).map(|row| word(shared(&row[0], &row[half - 1])));
     let longest = shared.max_by_key(|prefix| prefix.len())?;
     (longest.len() >= SHORTEST).then(|| longest.to_owned())

@@ -1,13 +1,14 @@
-//! Whether a directory behind Keycloak can be believed in this very read.
+//! Verifies in each reading that the directories behind Keycloak are up.
 //!
-//! Keycloak with LDAP or Active Directory fails open: while the directory is down it answers 200 without its
-//! members, and shows each of them as disabled and in no group (recordings: `keycloak-federation.json`).
+//! Keycloak with LDAP or Active Directory fails open: while the directory is down it answers 200 without
+//! its members, and shows each of them as disabled and in no group (recordings:
+//! `keycloak-federation.json`).
 
 use std::collections::BTreeSet;
 
 use crate::model::{KeycloakPerson, Member};
 
-/// The storage providers, by what the member list and the second look show of them.
+/// The storage providers, with what the member list and the second look show about them.
 #[derive(Debug, Default)]
 pub(super) struct Directories<'f> {
     alive: BTreeSet<&'f str>,
@@ -15,8 +16,8 @@ pub(super) struct Directories<'f> {
 }
 
 impl<'f> Directories<'f> {
-    /// A provider is alive while a listed member of it is enabled; during an outage not one is. `known` are those that
-    /// have to show it.
+    /// Creates it from the member list. A provider is up if one of its listed members is enabled; during an
+    /// outage none is. `known` are the providers that have to prove it.
     pub(super) fn of(known: impl IntoIterator<Item = &'f str>, members: &'f [Member]) -> Self {
         let mut directories = Self::default();
         directories.doubtful.extend(known);
@@ -30,7 +31,7 @@ impl<'f> Directories<'f> {
         directories
     }
 
-    /// A provider that was alive has to be alive still.
+    /// Adds the list after the looks: a provider that was up has to be up still.
     pub(super) fn and_after(&mut self, members_after: Option<&'f [Member]>) {
         let Some(members_after) = members_after else { return };
         let after = Self::of([], members_after);
@@ -41,17 +42,17 @@ impl<'f> Directories<'f> {
         }
     }
 
-    /// A provider that was in doubt before is in doubt still.
+    /// Adds the providers that were unverified before: they stay so.
     pub(super) fn and_before(&mut self, doubtful: impl IntoIterator<Item = &'f str>) {
         self.doubtful.extend(doubtful);
     }
 
-    /// Returns the providers that are in doubt.
+    /// Returns the unverified providers.
     pub(super) fn in_doubt(&self) -> impl Iterator<Item = &'f str> {
         self.doubtful.iter().copied()
     }
 
-    /// Takes in what was seen of a person; `contradicts` when the list had said otherwise.
+    /// Adds Keycloak's answer about a user; `contradicts` if it differs from the list.
     pub(super) fn see(&mut self, person: &'f KeycloakPerson, contradicts: bool) {
         if let KeycloakPerson::Known { federation_link: Some(link), .. } = person
             && (contradicts || !self.alive.contains(link.raw()))
@@ -60,8 +61,8 @@ impl<'f> Directories<'f> {
         }
     }
 
-    /// Whether this person must not be disabled now: their directory is in doubt or, for someone whom Keycloak does
-    /// not know, any directory is, because the person may be in it.
+    /// Returns whether this user must not be disabled now, because their directory is unverified. For a user
+    /// unknown to Keycloak any directory counts, because the user may be in it.
     pub(super) fn doubts(&self, person: &KeycloakPerson) -> bool {
         match person {
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => !self.doubtful.is_empty(),

@@ -1,4 +1,4 @@
-//! The plan in two steps: first without, then with the second look.
+//! Makes the plan in two steps: without the second look, then with it.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ pub struct Draft<'f> {
     pub(super) identity: Identity<'f>,
     /// The accounts it is about, if it is not about all.
     focus: Option<&'f Focus>,
-    /// The accounts about which something is to be decided or reported, sorted by localpart, then by the whole ID.
+    /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
-    /// How many of the others are members' and active, and how many are as disabled as they should be.
+    /// How many other accounts are members' and active, and how many are disabled as they should be.
     as_it_should_be: (usize, usize),
     /// Active accounts that this program has changed before.
     pub(super) settled: Vec<&'f UserId>,
@@ -34,16 +34,16 @@ pub struct Draft<'f> {
     mapping: Mapping<'f>,
 }
 
-/// What becomes of the accounts that are not simply as they should be, in order of localpart.
+/// The decisions about accounts that are not simply as they should be, in order of localpart.
 #[derive(Debug)]
 pub struct Verdicts<'f> {
-    /// The accounts that the rule would act on, and what becomes of them.
+    /// The accounts that the rule would act on, with its decision.
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often the list and the second look disagreed.
     pub contradictions: usize,
-    /// The storage providers that are in doubt, if that matters.
+    /// The unverified storage providers, if that matters.
     doubtful: Vec<Box<str>>,
-    /// How members and accounts fit together.
+    /// How members and accounts match.
     pub(super) mapped: Mapped<'f>,
 }
 
@@ -56,41 +56,41 @@ pub struct LookAt {
     pub user_id: UserId,
     /// Its ID in MAS, if MAS was asked.
     pub mas_id: Option<MasUserId>,
-    /// The Keycloak users that the list of links ties it to.
+    /// The Keycloak users of its links.
     pub links: Links,
     /// Whether a link or the memory ties it to a user.
     pub is_tied: bool,
-    /// The Keycloak users to ask for by ID, the likeliest owner first.
+    /// The Keycloak users to request by ID, the likeliest owner first.
     pub ids: Vec<KeycloakId>,
-    /// When to ask for the users whose localpart is the account's.
+    /// When to request the users whose localpart is the account's.
     pub by_name: AskByName,
     /// Which server is asked first.
     pub ask: AskFirst,
 }
 
-/// Which server is asked first about an account. A bridge may have more accounts than all members
-/// together, and Keycloak knows none of them.
+/// Which server is asked first about an account. A bridge may have more accounts than there are members,
+/// and Keycloak knows none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskFirst {
-    /// Both at the same time: the account is no bridge's.
+    /// Both at the same time: the account does not belong to a bridge.
     Both,
     /// Synapse. If the account is a bridge's, Keycloak is not asked.
     Synapse,
-    /// Synapse, and it alone: MAS does not know the account, so it stays as it is.
+    /// Only Synapse: MAS does not know the account, so it stays as it is.
     SynapseAlone,
 }
 
-/// When to ask Keycloak for the users whose localpart is an account's.
+/// When to request the users whose localpart is an account's from Keycloak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskByName {
-    /// In any case: the name is what ties the account, and several users may have it.
+    /// Always: the name ties the account, and several users may have it.
     Always,
     /// If Keycloak knows none of the IDs: the user may have been created again.
     IfUnknown,
 }
 
 impl Verdicts<'_> {
-    /// Returns whether people may be missing because their directory is down.
+    /// Returns whether users may be missing because their directory is down.
     pub(super) fn is_a_directory_in_doubt(&self) -> bool {
         !self.doubtful.is_empty()
     }
@@ -103,7 +103,7 @@ impl<'f> Draft<'f> {
         Self::about(facts, policy, None)
     }
 
-    /// Applies the table to the accounts a run is about. All others count as they did, and are kept as they are.
+    /// Applies the table to the accounts a run is about. All others only count.
     #[must_use]
     pub fn about(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
         let mut draft = Self::empty(facts, policy, focus);
@@ -115,7 +115,7 @@ impl<'f> Draft<'f> {
         draft
     }
 
-    /// Reverses what was done to some accounts of `focus`, without asking the table. All others only count.
+    /// Reverses what was done to some accounts of `focus`, without the table. All others only count.
     pub(super) fn reversing(
         facts: &'f Facts,
         policy: &'f Policy,
@@ -188,7 +188,7 @@ impl<'f> Draft<'f> {
         *count += 1;
     }
 
-    /// Returns what becomes of one account, whether it is changed or not.
+    /// Returns the decision about one account, changed or not.
     #[must_use]
     pub fn verdict(&self, account: &'f Account, verdicts: &Verdicts<'f>) -> Verdict {
         let of_accounts = &verdicts.of_accounts;
@@ -265,7 +265,7 @@ impl<'f> Draft<'f> {
         }
     }
 
-    /// Returns what becomes of each account, and how often list and look disagreed.
+    /// Returns the decision about each account, and how often list and look disagreed.
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
         let second = SecondLook::new(&self.rule, &self.identity, looks);
@@ -301,8 +301,8 @@ impl<'f> Draft<'f> {
         Verdicts { of_accounts, contradictions, doubtful, mapped }
     }
 
-    /// mas-cli finds users by name, without regard to case: a change of one of two such accounts may be made to the other.
-    /// Only what is right for both is done.
+    /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli finds
+    /// users without regard to case, and may change the other one.
     fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
         let policy = self.rule.policy;
         let becomes_disabled = |other: &'f Account| {
@@ -356,7 +356,7 @@ impl<'f> Draft<'f> {
         self.plan(self.verdicts(looks), looks)
     }
 
-    /// Returns the plan that these verdicts make.
+    /// Returns the plan of these verdicts.
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
         let Rule { facts, policy } = &self.rule;
@@ -396,7 +396,7 @@ impl<'f> Draft<'f> {
         Unverified { accounts: accounts.collect(), mas_cli: self.rule.policy.mas_cli.clone() }
     }
 
-    /// Returns what an administrator should know about the change of an account.
+    /// Returns a note for the administrator about the change of an account.
     #[must_use]
     pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
         let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
@@ -417,7 +417,7 @@ impl<'f> Draft<'f> {
         self.mapping.finish(&self.identity, &self.rule, verdicts, &found)
     }
 
-    /// Returns what is to be remembered of this reading.
+    /// Returns what to remember of this reading.
     #[must_use]
     pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, looks: &'s Looks) -> Presence<'s> {
         let mut presence = Presence::new(self, verdicts, looks);
@@ -487,7 +487,7 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
     }
 }
 
-/// Returns the reason that the lists alone give.
+/// Returns the reason by the lists alone.
 fn by_the_list(holder: &Holder<'_>) -> Reason {
     match holder {
         Holder::Named(_) | Holder::Tied { member: Some(_), .. } => Reason::DisabledInKeycloak,
@@ -495,7 +495,7 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
     }
 }
 
-/// Returns why there is no second look at an account.
+/// Returns why an account has no second look.
 fn why_not(look: Option<&Look>, looks: &Looks) -> String {
     match (look, looks) {
         (Some(Err(error)), _) => error.clone(),

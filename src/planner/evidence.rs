@@ -1,4 +1,4 @@
-//! What says whose account it is, for `explain`: every piece of evidence, and which decides.
+//! Collects the evidence for the owner of an account, and which of it decides, for `explain`.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use super::policy::Matching;
 use super::second_look::SecondLook;
 use crate::model::{Account, Evidence, KeycloakId, Sign, Tie, UserId};
 
-/// Everything that says whose account it is.
+/// All evidence for the owner of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountEvidence {
-    /// The users that the account belongs to; several only if nothing tells them apart.
+    /// The users that the account belongs to; several only if nothing distinguishes them.
     pub owners: Vec<KeycloakId>,
     /// Each piece of evidence, the strongest first.
     pub lines: Vec<EvidenceLine>,
@@ -42,9 +42,9 @@ pub enum Clue {
     OlderLink,
     /// An external ID in Synapse.
     ExternalId,
-    /// The state file, with what tied the account when it was recorded.
+    /// The state file, with the evidence at that time.
     Memory(Tie),
-    /// The name that the template gives the user.
+    /// The user's name by the template.
     Name,
     /// A weak sign.
     Sign(Sign),
@@ -57,11 +57,11 @@ pub enum Side {
     For,
     /// It names another user than the owner.
     Against,
-    /// It names a user, but cannot make them the owner.
+    /// It names a user, but decides nothing.
     Hint,
 }
 
-/// What decides whose account it is.
+/// Which evidence decides about the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ruling {
     /// The account belongs to another homeserver.
@@ -89,7 +89,7 @@ pub enum Ruling {
 }
 
 impl<'f> Draft<'f> {
-    /// Returns everything that says whose account this is, as far as lists and second look show it.
+    /// Returns all evidence for the owner of an account from lists and second look.
     #[must_use]
     pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
         let holder = self.identity.holder(account);

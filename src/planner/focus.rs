@@ -1,15 +1,15 @@
-//! Those whom a run is about, where it is not about everyone.
+//! Defines the accounts a partial run is about.
 
 use std::collections::HashSet;
 
 use crate::model::UserId;
 
-/// Accounts that may have changed since the last complete reading. About all others nothing is decided: they only count.
+/// Accounts that may have changed since the last complete reading. All others only count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Focus(HashSet<UserId>);
 
 impl Focus {
-    /// Whether nobody is meant.
+    /// Returns whether there are no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -20,7 +20,7 @@ impl Focus {
         self.0.iter()
     }
 
-    /// Returns whether an account is meant.
+    /// Returns whether it contains an account.
     #[must_use]
     pub fn covers(&self, user_id: &UserId) -> bool {
         self.0.contains(user_id)

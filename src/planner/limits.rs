@@ -1,9 +1,9 @@
-//! The limits on one run. They are checked before the first write, and a plan can be refused by several at once.
+//! Checks the limits of one run before the first write. Several limits can refuse a plan at once.
 
 use super::common_prefix::common_prefix;
 use crate::plan::{Action, ActionKind, MappingDoubt, Plan};
 
-/// `[limits]` of the configuration, those that are about a plan.
+/// `[limits]` of the configuration, as far as they are about a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most accounts that one run may disable.
@@ -12,7 +12,7 @@ pub struct Limits {
     pub max_disable_percent: usize,
     /// Most accounts that one run may activate.
     pub max_activate: usize,
-    /// Fewest members that a group is believed to have.
+    /// Fewest members that a group must have.
     pub min_members: usize,
     /// Most accounts to recheck, without those of bridges.
     pub max_look: usize,
@@ -24,18 +24,19 @@ impl Default for Limits {
     }
 }
 
-/// What was done already in the time that limits are counted over; nothing where they are about one run alone.
+/// What was already done in the time that limits are counted over; nothing if they are about one run
+/// alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Past {
     /// Accounts disabled.
     pub disabled: usize,
-    /// Those of them that are not active now: they were among the active ones before.
+    /// Accounts of these that are not active now, and so were active before.
     pub inactive: usize,
     /// Accounts activated.
     pub activated: usize,
 }
 
-/// A limit that a plan is over, with the numbers.
+/// A limit that a plan exceeds, with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// Fewer members than `limits.min_members`.
@@ -51,7 +52,7 @@ pub enum Refusal {
         people: usize,
         /// The limit.
         max: usize,
-        /// What at least half of them begin with, if anything.
+        /// The prefix of at least half of them, if there is one.
         prefix: Option<String>,
     },
     /// More disables than `limits.max_disable`.
@@ -69,7 +70,7 @@ pub enum Refusal {
         planned: usize,
         /// Disables done already that count.
         before: usize,
-        /// Active, managed accounts, those disabled before included.
+        /// Active, managed accounts, including those disabled before.
         active: usize,
         /// The limit in percent.
         percent: usize,
@@ -85,19 +86,19 @@ pub enum Refusal {
         /// The limit.
         max: usize,
     },
-    /// Members and accounts do not fit together as a whole.
+    /// Members and accounts do not match as a whole.
     MappingInDoubt(MappingDoubt),
 }
 
 impl Limits {
-    /// Every limit that the plan is over; empty means that it may be applied.
+    /// Returns every limit that the plan exceeds. If there is none, it may be applied.
     #[must_use]
     pub fn refuse(&self, plan: &Plan) -> Vec<Refusal> {
         self.refuse_after(plan, Past::default())
     }
 
-    /// The same, where what was done before counts too, so that many small steps are no way around a limit. A plan that
-    /// does nothing of a kind is over none of its limits.
+    /// Does the same, and counts what was done before, so that many small steps do not evade a limit. A plan
+    /// without actions of a kind exceeds none of its limits.
     #[must_use]
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_within_limits(ActionKind::Disable);
@@ -138,7 +139,8 @@ impl Limits {
         .collect()
     }
 
-    /// The share in accounts, rounded down; one may always go, so that a server with ten people can still lose one.
+    /// Returns the share in accounts, rounded down, but at least one, so that a server with few accounts can
+    /// still lose one.
     fn share_of(&self, active: usize) -> usize {
         (active.saturating_mul(self.max_disable_percent) / 100).max(1)
     }

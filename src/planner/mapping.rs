@@ -1,4 +1,4 @@
-//! How members and accounts fit together as a whole: what the plan and `doctor` show of it, and whether the template
+//! Shows how members and accounts match as a whole, for the plan and `doctor`, and whether the template
 //! is in doubt.
 
 use std::collections::{BTreeSet, HashSet};
@@ -10,16 +10,16 @@ use super::{Subjects, Verdict};
 use crate::model::{Account, KeycloakId, Localpart, Member, Unnamed};
 use crate::plan::{KeptReason, MappingDoubt, MappingSummary, Pair, Reason};
 
-/// At least so many members, accounts or links before their lack of fit says anything.
+/// With fewer members, accounts or links, a mismatch means nothing.
 const FEW: usize = 5;
 /// Examples shown of each kind.
 const EXAMPLES: usize = 5;
 
-/// What the lists show of the mapping.
+/// What the lists show about the mapping.
 #[derive(Debug, Default)]
 pub(super) struct Mapping<'f> {
     summary: MappingSummary,
-    /// The accounts with the first names that members have, by evidence.
+    /// The members' accounts that come first by name, by evidence.
     examples: [Smallest<&'f Localpart>; 3],
     /// Accounts that are managed and stay as they are, and how many of them are members'.
     staying: usize,
@@ -51,7 +51,7 @@ impl<T: Ord> Smallest<T> {
 /// What the second look adds to the lists.
 #[derive(Debug, Default)]
 pub(super) struct Found<'f> {
-    /// Members whose account it has found.
+    /// Members whose account it found.
     pub(super) members: BTreeSet<&'f KeycloakId>,
     /// Members' accounts that an external ID ties.
     pub(super) by_external_id: usize,
@@ -65,7 +65,7 @@ pub(super) struct Mapped<'f> {
 }
 
 impl<'f> Mapping<'f> {
-    /// Takes in who the lists say an account belongs to, if that is an enabled member.
+    /// Adds the owner of an account by the lists, if that is an enabled member.
     pub(super) fn note_holder(&mut self, account: &'f Account, holder: &Holder<'f>) {
         let (count, examples) = match holder {
             Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } if member.enabled => {
@@ -79,7 +79,7 @@ impl<'f> Mapping<'f> {
         self.examples[examples].add(account.localpart());
     }
 
-    /// Takes in what the table makes of an account.
+    /// Adds the table's decision about an account.
     pub(super) fn note_opinion(&mut self, opinion: &Opinion<'f>, is_members: bool) {
         let stays = match opinion {
             Opinion::Settled(verdict) => !matches!(verdict, Verdict::Kept(_)),
@@ -90,7 +90,7 @@ impl<'f> Mapping<'f> {
         self.staying_of_members += usize::from(stays && is_members);
     }
 
-    /// Returns the mapping as the second look leaves it.
+    /// Returns the mapping after the second look.
     pub(super) fn finish(
         &self,
         identity: &Identity<'f>,
@@ -161,7 +161,8 @@ impl<'f> Mapping<'f> {
 }
 
 impl Mapped<'_> {
-    /// Returns the names of enabled members without an account, sorted; members without a valid name are not among them.
+    /// Returns the names of enabled members without an account, sorted, without members that have no valid
+    /// name.
     pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {
         let unnamed: HashSet<_> = unnamed.iter().map(|one| &one.id).collect();
         let members = self.without_account.iter().filter(|member| !unnamed.contains(&member.id));
@@ -181,7 +182,7 @@ impl Mapped<'_> {
         unnamed
     }
 
-    /// Returns whether names or links fit so badly that nothing is to be remembered of them.
+    /// Returns whether names or links match so badly that they must not be remembered.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.summary.doubt.is_some()
     }
@@ -199,7 +200,7 @@ fn leaves(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Disable(_) | Verdict::DisableSkipped(..)) || belongs_to_nobody(verdict)
 }
 
-/// Returns members beside the accounts that may be meant: those that a sign points to first.
+/// Returns members next to accounts that may be theirs, first those that a sign points to.
 fn pairs(without_account: &[&Member], verdicts: &[(&Account, Verdict)]) -> Vec<Pair> {
     let name_of = |id: &KeycloakId| {
         let member = without_account.iter().find(|member| member.id == *id)?;
@@ -226,7 +227,7 @@ fn pairs(without_account: &[&Member], verdicts: &[(&Account, Verdict)]) -> Vec<P
     pairs
 }
 
-/// Returns a few subjects of links beside their accounts.
+/// Returns a few subjects of links next to their accounts.
 fn subjects(rule: &Rule<'_>) -> Vec<Pair> {
     let mut smallest = Smallest::default();
     for account in &rule.facts.accounts {

@@ -1,31 +1,31 @@
-//! What of the past a plan depends on, as plain data.
+//! Defines what a plan needs from the past, as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AccountState, Moment, UserId};
 use crate::plan::DisableMode;
 
-/// What the state file remembers; empty without one. Whose account is whose is remembered with each account.
+/// What the state file remembers; empty without one. Owners are stored with each account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Whether anything is remembered at all.
     pub recall: Recall,
     /// Since when an account's owner has been out of the group in every complete reading.
     pub absent_since: BTreeMap<UserId, Moment>,
-    /// The disables of this program that still hold: nothing has ended or reversed them.
+    /// The disables of this program that nothing has ended or reversed.
     pub own: BTreeMap<UserId, OwnDisable>,
     /// The accounts that mas-cli did not find in the last 24 hours.
     pub not_in_mas: BTreeSet<UserId>,
-    /// The accounts that belonged to a bridge when they were last looked at.
+    /// The accounts that belonged to a bridge when they were last read.
     pub bridges: BTreeSet<UserId>,
-    /// The storage providers that were ever seen, alive or not.
+    /// The storage providers that were ever seen, up or not.
     pub directories: BTreeSet<Box<str>>,
 }
 
-/// Whether an account that was never tied to a user may be one that this program has only forgotten.
+/// Whether the state file is in use, so that unknown owners need an approval.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Recall {
-    /// There is a memory, be it empty: what is in no complete reading was never tied.
+    /// There is a memory, even if it is empty.
     #[default]
     On,
     /// `state_file = "off"`: nothing is remembered, so nothing waits for an approval.
@@ -35,27 +35,27 @@ pub enum Recall {
 /// A disable of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnDisable {
-    /// What disabling meant then.
+    /// The mode at that time.
     pub mode: DisableMode,
-    /// Whether it was seen to be done. What was not may be half done.
+    /// Whether it was confirmed. If not, it may be half done.
     pub is_done: bool,
-    /// When it was begun; if it was tried again, when it was begun first.
+    /// When it was first started.
     pub at: Moment,
 }
 
 impl Memory {
-    /// Whether this program disabled the account, or began to.
+    /// Returns whether this program disabled the account, or started to.
     pub(super) fn is_own(&self, user_id: &UserId) -> bool {
         self.own.contains_key(user_id)
     }
 
-    /// Whether a lock, and nothing but a lock, is what a deactivation of ours has left.
+    /// Returns whether a deactivation of ours has left a lock and nothing else.
     pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState) -> bool {
         let only_locked = state.locked && !state.deactivated;
         only_locked && self.own.get(user_id).is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
     }
 
-    /// Returns when this program last disabled the account, or began to.
+    /// Returns when this program last disabled the account, or started to.
     pub(super) fn disabled_at(&self, user_id: &UserId) -> Option<Moment> {
         self.own.get(user_id).map(|own| own.at)
     }

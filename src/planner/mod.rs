@@ -1,7 +1,8 @@
-//! From what was read to what would be done. Pure and synchronous: nothing here awaits, reads a clock or writes.
+//! Decides what would be done from what was read. It is pure and synchronous: nothing here awaits, reads
+//! a clock or writes.
 //!
-//! Two steps, because a disable needs more than one list that does not name the person:
-//! [`Draft::new`] says whom to look at a second time, [`Draft::decide`] makes the plan of what was then seen.
+//! There are two steps, because one list without the user is not enough to disable an account:
+//! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the result.
 
 mod common_prefix;
 mod directory;
@@ -49,28 +50,28 @@ pub use verdict::Verdict;
 pub struct Facts {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
-    /// The distinct people of the groups, in any order.
+    /// The distinct users in the groups, in any order.
     pub members: Vec<Member>,
-    /// Those of them for whom the template gives no name that MAS accepts.
+    /// The members without a name that MAS accepts by the template.
     pub unnamed: Vec<Unnamed>,
-    /// Whether the subjects of MAS's links name users of the realm.
+    /// Whether the subjects of MAS's links are users of the realm.
     pub subjects: Subjects,
-    /// The storage providers of the realm, where they may be seen.
+    /// The storage providers of the realm, if they are visible.
     pub providers: Option<Vec<Box<str>>>,
-    /// Those that the last plan about everything found in doubt, for a plan about a part.
+    /// The providers that the last full plan could not verify, for a partial plan.
     pub doubtful: Vec<Box<str>>,
-    /// Every account of the homeserver's, or of MAS's list, in any order.
+    /// Every account of the homeserver's or MAS's list, in any order.
     pub accounts: Vec<Account>,
     /// The accounts behind the credentials in use.
     pub token_owners: TokenOwners,
     /// When all of this was read.
     pub now: Moment,
-    /// What was before.
+    /// What the state file remembers.
     pub memory: Memory,
 }
 
 impl Facts {
-    /// Returns a reading that has found nothing.
+    /// Returns an empty reading.
     #[must_use]
     pub fn empty(server_name: ServerName) -> Self {
         Self {
@@ -91,28 +92,26 @@ impl Facts {
 /// Whether the subjects of MAS's upstream links are IDs of Keycloak users (trap 52).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Subjects {
-    /// Nothing says that they are not.
+    /// Nothing shows the opposite.
     #[default]
     Users,
-    /// There are several, none is a member, and none of those that were asked for is a user of the realm.
+    /// There are several, none is a member, and none of those requested is a user of the realm.
     NoUsers,
 }
 
 /// What the second look found, by account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looks {
-    /// People were asked for.
+    /// Accounts were rechecked.
     Taken {
         /// Each answer is evidence or an error.
         answers: BTreeMap<UserId, Look>,
-        /// The members as they were after everyone had been asked for, where a directory has to be alive before and
-        /// after: it may go down while it is read.
+        /// The members after the looks, if a directory has to be up before and after: it may go down meanwhile.
         members_after: Option<Vec<Member>>,
     },
     /// More accounts than `limits.max_look` were left, and none of them was rechecked.
     TooMany {
-        /// The accounts that Synapse alone has shown to stay as they are, until there were too many
-        /// others.
+        /// The accounts that stay as they are by Synapse alone, until there were too many others.
         aside: BTreeMap<UserId, Look>,
     },
 }

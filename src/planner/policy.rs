@@ -1,4 +1,4 @@
-//! The choices of the configuration that the plan depends on.
+//! Defines the choices of the configuration that the plan depends on.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ pub struct Policy {
     pub writer: WriterKind,
     /// What disabling means.
     pub disable: DisableMode,
-    /// Who is activated again.
+    /// Which disabled members are activated.
     pub reactivate: Reactivate,
-    /// How long someone has to be out of the group before they are disabled.
+    /// How long a user has to be out of the group before the account is disabled.
     pub grace: Duration,
     /// What ties members and accounts.
     pub matching: Matching,
-    /// `keycloak.localpart`, as it is shown if it does not fit.
+    /// `keycloak.localpart`, for messages.
     pub template: String,
-    /// How mas-cli is run, for a shell, as hints show it.
+    /// The command that runs mas-cli, for hints.
     pub mas_cli: String,
-    /// What a member disabled in Keycloak counts as.
+    /// How a member counts who is disabled in Keycloak.
     pub disabled_members: DisabledMembers,
-    /// What happens to members who were locked by hand.
+    /// What to do with members' accounts that were locked by hand.
     pub locked_members: LockedMembers,
-    /// What happens to accounts that Keycloak does not know at all.
+    /// What to do with accounts that Keycloak does not know at all.
     pub unknown_accounts: UnknownAccounts,
-    /// Whether a directory behind Keycloak has to show signs of life.
+    /// Whether a directory behind Keycloak has to prove that it is up.
     pub federation: Federation,
-    /// Who is never disabled.
+    /// The accounts that are never disabled.
     pub protect: Protection,
     /// Whether administrators of the homeserver are never disabled.
     pub protect_admins: bool,
 }
 
 impl Policy {
-    /// Whether an account in this state is what `policy.disable` makes of one.
+    /// Returns whether this state counts as disabled with `policy.disable`.
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
@@ -51,21 +51,21 @@ pub enum Reactivate {
     /// Every member.
     #[default]
     Any,
-    /// Those whom this program disabled.
+    /// Members that this program disabled.
     Own,
-    /// Nobody.
+    /// No member.
     None,
 }
 
 /// `accounts.match`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Matching {
-    /// By links, by what the state file remembers, and by name for accounts that neither ties.
+    /// By links, by the state file's memory, and by name for accounts that neither ties.
     #[default]
     Auto,
-    /// By the name that the template gives a member, and by nothing else.
+    /// By the member's name by the template only.
     Localpart,
-    /// By the Keycloak user ID that MAS keeps, which survives a rename; by name for accounts without a link.
+    /// By MAS's links, which survive a rename; by name for accounts without a link.
     UpstreamLink,
 }
 
@@ -82,30 +82,30 @@ pub enum DisabledMembers {
 /// `policy.locked_members`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LockedMembers {
-    /// Someone locked them for a reason; they stay locked.
+    /// They stay locked: someone locked them for a reason.
     #[default]
     Keep,
-    /// Being a member is enough to be unlocked.
+    /// They are unlocked.
     Activate,
 }
 
 /// `policy.unknown_accounts`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum UnknownAccounts {
-    /// They are disabled like everyone who is not in the group.
+    /// They are disabled like every account outside the group.
     #[default]
     Disable,
-    /// They are left alone.
+    /// They are kept.
     Keep,
 }
 
 /// `keycloak.federation`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Federation {
-    /// People of a directory are disabled only while the directory shows signs of life.
+    /// Federated users are disabled only if their directory proves that it is up.
     #[default]
     Verify,
-    /// Keycloak is believed as it is.
+    /// Keycloak is trusted as it is.
     Trust,
 }
 
@@ -138,20 +138,20 @@ impl Matcher {
 }
 
 impl Protection {
-    /// From localparts, `/regular expressions/` that have to match all of a localpart, and either with a `!` in
-    /// front, which takes out of the protection what the others put in.
+    /// Creates it from localparts and `/regular expressions/`, which have to match a whole localpart. A `!`
+    /// in front makes an exception from the others.
     pub fn new(entries: &[String]) -> Result<Self, ProtectError> {
         let rules = entries.iter().map(|entry| Rule::new(entry)).collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
 
-    /// Whether nobody is named.
+    /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Whether this localpart is protected.
+    /// Returns whether this localpart is protected.
     #[must_use]
     pub fn covers(&self, localpart: &Localpart) -> bool {
         let key = localpart.key();
@@ -159,7 +159,7 @@ impl Protection {
         hit(false) && !hit(true)
     }
 
-    /// The entries that match none of these localparts: probably misspelt.
+    /// Returns the entries that match none of these localparts: they are probably misspelt.
     #[must_use]
     pub fn idle_entries<'l>(&self, localparts: impl Iterator<Item = &'l Localpart>) -> Vec<&str> {
         let mut idle: Vec<&Rule> = self.rules.iter().collect();
@@ -174,11 +174,11 @@ impl Protection {
     }
 }
 
-/// Why an entry of `policy.protect` cannot be meant: it would silently protect nobody.
+/// Why an entry of `policy.protect` is wrong: it would silently protect no account.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
-    /// No valid regular expression.
-    #[error("{entry:?} is no regular expression: {source}")]
+    /// It is not a valid regular expression.
+    #[error("{entry:?} is not a regular expression: {source}")]
     Pattern {
         /// The entry.
         entry: String,
@@ -198,8 +198,7 @@ impl Rule {
         };
         let pattern = body.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let matcher = match pattern {
-            // Names are compared without regard to case, so patterns are too. A pattern has to be one on its own: `a)|(b`
-            // would get out of its anchors.
+            // Like names, patterns ignore case. Each has to be valid on its own: `a)|(b` would escape its anchors.
             Some(pattern) => Matcher::Pattern(
                 Regex::new(pattern)
                     .and_then(|_| Regex::new(&format!("^(?i:{pattern})$")))
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_could_match_nobody_or_breaks_out_of_its_anchors_is_refused() {
+    fn an_entry_that_can_match_no_account_or_escapes_its_anchors_is_refused() {
         for entry in ["@admin:example.org", "/admin", "admin/", "", "!", "/(/", "/a)|(?:b/"] {
             assert!(Protection::new(&[entry.to_owned()]).is_err(), "{entry}");
         }
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_matches_nobody_is_told() {
+    fn an_entry_that_matches_no_account_is_reported() {
         let protection = protection(&["admin", "amdin", "/x+/"]);
         assert_eq!(protection.idle_entries([&"admin".into(), &"alice".into()].into_iter()), ["amdin", "/x+/"]);
     }

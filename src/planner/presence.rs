@@ -1,4 +1,4 @@
-//! What of a complete reading is to be remembered.
+//! Defines what to remember of a complete reading.
 
 use std::collections::BTreeSet;
 
@@ -19,17 +19,17 @@ pub enum Reach {
     Some,
 }
 
-/// What one complete reading shows of who is in the group, who is not, and whose account is whose; nothing about
-/// accounts that are in doubt.
+/// What one complete reading shows about members, absent users and owners, without accounts that are in
+/// doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
     /// How much was read.
     pub reach: Reach,
     /// Active accounts whose owners are out of the group.
     pub absent: Vec<&'f UserId>,
-    /// Accounts whose owners are in it, as far as they may have been out of it before.
+    /// Accounts whose owners are in the group, as far as they may have been outside before.
     pub present: Vec<&'f UserId>,
-    /// Accounts that are active, although this program did something to them before.
+    /// Active accounts that this program has changed before.
     pub settled: Vec<&'f UserId>,
     /// The storage providers with an enabled member.
     pub directories: Vec<&'f str>,
@@ -101,7 +101,7 @@ impl<'f> Presence<'f> {
         self.directories = alive.into_iter().collect();
     }
 
-    /// Adds whose account is whose.
+    /// Adds the owners of accounts.
     pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
         for account in draft.in_focus() {
             let seen = looks.evidence(&account.user_id);
@@ -121,7 +121,7 @@ impl<'f> Presence<'f> {
     }
 }
 
-/// Returns whether one of several users who may own an account is a member who may use Matrix.
+/// Returns whether one of several possible owners of an account is a member who may use Matrix.
 fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
     let holder = draft.identity.holder(account);
     let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.rule.may_use(member)));
@@ -130,7 +130,7 @@ fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) ->
     by_name || users.any(|user| is_member(draft, &user.id))
 }
 
-/// Returns whether the lists can say nothing about an account's owner that the state file does not know.
+/// Returns whether the state file already knows everything that the lists show about an account's owner.
 fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
     match account.remembered.what() {
         None => false,
@@ -145,21 +145,21 @@ fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: 
     if !account.is_on(&draft.rule.facts.server_name) {
         return None;
     }
-    // Subjects that are no IDs would name no user later on.
+    // Subjects that are not IDs would name no user later.
     if let Some(subject) = account.links.newest().filter(|_| draft.identity.subjects_count()) {
         return Some(Owner { id: subject.clone(), tie: Tie::Link });
     }
     if let Some(id) = seen.and_then(external_id) {
         return Some(Owner { id, tie: Tie::ExternalId });
     }
-    // A template that names nearly all accounts wrong is not noticed without the second look.
+    // Only the second look shows that the template names nearly all accounts wrong.
     let was_looked = !matches!(looks, Looks::TooMany { .. });
     let id = owner_by_name(draft, account, verdict, seen).filter(|_| was_looked)?;
     Some(Owner { id, tie: Tie::Name })
 }
 
-/// Returns the one user that has the account's name. For accounts that are not active, only what the second look has
-/// confirmed counts.
+/// Returns the only user that has the account's name. For accounts that are not active, the second look
+/// has to confirm it.
 fn owner_by_name<'f>(
     draft: &Draft<'f>,
     account: &'f Account,
@@ -174,7 +174,7 @@ fn owner_by_name<'f>(
             | Verdict::NeedsApproval(..)
             | Verdict::InGrace(_)
     );
-    // Names alone say nothing about what links or other names have shown before.
+    // A name alone does not replace what links or other names have shown before.
     let remembered = draft.identity.remembered(account).filter(|(_, tie)| *tie != Tie::Restored);
     let is_settled_before = draft.rule.policy.matching != Matching::Auto && remembered.is_some();
     if !is_settled || is_settled_before || draft.identity.is_twin(account) {
@@ -191,7 +191,7 @@ fn owner_by_name<'f>(
     ids.extend(named.filter_map(|person| Some(&person.user()?.id)));
     let mut ids = ids.into_iter();
     let only = ids.next().filter(|_| ids.next().is_none())?;
-    // A user who is tied to another account has this one by its name alone, for as long as it is active.
+    // A user tied to another account has this one only by its name, while it is active.
     (!draft.identity.is_tied_elsewhere(only, account)).then(|| only.clone())
 }
 
@@ -201,7 +201,7 @@ fn external_id(seen: &Evidence) -> Option<KeycloakId> {
     ids.next().is_none().then(|| only.clone())
 }
 
-/// Returns whether the state file is to be changed: a name never replaces stronger evidence.
+/// Returns whether to change the state file: a name never replaces stronger evidence.
 fn is_news<'f>(draft: &Draft<'f>, account: &'f Account, owner: &Owner) -> bool {
     if account.remembered.what() == Some(&Recalled::SameAsLink) && owner.tie == Tie::Link {
         return false;
@@ -213,7 +213,7 @@ fn is_news<'f>(draft: &Draft<'f>, account: &'f Account, owner: &Owner) -> bool {
     }
 }
 
-/// Returns whether what is remembered may be all that protects the account.
+/// Returns whether the memory may be the only protection of the account.
 fn is_in_doubt(verdict: &Verdict) -> bool {
     matches!(
         verdict,
@@ -228,13 +228,13 @@ fn is_member(draft: &Draft<'_>, id: &KeycloakId) -> bool {
     draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
 }
 
-/// Returns whether an owner protects the account at least as well as a name that is remembered.
+/// Returns whether an owner protects the account at least as well as a remembered name.
 fn protects(draft: &Draft<'_>, owner: &Owner) -> bool {
     owner.tie < Tie::Name && is_member(draft, &owner.id)
 }
 
-/// Returns whether the state file would forget a member for somebody who is none. What it remembers is then all
-/// that protects the account.
+/// Returns whether the state file would replace a member by a user who is not one. Its memory is then the
+/// only protection of the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
     account.remembered_owner().is_some_and(|(id, tie)| {
         let may_be_theirs = tie == Tie::Restored && owner.tie == Tie::Name && *id != owner.id;
@@ -242,8 +242,8 @@ fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool 
     })
 }
 
-/// Returns whether the state file would forget a user who is not listed. One whose directory is down is not listed
-/// either.
+/// Returns whether the state file would replace a user who is not listed, perhaps because their directory
+/// is down.
 fn replaces_missing_user(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
     let mut remembered = account.remembered_owner().into_iter();
     remembered.any(|(id, _)| *id != owner.id && owner.tie == Tie::Name && draft.identity.member(id).is_none())

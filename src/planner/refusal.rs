@@ -1,4 +1,4 @@
-//! A limit that a plan is over, as a person reads it: the numbers, and where the limit is set.
+//! Prints why a plan is refused: the numbers, and the key of the limit.
 
 use std::fmt::{self, Write as _};
 
@@ -20,12 +20,12 @@ impl fmt::Display for Refusal {
         match self.clone() {
             Self::MinMembers { members: 0, min } => write!(
                 f,
-                "the group was read without an error and is empty, limits.min_members is {}: look at it in Keycloak first",
+                "the group was read without an error and is empty, limits.min_members is {}: check it in Keycloak first",
                 n(min)
             ),
             Self::MinMembers { members, min } => write!(
                 f,
-                "the group has {}, limits.min_members is {}: look at it in Keycloak first",
+                "the group has {}, limits.min_members is {}: check it in Keycloak first",
                 counted(members, "member", "members"),
                 n(min)
             ),
@@ -84,15 +84,14 @@ pub(crate) fn doubt(doubt: &MappingDoubt) -> String {
         MappingDoubt::Names { template, pairs, .. } => (
             format!(
                 "most members have no account, and most accounts to disable belong to no Keycloak user. Names by \
-                 keycloak.localpart ({}), beside accounts that no user has:",
+                 keycloak.localpart ({}) and accounts without a user:",
                 printable(template)
             ),
             pairs,
         ),
-        MappingDoubt::Subjects { pairs } => (
-            "none of the links in MAS leads to a user of the realm. Subjects, beside their accounts:".to_owned(),
-            pairs,
-        ),
+        MappingDoubt::Subjects { pairs } => {
+            ("none of the links in MAS leads to a user of the realm. Subjects and their accounts:".to_owned(), pairs)
+        }
     };
     for Pair { member, account } in pairs {
         let _ = write!(found, "\n  {} - {}", printable(member), printable(account));
@@ -118,7 +117,7 @@ fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Re
                 f,
                 "mapping_in_doubt: {} of {} have no account, and {} of the {} to disable belong to no Keycloak user. \
                  keycloak.localpart ({}) is probably not MAS's template: compare it with claims_imports.localpart in \
-                 MAS's configuration. Names by this template, beside accounts that no user has:",
+                 MAS's configuration. Names by this template and accounts without a user:",
                 HumanCount(*without_account as u64),
                 enabled_members(*members),
                 HumanCount(*of_nobody as u64),
@@ -131,7 +130,7 @@ fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Re
             f.write_str(
                 "mapping_in_doubt: none of the links in MAS leads to a user of the realm. Check keycloak.realm and \
                  accounts.provider; if the subjects are no user IDs (claims_imports.subject in MAS's configuration, or a \
-                 pairwise mapper in Keycloak), set accounts.match = \"localpart\". Subjects, beside their accounts:",
+                 pairwise mapper in Keycloak), set accounts.match = \"localpart\". Subjects and their accounts:",
             )?;
             pairs
         }

@@ -1,4 +1,4 @@
-//! What the second look makes of an account that the lists alone would change.
+//! Decides with the second look about accounts that the lists alone would change.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
-/// The second look, with everything that it is held against.
+/// The second look, with everything that it is compared with.
 #[derive(Debug)]
 pub(super) struct SecondLook<'l, 'f> {
     rule: &'l Rule<'f>,
@@ -21,12 +21,12 @@ pub(super) struct SecondLook<'l, 'f> {
     after: After<'l>,
 }
 
-/// What the second look says about one user who may own an account.
+/// The second look's result about one possible owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// A member who may use Matrix, by the list and by the look.
     Member,
-    /// Out by the list, in by the look, or the other way round.
+    /// Out by the list and in by the look, or the reverse.
     Contradiction,
     /// Known to Keycloak, and out.
     Out(Reason),
@@ -34,7 +34,7 @@ enum Standing {
     Gone,
 }
 
-/// A user who may own an account.
+/// A possible owner of an account.
 #[derive(Debug, Clone, Copy)]
 struct Candidate<'e> {
     id: &'e KeycloakId,
@@ -46,7 +46,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         Self { rule, identity, after: After::new(rule, looks) }
     }
 
-    /// Returns the members as they were read after the look, if they were.
+    /// Returns the members read after the look, if they were.
     pub(super) fn members_after(&self) -> Option<&'l [Member]> {
         self.after.members
     }
@@ -60,7 +60,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let owners = self.candidates(account, holder, seen);
         let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
         let by_owner = owners.iter().any(|owner| self.standing(*owner) == Standing::Contradiction);
-        // A user of its name may have been created again under a new ID; one with another account says nothing.
+        // A user of this name may have been re-created with a new ID; one with another account means nothing.
         let by_name = seen.by_name().any(|person| match person {
             KeycloakPerson::Known { user, in_group: true, .. } => {
                 !is_owner(&user.id)
@@ -72,7 +72,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         by_owner || by_name || self.is_listed_by_now(account, &owners)
     }
 
-    /// Returns whether the list, read again after the look, has an owner or a namesake that it did not have before.
+    /// Returns whether the list after the look has an owner, or a user of the same name, that it did not have
+    /// before.
     fn is_listed_by_now(&self, account: &Account, owners: &[Candidate<'_>]) -> bool {
         let newly_in = |id: &KeycloakId| {
             let before = self.identity.member(id);
@@ -85,20 +86,20 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         namesake || owners.iter().any(|owner| newly_in(owner.id))
     }
 
-    /// Returns the users that the evidence says own an account.
+    /// Returns the owners of an account by the evidence.
     pub(super) fn owners(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<KeycloakId> {
         let owners = self.candidates(account, holder, seen);
         owners.into_iter().map(|owner| owner.id.clone()).collect()
     }
 
-    /// Returns the members whose account the look has found an account to be.
+    /// Returns the members that own an account by the look.
     pub(super) fn members_found(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<&'f KeycloakId> {
         let owners = self.candidates(account, holder, seen);
         let members = owners.into_iter().filter(|owner| self.standing(*owner) == Standing::Member);
         members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
     }
 
-    /// Returns what becomes of an account that would be disabled.
+    /// Decides about an account that would be disabled.
     pub(super) fn on_disable(
         &self,
         account: &'f Account,
@@ -176,11 +177,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns the signs that an account may be a member's: links and memory that do not decide about it, and weak signs if
-    /// nothing ties it to anybody.
+    /// Returns the signs that an account may be a member's: links and memory that do not decide, and weak
+    /// signs if nothing ties it to a user.
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
-        // What only restates the deciding external ID adds nothing.
+        // A tie to the user of the deciding external ID adds nothing.
         let decides = |id: &KeycloakId| {
             self.rule.policy.matching == Matching::Auto
                 && self.is_decided_by_external_id(holder, seen)
@@ -191,7 +192,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             let member = find(seen, id).and_then(|person| self.user_if_member(person));
             signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
         }
-        // With `match = "localpart"` an external ID decides nothing, and protects as a link does.
+        // With `match = "localpart"` an external ID decides nothing, but protects like a link.
         for person in externals(seen).filter(|_| self.rule.policy.matching == Matching::Localpart) {
             let member = self.user_if_member(person);
             signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
@@ -242,15 +243,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns the listed member that the state file remembers for an account. Its links do not matter.
+    /// Returns the listed member that the state file remembers for an account, regardless of links.
     fn remembered_member(&self, account: &Account) -> Option<&'f Member> {
         account.remembered_owner().and_then(|(id, _)| self.identity.member(id))
     }
 
-    /// Returns until when an account's owner has time to come back, if that is not over.
+    /// Returns the end of an account's grace period, if it is in the future.
     fn grace_of(&self, account: &Account, reason: Reason, owners: &[Candidate<'_>]) -> Option<Moment> {
         let Facts { now, memory, .. } = self.facts();
-        // Keycloak itself disables users after failed logins, and those of a directory that has disabled them.
+        // Keycloak itself disables users after failed logins, and federated users if their directory did.
         let may_pass = owners.iter().any(|owner| match owner.person {
             KeycloakPerson::Known { locked_out, federation_link, .. } => *locked_out || federation_link.is_some(),
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
@@ -262,7 +263,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         (waits && *now < until).then_some(until)
     }
 
-    /// Returns what becomes of an account that would be activated.
+    /// Decides about an account that would be activated.
     pub(super) fn on_activate(&self, account: &'f Account, member: &'f Member, by: TiedBy, seen: &Evidence) -> Verdict {
         let state = seen.account.state;
         if seen.account.seen().is_active() {
@@ -296,7 +297,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns what becomes of an account that `undo` would activate, for any owner.
+    /// Decides about an account that `undo` would activate, for any owner.
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
         if seen.account.seen().is_active() {
             return Verdict::MemberActive;
@@ -316,8 +317,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         listed.any(is_out) || seen.by_name().any(is_stranger)
     }
 
-    /// Returns whether a user was created in Keycloak after the account was disabled. The time at which a federated user was
-    /// imported says nothing.
+    /// Returns whether a user was created in Keycloak after the account was disabled. The time when a
+    /// federated user was imported means nothing.
     fn is_newer(&self, account: &Account, seen: &Evidence, user: Option<&KeycloakPerson>) -> bool {
         let Some(KeycloakPerson::Known { created: Some(created), federation_link: None, .. }) = user else {
             return false;
@@ -326,7 +327,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         seen.account.disabled_at.or_else(own).is_some_and(|disabled| disabled < *created)
     }
 
-    /// Returns the users that the evidence says own an account; more than one only if it cannot tell them apart.
+    /// Returns the owners of an account by the evidence; several only if it cannot distinguish them.
     fn candidates<'e>(&self, account: &'e Account, holder: &'e Holder<'f>, seen: &'e Evidence) -> Vec<Candidate<'e>> {
         let externals = || -> Vec<Candidate<'e>> {
             externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
@@ -353,7 +354,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             }
             Holder::Named(members) => {
                 let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
-                // Also those who have another account: the name alone does not say that this one is not theirs.
+                // This includes users with another account: the name alone does not show that this one is not
+                // theirs.
                 let listed = self.identity.named(account);
                 let known = listed.iter().filter(|member| find(seen, &member.id).is_some_and(|it| !it.is_unknown()));
                 owners.extend(known.map(|member| candidate(seen, &member.id)));
@@ -366,7 +368,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Returns whether anything has ever tied an account to a Keycloak user. A name that two users have ties it to neither.
+    /// Returns whether anything has ever tied an account to a Keycloak user. A name of two users ties it to
+    /// neither.
     fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
         let listed = self.identity.named(account);
         let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
@@ -402,7 +405,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 }
 
-/// Returns why an account is disabled: by its first owner who is known to Keycloak, if there is one.
+/// Returns why an account is disabled, by its first owner that Keycloak knows, if there is one.
 fn reason_of(standings: &[Standing], holder: &Holder<'_>) -> Reason {
     let known = standings.iter().find_map(|standing| match standing {
         Standing::Out(reason) => Some(*reason),
@@ -448,7 +451,7 @@ fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
     known.filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
 }
 
-/// The members as they were listed after the look.
+/// The members in the list after the look.
 #[derive(Debug)]
 struct After<'l> {
     /// The list that was read after the look, if it was.

@@ -1,4 +1,4 @@
-//! Members whom the weak signs of an account point to. A sign ties nothing; it only protects.
+//! Finds members that the weak signs of an account point to. A sign ties nothing, and only protects.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,10 +14,12 @@ struct Shown {
     fingerprint: Fingerprint,
 }
 
-/// Returns the members that the accounts' signs name, disabled ones too: by the name as Synapse once escaped it, by e-mail
-/// address, and by first and last name as display name if only one member has them.
+/// Returns the members that the accounts' signs point to, including disabled ones: by the name as Synapse
+/// once escaped it, by e-mail address, and by display name if only one member has that first and last
+/// name.
 ///
-/// Members come by the million and such accounts by the dozen, so one pass over the members serves all accounts.
+/// There may be millions of members and dozens of such accounts, so one pass over the members serves all
+/// accounts.
 #[must_use]
 pub fn members_with_signs<'a>(
     accounts: impl Iterator<Item = (&'a UserId, &'a AccountDetail)>,
@@ -42,7 +44,7 @@ pub fn members_with_signs<'a>(
     }
     let mut signs = SignsOfAccounts::new();
     for (shown, members) in found {
-        // The same name may be that of anybody, if it is that of two.
+        // If two members have the name, it may belong to others too.
         if shown.sign == Sign::DisplayName && members.len() > 1 {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The table of the rule, for one account and what the lists alone say about it.
+//! Applies the table of the rule to one account, by the lists alone.
 
 use super::identity::{Holder, Identity, Named, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
@@ -9,15 +9,15 @@ use crate::plan::{ActionKind, DisableMode, KeptReason};
 /// What the lists alone say about an account.
 #[derive(Debug)]
 pub(super) enum Opinion<'f> {
-    /// Nothing is to be asked.
+    /// It needs no second look.
     Settled(Verdict),
     /// To be disabled unless the second look says otherwise.
     WouldDisable(Holder<'f>),
     /// To be activated unless the second look says otherwise.
     WouldActivate {
-        /// The member whose account it is.
+        /// The member that owns the account.
         member: &'f Member,
-        /// What says so.
+        /// The evidence.
         by: TiedBy,
     },
     /// To be activated for any owner, because `undo` reverses a disable.
@@ -41,7 +41,7 @@ impl<'f> Rule<'f> {
             }
             holder => self.outside_or_another_person(account, holder, identity),
         };
-        // MAS would have to be told which of its users of this name is meant.
+        // MAS has several users of this name, and it is unknown which one is meant.
         let is_ours = account.is_on(&self.facts.server_name);
         if account.mas == InMas::Ambiguous && is_ours && opinion.would_act() {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
@@ -49,7 +49,7 @@ impl<'f> Rule<'f> {
         opinion
     }
 
-    /// Returns what the lists alone say about an account for which a run is undone.
+    /// Returns what the lists alone say about an account whose change is undone.
     pub(super) fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
         let kept = match kind {
             ActionKind::Disable => {
@@ -65,7 +65,7 @@ impl<'f> Rule<'f> {
         }
     }
 
-    /// Returns whether the rule lets a member in.
+    /// Returns whether a member may use Matrix.
     pub(super) fn may_use(&self, member: &Member) -> bool {
         member.enabled || self.policy.disabled_members == DisabledMembers::Keep
     }
@@ -95,7 +95,7 @@ impl<'f> Rule<'f> {
 
     /// Decides about a member's account.
     fn inside(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Opinion<'f> {
-        // MAS reactivates on the homeserver first: a member whom only MAS has deactivated cannot log in.
+        // MAS reactivates on the homeserver first: a member that only MAS has deactivated cannot log in.
         if account.can_log_in() {
             return Opinion::Settled(Verdict::MemberActive);
         }
@@ -125,7 +125,7 @@ impl<'f> Rule<'f> {
         }
     }
 
-    /// Returns why nobody's account in this state is activated.
+    /// Returns why an account in this state is never activated, for any owner.
     pub(super) fn never_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
         if self.is_not_in_mas(account) {
             Some(KeptReason::NotInMas)
@@ -134,8 +134,8 @@ impl<'f> Rule<'f> {
         }
     }
 
-    /// Decides about an account that is no member's. If a member has its name, and it is disabled, the plan says that it
-    /// is another person's.
+    /// Decides about an account that belongs to no member. If a member has its name and it is disabled, the
+    /// plan reports `another_person`.
     fn outside_or_another_person(
         &self,
         account: &'f Account,
@@ -175,15 +175,15 @@ impl<'f> Rule<'f> {
         }
     }
 
-    /// Returns whether a lock is all that a deactivation has left: one of ours that broke off, or one
-    /// whose job MAS has lost (trap 69). Then MAS shows the deactivation in the list and at the second look.
+    /// Returns whether a deactivation has left only a lock: one of ours that broke off, or one whose job MAS
+    /// has lost (trap 69). Then MAS shows the deactivation in the list and at the second look.
     fn is_half_done(&self, account: &Account, seen: SeenState) -> bool {
         let is_job_lost = account.deactivated_in_mas && seen.deactivated_in_mas;
         is_job_lost || self.facts.memory.left_half_done(&account.user_id, seen.state)
     }
 
-    /// Returns whether only Synapse is known to have shut out an account that is locked or deactivated there, so that its
-    /// owner may still be able to log in (trap 47).
+    /// Returns whether only Synapse is known to have locked or deactivated an account, so that its owner may
+    /// still be able to log in (trap 47).
     pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
         account.mas == InMas::NotAsked
             && !self.facts.memory.is_own(&account.user_id)
@@ -191,14 +191,14 @@ impl<'f> Rule<'f> {
             && self.protects(account).is_none()
     }
 
-    /// Returns whether an account in this state was deactivated by an administrator or its owner. This program always
-    /// locks as well (trap 70).
+    /// Returns whether an administrator or the owner deactivated an account in this state: this program also
+    /// locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
         let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
         is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id)
     }
 
-    /// Returns whether MAS does not know an account, by its list or because mas-cli has just looked in vain.
+    /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.
     pub(super) fn is_not_in_mas(&self, account: &Account) -> bool {
         match account.mas {
             InMas::Unknown => true,
@@ -207,7 +207,7 @@ impl<'f> Rule<'f> {
         }
     }
 
-    /// Returns the first reason that the lists alone give for never disabling an account.
+    /// Returns the first reason, by the lists alone, never to disable an account.
     pub(super) fn protects(&self, account: &Account) -> Option<KeptReason> {
         let localpart = account.localpart();
         if !account.is_on(&self.facts.server_name) {

@@ -1,20 +1,20 @@
-//! Whether the template gives members the names that their linked accounts have.
+//! Compares the names of linked accounts with those by the template.
 
 use super::draft::Draft;
 use crate::plan::Pair;
 
-/// A few accounts with a link to a member, compared with the member's name by the template.
+/// The comparison of a few linked accounts with their members' names by the template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateFit {
     /// How many were compared.
     pub compared: usize,
-    /// Those that have another name, beside the member's name by the template.
+    /// The accounts that have another name, with the member's name by the template.
     pub differing: Vec<Pair>,
 }
 
 impl Draft<'_> {
-    /// Compares at most this many accounts, spread over the list. Owners may choose names, so a few
-    /// that differ say nothing.
+    /// Compares at most this many accounts, spread over the list. Users may choose names, so a few
+    /// differences mean nothing.
     #[must_use]
     pub fn template_fit(&self, most: usize) -> TemplateFit {
         let facts = self.rule.facts;

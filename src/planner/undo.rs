@@ -1,5 +1,5 @@
-//! The way back: what a run did, reversed, through the same second look as every other change. What has moved on since
-//! is left out and told.
+//! Reverses a run, with the same second look as every other change. Accounts that have changed since are
+//! left out and reported.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,28 +14,28 @@ const CLOCKS: Duration = Duration::from_mins(1);
 /// What a run did to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
-    /// What it did.
+    /// The action.
     pub kind: ActionKind,
-    /// To which account.
+    /// The account.
     pub user_id: UserId,
-    /// What disabling meant then.
+    /// The mode at that time.
     pub mode: DisableMode,
-    /// When it was over.
+    /// When it ended.
     pub ended: Option<Moment>,
-    /// What is known to have happened to the account since.
+    /// What has happened to the account since, as far as known.
     pub since: Option<Since>,
 }
 
-/// What has happened to an account after a run.
+/// What has happened to an account since a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// A later run of this program has changed it, the one of this number.
+    /// The run with this number has changed it.
     Run(i64),
     /// A reading has shown it active.
     SeenActive,
 }
 
-/// The reverse of a run before the second look.
+/// The reversal of a run before the second look.
 #[derive(Debug)]
 pub struct Undo<'f> {
     draft: Draft<'f>,
@@ -44,7 +44,7 @@ pub struct Undo<'f> {
 }
 
 impl Undone {
-    /// Returns what reverses it.
+    /// Returns the action that reverses it.
     fn reverse(&self) -> ActionKind {
         match self.kind {
             ActionKind::Activate => ActionKind::Disable,
@@ -52,7 +52,7 @@ impl Undone {
         }
     }
 
-    /// Returns why it is not reversed, as far as the state file and the lists say.
+    /// Returns why it is not reversed, by the state file and the lists.
     fn left_out(&self, account: Option<&Account>) -> Option<String> {
         let Some(account) = account else { return Some("the account is gone".to_owned()) };
         match (self.kind, self.since) {
@@ -72,7 +72,7 @@ impl Undone {
 }
 
 impl<'f> Undo<'f> {
-    /// Returns the reverse of what was done; `focus` has its accounts.
+    /// Creates the reversal of a run; `focus` has its accounts.
     #[must_use]
     pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], focus: &'f Focus) -> Self {
         let in_focus = facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
@@ -120,7 +120,7 @@ impl<'f> Undo<'f> {
             (Some(why), ..) => Some(Skip::MovedOn(why)),
             (None, Some(at), _) => Some(Skip::MovedOn(format!("it was disabled again at {at}"))),
             (None, None, Some(verdict)) => skip(undone.reverse(), verdict),
-            (None, None, None) => Some(Skip::MovedOn("nothing is to be done".to_owned())),
+            (None, None, None) => Some(Skip::MovedOn("nothing to do".to_owned())),
         };
         Action {
             kind: undone.reverse(),
@@ -136,7 +136,7 @@ impl<'f> Undo<'f> {
     }
 }
 
-/// Returns why an account is not changed, as the second look says.
+/// Returns why an account is not changed, by the second look.
 fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
     let kept = |reason: KeptReason| Skip::MovedOn(format!("kept: {}", reason.text()));
     match verdict {

@@ -1,30 +1,30 @@
-//! What becomes of one account: every account ends as exactly one of these.
+//! Defines the decision about one account: every account has exactly one.
 
 use crate::model::{Moment, SignSeen};
 use crate::plan::{Approval, KeptReason, Reason};
 
-/// The end of the rule for one account.
+/// The decision about one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// In the group and active.
     MemberActive,
     /// Out of the group and disabled.
     OutsideDisabled,
-    /// Out of the group and locked by hand: cannot log in, and deactivating would cost the rooms.
+    /// Out of the group and locked by hand: cannot log in, and a deactivation would lose the rooms.
     OutsideLocked,
     /// In the group and disabled.
     Activate(Reason),
-    /// The list says in the group and disabled, but the second look does not confirm it.
+    /// In the group by the list and disabled, but the second look does not confirm it.
     ActivationNotConfirmed,
     /// Out of the group and active.
     Disable(Reason),
-    /// Belongs to no Keycloak user and is active, but an administrator has to approve.
+    /// Active and without a Keycloak user, but needs an approval to be disabled.
     NeedsApproval(Reason, Approval),
     /// Kept although the rule would act.
     Kept(KeptReason),
     /// Kept, because these signs point to a member; never empty.
     MayBeMember(Vec<SignSeen>),
-    /// Out of the group, and has until then to come back.
+    /// Out of the group, but in its grace period until then.
     InGrace(Moment),
     /// Would be disabled, but the second look failed.
     DisableSkipped(Reason, String),
@@ -42,7 +42,7 @@ impl Verdict {
         }
     }
 
-    /// Returns whether the account is active and managed, so that the share of disables is counted of it.
+    /// Returns whether the account is active and managed, and so part of the base of the share of disables.
     #[must_use]
     pub fn counts_as_active(&self) -> bool {
         matches!(self, Self::MemberActive | Self::Disable(_) | Self::NeedsApproval(..) | Self::DisableSkipped(..))

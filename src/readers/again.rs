@@ -1,5 +1,5 @@
-//! Reading a few people again after a complete reading: those whom an admin event names, or whom a newer member list shows
-//! otherwise. The reading is brought up to date in place, and whose accounts have to be decided anew is told.
+//! Re-reads a few users after a complete reading: users that an admin event mentions, or that a newer
+//! member list shows differently. It updates the reading in place, and returns the accounts to recheck.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,23 +11,23 @@ use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::{Facts, Focus};
 
-/// People asked for at the same time; as many as at the second look.
+/// Users requested at the same time, as many as at the second look.
 pub(super) const AT_A_TIME: usize = 8;
 
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Again {
-    /// People by their IDs, and what the event that named them says.
+    /// Users by their IDs, and what the event says about each.
     pub people: BTreeMap<KeycloakId, Says>,
-    /// The member list, whole; if it is for registered accounts, only if they show something new.
+    /// The whole member list; if there are registered accounts, only if they show something new.
     pub list: bool,
-    /// Accounts that were registered a moment ago, and when to judge them.
+    /// Accounts that were just registered, and when to judge them.
     pub accounts: BTreeMap<UserId, Judge>,
 }
 
 impl Readers {
-    /// Reads again what is named, with the accounts that the state file says are `theirs`, and gives the accounts about which something may have changed. More than `most` of them
-    /// are not read one by one: then there is `None`, and only a complete reading will do.
+    /// Re-reads the users, with the accounts that are `theirs` in the state file. Returns the accounts that
+    /// may have changed, or `None` if there are more than `most`: then only a complete reading helps.
     pub async fn again(
         &self,
         reading: &mut Reading,
@@ -40,8 +40,8 @@ impl Readers {
         }
         let mut touched = Touched { localparts: theirs, ..Touched::default() };
         let now = self.members_now(&again.people, reading).await?;
-        // One answer that no event explains is not enough against the list, and one that says otherwise than the event may be
-        // older than it. Whoever was deleted may be hidden by a directory that is down.
+        // An answer that no event explains is not enough against the list, and one that contradicts the event
+        // may be older than it. A directory that is down may hide its users as if they were deleted.
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
             let member = listed(&reading.facts.members, id);
             match (now, again.people[id]) {
@@ -87,8 +87,8 @@ impl Readers {
             .await
     }
 
-    /// Reads the accounts of these people as they are now, those included that are newer than the
-    /// reading. Returns them and the registered ones.
+    /// Reads the accounts of these users as they are now, including accounts newer than the reading.
+    /// Returns them and the registered ones.
     async fn accounts_again(
         &self,
         reading: &mut Reading,
@@ -116,7 +116,7 @@ impl Readers {
         Ok(focus)
     }
 
-    /// One account, as the list that it comes from would show it.
+    /// Reads one account, as its list would show it.
     pub(super) async fn account_now(
         &self,
         user_id: &UserId,
@@ -137,7 +137,8 @@ impl Readers {
 }
 
 impl Readers {
-    /// A user of MAS whose name is spelled otherwise is that of the account that is spelled so, if there is one.
+    /// Returns the user unless MAS spells the name differently and another account is spelled that way:
+    /// then the user belongs to that account.
     async fn unless_anothers(&self, found: FoundInMas, user_id: &UserId) -> Result<FoundInMas, ReadError> {
         let Some(user) = found.user().filter(|user| user.name != *user_id.localpart()) else { return Ok(found) };
         let exact = user.name.clone().on(user_id.server_name());
@@ -148,7 +149,7 @@ impl Readers {
     }
 }
 
-/// Who may have changed, by ID and by the names that they have or had.
+/// The users that may have changed, by ID, and by their old and new names.
 #[derive(Debug, Default)]
 struct Touched {
     ids: HashSet<KeycloakId>,
@@ -156,7 +157,7 @@ struct Touched {
 }
 
 impl Touched {
-    /// Returns the accounts that may be theirs, those included that the reading does not have.
+    /// Returns the accounts that may be theirs, including accounts that the reading does not have.
     fn accounts(&self, facts: &Facts) -> BTreeSet<UserId> {
         if self.ids.is_empty() && self.localparts.is_empty() {
             return BTreeSet::new();
@@ -194,7 +195,7 @@ impl Touched {
         }
     }
 
-    /// Both lists are in order of their IDs.
+    /// Notes the users that differ in two lists, both in order of their IDs.
     fn note_differences(&mut self, before: &[Member], after: &[Member]) {
         let is_same = |list: &[Member], member: &Member| listed(list, &member.id) == Some(member);
         for member in before.iter().filter(|member| !is_same(after, member)) {
@@ -206,7 +207,7 @@ impl Touched {
     }
 }
 
-/// Puts every user where they are now; the order by ID stays.
+/// Updates every user in the facts; the order by ID stays.
 fn bring_up_to_date(facts: &mut Facts, now: Vec<(KeycloakId, MemberNow)>) {
     let Facts { members, unnamed, .. } = facts;
     for (id, now) in now {
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_in_one_list_only_or_has_changed_is_touched() {
+    fn a_user_in_only_one_list_or_changed_is_touched() {
         let before = [member("a", true), member("b", true), member("c", true)];
         let after = [member("b", true), member("c", false), member("d", true)];
         let mut touched = Touched::default();

@@ -1,5 +1,5 @@
-//! Accounts that are set aside before the second look, because Synapse alone shows that they stay as
-//! they are: those of bridges, and those that MAS does not know.
+//! Sets accounts aside before the second look, if Synapse alone shows that they stay as they are:
+//! accounts of bridges, and accounts that MAS does not know.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::{ReadError, Readers, Tally};
 use crate::model::{AccountDetail, Evidence, Look, UserId};
 use crate::planner::{AskFirst, LookAt};
 
-/// What Synapse alone has shown.
+/// What Synapse alone shows.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     /// The accounts that are set aside.
     pub(super) looks: BTreeMap<UserId, Look>,
-    /// Whether more of the others were found than may be rechecked. Then not all were asked about.
+    /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked about all.
     pub(super) leaves_too_many: bool,
 }
 
 impl Readers {
-    /// Asks Synapse about the accounts that may be set aside, until more than `most` others are found.
-    /// An account about which the request fails is one of the others.
+    /// Asks Synapse about the accounts that may be set aside, until more than `most` others are found. An
+    /// account whose request fails is one of the others.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(&self, accounts: &[LookAt], most: usize, tally: &Tally) -> Result<Aside, ReadError> {

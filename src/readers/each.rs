@@ -1,4 +1,5 @@
-//! A list in an answer, each row made into something smaller as it is read, so that a page of whole rows is never there.
+//! Decodes a list row by row, and makes each row smaller at once, so that a page of whole rows is never
+//! in memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +12,7 @@ struct Each<R, F> {
     row: PhantomData<fn() -> R>,
 }
 
-/// What `make` makes of each row of a list that is all of the text.
+/// Decodes a text that is one list, and applies `make` to each row.
 pub(super) fn each_row<'t, R: Deserialize<'t>, T>(
     text: &'t str,
     make: impl FnMut(R) -> T,

@@ -1,4 +1,4 @@
-//! Why a reading is not complete.
+//! Defines why a reading is incomplete.
 
 use std::fmt::Write as _;
 
@@ -6,17 +6,17 @@ use crate::http::HttpError;
 use crate::model::{KeycloakId, Server, ServerName, ServerText, UserId};
 use crate::phrases::joined;
 
-/// Why a reading is not complete; nothing is decided on an incomplete one.
+/// Why a reading is incomplete. Nothing is decided from an incomplete reading.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error("cannot set up TLS")]
     Client(#[source] reqwest::Error),
     /// A server did not answer as it should.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// No group of this name, path or ID.
-    #[error("Keycloak: realm {realm}: there is no group {group:?}, or it may not be seen")]
+    #[error("Keycloak: realm {realm}: there is no group {group:?}, or no permission to see it")]
     GroupNotFound {
         /// The realm.
         realm: String,
@@ -33,8 +33,8 @@ pub enum ReadError {
         /// The paths of all of them.
         paths: Vec<ServerText>,
     },
-    /// The group is seen, its members are not.
-    #[error("Keycloak: realm {realm}: the members of {path} may not be seen")]
+    /// The group is visible, but its members are not.
+    #[error("Keycloak: realm {realm}: there is no permission to see the members of {path}")]
     GroupForbidden {
         /// The realm.
         realm: String,
@@ -51,10 +51,10 @@ pub enum ReadError {
     },
     /// The admin token is the secret that Synapse and MAS share, not an account's (trap 71).
     #[error(
-        "Synapse: the admin token is the secret that Synapse shares with MAS: it belongs to {owner}, which is no account"
+        "Synapse: the admin token is the secret that Synapse shares with MAS: it belongs to {owner}, which is not an account"
     )]
     SharedToken {
-        /// Who the secret acts as.
+        /// The user that the secret acts as.
         owner: UserId,
     },
     /// MAS serves another homeserver.
@@ -70,13 +70,13 @@ pub enum ReadError {
     NoProvider {
         /// The configured ID, or the realm's issuer.
         wanted: ServerText,
-        /// How many fit.
+        /// How many match.
         fitting: usize,
         /// All of them.
         all: Vec<UpstreamProvider>,
     },
-    /// The account was tied to other people in the meantime.
-    #[error("MAS: {user_id} was tied to another user of Keycloak while it was read")]
+    /// The links of the account have changed meanwhile.
+    #[error("MAS: {user_id} was linked to another Keycloak user while it was read")]
     LinksMoved {
         /// The account.
         user_id: UserId,
@@ -87,16 +87,16 @@ pub enum ReadError {
         /// A member who is missing there.
         id: KeycloakId,
     },
-    /// The account was in the list and is not there when asked for by name.
-    #[error("{server}: {user_id} is in the list of accounts, and is not found when asked for")]
+    /// The account is in the list, but not found by name.
+    #[error("{server}: {user_id} is in the list of accounts, but not found by name")]
     AccountGone {
-        /// Who was asked.
+        /// The server.
         server: Server,
         /// The account.
         user_id: UserId,
     },
-    /// The second look failed for everyone.
-    #[error("nobody could be looked at a second time ({count} tried)")]
+    /// The second look failed for all accounts.
+    #[error("the second look failed for all accounts ({count} tried)")]
     NobodyLookedAt {
         /// How many were tried.
         count: usize,
@@ -106,14 +106,14 @@ pub enum ReadError {
     },
 }
 
-/// A way into MAS from elsewhere.
+/// An upstream provider of MAS.
 #[derive(Debug)]
 pub struct UpstreamProvider {
     /// Its ULID.
     pub id: ServerText,
-    /// Its issuer, where MAS knows it.
+    /// Its issuer, if MAS knows it.
     pub issuer: Option<ServerText>,
-    /// What people see.
+    /// The name that people see.
     pub name: Option<ServerText>,
 }
 
@@ -127,63 +127,63 @@ fn number_of(providers: usize) -> String {
 fn named(providers: &[UpstreamProvider]) -> String {
     let mut told = String::new();
     for UpstreamProvider { id, issuer, name } in providers.iter().take(NAMED) {
-        let issuer = issuer.as_ref().map_or_else(|| "an issuer that MAS does not tell".to_owned(), ToString::to_string);
+        let issuer = issuer.as_ref().map_or_else(|| "unknown issuer".to_owned(), ToString::to_string);
         let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         let _ = write!(told, "\n  {id}: {issuer}{name}");
     }
     if told.is_empty() { " none".to_owned() } else { told }
 }
 
-/// Named before the rest is only counted.
+/// How many are named; the rest is counted.
 const NAMED: usize = 10;
 
 impl ReadError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Client(_) => "check the certificates of this machine".to_owned(),
+            Self::Client(_) => "Check the certificates of this machine.".to_owned(),
             Self::Http(error) => error.hint(),
             Self::GroupNotFound { .. } => {
-                "check keycloak.groups (KC_GROUP_NAME): a name, a /path or an ID; and keycloak.realm (KC_REALM). Keycloak answers with an empty list \
-                 when the group may not be seen: the role view-users of the client realm-management shows it"
+                "Check `keycloak.groups` (KC_GROUP_NAME): a name, a /path or an ID; and `keycloak.realm` (KC_REALM). Without permission \
+                 Keycloak returns an empty list: grant the role view-users of the client realm-management."
                     .to_owned()
             }
             Self::GroupAmbiguous { paths, .. } => format!(
-                "name the one you mean by its path in keycloak.groups (KC_GROUP_NAME), for example {}",
+                "Use the path of the right one in `keycloak.groups` (KC_GROUP_NAME), for example {}",
                 paths.first().map_or_else(|| "/path".to_owned(), ToString::to_string)
             ),
             Self::GroupForbidden { .. } => {
-                "give the user or the client's service account the role view-users of the client realm-management"
+                "Give the user or the client's service account the role view-users of the client realm-management."
                     .to_owned()
             }
             Self::WrongServerName { owner, .. } => {
                 format!(
-                    "set server_name (MATRIX_SERVER_NAME) to {}, or check synapse.url (MATRIX_URL)",
+                    "Set `server_name` (MATRIX_SERVER_NAME) to {}, or check `synapse.url` (MATRIX_URL).",
                     owner.server_name()
                 )
             }
             Self::SharedToken { .. } => {
-                "set synapse.admin_token (MATRIX_ADMIN_TOKEN) to a token of an administrator's account: `mas-cli manage \
-                 issue-compatibility-token ACCOUNT --yes-i-want-to-grant-synapse-admin-privileges`"
+                "Set `synapse.admin_token` (MATRIX_ADMIN_TOKEN) to a token of an administrator's account: `mas-cli manage \
+                 issue-compatibility-token ACCOUNT --yes-i-want-to-grant-synapse-admin-privileges`."
                     .to_owned()
             }
             Self::MasServesAnother { actual, .. } => {
-                format!("set server_name (MATRIX_SERVER_NAME) to {actual}, or check writer.mas_api.url")
+                format!("Set `server_name` (MATRIX_SERVER_NAME) to {actual}, or check `writer.mas_api.url`.")
             }
             Self::NoProvider { .. } => {
-                "set accounts.provider to the ID of the one that is this realm (upstream_oauth2.providers in MAS's \
-                 configuration), or accounts.match = \"localpart\""
+                "Set `accounts.provider` to the ID of the one that is this realm (`upstream_oauth2.providers` in MAS's \
+                 configuration), or set `accounts.match` to \"localpart\"."
                     .to_owned()
             }
-            Self::LinksMoved { .. } => "run again".to_owned(),
+            Self::LinksMoved { .. } => "Run again.".to_owned(),
             Self::UserNotListed { .. } => {
-                "the role view-users of the client realm-management shows every user; a directory behind Keycloak may be \
-                 down: check User federation in Keycloak"
+                "Grant the role view-users of the client realm-management, which shows every user. A directory behind \
+                 Keycloak may be down: check User federation in Keycloak."
                     .to_owned()
             }
             Self::AccountGone { .. } => {
-                "run again; the account may just have been deleted from the database".to_owned()
+                "Run again: the account may just have been deleted from the database.".to_owned()
             }
             Self::NobodyLookedAt { source, .. } => source.hint(),
         }

@@ -1,4 +1,4 @@
-//! The second look: before an account is changed, both servers are asked about this one account.
+//! Takes the second look: before an account is changed, both servers are asked about it alone.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::planner::{AskByName, AskFirst, Facts, LookAt, Looks, members_with_sig
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
 
-/// What every look is held against.
+/// The facts that every look is compared with.
 struct Context<'l> {
     reading: &'l Reading,
     tree: GroupTree<'l>,
@@ -27,9 +27,9 @@ struct Context<'l> {
 }
 
 impl Readers {
-    /// Rechecks accounts. An error about one account skips that one; if no account could be rechecked, the error is
-    /// returned. A server that does not answer at all is not asked again and again. If more than `most` accounts are
-    /// left after those that Synapse alone sets aside, none of them is rechecked.
+    /// Rechecks accounts. An error skips only its account; if no account could be rechecked, the error is
+    /// returned. A server that does not answer at all is not asked again and again. If more than `most`
+    /// accounts are left after those that Synapse alone sets aside, none of them is rechecked.
     pub async fn look(
         &self,
         mut accounts: Vec<LookAt>,
@@ -136,7 +136,7 @@ impl Readers {
         Ok(Answer { asked, user })
     }
 
-    /// An external ID that is no user of the realm says nothing.
+    /// Reads the users of external IDs. An ID that is not a user of the realm means nothing.
     async fn ask_by_external_ids(&self, detail: &AccountDetail, with: &Context<'_>) -> Result<Vec<Answer>, ReadError> {
         let ids = detail.external_ids.iter().map(|id| KeycloakId::from(id.raw()));
         let ids: Vec<_> = ids.filter(KeycloakId::can_be_asked_for).collect();
@@ -146,8 +146,8 @@ impl Readers {
         Ok(answers)
     }
 
-    /// Asks for the users whose localpart is the account's: by exact username, and by the list of users if the template
-    /// is more than the username. Users who are known by an ID are not asked for twice.
+    /// Reads the users whose localpart is the account's: by exact username, and by the list of users if
+    /// the template is more than the username. Users known by an ID are not requested twice.
     async fn ask_by_name(
         &self,
         account: &LookAt,
@@ -184,7 +184,8 @@ impl Readers {
         Ok(answers)
     }
 
-    /// Looks for members whom weak signs of unclaimed accounts point to. Returns whether a server has stopped answering.
+    /// Finds members that weak signs of unclaimed accounts point to. Returns whether a server has stopped
+    /// answering.
     async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
         let unclaimed = answers.iter().filter_map(|(user_id, look)| {
             let seen = look.as_ref().ok()?;
@@ -226,8 +227,8 @@ impl Readers {
         silent
     }
 
-    /// Asks Keycloak for one user, by ID if it is known. If the member list does not have a federated user that Keycloak
-    /// gives as in the group, and has others of their directory, Keycloak may only remember them there.
+    /// Reads one user of Keycloak, by ID if it is known. If Keycloak shows a federated user in the group,
+    /// but the member list has only others of that directory, Keycloak may only remember them there.
     pub async fn person(
         &self,
         id: Option<&KeycloakId>,
@@ -249,7 +250,7 @@ impl Readers {
         self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
     }
 
-    /// Reads the members once more if any of them is federated: their directory may have gone down since.
+    /// Re-reads the members if any of them is federated: their directory may have gone down since.
     async fn members_after(
         &self,
         answers: &BTreeMap<UserId, Look>,
@@ -266,14 +267,14 @@ impl Readers {
     }
 }
 
-/// Returns whether the answer is about the user of this username.
+/// Returns whether the answer is about the user with this username.
 fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
     let user = answer.user.user().filter(|_| !answer.user.is_unknown());
     user.is_some_and(|user| user.username.raw().to_lowercase() == localpart.key())
 }
 
-/// Returns what is known by an ID as the answer to the account's name, which the user has too. The list of
-/// members says that already of those who are in it.
+/// Returns an answer by ID as the answer to the account's name, if the user has that name. For members
+/// the list already says so.
 fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
     let member = listed(&with.reading.facts.members, &answer.user.user()?.id);
     let name = member.and_then(|member| member.localpart.as_ref());

@@ -1,4 +1,4 @@
-//! Readers: a complete list or an error; there is no third outcome.
+//! Reads the servers. A reader returns a complete list or an error, never less.
 
 mod again;
 mod aside;
@@ -38,19 +38,19 @@ pub use now::{Asked, Now};
 pub use registered::{Judge, NEWEST, Registered};
 pub use synapse::SynapseReader;
 
-/// With fewer links, none of whose subjects is a member, nothing is said about subjects as a whole.
+/// With fewer links, subjects that are not members mean nothing.
 const FEWEST_LINKS: usize = 5;
-/// Subjects that are asked for, spread over the list, if none is a member.
+/// How many subjects, spread over the list, are requested if none is a member.
 const SAMPLE: usize = 20;
 
-/// Everyone who is asked.
+/// The readers of all servers.
 #[derive(Debug)]
 pub struct Readers {
-    /// Who may use Matrix.
+    /// Keycloak.
     pub keycloak: KeycloakReader,
-    /// The homeserver; may be left out where MAS lists the accounts.
+    /// The homeserver; optional if MAS lists the accounts.
     pub synapse: Option<SynapseReader>,
-    /// MAS, where the configuration has its Admin API.
+    /// MAS, if its Admin API is configured.
     pub mas: Option<MasReader>,
     source: AccountSource,
     server_name: ServerName,
@@ -59,42 +59,42 @@ pub struct Readers {
 /// One complete reading.
 #[derive(Debug)]
 pub struct Reading {
-    /// What the plan is made of.
+    /// The facts for the plan.
     pub facts: Facts,
-    /// The groups that the members are of.
+    /// The groups of the members.
     pub groups: Vec<Group>,
-    /// Who shows of each group that the directory behind it answers.
+    /// The users that show for each group that its directory answers.
     pub witnesses: Witnesses,
-    /// The upstream provider that the accounts' links are of.
+    /// The upstream provider of the accounts' links.
     pub links: Option<LinkProvider>,
 }
 
-/// How far reading has come; for the progress bar.
+/// The progress of a reading.
 #[derive(Debug, Default)]
 pub struct Tally {
     count: AtomicUsize,
-    /// None at all where nobody has told.
+    /// 0 if the server reports no total.
     expected: AtomicUsize,
 }
 
 impl Tally {
-    /// Counts some more.
+    /// Adds to the count.
     pub fn add(&self, count: usize) {
         self.count.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// So many are still to come, by what the server tells at the beginning of its list.
+    /// Adds the total that a server reports at the start of its list.
     pub fn expect(&self, more: usize) {
         self.expected.store(self.count() + more, Ordering::Relaxed);
     }
 
-    /// How many there were so far.
+    /// Returns the count so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// How many there will be, where the server has told.
+    /// Returns the total, if the server has reported one.
     #[must_use]
     pub fn expected(&self) -> Option<usize> {
         Some(self.expected.load(Ordering::Relaxed)).filter(|expected| *expected > 0)
@@ -108,13 +108,13 @@ pub struct Tallies {
     pub members: Tally,
     /// Accounts read.
     pub accounts: Tally,
-    /// People looked at a second time.
+    /// Accounts rechecked.
     pub looks: Tally,
 }
 
 impl Readers {
-    /// Readers for the servers of the configuration; nothing is asked yet. `mas` is the Admin API, where the
-    /// configuration has it.
+    /// Creates the readers of the configured servers, without a request yet. `mas` is the Admin API, if it
+    /// is configured.
     pub fn new(config: &Config, mas: Option<&MasApi>, timeouts: Timeouts) -> Result<Self, ReadError> {
         let (url, tls) = (&config.keycloak.url, Tls::default());
         let keycloak = http::client(timeouts, url, &tls).map_err(ReadError::Client)?;
@@ -203,7 +203,7 @@ impl Readers {
         }
     }
 
-    /// Finds out whether the subjects of links are IDs of Keycloak users, if none is a member.
+    /// Checks whether the subjects of links are IDs of Keycloak users, if none is a member.
     async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
         let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
         if subjects().any(|id| listed(&facts.members, id).is_some()) {
@@ -227,7 +227,8 @@ impl Readers {
     }
 }
 
-/// Reads MAS's users in a task of its own, so that the other lists need not wait while pages are decoded and sorted.
+/// Reads MAS's users in a task of its own, so that the other lists need not wait while pages are
+/// decoded and sorted.
 async fn users_of(mas: MasReader, provider: Option<LinkProvider>) -> Result<UsersByName, ReadError> {
     // Dropping the set ends the task.
     let mut tasks = JoinSet::new();

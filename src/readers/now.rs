@@ -1,4 +1,4 @@
-//! One account as it is now: for the second look, and for the wait after the last action.
+//! Reads one account as it is now, for the second look and for the wait after the last action.
 
 use futures_util::future::try_join;
 
@@ -8,21 +8,21 @@ use crate::config::AccountSource;
 use crate::http::HttpError;
 use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, Server, UserId};
 
-/// What has become of an account, and who says so.
+/// The state of an account, and the server that reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Now {
-    /// Who was asked.
+    /// The server.
     pub server: Server,
-    /// What it says; `None` where it knows nobody of this name.
+    /// The state; `None` if the server has no account of this name.
     pub state: Option<AccountState>,
 }
 
-/// What each server says of one account, for a person to read.
+/// What each server says about one account, for `explain`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The homeserver, where it is asked and knows the account.
+    /// From the homeserver, if it was asked and knows the account.
     pub synapse: Option<AccountDetail>,
-    /// MAS, where it is asked and knows the account.
+    /// From MAS, if it was asked and knows the account.
     pub mas: Option<MasUser>,
 }
 
@@ -39,8 +39,8 @@ impl Readers {
         Ok(asked)
     }
 
-    /// Returns everything that the servers know about one account: its state from MAS if MAS was asked, or else from
-    /// Synapse, and the rest from both.
+    /// Returns everything that the servers know about one account: its state from MAS if MAS was asked,
+    /// else from Synapse, and the rest from both.
     pub(super) async fn detail(
         &self,
         user_id: &UserId,
@@ -62,7 +62,7 @@ impl Readers {
         if in_synapse.is_none() && (in_mas.is_none() || self.source == AccountSource::Synapse) {
             return Err(ReadError::AccountGone { server: Server::Synapse, user_id: user_id.clone() });
         }
-        // Before its owner first opens a client, an account is not in Synapse yet.
+        // An account is in Synapse only once its owner has first opened a client.
         let mut detail = in_synapse.unwrap_or_else(|| AccountDetail::new(user_id.clone()));
         if let Some(user) = in_mas {
             detail.state = match self.source {
@@ -80,7 +80,7 @@ impl Readers {
     async fn mas_user(&self, user_id: &UserId, id: &MasUserId) -> Result<MasUser, ReadError> {
         let gone = || ReadError::AccountGone { server: Server::Mas, user_id: user_id.clone() };
         let user = self.mas().user(id).await?.ok_or_else(gone)?;
-        // Names differ in case at the most: MAS and Synapse spell some of them differently.
+        // MAS and Synapse may spell a name differently, but only in case.
         if user.user_id.localpart().key() == user_id.localpart().key() {
             return Ok(user);
         }
@@ -88,7 +88,7 @@ impl Readers {
         Err(self.mas().api().about_another(&path, &user.user_id.text()).into())
     }
 
-    /// Whether the account is tied to the same people as it was in the list.
+    /// Checks that the account still has the same links as in the list.
     pub(super) async fn links_hold(
         &self,
         user_id: &UserId,
@@ -104,8 +104,8 @@ impl Readers {
         if now == listed { Ok(()) } else { Err(ReadError::LinksMoved { user_id: user_id.clone() }) }
     }
 
-    /// The state of an account where it counts in the end: on the homeserver, or in MAS where there is none to be asked
-    /// or it has never heard of the account.
+    /// Returns the state of an account that counts in the end: on the homeserver, or in MAS if no
+    /// homeserver is configured or it does not know the account.
     pub async fn now(&self, user_id: &UserId, mas_id: Option<&MasUserId>) -> Result<Now, HttpError> {
         if let Some(synapse) = &self.synapse {
             let state = synapse.detail(user_id).await?.map(|detail| detail.state);

@@ -1,26 +1,26 @@
-//! IDs by the million, while there are lists of them: 17 bytes each.
+//! Packs millions of IDs, 17 bytes each, while lists of them are read.
 
 use super::rows::Rows;
 use crate::model::{KeycloakId, MasUserId};
 
-/// An ID. Those of the same [`Texts`] are equal if the IDs are, and have an order of their own.
+/// An ID. Two of the same [`Texts`] are equal if the IDs are, and have an order of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Packed {
-    /// What its text stands for.
+    /// The bytes that the text encodes.
     Bytes([u8; 16]),
-    /// The place of its text: as bytes, which need no alignment.
+    /// The place of its text; as bytes, which need no alignment.
     Text([u8; 4]),
 }
 
-/// The texts of IDs that stand for no 16 bytes.
+/// The texts of IDs that do not encode 16 bytes.
 #[derive(Debug)]
 pub(super) struct Texts(Rows<Box<str>, Key>);
 
 type Key = fn(&Box<str>) -> &str;
 
-/// What can be packed.
+/// An ID that can be packed.
 pub(super) trait Pack: From<[u8; 16]> + From<Box<str>> + Into<Box<str>> {
-    /// The 16 bytes that it stands for, if any.
+    /// Returns the 16 bytes that it encodes, if any.
     fn bytes(&self) -> Option<[u8; 16]>;
 }
 
@@ -48,13 +48,13 @@ impl Texts {
         id.bytes().map_or_else(|| Packed::Text(self.0.put(id.into()).to_ne_bytes()), Packed::Bytes)
     }
 
-    /// Returns the ID as it would be packed, if it was.
+    /// Returns the packed ID, if it was packed before.
     pub(super) fn find<I: Pack + Clone>(&self, id: &I) -> Option<Packed> {
         let text = || Some(Packed::Text(self.0.place(&id.clone().into())?.to_ne_bytes()));
         id.bytes().map(Packed::Bytes).or_else(text)
     }
 
-    /// Returns the ID again.
+    /// Returns the original ID.
     pub(super) fn unpack<I: Pack>(&self, packed: Packed) -> I {
         match packed {
             Packed::Bytes(bytes) => bytes.into(),

@@ -1,15 +1,15 @@
-//! How many rows to ask for at a time: big pages cost a server far less a row, but nobody should wait long for one.
+//! Chooses the size of pages: big ones cost a server far less per row, but each should come soon.
 
 use std::time::Duration;
 
-/// A page that is full and comes sooner makes the next one twice as big.
+/// A full page that comes sooner doubles the size of the next one.
 const SOON: Duration = Duration::from_millis(500);
-/// A page that takes longer makes the next one half as big.
+/// A page that takes longer halves the size of the next one.
 const LATE: Duration = Duration::from_secs(5);
-/// Never fewer: a page of this many costs little more than its request.
+/// The smallest size: such a page costs little more than its request.
 const LEAST: usize = 250;
 
-/// How many rows to ask for, learnt from the answers.
+/// The size of the next page, learnt from the answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageSize {
     rows: usize,
@@ -17,7 +17,7 @@ pub(super) struct PageSize {
 }
 
 impl PageSize {
-    /// Begins with what was measured to be good, and never asks for more than `most`.
+    /// Starts with a measured size, and never exceeds `most`.
     pub(super) fn new(rows: usize, most: usize) -> Self {
         Self { rows, most }
     }
@@ -26,7 +26,7 @@ impl PageSize {
         self.rows
     }
 
-    /// Takes in how long a page took. One that came with fewer rows than asked for says nothing of bigger ones.
+    /// Learns from the time of a page. One with fewer rows than requested says nothing about bigger ones.
     pub(super) fn learn(&mut self, asked: usize, came: usize, took: Duration) {
         if took > LATE {
             self.rows = self.rows.min((asked / 2).max(LEAST));

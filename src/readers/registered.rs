@@ -1,5 +1,4 @@
-//! The newest accounts, in one small request, and what they show: for `watch`, between two full
-//! runs.
+//! Reads the newest accounts in one small request, for `watch` between two full runs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +9,10 @@ use super::{LinkProvider, ReadError, Readers, Reading};
 use crate::http::HttpError;
 use crate::model::{Account, Moment, UserId};
 
-/// The newest accounts that are read to know the end of the list.
+/// How many of the newest accounts are read to know the end of the list.
 pub const NEWEST: usize = 100;
 
-/// An account, and when it was registered.
+/// A registered account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// The account.
@@ -22,13 +21,13 @@ pub struct Registered {
     pub at: Moment,
 }
 
-/// When to judge an account that was registered a moment ago.
+/// When to judge an account that was just registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judge {
     /// As it is.
     Now,
-    /// Once MAS has linked it, if links are read: until then a name would decide that may be
-    /// another user's.
+    /// Once MAS has linked it, if links are read. Until then its name would decide, which may be another
+    /// user's.
     OnceLinked,
 }
 
@@ -38,15 +37,15 @@ impl Judge {
     }
 }
 
-/// Returns whether a server shows an account otherwise than before; what the state file remembers
-/// of it comes later.
+/// Returns whether a server shows an account differently than before, apart from what the state file
+/// adds later.
 fn is_changed(before: &Account, now: &Account) -> bool {
     *now != Account { remembered: now.remembered.clone(), ..before.clone() }
 }
 
 impl Readers {
-    /// Returns the newest accounts, at most a hundred: those of MAS if its Admin API is configured,
-    /// because a user of MAS can log in, and bridges make none there.
+    /// Returns the newest accounts, at most a hundred. They come from MAS if its Admin API is configured,
+    /// because its users can log in, and bridges create none there.
     pub async fn newest_accounts(&self) -> Result<Vec<Registered>, HttpError> {
         match &self.mas {
             Some(mas) => mas.newest().await,
@@ -62,8 +61,8 @@ impl Readers {
         }
     }
 
-    /// Reads accounts that were registered a moment ago. Returns those that can be judged and that
-    /// the reading has not, or has otherwise.
+    /// Reads accounts that were just registered. Returns those that can be judged and that are new or
+    /// different in the reading.
     pub(super) async fn news_of(
         &self,
         registered: &BTreeMap<UserId, Judge>,

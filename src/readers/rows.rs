@@ -1,12 +1,12 @@
-//! Rows of a list, each once: two lists of a million rows have to fit into a small machine, so what finds a row again is
-//! its number alone.
+//! Collects the rows of a list, each once. Two lists of a million rows have to fit into a small
+//! machine, so the index keeps only their numbers.
 
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Rows in the order in which they came first.
+/// Rows in order of their first appearance.
 #[derive(Debug)]
 pub(super) struct Rows<T, F> {
     in_order: Vec<T>,
@@ -16,7 +16,7 @@ pub(super) struct Rows<T, F> {
 }
 
 impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
-    /// Rows that are told apart by `key`.
+    /// Creates an empty list whose rows differ by `key`.
     pub(super) fn new(key: F) -> Self {
         Self { in_order: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
     }
@@ -29,17 +29,17 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
         self.in_order.is_empty()
     }
 
-    /// Whether there is a row of this key.
+    /// Returns whether there is a row with this key.
     pub(super) fn knows(&self, key: &K) -> bool {
         self.place(key).is_some()
     }
 
-    /// Whether there is a row of the same key.
+    /// Returns whether there is a row with the same key.
     pub(super) fn knows_row(&self, row: &T) -> bool {
         self.knows((self.key)(row))
     }
 
-    /// Adds a row, and returns its place; one of the same key that came before gives way to it.
+    /// Adds a row and returns its place. It replaces a row with the same key.
     pub(super) fn put(&mut self, row: T) -> u32 {
         if let Some(place) = self.place((self.key)(&row)) {
             self.in_order[place as usize] = row;
@@ -62,7 +62,7 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
         self.in_order
     }
 
-    /// Returns the place of the row of this key.
+    /// Returns the place of the row with this key.
     pub(super) fn place(&self, key: &K) -> Option<u32> {
         let is_it = |place: &u32| (self.key)(&self.in_order[*place as usize]) == key;
         self.places.find(self.hasher.hash_one(key), is_it).copied()

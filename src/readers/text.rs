@@ -1,11 +1,11 @@
-//! A text of an answer that need not be copied out of it.
+//! Borrows texts from an answer, without a copy if possible.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use serde::Deserialize;
 
-/// Borrowed from the answer wherever it stands there as it is meant.
+/// A text that is borrowed from the answer unless it contains escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

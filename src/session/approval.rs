@@ -7,8 +7,8 @@ use crate::cli::Global;
 use crate::plan::{ApprovedDigest, Digest, Plan};
 use crate::shell;
 
-/// Why a plan may not be applied: it is over a limit, or the approval is for another one. The right approval lifts
-/// every limit for this run.
+/// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
+/// right approval lifts every limit for this run.
 pub(crate) fn approve(
     session: &Session,
     plan: &Plan,
@@ -22,13 +22,13 @@ pub(crate) fn approve(
     }
 }
 
-/// The command line that applies this very plan, for someone who has looked at it and pastes it into a shell.
+/// Returns the command line that applies this very plan, to paste into a shell.
 pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
     let config = global.config.as_ref().map(|path| format!("--config {} ", shell_word(path))).unwrap_or_default();
     format!("matrix-keycloak-sync {config}{command} --approve {digest}")
 }
 
-/// A path as one word of a shell.
+/// Returns a path as one word of a shell.
 pub(crate) fn shell_word(path: &Path) -> String {
     shell::shell_word(&path.display().to_string())
 }

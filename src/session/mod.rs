@@ -1,4 +1,5 @@
-//! What the commands that talk to the servers have in common: configuration, readers, the way to a plan.
+//! Provides what all commands that talk to servers need: configuration, readers, and the way to a
+//! plan.
 
 mod approval;
 mod open_sessions;
@@ -34,7 +35,7 @@ pub(crate) use self::print::{print, tell, tell_the_end};
 pub(crate) use self::run_result::run_result;
 pub(crate) use self::writing::Writing;
 
-/// A run that has read its configuration.
+/// A run with its configuration, readers and state file.
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) readers: Readers,
@@ -44,17 +45,17 @@ pub(crate) struct Session {
     pub(crate) mas_cli: Option<MasCli>,
     /// Whether the command may change something.
     pub(crate) purpose: Purpose,
-    /// The past, if it is kept.
+    /// The state file, if one is in use.
     pub(crate) state: Option<State>,
 }
 
 impl Session {
-    /// For commands that only read.
+    /// Opens a session for a command that only reads.
     pub(crate) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         Self::telling(global, surroundings, Purpose::Read)
     }
 
-    /// For commands that may change something: the state file is created if it is missing.
+    /// Opens a session for a command that may change something. A missing state file is created.
     pub(crate) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         Self::telling(global, surroundings, Purpose::Write)
     }
@@ -67,7 +68,8 @@ impl Session {
         Ok(session)
     }
 
-    /// For whoever tells the warnings about the configuration in a way of their own.
+    /// Opens a session and returns the warnings about the configuration, for commands that report them
+    /// themselves.
     pub(crate) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
         let (session, mut warnings) = Self::open(global, surroundings, Purpose::Read)?;
         warnings.extend(state_file::warning_of(&session.config));
@@ -88,7 +90,7 @@ impl Session {
         Ok((Self { mas_cli, purpose, config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
     }
 
-    /// The writer of the configuration.
+    /// Returns the configured writer.
     pub(crate) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
         Writer::new(&self.config.writer, &self.config.server_name, self.mas.as_ref(), &*surroundings.env)
     }
@@ -103,7 +105,7 @@ impl Session {
             if age == Age::Older {
                 warn!(
                     "the state file {} is older than the last run, or new: grace periods start again, accounts disabled \
-                     before count as disabled by hand, and remembered owners only protect",
+                     before count as disabled by hand, and remembered owners only protect accounts",
                     state.path().display()
                 );
             }
@@ -131,7 +133,7 @@ impl Session {
         let has_personal_token = self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
         if has_personal_token && reading.facts.token_owners.mas.is_empty() {
             warn!(
-                "MAS does not say which account writer.mas_api.access_token acts as: name it in policy.protect, \
+                "MAS does not say which account writer.mas_api.access_token acts as: add it to policy.protect, \
                  or it is disabled like any other"
             );
         }
@@ -149,7 +151,7 @@ impl Session {
         }
     }
 
-    /// Reads a few people again; `None` where there are more than `most`.
+    /// Re-reads a few users. Returns `None` if there are more than `most`.
     pub(crate) async fn again(
         &self,
         reading: &mut Reading,
@@ -181,7 +183,7 @@ impl Session {
         self.look_at_most(people.collect(), most, reading).await
     }
 
-    /// Looks at some people only, whatever the limits: nothing is changed because of it.
+    /// Rechecks some accounts regardless of the limits, because nothing is changed because of it.
     pub(crate) async fn look_at(&self, people: Vec<LookAt>, reading: &Reading) -> Result<Looks, Failure> {
         self.look_at_most(people, usize::MAX, reading).await
     }
@@ -197,8 +199,8 @@ impl Session {
         Ok(looks)
     }
 
-    /// Marks the administrators that were made in MAS, which Synapse does not know (trap 48). The Admin API has the mark in
-    /// every row.
+    /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
+    /// them in every row.
     async fn mark_admins_of_mas(&self, looks: &mut Looks) {
         let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
         // A writing run has already checked the files.
@@ -211,22 +213,23 @@ impl Session {
         match mas_cli.admins().await {
             Ok(Some(admins)) => looks.mark_admins(&admins),
             Ok(None) => warn!(
-                "administrators made in MAS are unknown, because this mas-cli does not list them: name them in policy.protect"
+                "administrators made in MAS are unknown, because this mas-cli does not list them: add them to policy.protect"
             ),
             Err(error) => warn!(
-                "administrators made in MAS are unknown: {}; name them in policy.protect, or configure [writer.mas_api]",
+                "administrators made in MAS are unknown: {}; add them to policy.protect, or configure [writer.mas_api]",
                 in_one_line(&error)
             ),
         }
     }
 
-    /// Reads, looks and decides. A run that could write remembers who was in the group and who was not.
+    /// Reads both sides, rechecks and decides. With `remember`, the state file records the members and
+    /// the absent users.
     pub(crate) async fn plan(&self, approved: bool, remember: bool) -> Result<Plan, Failure> {
         let reading = self.read().await?;
         self.plan_of(&reading, None, approved, remember).await
     }
 
-    /// Looks and decides about everybody, or about a few.
+    /// Rechecks and decides about all accounts, or about a few.
     pub(crate) async fn plan_of(
         &self,
         reading: &Reading,
@@ -250,7 +253,7 @@ impl Session {
         Ok(plan)
     }
 
-    /// Takes a complete reading into the state file.
+    /// Records a complete reading in the state file.
     pub(crate) fn remember<'f>(
         &self,
         draft: &Draft<'f>,
@@ -261,7 +264,7 @@ impl Session {
         if let Some(state) = &self.state {
             let presence = draft.presence(verdicts, looks);
             state.record(&presence, reading.facts.now)?;
-            // Runs grow old slowly: what `watch` reads for an event need not look for them.
+            // Old runs are few: what `watch` reads for an event need not delete them.
             if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything) {
                 state.forget_runs(reading.facts.now.before(keep))?;
             }
@@ -269,18 +272,18 @@ impl Session {
         Ok(())
     }
 
-    /// Every limit that the plan is over, in words.
+    /// Returns every limit that the plan exceeds, in words.
     pub(crate) fn refusals(&self, plan: &Plan) -> Vec<String> {
         self.config.limits.refuse(plan).iter().map(ToString::to_string).collect()
     }
 }
 
-/// Doors that stand open although nobody needs them.
+/// Warns about access that no one needs.
 fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
     let address = mas.and_then(|mas| mas.issuer.as_ref());
     if let Some(address) = address.filter(|_| exposure.public == Some(true)) {
         warn!(
-            "the Admin API also answers at MAS's public address, {address}: take the resource adminapi off that listener; \
+            "the Admin API also answers at MAS's public address, {address}: remove the resource adminapi from that listener; \
              `doctor` shows the configuration to use"
         );
     }
@@ -292,22 +295,22 @@ fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
     }
 }
 
-/// What a person has to look at although the run goes on.
+/// Warns about what an administrator should check although the run goes on.
 pub(crate) fn warn_of_doubts(plan: &Plan) {
     let kept = plan.kept_by_reason();
     if let Some(count) = kept.get(&KeptReason::FederationInDoubt) {
         warn!(
-            "a directory behind Keycloak (LDAP, Active Directory) shows no signs of life or contradicts itself: {} left \
-             alone; check User federation in Keycloak, and that the directory answers. A directory none of whose people \
-             is in the group shows none either: keycloak.federation = \"trust\" believes Keycloak as it is",
+            "a directory behind Keycloak (LDAP, Active Directory) is unverified, because it may be down or contradicts \
+             itself: {} kept. Check User federation in Keycloak, and that the directory answers. If none of its users is \
+             meant to be in the group, set keycloak.federation = \"trust\"",
             counted(*count, "account is", "accounts are")
         );
     }
     if plan.contradictions > 0 {
         warn!(
-            "Keycloak's member list and its answers about {} disagree; they are left alone. If this stays, look at the \
-             group in Keycloak",
-            counted(plan.contradictions, "person", "people")
+            "Keycloak's member list and its answers about {} disagree: nothing is changed for them. If this persists, \
+             check the group in Keycloak",
+            counted(plan.contradictions, "user", "users")
         );
     }
     let not_seen: Vec<_> = plan
@@ -320,19 +323,20 @@ pub(crate) fn warn_of_doubts(plan: &Plan) {
         .collect();
     if let Some((user_id, why)) = not_seen.first() {
         warn!(
-            "{} left alone, because there was no second look at them; the first is {user_id}: {why}",
-            counted(not_seen.len(), "person is", "people are")
+            "skipped {}, because the second look failed; the first is {user_id}: {why}",
+            counted(not_seen.len(), "account", "accounts")
         );
     }
 }
 
-/// A directory whose people are not imported is invisible while it is down, and so is who is missing because of it.
+/// Warns about directories that may be down unnoticed: if users are not imported, Keycloak then shows
+/// neither the directory nor its users.
 fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
     let unknown = plan.actions.iter().filter(|action| action.reason == Reason::NotInKeycloak).count();
     if facts.providers.is_none() && unknown > 0 {
         warn!(
-            "{} unknown to Keycloak; whether a directory behind Keycloak is down and hides them cannot be seen without \
-             the role view-realm. Grant it if the realm has a user federation; keycloak.federation = \"trust\" ends this warning",
+            "{} unknown to Keycloak, and without the role view-realm it is unknown whether a directory behind Keycloak is \
+             down and hides them. If the realm has a user federation, grant the role; else set keycloak.federation = \"trust\"",
             counted(unknown, "account is", "accounts are")
         );
     }

@@ -1,29 +1,30 @@
-//! How long open sessions outlast a disable. Joined to MAS by MSC3861, Synapse learns of their end late (trap 71).
+//! Warns about open sessions of disabled accounts. With MSC3861, Synapse notices their end late (trap
+//! 71).
 
 use tracing::warn;
 
 use super::Session;
 use crate::model::{SYNAPSE_WITHOUT_MSC3861, release_in};
 
-/// How Synapse is joined to MAS.
+/// How Synapse is connected to MAS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Joined {
     /// By MSC3861.
     ByMsc3861,
     /// Perhaps by MSC3861: this Synapse still has it, and MAS's configuration cannot be read from here.
     PerhapsByMsc3861,
-    /// By what came after it.
+    /// By the stable integration that replaced it.
     Stably,
 }
 
 impl Session {
-    /// Warns that open sessions may go on for a while after a run that has disabled accounts.
+    /// Warns that open sessions may last a while after a run that disabled accounts.
     pub(crate) async fn warn_of_open_sessions(&self) {
-        const LAST: &str = "open sessions of the disabled accounts may go on for up to two minutes";
+        const LAST: &str = "open sessions of the disabled accounts may last up to two minutes";
         match self.joined().await {
-            Joined::ByMsc3861 => warn!("{LAST}, because Synapse is joined to MAS by MSC3861"),
+            Joined::ByMsc3861 => warn!("{LAST}, because Synapse uses MAS through MSC3861"),
             Joined::PerhapsByMsc3861 => {
-                warn!("{LAST} if Synapse is joined to MAS by MSC3861 (experimental_features.msc3861)");
+                warn!("{LAST} if Synapse uses MAS through MSC3861 (experimental_features.msc3861)");
             }
             Joined::Stably => {}
         }
@@ -36,7 +37,7 @@ impl Session {
             return if mas_config.is_msc3861 { Joined::ByMsc3861 } else { Joined::Stably };
         }
         let Some(synapse) = &self.readers.synapse else { return Joined::Stably };
-        // Everything is done: a version that cannot be read is no reason to fail.
+        // Everything is done, so an unreadable version is no reason to fail.
         let release = synapse.version().await.ok().and_then(|said| release_in(said.raw()));
         let has_msc3861 = release.is_some_and(|release| release < SYNAPSE_WITHOUT_MSC3861);
         if has_msc3861 { Joined::PerhapsByMsc3861 } else { Joined::Stably }

@@ -8,12 +8,12 @@ use crate::causes::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Talks on stderr; where nobody listens, nothing is lost.
+/// Prints to stderr, and ignores a closed one.
 pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// Prints data to stdout; a closed pipe (`| head`) is no error.
+/// Prints data to stdout. A closed pipe (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -24,8 +24,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints what became of a plan. Accounts may have been changed by now, so a failure to print is no reason to end as if
-/// nothing had been.
+/// Prints the outcome of a plan. Accounts may have been changed, so a failure to print must not end
+/// the run as if nothing had been.
 pub(crate) fn tell_the_end(told: &str, exit: Exit) -> Exit {
     match print(told) {
         Ok(()) => exit,

@@ -1,5 +1,4 @@
-//! How commands open the state file: those that may write create it, those that only read leave no
-//! trace.
+//! Opens the state file. Commands that may write create it; those that only read leave no trace.
 
 use std::path::Path;
 
@@ -21,8 +20,8 @@ pub(crate) enum Purpose {
 /// The state file, if there is one, and what to warn about.
 pub(crate) type Opened = (Option<State>, Option<Warning>);
 
-/// Opens the state file. A path that is given has to be usable; the default place need not be, if
-/// no key depends on the memory.
+/// Opens the state file. A configured path has to be usable; the default place need not be, if no key
+/// depends on the state file.
 pub(crate) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
     let is_default = match config.state_file {
         StateFile::Off => return Ok((None, None)),
@@ -62,7 +61,7 @@ fn open_at(config: &Config, path: &Path, purpose: Purpose) -> Result<Option<Stat
     }
 }
 
-/// Returns why a command that depends on the memory has none.
+/// Returns why a command that needs the state file has none.
 pub(crate) fn missing(config: &Config, what: &'static str) -> Failure {
     match config.state_file {
         StateFile::Off => Failure::NoState(what),
@@ -74,7 +73,7 @@ pub(crate) fn missing(config: &Config, what: &'static str) -> Failure {
 pub(crate) fn warning_of(config: &Config) -> Option<Warning> {
     let found =
         "state_file = \"off\": accounts that were never tied to a Keycloak user are disabled without an approval";
-    let instead = "remove the key, or set it to a path";
+    let instead = "Remove the key, or set it to a path.";
     (config.state_file == StateFile::Off).then(|| Warning { what: found.to_owned(), instead })
 }
 
@@ -84,5 +83,5 @@ fn no_memory(error: Option<&StateError>) -> Warning {
         None => "there is no place for the state file: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set".to_owned(),
     };
     let found = format!("nothing is remembered, because {why}");
-    Warning { what: found, instead: "set state_file to a path that this user can write" }
+    Warning { what: found, instead: "Set `state_file` to a path that this user can write." }
 }

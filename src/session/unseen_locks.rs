@@ -1,5 +1,5 @@
-//! Locks that Synapse does not show (traps 56 and 67). Without the Admin API, a plan then takes members who are locked out
-//! for active, and locked accounts for open ones.
+//! Refuses to lock if Synapse does not show the locks of MAS (traps 56 and 67). Without the Admin API,
+//! a plan would take locked accounts for active ones, and members would stay locked out.
 
 use tracing::warn;
 
@@ -12,7 +12,7 @@ use crate::plan::DisableMode;
 use crate::readers::ReadError;
 
 impl Session {
-    /// Refuses to lock if the locks would not be seen again. Commands that only read warn.
+    /// Refuses to lock if Synapse would not show the locks. Commands that only read warn.
     pub(crate) async fn refuse_unseen_locks(&self) -> Result<(), Failure> {
         if self.config.policy.disable != DisableMode::Lock || !self.config.trusts_synapse() {
             return Ok(());

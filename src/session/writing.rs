@@ -1,4 +1,4 @@
-//! What the commands that may change something have in common: the lock, the signals, the record, the writer.
+//! Provides what all commands that may change something need: lock, signals, record and writer.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
-/// Returns whether a run is to be kept in the history: one that only leaves actions waiting says nothing new.
+/// Returns whether to record a run: one that only leaves actions waiting says nothing new.
 fn is_worth_a_record(plan: &Plan) -> bool {
     plan.actions.iter().any(|action| action.skipped != Some(Skip::NeedsApproval))
 }
@@ -25,12 +25,12 @@ pub(crate) struct Writing {
     pub(crate) session: Session,
     writer: Writer,
     stop: Stop,
-    /// Whoever makes one run holds it to the end; whoever makes many takes it for each.
+    /// A command with one run holds it to the end; `watch` takes it for each run.
     _lock: Option<RunLock>,
 }
 
 impl Writing {
-    /// Opens everything that a run needs before it asks anyone.
+    /// Opens everything that a run needs before it asks a server.
     pub(crate) fn begin(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let session = Session::for_writing(global, surroundings)?;
         let writer = session.writer(surroundings)?;
@@ -40,7 +40,7 @@ impl Writing {
         Ok(Self { session, writer, stop, _lock: Some(lock) })
     }
 
-    /// For many runs, each with a lock of its own, and with nobody who watches a progress bar.
+    /// Opens it for `watch`: many runs, each with a lock of its own, and no progress bar.
     pub(crate) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
         let mut session = Session::for_writing(global, surroundings)?;
         session.progress = Progress::new(true);
@@ -48,12 +48,12 @@ impl Writing {
         Ok(Self { session, writer, stop, _lock: None })
     }
 
-    /// Work that a signal may end at any time, because nothing was changed yet.
+    /// Does work that a signal may end at any time, because nothing was changed yet.
     pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         self.stop.unless_requested(Box::pin(work)).await.unwrap_or(Err(Failure::Stopped))
     }
 
-    /// Remembers a plan that was refused.
+    /// Records a plan that was refused.
     pub(crate) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
             && state.refuse_again(command, &plan.digest())?
@@ -67,7 +67,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Applies what there is to apply; the writer is asked first whether it is in working order.
+    /// Applies the actions of a plan, after checking that the writer works.
     pub(crate) async fn carry_out(
         &self,
         command: &'static str,
@@ -92,7 +92,7 @@ impl Writing {
             _ => "incomplete",
         });
         let exit = apply::exit(plan, &outcomes, &record);
-        // Not if nothing was confirmed: Synapse may not answer, and would be waited for once more.
+        // If nothing was confirmed, Synapse may not answer, and asking it would only wait again.
         let is_disabled =
             |(action, outcome): (&Action, &Outcome)| action.kind == ActionKind::Disable && *outcome == Outcome::Done;
         if plan.actions.iter().zip(&outcomes).any(is_disabled) {
@@ -101,7 +101,7 @@ impl Writing {
         Ok((outcomes, exit))
     }
 
-    /// The number under which a run is remembered; one that has nothing to do is not.
+    /// Returns the number of the recorded run. A run with nothing to do is not recorded.
     fn remembered(
         &self,
         command: &'static str,

@@ -1,11 +1,11 @@
-//! Whether it lives, and whether it is in a state to be relied on.
+//! Tracks whether the program is alive and ready.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::metrics::metrics;
 
-/// The state of a program that stays up. Clones are the same.
+/// The health of a program that keeps running. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Health(Arc<Inner>);
 
@@ -19,18 +19,18 @@ struct Inner {
 struct State {
     beat: Instant,
     ready: Result<(), NotReady>,
-    /// When it was last said to be ready.
+    /// When it was last set ready.
     since: Instant,
-    /// For how long that holds.
+    /// For how long that is valid.
     ready_for: Duration,
 }
 
-/// Why it cannot be relied on. Anybody may read it, so it has no names and no commands.
+/// Why it is not ready. Anyone may read it, so it contains no names and no commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReady {
     /// Nothing is known yet.
     FirstRun,
-    /// A plan waits to be approved.
+    /// A plan waits for an approval.
     Refused,
     /// The last run failed.
     Failed,
@@ -41,11 +41,11 @@ pub enum NotReady {
 }
 
 impl NotReady {
-    /// Returns the reason as a person reads it.
+    /// Returns the reason in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::FirstRun => "the first run is not over yet",
+            Self::FirstRun => "the first run has not ended yet",
             Self::Refused => "a plan was refused",
             Self::Failed => "the last run failed",
             Self::Locked => "another run holds the lock",
@@ -55,7 +55,8 @@ impl NotReady {
 }
 
 impl Health {
-    /// Alive as long as there is a beat every `patience`; not ready before the first run is over.
+    /// Creates the state: alive as long as there is a beat every `patience`, and not ready before the end
+    /// of the first run.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
         let (beat, ready) = (Instant::now(), Err(NotReady::FirstRun));
@@ -63,26 +64,26 @@ impl Health {
         Self(Arc::new(Inner { patience, state: Mutex::new(state) }))
     }
 
-    /// A sign of life.
+    /// Records a heartbeat.
     pub fn beat(&self) {
         self.state().beat = Instant::now();
-        // What was ready may not be any more.
+        // It may no longer be ready.
         metrics().ready(self.is_ready());
     }
 
-    /// Whether the last sign of life is recent enough.
+    /// Returns whether the last heartbeat is recent enough.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.silent_for() <= self.0.patience
     }
 
-    /// How long ago the last sign of life was.
+    /// Returns how long ago the last heartbeat was.
     #[must_use]
     pub fn silent_for(&self) -> Duration {
         self.state().beat.elapsed()
     }
 
-    /// It can be relied on, or why not. The metric `ready` says the same.
+    /// Sets it ready, or not, with the reason. The metric `ready` shows the same.
     pub fn set_ready(&self, ready: Result<(), NotReady>) {
         metrics().ready(ready.is_ok());
         let mut state = self.state();
@@ -90,18 +91,18 @@ impl Health {
         state.ready = ready;
     }
 
-    /// How long it can be relied on after a run that succeeded.
+    /// Sets how long it stays ready after a successful run.
     pub fn set_ready_for(&self, time: Duration) {
         self.state().ready_for = time;
     }
 
-    /// Whether it can be relied on.
+    /// Returns whether it is ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.why_not_ready().is_none()
     }
 
-    /// Why it cannot be relied on, if it cannot.
+    /// Returns why it is not ready, if it is not.
     #[must_use]
     pub fn why_not_ready(&self) -> Option<NotReady> {
         let state = self.state();
@@ -111,7 +112,7 @@ impl Health {
         }
     }
 
-    /// No state is half changed, so one that somebody panicked over is good.
+    /// Locks the state. It is never half changed, so it is valid even after a panic.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_is_a_sign_of_life_for_every_clone() {
+    fn a_beat_counts_for_every_clone() {
         let health = Health::new(Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(20));
         health.clone().beat();

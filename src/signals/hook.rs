@@ -1,4 +1,4 @@
-//! A command of the administrator's that is told when something needs a person: a mail, a chat, a pager.
+//! Runs a command of the administrator's when something needs attention: for a mail, a chat, a pager.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::environment::Surroundings;
 use crate::metrics::RunKind;
 use crate::model::{Moment, printable};
 
-/// How long it may take.
+/// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// How much of what it prints goes to the log.
+/// How much of its output goes to the log.
 const OUTPUT_LIMIT: u64 = 4000;
 
 /// What has happened.
@@ -32,12 +32,12 @@ pub enum Event {
     NeedsApproval,
 }
 
-/// What the command is told, as JSON on its standard input.
+/// The JSON that the command gets on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// What has happened.
     pub event: Event,
-    /// When.
+    /// When it happened.
     pub time: Moment,
     /// The homeserver.
     pub server_name: String,
@@ -45,7 +45,7 @@ pub struct Reason {
     pub realm: String,
     /// What the run looked at.
     pub kind: RunKind,
-    /// Each limit that the plan is over, in words.
+    /// Each limit that the plan exceeds, in words.
     pub reasons: Vec<String>,
     /// The refused plan.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub struct Reason {
     pub hint: Option<String>,
 }
 
-/// Runs the command and waits for it. Its failure is a warning: it must not end what it only tells of.
+/// Runs the command and waits for it. Its failure is only a warning.
 pub async fn tell(command: &[String], reason: &Reason) {
     tell_within(command, reason, LIMIT).await;
 }
@@ -72,9 +72,9 @@ pub async fn tell(command: &[String], reason: &Reason) {
 async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
     let Some((program, arguments)) = command.split_first() else { return };
     let Ok(json) = serde_json::to_vec(reason) else { return };
-    // Its arguments may hold a secret, such as the address of a chat.
+    // Its arguments may contain a secret, such as the address of a chat.
     let shown = printable(program).into_owned();
-    debug!(command = %shown, "telling the hook");
+    debug!(command = %shown, "running the hook");
     let started = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -91,25 +91,25 @@ async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
     };
     let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     match tokio::time::timeout(limit, run(&mut child, &json)).await {
-        Ok(Ok((status, said))) if status.success() => debug!(command = %shown, %said, "the hook was told"),
+        Ok(Ok((status, said))) if status.success() => debug!(command = %shown, %said, "the hook succeeded"),
         Ok(Ok((status, said))) => warn!("the hook {shown} failed ({status}): {said}"),
         Ok(Err(error)) => warn!("the hook {shown} failed: {error}"),
         Err(_) => {
-            // What it has started would go on without it.
+            // Processes that it started would otherwise go on.
             if let Some(group) = group {
                 let _ = kill_process_group(group, Signal::KILL);
             }
-            warn!("the hook {shown} was ended, because it took longer than {}", humantime::format_duration(limit));
+            warn!("the hook {shown} was stopped, because it took longer than {}", humantime::format_duration(limit));
         }
     }
 }
 
-/// The reason goes in and what is printed comes out at the same time, so that neither waits for the other.
+/// Writes the reason and reads the output at the same time, so that neither waits for the other.
 async fn run(child: &mut Child, json: &[u8]) -> std::io::Result<(ExitStatus, String)> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let telling = async move {
         if let Some(mut stdin) = stdin {
-            // Who does not want to know does not have to listen.
+            // The hook need not read its input.
             let _ = stdin.write_all(json).await;
         }
     };
@@ -118,7 +118,7 @@ async fn run(child: &mut Child, json: &[u8]) -> std::io::Result<(ExitStatus, Str
     Ok((child.wait().await?, printable(&said).into_owned()))
 }
 
-/// The beginning of what is printed; the rest is read and forgotten.
+/// Returns the start of the output; the rest is read and discarded.
 async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut pipe) = pipe else { return String::new() };
     let mut text = Vec::new();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hook_is_told_the_reason_as_json() {
+    async fn the_hook_gets_the_reason_as_json() {
         let directory = tempfile::tempdir().expect("a directory");
         hook(directory.path(), "cat > \"$1/told\"", LIMIT).await;
         let told: Value = serde_json::from_str(&read(directory.path(), "told")).expect("JSON");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hook_that_is_not_there_stops_nobody() {
+    async fn a_missing_hook_stops_nothing() {
         tell(&[], &reason()).await;
         tell(&["/nowhere/hook".to_owned()], &reason()).await;
     }

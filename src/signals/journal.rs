@@ -1,4 +1,4 @@
-//! The journal of systemd, where stderr leads there: levels become priorities, and fields can be searched for.
+//! Logs to systemd's journal if stderr leads there: levels become priorities, and fields are searchable.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tracing_journald::{Layer, Priority, PriorityMappings};
 
 use crate::environment::Environment;
 
-/// A way to the journal that keeps levels and fields, where stderr is connected to it and it can be reached.
+/// Returns a log to the journal with levels and fields, if stderr leads there and it can be reached.
 #[must_use]
 pub fn journal(env: &Environment) -> Option<Layer> {
     if !is_stderr(&env("JOURNAL_STREAM")?) {
@@ -23,8 +23,8 @@ pub fn journal(env: &Environment) -> Option<Layer> {
     )
 }
 
-/// `JOURNAL_STREAM` is the device and the inode of what stderr was when we were started. Programs hand it on to those
-/// that they start with another stderr.
+/// Returns whether stderr is `JOURNAL_STREAM`, a device and an inode. A program inherits the variable
+/// even if it is started with another stderr.
 fn is_stderr(stream: &str) -> bool {
     match (stream.split_once(':'), rustix::fs::fstat(io::stderr())) {
         (Some((device, inode)), Ok(stderr)) => {

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz` and `/readyz` over plain http, for those who watch over this program.
+//! Serves `/metrics`, `/healthz` and `/readyz` over plain http, for monitoring.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,17 +21,17 @@ use tokio::task::AbortHandle;
 use super::health::Health;
 use crate::metrics::metrics;
 
-/// Open connections. One more ends the oldest, so that clients that hold theirs never keep a probe
-/// out, and never take the files that we need.
+/// The most open connections. One more closes the oldest, so that idle clients never block a probe, and
+/// never use up the files that we need.
 const CONNECTIONS: usize = 64;
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(5);
-/// How long a connection lives: one request, and its answer.
+/// How long a connection may last, for one request and its answer.
 const LIFE: Duration = Duration::from_secs(10);
 /// The longest head of a request.
 const LONGEST_HEAD: usize = 16 * 1024;
 
-/// Answers from now on. Gives where it listens (port 0: any free one).
+/// Starts to serve, and returns the address (port 0: any free one).
 pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr> {
     let mut tcp = TcpListener::bind(listen).await?;
     let address = tcp.local_addr()?;
@@ -43,7 +43,7 @@ pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr>
     tokio::spawn(async move {
         let mut open = Connections::default();
         loop {
-            // Waits a while if there are no files left, and tries again.
+            // If no files are left, this waits and tries again.
             let (stream, _) = Listener::accept(&mut tcp).await;
             open.admit(answer(stream, router.clone(), Deadlines { head: HEAD, life: LIFE }));
         }
@@ -64,11 +64,11 @@ async fn answer(stream: TcpStream, router: Router, deadlines: Deadlines) {
         .timer(TokioTimer::new())
         .header_read_timeout(deadlines.head)
         .keep_alive(false)
-        // Some tools close their side once they have asked.
+        // Some tools close their side after the request.
         .half_close(true)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A client that breaks off or is too slow has only itself to blame.
+    // A client that breaks off or is too slow gets no answer.
     let _ = tokio::time::timeout(deadlines.life, connection).await;
 }
 
@@ -77,7 +77,7 @@ async fn answer(stream: TcpStream, router: Router, deadlines: Deadlines) {
 struct Connections(VecDeque<AbortHandle>);
 
 impl Connections {
-    /// Begins one more. If all places are taken, the oldest connection ends.
+    /// Adds a connection. If all places are taken, it closes the oldest.
     fn admit(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
         self.0.retain(|open| !open.is_finished());
         if self.0.len() >= CONNECTIONS
@@ -98,7 +98,7 @@ async fn tell_whether_alive(State(health): State<Health>) -> Response {
         "alive\n".into_response()
     } else {
         let silence = health.silent_for().as_secs();
-        (StatusCode::SERVICE_UNAVAILABLE, format!("no sign of life for {silence} s\n")).into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, format!("no heartbeat for {silence} s\n")).into_response()
     }
 }
 
@@ -127,21 +127,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_is_told_by_the_status_and_in_words() {
+    async fn health_is_reported_by_status_and_in_words() {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(ask(address, "/healthz").await, (200, "alive\n".to_owned()));
-        assert_eq!(ask(address, "/readyz").await, (503, "not ready: the first run is not over yet\n".to_owned()));
+        assert_eq!(ask(address, "/readyz").await, (503, "not ready: the first run has not ended yet\n".to_owned()));
         health.set_ready(Ok(()));
         assert_eq!(ask(address, "/readyz").await, (200, "ready\n".to_owned()));
         assert_eq!(ask(address, "/").await.0, 404);
 
         let address = served(&Health::new(Duration::ZERO)).await;
-        assert_eq!(ask(address, "/healthz").await, (503, "no sign of life for 0 s\n".to_owned()));
+        assert_eq!(ask(address, "/healthz").await, (503, "no heartbeat for 0 s\n".to_owned()));
     }
 
     #[tokio::test]
-    async fn metrics_are_told_in_prometheus_text_format() {
+    async fn metrics_are_in_prometheus_text_format() {
         let address = served(&Health::new(LIFE)).await;
         let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_is_taken_is_told_at_once() {
+    async fn a_port_that_is_taken_is_reported_at_once() {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(serve(address, health).await.map_err(|error| error.kind()), Err(io::ErrorKind::AddrInUse));

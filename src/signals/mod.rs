@@ -1,4 +1,4 @@
-//! How others see that it works: metrics, health, the service manager, the journal, a hook.
+//! Reports to others how it works: metrics, health, service manager, journal, hook.
 
 mod health;
 mod hook;

@@ -1,4 +1,4 @@
-//! The service manager (systemd): ready, what goes on, the watchdog. Where there is none, nothing is said.
+//! Notifies the service manager (systemd), if there is one: ready, status, watchdog.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tracing::debug;
 
 use crate::model::printable;
 
-/// Who started us, if they want to know how it goes.
+/// The service manager, if it started us and wants notifications.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceManager {
     listens: bool,
@@ -15,44 +15,45 @@ pub struct ServiceManager {
 }
 
 impl ServiceManager {
-    /// As `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` say.
+    /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
     #[must_use]
     pub fn from_env() -> Self {
         let listens = std::env::var_os("NOTIFY_SOCKET").is_some();
         Self { listens, watchdog: sd_notify::watchdog_enabled().filter(|_| listens) }
     }
 
-    /// It is up.
+    /// Reports that the program is ready.
     pub fn ready(&self) {
         self.tell(&[NotifyState::Ready]);
     }
 
-    /// What goes on, as `systemctl status` shows it.
+    /// Reports the status for `systemctl status`.
     pub fn status(&self, status: &str) {
-        // Another line would be another message.
+        // A second line would be a message of its own.
         self.tell(&[NotifyState::Status(&printable(status))]);
     }
 
-    /// It is going down.
+    /// Reports that the program is stopping.
     pub fn stopping(&self) {
         self.tell(&[NotifyState::Stopping]);
     }
 
-    /// It reads its configuration again; `ready` ends this.
+    /// Reports that the configuration is being reloaded, until `ready`.
     pub fn reloading(&self) {
-        // Without the time, the service manager takes a reload for failed.
+        // Without the time, the service manager treats the reload as failed.
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
             Err(error) => debug!(%error, "no monotonic clock"),
         }
     }
 
-    /// A sign of life.
+    /// Sends a heartbeat.
     pub fn watchdog(&self) {
         self.tell(&[NotifyState::Watchdog]);
     }
 
-    /// How often a sign of life is due: twice in the time after which the service manager takes us for dead.
+    /// Returns how often a heartbeat is due: twice in the time after which the service manager assumes that
+    /// the program hangs.
     #[must_use]
     pub fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / 2)
@@ -61,7 +62,7 @@ impl ServiceManager {
     fn tell(self, state: &[NotifyState<'_>]) {
         let told = if self.listens { sd_notify::notify(state) } else { Ok(()) };
         if let Err(error) = told {
-            // It must not end what it only tells of.
+            // A failed notification must not stop the program.
             debug!(%error, "the service manager does not listen");
         }
     }
@@ -74,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// What the other test says, run in a process of its own with these variables.
+    /// Returns the notifications of the other test, run in a process of its own with these variables.
     fn said(variables: &[(&str, &str)]) -> Vec<String> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("notify");
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_manager_is_told_everything() {
+    fn the_service_manager_gets_every_notification() {
         let mut said = said(&[("WATCHDOG_USEC", "30000000")]);
         let reloading = said.remove(2);
         assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
@@ -114,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn a_watchdog_that_waits_for_somebody_else_is_not_fed() {
+    fn a_watchdog_of_another_process_is_not_fed() {
         assert_eq!(said(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "1")])[4], "STATUS=None");
         assert_eq!(said(&[])[4], "STATUS=None");
     }
 
     #[test]
-    fn a_service_manager_that_is_gone_stops_nobody() {
+    fn a_missing_service_manager_stops_nothing() {
         assert_eq!(said(&[("NOTIFY_SOCKET", "/nowhere/notify")]), Vec::<String>::new());
     }
 }

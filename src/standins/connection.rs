@@ -1,7 +1,7 @@
-//! Connections that can be cut from the inside.
+//! Cuts connections from the inside.
 //!
-//! HTTP libraries take care that a handler cannot break a connection; a server that crashes does just that.
-//! So the stand-ins wrap each accepted connection, and whoever holds its [`Cut`] can break it at any moment.
+//! HTTP libraries do not let a handler break a connection, but a server that crashes does. So the
+//! stand-ins wrap each accepted connection, and its [`Cut`] can break it at any moment.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ struct State {
     waker: AtomicWaker,
 }
 
-/// The means to break one connection.
+/// Breaks one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cut(Arc<State>);
 
@@ -86,13 +86,13 @@ impl Listener for CuttableListener {
         loop {
             match self.tcp.accept().await {
                 Ok((tcp, address)) => {
-                    // Small answers must not wait for the client's acknowledgement of the one before.
+                    // Small answers must not wait for the acknowledgement of the previous one.
                     let _ = tcp.set_nodelay(true);
                     let cut = Cut::default();
                     self.open.add(&cut);
                     return (Cuttable { tcp, cut }, address);
                 }
-                // Out of file descriptors, most likely: others will be closed soon.
+                // Most likely there are no file descriptors left; others will be closed soon.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

@@ -1,6 +1,6 @@
-//! Ways for a server to fail, chosen by a test while the server runs.
+//! Lets a server fail, as a test chooses while it runs.
 //!
-//! A rule says which requests it is about, how many of them to let pass first, and to how many to apply:
+//! A rule says which requests it applies to, how many of them pass first, and how many it covers:
 //!
 //! ```no_run
 //! # fn example(faults: &matrix_keycloak_sync::standins::Faults) {
@@ -21,7 +21,7 @@ use super::server::Seen;
 /// What goes wrong with one request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Another status with this body (`application/json` where it looks like JSON).
+    /// Another status with this body (`application/json` if it looks like JSON).
     Status(u16, String),
     /// Another status with an error in the server's format that quotes the headers and the form.
     Echo(u16),
@@ -46,9 +46,9 @@ pub enum Fault {
     Trickle,
     /// The connection breaks without an answer.
     Reset,
-    /// The first page, whichever page was asked for.
+    /// Always the first page.
     RepeatPage,
-    /// The list of everybody: the filters are ignored, as MAS ignores those that it does not know (trap 42).
+    /// The whole list: filters are ignored, as MAS ignores unknown ones (trap 42).
     WithoutFilters,
 }
 
@@ -73,7 +73,7 @@ struct Rule {
 }
 
 impl Rule {
-    /// Whether the rule applies to this request; counts it if so.
+    /// Returns whether the rule applies to this request, and counts it if so.
     fn take(&mut self, seen: &Seen) -> bool {
         if !(self.matches)(seen) || self.left == Some(0) {
             return false;
@@ -108,9 +108,9 @@ pub(super) struct Verdict {
     pub(super) after: Vec<Hook>,
     /// The most rows that a page may have.
     pub(super) rows: Option<usize>,
-    /// How much later the answer comes.
+    /// The delay of the answer.
     pub(super) late: Duration,
-    /// How many bytes of it are made in a second.
+    /// The bytes per second that it is produced with.
     pub(super) pace: Option<u64>,
 }
 
@@ -119,18 +119,18 @@ impl Faults {
         Self { rules: Shared::new(Vec::new()), empty_list }
     }
 
-    /// Begins a rule about requests whose path and query contain `part` (`""` is every request).
+    /// Starts a rule about requests whose path and query contain `part` (`""` is every request).
     pub fn on(&self, part: &str) -> RuleBuilder<'_> {
         let part = part.to_owned();
         self.matching(move |seen| seen.target().contains(&part))
     }
 
-    /// Begins a rule about the requests that `matches` picks.
+    /// Starts a rule about the requests that `matches` selects.
     pub fn matching(&self, matches: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> RuleBuilder<'_> {
         RuleBuilder { faults: self, matches: Arc::new(matches), skip: 0, times: None }
     }
 
-    /// Takes every rule back: the server is well again.
+    /// Removes every rule, so that the server works again.
     pub fn clear(&self) {
         self.rules.lock().clear();
     }
@@ -139,7 +139,7 @@ impl Faults {
         &self.empty_list
     }
 
-    /// The first fault that applies, and every hook that does.
+    /// Returns the first fault that applies, and all hooks.
     pub(super) fn verdict(&self, seen: &Seen) -> Verdict {
         let mut verdict = Verdict::default();
         for rule in self.rules.lock().iter_mut() {
@@ -159,7 +159,7 @@ impl Faults {
     }
 }
 
-/// A rule in the making; `answer`, `late`, `paced`, `before`, `after` or `in_pages_of` puts it in force.
+/// An unfinished rule; `answer`, `late`, `paced`, `before`, `after` or `in_pages_of` activates it.
 #[must_use = "a rule applies only after `answer`, `before`, `after` or `in_pages_of`"]
 pub struct RuleBuilder<'a> {
     faults: &'a Faults,
@@ -169,7 +169,7 @@ pub struct RuleBuilder<'a> {
 }
 
 impl RuleBuilder<'_> {
-    /// Only requests with this method.
+    /// Limits the rule to requests with this method.
     pub fn method(mut self, method: &str) -> Self {
         let (inner, method) = (self.matches, method.to_owned());
         self.matches = Arc::new(move |seen| seen.method == method && inner(seen));
@@ -182,23 +182,23 @@ impl RuleBuilder<'_> {
         self
     }
 
-    /// Applies to `count` requests only, not for good.
+    /// Applies to `count` requests only.
     pub fn times(mut self, count: usize) -> Self {
         self.times = Some(count);
         self
     }
 
-    /// These requests fail this way.
+    /// Lets these requests fail this way.
     pub fn answer(self, fault: Fault) {
         self.add(Effect::Answer(fault));
     }
 
-    /// Answers these requests so much later, as a server far away does.
+    /// Delays the answers, as for a server far away.
     pub fn late(self, by: Duration) {
         self.add(Effect::Late(by));
     }
 
-    /// Makes so many bytes of each of these answers in a second, as a server does that has work with each row.
+    /// Produces the answers with this many bytes per second, like a server with work for each row.
     pub fn paced(self, bytes_a_second: u64) {
         self.add(Effect::Pace(bytes_a_second));
     }
@@ -208,13 +208,14 @@ impl RuleBuilder<'_> {
         self.add(Effect::Before(Arc::new(hook)));
     }
 
-    /// Runs `hook` once the answer is made, before the client has it: the world changes between two pages.
+    /// Runs `hook` once the answer is complete, before the client gets it: the world changes between two
+    /// pages.
     pub fn after(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
         self.add(Effect::After(Arc::new(hook)));
     }
 
-    /// These lists come in pages of at most so many rows, whatever was asked for: a small list has several pages. What
-    /// else applies to such a request applies to the smaller page.
+    /// Limits the pages of these lists, even if the request wants more rows, so that a small list has several
+    /// pages. Other rules apply to the smaller page.
     pub fn in_pages_of(self, rows: usize) {
         self.add(Effect::Pages(rows));
     }

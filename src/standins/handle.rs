@@ -1,4 +1,4 @@
-//! What every stand-in that runs has: a server, and a state that a test can look at and change.
+//! Provides what every running stand-in has: a server, and a state that a test can read and change.
 
 use std::sync::MutexGuard;
 
@@ -16,36 +16,36 @@ impl<S> StandIn<S> {
         Self { server, state }
     }
 
-    /// The URL without a slash at the end.
+    /// Returns the URL without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// The state, to look at and to change.
+    /// Returns the state, to read and to change.
     pub fn state(&self) -> MutexGuard<'_, S> {
         self.state.lock()
     }
 
-    /// The state as something that a hook can keep.
+    /// Returns the state in a form that a hook can keep.
     #[must_use]
     pub fn shared(&self) -> Shared<S> {
         self.state.clone()
     }
 
-    /// The means to make it fail.
+    /// Returns the rules that make it fail.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.server.faults()
     }
 
-    /// What it has been asked.
+    /// Returns the requests that it has got.
     #[must_use]
     pub fn requests(&self) -> &Requests {
         self.server.requests()
     }
 
-    /// The server itself, to stop and restart it.
+    /// Returns the server itself, to stop and restart it.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server

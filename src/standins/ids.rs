@@ -1,7 +1,7 @@
-//! Identifiers in the shapes that the real servers use.
+//! Creates identifiers in the formats of the real servers.
 //!
-//! They need to be unique, also between two processes that talk to the same homeserver, and nothing more:
-//! nothing here is a secret.
+//! They only have to be unique, even between two processes that talk to the same homeserver. None is a
+//! secret.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ fn mix(mut value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A UUID, as Keycloak names users, groups and events.
+/// Returns a UUID, as Keycloak uses for users, groups and events.
 pub(crate) fn uuid() -> String {
     let (high, low) = (fresh(), fresh());
     format!(
@@ -39,19 +39,19 @@ pub(crate) fn uuid() -> String {
     )
 }
 
-/// A ULID, as MAS names everything.
+/// Returns a ULID, as MAS uses for all IDs.
 pub(crate) fn ulid() -> String {
     ulid_at(time::now_ms())
 }
 
-/// Returns a ULID as MAS made it at this time, in milliseconds since 1970.
+/// Returns a ULID as MAS creates it at this time, in milliseconds since 1970.
 pub(crate) fn ulid_at(millis: u64) -> String {
     let random = (u128::from(fresh()) << 16) | u128::from(fresh() & 0xffff);
     let value = (u128::from(millis) << 80) | random;
     letters(value, 26, CROCKFORD)
 }
 
-/// Letters, as in device IDs and tokens.
+/// Returns random letters, as in device IDs and tokens.
 pub(crate) fn word(length: u32) -> String {
     letters((u128::from(fresh()) << 64) | u128::from(fresh()), length, LETTERS)
 }

@@ -1,8 +1,8 @@
-//! A stand-in for mas-cli, the administrator's command of MAS.
+//! Stands in for mas-cli, the administrator's command of MAS.
 //!
-//! It follows `tests/contract/mas-cli.json`: what goes to which stream, exit 1 for failures and 2 for usage,
-//! a configuration that is quietly ignored when it cannot be read (trap 21). Its "database" is the MAS
-//! stand-in that `database.uri` names.
+//! It follows `tests/contract/mas-cli.json`: the streams of its output, exit 1 for failures and 2 for
+//! usage, and a configuration that is silently ignored if it cannot be read (trap 21). Its "database" is
+//! the MAS stand-in in `database.uri`.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::mas::{Command, Done, LogLine};
 use super::{runtime, time};
 
-/// What a call of mas-cli leaves behind.
+/// The result of a call of mas-cli.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// The exit code.
@@ -150,10 +150,11 @@ impl From<ManageCommand> for Command {
     }
 }
 
-/// Runs mas-cli with the arguments after the program's name; writes to stdout and stderr, gives the exit code.
+/// Runs mas-cli with the arguments after the program's name. Writes to stdout and stderr, and returns the
+/// exit code.
 pub async fn run(arguments: Vec<OsString>) -> u8 {
     let output = execute(arguments, std::env::var_os("MAS_CONFIG")).await;
-    // A reader that has gone away is no failure of mas-cli.
+    // A closed pipe is not a failure of mas-cli.
     let _ = io::stdout().write_all(output.stdout.as_bytes());
     let _ = io::stderr().write_all(output.stderr.as_bytes());
     output.exit
@@ -198,7 +199,8 @@ struct Database {
     uri: Option<String>,
 }
 
-/// The last database that the files name. What is missing or not YAML is passed over without a word (trap 21).
+/// Returns the last database in the files. A file that is missing or not YAML is silently ignored (trap
+/// 21).
 fn database(files: &[PathBuf]) -> Option<String> {
     let read = |file: &PathBuf| {
         let text = std::fs::read_to_string(file).ok()?;
@@ -208,7 +210,7 @@ fn database(files: &[PathBuf]) -> Option<String> {
 }
 
 async fn ask(uri: &str, command: &Command) -> Output {
-    // Counted apart: what only reads is no change.
+    // Calls that only read are counted separately.
     let path = if matches!(command, Command::ListAdminUsers) { "read" } else { "manage" };
     let url = format!("{}/stand-in/{path}", uri.trim_end_matches('/'));
     let response = match runtime::client().post(url).json(command).send().await {

@@ -1,10 +1,10 @@
-//! Stand-ins: Keycloak, Synapse and MAS inside this process.
+//! Stands in for Keycloak, Synapse and MAS inside this process.
 //!
-//! They exist so that the demo and every test run on a machine with none of the real servers, and so that
-//! a test can make a server fail in ways that the real ones only do on a bad day. What they answer follows
-//! recordings of the real servers (`tests/contract`), and `tests/recordings/` replays every one of them.
+//! With the stand-ins, the demo and the tests run on a machine without the real servers, and a test can
+//! make a server fail in rare ways. Their answers follow recordings of the real servers
+//! (`tests/contract`), and `tests/recordings/` replays all of them.
 //!
-//! Start with [`World`]: it describes groups, people and accounts in a few words and starts all three.
+//! Start with [`World`]: it describes groups, users and accounts in a few words and starts all three.
 
 mod connection;
 pub mod faults;
@@ -40,7 +40,7 @@ pub enum StandInError {
     /// A stand-in did not answer another one, or the test.
     #[error("stand-in: {0}")]
     Http(#[from] reqwest::Error),
-    /// The world as described cannot be.
+    /// The described world is impossible.
     #[error("stand-in: {0}")]
     World(String),
 }

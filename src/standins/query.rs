@@ -1,4 +1,4 @@
-//! What the servers read from a request besides its path: query parameters, forms, credentials.
+//! Parses query parameters, forms and credentials of requests.
 
 use axum::http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
@@ -30,12 +30,12 @@ impl Params {
     }
 }
 
-/// The token of `Authorization: Bearer …`.
+/// Returns the token of `Authorization: Bearer …`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     authorization(headers, "Bearer ")
 }
 
-/// Client and secret of `Authorization: Basic …`, each percent-decoded as OAuth 2.0 has it.
+/// Returns client and secret of `Authorization: Basic …`, each percent-decoded as in OAuth 2.0.
 pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let text = String::from_utf8(base64(authorization(headers, "Basic ")?)?).ok()?;
     let (user, password) = text.split_once(':')?;

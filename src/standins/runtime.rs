@@ -1,7 +1,5 @@
-//! The threads that the stand-ins run on.
-//!
-//! They have their own, so that a test may block (a child process, a current-thread runtime) while the
-//! servers go on answering.
+//! Runs the stand-ins on threads of their own, so that a test may block (a child process, a
+//! current-thread runtime) while the servers still answer.
 
 use std::io;
 use std::sync::OnceLock;
@@ -10,7 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
 
-/// The stand-ins' own runtime, started at first use and kept for the life of the process.
+/// Returns the stand-ins' own runtime, started at first use and kept for the life of the process.
 pub(crate) fn handle() -> io::Result<Handle> {
     let started = RUNTIME.get_or_init(|| {
         Builder::new_multi_thread()
@@ -28,8 +26,8 @@ pub(crate) fn handle() -> io::Result<Handle> {
 
 static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
 
-/// The client with which stand-ins talk to each other: no proxy between them, and no connection kept that a
-/// stopped server could have broken.
+/// Returns the client for requests between stand-ins: no proxy, and no reused connection that a stopped
+/// server could have broken.
 pub(crate) fn client() -> reqwest::Client {
     let build = || {
         let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);

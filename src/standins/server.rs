@@ -1,6 +1,6 @@
-//! A loopback HTTP server that can be watched, broken, stopped and started again.
+//! Runs a loopback HTTP server that can be watched, broken, stopped and restarted.
 //!
-//! All three stand-ins are a router inside one of these: what they have in common is here, once.
+//! All three stand-ins are a router inside one of these, which has everything they share.
 
 use std::io;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ impl Seen {
         }
     }
 
-    /// Path and query together.
+    /// Returns path and query together.
     #[must_use]
     pub fn target(&self) -> String {
         if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
@@ -56,13 +56,13 @@ impl Seen {
 pub struct Requests(Shared<Vec<Seen>>);
 
 impl Requests {
-    /// All of them, oldest first.
+    /// Returns all requests, oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Seen> {
         self.0.lock().clone()
     }
 
-    /// How many had `part` in their path and query.
+    /// Returns how many had `part` in their path and query.
     #[must_use]
     pub fn count(&self, part: &str) -> usize {
         self.0.lock().iter().filter(|seen| seen.target().contains(part)).count()
@@ -96,7 +96,7 @@ struct Watch {
 }
 
 impl Server {
-    /// Listens on `listen` (port 0: any free one). `empty_list` is how this server says "nothing found".
+    /// Listens on `listen` (port 0: any free one). `empty_list` is this server's answer for "nothing found".
     pub(super) fn start(listen: SocketAddr, router: Router, empty_list: Value) -> io::Result<Self> {
         let watch = Arc::new(Watch { requests: Requests::default(), faults: Faults::new(empty_list) });
         let router = router.layer(from_fn_with_state(Arc::clone(&watch), watched));
@@ -105,31 +105,32 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL without a slash at the end.
+    /// Returns the URL without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What the server has been asked.
+    /// Returns the requests that the server has got.
     #[must_use]
     pub fn requests(&self) -> &Requests {
         &self.watch.requests
     }
 
-    /// The means to make it fail.
+    /// Returns the rules that make it fail.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.watch.faults
     }
 
-    /// How many connections are open. One whose client is gone is closed once what it had sent is done.
+    /// Returns how many connections are open. If its client is gone, a connection is closed once its last
+    /// request is done.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.running.lock().as_ref().map_or(0, |running| running.open.count())
@@ -141,7 +142,7 @@ impl Server {
         if let Some(running) = running {
             running.task.abort();
             running.open.cut_all();
-            // The port is free only once the task is gone; that it was aborted is the point.
+            // The port is free only once the task is gone; it was aborted on purpose.
             let _ = running.task.await;
         }
     }
@@ -165,7 +166,7 @@ impl Server {
         let listener = CuttableListener { tcp, open: open.clone() };
         let service = self.router.clone().into_make_service_with_connect_info::<Cut>();
         let task = handle.spawn(async move {
-            // It ends by being aborted; the error type says that it cannot fail by itself.
+            // It ends only by an abort; the error type shows that it cannot fail.
             let _ = axum::serve(listener, service).await;
         });
         *self.running.lock() = Some(Running { task, open });
@@ -260,7 +261,7 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
     }
 }
 
-/// The same request for a page of at most so many rows, by the parameter that each server has for it.
+/// Returns the same request for a smaller page, by the parameter of each server.
 fn with_smaller_pages(uri: &Uri, rows: usize) -> Uri {
     let smaller = |part: &str| match part.split_once('=') {
         Some((name @ ("max" | "limit" | "page[first]" | "page%5Bfirst%5D"), asked)) => {
@@ -273,7 +274,7 @@ fn with_smaller_pages(uri: &Uri, rows: usize) -> Uri {
     format!("{}?{}", uri.path(), query.join("&")).parse().unwrap_or_else(|_| uri.clone())
 }
 
-/// The same request without the parameters that begin like this.
+/// Returns the same request without the parameters that begin like this.
 fn without(uri: &Uri, begins: &[&str]) -> Uri {
     let kept: Vec<&str> = uri
         .query()
@@ -304,14 +305,14 @@ async fn cut_body(response: Response) -> Response {
         if let Some(half) = left {
             return Some((Ok::<Bytes, io::Error>(half), None));
         }
-        // The first half has to be on its way before the connection breaks.
+        // The first half has to be sent before the connection breaks.
         tokio::time::sleep(Duration::from_millis(20)).await;
         Some((Err(io::ErrorKind::ConnectionReset.into()), None))
     });
     Response::from_parts(parts, Body::from_stream(pieces))
 }
 
-/// An answer in JSON with the content type that the server in question writes.
+/// Returns an answer in JSON with the content type of the server.
 pub(super) fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(header::CONTENT_TYPE, content_type)], body).into_response(),

@@ -1,7 +1,7 @@
-//! State that a server's handlers and the test look at together.
+//! Shares state between a server's handlers and the test.
 //!
-//! A test that panics while it holds the lock must not turn every later answer of the server into a second,
-//! misleading panic, so a poisoned lock is simply used on.
+//! If a test panics while it holds the lock, later answers of the server must not cause more, misleading
+//! panics. So a poisoned lock is still used.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

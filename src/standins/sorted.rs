@@ -1,15 +1,15 @@
-//! Rows in order of their keys whose n-th is found without counting all before it: what a page at an offset of a list of
-//! a million takes. The list stays live, so it is not copied either.
+//! Stores rows in order of their keys, and finds the n-th without counting all before it, which a page of
+//! a million rows needs. The list stays live, so it is not copied.
 
 use std::cell::Cell;
 use std::fmt;
 
-/// Rows that stand together. Fewer make the way to a row longer, more make an insertion dearer.
+/// Rows per chunk. Fewer slow down the search for a row, more slow down an insertion.
 const CHUNK: usize = 256;
 
 struct Chunk<V> {
     rows: Vec<(String, V)>,
-    /// How many of them lists show; not known once one was handed out to be changed.
+    /// How many of them lists show; unknown once one was returned to be changed.
     shown: Cell<Option<usize>>,
 }
 
@@ -37,54 +37,54 @@ pub struct Sorted<V> {
 }
 
 impl<V> Sorted<V> {
-    /// An empty map; lists show the rows that `shows` picks.
+    /// Creates an empty map; lists show the rows that `shows` selects.
     #[must_use]
     pub(super) fn showing(shows: fn(&V) -> bool) -> Self {
         Self { chunks: Vec::new(), len: 0, shows }
     }
 
-    /// How many rows there are, shown or not.
+    /// Returns how many rows there are, shown or not.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The row of a key.
+    /// Returns the row of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&V> {
         let chunk = self.chunks.get(self.chunk_of(key))?;
         Some(&chunk.rows[chunk.place(key).ok()?].1)
     }
 
-    /// Whether there is a row of this key.
+    /// Returns whether there is a row of this key.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// All rows, shown or not.
+    /// Returns all rows, shown or not.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &V)> {
         self.chunks.iter().flat_map(|chunk| &chunk.rows).map(|(key, row)| (key, row))
     }
 
-    /// All keys.
+    /// Returns all keys.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// How many rows lists show.
+    /// Returns how many rows lists show.
     #[must_use]
     pub(super) fn shown(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.shown(self.shows)).sum()
     }
 
-    /// The rows that lists show from the n-th of them on.
+    /// Returns the rows that lists show, from the n-th of them on.
     pub(super) fn shown_from(&self, mut skip: usize) -> impl Iterator<Item = (&String, &V)> {
         let mut first = 0;
         while let Some(chunk) = self.chunks.get(first)
@@ -105,14 +105,14 @@ impl<V> Sorted<V> {
         Some(&mut chunk.rows[place].1)
     }
 
-    /// The row of a key, which is made if there is none.
+    /// Returns the row of a key, which is created if there is none.
     pub(super) fn entry(&mut self, key: &str, make: impl FnOnce() -> V) -> &mut V {
         if self.chunks.is_empty() {
             self.chunks.push(Chunk::of(Vec::new()));
         }
         let mut at = self.chunk_of(key);
         if self.chunks[at].rows.len() == CHUNK && self.chunks[at].place(key).is_err() {
-            // A list that grows at its end, as most do when they are filled, leaves full chunks behind.
+            // Most lists are filled at the end, which leaves full chunks behind.
             let half = if self.chunks[at].place(key) == Err(CHUNK) { CHUNK } else { CHUNK / 2 };
             let rest = self.chunks[at].rows.split_off(half);
             self.chunks[at].shown.set(None);
@@ -141,7 +141,7 @@ impl<V> Sorted<V> {
         Some(row)
     }
 
-    /// The chunk where a key is, or would be.
+    /// Returns the chunk that has the key, or would have it.
     fn chunk_of(&self, key: &str) -> usize {
         let begins_before = |chunk: &Chunk<V>| chunk.rows.first().is_some_and(|(first, _)| first.as_str() <= key);
         self.chunks.partition_point(begins_before).saturating_sub(1)
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Numbers that look like chance, the same each time.
+    /// Returns random-looking numbers, the same each time.
     fn chances() -> impl Iterator<Item = u64> {
         std::iter::successors(Some(7_u64), |last| {
             Some(last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))

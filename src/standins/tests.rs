@@ -1,4 +1,4 @@
-//! What the recordings cannot show: time, failures, and one server acting on another.
+//! Tests what the recordings cannot show: time, failures, and one server changing another.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

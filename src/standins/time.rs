@@ -1,4 +1,4 @@
-//! Dates as the servers write them, from the system's clock alone.
+//! Writes dates like the servers, from the system's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,22 +8,22 @@ fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Milliseconds since 1970, as Keycloak and Synapse count.
+/// Returns the milliseconds since 1970, as in Keycloak and Synapse.
 pub(crate) fn now_ms() -> u64 {
     now_micros() / 1000
 }
 
-/// Microseconds since 1970.
+/// Returns the microseconds since 1970.
 pub(crate) fn now_micros() -> u64 {
     u64::try_from(since_epoch().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Now as RFC 3339 in UTC with microseconds, as MAS writes it.
+/// Returns the current time as RFC 3339 in UTC with microseconds, like MAS.
 pub(crate) fn now_rfc3339() -> String {
     rfc3339(now_micros())
 }
 
-/// Microseconds since 1970 as RFC 3339 in UTC.
+/// Returns microseconds since 1970 as RFC 3339 in UTC.
 pub(crate) fn rfc3339(micros: u64) -> String {
     let seconds = micros / 1_000_000;
     let (year, month, day) = civil(seconds / 86_400);
@@ -37,7 +37,7 @@ pub(crate) fn rfc3339(micros: u64) -> String {
     )
 }
 
-/// Midnight UTC of a day written `2026-11-23`, in milliseconds.
+/// Parses a day such as `2026-11-23`, and returns its midnight UTC in milliseconds.
 pub(crate) fn day_start_ms(text: &str) -> Option<u64> {
     let mut parts = text.splitn(3, '-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);

@@ -1,4 +1,4 @@
-//! Why the state file cannot be used.
+//! Defines why the state file cannot be used.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::model::ServerText;
 #[derive(Debug, thiserror::Error)]
 #[error("the state file {}: {problem}", path.display())]
 pub struct StateError {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
     /// What is wrong.
     #[source]
@@ -24,7 +24,7 @@ pub enum StateProblem {
     /// The file system refused the file or its folder.
     #[error("cannot be opened")]
     Io(#[from] io::Error),
-    /// The file system shows it but takes no changes.
+    /// The file system shows it but allows no changes.
     #[error("cannot be written")]
     ReadOnly,
     /// The path leads to another file.
@@ -42,8 +42,8 @@ pub enum StateProblem {
     /// A newer version of this program has written it.
     #[error("has tables that this version does not know")]
     Schema(#[source] rusqlite_migration::Error),
-    /// A row that this program has not written.
-    #[error("contains a row that makes no sense: {0}")]
+    /// It contains a row that this program has not written.
+    #[error("contains an invalid row: {0}")]
     Row(ServerText),
 }
 
@@ -57,7 +57,7 @@ impl From<rusqlite::Error> for StateProblem {
 }
 
 impl StateProblem {
-    /// Returns whether the place takes no file, rather than the file being wrong.
+    /// Returns whether the place allows no file, rather than the file being wrong.
     #[must_use]
     pub fn is_about_the_place(&self) -> bool {
         match self {
@@ -77,12 +77,12 @@ impl StateError {
     pub fn hint(&self) -> String {
         match self.problem {
             StateProblem::Io(_) | StateProblem::ReadOnly | StateProblem::Sqlite(_) => {
-                "Check `state_file`: this user needs to write the file and its folder."
+                "Check `state_file`: this user needs write access to the file and its folder."
             }
             StateProblem::Link | StateProblem::Foreign => "Set `state_file` to a path of its own.",
             StateProblem::Damaged(_) | StateProblem::Row(_) => {
-                "Restore the file from a backup, or move it away: the next run then starts with an empty one, and asks \
-                 for an approval before it disables accounts it does not know."
+                "Restore the file from a backup, or move it away: the next run then starts with an empty one, and needs \
+                 an approval to disable accounts it does not know."
             }
             StateProblem::Schema(_) => {
                 "Use the version of this program that wrote it last, or a newer one; or set `state_file` to a new file."

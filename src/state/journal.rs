@@ -1,4 +1,4 @@
-//! Recording a run while it goes on.
+//! Records a run while it goes on.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use super::{Scope, State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Moment};
 use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
 
-/// MAS had no such user, and nothing was changed.
+/// The word for a failure because MAS has no such user; nothing was changed.
 pub(super) const USER_NOT_FOUND: &str = "user_not_found";
-/// Nothing was changed.
+/// The word for any other failure that changed nothing.
 const UNTOUCHED: &str = "untouched";
 
 /// The number of a run.
@@ -26,12 +26,12 @@ impl fmt::Display for RunId {
     }
 }
 
-/// What is known of a run before its first action.
+/// What is known about a run before its first action.
 #[derive(Debug)]
 pub struct Beginning<'b> {
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: &'static str,
-    /// What will be done.
+    /// The plan.
     pub plan: &'b Plan,
     /// The plan as it was printed.
     pub document: &'b str,
@@ -40,7 +40,7 @@ pub struct Beginning<'b> {
 }
 
 impl State {
-    /// Records that a run begins, with every action that it plans.
+    /// Records the start of a run, with every action that it plans.
     pub fn begin_run(&self, beginning: &Beginning<'_>) -> Result<RunId, StateError> {
         let Beginning { command, plan, document, undoes } = beginning;
         self.transaction(|transaction| {
@@ -94,7 +94,7 @@ impl State {
         })
     }
 
-    /// Records what became of an action so far, and the account's state if it is known.
+    /// Records the outcome of an action so far, and the account's state if it is known.
     pub fn end_action(
         &self,
         run: RunId,
@@ -122,7 +122,7 @@ impl State {
         })
     }
 
-    /// Counts a refusal that repeats the last run of this scope, which was refused too: the same command, the same plan.
+    /// Counts a refusal that repeats the last run of this scope: the same command and plan, also refused.
     /// Returns whether it does.
     pub fn refuse_again(&self, command: &str, digest: &Digest) -> Result<bool, StateError> {
         let Scope { realm, server_name } = &self.scope;
@@ -137,8 +137,8 @@ impl State {
         })
     }
 
-    /// Deletes the runs of this scope that ended before then, with their actions. The newest run stays, so that no
-    /// number is given twice.
+    /// Deletes the runs of this scope that ended before a time, with their actions. The newest run stays, so
+    /// that no number is used twice.
     pub fn forget_runs(&self, before: Moment) -> Result<(), StateError> {
         let Scope { realm, server_name } = &self.scope;
         self.transaction(|transaction| {
@@ -156,7 +156,7 @@ impl State {
         })
     }
 
-    /// Records that a run is over.
+    /// Records the end of a run.
     pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
         self.transaction(|transaction| {
             let now = Moment::now().as_millis();
@@ -168,7 +168,8 @@ impl State {
     }
 }
 
-/// What a failed action has left, as a column has it; nothing if something may have been changed.
+/// Returns what a failed action has left behind, as a column; `None` if something may have been
+/// changed.
 fn failure(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(USER_NOT_FOUND),
@@ -177,7 +178,7 @@ fn failure(outcome: &Outcome) -> Option<&'static str> {
     }
 }
 
-/// The place of an action in its plan, as a column has it.
+/// Returns the place of an action in its plan, as a column.
 fn place(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

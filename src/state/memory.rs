@@ -1,4 +1,4 @@
-//! What of the past the plan depends on.
+//! Reads what the plan needs from the past.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::model::{Moment, UserId};
 use crate::plan::{ActionKind, DisableMode};
 use crate::planner::{AccountIndex, Facts, Memory, OwnDisable};
 
-/// How long an account that MAS did not know counts as unknown to it.
+/// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
 /// How long an account counts as a bridge's before Synapse is asked again.
 pub(super) const BRIDGE_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl State {
-    /// Returns everything that a plan made now has to know, except the owners.
+    /// Returns everything that a plan needs now, except the owners.
     pub fn memory(&self, now: Moment) -> Result<Memory, StateError> {
         let connection = self.lock();
         let read = || {
@@ -44,7 +44,7 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Attaches everything that is remembered to a complete reading.
+    /// Adds everything that is remembered to a complete reading.
     pub fn recall(&self, facts: &mut Facts) -> Result<(), StateError> {
         facts.memory = self.memory(facts.now)?;
         let index = AccountIndex::new(facts);
@@ -59,7 +59,7 @@ impl State {
         Ok(failed.map(|last| last.user_id).collect())
     }
 
-    /// Returns what a command has begun to do since then, to which account and when.
+    /// Returns the actions that a command has started since a time, each with its account and time.
     pub fn done_since(&self, command: &str, since: Moment) -> Result<Vec<(UserId, ActionKind, Moment)>, StateError> {
         let connection = self.lock();
         let Scope { realm, server_name } = &self.scope;
@@ -93,9 +93,10 @@ fn absences(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTree
     Ok(absent)
 }
 
-/// Returns the disables of this program that still hold. One that was refused before its first change is none. What was
-/// done before the account was seen active is over: if it is locked or deactivated after that, it was by hand. So is a
-/// disable that an activation has reversed; one that failed or was interrupted may have reversed nothing.
+/// Returns the disables of this program that still hold. One that was refused before its first change
+/// does not count. A disable ends once the account was seen active: a later lock or deactivation is by
+/// hand. It also ends with an activation, unless that failed or was interrupted, and so may have
+/// reversed nothing.
 pub(super) fn own_disables(
     connection: &Connection,
     scope: &Scope,
@@ -127,15 +128,15 @@ pub(super) fn own_disables(
     Ok(own)
 }
 
-/// Returns the accounts whose last action was begun since then and failed because MAS has no such user.
+/// Returns the accounts whose last action since a time failed because MAS has no such user.
 fn not_in_mas(connection: &Connection, scope: &Scope, since: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
     let last = last_actions(connection, scope, since)?.into_iter();
     let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND));
     Ok(unknown.map(|last| last.user_id).collect())
 }
 
-/// Returns the accounts that were seen to be a bridge's less than [`BRIDGE_FOR`] ago. A time in the
-/// future does not count, because it would count for too long.
+/// Returns the accounts that belonged to a bridge less than [`BRIDGE_FOR`] ago. A time in the future
+/// does not count, because it would count for too long.
 fn bridges(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
     let mut statement = connection
         .prepare("SELECT user_id FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen > ?3 AND seen <= ?4")?;
@@ -148,16 +149,16 @@ fn bridges(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTreeS
     Ok(bridges)
 }
 
-/// The last thing that was tried with an account.
+/// The last action on an account.
 struct LastAction {
     user_id: UserId,
     outcome: Option<String>,
     failure: Option<String>,
 }
 
-/// Returns the last thing that was tried with each account since then.
+/// Returns the last action on each account since a time.
 fn last_actions(connection: &Connection, scope: &Scope, since: Moment) -> Result<Vec<LastAction>, StateProblem> {
-    // With max(), the other columns are from the row that has it.
+    // With max(), SQLite takes the other columns from the same row.
     let mut statement = connection.prepare(
         "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND begun >= ?3 GROUP BY user_id",
@@ -171,7 +172,7 @@ fn last_actions(connection: &Connection, scope: &Scope, since: Moment) -> Result
     Ok(last)
 }
 
-/// Returns every directory that was ever seen; those of version 0.1 for each homeserver.
+/// Returns every directory that was ever seen; those from version 0.1 for each homeserver.
 fn directories(connection: &Connection, scope: &Scope) -> Result<BTreeSet<Box<str>>, StateProblem> {
     let mut statement =
         connection.prepare("SELECT provider FROM directories WHERE realm = ?1 AND server_name IN (?2, '')")?;

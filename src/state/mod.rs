@@ -1,35 +1,34 @@
-//! The state file: what the program remembers between its runs, in one `SQLite` file.
+//! Keeps what the program remembers between its runs, in one `SQLite` file: the state file.
 //!
-//! Each action is recorded before it is tried and again when it is over, each in a transaction of
-//! its own, so that a run that is killed leaves a record of what may have been done. Rows belong to
-//! a realm and a server name, the [`Scope`]; two of them in one file do not see each other.
+//! Each action is recorded before it is tried and again afterwards, each in a transaction of its own.
+//! So a run that is killed leaves a record of what may have been done. Rows belong to a realm and a
+//! server name, the [`Scope`]; two of them in one file do not see each other.
 //!
 //! # Why an older file never makes the program do more
 //!
 //! A backup may be restored, a volume may be lost, and rows may be missing. For each table the
-//! program then does less or asks for an approval:
+//! program then does less, or needs an approval:
 //!
-//! - `owners`: an account that was never tied needs an approval before it is disabled. A row that
-//!   is out of date is judged by the planner as any remembered row is: links win over it, and a
-//!   name replaces it only by the rule.
-//! - `absences`: a missing row starts the grace again. A row that is out of date could end it
-//!   early, because the user may have been back in between; so absences count only while complete
-//!   readings follow each other without a long pause (`readings`). After a pause they start
-//!   again.
-//! - `actions`, as the last action of ours on an account: a missing row makes a lock one by hand,
-//!   which the program respects. A row that is out of date could make a lock by hand ours; so after
-//!   a long pause nothing unfinished counts, and a file that is older than the last run (the lock
-//!   file has its number) loses every claim.
+//! - `owners`: an account that was never tied needs an approval before it is disabled. The planner
+//!   treats an outdated row like any other: links win over it, and a name replaces it only by the
+//!   rule.
+//! - `absences`: a missing row starts the grace again. An outdated row could end it early, because the
+//!   user may have been back in between. So absences count only while complete readings follow each
+//!   other without a long pause (`readings`). After a pause they start again.
+//! - `actions`, as our last action on an account: a missing row makes a lock one by hand, which the
+//!   program respects. An outdated row could make a lock by hand ours. So after a long pause nothing
+//!   unfinished counts, and a file older than the last run (the lock file has its number) loses every
+//!   claim.
 //! - `actions`, as what `watch` did in the last hour: missing rows let a restarted `watch` use its
 //!   limits once more within that hour, as it does without a state file.
-//! - `settled`: it only takes claims away, and is as old as the actions it is about.
+//! - `settled`: it only removes claims, and is as old as its actions.
 //! - `directories`: a directory is recorded in the transaction that records its members' accounts.
 //!   Without its row these accounts have no owner either, unless MAS links them.
 //! - `bridges`: a row keeps an account as it is, and a missing row costs a request.
 //!
-//! What is left is a whole volume that is restored with its lock file: a disable of ours that was
-//! done counts as ours although someone may have changed the account since. It matters to
-//! `policy.reactivate = "own"` alone.
+//! One case is left: a whole volume that is restored with its lock file. A completed disable of ours
+//! then counts as ours although someone may have changed the account since. It matters only to
+//! `policy.reactivate = "own"`.
 
 mod error;
 mod journal;
@@ -74,8 +73,7 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the file for a run that may write. Creates it if it is missing, and brings an older
-    /// one up to date.
+    /// Opens the file for a run that may write. Creates a missing file, and migrates an older one.
     pub fn open(path: &Path, scope: Scope) -> Result<Self, StateError> {
         match open::for_writing(path) {
             Ok(connection) => Ok(Self::new(path, scope, connection)),

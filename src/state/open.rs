@@ -1,5 +1,5 @@
-//! How the file is opened: created for its owner alone, checked before anything is written, and
-//! read without a trace.
+//! Opens the file: creates it for its owner alone, checks it before anything is written, and reads it
+//! without a trace.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _};
@@ -23,7 +23,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const APPLICATION_ID_AT: usize = 68;
 const HEADER: u64 = 100;
 
-/// Which missing folders are made.
+/// Which missing folders are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parents {
     /// The last one only: a longer path is a slip, or a volume that is not mounted.
@@ -32,7 +32,7 @@ pub enum Parents {
     AreMade,
 }
 
-/// Makes the folder of a state file, for this user alone, if it is missing.
+/// Creates the folder of a state file, for this user alone, if it is missing.
 pub fn make_folder(path: &Path, parents: Parents) -> io::Result<()> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     match DirBuilder::new().mode(0o700).recursive(parents == Parents::AreMade).create(folder) {
@@ -48,7 +48,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StateProblem> {
     if connection.is_readonly(MAIN_DB)? {
         return Err(StateProblem::ReadOnly);
     }
-    // What turns out to be damaged or not ours stays as it is, also when it is closed.
+    // A file that is damaged or not ours must stay as it is, even when it is closed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let identity = identify(&connection)?;
     check(&connection)?;
@@ -71,8 +71,8 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
     let mut connection = connect(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let identity = match identify(&connection) {
-        // The log of changes needs a file beside this one, which cannot be made here. Without a
-        // log, all is in this one.
+        // The write-ahead log needs a second file, which cannot be created here. Without a log,
+        // everything is in this file.
         Err(StateProblem::Sqlite(error)) if is_refused(&error) && !has_log(path) => {
             connection = connect_frozen(path)?;
             identify(&connection)?
@@ -82,7 +82,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
     if identity == Identity::Ours {
         check(&connection)?;
     }
-    // Else the log, which is empty, would stay.
+    // Otherwise the empty log would stay.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     if identity == Identity::Empty {
         return Ok(None);
@@ -97,7 +97,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
     Ok(Some(copy))
 }
 
-/// Creates the file for this user alone; one that is there stays as it is.
+/// Creates the file for this user alone; an existing file stays as it is.
 fn create(path: &Path) -> Result<(), StateProblem> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -112,7 +112,7 @@ fn connect(path: &Path) -> Result<Connection, StateProblem> {
     Ok(connection)
 }
 
-/// Opens the file as if it could not change: without locks, and without a file beside it.
+/// Opens the file as if it could not change: without locks, and without a second file.
 fn connect_frozen(path: &Path) -> Result<Connection, StateProblem> {
     let uri = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
@@ -129,16 +129,15 @@ fn has_log(path: &Path) -> bool {
     Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
 }
 
-/// What a file is that may be opened.
+/// The kind of a file that may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Identity {
     Ours,
-    /// No table has been made yet.
+    /// It has no tables yet.
     Empty,
 }
 
-/// Refuses what another program has written before `SQLite` opens it, which may take in the other's
-/// log.
+/// Refuses a file of another program before `SQLite` opens it, which might merge the other's log.
 fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
     let metadata = path.symlink_metadata()?;
     if metadata.is_symlink() {

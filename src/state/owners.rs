@@ -1,4 +1,4 @@
-//! Which Keycloak user each account belongs to, as complete readings have shown it.
+//! Remembers which Keycloak user each account belongs to, as complete readings have shown it.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,13 @@ use super::rows::word;
 use super::{Scope, State, StateError};
 use crate::model::{KeycloakId, Localpart, Moment, Owner, Tie, UserId};
 
-/// From so many rows on, making the index when they are all in is faster than keeping it up to
-/// date.
+/// With more new rows than this, rebuilding the index is faster than updating it.
 const MANY: usize = 50_000;
 
 const INDEX: &str = "CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id)";
 
 impl State {
-    /// Hands over every account that was ever tied to a Keycloak user, by localpart as the server
+    /// Passes every account that was ever tied to a Keycloak user to `take`, by localpart as the server
     /// spells it.
     pub fn owners(&self, mut take: impl FnMut(&str, Owner)) -> Result<(), StateError> {
         let connection = self.lock();
@@ -58,7 +57,7 @@ impl State {
                 Ok::<_, StateProblem>(())
             };
             find("WHERE localpart", &mut localparts.iter().map(|name| name.as_str().to_owned()))?;
-            // Left to itself, SQLite reads the whole table, which needs no second step to the row.
+            // SQLite would otherwise read the whole table, which saves it the step from index to row.
             let by_user = "INDEXED BY owners_by_keycloak_id WHERE keycloak_id";
             find(by_user, &mut ids.iter().map(|id| id.text().into_owned()))?;
             Ok(found.into_iter().collect())
@@ -66,7 +65,7 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Lets everything that is remembered of owners only protect from now on, because the file is older than the last run.
+    /// Lets all remembered owners only protect from now on, because the file is older than the last run.
     pub(super) fn doubt_owners(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
         let Scope { realm, server_name } = &self.scope;
         transaction.execute(
@@ -84,7 +83,7 @@ impl State {
         })
     }
 
-    /// Records the owners of accounts of this homeserver, in place of those that were recorded before.
+    /// Records the owners of accounts of this homeserver, and replaces those recorded before.
     pub(super) fn record_owners(
         &self,
         transaction: &Transaction<'_>,
@@ -120,14 +119,14 @@ impl State {
     }
 }
 
-/// Reads what comes by the million faster than JSON is read.
+/// Parses a tie, faster than JSON, because there are millions.
 fn tie(word: &str) -> Result<Tie, StateProblem> {
     match word {
         "link" => Ok(Tie::Link),
         "external_id" => Ok(Tie::ExternalId),
         "name" => Ok(Tie::Name),
         "restored" => Ok(Tie::Restored),
-        other => Err(StateProblem::Row(format!("{other:?} ties nothing").into())),
+        other => Err(StateProblem::Row(format!("unknown tie {other:?}").into())),
     }
 }
 

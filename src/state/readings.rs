@@ -1,10 +1,9 @@
-//! What complete readings have shown, and whether they follow each other without a pause.
+//! Records complete readings, and whether they follow each other without a long pause.
 //!
-//! An absence counts, and so does an action of ours that was not finished, because every reading
-//! since then agrees. If the program was not running for long, or an older file was restored, no
-//! one knows what happened meanwhile. So after a long pause both start again. A pause is long if it
-//! takes more than [`SHORT_PAUSE`] and more than twice the pause before: a timer that runs once a
-//! month has long pauses, and all of the same length.
+//! Absences and unfinished actions of ours count because every reading since then agrees. If the program
+//! did not run for a long time, or an older file was restored, no one knows what happened meanwhile. So
+//! after a long pause both start again. A pause is long if it takes more than [`SHORT_PAUSE`] and more
+//! than twice the pause before: a monthly timer has long pauses, but all of the same length.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -20,20 +19,20 @@ const SHORT_PAUSE: i64 = 36 * 60 * 60 * 1000;
 /// Whether the file is the one that the last run left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// Nothing says otherwise.
+    /// Nothing shows the opposite.
     AsExpected,
     /// It is older, or new.
     Older,
 }
 
-/// What is known of the readings so far.
+/// What is known about the readings so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Readings {
     /// When the last one was recorded.
     last: Option<i64>,
-    /// How long it came after the one before.
+    /// The pause before the last one.
     pause: Option<i64>,
-    /// How many runs that could write there were.
+    /// The number of runs that could write.
     runs: i64,
 }
 
@@ -57,9 +56,9 @@ impl Readings {
 }
 
 impl State {
-    /// Counts a run that may write, and returns its number. `before` is the number that the lock
-    /// file has of the run before this one: if it is greater, the file is older than that run, and
-    /// no action of ours counts from now on.
+    /// Counts a run that may write, and returns its number. `before` is the number of the previous run in
+    /// the lock file. If it is greater, the file is older than that run, and no action of ours counts from
+    /// now on.
     pub fn count_run(&self, before: Option<i64>, now: Moment) -> Result<(i64, Age), StateError> {
         let Scope { realm, server_name } = &self.scope;
         let server_name = server_name.as_str();
@@ -86,16 +85,16 @@ impl State {
         })
     }
 
-    /// Compares the file with the number that the lock file has of the last run, as
-    /// [`State::count_run`] does, for a command that only reads.
+    /// Compares the file with the number of the last run in the lock file, like [`State::count_run`], for a
+    /// command that only reads.
     pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
         let runs = Readings::of(&self.lock(), &self.scope).map_err(|problem| self.error(problem))?.runs;
         self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
         Ok(())
     }
 
-    /// Records one complete reading: accounts outside the group that were not are absent since now,
-    /// those inside are no longer absent, and nothing changes for the others.
+    /// Records one complete reading: accounts newly outside the group are absent since now, those inside
+    /// are no longer absent, and nothing changes for the others.
     pub fn record(&self, presence: &Presence<'_>, now: Moment) -> Result<(), StateError> {
         self.transaction(|transaction| {
             if presence.reach == Reach::Everything {
@@ -143,7 +142,7 @@ impl State {
     ) -> Result<(), StateProblem> {
         let Scope { realm, server_name } = &self.scope;
         let (server_name, millis) = (server_name.as_str(), now.as_millis());
-        // The clock was wrong then.
+        // The clock was wrong at that time.
         transaction.execute(
             "UPDATE absences SET since = ?3 WHERE realm = ?1 AND server_name = ?2 AND since > ?3",
             params![realm, server_name, millis],

@@ -1,4 +1,4 @@
-//! What is read back for people: runs, and the actions of a run.
+//! Reads runs and their actions, for `history`, `undo` and `explain`.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::model::{AccountState, Moment, ServerText, UserId};
 use crate::plan::{ActionKind, Reason};
 use crate::planner::{Since, Undone};
 
-/// A run, with what became of its actions.
+/// A run, with the counts of its outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunRow {
     /// The number that `history` and `undo` take.
     pub run: RunId,
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: String,
-    /// When the plan had been made.
+    /// When the plan was complete.
     pub started: Moment,
-    /// When the last action was over; missing where the run was killed.
+    /// When the last action ended; missing if the run was killed.
     pub ended: Option<Moment>,
     /// `mas-cli` or `mas-api`.
     pub writer: String,
@@ -31,51 +31,51 @@ pub struct RunRow {
     pub disable: String,
     /// The digest of the plan.
     pub digest: String,
-    /// How it ended, in a word.
+    /// How it ended, in one word.
     pub result: Option<String>,
     /// The run that it undid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
-    /// How often the same plan was refused again after it, the last time when it ended.
+    /// How often the same plan was refused again; the last time is when it ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u32,
     /// Accounts activated.
     pub activated: u32,
     /// Accounts disabled.
     pub disabled: u32,
-    /// Actions that were planned and are not done.
+    /// Actions that were planned and not done.
     pub not_done: u32,
 }
 
 /// An action of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActionRow {
-    /// What was to be done.
+    /// The kind of the action.
     pub action: ActionKind,
-    /// To whom.
+    /// The account.
     pub user_id: UserId,
     /// The rule that decided.
     pub reason: Reason,
-    /// What the second look had found.
+    /// What the second look found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Value>,
     /// The account before.
     pub before: AccountState,
-    /// The account afterwards, where it was looked at.
+    /// The account afterwards, if it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<AccountState>,
-    /// When it was begun; missing where it was not tried.
+    /// When it started; missing if it was not tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub begun: Option<Moment>,
-    /// When it was over.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Moment>,
-    /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` where the run was killed meanwhile.
+    /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` if the run was killed meanwhile.
     pub outcome: String,
-    /// Why it is not done.
+    /// Why it was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ServerText>,
-    /// It was refused before its first change.
+    /// Whether it was refused before its first change.
     #[serde(skip)]
     pub is_untouched: bool,
 }
@@ -86,7 +86,7 @@ impl State {
         self.read_runs(None)
     }
 
-    /// Returns one run and its actions in order; `None` if this scope has none of this number.
+    /// Returns one run and its actions in order, or `None` if this scope has no such run.
     pub fn run(&self, run: RunId) -> Result<Option<(RunRow, Vec<ActionRow>)>, StateError> {
         let Some(row) = self.read_runs(Some(run))?.pop() else { return Ok(None) };
         let connection = self.lock();
@@ -101,9 +101,9 @@ impl State {
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
     }
 
-    /// Returns what a run did, for `undo`; `None` if this scope has no run of this number. A disable that was begun counts,
-    /// done or not: an activation does no harm, and what needs none is left out. An activation counts only if it came
-    /// about.
+    /// Returns what a run did, for `undo`, or `None` if this scope has no such run. A disable counts once it
+    /// was started: activating such an account does no harm, and is skipped if there is no need. An
+    /// activation counts only if it was done.
     pub fn done_by(&self, run: RunId) -> Result<Option<Vec<Undone>>, StateError> {
         let Some((row, actions)) = self.run(run)? else { return Ok(None) };
         let counts = |action: &ActionRow| match action.action {
@@ -122,7 +122,7 @@ impl State {
         Ok(Some(undone.collect()))
     }
 
-    /// Returns what has happened since to the accounts that a run has changed.
+    /// Returns what has happened to the accounts of a run since it changed them.
     fn since(&self, run: RunId) -> Result<BTreeMap<UserId, Since>, StateError> {
         let connection = self.lock();
         let read = || {
@@ -152,7 +152,7 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Returns everything that was ever tried with an account, the newest first, each with its run.
+    /// Returns every action on an account, the newest first, each with its run.
     pub fn actions_of(&self, user_id: &UserId) -> Result<Vec<(RunId, ActionRow)>, StateError> {
         let connection = self.lock();
         let read = || {
@@ -235,7 +235,7 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
     })
 }
 
-/// A value that is one word in JSON, as a column has it.
+/// Returns a value that is one word in JSON, as a column.
 pub(super) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,

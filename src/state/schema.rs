@@ -1,4 +1,4 @@
-//! The tables, and how an older file is brought up to date.
+//! Defines the tables, and migrates older files.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,12 @@ use rusqlite_migration::{M, Migrations};
 
 use super::error::StateProblem;
 
-/// What marks a file as ours: `mkcs` in ASCII.
+/// The mark of our files: `mkcs` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6d6b_6373;
 /// The tables of the first version, whose files have no number.
 pub(super) const FIRST_TABLES: [&str; 4] = ["runs", "actions", "absences", "directories"];
 
-/// Every step from an empty file; a step that has been released is never changed, only followed by
-/// another.
+/// All migrations from an empty file. A released one is never changed, only followed by another.
 const STEPS: &[M<'_>] = &[
     M::up(
         "CREATE TABLE runs (
@@ -63,9 +62,9 @@ const STEPS: &[M<'_>] = &[
         seen INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
-    // Until here only `runs` knew its realm and its homeserver. Absences start again, which is
+    // Before this step only `runs` had a realm and a homeserver. Absences start again, which is
     // safe. An account that was seen active ends the actions of every realm. A directory stays
-    // known for every homeserver of its realm (''), and was alive at a time that was not kept.
+    // known for all homeservers of its realm (''), and was up at a time that was not recorded.
     M::up(
         "PRAGMA application_id = 1835754355;
     CREATE TABLE owners (
@@ -135,20 +134,20 @@ const STEPS: &[M<'_>] = &[
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));
 
-/// The log of changes is cut back to this after a big one.
+/// The size that the write-ahead log is cut to after a big transaction.
 const LONGEST_LOG: u32 = 16 * 1024 * 1024;
 
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateProblem> {
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Before the log is switched on: so the file itself says whose it is from the beginning. Of two
-    // processes that begin at the same time, one finds the work done.
+    // The migration comes before the write-ahead log, so that the file itself has our mark from the
+    // start. If two processes start at the same time, one finds the work done.
     MIGRATIONS.to_latest(connection).or_else(|_| MIGRATIONS.to_latest(connection)).map_err(StateProblem::Schema)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
     Ok(())
 }
 
-/// Returns whether the file has every table as this version knows it.
+/// Returns whether the file has all tables of this version.
 pub(super) fn is_up_to_date(connection: &Connection) -> Result<bool, StateProblem> {
     Ok(MIGRATIONS.pending_migrations(connection).map_err(StateProblem::Schema)? == 0)
 }

@@ -1,5 +1,5 @@
-//! What is recorded is read back, whatever happens in between; and a file that is older, damaged or of another program
-//! does no harm.
+//! Tests that recorded data is read back, no matter what happens in between, and that a file that is older,
+//! damaged or of another program does no harm.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -654,7 +654,7 @@ fn a_file_of_another_program_is_an_error_and_stays_as_it_is() {
         assert_left(&fixture, "was not written by this program");
     }
     let fixture = fixture();
-    std::fs::write(&fixture.path, "this is no database, whatever its name says; it is long enough to look like one\n")
+    std::fs::write(&fixture.path, "this is not a database, in spite of its name; it is long enough to look like one\n")
         .expect("a writable directory");
     assert_left(&fixture, "was not written by this program");
 }

@@ -1,5 +1,5 @@
-//! Keycloak's admin events, as far as they can be relied upon. Where they cannot, that is told once, and full runs do
-//! without them.
+//! Follows Keycloak's admin events. If they are unavailable, that is reported once, and full runs find
+//! the changes.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::model::{KeycloakId, Moment};
 use crate::readers::{self, Group, KeycloakReader};
 use crate::watch::{Backoff, Feed, Found, Named};
 
-/// Where we are in the events, and whom they have named.
+/// The position in the events, and the users that they have mentioned.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     feed: Feed,
     standing: Option<readers::Events>,
-    /// Pauses while they cannot be read; told at the first.
+    /// Pauses while they cannot be read; only the first failure is reported.
     pub(super) backoff: Backoff,
     unreadable: bool,
-    /// Whom events have named and nobody has looked at yet.
+    /// Users that events have mentioned and no run has rechecked yet.
     pub(super) people: BTreeMap<KeycloakId, Named>,
 }
 
 impl Events {
-    /// Whether they come.
+    /// Returns whether the realm saves events and this program may read them.
     pub(super) fn are_there(&self) -> bool {
         self.standing == Some(readers::Events::Saved)
     }
 
-    /// Whether there may be some: nothing is known to the contrary.
+    /// Returns whether there may be events: unless the opposite is known.
     pub(super) fn may_come(&self) -> bool {
         self.standing.is_none() || self.are_there()
     }
 
-    /// Before everything is read: what has happened up to now will be in the reading, what comes after it is new.
+    /// Finds the position before a full reading, which will contain all earlier changes.
     pub(super) async fn find_place(&mut self, keycloak: &KeycloakReader) -> Result<(), HttpError> {
         let standing = keycloak.events().await?;
         if standing != readers::Events::Saved {
@@ -48,14 +48,12 @@ impl Events {
         let was_there = self.are_there();
         self.tell(standing);
         if self.feed.take(&events).missed && was_there {
-            info!(
-                "some of Keycloak's admin events are gone, or there are too many: this full run shows what they told"
-            );
+            info!("some of Keycloak's admin events are gone, or there are too many: this full run finds their changes");
         }
         Ok(())
     }
 
-    /// What is new. Whom it names is kept until somebody has looked.
+    /// Reads new events. Users that they mention are kept until a run has rechecked them.
     pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<Found, HttpError> {
         let events = keycloak.events_since(self.feed.since(Moment::now()), groups).await?;
         self.works();
@@ -74,15 +72,15 @@ impl Events {
         }
     }
 
-    /// They cannot be read now; told at the first failure in a row.
+    /// Reports that events cannot be read now, at the first failure in a row.
     pub(super) fn fail(&mut self, why: &HttpError) {
         metrics().events(false);
         if !std::mem::replace(&mut self.unreadable, true) {
-            warn!("Keycloak's admin events cannot be read, and are asked for again: {}", in_one_line(why));
+            warn!("Keycloak's admin events cannot be read; trying again: {}", in_one_line(why));
         }
     }
 
-    /// They may not be seen any more.
+    /// Notes that this program may no longer read events.
     pub(super) fn are_forbidden(&mut self) {
         self.tell(readers::Events::Forbidden);
     }
@@ -93,13 +91,13 @@ impl Events {
             return;
         }
         match standing {
-            readers::Events::Saved => info!("Keycloak's admin events name whoever changes between full runs"),
+            readers::Events::Saved => info!("Keycloak's admin events show changes between full runs"),
             readers::Events::NotSaved => warn!(
-                "the realm saves no admin events, so changes are seen by full runs only (watch.interval): switch on Realm \
+                "the realm saves no admin events, so only full runs find changes (watch.interval): turn on Realm \
                  settings, Events, Admin events settings, Save events; or set watch.events_every = \"off\""
             ),
             readers::Events::Forbidden => warn!(
-                "Keycloak's admin events may not be seen, so changes are seen by full runs only (watch.interval): give the \
+                "no permission to read Keycloak's admin events, so only full runs find changes (watch.interval): grant the \
                  role view-events of the client realm-management; or set watch.events_every = \"off\""
             ),
         }

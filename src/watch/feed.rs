@@ -1,4 +1,4 @@
-//! Where in Keycloak's admin events we are: what of a page is new, and whether something was missed.
+//! Tracks the position in Keycloak's admin events: which are new, and whether any were missed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -9,29 +9,29 @@ use crate::readers::{About, AdminEvent, AdminEvents, Says};
 /// An event may become visible this long after later ones: it is written when its transaction ends.
 const LATE: Duration = Duration::from_mins(1);
 
-/// A place in the list of events.
+/// A position in the list of events.
 #[derive(Debug, Default)]
 pub struct Feed {
-    /// The newest event that was seen; nothing while there were none.
+    /// The newest event that was seen, if any.
     newest: Option<(Moment, Box<str>)>,
-    /// The events that were read last: whatever is not among them is new.
+    /// The events of the last reading: all others are new.
     seen: HashSet<(Moment, Box<str>)>,
     started: bool,
 }
 
-/// Somebody whom events name.
+/// A user that events mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named {
     /// Since when something may have to be done.
     pub since: Moment,
     /// The time of the newest event, which is the one that counts.
     newest: Moment,
-    /// What it says; nothing where several of that time say different things.
+    /// What it says; nothing if several of that time contradict each other.
     pub says: Says,
 }
 
 impl Named {
-    /// Takes in another event about the same person.
+    /// Adds another event about the same user.
     pub fn and(&mut self, other: Self) {
         self.since = self.since.min(other.since);
         if other.newest > self.newest {
@@ -42,30 +42,31 @@ impl Named {
     }
 }
 
-/// What is new.
+/// What new events show.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Whom events name.
+    /// The users that events mention.
     pub people: BTreeMap<KeycloakId, Named>,
-    /// Whether only a complete reading will do: an event may be about anyone, or some were missed.
+    /// Whether a complete reading is needed: an event may be about any user, or some were missed.
     pub everyone: bool,
-    /// Whether events are gone that were not seen: deleted, or older than the realm keeps them.
+    /// Whether unseen events are gone: deleted, or older than the realm keeps them.
     pub missed: bool,
 }
 
 impl Feed {
-    /// The time up to which events have to be read, where any was seen. A clock that was ahead once is not believed.
+    /// Returns the time since which events have to be read, if any was seen. A time in the future does not
+    /// count.
     #[must_use]
     pub fn since(&self, now: Moment) -> Option<Moment> {
         self.newest.as_ref().map(|(at, _)| (*at).min(now).before(LATE))
     }
 
-    /// Takes in events, as far back as [`Feed::since`] asks. Those of the first time only say where we are.
+    /// Adds events, read as far back as [`Feed::since`]. The first reading only sets the position.
     pub fn take(&mut self, AdminEvents { events, whole }: &AdminEvents) -> Found {
         let key = |event: &AdminEvent| (event.at, event.id.clone());
         let mut found = Found::default();
         if self.started {
-            // Newest first: whatever came after an event that is there is there too.
+            // The list is newest first: if an event is there, so are all later ones.
             let is_gone = |newest: &(Moment, Box<str>)| !events.iter().any(|event| key(event) == *newest);
             found.missed = self.newest.as_ref().map_or(!whole, is_gone);
             found.everyone = found.missed;
@@ -104,7 +105,7 @@ mod tests {
         feed.take(&AdminEvents { events: events.to_vec(), whole: true })
     }
 
-    /// Where a feed is after these events.
+    /// Returns a feed after these events.
     fn after(events: &[AdminEvent]) -> Feed {
         let mut feed = Feed::default();
         assert_eq!(take(&mut feed, events), Found::default(), "the first look only says where we are");
@@ -161,7 +162,7 @@ mod tests {
         assert_eq!(people(&found), ["person-of-b"]);
     }
 
-    /// What is found of alice, of whom events say this, each at its second.
+    /// Returns what is found about alice, if events say this, each at its second.
     fn of_alice(said: &[(i64, Says)]) -> Named {
         let event = |(second, says): &(i64, Says)| AdminEvent {
             id: format!("{second} {says:?}").into(),
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_events_about_one_person_the_newest_counts() {
+    fn of_several_events_about_one_user_the_newest_counts() {
         assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Joined)]).says, Says::Joined);
         assert_eq!(of_alice(&[(1, Says::Joined), (2, Says::Left)]).says, Says::Left);
         assert_eq!(of_alice(&[(1, Says::Left), (2, Says::Nothing)]).says, Says::Nothing);

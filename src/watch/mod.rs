@@ -1,5 +1,5 @@
-//! Staying in step: what Keycloak's events say, which accounts are new, when to look next, what the last hour has used of
-//! the limits, and the loop that puts them together.
+//! Keeps accounts in step: what Keycloak's events say, which accounts are new, when to read next, what the last
+//! hour has used of the limits, and the loop that combines them.
 
 mod events;
 mod feed;

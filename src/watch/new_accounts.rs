@@ -1,4 +1,4 @@
-//! The accounts registered between two full runs.
+//! Judges the accounts registered between two full runs.
 
 use tracing::{info, warn};
 
@@ -14,11 +14,11 @@ use crate::planner::Focus;
 use crate::readers::{Again, Readers, Reading};
 use crate::watch::{Backoff, Registrations};
 
-/// What is known of the newest accounts.
+/// What is known about the newest accounts.
 #[derive(Debug, Default)]
 pub(super) struct NewAccounts {
     registrations: Registrations,
-    /// Pauses while they cannot be read; reported at the first.
+    /// Pauses while they cannot be read; only the first failure is reported.
     backoff: Backoff,
     unreadable: bool,
 }
@@ -41,8 +41,8 @@ impl NewAccounts {
         Ok(Some(self.registrations.take(registered, Moment::now())))
     }
 
-    /// Takes out what was judged with everything known: an account that has no link yet may get
-    /// one.
+    /// Removes the accounts that were judged with everything known. An account without a link stays: it
+    /// may still get one.
     pub(super) fn judged(&mut self, focus: &Focus, reading: &Reading) {
         if focus.is_empty() {
             return;
@@ -52,7 +52,7 @@ impl NewAccounts {
         self.registrations.close(complete.map(|account| &account.user_id));
     }
 
-    /// Takes out all: there are too many to read one by one.
+    /// Removes all accounts, because there are too many to read one by one.
     pub(super) fn leave_to_full_run(&mut self) {
         self.registrations.close_all();
     }
@@ -66,13 +66,13 @@ impl NewAccounts {
 
     fn fail(&mut self, why: &HttpError) {
         if !std::mem::replace(&mut self.unreadable, true) {
-            warn!("the newest accounts cannot be read, and are asked for again: {}", in_one_line(why));
+            warn!("the newest accounts cannot be read; trying again: {}", in_one_line(why));
         }
     }
 }
 
 impl Watcher<'_> {
-    /// Finds the end of the list of accounts. If that fails, the full run that follows says more.
+    /// Finds the end of the list of accounts. A failure is reported by the full run that follows.
     pub(super) async fn find_newest_accounts(&mut self) -> Result<(), Failure> {
         let begun = self.new_accounts.begin(&self.writing.session.readers);
         if let Err(failure) = self.stop.unless_requested(begun).await.ok_or(Failure::Stopped)? {
@@ -89,7 +89,7 @@ impl Watcher<'_> {
             // A full run finds the end of the list.
             Ok(None) => self.schedule.everything_soon(),
             Ok(Some(new)) if new > MOST => {
-                info!("more than {MOST} accounts are new: everything is read");
+                info!("more than {MOST} accounts are new: a full run follows");
                 self.new_accounts.leave_to_full_run();
                 self.schedule.everything_soon();
             }

@@ -1,10 +1,9 @@
-//! The accounts registered last: which of those that a server lists are new, and which have to be
-//! read again.
+//! Tracks the newest accounts: which are new, and which have to be read again.
 //!
-//! The time of a registration is no place in a list that only grows: MAS makes an ID first and ends
-//! its transaction later, its processes have clocks of their own, and Synapse keeps seconds. So a
-//! minute is read again each time, and what was seen in it is remembered. An account that becomes
-//! visible even later is found by the next full run.
+//! The time of a registration is not a safe position in the list: MAS creates the ID before the end of
+//! its transaction, its processes have clocks of their own, and Synapse keeps seconds. So each reading
+//! repeats a minute, and remembers what was seen in it. The next full run finds accounts that become
+//! visible even later.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -16,14 +15,14 @@ use crate::readers::{Judge, NEWEST, Registered};
 const LATE: Duration = Duration::from_mins(1);
 /// How long an account is read again until both servers know it and MAS has linked it.
 const YOUNG: Duration = Duration::from_mins(1);
-/// How long a link may take. MAS makes it together with the account; a script that uses the Admin
-/// API makes it after.
+/// How long a link may take. MAS creates it together with the account; a script with the Admin API
+/// creates it afterwards.
 const LINK_WAIT: Duration = Duration::from_secs(5);
 
-/// What was seen of the accounts registered last.
+/// What was seen of the newest accounts.
 #[derive(Debug, Default)]
 pub struct Registrations {
-    /// The newest registration by a clock that is not ahead; nothing before the first look.
+    /// The newest registration by a clock that is not ahead; `None` before the first reading.
     newest: Option<Moment>,
     seen: HashMap<UserId, Seen>,
 }
@@ -37,8 +36,8 @@ struct Seen {
 }
 
 impl Registrations {
-    /// Returns the time since which registrations are new or remembered, once the end of the
-    /// list is known. A minute with very many of them (an import) is not read as a whole each time.
+    /// Returns the time since which registrations are new or remembered, once the end of the list is known.
+    /// After an import, less than a minute is repeated.
     #[must_use]
     pub fn since(&self) -> Option<Moment> {
         let newest = self.newest?;
@@ -48,19 +47,19 @@ impl Registrations {
         Some(newest.before(LATE).max(first))
     }
 
-    /// Takes in the newest accounts before a full run, which will judge them. Those registered just
-    /// now are read again after it.
+    /// Adds the newest accounts before a full run, which will judge them. Accounts registered just now are
+    /// read again after it.
     pub fn begin(&mut self, newest: Vec<Registered>, now: Moment) {
         for Registered { user_id, at } in newest {
             let open_since = (now < at.after(YOUNG)).then_some(at.min(now));
             self.note(user_id, Seen { at, open_since }, now);
         }
-        // A server without accounts, or one whose clock is ahead.
+        // The server has no accounts, or its clock is ahead.
         self.newest.get_or_insert(now);
         self.forget();
     }
 
-    /// Takes in the accounts registered since [`Self::since`], and returns how many are new.
+    /// Adds the accounts registered since [`Self::since`], and returns how many are new.
     pub fn take(&mut self, registered: Vec<Registered>, now: Moment) -> usize {
         let known = self.seen.len();
         for Registered { user_id, at } in registered {
@@ -83,8 +82,7 @@ impl Registrations {
         self.seen.retain(|_, seen| seen.at >= begin || seen.open_since.is_some());
     }
 
-    /// Returns the accounts to read now. Each is judged at least once, however rarely this is
-    /// asked.
+    /// Returns the accounts to read now. Each is judged at least once, even if this is called rarely.
     pub fn due(&mut self, now: Moment) -> BTreeMap<UserId, Judge> {
         let mut due = BTreeMap::new();
         for (user_id, seen) in &mut self.seen {
@@ -96,14 +94,14 @@ impl Registrations {
         due
     }
 
-    /// Takes out every account.
+    /// Removes every account.
     pub fn close_all(&mut self) {
         for seen in self.seen.values_mut() {
             seen.open_since = None;
         }
     }
 
-    /// Takes out accounts that were judged and that nothing is missing of.
+    /// Removes accounts that were judged and are complete.
     pub fn close<'u>(&mut self, judged: impl Iterator<Item = &'u UserId>) {
         for user_id in judged {
             if let Some(seen) = self.seen.get_mut(user_id) {

@@ -1,4 +1,4 @@
-//! One run of `watch`, about everybody or about a few.
+//! Carries out one run of `watch`, about all accounts or about a few.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,11 +22,11 @@ use crate::session::command_to_go_on;
 use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
 
-/// More people than this cost more one by one than all of them together.
+/// More users than this cost more one by one than a full reading.
 pub(super) const MOST: usize = 1000;
-/// Accounts that the hook gets to know by name.
+/// The number of accounts that the hook gets by name.
 const MOST_NAMED: usize = 100;
-/// While a plan waits to be approved, events lead to a look at everything, but not more often than this.
+/// While a plan waits for an approval, events lead to full runs, at most this often.
 const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
 /// What Keycloak's events say since the last look.
@@ -52,11 +52,11 @@ impl Watcher<'_> {
         }
     }
 
-    /// As `sync` does it.
+    /// Makes a full run, as `sync` does.
     async fn everything(&mut self) -> Result<Exit, Failure> {
         let _lock = self.lock()?;
         if self.writing.session.config.watch.events_every.is_some() {
-            // The reading will say what is wrong with Keycloak, if it is more than that.
+            // If Keycloak does not answer at all, the reading reports it.
             self.find_place().await?;
         }
         if self.writing.session.config.watch.accounts_every.is_some() {
@@ -71,12 +71,12 @@ impl Watcher<'_> {
         self.decide(plan, RunKind::Full, None).await
     }
 
-    /// Looks at whom the events name.
+    /// Rechecks the users that events mention.
     async fn events(&mut self) -> Result<Option<Exit>, Failure> {
         self.schedule.events_are_read();
         if !self.events.are_there() {
             if self.find_place().await? {
-                // Whatever happened since the last full run was not told.
+                // Changes since the last full run came without an event.
                 self.schedule.everything_soon();
             }
             return Ok(None);
@@ -99,14 +99,14 @@ impl Watcher<'_> {
             }
         };
         if found.everyone {
-            info!("a change in Keycloak may be about anyone: everything is read");
+            info!("a change in Keycloak may affect any user: a full run follows");
             self.schedule.everything_soon();
             return Ok(Heard::Anyone);
         }
         Ok(Heard::AFew)
     }
 
-    /// Whether it is known where in the events we are, or that there are none.
+    /// Finds the position in the events. Returns whether it is known, or that there are no events.
     async fn find_place(&mut self) -> Result<bool, Failure> {
         let found = self.events.find_place(&self.writing.session.readers.keycloak);
         let found = self.stop.unless_requested(found).await.ok_or(Failure::Stopped)?;
@@ -125,23 +125,22 @@ impl Watcher<'_> {
         self.schedule.events_after(pause);
     }
 
-    /// Reads what `again` says and the users that events mention, and decides about what may have
-    /// changed.
+    /// Re-reads `again` and the users that events mention, and decides about what may have changed.
     pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Exit>, Failure> {
         if self.refused.is_some() {
-            // What was refused as a whole is not done piece by piece.
+            // A refused plan must not be carried out piece by piece.
             self.schedule.everything_within(WHILE_REFUSED);
             return Ok(None);
         }
         let _lock = self.lock()?;
-        // Whatever fails from here on leaves a reading that cannot be compared with any more.
+        // After a failure the reading is partly updated and can no longer be compared with.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
         let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
         let again = Again { people, ..again };
         let session = &self.writing.session;
         let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
         let Some(focus) = focus else {
-            info!("more than {MOST} people have changed: everything is read");
+            info!("more than {MOST} users have changed: a full run follows");
             self.new_accounts.leave_to_full_run();
             self.schedule.everything_soon();
             return Ok(None);
@@ -156,7 +155,7 @@ impl Watcher<'_> {
             Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))
                 if matches!(*source, ReadError::UserNotListed { .. }) =>
             {
-                info!("{source}: everything is read");
+                info!("{source}: a full run follows");
                 self.schedule.everything_soon();
                 return Ok(None);
             }
@@ -175,9 +174,9 @@ impl Watcher<'_> {
         Ok(ended)
     }
 
-    /// Asks the limits, over the last hour, and writes.
+    /// Checks the limits over the last hour, and writes.
     async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
-        // Nobody is there to approve anything.
+        // No one is there to approve anything.
         plan.hold_back();
         let plan = &plan;
         let past = self.past(plan)?;
@@ -194,7 +193,7 @@ impl Watcher<'_> {
         let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
         let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
-        // What waits for an approval is not tried again sooner because of it.
+        // An action that waits for an approval is no reason to try again soon.
         let exit =
             if exit == Exit::Incomplete && plan.waits_for_approval_alone(&outcomes) { Exit::InStep } else { exit };
         if kind == RunKind::Full {
@@ -218,7 +217,7 @@ impl Watcher<'_> {
         Ok(exit)
     }
 
-    /// What the last hour has used of the limits, by whomever of us it was done.
+    /// Returns what all runs of the last hour have used of the limits.
     fn past(&mut self, plan: &Plan) -> Result<Past, Failure> {
         let (now, session) = (Moment::now(), &self.writing.session);
         if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
@@ -230,7 +229,7 @@ impl Watcher<'_> {
         Ok(self.window.past(now, plan, accounts))
     }
 
-    /// What was done is so from now on, until somebody reads it again.
+    /// Updates the reading with what was done, until it is read again.
     fn take_in(&mut self, plan: &Plan, outcomes: &[Outcome]) {
         let done: HashMap<_, _> = plan
             .actions
@@ -249,7 +248,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Reports the actions that wait for an approval, once for each plan that they are.
+    /// Reports the actions that wait for an approval, once for each plan.
     fn note_waiting(&mut self, plan: &Plan, outcomes: &[Outcome]) {
         let waiting = plan.to_approve().count();
         if waiting == 0 {
@@ -263,7 +262,7 @@ impl Watcher<'_> {
         let command = command_to_go_on(self.global, "sync", &digest);
         warn!(
             %digest,
-            "{} for an approval; look at the plan with `plan`, and if it is right: {command}",
+            "{} for an approval; check the plan with `plan`, and if it is right: {command}",
             counted(waiting, "account waits", "accounts wait")
         );
         let reasons = plan.to_approve().map(|action| {
@@ -274,7 +273,8 @@ impl Watcher<'_> {
         self.tell_hook(signals::Reason { digest: Some(digest.to_string()), command: Some(command), ..reason });
     }
 
-    /// A plan about a few that is refused is followed by one about everybody, which can be approved.
+    /// Reports a refused plan. If it is about a few accounts, a full run follows, whose plan can be
+    /// approved.
     fn refuse(&mut self, plan: &Plan, kind: RunKind, refusals: Vec<String>) -> Result<Exit, Failure> {
         if kind != RunKind::Full {
             return Ok(Exit::Refused);
@@ -285,8 +285,8 @@ impl Watcher<'_> {
         if is_new {
             error!(
                 %digest,
-                "refused, nothing was changed: {why}; look at it with `plan`, and if it is right: {command} (SIGHUP then looks \
-                 again at once)"
+                "refused, nothing was changed: {why}; check it with `plan`, and if it is right: {command} (SIGHUP then \
+                 starts a full run at once)"
             );
             self.untold += 1;
         }
@@ -313,7 +313,7 @@ impl Watcher<'_> {
     }
 }
 
-/// Until everything is read again, a directory that was in doubt once stays in doubt.
+/// Marks the directories that the plan could not verify. They stay so until the next full reading.
 fn with_doubts(mut reading: Reading, plan: &Plan) -> Reading {
     reading.facts.doubtful.clone_from(&plan.doubtful);
     reading

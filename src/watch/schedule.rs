@@ -1,5 +1,5 @@
-//! When to look next. Full runs come with jitter, so that many of us do not ask one Keycloak at the same moment, and again
-//! later and later while something is wrong.
+//! Schedules the next reading. Full runs have jitter, so that many instances do not ask one Keycloak at
+//! the same moment, and growing pauses after failures.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use tokio::time::Instant;
 
 use crate::config::WatchConfig;
 
-/// Full runs that events ask for come at least so long after the last one: a script that moves groups about would have
-/// everything read all the time.
+/// The pause before a full run because of events: a script that moves groups would otherwise cause one
+/// after another.
 const BREATH: Duration = Duration::from_secs(10);
-/// The first pause after something has gone wrong.
+/// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What there is to do.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// A full run.
     Everything,
-    /// A look at Keycloak's admin events.
+    /// Keycloak's admin events.
     Events,
     /// The member list alone.
     Members,
-    /// The accounts registered since the last look.
+    /// The accounts registered since the last reading.
     Accounts,
 }
 
-/// The times of what comes next.
+/// The times of the next readings.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     config: WatchConfig,
     everything: Instant,
-    /// When the last full run was over.
+    /// When the last full run ended.
     last: Option<Instant>,
     events: Instant,
     members: Instant,
@@ -40,14 +40,14 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A full run at once, the rest after it.
+    /// Creates a schedule with a full run at once.
     #[must_use]
     pub fn new(config: &WatchConfig) -> Self {
         let now = Instant::now();
         Self { config: config.clone(), everything: now, last: None, events: now, members: now, accounts: now }
     }
 
-    /// What comes next, and when. A full run shows whatever the others would. Looks come only once there is something to
+    /// Returns what comes next, and when. A full run replaces all others. The others need a reading to
     /// compare with.
     #[must_use]
     pub fn next(&self, can_look: bool, events: bool, members: bool) -> (Instant, Due) {
@@ -59,23 +59,24 @@ impl Schedule {
         looks.fold((self.everything, Due::Everything), |first, look| if look.0 < first.0 { look } else { first })
     }
 
-    /// A full run as soon as possible.
+    /// Schedules a full run as soon as possible.
     pub fn everything_soon(&mut self) {
         let now = Instant::now();
         self.everything = self.last.map_or(now, |last| now.max(last + BREATH)).min(self.everything.max(now));
     }
 
-    /// A full run after this pause, unless one comes sooner anyway.
+    /// Schedules a full run after this pause, unless one comes sooner anyway.
     pub fn everything_within(&mut self, pause: Duration) {
         self.everything = self.everything.min(Instant::now() + pause);
     }
 
-    /// The next full run after one that went well.
+    /// Schedules the next full run after a successful one.
     pub fn everything_is_done(&mut self) {
         self.everything_after(jittered(self.config.interval));
     }
 
-    /// The next full run this long after one that is just over; it has shown whatever a look would.
+    /// Schedules the next full run this long after one that just ended, which also replaces the other
+    /// readings.
     pub fn everything_after(&mut self, pause: Duration) {
         let now = Instant::now();
         (self.everything, self.last) = (now + pause, Some(now));
@@ -84,50 +85,50 @@ impl Schedule {
         self.accounts_are_read();
     }
 
-    /// The next look at the events.
+    /// Schedules the next reading of the events.
     pub fn events_are_read(&mut self) {
         self.events_after(self.config.events_every.unwrap_or_default());
     }
 
-    /// The next look at the events after a pause.
+    /// Schedules the next reading of the events after a pause.
     pub fn events_after(&mut self, pause: Duration) {
         self.events = Instant::now() + pause;
     }
 
-    /// The next reading of the members alone.
+    /// Schedules the next reading of the members alone.
     pub fn members_are_read(&mut self) {
         self.members = Instant::now() + self.config.members_every.unwrap_or_default();
     }
 
-    /// Sets the next look at the newest accounts.
+    /// Schedules the next reading of the newest accounts.
     pub fn accounts_are_read(&mut self) {
         self.accounts_after(self.config.accounts_every.unwrap_or_default());
     }
 
-    /// Sets the next look at the newest accounts after a pause.
+    /// Schedules the next reading of the newest accounts after a pause.
     pub fn accounts_after(&mut self, pause: Duration) {
         self.accounts = Instant::now() + pause;
     }
 }
 
-/// A tenth more or less.
+/// Returns the interval, a tenth more or less.
 fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
 
-/// Pauses that grow while something stays wrong.
+/// Pauses that grow with each failure in a row.
 #[derive(Debug, Default)]
 pub struct Backoff(Option<ExponentialBackoff>);
 
 impl Backoff {
-    /// The next pause; none is longer than `most`.
+    /// Returns the next pause, at most `most`.
     pub fn pause(&mut self, most: Duration) -> Duration {
         let builder = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_jitter().without_max_times();
         let pauses = self.0.get_or_insert_with(|| builder.with_max_delay(most.max(FIRST_PAUSE)).build());
         pauses.next().unwrap_or(most).min(most)
     }
 
-    /// Something has gone well: the next time begins with the shortest pause.
+    /// Starts again with the shortest pause, after a success.
     pub fn reset(&mut self) {
         self.0 = None;
     }
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_up_to_the_most_and_begin_anew_once_it_goes_well() {
+    fn pauses_grow_up_to_the_maximum_and_start_again_after_a_success() {
         let mut backoff = Backoff::default();
         let most = Duration::from_mins(1);
         let pauses: Vec<_> = (0..10).map(|_| backoff.pause(most)).collect();

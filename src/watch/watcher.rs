@@ -1,5 +1,6 @@
-//! `watch`: stays in step. A full run at the start and every interval; in between, whoever Keycloak's events name and whoever
-//! a newer member list shows otherwise go the same way: reading, second look, plan, limits, writer.
+//! Keeps accounts in step (`watch`): a full run at the start and every interval. In between, users that
+//! Keycloak's events mention, and changes in the member list, take the same steps: reading, second
+//! look, plan, limits, writer.
 
 use std::io;
 use std::time::Duration;
@@ -26,25 +27,24 @@ use crate::session::{Writing, run_result};
 use crate::signals::{self, Health, NotReady, ServiceManager};
 use crate::watch::{Backoff, Due, Schedule, Window};
 
-/// The command under which runs are remembered.
+/// The name of the command in the history.
 pub(super) const COMMAND: &str = "watch";
-/// Between two signs of life, where the service manager does not want them more often.
+/// The time between two heartbeats, unless the service manager wants them more often.
 const BEAT: Duration = Duration::from_secs(5);
-/// Without a sign of life for so long, something is very wrong: nothing that is waited for takes the processor.
+/// Without a heartbeat for this long the process hangs: waiting for servers never blocks it.
 const DEAD_AFTER: Duration = Duration::from_mins(2);
-/// The longest pause between two looks at the events, or at the newest accounts, while they cannot
-/// be read.
+/// The longest pause before events or the newest accounts are read again after a failure.
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause while another run holds the lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(30);
-/// For how many intervals a full run that has succeeded is enough.
+/// For how many intervals after a successful full run `/readyz` stays ready.
 const INTERVALS_READY: u32 = 3;
 /// How many intervals another run may hold the lock before that is a failure.
 const INTERVALS_LOCKED: u32 = 2;
-/// How long whoever is being told of something is waited for at the end.
+/// How long to wait for hooks that still run at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Stays in step until a signal comes.
+/// Keeps accounts in step until a signal comes.
 pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
     let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
@@ -59,7 +59,7 @@ pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Resul
     Ok(exit)
 }
 
-/// What stays while runs come and go.
+/// The state that `watch` keeps between runs.
 pub(super) struct Watcher<'g> {
     pub(super) global: &'g Global,
     pub(super) surroundings: &'g Surroundings,
@@ -68,19 +68,19 @@ pub(super) struct Watcher<'g> {
     pub(super) health: Health,
     pub(super) manager: ServiceManager,
     pub(super) writing: Writing,
-    /// The files that hold secrets, as they were when they were last read.
+    /// The files with secrets, as they were when they were last read.
     pub(super) secret_files: SecretFiles,
     pub(super) schedule: Schedule,
-    /// Pauses after something went wrong.
+    /// Pauses after a failure.
     pub(super) backoff: Backoff,
-    /// The last complete reading, brought up to date by whatever was read since; nothing after a failure.
+    /// The last complete reading, with everything read since. `None` after a failure.
     pub(super) reading: Option<Reading>,
     pub(super) events: Events,
     pub(super) new_accounts: NewAccounts,
     pub(super) window: Window,
-    /// When the first of those who are out of the group has had time enough to come back.
+    /// When the earliest grace period ends.
     pub(super) grace_ends: Option<Moment>,
-    /// The plan that waits for somebody to approve it.
+    /// The refused plan that waits for an approval.
     pub(super) refused: Option<Digest>,
     /// Refused plans for which the hook has not run.
     pub(super) untold: usize,
@@ -88,11 +88,11 @@ pub(super) struct Watcher<'g> {
     pub(super) refusal_told: Option<Instant>,
     /// The actions that wait for an approval, as they were last reported.
     pub(super) waiting: Option<Digest>,
-    /// Whether the last run failed: then nobody is told again.
+    /// Whether the last run failed: the hook runs only at the first failure.
     pub(super) failing: bool,
     /// Since when another run holds the lock.
     pub(super) locked_since: Option<Instant>,
-    /// Commands of the administrator's that are being told something.
+    /// Hooks that are running.
     pub(super) hooks: JoinSet<()>,
 }
 
@@ -137,7 +137,8 @@ impl<'g> Watcher<'g> {
         Ok(())
     }
 
-    /// One thing after the other, until a signal comes. Whoever is stopped in the middle of changes says so.
+    /// Does one thing after another until a signal comes. A run that is stopped between changes ends as
+    /// incomplete.
     async fn stay(&mut self) -> Exit {
         loop {
             let can_look = self.reading.is_some();
@@ -167,7 +168,7 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// Does what is due, and gives signs of life meanwhile. `None` where nothing had to be decided.
+    /// Does what is due and sends heartbeats meanwhile. Returns `None` if there was nothing to decide.
     async fn alive(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
         let (health, manager, every) = (self.health.clone(), self.manager, self.beat_every());
         let mut round = Box::pin(self.round(due));
@@ -182,7 +183,7 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// What follows from how a run has ended; an exit code where a signal has come meanwhile.
+    /// Schedules what follows from the end of a run. Returns an exit code if a signal has come meanwhile.
     fn note(&mut self, kind: RunKind, begin: Instant, ended: Result<Option<Exit>, Failure>) -> Option<Exit> {
         let ended = match ended {
             Ok(None) => {
@@ -207,7 +208,7 @@ impl<'g> Watcher<'g> {
             Ok(Exit::Incomplete) if kind == RunKind::Full => {
                 let pause = self.backoff.pause(interval);
                 self.schedule.everything_after(pause);
-                self.is_up("some of it is not done, and is tried again");
+                self.is_up("incomplete; the rest is tried again");
             }
             Ok(Exit::Incomplete) => {
                 let pause = self.backoff.pause(interval);
@@ -221,7 +222,7 @@ impl<'g> Watcher<'g> {
             Ok(_) => {}
             Err(failure) => self.note_failure(failure, kind, interval),
         }
-        // What is over has had its run, and a run that failed has its pause.
+        // A grace period in the past had its run just now; if that failed, its pause applies.
         self.grace_ends = self.grace_ends.filter(|until| *until > Moment::now());
         if let Some(until) = self.grace_ends {
             self.schedule.everything_within(Moment::now().until(until));
@@ -230,24 +231,25 @@ impl<'g> Watcher<'g> {
         self.stop.is_requested().then_some(left)
     }
 
-    /// Whoever has another run's lock before them waits; everything else is told, and begun anew later.
+    /// Schedules a new attempt after a failure. Waiting for another run's lock is normal at first; every
+    /// other failure is reported.
     fn note_failure(&mut self, failure: &Failure, kind: RunKind, interval: Duration) {
         let is_locked = matches!(failure, Failure::Lock(LockError::Held { .. }));
         let pause = self.backoff.pause(if is_locked { interval.min(LOCK_PAUSE) } else { interval });
         self.reading = None;
         self.schedule.everything_after(pause);
         let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
-        // A run that holds it for longer hangs.
+        // A run that holds the lock for longer hangs.
         let mut locked_for = || self.locked_since.get_or_insert_with(Instant::now).elapsed();
         if is_locked && locked_for() <= interval * INTERVALS_LOCKED {
-            info!("{failure}; again in {again}");
+            info!("{failure}; next try in {again}");
             if !self.health.is_ready() {
                 self.is_not_ready(NotReady::Locked, &failure.to_string());
             }
             return;
         }
         let (told, hint) = (failure.in_one_line(), failure.hint());
-        error!(hint, "the run failed: {told}; again in {again}");
+        error!(hint, "the run failed: {told}; next try in {again}");
         let why = if is_locked { NotReady::Locked } else { NotReady::Failed };
         self.is_not_ready(why, &format!("the last run failed: {told}"));
         if !std::mem::replace(&mut self.failing, true) {
@@ -256,14 +258,15 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// A full run was carried out.
+    /// Reports that a full run succeeded.
     fn is_up(&mut self, status: &str) {
         (self.refused, self.failing) = (None, false);
         self.manager.status(status);
         self.health.set_ready(Ok(()));
     }
 
-    /// Anybody may ask for the reason; the details are for the service manager.
+    /// Reports that it is not ready. The listener shows only the reason, because anyone may read it; the
+    /// details go to the service manager.
     pub(super) fn is_not_ready(&self, why: NotReady, details: &str) {
         self.manager.status(details);
         self.health.set_ready(Err(why));
@@ -286,7 +289,7 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// Runs the administrator's command beside everything else: it may take its time.
+    /// Runs the administrator's command in the background, because it may take long.
     pub(super) fn tell_hook(&mut self, reason: signals::Reason) {
         while self.hooks.try_join_next().is_some() {}
         if let Some(command) = self.writing.session.config.watch.on_refused.clone() {
@@ -294,16 +297,16 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// Takes up configuration and secrets as they are now; what is wrong with them is told, and the old ones stay.
+    /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones stay.
     fn reload(&mut self, why: &str) {
         self.manager.reloading();
         let before = self.writing.session.config.watch.listen;
         match Writing::open_quietly(self.global, self.surroundings, self.stop.clone()) {
             Ok(writing) => {
-                info!("{why}: configuration and secrets are read again");
+                info!("{why}: configuration and secrets reloaded");
                 let config = &writing.session.config;
                 if config.watch.listen != before {
-                    warn!("watch.listen has changed, which takes a restart");
+                    warn!("watch.listen has changed: restart to use it");
                 }
                 self.schedule = Schedule::new(&config.watch);
                 self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
@@ -316,7 +319,7 @@ impl<'g> Watcher<'g> {
             Err(failure) => {
                 error!(
                     hint = failure.hint(),
-                    "{why}, but what is there cannot be used: {}; what was read before stays",
+                    "{why}, but the new configuration cannot be used: {}; the old one stays in use",
                     failure.in_one_line()
                 );
                 self.secret_files = self.secret_files.again();
@@ -325,7 +328,7 @@ impl<'g> Watcher<'g> {
         self.manager.ready();
     }
 
-    /// Whether people of a directory may have changed without an event.
+    /// Returns whether federated users may have changed without an event.
     pub(super) fn has_directory(&self) -> bool {
         let Some(Reading { facts, .. }) = &self.reading else { return false };
         let listed = || facts.members.iter().any(|member| member.federation_link.is_some());
@@ -351,7 +354,7 @@ fn kind_of(due: Due) -> RunKind {
     }
 }
 
-/// How many of a kind, for a line of the log.
+/// Returns how many accounts are to be disabled and activated, for the log.
 pub(super) fn planned(plan: &Plan) -> (usize, usize) {
     (plan.count_to_apply(ActionKind::Disable), plan.count_to_apply(ActionKind::Activate))
 }

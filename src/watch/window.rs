@@ -1,4 +1,5 @@
-//! What was done within the last hour: the limits count over it, so that many small steps are no way around them.
+//! Tracks what was done within the last hour. The limits count over it, so that many small steps do not
+//! evade them.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::planner::Past;
 /// How long something counts.
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What was done, to whom, and when last.
+/// The actions, with their accounts and the last time of each.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
     disabled: HashMap<UserId, Moment>,
@@ -18,13 +19,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// What was done before this does not count any more.
+    /// Returns the time since which actions count.
     #[must_use]
     pub fn beginning(now: Moment) -> Moment {
         now.before(HOUR)
     }
 
-    /// Takes in what was done to an account. Somebody who is tried again and again counts once.
+    /// Adds an action. Repeated actions on an account count once.
     pub fn note(&mut self, user_id: UserId, kind: ActionKind, at: Moment) {
         let done = match kind {
             ActionKind::Disable => &mut self.disabled,
@@ -34,7 +35,7 @@ impl Window {
         *last = at.max(*last);
     }
 
-    /// Takes in a run. An action that failed may have been half done.
+    /// Adds a run. An action that failed counts, because it may have been half done.
     pub fn note_run(&mut self, plan: &Plan, outcomes: &[Outcome], at: Moment) {
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
             if !matches!(outcome, Outcome::Skipped(_)) {
@@ -43,7 +44,7 @@ impl Window {
         }
     }
 
-    /// What counts now beside a plan: whoever is in the plan counts there, and does not count twice for being tried again.
+    /// Returns what counts now in addition to a plan. An account in the plan counts there, and not twice.
     pub fn past(&mut self, now: Moment, plan: &Plan, accounts: &[Account]) -> Past {
         for done in [&mut self.disabled, &mut self.activated] {
             done.retain(|_, at| now < at.after(HOUR));
@@ -140,14 +141,14 @@ mod tests {
         };
         let names = ["alice", "bob", "cleo", "dora"];
         let tried = plan(&names.map(|name| (ActionKind::Disable, name)));
-        let scheduled = Outcome::Scheduled("asked for".to_owned());
+        let scheduled = Outcome::Scheduled("requested".to_owned());
         let mut window = Window::default();
         window.note_run(&tried, &[failed, scheduled, Outcome::Done, Outcome::Skipped(String::new())], THEN);
         assert_eq!(window.past(NOW, &plan(&[]), &[]).disabled, 3);
     }
 
     #[test]
-    fn somebody_who_is_tried_again_counts_once_and_each_kind_for_itself() {
+    fn repeated_actions_on_an_account_count_once_per_kind() {
         let mut window = alice_disabled();
         for kind in [ActionKind::Disable, ActionKind::Activate] {
             window.note(user("alice"), kind, NOW);
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_in_the_plan_again_counts_there_alone() {
+    fn an_account_in_the_plan_counts_only_there() {
         let again = plan(&[(ActionKind::Disable, "alice")]);
         assert_eq!(alice_disabled().past(NOW, &again, &[]), Past::default());
         let other_way = plan(&[(ActionKind::Activate, "alice"), (ActionKind::Disable, "bob")]);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_active_again_is_among_the_active_ones_already() {
+    fn an_account_that_is_active_again_already_counts_as_active() {
         let counted = Past { disabled: 1, inactive: 0, activated: 0 };
         assert_eq!(alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]), counted);
     }

@@ -1,4 +1,4 @@
-//! Why a writer could not do what it was asked to.
+//! Defines why a writer failed.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::http::HttpError;
 use crate::model::{Localpart, MasUserId, ServerName, ServerText};
 use crate::plan::{FailureKind, Left};
 
-/// Why a writer could not do what it was asked to.
+/// Why a writer failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
-    /// MAS's configuration file cannot be used. mas-cli itself would ignore it and go to a default database.
+    /// MAS's configuration file cannot be used. mas-cli itself would ignore it and use a default database.
     #[error("writer.mas_cli.config (MAS_CONFIG) = {path:?}: {problem}")]
     MasConfig {
         /// The file.
@@ -21,24 +21,24 @@ pub enum WriterError {
         /// What is wrong with it.
         problem: MasConfigProblem,
     },
-    /// MAS did not do what the Admin API was asked for.
+    /// A request to the Admin API failed.
     #[error(transparent)]
     Api(#[from] HttpError),
-    /// The Admin API of a MAS that cannot do all that is needed.
+    /// The Admin API of this MAS is too old.
     #[error(
-        "MAS at {url} is older than 1.4: its Admin API cannot end sessions, and before 0.20 it erases whom it deactivates"
+        "MAS at {url} is older than 1.4: its Admin API cannot end sessions, and before 0.20 it erases accounts that it deactivates"
     )]
     MasTooOld {
         /// `writer.mas_api.url`.
         url: Url,
     },
-    /// The user was there when the plan was made.
-    #[error("MAS does not know the user {id} any more: deleted since the plan was made")]
+    /// The user was deleted after the plan was made.
+    #[error("MAS no longer knows the user {id}: deleted since the plan was made")]
     UserGone {
         /// The user.
         id: MasUserId,
     },
-    /// Nobody knows which user of MAS is meant.
+    /// The account's user in MAS is unknown.
     #[error("MAS does not know this account")]
     NotInMas,
     /// mas-cli found no user of this name.
@@ -47,20 +47,22 @@ pub enum WriterError {
         /// The program and its arguments.
         command: String,
     },
-    /// A name that is not passed to a command.
-    #[error("{localpart} has characters that no Matrix user ID has now, and is not passed to a command")]
+    /// The name must not be passed to a command.
+    #[error(
+        "{localpart} has characters that are no longer allowed in a Matrix user ID, and is not passed to a command"
+    )]
     UnsafeName {
         /// The name.
         localpart: Localpart,
     },
-    /// The lock is gone, the rest is not.
+    /// The account was unlocked, but not reactivated.
     #[error("unlocked, but not reactivated")]
     NotReactivated {
         /// Why not.
         #[source]
         source: Box<WriterError>,
     },
-    /// The lock is there, the rest is not.
+    /// The account was locked, but not deactivated.
     #[error("locked, but not deactivated")]
     NotDeactivated {
         /// Why not.
@@ -76,7 +78,7 @@ pub enum WriterError {
         #[source]
         source: io::Error,
     },
-    /// The first half is done, the second is not.
+    /// The account was locked, but its sessions could not be ended.
     #[error("locked, but the sessions may still be open")]
     SessionsLeft {
         /// Why the sessions could not be ended.
@@ -106,10 +108,10 @@ pub enum WriterError {
 /// What can be wrong with MAS's configuration file.
 #[derive(Debug, thiserror::Error)]
 pub enum MasConfigProblem {
-    /// Not there, or not readable.
+    /// It is missing or not readable.
     #[error("cannot read this file: {0}")]
     Unreadable(io::Error),
-    /// Not YAML. The parser's own text would quote the file, which has secrets in it.
+    /// It is not YAML. The parser's own text would quote the file, which contains secrets.
     #[error("this is not YAML (line {line}, column {column})")]
     NotYaml {
         /// Counted from 1.
@@ -117,13 +119,13 @@ pub enum MasConfigProblem {
         /// Counted from 1.
         column: u64,
     },
-    /// No database in it.
-    #[error("this has no section `database`: mas-cli would go to a default database")]
+    /// It has no database.
+    #[error("this has no section `database`: mas-cli would use a default database")]
     NoDatabase,
-    /// No homeserver in it.
-    #[error("this has no `matrix.homeserver`, so nothing shows that it is the configuration of this homeserver")]
+    /// It has no homeserver.
+    #[error("this has no `matrix.homeserver`, so it may be the configuration of another homeserver")]
     NoHomeserver,
-    /// That of another homeserver.
+    /// It belongs to another homeserver.
     #[error(
         "`matrix.homeserver` is {actual}, and server_name is {configured}: accounts of another homeserver would be changed"
     )]
@@ -133,61 +135,61 @@ pub enum MasConfigProblem {
         /// `server_name`.
         configured: ServerName,
     },
-    /// YAML, but not a table of settings.
+    /// It is YAML, but not a table of settings.
     #[error("this is not MAS's configuration: it has no settings by name")]
     NoSettings,
 }
 
 impl WriterError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::MasConfig { .. } => {
-                "set writer.mas_cli.config (MAS_CONFIG) to the configuration file that MAS runs with, and let \
-                                       this program read it"
+                "Set `writer.mas_cli.config` (MAS_CONFIG) to the configuration file that MAS runs with, and let \
+                                       this program read it."
                     .to_owned()
             }
             Self::CannotRun { .. } => {
-                "install mas-cli on this host, or set writer.mas_cli.command to what runs it, for example \
-                 [\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]"
+                "Install mas-cli on this host, or set `writer.mas_cli.command` to the command that runs it, for example \
+                 [\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]."
                     .to_owned()
             }
             Self::Api(error) => error.hint(),
-            Self::MasTooOld { .. } => "update MAS, or use writer.type = \"mas-cli\" with the mas-cli of that MAS".to_owned(),
+            Self::MasTooOld { .. } => "Update MAS, or set `writer.type` to \"mas-cli\", with the mas-cli of that MAS.".to_owned(),
             Self::UserGone { .. } => {
-                "nothing is left to do for this user; the next run sees who has the name now".to_owned()
+                "Nothing is left to do for this user. The next run checks who has the name now.".to_owned()
             }
             Self::UserNotFound { .. } => {
-                "MAS has no user of this name: for a day it counts as not_in_mas; policy.protect keeps it for good".to_owned()
+                "MAS has no user of this name. The account is kept as not_in_mas for a day; add it to `policy.protect` to keep it.".to_owned()
             }
             Self::UnsafeName { .. } => {
-                "use writer.type = \"mas-api\", which runs no command, or name the account in policy.protect".to_owned()
+                "Set `writer.type` to \"mas-api\", which runs no command, or add the account to `policy.protect`.".to_owned()
             }
-            Self::NotReactivated { .. } => "the next run tries again".to_owned(),
-            Self::NotInMas => "run again; the account may just have been made".to_owned(),
+            Self::NotReactivated { .. } => "The next run tries again.".to_owned(),
+            Self::NotInMas => "Run again: the account may just have been created.".to_owned(),
             Self::NotDeactivated { .. } => {
-                "they cannot get in, but the next run leaves a lock as it is: deactivate them by hand, or unlock them and \
-                 run again"
+                "The user cannot log in, but the next run does not touch a lock. Deactivate the account by hand, or unlock it \
+                 and run again."
                     .to_owned()
             }
             Self::SessionsLeft { .. } => {
-                "end the sessions by hand, because the next run finds the account disabled: `mas-cli manage kill-sessions \
-                 NAME` on the host of MAS, or POST /api/admin/v1/{compat,oauth2,user}-sessions/ID/finish"
+                "End the sessions by hand, because the next run finds the account disabled: `mas-cli manage kill-sessions \
+                 NAME` on the host of MAS, or POST /api/admin/v1/{compat,oauth2,user}-sessions/ID/finish."
                     .to_owned()
             }
             Self::TooSlow { .. } => {
-                "look at MAS's database; the call may have been carried out, which the next run will see. \
-                 writer.mas_cli.timeout allows more time"
+                "Check MAS's database. The call may have been carried out; the next run will find out. \
+                 Raise `writer.mas_cli.timeout` to allow more time."
                     .to_owned()
             }
             Self::Failed { .. } => {
-                "run the same command by hand on the MAS host; `mas-cli doctor` looks at the rest".to_owned()
+                "Run the same command by hand on the MAS host. `mas-cli doctor` checks the rest.".to_owned()
             }
         }
     }
 
-    /// Returns whose failure it is.
+    /// Returns what failed: the writer, or one account.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
@@ -206,7 +208,7 @@ impl WriterError {
         }
     }
 
-    /// Returns what the action has left.
+    /// Returns what the action has left behind.
     #[must_use]
     pub fn left(&self) -> Left {
         let is_in_doubt = match self {
@@ -228,7 +230,7 @@ impl WriterError {
         if is_in_doubt { Left::InDoubt } else { Left::Untouched }
     }
 
-    /// Whether the configuration is at fault, not the world.
+    /// Returns whether the configuration is wrong.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         matches!(self, Self::MasConfig { .. })

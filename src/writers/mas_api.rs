@@ -1,4 +1,4 @@
-//! The writer for hosts without mas-cli: MAS's Admin API (recordings: `mas-admin-api.json`).
+//! Changes accounts through MAS's Admin API, without mas-cli (recordings: `mas-admin-api.json`).
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -12,31 +12,32 @@ use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;
 use crate::plan::{Action, DisableMode, Pass};
 
-/// The lists of sessions that a person has open: compatibility, OAuth 2.0, browser. Personal tokens are left alone.
+/// The lists of a user's open sessions: compatibility, OAuth 2.0, browser. Personal tokens stay.
 const SESSIONS: [&str; 3] = ["compat-sessions", "oauth2-sessions", "user-sessions"];
 
-/// Asks MAS itself.
+/// Writes through the Admin API.
 #[derive(Debug)]
 pub struct MasApiWriter {
     mas: MasApi,
 }
 
-/// A session, in any of the lists.
+/// A session in any of the lists.
 #[derive(Debug, Deserialize)]
 struct SessionAttributes {
-    /// Nobody's where a client acts for itself.
+    /// Missing if a client acts for itself.
     user_id: Option<Box<str>>,
     finished_at: Option<Box<str>>,
 }
 
 impl MasApiWriter {
-    /// A writer on the connection that the reader uses, with more patience: what was begun should be brought to an end.
+    /// Creates a writer on the reader's connection, with more patience: a change that was started should be
+    /// completed.
     #[must_use]
     pub fn new(mas: &MasApi) -> Self {
         Self { mas: mas.with(Patience::Writing) }
     }
 
-    /// `POST /users/{id}/{what}`. Each of these is harmless when asked twice.
+    /// Sends `POST /users/{id}/{what}`. Each of these is harmless when sent twice.
     async fn change(&self, id: &MasUserId, what: &str, body: Option<&Value>) -> Result<UserAttributes, WriterError> {
         let answer = self.mas.post(&["users", &*id.text(), what], body).await;
         let found: Option<Single<UserAttributes>> = none_if_missing(answer)?;
@@ -46,13 +47,13 @@ impl MasApiWriter {
         }
     }
 
-    /// Without `skip_erase` the user would be erased, and nothing brings back what is erased.
+    /// Deactivates a user. Without `skip_erase` MAS would erase the user, which cannot be undone.
     async fn deactivate(&self, id: &MasUserId) -> Result<(), WriterError> {
         self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
     }
 
-    /// Ends every session, and goes on where one cannot be ended; the first error is the answer. A server that was waited
-    /// out is not waited for again: with three lists, and each session of them, a hang would take minutes.
+    /// Ends every session, goes on if one cannot be ended, and returns the first error. A server that did
+    /// not answer is not asked again: with the sessions of three lists, a hang would take minutes.
     async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
         let mut ended = Ok(());
         for kind in SESSIONS {
@@ -66,7 +67,7 @@ impl MasApiWriter {
 
     async fn end_sessions_of(&self, kind: &str, id: &MasUserId) -> Result<(), HttpError> {
         let user = id.text();
-        // A filter that MAS does not know is ignored, and the answer is everybody: each row has to say for itself.
+        // MAS ignores unknown filters and then returns all sessions, so each row is checked.
         let open = |session: Resource<SessionAttributes>| {
             let SessionAttributes { user_id, finished_at } = session.attributes;
             (user_id.as_deref() == Some(&*user) && finished_at.is_none()).then_some(session.id)
@@ -83,7 +84,7 @@ impl MasApiWriter {
         ended
     }
 
-    /// A session that has ended is refused as a bad request: the job that deactivates may be faster.
+    /// Ends a session. A bad request means that it has already ended: the deactivation's job may be faster.
     async fn end(&self, kind: &str, session: &str) -> Result<(), HttpError> {
         let answer = self.mas.post(&[kind, session, "finish"], None).await;
         let ended: Result<Option<serde::de::IgnoredAny>, _> = none_if_missing(answer);
@@ -102,8 +103,7 @@ impl Write for MasApiWriter {
         }
     }
 
-    /// The unlock comes first, because a run that ends between the two then leaves someone whom the next run still sees
-    /// as disabled.
+    /// Unlocks first, because after an interruption the next run then still sees the account as disabled.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
         let id = id_of(&action)?;
         self.change(id, "unlock", None).await?;
@@ -111,10 +111,10 @@ impl Write for MasApiWriter {
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
-    /// The lock comes first: it takes effect at once. Where its answer was lost it may be there, and everything else
-    /// follows all the same: the next run would leave the lock as it is. Sessions are ended whatever becomes of the
-    /// deactivation, because the next run would find the account disabled and leave them open; but a server that was waited
-    /// out is not waited for again. Then the deactivation ends them, its job or whoever repeats it.
+    /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and everything
+    /// else still follows: the next run would not touch the lock. Sessions are ended even if the
+    /// deactivation failed, because the next run would find the account disabled and leave them open. But a
+    /// server that did not answer is not asked again: then the deactivation, or its repetition, ends them.
     async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
         let id = id_of(&action)?;
         let locked = self.change(id, "lock", None).await.map(drop);
@@ -132,7 +132,7 @@ impl Write for MasApiWriter {
             _ => match self.end_sessions(id).await {
                 Ok(()) => Ok(()),
                 Err(error) if ends_the_waiting(&error) => Err(error),
-                // Once disabled, the next run would find nothing to do, so this half is not left to it.
+                // The next run would find the account disabled and not repeat this.
                 Err(first) => {
                     warn!("{}; trying once more", in_one_line(&first));
                     self.end_sessions(id).await
@@ -143,7 +143,7 @@ impl Write for MasApiWriter {
         if let (Err(_), Err(also)) = (&deactivated, &ended) {
             warn!("{}: {}", action.user_id, in_one_line(also));
         }
-        // Whether the lock is there is not known, and what is said of the rest would say that it is.
+        // It is unknown whether the lock exists, but the errors of the rest would say that it does.
         locked?;
         deactivated.map_err(|source| WriterError::NotDeactivated { source: Box::new(source) })?;
         ended
@@ -154,7 +154,7 @@ impl Write for MasApiWriter {
     }
 }
 
-/// Whether nothing more should be asked in this action: nobody answers, or whoever does stays busy.
+/// Returns whether this action should send no more requests: the server does not answer, or stays busy.
 fn ends_the_waiting(error: &HttpError) -> bool {
     error.is_silence() || error.is_waited_out()
 }

@@ -1,4 +1,4 @@
-//! The writer for the host that MAS runs on: `mas-cli` as a subprocess (recordings: `mas-cli.json`).
+//! Changes accounts by running `mas-cli`, on the host of MAS (recordings: `mas-cli.json`).
 
 use std::ffi::OsString;
 use std::process::{Output, Stdio};
@@ -14,19 +14,20 @@ use crate::metrics::metrics;
 use crate::model::{Localpart, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, Pass};
 
-/// Longest part of an error of mas-cli that is told.
+/// The most that is reported of an error of mas-cli.
 const MESSAGE_LIMIT: usize = 2000;
-/// The error about a name that MAS does not have (recordings: `mas-cli.json`); mas-cli has no exit code of its own for it.
+/// The error about a name that MAS does not have (recordings: `mas-cli.json`), which has no exit code of
+/// its own.
 const USER_NOT_FOUND: &str = "User not found";
-/// Longest version that is told; a wrapper may say anything.
+/// The most that is shown of a version; a wrapper may print anything.
 const VERSION_LIMIT: usize = 100;
 
-/// What can be said of MAS's database.
+/// Whether MAS's database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseLook {
     /// It answers.
     Answers,
-    /// mas-cli has no command that only looks: `list-admin-users` came with MAS 1.3.
+    /// mas-cli has no command that only reads: `list-admin-users` came with MAS 1.3.
     CannotTell,
 }
 
@@ -40,25 +41,26 @@ pub struct MasCli {
 /// What mas-cli printed.
 #[derive(Debug)]
 struct Said {
-    /// On stdout.
+    /// From stdout.
     data: String,
-    /// On stderr, where its logs go.
+    /// From stderr, with its logs.
     log: String,
 }
 
 impl MasCli {
-    /// Nothing is run yet.
+    /// Creates the writer, without running anything yet.
     pub fn new(config: MasCliConfig, env: &Environment) -> Self {
         Self { config, environment: environment::for_subprocess(env) }
     }
 
-    /// Reads and checks MAS's configuration: that of this homeserver. `None` if its files cannot be looked at from here.
+    /// Reads MAS's configuration and checks that it is for this homeserver. Returns `None` if its files
+    /// cannot be read from here.
     pub fn read_config(&self, server_name: &ServerName) -> Result<Option<MasConfig>, WriterError> {
         let files = &self.config.config_to_check;
         if files.is_empty() { Ok(None) } else { MasConfig::read(files, server_name).map(Some) }
     }
 
-    /// What mas-cli says of its version.
+    /// Returns the version that mas-cli prints.
     pub async fn version(&self) -> Result<ServerText, WriterError> {
         let said = self.run(&["--version"]).await?;
         Ok(ServerText::beginning(said.data.trim(), VERSION_LIMIT))
@@ -75,18 +77,18 @@ impl MasCli {
         }
     }
 
-    /// Opens MAS's database and changes nothing in it.
+    /// Checks that MAS's database answers, without changing it.
     pub async fn look_at_database(&self) -> Result<DatabaseLook, WriterError> {
         match self.run(&["manage", "list-admin-users"]).await {
             Ok(_) => Ok(DatabaseLook::Answers),
-            // Wrong usage: a mas-cli that does not have the command.
+            // Wrong usage: this mas-cli does not have the command.
             Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseLook::CannotTell),
             Err(error) => Err(error),
         }
     }
 
-    /// `mas-cli --config FILE manage SUBCOMMAND… -- NAME`: a name may begin with a dash. A wrapper such as ssh may join the
-    /// words for a shell, so names with anything that a shell reads are not passed on.
+    /// Runs `mas-cli --config FILE manage SUBCOMMAND… -- NAME`, because a name may begin with a dash. A
+    /// wrapper such as ssh may join the words for a shell, so names with shell characters are refused.
     async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
         if !localpart.is_plain() {
             return Err(WriterError::UnsafeName { localpart: localpart.clone() });
@@ -152,8 +154,8 @@ impl Write for MasCli {
         self.version().await.map(drop)
     }
 
-    /// Both calls are needed: `--reactivate` leaves the lock. The unlock comes first, because a run that ends between
-    /// them then leaves someone whom the next run still sees as disabled.
+    /// Makes both calls, because `--reactivate` does not unlock. The unlock comes first, because after an
+    /// interruption the next run then still sees the account as disabled.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         self.manage(&["unlock-user"], localpart).await?;
@@ -161,7 +163,7 @@ impl Write for MasCli {
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
-    /// The lock alone ends no session, and the job that deactivates may take its time, so sessions are ended now.
+    /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come late.
     async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         let locked = match mode {
@@ -169,7 +171,7 @@ impl Write for MasCli {
             DisableMode::Lock => self.manage(&["lock-user"], localpart).await,
         };
         if let Err(error) = locked {
-            // A call that was cut off may have locked, and then the next run would leave the sessions alone.
+            // A call that was killed may have locked, and then the next run would not end the sessions.
             if matches!(error, WriterError::TooSlow { .. }) {
                 let _ = self.manage(&["kill-sessions"], localpart).await;
             }
@@ -191,7 +193,8 @@ impl Write for MasCli {
     }
 }
 
-/// Returns the names in the log of `list-admin-users`, or `None` if they are not as many as it announces.
+/// Returns the names in the log of `list-admin-users`, or `None` if their number differs from the
+/// announced one.
 fn admins_in(log: &str) -> Option<Vec<Localpart>> {
     let announced = log.split_once("admin privileges (")?.1.split_once(" total)")?.0;
     let names = log.lines().filter_map(|line| line.split_once(" username=").map(|(_, name)| name.trim()));
@@ -199,7 +202,8 @@ fn admins_in(log: &str) -> Option<Vec<Localpart>> {
     (announced.parse() == Ok(names.len())).then_some(names)
 }
 
-/// The text from `Error:` to the backtrace; all of it, where mas-cli says something else (its logs stand there too).
+/// Returns the text from `Error:` to the backtrace, or everything if there is none (stderr also has the
+/// logs).
 fn error_of(stderr: &str) -> ServerText {
     let from_error = stderr
         .match_indices("Error: ")
@@ -208,7 +212,7 @@ fn error_of(stderr: &str) -> ServerText {
         .map_or(stderr, |(at, label)| &stderr[at + label.len()..]);
     let before_backtrace = from_error.split("\nStack backtrace:").next().unwrap_or(from_error);
     let lines: Vec<_> = before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() { "it said nothing".into() } else { ServerText::beginning(&lines.join("; "), MESSAGE_LIMIT) }
+    if lines.is_empty() { "no error text".into() } else { ServerText::beginning(&lines.join("; "), MESSAGE_LIMIT) }
 }
 
 #[cfg(test)]
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_is_told_without_logs_and_backtrace() {
+    fn the_error_is_reported_without_logs_and_backtrace() {
         let stderr = "2026-11-23T10:31:26Z  INFO mas_cli: Locking\nError: could not connect to the database\n\n\
                       Caused by:\n    0: Connection refused (os error 111)\n\nStack backtrace:\n   0: std::backtrace\n";
         assert_eq!(
@@ -238,6 +242,6 @@ mod tests {
             "could not connect to the database; Caused by:; 0: Connection refused (os error 111)"
         );
         assert_eq!(error_of("error: unexpected argument '-m' found\n").raw(), "error: unexpected argument '-m' found");
-        assert_eq!(error_of("").raw(), "it said nothing");
+        assert_eq!(error_of("").raw(), "no error text");
     }
 }

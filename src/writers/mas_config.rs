@@ -1,5 +1,6 @@
-//! What of MAS's own configuration matters before mas-cli is run: mas-cli ignores a file that is missing or broken, and
-//! goes to a default database; and with another homeserver's files it would change namesakes there.
+//! Checks MAS's own configuration before mas-cli is run. mas-cli ignores a file that is missing or
+//! broken, and uses a default database. With files of another homeserver it would change accounts of the
+//! same name there.
 
 use std::path::{Path, PathBuf};
 
@@ -10,22 +11,22 @@ use super::error::MasConfigProblem;
 use crate::files;
 use crate::model::{Localpart, ServerName};
 
-/// `matrix.kind` if Synapse is joined to MAS by MSC3861.
+/// `matrix.kind` if Synapse uses MAS through MSC3861.
 const KIND_OF_MSC3861: &str = "synapse_legacy";
 
-/// MAS's configuration, as far as it is looked at.
+/// The parts of MAS's configuration that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasConfig {
     /// The localparts in `policy.data.admin_users`. No list of MAS shows them (trap 48).
     pub admin_users: Vec<Localpart>,
-    /// Whether users may deactivate their own accounts, as they may unless it says otherwise.
+    /// Whether users may deactivate their own accounts; MAS allows it by default.
     pub account_deactivation_allowed: bool,
-    /// Whether Synapse is joined to MAS in the old way, by MSC3861 (trap 71).
+    /// Whether Synapse uses MAS through MSC3861, the old way (trap 71).
     pub is_msc3861: bool,
 }
 
 impl MasConfig {
-    /// Reads the files and merges them as MAS does: of two values of a key, the later file's.
+    /// Reads the files and merges them as MAS does: the later file wins.
     pub(super) fn read(files: &[PathBuf], server_name: &ServerName) -> Result<Self, WriterError> {
         let mut settings = Map::new();
         for path in files {
@@ -89,7 +90,7 @@ fn check(settings: &Map<String, Value>, server_name: &ServerName) -> Result<(), 
 mod tests {
     use super::*;
 
-    /// What is read of these files, or what is wrong with them.
+    /// Returns what is read from these files, or what is wrong with them.
     fn read_of(texts: &[&str]) -> Result<Vec<String>, String> {
         let directory = tempfile::tempdir().expect("a directory");
         let file = |(number, text): (usize, &&str)| {

@@ -1,4 +1,4 @@
-//! Writers: what can change an account. One is selected by the configuration; a dry run has none.
+//! Changes accounts: the configuration selects one writer, and a dry run has none.
 
 mod error;
 mod mas_api;
@@ -18,21 +18,21 @@ pub use mas_api::MasApiWriter;
 pub use mas_cli::{DatabaseLook, MasCli};
 pub use mas_config::MasConfig;
 
-/// What every writer does. Both calls of a kind leave the same state behind, whichever writer made them, and are
-/// harmless when repeated.
+/// The interface of all writers. They leave the same state behind, and each call is harmless when
+/// repeated.
 #[enum_dispatch]
 #[expect(async_fn_in_trait, reason = "the futures are driven by the one task that applies a plan and need not be Send")]
 pub trait Write {
-    /// Whether the writer is in working order; asked before the first change.
+    /// Checks that the writer works, before the first change.
     async fn check(&self) -> Result<(), WriterError>;
 
-    /// Unlock and reactivate.
+    /// Unlocks and reactivates.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError>;
 
-    /// Lock, deactivate unless the mode is `lock`, and end the sessions; never erase.
+    /// Locks, deactivates unless the mode is `lock`, and ends the sessions; it never erases.
     async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError>;
 
-    /// How many accounts to work on at the same time.
+    /// Returns how many accounts to work on at the same time.
     fn concurrency(&self) -> usize;
 }
 
@@ -48,8 +48,8 @@ pub enum Writer {
 }
 
 impl Writer {
-    /// The writer of the configuration, once its own settings are known to be good. `mas` is the Admin API, where the
-    /// configuration has it; `env` gives the variables that a subprocess may see.
+    /// Creates the configured writer and checks its own settings. `mas` is the Admin API, if it is
+    /// configured; `env` has the variables that a subprocess may see.
     pub fn new(
         config: &WriterConfig,
         server_name: &ServerName,

@@ -140,7 +140,7 @@ async fn another_server_name_than_the_homeservers_own_is_an_error() {
 async fn list_without_all_rows_of_its_total_or_the_token_owner_is_an_error() {
     let world = started(the_table()).await;
     let row = json!({"name": "@matrix-sync-bot:example.org", "deactivated": false});
-    for (users, total, told) in [(vec![row], 9, "tells of 9 accounts and holds 1"), (vec![], 0, "does not hold")] {
+    for (users, total, told) in [(vec![row], 9, "claims 9 accounts and contains 1"), (vec![], 0, "does not contain")] {
         let short = Fault::Json(json!({"users": users, "total": total}));
         world.synapse.faults().clear();
         world.synapse.faults().on("/v3/users?").answer(short);

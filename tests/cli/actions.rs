@@ -33,7 +33,7 @@ async fn action_stays_scheduled_and_the_run_incomplete_if_synapse_never_shows_it
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]);
-    let told = "asked for, but Synapse does not show it yet (deactivated: false, locked: false)";
+    let told = "requested, but Synapse does not show it yet (deactivated: false, locked: false)";
     assert_eq!(run.json()["actions"][1]["error"], told);
 
     world.mas.state().worker_on = true;
@@ -46,7 +46,7 @@ async fn unconfirmed_actions_are_printed_as_text_too() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync").exits(4);
-    run.prints(&["Not done", "scheduled disable dave: asked for", "2 not confirmed in time"]);
+    run.prints(&["Not done", "scheduled disable dave: requested", "2 not confirmed in time"]);
 }
 
 #[tokio::test]

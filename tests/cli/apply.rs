@@ -99,14 +99,14 @@ async fn changed_plan_or_plan_for_another_server_is_refused() {
     let path = saved(&world, "");
     let before = everyone(&world);
     let refused = |path: &str, toml: &str, told: &str| {
-        apply(&world, path, toml).exits(1).tells(&["the plan ", told, "hint: make a new plan"]);
+        apply(&world, path, toml).exits(1).tells(&["the plan ", told, "hint: Make a new plan"]);
     };
-    refused(&tampered(&world, &path, "@dave:", "@alice:"), "", "its digest does not fit");
-    refused(&tampered(&world, &path, "\"dave\"", "\"alice\""), "", "its digest does not fit");
-    refused(&tampered(&world, &path, "\"not_in_group\"", "\"not_in_keycloak\""), "", "its digest does not fit");
-    refused(&tampered(&world, &path, "sha256:", "sha256:0"), "", "its digest does not fit");
+    refused(&tampered(&world, &path, "@dave:", "@alice:"), "", "its digest does not match");
+    refused(&tampered(&world, &path, "\"dave\"", "\"alice\""), "", "its digest does not match");
+    refused(&tampered(&world, &path, "\"not_in_group\"", "\"not_in_keycloak\""), "", "its digest does not match");
+    refused(&tampered(&world, &path, "sha256:", "sha256:0"), "", "its digest does not match");
     refused(&tampered(&world, &path, "\"version\": 2", "\"version\": 3"), "", "a plan of version 3");
-    refused(&tampered(&world, &path, "\"version\": 2", "\"version\": 1"), "", "its digest does not fit");
+    refused(&tampered(&world, &path, "\"version\": 2", "\"version\": 1"), "", "its digest does not match");
     refused(&tampered(&world, &path, "\"mas-cli\"", "\"mas-api\""), "", "made for the writer \"mas-api\"");
     refused(&path, "[policy]\ndisable = \"lock\"", "policy.disable = \"deactivate\"");
     refused("/nowhere", "", "cannot read this file");
@@ -123,7 +123,7 @@ async fn a_plan_of_another_homeserver_is_refused() {
     program(&world).run("sync").exits(0);
     let empty = saved(&world, "");
     let run = program_for(&world, "example.com").run(&format!("apply {empty}")).exits(1);
-    run.tells(&["its digest does not fit its actions on this server"]);
+    run.tells(&["its digest does not match its actions on this server"]);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ const ALIASES: Thing = Bytes(
 );
 const NOT_OURS: &str = "was not written by this program";
 const NO_LINKS: &str = "links are not followed";
-const NO_FILE: &str = "something else than a file";
+const NO_FILE: &str = "not a regular file";
 
 /// The path, the thing there, the exit code, and the message.
 const TABLE: &[(Place, Thing, i32, &str)] = &[

@@ -85,5 +85,5 @@ async fn failed_second_look_at_a_bridge_blocks_nothing() {
 async fn missing_answer_of_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
-    program(&world).run("sync").exits(1).tells(&["nobody could be looked at a second time (1 tried)"]);
+    program(&world).run("sync").exits(1).tells(&["the second look failed for all accounts (1 tried)"]);
 }

@@ -156,35 +156,35 @@ async fn programs_get_one_entry_for_each_check() {
             ok("settings", "configuration", "complete, for example.org: Synapse lists the accounts, mas-cli changes them"),
             ok(
                 "settings", "disable",
-                "policy.disable = \"deactivate\": whoever is disabled loses their rooms and e-mail addresses for good; \
+                "policy.disable = \"deactivate\": a disabled account loses its rooms and e-mail addresses permanently; \
                  \"lock\" keeps them",
             ),
             ok(
                 "settings", "protect",
-                "Synapse is asked who owns its token, and which accounts are of bridges and bots",
+                "Synapse shows who owns its token, and which accounts belong to bridges and bots",
             ),
             ok("keycloak", "reachable", "Keycloak answers, by plain http on this machine"),
             ok("keycloak", "clock", clock),
-            ok("keycloak", "token", "the client matrix-sync, by its own credentials; a token lives 5m"),
+            ok("keycloak", "token", "the client matrix-sync, by its own credentials; a token is valid for 5m"),
             ok("keycloak", "roles", "query-groups, query-users, view-users"),
-            ok("keycloak", "users", "the users of the realm can be seen"),
+            ok("keycloak", "users", "the users of the realm can be read"),
             {
                 "server": "keycloak", "check": "version", "status": "skipped",
-                "found": "Keycloak tells it only to those who may do more than is needed here",
+                "found": "Keycloak shows it only with more rights than are needed here",
             },
             {
                 "server": "keycloak", "check": "events", "status": "skipped",
-                "found": "admin events take the role view-events of the client realm-management, which is missing; without \
-                          them `watch` sees changes by full runs only (watch.interval)",
+                "found": "admin events need the role view-events of the client realm-management, which is missing; without \
+                          them only full runs of `watch` find changes (watch.interval)",
             },
             ok("keycloak", "group", "/matrix-users (GROUP)"),
             ok("keycloak", "members", "3 members in /matrix-users"),
             {
                 "server": "keycloak", "check": "directories", "status": "warning",
-                "found": "whether a directory behind Keycloak (LDAP, Active Directory) is down cannot be seen where that \
-                          hides its people altogether",
-                "fix": "where the realm has a user federation, give the client's service account the role view-realm of \
-                        the client realm-management too; keycloak.federation = \"trust\" where it has none",
+                "found": "a directory behind Keycloak (LDAP, Active Directory) that is down may go unnoticed, if all its \
+                          users are then missing",
+                "fix": "If the realm has a user federation, also give the client's service account the role view-realm of \
+                        the client realm-management. Else set `keycloak.federation` to \"trust\".",
             },
             ok(
                 "keycloak", "mapping",
@@ -197,14 +197,14 @@ async fn programs_get_one_entry_for_each_check() {
             ok("synapse", "reachable", "Synapse answers, by plain http on this machine"),
             ok("synapse", "clock", clock),
             ok("synapse", "version", "1.163.2"),
-            ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, who is never disabled"),
+            ok("synapse", "token", "belongs to @matrix-sync-bot:example.org, which is never disabled"),
             ok("synapse", "server_name", "example.org"),
             ok("synapse", "admin", "the token opens the admin API, which lists 5 accounts"),
             ok("synapse", "mas_server", "MAS answers Synapse"),
             {
                 "server": "synapse", "check": "shut_out", "status": "skipped",
-                "found": "1 account outside the group: shut out by Synapse, and whether MAS keeps the users out is not \
-                          known without [writer.mas_api]. These commands make sure:\n  \
+                "found": "1 account outside the group: shut out by Synapse, but without [writer.mas_api] it is \
+                          unknown whether MAS keeps the users out. These commands make sure:\n  \
                           mas-cli --config mas-cli.yaml manage lock-user --deactivate -- erin",
             },
             ok("mas-cli", "configuration", "mas-cli.yaml: readable, of this homeserver"),
@@ -227,7 +227,7 @@ async fn one_server_that_is_down_hides_nothing_of_the_others() {
         .tells(
             "keycloak reachable problem",
             &["no connection"],
-            &["check that Keycloak is up", "keycloak.url (KC_URL)"],
+            &["Check that Keycloak is up", "`keycloak.url` (KC_URL)"],
         )
         .tells("keycloak members skipped", &["Keycloak does not answer"], &[])
         .tells("synapse admin ok", &[], &[])
@@ -249,8 +249,8 @@ async fn accounts_of_services_have_to_be_protected_without_synapse() {
     let world = started(the_table()).await;
     doctor(program_by(&world, BY_MAS, "")).ailing_is(&["settings protect warning"]).tells(
         "settings protect warning",
-        &["without [synapse]", "policy.protect names nobody"],
-        &["name the accounts of services in policy.protect"],
+        &["without [synapse]", "policy.protect is empty"],
+        &["Add the accounts of services to `policy.protect`"],
     );
 }
 
@@ -258,6 +258,10 @@ async fn accounts_of_services_have_to_be_protected_without_synapse() {
 async fn loss_by_deactivation_is_reported_before_the_first_run() {
     let world = started(the_table()).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
-    doctor(program_by(&world, BY_BOTH, "")).tells("settings disable ok", &["rooms and e-mail addresses for good"], &[]);
+    doctor(program_by(&world, BY_BOTH, "")).tells(
+        "settings disable ok",
+        &["rooms and e-mail addresses permanently"],
+        &[],
+    );
     doctor(program_by(&world, BY_BOTH, lock)).tells("settings disable ok", &["devices are kept"], &[]);
 }

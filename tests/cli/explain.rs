@@ -46,7 +46,7 @@ async fn every_fact_names_its_server() {
 #[tokio::test]
 async fn a_member_without_an_account() {
     let world = started(the_table()).await;
-    program(&world).run("explain zoe.new").exits(0).prints(&["no account of this name", "made at the first login"]);
+    program(&world).run("explain zoe.new").exits(0).prints(&["no account of this name", "the first login creates it"]);
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ fn troubles(server: &str) -> Vec<(Fault, &'static str)> {
         (status(503), "503"),
         (own_error(server, 500, "unknown_error"), "unknown_error"),
         (Fault::CutBody, "broke off"),
-        (Fault::Html, "text/html where JSON belongs"),
-        (status(200), "where JSON belongs"),
+        (Fault::Html, "text/html instead of JSON"),
+        (status(200), "instead of JSON"),
         (Fault::Status(200, "[".to_owned()), "the answer is no"),
         (Fault::Json("a text".into()), "the answer is no"),
         (Fault::Reset, "broke off"),
@@ -145,12 +145,12 @@ async fn empty_list_is_an_error_if_it_must_have_rows() {
     empty(TOKEN).await.exits(1).tells(&["Keycloak: POST ", "the answer is no token", "hint: "]);
     empty(GROUPS).await.exits(1).tells(&["Keycloak: ", "there is no group", "hint: "]);
     empty(MEMBERS).await.exits(3).tells(&["the group was read without an error and is empty"]);
-    empty(WHOAMI).await.exits(1).tells(&["Synapse: GET ", "not what belongs there", "hint: "]);
+    empty(WHOAMI).await.exits(1).tells(&["Synapse: GET ", "not of the expected kind", "hint: "]);
     let world = started(the_table()).await;
     let mad = serde_json::json!({"users": [], "total": u64::MAX});
     world.synapse.faults().on(ACCOUNTS.pattern).answer(Fault::Json(mad));
-    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "accounts and holds 0", "hint: "]);
-    empty(ACCOUNTS).await.exits(1).tells(&["Synapse: GET ", "does not hold @matrix-sync-bot", "hint: "]);
+    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "accounts and contains 0", "hint: "]);
+    empty(ACCOUNTS).await.exits(1).tells(&["Synapse: GET ", "does not contain @matrix-sync-bot", "hint: "]);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn not_found_from_a_proxy_does_not_count_as_the_servers() {
     let missing = || Fault::Status(404, "<html>no such backend</html>".to_owned());
     world.keycloak.faults().on("/users/").answer(missing());
     let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
-    run.tells(&["nobody could be looked at", "Keycloak: GET ", "/users/", "404", "hint: "]);
+    run.tells(&["the second look failed for all accounts", "Keycloak: GET ", "/users/", "404", "hint: "]);
     world.synapse.faults().on("/v3/users").answer(missing());
     program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "/_synapse/admin/v3/users", "404", "hint: "]);
     assert_eq!((everyone(&world), world.synapse.requests().count("/v2/users?")), (before, 0));

@@ -41,14 +41,14 @@ async fn no_account_is_disabled_if_the_directory_of_its_user_is_down() {
     take_down(&world);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!((run.kept(), run.actions()), (in_doubt(), vec!["disable dave not_in_group done".to_owned()]));
-    run.tells(&["directory behind Keycloak", "3 accounts are left alone", "User federation"]);
+    run.tells(&["directory behind Keycloak", "3 accounts are kept", "User federation"]);
 }
 
 #[tokio::test]
 async fn plan_is_incomplete_too_if_a_directory_is_down() {
     let world = with_a_directory().await;
     take_down(&world);
-    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is in doubt"]);
+    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is unverified"]);
 }
 
 #[tokio::test]

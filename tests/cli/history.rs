@@ -87,7 +87,7 @@ async fn runs_older_than_history_keep_are_deleted_by_the_next_run_that_may_write
     remembering(&world, "history_keep = \"2d\"\n").run("undo 1").exits(1);
     for wrong in ["0s", "1h", "never", "200y"] {
         let file = format!("history_keep = \"{wrong}\"\n");
-        remembering(&world, &file).run("sync").exits(78).tells(&["history_keep", "a day at the least"]);
+        remembering(&world, &file).run("sync").exits(78).tells(&["history_keep", "at least a day"]);
     }
 }
 
@@ -101,7 +101,7 @@ async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
         "dave",
         "Disable 1 account",
         "bob",
-        "What a deactivation took does not come back",
+        "a deactivation is not reversed completely",
     ]);
     assert_eq!(world.state_of("dave"), account(true, true));
     remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0);
@@ -147,7 +147,7 @@ async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_
 async fn unknown_run_is_reported() {
     let world = started(the_table()).await;
     for command in ["history 7", "undo 7"] {
-        remembering(&world, "").run(command).exits(1).tells(&["there is no run 7", "`history` lists the runs"]);
+        remembering(&world, "").run(command).exits(1).tells(&["there is no run 7", "Run `history` to list the runs."]);
     }
 }
 

@@ -80,14 +80,14 @@ async fn an_empty_group_is_refused() {
 async fn empty_group_is_refused_even_if_nothing_would_change() {
     let world = started(group()).await;
     let run = program(&world).run("sync").exits(3);
-    run.tells(&["limits.min_members is 1", "raise the limit in [limits] if this is right"]);
+    run.tells(&["limits.min_members is 1", "if they are right, raise the limit in [limits]"]);
     program(&world).file(&world, "[limits]\nmin_members = 0").run("sync").exits(0);
 }
 
 #[tokio::test]
 async fn group_below_its_minimum_size_is_refused() {
     let world = started(losing(1, 4)).await;
-    let told = "the group has 4 members, limits.min_members is 5: look at it in Keycloak first";
+    let told = "the group has 4 members, limits.min_members is 5: check it in Keycloak first";
     assert_eq!(refused(&world, "[limits]\nmin_members = 5"), [told]);
     assert_eq!(refused(&world, "[limits]\nmin_members = 4"), [""; 0]);
 }

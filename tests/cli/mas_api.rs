@@ -195,10 +195,18 @@ async fn token_without_the_scope_is_reported() {
 #[tokio::test]
 async fn listener_without_the_admin_api_is_distinguished_from_a_failing_mas() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
-    refuses(&world, "", &["/api/admin/v1/", "answered 404 Not Found", "add the resource adminapi to a listener"]);
+    refuses(
+        &world,
+        "",
+        &["/api/admin/v1/", "answered 404 Not Found", "Add the resource adminapi to an internal listener"],
+    );
     let world = started(the_table()).await;
     world.mas.admin().faults().on("").answer(Fault::Html);
-    refuses(&world, "", &["answered with text/html where JSON belongs", "add the resource adminapi to a listener"]);
+    refuses(
+        &world,
+        "",
+        &["answered with text/html instead of JSON", "Add the resource adminapi to an internal listener"],
+    );
 }
 
 #[tokio::test]
@@ -314,7 +322,7 @@ async fn empty_list_with_a_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
     world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
-    refuses(&world, "", &["the list tells of 7 rows and holds 0"]);
+    refuses(&world, "", &["the list claims 7 rows and contains 0"]);
 }
 
 #[tokio::test]
@@ -327,7 +335,7 @@ async fn list_with_fewer_rows_than_its_count_is_an_error() {
         let row = serde_json::json!({"id": alice, "attributes": attributes});
         let rows = serde_json::json!({"meta": {"count": 7}, "data": [row], "links": {}});
         world.mas.admin().faults().on(list).answer(Fault::Json(rows));
-        refuses(&world, "", &["the list tells of 7 rows and holds 1"]);
+        refuses(&world, "", &["the list claims 7 rows and contains 1"]);
         world.mas.admin().faults().clear();
     }
 }
@@ -366,7 +374,10 @@ async fn a_mas_of_another_homeserver_is_refused() {
 async fn admin_api_at_the_public_address_is_a_warning() {
     let world = started(the_table().admin_api(AdminApi::Both)).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
-    run.tells(&["the Admin API also answers at MAS's public address", "take the resource adminapi off that listener"]);
+    run.tells(&[
+        "the Admin API also answers at MAS's public address",
+        "remove the resource adminapi from that listener",
+    ]);
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
     assert_eq!(run.stderr, "");
@@ -387,7 +398,7 @@ async fn mas_that_would_erase_accounts_is_refused_before_the_first_change() {
         let world = started(the_table().mas_version(version)).await;
         let before = everyone(&world);
         let run = program_by(&world, BY_BOTH, "").run("sync").exits(1);
-        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "update MAS"]);
+        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "Update MAS"]);
         assert_eq!((changes(&world), everyone(&world)), (vec![], before), "{version}");
     }
 }

@@ -102,6 +102,6 @@ async fn a_redirect_is_not_followed() {
     let world = started(the_table()).await;
     world.mas.admin().faults().on("/api/admin/v1/users").answer(Fault::Redirect(world.synapse.url()));
     let run = program_by(&world, BY_MAS, "").run("plan").exits(1);
-    run.tells(&["answered 307 Temporary Redirect", "redirects are not followed, because the token would go along"]);
+    run.tells(&["answered 307 Temporary Redirect", "redirects are not followed, because they would get the token"]);
     assert_eq!(world.synapse.requests().count("/api/admin"), 0);
 }

@@ -139,7 +139,7 @@ async fn missing_mas_cli_is_an_error_before_the_first_change() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     let run = program(&world).env("PATH", "/nowhere").run("sync").exits(1);
-    run.tells(&["cannot run `mas-cli --config ", "hint: install mas-cli on this host", "writer.mas_cli.command"]);
+    run.tells(&["cannot run `mas-cli --config ", "hint: Install mas-cli on this host", "writer.mas_cli.command"]);
     assert_eq!(everyone(&world), before);
 }
 

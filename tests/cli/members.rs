@@ -102,7 +102,7 @@ async fn missing_group_is_an_error() {
 async fn error_names_the_role_if_an_answer_is_empty_without_it() {
     let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
-    run.tells(&["Keycloak: realm corp: there is no group \"matrix-users\", or it may not be seen", "view-users"]);
+    run.tells(&["Keycloak: realm corp: there is no group \"matrix-users\", or no permission to see it", "view-users"]);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_group_whose_members_may_not_be_seen_is_an_error() {
     let closed = json!([{"id": "1", "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 0,
         "subGroups": [], "access": {"view": true, "viewMembers": false}}]);
     world.keycloak.faults().on("/groups?").answer(Fault::Json(closed));
-    program(&world).run("sync").exits(1).tells(&["members of /matrix-users may not be seen", "view-users"]);
+    program(&world).run("sync").exits(1).tells(&["no permission to see the members of /matrix-users", "view-users"]);
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ async fn files_are_written_through_no_link_and_to_no_pipe() {
     let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo");
     assert!(made.success());
     for (name, why) in
-        [("link", "links are not followed"), ("dangling", "links are not followed"), ("pipe", "else than a file")]
+        [("link", "links are not followed"), ("dangling", "links are not followed"), ("pipe", "not a regular file")]
     {
         let arguments = format!("sync --metrics-file {}", path(name).display());
         program(&world).file(&world, NO_LIMITS).run(&arguments).exits(4).tells(&["write the metrics to", why]);

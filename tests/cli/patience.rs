@@ -45,7 +45,7 @@ async fn assert_ends(fault: Fault, server: &str, faults: fn(&RunningWorld) -> &F
     let failure = sync(&world).await.expect_err(part);
     let text = failure.render();
     assert_eq!(failure.exit(), Exit::Error, "{text}");
-    for expected in [server, part, "no answer in time", "\nhint: look at the log of "] {
+    for expected in [server, part, "no answer in time", "\nhint: Check the log of "] {
         assert!(text.contains(expected), "{part}: no {expected:?}\n{text}");
     }
     assert_eq!(everyone(&world), before, "{part}");
@@ -81,7 +81,7 @@ async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
     let world = started(the_table().leavers(40, "gone")).await;
     let before = everyone(&world);
     world.keycloak.faults().on("/users?username=").answer(Fault::Hang);
-    let failure = sync(&world).await.expect_err("every second look fails");
+    let failure = sync(&world).await.expect_err("the second look failed for all accounts");
     assert_eq!(failure.exit(), Exit::Error, "{}", failure.render());
     let asked = world.keycloak.requests().count("/users?username=");
     assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");

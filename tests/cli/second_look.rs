@@ -30,7 +30,7 @@ async fn only_this_account_is_kept_if_its_second_look_fails() {
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("Keycloak: GET ") && error.contains("Could not bind"), "{error}");
     assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
-    run.tells(&["there was no second look at them; the first is @dave:example.org"]);
+    run.tells(&["the second look failed; the first is @dave:example.org"]);
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn nothing_is_changed_if_every_second_look_fails() {
     let before = everyone(&world);
     world.keycloak.faults().on("/users").answer(Fault::Status(500, String::new()));
     let run = program(&world).run("sync").exits(1);
-    run.tells(&["nobody could be looked at a second time (2 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
+    run.tells(&["the second look failed for all accounts (2 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
     assert_eq!(everyone(&world), before);
 }
 
@@ -58,7 +58,7 @@ async fn truncated_list_is_an_error_not_a_short_list() {
     let broken = "[{\"id\":\"1\",\"username\":\"alice\",\"enabled\":true},{\"id\":\"2\",{\"error\":\"unknown_error\"}";
     world.keycloak.faults().on("/members").answer(Fault::Status(200, broken.to_owned()));
     let run = program(&world).run("sync").exits(1);
-    run.tells(&["Keycloak: GET ", "/members", "the answer is not what belongs there", "because: ", "hint: "]);
+    run.tells(&["Keycloak: GET ", "/members", "the answer is not of the expected kind", "because: ", "hint: "]);
     assert_eq!(everyone(&world), before);
 }
 

@@ -67,7 +67,7 @@ async fn proxy_that_blocks_the_list_of_personal_tokens_is_an_error_if_mas_has_th
 #[tokio::test]
 async fn secret_that_synapse_shares_with_mas_is_refused_as_admin_token() {
     let world = started(the_table().token_owner("__oidc_admin")).await;
-    let told = ["@__oidc_admin:example.org, which is no account", "mas-cli manage issue-compatibility-token"];
+    let told = ["@__oidc_admin:example.org, which is not an account", "mas-cli manage issue-compatibility-token"];
     program(&world).run("sync").exits(1).tells(&told);
     program(&world).run("doctor --format json").exits(1).prints(&told);
 }

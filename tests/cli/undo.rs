@@ -83,7 +83,9 @@ async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_
 async fn undo_disables_a_current_member_only_with_yes() {
     let world = activated(EVERY_WAY[0]).await;
     let spared = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
-    spared.prints(&["skipped: a member now"]).tells(&["1 account belongs to a member", "undo 1 --approve sha256:"]);
+    spared
+        .prints(&["skipped: a member now"])
+        .tells(&["1 account was not disabled, because it belongs to a member", "undo 1 --approve sha256:"]);
     assert_eq!(world.state_of("bob"), account(false, false));
     by(&world, EVERY_WAY[0]).run("undo 1 --yes").exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));

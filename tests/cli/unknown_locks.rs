@@ -151,10 +151,10 @@ async fn activation_of_an_account_that_its_owner_has_deactivated_is_marked() {
         let run = program_by(&world, way, "").run("plan --format json").exits(0);
         assert_eq!(run.actions(), ["activate bob in_group", "activate frank in_group"]);
         let why: Vec<_> = (0..2).map(|at| run.json()["actions"][at]["why"].clone()).collect();
-        assert_eq!(why, [Value::Null, json!("deactivated by somebody else")], "{way:?}");
-        program_by(&world, way, "").run("plan").exits(0).prints(&["    frank  (deactivated by somebody else)\n"]);
-        program_by(&world, way, "").run("explain frank").exits(0).prints(&["deactivated by somebody else"]);
-        program_by(&world, way, "").run("plan --format markdown").prints(&["in the group; deactivated by somebody"]);
+        assert_eq!(why, [Value::Null, json!("deactivated by someone else")], "{way:?}");
+        program_by(&world, way, "").run("plan").exits(0).prints(&["    frank  (deactivated by someone else)\n"]);
+        program_by(&world, way, "").run("explain frank").exits(0).prints(&["deactivated by someone else"]);
+        program_by(&world, way, "").run("plan --format markdown").prints(&["in the group; deactivated by someone"]);
     }
 }
 
@@ -226,7 +226,7 @@ async fn doctor_says_how_many_locks_of_mas_synapse_does_not_know() {
     doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[line]).tells(
         line,
         &["MAS has 3 locked accounts, Synapse shows 1", "the lock of 2 accounts (bob, carol)"],
-        &["Update Synapse to 1.150 and MAS to 1.14", "manage provision-all-users` once", "alone does not repair it"],
+        &["Update Synapse to 1.150 and MAS to 1.14", "manage provision-all-users` once", "alone does not fix it"],
     );
 }
 
@@ -286,7 +286,7 @@ async fn doctor_says_what_a_synapse_means_that_does_not_show_locks() {
     world.synapse.state().settings.version = "1.149.1".to_owned();
     let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
     let (warning, problem) = ("synapse version warning", "synapse version problem");
-    let fix = ["update Synapse to 1.150", "provision-all-users` once"];
+    let fix = ["Update Synapse to 1.150", "provision-all-users` once"];
     doctor(by_cli("")).ailing_is(&[warning]).tells(warning, &["1.149.1: before 1.150"], &fix);
     doctor(by_cli(LOCK)).ailing_is(&[problem]).tells(problem, &["a sync is refused"], &fix);
     doctor(program_by(&world, BY_BOTH, "")).ailing_is(&[]);
@@ -295,12 +295,12 @@ async fn doctor_says_what_a_synapse_means_that_does_not_show_locks() {
 
 #[tokio::test]
 async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_is_joined_by_msc3861() {
-    let told = "may go on for up to two minutes";
+    let told = "may last up to two minutes";
     let world = started(the_table()).await;
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let legacy = text.replace("matrix:\n", "matrix:\n  kind: synapse_legacy\n");
     let path = write(&world, "legacy.yaml", &legacy).display().to_string();
-    program(&world).env("MAS_CONFIG", &path).run("sync").exits(0).tells(&[told, "joined to MAS by MSC3861"]);
+    program(&world).env("MAS_CONFIG", &path).run("sync").exits(0).tells(&[told, "uses MAS through MSC3861"]);
     // Nothing is disabled.
     let in_step = program(&world).env("MAS_CONFIG", &path).run("sync").exits(0);
     assert!(!in_step.stderr.contains(told), "{}", in_step.stderr);

@@ -133,7 +133,7 @@ async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
     forbidden.tells_times("in step", 3).await;
-    assert_eq!(forbidden.times("give the role view-events"), 1, "{}", forbidden.log());
+    assert_eq!(forbidden.times("grant the role view-events"), 1, "{}", forbidden.log());
     assert_eq!(forbidden.metric("events_available").await, Some(0.0));
 
     let world = started(in_step()).await;
@@ -141,7 +141,7 @@ async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     let blocked = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
     blocked.is_ready().await;
     blocked.tells("a proxy or load balancer between here and Keycloak answered 403").await;
-    assert_eq!(blocked.times("give the role view-events"), 0, "{}", blocked.log());
+    assert_eq!(blocked.times("grant the role view-events"), 0, "{}", blocked.log());
 
     let world = started(in_step()).await;
     let off = often.replace("events_every = \"1s\"", "events_every = \"off\"");

@@ -147,7 +147,7 @@ impl World {
             // requested by name.
             self.lines_in_doubt("", &[leaver])
         } else {
-            vec!["exit 1, every second look failed".to_owned()]
+            vec!["exit 1, the second look failed for all accounts".to_owned()]
         };
         self.check(scenario, "sync", &by_name, &by_link).await
     }
@@ -205,8 +205,8 @@ impl World {
     /// directory is down, or Keycloak answers with an error.
     async fn lines(&self, settings: &Settings, command: &str) -> Outcome<Vec<String>> {
         let run = self.scene.run(settings, &[command, "--format", "json"]).await?;
-        if run.exit == Some(1) && run.stderr.contains("nobody could be looked at") {
-            return Ok(vec!["exit 1, every second look failed".to_owned()]);
+        if run.exit == Some(1) && run.stderr.contains("the second look failed for all accounts") {
+            return Ok(vec!["exit 1, the second look failed for all accounts".to_owned()]);
         }
         let mut lines: Vec<_> = self.scene.lines(&run)?.into_iter().map(skipped).collect();
         if lines[0].starts_with("exit 4") {

@@ -1,4 +1,4 @@
-//! The user or account that `explain` is about, and everything that belongs to it.
+//! Finds the user or account that `explain` is about, and everything that belongs to it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::planner::{Facts, Looks};
 use crate::readers::{FoundUser, ReadError};
 use crate::session::Session;
 
-/// The user or account of a command line.
+/// The user or account named on the command line.
 pub(super) struct Wanted {
     text: String,
     /// The account, if the text can be the name of one.

@@ -1,4 +1,4 @@
-//! Whose account it is, by which evidence, and why that decides.
+//! Prints who owns an account, by which evidence, and why that decides.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ pub(super) fn section(text: &mut String, known: &Known<'_>) {
     if known.accounts.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{HEADING}Whose account{HEADING:#}");
+    let _ = writeln!(text, "\n{HEADING}Owner{HEADING:#}");
     for Explained { account, evidence, .. } in &known.accounts {
         let _ = writeln!(text, "  {} {}", account.user_id, belongs_to(evidence, known));
         for line in &evidence.lines {
@@ -29,7 +29,7 @@ pub(super) fn section(text: &mut String, known: &Known<'_>) {
 fn belongs_to(evidence: &AccountEvidence, known: &Known<'_>) -> String {
     let user = |id: &KeycloakId| known.user(id);
     match evidence.owners.as_slice() {
-        [] => "belongs to no known user of Keycloak".to_owned(),
+        [] => "belongs to no known Keycloak user".to_owned(),
         [only] if evidence.ruling == Ruling::Twin => format!("may belong to {}", user(only)),
         [only] => format!("belongs to {}", user(only)),
         several => {
@@ -89,7 +89,7 @@ fn ruling(evidence: &AccountEvidence, matching: Matching) -> &'static str {
         Ruling::ExternalId if other_name => "The external ID decides: a name never replaces an external ID.",
         Ruling::ExternalId => "The external ID decides.",
         Ruling::Memory(Tie::Link | Tie::ExternalId) if other_name => {
-            "The state file decides: a name never replaces what a link or an external ID has tied."
+            "The state file decides: a name never replaces an owner by link or external ID."
         }
         Ruling::Memory(Tie::Name) if other_name => {
             "The state file decides: the name counts only if the remembered user is gone or has\n    \
@@ -97,8 +97,8 @@ fn ruling(evidence: &AccountEvidence, matching: Matching) -> &'static str {
         }
         Ruling::Memory(_) => "The state file decides.",
         Ruling::MemoryUnlessGone => {
-            "The state file decides. Before a change Keycloak is asked for the remembered user: if\n    \
-             that user is gone, the name decides."
+            "The state file decides. Before a change this program asks Keycloak for the\n    \
+             remembered user: if that user is gone, the name decides."
         }
         Ruling::Name if matching == Matching::Localpart => {
             "The name decides: accounts.match = \"localpart\" acts on names alone."

@@ -1,5 +1,5 @@
-//! One user or account, for an administrator: every fact with the server it is from, what says
-//! whose account it is, then the rule.
+//! Prints one user or account for an administrator: every fact with its server, the evidence for the
+//! owner, then the rule.
 
 mod evidence;
 mod servers;
@@ -15,7 +15,7 @@ use crate::planner::{AccountEvidence, Facts, Verdict};
 use crate::readers::{Asked, Group};
 use crate::state::{ActionRow, RunId};
 
-/// Everything that is known.
+/// Everything that is known about the user or account.
 pub struct Known<'k> {
     /// What was asked for.
     pub wanted: String,
@@ -29,13 +29,13 @@ pub struct Known<'k> {
     pub members: Vec<&'k Member>,
     /// Those of them that were asked for.
     pub wanted_members: Vec<&'k Member>,
-    /// What Keycloak says of every user in question.
+    /// What Keycloak says about every user in question.
     pub people: Vec<InKeycloak>,
     /// The accounts, with what becomes of each.
     pub accounts: Vec<Explained<'k>>,
-    /// What each server says of each account.
+    /// What each server says about each account.
     pub asked: BTreeMap<&'k UserId, Asked>,
-    /// What this program has ever tried with the accounts, the newest first.
+    /// Everything this program has tried on the accounts, the newest first.
     pub past: Vec<(RunId, ActionRow)>,
     /// The command that approves the plan, if an account needs an approval.
     pub approve: Option<String>,
@@ -49,7 +49,7 @@ pub struct Explained<'k> {
     pub verdict: Verdict,
     /// What an administrator should know about its change.
     pub mark: Option<Mark>,
-    /// What says whose it is.
+    /// The evidence for its owner.
     pub evidence: AccountEvidence,
 }
 

@@ -1,4 +1,4 @@
-//! What each server and the state file say.
+//! Prints what each server and the state file say.
 
 use std::fmt::Write as _;
 
@@ -49,8 +49,8 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             let _ = writeln!(text, "  {}: groups: {}", called(user), joined(groups, ", "));
             let _ = writeln!(
                 text,
-                "    Keycloak only remembers this user: the storage provider {federation_link}, asked just now, has \
-                 no user\n    of this name, and counts others in the group"
+                "    Keycloak only remembers this user: the storage provider {federation_link} no longer has a user\n    \
+                 of this name, but counts others in the group"
             );
             text.push_str("    so not in Keycloak\n");
         }
@@ -73,8 +73,8 @@ fn remembered_groups(text: &mut String, person: &KeycloakPerson) {
     if !remembered.is_empty() {
         let _ = writeln!(
             text,
-            "    Keycloak only remembers {}: the directory, asked just now, counts the user in no such\n    group, \
-             and counts others in it",
+            "    Keycloak only remembers {}: the directory no longer counts the user there, but counts\n    \
+             others",
             joined(remembered, ", ")
         );
     }
@@ -140,7 +140,7 @@ pub(super) fn mas(text: &mut String, known: &Known<'_>) {
             (Some(id), Some(user)) => {
                 let _ = writeln!(text, "  {}: {}, user {id}", user.user_id, words(user.state));
                 if user.admin {
-                    text.push_str("    may ask for administrator's rights\n");
+                    text.push_str("    may request administrator rights\n");
                 }
                 contradiction(text, known, account, user.state);
             }
@@ -152,7 +152,7 @@ pub(super) fn mas(text: &mut String, known: &Known<'_>) {
     }
 }
 
-/// Says what MAS and Synapse contradict each other about, and what that means.
+/// Prints what MAS and Synapse contradict each other about, and what that means.
 fn contradiction(text: &mut String, known: &Known<'_>, account: &Account, in_mas: AccountState) {
     let asked = known.asked.get(&account.user_id).and_then(|asked| asked.synapse.as_ref());
     let Some(in_synapse) = asked.map(|detail| AccountState { erased: false, ..detail.state }) else { return };

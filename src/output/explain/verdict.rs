@@ -1,4 +1,4 @@
-//! The rule, and what it makes of each account.
+//! Prints what the rule decides for each account.
 
 use std::fmt::Write as _;
 
@@ -55,7 +55,7 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
             format!("{localpart}: in the group, no account; another account has the name")
         }
         (None, Some(localpart)) => {
-            format!("{localpart}: in the group, no account yet: nothing to do; it is made at the first login")
+            format!("{localpart}: in the group, no account yet: nothing to do; the first login creates it")
         }
         (None, None) => "in the group, no account yet: nothing to do".to_owned(),
     }
@@ -72,7 +72,7 @@ fn words(verdict: &Verdict) -> String {
         Verdict::MemberActive => "in the group, and the account is active: nothing to do".to_owned(),
         Verdict::OutsideDisabled => "not in the group, and the account is disabled: nothing to do".to_owned(),
         Verdict::OutsideLocked => {
-            "not in the group, and locked by hand: nothing to do; a deactivation would cost the rooms".to_owned()
+            "not in the group, and locked by hand: nothing to do; a deactivation would lose the rooms".to_owned()
         }
         Verdict::Activate(reason) => {
             format!("{}, and the account is disabled: activate", reason.text())
@@ -93,7 +93,7 @@ fn words(verdict: &Verdict) -> String {
             format!("not in the group, but kept until {until} (in_grace): policy.grace")
         }
         Verdict::ActivationNotConfirmed => {
-            "in the group by the list, but Keycloak does not confirm it: nothing to do".to_owned()
+            "in the member list, but Keycloak does not confirm it: nothing to do".to_owned()
         }
         Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
             format!("{}, but skipped, because the second look failed: {error}", reason.text())
@@ -108,7 +108,7 @@ fn members(signs: &[SignSeen]) -> String {
     names.join(" or ")
 }
 
-/// Returns what to do if the verdict is not what is meant.
+/// Returns what to do if the verdict is not wanted.
 fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
     let by_names_alone = known.config.policy.matching == Matching::Localpart;
     let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
@@ -116,8 +116,8 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
         Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
         Verdict::Kept(KeptReason::AnotherPerson) => &[
             "To hand the account over, unlock it and move its link in MAS to the member",
-            "(upstream-oauth-links). Without [writer.mas_api], which reads links, name it in",
-            "policy.protect as well.",
+            "(upstream-oauth-links). Without [writer.mas_api], which reads links, also",
+            "add it to policy.protect.",
         ],
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
@@ -136,7 +136,7 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
 
 fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
     let mut lines = vec![match approval {
-        Approval::NeverTied => "If it is meant to stay, add it to policy.protect.".to_owned(),
+        Approval::NeverTied => "To keep the account, add it to policy.protect.".to_owned(),
         Approval::NameOfMember | Approval::MemoryOfMember => {
             "If the user was created again in Keycloak, replace the link in MAS \
                                    (upstream-oauth-links)."
@@ -145,7 +145,7 @@ fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
     }];
     match &known.approve {
         Some(command) => {
-            lines.push("If it is right to disable it, check the whole `plan`, and approve it with".to_owned());
+            lines.push("To disable it, check the whole `plan`, and approve it with".to_owned());
             lines.push(format!("  {command}"));
         }
         None => lines.push("`plan` shows how to approve it.".to_owned()),

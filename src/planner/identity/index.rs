@@ -1,10 +1,10 @@
-//! Members and accounts by what ties them. They come by the million, so what is kept here is row numbers.
+//! Indexes members and accounts. There may be millions, so it stores only row numbers.
 
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Row numbers, found by what stands in the row.
+/// Row numbers, found by a key in the row.
 #[derive(Debug)]
 pub(super) struct Index {
     hasher: DefaultHashBuilder,
@@ -12,7 +12,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Returns an empty index with room for about so many rows.
+    /// Returns an empty index with room for about this many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
         Self { hasher: DefaultHashBuilder::default(), rows: HashTable::with_capacity(rows) }
     }
@@ -23,7 +23,7 @@ impl Index {
         self.rows.insert_unique(hash, row, |row| self.hasher.hash_one(key_of(*row)));
     }
 
-    /// Adds a row, and returns one that has had the same key before, if there is one.
+    /// Adds a row, and returns an earlier one with the same key, if there is one.
     pub(super) fn add_beside<K: Hash + Eq>(&mut self, row: u32, key: &K, key_of: impl Fn(u32) -> K) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         let other = self.rows.find(hash, |row| key_of(*row) == *key).copied();
@@ -36,7 +36,7 @@ impl Index {
         self.rows.find(self.hasher.hash_one(key), |row| key_of(*row) == *key).copied()
     }
 
-    /// Returns every row that the key may stand in; each has to be checked.
+    /// Returns every row that may have the key; each has to be checked.
     pub(super) fn candidates<K: Hash>(&self, key: &K) -> impl Iterator<Item = u32> {
         self.rows.iter_hash(self.hasher.hash_one(key)).copied()
     }

@@ -1,8 +1,9 @@
-//! Whose account is it: from everything that was read, the Keycloak user each account belongs to, by which
-//! evidence, or that it cannot be told. The rest of the planner asks here and compares no names.
+//! Decides which Keycloak user each account belongs to, and by which evidence. The rest of the planner
+//! compares no names.
 //!
-//! The strongest evidence decides: MAS's upstream link, then an external ID in Synapse (seen in the second look
-//! only), then the state file's memory, then the name. A name ties nothing if stronger evidence names another user.
+//! The strongest evidence decides: MAS's upstream link, then an external ID in Synapse (only seen in the
+//! second look), then the state file's memory, then the name. A name ties nothing if stronger evidence
+//! names another user.
 
 mod index;
 mod recall;
@@ -24,17 +25,17 @@ pub(super) struct Identity<'f> {
     matching: Matching,
     /// Members by the name of their account.
     named: Index,
-    /// Members by ID; made when one is first looked for, as names alone need none.
+    /// Members by ID; created on first use, because names alone do not need it.
     members: OnceCell<Index>,
-    /// Accounts by the user that their newest link ties them to, or else their memory.
+    /// Accounts by the user of their newest link, or else of their memory.
     tied: Index,
     /// Accounts by name.
     accounts: Index,
-    /// Accounts that share their name with another one but for case.
+    /// Accounts whose name differs from another one only in case.
     same_name: HashSet<&'f UserId>,
-    /// Those of them about whose owner only a name can decide, and that are not spelled as a member's name is.
+    /// Accounts of these whose owner only a name decides, and that are not spelled like a member's name.
     twins: HashSet<&'f UserId>,
-    /// The members, by row, who have an account; complete once every account was asked about.
+    /// Whether each member has an account, by row; complete once every account was requested.
     has_account: Vec<Cell<bool>>,
 }
 
@@ -49,7 +50,7 @@ pub(super) enum TiedBy {
     Name,
 }
 
-/// Who the lists say an account belongs to.
+/// The owner of an account by the lists.
 #[derive(Debug)]
 pub(super) enum Holder<'f> {
     /// Links or memory tie it to this user.
@@ -58,20 +59,20 @@ pub(super) enum Holder<'f> {
         id: &'f KeycloakId,
         /// Their row, if they are a member.
         member: Option<&'f Member>,
-        /// What says so.
+        /// The evidence.
         by: TiedBy,
     },
-    /// It has the name of these members, and nothing stronger says otherwise.
+    /// It has the name of these members, and nothing stronger contradicts.
     Named(Named<'f>),
-    /// Memory ties it by name to a user who is not a member, and it has the name of these members by now. It is theirs
-    /// if that user is gone.
+    /// Memory ties it by name to a user who is not a member, and now these members have its name. It is
+    /// theirs if that user is gone.
     Contested {
         /// The user that memory names.
         remembered: &'f KeycloakId,
         /// The members of that name.
         named: Named<'f>,
     },
-    /// Nothing in the lists says whose it is.
+    /// The lists show no owner.
     Unclaimed,
 }
 
@@ -164,7 +165,7 @@ impl<'f> Identity<'f> {
 
     fn index_accounts(&mut self) {
         let facts = self.facts;
-        // A table that grows reads every key again.
+        // A growing table would read every key again.
         self.tied = Index::with_capacity(facts.accounts.iter().filter(|account| account.tied_to().is_some()).count());
         let account_at = |row: u32| &facts.accounts[row as usize];
         for (row, account) in (0..).zip(&facts.accounts) {
@@ -207,12 +208,13 @@ impl<'f> Identity<'f> {
         named.iter().any(|member| member.localpart.as_ref() == Some(account.localpart()))
     }
 
-    /// Returns whether an account shares its name with another one, and is not the one a member is taken to have.
+    /// Returns whether an account shares its name with another one, and is not the one that counts as the
+    /// member's.
     pub(super) fn is_twin(&self, account: &Account) -> bool {
         self.twins.contains(&account.user_id)
     }
 
-    /// Returns who the lists say an account belongs to; accounts of other homeservers are nobody's.
+    /// Returns the owner of an account by the lists; accounts of other homeservers have none.
     pub(super) fn holder(&self, account: &'f Account) -> Holder<'f> {
         if !account.is_on(&self.facts.server_name) {
             return Holder::Unclaimed;
@@ -239,7 +241,8 @@ impl<'f> Identity<'f> {
         Holder::Tied { id, member: listed.map(|listed| listed.member), by }
     }
 
-    /// Memory by name gives way to a name if its user is gone, which only the second look shows, or has another account.
+    /// Returns the owner by memory. A new name replaces memory by name if its user has another account, or is
+    /// gone, which only the second look shows.
     fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Named<'f>) -> Holder<'f> {
         if tie != Tie::Name || named.is_empty() || named.contains(id) {
             self.tied(id, TiedBy::Memory(tie))
@@ -263,7 +266,7 @@ impl<'f> Identity<'f> {
         Holder::Named(named)
     }
 
-    /// If several members have one name, those with an account of their own do not count.
+    /// Drops members with an account of their own, if several members have one name.
     fn without_those_settled_elsewhere(&self, named: Named<'f>, account: &Account) -> Named<'f> {
         if named.others.is_empty() {
             return named;
@@ -279,7 +282,7 @@ impl<'f> Identity<'f> {
         self.has_account[listed.row as usize].set(true);
     }
 
-    /// Returns whether each member has an account, by row; complete once every account was asked about.
+    /// Returns whether each member has an account, by row; complete once every account was requested.
     pub(super) fn have_account(&self) -> impl Iterator<Item = bool> {
         self.has_account.iter().map(Cell::get)
     }
@@ -330,13 +333,13 @@ impl<'f> Identity<'f> {
         }
     }
 
-    /// Returns whether a user has another account than this one, be it only by name.
+    /// Returns whether a user has another account than this one, even if only by name.
     fn has_another_account(&self, id: &KeycloakId, account: &Account) -> bool {
         self.is_tied_elsewhere(id, account) || self.has_account_by_name(id)
     }
 
-    /// Returns whether a user has an active account about which only their name decides. A disabled one was another
-    /// person's: this user had the account that is remembered.
+    /// Returns whether a user has an active account by name alone. A disabled one belonged to another user,
+    /// because this one had the account that is remembered.
     fn has_account_by_name(&self, id: &KeycloakId) -> bool {
         let Some(name) = self.member(id).and_then(|member| member.localpart.as_ref()) else {
             return false;
@@ -350,19 +353,21 @@ impl<'f> Identity<'f> {
         })
     }
 
-    /// Returns whether links or memory tie an account to another user than this one, so that its name does not open it.
+    /// Returns whether links or memory tie an account to another user than this one, so that its name does
+    /// not count.
     pub(super) fn is_tied_to_another(&self, account: &'f Account, id: &KeycloakId) -> bool {
         let link = account.links.newest().filter(|_| self.subjects_count());
         let remembered = || self.remembered(account).map(|(owner, _)| owner);
         link.or_else(remembered).is_some_and(|owner| owner != id)
     }
 
-    /// Returns the owner that the state file remembers, unless that is a subject that is no ID.
+    /// Returns the owner that the state file remembers, unless it is a subject that is not an ID.
     pub(super) fn remembered(&self, account: &'f Account) -> Option<(&'f KeycloakId, Tie)> {
         account.remembered_owner().filter(|(_, tie)| *tie != Tie::Link || self.subjects_count())
     }
 
-    /// With `match = "localpart"`, subjects that are no IDs (trap 52) say nothing about anybody.
+    /// Returns whether subjects count: with `match = "localpart"`, those that are not IDs (trap 52) mean
+    /// nothing.
     pub(super) fn subjects_count(&self) -> bool {
         self.matching != Matching::Localpart || self.facts.subjects == Subjects::Users
     }

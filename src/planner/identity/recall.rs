@@ -1,4 +1,4 @@
-//! Attaching what the state file remembers to the accounts of a reading.
+//! Adds the owners that the state file remembers to the accounts of a reading.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
@@ -14,7 +14,7 @@ pub struct AccountIndex {
 }
 
 impl AccountIndex {
-    /// Indexes the accounts of a reading; the index is good until accounts are added, removed or moved.
+    /// Indexes the accounts of a reading. The index is valid until accounts are added, removed or moved.
     #[must_use]
     pub fn new(facts: &Facts) -> Self {
         let hasher = DefaultHashBuilder::default();
@@ -28,7 +28,7 @@ impl AccountIndex {
         Self { hasher, rows }
     }
 
-    /// Notes who owned an account of this localpart, if the reading has one.
+    /// Notes the owner of the account with this localpart, if the reading has it.
     pub fn remember(&self, facts: &mut Facts, localpart: &str, owner: Owner) {
         let is_it = |row: &u32| facts.accounts[*row as usize].localpart().as_str() == localpart;
         if let Some(row) = self.rows.find(self.hasher.hash_one(localpart), is_it) {
@@ -38,7 +38,7 @@ impl AccountIndex {
 }
 
 impl Account {
-    /// Notes who owned the account; the same user as the newest link's takes no room.
+    /// Notes the owner of the account; the user of the newest link takes no memory.
     pub fn remember(&mut self, owner: Owner) {
         let is_as_linked = owner.tie == Tie::Link && self.links.newest() == Some(&owner.id);
         self.remembered = if is_as_linked { Remembered::same_as_link() } else { Remembered::owner(owner) };
@@ -46,7 +46,7 @@ impl Account {
 }
 
 impl Facts {
-    /// Notes who owned a few accounts, and forgets what was noted about them before.
+    /// Notes the owners of a few accounts, and drops what was noted about them before.
     pub fn recall(&mut self, localparts: &[Localpart], owners: &[(Localpart, Owner)]) {
         for account in &mut self.accounts {
             if !account.is_on(&self.server_name) || !localparts.contains(account.localpart()) {

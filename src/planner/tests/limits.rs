@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// One person, two, just under and at the first whole tenth, and where a share is the larger number.
+/// One account, two, just under and at the first whole tenth, and a share that is the larger number.
 const SIZES: [usize; 6] = [1, 2, 9, 10, 100, 10_000];
 
 /// Lets everything pass; a test tightens the one limit that it is about.
@@ -124,7 +124,7 @@ fn the_share_is_of_those_who_were_active_before_the_first_step() {
 }
 
 #[test]
-fn a_plan_that_changes_nothing_is_over_no_limit_whatever_was_done_before() {
+fn a_plan_that_changes_nothing_exceeds_no_limit() {
     let limits = Limits { max_disable: 0, max_activate: 0, ..OPEN };
     assert_eq!(limits.refuse_after(&losing(0, 10), Past { disabled: 5, inactive: 5, activated: 5 }), []);
 }

@@ -38,7 +38,7 @@ fn a_renamed_member_has_an_account() {
 }
 
 #[test]
-fn who_is_tied_to_somebody_out_of_the_group_is_asked_about_by_id_and_disabled() {
+fn an_account_tied_to_a_user_out_of_the_group_is_rechecked_by_id_and_disabled() {
     let scene = linked().account_of("dave", &["d"], ACTIVE);
     acts(&scene.clone().seen("d", known(true, false, None)), disable("dave", Reason::NotInGroup));
     acts(&scene.clone(), disable("dave", Reason::NotInKeycloak));
@@ -66,7 +66,7 @@ fn account_that_memory_ties_to_a_member_needs_an_approval_if_its_link_leads_to_a
 }
 
 #[test]
-fn a_namesake_with_an_account_of_their_own_protects_nobody() {
+fn a_user_of_the_same_name_with_an_account_of_their_own_protects_nothing() {
     let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], ACTIVE);
     let mut scene = scene.account_of("alicia", &["new"], ACTIVE).seen("old", known(true, false, None));
     acts(&scene, disable("alice", Reason::NotInGroup));
@@ -90,7 +90,7 @@ fn linked_user_who_comes_into_the_group_while_it_is_read_keeps_the_account() {
 }
 
 #[test]
-fn a_member_whose_name_is_somebody_elses_account_is_not_registered() {
+fn a_member_whose_name_is_another_users_account_is_not_registered() {
     let scene = linked().member_with_id("alice", "new").account_of("alice", &["old"], DISABLED);
     assert_eq!(scene.plan().not_registered, ["alice".into()]);
 }
@@ -108,7 +108,7 @@ fn without_a_link_the_name_decides_but_opens_no_account_if_its_member_has_anothe
 }
 
 #[test]
-fn account_of_another_person_does_not_count_as_a_members_by_name() {
+fn account_of_another_user_does_not_count_as_a_members_by_name() {
     let world = linked().member_with_id("bob", "b").account_of("bob.old", &["b"], ACTIVE).account("bob", DISABLED);
     keeps(&world, kept_as("bob", KeptReason::AnotherPerson));
     let mapping = world.plan().mapping;
@@ -117,12 +117,12 @@ fn account_of_another_person_does_not_count_as_a_members_by_name() {
 }
 
 #[test]
-fn without_a_link_and_a_member_the_person_is_asked_about_by_name() {
+fn without_a_link_and_a_member_the_user_is_requested_by_name() {
     acts(&linked().user("dave").account_of("dave", &[], ACTIVE), disable("dave", Reason::NotInGroup));
 }
 
 #[test]
-fn who_is_tied_to_several_people_stays_while_one_of_them_is_a_member() {
+fn an_account_tied_to_several_users_is_kept_if_one_of_them_is_a_member() {
     let scene = linked().account_of("alice", &["new", "old"], ACTIVE);
     acts(&scene.clone().member_with_id("alice", "new"), vec![]);
     acts(&scene.clone().seen("new", known(true, false, None)), disable("alice", Reason::NotInGroup));
@@ -130,14 +130,14 @@ fn who_is_tied_to_several_people_stays_while_one_of_them_is_a_member() {
 }
 
 #[test]
-fn while_one_of_several_people_may_be_in_a_directory_that_is_down_the_account_stays() {
+fn an_account_is_kept_if_one_of_several_users_may_be_in_a_directory_that_is_down() {
     let mut scene = linked().account_of("alice", &["gone", "local"], ACTIVE).seen("local", known(true, false, None));
     scene.facts.providers = Some(vec!["ldap".into()]);
     keeps(&scene, kept_as("alice", KeptReason::FederationInDoubt));
 }
 
 #[test]
-fn an_account_that_mas_does_not_know_is_left_alone_unless_a_bridge_owns_it() {
+fn an_account_that_mas_does_not_know_is_kept_unless_a_bridge_owns_it() {
     let stranger = |name, state| scene().account_with(name, state, |account| account.mas = InMas::Unknown);
     keeps(&stranger("dave", ACTIVE).user("dave"), kept_as("dave", KeptReason::NotInMas));
     keeps(&stranger("bob", DISABLED).member("bob"), kept_as("bob", KeptReason::NotInMas));

@@ -47,7 +47,7 @@ fn who_has_left_has_the_grace_from_the_first_absence_on() {
 }
 
 #[test]
-fn a_clock_that_went_back_disables_nobody_early() {
+fn a_clock_that_went_back_disables_no_account_early() {
     keeps(&leaver().at(5000).absent_since("dave", 9000), kept_as("dave", KeptReason::InGrace));
 }
 
@@ -64,7 +64,7 @@ fn every_other_reason_to_keep_someone_comes_before_the_grace() {
 }
 
 #[test]
-fn own_activates_whom_this_program_disabled_or_began_to() {
+fn own_activates_members_that_this_program_disabled_or_started_to() {
     let bob = || scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::Own);
     keeps(&bob(), kept_as("bob", KeptReason::NotOurs));
     for is_done in [true, false] {
@@ -73,7 +73,7 @@ fn own_activates_whom_this_program_disabled_or_began_to() {
 }
 
 #[test]
-fn none_activates_nobody() {
+fn none_activates_no_member() {
     let bob = scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::None);
     keeps(&bob.own("bob", DisableMode::Deactivate, true), kept_as("bob", KeptReason::NotOurs));
 }
@@ -169,7 +169,7 @@ fn grace_goes_on_if_mas_cli_may_only_mix_up_two_accounts() {
 }
 
 #[test]
-fn a_directory_that_was_ever_alive_has_to_be_alive_where_nobody_may_see_the_directories() {
+fn a_directory_that_was_ever_up_has_to_be_up_if_directories_are_not_visible() {
     let mut scene = scene().member("alice").account("l0007", ACTIVE);
     scene.facts.memory.directories.insert("ldap".into());
     keeps(&scene, kept_as("l0007", KeptReason::FederationInDoubt));
@@ -178,7 +178,7 @@ fn a_directory_that_was_ever_alive_has_to_be_alive_where_nobody_may_see_the_dire
 }
 
 #[test]
-fn whoever_is_active_again_is_remembered_as_settled() {
+fn an_account_that_is_active_again_is_remembered_as_settled() {
     let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, false);
     let draft = Draft::new(&scene.facts, &scene.policy);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();

@@ -172,7 +172,7 @@ impl Scene {
 
     fn member_called(&self, name: &str) -> Option<&Member> {
         let is_called = |member: &&Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == name);
-        // In whatever order they are listed, it is the same one.
+        // The order of the list does not matter.
         self.facts.members.iter().filter(is_called).min_by_key(|member| &member.id)
     }
 
@@ -266,14 +266,14 @@ fn a_member_who_is_disabled_is_activated() {
 }
 
 #[test]
-fn a_member_whom_only_mas_still_has_deactivated_is_activated() {
+fn a_member_that_only_mas_still_has_deactivated_is_activated() {
     let half = |account: &mut Account| account.deactivated_in_mas = true;
     acts(&scene().member("bob").account_with("bob", ACTIVE, half), activate("bob"));
     acts(&scene().user("dave").account_with("dave", ACTIVE, half), disable("dave", Reason::NotInGroup));
 }
 
 #[test]
-fn a_member_without_an_account_is_only_told() {
+fn a_member_without_an_account_is_only_reported() {
     let plan = scene().member("zoe").disabled_member("yan").plan();
     assert_eq!((actions(&plan), plan.not_registered), (vec![], vec!["zoe".into()]));
 }
@@ -299,7 +299,7 @@ fn who_is_not_in_keycloak_is_disabled_unless_unknown_accounts_are_kept() {
 }
 
 #[test]
-fn a_member_disabled_in_keycloak_counts_as_out_unless_told_otherwise() {
+fn a_member_disabled_in_keycloak_counts_as_out_by_default() {
     let scene = scene().disabled_member("frank").account("frank", ACTIVE);
     acts(&scene, disable("frank", Reason::DisabledInKeycloak));
     acts(&scene.policy(|policy| policy.disabled_members = DisabledMembers::Keep), vec![]);
@@ -350,13 +350,13 @@ fn the_owner_of_the_token_is_never_disabled() {
 }
 
 #[test]
-fn an_account_of_another_server_is_left_alone() {
+fn an_account_of_another_server_is_kept() {
     let scene = scene().member("alice").account("@alice:elsewhere.org", ACTIVE);
     keeps(&scene, kept_as("alice", KeptReason::OtherServer));
 }
 
 #[test]
-fn administrators_bots_and_the_protected_are_left_alone() {
+fn administrators_bots_and_the_protected_are_kept() {
     let admin = scene().account_with("root", ACTIVE, |account| account.admin = true);
     keeps(&admin, kept_as("root", KeptReason::Admin));
     acts(&admin.policy(|policy| policy.protect_admins = false), disable("root", Reason::NotInKeycloak));
@@ -375,7 +375,7 @@ fn protection_does_not_keep_a_member_from_being_activated() {
 }
 
 #[test]
-fn an_account_of_an_application_service_is_left_alone() {
+fn an_account_of_an_application_service_is_kept() {
     let scene = scene()
         .account("telegram_42", ACTIVE)
         .detail("telegram_42", |detail| detail.appservice = Some("telegram".into()));
@@ -383,7 +383,7 @@ fn an_account_of_an_application_service_is_left_alone() {
 }
 
 #[test]
-fn account_that_was_a_bridges_is_left_alone_without_a_second_look() {
+fn account_that_was_a_bridges_is_kept_without_a_second_look() {
     let mut scene = scene().account("telegram_42", ACTIVE);
     scene.facts.memory.bridges = [Localpart::from("telegram_42").on(&scene.facts.server_name)].into();
     let draft = Draft::new(&scene.facts, &scene.policy);
@@ -409,7 +409,7 @@ fn an_erased_member_is_not_brought_back() {
 }
 
 #[test]
-fn a_member_locked_by_hand_stays_locked_unless_told_otherwise() {
+fn a_member_locked_by_hand_stays_locked_by_default() {
     let scene = scene().member("judy").account("judy", LOCKED);
     keeps(&scene, kept_as("judy", KeptReason::LockedByHand));
     acts(&scene.policy(|policy| policy.locked_members = LockedMembers::Activate), activate("judy"));
@@ -460,7 +460,7 @@ fn who_was_locked_meanwhile_keeps_their_rooms() {
 }
 
 #[test]
-fn any_contradiction_between_list_and_person_keeps_them() {
+fn any_contradiction_between_list_and_user_keeps_the_account() {
     let disabled_but_in_group = scene().account("alice", ACTIVE).seen("alice", known(false, true, None));
     keeps(&disabled_but_in_group, kept_as("alice", KeptReason::InGroupAtSecondLook));
     let listed_but_in_no_group =
@@ -469,7 +469,7 @@ fn any_contradiction_between_list_and_person_keeps_them() {
 }
 
 #[test]
-fn while_a_directory_shows_no_signs_of_life_its_people_are_left_alone() {
+fn federated_users_are_kept_if_their_directory_is_unverified() {
     let gone = scene().account("l0007", ACTIVE).seen("l0007", known(false, false, Some("ldap")));
     keeps(&gone, kept_as("l0007", KeptReason::FederationInDoubt));
     assert!(gone.plan().is_in_doubt());
@@ -490,7 +490,7 @@ fn a_directory_that_goes_down_while_it_is_read_is_in_doubt() {
 }
 
 #[test]
-fn who_is_listed_and_enabled_by_now_is_kept() {
+fn an_account_is_kept_if_its_user_is_now_listed_and_enabled() {
     let mut scene = scene()
         .listed("l0001", true, Some("ldap"))
         .listed("l0002", false, Some("ldap"))
@@ -515,7 +515,7 @@ fn who_is_listed_and_enabled_by_now_is_kept() {
 }
 
 #[test]
-fn a_directory_none_of_whose_people_are_listed_is_in_doubt() {
+fn a_directory_without_listed_users_is_unverified() {
     let mut scene = scene().member("alice").account("l0007", ACTIVE).user("dave").account("dave", ACTIVE);
     scene.facts.providers = Some(vec!["ldap".into()]);
     let plan = scene.plan();
@@ -524,7 +524,7 @@ fn a_directory_none_of_whose_people_are_listed_is_in_doubt() {
 }
 
 #[test]
-fn while_a_directory_lives_its_people_are_disabled_like_others() {
+fn federated_users_are_disabled_like_others_if_their_directory_is_up() {
     let scene = scene()
         .listed("l0001", true, Some("ldap"))
         .account("l0007", ACTIVE)
@@ -545,7 +545,7 @@ fn a_contradiction_puts_the_whole_directory_in_doubt() {
 }
 
 #[test]
-fn while_any_directory_is_in_doubt_nobody_is_disabled_as_unknown() {
+fn no_account_is_disabled_as_unknown_if_any_directory_is_unverified() {
     let scene = scene().listed("l0001", false, Some("ldap")).account("l0001", DISABLED).account("mallory", ACTIVE);
     keeps(&scene, kept_as("mallory", KeptReason::FederationInDoubt));
     let with_local = scene.user("dave").account("dave", ACTIVE);
@@ -674,7 +674,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_who_is_an_enabled_member_is_ever_disabled(scene in any_scene()) {
+    fn no_enabled_member_is_ever_disabled(scene in any_scene()) {
         let plan = scene.plan();
         for action in plan.of(ActionKind::Disable) {
             let key = action.localpart().key();

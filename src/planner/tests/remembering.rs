@@ -119,7 +119,7 @@ fn account_that_differs_in_case_from_a_remembered_one_is_ambiguous() {
 }
 
 #[test]
-fn restored_pair_disables_nobody_and_opens_nothing() {
+fn restored_pair_disables_and_opens_no_account() {
     let world = |tie| {
         let scene = scene().member_with_id("alice", "m").account("alice", ACTIVE).account("left", ACTIVE);
         let scene = scene.member_with_id("amy", "renamed").account("old-amy", ACTIVE).member_with_id("eve", "e");
@@ -260,7 +260,7 @@ fn account_of_a_user_with_another_one_is_not_remembered_by_name() {
 }
 
 #[test]
-fn disabled_member_who_is_listed_by_now_is_kept_if_disabled_members_count() {
+fn disabled_member_who_is_now_listed_is_kept_if_disabled_members_count() {
     let listed = scene().listed("dave", false, None).facts.members;
     let mut world = scene().user("dave").account("dave", ACTIVE);
     world = world.policy(|policy| policy.disabled_members = DisabledMembers::Keep);

@@ -1,4 +1,4 @@
-//! One row a situation: whose account it is, for every way to read and write, every value of `accounts.match`, with the
+//! Tests who owns an account, one row per situation: for each way to read and write, every value of `accounts.match`, with the
 //! state file and without it.
 
 use super::*;
@@ -26,7 +26,7 @@ enum Ties {
 impl Setting {
     fn every() -> Vec<Self> {
         let mut all = Vec::new();
-        // mas-cli with Synapse, mas-cli with the Admin API beside it, and the Admin API with either source.
+        // mas-cli with Synapse, mas-cli also with the Admin API, and the Admin API with either source.
         for (writer, links) in [(WriterKind::MasCli, false), (WriterKind::MasCli, true), (WriterKind::MasApi, true)] {
             for memory in [false, true] {
                 for matching in [Matching::Auto, Matching::Localpart, Matching::UpstreamLink] {

@@ -1,4 +1,4 @@
-//! How we are let into Keycloak: whether it answers, and what the token says that it may do.
+//! Checks the access to Keycloak: whether it answers, and which roles the token has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use super::{KeycloakReader, UserRow};
 use crate::http::{HttpError, Probe};
 use crate::model::ServerText;
 
-/// Roles of whoever administers the master realm, which count in every other one.
+/// Roles of administrators of the master realm, which count in every other realm.
 const OF_MASTER: [&str; 2] = ["admin", "create-realm"];
 
-/// What the token tells.
+/// What the token says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// How long it lives, where that was told.
+    /// How long it is valid, if Keycloak said so.
     pub life: Option<Duration>,
-    /// What it may do; `None` where it does not say so, as lightweight tokens do not.
+    /// Its roles; `None` if it does not list them, like lightweight tokens.
     pub roles: Option<Roles>,
     /// The client whose roles count: `realm-management`, or `REALM-realm` for a user of the master realm.
     pub management: String,
@@ -52,33 +52,33 @@ impl Roles {
         Some(Self(roles))
     }
 
-    /// Whether everyone in the realm can be seen.
+    /// Returns whether all users of the realm are visible.
     #[must_use]
     pub fn see_users(&self) -> bool {
         const SEE_USERS: [&str; 4] = ["view-users", "manage-users", "realm-admin", "admin"];
         self.0.iter().any(|role| SEE_USERS.contains(&role.raw()))
     }
 
-    /// What is more than looking.
+    /// Returns the roles that allow more than reading.
     #[must_use]
     pub fn needless(&self) -> Vec<&ServerText> {
         let looks = |role: &str| role.starts_with("view-") || role.starts_with("query-");
         self.0.iter().filter(|role| !looks(role.raw())).collect()
     }
 
-    /// All of them.
+    /// Returns all roles.
     pub fn names(&self) -> impl Iterator<Item = &ServerText> {
         self.0.iter()
     }
 }
 
 impl KeycloakReader {
-    /// Whether Keycloak answers. Source: `GET /realms/{realm}/.well-known/openid-configuration`.
+    /// Checks whether Keycloak answers. Source: `GET /realms/{realm}/.well-known/openid-configuration`.
     pub async fn probe(&self) -> Result<Probe, HttpError> {
         self.api.probe(&["realms", &self.auth_realm, ".well-known", "openid-configuration"]).await
     }
 
-    /// What the token tells; gets one if there is none.
+    /// Returns what the token says about itself; requests one if there is none.
     pub async fn access(&self) -> Result<Access, HttpError> {
         let issued = self.api.issued().await?;
         let by_master = self.auth_realm == "master";
@@ -88,7 +88,8 @@ impl KeycloakReader {
         Ok(Access { life: issued.and_then(|issued| issued.life), roles, management })
     }
 
-    /// Whether any user of the realm can be seen: without `view-users`, Keycloak answers with an empty list.
+    /// Returns whether any user of the realm is visible: without `view-users`, Keycloak returns an empty
+    /// list.
     ///
     /// Source: `GET …/users`.
     pub async fn sees_anyone(&self) -> Result<bool, HttpError> {
@@ -96,7 +97,7 @@ impl KeycloakReader {
         Ok(!found.is_empty())
     }
 
-    /// The version, which Keycloak tells only to those who may do far more than is needed here.
+    /// Returns the version, which Keycloak shows only with far more rights than are needed here.
     ///
     /// Source: `GET /admin/serverinfo`.
     pub async fn version(&self) -> Result<Option<ServerText>, HttpError> {

@@ -1,4 +1,4 @@
-//! One user as they are now, for users an admin event mentions: whether they are a member, and under which name.
+//! Reads one user that an admin event mentions: whether they are a member now, and under which name.
 
 use super::{GroupTree, KeycloakReader};
 use crate::http::none_if_missing;
@@ -8,18 +8,18 @@ use crate::readers::ReadError;
 /// What Keycloak says about a user now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberNow {
-    /// In one of the groups, as the member list would show them.
+    /// The user is in one of the groups, as the member list would show them.
     Inside(Member, Option<Unnamed>),
-    /// In none of them; the localpart if the template gives one.
+    /// The user is in none of them; with the localpart if the template gives one.
     Outside(Option<Localpart>),
-    /// A federated user: what Keycloak says about one of them alone may be what it remembers, so the list decides.
+    /// A federated user. Keycloak may answer from memory about one user alone, so the list decides.
     Federated(Option<Localpart>),
     /// There is no such user.
     Gone,
 }
 
 impl KeycloakReader {
-    /// Asks for one user by ID.
+    /// Reads one user by ID.
     ///
     /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`.
     pub async fn member_now(&self, id: &KeycloakId, tree: &GroupTree<'_>) -> Result<MemberNow, ReadError> {

@@ -1,4 +1,4 @@
-//! Admin events: who was changed in Keycloak since they were last asked for.
+//! Reads admin events: which users have changed in Keycloak since the last reading.
 
 use std::collections::BTreeSet;
 
@@ -9,61 +9,61 @@ use super::{Group, KeycloakReader};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, Moment};
 
-/// Events a request; Keycloak gives 100 unless asked.
+/// Events per request; Keycloak's own default is 100.
 const PAGE: usize = 100;
-/// Behind so many new events, reading everything costs less.
+/// With more new events than this, a full reading costs less.
 const MOST: usize = 2000;
-/// What changes who is in a group, or what they are called.
+/// The resources that change members or their names.
 const RESOURCES: [(&str, &str); 3] =
     [("resourceTypes", "GROUP_MEMBERSHIP"), ("resourceTypes", "USER"), ("resourceTypes", "GROUP")];
 
 /// One change made through Keycloak. Source: `GET …/admin-events` (recordings: "admin events …").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminEvent {
-    /// Its ID; before Keycloak has given events one, what tells it from others of the same millisecond.
+    /// Its ID, or, in releases without one, a text that is unique in its millisecond.
     pub id: Box<str>,
     /// When it happened, by Keycloak's clock.
     pub at: Moment,
-    /// Whom it is about.
+    /// The users it is about.
     pub about: About,
 }
 
-/// Whom an event is about.
+/// The users an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// One user.
     Person(KeycloakId, Says),
-    /// Nobody can tell whom: a group was moved, renamed or deleted, with whoever is in it.
+    /// Possibly any user: a group was moved, renamed or deleted with its members.
     Everyone,
-    /// A group that does not count.
+    /// No one: a group that does not count.
     Nobody,
 }
 
-/// What an event says of whether somebody is a member.
+/// What an event says about a user's membership.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Says {
-    /// They have joined one of the groups.
+    /// The user has joined one of the groups.
     Joined,
-    /// They have left the only group there is, or were deleted.
+    /// The user has left the only group, or was deleted.
     Left,
-    /// Nothing: something else of them has changed, or there are other groups that they may be in.
+    /// Nothing: something else has changed, or the user may be in other groups.
     #[default]
     Nothing,
 }
 
-/// What was read of the events, newest first.
+/// The events that were read, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminEvents {
     /// The events.
     pub events: Vec<AdminEvent>,
-    /// Whether they reach back as far as was asked, or to the first there is.
+    /// Whether they go back as far as requested, or to the first event.
     pub whole: bool,
 }
 
-/// Whether events can be relied upon.
+/// Whether events are available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Events {
-    /// The realm saves them, and they may be seen.
+    /// The realm saves them, and this program may read them.
     Saved,
     /// The realm does not save them.
     NotSaved,
@@ -89,15 +89,16 @@ impl EventRow {
         AdminEvent { id, at: Moment::from_millis(self.time), about }
     }
 
-    /// `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. What is told in no known way may be about anyone.
+    /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An unknown path
+    /// may be about any user.
     fn about(&self, groups: &BTreeSet<&str>, subgroups: bool) -> About {
         let parts: Vec<_> = self.resource_path.split('/').collect();
         match (&*self.resource_type, parts.as_slice()) {
-            // A group below may be newer than the reading of the groups.
+            // A subgroup may be newer than the reading of the groups.
             ("GROUP_MEMBERSHIP", ["users", _, "groups", group, ..]) if !subgroups && !groups.contains(group) => {
                 About::Nobody
             }
-            // A new group is empty, and whoever joins it is told of.
+            // A new group is empty, and each join has an event of its own.
             ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => About::Nobody,
             ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
                 let is_the_only_one = !subgroups && groups.len() == 1;
@@ -108,7 +109,7 @@ impl EventRow {
                 };
                 About::Person((*id).into(), says)
             }
-            // What is deleted below a user is not the user.
+            // Deleting something below a user does not delete the user.
             ("USER", ["users", id]) if &*self.operation_type == "DELETE" => About::Person((*id).into(), Says::Left),
             ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), Says::Nothing),
             _ => About::Everyone,
@@ -117,7 +118,7 @@ impl EventRow {
 }
 
 impl KeycloakReader {
-    /// Whether the realm saves admin events, and we may see them.
+    /// Returns whether the realm saves admin events, and this program may read them.
     ///
     /// Source: `GET …/events/config`, `GET …/admin-events`.
     pub async fn events(&self) -> Result<Events, HttpError> {
@@ -135,11 +136,11 @@ impl KeycloakReader {
         }
     }
 
-    /// The events, newest first, up to the first that is older than `since`; without it, the newest. Not whole where there
-    /// are so many that reading everything costs less.
+    /// Reads the events, newest first, up to the first that is older than `since`; without it, the newest.
+    /// It stops once a full reading costs less.
     ///
-    /// Source: `GET …/admin-events`. Events that come while the pages are read move the rest back, so that one may be
-    /// seen twice and none is missed.
+    /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event may be
+    /// seen twice, but none is missed.
     pub async fn events_since(&self, since: Option<Moment>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
         let groups: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
         let mut events: Vec<AdminEvent> = Vec::new();
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_happens_to_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
+    fn any_change_of_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {
                 assert_eq!(about("USER", operation, path, false), alice(Says::Nothing));
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_in_no_known_way_may_be_about_anyone() {
+    fn an_unknown_event_may_be_about_any_user() {
         assert_eq!(about("USER", "UPDATE", "", false), About::Everyone);
         assert_eq!(about("USER", "UPDATE", "somewhere/else", false), About::Everyone);
     }

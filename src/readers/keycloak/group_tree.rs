@@ -1,7 +1,7 @@
-//! Whether a group is one of the configured groups, or below one of them.
+//! Decides whether a group is one of the configured groups, or below one of them.
 //!
-//! A path does not say so: a group *named* `staff/extern` has the path of a group `extern` below
-//! `staff`. What says so is the ID of the parent.
+//! The path does not show it: a group *named* `staff/extern` has the path of a group `extern` below
+//! `staff`. The ID of the parent does.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -13,15 +13,15 @@ use super::{Group, KeycloakReader};
 use crate::model::ServerText;
 use crate::readers::ReadError;
 
-/// The configured groups with their subgroups as they were read, and what was found out since about
-/// groups that are newer or somewhere else. It is for one run: a group may be moved later.
+/// The configured groups with their subgroups, and what is known about newer or other groups. It is
+/// valid for one run, because a group may be moved later.
 #[derive(Debug)]
 pub struct GroupTree<'g> {
     ours: HashSet<&'g str>,
     others: Mutex<HashMap<Box<str>, Place>>,
 }
 
-/// Where a group is that the reading does not contain.
+/// The place of a group that the reading does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Below,
@@ -41,14 +41,14 @@ pub(super) struct GroupPlace {
 }
 
 impl GroupPlace {
-    /// Says whether the group has no parent, even if its name contains slashes.
+    /// Returns whether the group has no parent, even if its name contains slashes.
     fn is_top(&self) -> bool {
         self.parent_id.is_none() && self.path.raw().strip_prefix('/') == Some(self.name.raw())
     }
 }
 
 impl<'g> GroupTree<'g> {
-    /// Creates the tree of groups that were just read.
+    /// Creates the tree from a reading of the groups.
     #[must_use]
     pub fn new(groups: &'g [Group]) -> Self {
         let ours = groups.iter().map(|group| group.id.as_str()).collect();
@@ -69,7 +69,7 @@ impl<'g> GroupTree<'g> {
 }
 
 impl KeycloakReader {
-    /// Says whether being in this group is being in one of the configured groups.
+    /// Returns whether members of this group count as members of a configured group.
     pub(super) async fn counts(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<bool, ReadError> {
         if !self.include_subgroups {
             return Ok(tree.ours.contains(&*group.id));
@@ -112,8 +112,8 @@ impl KeycloakReader {
         Ok(place)
     }
 
-    /// Reads the configured groups again and looks for the group below them: for Keycloak 22, which
-    /// does not show parents, and for parents that this client may not see.
+    /// Re-reads the configured groups and searches below them, for Keycloak 22, which does not show
+    /// parents, and for parents that this client may not see.
     async fn listed_place(&self, group: &GroupPlace) -> Result<Place, ReadError> {
         let groups = self.groups().await?;
         let is_listed = groups.iter().any(|listed| listed.id.as_str() == &*group.id);

@@ -1,4 +1,4 @@
-//! From the names of the configuration to groups: by ID, by path or by name, with their subgroups on demand.
+//! Finds the configured groups by ID, path or name, with their subgroups if wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::http::{HttpError, none_if_missing};
 use crate::model::{GroupId, ServerText};
 use crate::readers::ReadError;
 
-/// Subgroups are asked for this many at a time; Keycloak's own default is 10.
+/// Subgroups per request; Keycloak's own default is 10.
 const SUBGROUPS: usize = 1000;
 
 /// A group whose members are read.
@@ -30,7 +30,7 @@ struct GroupRow {
     path: ServerText,
     #[serde(default)]
     sub_groups: Vec<GroupRow>,
-    /// Keycloak 22 does not count, and puts the subgroups inside.
+    /// Missing in Keycloak 22, which nests the subgroups instead.
     sub_group_count: Option<usize>,
     #[serde(default)]
     access: Access,
@@ -59,14 +59,14 @@ impl KeycloakReader {
         Err(self.api.inconsistent(&self.path(path), what))
     }
 
-    /// The groups of the configuration, each once; an error where one is not found, ambiguous or closed.
+    /// Returns the configured groups, each once, or an error if one is missing, ambiguous or not visible.
     pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
         let mut found = BTreeSet::new();
         for wanted in &self.groups {
             let row = self.find(wanted).await?;
             let mut open = vec![row];
             while let Some(row) = open.pop() {
-                // A group that is listed below itself would be walked through for ever.
+                // A group that is listed below itself would be an endless loop.
                 if found.contains(&(row.path.clone(), row.id.clone())) {
                     continue;
                 }
@@ -76,7 +76,7 @@ impl KeycloakReader {
                 if self.include_subgroups {
                     open.extend(self.subgroups(&row).await?);
                 }
-                // A name may hold a slash, so that two groups can have the same path.
+                // A name may contain a slash, so two groups can have the same path.
                 found.insert((row.path, row.id));
             }
         }
@@ -103,8 +103,8 @@ impl KeycloakReader {
         found.ok_or_else(|| ReadError::GroupNotFound { realm: self.realm.clone(), group: wanted.to_owned() })
     }
 
-    /// A name is not unique: the search finds it at every depth, nested hits inside their parents (Keycloak 22
-    /// always, later ones unless asked for the flat list).
+    /// Finds a group by name, which may not be unique: the search covers every depth, and nests hits in
+    /// their parents (always in Keycloak 22, later only without `populateHierarchy=false`).
     async fn find_by_name(&self, name: &str) -> Result<Option<GroupRow>, ReadError> {
         let query = [("search", name), ("exact", "true"), ("populateHierarchy", "false")];
         let mut open: Vec<GroupRow> = self.get(&["groups"], &query).await?;
@@ -124,7 +124,7 @@ impl KeycloakReader {
         Ok(hits.into_values().next())
     }
 
-    /// The direct subgroups of a group.
+    /// Returns the direct subgroups of a group.
     async fn subgroups(&self, group: &GroupRow) -> Result<Vec<GroupRow>, ReadError> {
         let Some(count) = group.sub_group_count else {
             let path = ["groups", &*group.id];
@@ -148,7 +148,7 @@ impl KeycloakReader {
     }
 }
 
-/// Keycloak's IDs of groups are UUIDs.
+/// Returns whether a text may be an ID: Keycloak's group IDs are UUIDs.
 fn looks_like_an_id(text: &str) -> bool {
     text.len() == 36
         && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])

@@ -1,4 +1,4 @@
-//! Finds users by what an administrator knows of them: the ID, the username, the e-mail address.
+//! Finds users by what an administrator knows about them: ID, username or e-mail address.
 
 use super::person::to_user;
 use super::{KeycloakReader, UserRow};
@@ -10,7 +10,7 @@ use crate::model::{KeycloakId, KeycloakUser, Localpart};
 pub struct FoundUser {
     /// The user.
     pub user: KeycloakUser,
-    /// The name that the template gives their account; none if MAS would not accept it.
+    /// The account name by the template, or `None` if MAS would not accept it.
     pub localpart: Option<Localpart>,
 }
 
@@ -51,7 +51,7 @@ impl KeycloakReader {
     }
 }
 
-/// Returns whether this can be an ID of Keycloak's: a UUID, or `f:PROVIDER:NAME`.
+/// Returns whether a text may be an ID of a user: a UUID, or `f:PROVIDER:NAME`.
 fn looks_like_an_id(text: &str) -> bool {
     let is_uuid = text.len() == 36
         && text.char_indices().all(|(place, character)| match place {

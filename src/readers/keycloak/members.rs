@@ -1,4 +1,4 @@
-//! The members of the groups.
+//! Reads the members of the groups.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -17,25 +17,26 @@ use crate::readers::page_size::PageSize;
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
-/// Big pages cost far less a member; `members` without `max` would give 100 rows and no sign that there are more.
+/// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that there
+/// are more.
 const PAGE: usize = 5000;
-/// Bigger pages gain nothing, and take their room in memory.
+/// Bigger pages gain nothing and take memory.
 const BIGGEST_PAGE: usize = 10_000;
-/// Pages asked for at the same time: 3,400 members/s with one, 7,450/s with two.
+/// Pages requested at the same time: 3,400 members/s with one, 7,450/s with two.
 const PAGES_AT_A_TIME: usize = 2;
 
-/// Everyone in the groups.
+/// The members of all groups.
 #[derive(Debug, Default)]
 pub struct Members {
-    /// The distinct people, those disabled in Keycloak too, in order of their IDs.
+    /// The distinct users, including those disabled in Keycloak, in order of their IDs.
     pub people: Vec<Member>,
-    /// Those of them for whom the template gives no name that MAS accepts, in order of their IDs.
+    /// The members without a name that MAS accepts by the template, in order of their IDs.
     pub unnamed: Vec<Unnamed>,
-    /// For each group, a few people of each directory who are listed in that very group.
+    /// For each group, a few members of each directory that are listed in that very group.
     pub witnesses: Witnesses,
 }
 
-/// Rows as they become members: those without a name are noted, and the names of storage providers are shared.
+/// Converts rows to members, notes those without a name, and shares the names of storage providers.
 #[derive(Default)]
 struct Intake {
     unnamed: Vec<Unnamed>,
@@ -54,7 +55,7 @@ impl Intake {
 }
 
 impl KeycloakReader {
-    /// The members of the groups. However Keycloak orders its lists, the same members give the same result.
+    /// Reads the members of the groups. The result does not depend on the order of Keycloak's lists.
     ///
     /// Source: `GET /admin/realms/{realm}/groups/{id}/members`.
     pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Members, ReadError> {
@@ -77,7 +78,7 @@ impl KeycloakReader {
         }
         let mut unnamed = intake.into_inner().unnamed;
         people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        // A user on a page that was thrown away may have left since, or been given a name.
+        // A user on a discarded page may have left since, or got a name.
         unnamed.sort_by(|one, other| one.id.cmp(&other.id));
         unnamed.dedup_by(|one, other| one.id == other.id);
         unnamed.retain(|one| people.binary_search_by(|member| member.id.cmp(&one.id)).is_ok());
@@ -95,7 +96,7 @@ impl KeycloakReader {
         self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
     }
 
-    /// A list of users, every page of it, each row made into something smaller as it comes.
+    /// Reads every page of a list of users, and makes each row smaller as it comes.
     pub(super) async fn whole_list<A: Representation, T>(
         &self,
         path: &[&str],
@@ -134,13 +135,13 @@ impl KeycloakReader {
         member
     }
 
-    /// Returns the row as a member, and why MAS would not give them an account, if it would not.
+    /// Returns the row as a member, and why MAS would refuse them an account, if it would.
     pub(super) fn to_member<T: Deref<Target = str>, A: Representation>(
         &self,
         row: &UserRow<T, A>,
         federation_link: Option<ArcStr>,
     ) -> (Member, Option<Unnamed>) {
-        // An account from before MAS may have a name that MAS would refuse by now.
+        // An account from before MAS may have a name that MAS would now refuse.
         let (localpart, why) = match self.localpart(row) {
             Ok(localpart) => {
                 let refused = check_name(localpart.as_str(), self.server_name.as_str()).err();

@@ -1,4 +1,4 @@
-//! Keycloak: the groups, their members, and the look at one person. Source: the Admin REST API,
+//! Reads Keycloak: groups, their members, and single users. Source: the Admin REST API,
 //! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
 
 mod access;
@@ -45,11 +45,11 @@ pub struct KeycloakReader {
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
-    /// The homeserver that accounts are named for.
+    /// The homeserver of the accounts.
     server_name: ServerName,
 }
 
-/// A user, in a list or alone: the fields that are used.
+/// The fields of a user that are used, in a list or alone.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UserRow<T = Box<str>, A = Attributes> {
@@ -101,8 +101,8 @@ impl<T> UserRow<T> {
 }
 
 impl<T: Deref<Target = str>, A> UserRow<T, A> {
-    /// The storage provider of someone of a directory. Providers other than LDAP leave `federationLink` out, and stand
-    /// in the ID, `f:PROVIDER:NAME`.
+    /// Returns the storage provider of a federated user. Providers other than LDAP do not set
+    /// `federationLink`, but are part of the ID, `f:PROVIDER:NAME`.
     fn provider(&self) -> Option<&str> {
         let in_id = || self.id.strip_prefix("f:")?.split_once(':').map(|(provider, _)| provider);
         self.federation_link.as_deref().or_else(in_id)
@@ -110,7 +110,7 @@ impl<T: Deref<Target = str>, A> UserRow<T, A> {
 }
 
 impl KeycloakReader {
-    /// A reader that asks for its first token when it is first used.
+    /// Creates a reader, which requests its first token when it is first used.
     #[must_use]
     pub fn new(config: &KeycloakConfig, server_name: &ServerName, http: Client) -> Self {
         let (realm, client_id, secret, grant) = match &config.auth {
@@ -139,7 +139,7 @@ impl KeycloakReader {
         }
     }
 
-    /// The issuer of the realm, as other servers know it.
+    /// Returns the issuer of the realm, as other servers know it.
     ///
     /// Source: `GET /realms/{realm}/.well-known/openid-configuration`.
     pub async fn issuer(&self) -> Result<ServerText, HttpError> {
@@ -152,7 +152,7 @@ impl KeycloakReader {
         Ok(description.issuer)
     }
 
-    /// `GET /admin/realms/{realm}/path…`.
+    /// Sends `GET /admin/realms/{realm}/path…`.
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
         self.api.get(&self.path(path), query).await
     }

@@ -1,12 +1,12 @@
-//! Reading a list by offsets while it moves.
+//! Reads a list by offsets while it changes.
 //!
-//! `members` pages by offset over a live list: when someone leaves an earlier page, the next page is shifted and
-//! someone is never seen. Each page is therefore asked for with an overlap. The list is in a fixed order, so a page
-//! that holds a row that is already known misses nobody between that row and its own end, whatever moved before it.
-//! The end is what one more page shows to be the end, never a page that is merely short.
+//! `members` pages by offset over a live list: if a user leaves an earlier page, the next page is
+//! shifted, and another user is never seen. So each page overlaps the last one. The list is in a fixed
+//! order: a page that contains a known row misses no one between that row and its own end, no matter
+//! what changed before it. Only an additional page proves the end, never a page that is merely short.
 //!
-//! While pages come full, the next ones are asked for ahead, and before a page that has come is taken in, so that the
-//! server need not wait for that. A guess that turns out wrong is thrown away.
+//! While pages are full, the next ones are requested ahead, before a page is decoded, so that the
+//! server need not wait for that. A wrong guess is discarded.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -20,21 +20,22 @@ use futures_util::{StreamExt, poll};
 use crate::readers::page_size::PageSize;
 use crate::readers::rows::Rows;
 
-/// Rows that two pages share. More than this many may leave between two requests before a page has to be asked again.
+/// Rows that two pages share. If more than this many users leave between two requests, a page has to be
+/// requested again.
 const OVERLAP: usize = 50;
-/// How often a page may not fit to what is known before the list is given up.
+/// How often a page may fail to overlap before the reading gives up.
 const PATIENCE: usize = 10;
 
-/// How a list could not be read.
+/// Why a list could not be read.
 #[derive(Debug)]
 pub(super) enum MovingListError<E> {
     /// A page could not be read.
     Page(E),
-    /// The pages never fitted together.
+    /// The pages never overlapped.
     Unstable,
 }
 
-/// A page of the list: from which row on, and how many at most.
+/// A page of the list: the first row, and the maximum number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     first: usize,
@@ -45,11 +46,11 @@ struct Place {
 type Came<A, E> = (Result<A, E>, Duration);
 type Asked<'f, A, E> = Pin<Box<dyn Future<Output = Came<A, E>> + 'f>>;
 
-/// The pages that are under way, in the order of the list.
+/// The pages that are in progress, in the order of the list.
 struct Ahead<'f, A, E> {
     places: VecDeque<Place>,
     pages: FuturesOrdered<Asked<'f, A, E>>,
-    /// The first of them, where it has come already.
+    /// The first page, if it has already come.
     first: Option<Came<A, E>>,
 }
 
@@ -70,7 +71,7 @@ impl<'f, A, E> Ahead<'f, A, E> {
         *self = Self::new();
     }
 
-    /// Sees to it that every page is really asked for, and waits for none.
+    /// Starts the request of every page, without waiting for any.
     async fn set_out(&mut self) {
         if self.first.is_none()
             && let Poll::Ready(page) = poll!(self.pages.next())
@@ -79,7 +80,7 @@ impl<'f, A, E> Ahead<'f, A, E> {
         }
     }
 
-    /// The first of those under way, and how long it took.
+    /// Returns the first page in progress, and how long it took.
     async fn next(&mut self) -> Option<(Place, Result<A, E>, Duration)> {
         let place = self.places.pop_front()?;
         let (page, took) = match self.first.take() {
@@ -90,8 +91,8 @@ impl<'f, A, E> Ahead<'f, A, E> {
     }
 }
 
-/// Every row that was in the list throughout, each once. `fetch(first, max)` gives the page at an offset, of which
-/// `decode` makes rows; up to `at_a_time` of them are asked for at the same time.
+/// Reads every row that stays in the list throughout, each once. `fetch(first, max)` returns the page
+/// at an offset, `decode` its rows; up to `at_a_time` pages are requested at the same time.
 pub(super) async fn read_all<'f, A: 'f, T, K, E: 'f, F>(
     mut size: PageSize,
     at_a_time: usize,
@@ -114,7 +115,7 @@ where
     let mut ahead = Ahead::new();
     let mut next = Place { first: 0, max: size.rows() };
     let (mut overlap, mut misfits) = (0, 0);
-    // A list that ends with its first page costs one request too many; any other comes that much sooner.
+    // This costs a list of one page one needless request, and makes all others faster.
     let mut comes_full = true;
     loop {
         if ahead.places.front() != Some(&next) {
@@ -125,7 +126,7 @@ where
             ask_ahead(&mut ahead, next, size.rows());
         }
         let Some((Place { first, max }, page, took)) = ahead.next().await else { continue };
-        // The first page tells whether there are more at all.
+        // Only the first page shows whether there are more.
         if comes_full && !known.is_empty() {
             ask_ahead(&mut ahead, next, size.rows());
             ahead.set_out().await;
@@ -154,7 +155,7 @@ where
             }
         }
         if ends_here {
-            // So many are gone that this is another list: begin again, and believe what it shows twice.
+            // With this many rows gone it is another list: start again, and trust what it shows twice.
             known.clear();
             (next, overlap, comes_full) = (Place { first: 0, max: size.rows() }, 0, false);
             continue;
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_leaves_an_earlier_page_hides_nobody() {
+    async fn a_row_that_leaves_an_earlier_page_hides_no_one() {
         let read = read((0..1000).collect(), 100, |list, _| {
             list.remove(0);
         })
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_rows_that_leave_at_once_hide_nobody() {
+    async fn many_rows_that_leave_at_once_hide_no_one() {
         let leave = |list: &mut Vec<u32>, request| {
             if request == 3 {
                 list.drain(..150);

@@ -1,5 +1,5 @@
-//! Which users of the realm the template gives a localpart. The list of users never contains
-//! service accounts, and does not contain the users of a directory that is down.
+//! Finds the users of the realm that have a certain localpart by the template. The list of users never
+//! contains service accounts, and lacks the users of a directory that is down.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,16 @@ use crate::model::{KeycloakId, Localpart, Member};
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
-/// Members to ask for by ID if the list of users lacks them; a list that lacks more is not complete.
+/// How many members that the list of users lacks are requested by ID; a list that lacks more is
+/// incomplete.
 const MOST_ASKED: usize = 100;
-/// Members asked for at the same time.
+/// Members requested at the same time.
 const AT_A_TIME: usize = 8;
 
-/// How Keycloak names the user of a client; nothing else marks them.
+/// The prefix of a client's user in Keycloak, which is its only mark.
 const SERVICE_ACCOUNT: &str = "service-account-";
 
-/// The users of the realm that the template gives certain localparts.
+/// The users of the realm that have certain localparts by the template.
 #[derive(Debug, Default)]
 pub struct Owners {
     by_name: HashMap<String, Vec<KeycloakId>>,
@@ -28,28 +29,28 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Returns the users with this localpart, in order of their IDs: several if the template does
-    /// not tell them apart.
+    /// Returns the users with this localpart, in order of their IDs. There are several if the template
+    /// does not distinguish them.
     #[must_use]
     pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
         self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns a member who is missing from the list of users without being a service account. Then
-    /// the list does not contain everyone, and a localpart without a user proves nothing.
+    /// Returns a member that is missing in the list of users without being a service account. Then the
+    /// list is incomplete, and a localpart without a user proves nothing.
     #[must_use]
     pub fn missing(&self) -> Option<&KeycloakId> {
         self.missing.as_ref()
     }
 }
 
-/// What became of a member who is not in the list of users.
+/// Why a member is not in the list of users.
 enum NotListed {
     /// A service account.
     Service,
     /// Deleted since the members were read.
     Deleted,
-    /// A user whom the list should contain, or whom Keycloak cannot find at the moment.
+    /// A user that the list should contain, or that Keycloak cannot find at the moment.
     Missing,
 }
 
@@ -57,8 +58,8 @@ enum NotListed {
 type Listed = (KeycloakId, Option<u32>);
 
 impl KeycloakReader {
-    /// Reads which users have the `wanted` localparts. Returns `None` if the template is just the
-    /// username, because then users can be asked for by name.
+    /// Reads which users have the `wanted` localparts. Returns `None` if the template is the username
+    /// alone, because then users can be requested by name.
     ///
     /// Source: `GET …/users`, in pages, and `GET …/users/{id}` for members who are missing there.
     pub async fn owners<'l>(
@@ -115,8 +116,8 @@ impl KeycloakReader {
         Ok(listed)
     }
 
-    /// Returns the service accounts among the members that are not listed, and the first other
-    /// member who should be.
+    /// Returns the service accounts among the members that are not listed, and the first other member
+    /// that should be.
     async fn not_listed<'m>(
         &self,
         members: &'m [Member],
@@ -148,7 +149,7 @@ impl KeycloakReader {
     async fn not_listed_why(&self, member: &Member) -> Result<NotListed, HttpError> {
         match self.user_of_id(&member.id).await {
             Ok(Some(user)) if user.username.starts_with(SERVICE_ACCOUNT) => Ok(NotListed::Service),
-            // A directory that is down may hide its users when they are asked for by ID too.
+            // A directory that is down may also hide its users by ID.
             Ok(None) if member.federation_link.is_none() => Ok(NotListed::Deleted),
             Err(error) if error.is_silence() => Err(error),
             Ok(_) | Err(_) => Ok(NotListed::Missing),

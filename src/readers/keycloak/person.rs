@@ -1,4 +1,4 @@
-//! The reverse question: not "who is in the group" but "which groups is this person in".
+//! Reads one user and their groups: the reverse of the member list.
 
 use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
@@ -7,12 +7,12 @@ use crate::localpart::Attributes;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment, ServerText};
 use crate::readers::ReadError;
 
-/// A user, and the groups that Keycloak gives for them.
+/// A user, and the groups that Keycloak lists for them.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) user: UserRow,
     pub(super) groups: Vec<GroupPlace>,
-    /// For each of the groups, whether being in it is being in one of the configured groups.
+    /// For each of the groups, whether its members count as members of a configured group.
     counts: Vec<bool>,
 }
 
@@ -24,7 +24,7 @@ impl Found {
 }
 
 impl KeycloakReader {
-    /// Asks for one user, by ID if it is known, else by the username that is the localpart.
+    /// Reads one user, by ID if it is known, else by the username that is the localpart.
     ///
     /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET …/users/{id}/groups`.
     pub async fn person(
@@ -39,7 +39,7 @@ impl KeycloakReader {
         })
     }
 
-    /// The user of this ID, or of this name, with their groups.
+    /// Reads the user of this ID, or of this name, with their groups.
     pub(super) async fn find_user(
         &self,
         id: Option<&KeycloakId>,
@@ -56,7 +56,7 @@ impl KeycloakReader {
         }
     }
 
-    /// Says whether the template gives the user this localpart.
+    /// Returns whether the user has this localpart by the template.
     pub(super) fn names(&self, user: &UserRow, localpart: &Localpart) -> bool {
         self.localpart(user).is_ok_and(|theirs| theirs.key() == localpart.key())
     }
@@ -103,7 +103,8 @@ impl KeycloakReader {
         }
     }
 
-    /// The user of that username. Keycloak keeps usernames in lower case; a storage provider may not.
+    /// Returns the user of that username. Keycloak keeps usernames in lower case; a storage provider may
+    /// not.
     pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
         let brief = if self.template.needs_attributes() { Attributes::BRIEF } else { Unread::BRIEF };
         let query = [("username", name), ("exact", "true"), ("briefRepresentation", brief)];
@@ -118,7 +119,7 @@ impl KeycloakReader {
     }
 }
 
-/// Returns what Keycloak says, with nothing left out of it.
+/// Returns what Keycloak says, without any correction.
 pub(super) fn as_told(found: &Found) -> KeycloakPerson {
     let row = &found.user;
     KeycloakPerson::Known {

@@ -1,4 +1,4 @@
-//! The directories behind Keycloak (LDAP, Active Directory): its user storage providers.
+//! Reads the directories behind Keycloak (LDAP, Active Directory): its user storage providers.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -12,8 +12,8 @@ struct Component {
 }
 
 impl KeycloakReader {
-    /// The IDs of the realm's user storage providers, as users carry them in `federationLink`; `None` where the role
-    /// `view-realm` is missing, which the rest does not need.
+    /// Returns the IDs of the realm's user storage providers, as in `federationLink` of users. Returns
+    /// `None` if the role `view-realm` is missing, which nothing else needs.
     ///
     /// Source: `GET …/components?type=org.keycloak.storage.UserStorageProvider`.
     pub async fn providers(&self) -> Result<Option<Vec<Box<str>>>, HttpError> {

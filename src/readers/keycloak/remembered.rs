@@ -1,10 +1,11 @@
-//! What Keycloak only remembers of the people of a directory.
+//! Finds groups that Keycloak only remembers for a federated user.
 //!
-//! It remembers which groups somebody of a directory is in for as long as it remembers the person, by default for ever,
-//! and so contradicts every list that they have left. It counts a person's groups anew each time, and finds nobody by
-//! name who was deleted. Either is believed only where, right before and right after, the same way of asking finds
-//! somebody whom the list has in that very group: a directory that is down has nobody in any group, and not every
-//! release has to count what is in a directory.
+//! Keycloak caches the groups of a federated user as long as the user, by default forever, and so
+//! contradicts every list that the user has left. Two answers never come from this cache: the count of a
+//! user's groups, and the search by name, which no longer finds a deleted user. Either counts only if,
+//! right before and right after, the same request finds a witness: a user that the list shows in that
+//! very group. A directory that is down has no members in any group, and some releases may not count
+//! the groups of a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,16 +20,16 @@ use crate::http::HttpError;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member};
 use crate::readers::ReadError;
 
-/// Witnesses of a group and a directory: one may leave the group, or the directory, while others are asked about.
+/// Witnesses per group and directory: one may leave the group or the directory during the run.
 const WITNESSES: usize = 3;
 
-/// For each group, enabled people of each directory who are listed in that very group: those with the lowest IDs, so
-/// that the same lists give the same witnesses.
+/// For each group, enabled users of each directory that are listed in that very group. They have the
+/// lowest IDs, so that the same lists give the same witnesses.
 #[derive(Debug, Default)]
 pub struct Witnesses(BTreeMap<Box<str>, BTreeMap<ArcStr, BTreeSet<KeycloakId>>>);
 
 impl Witnesses {
-    /// Takes in the members of one group.
+    /// Adds the members of one group.
     pub(super) fn note(&mut self, group: &Group, members: &[Member]) {
         let of_group = self.0.entry(group.id.as_str().into()).or_default();
         for member in members.iter().filter(|member| member.enabled) {
@@ -47,19 +48,19 @@ impl Witnesses {
         }
     }
 
-    /// Those of a group and a storage provider, in order of their IDs.
+    /// Returns the witnesses of a group and a storage provider, in order of their IDs.
     fn of(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
         self.0.get(&group.id).and_then(|of_group| of_group.get(provider)).into_iter().flatten()
     }
 }
 
-/// What counting shows of a group that Keycloak gives for somebody.
+/// What the count shows about a group that Keycloak lists for a user.
 enum Standing {
-    /// They are in it, or nothing shows that they are not.
+    /// The user is in it, or nothing shows the opposite.
     In,
-    /// They have left it.
+    /// The user has left it.
     Left,
-    /// They cannot be counted, as somebody who was deleted in the directory cannot.
+    /// The count fails, as for a user that was deleted in the directory.
     Uncountable,
 }
 
@@ -69,11 +70,11 @@ struct Count {
 }
 
 impl KeycloakReader {
-    /// As [`Self::person`], and for somebody of a directory whom no list has (`is_listed`), which of the groups Keycloak
-    /// only remembers. Whenever that does not show beyond doubt, what Keycloak tells stands.
+    /// Reads one user like [`Self::person`]. For a federated user that no list has (`is_listed`), it also
+    /// finds the groups that Keycloak only remembers. Without proof, Keycloak's answer stays as it is.
     ///
-    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of their groups whose name contains NAME; where
-    /// that fails, `GET …/users?username=…&exact=true`. Neither is ever answered from memory.
+    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of groups whose name contains NAME;
+    /// if that fails, `GET …/users?username=…&exact=true`. Neither is ever answered from memory.
     pub async fn person_by_directory(
         &self,
         id: Option<&KeycloakId>,
@@ -126,15 +127,16 @@ impl KeycloakReader {
             Ok(_) => Ok(Standing::In),
             Err(error) => match error.status() {
                 Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(Standing::Uncountable),
-                // A release that does not count.
+                // This release does not count groups.
                 Some(StatusCode::NOT_FOUND) => Ok(Standing::In),
                 _ => Err(error),
             },
         }
     }
 
-    /// Somebody who was deleted in the directory: by name Keycloak does not find them any more, or finds somebody else.
-    /// `None` where that does not show beyond doubt. `wanted` is the localpart if the user was asked for by name.
+    /// Reads a user that may have been deleted in the directory by name: Keycloak then finds no user, or
+    /// another one. Returns `None` without proof. `wanted` is the localpart if the user was requested by
+    /// name.
     async fn as_found_by_name(
         &self,
         found: &Found,
@@ -168,7 +170,7 @@ impl KeycloakReader {
         }
     }
 
-    /// A listed member of the group whom Keycloak counts in it at this moment.
+    /// Returns a listed member that Keycloak counts in the group at this moment.
     async fn witness<'w>(
         &self,
         of: &GroupPlace,
@@ -183,9 +185,9 @@ impl KeycloakReader {
         Ok(None)
     }
 
-    /// Whether a witness is counted in the group, and for that reason: a count finds groups of longer names too, so that
-    /// it has to be the number of all their groups that it can find, and this one be among these. Their groups may come
-    /// from memory: then all that is remembered has to be there still.
+    /// Returns whether a witness is counted in this very group. The count includes groups with longer
+    /// names. So this group has to be listed, and the count has to equal the number of all listed groups
+    /// that it can include. If the list comes from memory, all of it has to be still true.
     async fn is_counted_in(&self, witness: &KeycloakId, of: &GroupPlace) -> Result<bool, HttpError> {
         let is_counted = async {
             let path = ["users", &witness.text(), "groups"];
@@ -197,7 +199,7 @@ impl KeycloakReader {
             Ok::<_, HttpError>(is_listed && self.count(witness, of).await? == matching)
         };
         match is_counted.await {
-            // Whoever has just been deleted is no witness, and the next one is asked about.
+            // A user that was just deleted is not a witness; the next one is tried.
             Err(error) if matches!(error.status(), Some(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => {
                 Ok(false)
             }
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_members_give_the_same_witnesses_in_whatever_order_they_are_listed() {
+    fn the_same_members_give_the_same_witnesses_in_any_order() {
         let provider: ArcStr = "ldap-1".into();
         let group = Group { id: "g".into(), path: "/g".into() };
         let of = GroupPlace { id: "g".into(), name: "g".into(), path: "/g".into(), parent_id: None };

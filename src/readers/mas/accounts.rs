@@ -1,4 +1,4 @@
-//! The list of users of MAS.
+//! Reads the list of users of MAS.
 
 use super::users_by_name::{NamedUser, UsersByName};
 use super::{LinkList, LinkProvider, MasReader};
@@ -11,15 +11,15 @@ use crate::readers::{KeycloakReader, ReadError, Tally};
 /// Which links are read together with the users of MAS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinksOf<'p> {
-    /// None: accounts are matched by name alone.
+    /// No links: accounts are matched by name alone.
     NoProvider,
-    /// Those of the upstream provider that is the realm.
+    /// The links of the upstream provider that is the realm.
     Provider(&'p LinkProvider),
 }
 
 impl MasReader {
-    /// Every account in any state, with whom of Keycloak it is tied to where that is what counts. Guests are left out,
-    /// as the list of the homeserver leaves them out.
+    /// Reads every account in any state, with its links to Keycloak users if wanted. It leaves out guests,
+    /// as the list of the homeserver does.
     ///
     /// Source: `GET /users`, and `GET /upstream-oauth-links`.
     pub async fn accounts(
@@ -42,7 +42,7 @@ impl MasReader {
         Ok((accounts, provider))
     }
 
-    /// One account, as the list would show it; `None` where there is none of this name.
+    /// Reads one account, as the list would show it, or `None` if there is none of this name.
     ///
     /// Source: `GET /users/by-username/{username}`, and `GET /upstream-oauth-links`.
     pub async fn account(
@@ -73,7 +73,7 @@ impl MasReader {
         }
     }
 
-    /// Reads every user of MAS, to be found by the names of Synapse's accounts.
+    /// Reads every user of MAS, to find them by the names of Synapse's accounts.
     ///
     /// Source: `GET /users`, and `GET /upstream-oauth-links` if links are wanted.
     pub async fn ids(&self, wanted: LinksOf<'_>) -> Result<UsersByName, ReadError> {
@@ -93,7 +93,7 @@ impl MasReader {
         }
     }
 
-    /// Whether it is the MAS of our homeserver: namesakes elsewhere are other people.
+    /// Checks that this is the MAS of our homeserver: the same name on another one is another user.
     async fn serves_us(&self) -> Result<(), ReadError> {
         match self.mas.site_config().await?.map(|site_config| site_config.server_name) {
             Some(actual) if actual != self.server_name => {

@@ -1,4 +1,5 @@
-//! The ties between users of MAS and users of Keycloak: they survive a rename, and tell a namesake from the person.
+//! Reads the links between users of MAS and Keycloak. They survive a rename, and distinguish users with
+//! the same name.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -26,7 +27,7 @@ impl fmt::Display for LinkProvider {
 /// Source: `GET /upstream-oauth-providers`.
 #[derive(Debug, Deserialize)]
 struct ProviderAttributes {
-    /// Missing where MAS does not ask the provider for its description.
+    /// Missing if MAS does not read the provider's metadata.
     issuer: Option<ServerText>,
     human_name: Option<ServerText>,
 }
@@ -37,14 +38,14 @@ struct LinkAttributes {
     provider_id: Box<str>,
     /// The user's ID in Keycloak.
     subject: Box<str>,
-    /// Nobody's yet while somebody is registering.
+    /// Missing while the user is still registering.
     user_id: Option<MasUserId>,
 }
 
 /// The links of many users.
 #[derive(Debug, Default)]
 pub struct LinkList {
-    /// Those of one user side by side, the newest first.
+    /// In order of users, the newest of each first.
     rows: Vec<Row>,
     texts: Texts,
 }
@@ -53,7 +54,7 @@ pub struct LinkList {
 struct Row {
     user: Packed,
     subject: Packed,
-    /// Its place in the list of MAS, which has the oldest first: as bytes, which need no alignment.
+    /// Its place in the list of MAS, oldest first; as bytes, which need no alignment.
     place: [u8; 4],
 }
 
@@ -74,8 +75,8 @@ impl LinkList {
 }
 
 impl MasReader {
-    /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS has none, and
-    /// `"localpart"` does without one that fits.
+    /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS has none,
+    /// and `"localpart"` works without one that matches.
     pub async fn link_provider_in_use(&self, keycloak: &KeycloakReader) -> Result<Option<LinkProvider>, ReadError> {
         match (self.link_provider(keycloak).await, self.matching) {
             (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
@@ -93,7 +94,7 @@ impl MasReader {
         }
     }
 
-    /// The provider of the configuration, or the one whose issuer is the realm's.
+    /// Returns the configured provider, or the one whose issuer is the realm's.
     pub async fn link_provider(&self, keycloak: &KeycloakReader) -> Result<LinkProvider, ReadError> {
         let realm = match self.provider {
             Some(_) => ServerText::default(),
@@ -127,8 +128,8 @@ impl MasReader {
         Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.of(id))
     }
 
-    /// MAS lists links by their IDs, and ULIDs grow with time. MAS ignores a filter that it does not know and answers
-    /// with every link, so each row is checked.
+    /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown filters
+    /// and then returns every link, so each row is checked.
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
         let (mut texts, mut places) = (Texts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {

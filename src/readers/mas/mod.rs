@@ -1,4 +1,4 @@
-//! MAS, read only: the accounts with their state, whom of Keycloak they are tied to, and the look at one of them.
+//! Reads MAS: accounts with their state and links, and single users. It cannot write.
 
 mod accounts;
 mod links;
@@ -18,7 +18,7 @@ pub use accounts::LinksOf;
 pub use links::{LinkList, LinkProvider};
 pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
-/// Reads one MAS. There is nothing here that could write.
+/// Reads one MAS, and cannot write.
 #[derive(Debug, Clone)]
 pub struct MasReader {
     mas: MasApi,
@@ -35,21 +35,21 @@ struct EmailAttributes {
     email: ServerText,
 }
 
-/// One user of MAS, as they are now.
+/// A user of MAS as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasUser {
     /// Their account.
     pub user_id: UserId,
-    /// Deactivated, locked.
+    /// Deactivated or locked.
     pub state: AccountState,
-    /// May ask for administrator's rights.
+    /// Whether the user may request administrator rights.
     pub admin: bool,
     /// When the user was locked or deactivated, the earlier of both.
     pub disabled_at: Option<Moment>,
 }
 
 impl MasReader {
-    /// Nothing is asked yet.
+    /// Creates the reader, without a request yet.
     #[must_use]
     pub fn new(config: &Config, mas: MasApi) -> Self {
         Self {
@@ -60,13 +60,13 @@ impl MasReader {
         }
     }
 
-    /// What it asks.
+    /// Returns the Admin API that it reads.
     #[must_use]
     pub fn api(&self) -> &MasApi {
         &self.mas
     }
 
-    /// The user as they are now, or `None` where there is none of this ID any more.
+    /// Returns the user as they are now, or `None` if this ID no longer exists.
     ///
     /// Source: `GET /users/{id}`.
     pub async fn user(&self, id: &MasUserId) -> Result<Option<MasUser>, HttpError> {
@@ -84,8 +84,8 @@ impl MasReader {
         }))
     }
 
-    /// Finds the user of an account's name, as the list would show it, with their links. If several names differ only in
-    /// case and none is exact, MAS says that there is none.
+    /// Finds the user of an account's name, as the list would show it, with their links. If several names
+    /// differ only in case and none is exact, MAS finds none.
     pub async fn found_by_name(
         &self,
         localpart: &Localpart,
@@ -99,7 +99,7 @@ impl MasReader {
         Ok(FoundInMas::User(InMasRow::new(user, links)))
     }
 
-    /// Names are compared without regard to case.
+    /// Finds a user by name, without regard to case.
     ///
     /// Source: `GET /users/by-username/{username}`.
     async fn by_username(&self, localpart: &Localpart) -> Result<Option<Resource<UserAttributes>>, HttpError> {

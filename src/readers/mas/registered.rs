@@ -1,4 +1,4 @@
-//! The newest users of MAS.
+//! Reads the newest users of MAS.
 
 use super::MasReader;
 use crate::http::HttpError;
@@ -28,7 +28,7 @@ impl MasReader {
         let users = rows.into_iter().filter(|row| !row.attributes.legacy_guest);
         let registered = |row: Resource<UserAttributes>| {
             let id = row.user_id();
-            let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is no ULID"));
+            let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is not a ULID"));
             let at = id.made_at().ok_or_else(no_ulid)?;
             Ok(Registered { user_id: Localpart::from(row.attributes.username).on(&self.server_name), at })
         };

@@ -1,4 +1,4 @@
-//! The users behind the personal access token that MAS is asked with (trap 41).
+//! Finds the users behind the personal access token for MAS (trap 41).
 
 use semver::Version;
 use serde::Deserialize;
@@ -8,9 +8,9 @@ use crate::http::HttpError;
 use crate::mas_api::Resource;
 use crate::model::MasUserId;
 
-/// What a token needs to open the Admin API.
+/// The scope that a token needs for the Admin API.
 const ADMIN_SCOPE: &str = "urn:mas:admin";
-/// The first release that has `/personal-sessions`.
+/// The first release with `/personal-sessions`.
 const PERSONAL_SESSIONS: Version = Version::new(1, 5, 0);
 
 /// Source: `GET /personal-sessions`.
@@ -25,10 +25,10 @@ struct PersonalSession {
 }
 
 impl MasReader {
-    /// Returns the users behind the personal access token in use; none if MAS is asked with client credentials.
+    /// Returns the users behind the personal access token in use; none for client credentials.
     ///
-    /// MAS does not say which session a token is of, so the users of every token that opens the Admin API count.
-    /// Versions without the list have no such tokens.
+    /// MAS does not say which session a token belongs to, so the users of every token for the Admin API
+    /// count. Versions without the list have no such tokens.
     ///
     /// Source: `GET /personal-sessions?filter[status]=active` (recording: `mas-admin-api-1.12.0.json`). MAS ignores
     /// filters that it does not know, so each row is checked.

@@ -1,7 +1,7 @@
-//! The users of MAS, found by the names of another server's accounts.
+//! Finds the users of MAS by the names of another server's accounts.
 //!
-//! MAS looks names up without regard to case. If it has several users whose names differ only in
-//! case, it takes the one with exactly the name asked for, and no other.
+//! MAS looks names up without regard to case. If the names of several users differ only in case, it
+//! takes only the one with exactly the requested name.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,7 @@ use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId, ServerName};
 use crate::readers::packed::{Packed, Texts};
 
-/// What MAS has by a name.
+/// What MAS has for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FoundInMas {
     /// No user.
@@ -32,14 +32,14 @@ pub struct InMasRow {
     pub id: MasUserId,
     /// Deactivated or locked in MAS.
     pub state: AccountState,
-    /// Whether the user may ask for administrator's rights.
+    /// Whether the user may request administrator rights.
     pub admin: bool,
     /// The user's links, if they were read.
     pub links: Links,
 }
 
 impl FoundInMas {
-    /// Attaches what MAS has to another server's account of this name.
+    /// Adds what MAS has to another server's account of this name.
     pub fn attach_to(self, account: &mut Account) {
         match self {
             Self::Nothing => account.mas = InMas::Unknown,
@@ -75,7 +75,7 @@ impl InMasRow {
 #[derive(Debug)]
 pub(super) struct NamedUser {
     name: Localpart,
-    /// Whether the name is its own key, kept because it is asked for at each comparison.
+    /// Whether the name is its own key, cached because each comparison needs it.
     is_key: bool,
     id: Packed,
     state: AccountState,
@@ -94,8 +94,8 @@ impl NamedUser {
     }
 }
 
-/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts in order of name, so
-/// one user is found right after the last.
+/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts in
+/// order of name, so each user is found right after the last.
 #[derive(Debug)]
 pub struct UsersByName {
     /// In order of name without regard to case.
@@ -125,7 +125,8 @@ impl UsersByName {
         }
     }
 
-    /// Returns the places of the users of a name without regard to case; found at once if they are at `near`.
+    /// Returns the places of the users of a name without regard to case. It is fastest if they are at
+    /// `near`.
     fn places_of(&self, localpart: &Localpart, near: usize) -> Range<usize> {
         let key = localpart.key();
         let is_before = |user: &NamedUser| user.key() < key;
@@ -137,7 +138,7 @@ impl UsersByName {
         begin..begin + count
     }
 
-    /// Attaches what MAS has to the accounts of a homeserver.
+    /// Adds what MAS has to the accounts of a homeserver.
     pub fn attach_to(&self, accounts: &mut [Account], server_name: &ServerName) {
         let mut in_another_case: HashMap<Localpart, Vec<(usize, FoundInMas)>> = HashMap::new();
         let mut near = 0;
@@ -153,7 +154,7 @@ impl UsersByName {
         if in_another_case.is_empty() {
             return;
         }
-        // A user of MAS is one account at most: the one of exactly this name, if there is one.
+        // A user of MAS has one account at most: the one with exactly this name, if there is one.
         let ours = accounts.iter().filter(|account| account.is_on(server_name));
         let exact = ours.map(Account::localpart).filter(|localpart| in_another_case.contains_key(*localpart));
         let exact: HashSet<Localpart> = exact.cloned().collect();

@@ -1,4 +1,4 @@
-//! How we are let into Synapse: whether it answers, of which version it is, and what the token opens.
+//! Checks the access to Synapse: whether it answers, its version, and its token.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -11,12 +11,12 @@ use crate::model::ServerText;
 const SERVER_VERSION: [&str; 4] = ["_synapse", "admin", "v1", "server_version"];
 
 impl SynapseReader {
-    /// Whether Synapse answers. Source: `GET /_synapse/admin/v1/server_version`.
+    /// Checks whether Synapse answers. Source: `GET /_synapse/admin/v1/server_version`.
     pub async fn probe(&self) -> Result<Probe, HttpError> {
         self.api.probe(&SERVER_VERSION).await
     }
 
-    /// The version, which Synapse tells everybody who reaches its admin API.
+    /// Returns the version, which Synapse shows without a token.
     ///
     /// Source: `GET /_synapse/admin/v1/server_version`.
     pub async fn version(&self) -> Result<ServerText, HttpError> {
@@ -28,13 +28,13 @@ impl SynapseReader {
         Ok(version.server_version)
     }
 
-    /// The address that is asked.
+    /// Returns the address of the homeserver.
     #[must_use]
     pub fn url(&self) -> &Url {
         self.api.base()
     }
 
-    /// The same homeserver, asked with another token.
+    /// Returns the same homeserver with another token.
     #[must_use]
     pub fn opened_by(&self, token: SecretString) -> Self {
         Self { api: self.api.opened_by(token) }

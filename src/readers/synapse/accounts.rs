@@ -1,4 +1,4 @@
-//! The list of accounts, several pages at a time.
+//! Reads the list of accounts, several pages at a time.
 
 use std::time::Instant;
 
@@ -14,21 +14,22 @@ use crate::readers::rows::Rows;
 use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
-/// Rows a page: 48,000 accounts/s in one page, 37,600/s at 10,000 a page, 3,900/s at 100 a page.
+/// Rows per page: 48,000 accounts/s in one page, 37,600/s at 10,000 per page, 3,900/s at 100 per page.
 const PAGE: usize = 5000;
-/// Bigger pages gain little, and take their room in memory.
+/// Bigger pages gain little and take memory.
 const BIGGEST_PAGE: usize = 10_000;
-/// Pages asked for at the same time.
+/// Pages requested at the same time.
 const PAGES_AT_A_TIME: usize = 3;
-/// How often the list is read again when the pages do not add up to its own total.
+/// How often the list is read if the pages do not add up to its own total.
 const READINGS: usize = 3;
-/// Who the secret that Synapse shares with MAS acts as (trap 71).
+/// The user that the secret shared by Synapse and MAS acts as (trap 71).
 const SHARED_TOKEN_OWNER: &str = "__oidc_admin";
-/// Pages that show nobody new before no more are asked for, however many the total promises.
+/// The reading stops after this many pages without a new account, even if the total is larger.
 const STALE_PAGES: usize = 10;
 
-/// The parameters of a version of the list that show everyone: with MAS, `guests=false` is mandatory; without
-/// `locked=true` the very users that were disabled are hidden; v2 hides the deactivated, v3 shows them unless asked.
+/// The parameters of a version of the list that show all accounts. With MAS, `guests=false` is
+/// mandatory. Without `locked=true` the list hides disabled accounts. v2 hides deactivated accounts by
+/// default, v3 shows them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListVersion {
     pub(super) version: &'static str,
@@ -39,7 +40,7 @@ const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "fal
 const V2: ListVersion =
     ListVersion { version: "v2", everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")] };
 
-/// Returns what `read` reads of the newest version of the list that the server has.
+/// Reads the newest version of the list that the server has, with `read`.
 pub(super) async fn of_newest_version<T>(
     read: impl AsyncFn(ListVersion) -> Result<T, HttpError>,
 ) -> Result<(ListVersion, T), HttpError> {
@@ -49,7 +50,7 @@ pub(super) async fn of_newest_version<T>(
     }
 }
 
-/// A page as the server gives it.
+/// A page as the server sends it.
 #[derive(Debug, Deserialize)]
 struct RawPage<'a> {
     #[serde(borrow)]
@@ -65,7 +66,7 @@ struct Page {
 }
 
 impl SynapseReader {
-    /// The owner of the token, who has to be of the configured homeserver.
+    /// Returns the owner of the token, which has to be on the configured homeserver.
     pub async fn owner_on(&self, configured: &ServerName) -> Result<UserId, ReadError> {
         let owner = self.account_of_token().await?;
         if *owner.server_name() == *configured {
@@ -84,18 +85,18 @@ impl SynapseReader {
         Ok(owner)
     }
 
-    /// The owner of the token and every account of the homeserver, in any state.
+    /// Reads the owner of the token and every account of the homeserver, in any state.
     ///
-    /// Source: `GET /_synapse/admin/v3/users`, or v2 where there is no v3.
+    /// Source: `GET /_synapse/admin/v3/users`, or v2 if there is no v3.
     pub async fn accounts(&self, configured: &ServerName, tally: &Tally) -> Result<(UserId, Vec<Account>), ReadError> {
         let owner = self.owner_on(configured).await?;
         let mut missing = String::new();
         for _ in 0..READINGS {
             let (total, rows) = self.all_pages(configured, tally).await?;
             if rows.len() < total {
-                missing = format!("the list tells of {total} accounts and holds {}", rows.len());
+                missing = format!("the list claims {total} accounts and contains {}", rows.len());
             } else if !rows.knows(&owner) {
-                missing = format!("the list does not hold {owner}, who owns the token it was read with");
+                missing = format!("the list does not contain {owner}, the owner of the token that reads it");
             } else {
                 return Ok((owner, rows.into_vec()));
             }
@@ -103,7 +104,7 @@ impl SynapseReader {
         Err(self.api.inconsistent(&["_synapse", "admin", V3.version, "users"], missing).into())
     }
 
-    /// How many accounts the list tells of, by one row of it.
+    /// Returns the number of accounts, from one row of the list.
     pub async fn count(&self) -> Result<usize, HttpError> {
         Ok(self.first_page(1, &ServerName::from("")).await?.1.total)
     }
@@ -112,9 +113,9 @@ impl SynapseReader {
         of_newest_version(async |version| self.page(version, 0, rows, likely).await).await
     }
 
-    /// Every page of the list, several at a time, and the largest total that any of them told. Accounts are never
-    /// deleted, so a list that moves under the reader grows: whoever is seen twice is kept once, and a total that grew
-    /// tells that someone may have been pushed out of sight.
+    /// Reads every page of the list, several at a time, and the largest total on any page. Accounts are
+    /// never deleted, so the list only grows: an account seen twice is kept once, and a larger total shows
+    /// that an account may have been missed.
     async fn all_pages(
         &self,
         likely: &ServerName,
@@ -124,7 +125,7 @@ impl SynapseReader {
         let (version, first) = self.first_page(PAGE, likely).await?;
         let mut size = PageSize::new(PAGE, BIGGEST_PAGE);
         size.learn(PAGE, first.accounts.len(), begun.elapsed());
-        // A server that gives fewer rows than asked for is asked for as many as it gives.
+        // If the server caps its pages, its size is used from now on.
         let came = first.accounts.len();
         let step = if came < PAGE { came } else { size.rows() };
         let mut total = first.total;
@@ -136,7 +137,7 @@ impl SynapseReader {
         let mut rows = Rows::new(|account: &Account| &account.user_id);
         let mut stale = 0;
         let mut page = Some(first);
-        // A page with nobody on it is behind the end, whatever the total says.
+        // An empty page is behind the end, even if the total is larger.
         while let Some(Page { accounts, total: told }) = page.filter(|page| !page.accounts.is_empty()) {
             tally.add(accounts.len());
             total = total.max(told);

@@ -1,4 +1,4 @@
-//! One account: what a list does not tell, and what has become of it since.
+//! Reads one account: what a list does not contain, and its state now.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -35,7 +35,7 @@ struct ExternalId {
 const OF_MAS: &str = "oauth-delegated";
 
 impl SynapseReader {
-    /// The account as the list would show it, or `None` where there is none of this name.
+    /// Returns the account as the list would show it, or `None` if there is none of this name.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>, HttpError> {
@@ -52,7 +52,7 @@ impl SynapseReader {
         }))
     }
 
-    /// The account as it is now, or `None` where there is none of this name.
+    /// Returns the account as it is now, or `None` if there is none of this name.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`, the only answer with `appservice_id`.
     pub async fn detail(&self, user_id: &UserId) -> Result<Option<AccountDetail>, HttpError> {

@@ -1,5 +1,5 @@
-//! Synapse, read only: the accounts, the owner of the token, and the look at one account. Source: the admin API
-//! (recordings: `synapse.json`).
+//! Reads Synapse: accounts, the owner of the token, and single accounts. It cannot write. Source: the
+//! admin API (recordings: `synapse.json`).
 
 mod access;
 mod accounts;
@@ -15,21 +15,21 @@ use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError};
 use crate::model::{Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, UserId};
 
-/// Reads one homeserver. There is nothing here that could write.
+/// Reads one homeserver, and cannot write.
 #[derive(Debug)]
 pub struct SynapseReader {
     api: Api,
 }
 
 impl SynapseReader {
-    /// A reader that asks with the admin token.
+    /// Creates a reader with the admin token.
     #[must_use]
     pub fn new(config: &SynapseConfig, http: Client) -> Self {
         let credentials = Credentials::Token(config.admin_token.clone());
         Self { api: Api::new(Server::Synapse, config.url.clone(), http, credentials) }
     }
 
-    /// The owner of the admin token. Source: `GET /_matrix/client/v3/account/whoami`.
+    /// Returns the owner of the admin token. Source: `GET /_matrix/client/v3/account/whoami`.
     pub async fn token_owner(&self) -> Result<UserId, HttpError> {
         #[derive(Deserialize)]
         struct Whoami {
@@ -40,7 +40,7 @@ impl SynapseReader {
     }
 }
 
-/// A user, in a list or alone: the fields that are used.
+/// The fields of a user that are used, in a list or alone.
 #[derive(Debug, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
 struct Row<T = Box<str>> {
@@ -61,12 +61,12 @@ impl<T: Deref<Target = str>> Row<T> {
         AccountState { deactivated: self.deactivated, locked: self.locked, erased: self.erased }
     }
 
-    /// Support and bot accounts of Synapse have a `user_type`; people have none.
+    /// Returns whether this is a support or bot account: only these have a `user_type`.
     fn is_bot(&self) -> bool {
         matches!(self.user_type.as_deref(), Some("bot" | "support"))
     }
 
-    /// The account; most are of this homeserver, and share the text of its name.
+    /// Returns the account. Most are on this homeserver, and share the text of its name.
     fn account(&self, likely: &ServerName) -> Result<Account, NotAUserId> {
         let (state, bot, user_id) = (self.state(), self.is_bot(), UserId::parse(&self.name, likely)?);
         Ok(Account {

@@ -1,4 +1,4 @@
-//! The newest accounts of the homeserver.
+//! Reads the newest accounts of the homeserver.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -10,10 +10,10 @@ use crate::model::{Moment, ServerName, UserId};
 use crate::readers::registered::{NEWEST, Registered};
 use crate::readers::text::Text;
 
-/// Newest first; Synapse lists those of one second in order of their names.
+/// Newest first; Synapse sorts accounts of the same second by name.
 const NEWEST_FIRST: [(&str, &str); 2] = [("order_by", "creation_ts"), ("dir", "b")];
 
-/// More accounts than this since the last look are for a full run.
+/// More new accounts than this need a full run.
 const MOST_ROWS: usize = 2000;
 
 #[derive(Debug, Deserialize)]
@@ -26,15 +26,14 @@ struct RawPage<'a> {
 struct Row<'a> {
     #[serde(borrow)]
     name: Text<'a>,
-    /// In milliseconds, though it is kept in seconds. Accounts without it come first, however old
-    /// they are.
+    /// In milliseconds, though it is kept in seconds. Accounts without it come first, even if they are old.
     creation_ts: Option<i64>,
 }
 
 #[derive(Debug)]
 struct Page {
     rows: usize,
-    /// The rows of our homeserver that say when they were registered.
+    /// The rows of our homeserver with a time of registration.
     registered: Vec<Registered>,
 }
 
@@ -46,8 +45,7 @@ impl SynapseReader {
         Ok(self.first_newest_page(server_name).await?.1.registered)
     }
 
-    /// Returns the accounts that were registered since a time: all of them, unless they are
-    /// thousands.
+    /// Returns the accounts that were registered since a time, at most thousands.
     ///
     /// Source: as for [`Self::newest`].
     pub async fn registered_since(
@@ -59,7 +57,7 @@ impl SynapseReader {
         let (mut found, mut from) = (Vec::new(), 0);
         while page.rows > 0 && from < MOST_ROWS {
             let reaches_back = page.registered.last().is_some_and(|row| row.at < since);
-            // A list that grows at its head shows rows of the last page again.
+            // A list that grows at its start repeats rows of the last page.
             found.extend(page.registered.into_iter().filter(|row| row.at >= since));
             if reaches_back {
                 break;
@@ -93,6 +91,6 @@ impl SynapseReader {
         if page.registered.is_sorted_by(|one, next| one.at >= next.at) {
             return Ok(page);
         }
-        Err(self.api.inconsistent(&path, "the list is not in the order that was asked for".to_owned()))
+        Err(self.api.inconsistent(&path, "the list is not in the requested order".to_owned()))
     }
 }

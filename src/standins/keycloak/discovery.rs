@@ -1,6 +1,6 @@
-//! Where things are: `GET /realms/{realm}/.well-known/openid-configuration`.
+//! Serves the metadata: `GET /realms/{realm}/.well-known/openid-configuration`.
 //!
-//! Not in the recordings: the fields are those that every provider of tokens has, named as Keycloak names its endpoints.
+//! It is not in the recordings: the fields are the usual ones, with Keycloak's names of endpoints.
 
 use axum::Router;
 use axum::extract::{Path, State};

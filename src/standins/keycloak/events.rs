@@ -1,7 +1,7 @@
-//! Admin events: what a realm remembers about changes made through Keycloak itself.
+//! Records admin events: changes made through Keycloak itself.
 //!
-//! They follow the exchanges "admin events …" of `keycloak.json`, texts inside texts included, because a
-//! reader may look into `representation`.
+//! They follow the exchanges "admin events …" of `keycloak.json`, including the JSON in
+//! `representation`, which a reader may parse.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::state::{Group, User};
 use crate::standins::query::Params;
 use crate::standins::{ids, time};
 
-/// How many events a realm keeps here; the real one keeps as long as the administrator says.
+/// How many events a realm keeps here; the real one keeps them for a configured time.
 const KEPT: usize = 10_000;
 
 /// One change, as `GET …/admin-events` shows it.
@@ -27,7 +27,7 @@ pub struct AdminEvent {
 }
 
 impl Realm {
-    /// What the realm remembers, newest first.
+    /// Returns the recorded events, newest first.
     pub fn admin_events(&self) -> impl Iterator<Item = &AdminEvent> {
         self.events.iter()
     }
@@ -88,12 +88,12 @@ impl Realm {
         self.events.truncate(KEPT);
     }
 
-    /// Events that the query asks for, newest first unless `direction=asc`.
+    /// Returns the events that match the query, newest first unless `direction=asc`.
     pub(super) fn events(&self, query: &Params) -> Vec<Value> {
         let first = query.int("first").and_then(|first| usize::try_from(first).ok()).unwrap_or(0);
         let max = query.int("max").and_then(|max| usize::try_from(max).ok()).unwrap_or(100);
         let from = query.get("dateFrom").and_then(moment);
-        // A day includes all of itself.
+        // A date includes the whole day.
         let to = query
             .get("dateTo")
             .and_then(|text| time::day_start_ms(text).map(|start| start + 86_399_999).or_else(|| text.parse().ok()));

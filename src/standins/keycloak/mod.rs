@@ -1,9 +1,8 @@
 //! A stand-in for Keycloak: tokens, groups, members, users and admin events of its Admin REST API.
 //!
-//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`State::old`], trap 40 of the contract's
-//! README (Keycloak 22). The parts change for different reasons: `state` and `realm` are what there is,
-//! `events` what a realm remembers, `discovery` and `token` how a client gets in, `admin` the endpoints,
-//! `representation` the JSON.
+//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`State::old`], trap 40 of the
+//! contract's README (Keycloak 22). `state` and `realm` contain the data, `events` the admin events,
+//! `discovery` and `token` the login of clients, `admin` the endpoints, `representation` the JSON.
 
 mod admin;
 mod discovery;

@@ -1,7 +1,7 @@
-//! One realm: its groups, its people, and who is in what.
+//! Stores one realm: its groups, its users and their memberships.
 //!
-//! Members and users are kept in order of username, so that a page of a large list costs as much as its rows; the
-//! lists are live, which is what makes offset paging skip people (trap 3).
+//! Members and users are in order of username, so that a page of a large list costs as much as its rows.
+//! The lists are live, which makes offset paging skip users (trap 3).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -17,13 +17,13 @@ pub struct Realm {
     pub id: String,
     /// Clients by client ID.
     pub clients: BTreeMap<String, Client>,
-    /// People who can get a token by password, by username.
+    /// Users who can get a token by password, by username.
     pub logins: BTreeMap<String, Login>,
     /// Directories behind the realm.
     pub storage_providers: Vec<StorageProvider>,
     /// Whether changes are kept as admin events.
     pub save_events: bool,
-    /// The time that events get instead of now, in milliseconds since 1970.
+    /// The time of new events instead of now, in milliseconds since 1970.
     pub event_time: Option<u64>,
     pub(super) events: VecDeque<AdminEvent>,
     users: Sorted<Box<User>>,
@@ -62,7 +62,7 @@ impl Realm {
         self.events.clear();
     }
 
-    /// Adds a user, or gives the one of that name. The ID is the user's for good.
+    /// Adds a user, or returns the one of that name. The ID never changes.
     pub fn add_user(&mut self, username: &str) -> &mut User {
         let user = User::new(&username.to_lowercase());
         if !self.users.contains(&user.username) {
@@ -73,7 +73,7 @@ impl Realm {
         self.users.entry(&name, || Box::new(user))
     }
 
-    /// Adds the service account of a client, or returns the one that is there.
+    /// Adds the service account of a client, or returns the existing one.
     pub fn add_service_account(&mut self, client: &str) -> &mut User {
         let user = self.add_user(&format!("service-account-{client}"));
         user.service = true;
@@ -132,18 +132,18 @@ impl Realm {
         self.event_user("UPDATE", &user);
     }
 
-    /// A user by name, without regard to case.
+    /// Returns a user by name, without regard to case.
     #[must_use]
     pub fn user(&self, username: &str) -> Option<&User> {
         self.users.get(&username.to_lowercase()).map(|user| &**user)
     }
 
-    /// A user to change, without an event.
+    /// Returns a user to change, without an event.
     pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
         self.users.get_mut(&username.to_lowercase()).map(|user| &mut **user)
     }
 
-    /// A user by ID.
+    /// Returns a user by ID.
     #[must_use]
     pub fn user_by_id(&self, id: &str) -> Option<&User> {
         self.user(self.usernames.get(id)?)
@@ -164,7 +164,7 @@ impl Realm {
         self.users.shown()
     }
 
-    /// Adds the group at `path` with the groups above it; gives its ID.
+    /// Adds the group at `path` with the groups above it, and returns its ID.
     pub fn add_group(&mut self, path: &str) -> String {
         let mut parent: Option<String> = None;
         let mut above = String::new();
@@ -183,8 +183,8 @@ impl Realm {
         parent.unwrap_or_default()
     }
 
-    /// Adds a group to the group at `parent`, or on top if that is empty. The name may have slashes in it: Keycloak
-    /// writes them into the path as they are.
+    /// Adds a group to the group at `parent`, or on top if that is empty. The name may contain slashes:
+    /// Keycloak writes them into the path as they are.
     pub fn add_group_named(&mut self, parent: &str, name: &str) -> String {
         let above = self.group_by_path(parent);
         let path = format!("{}/{name}", above.map_or("", |group| &group.path));
@@ -239,7 +239,7 @@ impl Realm {
         self.event_group("DELETE", &group);
     }
 
-    /// A group by ID.
+    /// Returns a group by ID.
     #[must_use]
     pub fn group(&self, id: &str) -> Option<&Group> {
         self.groups.get(id)
@@ -265,12 +265,12 @@ impl Realm {
         found.filter(|_| name.is_empty())
     }
 
-    /// The groups that are in no other, in order of name.
+    /// Returns the groups without a parent, in order of name.
     pub fn top_groups(&self) -> impl Iterator<Item = &Group> {
         self.top.values().filter_map(|id| self.groups.get(id))
     }
 
-    /// The subgroups of a group, in order of name.
+    /// Returns the subgroups of a group, in order of name.
     pub fn children<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Group> {
         group.children.values().filter_map(|id| self.groups.get(id))
     }

@@ -1,4 +1,4 @@
-//! Users and groups as Keycloak writes them in JSON: which field is there when.
+//! Writes users and groups in Keycloak's JSON, with the fields of each endpoint.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ type Attributes = BTreeMap<String, Vec<String>>;
 /// Why Keycloak itself disabled a user.
 const DISABLED_REASON: &str = "disabledReason";
 
-/// A user. Which fields there are depends on who asks for what.
+/// A user. The fields depend on the endpoint and the roles of the token.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserRow<'u> {
@@ -51,7 +51,7 @@ struct Full {
     not_before: u32,
 }
 
-/// A user in a list of members: `access` is not part of those.
+/// Returns a user in a list of members, without `access`.
 pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
     let shows_attributes = !user.attributes.is_empty() && (!brief || user.federation_link.is_some());
     UserRow {
@@ -71,7 +71,7 @@ pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
     }
 }
 
-/// A user in a list of users.
+/// Returns a user in a list of users.
 pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_> {
     let mut row = UserRow { access: Some(json!({"manage": manage})), ..member(user, brief) };
     if row.attributes.is_none() {
@@ -86,12 +86,12 @@ fn disabled_reason(user: &User) -> Option<Attributes> {
     Some([(DISABLED_REASON.to_owned(), reason.clone())].into())
 }
 
-/// A user asked for by ID.
+/// Returns a user requested by ID.
 pub(super) fn single_user(user: &User, manage: bool) -> UserRow<'_> {
     UserRow { access: Some(user_access(manage)), ..listed_user(user, false, manage) }
 }
 
-/// A user as a full administrator sees it, as admin events quote it.
+/// Returns a user with full access, as admin events quote it.
 pub(super) fn user_with_full_access(user: &User) -> Value {
     json!(single_user(user, true))
 }
@@ -114,7 +114,7 @@ pub(super) struct Shape {
     pub(super) old: bool,
 }
 
-/// A group with these subgroups inside it.
+/// Returns a group with these subgroups inside.
 pub(super) fn group(group: &Group, sub_groups: Vec<Value>, shape: Shape) -> Value {
     let mut row = Map::new();
     row.insert("id".into(), json!(group.id));
@@ -138,7 +138,7 @@ pub(super) fn group(group: &Group, sub_groups: Vec<Value>, shape: Shape) -> Valu
     Value::Object(row)
 }
 
-/// A group with all that is below it, as Keycloak 22 shows one.
+/// Returns a group with everything below it, as in Keycloak 22.
 pub(super) fn tree(realm: &Realm, top: &Group, shape: Shape) -> Value {
     let below = realm.children(top).map(|child| tree(realm, child, shape)).collect();
     group(top, below, shape)
@@ -151,7 +151,7 @@ fn group_access(manage: bool) -> Value {
     })
 }
 
-/// A group in the list of a user's groups.
+/// Returns a group in the list of a user's groups.
 pub(super) fn group_of_user(group: &Group, brief: bool, old: bool) -> Value {
     let shape = Shape { full: !brief, access: None, old };
     let mut row = self::group(group, Vec::new(), shape);
@@ -161,12 +161,12 @@ pub(super) fn group_of_user(group: &Group, brief: bool, old: bool) -> Value {
     row
 }
 
-/// A group as a membership event quotes it.
+/// Returns a group as a membership event quotes it.
 pub(super) fn group_in_event(group: &Group) -> Value {
     group_of_user(group, false, false)
 }
 
-/// A directory, as `GET …/components` lists it.
+/// Returns a directory, as `GET …/components` lists it.
 pub(super) fn storage_provider(provider: &StorageProvider, realm: &str) -> Value {
     json!({
         "id": provider.id, "name": provider.name, "providerId": "ldap",

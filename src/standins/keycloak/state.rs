@@ -1,4 +1,4 @@
-//! What a Keycloak consists of: realms, groups, people, directories behind them.
+//! Stores the data of a Keycloak: realms, groups, users, directories.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,11 +11,11 @@ use crate::standins::{Sorted, ids, time};
 pub struct State {
     /// Answer as Keycloak 22 does (trap 40).
     pub old: bool,
-    /// The URL that it gives as its own, without a slash at the end; set when it starts.
+    /// Its own URL, without a slash at the end; set when it starts.
     pub url: String,
     /// How long tokens live.
     pub lifetimes: Lifetimes,
-    /// Tokens do not tell their roles (a client with lightweight access tokens).
+    /// Whether tokens do not list their roles (a client with lightweight access tokens).
     pub lightweight_tokens: bool,
     /// The realms by name.
     pub realms: BTreeMap<String, Realm>,
@@ -28,12 +28,12 @@ impl State {
         self.realms.entry(name.to_owned()).or_insert_with(Realm::new)
     }
 
-    /// A realm that is known to be there; it is made if it is not.
+    /// Returns a realm, which is created if it does not exist.
     pub fn realm(&mut self, name: &str) -> &mut Realm {
         self.add_realm(name)
     }
 
-    /// Ends every token at once.
+    /// Expires every token at once.
     pub fn expire_tokens(&mut self) {
         self.grants.clear();
     }
@@ -56,7 +56,7 @@ pub struct Group {
     pub members: Sorted<()>,
 }
 
-/// A person of the realm.
+/// A user of the realm.
 #[derive(Clone, Debug)]
 pub struct User {
     /// The UUID; it stays when the user is renamed.
@@ -71,9 +71,9 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the address was verified.
     pub email_verified: bool,
-    /// Whether the person may log in.
+    /// Whether the user may log in.
     pub enabled: bool,
-    /// When the user was made, in milliseconds since 1970.
+    /// When the user was created, in milliseconds since 1970.
     pub created: u64,
     /// The storage provider (directory) that the user comes from.
     pub federation_link: Option<String>,
@@ -84,7 +84,8 @@ pub struct User {
     pub service: bool,
     /// The IDs of the groups that the user is in.
     pub groups: BTreeSet<String>,
-    /// The IDs of the groups in which Keycloak remembers someone of a directory, where it has not asked there since.
+    /// The IDs of the groups that Keycloak remembers for a federated user, if it has not asked the directory
+    /// since.
     pub remembered_groups: Option<BTreeSet<String>>,
 }
 
@@ -117,6 +118,6 @@ pub struct StorageProvider {
     pub name: String,
     /// Whether users are copied into Keycloak's database.
     pub import: bool,
-    /// Whether it is switched on.
+    /// Whether it is enabled.
     pub enabled: bool,
 }

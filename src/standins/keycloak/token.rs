@@ -1,7 +1,7 @@
-//! Who may ask: clients, passwords, access tokens and the roles behind them.
+//! Authenticates requests: clients, passwords, access tokens and their roles.
 //!
-//! Follows the exchanges "token: …" of `keycloak.json`. Tokens expire for real, because a reader that takes
-//! the 401 half way for the end of the list would lock people out (trap 1).
+//! It follows the exchanges "token: …" of `keycloak.json`. Tokens really expire, because a reader that
+//! mistakes a 401 for the end of the list would lock users out (trap 1).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -26,19 +26,19 @@ use crate::standins::{Shared, ids, server};
 pub struct Roles(BTreeSet<String>);
 
 impl Roles {
-    /// These roles.
+    /// Creates these roles.
     #[must_use]
     pub fn of(names: &[&str]) -> Self {
         Self(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
-    /// The role `admin` of the master realm: everything, everywhere.
+    /// Returns the role `admin` of the master realm: everything, everywhere.
     #[must_use]
     pub fn admin() -> Self {
         Self::of(&["admin"])
     }
 
-    /// Whether the role is there, or one that includes it.
+    /// Returns whether the role is there, or one that includes it.
     #[must_use]
     pub fn has(&self, role: &str) -> bool {
         let any = |names: &[&str]| names.iter().any(|name| self.0.contains(*name));
@@ -52,13 +52,13 @@ impl Roles {
             }
     }
 
-    /// What a token tells of them: each with those that it includes.
+    /// Returns the roles in a token: each with those that it includes.
     fn told(&self) -> Vec<&'static str> {
         ALL_ROLES.into_iter().filter(|role| self.has(role)).collect()
     }
 }
 
-/// The roles of `realm-management` that a token of somebody who has all of them tells.
+/// The roles of `realm-management` in a token with all of them.
 const ALL_ROLES: [&str; 10] = [
     "view-users",
     "query-users",
@@ -105,7 +105,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// What an access token stands for.
+/// The grant behind an access token.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
     realm: String,
@@ -114,7 +114,7 @@ pub(super) struct Grant {
 }
 
 impl Keycloak {
-    /// The roles that the request has in this realm; the error is the answer.
+    /// Returns the roles of the request in this realm; the error is the answer.
     pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<Roles, Refusal> {
         let grant = bearer(headers)
             .and_then(|token| self.grants.get(token))
@@ -138,7 +138,8 @@ impl Keycloak {
         token
     }
 
-    /// Where a token tells the roles: in a realm's own client, and for the master realm in one client for each realm.
+    /// Returns the claims of a token: roles belong to a client of the realm, or, for the master realm, to one
+    /// client for each realm.
     fn claims(&self, realm: &str, roles: &Roles) -> Value {
         let clients: serde_json::Map<String, Value> = if realm == "master" {
             self.realms.keys().map(|name| (format!("{name}-realm"), json!({"roles": roles.told()}))).collect()
@@ -177,12 +178,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// An error as the Admin API writes it.
+/// Returns an error in the Admin API's format.
 pub(super) fn error(status: StatusCode, error: &'static str) -> Refusal {
     Refusal { status, error, description: None }
 }
 
-/// The answer to a request that its token does not allow.
+/// Returns the answer to a request that its token does not allow.
 pub(super) fn forbidden() -> Refusal {
     error(StatusCode::FORBIDDEN, "HTTP 403 Forbidden")
 }

@@ -1,4 +1,4 @@
-//! OAuth 2.0 clients and the tokens that they got for themselves.
+//! Stores OAuth 2.0 clients and the tokens that they got for themselves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use super::state::State;
 use crate::standins::ids;
 
-/// ID and secret of the client that a stand-in has unless told otherwise.
+/// ID and secret of a stand-in's default client.
 pub const CLIENT: (&str, &str) = ("01J44QC8BCY7FCFM7WGHQGKMTJ", "massync");
 
-/// How a client has to show its secret: the other way is refused (trap 27).
+/// How a client has to send its secret: the other way is refused (trap 27).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// `client_secret_basic`: in the header `Authorization`.
@@ -26,13 +26,13 @@ pub enum ClientAuth {
 pub struct Client {
     /// Its secret.
     pub secret: SecretString,
-    /// How it shows the secret.
+    /// How it sends the secret.
     pub auth: ClientAuth,
-    /// Where it may send people back to: only a client that people log in with needs any.
+    /// The allowed redirects: only a client that users log in with needs any.
     pub redirect_uris: Vec<String>,
 }
 
-/// What an access token of client credentials stands for.
+/// The grant behind an access token of client credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
     pub(super) client_id: String,
@@ -54,13 +54,13 @@ pub(super) struct Clients {
 }
 
 impl State {
-    /// Registers a client, or registers it anew.
+    /// Registers a client, or replaces it.
     pub fn add_client(&mut self, id: &str, secret: &str, auth: ClientAuth) {
         let client = Client { secret: secret.into(), auth, redirect_uris: Vec::new() };
         self.clients.by_id.insert(id.to_owned(), client);
     }
 
-    /// A client by ID, to change.
+    /// Returns a client by ID, to change.
     pub fn client_mut(&mut self, id: &str) -> Option<&mut Client> {
         self.clients.by_id.get_mut(id)
     }

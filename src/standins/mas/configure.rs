@@ -1,6 +1,7 @@
-//! What the configuration file of a MAS would say, said while it runs: `POST /stand-in/upstream-providers`.
+//! Changes settings of MAS's configuration file while it runs: `POST /stand-in/upstream-providers`.
 //!
-//! Tests on a real Keycloak make a realm each, long after the MAS stand-in was started for all of them.
+//! Tests with a real Keycloak create a realm each, long after the MAS stand-in was started for all of
+//! them.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -24,7 +25,7 @@ struct Asked {
     issuer: String,
 }
 
-/// Gives the ULID of the provider with this issuer, which is made if there is none.
+/// Returns the ULID of the provider with this issuer, which is created if there is none.
 async fn provider(State(state): State<Shared<Database>>, headers: HeaderMap, Json(asked): Json<Asked>) -> Response {
     let mut state = state.lock();
     if let Err(answer) = admitted(&state, &headers) {

@@ -1,4 +1,5 @@
-//! Where things are: `GET /.well-known/openid-configuration`, whole, as "discovery" of `mas-admin-api.json`.
+//! Serves the metadata, `GET /.well-known/openid-configuration`, in full, as "discovery" of
+//! `mas-admin-api.json`.
 
 use axum::Router;
 use axum::extract::State;

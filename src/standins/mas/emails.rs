@@ -1,4 +1,4 @@
-//! E-mail addresses of users, in order of their ULIDs as the Admin API pages them.
+//! Stores e-mail addresses of users, in order of their ULIDs as the Admin API pages them.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// Makes an address of the user with this ULID.
+    /// Creates an address of the user with this ULID.
     #[must_use]
     pub fn new(user_id: &str, email: &str) -> Self {
         Self { id: ids::ulid(), created_at: time::now_rfc3339(), user_id: user_id.to_owned(), email: email.to_owned() }

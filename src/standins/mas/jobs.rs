@@ -1,6 +1,7 @@
-//! The worker: what mas-cli and the Admin API ask for is done later, and reaches the homeserver later still (trap 18).
+//! Runs the worker: changes by mas-cli and the Admin API are done later, and reach the homeserver even
+//! later (trap 18).
 //!
-//! Jobs are done in order, one at a time; a job whose call to the homeserver fails is tried again.
+//! Jobs run in order, one at a time. A job whose call to the homeserver fails is retried.
 
 use std::time::{Duration, Instant};
 
@@ -17,13 +18,13 @@ const ATTEMPTS: u32 = 10;
 /// What the worker does for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Tell the homeserver name, e-mail addresses and lock.
+    /// Send name, e-mail addresses and lock to the homeserver.
     Provision { displayname: Option<String> },
     /// Deactivate here, then there.
     Deactivate { erase: bool },
     /// Reactivate there, then here.
     Reactivate,
-    /// Tell the homeserver which devices are left.
+    /// Send the remaining devices to the homeserver.
     SyncDevices,
 }
 
@@ -42,7 +43,7 @@ impl State {
         self.jobs.push_back(Job { user_id: user_id.to_owned(), task, due, attempts: 0 });
     }
 
-    /// Has the homeserver told of a lock or its end; an old MAS told nobody.
+    /// Schedules sending a lock or its end to the homeserver, which an old MAS does not do.
     pub(super) fn schedule_lock(&mut self, user_id: &str) {
         if self.settings.release() >= Version::LOCK_ON_HOMESERVER {
             self.schedule(user_id, Task::Provision { displayname: None });
@@ -54,7 +55,7 @@ impl State {
         Some(job.clone())
     }
 
-    /// Takes the job that was just tried off the queue, or puts it off.
+    /// Removes the job that was just tried from the queue, or postpones it.
     fn after_attempt(&mut self, succeeded: bool) {
         let Some(mut job) = self.jobs.pop_front() else {
             return;
@@ -72,7 +73,7 @@ impl State {
     }
 }
 
-/// Works off the queue until it is aborted.
+/// Runs the jobs of the queue until it is aborted.
 pub(super) async fn work(state: Shared<State>) {
     loop {
         let job = state.lock().due_job();
@@ -136,7 +137,7 @@ fn deactivate(state: &mut State, user: &User) {
     }
 }
 
-/// Calls the homeserver; the answer is whether it did as told.
+/// Calls the homeserver, and returns whether it succeeded.
 pub(super) async fn call(state: &Shared<State>, method: &str, body: &Value) -> bool {
     let settings = state.lock().settings.clone();
     let url = format!("{}/_synapse/mas/{method}", settings.synapse_url.trim_end_matches('/'));

@@ -1,8 +1,8 @@
-//! What mas-cli does to the database of MAS.
+//! Changes MAS's database for mas-cli.
 //!
-//! The real mas-cli opens that database itself. Here the database is inside the MAS stand-in, so the stand-in
-//! for mas-cli sends its command to `POST /stand-in/manage` and prints the log lines that come back: they
-//! follow `mas-cli.json`, source line numbers included, because readers of logs look at them.
+//! The real mas-cli opens that database itself. Here the database is inside the MAS stand-in, so the
+//! stand-in for mas-cli sends its command to `POST /stand-in/manage` and prints the returned log lines.
+//! They follow `mas-cli.json`, including source line numbers, which log parsers may use.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -26,14 +26,14 @@ use crate::standins::{Shared, ids, server, time};
 pub enum Command {
     /// Lock, and deactivate if asked.
     LockUser {
-        /// Whom.
+        /// The name.
         username: String,
         /// Whether to deactivate as well.
         deactivate: bool,
     },
     /// Unlock, or reactivate if asked; never both (trap 17).
     UnlockUser {
-        /// Whom.
+        /// The name.
         username: String,
         /// Whether to reactivate instead.
         reactivate: bool,
@@ -42,10 +42,10 @@ pub enum Command {
     KillSessions {
         /// Whose.
         username: String,
-        /// Whether to only say what would be done.
+        /// Whether to only print what would be done.
         dry_run: bool,
     },
-    /// Let a user ask for administrator's rights.
+    /// Let a user request administrator rights.
     PromoteAdmin {
         /// The name.
         username: String,
@@ -55,9 +55,9 @@ pub enum Command {
         /// The name.
         username: String,
     },
-    /// Name everyone who may ask for administrator's rights; changes nothing.
+    /// List all users who may request administrator rights; changes nothing.
     ListAdminUsers,
-    /// Make a user.
+    /// Create a user.
     RegisterUser {
         /// The name.
         username: String,
@@ -65,10 +65,10 @@ pub enum Command {
         displayname: Option<String>,
         /// E-mail addresses.
         emails: Vec<String>,
-        /// Whether the user may ask for administrator's rights.
+        /// Whether the user may request administrator rights.
         admin: bool,
     },
-    /// Open a session and give its token.
+    /// Open a session and print its token.
     IssueCompatibilityToken {
         /// Whose.
         username: String,
@@ -97,7 +97,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Done {
     /// What it logs.
@@ -138,7 +138,7 @@ async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(
     server::json(StatusCode::OK, "application/json", &json!(done))
 }
 
-/// Whether the request has the database's password; the error is the answer.
+/// Checks that the request has the database's password; the error is the answer.
 pub(super) fn admitted(state: &Database, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let given = basic(headers).unwrap_or_default();
     if state.settings.database_password.as_ref().is_none_or(|expected| given.1 == expected.expose_secret()) {
@@ -178,7 +178,7 @@ fn change(state: &mut Database, command: Command) -> Done {
     }
 }
 
-/// The lock is immediate here and a job for the homeserver; the deactivation is a job altogether.
+/// Locks at once in MAS and by a job on the homeserver; the deactivation is a job for both.
 fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
     let mut done = Done::default();
     done.info(634, format!("Locking user user.id={}", user.id));
@@ -207,7 +207,7 @@ fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
     done
 }
 
-/// Personal sessions are left (trap 44).
+/// Ends all sessions except personal ones (trap 44).
 fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
     let mut done = Done::default();
     let open = |kind| state.open_sessions(&user.id).filter(|session| session.kind == kind).count();
@@ -216,7 +216,7 @@ fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
         count => done.info(571, format!("Ended {count} active compatibility sessions")),
     }
     match open(SessionKind::OAuth2) {
-        // Said in the words of the line before: that is how the real one has it.
+        // The real one also repeats the words of the previous line.
         0 => done.info(582, "No active compatibility sessions to end".to_owned()),
         count => done.info(584, format!("Ended {count} active OAuth 2.0 sessions")),
     }
@@ -241,7 +241,7 @@ enum Admin {
     No,
 }
 
-/// The homeserver never hears of it (trap 48).
+/// Changes the administrator flag, which never reaches the homeserver (trap 48).
 fn set_admin(state: &mut Database, user: &User, admin: Admin) -> Done {
     let mut done = Done::default();
     let (line, what) = match admin {
@@ -265,7 +265,7 @@ fn list_admin_users(state: &Database) -> Done {
     done
 }
 
-/// The homeserver learns of it when the user is provisioned the next time.
+/// Adds an address, which reaches the homeserver when the user is next provisioned.
 fn add_email(state: &mut Database, user: &User, email: &str) -> Done {
     let mut done = Done::default();
     let email = Email::new(&user.id, email);
@@ -300,7 +300,7 @@ fn register(
     done
 }
 
-/// The device is made on the homeserver before the token is given, so that the token works at once.
+/// Issues a token. The device is created on the homeserver first, so that the token works at once.
 async fn issue_token(state: &Shared<Database>, username: &str, device_id: Option<String>, admin: bool) -> Done {
     let Some(user) = state.lock().user(username).cloned() else {
         return Done::failed("User not found");

@@ -1,11 +1,11 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database (`sessions`, `emails`, `clients`, `upstream` its parts), `jobs` the worker that carries changes
-//! to the homeserver, `oauth` what Synapse asks, `discovery` and `token` how a client gets in, `admin` the Admin
-//! API, `manage` what mas-cli does to the database, `configure` what would be in the configuration file, `version`
-//! what an old MAS lacks.
+//! `state` is its database (with `sessions`, `emails`, `clients`, `upstream`), `jobs` the worker that
+//! sends changes to the homeserver, `oauth` the introspection for Synapse, `discovery` and `token` the
+//! login of clients, `admin` the Admin API, `manage` the changes by mas-cli, `configure` settings of the
+//! configuration file, `version` what an old MAS lacks.
 //!
-//! It talks to the homeserver over HTTP alone, so that it also works in front of a real Synapse.
+//! It talks to the homeserver only over HTTP, so that it also works with a real Synapse.
 
 mod admin;
 mod clients;
@@ -78,7 +78,7 @@ impl Mas {
         Ok(Self { public: StandIn::new(server, state), internal, worker })
     }
 
-    /// The listener where the Admin API is, or would be: the internal one, if there is one and it has the API.
+    /// Returns the listener of the Admin API: the internal one, if there is one and it has the API.
     #[must_use]
     pub fn admin(&self) -> &Server {
         let public = self.state().settings.admin_api == AdminApi::Public;
@@ -101,7 +101,7 @@ impl Mas {
         self.public.server().restart()
     }
 
-    /// Waits until no job is left; false if that takes longer than `limit`.
+    /// Waits until no job is left. Returns false if that takes longer than `limit`.
     pub async fn settle(&self, limit: Duration) -> bool {
         let emptied = async {
             while self.state().jobs_left() > 0 {
@@ -130,28 +130,28 @@ impl Drop for Mas {
 /// How to run a MAS as a process of its own, in front of a homeserver that may be a real one.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
     /// The homeserver.
     pub synapse_url: String,
     /// The secret that both share.
     pub shared_secret: SecretString,
-    /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
+    /// The password of the database's user `mas`, for mas-cli; `None` accepts any.
     pub database_password: Option<SecretString>,
-    /// Where the Admin API listens; on the same listener as the rest, if not said.
+    /// The address of the Admin API; by default the same listener as the rest.
     pub admin_listen: Option<SocketAddr>,
-    /// ID and secret of the one client, which may use the Admin API; [`CLIENT`], if not said.
+    /// ID and secret of the one client, which may use the Admin API; [`CLIENT`] by default.
     pub client: Option<(String, SecretString)>,
-    /// The homeserver's name; if not said, the Admin API does not tell it, as an old release would not.
+    /// The homeserver's name; by default the Admin API does not show it, as in old releases.
     pub server_name: Option<String>,
 }
 
-/// How long it is away when it starts anew.
+/// How long a restart takes.
 const AWAY: Duration = Duration::from_secs(3);
 
 /// Runs a MAS with an empty database and one client until it is interrupted. Once it listens it prints
-/// its URL, and on a second line that of the Admin API's own listener, if there is one. SIGHUP is a restart: for a while
-/// nobody listens, and the database, which the real one has elsewhere, is still there.
+/// its URL, and on a second line that of the Admin API's own listener, if there is one. SIGHUP is a
+/// restart: it does not listen for a while, and the database stays, like a real one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = Settings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;

@@ -1,4 +1,4 @@
-//! What Synapse asks MAS: what a token is worth.
+//! Introspects tokens for Synapse.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -36,7 +36,7 @@ async fn introspect(State(state): State<Shared<Database>>, headers: HeaderMap, b
     answer(StatusCode::OK, &found.unwrap_or_else(|| json!({"active": false})))
 }
 
-/// What an open session of a user who is neither locked nor deactivated is worth.
+/// Returns the introspection of an open session, if its user is neither locked nor deactivated.
 fn of_session(state: &Database, token: &str, explicit_device: bool) -> Option<Value> {
     let session = state.session(token).filter(|session| session.is_open() && !session.is_expired())?;
     let user = state.user_by_id(&session.user_id).filter(|user| user.is_valid())?;
@@ -47,7 +47,7 @@ fn of_session(state: &Database, token: &str, explicit_device: bool) -> Option<Va
     if let Some(client) = &session.client_id {
         body["client_id"] = json!(client);
     }
-    // Only compatibility sessions have their device beside the scope; the scope of the others names it.
+    // Only compatibility sessions have their device in addition to the scope; in others the scope names it.
     if let (SessionKind::Compat, Some(device)) = (session.kind, &session.device_id) {
         body["client_id"] = json!("legacy");
         if explicit_device {
@@ -59,7 +59,7 @@ fn of_session(state: &Database, token: &str, explicit_device: bool) -> Option<Va
     Some(body)
 }
 
-/// A token that a client got for itself belongs to no user (trap 41).
+/// Returns the introspection of a client's own token, which belongs to no user (trap 41).
 fn of_client(state: &Database, token: &str) -> Option<Value> {
     let grant = state.grant(token).filter(|grant| !grant.is_expired())?;
     Some(json!({

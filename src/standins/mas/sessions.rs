@@ -1,14 +1,14 @@
-//! Sessions of every kind, and the tokens that belong to them.
+//! Stores sessions of every kind, and their tokens.
 //!
-//! The kinds differ in who ends them: mas-cli's `kill-sessions` leaves personal sessions (trap 44), the
-//! deactivation job ends all, those owned by the user included.
+//! mas-cli's `kill-sessions` does not end personal sessions (trap 44). The deactivation job ends all,
+//! including those owned by the user.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::state::State;
 use crate::standins::{ids, time};
 
-/// What `urn:matrix:…:api:*` was called first; homeservers of every age know it.
+/// The first name of `urn:matrix:…:api:*`, which homeservers of every version know.
 const CLIENT_API: &str = "urn:matrix:org.matrix.msc2967.client:api:*";
 const SYNAPSE_ADMIN: &str = "urn:synapse:admin:*";
 const DEVICE: [&str; 2] = ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
@@ -27,9 +27,9 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Compat, Self::OAuth2, Self::Browser, Self::Personal];
-    /// Those that a login opens and `kill-sessions` ends.
+    /// The kinds that a login opens and `kill-sessions` ends.
     pub const OF_LOGINS: [Self; 3] = [Self::Compat, Self::OAuth2, Self::Browser];
 
     fn token(self) -> Option<String> {
@@ -43,7 +43,7 @@ impl SessionKind {
     }
 }
 
-/// Whose a personal session is.
+/// The owner of a personal session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A user, by ULID.
@@ -61,13 +61,13 @@ pub struct Session {
     pub kind: SessionKind,
     /// The user's ULID; of a personal session, the user it acts as.
     pub user_id: String,
-    /// Whose it is, which may be somebody else where it is personal.
+    /// The owner, which may be another user if the session is personal.
     pub owner: Owner,
-    /// The client that asked for an OAuth 2.0 session.
+    /// The client of an OAuth 2.0 session.
     pub client_id: Option<String>,
     /// The device on the homeserver.
     pub device_id: Option<String>,
-    /// What its token opens, separated by blanks.
+    /// The scope of its token, separated by blanks.
     pub scope: String,
     /// The name that its user gave it.
     pub human_name: Option<String>,
@@ -80,7 +80,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// An open session of a user, without a device.
+    /// Creates an open session of a user, without a device.
     #[must_use]
     pub fn new(kind: SessionKind, user_id: &str) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Session {
         }
     }
 
-    /// The same with this scope and the device that it names.
+    /// Returns the session with this scope, and the device that the scope names.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         let device = |part: &str| DEVICE.iter().find_map(|prefix| part.strip_prefix(prefix)).map(str::to_owned);
@@ -107,13 +107,13 @@ impl Session {
         self
     }
 
-    /// Whether it was not ended yet.
+    /// Returns whether it has not ended.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.finished_at.is_none()
     }
 
-    /// Whether its token is past its time.
+    /// Returns whether its token has expired.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.expires.is_some_and(|expires| expires <= time::now_micros())
@@ -124,7 +124,7 @@ impl Session {
     }
 }
 
-/// All sessions, each kind by ULID, and whose tokens are whose.
+/// All sessions, each kind by ULID, and their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     compat: BTreeMap<String, Session>,
@@ -153,7 +153,7 @@ impl Sessions {
         }
     }
 
-    /// Takes away what is the user's or acts as the user; the tokens are unknown from then on.
+    /// Removes sessions that the user owns or that act as the user, with their tokens.
     pub(super) fn remove_of(&mut self, user_id: &str) {
         for kind in SessionKind::ALL {
             self.of_mut(kind).retain(|_, session| !session.concerns(user_id));
@@ -165,7 +165,7 @@ impl Sessions {
 }
 
 impl State {
-    /// Puts a session in and gives its token; one of a browser has none.
+    /// Adds a session and returns its token; that of a browser has none.
     pub fn put_session(&mut self, session: Session) -> Option<String> {
         let (kind, id) = (session.kind, session.id.clone());
         self.sessions.of_mut(kind).insert(id.clone(), session);
@@ -174,7 +174,7 @@ impl State {
         Some(token)
     }
 
-    /// Opens a compatibility session and gives its token.
+    /// Opens a compatibility session and returns its token.
     pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
         let mut session = Session::new(SessionKind::Compat, &self.user(username)?.id);
         session.device_id = Some(device_id.to_owned());
@@ -182,25 +182,25 @@ impl State {
         self.put_session(session)
     }
 
-    /// The session of a token, ended or not.
+    /// Returns the session of a token, ended or not.
     #[must_use]
     pub fn session(&self, token: &str) -> Option<&Session> {
         let (kind, id) = self.sessions.tokens.get(token)?;
         self.sessions.of(*kind).get(id)
     }
 
-    /// All sessions of a kind by ULID.
+    /// Returns all sessions of a kind by ULID.
     pub fn sessions(&self, kind: SessionKind) -> impl Iterator<Item = &Session> {
         self.sessions.of(kind).values()
     }
 
-    /// The open sessions of a user, personal ones that act as this user included.
+    /// Returns the open sessions of a user, including personal ones that act as this user.
     pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a Session> {
         let all = SessionKind::ALL.into_iter().flat_map(|kind| self.sessions(kind));
         all.filter(move |session| session.user_id == user_id && session.is_open())
     }
 
-    /// Ends what is open of these kinds and is the user's or acts as the user.
+    /// Ends the open sessions of these kinds that the user owns or that act as the user.
     pub fn finish_sessions(&mut self, user_id: &str, kinds: &[SessionKind]) {
         let now = time::now_rfc3339();
         for kind in kinds {

@@ -1,4 +1,4 @@
-//! How one MAS is set up: what its configuration file would say.
+//! Defines the settings of one MAS, as in its configuration file.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// How clients may prove themselves, as MAS has it unless its configuration says otherwise.
+/// How clients may authenticate by default.
 pub(super) const CLIENT_AUTH: [&str; 5] =
     ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 
-/// Which listeners have the resource `adminapi`. A listener without it answers with a web page (trap 28).
+/// The listeners that have the resource `adminapi`. A listener without it answers with a web page (trap
+/// 28).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdminApi {
     /// The listener of its own, as MAS's documentation advises.
     #[default]
     Internal,
-    /// The one that everybody reaches.
+    /// The public one.
     Public,
     /// Both.
     Both,
@@ -40,16 +41,16 @@ impl AdminApi {
     }
 }
 
-/// How MAS is set up.
+/// The settings of MAS.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The release, as the Admin API gives it: `v1.22.0`. An old one does only what it could do.
+    /// The release, as the Admin API shows it: `v1.22.0`. An old one does only what it could do.
     pub version: String,
-    /// Where tokens come from, with a slash at the end; set when it starts.
+    /// The issuer of tokens, with a slash at the end; set when it starts.
     pub issuer: String,
-    /// The token endpoint that discovery names; that of the issuer, if not said.
+    /// The token endpoint in the metadata; by default that of the issuer.
     pub token_endpoint: Option<String>,
-    /// How clients may prove themselves at the token endpoint, by what discovery says.
+    /// How clients may authenticate at the token endpoint, by the metadata.
     pub token_endpoint_auth_methods: Vec<String>,
     /// The homeserver.
     pub synapse_url: String,
@@ -59,22 +60,22 @@ pub struct Settings {
     pub account_deactivation_allowed: bool,
     /// The secret that Synapse and MAS share.
     pub shared_secret: SecretString,
-    /// How long a job waits before it is done.
+    /// How long a job waits before it runs.
     pub job_delay: Duration,
-    /// The password that mas-cli has to give for user `mas` of the database; none lets everybody in.
+    /// The password of the database's user `mas`, for mas-cli; `None` accepts any.
     pub database_password: Option<SecretString>,
-    /// Where the Admin API answers; may be changed while it runs.
+    /// The listeners of the Admin API; may be changed while it runs.
     pub admin_api: AdminApi,
-    /// Where the internal listener listens (port 0: any free one); none starts no such listener.
+    /// The address of the internal listener (port 0: any free one); `None` starts none.
     pub internal: Option<SocketAddr>,
-    /// `policy.data.admin_clients`: who may have the scope `urn:mas:admin` (trap 27).
+    /// `policy.data.admin_clients`: the clients that may have the scope `urn:mas:admin` (trap 27).
     pub admin_clients: BTreeSet<String>,
     /// How long access tokens of client credentials live.
     pub token_lifetime: Duration,
 }
 
 impl Settings {
-    /// The MAS of the recordings, with the delay of a worker that has little to do.
+    /// Returns the MAS of the recordings, with the delay of an idle worker.
     #[must_use]
     pub fn new(shared_secret: SecretString) -> Self {
         Self {

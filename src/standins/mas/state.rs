@@ -1,7 +1,7 @@
-//! The database of MAS: users and jobs here; sessions, e-mail addresses, clients and upstream links in files of their
-//! own.
+//! Stores the database of MAS: users and jobs here; sessions, e-mail addresses, clients and upstream
+//! links in files of their own.
 //!
-//! Everything is kept in order of its ULID, because that is how the Admin API pages.
+//! Everything is in order of its ULID, because the Admin API pages that way.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -18,29 +18,29 @@ use crate::standins::{ids, time};
 /// One user of MAS. What is serialized are the attributes that every Admin API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
-    /// The ULID; changed by [`State::set_user_id`] alone.
+    /// The ULID; changed only by [`State::set_user_id`].
     #[serde(skip)]
     pub id: String,
     /// The name, which is the localpart on the homeserver.
     pub username: String,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: String,
     /// When the user was locked.
     pub locked_at: Option<String>,
     /// When the user was deactivated.
     pub deactivated_at: Option<String>,
-    /// Whether the user may ask for administrator's rights.
+    /// Whether the user may request administrator rights.
     pub admin: bool,
     /// Whether the user was a guest before the homeserver moved to MAS.
     #[serde(skip)]
     pub legacy_guest: bool,
-    /// The ULIDs of the e-mail addresses; deactivation removes them for good.
+    /// The ULIDs of the e-mail addresses; deactivation removes them permanently.
     #[serde(skip)]
     pub(super) email_ids: Vec<String>,
 }
 
 impl User {
-    /// Whether the user's tokens are worth anything.
+    /// Returns whether the user's tokens are valid.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.locked_at.is_none() && self.deactivated_at.is_none()
@@ -52,7 +52,7 @@ impl User {
 pub struct State {
     /// The settings.
     pub settings: Settings,
-    /// Whether the worker works; off, jobs stay in the queue.
+    /// Whether the worker runs; otherwise jobs stay in the queue.
     pub worker_on: bool,
     /// Jobs that were given up after too many attempts.
     pub failed_jobs: usize,
@@ -67,7 +67,7 @@ pub struct State {
 }
 
 impl State {
-    /// An empty database.
+    /// Creates an empty database.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl State {
         }
     }
 
-    /// Takes a user away with links and sessions, as no API does; one of the same name is another one from then on.
+    /// Removes a user with links and sessions, as no API does. A later one of the same name is another user.
     pub fn remove_user(&mut self, username: &str) {
         if let Some(id) = self.user_id(username).map(str::to_owned) {
             self.remove_emails(&id);
@@ -165,24 +165,24 @@ impl State {
         found.map(String::as_str)
     }
 
-    /// A user by ULID.
+    /// Returns a user by ULID.
     #[must_use]
     pub fn user_by_id(&self, id: &str) -> Option<&User> {
         self.users.get(id)
     }
 
-    /// All users by ULID.
+    /// Returns all users by ULID.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.values()
     }
 
-    /// How many jobs are waiting or under way.
+    /// Returns how many jobs are waiting or running.
     #[must_use]
     pub fn jobs_left(&self) -> usize {
         self.jobs.len()
     }
 
-    /// Drops every job, as no MAS does: what was asked never happens.
+    /// Drops every job, as no MAS does: the changes never happen.
     pub fn lose_jobs(&mut self) {
         self.jobs.clear();
     }

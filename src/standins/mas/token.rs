@@ -1,6 +1,6 @@
-//! How a client proves itself and gets an access token: `POST /oauth2/token`, client credentials alone.
+//! Authenticates clients and issues access tokens: `POST /oauth2/token`, only for client credentials.
 //!
-//! Follows the exchanges "token: …" of `mas-admin-api.json`.
+//! It follows the exchanges "token: …" of `mas-admin-api.json`.
 
 use axum::Router;
 use axum::extract::State;
@@ -15,16 +15,16 @@ use super::state::State as Database;
 use crate::standins::query::{Params, basic};
 use crate::standins::{Shared, server};
 
-/// The scope that opens the Admin API.
+/// The scope of the Admin API.
 pub(super) const ADMIN_SCOPE: &str = "urn:mas:admin";
-/// Scopes that MAS's policy gives to any client: none of them opens anything here.
+/// Scopes that MAS's policy allows for any client; they give no access here.
 const FOR_ANYBODY: [&str; 3] = ["openid", "email", "urn:mas:graphql:*"];
 
 pub(super) fn routes() -> Router<Shared<Database>> {
     Router::new().route("/oauth2/token", post(token))
 }
 
-/// An error in OAuth 2.0's form.
+/// An error in the format of OAuth 2.0.
 struct Refusal {
     status: StatusCode,
     error: &'static str,
@@ -69,7 +69,7 @@ fn granted(state: &mut Database, headers: &HeaderMap, form: &Params) -> Result<V
     Ok(body)
 }
 
-/// The ID of the client that the request proves to come from, in the way that this client is registered with.
+/// Authenticates the client of the request in its registered way, and returns its ID.
 fn client(state: &Database, headers: &HeaderMap, form: &Params) -> Result<String, Refusal> {
     let field = |name| form.get(name).unwrap_or_default().to_owned();
     let (auth, (id, secret)) = match basic(headers) {

@@ -1,4 +1,4 @@
-//! Upstream providers and the links to their users: which Keycloak user is which user of MAS (trap 30).
+//! Stores upstream providers and links: which Keycloak user is which user of MAS (trap 30).
 
 use std::collections::BTreeMap;
 
@@ -21,15 +21,15 @@ pub struct Provider {
     pub brand_name: Option<String>,
     /// When it was first configured.
     pub created_at: String,
-    /// When it was taken out of the configuration.
+    /// When it was removed from the configuration.
     pub disabled_at: Option<String>,
-    /// Whether newcomers need a token.
+    /// Whether new users need a token.
     #[serde(skip)]
     pub registration_token_required: bool,
 }
 
 impl Provider {
-    /// An enabled provider with this ULID and issuer.
+    /// Creates an enabled provider with this ULID and issuer.
     #[must_use]
     pub fn new(id: &str, issuer: &str) -> Self {
         Self {
@@ -50,20 +50,20 @@ pub struct Link {
     /// The ULID.
     #[serde(skip)]
     pub id: String,
-    /// When its user logged in that way first.
+    /// When its user first logged in that way.
     pub created_at: String,
     /// The provider's ULID.
     pub provider_id: String,
-    /// The ID that the provider has for the person: it survives a rename.
+    /// The user's ID at the provider, which survives a rename.
     pub subject: String,
-    /// The user's ULID; nobody's while a registration is not finished.
+    /// The user's ULID; `None` until the registration is finished.
     pub user_id: Option<String>,
     /// A name for people.
     pub human_account_name: Option<String>,
 }
 
 impl Link {
-    /// A link between a provider's person and a user.
+    /// Creates a link between a provider's subject and a user.
     #[must_use]
     pub fn new(provider_id: &str, subject: &str, user_id: &str) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Link {
 }
 
 impl Link {
-    /// Returns the link as if it had been made at this time, in milliseconds since 1970: its ULID says so too.
+    /// Returns the link as if it had been created at this time, in milliseconds since 1970; its ULID matches.
     #[must_use]
     pub fn made_at(self, millis: u64) -> Self {
         Self { id: ids::ulid_at(millis), created_at: time::rfc3339(millis * 1000), ..self }
@@ -98,7 +98,7 @@ impl State {
         self.upstream.providers.insert(provider.id.clone(), provider);
     }
 
-    /// A provider by ULID, to change.
+    /// Returns a provider by ULID, to change.
     pub fn provider_mut(&mut self, id: &str) -> Option<&mut Provider> {
         self.upstream.providers.get_mut(id)
     }
@@ -108,17 +108,17 @@ impl State {
         self.upstream.links.insert(link.id.clone(), link);
     }
 
-    /// All links by ULID.
+    /// Returns all links by ULID.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.upstream.links.values()
     }
 
-    /// Keeps only the links that the function picks.
+    /// Keeps only the links that the function selects.
     pub fn retain_links(&mut self, keep: impl Fn(&Link) -> bool) {
         self.upstream.links.retain(|_, link| keep(link));
     }
 
-    /// Takes every link of a user away.
+    /// Removes every link of a user.
     pub fn unlink(&mut self, user_id: &str) {
         self.upstream.links.retain(|_, link| link.user_id.as_deref() != Some(user_id));
     }

@@ -1,6 +1,6 @@
-//! What an old MAS cannot do yet: which release brought what, compared in this one place.
+//! Compares versions: which release of MAS added what.
 //!
-//! The recordings have the newest MAS only; these are what its releases before did, endpoint by endpoint.
+//! The recordings only have the newest MAS; this is what earlier releases did, endpoint by endpoint.
 
 use super::settings::Settings;
 
@@ -9,19 +9,19 @@ use super::settings::Settings;
 pub(super) struct Version(u64, u64, u64);
 
 impl Version {
-    /// Unlocking and reactivating became two things, and a deactivation need not erase.
+    /// Unlocking no longer reactivates, and a deactivation need not erase.
     pub(super) const REACTIVATE: Self = Self(0, 20, 0);
-    /// Upstream providers can be read, users of old who were guests are marked, and users can be searched.
+    /// Upstream providers can be read, former guests are marked, and users can be searched.
     pub(super) const PROVIDERS: Self = Self(1, 3, 0);
-    /// Sessions end one by one, `/version` tells the version, and lists have cursors in their rows.
+    /// Sessions can be ended one by one, `/version` exists, and lists have cursors in their rows.
     pub(super) const FINISH: Self = Self(1, 4, 0);
     /// Personal sessions.
     pub(super) const PERSONAL: Self = Self(1, 5, 0);
     /// A lock reaches the homeserver.
     pub(super) const LOCK_ON_HOMESERVER: Self = Self(1, 14, 0);
-    /// Providers that let nobody in without a registration token.
+    /// Providers can require a registration token.
     pub(super) const REGISTRATION_TOKENS: Self = Self(1, 19, 0);
-    /// Clients can be read, and lists filtered by times and by what is open.
+    /// Clients can be read, and lists can be filtered by time and status.
     pub(super) const CLIENTS: Self = Self(1, 20, 0);
     /// Links can be filtered by the name of the upstream account.
     pub(super) const ACCOUNT_NAMES: Self = Self(1, 22, 0);
@@ -34,13 +34,14 @@ impl Version {
 }
 
 impl Settings {
-    /// The release that this MAS claims to be; a text that names none is a build newer than all of them.
+    /// Returns the release that this MAS claims to be; a text without one is a build newer than all.
     pub(super) fn release(&self) -> Version {
         Version::parse(&self.version).unwrap_or(Version::NEWER_THAN_ANY)
     }
 }
 
-/// The release that brought an endpoint, by its path below the Admin API's root; none if it was always there.
+/// Returns the release that added an endpoint, by its path below the Admin API's root; `None` if it was
+/// always there.
 pub(super) fn brought(path: &str) -> Option<Version> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {

@@ -1,6 +1,6 @@
-//! What an administrator reads: `whoami`, `server_version`, the lists of users and one user.
+//! Serves the admin API: `whoami`, `server_version`, the lists of users and one user.
 //!
-//! The lists follow traps 10 to 13: they refuse without `guests=false`, leave out locked users unless asked,
+//! The lists follow traps 10 to 13: they refuse without `guests=false`, hide locked users by default,
 //! treat `deactivated` differently in v2 and v3, and do not mark the accounts of bridges.
 
 use axum::Router;
@@ -38,12 +38,12 @@ async fn whoami(State(state): State<Shared<Homeserver>>, headers: HeaderMap) -> 
     Ok(answer(StatusCode::OK, &body))
 }
 
-/// `GET /_synapse/admin/v1/server_version`: the one admin endpoint that asks for no token.
+/// `GET /_synapse/admin/v1/server_version`: the only admin endpoint without a token.
 async fn server_version(State(state): State<Shared<Homeserver>>) -> Response {
     answer(StatusCode::OK, &json!({"server_version": state.lock().settings.version}))
 }
 
-/// `GET /_synapse/admin/v2/users`: deactivated users only if asked for (trap 12).
+/// `GET /_synapse/admin/v2/users`: deactivated users only on request (trap 12).
 async fn users_v2(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
     auth::admin(&state, &headers).await?;
     let query = Params::parse(&query.0.unwrap_or_default());
@@ -51,7 +51,7 @@ async fn users_v2(State(state): State<Shared<Homeserver>>, query: RawQuery, head
     list(&state.lock(), &query, deactivated)
 }
 
-/// `GET /_synapse/admin/v3/users`: both unless one is asked for (trap 12).
+/// `GET /_synapse/admin/v3/users`: both by default (trap 12).
 async fn users_v3(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
     if !state.lock().settings.has_v3 {
         return Ok(unrecognised());
@@ -103,14 +103,15 @@ fn is_called(name: &str, id: &str, account: &Account) -> bool {
         || account.displayname.as_ref().is_some_and(|shown| contains(&shown.to_lowercase(), name))
 }
 
-/// SQL's `LIKE '%part%'`, where an underscore stands for any one character.
+/// Matches SQL's `LIKE '%part%'`, in which an underscore is any one character.
 fn contains(text: &str, part: &str) -> bool {
     let (text, part): (Vec<char>, Vec<char>) = (text.chars().collect(), part.chars().collect());
     let fits = |window: &[char]| window.iter().zip(&part).all(|(have, want)| *want == '_' || have == want);
     part.is_empty() || text.windows(part.len()).any(fits)
 }
 
-/// Rows come in order of name, and rows with the same value stay so in both directions: Synapse orders by name last.
+/// Sorts the rows. Rows with the same value stay in order of name in both directions: Synapse sorts by
+/// name last.
 fn order(rows: &mut [(&str, &Account)], query: &Params) {
     let backward = query.get("dir") == Some("b");
     match query.get("order_by") {
@@ -203,7 +204,7 @@ fn detail(id: &str, account: &Account) -> Value {
         "deactivated": account.deactivated,
         "locked": account.locked,
         "shadow_banned": false,
-        // Seconds here, milliseconds in the lists: so does the real one.
+        // Like the real one: seconds here, milliseconds in the lists.
         "creation_ts": account.created / 1000,
         "appservice_id": account.appservice_id,
         "consent_server_notice_sent": null,

@@ -1,7 +1,8 @@
-//! Who may ask: Synapse keeps no tokens of its own, it asks MAS and believes the answer for two minutes.
+//! Authenticates requests: Synapse has no tokens of its own, but asks MAS and caches the answer for two
+//! minutes.
 //!
-//! That cache is why an open session outlives a lock (trap 19), and why an outage of MAS refuses some tokens
-//! and not others (trap 14). An entry ends early only when the token's device is gone.
+//! Because of that cache an open session outlives a lock (trap 19), and an outage of MAS refuses only
+//! some tokens (trap 14). An entry expires early only if the token's device is gone.
 
 use std::time::Instant;
 
@@ -28,7 +29,7 @@ pub(super) struct Introspection {
     device_id: Option<String>,
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Requester {
     pub(super) user_id: String,
@@ -36,7 +37,7 @@ pub(super) struct Requester {
     admin: bool,
 }
 
-/// The owner of the request's token.
+/// Returns the owner of the request's token.
 pub(super) async fn requester(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
     let token = bearer(headers).ok_or_else(Refusal::no_token)?;
     let found = introspection(state, token).await?;
@@ -66,7 +67,7 @@ fn device_in(scopes: &[&str]) -> Option<String> {
     scopes.iter().find_map(|scope| DEVICE.iter().find_map(|prefix| scope.strip_prefix(prefix))).map(str::to_owned)
 }
 
-/// Lets only the tokens of server administrators pass.
+/// Accepts only the tokens of server administrators.
 pub(super) async fn admin(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
     let requester = requester(state, headers).await?;
     if requester.admin {
@@ -75,7 +76,7 @@ pub(super) async fn admin(state: &Shared<State>, headers: &HeaderMap) -> Result<
     Err(Refusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "You are not a server admin"))
 }
 
-/// Lets only MAS pass.
+/// Accepts only MAS.
 pub(super) fn from_mas(state: &State, headers: &HeaderMap) -> Result<(), Refusal> {
     let token = bearer(headers).ok_or_else(Refusal::no_token)?;
     if token == state.settings.shared_secret.expose_secret() {
@@ -101,7 +102,7 @@ async fn introspection(state: &Shared<State>, token: &str) -> Result<Introspecti
         .header("Content-Type", "application/x-www-form-urlencoded")
         .body(url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish());
     let answer = async { asked.send().await?.error_for_status()?.json::<Introspection>().await };
-    // Whatever is wrong with MAS, Synapse says the same.
+    // Synapse sends the same error for any problem with MAS.
     let found = answer.await.map_err(|_: reqwest::Error| {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "Unable to introspect the access token")
     })?;

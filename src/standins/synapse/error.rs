@@ -1,4 +1,4 @@
-//! Refusals in Matrix's form: `errcode` and `error`.
+//! Writes refusals in Matrix's format: `errcode` and `error`.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -47,12 +47,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The answer for a path that this version does not know.
+/// Returns the answer for a path that this version does not know.
 pub(super) fn unrecognised() -> Response {
     Refusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request").into_response()
 }
 
-/// An answer in JSON.
+/// Returns an answer in JSON.
 pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     server::json(status, "application/json", body)
 }

@@ -1,8 +1,7 @@
-//! What MAS writes to: `/_synapse/mas/…`, guarded by the shared secret.
+//! Serves the API for MAS: `/_synapse/mas/…`, protected by the shared secret.
 //!
-//! MAS is the only one that changes accounts; what each call changes is what Synapse 1.163 changes.
-//! Devices matter most: an introspection is believed only while its device is there, so deleting the device
-//! ends a session at once.
+//! Only MAS changes accounts; each call changes what Synapse 1.163 changes. Devices matter most: an
+//! introspection is cached only while its device exists, so deleting the device ends a session at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,7 +100,7 @@ struct Provision {
     locked: Option<bool>,
 }
 
-/// `POST …/provision_user`: 201 for a new account, 200 for one that was there.
+/// `POST …/provision_user`: 201 for a new account, 200 for an existing one.
 async fn provision_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Provision = read(&state, &headers, &body)?;
@@ -139,7 +138,7 @@ struct Delete {
     erase: bool,
 }
 
-/// `POST …/delete_user`: what it takes away is not given back by reactivation (trap 31).
+/// `POST …/delete_user`: a reactivation does not restore what it removes (trap 31).
 async fn delete_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Delete = read(&state, &headers, &body)?;
@@ -162,7 +161,7 @@ struct Named {
     localpart: String,
 }
 
-/// `POST …/reactivate_user`: it leaves the lock, and takes the mark of erasure away.
+/// `POST …/reactivate_user`: it keeps the lock, and removes the mark of erasure.
 async fn reactivate_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Named = read(&state, &headers, &body)?;
@@ -234,7 +233,7 @@ struct AllDevices {
     devices: BTreeSet<String>,
 }
 
-/// `POST …/sync_devices`: these devices and no others.
+/// `POST …/sync_devices`: sets exactly these devices.
 async fn sync_devices(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: AllDevices = read(&state, &headers, &body)?;

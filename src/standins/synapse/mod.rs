@@ -1,7 +1,7 @@
-//! A stand-in for a Synapse that delegates authentication to MAS.
+//! Stands in for a Synapse that delegates authentication to MAS.
 //!
-//! It follows `tests/contract/synapse.json`. `state` is what the homeserver knows, `auth` who may ask,
-//! `admin` the API that an administrator reads, `mas_api` the one that MAS writes to, `error` the way it refuses.
+//! It follows `tests/contract/synapse.json`. `state` has the data, `auth` authenticates requests, `admin`
+//! is the admin API, `mas_api` the API for MAS, `error` the refusals.
 
 mod admin;
 mod auth;

@@ -1,4 +1,4 @@
-//! What a homeserver knows about its accounts, and the settings it runs with.
+//! Stores the accounts and the settings of a homeserver.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -10,25 +10,25 @@ use super::auth::Introspection;
 use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::standins::{Sorted, time};
 
-/// How the homeserver is set up.
+/// The settings of the homeserver.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The part of a Matrix user ID after the colon.
     pub server_name: String,
     /// What `server_version` answers.
     pub version: String,
-    /// Whether `/_synapse/admin/v3/users` is there (Synapse 1.117 and later).
+    /// Whether `/_synapse/admin/v3/users` exists (Synapse 1.117 and later).
     pub has_v3: bool,
     /// The base URL of MAS.
     pub mas_url: String,
     /// The secret that Synapse and MAS share.
     pub shared_secret: SecretString,
-    /// How long an introspection is believed: 2 minutes (trap 15).
+    /// How long an introspection is cached: 2 minutes (trap 15).
     pub cache_for: Duration,
 }
 
 impl Settings {
-    /// The settings of the homeserver of the recordings, for this name.
+    /// Returns the settings of the recorded homeserver, with this name.
     #[must_use]
     pub fn new(server_name: &str, shared_secret: SecretString) -> Self {
         Self {
@@ -41,13 +41,13 @@ impl Settings {
         }
     }
 
-    /// Returns whether this release takes over the locks of MAS (trap 56). A text that names no release is newer.
+    /// Returns whether this release shows the locks of MAS (trap 56). A text without a release is newer.
     pub(super) fn shows_locks(&self) -> bool {
         release_in(&self.version).is_none_or(|release| release >= SYNAPSE_SHOWS_LOCKS)
     }
 }
 
-/// What an identity provider called the owner of an account.
+/// The ID of an account's owner at an identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExternalId {
     /// Synapse's name for the provider, such as `oidc-keycloak`.
@@ -80,7 +80,7 @@ pub struct Account {
     pub erased: bool,
     /// E-mail addresses with the time they were added.
     pub emails: BTreeMap<String, u64>,
-    /// IDs from before MAS, when Synapse was joined to an identity provider itself. Deactivation leaves them.
+    /// IDs from before MAS, when Synapse itself used an identity provider. Deactivation keeps them.
     pub external_ids: Vec<ExternalId>,
     /// Device IDs.
     pub devices: BTreeSet<String>,
@@ -92,7 +92,7 @@ pub struct Account {
     pub last_seen: Option<u64>,
 }
 
-/// All that one homeserver knows.
+/// All data of one homeserver.
 #[derive(Debug)]
 pub struct State {
     /// The settings.
@@ -103,53 +103,53 @@ pub struct State {
 }
 
 impl State {
-    /// A homeserver without accounts.
+    /// Creates a homeserver without accounts.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { settings, accounts: Sorted::showing(|account| !account.guest), introspections: HashMap::new() }
     }
 
-    /// The Matrix user ID of a localpart.
+    /// Returns the Matrix user ID of a localpart.
     #[must_use]
     pub fn user_id(&self, localpart: &str) -> String {
         format!("@{localpart}:{}", self.settings.server_name)
     }
 
-    /// The account of a localpart.
+    /// Returns the account of a localpart.
     #[must_use]
     pub fn account(&self, localpart: &str) -> Option<&Account> {
         self.accounts.get(&self.user_id(localpart)).map(|account| &**account)
     }
 
-    /// The account of a localpart, to change.
+    /// Returns the account of a localpart, to change.
     pub fn account_mut(&mut self, localpart: &str) -> Option<&mut Account> {
         let id = self.user_id(localpart);
         self.accounts.get_mut(&id).map(|account| &mut **account)
     }
 
-    /// Adds an account, or gives the one of that localpart.
+    /// Adds an account, or returns the one of that localpart.
     pub fn add_account(&mut self, localpart: &str) -> &mut Account {
         let id = self.user_id(localpart);
         self.accounts.entry(&id, || Box::new(Account { created: time::now_ms(), ..Account::default() }))
     }
 
-    /// Takes an account away, as no API does.
+    /// Removes an account, as no API does.
     pub fn remove_account(&mut self, localpart: &str) {
         let id = self.user_id(localpart);
         self.accounts.remove(&id);
     }
 
-    /// All accounts by Matrix user ID.
+    /// Returns all accounts by Matrix user ID.
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
         self.accounts.iter().map(|(id, account)| (id.as_str(), &**account))
     }
 
-    /// The accounts that lists show, from the n-th on.
+    /// Returns the accounts that lists show, from the n-th on.
     pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = (&str, &Account)> {
         self.accounts.shown_from(first).map(|(id, account)| (id.as_str(), &**account))
     }
 
-    /// Forgets every introspection, as two minutes do.
+    /// Drops every cached introspection, as after two minutes.
     pub fn forget_tokens(&mut self) {
         self.introspections.clear();
     }

@@ -1,4 +1,4 @@
-//! Users and accounts in every detail, for worlds in which names alone do not say who is who.
+//! Describes users and accounts in every detail, for worlds in which names alone are not enough.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,11 +10,10 @@ use crate::standins::mas::{self, Email, Link};
 use crate::standins::synapse::{self, ExternalId};
 use crate::standins::{StandInError, time};
 
-/// How long ago the users of a world were created unless it says otherwise: before anything
-/// happened to accounts.
+/// How long ago the users of a world were created by default: before anything happened to accounts.
 pub(super) const AGE: Duration = Duration::from_hours(365 * 24);
 
-/// A user of Keycloak. It has what is said and nothing else: no e-mail address, no names.
+/// A user of Keycloak. It has only what is described: by default no e-mail address and no names.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     username: String,
@@ -65,14 +64,14 @@ impl NewUser {
         Self { is_service_account: true, ..Self::new(&format!("service-account-{client}")) }
     }
 
-    /// Puts the user into the world's first group.
+    /// Adds the user to the world's first group.
     #[must_use]
     pub fn in_first_group(mut self) -> Self {
         self.group = Some(Membership::First);
         self
     }
 
-    /// Puts the user into the group at `path`, which is added too.
+    /// Adds the user to the group at `path`, which is also added.
     #[must_use]
     pub fn in_group(mut self, path: &str) -> Self {
         self.group = Some(Membership::At(path.to_owned()));
@@ -144,7 +143,7 @@ impl NewUser {
     }
 }
 
-/// Puts a user into a realm in place of any that has the name or the ID; no admin event is left.
+/// Adds a user to a realm, in place of any with the name or the ID, without an admin event.
 pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<(), StandInError> {
     let created = new.created.as_deref().map(millis).transpose()?;
     let created = created.unwrap_or_else(a_year_ago);
@@ -184,7 +183,7 @@ pub(super) fn put_user(realm: &mut Realm, new: &NewUser, group: &str) -> Result<
     Ok(())
 }
 
-/// Returns when users were created whose time a world does not say.
+/// Returns the default time when users were created.
 pub(super) fn a_year_ago() -> u64 {
     let age = u64::try_from(AGE.as_millis()).unwrap_or(0);
     time::now_ms().saturating_sub(age)
@@ -230,8 +229,8 @@ struct NewLink {
     created: Option<String>,
 }
 
-/// An account. It has what is said and its localpart as display name: no e-mail address, and no
-/// link even if a user has its name.
+/// An account. It has only what is described, and its localpart as display name: by default no e-mail
+/// address, and no link even if a user has its name.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     localpart: String,
@@ -315,7 +314,7 @@ impl NewAccount {
         self
     }
 
-    /// Takes the display name away.
+    /// Removes the display name.
     #[must_use]
     pub fn without_displayname(mut self) -> Self {
         self.displayname = None;
@@ -330,7 +329,7 @@ impl NewAccount {
         self
     }
 
-    /// Gives it to a bridge; that does not take it out of MAS.
+    /// Assigns it to a bridge, without removing it from MAS.
     #[must_use]
     pub fn appservice(mut self, id: &str) -> Self {
         self.appservice = Some(id.to_owned());
@@ -364,7 +363,7 @@ impl NewAccount {
         self.linked_by(PROVIDER, subject)
     }
 
-    /// Adds an upstream link made at this time (RFC 3339).
+    /// Adds an upstream link created at this time (RFC 3339).
     #[must_use]
     pub fn linked_to_at(mut self, subject: &str, created: &str) -> Self {
         let (provider, subject) = (PROVIDER.to_owned(), subject.to_owned());
@@ -381,7 +380,7 @@ impl NewAccount {
     }
 }
 
-/// Puts an account into both servers, or makes the one that is there what is described.
+/// Adds an account to both servers, or changes the existing one to what is described.
 pub(super) fn put_account(
     mas: &mut mas::State,
     synapse: &mut synapse::State,
@@ -466,24 +465,22 @@ impl World {
 }
 
 impl RunningWorld {
-    /// Puts a user into the realm in place of any that has the name or the ID, without an admin
-    /// event.
+    /// Adds a user to the realm, in place of any with the name or the ID, without an admin event.
     pub fn put_user(&self, user: &NewUser) -> Result<(), StandInError> {
         put_user(self.keycloak.state().realm(&self.realm), user, &self.group)
     }
 
-    /// Takes a user out of the realm, without an admin event.
+    /// Removes a user from the realm, without an admin event.
     pub fn remove_user(&self, username: &str) {
         self.keycloak.state().realm(&self.realm).silently(|realm| realm.delete_user(username));
     }
 
-    /// Puts an account into MAS and Synapse, or makes the one that is there what is described; its
-    /// ULID stays.
+    /// Adds an account to MAS and Synapse, or changes the existing one to what is described; its ULID stays.
     pub fn put_account(&self, account: &NewAccount) -> Result<(), StandInError> {
         put_account(&mut self.mas.state(), &mut self.synapse.state(), account)
     }
 
-    /// Takes an account out of both servers, as no API does.
+    /// Removes an account from both servers, as no API does.
     pub fn remove_account(&self, localpart: &str) {
         let mut mas = self.mas.state();
         if mas.user(localpart).is_some_and(|user| user.username == localpart) {

@@ -1,4 +1,5 @@
-//! Which account belongs to whom in Keycloak: the links that logins leave in MAS (trap 30), and what time makes of them.
+//! Describes links between accounts and Keycloak users: those that logins create in MAS (trap 30), and
+//! later changes.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +11,26 @@ use crate::standins::{StandInError, ids};
 /// The ULID of the upstream provider that is the world's Keycloak.
 pub(super) const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 
-/// Whom an account is linked to, where that is not the person of the same name.
+/// The user that an account is linked to, if it is not the user of the same name.
 #[derive(Clone, Debug)]
 enum Owner {
-    /// The person who has this username now.
+    /// The user who has this username now.
     Person(String),
-    /// Somebody whom Keycloak no longer has.
+    /// A user that Keycloak no longer has.
     Gone,
 }
 
-/// What is not a link between equal names.
+/// Links between different names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
-    /// The accounts that are not simply linked to the user of the same name, by localpart.
+    /// The accounts that are not linked to the user of the same name, by localpart.
     owners: BTreeMap<String, Owner>,
-    /// Further providers: ULID and issuer.
+    /// Other providers: ULID and issuer.
     providers: Vec<(String, String)>,
 }
 
 impl World {
-    /// Links an account to the person with this username, in place of a link that equal names would give either.
+    /// Links an account to the user with this username, instead of the links by equal names.
     #[must_use]
     pub fn link(mut self, localpart: &str, username: &str) -> Self {
         self.links.owners.insert(localpart.to_owned(), Owner::Person(username.to_lowercase()));
@@ -43,8 +44,8 @@ impl World {
         self
     }
 
-    /// Adds a member and an account of the same name that is linked to somebody else: to the person of that name who
-    /// was deleted from Keycloak before this one was made.
+    /// Adds a member and an account of the same name that is linked to another user: the one of that name who
+    /// was deleted from Keycloak before.
     #[must_use]
     pub fn recreated_member(self, name: &str) -> Self {
         let mut world = self.member(name).account(name);
@@ -53,7 +54,7 @@ impl World {
     }
 }
 
-/// Whoever has a name in both logged in through Keycloak at least once, so MAS knows which of its users they are.
+/// Creates a link for each name in both servers: these users have logged in through Keycloak before.
 pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> Result<(), StandInError> {
     let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
     mas.add_provider(Provider::new(PROVIDER, &issuer));
@@ -94,7 +95,7 @@ impl RunningWorld {
         PROVIDER
     }
 
-    /// Ties an account to a person in Keycloak, beside the links that are there.
+    /// Links an account to a Keycloak user, in addition to existing links.
     pub fn link(&self, localpart: &str, username: &str) -> Result<(), StandInError> {
         let subject = {
             let mut keycloak = self.keycloak.state();
@@ -106,7 +107,7 @@ impl RunningWorld {
         Ok(())
     }
 
-    /// Takes every link of an account away.
+    /// Removes every link of an account.
     pub fn unlink(&self, localpart: &str) {
         let mut mas = self.mas.state();
         if let Some(user) = mas.user(localpart).map(|user| user.id.clone()) {

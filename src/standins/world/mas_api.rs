@@ -1,4 +1,4 @@
-//! The Admin API of a world's MAS: how it is described before the start, and what can be asked and done after it.
+//! Describes the Admin API of a world's MAS before the start, and uses it afterwards.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{RunningWorld, World};
 use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, Owner, Session, SessionKind};
 use crate::standins::{StandInError, ids};
 
-/// How the Admin API is set up.
+/// The settings of the Admin API.
 #[derive(Clone, Debug)]
 pub(super) struct MasApi {
     served: AdminApi,
@@ -59,56 +59,56 @@ impl MasApi {
 }
 
 impl World {
-    /// Where the Admin API answers; on a listener of its own unless said otherwise.
+    /// Sets the listeners of the Admin API; by default one of its own.
     #[must_use]
     pub fn admin_api(mut self, served: AdminApi) -> Self {
         self.mas_api.served = served;
         self
     }
 
-    /// The port of the listener that has nothing but the Admin API; any free one unless said otherwise.
+    /// Sets the port of the listener for the Admin API alone; by default any free one.
     #[must_use]
     pub fn admin_api_port(mut self, port: u16) -> Self {
         self.mas_api.port = port;
         self
     }
 
-    /// The client that may use the Admin API; [`CLIENT`] unless said otherwise.
+    /// Sets the client that may use the Admin API; [`CLIENT`] by default.
     #[must_use]
     pub fn mas_api_client(mut self, id: &str, secret: &str) -> Self {
         self.mas_api.client = (id.to_owned(), secret.to_owned());
         self
     }
 
-    /// How that client has to show its secret; in the header unless said otherwise.
+    /// Sets how that client has to send its secret; by default in the header.
     #[must_use]
     pub fn mas_api_client_auth(mut self, auth: ClientAuth) -> Self {
         self.mas_api.auth = auth;
         self
     }
 
-    /// The client is registered, but somebody forgot `policy.data.admin_clients` (trap 27).
+    /// Registers the client, but omits it from `policy.data.admin_clients` (trap 27).
     #[must_use]
     pub fn mas_api_client_not_admin(mut self) -> Self {
         self.mas_api.is_admin = false;
         self
     }
 
-    /// How long access tokens for the Admin API live; 300 s unless said otherwise.
+    /// Sets how long access tokens for the Admin API are valid; 300 s by default.
     #[must_use]
     pub fn mas_api_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.mas_api.token_lifetime = lifetime;
         self
     }
 
-    /// Users may not deactivate their own accounts, as they may unless MAS's configuration says otherwise.
+    /// Forbids users to deactivate their own accounts, which MAS allows by default.
     #[must_use]
     pub fn without_self_deactivation(mut self) -> Self {
         self.mas_api.account_deactivation_allowed = false;
         self
     }
 
-    /// MAS is of this release, `v1.13.0`, and cannot do what came later.
+    /// Sets the release of MAS, such as `v1.13.0`; it cannot do what came later.
     #[must_use]
     pub fn mas_version(mut self, version: &str) -> Self {
         self.mas_api.version = Some(version.to_owned());
@@ -117,31 +117,31 @@ impl World {
 }
 
 impl RunningWorld {
-    /// The URL of the listener with the Admin API, without a slash at the end.
+    /// Returns the URL of the listener with the Admin API, without a slash at the end.
     #[must_use]
     pub fn mas_admin_url(&self) -> String {
         self.mas.admin().url()
     }
 
-    /// MAS's issuer: its public URL with a slash at the end.
+    /// Returns MAS's issuer: its public URL with a slash at the end.
     #[must_use]
     pub fn mas_issuer(&self) -> String {
         self.mas.state().settings.issuer.clone()
     }
 
-    /// The ID of the client that may use the Admin API.
+    /// Returns the ID of the client that may use the Admin API.
     #[must_use]
     pub fn mas_client_id(&self) -> &str {
         &self.mas_client.0
     }
 
-    /// The secret of that client.
+    /// Returns the secret of that client.
     #[must_use]
     pub fn mas_client_secret(&self) -> &str {
         self.mas_client.1.expose_secret()
     }
 
-    /// The open sessions of someone, of one kind; personal ones are those that act as this user.
+    /// Returns a user's open sessions of one kind; personal ones are those that act as this user.
     #[must_use]
     pub fn sessions_of(&self, localpart: &str, kind: SessionKind) -> Vec<Session> {
         let mas = self.mas.state();
@@ -151,8 +151,8 @@ impl RunningWorld {
         mas.open_sessions(&user.id).filter(|session| session.kind == kind).cloned().collect()
     }
 
-    /// Logs someone in as Matrix clients do today, by OAuth 2.0: a session with a device, and one of the browser.
-    /// Gives the access token; someone who is locked or deactivated gets none.
+    /// Logs a user in like current Matrix clients, by OAuth 2.0: a session with a device, and one of the
+    /// browser. Returns the access token, or `None` if the user is locked or deactivated.
     pub fn login_by_oauth2(&self, localpart: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{localpart} cannot log in"));
         let device = ids::word(10);
@@ -169,7 +169,7 @@ impl RunningWorld {
         Ok(token)
     }
 
-    /// A personal access token of the client for this user (trap 41): `mpt_…`, with this scope.
+    /// Returns a personal access token of the client for this user (trap 41): `mpt_…`, with this scope.
     pub fn personal_token(&self, actor: &str, scope: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{actor} gets no token"));
         let mut mas = self.mas.state();

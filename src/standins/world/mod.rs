@@ -1,4 +1,4 @@
-//! A whole world in one line: groups, people and accounts, described first and started then.
+//! Describes a whole world in one expression, with groups, users and accounts, and starts it.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), matrix_keycloak_sync::standins::StandInError> {
@@ -34,7 +34,7 @@ pub use running::{AccountState, InMas, InSynapse, RunningWorld};
 use super::StandInError;
 use super::keycloak::Lifetimes;
 
-/// How the product proves itself to Keycloak.
+/// How the program authenticates to Keycloak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// An administrator of the master realm, by password.
@@ -43,7 +43,7 @@ pub enum Auth {
     ClientCredentials,
 }
 
-/// A person in Keycloak.
+/// A user in Keycloak.
 #[derive(Clone, Debug)]
 struct Person {
     name: String,
@@ -57,7 +57,7 @@ enum Membership {
     At(String),
 }
 
-/// What is the matter with an account.
+/// The state of an account.
 #[derive(Clone, Debug)]
 enum Kind {
     Active,
@@ -96,7 +96,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world whose homeserver has this name, with the realm `corp`.
+    /// Creates an empty world with a homeserver of this name and the realm `corp`.
     #[must_use]
     pub fn new(server_name: &str) -> Self {
         let service_roles = ["view-users", "view-events", "view-realm"];
@@ -122,39 +122,39 @@ impl World {
         }
     }
 
-    /// Adds a group by path. The first one named is the one that [`World::member`] joins.
+    /// Adds a group by path. [`World::member`] joins the first one.
     #[must_use]
     pub fn group(mut self, path: &str) -> Self {
         self.groups.push(path.to_owned());
         self
     }
 
-    /// Adds a group whose name may have slashes in it below the group at `parent`; on top if that is empty.
+    /// Adds a group below the group at `parent`, or on top if that is empty. Its name may contain slashes.
     #[must_use]
     pub fn group_named(mut self, parent: &str, name: &str) -> Self {
         self.named_groups.push((parent.to_owned(), name.to_owned()));
         self
     }
 
-    /// Adds a person who is in the first group.
+    /// Adds a user in the first group.
     #[must_use]
     pub fn member(self, name: &str) -> Self {
         self.person(name, true, Some(Membership::First))
     }
 
-    /// Adds a person who is in the first group and disabled in Keycloak.
+    /// Adds a user in the first group who is disabled in Keycloak.
     #[must_use]
     pub fn disabled_member(self, name: &str) -> Self {
         self.person(name, false, Some(Membership::First))
     }
 
-    /// Adds a person who is in the group at `path`, which is added too.
+    /// Adds a user in the group at `path`, which is also added.
     #[must_use]
     pub fn member_of(self, path: &str, name: &str) -> Self {
         self.person(name, true, Some(Membership::At(path.to_owned())))
     }
 
-    /// Adds a person who is in no group.
+    /// Adds a user without groups.
     #[must_use]
     pub fn user(self, name: &str) -> Self {
         self.person(name, true, None)
@@ -177,7 +177,7 @@ impl World {
         self.with(localpart, Kind::Active)
     }
 
-    /// Adds an account that is locked and deactivated in both, as `lock-user --deactivate` leaves it.
+    /// Adds an account that is locked and deactivated in both, as after `lock-user --deactivate`.
     #[must_use]
     pub fn disabled_account(self, localpart: &str) -> Self {
         self.with(localpart, Kind::Disabled)
@@ -225,7 +225,7 @@ impl World {
         self.with(localpart, Kind::Bot)
     }
 
-    /// Adds an ordinary account that MAS does not know: one that was left when the homeserver moved to MAS.
+    /// Adds an ordinary account that MAS does not know, left over from the move to MAS.
     #[must_use]
     pub fn synapse_only_account(self, localpart: &str) -> Self {
         self.with(localpart, Kind::SynapseOnly)
@@ -237,7 +237,8 @@ impl World {
         (0..count).fold(self, |world, number| world.account(&format!("{prefix}{number:05}")))
     }
 
-    /// Adds `count` users who are in no group, each with an active account, named `prefix` and five digits from 00000.
+    /// Adds `count` users without groups, each with an active account, named `prefix` and five digits from
+    /// 00000.
     #[must_use]
     pub fn leavers(self, count: usize, prefix: &str) -> Self {
         let users = (0..count).fold(self, |world, number| world.user(&format!("{prefix}{number:05}")));
@@ -249,56 +250,56 @@ impl World {
         self
     }
 
-    /// The account that owns the admin token; `matrix-sync-bot` unless said otherwise.
+    /// Sets the account that owns the admin token; `matrix-sync-bot` by default.
     #[must_use]
     pub fn token_owner(mut self, localpart: &str) -> Self {
         localpart.clone_into(&mut self.token_owner);
         self
     }
 
-    /// The roles of the client `matrix-sync`; all that can be read unless said otherwise.
+    /// Sets the roles of the client `matrix-sync`; by default it can read everything.
     #[must_use]
     pub fn service_roles(mut self, roles: &[&str]) -> Self {
         self.service_roles = roles.iter().map(|role| (*role).to_owned()).collect();
         self
     }
 
-    /// Keycloak answers as version 22 does (trap 40).
+    /// Lets Keycloak answer like version 22 (trap 40).
     #[must_use]
     pub fn old_keycloak(mut self) -> Self {
         self.old_keycloak = true;
         self
     }
 
-    /// Synapse is too old for `/_synapse/admin/v3/users`.
+    /// Makes Synapse too old for `/_synapse/admin/v3/users`.
     #[must_use]
     pub fn synapse_without_v3(mut self) -> Self {
         self.synapse_has_v3 = false;
         self
     }
 
-    /// How long Keycloak's tokens live.
+    /// Sets how long Keycloak's tokens are valid.
     #[must_use]
     pub fn token_lifetimes(mut self, password: Duration, client_credentials: Duration) -> Self {
         self.lifetimes = Lifetimes { password, client_credentials };
         self
     }
 
-    /// How long jobs of MAS wait before they are done.
+    /// Sets how long jobs of MAS wait before they run.
     #[must_use]
     pub fn job_delay(mut self, delay: Duration) -> Self {
         self.job_delay = delay;
         self
     }
 
-    /// How long Synapse believes what MAS said about a token.
+    /// Sets how long Synapse caches MAS's answer about a token.
     #[must_use]
     pub fn introspection_cache(mut self, time: Duration) -> Self {
         self.introspection_cache = time;
         self
     }
 
-    /// The ports of Keycloak, Synapse and MAS; 0 is any free one.
+    /// Sets the ports of Keycloak, Synapse and MAS; 0 is any free one.
     #[must_use]
     pub fn ports(mut self, keycloak: u16, synapse: u16, mas: u16) -> Self {
         self.ports = [keycloak, synapse, mas];

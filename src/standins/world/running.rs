@@ -1,4 +1,4 @@
-//! A world that runs: three servers, the settings that point at them, and questions about people.
+//! Runs a world: three servers, the settings for them, and questions about users.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,18 +17,18 @@ pub(super) const ADMIN: (&str, &str) = ("syncadmin", "syncpw");
 /// Client and secret of the service account.
 pub(super) const CLIENT: (&str, &str) = ("matrix-sync", "syncsecret");
 
-/// What MAS says about a person.
+/// What MAS says about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InMas {
     /// Whether the user is locked.
     pub locked: bool,
     /// Whether the user is deactivated.
     pub deactivated: bool,
-    /// How many sessions are open, personal ones aside: those are no logins.
+    /// How many sessions are open, without personal ones, which are not logins.
     pub sessions: usize,
 }
 
-/// What Synapse says about a person.
+/// What Synapse says about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InSynapse {
     /// Whether the account is deactivated.
@@ -39,7 +39,7 @@ pub struct InSynapse {
     pub erased: bool,
 }
 
-/// What both say about a person; `None` where there is no such account.
+/// What both say about an account; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountState {
     /// MAS's view.
@@ -67,7 +67,7 @@ pub struct RunningWorld {
 }
 
 impl RunningWorld {
-    /// The environment variables that are a complete configuration, `MAS_CONFIG` included.
+    /// Returns the environment variables of a complete configuration, including `MAS_CONFIG`.
     #[must_use]
     pub fn env(&self, auth: Auth) -> Vec<(String, String)> {
         let group = self.group.rsplit('/').next().unwrap_or_default().to_owned();
@@ -93,37 +93,37 @@ impl RunningWorld {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The realm's name.
+    /// Returns the realm's name.
     #[must_use]
     pub fn realm(&self) -> &str {
         &self.realm
     }
 
-    /// The path of the group that members are in.
+    /// Returns the path of the group that members are in.
     #[must_use]
     pub fn group(&self) -> &str {
         &self.group
     }
 
-    /// The token that opens Synapse's admin API.
+    /// Returns the token for Synapse's admin API.
     #[must_use]
     pub fn admin_token(&self) -> &str {
         self.admin_token.expose_secret()
     }
 
-    /// The configuration for the stand-in of mas-cli.
+    /// Returns the configuration for the stand-in of mas-cli.
     #[must_use]
     pub fn mas_cli_config(&self) -> &Path {
         &self.mas_cli_config
     }
 
-    /// A directory that goes away with the world.
+    /// Returns a directory that is deleted with the world.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Puts a `mas-cli` that calls `exe stand-in mas-cli` into a directory and gives that directory, for a PATH.
+    /// Creates a `mas-cli` that calls `exe stand-in mas-cli`, and returns its directory for a PATH.
     pub fn install_mas_cli(&self, exe: &Path) -> Result<PathBuf, StandInError> {
         let bin = self.directory.path().join("bin");
         std::fs::create_dir_all(&bin)?;
@@ -131,22 +131,22 @@ impl RunningWorld {
         Ok(bin)
     }
 
-    /// Puts someone into the group, with an admin event.
+    /// Adds a user to the group, with an admin event.
     pub fn join(&self, username: &str) {
         self.keycloak.state().realm(&self.realm).join(username, &self.group);
     }
 
-    /// Takes someone out of the group, with an admin event.
+    /// Removes a user from the group, with an admin event.
     pub fn leave(&self, username: &str) {
         self.keycloak.state().realm(&self.realm).leave(username, &self.group);
     }
 
-    /// Gives someone another username, with an admin event; the ID and the groups stay.
+    /// Renames a user, with an admin event; the ID and the groups stay.
     pub fn rename_in_keycloak(&self, username: &str, new: &str) {
         self.keycloak.state().realm(&self.realm).rename_user(username, new);
     }
 
-    /// What MAS and Synapse say about someone.
+    /// Returns what MAS and Synapse say about an account.
     #[must_use]
     pub fn state_of(&self, localpart: &str) -> AccountState {
         let mas = {
@@ -165,12 +165,12 @@ impl RunningWorld {
         AccountState { mas, synapse }
     }
 
-    /// Waits until MAS has no job left; false if that takes longer than ten seconds.
+    /// Waits until MAS has no job left. Returns false if that takes longer than ten seconds.
     pub async fn settle(&self) -> bool {
         self.mas.settle(Duration::from_secs(10)).await
     }
 
-    /// Opens a session on a new device and gives its token; someone who is locked or deactivated gets none.
+    /// Opens a session on a new device and returns its token, or `None` if the user is locked or deactivated.
     pub fn login(&self, localpart: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{localpart} cannot log in"));
         let device = ids::word(10);
@@ -183,7 +183,7 @@ impl RunningWorld {
         Ok(token)
     }
 
-    /// The status of `whoami` with this token: 200 while the session is open.
+    /// Returns the status of `whoami` with this token: 200 while the session is open.
     pub async fn whoami(&self, token: &str) -> Result<u16, StandInError> {
         let url = format!("{}/_matrix/client/v3/account/whoami", self.synapse.url());
         let response = runtime::client().get(url).bearer_auth(token).send().await?;

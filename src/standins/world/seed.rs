@@ -1,6 +1,6 @@
 //! Turns the description of a world into the state of three servers, without a single request.
 //!
-//! Ten thousand accounts have to be there in a moment, or nobody would write tests with them.
+//! Otherwise tests with ten thousand accounts would be too slow.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -19,7 +19,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let database_password = ids::word(20);
 
     let (keycloak_state, accounts) = std::thread::scope(|both| {
-        // By the million, either takes seconds.
+        // For millions of rows, either takes seconds.
         let keycloak = both.spawn(|| keycloak_state(world));
         let accounts = accounts(world, &secret, &database_password);
         (keycloak.join(), accounts)

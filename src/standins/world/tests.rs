@@ -1,4 +1,5 @@
-//! Who is whom in a world: links, accounts that only one server has, people who were renamed or made anew.
+//! Tests the users and accounts of a world: links, accounts on one server only, users who were renamed or
+//! re-created.
 
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ fn id_in_keycloak(world: &RunningWorld, username: &str) -> Option<String> {
     world.keycloak.state().realm("corp").user(username).map(|user| user.id.clone())
 }
 
-/// The subjects of someone's links.
+/// Returns the subjects of an account's links.
 fn subjects(world: &RunningWorld, localpart: &str) -> Vec<String> {
     let mas = world.mas.state();
     let user = mas.user(localpart).expect("seeded").id.clone();
@@ -45,7 +46,7 @@ async fn an_account_of_synapse_alone_is_listed_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_link_can_be_to_somebody_of_another_name() {
+async fn a_link_can_be_to_a_user_of_another_name() {
     let world = started(people().user("bob").account("bob").link("ann", "bob")).await;
     assert_eq!(subjects(&world, "ann"), [id_in_keycloak(&world, "bob").expect("seeded")]);
     assert_eq!(subjects(&world, "bob"), [""; 0]);
@@ -54,7 +55,7 @@ async fn a_link_can_be_to_somebody_of_another_name() {
 }
 
 #[tokio::test]
-async fn a_member_made_anew_is_not_the_one_of_the_link() {
+async fn a_re_created_member_is_not_the_one_of_the_link() {
     let world = started(people().recreated_member("eve")).await;
     let linked = subjects(&world, "eve");
     assert_eq!(linked.len(), 1);
@@ -64,7 +65,7 @@ async fn a_member_made_anew_is_not_the_one_of_the_link() {
 }
 
 #[tokio::test]
-async fn renaming_somebody_keeps_their_id_and_leaves_an_event() {
+async fn renaming_a_user_keeps_their_id_and_leaves_an_event() {
     let world = started(people()).await;
     let id = id_in_keycloak(&world, "ann");
     world.rename_in_keycloak("ann", "anna");

@@ -42,7 +42,7 @@ async fn missing_realm_is_reported() {
     doctor(by_client(&world).env("KC_REALM", "nosuch")).ailing_is(&["keycloak token problem"]).tells(
         "keycloak token problem",
         &["404"],
-        &["check keycloak.realm (KC_REALM)"],
+        &["Check `keycloak.realm` (KC_REALM)"],
     );
 }
 
@@ -52,7 +52,7 @@ async fn missing_group_is_reported() {
     doctor(by_client(&world).env("KC_GROUP_NAME", "nosuch")).ailing_is(&["keycloak group problem"]).tells(
         "keycloak group problem",
         &["there is no group \"nosuch\""],
-        &["check keycloak.groups (KC_GROUP_NAME)"],
+        &["Check `keycloak.groups` (KC_GROUP_NAME)"],
     );
 }
 
@@ -78,7 +78,7 @@ async fn credentials_with_too_many_roles_are_reported_with_the_roles_that_suffic
         &["KC_CLIENT_ID and KC_CLIENT_SECRET", "view-users", "corp-realm"],
     );
     let findings = found_in(the_table().service_roles(&["view-users", "view-realm", "manage-users"])).await;
-    findings.ailing_is(&[line]).tells(line, &["manage-users"], &["take them off the client's service account"]);
+    findings.ailing_is(&[line]).tells(line, &["manage-users"], &["Remove them from the client's service account"]);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_group_that_a_sync_would_refuse_is_a_warning() {
     found_in(group().user("dave").account("dave")).await.ailing_is(&["keycloak members warning"]).tells(
         "keycloak members warning",
         &["0 members in /matrix-users", "limits.min_members is 1"],
-        &["look at the group in Keycloak"],
+        &["Check the group in Keycloak"],
     );
 }
 
@@ -123,7 +123,7 @@ async fn directory_is_verified_only_if_one_of_its_users_is_a_member() {
     let line = "keycloak directories warning";
     doctor(by_client(&world)).ailing_is(&[line]).tells(
         line,
-        &["1 directory behind Keycloak, and 1 without anybody enabled in the group"],
+        &["1 directory behind Keycloak, 1 of them without an enabled user in the group"],
         &["check User federation in Keycloak", "keycloak.federation = \"trust\""],
     );
     world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link = Some("ldap-1".to_owned());
@@ -137,7 +137,7 @@ async fn view_realm_is_not_needed_if_federation_is_trusted() {
     let line = "settings federation warning";
     doctor(by_client(&world).file(&world, toml))
         .ailing_is(&[line])
-        .tells(line, &["looks as if its people had left"], &["keycloak.federation = \"verify\""])
+        .tells(line, &["its users look as if they had left"], &["Set `keycloak.federation` to \"verify\""])
         .tells("keycloak directories skipped", &["\"trust\""], &[]);
 }
 
@@ -174,7 +174,7 @@ async fn token_without_roles_is_checked_by_its_access() {
     world.keycloak.state().lightweight_tokens = true;
     doctor(by_client(&world)).tells(
         "keycloak users problem",
-        &["no user of the realm can be seen"],
+        &["no user of the realm is visible"],
         &["give the client's service account the role view-users of the client realm-management"],
     );
 }

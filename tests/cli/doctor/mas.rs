@@ -38,7 +38,7 @@ async fn listener_without_the_admin_api_is_reported() {
     by_mas(&world).ailing_is(&["mas version problem"]).tells(
         "mas version problem",
         &["404"],
-        &["add the resource adminapi to a listener", "http.listeners"],
+        &["Add the resource adminapi to an internal listener", "http.listeners"],
     );
 }
 
@@ -48,7 +48,7 @@ async fn client_missing_from_the_list_of_mas_is_reported() {
     by_mas(&world).ailing_is(&["mas token problem"]).tells(
         "mas token problem",
         &["invalid_scope"],
-        &["list the client in policy.data.admin_clients"],
+        &["Add the client to `policy.data.admin_clients`"],
     );
 }
 
@@ -83,7 +83,7 @@ async fn the_homeserver_of_mas_has_to_be_ours() {
     findings.ailing_is(&["mas server_name problem"]).tells(
         "mas server_name problem",
         &["it serves example.org"],
-        &["set server_name (MATRIX_SERVER_NAME) to example.org"],
+        &["Set `server_name` (MATRIX_SERVER_NAME) to example.org"],
     );
 }
 
@@ -91,7 +91,7 @@ async fn the_homeserver_of_mas_has_to_be_ours() {
 async fn mas_too_old_to_end_sessions_can_list_but_not_write() {
     let world = started(the_table().mas_version("v1.3.0")).await;
     let line = "mas version problem";
-    by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["update MAS"]);
+    by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["Update MAS"]);
     let reads = Way { writer: "mas-cli", source: "mas" };
     doctor(program_by(&world, reads, PROTECT)).ailing_is(&["mas version warning"]);
 }
@@ -103,7 +103,7 @@ async fn lock_that_never_reaches_synapse_is_a_problem_in_lock_mode() {
     doctor(program_by(&world, BY_BOTH, "")).ailing_is(&["mas version warning"]).tells(
         "mas version warning",
         &["before 1.14 a lock does not reach Synapse"],
-        &["update MAS to 1.14"],
+        &["Update MAS to 1.14"],
     );
     doctor(program_by(&world, BY_BOTH, lock)).ailing_is(&["mas version problem"]).tells(
         "mas version problem",
@@ -122,7 +122,7 @@ async fn public_admin_api_is_reported_with_the_listener_to_use_instead() {
     findings.tells(
         line,
         &[&world.mas_issuer()],
-        &["take the resource adminapi off", yaml, "          - name: adminapi\n"],
+        &["Remove the resource adminapi", yaml, "          - name: adminapi\n"],
     );
 }
 

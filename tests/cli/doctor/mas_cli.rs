@@ -24,7 +24,7 @@ async fn missing_mas_cli_is_reported() {
     doctor(by_client(&world).env("PATH", "/usr/bin:/bin")).ailing_is(&["mas-cli program problem"]).tells(
         "mas-cli program problem",
         &["cannot run `mas-cli"],
-        &["install mas-cli on this host, or set writer.mas_cli.command"],
+        &["Install mas-cli on this host, or set `writer.mas_cli.command`"],
     );
 }
 
@@ -36,7 +36,7 @@ async fn configuration_that_mas_cli_would_ignore_is_reported_and_no_default_data
     for (path, found) in [("/nowhere.yaml", "cannot read"), (&broken, "this is not YAML"), (&empty, "no settings")] {
         let findings = doctor(by_client(&world).env("MAS_CONFIG", path)).ailing_is(&["mas-cli configuration problem"]);
         findings
-            .tells("mas-cli configuration problem", &[path, found], &["set writer.mas_cli.config (MAS_CONFIG)"])
+            .tells("mas-cli configuration problem", &[path, found], &["Set `writer.mas_cli.config` (MAS_CONFIG)"])
             .tells("mas-cli program ok", &[], &[])
             .tells("mas-cli database skipped", &["default database"], &[]);
     }

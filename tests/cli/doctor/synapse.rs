@@ -40,7 +40,7 @@ async fn wrong_server_name_is_reported_with_the_right_one() {
     findings.ailing_is(&["synapse server_name problem", "mas-cli configuration problem"]).tells(
         "synapse server_name problem",
         &["belongs to @matrix-sync-bot:example.org", "server_name is other.example"],
-        &["set server_name (MATRIX_SERVER_NAME) to example.org"],
+        &["Set `server_name` (MATRIX_SERVER_NAME) to example.org"],
     );
 }
 
@@ -77,7 +77,7 @@ async fn web_page_instead_of_json_names_the_address() {
     world.synapse.faults().on("/whoami").answer(Fault::Html);
     doctor(by_client(&world)).ailing_is(&["synapse token problem"]).tells(
         "synapse token problem",
-        &["text/html where JSON belongs"],
+        &["text/html instead of JSON"],
         &["synapse.url (MATRIX_URL)"],
     );
 }

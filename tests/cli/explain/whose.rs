@@ -28,7 +28,7 @@ fn explained(world: &RunningWorld, program: Program, user: &str, heading: &str) 
 }
 
 fn whose(world: &RunningWorld, program: Program, user: &str) -> String {
-    explained(world, program, user, "Whose account")
+    explained(world, program, user, "Owner")
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_user_is_found_by_username_id_and_email_address() {
     let world = started(world).await;
     let expected = format!(
         "\
-Whose account
+Owner
   @cool.cat:example.org belongs to charlie ({ID})
     for      link in MAS: charlie ({ID})
     The link decides.
@@ -63,7 +63,7 @@ async fn a_name_never_replaces_a_link() {
     let world = started(world).await;
     let expected = format!(
         "\
-Whose account
+Owner
   @alice:example.org belongs to alice.new ({ID})
     for      link in MAS: alice.new ({ID})
     against  name by the template: alice (id-other)
@@ -89,7 +89,7 @@ async fn a_newer_link_replaces_an_older_one() {
     let text = whose(&world, linked(&world, ""), "bob");
     let expected = format!(
         "\
-Whose account
+Owner
   @bob:example.org belongs to bob ({ID})
     for      link in MAS: bob ({ID})
     against  older link in MAS: eve (id-eve)
@@ -123,7 +123,7 @@ async fn a_renamed_member_keeps_the_account_by_memory() {
     world.put_user(&NewUser::member("alice.new").id(ID)).expect("a user");
     let expected = format!(
         "\
-Whose account
+Owner
   @alice:example.org belongs to alice.new ({ID})
     for      remembered in the state file, from a name: alice.new ({ID})
     The state file decides.
@@ -145,7 +145,7 @@ async fn an_external_id_decides_about_an_account_that_would_change() {
     let world = started(world).await;
     let expected = format!(
         "\
-Whose account
+Owner
   @old.alice:example.org belongs to alice ({ID})
     for      external ID in Synapse: alice ({ID})
     The external ID decides.
@@ -164,15 +164,15 @@ async fn an_account_that_needs_an_approval_comes_with_the_command() {
     let digest = plan["digest"].as_str().expect("a digest");
     let expected = format!(
         "\
-Whose account
-  @old-timer:example.org belongs to no known user of Keycloak
+Owner
+  @old-timer:example.org belongs to no known Keycloak user
     Nothing ties the account to a user.
 
 Rule
   old-timer: not in Keycloak, and the account is active: disable, but only with an approval,
     because no Keycloak user was ever seen to own it
-    If it is meant to stay, add it to policy.protect.
-    If it is right to disable it, check the whole `plan`, and approve it with
+    To keep the account, add it to policy.protect.
+    To disable it, check the whole `plan`, and approve it with
       matrix-keycloak-sync sync --approve {digest}
 "
     );
@@ -203,8 +203,8 @@ async fn weak_signs_only_protect() {
     let world = started(group().with_user(user).with_account(account)).await;
     let expected = format!(
         "\
-Whose account
-  @o=27brien:example.org belongs to no known user of Keycloak
+Owner
+  @o=27brien:example.org belongs to no known Keycloak user
     hint     name as Synapse once escaped it: o'brien ({ID})
     hint     e-mail address: o'brien ({ID})
     hint     first and last name as display name: o'brien ({ID})
@@ -228,17 +228,17 @@ async fn a_namesake_does_not_get_the_account_of_another_user() {
     let world = started(world).await;
     let expected = format!(
         "\
-Whose account
+Owner
   @dana:example.org belongs to dana.old (id-old)
     for      link in MAS: dana.old (id-old)
     against  name by the template: dana ({ID})
     The link decides: a name never replaces a link.
 
 Rule
-  dana: kept (another_person): has the name of a member, but belongs to another person
+  dana: kept (another_person): has the name of a member, but belongs to another user
     To hand the account over, unlock it and move its link in MAS to the member
-    (upstream-oauth-links). Without [writer.mas_api], which reads links, name it in
-    policy.protect as well.
+    (upstream-oauth-links). Without [writer.mas_api], which reads links, also
+    add it to policy.protect.
   dana: in the group, no account; another account has the name
 "
     );
@@ -272,7 +272,7 @@ async fn evidence_that_match_does_not_use_is_shown_as_such() {
     let text = whose(&world, program.file(&world, &file), "alice");
     let expected = format!(
         "\
-Whose account
+Owner
   @alice:example.org belongs to alice ({ID})
     against  link in MAS: mallory (id-mallory), which accounts.match does not use
     for      name by the template: alice ({ID})

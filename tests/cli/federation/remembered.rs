@@ -64,7 +64,7 @@ async fn explain_shows_keycloaks_answer_and_what_of_it_is_only_cached() {
     let world = without_lars().await;
     program(&world).file(&world, NO_LIMITS).run("explain lars").exits(0).prints(&[
         "enabled, groups: /matrix-users",
-        "Keycloak only remembers /matrix-users: the directory, asked just now, counts the user in no such",
+        "Keycloak only remembers /matrix-users: the directory no longer counts the user there",
         "so not in the group",
         "not in the group, and the account is active: disable",
     ]);
@@ -72,7 +72,7 @@ async fn explain_shows_keycloaks_answer_and_what_of_it_is_only_cached() {
     world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
     program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("explain lars").exits(0).prints(&[
         "groups: /matrix-users",
-        "Keycloak only remembers this user: the storage provider ldap-1, asked just now, has no user",
+        "Keycloak only remembers this user: the storage provider ldap-1 no longer has a user",
         "so not in Keycloak",
     ]);
 }

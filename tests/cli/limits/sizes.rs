@@ -92,7 +92,7 @@ async fn the_floor_is_refused_one_below_it_and_the_approval_lifts_it() {
     for (size, _) in SIZES {
         let world = started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
         let limits = format!("min_members = {}", size + 1);
-        refused(&world, &limits, "sync", &["the group has ", "look at it in Keycloak first"]).await;
+        refused(&world, &limits, "sync", &["the group has ", "check it in Keycloak first"]).await;
         approval_lifts(&world, &limits, 1).await;
         let world = started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
         limited(&world, &format!("min_members = {size}")).run("sync").exits(0);

@@ -158,7 +158,7 @@ async fn list_in_a_wrong_order_is_not_believed() {
         let by_name = json!({"users": [row("alice", 1), row("bob", 2)], "total": 2});
         world.synapse.faults().on("order_by=").answer(Fault::Json(by_name));
         world.mas.admin().faults().on("/users?count=false").answer(Fault::RepeatPage);
-        watching.tells("the newest accounts cannot be read, and are asked for again").await;
+        watching.tells("the newest accounts cannot be read; trying again").await;
         assert_eq!(watching.times("the run failed"), 0, "{way:?}\n{}", watching.log());
     }
 }
@@ -275,7 +275,7 @@ async fn goes_on_after(way: Option<Way>, fault: Fault) {
         if matches!(fault, Fault::Hang) {
             tokio::time::sleep(Duration::from_secs(40)).await;
         }
-        watching.tells("the newest accounts cannot be read, and are asked for again").await;
+        watching.tells("the newest accounts cannot be read; trying again").await;
     }
     let after: Vec<_> = everyone(&world).into_iter().filter(|now| before.contains(now)).collect();
     assert_eq!(after, before, "{way:?} {fault:?}");

@@ -39,7 +39,7 @@ async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
     watching.is_ready().await;
     write(&world, "config.toml", &protecting("bob").replace("1h", "soon"));
     watching.signal("HUP");
-    watching.tells("what was read before stays").await;
+    watching.tells("the old one stays in use").await;
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
     write(&world, "config.toml", &protecting("stranger"));

@@ -1,4 +1,4 @@
-//! Groups and their members: searching, walking down, paging.
+//! Serves groups and their members: search, subgroups, pages.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
     written(&asked.page(None, rows.into_iter()).collect::<Vec<_>>())
 }
 
-/// A group with the hits below it, or nothing if neither it nor anything below is one.
+/// Returns a group with the hits below it, or `None` if there are none.
 fn hits_inside(realm: &Realm, group: &Group, shape: Shape, hit: &dyn Fn(&Group) -> bool) -> Option<Value> {
     let below: Vec<Value> = realm.children(group).filter_map(|child| hits_inside(realm, child, shape, hit)).collect();
     (hit(group) || !below.is_empty()).then(|| representation::group(group, below, shape))

@@ -1,7 +1,7 @@
-//! The endpoints below `/admin/realms/{realm}` that a reader of groups and people needs.
+//! Serves the endpoints below `/admin/realms/{realm}` that a reader of groups and users needs.
 //!
-//! Each follows the exchange of `keycloak.json` with its path. What a token may see is decided here: a search
-//! without the right to view answers 200 with an empty list, everything else 403 (trap 6).
+//! Each follows the exchange of `keycloak.json` with its path. This module checks the roles of the token:
+//! a search without them answers 200 with an empty list, everything else 403 (trap 6).
 
 mod groups;
 mod users;
@@ -29,7 +29,7 @@ struct Asked<'a> {
     old: bool,
 }
 
-/// An answer is written as it is made: a page of thousands of people would otherwise be built three times.
+/// An answer is written directly: otherwise a page of thousands of users would be built three times.
 type Answer = Result<Vec<u8>, Refusal>;
 
 fn written(body: &impl Serialize) -> Answer {
@@ -41,7 +41,7 @@ impl Asked<'_> {
         if self.roles.has(role) { Ok(()) } else { Err(forbidden()) }
     }
 
-    /// Whether rows may be seen (`true`), or only the empty list (`false`).
+    /// Returns whether rows are visible (`true`), or only an empty list (`false`).
     fn may_list(&self, query_role: &str) -> Result<bool, Refusal> {
         if self.roles.has("view-users") {
             return Ok(true);
@@ -53,7 +53,7 @@ impl Asked<'_> {
         self.roles.has("manage-users")
     }
 
-    /// From which row on, and how many at most.
+    /// Returns the first row and the maximum number of rows.
     fn place(&self, default: Option<usize>) -> (usize, usize) {
         let number = |name| self.query.int(name).map(usize::try_from);
         let first = number("first").and_then(Result::ok).unwrap_or(0);
@@ -75,7 +75,7 @@ impl Asked<'_> {
         self.realm.group(id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Could not find group by id"))
     }
 
-    /// A single group: with what is below it in Keycloak 22, without since.
+    /// Returns a single group; only Keycloak 22 includes its subgroups.
     fn single(&self, group: &Group, shape: Shape) -> Value {
         if self.old {
             representation::tree(self.realm, group, shape)

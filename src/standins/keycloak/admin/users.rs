@@ -1,4 +1,4 @@
-//! Users: by name, by other fields, by ID, and the groups that one is in.
+//! Serves users by name, by other fields and by ID, and the groups of a user.
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn field<'u>(user: &'u User, name: &str) -> &'u str {
     }
 }
 
-/// What a query says of single fields. Unlike lists and `search=`, it finds service accounts too (trap 49).
+/// The single fields in a query. Unlike lists and `search=`, they find service accounts too (trap 49).
 struct Wanted {
     fields: Vec<(&'static str, String)>,
     exact: bool,

@@ -1,4 +1,4 @@
-//! Who may ask: a client with the scope `urn:mas:admin`, or a personal access token that has it (trap 41).
+//! Authenticates requests: a client or a personal access token needs the scope `urn:mas:admin` (trap 41).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -9,10 +9,11 @@ use crate::standins::mas::token::ADMIN_SCOPE;
 use crate::standins::query::bearer;
 
 const WRONG_TYPE: &str = "Invalid type of access token";
-/// Prefixes of tokens that MAS gives out for other purposes: compatibility and refresh tokens.
+/// Prefixes of MAS's tokens for other purposes: compatibility and refresh tokens.
 const OTHER_TYPES: [&str; 3] = ["mct_", "mcr_", "mar_"];
 
-/// Who sent the request. Without `Authorization` it is a bad request, not an unauthorized one (trap 28).
+/// Returns the sender of the request. Without `Authorization` it is a bad request, not an unauthorized
+/// one (trap 28).
 pub(super) fn caller(state: &State, headers: &HeaderMap) -> Result<Owner, Refusal> {
     if !headers.contains_key(header::AUTHORIZATION) {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, &["Missing authorization header"]));
@@ -37,7 +38,8 @@ pub(super) fn caller(state: &State, headers: &HeaderMap) -> Result<Owner, Refusa
     Err(Refusal::unauthorized(&["Missing urn:mas:admin scope"]))
 }
 
-/// The user whom an open session acts as. The words of these refusals are not recorded, the status is.
+/// Returns the user that an open session acts as. Only the status of these refusals is recorded, not the
+/// text.
 fn user_of(state: &State, session: &Session) -> Result<Owner, Refusal> {
     if !session.is_open() {
         return Err(Refusal::unauthorized(&["The session was ended"]));

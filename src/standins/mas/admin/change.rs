@@ -1,4 +1,5 @@
-//! Users, changed: lock, unlock, deactivate, reactivate, administrators. Each is harmless when asked twice (trap 26).
+//! Changes users: lock, unlock, deactivate, reactivate, administrators. Each is harmless when sent twice
+//! (trap 26).
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -25,7 +26,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
         .route("/users/{id}/set-admin", post(set_admin))
 }
 
-/// Changes the user of an ID in a path, and gives the user as it is then.
+/// Changes the user of an ID in a path, and returns the changed user.
 fn changed(state: &mut Database, id: &str, change: impl FnOnce(&mut User)) -> Result<User, Refusal> {
     let username = existing(state, id)?.username.clone();
     let user = state.user_mut(&username).ok_or_else(|| Refusal::not_found("User"))?;
@@ -43,7 +44,7 @@ async fn lock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> 
     Ok(answer(&state, &user, "/lock"))
 }
 
-/// `POST /users/{id}/unlock`: it does not reactivate. An old one did, but on the homeserver alone.
+/// `POST /users/{id}/unlock`: it does not reactivate. An old MAS did, but only on the homeserver.
 async fn unlock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
     if is_old(&state.lock()) {
         reactivated_on_homeserver(&state, &id).await?;
@@ -64,8 +65,8 @@ struct Deactivation {
     skip_erase: bool,
 }
 
-/// `POST /users/{id}/deactivate`: it does not lock, and erases unless told not to (traps 24, 25). An old one locked,
-/// left the rest to the job, and erased whatever it was told.
+/// `POST /users/{id}/deactivate`: it does not lock, and erases without `skip_erase` (traps 24, 25). An
+/// old MAS locked, left the rest to the job, and always erased.
 async fn deactivate(
     State(state): State<Shared<Database>>,
     Path(id): Path<String>,
@@ -92,14 +93,14 @@ async fn deactivate(
     }
 }
 
-/// The body. Without a content type there is none to be read, so `skip_erase` in it is not seen.
+/// Parses the body. Without a content type MAS does not read it, and misses `skip_erase`.
 fn deactivation(headers: &HeaderMap, body: &str) -> Result<Deactivation, (StatusCode, String)> {
     let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
     let Some(kind) = kind.filter(|_| !body.is_empty()) else {
         return Ok(Deactivation::default());
     };
     let is_json = kind.split(';').next().unwrap_or_default().trim() == "application/json";
-    // What is no JSON at all was answered like another content type ("bad body").
+    // Invalid JSON is answered like another content type ("bad body").
     let value: Value = serde_json::from_str(body).ok().filter(|_| is_json).ok_or_else(|| {
         let text = "Expected request with `Content-Type: application/json`";
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_owned())

@@ -1,4 +1,4 @@
-//! Clients, read: what a check of a configuration asks about the client whose secret it has.
+//! Serves clients, for checks of one's own client.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -17,7 +17,7 @@ use crate::standins::mas::state::State as Database;
 use crate::standins::mas::version::Version;
 
 const KIND: &str = "oauth2-client";
-/// MAS gives all of these to every client of its configuration file.
+/// MAS allows all of these for each client of its configuration file.
 const GRANT_TYPES: [&str; 4] =
     ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
 

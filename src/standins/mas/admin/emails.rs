@@ -1,4 +1,4 @@
-//! E-mail addresses of users, read.
+//! Serves e-mail addresses of users.
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};

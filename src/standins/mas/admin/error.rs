@@ -1,4 +1,4 @@
-//! How the Admin API refuses: `{"errors": [{"title": …}]}`, the outermost error first.
+//! Writes refusals of the Admin API: `{"errors": [{"title": …}]}`, the outermost error first.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -26,11 +26,11 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, titles)
     }
 
-    /// A query string that cannot be read; `what` is `pagination` or `filter`.
+    /// Refuses a query string that cannot be parsed; `what` is `pagination` or `filter`.
     pub(super) fn query(what: &str, why: &str) -> Self {
         let (outer, middle) =
             (format!("Invalid {what} parameters"), format!("Failed to deserialize query string: {why}"));
-        // The same thing twice: so does the real one.
+        // The real one also repeats the text.
         Self::new(StatusCode::BAD_REQUEST, &[&outer, &middle, why, why])
     }
 }

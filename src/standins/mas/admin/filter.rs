@@ -1,4 +1,4 @@
-//! Filters of lists: checked if the list knows them, ignored if it does not (trap 42).
+//! Applies filters of lists. Known ones are checked, unknown ones ignored (trap 42).
 
 use axum::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,22 +9,22 @@ use crate::standins::query::Params;
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What the value of a filter has to be.
+/// The kind of value that a filter needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Check {
     Ulid,
     Bool,
     Text,
-    /// Text that links repeat as it is.
+    /// Text, which links repeat as it is.
     Verbatim,
     OneOf(&'static [&'static str]),
     /// An older MAS does not know it.
     Since(Version, &'static Check),
-    /// The real one knows it, the stand-in does not and says so: ignoring it would be a wrong answer.
+    /// Known to the real MAS, but not to the stand-in, which is an error: ignoring it would be wrong.
     NotPlayed,
 }
 
-/// The filters that a list knows or came to know, in the order in which its links repeat them.
+/// The filters that a list knows, with their versions, in the order in which its links repeat them.
 pub(super) type Known = &'static [(&'static str, Check)];
 
 /// The filters of one request.
@@ -65,7 +65,7 @@ impl Filters {
         self.0.is_empty()
     }
 
-    /// The part of a link that repeats them, with an ampersand after each.
+    /// Returns the part of a link that repeats them, with an ampersand after each.
     pub(super) fn query(&self) -> String {
         let one = |Filter { name, value, is_verbatim }: &Filter| {
             if *is_verbatim {
@@ -104,7 +104,7 @@ fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
     }
 }
 
-/// A ULID in capitals, or what is wrong with it.
+/// Parses a ULID into capitals, or returns what is wrong with it.
 pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
     let upper = text.to_ascii_uppercase();
     let fits = |letter: u8| letter.is_ascii_digit() || letter.is_ascii_uppercase() && !b"ILOU".contains(&letter);
@@ -114,7 +114,7 @@ pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
     if upper.bytes().all(fits) { Ok(upper) } else { Err("invalid character") }
 }
 
-/// The ULID in a path.
+/// Parses the ULID in a path.
 pub(super) fn ulid_in_path(text: &str) -> Result<String, Refusal> {
     ulid(text).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
 }

@@ -1,8 +1,8 @@
-//! The Admin API: `/api/admin/v1/…`, as `mas-admin-api.json` has it.
+//! Serves the Admin API, `/api/admin/v1/…`, as recorded in `mas-admin-api.json`.
 //!
-//! `auth` says who may ask, `error` how it refuses, `filter`, `page` and `resource` what all lists have in
-//! common; `users`, `change`, `emails`, `upstream`, `sessions`, `personal` and `clients` are the endpoints. What it serves and what it
-//! answers beyond the recordings follows MAS's own description of the API.
+//! `auth` authenticates, `error` refuses; `filter`, `page` and `resource` are common to all lists;
+//! `users`, `change`, `emails`, `upstream`, `sessions`, `personal` and `clients` are the endpoints.
+//! Beyond the recordings it follows MAS's own description of the API.
 
 mod auth;
 mod change;
@@ -35,7 +35,7 @@ const ROOT: &str = "/api/admin/v1";
 
 type Answer = Result<Response, Refusal>;
 
-/// The Admin API as one of the listeners has it. Nobody passes without a token that opens it.
+/// Returns the Admin API of one of the listeners. Every request needs a token with its scope.
 pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Shared<Database>> {
     let api = Router::new()
         .route("/version", get(version))
@@ -73,7 +73,7 @@ async fn gate(
     }
 }
 
-/// The answer where a listener has nothing: a web page, not JSON (trap 28).
+/// Returns the answer of a listener without the API: a web page, not JSON (trap 28).
 pub(super) fn not_here() -> Response {
     let page = "<!doctype html><html><head><title>404</title></head><body><h1>404</h1></body></html>";
     (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
@@ -84,7 +84,8 @@ async fn version(State(state): State<Shared<Database>>) -> Response {
     server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
 }
 
-/// `GET /api/admin/v1/site-config`: of what MAS tells, what this program reads; nothing if the stand-in has no name of a homeserver.
+/// `GET /api/admin/v1/site-config`: only the fields that this program reads; nothing if the stand-in has
+/// no name of a homeserver.
 async fn site_config(State(state): State<Shared<Database>>) -> Response {
     let state = state.lock();
     let (name, allowed) = (&state.settings.server_name, state.settings.account_deactivation_allowed);

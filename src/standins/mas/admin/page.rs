@@ -1,4 +1,4 @@
-//! Pages: cursors over ULIDs, 10 a page unless asked, with a count unless refused (trap 29).
+//! Pages lists: cursors over ULIDs, 10 per page by default, with a count by default (trap 29).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -23,7 +23,7 @@ enum Count {
     Only,
 }
 
-/// What part of a list is asked for.
+/// The requested part of a list.
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) filters: Filters,
@@ -69,10 +69,10 @@ impl Query {
         })
     }
 
-    /// The rows of the page in order, and whether there are more in the direction of reading.
+    /// Returns the rows of the page in order, and whether there are more in the direction of reading.
     fn page<'a, T>(&self, all: &'a BTreeMap<String, T>, wanted: &impl Fn(&T) -> bool) -> (Vec<&'a T>, bool) {
         let (after, before) = (self.after.as_deref(), self.before.as_deref());
-        // The map refuses a range that ends before it begins; to MAS it is an empty page.
+        // The map refuses a range that ends before its start; MAS returns an empty page.
         if after.zip(before).is_some_and(|(after, before)| after >= before) {
             return (Vec::new(), false);
         }
@@ -146,7 +146,7 @@ struct Page<R> {
     links: Links,
 }
 
-/// The answer to a query: of the rows in `all` those that are `wanted`.
+/// Returns the answer to a query: the `wanted` rows of `all`.
 pub(super) fn list<T: Resource>(
     kind: &'static str,
     query: &Query,

@@ -1,6 +1,6 @@
-//! Personal sessions: tokens that do not expire, made and revoked here (trap 41).
+//! Serves personal sessions: creates and revokes tokens that do not expire (trap 41).
 //!
-//! Their list has filters of its own, and no `filter[user]`: asked with that, it shows everybody's (trap 42).
+//! Their list has filters of its own, but no `filter[user]`, which it ignores (trap 42).
 
 use std::future::ready;
 
@@ -73,7 +73,7 @@ struct Creation {
     expires_in: Option<u32>,
 }
 
-/// A session with its token, which is shown this once.
+/// A session with its token, which is shown only once.
 struct Created(Session, String);
 
 impl Resource for Created {
@@ -88,7 +88,7 @@ impl Resource for Created {
     }
 }
 
-/// `POST /personal-sessions`: it belongs to whoever asks.
+/// `POST /personal-sessions`: it belongs to the sender of the request.
 async fn create(
     State(state): State<Shared<Database>>,
     Extension(caller): Extension<Owner>,
@@ -106,7 +106,8 @@ async fn create(
     Ok(single(state.settings.release(), StatusCode::CREATED, KIND, &created, &path))
 }
 
-/// `POST /personal-sessions/{id}/revoke`: a second time it is a conflict, where others say bad request.
+/// `POST /personal-sessions/{id}/revoke`: a second time is a conflict, unlike the bad request of other
+/// sessions.
 async fn revoke(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
     let revoked = |id: &str| {
         let title = format!("Personal session with ID {id} is already revoked");

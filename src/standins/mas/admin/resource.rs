@@ -1,4 +1,4 @@
-//! How a thing looks in an answer: type, ID, attributes and a link to itself.
+//! Writes a resource in an answer: type, ID, attributes and a link to itself.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,7 @@ use crate::standins::mas::state::User;
 use crate::standins::mas::upstream::{Link, Provider};
 use crate::standins::mas::version::Version;
 
-/// What the Admin API shows.
+/// A resource of the Admin API.
 pub(super) trait Resource {
     /// The ULID.
     fn id(&self) -> &str;
@@ -87,7 +87,7 @@ struct RowMeta<'a> {
     page: Cursor<'a>,
 }
 
-/// One row of a list, or the one thing of an answer.
+/// One row of a list, or the single resource of an answer.
 #[derive(Serialize)]
 pub(super) struct Row<'a, A> {
     #[serde(rename = "type")]
@@ -116,7 +116,7 @@ fn row<'a, T: Resource>(
     Row { kind, id, attributes: thing.attributes(version), links, meta }
 }
 
-/// A row of a list: it carries its cursor.
+/// Returns a row of a list, with its cursor.
 pub(super) fn in_list<'a, T: Resource>(version: Version, kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
     row(version, kind, thing, (version >= Version::FINISH).then(|| RowMeta::of(thing)))
 }
@@ -127,7 +127,7 @@ struct Single<T> {
     links: SelfLink,
 }
 
-/// An answer that is one thing; `path` is what was asked for, below the API's root.
+/// Returns an answer with a single resource; `path` is the requested one, below the API's root.
 pub(super) fn single<T: Resource>(
     version: Version,
     status: StatusCode,
@@ -139,7 +139,7 @@ pub(super) fn single<T: Resource>(
     written(status, &Single { data: row(version, kind, thing, None), links })
 }
 
-/// Writes an answer without a tree of values in between: lists may have a hundred thousand rows.
+/// Writes an answer without a tree of values in between, because lists may have a hundred thousand rows.
 pub(super) fn written(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),

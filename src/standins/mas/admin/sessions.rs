@@ -1,4 +1,4 @@
-//! Sessions of logins, read and ended: `compat-sessions`, `oauth2-sessions`, `user-sessions` (browsers).
+//! Serves and ends sessions of logins: `compat-sessions`, `oauth2-sessions`, `user-sessions` (browsers).
 //!
 //! The three are one API with three names; only their attributes differ.
 
@@ -29,7 +29,7 @@ const BY_TIME: Check = Check::Since(Version::CLIENTS, &Check::NotPlayed);
 const CREATED: [(&str, Check); 2] = [("created-before", BY_TIME), ("created-after", BY_TIME)];
 const ACTIVE: [(&str, Check); 2] = [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
 
-/// What one kind's list does not know it ignores, even where another kind's does.
+/// Returns the filters of one kind; it ignores those that only other kinds know.
 fn filters(kind: SessionKind) -> Known {
     const STARTED_BY: (&str, Check) = ("user-session", Check::NotPlayed);
     match kind {
@@ -50,7 +50,7 @@ fn filters(kind: SessionKind) -> Known {
     }
 }
 
-/// What a kind is called: in paths and types, and in errors.
+/// Returns the names of a kind: in paths and types, and in errors.
 fn names(kind: SessionKind) -> (&'static str, &'static str) {
     match kind {
         SessionKind::Compat => ("compat-session", "Compatibility session"),
@@ -103,7 +103,8 @@ fn finish(kind: SessionKind, state: &State<Shared<Database>>, id: &Path<String>)
     Ok(single(state.settings.release(), StatusCode::OK, name, &session, &format!("{name}s/{}/finish", session.id)))
 }
 
-/// Ends a session and has the homeserver told; `ended` is the refusal for one that was over already (trap 43).
+/// Ends a session and notifies the homeserver; `ended` is the refusal for one that has already ended
+/// (trap 43).
 pub(super) fn end(
     state: &mut Database,
     kind: SessionKind,
@@ -168,7 +169,7 @@ impl Session {
             Owner::User(id) => (Some(id), None),
             Owner::Client(id) => (None, Some(id)),
         };
-        // A session that is over has no token that could expire.
+        // An ended session has no token that could expire.
         let expires = self.expires.filter(|_| self.is_open()).map(time::rfc3339);
         json!({
             "created_at": self.created_at, "revoked_at": self.finished_at, "owner_user_id": user,

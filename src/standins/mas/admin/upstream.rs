@@ -1,4 +1,5 @@
-//! Upstream providers, read, and links, read, made and taken away: which user of Keycloak is which of MAS (trap 30).
+//! Serves upstream providers, and serves, creates and removes links between users of Keycloak and MAS
+//! (trap 30).
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -86,7 +87,7 @@ fn id<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
     ulid(&String::deserialize(field)?).map_err(Error::custom)
 }
 
-/// `POST /upstream-oauth-links`: a person has one link, and a link that is somebody's stays theirs.
+/// `POST /upstream-oauth-links`: a subject has one link, and the link of a user stays theirs.
 async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creation>) -> Answer {
     let mut state = state.lock();
     let user_id = known(&state, &asked.user_id)?.id.clone();

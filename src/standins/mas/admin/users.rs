@@ -1,4 +1,4 @@
-//! Users, read: the list, one by ID, one by name.
+//! Serves users: the list, one by ID, one by name.
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -73,17 +73,18 @@ async fn by_username(State(state): State<Shared<Database>>, Path(username): Path
     Ok(single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
 }
 
-/// The user of an ID in a path.
+/// Returns the user of an ID in a path.
 pub(super) fn existing<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
     known(state, &ulid_in_path(id)?)
 }
 
-/// The user of an ID in a filter: an unknown one is refused, it is no empty list (trap 43).
+/// Returns the user of an ID in a filter. An unknown one is refused, and does not give an empty list
+/// (trap 43).
 pub(super) fn known<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
     state.user_by_id(id).ok_or_else(|| Refusal::not_found(&format!("User ID {id}")))
 }
 
-/// The answer that is one user; `did` is what was done, with a slash before it.
+/// Returns an answer with one user; `did` is the change, with a slash in front.
 pub(super) fn answer(state: &Database, user: &User, did: &str) -> Response {
     single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/{}{did}", user.id))
 }

@@ -1,4 +1,4 @@
-//! Who gets in, where, and for how long.
+//! Tests who may use the Admin API, on which listener, and for how long.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is done to users and their sessions, there and on the homeserver.
+//! Tests changes of users and their sessions, in MAS and on the homeserver.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Api, PERSONAL, sent};
 use crate::standins::World;
 
 #[tokio::test]
-async fn a_deactivation_erases_unless_it_is_told_not_to() {
+async fn a_deactivation_erases_without_skip_erase() {
     let names = ["kept", "empty", "untyped", "form"];
     let api = Api::of(names.iter().fold(World::new("example.org"), |world, name| world.account(name))).await;
     let ask = |name: &str| api.request(Method::POST, &format!("users/{}/deactivate", api.id(name)));
@@ -40,7 +40,7 @@ async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deleted_and_made_again_is_somebody_else() {
+async fn a_user_who_is_deleted_and_re_created_is_another_user() {
     let api = Api::of(World::new("example.org").group("/staff").member("ann").account("ann").account("bob")).await;
     let (id, other) = (api.id("ann"), api.id("bob"));
     let token = api.world.login("ann").expect("a login");

@@ -1,4 +1,4 @@
-//! Links and providers that are made while it runs.
+//! Tests links and providers that are created while it runs.
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn a_person_gets_one_link_and_keeps_it() {
+async fn a_subject_gets_one_link_and_keeps_it() {
     let api = Api::of(World::new("example.org").account("ann").account("bob")).await;
     let (status, made) = sent(api.link("ann", "one")).await;
     assert_eq!((status, &made["data"]["attributes"]["user_id"]), (StatusCode::CREATED, &json!(api.id("ann"))));

@@ -1,4 +1,4 @@
-//! Lists: pages, filters, links, and a hundred thousand rows.
+//! Tests lists: pages, filters, links, and a hundred thousand rows.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn usernames(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn pages_go_both_ways_and_meet_nobody_twice() {
+async fn pages_go_both_ways_and_show_no_user_twice() {
     let api = Api::of(World::new("example.org").accounts(7, "u").guest_account("guest")).await;
     let (_, all) = api.get("users?page[first]=100").await;
     assert_eq!(all["meta"]["count"], 9);
@@ -60,7 +60,7 @@ async fn filters_that_a_list_does_not_know_are_ignored_and_unknown_users_are_not
 }
 
 #[tokio::test]
-async fn a_link_names_the_keycloak_user_whatever_the_name_is_by_now() {
+async fn a_link_names_the_keycloak_user_after_a_rename() {
     let world = World::new("example.org").group("/matrix-users").member("ann").account("ann").account("alone");
     let api = Api::of(world).await;
     let subject = async |name: &str| {

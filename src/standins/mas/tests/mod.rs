@@ -1,4 +1,5 @@
-//! What the recordings of the Admin API cannot show: time, listeners, tokens that open two servers, large lists.
+//! Tests what the recordings of the Admin API cannot show: time, listeners, tokens for two servers,
+//! large lists.
 
 mod access;
 mod changes;
@@ -13,7 +14,7 @@ use super::ClientAuth;
 use crate::standins::world::InMas;
 use crate::standins::{RunningWorld, World, runtime};
 
-/// All that one token for a host without mas-cli needs (trap 41).
+/// The scope of one token for a host without mas-cli (trap 41).
 const PERSONAL: &str = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
 
 /// A world and a token for its Admin API.
@@ -57,7 +58,7 @@ impl Api {
     }
 }
 
-/// The status, and the body where it is JSON.
+/// Returns the status, and the body if it is JSON.
 async fn sent(request: RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.expect("an answer");
     let status = answer.status();

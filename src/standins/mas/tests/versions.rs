@@ -1,4 +1,4 @@
-//! What an old MAS does otherwise, or not at all.
+//! Tests what an old MAS does differently, or not at all.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Api, sent};
 use crate::standins::{World, mas_cli};
 
-/// `ann`, active and logged in, and `dave`, locked and deactivated, on a MAS of this version.
+/// Starts a MAS of this version with `ann`, active and logged in, and `dave`, locked and deactivated.
 async fn old(version: &str) -> Api {
     let world = World::new("example.org").account("ann").disabled_account("dave").mas_version(version);
     let api = Api::of(world).await;
@@ -33,7 +33,7 @@ async fn an_endpoint_is_not_there_before_the_version_that_brought_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_web_page_whoever_asks() {
+async fn what_is_not_there_is_a_web_page_for_everyone() {
     let mut api = old("v1.3.0").await;
     api.token = "unknown".to_owned();
     for path in ["version", "compat-sessions/01H8PKNWKKRPCBW4YGH1RWV279/finish", "nothing"] {
