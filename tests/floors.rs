@@ -135,7 +135,7 @@ fn every_room_has_its_floor_and_imports_only_rooms_below() {
     let mut wrong = Vec::new();
     for file in &all {
         let module = module(file);
-        let room = floor(&module[0]).expect("a floor for every room");
+        let room = floor(&module[0]).expect("every room has a floor");
         if module.iter().any(|part| part == "tests") {
             continue;
         }

@@ -153,7 +153,7 @@ fn a_template_that_mas_cannot_render_is_one_problem() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("keycloak.localpart") && told[0].contains(says), "{told:?}");
     }
-    let custom = example_with(line, "localpart = \"{{ user.nobody_has_this }}\"");
+    let custom = example_with(line, "localpart = \"{{ user.no_such_field }}\"");
     assert_eq!(problems(&custom, &[]), [""; 0]);
 }
 

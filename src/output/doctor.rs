@@ -11,7 +11,7 @@ use crate::model::to_json;
 use crate::phrases;
 
 const WIDTH: usize = 80;
-/// The column where the text of a check starts.
+/// The column at which the text of a check starts.
 const INDENT: usize = 11;
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const OK: Style = AnsiColor::Green.on_default();
