@@ -124,7 +124,7 @@ async fn everything_is_told_in_80_columns_well_or_not() {
         assert_eq!(wide_lines(&run), [""; 0]);
 
         let run = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
-        let run = run.prints(&["  PROBLEM  token: ", "           fix: check keycloak.client_id"]);
+        let run = run.prints(&["  PROBLEM  token: ", "           fix: Check `keycloak.client_id`"]);
         assert_eq!(wide_lines(&run), [""; 0]);
         world.mas.stop().await;
         let run = program_by(&world, way, "").run("doctor").exits(1);

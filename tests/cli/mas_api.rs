@@ -169,7 +169,7 @@ fn refuses(world: &RunningWorld, more: &str, told: &[&str]) {
 #[tokio::test]
 async fn a_client_that_is_not_listed_in_admin_clients_is_told_so() {
     let world = started(the_table().mas_api_client_not_admin()).await;
-    refuses(&world, "", &["MAS: POST ", "/oauth2/token: gave no token: invalid_scope", "policy.data.admin_clients"]);
+    refuses(&world, "", &["MAS: POST ", "/oauth2/token: issued no token: invalid_scope", "policy.data.admin_clients"]);
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn a_wrong_secret_is_told_without_it() {
     let world = started(the_table()).await;
     let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
     let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
-    run.tells(&["/oauth2/token: gave no token: invalid_client", "writer.mas_api.client_secret"]);
+    run.tells(&["/oauth2/token: issued no token: invalid_client", "writer.mas_api.client_secret"]);
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ async fn someone_whom_the_list_left_out_is_kept_and_the_contradiction_told() {
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!((run.kept(), run.actions()), (vec!["bea in_group_at_second_look".to_owned()], vec![]));
     assert_eq!(run.json()["contradictions"], 1);
-    run.tells(&["answers about 1 person disagree"]);
+    run.tells(&["answers about 1 user disagree"]);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn a_password_that_the_database_refuses_is_told_in_mas_clis_own_words() {
     doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_is(&["mas-cli database problem"]).tells(
         "mas-cli database problem",
         &["password authentication failed for user \"mas\""],
-        &["writer.mas_cli.config (MAS_CONFIG)", "section database"],
+        &["`writer.mas_cli.config` (MAS_CONFIG)", "section database"],
     );
 }
 
