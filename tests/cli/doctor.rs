@@ -125,7 +125,7 @@ async fn report_fits_into_80_columns_with_and_without_problems() {
         assert_eq!(wide_lines(&run), [""; 0]);
 
         let run = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
-        let run = run.prints(&["  PROBLEM  token: ", "           fix: check keycloak.client_id"]);
+        let run = run.prints(&["  PROBLEM  token: ", "           fix: Check `keycloak.client_id`"]);
         assert_eq!(wide_lines(&run), [""; 0]);
         world.mas.stop().await;
         let run = program_by(&world, way, "").run("doctor").exits(1);

@@ -158,7 +158,7 @@ async fn oauth_error_says_what_to_check() {
     let world = started(the_table()).await;
     let wrong = |name: &str| program(&world).env(name, "wr0ng-canary").run("sync").exits(1);
     wrong("KC_ADMIN_PASS").tells(&["Keycloak: POST ", "invalid_grant: Invalid user credentials", "KC_ADMIN_PASS"]);
-    wrong("KC_CLIENT_ID").tells(&["Keycloak: POST ", "gave no token", "KC_CLIENT_ID"]);
+    wrong("KC_CLIENT_ID").tells(&["Keycloak: POST ", "issued no token", "KC_CLIENT_ID"]);
     wrong("KC_REALM").tells(&["Keycloak: GET ", "404", "KC_REALM"]);
     wrong("MATRIX_ADMIN_TOKEN").tells(&["Synapse: GET ", "401", "MATRIX_ADMIN_TOKEN"]);
 }

@@ -170,7 +170,7 @@ fn refuses(world: &RunningWorld, more: &str, parts: &[&str]) {
 #[tokio::test]
 async fn client_missing_from_admin_clients_is_reported() {
     let world = started(the_table().mas_api_client_not_admin()).await;
-    refuses(&world, "", &["MAS: POST ", "/oauth2/token: gave no token: invalid_scope", "policy.data.admin_clients"]);
+    refuses(&world, "", &["MAS: POST ", "/oauth2/token: issued no token: invalid_scope", "policy.data.admin_clients"]);
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn wrong_secret_is_reported_and_not_printed() {
     let world = started(the_table()).await;
     let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
     let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
-    run.tells(&["/oauth2/token: gave no token: invalid_client", "writer.mas_api.client_secret"]);
+    run.tells(&["/oauth2/token: issued no token: invalid_client", "writer.mas_api.client_secret"]);
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn token_endpoint_at_another_address_than_the_issuers_gets_no_secret() {
     world.mas.state().settings.token_endpoint = Some(format!("{}/collect", world.synapse.url()));
     for more in ["", "allow_http = true\n"] {
         let run = program_by(&world, BY_MAS, more).run("plan").exits(1);
-        run.tells(&["its token endpoint is not at the issuer's address: ", "http.public_base and http.issuer"]);
+        run.tells(&["its token endpoint is not at the issuer's address: ", "`http.public_base` and `http.issuer`"]);
     }
     assert_eq!(world.synapse.requests().count("/collect"), 0);
 }

@@ -111,7 +111,7 @@ async fn status_in_the_servers_own_format_is_the_servers() {
     for (place, status, hint) in [
         (place(Keycloak, BY_BOTH, "/members"), 401, "own token"),
         (place(Keycloak, BY_BOTH, "/members"), 403, "the role view-users"),
-        (place(Keycloak, BY_BOTH, "/members"), 404, "keycloak.realm (KC_REALM)"),
+        (place(Keycloak, BY_BOTH, "/members"), 404, "`keycloak.realm` (KC_REALM)"),
         (place(Synapse, BY_BOTH, "/account/whoami"), 401, "The admin token may have expired"),
         (place(Synapse, BY_BOTH, "/v3/users?"), 403, "not an administrator"),
         (place(Synapse, BY_BOTH, "/account/whoami"), 503, "while MAS is down"),

@@ -70,7 +70,7 @@ async fn account_is_kept_and_the_contradiction_reported_if_the_list_lacks_a_memb
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!((run.kept(), run.actions()), (vec!["bea in_group_at_second_look".to_owned()], vec![]));
     assert_eq!(run.json()["contradictions"], 1);
-    run.tells(&["answers about 1 person disagree"]);
+    run.tells(&["answers about 1 user disagree"]);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn a_default_place_that_cannot_be_written_is_a_warning() {
     let file = world.directory().join("file");
     std::fs::write(&file, "").expect("a writable directory");
     let nowhere = |more: &str| with(&world, more).env("XDG_STATE_HOME", &file.display().to_string());
-    let told = ["nothing is remembered, because the state file", "set state_file to a path that this user can write"];
+    let told = ["nothing is remembered, because the state file", "Set `state_file` to a path that this user can write"];
     nowhere(NO_LIMITS).run("plan").exits(0).tells(&told);
     nowhere(NO_LIMITS).run("sync").exits(0).tells(&told);
 }

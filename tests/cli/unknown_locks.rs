@@ -264,7 +264,7 @@ async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_doe
 #[tokio::test]
 async fn doctor_warns_if_users_may_deactivate_their_own_accounts_and_members_get_them_back() {
     let world = started(World::new("example.org").group("/matrix-users").member("alice").account("alice")).await;
-    let fix = ["account.account_deactivation_allowed: false", "policy.reactivate = \"own\""];
+    let fix = ["account.account_deactivation_allowed: false", "`policy.reactivate` to \"own\""];
     let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
     let (by_file, by_api) = ("mas-cli self_deactivation warning", "mas self_deactivation warning");
     doctor(by_cli("")).ailing_is(&[by_file]).tells(by_file, &[], &fix);

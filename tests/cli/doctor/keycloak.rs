@@ -21,8 +21,8 @@ async fn a_wrong_secret_leads_to_its_setting() {
     let world = started(the_table()).await;
     doctor(by_client(&world).env("KC_CLIENT_SECRET", "wrong")).ailing_is(&["keycloak token problem"]).tells(
         "keycloak token problem",
-        &["gave no token", "unauthorized_client"],
-        &["keycloak.client_secret (KC_CLIENT_SECRET)", "Service accounts roles"],
+        &["issued no token", "unauthorized_client"],
+        &["`keycloak.client_secret` (KC_CLIENT_SECRET)", "Service accounts roles"],
     );
 }
 
@@ -32,7 +32,7 @@ async fn a_wrong_password_leads_to_its_setting() {
     doctor(program(&world).env("KC_ADMIN_PASS", "wrong")).ailing_is(&["keycloak token problem"]).tells(
         "keycloak token problem",
         &["invalid_grant"],
-        &["keycloak.password (KC_ADMIN_PASS)"],
+        &["`keycloak.password` (KC_ADMIN_PASS)"],
     );
 }
 
@@ -63,7 +63,7 @@ async fn missing_role_view_users_is_reported() {
         findings.tells("keycloak group problem", &[], &[]).tells(
             "keycloak roles problem",
             &["the role view-users of the client realm-management is missing"],
-            &["give the client's service account the role view-users"],
+            &["Give the client's service account the role view-users"],
         );
     }
 }
@@ -102,7 +102,7 @@ async fn members_are_counted_group_by_group() {
     let world = started(the_table().member_of("/staff", "sam").disabled_member("frank")).await;
     let toml = "[keycloak]\ngroups = [\"/matrix-users\", \"/staff\"]\n";
     let findings = doctor(by_client(&world).without("KC_GROUP_NAME").file(&world, toml)).ailing_is(&[]);
-    let told = "4 members in /matrix-users, 1 of them disabled in Keycloak; 1 member in /staff; 5 people in all";
+    let told = "4 members in /matrix-users, 1 of them disabled in Keycloak; 1 member in /staff; 5 users in all";
     findings.tells("keycloak members ok", &[told], &[]);
 }
 
@@ -124,7 +124,7 @@ async fn directory_is_verified_only_if_one_of_its_users_is_a_member() {
     doctor(by_client(&world)).ailing_is(&[line]).tells(
         line,
         &["1 directory behind Keycloak, 1 of them without an enabled user in the group"],
-        &["check User federation in Keycloak", "keycloak.federation = \"trust\""],
+        &["Check User federation in Keycloak", "`keycloak.federation` to \"trust\""],
     );
     world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link = Some("ldap-1".to_owned());
     doctor(by_client(&world)).ailing_is(&[]).tells("keycloak directories ok", &["1 directory behind Keycloak"], &[]);
@@ -175,7 +175,7 @@ async fn token_without_roles_is_checked_by_its_access() {
     doctor(by_client(&world)).tells(
         "keycloak users problem",
         &["no user of the realm is visible"],
-        &["give the client's service account the role view-users of the client realm-management"],
+        &["Give the client's service account the role view-users of the client realm-management"],
     );
 }
 

@@ -108,7 +108,7 @@ async fn lock_that_never_reaches_synapse_is_a_problem_in_lock_mode() {
     doctor(program_by(&world, BY_BOTH, lock)).ailing_is(&["mas version problem"]).tells(
         "mas version problem",
         &["exit code 4"],
-        &["policy.disable = \"deactivate\""],
+        &["`policy.disable` to \"deactivate\""],
     );
     by_mas(&world).ailing_is(&[]).tells("mas client skipped", &["1.20"], &[]);
 }
@@ -150,7 +150,7 @@ async fn personal_token_with_unneeded_access_to_synapse_is_reported() {
     let line = "mas other_doors warning";
     doctor(by_token(&world, BY_BOTH, &wide)).ailing_is(&[line]).tells(
         line,
-        &["opens Synapse as @matrix-sync-bot:example.org too"],
+        &["also opens Synapse as @matrix-sync-bot:example.org"],
         &["urn:mas:admin alone", "MATRIX_ADMIN_TOKEN"],
     );
     let same = by_token(&world, BY_BOTH, &wide).env("MATRIX_ADMIN_TOKEN", &wide);

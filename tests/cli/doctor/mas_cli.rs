@@ -50,7 +50,7 @@ async fn error_of_mas_cli_is_quoted_if_the_database_refuses_the_password() {
     doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_is(&["mas-cli database problem"]).tells(
         "mas-cli database problem",
         &["password authentication failed for user \"mas\""],
-        &["writer.mas_cli.config (MAS_CONFIG)", "section database"],
+        &["`writer.mas_cli.config` (MAS_CONFIG)", "section database"],
     );
 }
 

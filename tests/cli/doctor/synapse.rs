@@ -14,7 +14,7 @@ async fn a_token_that_is_not_accepted_leads_to_its_setting() {
     let world = started(the_table()).await;
     let findings =
         doctor(by_client(&world).env("MATRIX_ADMIN_TOKEN", "mct_wrong")).ailing_is(&["synapse token problem"]);
-    findings.tells("synapse token problem", &["401"], &["synapse.admin_token (MATRIX_ADMIN_TOKEN)"]).tells(
+    findings.tells("synapse token problem", &["401"], &["`synapse.admin_token` (MATRIX_ADMIN_TOKEN)"]).tells(
         "synapse admin skipped",
         &[],
         &[],
@@ -78,6 +78,6 @@ async fn web_page_instead_of_json_names_the_address() {
     doctor(by_client(&world)).ailing_is(&["synapse token problem"]).tells(
         "synapse token problem",
         &["text/html instead of JSON"],
-        &["synapse.url (MATRIX_URL)"],
+        &["`synapse.url` (MATRIX_URL)"],
     );
 }
