@@ -4,17 +4,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use crate::cli::{ApplyArgs, Global};
+use crate::cli::{ApplyArgs, Global, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
-use crate::planner::{Draft, Policy, Verdict};
-use crate::session::{
-    Session, Writing, approve, command_to_go_on, print, shell_word, tell, tell_the_end, warn_of_doubts,
-};
+use crate::planner::{Policy, Verdict};
+use crate::session::{Aim, Order, Session, Writing, print, shell_word};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
@@ -24,22 +22,22 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
     let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
-    let still_holds = what_still_holds(session, saved.actions, args.approve.is_some());
+    let order = Order {
+        command: "apply",
+        line: format!("apply {}", shell_word(&args.file)),
+        digest: saved.digest,
+        approve: args.approve.as_ref(),
+        undoes: None,
+    };
+    let still_holds = what_still_holds(session, saved.actions, Aim::write(order.approve));
     let mut plan = run.unless_stopped(still_holds).await?;
 
-    print(&text::plan(&plan, &saved.digest, &[], Terminal::of_stdout()))?;
-    let refusals = approve(session, &plan, &saved.digest, args.approve.as_ref());
-    if args.approve.is_none() {
-        plan.hold_back();
-    }
-    if !refusals.is_empty() {
-        let command = command_to_go_on(global, &format!("apply {}", shell_word(&args.file)), &saved.digest);
-        tell(&text::refused(&refusals, &plan, &command));
-        run.refused("apply", &plan, &refusals)?;
+    print(&text::plan(&plan, &order.digest, &[], Terminal::of_stdout()))?;
+    if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
-    let (outcomes, exit) = run.carry_out("apply", &plan, None).await?;
-    Ok(tell_the_end(&text::outcome(&plan, &outcomes, Terminal::of_stdout()), exit))
+    let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
+    Ok(exit)
 }
 
 /// Reads the file and checks that it is complete, unchanged, and made for this server, writer and
@@ -77,18 +75,16 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
 
 /// Returns a plan of the saved actions. Those that would not be planned now are skipped, with the
 /// reason.
-async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: bool) -> Result<Plan, Failure> {
+async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, aim: Aim) -> Result<Plan, Failure> {
     let reading = session.read().await?;
-    let draft = Draft::new(&reading.facts, &session.config.policy);
-    let looks = session.look(draft.to_look_at(), &reading, approved).await?;
-    let verdicts = draft.verdicts(&looks);
-    session.remember(&draft, &verdicts, &looks, &reading)?;
+    let decision = session.decide(&reading, None, aim).await?;
     let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();
     let wanted = reading.facts.accounts.iter().filter(|account| wanted.contains(&account.user_id));
-    let by_user: BTreeMap<_, _> =
-        wanted.map(|account| (&account.user_id, (account, draft.verdict(account, &verdicts)))).collect();
+    let by_user: BTreeMap<_, _> = wanted
+        .map(|account| (&account.user_id, (account, decision.draft.verdict(account, &decision.verdicts))))
+        .collect();
 
-    let mut plan = draft.plan(verdicts, &looks);
+    let mut plan = decision.into_plan();
     let mut planned: BTreeMap<_, _> =
         std::mem::take(&mut plan.actions).into_iter().map(|action| (action.user_id.clone(), action)).collect();
     plan.actions = saved
@@ -109,8 +105,7 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, approved: 
             }
         })
         .collect();
-    warn_of_doubts(&plan);
-    Ok(plan)
+    Ok(Session::with_warnings(plan, &reading.facts))
 }
 
 /// Returns why a saved action no longer fits, if it does not.

@@ -12,9 +12,9 @@ use crate::failure::Failure;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::planner::{Draft, Facts, Looks, Verdict, Verdicts};
+use crate::planner::{Facts, Looks, Verdict};
 use crate::readers::{Asked, ReadError, Reading};
-use crate::session::{Session, command_to_go_on, print};
+use crate::session::{Aim, Decision, Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 
@@ -25,10 +25,8 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     let reading = session.read().await?;
     let facts = &reading.facts;
     let subject = wanted.subject(facts);
-    let draft = Draft::new(facts, &session.config.policy);
-    let (looks, reach) = look(&session, &draft, &reading, &subject).await?;
-    let verdicts = draft.verdicts(&looks);
-    let accounts = explained(&draft, &verdicts, facts, &subject, &looks);
+    let (decision, reach) = decide(&session, &reading, &subject).await?;
+    let accounts = explained(&decision, facts, &subject);
 
     let mut ids: BTreeSet<KeycloakId> = subject.ids().collect();
     for one in &accounts {
@@ -43,7 +41,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
     let approve = (needs_approval && reach == Reach::Plan)
-        .then(|| command_to_go_on(global, "sync", &draft.plan(verdicts, &looks).digest()));
+        .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::Known {
@@ -71,31 +69,25 @@ enum Reach {
     Explained,
 }
 
-async fn look(
-    session: &Session,
-    draft: &Draft<'_>,
-    reading: &Reading,
+async fn decide<'f>(
+    session: &'f Session,
+    reading: &'f Reading,
     subject: &Subject<'_>,
-) -> Result<(Looks, Reach), Failure> {
-    let looks = session.look(draft.to_look_at(), reading, false).await?;
-    if matches!(looks, Looks::Taken { .. }) {
-        return Ok((looks, Reach::Plan));
+) -> Result<(Decision<'f>, Reach), Failure> {
+    let decision = session.decide(reading, None, Aim::Show).await?;
+    if matches!(decision.looks, Looks::Taken { .. }) {
+        return Ok((decision, Reach::Plan));
     }
     let facts = &reading.facts;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &looks));
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.looks));
     let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
-    let few = draft.to_look_at().filter(|one| wanted.contains(&one.user_id)).collect();
-    Ok((session.look_at(few, reading).await?, Reach::Explained))
+    let few = decision.draft.to_look_at().filter(|one| wanted.contains(&one.user_id)).collect();
+    Ok((session.decide_closer(decision, few, reading).await?, Reach::Explained))
 }
 
 /// Returns the accounts to explain, in order of localpart.
-fn explained<'f>(
-    draft: &Draft<'f>,
-    verdicts: &Verdicts<'f>,
-    facts: &'f Facts,
-    subject: &Subject<'_>,
-    looks: &Looks,
-) -> Vec<Explained<'f>> {
+fn explained<'f>(decision: &Decision<'f>, facts: &'f Facts, subject: &Subject<'_>) -> Vec<Explained<'f>> {
+    let Decision { draft, looks, verdicts } = decision;
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
     let explain = |account: &'f Account| {
         let verdict = draft.verdict(account, verdicts);

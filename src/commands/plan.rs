@@ -9,13 +9,13 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
-use crate::session::{Session, print};
+use crate::session::{Aim, Session, print, refusals};
 
 /// Shows what would change.
 pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let plan = session.plan(false, false).await?;
-    let refusals = session.refusals(&plan);
+    let plan = session.plan(Aim::Show).await?;
+    let refusals = refusals(&plan, &session.config.limits);
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, refusals.clone()))?;
     }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
 use crate::plan::{Outcome, Plan, PlanDocument, Skip};
-use crate::session::{Writing, approve, command_to_go_on, print, run_result, tell, tell_the_end};
+use crate::session::{Aim, Order, Writing, command_to_go_on, print, run_result, tell};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -49,30 +49,22 @@ fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Fail
 
 async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
-    let session = &run.session;
-    let mut plan = run.unless_stopped(session.plan(args.approve.is_some(), true)).await?;
-
-    let refusals = approve(session, &plan, &plan.digest(), args.approve.as_ref());
+    let aim = Aim::write(args.approve.as_ref());
+    let mut plan = run.unless_stopped(run.session.plan(aim)).await?;
+    let digest = plan.digest();
+    let order =
+        Order { command: "sync", line: "sync".to_owned(), digest, approve: args.approve.as_ref(), undoes: None };
     if args.format == SyncFormat::Text {
-        print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
+        print(&text::plan(&plan, &order.digest, &[], Terminal::of_stdout()))?;
     }
-    if args.approve.is_none() {
-        plan.hold_back();
-    }
+    let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {
         if args.format == SyncFormat::Json {
-            print(&PlanDocument::planned(&plan, refusals.clone()).to_json())?;
+            print(&PlanDocument::planned(&plan, refusals).to_json())?;
         }
-        tell(&text::refused(&refusals, &plan, &command_to_go_on(global, "sync", &plan.digest())));
-        run.refused("sync", &plan, &refusals)?;
         return Ok(Exit::Refused);
     }
-    let (outcomes, exit) = run.carry_out("sync", &plan, None).await?;
-    let told = match args.format {
-        SyncFormat::Text => text::outcome(&plan, &outcomes, Terminal::of_stdout()),
-        SyncFormat::Json => PlanDocument::applied(&plan, &outcomes).to_json(),
-    };
-    let exit = tell_the_end(&told, exit);
+    let (outcomes, exit) = run.finish(&order, &plan, args.format).await?;
     say_what_waits(global, &plan, &outcomes);
     Ok(exit)
 }

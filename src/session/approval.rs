@@ -2,24 +2,41 @@
 
 use std::path::Path;
 
-use super::Session;
 use crate::cli::Global;
 use crate::plan::{ApprovedDigest, Digest, Plan};
+use crate::planner::Limits;
 use crate::shell;
+use crate::state::RunId;
 
-/// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
-/// right approval lifts every limit for this run.
-pub(crate) fn approve(
-    session: &Session,
-    plan: &Plan,
-    digest: &Digest,
-    approved: Option<&ApprovedDigest>,
-) -> Vec<String> {
-    match approved {
-        Some(approved) if digest.is_meant_by(approved) => Vec::new(),
-        Some(approved) => vec![format!("--approve names {approved}, and this plan is {digest}")],
-        None => session.refusals(plan),
+/// What an administrator has ordered: a plan to be carried out by a command.
+pub(crate) struct Order<'a> {
+    /// The name of the command in the history.
+    pub(crate) command: &'static str,
+    /// The command line, without the approval.
+    pub(crate) line: String,
+    /// The digest of the plan.
+    pub(crate) digest: Digest,
+    /// The digest that the administrator approves.
+    pub(crate) approve: Option<&'a ApprovedDigest>,
+    /// The run that it undoes.
+    pub(crate) undoes: Option<RunId>,
+}
+
+impl Order<'_> {
+    /// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
+    /// right approval lifts every limit for this run.
+    pub(super) fn refusals(&self, plan: &Plan, limits: &Limits) -> Vec<String> {
+        match self.approve {
+            Some(approved) if self.digest.is_meant_by(approved) => Vec::new(),
+            Some(approved) => vec![format!("--approve names {approved}, and this plan is {}", self.digest)],
+            None => refusals(plan, limits),
+        }
     }
+}
+
+/// Returns every limit that the plan exceeds, in words.
+pub(crate) fn refusals(plan: &Plan, limits: &Limits) -> Vec<String> {
+    limits.refuse(plan).iter().map(ToString::to_string).collect()
 }
 
 /// Returns the command line that applies this very plan, to paste into a shell.

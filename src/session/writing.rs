@@ -2,15 +2,15 @@
 
 use std::io;
 
-use super::Session;
+use super::{Order, Session, command_to_go_on, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, Journal, Record, Stop};
-use crate::cli::Global;
+use crate::cli::{Global, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
-use crate::output::Progress;
+use crate::output::{Progress, Terminal, text};
 use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
@@ -51,6 +51,36 @@ impl Writing {
     /// Does work that a signal may end at any time, because nothing was changed yet.
     pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         self.stop.unless_requested(Box::pin(work)).await.unwrap_or(Err(Failure::Stopped))
+    }
+
+    /// Holds back what needs an approval, and returns why the plan may not be carried out. A refusal is
+    /// printed and recorded.
+    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<String>, Failure> {
+        let refusals = order.refusals(plan, &self.session.config.limits);
+        if order.approve.is_none() {
+            plan.hold_back();
+        }
+        if !refusals.is_empty() {
+            let command = command_to_go_on(global, &order.line, &order.digest);
+            tell(&text::refused(&refusals, plan, &command));
+            self.refused(order.command, plan, &refusals)?;
+        }
+        Ok(refusals)
+    }
+
+    /// Carries out a plan and prints what became of it.
+    pub(crate) async fn finish(
+        &self,
+        order: &Order<'_>,
+        plan: &Plan,
+        format: SyncFormat,
+    ) -> Result<(Vec<Outcome>, Exit), Failure> {
+        let (outcomes, exit) = self.carry_out(order.command, plan, order.undoes).await?;
+        let printed = match format {
+            SyncFormat::Text => text::outcome(plan, &outcomes, Terminal::of_stdout()),
+            SyncFormat::Json => PlanDocument::applied(plan, &outcomes).to_json(),
+        };
+        Ok((outcomes, tell_the_end(&printed, exit)))
     }
 
     /// Records a plan that was refused.

@@ -18,7 +18,7 @@ use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
-use crate::session::command_to_go_on;
+use crate::session::{Aim, command_to_go_on};
 use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
 
@@ -65,7 +65,7 @@ impl Watcher<'_> {
         self.reading = None;
         let session = &self.writing.session;
         let reading = self.writing.unless_stopped(session.read()).await?;
-        let plan = self.writing.unless_stopped(session.plan_of(&reading, None, false, true)).await?;
+        let plan = self.writing.unless_stopped(session.plan_of(&reading, None, Aim::Write)).await?;
         self.reading = Some(with_doubts(reading, &plan));
         self.events.people.clear();
         self.decide(plan, RunKind::Full, None).await
@@ -149,7 +149,7 @@ impl Watcher<'_> {
         let planned = if focus.is_empty() {
             Ok(None)
         } else {
-            self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), false, true)).await.map(Some)
+            self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), Aim::Write)).await.map(Some)
         };
         let plan = match planned {
             Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))

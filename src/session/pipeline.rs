@@ -1,0 +1,120 @@
+//! Makes every plan: second look, verdicts, what the state file records, the plan itself and its warnings.
+
+use super::Session;
+use super::warnings::warn_of_doubts;
+use crate::failure::Failure;
+use crate::metrics::metrics;
+use crate::plan::{ApprovedDigest, Plan};
+use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Reach, Undo, Verdicts};
+use crate::readers::Reading;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// To be shown: the state file records nothing.
+    Show,
+    /// To be carried out within the limits.
+    Write,
+    /// To be carried out with an approval, which lifts the limits.
+    WriteApproved,
+}
+
+impl Aim {
+    /// Returns the aim of a command that writes.
+    pub(crate) fn write(approve: Option<&ApprovedDigest>) -> Self {
+        if approve.is_some() { Self::WriteApproved } else { Self::Write }
+    }
+}
+
+/// The verdict on every account, and what it is based on.
+pub(crate) struct Decision<'f> {
+    pub(crate) draft: Draft<'f>,
+    pub(crate) looks: Looks,
+    pub(crate) verdicts: Verdicts<'f>,
+}
+
+impl Decision<'_> {
+    /// Makes the plan.
+    pub(crate) fn into_plan(self) -> Plan {
+        self.draft.plan(self.verdicts, &self.looks)
+    }
+}
+
+impl Session {
+    /// Reads both sides and makes a plan about all accounts.
+    pub(crate) async fn plan(&self, aim: Aim) -> Result<Plan, Failure> {
+        let reading = self.read().await?;
+        self.plan_of(&reading, None, aim).await
+    }
+
+    /// Makes a plan about all accounts, or about a few.
+    pub(crate) async fn plan_of(&self, reading: &Reading, focus: Option<&Focus>, aim: Aim) -> Result<Plan, Failure> {
+        let plan = self.decide(reading, focus, aim).await?.into_plan();
+        if focus.is_none() {
+            metrics().plan(&plan);
+        }
+        Ok(Self::with_warnings(plan, &reading.facts))
+    }
+
+    /// Rechecks and decides.
+    pub(crate) async fn decide<'f>(
+        &'f self,
+        reading: &'f Reading,
+        focus: Option<&'f Focus>,
+        aim: Aim,
+    ) -> Result<Decision<'f>, Failure> {
+        metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
+        let draft = Draft::about(&reading.facts, &self.config.policy, focus);
+        let looks = self.look(draft.to_look_at().collect(), self.most_looks(aim), reading).await?;
+        let verdicts = draft.verdicts(&looks);
+        let decision = Decision { draft, looks, verdicts };
+        if aim != Aim::Show {
+            self.record(&decision, &reading.facts)?;
+        }
+        Ok(decision)
+    }
+
+    /// Rechecks and decides about some accounts regardless of the limits, because nothing is changed
+    /// because of it.
+    pub(crate) async fn decide_closer<'f>(
+        &self,
+        decision: Decision<'f>,
+        accounts: Vec<LookAt>,
+        reading: &'f Reading,
+    ) -> Result<Decision<'f>, Failure> {
+        let looks = self.look(accounts, usize::MAX, reading).await?;
+        let verdicts = decision.draft.verdicts(&looks);
+        Ok(Decision { looks, verdicts, ..decision })
+    }
+
+    /// Makes the plan that undoes a run.
+    pub(crate) async fn plan_undo(&self, undo: &Undo<'_>, reading: &Reading, aim: Aim) -> Result<Plan, Failure> {
+        let looks = self.look(undo.to_look_at().collect(), self.most_looks(aim), reading).await?;
+        Ok(Self::with_warnings(undo.decide(&looks), &reading.facts))
+    }
+
+    /// Prints the warnings of a plan.
+    pub(crate) fn with_warnings(plan: Plan, facts: &Facts) -> Plan {
+        warn_of_doubts(facts, &plan);
+        plan
+    }
+
+    fn most_looks(&self, aim: Aim) -> usize {
+        match aim {
+            Aim::Show | Aim::Write => self.config.limits.max_look,
+            Aim::WriteApproved => usize::MAX,
+        }
+    }
+
+    /// Records a complete reading in the state file.
+    fn record(&self, decision: &Decision<'_>, facts: &Facts) -> Result<(), Failure> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let presence = decision.draft.presence(&decision.verdicts, &decision.looks);
+        state.record(&presence, facts.now)?;
+        // Old runs are few: what `watch` reads for an event need not delete them.
+        if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything) {
+            state.forget_runs(facts.now.before(keep))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Reads both sides, and rechecks accounts before they are changed.
+
+use futures_util::future::join;
+use tracing::warn;
+
+use super::warnings::{warn_of_exposure, warn_of_unknown_admins};
+use super::{Session, state_file};
+use crate::config::StateFile;
+use crate::failure::Failure;
+use crate::mas_api::Exposure;
+use crate::model::Account;
+use crate::plan::ActionKind;
+use crate::planner::{Focus, LookAt, Looks, Recall};
+use crate::readers::{Again, Reading, Tallies};
+
+impl Session {
+    /// Reads both sides.
+    pub(crate) async fn read(&self) -> Result<Reading, Failure> {
+        if let Some(warning) = state_file::warning_of(&self.config) {
+            warn!("{warning}");
+        }
+        self.refuse_unseen_locks().await?;
+        let tallies = Tallies::default();
+        let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
+        let (reading, exposure) = self.progress.reading(&tallies, reading).await;
+        let mut reading = reading?;
+        if let Some(state) = &self.state {
+            state.recall(&mut reading.facts)?;
+        }
+        if self.config.state_file == StateFile::Off {
+            reading.facts.memory.recall = Recall::Off;
+        }
+        warn_of_exposure(&exposure, self.config.mas_api.as_ref());
+        let has_personal_token = self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
+        if has_personal_token && reading.facts.token_owners.mas.is_empty() {
+            warn!(
+                "MAS does not say which account writer.mas_api.access_token acts as: add it to policy.protect, \
+                 or it is disabled like any other"
+            );
+        }
+        let localparts = reading.facts.accounts.iter().map(Account::localpart);
+        for entry in self.config.policy.protect.idle_entries(localparts) {
+            warn!("policy.protect: {entry:?} matches no account");
+        }
+        Ok(reading)
+    }
+
+    async fn exposure(&self) -> Exposure {
+        match &self.mas {
+            Some(mas) => mas.exposure().await,
+            None => Exposure::default(),
+        }
+    }
+
+    /// Re-reads a few users. Returns `None` if there are more than `most`.
+    pub(crate) async fn again(
+        &self,
+        reading: &mut Reading,
+        again: &Again,
+        most: usize,
+    ) -> Result<Option<Focus>, Failure> {
+        let ids: Vec<_> = again.people.keys().cloned().collect();
+        let theirs = match &self.state {
+            Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
+            None => Vec::new(),
+        };
+        let focus = self.readers.again(reading, again, theirs, most).await?;
+        if let (Some(state), Some(focus)) = (&self.state, &focus) {
+            reading.facts.memory = state.memory(reading.facts.now)?;
+            let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();
+            reading.facts.recall(&localparts, &state.owners_of(&localparts, &[])?);
+        }
+        Ok(focus)
+    }
+
+    /// Rechecks accounts; none of them if there are more than `most`.
+    pub(super) async fn look(&self, accounts: Vec<LookAt>, most: usize, reading: &Reading) -> Result<Looks, Failure> {
+        let (tallies, count) = (Tallies::default(), accounts.len());
+        let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
+        let looks = Box::pin(self.readers.look(accounts, most, reading, &tallies.looks));
+        let mut looks = self.progress.looking(&tallies.looks, count, looks).await?;
+        if disables && matches!(looks, Looks::Taken { .. }) {
+            self.mark_admins_of_mas(&mut looks).await;
+        }
+        Ok(looks)
+    }
+
+    /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
+    /// them in every row.
+    async fn mark_admins_of_mas(&self, looks: &mut Looks) {
+        let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
+        // A writing run has already checked the files.
+        if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
+            looks.mark_admins(&config.admin_users);
+        }
+        if self.mas.is_some() {
+            return;
+        }
+        match mas_cli.admins().await {
+            Ok(Some(admins)) => looks.mark_admins(&admins),
+            Ok(None) => warn_of_unknown_admins(None),
+            Err(error) => warn_of_unknown_admins(Some(&error)),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What an administrator should check although the run goes on.
+
+use tracing::warn;
+
+use crate::causes::in_one_line;
+use crate::config::MasApiConfig;
+use crate::mas_api::Exposure;
+use crate::phrases::{counted, joined};
+use crate::plan::{KeptReason, Plan, Reason, Skip};
+use crate::planner::Facts;
+use crate::writers::WriterError;
+
+/// Warns about what a plan could not verify.
+pub(super) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
+    warn_of_directories(plan);
+    warn_of_contradictions(plan);
+    warn_of_failed_looks(plan);
+    warn_of_unseen_directories(facts, plan);
+}
+
+/// Warns about access that no one needs.
+pub(super) fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) {
+    let address = mas.and_then(|mas| mas.issuer.as_ref());
+    if let Some(address) = address.filter(|_| exposure.public == Some(true)) {
+        warn!(
+            "the Admin API also answers at MAS's public address, {address}: remove the resource adminapi from that listener; \
+             `doctor` shows the configuration to use"
+        );
+    }
+    if let Some(needless) = exposure.client.as_ref().filter(|needless| !needless.is_empty()) {
+        warn!(
+            "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
+            joined(needless, ", ")
+        );
+    }
+}
+
+fn warn_of_directories(plan: &Plan) {
+    if let Some(count) = plan.kept_by_reason().get(&KeptReason::FederationInDoubt) {
+        warn!(
+            "a directory behind Keycloak (LDAP, Active Directory) is unverified, because it may be down or contradicts \
+             itself: {} kept. Check User federation in Keycloak, and that the directory answers. If none of its users is \
+             meant to be in the group, set keycloak.federation = \"trust\"",
+            counted(*count, "account is", "accounts are")
+        );
+    }
+}
+
+fn warn_of_contradictions(plan: &Plan) {
+    if plan.contradictions > 0 {
+        warn!(
+            "Keycloak's member list and its answers about {} disagree: nothing is changed for them. If this persists, \
+             check the group in Keycloak",
+            counted(plan.contradictions, "user", "users")
+        );
+    }
+}
+
+fn warn_of_failed_looks(plan: &Plan) {
+    let not_seen: Vec<_> = plan
+        .actions
+        .iter()
+        .filter_map(|action| match &action.skipped {
+            Some(Skip::NotSeen(why)) if plan.not_looked.is_none() => Some((&action.user_id, why)),
+            _ => None,
+        })
+        .collect();
+    if let Some((user_id, why)) = not_seen.first() {
+        warn!(
+            "skipped {}, because the second look failed; the first is {user_id}: {why}",
+            counted(not_seen.len(), "account", "accounts")
+        );
+    }
+}
+
+/// Warns about directories that may be down unnoticed: if users are not imported, Keycloak then shows
+/// neither the directory nor its users.
+fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
+    let unknown = plan.actions.iter().filter(|action| action.reason == Reason::NotInKeycloak).count();
+    if facts.providers.is_none() && unknown > 0 {
+        warn!(
+            "{} unknown to Keycloak, and without the role view-realm it is unknown whether a directory behind Keycloak is \
+             down and hides them. If the realm has a user federation, grant the role; else set keycloak.federation = \"trust\"",
+            counted(unknown, "account is", "accounts are")
+        );
+    }
+}
+
+/// Warns that administrators made in MAS cannot be kept, because no one lists them.
+pub(super) fn warn_of_unknown_admins(error: Option<&WriterError>) {
+    match error {
+        None => warn!(
+            "administrators made in MAS are unknown, because this mas-cli does not list them: add them to policy.protect"
+        ),
+        Some(error) => warn!(
+            "administrators made in MAS are unknown: {}; add them to policy.protect, or configure [writer.mas_api]",
+            in_one_line(error)
+        ),
+    }
+}
