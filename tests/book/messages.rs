@@ -15,7 +15,7 @@ const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.r
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
-    ("session/approval.rs", "approve"),
+    ("session/approval.rs", "refusals"),
     ("planner/refusal.rs", "fmt"),
     ("planner/refusal.rs", "mapping_in_doubt"),
     ("apply/confirm.rs", "look"),

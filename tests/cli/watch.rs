@@ -166,7 +166,7 @@ async fn missed_events_cause_a_full_run() {
         realm.forget_events();
     }
     becomes(&world, "alice", true, true).await;
-    watching.tells("everything is read").await;
+    watching.tells("a full run follows").await;
 }
 
 #[tokio::test]
