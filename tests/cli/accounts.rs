@@ -163,7 +163,7 @@ async fn rows_that_one_page_of_several_leaves_out_are_missed() {
         world.synapse.faults().clear();
         world.synapse.faults().on("from=5000").answer(Fault::Json(json!({"users": users, "total": 5101})));
         let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
-        run.tells(&["Synapse: GET ", "tells of 5101 accounts and holds ", "hint: "]);
+        run.tells(&["Synapse: GET ", "claims 5101 accounts and contains ", "hint: "]);
     }
     assert_eq!(everyone(&world), before);
 }
