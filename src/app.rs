@@ -17,18 +17,21 @@ use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::signals::journal;
+#[cfg(feature = "demo")]
 use crate::standins::mas_cli;
 
 /// Runs the program and prints the error, if any.
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     // mas-cli has options of its own, so its stand-in parses the arguments itself.
-    match arguments.as_slice() {
-        [_, first, second, words @ ..] if first == "stand-in" && second == "mas-cli" => {
-            mas_cli::run(words.to_vec()).await.into()
-        }
-        _ => program(arguments).await.report(),
+    #[cfg(feature = "demo")]
+    if let [_, first, second, words @ ..] = arguments.as_slice()
+        && first == "stand-in"
+        && second == "mas-cli"
+    {
+        return mas_cli::run(words.to_vec()).await.into();
     }
+    program(arguments).await.report()
 }
 
 async fn program(arguments: Vec<OsString>) -> Exit {
@@ -69,9 +72,11 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Doctor(args)) => Box::pin(commands::doctor(&global, &args, surroundings)).await,
         Some(Command::History(args)) => commands::history(&global, &args, surroundings),
         Some(Command::Undo(args)) => Box::pin(commands::undo(&global, &args, surroundings)).await,
+        #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => Box::pin(commands::demo(&global, &args, surroundings)).await,
         Some(Command::Completions { shell }) => commands::completions(shell),
         Some(Command::Man) => commands::man(),
+        #[cfg(feature = "demo")]
         Some(Command::StandIn(stand_in)) => commands::stand_in(stand_in).await,
     }
 }

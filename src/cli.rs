@@ -1,10 +1,12 @@
 //! Defines the command line; the commands decide what it means.
 
+#[cfg(feature = "demo")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+#[cfg(feature = "demo")]
 use url::Url;
 
 use crate::plan::ApprovedDigest;
@@ -91,6 +93,7 @@ pub enum Command {
     History(HistoryArgs),
     /// Reverse what a run changed, and show what cannot be restored
     Undo(UndoArgs),
+    #[cfg(feature = "demo")]
     /// Try everything against built-in stand-ins for the servers
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -100,6 +103,7 @@ pub enum Command {
     },
     /// Print the man page
     Man,
+    #[cfg(feature = "demo")]
     /// The servers that `demo` and the tests run against, one by one
     #[command(subcommand, hide = true)]
     StandIn(StandIn),
@@ -221,6 +225,7 @@ pub struct UndoArgs {
 }
 
 /// `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Keep the stand-ins running, and print a configuration to use with them
@@ -228,6 +233,7 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
+#[cfg(feature = "demo")]
 /// The hidden commands, which run stand-ins for the real servers. The one for mas-cli is not here:
 /// its options are mas-cli's.
 #[derive(Debug, Clone, Subcommand)]

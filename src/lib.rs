@@ -28,6 +28,7 @@ pub mod readers;
 mod session;
 pub mod shell;
 pub mod signals;
+#[cfg(feature = "demo")]
 pub mod standins;
 pub mod state;
 pub mod watch;

@@ -1,24 +1,28 @@
 //! Runs the commands: each module sets the order of the steps and decides nothing.
 
 mod apply;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod explain;
 mod generate;
 mod history;
 mod plan;
+#[cfg(feature = "demo")]
 mod stand_in;
 mod sync;
 mod undo;
 mod watch;
 
 pub use apply::apply;
+#[cfg(feature = "demo")]
 pub use demo::demo;
 pub use doctor::doctor;
 pub use explain::explain;
 pub use generate::{completions, man};
 pub use history::history;
 pub use plan::plan;
+#[cfg(feature = "demo")]
 pub use stand_in::stand_in;
 pub use sync::sync;
 pub use undo::undo;
