@@ -7,6 +7,7 @@ mod new_accounts;
 mod registrations;
 mod round;
 mod schedule;
+mod standing;
 mod watcher;
 mod window;
 

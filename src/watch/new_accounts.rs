@@ -3,9 +3,9 @@
 use tracing::{info, warn};
 
 use super::round::{Heard, MOST};
+use super::standing::Ended;
 use super::watcher::{PAUSE, Watcher};
 use crate::causes::in_one_line;
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::metrics::RunKind;
@@ -82,7 +82,7 @@ impl Watcher<'_> {
     }
 
     /// Judges the accounts registered since the last look.
-    pub(super) async fn accounts(&mut self) -> Result<Option<Exit>, Failure> {
+    pub(super) async fn accounts(&mut self) -> Result<Option<Ended>, Failure> {
         self.schedule.accounts_are_read();
         let read = self.new_accounts.read(&self.writing.session.readers);
         match self.stop.unless_requested(read).await.ok_or(Failure::Stopped)? {
@@ -101,7 +101,7 @@ impl Watcher<'_> {
 
     /// An account is registered at its owner's first login, often right after they joined the
     /// group. If events do not show everyone who joined, only a newer list does.
-    async fn judge_new_accounts(&mut self) -> Result<Option<Exit>, Failure> {
+    async fn judge_new_accounts(&mut self) -> Result<Option<Ended>, Failure> {
         let accounts = self.new_accounts.registrations.due(Moment::now());
         if accounts.is_empty() {
             return Ok(None);

@@ -4,22 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::info;
 
-use super::watcher::{COMMAND, PAUSE, Watcher, planned};
+use super::standing::{CarriedOut, Ended, Reached, Waiting};
+use super::watcher::{COMMAND, PAUSE, Watcher};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
 use crate::model::Moment;
-use crate::phrases::counted;
-use crate::plan::{Approval, Outcome, Plan};
+use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{Again, ReadError, Reading};
 use crate::session::{Aim, command_to_go_on};
-use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
 
 /// More users than this cost more one by one than a full reading.
@@ -40,7 +38,7 @@ pub(super) enum Heard {
 }
 
 impl Watcher<'_> {
-    pub(super) async fn round(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
+    pub(super) async fn round(&mut self, due: Due) -> Result<Option<Ended>, Failure> {
         match due {
             Due::Everything => self.everything().await.map(Some),
             Due::Events => self.events().await,
@@ -53,7 +51,7 @@ impl Watcher<'_> {
     }
 
     /// Makes a full run, as `sync` does.
-    async fn everything(&mut self) -> Result<Exit, Failure> {
+    async fn everything(&mut self) -> Result<Ended, Failure> {
         let _lock = self.lock()?;
         if self.writing.session.config.watch.events_every.is_some() {
             // If Keycloak does not answer at all, the reading reports it.
@@ -72,7 +70,7 @@ impl Watcher<'_> {
     }
 
     /// Rechecks the users that events mention.
-    async fn events(&mut self) -> Result<Option<Exit>, Failure> {
+    async fn events(&mut self) -> Result<Option<Ended>, Failure> {
         self.schedule.events_are_read();
         if !self.events.are_there() {
             if self.find_place().await? {
@@ -126,9 +124,8 @@ impl Watcher<'_> {
     }
 
     /// Re-reads `again` and the users that events mention, and decides about what may have changed.
-    pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Exit>, Failure> {
-        if self.refused.is_some() {
-            // A refused plan must not be carried out piece by piece.
+    pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Ended>, Failure> {
+        if self.standing.is_refused() {
             self.schedule.everything_within(WHILE_REFUSED);
             return Ok(None);
         }
@@ -175,46 +172,35 @@ impl Watcher<'_> {
     }
 
     /// Checks the limits over the last hour, and writes.
-    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
+    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Ended, Failure> {
         // No one is there to approve anything.
         plan.hold_back();
         let plan = &plan;
         let past = self.past(plan)?;
-        let refusals: Vec<_> =
+        let reasons: Vec<_> =
             self.writing.session.config.limits.refuse_after(plan, past).iter().map(ToString::to_string).collect();
-        if !refusals.is_empty() {
-            return self.refuse(plan, kind, refusals);
+        if !reasons.is_empty() {
+            if kind == RunKind::Full {
+                self.writing.refused(COMMAND, plan, &reasons)?;
+            }
+            let digest = plan.digest();
+            let command = command_to_go_on(self.global, "sync", &digest);
+            return Ok(Ended::Refused { digest, reasons, command });
         }
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
         self.stop.writing_ends();
         let (outcomes, exit) = carried_out?;
         self.window.note_run(plan, &outcomes, Moment::now());
         self.take_in(plan, &outcomes);
-        let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
-        self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
-        let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
         // An action that waits for an approval is no reason to try again soon.
-        let exit =
-            if exit == Exit::Incomplete && plan.waits_for_approval_alone(&outcomes) { Exit::InStep } else { exit };
-        if kind == RunKind::Full {
-            self.note_waiting(plan, &outcomes);
-        }
-        if let Some(since) = since.filter(|_| done > 0) {
+        let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
+        let reached = if is_incomplete { Reached::Incomplete } else { Reached::InStep };
+        log_run(plan, kind, &outcomes, reached);
+        if let Some(since) = since.filter(|_| outcomes.contains(&Outcome::Done)) {
             metrics().lag(since.until(Moment::now()));
         }
-        let (disable, activate) = planned(plan);
-        info!(
-            kind = kind.word(),
-            members = plan.read.members,
-            accounts = plan.read.accounts,
-            disable,
-            activate,
-            done,
-            kept = plan.kept.len(),
-            "{}",
-            if exit == Exit::InStep { "in step" } else { "incomplete; the rest is tried again" }
-        );
-        Ok(exit)
+        let grace_ends = plan.kept.iter().filter_map(|kept| kept.until).min();
+        Ok(Ended::CarriedOut(CarriedOut { reached, waiting: self.waiting(plan, &outcomes), grace_ends }))
     }
 
     /// Returns what all runs of the last hour have used of the limits.
@@ -248,64 +234,17 @@ impl Watcher<'_> {
         }
     }
 
-    /// Reports the actions that wait for an approval, once for each plan.
-    fn note_waiting(&mut self, plan: &Plan, outcomes: &[Outcome]) {
-        let waiting = plan.to_approve().count();
-        if waiting == 0 {
-            self.waiting = None;
-            return;
-        }
+    /// Returns the actions that wait for an approval.
+    fn waiting(&self, plan: &Plan, outcomes: &[Outcome]) -> Option<Waiting> {
+        let count = Some(plan.to_approve().count()).filter(|count| *count > 0)?;
         let digest = plan.digest_after(outcomes);
-        if self.waiting.replace(digest.clone()).as_ref() == Some(&digest) {
-            return;
-        }
-        let command = command_to_go_on(self.global, "sync", &digest);
-        warn!(
-            %digest,
-            "{} for an approval; check the plan with `plan`, and if it is right: {command}",
-            counted(waiting, "account waits", "accounts wait")
-        );
         let reasons = plan.to_approve().map(|action| {
             let why = action.approval.map(Approval::text).unwrap_or_default();
             format!("{}: {why}", action.localpart())
         });
-        let reason = self.reason(signals::Event::NeedsApproval, RunKind::Full, reasons.take(MOST_NAMED).collect());
-        self.tell_hook(signals::Reason { digest: Some(digest.to_string()), command: Some(command), ..reason });
-    }
-
-    /// Reports a refused plan. If it is about a few accounts, a full run follows, whose plan can be
-    /// approved.
-    fn refuse(&mut self, plan: &Plan, kind: RunKind, refusals: Vec<String>) -> Result<Exit, Failure> {
-        if kind != RunKind::Full {
-            return Ok(Exit::Refused);
-        }
-        let digest = plan.digest();
-        let (why, command) = (refusals.join("; "), command_to_go_on(self.global, "sync", &digest));
-        let is_new = self.refused.as_ref() != Some(&digest);
-        if is_new {
-            error!(
-                %digest,
-                "refused, nothing was changed: {why}; check it with `plan`, and if it is right: {command} (SIGHUP then \
-                 starts a full run at once)"
-            );
-            self.untold += 1;
-        }
-        self.writing.refused(COMMAND, plan, &refusals)?;
-        // A plan that changes with each run is reported once an interval.
-        let interval = self.writing.session.config.watch.interval;
-        if self.untold > 0 && self.refusal_told.is_none_or(|told| told.elapsed() >= interval) {
-            let reason = self.reason(signals::Event::Refused, kind, refusals);
-            self.tell_hook(signals::Reason {
-                digest: Some(digest.to_string()),
-                count: Some(self.untold),
-                command: Some(command.clone()),
-                ..reason
-            });
-            (self.untold, self.refusal_told) = (0, Some(Instant::now()));
-        }
-        self.is_not_ready(NotReady::Refused, &format!("refused: {why}; to go on: {command}"));
-        self.refused = Some(digest);
-        Ok(Exit::Refused)
+        let reasons = reasons.take(MOST_NAMED).collect();
+        let command = command_to_go_on(self.global, "sync", &digest);
+        Some(Waiting { digest, count, reasons, command })
     }
 
     fn lock(&self) -> Result<RunLock, Failure> {
@@ -317,4 +256,18 @@ impl Watcher<'_> {
 fn with_doubts(mut reading: Reading, plan: &Plan) -> Reading {
     reading.facts.doubtful.clone_from(&plan.doubtful);
     reading
+}
+
+fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
+    info!(
+        kind = kind.word(),
+        members = plan.read.members,
+        accounts = plan.read.accounts,
+        disable = plan.count_to_apply(ActionKind::Disable),
+        activate = plan.count_to_apply(ActionKind::Activate),
+        done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count(),
+        kept = plan.kept.len(),
+        "{}",
+        reached.text()
+    );
 }

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::events::Events;
 use super::new_accounts::NewAccounts;
+use super::standing::{Cause, Effect, Ended, Failed, HookCall, Standing, When};
 use crate::apply::Stop;
 use crate::cli::Global;
 use crate::config::SecretFiles;
@@ -19,13 +20,13 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
-use crate::metrics::{RunKind, metrics};
+use crate::metrics::{RunKind, RunResult, metrics};
 use crate::model::Moment;
-use crate::plan::{ActionKind, Digest, Plan};
+use crate::phrases::counted;
 use crate::readers::Reading;
-use crate::session::{Writing, run_result};
-use crate::signals::{self, Health, NotReady, ServiceManager};
-use crate::watch::{Backoff, Due, Schedule, Window};
+use crate::session::Writing;
+use crate::signals::{self, Health, ServiceManager};
+use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
 pub(super) const COMMAND: &str = "watch";
@@ -35,12 +36,8 @@ const BEAT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_mins(2);
 /// The longest pause before events or the newest accounts are read again after a failure.
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
-/// The longest pause while another run holds the lock.
-const LOCK_PAUSE: Duration = Duration::from_secs(30);
 /// For how many intervals after a successful full run `/readyz` stays ready.
 const INTERVALS_READY: u32 = 3;
-/// How many intervals another run may hold the lock before that is a failure.
-const INTERVALS_LOCKED: u32 = 2;
 /// How long to wait for hooks that still run at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -71,27 +68,13 @@ pub(super) struct Watcher<'g> {
     /// The files with secrets, as they were when they were last read.
     pub(super) secret_files: SecretFiles,
     pub(super) schedule: Schedule,
-    /// Pauses after a failure.
-    pub(super) backoff: Backoff,
     /// The last complete reading, with everything read since. `None` after a failure.
     pub(super) reading: Option<Reading>,
     pub(super) events: Events,
     pub(super) new_accounts: NewAccounts,
     pub(super) window: Window,
-    /// When the earliest grace period ends.
-    pub(super) grace_ends: Option<Moment>,
-    /// The refused plan that waits for an approval.
-    pub(super) refused: Option<Digest>,
-    /// Refused plans for which the hook has not run.
-    pub(super) untold: usize,
-    /// When the hook last ran for one.
-    pub(super) refusal_told: Option<Instant>,
-    /// The actions that wait for an approval, as they were last reported.
-    pub(super) waiting: Option<Digest>,
-    /// Whether the last run failed: the hook runs only at the first failure.
-    pub(super) failing: bool,
-    /// Since when another run holds the lock.
-    pub(super) locked_since: Option<Instant>,
+    /// What earlier runs came to.
+    pub(super) standing: Standing,
     /// Hooks that are running.
     pub(super) hooks: JoinSet<()>,
 }
@@ -111,18 +94,11 @@ impl<'g> Watcher<'g> {
             manager: ServiceManager::from_env(),
             secret_files: config.secret_files.clone(),
             schedule: Schedule::new(&config.watch),
-            backoff: Backoff::default(),
             reading: None,
             events: Events::default(),
             new_accounts: NewAccounts::default(),
             window: Window::default(),
-            grace_ends: None,
-            refused: None,
-            untold: 0,
-            refusal_told: None,
-            waiting: None,
-            failing: false,
-            locked_since: None,
+            standing: Standing::new(config.watch.interval),
             hooks: JoinSet::new(),
             writing,
         })
@@ -169,7 +145,7 @@ impl<'g> Watcher<'g> {
     }
 
     /// Does what is due and sends heartbeats meanwhile. Returns `None` if there was nothing to decide.
-    async fn alive(&mut self, due: Due) -> Result<Option<Exit>, Failure> {
+    async fn alive(&mut self, due: Due) -> Result<Option<Ended>, Failure> {
         let (health, manager, every) = (self.health.clone(), self.manager, self.beat_every());
         let mut round = Box::pin(self.round(due));
         loop {
@@ -183,118 +159,78 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// Schedules what follows from the end of a run. Returns an exit code if a signal has come meanwhile.
-    fn note(&mut self, kind: RunKind, begin: Instant, ended: Result<Option<Exit>, Failure>) -> Option<Exit> {
+    /// Takes in the end of a run. Returns an exit code if a signal has come meanwhile.
+    fn note(&mut self, kind: RunKind, begin: Instant, ended: Result<Option<Ended>, Failure>) -> Option<Exit> {
         let ended = match ended {
-            Ok(None) => {
-                return self.stop.is_requested().then_some(Exit::InStep);
-            }
-            Ok(Some(exit)) => Ok(exit),
+            Ok(Some(ended)) => ended,
+            Ok(None) => return self.stop.is_requested().then_some(Exit::InStep),
             Err(Failure::Stopped) => return Some(Exit::InStep),
-            Err(failure) => Err(failure),
+            Err(failure) => failed(&failure),
         };
-        if !matches!(ended, Err(Failure::Lock(LockError::Held { .. }))) {
-            self.locked_since = None;
-        }
-        let result = run_result(&ended);
+        let result = ended.result();
         metrics().run_ended(kind, result, begin.elapsed());
-        let interval = self.writing.session.config.watch.interval;
-        match &ended {
-            Ok(Exit::Refused) if kind != RunKind::Full => self.schedule.everything_soon(),
-            Ok(Exit::Refused) => {
-                self.failing = false;
-                self.schedule.everything_is_done();
-            }
-            Ok(Exit::Incomplete) if kind == RunKind::Full => {
-                let pause = self.backoff.pause(interval);
-                self.schedule.everything_after(pause);
-                self.is_up("incomplete; the rest is tried again");
-            }
-            Ok(Exit::Incomplete) => {
-                let pause = self.backoff.pause(interval);
-                self.schedule.everything_within(pause);
-            }
-            Ok(_) if kind == RunKind::Full => {
-                self.backoff.reset();
-                self.schedule.everything_is_done();
-                self.is_up("in step");
-            }
-            Ok(_) => {}
-            Err(failure) => self.note_failure(failure, kind, interval),
+        for effect in self.standing.ended(kind, ended) {
+            self.carry_out(effect, kind);
         }
-        // A grace period in the past had its run just now; if that failed, its pause applies.
-        self.grace_ends = self.grace_ends.filter(|until| *until > Moment::now());
-        if let Some(until) = self.grace_ends {
-            self.schedule.everything_within(Moment::now().until(until));
-        }
-        let left = if matches!(ended, Ok(Exit::Incomplete)) { Exit::Incomplete } else { Exit::InStep };
+        let left = if result == RunResult::Incomplete { Exit::Incomplete } else { Exit::InStep };
         self.stop.is_requested().then_some(left)
     }
 
-    /// Schedules a new attempt after a failure. Waiting for another run's lock is normal at first; every
-    /// other failure is reported.
-    fn note_failure(&mut self, failure: &Failure, kind: RunKind, interval: Duration) {
-        let is_locked = matches!(failure, Failure::Lock(LockError::Held { .. }));
-        let pause = self.backoff.pause(if is_locked { interval.min(LOCK_PAUSE) } else { interval });
-        self.reading = None;
-        self.schedule.everything_after(pause);
-        let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
-        // A run that holds the lock for longer hangs.
-        let mut locked_for = || self.locked_since.get_or_insert_with(Instant::now).elapsed();
-        if is_locked && locked_for() <= interval * INTERVALS_LOCKED {
-            info!("{failure}; next try in {again}");
-            if !self.health.is_ready() {
-                self.is_not_ready(NotReady::Locked, &failure.to_string());
+    fn carry_out(&mut self, effect: Effect, kind: RunKind) {
+        match effect {
+            Effect::FullRun(When::Soon) => self.schedule.everything_soon(),
+            Effect::FullRun(When::Regular) => self.schedule.everything_is_done(),
+            Effect::FullRun(When::After(pause)) => self.schedule.everything_after(pause),
+            Effect::FullRun(When::Within(pause)) => self.schedule.everything_within(pause),
+            Effect::ForgetReading => self.reading = None,
+            Effect::Ready(status) => {
+                self.manager.status(status);
+                self.health.set_ready(Ok(()));
             }
-            return;
+            Effect::StillNotReady(..) if self.health.is_ready() => {}
+            Effect::NotReady(why, details) | Effect::StillNotReady(why, details) => {
+                self.manager.status(&details);
+                self.health.set_ready(Err(why));
+            }
+            Effect::LogLocked { line, pause } => info!("{line}; next try in {}", in_seconds(pause)),
+            Effect::LogFailure { line, hint, pause } => {
+                error!(hint, "the run failed: {line}; next try in {}", in_seconds(pause));
+            }
+            Effect::LogRefusal { digest, why, command } => error!(
+                %digest,
+                "refused, nothing was changed: {why}; check it with `plan`, and if it is right: {command} (SIGHUP then \
+                 starts a full run at once)"
+            ),
+            Effect::LogWaiting { digest, count, command } => warn!(
+                %digest,
+                "{} for an approval; check the plan with `plan`, and if it is right: {command}",
+                counted(count, "account waits", "accounts wait")
+            ),
+            Effect::RunHook(call) => self.run_hook(call, kind),
         }
-        let (told, hint) = (failure.in_one_line(), failure.hint());
-        error!(hint, "the run failed: {told}; next try in {again}");
-        let why = if is_locked { NotReady::Locked } else { NotReady::Failed };
-        self.is_not_ready(why, &format!("the last run failed: {told}"));
-        if !std::mem::replace(&mut self.failing, true) {
-            let reason = self.reason(signals::Event::Failed, kind, Vec::new());
-            self.tell_hook(signals::Reason { error: Some(told), hint, ..reason });
-        }
     }
 
-    /// Reports that a full run succeeded.
-    fn is_up(&mut self, status: &str) {
-        (self.refused, self.failing) = (None, false);
-        self.manager.status(status);
-        self.health.set_ready(Ok(()));
-    }
-
-    /// Reports that it is not ready. The listener shows only the reason, because anyone may read it; the
-    /// details go to the service manager.
-    pub(super) fn is_not_ready(&self, why: NotReady, details: &str) {
-        self.manager.status(details);
-        self.health.set_ready(Err(why));
-    }
-
-    pub(super) fn reason(&self, event: signals::Event, kind: RunKind, reasons: Vec<String>) -> signals::Reason {
+    /// Runs the administrator's command in the background, because it may take long.
+    fn run_hook(&mut self, call: HookCall, kind: RunKind) {
+        while self.hooks.try_join_next().is_some() {}
         let config = &self.writing.session.config;
-        signals::Reason {
+        let Some(program) = config.watch.on_refused.clone() else { return };
+        let HookCall { event, reasons, plan, count, error, hint } = call;
+        let (digest, command) = plan.map(|(digest, command)| (digest.to_string(), command)).unzip();
+        let reason = signals::Reason {
             event,
             time: Moment::now(),
             server_name: config.server_name.to_string(),
             realm: config.keycloak.realm.clone(),
             kind,
             reasons,
-            digest: None,
-            count: None,
-            command: None,
-            error: None,
-            hint: None,
-        }
-    }
-
-    /// Runs the administrator's command in the background, because it may take long.
-    pub(super) fn tell_hook(&mut self, reason: signals::Reason) {
-        while self.hooks.try_join_next().is_some() {}
-        if let Some(command) = self.writing.session.config.watch.on_refused.clone() {
-            self.hooks.spawn(async move { signals::tell(&command, &reason).await });
-        }
+            digest,
+            count,
+            command,
+            error,
+            hint,
+        };
+        self.hooks.spawn(async move { signals::tell(&program, &reason).await });
     }
 
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones stay.
@@ -311,9 +247,9 @@ impl<'g> Watcher<'g> {
                 self.schedule = Schedule::new(&config.watch);
                 self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
-                (self.reading, self.events, self.refused) = (None, Events::default(), None);
-                (self.new_accounts, self.waiting) = (NewAccounts::default(), None);
-                self.backoff.reset();
+                (self.reading, self.events) = (None, Events::default());
+                self.new_accounts = NewAccounts::default();
+                self.standing.reload(config.watch.interval);
                 self.writing = writing;
             }
             Err(failure) => {
@@ -354,7 +290,13 @@ fn kind_of(due: Due) -> RunKind {
     }
 }
 
-/// Returns how many accounts are to be disabled and activated, for the log.
-pub(super) fn planned(plan: &Plan) -> (usize, usize) {
-    (plan.count_to_apply(ActionKind::Disable), plan.count_to_apply(ActionKind::Activate))
+/// Returns a failure as it is reported.
+fn failed(failure: &Failure) -> Ended {
+    let is_locked = matches!(failure, Failure::Lock(LockError::Held { .. }));
+    let cause = if is_locked { Cause::Locked } else { Cause::Other };
+    Ended::Failed(Failed { cause, line: failure.in_one_line(), hint: failure.hint() })
+}
+
+fn in_seconds(pause: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)))
 }
