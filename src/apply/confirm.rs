@@ -9,7 +9,7 @@ use crate::apply::Record;
 use crate::causes::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
-use crate::readers::{Now, Readers, Tally};
+use crate::readers::{CurrentState, Readers, Tally};
 
 /// Accounts requested at the same time.
 const AT_A_TIME: usize = 8;
@@ -65,15 +65,17 @@ pub(super) async fn wait(
 
 /// Returns whether the homeserver shows the action, and the state of the account.
 async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> (Result<(), String>, Option<AccountState>) {
-    match readers.now(&action.user_id, action.mas_id.as_ref()).await {
-        Ok(Now { server, state: Some(state) }) => {
+    match readers.current_state(&action.user_id, action.mas_id.as_ref()).await {
+        Ok(CurrentState { server, state: Some(state) }) => {
             let AccountState { deactivated, locked, .. } = state;
             let told = || {
                 format!("requested, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
             };
             (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
-        Ok(Now { server, state: None }) => (Err(format!("requested, but {server} no longer knows the account")), None),
+        Ok(CurrentState { server, state: None }) => {
+            (Err(format!("requested, but {server} no longer knows the account")), None)
+        }
         Err(error) => {
             (Err(format!("requested, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
         }

@@ -13,7 +13,7 @@ use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
 use crate::planner::{Facts, Looks, Verdict};
-use crate::readers::{Asked, ReadError, Reading};
+use crate::readers::{ReadError, Reading, ServerAnswers};
 use crate::session::{Aim, Decision, Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
@@ -132,7 +132,7 @@ async fn ask_keycloak(
 async fn ask_servers<'f>(
     session: &Session,
     accounts: &[Explained<'f>],
-) -> Result<BTreeMap<&'f UserId, Asked>, ReadError> {
+) -> Result<BTreeMap<&'f UserId, ServerAnswers>, ReadError> {
     let mut asked = BTreeMap::new();
     for Explained { account, .. } in accounts {
         asked.insert(&account.user_id, session.readers.ask_about(account).await?);

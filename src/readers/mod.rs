@@ -1,19 +1,19 @@
 //! Reads the servers. A reader returns a complete list or an error, never less.
 
-mod again;
-mod aside;
-mod each;
+mod account_state;
 mod error;
+mod json_rows;
+mod json_text;
 pub mod keycloak;
-mod look;
 pub mod mas;
-mod now;
-mod packed;
+mod packed_ids;
 mod page_size;
+mod refresh;
 mod registered;
-mod rows;
+mod second_look;
+mod set_aside;
 pub mod synapse;
-mod text;
+mod unique_rows;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,14 +27,14 @@ use crate::mas_api::MasApi;
 use crate::model::{Account, KeycloakId, Member, Moment, ServerName, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
-pub use again::Again;
+pub use account_state::{CurrentState, ServerAnswers};
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
     About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says,
     Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
-pub use now::{Asked, Now};
+pub use refresh::Refresh;
 pub use registered::{Judge, NEWEST, Registered};
 pub use synapse::SynapseReader;
 

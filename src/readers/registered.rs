@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::again::AT_A_TIME;
+use super::refresh::AT_A_TIME;
 use super::{LinkProvider, ReadError, Readers, Reading};
 use crate::http::HttpError;
 use crate::model::{Account, Moment, UserId};

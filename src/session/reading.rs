@@ -11,7 +11,7 @@ use crate::mas_api::Exposure;
 use crate::model::Account;
 use crate::plan::ActionKind;
 use crate::planner::{Focus, LookAt, Looks, Recall};
-use crate::readers::{Again, Reading, Tallies};
+use crate::readers::{Reading, Refresh, Tallies};
 
 impl Session {
     /// Reads both sides.
@@ -53,18 +53,18 @@ impl Session {
     }
 
     /// Re-reads a few users. Returns `None` if there are more than `most`.
-    pub(crate) async fn again(
+    pub(crate) async fn refresh(
         &self,
         reading: &mut Reading,
-        again: &Again,
+        refresh: &Refresh,
         most: usize,
     ) -> Result<Option<Focus>, Failure> {
-        let ids: Vec<_> = again.people.keys().cloned().collect();
+        let ids: Vec<_> = refresh.people.keys().cloned().collect();
         let theirs = match &self.state {
             Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
             None => Vec::new(),
         };
-        let focus = self.readers.again(reading, again, theirs, most).await?;
+        let focus = self.readers.refresh(reading, refresh, theirs, most).await?;
         if let (Some(state), Some(focus)) = (&self.state, &focus) {
             reading.facts.memory = state.memory(reading.facts.now)?;
             let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();

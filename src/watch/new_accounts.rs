@@ -11,7 +11,7 @@ use crate::http::HttpError;
 use crate::metrics::RunKind;
 use crate::model::Moment;
 use crate::planner::Focus;
-use crate::readers::{Again, Readers, Reading};
+use crate::readers::{Readers, Reading, Refresh};
 use crate::watch::{Backoff, Registrations};
 
 /// What is known about the newest accounts.
@@ -112,7 +112,7 @@ impl Watcher<'_> {
             Heard::Nothing => true,
             Heard::AFew => self.has_directory(),
         };
-        self.some(RunKind::Accounts, Again { list, accounts, ..Again::default() }).await
+        self.some(RunKind::Accounts, Refresh { list, accounts, ..Refresh::default() }).await
     }
 
     fn accounts_failed(&mut self, failure: &HttpError) {

@@ -17,7 +17,7 @@ use crate::model::Moment;
 use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
-use crate::readers::{Again, ReadError, Reading};
+use crate::readers::{ReadError, Reading, Refresh};
 use crate::session::{Aim, command_to_go_on};
 use crate::signals::{self, NotReady};
 use crate::watch::{Due, Window};
@@ -46,7 +46,7 @@ impl Watcher<'_> {
             Due::Events => self.events().await,
             Due::Members => {
                 self.schedule.members_are_read();
-                self.some(RunKind::Members, Again { list: true, ..Again::default() }).await
+                self.some(RunKind::Members, Refresh { list: true, ..Refresh::default() }).await
             }
             Due::Accounts => self.accounts().await,
         }
@@ -82,7 +82,7 @@ impl Watcher<'_> {
             return Ok(None);
         }
         match self.read_events().await? {
-            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Again::default()).await,
+            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Refresh::default()).await,
             Heard::AFew | Heard::Anyone | Heard::Nothing => Ok(None),
         }
     }
@@ -125,8 +125,8 @@ impl Watcher<'_> {
         self.schedule.events_after(pause);
     }
 
-    /// Re-reads `again` and the users that events mention, and decides about what may have changed.
-    pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Exit>, Failure> {
+    /// Re-reads `refresh` and the users that events mention, and decides about what may have changed.
+    pub(super) async fn some(&mut self, kind: RunKind, refresh: Refresh) -> Result<Option<Exit>, Failure> {
         if self.refused.is_some() {
             // A refused plan must not be carried out piece by piece.
             self.schedule.everything_within(WHILE_REFUSED);
@@ -136,9 +136,9 @@ impl Watcher<'_> {
         // After a failure the reading is partly updated and can no longer be compared with.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
         let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
-        let again = Again { people, ..again };
+        let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
-        let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
+        let focus = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
         let Some(focus) = focus else {
             info!("more than {MOST} users have changed: a full run follows");
             self.new_accounts.leave_to_full_run();

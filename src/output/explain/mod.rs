@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
 use crate::plan::Mark;
 use crate::planner::{AccountEvidence, Facts, Verdict};
-use crate::readers::{Asked, Group};
+use crate::readers::{Group, ServerAnswers};
 use crate::state::{ActionRow, RunId};
 
 /// Everything that is known about the user or account.
@@ -34,7 +34,7 @@ pub struct Known<'k> {
     /// The accounts, with what becomes of each.
     pub accounts: Vec<Explained<'k>>,
     /// What each server says about each account.
-    pub asked: BTreeMap<&'k UserId, Asked>,
+    pub asked: BTreeMap<&'k UserId, ServerAnswers>,
     /// Everything this program has tried on the accounts, the newest first.
     pub past: Vec<(RunId, ActionRow)>,
     /// The command that approves the plan, if an account needs an approval.

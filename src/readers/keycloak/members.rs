@@ -12,9 +12,9 @@ use crate::causes::in_one_line;
 use crate::http::Answer;
 use crate::localpart::{Attributes, check_name};
 use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
-use crate::readers::each::each_row;
+use crate::readers::json_rows::each_row;
+use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
-use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
 /// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that there
@@ -92,7 +92,7 @@ impl KeycloakReader {
         intake: &RefCell<Intake>,
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
-        let member = |row: UserRow<Text<'_>, A>| self.member(&row, &mut intake.borrow_mut());
+        let member = |row: UserRow<JsonText<'_>, A>| self.member(&row, &mut intake.borrow_mut());
         self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
     }
 
@@ -102,7 +102,7 @@ impl KeycloakReader {
         path: &[&str],
         what: &str,
         tally: &Tally,
-        make: impl Fn(UserRow<Text<'_>, A>) -> T,
+        make: impl Fn(UserRow<JsonText<'_>, A>) -> T,
         id: impl Fn(&T) -> &KeycloakId,
     ) -> Result<Vec<T>, ReadError> {
         let (full_path, make) = (self.path(path), &make);
@@ -128,7 +128,7 @@ impl KeycloakReader {
         })
     }
 
-    fn member<A: Representation>(&self, row: &UserRow<Text<'_>, A>, intake: &mut Intake) -> Member {
+    fn member<A: Representation>(&self, row: &UserRow<JsonText<'_>, A>, intake: &mut Intake) -> Member {
         let federation_link = row.provider().map(|provider| intake.provider(provider));
         let (member, unnamed) = self.to_member(row, federation_link);
         intake.unnamed.extend(unnamed);

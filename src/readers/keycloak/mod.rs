@@ -12,7 +12,7 @@ mod moving_list;
 mod owners;
 mod person;
 mod providers;
-mod remembered;
+mod stale_groups;
 
 use std::ops::Deref;
 
@@ -33,7 +33,7 @@ pub use groups::Group;
 pub use lookup::FoundUser;
 pub use members::Members;
 pub use owners::Owners;
-pub use remembered::Witnesses;
+pub use stale_groups::Witnesses;
 
 /// Reads one realm.
 #[derive(Debug)]

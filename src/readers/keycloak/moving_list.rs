@@ -18,7 +18,7 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{StreamExt, poll};
 
 use crate::readers::page_size::PageSize;
-use crate::readers::rows::Rows;
+use crate::readers::unique_rows::UniqueRows;
 
 /// Rows that two pages share. If more than this many users leave between two requests, a page has to be
 /// requested again.
@@ -111,7 +111,7 @@ where
             ahead.push(guess, fetch(guess.first, guess.max));
         }
     };
-    let mut known = Rows::new(key);
+    let mut known = UniqueRows::new(key);
     let mut ahead = Ahead::new();
     let mut next = Place { first: 0, max: size.rows() };
     let (mut overlap, mut misfits) = (0, 0);

@@ -9,7 +9,7 @@ use super::{KeycloakReader, Representation, Unread, UserRow};
 use crate::http::HttpError;
 use crate::localpart::Attributes;
 use crate::model::{KeycloakId, Localpart, Member};
-use crate::readers::text::Text;
+use crate::readers::json_text::JsonText;
 use crate::readers::{ReadError, Tally};
 
 /// How many members that the list of users lacks are requested by ID; a list that lacks more is
@@ -104,7 +104,7 @@ impl KeycloakReader {
 
     /// Returns every listed user in order of ID. Of a million users only the IDs are kept.
     async fn listed_users<A: Representation>(&self, numbers: &HashMap<String, u32>) -> Result<Vec<Listed>, ReadError> {
-        let to_listed = |user: UserRow<Text<'_>, A>| {
+        let to_listed = |user: UserRow<JsonText<'_>, A>| {
             let localpart = self.localpart(&user).ok();
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());
             (KeycloakId::from(&*user.id), number)

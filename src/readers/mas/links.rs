@@ -11,7 +11,7 @@ use crate::http::HttpError;
 use crate::mas_api::Resource;
 use crate::model::{KeycloakId, Links, MasUserId, ServerText};
 use crate::planner::Matching;
-use crate::readers::packed::{Packed, Texts};
+use crate::readers::packed_ids::{IdTexts, PackedId};
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
@@ -47,19 +47,19 @@ struct LinkAttributes {
 pub struct LinkList {
     /// In order of users, the newest of each first.
     rows: Vec<Row>,
-    texts: Texts,
+    texts: IdTexts,
 }
 
 #[derive(Debug)]
 struct Row {
-    user: Packed,
-    subject: Packed,
+    user: PackedId,
+    subject: PackedId,
     /// Its place in the list of MAS, oldest first; as bytes, which need no alignment.
     place: [u8; 4],
 }
 
 impl LinkList {
-    fn new(mut rows: Vec<Row>, texts: Texts) -> Self {
+    fn new(mut rows: Vec<Row>, texts: IdTexts) -> Self {
         rows.sort_unstable_by_key(|row| (row.user, Reverse(row.place)));
         Self { rows, texts }
     }
@@ -131,7 +131,7 @@ impl MasReader {
     /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown filters
     /// and then returns every link, so each row is checked.
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
-        let (mut texts, mut places) = (Texts::default(), 0_u32..);
+        let (mut texts, mut places) = (IdTexts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(provider.0.raw());
             let user = texts.pack(link.user_id.filter(|_| ours)?);
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn links_are_found_by_user_newest_first() {
         let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
-        let mut texts = Texts::default();
+        let mut texts = IdTexts::default();
         let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| Row {
             user: texts.pack(MasUserId::from(user)),
             subject: texts.pack(KeycloakId::from(subject)),

@@ -9,9 +9,9 @@ use serde::de::Error as _;
 use super::{Row, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{Account, ServerName, UserId};
+use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
-use crate::readers::rows::Rows;
-use crate::readers::text::Text;
+use crate::readers::unique_rows::UniqueRows;
 use crate::readers::{ReadError, Tally};
 
 /// Rows per page: 48,000 accounts/s in one page, 37,600/s at 10,000 per page, 3,900/s at 100 per page.
@@ -54,7 +54,7 @@ pub(super) async fn of_newest_version<T>(
 #[derive(Debug, Deserialize)]
 struct RawPage<'a> {
     #[serde(borrow)]
-    users: Vec<Row<Text<'a>>>,
+    users: Vec<Row<JsonText<'a>>>,
     total: usize,
 }
 
@@ -120,7 +120,7 @@ impl SynapseReader {
         &self,
         likely: &ServerName,
         tally: &Tally,
-    ) -> Result<(usize, Rows<Account, impl Fn(&Account) -> &UserId>), HttpError> {
+    ) -> Result<(usize, UniqueRows<Account, impl Fn(&Account) -> &UserId>), HttpError> {
         let begun = Instant::now();
         let (version, first) = self.first_page(PAGE, likely).await?;
         let mut size = PageSize::new(PAGE, BIGGEST_PAGE);
@@ -134,7 +134,7 @@ impl SynapseReader {
         let mut pages = stream::iter(offsets)
             .map(|offset| self.page(version, offset, step, likely))
             .buffer_unordered(PAGES_AT_A_TIME);
-        let mut rows = Rows::new(|account: &Account| &account.user_id);
+        let mut rows = UniqueRows::new(|account: &Account| &account.user_id);
         let mut stale = 0;
         let mut page = Some(first);
         // An empty page is behind the end, even if the total is larger.

@@ -7,8 +7,8 @@ use super::SynapseReader;
 use super::accounts::{ListVersion, of_newest_version};
 use crate::http::HttpError;
 use crate::model::{Moment, ServerName, UserId};
+use crate::readers::json_text::JsonText;
 use crate::readers::registered::{NEWEST, Registered};
-use crate::readers::text::Text;
 
 /// Newest first; Synapse sorts accounts of the same second by name.
 const NEWEST_FIRST: [(&str, &str); 2] = [("order_by", "creation_ts"), ("dir", "b")];
@@ -25,7 +25,7 @@ struct RawPage<'a> {
 #[derive(Debug, Deserialize)]
 struct Row<'a> {
     #[serde(borrow)]
-    name: Text<'a>,
+    name: JsonText<'a>,
     /// In milliseconds, though it is kept in seconds. Accounts without it come first, even if they are old.
     creation_ts: Option<i64>,
 }

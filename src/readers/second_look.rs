@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
-use super::aside::{Aside, is_aside};
 use super::keycloak::{GroupTree, Owners};
+use super::set_aside::{SetAside, is_aside};
 use super::{Group, ReadError, Readers, Reading, Tally, listed};
 use crate::causes::in_one_line;
 use crate::model::{
@@ -38,7 +38,7 @@ impl Readers {
         tally: &Tally,
     ) -> Result<Looks, ReadError> {
         let Reading { facts, groups, .. } = reading;
-        let mut aside = Aside::default();
+        let mut aside = SetAside::default();
         if accounts.len() > most {
             aside = self.set_aside(&accounts, most, tally).await?;
             if aside.leaves_too_many {
@@ -247,7 +247,7 @@ impl Readers {
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
         let is_listed = |id: &KeycloakId| listed(&facts.members, id).is_some();
-        self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
+        self.keycloak.person_without_stale_groups(id, localpart, tree, witnesses, is_listed).await
     }
 
     /// Re-reads the members if any of them is federated: their directory may have gone down since.

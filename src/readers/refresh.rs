@@ -16,7 +16,7 @@ pub(super) const AT_A_TIME: usize = 8;
 
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Again {
+pub struct Refresh {
     /// Users by their IDs, and what the event says about each.
     pub people: BTreeMap<KeycloakId, Says>,
     /// The whole member list; if there are registered accounts, only if they show something new.
@@ -28,23 +28,23 @@ pub struct Again {
 impl Readers {
     /// Re-reads the users, with the accounts that are `theirs` in the state file. Returns the accounts that
     /// may have changed, or `None` if there are more than `most`: then only a complete reading helps.
-    pub async fn again(
+    pub async fn refresh(
         &self,
         reading: &mut Reading,
-        again: &Again,
+        refresh: &Refresh,
         theirs: Vec<Localpart>,
         most: usize,
     ) -> Result<Option<Focus>, ReadError> {
-        if again.people.len().max(again.accounts.len()) > most {
+        if refresh.people.len().max(refresh.accounts.len()) > most {
             return Ok(None);
         }
         let mut touched = Touched { localparts: theirs, ..Touched::default() };
-        let now = self.members_now(&again.people, reading).await?;
+        let now = self.members_now(&refresh.people, reading).await?;
         // An answer that no event explains is not enough against the list, and one that contradicts the event
         // may be older than it. A directory that is down may hide its users as if they were deleted.
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
             let member = listed(&reading.facts.members, id);
-            match (now, again.people[id]) {
+            match (now, refresh.people[id]) {
                 (MemberNow::Inside(..), says) => says == Says::Left,
                 (MemberNow::Outside(_) | MemberNow::Gone, Says::Left) => {
                     member.is_some_and(|member| member.federation_link.is_some())
@@ -53,8 +53,8 @@ impl Readers {
                 (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
             }
         };
-        let registered = self.news_of(&again.accounts, reading).await?;
-        let is_listed = again.list && (again.accounts.is_empty() || !registered.is_empty());
+        let registered = self.news_of(&refresh.accounts, reading).await?;
+        let is_listed = refresh.list && (refresh.accounts.is_empty() || !registered.is_empty());
         let list = is_listed || now.iter().any(doubtful);
         touched.note_people(&now, &reading.facts.members);
         if list {
@@ -69,7 +69,7 @@ impl Readers {
         if touched.localparts.len() > most {
             return Ok(None);
         }
-        let focus = self.accounts_again(reading, touched, registered).await?;
+        let focus = self.refresh_accounts(reading, touched, registered).await?;
         reading.facts.now = Moment::now();
         Ok(Some(focus))
     }
@@ -89,7 +89,7 @@ impl Readers {
 
     /// Reads the accounts of these users as they are now, including accounts newer than the reading.
     /// Returns them and the registered ones.
-    async fn accounts_again(
+    async fn refresh_accounts(
         &self,
         reading: &mut Reading,
         touched: Touched,

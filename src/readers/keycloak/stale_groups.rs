@@ -14,7 +14,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::group_tree::GroupPlace;
-use super::person::{Found, as_told, to_user};
+use super::person::{UserWithGroups, as_told, to_user};
 use super::{Group, GroupTree, KeycloakReader};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member};
@@ -75,7 +75,7 @@ impl KeycloakReader {
     ///
     /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of groups whose name contains NAME;
     /// if that fails, `GET …/users?username=…&exact=true`. Neither is ever answered from memory.
-    pub async fn person_by_directory(
+    pub async fn person_without_stale_groups(
         &self,
         id: Option<&KeycloakId>,
         localpart: &Localpart,
@@ -139,7 +139,7 @@ impl KeycloakReader {
     /// name.
     async fn as_found_by_name(
         &self,
-        found: &Found,
+        found: &UserWithGroups,
         tree: &GroupTree<'_>,
         witnesses: &Witnesses,
         wanted: Option<&Localpart>,

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::look::{AT_A_TIME, is_silence};
+use super::second_look::{AT_A_TIME, is_silence};
 use super::{ReadError, Readers, Tally};
 use crate::model::{AccountDetail, Evidence, Look, UserId};
 use crate::planner::{AskFirst, LookAt};
 
 /// What Synapse alone shows.
 #[derive(Debug, Default)]
-pub(super) struct Aside {
+pub(super) struct SetAside {
     /// The accounts that are set aside.
     pub(super) looks: BTreeMap<UserId, Look>,
     /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked about all.
@@ -24,7 +24,12 @@ impl Readers {
     /// account whose request fails is one of the others.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
-    pub(super) async fn set_aside(&self, accounts: &[LookAt], most: usize, tally: &Tally) -> Result<Aside, ReadError> {
+    pub(super) async fn set_aside(
+        &self,
+        accounts: &[LookAt],
+        most: usize,
+        tally: &Tally,
+    ) -> Result<SetAside, ReadError> {
         let may_be_aside = |account: &&LookAt| account.ask != AskFirst::Both;
         let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
         let mut looks = BTreeMap::new();
@@ -46,7 +51,7 @@ impl Readers {
             }
         }
         drop(asking);
-        Ok(Aside { looks, leaves_too_many: others > most })
+        Ok(SetAside { looks, leaves_too_many: others > most })
     }
 }
 
