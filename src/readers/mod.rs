@@ -30,8 +30,8 @@ use crate::planner::{Facts, Federation, Memory, Subjects};
 pub use account_state::{CurrentState, ServerAnswers};
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says,
-    Witnesses,
+    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader, Members, MembershipHint,
+    Owners, Roles, Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
 pub use refresh::Refresh;

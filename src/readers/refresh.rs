@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{FoundInMas, Judge, LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
+use super::{FoundInMas, Judge, LinkProvider, MembershipHint, ReadError, Readers, Reading, Tally, listed};
 use crate::config::AccountSource;
 use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
 use crate::planner::{Facts, Focus};
@@ -18,7 +18,7 @@ pub(super) const AT_A_TIME: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refresh {
     /// Users by their IDs, and what the event says about each.
-    pub people: BTreeMap<KeycloakId, Says>,
+    pub people: BTreeMap<KeycloakId, MembershipHint>,
     /// The whole member list; if there are registered accounts, only if they show something new.
     pub list: bool,
     /// Accounts that were just registered, and when to judge them.
@@ -45,12 +45,14 @@ impl Readers {
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
             let member = listed(&reading.facts.members, id);
             match (now, refresh.people[id]) {
-                (MemberNow::Inside(..), says) => says == Says::Left,
-                (MemberNow::Outside(_) | MemberNow::Gone, Says::Left) => {
+                (MemberNow::Inside(..), hint) => hint == MembershipHint::Left,
+                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Left) => {
                     member.is_some_and(|member| member.federation_link.is_some())
                 }
-                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, Says::Joined) => true,
-                (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
+                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Joined) => {
+                    true
+                }
+                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Nothing) => member.is_some(),
             }
         };
         let registered = self.news_of(&refresh.accounts, reading).await?;
@@ -76,7 +78,7 @@ impl Readers {
 
     async fn members_now(
         &self,
-        people: &BTreeMap<KeycloakId, Says>,
+        people: &BTreeMap<KeycloakId, MembershipHint>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
         let tree = GroupTree::new(&reading.groups);

@@ -135,7 +135,7 @@ impl Watcher<'_> {
         let _lock = self.lock()?;
         // After a failure the reading is partly updated and can no longer be compared with.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
-        let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
+        let people = self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
         let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
         let focus = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
@@ -145,7 +145,7 @@ impl Watcher<'_> {
             self.schedule.everything_soon();
             return Ok(None);
         };
-        let since = self.events.people.values().map(|named| named.since).min();
+        let since = self.events.people.values().map(|mention| mention.since).min();
         let planned = if focus.is_empty() {
             Ok(None)
         } else {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::events::Events;
+use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
 use crate::apply::Stop;
 use crate::cli::Global;
@@ -75,7 +75,7 @@ pub(super) struct Watcher<'g> {
     pub(super) backoff: Backoff,
     /// The last complete reading, with everything read since. `None` after a failure.
     pub(super) reading: Option<Reading>,
-    pub(super) events: Events,
+    pub(super) events: EventSource,
     pub(super) new_accounts: NewAccounts,
     pub(super) window: Window,
     /// When the earliest grace period ends.
@@ -113,7 +113,7 @@ impl<'g> Watcher<'g> {
             schedule: Schedule::new(&config.watch),
             backoff: Backoff::default(),
             reading: None,
-            events: Events::default(),
+            events: EventSource::default(),
             new_accounts: NewAccounts::default(),
             window: Window::default(),
             grace_ends: None,
@@ -311,7 +311,7 @@ impl<'g> Watcher<'g> {
                 self.schedule = Schedule::new(&config.watch);
                 self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
-                (self.reading, self.events, self.refused) = (None, Events::default(), None);
+                (self.reading, self.events, self.refused) = (None, EventSource::default(), None);
                 (self.new_accounts, self.waiting) = (NewAccounts::default(), None);
                 self.backoff.reset();
                 self.writing = writing;

@@ -32,7 +32,7 @@ pub struct AdminEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// One user.
-    Person(KeycloakId, Says),
+    Person(KeycloakId, MembershipHint),
     /// Possibly any user: a group was moved, renamed or deleted with its members.
     Everyone,
     /// No one: a group that does not count.
@@ -41,7 +41,7 @@ pub enum About {
 
 /// What an event says about a user's membership.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Says {
+pub enum MembershipHint {
     /// The user has joined one of the groups.
     Joined,
     /// The user has left the only group, or was deleted.
@@ -62,7 +62,7 @@ pub struct AdminEvents {
 
 /// Whether events are available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Events {
+pub enum EventAccess {
     /// The realm saves them, and this program may read them.
     Saved,
     /// The realm does not save them.
@@ -102,16 +102,18 @@ impl EventRow {
             ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => About::Nobody,
             ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
                 let is_the_only_one = !subgroups && groups.len() == 1;
-                let says = match &*self.operation_type {
-                    "DELETE" if is_the_only_one => Says::Left,
-                    "CREATE" if groups.contains(group) => Says::Joined,
-                    _ => Says::Nothing,
+                let hint = match &*self.operation_type {
+                    "DELETE" if is_the_only_one => MembershipHint::Left,
+                    "CREATE" if groups.contains(group) => MembershipHint::Joined,
+                    _ => MembershipHint::Nothing,
                 };
-                About::Person((*id).into(), says)
+                About::Person((*id).into(), hint)
             }
             // Deleting something below a user does not delete the user.
-            ("USER", ["users", id]) if &*self.operation_type == "DELETE" => About::Person((*id).into(), Says::Left),
-            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), Says::Nothing),
+            ("USER", ["users", id]) if &*self.operation_type == "DELETE" => {
+                About::Person((*id).into(), MembershipHint::Left)
+            }
+            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), MembershipHint::Nothing),
             _ => About::Everyone,
         }
     }
@@ -121,7 +123,7 @@ impl KeycloakReader {
     /// Returns whether the realm saves admin events, and this program may read them.
     ///
     /// Source: `GET …/events/config`, `GET …/admin-events`.
-    pub async fn events(&self) -> Result<Events, HttpError> {
+    pub async fn event_access(&self) -> Result<EventAccess, HttpError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct EventsConfig {
@@ -129,9 +131,9 @@ impl KeycloakReader {
             admin_events_enabled: bool,
         }
         match self.get(&["events", "config"], &[]).await {
-            Ok(EventsConfig { admin_events_enabled: true }) => Ok(Events::Saved),
-            Ok(EventsConfig { admin_events_enabled: false }) => Ok(Events::NotSaved),
-            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(Events::Forbidden),
+            Ok(EventsConfig { admin_events_enabled: true }) => Ok(EventAccess::Saved),
+            Ok(EventsConfig { admin_events_enabled: false }) => Ok(EventAccess::NotSaved),
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(EventAccess::Forbidden),
             Err(error) => Err(error),
         }
     }
@@ -175,8 +177,8 @@ mod tests {
         about_in(&["ours"], kind, operation, path, subgroups)
     }
 
-    fn alice(says: Says) -> About {
-        About::Person("alice".into(), says)
+    fn alice(hint: MembershipHint) -> About {
+        About::Person("alice".into(), hint)
     }
 
     #[test]
@@ -184,7 +186,10 @@ mod tests {
         let moves = |operation: &str, group: &str| {
             about("GROUP_MEMBERSHIP", operation, &format!("users/alice/groups/{group}"), false)
         };
-        assert_eq!((moves("CREATE", "ours"), moves("DELETE", "ours")), (alice(Says::Joined), alice(Says::Left)));
+        assert_eq!(
+            (moves("CREATE", "ours"), moves("DELETE", "ours")),
+            (alice(MembershipHint::Joined), alice(MembershipHint::Left))
+        );
         assert_eq!((moves("CREATE", "theirs"), moves("DELETE", "theirs")), (About::Nobody, About::Nobody));
     }
 
@@ -193,19 +198,22 @@ mod tests {
         let left = |ours: &[&'static str], group: &str, subgroups| {
             about_in(ours, "GROUP_MEMBERSHIP", "DELETE", &format!("users/alice/groups/{group}"), subgroups)
         };
-        assert_eq!(left(&["ours", "others"], "ours", false), alice(Says::Nothing));
-        assert_eq!(left(&["ours"], "below", true), alice(Says::Nothing));
+        assert_eq!(left(&["ours", "others"], "ours", false), alice(MembershipHint::Nothing));
+        assert_eq!(left(&["ours"], "below", true), alice(MembershipHint::Nothing));
     }
 
     #[test]
     fn any_change_of_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {
-                assert_eq!(about("USER", operation, path, false), alice(Says::Nothing));
+                assert_eq!(about("USER", operation, path, false), alice(MembershipHint::Nothing));
             }
         }
-        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(Says::Left));
-        assert_eq!(about("USER", "DELETE", "users/alice/federated-identity/google", false), alice(Says::Nothing));
+        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(MembershipHint::Left));
+        assert_eq!(
+            about("USER", "DELETE", "users/alice/federated-identity/google", false),
+            alice(MembershipHint::Nothing)
+        );
     }
 
     #[test]

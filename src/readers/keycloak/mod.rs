@@ -27,7 +27,7 @@ use crate::model::{Localpart, Server, ServerName, ServerText};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
-pub use events::{About, AdminEvent, AdminEvents, Events, Says};
+pub use events::{About, AdminEvent, AdminEvents, EventAccess, MembershipHint};
 pub use group_tree::GroupTree;
 pub use groups::Group;
 pub use lookup::FoundUser;
