@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::files::{name_part, open_own};
-use crate::model::{Moment, printable};
+use crate::model::{Timestamp, printable};
 
 /// Enough for the process ID, the time and the number of the run.
 const LONGEST: u64 = 200;
@@ -89,7 +89,7 @@ impl RunLock {
 
     fn sign(&mut self) -> io::Result<()> {
         let run = self.last_run.map(|number| format!("{RUN}{number}\n")).unwrap_or_default();
-        let text = format!("process {} since {}\n{run}", std::process::id(), Moment::now());
+        let text = format!("process {} since {}\n{run}", std::process::id(), Timestamp::now());
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use crate::apply::Record;
+use crate::apply::RunContext;
 use crate::causes::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
@@ -26,7 +26,7 @@ pub(super) async fn wait(
     outcomes: &mut [Outcome],
     readers: &Readers,
     timeout: Duration,
-    record: &Record<'_>,
+    context: &RunContext<'_>,
     confirmed: &Tally,
 ) {
     let start = Instant::now();
@@ -49,15 +49,15 @@ pub(super) async fn wait(
                 }
                 Err(why) => Outcome::Scheduled(why),
             };
-            record.journal.end(index, &outcomes[index], after);
+            context.record.end(index, &outcomes[index], after);
         }
         open.retain(|index| outcomes[*index] != Outcome::Done);
-        if open.is_empty() || Instant::now() + pause > deadline || record.stop.is_requested() {
+        if open.is_empty() || Instant::now() + pause > deadline || context.stop.is_requested() {
             return;
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = record.stop.requested() => {}
+            () = context.stop.requested() => {}
         }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
 use crate::plan::{ActionKind, Plan, Skip};
-use crate::planner::{Focus, Undo, Undone};
+use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
 use crate::state::RunId;
 
@@ -50,8 +50,8 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
 
 async fn plan(session: &Session, undone: &[Undone], aim: Aim) -> Result<Plan, Failure> {
     let reading = session.read().await?;
-    let mut focus = Focus::default();
-    focus.extend(undone.iter().map(|one| one.user_id.clone()));
-    let undo = Undo::new(&reading.facts, &session.config.policy, undone, &focus);
+    let mut scope = PlanScope::default();
+    scope.extend(undone.iter().map(|one| one.user_id.clone()));
+    let undo = Undo::new(&reading.facts, &session.config.policy, undone, &scope);
     session.plan_undo(&undo, &reading, aim).await
 }

@@ -23,7 +23,7 @@ use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy, Reactivate};
 use crate::shell::shell_word;
-use crate::state::Scope;
+use crate::state::Namespace;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
@@ -70,8 +70,8 @@ pub struct Config {
 impl Config {
     /// Returns the realm and the homeserver that rows of the state file belong to.
     #[must_use]
-    pub fn scope(&self) -> Scope {
-        Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
+    pub fn namespace(&self) -> Namespace {
+        Namespace { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
     }
 
     /// Returns whether only Synapse says which accounts are locked or deactivated.

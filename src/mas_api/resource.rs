@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::model::{AccountState, MasUserId, Moment};
+use crate::model::{AccountState, MasUserId, Timestamp};
 
 /// One resource, in a list or alone.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,9 +47,9 @@ impl UserAttributes {
     /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time counts as
     /// none.
     #[must_use]
-    pub fn disabled_at(&self) -> Option<Moment> {
+    pub fn disabled_at(&self) -> Option<Timestamp> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
-        times.into_iter().flatten().filter_map(|time| Moment::try_from(time.to_owned()).ok()).min()
+        times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok()).min()
     }
 }
 

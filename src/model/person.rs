@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, Moment, SeenState, ServerText, UserId};
+use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -123,7 +123,7 @@ pub enum KeycloakPerson {
         user: KeycloakUser,
         /// When the user was created in Keycloak, if it says so.
         #[serde(skip_serializing_if = "Option::is_none")]
-        created: Option<Moment>,
+        created: Option<Timestamp>,
         /// Whether the user is enabled in Keycloak.
         enabled: bool,
         /// Whether Keycloak disabled the user itself, after failed logins (`disabledReason`).
@@ -177,7 +177,7 @@ pub struct AccountDetail {
     pub deactivated_in_mas: bool,
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub disabled_at: Option<Moment>,
+    pub disabled_at: Option<Timestamp>,
     /// The display name in Synapse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<ServerText>,

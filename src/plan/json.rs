@@ -7,7 +7,7 @@ use super::{
     Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, Plan, ReadCounts, Reason,
     Summary, WriterKind,
 };
-use crate::model::{KeycloakUser, Localpart, Moment, ServerText, Sign, Unnamed, UserId, to_json};
+use crate::model::{KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json};
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ struct KeptEntry<'p> {
     localpart: &'p Localpart,
     reason: KeptReason,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Moment>,
+    until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keycloak: Option<&'p KeycloakUser>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId,
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp, Unnamed, UserId,
 };
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
@@ -175,7 +175,7 @@ pub struct Kept {
     /// The first reason that holds.
     pub reason: KeptReason,
     /// The end of the grace period, if that is the reason.
-    pub until: Option<Moment>,
+    pub until: Option<Timestamp>,
     /// The signs that it may be a member's, the strongest first, if that is the reason.
     pub signs: Vec<SignSeen>,
 }

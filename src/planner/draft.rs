@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::decision_table::{DecisionTable, Opinion};
 use super::directory::Directories;
-use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
-use super::mapping::{Found, Mapped, Mapping};
+use super::mapping::{Mapped, Mapping, SecondLookFindings};
+use super::plan_scope::PlanScope;
 use super::policy::{Federation, Policy};
 use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
-use super::table::{Opinion, Rule};
 use super::{Facts, Looks, Verdict};
 use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
@@ -17,10 +17,10 @@ use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, 
 /// The plan before the second look.
 #[derive(Debug)]
 pub struct Draft<'f> {
-    pub(super) rule: Rule<'f>,
+    pub(super) table: DecisionTable<'f>,
     pub(super) identity: Identity<'f>,
     /// The accounts it is about, if it is not about all.
-    focus: Option<&'f Focus>,
+    scope: Option<&'f PlanScope>,
     /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
     /// How many other accounts are members' and active, and how many are disabled as they should be.
@@ -105,8 +105,8 @@ impl<'f> Draft<'f> {
 
     /// Applies the table to the accounts a run is about. All others only count.
     #[must_use]
-    pub fn about(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
-        let mut draft = Self::empty(facts, policy, focus);
+    pub fn about(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
+        let mut draft = Self::empty(facts, policy, scope);
         for account in &facts.accounts {
             draft.add(account);
         }
@@ -115,30 +115,30 @@ impl<'f> Draft<'f> {
         draft
     }
 
-    /// Reverses what was done to some accounts of `focus`, without the table. All others only count.
+    /// Reverses what was done to some accounts of `scope`, without the table. All others only count.
     pub(super) fn reversing(
         facts: &'f Facts,
         policy: &'f Policy,
-        focus: &'f Focus,
+        scope: &'f PlanScope,
         kinds: &BTreeMap<&UserId, ActionKind>,
     ) -> Self {
-        let mut draft = Self::empty(facts, policy, Some(focus));
+        let mut draft = Self::empty(facts, policy, Some(scope));
         for account in &facts.accounts {
             let holder = draft.identity.holder(account);
             match kinds.get(&account.user_id) {
-                Some(kind) => draft.notable.push((account, draft.rule.reversed(account, holder, *kind))),
-                None => draft.only_count(&draft.rule.opinion(account, holder, &draft.identity)),
+                Some(kind) => draft.notable.push((account, draft.table.reversed(account, holder, *kind))),
+                None => draft.only_count(&draft.table.opinion(account, holder, &draft.identity)),
             }
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft
     }
 
-    fn empty(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
+    fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
         Self {
-            rule: Rule { facts, policy },
+            table: DecisionTable { facts, policy },
             identity: Identity::new(facts, policy.matching),
-            focus,
+            scope,
             notable: Vec::new(),
             as_it_should_be: (0, 0),
             settled: Vec::new(),
@@ -152,12 +152,12 @@ impl<'f> Draft<'f> {
         let holder = self.identity.holder(account);
         self.mapping.note_holder(account, &holder);
         let is_members = holder.is_members();
-        let opinion = self.rule.opinion(account, holder, &self.identity);
+        let opinion = self.table.opinion(account, holder, &self.identity);
         self.mapping.note_opinion(&opinion, is_members);
-        if self.focus.is_some_and(|focus| !focus.covers(&account.user_id)) {
+        if self.scope.is_some_and(|scope| !scope.covers(&account.user_id)) {
             return self.only_count(&opinion);
         }
-        let Facts { memory, .. } = self.rule.facts;
+        let Facts { memory, .. } = self.table.facts;
         if account.can_log_in() && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
         }
@@ -170,7 +170,7 @@ impl<'f> Draft<'f> {
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
                 self.as_it_should_be.1 += 1;
-                if self.rule.is_shut_out_by_synapse_alone(account) {
+                if self.table.is_shut_out_by_synapse_alone(account) {
                     self.unverified.push(account);
                 }
             }
@@ -204,7 +204,7 @@ impl<'f> Draft<'f> {
     }
 
     fn opinion(&self, account: &'f Account) -> Opinion<'f> {
-        self.rule.opinion(account, self.identity.holder(account), &self.identity)
+        self.table.opinion(account, self.identity.holder(account), &self.identity)
     }
 
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
@@ -256,7 +256,7 @@ impl<'f> Draft<'f> {
     fn ask_first(&self, account: &Account) -> AskFirst {
         if account.tied_to().is_some() {
             AskFirst::Both
-        } else if self.rule.is_not_in_mas(account) {
+        } else if self.table.is_not_in_mas(account) {
             AskFirst::SynapseAlone
         } else if account.mas == InMas::NotAsked {
             AskFirst::Synapse
@@ -268,7 +268,7 @@ impl<'f> Draft<'f> {
     /// Returns the decision about each account, and how often list and look disagreed.
     #[must_use]
     pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
-        let second = SecondLook::new(&self.rule, &self.identity, looks);
+        let second = SecondLook::new(&self.table, &self.identity, looks);
         let directories = self.directories(looks, &second);
         let mut contradictions = 0;
         let mut of_accounts = Vec::with_capacity(self.notable.len());
@@ -296,7 +296,7 @@ impl<'f> Draft<'f> {
         }
         self.keep_what_mas_may_mix_up(&mut of_accounts);
         let mapped = self.mapped(&of_accounts, &second, looks);
-        let verifies = self.rule.policy.federation == Federation::Verify;
+        let verifies = self.table.policy.federation == Federation::Verify;
         let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
         Verdicts { of_accounts, contradictions, doubtful, mapped }
     }
@@ -304,7 +304,7 @@ impl<'f> Draft<'f> {
     /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli finds
     /// users without regard to case, and may change the other one.
     fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
-        let policy = self.rule.policy;
+        let policy = self.table.policy;
         let becomes_disabled = |other: &'f Account| {
             let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
             match at.ok().map(|at| &of_accounts[at].1) {
@@ -331,13 +331,13 @@ impl<'f> Draft<'f> {
     }
 
     fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
-        let Facts { providers, members, memory, .. } = self.rule.facts;
+        let Facts { providers, members, memory, .. } = self.table.facts;
         let remembered = memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
         let mut directories = Directories::of(known, members);
         directories.and_after(second.members_after());
-        if self.focus.is_some() {
-            directories.and_before(self.rule.facts.doubtful.iter().map(|provider| &**provider));
+        if self.scope.is_some() {
+            directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
@@ -359,7 +359,7 @@ impl<'f> Draft<'f> {
     /// Returns the plan of these verdicts.
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
-        let Rule { facts, policy } = &self.rule;
+        let DecisionTable { facts, policy } = &self.table;
         let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
             server_name: facts.server_name.clone(),
@@ -393,19 +393,19 @@ impl<'f> Draft<'f> {
 
     fn unverified(&self) -> Unverified {
         let accounts = self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
-        Unverified { accounts: accounts.collect(), mas_cli: self.rule.policy.mas_cli.clone() }
+        Unverified { accounts: accounts.collect(), mas_cli: self.table.policy.mas_cli.clone() }
     }
 
     /// Returns a note for the administrator about the change of an account.
     #[must_use]
     pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
         let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
-        let is_by_others = self.rule.is_deactivated_by_others(account, seen);
+        let is_by_others = self.table.is_deactivated_by_others(account, seen);
         (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
     }
 
     fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
-        let mut found = Found::default();
+        let mut found = SecondLookFindings::default();
         for (account, opinion) in &self.notable {
             if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
                 let by_external_id = seen.by_external_id().next().is_some();
@@ -414,7 +414,7 @@ impl<'f> Draft<'f> {
                 found.members.extend(members);
             }
         }
-        self.mapping.finish(&self.identity, &self.rule, verdicts, &found)
+        self.mapping.finish(&self.identity, &self.table, verdicts, &found)
     }
 
     /// Returns what to remember of this reading.
@@ -429,13 +429,13 @@ impl<'f> Draft<'f> {
 
     /// Returns how much of the reading this draft is about.
     pub(super) fn reach(&self) -> Reach {
-        if self.focus.is_some() { Reach::Some } else { Reach::Everything }
+        if self.scope.is_some() { Reach::Some } else { Reach::Everything }
     }
 
     /// Returns the accounts of the reading that this draft is about.
     pub(super) fn in_focus(&self) -> impl Iterator<Item = &'f Account> {
-        let accounts = self.rule.facts.accounts.iter();
-        accounts.filter(|account| self.focus.is_none_or(|focus| focus.covers(&account.user_id)))
+        let accounts = self.table.facts.accounts.iter();
+        accounts.filter(|account| self.scope.is_none_or(|scope| scope.covers(&account.user_id)))
     }
 }
 

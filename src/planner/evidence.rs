@@ -97,7 +97,7 @@ impl<'f> Draft<'f> {
         let owners = self.owners(account, &holder, seen, looks);
         let lines = self.clues(account, seen).into_iter();
         let lines = lines.map(|(clue, user)| {
-            let side = side(clue, &user, &owners, self.rule.policy.matching);
+            let side = side(clue, &user, &owners, self.table.policy.matching);
             EvidenceLine { clue, user, side }
         });
         AccountEvidence {
@@ -117,7 +117,7 @@ impl<'f> Draft<'f> {
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
             (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
-            (_, Some(seen)) => SecondLook::new(&self.rule, &self.identity, looks).owners(account, holder, seen),
+            (_, Some(seen)) => SecondLook::new(&self.table, &self.identity, looks).owners(account, holder, seen),
             (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
                 vec![(*id).clone()]
             }
@@ -138,7 +138,7 @@ impl<'f> Draft<'f> {
         if let Some((id, tie)) = account.remembered_owner() {
             clues.push((Clue::Memory(tie), id.clone()));
         }
-        if account.is_on(&self.rule.facts.server_name) {
+        if account.is_on(&self.table.facts.server_name) {
             let listed = self.identity.named(account);
             let mut named: BTreeSet<_> = listed.iter().map(|member| member.id.clone()).collect();
             let known = seen.into_iter().flat_map(Evidence::by_name).filter(|person| !person.is_unknown());
@@ -153,7 +153,7 @@ impl<'f> Draft<'f> {
 
     fn twins_of(&self, account: &Account) -> Vec<UserId> {
         let key = account.localpart().key();
-        let accounts = self.rule.facts.accounts.iter();
+        let accounts = self.table.facts.accounts.iter();
         let twins = accounts.filter(|other| {
             other.user_id != account.user_id
                 && other.user_id.server_name() == account.user_id.server_name()
@@ -163,9 +163,9 @@ impl<'f> Draft<'f> {
     }
 
     fn ruling(&self, account: &Account, holder: &Holder<'f>, seen: Option<&Evidence>, owners: &[KeycloakId]) -> Ruling {
-        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
+        let acts_on_ties = self.table.policy.matching != Matching::Localpart;
         let has_external_id = || seen.is_some_and(|seen| seen.by_external_id().next().is_some());
-        if !account.is_on(&self.rule.facts.server_name) {
+        if !account.is_on(&self.table.facts.server_name) {
             return Ruling::OtherServer;
         }
         match holder {
@@ -187,7 +187,7 @@ impl<'f> Draft<'f> {
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
         let remembered = account.tied_by_memory();
         let is_replaced = remembered.is_some_and(|(id, _)| !owners.contains(id));
-        if self.rule.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
+        if self.table.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
     }
 }
 

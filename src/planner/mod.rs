@@ -5,20 +5,20 @@
 //! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the result.
 
 mod common_prefix;
+mod decision_table;
 mod directory;
 mod draft;
 mod evidence;
-mod focus;
 mod identity;
 mod limits;
 mod mapping;
 mod memory;
+mod plan_scope;
 mod policy;
 mod presence;
 pub(crate) mod refusal;
 mod second_look;
 mod signs;
-mod table;
 mod template_fit;
 mod undo;
 mod verdict;
@@ -28,14 +28,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, TokenOwners, Unnamed, UserId};
+use crate::model::{Account, Evidence, Localpart, Look, Member, ServerName, Timestamp, TokenOwners, Unnamed, UserId};
 
 pub use draft::{AskByName, AskFirst, Draft, LookAt, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
-pub use focus::Focus;
-pub use identity::AccountIndex;
+pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past, Refusal};
 pub use memory::{Memory, OwnDisable, Recall};
+pub use plan_scope::PlanScope;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
@@ -65,7 +65,7 @@ pub struct Facts {
     /// The accounts behind the credentials in use.
     pub token_owners: TokenOwners,
     /// When all of this was read.
-    pub now: Moment,
+    pub now: Timestamp,
     /// What the state file remembers.
     pub memory: Memory,
 }
@@ -83,7 +83,7 @@ impl Facts {
             doubtful: Vec::new(),
             accounts: Vec::new(),
             token_owners: TokenOwners::default(),
-            now: Moment::default(),
+            now: Timestamp::default(),
             memory: Memory::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::draft::{Draft, Verdicts};
-use super::identity::{Holder, Named};
+use super::identity::{Holder, Namesakes};
 use super::policy::Matching;
 use super::{Looks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, UserId};
@@ -79,7 +79,7 @@ impl<'f> Presence<'f> {
     }
 
     fn note_directories(&mut self, draft: &Draft<'f>, looks: &'f Looks) {
-        let facts = draft.rule.facts;
+        let facts = draft.table.facts;
         let mut alive = BTreeSet::new();
         let mut seen: BTreeSet<&str> = facts.providers.iter().flatten().map(|provider| &**provider).collect();
         for member in &facts.members {
@@ -124,7 +124,7 @@ impl<'f> Presence<'f> {
 /// Returns whether one of several possible owners of an account is a member who may use Matrix.
 fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
     let holder = draft.identity.holder(account);
-    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.rule.may_use(member)));
+    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.table.may_use(member)));
     let answers = looks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
     let mut users = answers.filter_map(|answer| answer.user.user());
     by_name || users.any(|user| is_member(draft, &user.id))
@@ -142,7 +142,7 @@ fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
 /// Returns the owner that this reading has found, if it is one user.
 fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: &Looks) -> Option<Owner> {
     let seen = looks.evidence(&account.user_id);
-    if !account.is_on(&draft.rule.facts.server_name) {
+    if !account.is_on(&draft.table.facts.server_name) {
         return None;
     }
     // Subjects that are not IDs would name no user later.
@@ -176,7 +176,7 @@ fn owner_by_name<'f>(
     );
     // A name alone does not replace what links or other names have shown before.
     let remembered = draft.identity.remembered(account).filter(|(_, tie)| *tie != Tie::Restored);
-    let is_settled_before = draft.rule.policy.matching != Matching::Auto && remembered.is_some();
+    let is_settled_before = draft.table.policy.matching != Matching::Auto && remembered.is_some();
     if !is_settled || is_settled_before || draft.identity.is_twin(account) {
         return None;
     }
@@ -184,7 +184,7 @@ fn owner_by_name<'f>(
         Holder::Named(named) | Holder::Contested { named, .. } if *verdict == Verdict::MemberActive => named,
         Holder::Named(named) => named,
         Holder::Tied { .. } | Holder::Contested { .. } => return None,
-        Holder::Unclaimed => Named::default(),
+        Holder::Unclaimed => Namesakes::default(),
     };
     let mut ids: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
     let named = seen.into_iter().flat_map(Evidence::by_name);
@@ -225,7 +225,7 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
 }
 
 fn is_member(draft: &Draft<'_>, id: &KeycloakId) -> bool {
-    draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
+    draft.identity.member(id).is_some_and(|member| draft.table.may_use(member))
 }
 
 /// Returns whether an owner protects the account at least as well as a remembered name.

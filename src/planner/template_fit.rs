@@ -17,7 +17,7 @@ impl Draft<'_> {
     /// differences mean nothing.
     #[must_use]
     pub fn template_fit(&self, most: usize) -> TemplateFit {
-        let facts = self.rule.facts;
+        let facts = self.table.facts;
         let accounts = facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
         let linked = accounts.filter_map(|account| {
             let member = self.identity.member(account.links.newest()?)?;

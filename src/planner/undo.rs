@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Draft, Facts, Focus, LookAt, Looks, Policy, Verdict, Verdicts};
-use crate::model::{Account, Moment, UserId};
+use super::{Draft, Facts, LookAt, Looks, PlanScope, Policy, Verdict, Verdicts};
+use crate::model::{Account, Timestamp, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
 
 /// The clocks of MAS and of this host may differ by this much.
@@ -21,7 +21,7 @@ pub struct Undone {
     /// The mode at that time.
     pub mode: DisableMode,
     /// When it ended.
-    pub ended: Option<Moment>,
+    pub ended: Option<Timestamp>,
     /// What has happened to the account since, as far as known.
     pub since: Option<Since>,
 }
@@ -72,14 +72,14 @@ impl Undone {
 }
 
 impl<'f> Undo<'f> {
-    /// Creates the reversal of a run; `focus` has its accounts.
+    /// Creates the reversal of a run; `scope` has its accounts.
     #[must_use]
-    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], focus: &'f Focus) -> Self {
-        let in_focus = facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
-        let accounts: BTreeMap<_, _> = in_focus.map(|account| (&account.user_id, account)).collect();
+    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], scope: &'f PlanScope) -> Self {
+        let in_scope = facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
+        let accounts: BTreeMap<_, _> = in_scope.map(|account| (&account.user_id, account)).collect();
         let open = undone.iter().filter(|one| one.left_out(accounts.get(&one.user_id).copied()).is_none());
         let kinds = open.map(|one| (&one.user_id, one.reverse())).collect();
-        Self { draft: Draft::reversing(facts, policy, focus, &kinds), undone, accounts }
+        Self { draft: Draft::reversing(facts, policy, scope, &kinds), undone, accounts }
     }
 
     /// Returns the accounts to recheck.
@@ -114,7 +114,7 @@ impl<'f> Undo<'f> {
             at.ok().map(|at| &verdicts.of_accounts[at].1)
         });
         let disabled_at = evidence.and_then(|seen| seen.account.disabled_at);
-        let is_later = |at: Moment| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
+        let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
         let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),

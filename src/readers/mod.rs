@@ -24,7 +24,7 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Member, Moment, ServerName, TokenOwners};
+use crate::model::{Account, KeycloakId, Member, ServerName, Timestamp, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -159,7 +159,7 @@ impl Readers {
             doubtful: Vec::new(),
             accounts,
             token_owners,
-            now: Moment::now(),
+            now: Timestamp::now(),
             memory: Memory::default(),
         };
         let mut reading = Reading { facts, groups, witnesses: listed.witnesses, links };

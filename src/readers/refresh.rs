@@ -8,8 +8,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::keycloak::{GroupTree, MemberNow};
 use super::{FoundInMas, Judge, LinkProvider, MembershipHint, ReadError, Readers, Reading, Tally, listed};
 use crate::config::AccountSource;
-use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
-use crate::planner::{Facts, Focus};
+use crate::model::{Account, KeycloakId, Localpart, Member, Timestamp, UserId};
+use crate::planner::{Facts, PlanScope};
 
 /// Users requested at the same time, as many as at the second look.
 pub(super) const AT_A_TIME: usize = 8;
@@ -34,7 +34,7 @@ impl Readers {
         refresh: &Refresh,
         theirs: Vec<Localpart>,
         most: usize,
-    ) -> Result<Option<Focus>, ReadError> {
+    ) -> Result<Option<PlanScope>, ReadError> {
         if refresh.people.len().max(refresh.accounts.len()) > most {
             return Ok(None);
         }
@@ -71,9 +71,9 @@ impl Readers {
         if touched.localparts.len() > most {
             return Ok(None);
         }
-        let focus = self.refresh_accounts(reading, touched, registered).await?;
-        reading.facts.now = Moment::now();
-        Ok(Some(focus))
+        let scope = self.refresh_accounts(reading, touched, registered).await?;
+        reading.facts.now = Timestamp::now();
+        Ok(Some(scope))
     }
 
     async fn members_now(
@@ -96,7 +96,7 @@ impl Readers {
         reading: &mut Reading,
         touched: Touched,
         registered: Vec<Account>,
-    ) -> Result<Focus, ReadError> {
+    ) -> Result<PlanScope, ReadError> {
         let provider = reading.links.as_ref();
         let now: HashMap<UserId, Option<Account>> = stream::iter(touched.accounts(&reading.facts))
             .map(|user_id| async move {
@@ -110,12 +110,12 @@ impl Readers {
         // MAS ignores case, so it may return one account for two names.
         let found = registered.into_iter().chain(now.into_values().flatten());
         let found: HashMap<_, _> = found.map(|account| (account.user_id.clone(), account)).collect();
-        let mut focus = Focus::default();
-        focus.extend(found.keys().cloned());
+        let mut scope = PlanScope::default();
+        scope.extend(found.keys().cloned());
         let is_old = |user_id: &UserId| gone.contains(user_id) || found.contains_key(user_id);
         reading.facts.accounts.retain(|account| !is_old(&account.user_id));
         reading.facts.accounts.extend(found.into_values());
-        Ok(focus)
+        Ok(scope)
     }
 
     /// Reads one account, as its list would show it.

@@ -21,7 +21,7 @@ use crate::environment::Surroundings;
 use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::mas_api::MasApi;
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::output::Progress;
 use crate::readers::{ReadError, Readers};
 use crate::state::{Age, State};
@@ -98,7 +98,7 @@ impl Session {
         let state_file = self.state.as_ref().map(State::path);
         let mut lock = RunLock::take(&self.config, state_file, &*surroundings.env)?;
         if let Some(state) = &self.state {
-            let (number, age) = state.count_run(lock.last_run(), Moment::now())?;
+            let (number, age) = state.count_run(lock.last_run(), Timestamp::now())?;
             lock.note_run(number)?;
             if age == Age::Older {
                 warn!(

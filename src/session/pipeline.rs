@@ -5,7 +5,7 @@ use super::warnings::warn_of_doubts;
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::plan::{ApprovedDigest, Plan};
-use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Reach, Undo, Verdicts};
+use crate::planner::{Draft, Facts, LookAt, Looks, PlanScope, Reach, Undo, Verdicts};
 use crate::readers::Reading;
 
 /// What a plan is made for.
@@ -48,9 +48,14 @@ impl Session {
     }
 
     /// Makes a plan about all accounts, or about a few.
-    pub(crate) async fn plan_of(&self, reading: &Reading, focus: Option<&Focus>, aim: Aim) -> Result<Plan, Failure> {
-        let plan = self.decide(reading, focus, aim).await?.into_plan();
-        if focus.is_none() {
+    pub(crate) async fn plan_of(
+        &self,
+        reading: &Reading,
+        scope: Option<&PlanScope>,
+        aim: Aim,
+    ) -> Result<Plan, Failure> {
+        let plan = self.decide(reading, scope, aim).await?.into_plan();
+        if scope.is_none() {
             metrics().plan(&plan);
         }
         Ok(Self::with_warnings(plan, &reading.facts))
@@ -60,11 +65,11 @@ impl Session {
     pub(crate) async fn decide<'f>(
         &'f self,
         reading: &'f Reading,
-        focus: Option<&'f Focus>,
+        scope: Option<&'f PlanScope>,
         aim: Aim,
     ) -> Result<Decision<'f>, Failure> {
         metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
-        let draft = Draft::about(&reading.facts, &self.config.policy, focus);
+        let draft = Draft::about(&reading.facts, &self.config.policy, scope);
         let looks = self.look(draft.to_look_at().collect(), self.most_looks(aim), reading).await?;
         let verdicts = draft.verdicts(&looks);
         let decision = Decision { draft, looks, verdicts };

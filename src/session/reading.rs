@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::Account;
 use crate::plan::ActionKind;
-use crate::planner::{Focus, LookAt, Looks, Recall};
+use crate::planner::{LookAt, Looks, PlanScope, Recall};
 use crate::readers::{Reading, Refresh, Tallies};
 
 impl Session {
@@ -58,19 +58,19 @@ impl Session {
         reading: &mut Reading,
         refresh: &Refresh,
         most: usize,
-    ) -> Result<Option<Focus>, Failure> {
+    ) -> Result<Option<PlanScope>, Failure> {
         let ids: Vec<_> = refresh.people.keys().cloned().collect();
         let theirs = match &self.state {
             Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
             None => Vec::new(),
         };
-        let focus = self.readers.refresh(reading, refresh, theirs, most).await?;
-        if let (Some(state), Some(focus)) = (&self.state, &focus) {
+        let scope = self.readers.refresh(reading, refresh, theirs, most).await?;
+        if let (Some(state), Some(scope)) = (&self.state, &scope) {
             reading.facts.memory = state.memory(reading.facts.now)?;
-            let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();
+            let localparts: Vec<_> = scope.iter().map(|account| account.localpart().clone()).collect();
             reading.facts.recall(&localparts, &state.owners_of(&localparts, &[])?);
         }
-        Ok(focus)
+        Ok(scope)
     }
 
     /// Rechecks accounts; none of them if there are more than `most`.

@@ -49,10 +49,10 @@ fn open_at(config: &Config, path: &Path, purpose: Purpose) -> Result<Option<Stat
             };
             make_folder(path, parents)
                 .map_err(|error| StateError { path: path.to_owned(), problem: StateProblem::Io(error) })?;
-            State::open(path, config.scope()).map(Some)
+            State::open(path, config.namespace()).map(Some)
         }
         Purpose::Read => {
-            let mut state = State::read(path, config.scope())?;
+            let mut state = State::read(path, config.namespace())?;
             if let Some(state) = &mut state {
                 state.compare(lock::last_run_of(config, path))?;
             }

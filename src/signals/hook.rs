@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
-use crate::model::{Moment, printable};
+use crate::model::{Timestamp, printable};
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ pub struct Reason {
     /// What has happened.
     pub event: Event,
     /// When it happened.
-    pub time: Moment,
+    pub time: Timestamp,
     /// The homeserver.
     pub server_name: String,
     /// Keycloak's realm.
@@ -139,7 +139,7 @@ mod tests {
     fn reason() -> Reason {
         Reason {
             event: Event::Refused,
-            time: Moment::from_millis(1_795_000_000_000),
+            time: Timestamp::from_millis(1_795_000_000_000),
             server_name: "example.org".to_owned(),
             realm: "corp".to_owned(),
             kind: RunKind::Full,

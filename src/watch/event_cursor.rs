@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::model::{KeycloakId, Moment};
+use crate::model::{KeycloakId, Timestamp};
 use crate::readers::{About, AdminEvent, AdminEvents, MembershipHint};
 
 /// An event may become visible this long after later ones: it is written when its transaction ends.
@@ -13,9 +13,9 @@ const LATE: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub struct EventCursor {
     /// The newest event that was seen, if any.
-    newest: Option<(Moment, Box<str>)>,
+    newest: Option<(Timestamp, Box<str>)>,
     /// The events of the last reading: all others are new.
-    seen: HashSet<(Moment, Box<str>)>,
+    seen: HashSet<(Timestamp, Box<str>)>,
     started: bool,
 }
 
@@ -23,9 +23,9 @@ pub struct EventCursor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mention {
     /// Since when something may have to be done.
-    pub since: Moment,
+    pub since: Timestamp,
     /// The time of the newest event, which is the one that counts.
-    newest: Moment,
+    newest: Timestamp,
     /// What it says; nothing if several of that time contradict each other.
     pub hint: MembershipHint,
 }
@@ -57,7 +57,7 @@ impl EventCursor {
     /// Returns the time since which events have to be read, if any was seen. A time in the future does not
     /// count.
     #[must_use]
-    pub fn since(&self, now: Moment) -> Option<Moment> {
+    pub fn since(&self, now: Timestamp) -> Option<Timestamp> {
         self.newest.as_ref().map(|(at, _)| (*at).min(now).before(LATE))
     }
 
@@ -67,7 +67,7 @@ impl EventCursor {
         let mut found = NewEvents::default();
         if self.started {
             // The list is newest first: if an event is there, so are all later ones.
-            let is_gone = |newest: &(Moment, Box<str>)| !events.iter().any(|event| key(event) == *newest);
+            let is_gone = |newest: &(Timestamp, Box<str>)| !events.iter().any(|event| key(event) == *newest);
             found.missed = self.newest.as_ref().map_or(!whole, is_gone);
             found.everyone = found.missed;
             for event in events.iter().filter(|event| !self.seen.contains(&key(event))) {
@@ -94,7 +94,7 @@ mod tests {
 
     fn event(millis: i64, id: &str) -> AdminEvent {
         let about = About::Person(format!("person-of-{id}").as_str().into(), MembershipHint::Nothing);
-        AdminEvent { id: id.into(), at: Moment::from_millis(millis), about }
+        AdminEvent { id: id.into(), at: Timestamp::from_millis(millis), about }
     }
 
     fn people(found: &NewEvents) -> Vec<String> {
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_hides_no_event() {
         let mut cursor = after(&[event(9_000_000, "ahead"), event(1000, "a")]);
-        assert_eq!(cursor.since(Moment::from_millis(100_000)), Some(Moment::from_millis(40_000)));
+        assert_eq!(cursor.since(Timestamp::from_millis(100_000)), Some(Timestamp::from_millis(40_000)));
         let found = take(&mut cursor, &[event(9_000_000, "ahead"), event(2000, "b"), event(1000, "a")]);
         assert_eq!(people(&found), ["person-of-b"]);
     }
@@ -166,7 +166,7 @@ mod tests {
     fn of_alice(hints: &[(i64, MembershipHint)]) -> Mention {
         let event = |(second, hint): &(i64, MembershipHint)| AdminEvent {
             id: format!("{second} {hint:?}").into(),
-            at: Moment::from_millis(second * 1000),
+            at: Timestamp::from_millis(second * 1000),
             about: About::Person("alice".into(), *hint),
         };
         let mut events: Vec<_> = hints.iter().map(event).collect();
@@ -186,7 +186,7 @@ mod tests {
         );
         assert_eq!(
             of_alice(&[(1, MembershipHint::Joined), (2, MembershipHint::Left)]).since,
-            Moment::from_millis(1000)
+            Timestamp::from_millis(1000)
         );
     }
 }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::causes::in_one_line;
 use crate::http::HttpError;
 use crate::metrics::metrics;
-use crate::model::{KeycloakId, Moment};
+use crate::model::{KeycloakId, Timestamp};
 use crate::readers::{self, Group, KeycloakReader};
 use crate::watch::{Backoff, EventCursor, Mention, NewEvents};
 
@@ -43,7 +43,7 @@ impl EventSource {
             self.cursor = EventCursor::default();
             return Ok(());
         }
-        let events = keycloak.events_since(self.cursor.since(Moment::now()), &[]).await?;
+        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), &[]).await?;
         self.works();
         let was_there = self.are_there();
         self.tell(standing);
@@ -55,7 +55,7 @@ impl EventSource {
 
     /// Reads new events. Users that they mention are kept until a run has rechecked them.
     pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<NewEvents, HttpError> {
-        let events = keycloak.events_since(self.cursor.since(Moment::now()), groups).await?;
+        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), groups).await?;
         self.works();
         let found = self.cursor.take(&events);
         for (id, mention) in &found.people {

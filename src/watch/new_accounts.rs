@@ -9,8 +9,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::metrics::RunKind;
-use crate::model::Moment;
-use crate::planner::Focus;
+use crate::model::Timestamp;
+use crate::planner::PlanScope;
 use crate::readers::{Readers, Reading, Refresh};
 use crate::watch::{Backoff, Registrations};
 
@@ -28,7 +28,7 @@ impl NewAccounts {
     async fn begin(&mut self, readers: &Readers) -> Result<(), HttpError> {
         let newest = readers.newest_accounts().await?;
         self.works();
-        self.registrations.begin(newest, Moment::now());
+        self.registrations.begin(newest, Timestamp::now());
         Ok(())
     }
 
@@ -38,16 +38,16 @@ impl NewAccounts {
         let Some(since) = self.registrations.since() else { return Ok(None) };
         let registered = readers.accounts_since(since).await?;
         self.works();
-        Ok(Some(self.registrations.take(registered, Moment::now())))
+        Ok(Some(self.registrations.take(registered, Timestamp::now())))
     }
 
     /// Removes the accounts that were judged with everything known. An account without a link stays: it
     /// may still get one.
-    pub(super) fn judged(&mut self, focus: &Focus, reading: &Reading) {
-        if focus.is_empty() {
+    pub(super) fn judged(&mut self, scope: &PlanScope, reading: &Reading) {
+        if scope.is_empty() {
             return;
         }
-        let accounts = reading.facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
+        let accounts = reading.facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
         let complete = accounts.filter(|account| reading.links.is_none() || account.links.newest().is_some());
         self.registrations.close(complete.map(|account| &account.user_id));
     }
@@ -102,7 +102,7 @@ impl Watcher<'_> {
     /// An account is registered at its owner's first login, often right after they joined the
     /// group. If events do not show everyone who joined, only a newer list does.
     async fn judge_new_accounts(&mut self) -> Result<Option<Exit>, Failure> {
-        let accounts = self.new_accounts.registrations.due(Moment::now());
+        let accounts = self.new_accounts.registrations.due(Timestamp::now());
         if accounts.is_empty() {
             return Ok(None);
         }

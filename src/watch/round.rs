@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
@@ -138,18 +138,18 @@ impl Watcher<'_> {
         let people = self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
         let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
-        let focus = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
-        let Some(focus) = focus else {
+        let scope = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
+        let Some(scope) = scope else {
             info!("more than {MOST} users have changed: a full run follows");
             self.new_accounts.leave_to_full_run();
             self.schedule.everything_soon();
             return Ok(None);
         };
         let since = self.events.people.values().map(|mention| mention.since).min();
-        let planned = if focus.is_empty() {
+        let planned = if scope.is_empty() {
             Ok(None)
         } else {
-            self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), Aim::Write)).await.map(Some)
+            self.writing.unless_stopped(session.plan_of(&reading, Some(&scope), Aim::Write)).await.map(Some)
         };
         let plan = match planned {
             Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))
@@ -161,7 +161,7 @@ impl Watcher<'_> {
             }
             planned => planned?,
         };
-        self.new_accounts.judged(&focus, &reading);
+        self.new_accounts.judged(&scope, &reading);
         self.reading = Some(match &plan {
             Some(plan) => with_doubts(reading, plan),
             None => reading,
@@ -175,7 +175,7 @@ impl Watcher<'_> {
     }
 
     /// Checks the limits over the last hour, and writes.
-    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Exit, Failure> {
+    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Timestamp>) -> Result<Exit, Failure> {
         // No one is there to approve anything.
         plan.hold_back();
         let plan = &plan;
@@ -188,7 +188,7 @@ impl Watcher<'_> {
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
         self.stop.writing_ends();
         let (outcomes, exit) = carried_out?;
-        self.window.note_run(plan, &outcomes, Moment::now());
+        self.window.note_run(plan, &outcomes, Timestamp::now());
         self.take_in(plan, &outcomes);
         let ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         self.grace_ends = if kind == RunKind::Full { ends } else { ends.into_iter().chain(self.grace_ends).min() };
@@ -200,7 +200,7 @@ impl Watcher<'_> {
             self.note_waiting(plan, &outcomes);
         }
         if let Some(since) = since.filter(|_| done > 0) {
-            metrics().lag(since.until(Moment::now()));
+            metrics().lag(since.until(Timestamp::now()));
         }
         let (disable, activate) = planned(plan);
         info!(
@@ -219,7 +219,7 @@ impl Watcher<'_> {
 
     /// Returns what all runs of the last hour have used of the limits.
     fn past(&mut self, plan: &Plan) -> Result<Past, Failure> {
-        let (now, session) = (Moment::now(), &self.writing.session);
+        let (now, session) = (Timestamp::now(), &self.writing.session);
         if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
             for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(now))? {
                 self.window.note(user_id, kind, at);

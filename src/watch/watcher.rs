@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
 use crate::metrics::{RunKind, metrics};
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::plan::{ActionKind, Digest, Plan};
 use crate::readers::Reading;
 use crate::session::{Writing, run_result};
@@ -79,7 +79,7 @@ pub(super) struct Watcher<'g> {
     pub(super) new_accounts: NewAccounts,
     pub(super) window: Window,
     /// When the earliest grace period ends.
-    pub(super) grace_ends: Option<Moment>,
+    pub(super) grace_ends: Option<Timestamp>,
     /// The refused plan that waits for an approval.
     pub(super) refused: Option<Digest>,
     /// Refused plans for which the hook has not run.
@@ -223,9 +223,9 @@ impl<'g> Watcher<'g> {
             Err(failure) => self.note_failure(failure, kind, interval),
         }
         // A grace period in the past had its run just now; if that failed, its pause applies.
-        self.grace_ends = self.grace_ends.filter(|until| *until > Moment::now());
+        self.grace_ends = self.grace_ends.filter(|until| *until > Timestamp::now());
         if let Some(until) = self.grace_ends {
-            self.schedule.everything_within(Moment::now().until(until));
+            self.schedule.everything_within(Timestamp::now().until(until));
         }
         let left = if matches!(ended, Ok(Exit::Incomplete)) { Exit::Incomplete } else { Exit::InStep };
         self.stop.is_requested().then_some(left)
@@ -276,7 +276,7 @@ impl<'g> Watcher<'g> {
         let config = &self.writing.session.config;
         signals::Reason {
             event,
-            time: Moment::now(),
+            time: Timestamp::now(),
             server_name: config.server_name.to_string(),
             realm: config.keycloak.realm.clone(),
             kind,

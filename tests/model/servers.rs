@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
     Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Look, Member,
-    Moment, Owner, Question, Remembered, SignSeen, Signs, Unnamed, UserId, full_name,
+    Owner, Question, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnDisable, Policy, Protection, members_with_signs,
+    AskByName, Draft, Facts, LookAt, Looks, Memory, OwnDisable, PlanScope, Policy, Protection, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -49,7 +49,7 @@ pub(crate) fn facts(world: &World) -> Facts {
         subjects: world.subjects,
         providers: world.providers.as_ref().map(|names| names.iter().map(|name| (*name).into()).collect()),
         accounts: world.accounts.iter().map(listed_account).collect(),
-        now: Moment::from_millis(NOW),
+        now: Timestamp::from_millis(NOW),
         memory: memory(world),
         ..Facts::empty("example.org".into())
     };
@@ -84,9 +84,9 @@ pub(crate) fn plan(world: &World) -> Plan {
 }
 
 /// Returns the plan for a part of a world, from the complete reading.
-pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) -> Plan {
+pub(crate) fn plan_about(world: &World, facts: &Facts, scope: Option<&PlanScope>) -> Plan {
     let policy = policy(world);
-    let draft = Draft::about(facts, &policy, focus);
+    let draft = Draft::about(facts, &policy, scope);
     let looks = looks(world, facts, &draft);
     draft.decide(&looks)
 }
@@ -186,7 +186,7 @@ fn person(place: usize, user: &User) -> KeycloakPerson {
         },
         now => KeycloakPerson::Known {
             user: keycloak_user(place, user),
-            created: user.created.map(Moment::from_millis),
+            created: user.created.map(Timestamp::from_millis),
             enabled: now.is_enabled(),
             locked_out: user.locked_out && !now.is_enabled(),
             in_group: now.is_member(),
@@ -264,7 +264,7 @@ fn detail(account: &world::Account) -> AccountDetail {
         bot: has(Mark::Bot),
         state: account.now,
         deactivated_in_mas: account.deactivated_in_mas,
-        disabled_at: account.disabled_at.map(Moment::from_millis),
+        disabled_at: account.disabled_at.map(Timestamp::from_millis),
         display_name: account.display_name.map(Into::into),
         emails: account.email.map(Into::into).into_iter().collect(),
         external_ids: account.external_ids.iter().map(|user| IDS[*user].into()).collect(),
@@ -277,10 +277,10 @@ fn memory(world: &World) -> Memory {
     memory.directories.extend(world.remembered_providers.iter().map(|name| Box::from(*name)));
     for account in &world.accounts {
         if let Some(since) = account.absent_since {
-            memory.absent_since.insert(user_id(account), Moment::from_millis(since));
+            memory.absent_since.insert(user_id(account), Timestamp::from_millis(since));
         }
         if let Some(own) = account.own {
-            let at = Moment::from_millis(own.at);
+            let at = Timestamp::from_millis(own.at);
             let own = OwnDisable { mode: own.mode, is_done: own.is_done, at };
             memory.own.insert(user_id(account), own);
         }

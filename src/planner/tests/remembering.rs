@@ -180,10 +180,10 @@ fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
     let mut world = world.account("x", ACTIVE).account("y", ACTIVE);
     let whole = world.plan();
     assert_eq!(whole.doubtful, [Box::from("ldap")]);
-    let mut focus = Focus::default();
-    focus.extend([Localpart::from("y").on(&world.facts.server_name)]);
+    let mut scope = PlanScope::default();
+    scope.extend([Localpart::from("y").on(&world.facts.server_name)]);
     let part = |world: &Scene| {
-        let draft = Draft::about(&world.facts, &world.policy, Some(&focus));
+        let draft = Draft::about(&world.facts, &world.policy, Some(&scope));
         let plan = draft.decide(&world.looks(&draft));
         (actions(&plan), kept(&plan))
     };

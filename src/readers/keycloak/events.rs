@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Group, KeycloakReader};
 use crate::http::HttpError;
-use crate::model::{KeycloakId, Moment};
+use crate::model::{KeycloakId, Timestamp};
 
 /// Events per request; Keycloak's own default is 100.
 const PAGE: usize = 100;
@@ -23,7 +23,7 @@ pub struct AdminEvent {
     /// Its ID, or, in releases without one, a text that is unique in its millisecond.
     pub id: Box<str>,
     /// When it happened, by Keycloak's clock.
-    pub at: Moment,
+    pub at: Timestamp,
     /// The users it is about.
     pub about: About,
 }
@@ -86,7 +86,7 @@ impl EventRow {
     fn event(self, groups: &BTreeSet<&str>, subgroups: bool) -> AdminEvent {
         let about = self.about(groups, subgroups);
         let id = self.id.unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
-        AdminEvent { id, at: Moment::from_millis(self.time), about }
+        AdminEvent { id, at: Timestamp::from_millis(self.time), about }
     }
 
     /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An unknown path
@@ -143,7 +143,7 @@ impl KeycloakReader {
     ///
     /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event may be
     /// seen twice, but none is missed.
-    pub async fn events_since(&self, since: Option<Moment>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
+    pub async fn events_since(&self, since: Option<Timestamp>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
         let groups: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
         let mut events: Vec<AdminEvent> = Vec::new();
         loop {

@@ -4,7 +4,7 @@ use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::localpart::Attributes;
-use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment, ServerText};
+use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, ServerText, Timestamp};
 use crate::readers::ReadError;
 
 /// A user, and the groups that Keycloak lists for them.
@@ -128,7 +128,7 @@ pub(super) fn as_told(found: &UserWithGroups) -> KeycloakPerson {
         remembered: Vec::new(),
         enabled: row.enabled,
         locked_out: row.is_locked_out(),
-        created: row.created_timestamp.map(Moment::from_millis),
+        created: row.created_timestamp.map(Timestamp::from_millis),
         federation_link: row.provider().map(Into::into),
         user: to_user(row),
     }

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use super::SynapseReader;
 use super::accounts::{ListVersion, of_newest_version};
 use crate::http::HttpError;
-use crate::model::{Moment, ServerName, UserId};
+use crate::model::{ServerName, Timestamp, UserId};
 use crate::readers::json_text::JsonText;
 use crate::readers::registered::{NEWEST, Registered};
 
@@ -50,7 +50,7 @@ impl SynapseReader {
     /// Source: as for [`Self::newest`].
     pub async fn registered_since(
         &self,
-        since: Moment,
+        since: Timestamp,
         server_name: &ServerName,
     ) -> Result<Vec<Registered>, HttpError> {
         let (version, mut page) = self.first_newest_page(server_name).await?;
@@ -81,7 +81,7 @@ impl SynapseReader {
             for Row { name, creation_ts } in &users {
                 let user_id = UserId::parse(name, server_name).map_err(serde_json::Error::custom)?;
                 if let Some(millis) = creation_ts.filter(|_| user_id.server_name() == server_name) {
-                    page.registered.push(Registered { user_id, at: Moment::from_millis(millis) });
+                    page.registered.push(Registered { user_id, at: Timestamp::from_millis(millis) });
                 }
             }
             Ok(page)

@@ -11,14 +11,14 @@ use crate::state::{RunId, State, StateError};
 
 /// The record of one run.
 #[derive(Debug)]
-pub struct Journal<'s> {
+pub struct RunRecord<'s> {
     state: Option<(&'s State, RunId)>,
     digest: Digest,
     /// Whether everything could be recorded.
     whole: Cell<bool>,
 }
 
-impl<'s> Journal<'s> {
+impl<'s> RunRecord<'s> {
     /// Creates a record in the state file, or in the audit log alone.
     #[must_use]
     pub fn new(state: Option<(&'s State, RunId)>, digest: Digest) -> Self {

@@ -5,9 +5,9 @@ use std::fmt;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::rows::{json, word};
-use super::{Scope, State, StateError, StateProblem};
-use crate::model::{AccountState, MasUserId, Moment};
+use super::history::{json, word};
+use super::{Namespace, State, StateError, StateProblem};
+use crate::model::{AccountState, MasUserId, Timestamp};
 use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
 
 /// The word for a failure because MAS has no such user; nothing was changed.
@@ -49,9 +49,9 @@ impl State {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     command,
-                    Moment::now().as_millis(),
-                    self.scope.server_name.as_str(),
-                    self.scope.realm,
+                    Timestamp::now().as_millis(),
+                    self.namespace.server_name.as_str(),
+                    self.namespace.realm,
                     plan.writer.as_str(),
                     plan.disable.as_str(),
                     plan.digest().to_string(),
@@ -83,7 +83,7 @@ impl State {
     /// Records that an action is about to be tried.
     pub fn begin_action(&self, run: RunId, number: usize) -> Result<(), StateError> {
         self.transaction(|transaction| {
-            let now = Moment::now().as_millis();
+            let now = Timestamp::now().as_millis();
             transaction
                 .execute(
                     "UPDATE actions SET begun = ?3 WHERE run = ?1 AND number = ?2",
@@ -110,7 +110,7 @@ impl State {
                     params![
                         run.0,
                         place(number),
-                        Moment::now().as_millis(),
+                        Timestamp::now().as_millis(),
                         outcome.word(),
                         outcome.error(),
                         after.as_ref().map(json),
@@ -125,13 +125,13 @@ impl State {
     /// Counts a refusal that repeats the last run of this scope: the same command and plan, also refused.
     /// Returns whether it does.
     pub fn refuse_again(&self, command: &str, digest: &Digest) -> Result<bool, StateError> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let counted = transaction.execute(
                 "UPDATE runs SET repeats = repeats + 1, ended = ?5
                  WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
                     AND result = 'refused' AND command = ?3 AND digest = ?4",
-                params![realm, server_name.as_str(), command, digest.to_string(), Moment::now().as_millis()],
+                params![realm, server_name.as_str(), command, digest.to_string(), Timestamp::now().as_millis()],
             )?;
             Ok(counted > 0)
         })
@@ -139,8 +139,8 @@ impl State {
 
     /// Deletes the runs of this scope that ended before a time, with their actions. The newest run stays, so
     /// that no number is used twice.
-    pub fn forget_runs(&self, before: Moment) -> Result<(), StateError> {
-        let Scope { realm, server_name } = &self.scope;
+    pub fn forget_runs(&self, before: Timestamp) -> Result<(), StateError> {
+        let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let mut old = transaction.prepare(
                 "SELECT id FROM runs WHERE realm = ?1 AND server_name = ?2 AND coalesce(ended, started) < ?3
@@ -159,7 +159,7 @@ impl State {
     /// Records the end of a run.
     pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
         self.transaction(|transaction| {
-            let now = Moment::now().as_millis();
+            let now = Timestamp::now().as_millis();
             transaction
                 .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.0, now, result])
                 .map(drop)
