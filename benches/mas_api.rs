@@ -79,8 +79,8 @@ async fn ours() -> Outcomes<Duration> {
 async fn plan(readers: &Readers, config: &Config) -> Outcomes<Plan> {
     let reading = readers.read(config, &Tallies::default()).await?;
     let draft = Draft::new(&reading.facts, &config.policy);
-    let looks = readers.look(draft.to_look_at().collect(), usize::MAX, &reading, &Tally::default()).await?;
-    Ok(draft.decide(&looks))
+    let rechecks = readers.recheck(draft.to_recheck().collect(), usize::MAX, &reading, &Tally::default()).await?;
+    Ok(draft.decide(&rechecks))
 }
 
 fn configuration(world: &RunningWorld) -> Outcomes<Config> {

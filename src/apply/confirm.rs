@@ -39,7 +39,7 @@ pub(super) async fn wait(
     }
     loop {
         let mut round = stream::iter(open.clone())
-            .map(|index| async move { (index, look(&plan.actions[index], plan.disable, readers).await) })
+            .map(|index| async move { (index, check_shown(&plan.actions[index], plan.disable, readers).await) })
             .buffer_unordered(AT_A_TIME);
         while let Ok(Some((index, (seen, after)))) = tokio::time::timeout_at(end, round.next()).await {
             outcomes[index] = match seen {
@@ -64,7 +64,11 @@ pub(super) async fn wait(
 }
 
 /// Returns whether the homeserver shows the action, and the state of the account.
-async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> (Result<(), String>, Option<AccountState>) {
+async fn check_shown(
+    action: &Action,
+    mode: DisableMode,
+    readers: &Readers,
+) -> (Result<(), String>, Option<AccountState>) {
     match readers.current_state(&action.user_id, action.mas_id.as_ref()).await {
         Ok(CurrentState { server, state: Some(state) }) => {
             let AccountState { deactivated, locked, .. } = state;

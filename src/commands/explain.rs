@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::planner::{Facts, Looks, Verdict};
+use crate::planner::{Facts, Rechecks, Verdict};
 use crate::readers::{ReadError, Reading, ServerAnswers};
 use crate::session::{Aim, Decision, Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
@@ -75,24 +75,24 @@ async fn decide<'f>(
     subject: &Subject<'_>,
 ) -> Result<(Decision<'f>, Reach), Failure> {
     let decision = session.decide(reading, None, Aim::Show).await?;
-    if matches!(decision.looks, Looks::Taken { .. }) {
+    if matches!(decision.rechecks, Rechecks::Taken { .. }) {
         return Ok((decision, Reach::Plan));
     }
     let facts = &reading.facts;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.looks));
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.rechecks));
     let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
-    let few = decision.draft.to_look_at().filter(|one| wanted.contains(&one.user_id)).collect();
+    let few = decision.draft.to_recheck().filter(|one| wanted.contains(&one.user_id)).collect();
     Ok((session.decide_closer(decision, few, reading).await?, Reach::Explained))
 }
 
 /// Returns the accounts to explain, in order of localpart.
 fn explained<'f>(decision: &Decision<'f>, facts: &'f Facts, subject: &Subject<'_>) -> Vec<Explained<'f>> {
-    let Decision { draft, looks, verdicts } = decision;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
+    let Decision { draft, rechecks, verdicts } = decision;
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, rechecks));
     let explain = |account: &'f Account| {
         let verdict = draft.verdict(account, verdicts);
-        let mark = draft.mark(account, &verdict, looks.evidence(&account.user_id));
-        Explained { account, verdict, mark, evidence: draft.evidence(account, looks) }
+        let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
+        Explained { account, verdict, mark, evidence: draft.evidence(account, rechecks) }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);

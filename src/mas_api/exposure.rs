@@ -38,11 +38,11 @@ struct ClientAttributes {
 impl MasApi {
     /// Checks for a short time only, because the result is only advice.
     pub async fn exposure(&self) -> Exposure {
-        let looking = async {
+        let check = async {
             let (public, client) = join(self.public(), self.needless()).await;
             Exposure { public, client }
         };
-        tokio::time::timeout(SOON, looking).await.unwrap_or_default()
+        tokio::time::timeout(SOON, check).await.unwrap_or_default()
     }
 
     /// Checks without a token: the API refuses in its own format, and a listener without it answers with a

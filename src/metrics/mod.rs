@@ -31,7 +31,7 @@ pub enum RunKind {
     People,
     /// The member list alone.
     Members,
-    /// The accounts registered since the last look.
+    /// The accounts registered since the last reading.
     Accounts,
 }
 

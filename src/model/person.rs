@@ -63,7 +63,7 @@ impl Evidence {
 }
 
 /// The evidence, or the error that prevented it.
-pub type Look = Result<Evidence, String>;
+pub type Recheck = Result<Evidence, String>;
 
 /// One answer of Keycloak, and what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

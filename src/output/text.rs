@@ -305,7 +305,7 @@ pub fn waiting(plan: &Plan, command: &str) -> String {
 pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
-    if plan.not_looked.is_some() {
+    if plan.not_rechecked.is_some() {
         text.push_str(
             "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
         );
@@ -354,7 +354,7 @@ mod tests {
             kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
             contradictions: 0,
             doubtful: Vec::new(),
-            not_looked: None,
+            not_rechecked: None,
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }

@@ -240,7 +240,7 @@ pub struct Plan {
     /// The storage providers behind Keycloak that may be down, sorted.
     pub doubtful: Vec<Box<str>>,
     /// The number of accounts to recheck, if `limits.max_look` is lower: then none was rechecked.
-    pub not_looked: Option<usize>,
+    pub not_rechecked: Option<usize>,
     /// Accounts outside the group that only Synapse is known to have shut out.
     pub unverified: Unverified,
     /// How members and accounts match.
@@ -353,7 +353,7 @@ impl Plan {
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
-            || (self.not_looked.is_none()
+            || (self.not_rechecked.is_none()
                 && self.actions.iter().any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
     }
 

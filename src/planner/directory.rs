@@ -31,7 +31,7 @@ impl<'f> Directories<'f> {
         directories
     }
 
-    /// Adds the list after the looks: a provider that was up has to be up still.
+    /// Adds the list after the rechecks: a provider that was up has to be up still.
     pub(super) fn and_after(&mut self, members_after: Option<&'f [Member]>) {
         let Some(members_after) = members_after else { return };
         let after = Self::of([], members_after);

@@ -10,8 +10,8 @@ use super::plan_scope::PlanScope;
 use super::policy::{Federation, Policy};
 use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
-use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
+use super::{Facts, Rechecks, Verdict};
+use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, MasUserId, Member, Recheck, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
 
 /// The plan before the second look.
@@ -49,7 +49,7 @@ pub struct Verdicts<'f> {
 
 /// An account to recheck before it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LookAt {
+pub struct ToRecheck {
     /// What would be done to it.
     pub kind: ActionKind,
     /// The account.
@@ -208,22 +208,22 @@ impl<'f> Draft<'f> {
     }
 
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
-    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
+    pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(self.look_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) => Some(self.recheck_before_disable(account, holder)),
             Opinion::WouldReopen(holder) => {
-                let look = self.look_before_disable(account, holder);
-                Some(LookAt { kind: ActionKind::Activate, ask: AskFirst::Both, ..look })
+                let recheck = self.recheck_before_disable(account, holder);
+                Some(ToRecheck { kind: ActionKind::Activate, ask: AskFirst::Both, ..recheck })
             }
             Opinion::WouldActivate { member, by } => {
                 let members = self.identity.would_get(account, member, *by);
-                Some(look_before_activate(account, &members, *by))
+                Some(recheck_before_activate(account, &members, *by))
             }
             Opinion::Settled(_) => None,
         })
     }
 
-    fn look_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> LookAt {
+    fn recheck_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> ToRecheck {
         let mut ids: Vec<&KeycloakId> = match holder {
             Holder::Tied { id, .. } => vec![id],
             Holder::Contested { remembered, named } => {
@@ -237,7 +237,7 @@ impl<'f> Draft<'f> {
                 ids.push(id);
             }
         }
-        LookAt {
+        ToRecheck {
             kind: ActionKind::Disable,
             user_id: account.user_id.clone(),
             mas_id: account.mas.id().cloned(),
@@ -267,35 +267,35 @@ impl<'f> Draft<'f> {
 
     /// Returns the decision about each account, and how often list and look disagreed.
     #[must_use]
-    pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
-        let second = SecondLook::new(&self.table, &self.identity, looks);
-        let directories = self.directories(looks, &second);
+    pub fn verdicts(&self, rechecks: &Rechecks) -> Verdicts<'f> {
+        let second = SecondLook::new(&self.table, &self.identity, rechecks);
+        let directories = self.directories(rechecks, &second);
         let mut contradictions = 0;
         let mut of_accounts = Vec::with_capacity(self.notable.len());
         for (account, opinion) in &self.notable {
             let verdict = match opinion {
                 Opinion::Settled(verdict) => verdict.clone(),
-                Opinion::WouldDisable(holder) => match looks.look(&account.user_id) {
+                Opinion::WouldDisable(holder) => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_disable(account, holder, seen, &directories)
                     }
-                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, looks)),
+                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
                 },
-                Opinion::WouldActivate { member, by } => match looks.look(&account.user_id) {
+                Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
-                    failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, looks)),
+                    failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, rechecks)),
                 },
-                Opinion::WouldReopen(_) => match looks.look(&account.user_id) {
+                Opinion::WouldReopen(_) => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_reopen(account, seen),
-                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, looks)),
+                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, rechecks)),
                 },
             };
             contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);
             of_accounts.push((*account, verdict));
         }
         self.keep_what_mas_may_mix_up(&mut of_accounts);
-        let mapped = self.mapped(&of_accounts, &second, looks);
+        let mapped = self.mapped(&of_accounts, &second, rechecks);
         let verifies = self.table.policy.federation == Federation::Verify;
         let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
         Verdicts { of_accounts, contradictions, doubtful, mapped }
@@ -330,7 +330,7 @@ impl<'f> Draft<'f> {
         }
     }
 
-    fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
+    fn directories<'l>(&'l self, rechecks: &'l Rechecks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
         let Facts { providers, members, memory, .. } = self.table.facts;
         let remembered = memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
@@ -340,7 +340,7 @@ impl<'f> Draft<'f> {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
                     directories.see(&answer.user, contradicts);
@@ -352,13 +352,13 @@ impl<'f> Draft<'f> {
 
     /// Returns the plan, once every account that would be changed was rechecked.
     #[must_use]
-    pub fn decide(&self, looks: &Looks) -> Plan {
-        self.plan(self.verdicts(looks), looks)
+    pub fn decide(&self, rechecks: &Rechecks) -> Plan {
+        self.plan(self.verdicts(rechecks), rechecks)
     }
 
     /// Returns the plan of these verdicts.
     #[must_use]
-    pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
+    pub fn plan(&self, verdicts: Verdicts<'f>, rechecks: &Rechecks) -> Plan {
         let DecisionTable { facts, policy } = &self.table;
         let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
@@ -374,21 +374,21 @@ impl<'f> Draft<'f> {
             kept: Vec::new(),
             contradictions,
             doubtful,
-            not_looked: matches!(looks, Looks::TooMany { .. }).then(|| self.left_to_look_at(looks)),
+            not_rechecked: matches!(rechecks, Rechecks::TooMany { .. }).then(|| self.left_to_recheck(rechecks)),
             unverified: self.unverified(),
             mapping: mapped.into_summary(),
         };
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
-            let evidence = looks.evidence(&account.user_id);
+            let evidence = rechecks.evidence(&account.user_id);
             let mark = self.mark(account, &verdict, evidence);
             add_to_plan(&mut plan, account, verdict, evidence, mark);
         }
         plan
     }
 
-    fn left_to_look_at(&self, looks: &Looks) -> usize {
-        self.to_look_at().filter(|account| looks.look(&account.user_id).is_none()).count()
+    fn left_to_recheck(&self, rechecks: &Rechecks) -> usize {
+        self.to_recheck().filter(|account| rechecks.recheck(&account.user_id).is_none()).count()
     }
 
     fn unverified(&self) -> Unverified {
@@ -404,10 +404,15 @@ impl<'f> Draft<'f> {
         (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
     }
 
-    fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
+    fn mapped(
+        &self,
+        verdicts: &[(&'f Account, Verdict)],
+        second: &SecondLook<'_, 'f>,
+        rechecks: &Rechecks,
+    ) -> Mapped<'f> {
         let mut found = SecondLookFindings::default();
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
                 let by_external_id = seen.by_external_id().next().is_some();
                 let members = second.members_found(account, holder, seen);
                 found.by_external_id += usize::from(by_external_id && !members.is_empty());
@@ -419,10 +424,10 @@ impl<'f> Draft<'f> {
 
     /// Returns what to remember of this reading.
     #[must_use]
-    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, looks: &'s Looks) -> Presence<'s> {
-        let mut presence = Presence::new(self, verdicts, looks);
+    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, rechecks: &'s Rechecks) -> Presence<'s> {
+        let mut presence = Presence::new(self, verdicts, rechecks);
         if !verdicts.mapped.is_in_doubt() {
-            presence.note_owners(self, verdicts, looks);
+            presence.note_owners(self, verdicts, rechecks);
         }
         presence
     }
@@ -439,8 +444,8 @@ impl<'f> Draft<'f> {
     }
 }
 
-fn look_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> LookAt {
-    LookAt {
+fn recheck_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> ToRecheck {
+    ToRecheck {
         kind: ActionKind::Activate,
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
@@ -496,10 +501,10 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
 }
 
 /// Returns why an account has no second look.
-fn why_not(look: Option<&Look>, looks: &Looks) -> String {
-    match (look, looks) {
+fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> String {
+    match (recheck, rechecks) {
         (Some(Err(error)), _) => error.clone(),
-        (_, Looks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
-        (_, Looks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
+        (_, Rechecks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
+        (_, Rechecks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Looks;
+use super::Rechecks;
 use super::draft::Draft;
 use super::identity::{Holder, TiedBy};
 use super::policy::Matching;
@@ -91,10 +91,10 @@ pub enum Ruling {
 impl<'f> Draft<'f> {
     /// Returns all evidence for the owner of an account from lists and second look.
     #[must_use]
-    pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
+    pub fn evidence(&self, account: &'f Account, rechecks: &Rechecks) -> AccountEvidence {
         let holder = self.identity.holder(account);
-        let seen = looks.evidence(&account.user_id);
-        let owners = self.owners(account, &holder, seen, looks);
+        let seen = rechecks.evidence(&account.user_id);
+        let owners = self.owners(account, &holder, seen, rechecks);
         let lines = self.clues(account, seen).into_iter();
         let lines = lines.map(|(clue, user)| {
             let side = side(clue, &user, &owners, self.table.policy.matching);
@@ -113,11 +113,11 @@ impl<'f> Draft<'f> {
         account: &'f Account,
         holder: &Holder<'f>,
         seen: Option<&Evidence>,
-        looks: &Looks,
+        rechecks: &Rechecks,
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
             (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
-            (_, Some(seen)) => SecondLook::new(&self.table, &self.identity, looks).owners(account, holder, seen),
+            (_, Some(seen)) => SecondLook::new(&self.table, &self.identity, rechecks).owners(account, holder, seen),
             (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
                 vec![(*id).clone()]
             }

@@ -110,7 +110,7 @@ impl Limits {
         let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
         [
             (members < self.min_members).then_some(Refusal::MinMembers { members, min: self.min_members }),
-            plan.not_looked.map(|people| Refusal::MaxLook {
+            plan.not_rechecked.map(|people| Refusal::MaxLook {
                 people,
                 max: self.max_look,
                 prefix: common_prefix(plan.of(ActionKind::Disable).map(Action::localpart)),

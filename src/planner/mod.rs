@@ -28,9 +28,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Evidence, Localpart, Look, Member, ServerName, Timestamp, TokenOwners, Unnamed, UserId};
+use crate::model::{
+    Account, Evidence, Localpart, Member, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
+};
 
-pub use draft::{AskByName, AskFirst, Draft, LookAt, Verdicts};
+pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past, Refusal};
@@ -101,46 +103,46 @@ pub enum Subjects {
 
 /// What the second look found, by account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Looks {
+pub enum Rechecks {
     /// Accounts were rechecked.
     Taken {
         /// Each answer is evidence or an error.
-        answers: BTreeMap<UserId, Look>,
-        /// The members after the looks, if a directory has to be up before and after: it may go down meanwhile.
+        answers: BTreeMap<UserId, Recheck>,
+        /// The members after the rechecks, if a directory has to be up before and after: it may go down meanwhile.
         members_after: Option<Vec<Member>>,
     },
     /// More accounts than `limits.max_look` were left, and none of them was rechecked.
     TooMany {
         /// The accounts that stay as they are by Synapse alone, until there were too many others.
-        aside: BTreeMap<UserId, Look>,
+        aside: BTreeMap<UserId, Recheck>,
     },
 }
 
-impl Looks {
-    /// Returns the look at an account, if it was rechecked.
+impl Rechecks {
+    /// Returns the result of rechecking an account, if it was rechecked.
     #[must_use]
-    pub fn look(&self, user_id: &UserId) -> Option<&Look> {
+    pub fn recheck(&self, user_id: &UserId) -> Option<&Recheck> {
         match self {
-            Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks } => looks.get(user_id),
+            Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks } => rechecks.get(user_id),
         }
     }
 
     /// Returns the evidence about an account, if it was rechecked without an error.
     #[must_use]
     pub fn evidence(&self, user_id: &UserId) -> Option<&Evidence> {
-        self.look(user_id)?.as_ref().ok()
+        self.recheck(user_id)?.as_ref().ok()
     }
 
     /// Returns the evidence about all accounts that were rechecked without an error.
     pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
-        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
-        looks.values().filter_map(|look| look.as_ref().ok())
+        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
+        rechecks.values().filter_map(|recheck| recheck.as_ref().ok())
     }
 
     /// Marks the accounts of these administrators.
     pub fn mark_admins(&mut self, admins: &[Localpart]) {
-        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
-        for evidence in looks.values_mut().flatten() {
+        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
+        for evidence in rechecks.values_mut().flatten() {
             let key = evidence.account.user_id.localpart().key();
             if admins.iter().any(|admin| admin.key() == key) {
                 evidence.account.admin = true;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::draft::{Draft, Verdicts};
 use super::identity::{Holder, Namesakes};
 use super::policy::Matching;
-use super::{Looks, Verdict};
+use super::{Rechecks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
@@ -42,7 +42,7 @@ pub struct Presence<'f> {
 }
 
 impl<'f> Presence<'f> {
-    pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) -> Self {
+    pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &'f Rechecks) -> Self {
         let mut presence = Self {
             reach: draft.reach(),
             present: draft.returned.clone(),
@@ -51,14 +51,14 @@ impl<'f> Presence<'f> {
         };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
-                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, looks) => {
+                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, rechecks) => {
                     presence.present.push(&account.user_id);
                 }
                 verdict => presence.note(account, verdict),
             }
         }
-        presence.note_directories(draft, looks);
-        let seen = looks.all_evidence().map(|seen| &seen.account);
+        presence.note_directories(draft, rechecks);
+        let seen = rechecks.all_evidence().map(|seen| &seen.account);
         presence.bridges = seen.filter(|seen| seen.appservice.is_some()).map(|seen| &seen.user_id).collect();
         presence
     }
@@ -78,7 +78,7 @@ impl<'f> Presence<'f> {
         }
     }
 
-    fn note_directories(&mut self, draft: &Draft<'f>, looks: &'f Looks) {
+    fn note_directories(&mut self, draft: &Draft<'f>, rechecks: &'f Rechecks) {
         let facts = draft.table.facts;
         let mut alive = BTreeSet::new();
         let mut seen: BTreeSet<&str> = facts.providers.iter().flatten().map(|provider| &**provider).collect();
@@ -88,7 +88,7 @@ impl<'f> Presence<'f> {
                 set.insert(link);
             }
         }
-        for evidence in looks.all_evidence() {
+        for evidence in rechecks.all_evidence() {
             for answer in &evidence.keycloak {
                 match &answer.user {
                     KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link.raw())),
@@ -102,14 +102,14 @@ impl<'f> Presence<'f> {
     }
 
     /// Adds the owners of accounts.
-    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
+    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &'f Rechecks) {
         for account in draft.in_focus() {
-            let seen = looks.evidence(&account.user_id);
+            let seen = rechecks.evidence(&account.user_id);
             if seen.is_none() && is_known(draft, account) {
                 continue;
             }
             let verdict = draft.verdict(account, verdicts);
-            if let Some(owner) = owner(draft, account, &verdict, looks)
+            if let Some(owner) = owner(draft, account, &verdict, rechecks)
                 && is_news(draft, account, &owner)
                 && !(account.remembered_owner().is_some() && is_in_doubt(&verdict) && !protects(draft, &owner))
                 && !replaces_member(draft, account, &owner)
@@ -122,10 +122,10 @@ impl<'f> Presence<'f> {
 }
 
 /// Returns whether one of several possible owners of an account is a member who may use Matrix.
-fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
+fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, rechecks: &Rechecks) -> bool {
     let holder = draft.identity.holder(account);
     let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.table.may_use(member)));
-    let answers = looks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
+    let answers = rechecks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
     let mut users = answers.filter_map(|answer| answer.user.user());
     by_name || users.any(|user| is_member(draft, &user.id))
 }
@@ -140,8 +140,8 @@ fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
 }
 
 /// Returns the owner that this reading has found, if it is one user.
-fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: &Looks) -> Option<Owner> {
-    let seen = looks.evidence(&account.user_id);
+fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, rechecks: &Rechecks) -> Option<Owner> {
+    let seen = rechecks.evidence(&account.user_id);
     if !account.is_on(&draft.table.facts.server_name) {
         return None;
     }
@@ -153,7 +153,7 @@ fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: 
         return Some(Owner { id, tie: Tie::ExternalId });
     }
     // Only the second look shows that the template names nearly all accounts wrong.
-    let was_looked = !matches!(looks, Looks::TooMany { .. });
+    let was_looked = !matches!(rechecks, Rechecks::TooMany { .. });
     let id = owner_by_name(draft, account, verdict, seen).filter(|_| was_looked)?;
     Some(Owner { id, tie: Tie::Name })
 }

@@ -7,7 +7,7 @@ use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
 use super::memory::Recall;
 use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
-use super::{Facts, Looks, Verdict};
+use super::{Facts, Rechecks, Verdict};
 use crate::model::{
     Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign, SignSeen, Tie,
     Timestamp,
@@ -43,8 +43,8 @@ struct Candidate<'e> {
 }
 
 impl<'l, 'f> SecondLook<'l, 'f> {
-    pub(super) fn new(table: &'l DecisionTable<'f>, identity: &'l Identity<'f>, looks: &'l Looks) -> Self {
-        Self { table, identity, after: After::new(table, looks) }
+    pub(super) fn new(table: &'l DecisionTable<'f>, identity: &'l Identity<'f>, rechecks: &'l Rechecks) -> Self {
+        Self { table, identity, after: After::new(table, rechecks) }
     }
 
     /// Returns the members read after the look, if they were.
@@ -464,10 +464,10 @@ struct After<'l> {
 }
 
 impl<'l> After<'l> {
-    fn new(table: &DecisionTable<'_>, looks: &'l Looks) -> Self {
-        let members = match looks {
-            Looks::Taken { members_after, .. } => members_after.as_deref(),
-            Looks::TooMany { .. } => None,
+    fn new(table: &DecisionTable<'_>, rechecks: &'l Rechecks) -> Self {
+        let members = match rechecks {
+            Rechecks::Taken { members_after, .. } => members_after.as_deref(),
+            Rechecks::TooMany { .. } => None,
         };
         let may_use: Vec<_> = members.into_iter().flatten().filter(|member| table.may_use(member)).collect();
         Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Draft, Facts, LookAt, Looks, PlanScope, Policy, Verdict, Verdicts};
+use super::{Draft, Facts, PlanScope, Policy, Rechecks, ToRecheck, Verdict, Verdicts};
 use crate::model::{Account, Timestamp, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
 
@@ -83,18 +83,18 @@ impl<'f> Undo<'f> {
     }
 
     /// Returns the accounts to recheck.
-    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
-        self.draft.to_look_at()
+    pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
+        self.draft.to_recheck()
     }
 
     /// Returns the plan. The current members that it would disable are skipped.
     #[must_use]
-    pub fn decide(&self, looks: &Looks) -> Plan {
-        let verdicts = self.draft.verdicts(looks);
-        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, looks)).collect();
+    pub fn decide(&self, rechecks: &Rechecks) -> Plan {
+        let verdicts = self.draft.verdicts(rechecks);
+        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
         let to_apply = actions.iter().filter(|action| action.pass().is_some()).count();
-        let plan = self.draft.plan(verdicts, looks);
+        let plan = self.draft.plan(verdicts, rechecks);
         Plan {
             unchanged: plan.read.accounts.saturating_sub(to_apply),
             actions,
@@ -106,9 +106,9 @@ impl<'f> Undo<'f> {
         }
     }
 
-    fn action(&self, undone: &Undone, verdicts: &Verdicts<'f>, looks: &Looks) -> Action {
+    fn action(&self, undone: &Undone, verdicts: &Verdicts<'f>, rechecks: &Rechecks) -> Action {
         let account = self.accounts.get(&undone.user_id).copied();
-        let evidence = looks.evidence(&undone.user_id);
+        let evidence = rechecks.evidence(&undone.user_id);
         let verdict = account.and_then(|account| {
             let at = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
             at.ok().map(|at| &verdicts.of_accounts[at].1)

@@ -97,7 +97,7 @@ pub enum ReadError {
     },
     /// The second look failed for all accounts.
     #[error("the second look failed for all accounts ({count} tried)")]
-    NobodyLookedAt {
+    NoneRechecked {
         /// How many were tried.
         count: usize,
         /// The first error.
@@ -185,7 +185,7 @@ impl ReadError {
             Self::AccountGone { .. } => {
                 "Run again: the account may just have been deleted from the database.".to_owned()
             }
-            Self::NobodyLookedAt { source, .. } => source.hint(),
+            Self::NoneRechecked { source, .. } => source.hint(),
         }
     }
 }

@@ -109,7 +109,7 @@ pub struct Tallies {
     /// Accounts read.
     pub accounts: Tally,
     /// Accounts rechecked.
-    pub looks: Tally,
+    pub rechecks: Tally,
 }
 
 impl Readers {

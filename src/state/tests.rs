@@ -130,7 +130,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         kept: Vec::new(),
         contradictions: 0,
         doubtful: Vec::new(),
-        not_looked: None,
+        not_rechecked: None,
         unverified: Unverified::default(),
         mapping: MappingSummary::default(),
     }

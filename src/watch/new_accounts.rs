@@ -32,7 +32,7 @@ impl NewAccounts {
         Ok(())
     }
 
-    /// Returns how many accounts were registered since the last look, once the end of
+    /// Returns how many accounts were registered since the last reading, once the end of
     /// the list is known.
     async fn read(&mut self, readers: &Readers) -> Result<Option<usize>, HttpError> {
         let Some(since) = self.registrations.since() else { return Ok(None) };
@@ -81,7 +81,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    /// Judges the accounts registered since the last look.
+    /// Judges the accounts registered since the last reading.
     pub(super) async fn accounts(&mut self) -> Result<Option<Exit>, Failure> {
         self.schedule.accounts_are_read();
         let read = self.new_accounts.read(&self.writing.session.readers);

@@ -29,7 +29,7 @@ const MOST_NAMED: usize = 100;
 /// While a plan waits for an approval, events lead to full runs, at most this often.
 const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
-/// What Keycloak's events say since the last look.
+/// What Keycloak's events say since the last reading.
 pub(super) enum Heard {
     /// Which users have changed, if any.
     AFew,
@@ -152,7 +152,7 @@ impl Watcher<'_> {
             self.writing.unless_stopped(session.plan_of(&reading, Some(&scope), Aim::Write)).await.map(Some)
         };
         let plan = match planned {
-            Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))
+            Err(Failure::Read(ReadError::NoneRechecked { source, .. }))
                 if matches!(*source, ReadError::UserNotListed { .. }) =>
             {
                 info!("{source}: a full run follows");

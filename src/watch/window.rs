@@ -107,7 +107,7 @@ mod tests {
             kept: Vec::new(),
             contradictions: 0,
             doubtful: Vec::new(),
-            not_looked: None,
+            not_rechecked: None,
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
-    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Look, Member,
-    Owner, Question, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
+    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member,
+    Owner, Question, Recheck, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, LookAt, Looks, Memory, OwnDisable, PlanScope, Policy, Protection, members_with_signs,
+    AskByName, Draft, Facts, Memory, OwnDisable, PlanScope, Policy, Protection, Rechecks, ToRecheck, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -92,10 +92,10 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, scope: Option<&PlanScope>
 }
 
 /// Returns the answers to every look that a draft requests.
-pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
-    let mut answers: std::collections::BTreeMap<UserId, Look> =
-        draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();
-    let tied = draft.to_look_at().filter(|look_at| look_at.is_tied).map(|look_at| look_at.user_id);
+pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Rechecks {
+    let mut answers: std::collections::BTreeMap<UserId, Recheck> =
+        draft.to_recheck().map(|to_recheck| (to_recheck.user_id.clone(), look(world, &to_recheck))).collect();
+    let tied = draft.to_recheck().filter(|to_recheck| to_recheck.is_tied).map(|to_recheck| to_recheck.user_id);
     let tied: std::collections::BTreeSet<UserId> = tied.collect();
     let unclaimed = answers.iter().filter_map(|(user_id, look)| {
         let seen = look.as_ref().ok()?;
@@ -115,16 +115,16 @@ pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
     }
     let has_directory = facts.members.iter().any(|member| member.federation_link.is_some());
     let reads_again = has_directory && !answers.is_empty();
-    Looks::Taken { answers, members_after: reads_again.then(|| members_after(world)) }
+    Rechecks::Taken { answers, members_after: reads_again.then(|| members_after(world)) }
 }
 
-fn look(world: &World, look_at: &LookAt) -> Look {
-    let account = world.accounts.iter().find(|account| user_id(account) == look_at.user_id);
+fn look(world: &World, to_recheck: &ToRecheck) -> Recheck {
+    let account = world.accounts.iter().find(|account| user_id(account) == to_recheck.user_id);
     let account = account.expect("an account of the list");
     if account.look == Answering::Fails {
         return Err("Keycloak: answered 400".to_owned());
     }
-    let by_ids = look_at.ids.iter().map(|id| answer(world, id, Question::Id(id.clone())));
+    let by_ids = to_recheck.ids.iter().map(|id| answer(world, id, Question::Id(id.clone())));
     let mut keycloak: Vec<Answer> = by_ids.collect();
     if account.links.is_empty() {
         let external = account.external_ids.iter().map(|user| {
@@ -134,8 +134,8 @@ fn look(world: &World, look_at: &LookAt) -> Look {
         keycloak.extend(external.filter(|answer| !answer.user.is_unknown()));
     }
     let is_unknown = keycloak.iter().all(|answer| answer.user.is_unknown());
-    if is_unknown || look_at.by_name == AskByName::Always {
-        let by_name = ask_by_name(world, look_at, &keycloak);
+    if is_unknown || to_recheck.by_name == AskByName::Always {
+        let by_name = ask_by_name(world, to_recheck, &keycloak);
         keycloak.extend(by_name);
     }
     Ok(Evidence { keycloak, account: detail(account), signs: Vec::new() })
@@ -153,11 +153,11 @@ fn by_id(world: &World, id: &KeycloakId) -> KeycloakPerson {
 /// If the username is the template, a user can be requested by name; else the list of users says
 /// who has the name.
 /// Users that are requested by ID are not requested by name too.
-fn ask_by_name(world: &World, look_at: &LookAt, known: &[Answer]) -> Vec<Answer> {
-    let reads_the_list = world.template == Template::Shared && look_at.by_name == AskByName::Always;
+fn ask_by_name(world: &World, to_recheck: &ToRecheck, known: &[Answer]) -> Vec<Answer> {
+    let reads_the_list = world.template == Template::Shared && to_recheck.by_name == AskByName::Always;
     let asks_by_username = world.template == Template::Username;
     let named: Vec<_> = if reads_the_list || asks_by_username {
-        world.named(look_at.user_id.localpart().as_str(), |user| user.now != Standing::Gone)
+        world.named(to_recheck.user_id.localpart().as_str(), |user| user.now != Standing::Gone)
     } else {
         Vec::new()
     };

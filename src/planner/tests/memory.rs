@@ -126,9 +126,9 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
     let alice = Localpart::from("alice").on(&scene.facts.server_name);
     scene.facts.memory.absent_since.insert(alice, Timestamp::default());
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let looks = scene.looks(&draft);
-    let verdicts = draft.verdicts(&looks);
-    let presence = draft.presence(&verdicts, &looks);
+    let rechecks = scene.rechecks(&draft);
+    let verdicts = draft.verdicts(&rechecks);
+    let presence = draft.presence(&verdicts, &rechecks);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     assert_eq!(
         (names(&presence.absent), names(&presence.present)),
@@ -139,8 +139,8 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
 /// Returns the accounts that a reading shows to be a member's.
 fn present(scene: &Scene) -> Vec<String> {
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let looks = scene.looks(&draft);
-    let presence = draft.presence(&draft.verdicts(&looks), &looks);
+    let rechecks = scene.rechecks(&draft);
+    let presence = draft.presence(&draft.verdicts(&rechecks), &rechecks);
     presence.present.iter().map(|id| id.localpart().to_string()).collect()
 }
 

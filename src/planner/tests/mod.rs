@@ -47,7 +47,7 @@ fn scene() -> Scene {
     }
 }
 
-const NO_LOOKS: Looks = Looks::TooMany { aside: BTreeMap::new() };
+const NO_LOOKS: Rechecks = Rechecks::TooMany { aside: BTreeMap::new() };
 const ACTIVE: AccountState = AccountState { deactivated: false, locked: false, erased: false };
 const LOCKED: AccountState = AccountState { deactivated: false, locked: true, erased: false };
 const DEACTIVATED: AccountState = AccountState { deactivated: true, locked: false, erased: false };
@@ -148,7 +148,7 @@ impl Scene {
         self
     }
 
-    fn look(&self, person: &LookAt) -> Look {
+    fn recheck(&self, person: &ToRecheck) -> Recheck {
         let localpart = person.user_id.localpart();
         if let Some(error) = self.errors.get(localpart.as_str()) {
             return Err(error.clone());
@@ -201,14 +201,14 @@ impl Scene {
         self
     }
 
-    fn looks(&self, draft: &Draft<'_>) -> Looks {
-        let answers = draft.to_look_at().map(|person| (person.user_id.clone(), self.look(&person))).collect();
-        Looks::Taken { answers, members_after: self.members_after.clone() }
+    fn rechecks(&self, draft: &Draft<'_>) -> Rechecks {
+        let answers = draft.to_recheck().map(|person| (person.user_id.clone(), self.recheck(&person))).collect();
+        Rechecks::Taken { answers, members_after: self.members_after.clone() }
     }
 
     fn plan(&self) -> Plan {
         let draft = Draft::new(&self.facts, &self.policy);
-        draft.decide(&self.looks(&draft))
+        draft.decide(&self.rechecks(&draft))
     }
 }
 
@@ -387,7 +387,7 @@ fn account_that_was_a_bridges_is_kept_without_a_second_look() {
     let mut scene = scene().account("telegram_42", ACTIVE);
     scene.facts.memory.bridges = [Localpart::from("telegram_42").on(&scene.facts.server_name)].into();
     let draft = Draft::new(&scene.facts, &scene.policy);
-    assert_eq!(draft.to_look_at().count(), 0);
+    assert_eq!(draft.to_recheck().count(), 0);
     keeps(&scene, kept_as("telegram_42", KeptReason::Appservice));
 }
 
@@ -395,7 +395,7 @@ fn account_that_was_a_bridges_is_kept_without_a_second_look() {
 fn only_an_account_that_may_be_a_bridges_is_asked_for_in_synapse_first() {
     let first = |scene: &Scene| {
         let draft = Draft::new(&scene.facts, &scene.policy);
-        draft.to_look_at().map(|account| account.ask).collect::<Vec<_>>()
+        draft.to_recheck().map(|account| account.ask).collect::<Vec<_>>()
     };
     let of = |mas: InMas| scene().account_with("dave", ACTIVE, |account| account.mas = mas);
     assert_eq!(first(&of(InMas::NotAsked)), [AskFirst::Synapse]);
@@ -556,7 +556,7 @@ fn no_account_is_disabled_as_unknown_if_any_directory_is_unverified() {
 fn with_too_many_accounts_to_recheck_none_is_changed() {
     let scene = scene().account("dave", ACTIVE).member("bob").account("bob", DISABLED);
     let plan = Draft::new(&scene.facts, &scene.policy).decide(&NO_LOOKS);
-    assert_eq!((actions(&plan), plan.not_looked), (vec![], Some(2)));
+    assert_eq!((actions(&plan), plan.not_rechecked), (vec![], Some(2)));
     let refusals = Limits::default().refuse(&plan);
     assert_eq!(refusals, [Refusal::MaxLook { people: 2, max: 5000, prefix: None }]);
 }

@@ -26,9 +26,9 @@ impl Scene {
     /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run found is remembered.
     fn then(&self, next: Self) -> Self {
         let draft = Draft::new(&self.facts, &self.policy);
-        let looks = self.looks(&draft);
-        let verdicts = draft.verdicts(&looks);
-        let presence = draft.presence(&verdicts, &looks);
+        let rechecks = self.rechecks(&draft);
+        let verdicts = draft.verdicts(&rechecks);
+        let presence = draft.presence(&verdicts, &rechecks);
         let mut next = Self { policy: self.policy.clone(), ..next };
         next.facts.accounts.clone_from(&self.facts.accounts);
         for (user_id, owner) in presence.owners {
@@ -168,8 +168,8 @@ fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
 fn names_are_not_remembered_by_a_run_without_a_second_look() {
     let world = scene().member_with_id("alice", "a").account("alice", ACTIVE);
     let draft = Draft::new(&world.facts, &world.policy);
-    let owners = |looks: &Looks| draft.presence(&draft.verdicts(looks), looks).owners.len();
-    assert_eq!((owners(&world.looks(&draft)), owners(&NO_LOOKS)), (1, 0));
+    let owners = |rechecks: &Rechecks| draft.presence(&draft.verdicts(rechecks), rechecks).owners.len();
+    assert_eq!((owners(&world.rechecks(&draft)), owners(&NO_LOOKS)), (1, 0));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
     scope.extend([Localpart::from("y").on(&world.facts.server_name)]);
     let part = |world: &Scene| {
         let draft = Draft::about(&world.facts, &world.policy, Some(&scope));
-        let plan = draft.decide(&world.looks(&draft));
+        let plan = draft.decide(&world.rechecks(&draft));
         (actions(&plan), kept(&plan))
     };
     assert_eq!(part(&world).0, disable("y", Reason::NotInGroup), "the part alone sees a directory that is alive");

@@ -62,8 +62,8 @@ impl Roles {
     /// Returns the roles that allow more than reading.
     #[must_use]
     pub fn needless(&self) -> Vec<&ServerText> {
-        let looks = |role: &str| role.starts_with("view-") || role.starts_with("query-");
-        self.0.iter().filter(|role| !looks(role.raw())).collect()
+        let rechecks = |role: &str| role.starts_with("view-") || role.starts_with("query-");
+        self.0.iter().filter(|role| !rechecks(role.raw())).collect()
     }
 
     /// Returns all roles.
