@@ -111,7 +111,7 @@ async fn ask_keycloak(
     if let Some(localpart) = localpart.filter(|_| ids.is_empty())
         && let Some(owners) = readers.keycloak.owners([localpart], &[]).await?
     {
-        ids.extend(owners.of(localpart).iter().cloned());
+        ids.extend(owners.named(localpart).iter().cloned());
     }
     let mut people = Vec::new();
     for id in ids {

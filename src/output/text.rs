@@ -55,7 +55,7 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
 }
 
 fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal) {
-    let of_kind: Vec<&Action> = plan.of(kind).filter(|action| action.approval.is_none()).collect();
+    let of_kind: Vec<&Action> = plan.of_kind(kind).filter(|action| action.approval.is_none()).collect();
     if of_kind.is_empty() {
         return;
     }
@@ -226,7 +226,7 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
 #[must_use]
 pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
     let mut text = String::new();
-    let counts = Counts::of(plan, outcomes);
+    let counts = Counts::compute(plan, outcomes);
     not_done(&mut text, plan, outcomes, terminal);
     let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];

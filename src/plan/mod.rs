@@ -252,8 +252,8 @@ impl Plan {
     #[must_use]
     pub fn summary(&self) -> Summary {
         Summary {
-            activate: self.of(ActionKind::Activate).count(),
-            disable: self.of(ActionKind::Disable).count(),
+            activate: self.of_kind(ActionKind::Activate).count(),
+            disable: self.of_kind(ActionKind::Disable).count(),
             unchanged: self.unchanged,
             not_registered: self.not_registered.len(),
             kept: self.kept.len(),
@@ -261,7 +261,7 @@ impl Plan {
     }
 
     /// Returns the actions of a kind, in order of localpart.
-    pub fn of(&self, kind: ActionKind) -> impl Iterator<Item = &Action> {
+    pub fn of_kind(&self, kind: ActionKind) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(move |action| action.kind == kind)
     }
 

@@ -87,7 +87,7 @@ pub struct Counts {
 impl Counts {
     /// Counts the outcomes of a plan.
     #[must_use]
-    pub fn of(plan: &Plan, outcomes: &[Outcome]) -> Self {
+    pub fn compute(plan: &Plan, outcomes: &[Outcome]) -> Self {
         let mut counts = Self::default();
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
             let count = match (outcome, action.kind) {

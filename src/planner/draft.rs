@@ -334,7 +334,7 @@ impl<'f> Draft<'f> {
         let Facts { providers, members, memory, .. } = self.table.facts;
         let remembered = memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
-        let mut directories = Directories::of(known, members);
+        let mut directories = Directories::new(known, members);
         directories.and_after(second.members_after());
         if self.scope.is_some() {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));

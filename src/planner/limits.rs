@@ -113,7 +113,7 @@ impl Limits {
             plan.not_rechecked.map(|people| Refusal::MaxLook {
                 people,
                 max: self.max_look,
-                prefix: common_prefix(plan.of(ActionKind::Disable).map(Action::localpart)),
+                prefix: common_prefix(plan.of_kind(ActionKind::Disable).map(Action::localpart)),
             }),
             is_over(disable, disabled, self.max_disable).then_some(Refusal::MaxDisable {
                 planned: disable,

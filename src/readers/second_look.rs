@@ -164,7 +164,7 @@ impl Readers {
             return Ok(vec![Answer { asked: Question::Name, user }]);
         };
         let (mut answers, mut unknown) = (Vec::new(), Vec::new());
-        for id in owners.of(localpart) {
+        for id in owners.named(localpart) {
             let is_it = |answer: &&Answer| answer.user.user().is_some_and(|user| user.id == *id);
             match known.iter().find(is_it) {
                 Some(answer) => answers.extend(by_name(answer, localpart, with)),
@@ -173,7 +173,7 @@ impl Readers {
         }
         let asked = unknown.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
         answers.extend(try_join_all(asked).await?);
-        let is_found = !owners.of(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
+        let is_found = !owners.named(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
         if !is_found {
             let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
             if let Some(missing) = owners.missing().filter(|_| user.is_unknown()) {

@@ -24,7 +24,7 @@ impl State {
     pub fn memory(&self, now: Timestamp) -> Result<Memory, StateError> {
         let connection = self.lock();
         let read = || {
-            let goes_on = Readings::of(&connection, &self.namespace)?.go_on(now);
+            let goes_on = Readings::read(&connection, &self.namespace)?.go_on(now);
             let mut memory = Memory {
                 directories: directories(&connection, &self.namespace)?,
                 not_in_mas: not_in_mas(&connection, &self.namespace, now.before(NOT_IN_MAS_FOR))?,

@@ -37,7 +37,7 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    pub(super) fn of(connection: &rusqlite::Connection, namespace: &Namespace) -> Result<Self, StateProblem> {
+    pub(super) fn read(connection: &rusqlite::Connection, namespace: &Namespace) -> Result<Self, StateProblem> {
         let row = connection
             .query_row(
                 "SELECT last, pause, runs FROM readings WHERE realm = ?1 AND server_name = ?2",
@@ -63,7 +63,7 @@ impl State {
         let Namespace { realm, server_name } = &self.namespace;
         let server_name = server_name.as_str();
         self.transaction(|transaction| {
-            let runs = Readings::of(transaction, &self.namespace)?.runs;
+            let runs = Readings::read(transaction, &self.namespace)?.runs;
             let age = if before.is_some_and(|before| before > runs) { Age::Older } else { Age::AsExpected };
             let number = before.map_or(runs, |before| before.max(runs)).saturating_add(1);
             transaction.execute(
@@ -88,7 +88,7 @@ impl State {
     /// Compares the file with the number of the last run in the lock file, like [`State::count_run`], for a
     /// command that only reads.
     pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
-        let runs = Readings::of(&self.lock(), &self.namespace).map_err(|problem| self.error(problem))?.runs;
+        let runs = Readings::read(&self.lock(), &self.namespace).map_err(|problem| self.error(problem))?.runs;
         self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
         Ok(())
     }
@@ -109,7 +109,7 @@ impl State {
 
     fn note_reading(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
-        let before = Readings::of(transaction, &self.namespace)?;
+        let before = Readings::read(transaction, &self.namespace)?;
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
             let own = own_disables(transaction, &self.namespace)?;

@@ -321,7 +321,7 @@ fn counts_add_up(world: &World) -> Result<(), String> {
         let same = world.accounts.iter();
         let mut same = same.filter(|account| account.localpart == localpart.as_str());
         let is_spared = |mark: &Mark| matches!(mark, Mark::TokenOwner | Mark::Protected);
-        let disables = plan.of(ActionKind::Disable).any(|action| action.localpart() == *localpart);
+        let disables = plan.of_kind(ActionKind::Disable).any(|action| action.localpart() == *localpart);
         disables && same.any(|account| account.marks.iter().any(is_spared))
     });
     match (sum == plan.read.accounts, both, bound) {

@@ -676,7 +676,7 @@ proptest! {
     #[test]
     fn no_enabled_member_is_ever_disabled(scene in any_scene()) {
         let plan = scene.plan();
-        for action in plan.of(ActionKind::Disable) {
+        for action in plan.of_kind(ActionKind::Disable) {
             let key = action.localpart().key();
             let has_name = |member: &Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key);
             prop_assert!(!scene.facts.members.iter().any(|member| member.enabled && has_name(member)));

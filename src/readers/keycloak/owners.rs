@@ -32,7 +32,7 @@ impl Owners {
     /// Returns the users with this localpart, in order of their IDs. There are several if the template
     /// does not distinguish them.
     #[must_use]
-    pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
+    pub fn named(&self, localpart: &Localpart) -> &[KeycloakId] {
         self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
     }
 

@@ -49,7 +49,7 @@ impl Witnesses {
     }
 
     /// Returns the witnesses of a group and a storage provider, in order of their IDs.
-    fn of(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
+    fn in_group(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
         self.0.get(&group.id).and_then(|of_group| of_group.get(provider)).into_iter().flatten()
     }
 }
@@ -177,7 +177,7 @@ impl KeycloakReader {
         witnesses: &'w Witnesses,
         provider: &str,
     ) -> Result<Option<&'w KeycloakId>, HttpError> {
-        for witness in witnesses.of(of, provider) {
+        for witness in witnesses.in_group(of, provider) {
             if self.is_counted_in(witness, of).await? {
                 return Ok(Some(witness));
             }
@@ -238,7 +238,7 @@ mod tests {
             members.rotate_left(1);
             let mut witnesses = Witnesses::default();
             witnesses.note(&group, &members);
-            let ids: Vec<_> = witnesses.of(&of, &provider).map(KeycloakId::text).collect();
+            let ids: Vec<_> = witnesses.in_group(&of, &provider).map(KeycloakId::text).collect();
             assert_eq!(ids, ["1", "2", "3"], "those with the lowest IDs who are enabled");
         }
     }
@@ -249,8 +249,8 @@ mod tests {
         let provider: ArcStr = "ldap-1".into();
         witnesses.note(&Group { id: "g".into(), path: "/g".into() }, &[member("1", &provider)]);
         let of = |id: &str| GroupPlace { id: id.into(), name: "g".into(), path: "/g".into(), parent_id: None };
-        assert_eq!(witnesses.of(&of("h"), "ldap-1").count(), 0);
-        assert_eq!(witnesses.of(&of("g"), "ldap-2").count(), 0);
-        assert_eq!(witnesses.of(&of("g"), "ldap-1").count(), 1);
+        assert_eq!(witnesses.in_group(&of("h"), "ldap-1").count(), 0);
+        assert_eq!(witnesses.in_group(&of("g"), "ldap-2").count(), 0);
+        assert_eq!(witnesses.in_group(&of("g"), "ldap-1").count(), 1);
     }
 }

@@ -37,7 +37,7 @@ impl MasReader {
         let accounts = self.users(to_account, tally);
         let (mut accounts, links) = futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
         for account in &mut accounts {
-            account.links = account.mas.id().map(|id| links.of(id)).unwrap_or_default();
+            account.links = account.mas.id().map(|id| links.links_of_user(id)).unwrap_or_default();
         }
         Ok((accounts, provider))
     }

@@ -66,7 +66,7 @@ impl LinkList {
 
     /// Returns the links of one user.
     #[must_use]
-    pub fn of(&self, user: &MasUserId) -> Links {
+    pub fn links_of_user(&self, user: &MasUserId) -> Links {
         let Some(user) = self.texts.find(user) else { return Links::default() };
         let begin = self.rows.partition_point(|row| row.user < user);
         let theirs = self.rows[begin..].iter().take_while(|row| row.user == user);
@@ -125,7 +125,7 @@ impl MasReader {
 
     /// Reads the links that one user has now.
     pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Links, HttpError> {
-        Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.of(id))
+        Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.links_of_user(id))
     }
 
     /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown filters
@@ -164,8 +164,9 @@ mod tests {
             place: place.to_be_bytes(),
         });
         let list = LinkList::new(rows.collect(), texts);
-        let of =
-            |user: &str| -> Vec<String> { list.of(&user.into()).iter().map(|id| id.text().into_owned()).collect() };
+        let of = |user: &str| -> Vec<String> {
+            list.links_of_user(&user.into()).iter().map(|id| id.text().into_owned()).collect()
+        };
         assert_eq!(["01", "02", "03"].map(of), [vec!["a"], vec!["c", "b"], vec!["a"]]);
         assert_eq!(["", "00", "011", "04"].map(of), [const { Vec::<String>::new() }; 4]);
     }

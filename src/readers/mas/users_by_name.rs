@@ -174,7 +174,7 @@ impl UsersByName {
     fn found(&self, user: &NamedUser) -> FoundInMas {
         let NamedUser { name, id, state, admin, .. } = user;
         let id = self.texts.unpack(*id);
-        let links = self.links.of(&id);
+        let links = self.links.links_of_user(&id);
         FoundInMas::User(InMasRow { name: name.clone(), id, state: *state, admin: *admin, links })
     }
 }
