@@ -32,7 +32,6 @@ pub enum LockError {
     /// Another run is in progress.
     #[error("another run holds the lock {}: {holder}", path.display())]
     Held {
-        /// The file.
         path: PathBuf,
         /// The process of the other run, and since when it runs.
         holder: String,
@@ -40,9 +39,7 @@ pub enum LockError {
     /// The file cannot be used.
     #[error("cannot use the lock {}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },

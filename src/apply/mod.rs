@@ -25,7 +25,6 @@ pub use stop::Stop;
 /// The progress of a run.
 #[derive(Debug, Default)]
 pub struct ApplyTallies {
-    /// Actions tried.
     pub tried: Tally,
     /// Actions that the homeserver shows.
     pub confirmed: Tally,
@@ -34,9 +33,7 @@ pub struct ApplyTallies {
 /// The record of a run, and what may stop it.
 #[derive(Debug)]
 pub struct RunContext<'r> {
-    /// The record.
     pub record: RunRecord<'r>,
-    /// Whether it has to stop.
     pub stop: Stop,
     /// The accounts whose last action failed. They come last, so that no other account waits for them.
     pub failed_before: BTreeSet<UserId>,

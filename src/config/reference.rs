@@ -21,11 +21,9 @@ pub struct Entry {
 pub enum Absent {
     /// The key is required.
     Needed,
-    /// Nothing.
     Nothing,
     /// This value, as TOML.
     Is(&'static str),
-    /// It depends.
     Depends(&'static str),
 }
 

@@ -70,13 +70,10 @@ impl Credentials {
 /// How tokens are requested.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    /// For the client itself.
     ClientCredentials,
     /// For a user.
     Password {
-        /// The user.
         username: String,
-        /// Their password.
         password: SecretString,
     },
 }

@@ -30,7 +30,6 @@ const ROOT: [&str; 3] = ["api", "admin", "v1"];
 /// What MAS says about its configuration.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SiteConfig {
-    /// The name of the homeserver that it serves.
     pub server_name: ServerName,
     /// Whether users may deactivate their own accounts.
     #[serde(default)]

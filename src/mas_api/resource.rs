@@ -9,14 +9,12 @@ use crate::model::{AccountState, MasUserId, Timestamp};
 pub struct Resource<A> {
     /// Its ULID.
     pub id: Box<str>,
-    /// What it is.
     pub attributes: A,
 }
 
 /// An answer with one resource.
 #[derive(Debug, Deserialize)]
 pub struct Single<A> {
-    /// The thing.
     pub data: Resource<A>,
 }
 
@@ -25,9 +23,7 @@ pub struct Single<A> {
 pub struct UserAttributes {
     /// The localpart.
     pub username: Box<str>,
-    /// Since when the user is locked, if they are.
     pub locked_at: Option<Box<str>>,
-    /// Since when the user is deactivated, if they are.
     pub deactivated_at: Option<Box<str>>,
     /// Whether the user may request administrator rights.
     #[serde(default)]

@@ -161,30 +161,21 @@ impl<'p> From<&'p Unnamed> for UnnamedEntry<'p> {
 /// A plan read back from a file.
 #[derive(Debug, Deserialize)]
 pub struct SavedPlan {
-    /// The version of the format.
     pub version: u32,
     /// What the file says its digest is.
     pub digest: Digest,
-    /// The writer it was made for.
     pub writer: ServerText,
-    /// The disable mode it was made for.
     pub disable: DisableMode,
-    /// The actions.
     pub actions: Vec<SavedAction>,
 }
 
 /// An action of a saved plan.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SavedAction {
-    /// What to do.
     pub action: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// The account's localpart.
     pub localpart: Localpart,
-    /// Why.
     pub reason: Reason,
-    /// Whether an administrator has to approve it.
     #[serde(default)]
     pub needs_approval: bool,
     /// `skipped` if the second look failed; such an action is not part of the digest and never applied.

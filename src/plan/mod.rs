@@ -101,13 +101,10 @@ impl DisableMode {
 /// One account to change, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// What to do.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
     /// The account's ID in MAS, if it is known: a name may belong to another account when it is written.
     pub mas_id: Option<MasUserId>,
-    /// The rule that decided.
     pub reason: Reason,
     /// The account as it was read.
     pub before: AccountState,
@@ -128,7 +125,6 @@ pub enum Skip {
     NotSeen(String),
     /// The facts have changed since the plan was saved.
     MovedOn(String),
-    /// It needs an approval and has none.
     NeedsApproval,
     /// It would disable a current member, and there was no yes.
     Member,
@@ -170,7 +166,6 @@ impl Action {
 /// An account that is kept although the rule would act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The account.
     pub localpart: Localpart,
     /// The first reason that holds.
     pub reason: KeptReason,
@@ -193,16 +188,13 @@ impl Kept {
 pub struct ReadCounts {
     /// Distinct users in the groups, including those disabled in Keycloak.
     pub members: usize,
-    /// Accounts in the list.
     pub accounts: usize,
 }
 
 /// The plan in numbers; `activate + disable + unchanged + kept` is the number of accounts read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Accounts to activate.
     pub activate: usize,
-    /// Accounts to disable.
     pub disable: usize,
     /// Accounts that are as they should be.
     pub unchanged: usize,
@@ -215,13 +207,9 @@ pub struct Summary {
 /// What would change and why, computed from one complete reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The homeserver.
     pub server_name: ServerName,
-    /// The writer it is for.
     pub writer: WriterKind,
-    /// What disabling means.
     pub disable: DisableMode,
-    /// How much was read.
     pub read: ReadCounts,
     /// Sorted by localpart.
     pub actions: Vec<Action>,

@@ -14,12 +14,7 @@ pub(super) enum Opinion<'f> {
     /// To be disabled unless the second look says otherwise.
     WouldDisable(Holder<'f>),
     /// To be activated unless the second look says otherwise.
-    WouldActivate {
-        /// The member that owns the account.
-        member: &'f Member,
-        /// The evidence.
-        by: TiedBy,
-    },
+    WouldActivate { member: &'f Member, by: TiedBy },
     /// To be activated for any owner, because `undo` reverses a disable.
     WouldReopen(Holder<'f>),
 }

@@ -52,9 +52,7 @@ pub struct Verdicts<'f> {
 pub struct ToRecheck {
     /// What would be done to it.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// Its ID in MAS, if MAS was asked.
     pub mas_id: Option<MasUserId>,
     /// The Keycloak users of its links.
     pub links: Links,
@@ -64,7 +62,6 @@ pub struct ToRecheck {
     pub ids: Vec<KeycloakId>,
     /// When to request the users whose localpart is the account's.
     pub by_name: AskByName,
-    /// Which server is asked first.
     pub ask: AskFirst,
 }
 

@@ -18,18 +18,14 @@ pub struct AccountEvidence {
     pub lines: Vec<EvidenceLine>,
     /// Other accounts whose names differ only in case.
     pub twins: Vec<UserId>,
-    /// What decides.
     pub ruling: Ruling,
 }
 
 /// One piece of evidence about an account, and the user that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceLine {
-    /// What it is.
     pub clue: Clue,
-    /// The user.
     pub user: KeycloakId,
-    /// Whether it supports the decision.
     pub side: Side,
 }
 
@@ -40,13 +36,11 @@ pub enum Clue {
     NewestLink,
     /// A link in MAS that a newer one has replaced.
     OlderLink,
-    /// An external ID in Synapse.
     ExternalId,
     /// The state file, with the evidence at that time.
     Memory(Tie),
     /// The user's name by the template.
     Name,
-    /// A weak sign.
     Sign(Sign),
 }
 
@@ -68,13 +62,11 @@ pub enum Ruling {
     OtherServer,
     /// The newest link.
     Link,
-    /// The external ID.
     ExternalId,
     /// The state file.
     Memory(Tie),
     /// The state file, unless Keycloak has deleted the remembered user.
     MemoryUnlessGone,
-    /// The name.
     Name,
     /// The name, because Keycloak has deleted the remembered user.
     NameAfterDeletion,

@@ -8,7 +8,6 @@ use crate::plan::DisableMode;
 /// What the state file remembers; empty without one. Owners are stored with each account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Whether anything is remembered at all.
     pub recall: Recall,
     /// Since when an account's owner has been out of the group in every complete reading.
     pub absent_since: BTreeMap<UserId, Timestamp>,

@@ -104,7 +104,6 @@ pub enum Subjects {
 /// What the second look found, by account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rechecks {
-    /// Accounts were rechecked.
     Taken {
         /// Each answer is evidence or an error.
         answers: BTreeMap<UserId, Recheck>,

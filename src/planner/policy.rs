@@ -10,9 +10,7 @@ use crate::plan::{DisableMode, WriterKind};
 /// What the administrator decided.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The writer that the plan is for.
     pub writer: WriterKind,
-    /// What disabling means.
     pub disable: DisableMode,
     /// Which disabled members are activated.
     pub reactivate: Reactivate,
@@ -180,12 +178,7 @@ impl Protection {
 pub enum ProtectError {
     /// It is not a valid regular expression.
     #[error("{entry:?} is not a regular expression: {source}")]
-    Pattern {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        source: regex::Error,
-    },
+    Pattern { entry: String, source: regex::Error },
     /// A localpart has no `@`, `:` or `/`.
     #[error("{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/")]
     NoLocalpart(String),

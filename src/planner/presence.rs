@@ -23,7 +23,6 @@ pub enum Reach {
 /// doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
-    /// How much was read.
     pub reach: Reach,
     /// Active accounts whose owners are out of the group.
     pub absent: Vec<&'f UserId>,
@@ -35,7 +34,6 @@ pub struct Presence<'f> {
     pub directories: Vec<&'f str>,
     /// Storage providers that were seen in any other way.
     pub directories_seen: Vec<&'f str>,
-    /// Accounts that belong to a bridge.
     pub bridges: Vec<&'f UserId>,
     /// The accounts whose owner the state file does not know yet.
     pub owners: Vec<(&'f UserId, Owner)>,

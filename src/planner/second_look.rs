@@ -459,7 +459,6 @@ struct After<'l> {
     members: Option<&'l [Member]>,
     /// Its members who may use Matrix.
     may_use: Vec<&'l Member>,
-    /// Their IDs.
     ids: HashSet<&'l KeycloakId>,
 }
 

@@ -6,7 +6,6 @@ use crate::plan::Pair;
 /// The comparison of a few linked accounts with their members' names by the template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateFit {
-    /// How many were compared.
     pub compared: usize,
     /// The accounts that have another name, with the member's name by the template.
     pub differing: Vec<Pair>,

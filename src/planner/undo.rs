@@ -14,13 +14,10 @@ const CLOCKS: Duration = Duration::from_mins(1);
 /// What a run did to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
-    /// The action.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
     /// The mode at that time.
     pub mode: DisableMode,
-    /// When it ended.
     pub ended: Option<Timestamp>,
     /// What has happened to the account since, as far as known.
     pub since: Option<Since>,

@@ -11,7 +11,6 @@ use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, 
 /// The state of an account, and the server that reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentState {
-    /// The server.
     pub server: Server,
     /// The state; `None` if the server has no account of this name.
     pub state: Option<AccountState>,

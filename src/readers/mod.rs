@@ -46,7 +46,6 @@ const SAMPLE: usize = 20;
 /// The readers of all servers.
 #[derive(Debug)]
 pub struct Readers {
-    /// Keycloak.
     pub keycloak: KeycloakReader,
     /// The homeserver; optional if MAS lists the accounts.
     pub synapse: Option<SynapseReader>,
@@ -59,9 +58,7 @@ pub struct Readers {
 /// One complete reading.
 #[derive(Debug)]
 pub struct Reading {
-    /// The facts for the plan.
     pub facts: Facts,
-    /// The groups of the members.
     pub groups: Vec<Group>,
     /// The users that show for each group that its directory answers.
     pub witnesses: Witnesses,
@@ -104,11 +101,8 @@ impl Tally {
 /// The tallies of a run.
 #[derive(Debug, Default)]
 pub struct Tallies {
-    /// Members read.
     pub members: Tally,
-    /// Accounts read.
     pub accounts: Tally,
-    /// Accounts rechecked.
     pub rechecks: Tally,
 }
 

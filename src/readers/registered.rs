@@ -15,7 +15,6 @@ pub const NEWEST: usize = 100;
 /// A registered account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
-    /// The account.
     pub user_id: UserId,
     /// When it was registered, by the clock of the server that lists it.
     pub at: Timestamp,

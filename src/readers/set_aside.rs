@@ -13,7 +13,6 @@ use crate::planner::{AskFirst, ToRecheck};
 /// What Synapse alone shows.
 #[derive(Debug, Default)]
 pub(super) struct SetAside {
-    /// The accounts that are set aside.
     pub(super) rechecks: BTreeMap<UserId, Recheck>,
     /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked about all.
     pub(super) leaves_too_many: bool,

@@ -13,7 +13,6 @@ use crate::state::{Parents, State, StateError, StateProblem, make_folder};
 pub(crate) enum Purpose {
     /// It may change something.
     Write,
-    /// It only reads.
     Read,
 }
 

@@ -32,7 +32,6 @@ pub enum NotReady {
     FirstRun,
     /// A plan waits for an approval.
     Refused,
-    /// The last run failed.
     Failed,
     /// Another run holds the lock.
     Locked,

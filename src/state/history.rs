@@ -29,19 +29,15 @@ pub struct RunRow {
     pub writer: String,
     /// `deactivate` or `lock`.
     pub disable: String,
-    /// The digest of the plan.
     pub digest: String,
     /// How it ended, in one word.
     pub result: Option<String>,
-    /// The run that it undid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
     /// How often the same plan was refused again; the last time is when it ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u32,
-    /// Accounts activated.
     pub activated: u32,
-    /// Accounts disabled.
     pub disabled: u32,
     /// Actions that were planned and not done.
     pub not_done: u32,
@@ -50,16 +46,12 @@ pub struct RunRow {
 /// An action of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActionRow {
-    /// The kind of the action.
     pub action: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// The rule that decided.
     pub reason: Reason,
     /// What the second look found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Value>,
-    /// The account before.
     pub before: AccountState,
     /// The account afterwards, if it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +59,6 @@ pub struct ActionRow {
     /// When it started; missing if it was not tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub begun: Option<Timestamp>,
-    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` if the run was killed meanwhile.

@@ -57,9 +57,7 @@ use crate::model::ServerName;
 /// The realm and the homeserver that rows belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// The realm in Keycloak.
     pub realm: String,
-    /// The homeserver.
     pub server_name: ServerName,
 }
 

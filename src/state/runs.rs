@@ -31,11 +31,9 @@ impl fmt::Display for RunId {
 pub struct Beginning<'b> {
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: &'static str,
-    /// The plan.
     pub plan: &'b Plan,
     /// The plan as it was printed.
     pub document: &'b str,
-    /// The run that this one undoes.
     pub undoes: Option<RunId>,
 }
 

@@ -45,7 +45,6 @@ impl Mention {
 /// What new events show.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct NewEvents {
-    /// The users that events mention.
     pub people: BTreeMap<KeycloakId, Mention>,
     /// Whether a complete reading is needed: an event may be about any user, or some were missed.
     pub everyone: bool,

@@ -25,7 +25,6 @@ const VERSION_LIMIT: usize = 100;
 /// Whether MAS's database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseCheck {
-    /// It answers.
     Answers,
     /// mas-cli has no command that only reads: `list-admin-users` came with MAS 1.3.
     Unknown,

@@ -17,13 +17,9 @@ use crate::state::{ActionRow, RunId};
 
 /// Everything that is known about the user or account.
 pub struct Known<'k> {
-    /// What was asked for.
     pub wanted: String,
-    /// The configuration.
     pub config: &'k Config,
-    /// The groups of the configuration.
     pub groups: &'k [Group],
-    /// The reading.
     pub facts: &'k Facts,
     /// The rows of the member list about any user in question.
     pub members: Vec<&'k Member>,
@@ -43,9 +39,7 @@ pub struct Known<'k> {
 
 /// One account, explained.
 pub struct Explained<'k> {
-    /// The account.
     pub account: &'k Account,
-    /// What becomes of it.
     pub verdict: Verdict,
     /// What an administrator should know about its change.
     pub mark: Option<Mark>,
@@ -55,7 +49,6 @@ pub struct Explained<'k> {
 
 /// What Keycloak was asked for.
 pub enum AskedFor {
-    /// The user of this ID.
     Id(KeycloakId),
     /// The user who has this name now.
     Name(Localpart),
@@ -63,9 +56,7 @@ pub enum AskedFor {
 
 /// An answer of Keycloak.
 pub struct InKeycloak {
-    /// The question.
     pub asked_for: AskedFor,
-    /// The answer.
     pub person: KeycloakPerson,
 }
 

@@ -46,7 +46,6 @@ pub(super) enum TiedBy {
     Link,
     /// The state file.
     Memory(Tie),
-    /// The name.
     Name,
 }
 
@@ -59,7 +58,6 @@ pub(super) enum Holder<'f> {
         id: &'f KeycloakId,
         /// Their row, if they are a member.
         member: Option<&'f Member>,
-        /// The evidence.
         by: TiedBy,
     },
     /// It has the name of these members, and nothing stronger contradicts.
@@ -69,7 +67,6 @@ pub(super) enum Holder<'f> {
     Contested {
         /// The user that memory names.
         remembered: &'f KeycloakId,
-        /// The members of that name.
         named: Namesakes<'f>,
     },
     /// The lists show no owner.

@@ -24,14 +24,12 @@ pub struct AdminEvent {
     pub id: Box<str>,
     /// When it happened, by Keycloak's clock.
     pub at: Timestamp,
-    /// The users it is about.
     pub about: About,
 }
 
 /// The users an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    /// One user.
     Person(KeycloakId, MembershipHint),
     /// Possibly any user: a group was moved, renamed or deleted with its members.
     Everyone,
@@ -42,7 +40,6 @@ pub enum About {
 /// What an event says about a user's membership.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MembershipHint {
-    /// The user has joined one of the groups.
     Joined,
     /// The user has left the only group, or was deleted.
     Left,
@@ -54,7 +51,6 @@ pub enum MembershipHint {
 /// The events that were read, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminEvents {
-    /// The events.
     pub events: Vec<AdminEvent>,
     /// Whether they go back as far as requested, or to the first event.
     pub whole: bool,
@@ -65,7 +61,6 @@ pub struct AdminEvents {
 pub enum EventAccess {
     /// The realm saves them, and this program may read them.
     Saved,
-    /// The realm does not save them.
     NotSaved,
     /// The role `view-events` is missing.
     Forbidden,

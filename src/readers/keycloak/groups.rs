@@ -16,7 +16,6 @@ const SUBGROUPS: usize = 1000;
 /// A group whose members are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Its ID.
     pub id: GroupId,
     /// Its path, `/parent/name`.
     pub path: ServerText,

@@ -45,7 +45,6 @@ pub struct KeycloakReader {
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
-    /// The homeserver of the accounts.
     server_name: ServerName,
 }
 

@@ -58,7 +58,6 @@ impl Witnesses {
 enum Standing {
     /// The user is in it, or nothing shows the opposite.
     In,
-    /// The user has left it.
     Left,
     /// The count fails, as for a user that was deleted in the directory.
     Uncountable,

@@ -38,7 +38,6 @@ struct EmailAttributes {
 /// A user of MAS as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasUser {
-    /// Their account.
     pub user_id: UserId,
     /// Deactivated or locked.
     pub state: AccountState,

@@ -15,7 +15,6 @@ use crate::readers::packed_ids::{IdTexts, PackedId};
 /// What MAS has for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FoundInMas {
-    /// No user.
     Nothing,
     /// The user that MAS takes for this name.
     User(InMasRow),
@@ -28,7 +27,6 @@ pub enum FoundInMas {
 pub struct InMasRow {
     /// The user's name, in MAS's spelling.
     pub name: Localpart,
-    /// The user's ID.
     pub id: MasUserId,
     /// Deactivated or locked in MAS.
     pub state: AccountState,

@@ -84,9 +84,7 @@ pub struct Client {
 /// Someone who can get a token with a password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The password.
     pub password: SecretString,
-    /// The roles.
     pub roles: Roles,
 }
 

@@ -71,9 +71,7 @@ pub struct Session {
     pub scope: String,
     /// The name that its user gave it.
     pub human_name: Option<String>,
-    /// When it was opened.
     pub created_at: String,
-    /// When it was ended.
     pub finished_at: Option<String>,
     /// When its token expires, in microseconds since 1970.
     pub expires: Option<u64>,
