@@ -40,11 +40,11 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         return Err(Failure::UnknownUser(wanted.name()));
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
-    let approve = (needs_approval && reach == Reach::Plan)
+    let approve = (needs_approval && reach == RecheckedAccounts::Plan)
         .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
-    print(&text::person(&text::Known {
+    print(&text::person(&text::KnownFacts {
         wanted: wanted.name(),
         config: &session.config,
         groups: &reading.groups,
@@ -62,7 +62,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
 
 /// Which accounts were rechecked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum RecheckedAccounts {
     /// All that a plan would change.
     Plan,
     /// Only those that are explained, because there are more than `limits.max_look`.
@@ -73,16 +73,16 @@ async fn decide<'f>(
     session: &'f Session,
     reading: &'f Reading,
     subject: &Subject<'_>,
-) -> Result<(Decision<'f>, Reach), Failure> {
+) -> Result<(Decision<'f>, RecheckedAccounts), Failure> {
     let decision = session.decide(reading, None, Aim::Show).await?;
     if matches!(decision.rechecks, Rechecks::Taken { .. }) {
-        return Ok((decision, Reach::Plan));
+        return Ok((decision, RecheckedAccounts::Plan));
     }
     let facts = &reading.facts;
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.rechecks));
     let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
     let few = decision.draft.to_recheck().filter(|one| wanted.contains(&one.user_id)).collect();
-    Ok((session.decide_closer(decision, few, reading).await?, Reach::Explained))
+    Ok((session.decide_closer(decision, few, reading).await?, RecheckedAccounts::Explained))
 }
 
 /// Returns the accounts to explain, in order of localpart.

@@ -27,7 +27,7 @@ use crate::state::Namespace;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
-pub use reference::{Absent, Entry, REFERENCE};
+pub use reference::{Absent, ConfigKey, REFERENCE};
 pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
 pub use state_file::StateFile;

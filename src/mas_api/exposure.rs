@@ -49,7 +49,7 @@ impl MasApi {
     /// web page.
     async fn public(&self) -> Option<bool> {
         #[derive(Deserialize)]
-        struct Refusal {
+        struct ApiErrors {
             #[serde(rename = "errors")]
             _errors: Vec<IgnoredAny>,
         }
@@ -69,7 +69,7 @@ impl MasApi {
             return Some(false);
         }
         let body = http::short_body(answer).await.ok()?;
-        Some(serde_json::from_slice::<Refusal>(&body).is_ok())
+        Some(serde_json::from_slice::<ApiErrors>(&body).is_ok())
     }
 
     /// Returns what our client does not need. A client of MAS's configuration may use every grant, but

@@ -24,10 +24,10 @@ pub(super) struct SecondLook<'l, 'f> {
 
 /// The second look's result about one possible owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// A member who may use Matrix, by the list and by the look.
+enum PossibleOwner {
+    /// A member who may use Matrix, by the list and by the recheck.
     Member,
-    /// Out by the list and in by the look, or the reverse.
+    /// Out by the list and in by the recheck, or the reverse.
     Contradiction,
     /// Known to Keycloak, and out.
     Out(Reason),
@@ -60,7 +60,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     pub(super) fn contradicts(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> bool {
         let owners = self.candidates(account, holder, seen);
         let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
-        let by_owner = owners.iter().any(|owner| self.standing(*owner) == Standing::Contradiction);
+        let by_owner = owners.iter().any(|owner| self.standing(*owner) == PossibleOwner::Contradiction);
         // A user of this name may have been re-created with a new ID; one with another account means nothing.
         let by_name = seen.by_name().any(|person| match person {
             KeycloakPerson::Known { user, in_group: true, .. } => {
@@ -96,7 +96,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// Returns the members that own an account by the look.
     pub(super) fn members_found(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<&'f KeycloakId> {
         let owners = self.candidates(account, holder, seen);
-        let members = owners.into_iter().filter(|owner| self.standing(*owner) == Standing::Member);
+        let members = owners.into_iter().filter(|owner| self.standing(*owner) == PossibleOwner::Member);
         members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
     }
 
@@ -113,7 +113,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
         let owners = self.candidates(account, holder, seen);
         let standings: Vec<_> = owners.iter().map(|owner| self.standing(*owner)).collect();
-        let members = standings.iter().filter(|standing| **standing == Standing::Member).count();
+        let members = standings.iter().filter(|standing| **standing == PossibleOwner::Member).count();
         if members > 0 && members == standings.len() {
             return Verdict::MemberActive;
         }
@@ -385,21 +385,21 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             && externals(seen).next().is_some()
     }
 
-    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {
+    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> PossibleOwner {
         let listed = self.identity.member(id);
         match (person, listed) {
-            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => Standing::Contradiction,
-            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => Standing::Gone,
+            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => PossibleOwner::Contradiction,
+            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => PossibleOwner::Gone,
             (KeycloakPerson::Known { in_group: false, .. }, Some(_))
-            | (KeycloakPerson::Known { in_group: true, .. }, None) => Standing::Contradiction,
-            (KeycloakPerson::Known { in_group: false, .. }, None) => Standing::Out(Reason::NotInGroup),
+            | (KeycloakPerson::Known { in_group: true, .. }, None) => PossibleOwner::Contradiction,
+            (KeycloakPerson::Known { in_group: false, .. }, None) => PossibleOwner::Out(Reason::NotInGroup),
             (KeycloakPerson::Known { enabled, .. }, Some(member)) => {
                 if self.table.may_use(member) {
-                    Standing::Member
+                    PossibleOwner::Member
                 } else if *enabled {
-                    Standing::Contradiction
+                    PossibleOwner::Contradiction
                 } else {
-                    Standing::Out(Reason::DisabledInKeycloak)
+                    PossibleOwner::Out(Reason::DisabledInKeycloak)
                 }
             }
         }
@@ -407,12 +407,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 }
 
 /// Returns why an account is disabled, by its first owner that Keycloak knows, if there is one.
-fn reason_of(standings: &[Standing], holder: &Holder<'_>) -> Reason {
+fn reason_of(standings: &[PossibleOwner], holder: &Holder<'_>) -> Reason {
     let known = standings.iter().find_map(|standing| match standing {
-        Standing::Out(reason) => Some(*reason),
+        PossibleOwner::Out(reason) => Some(*reason),
         _ => None,
     });
-    let is_gone = standings.iter().all(|standing| *standing == Standing::Gone);
+    let is_gone = standings.iter().all(|standing| *standing == PossibleOwner::Gone);
     match (known, holder) {
         (Some(reason), _) => reason,
         (None, _) if is_gone => Reason::NotInKeycloak,

@@ -16,7 +16,7 @@ use crate::readers::{Group, ServerAnswers};
 use crate::state::{ActionRow, RunId};
 
 /// Everything that is known about the user or account.
-pub struct Known<'k> {
+pub struct KnownFacts<'k> {
     pub wanted: String,
     pub config: &'k Config,
     pub groups: &'k [Group],
@@ -60,7 +60,7 @@ pub struct InKeycloak {
     pub person: KeycloakPerson,
 }
 
-impl Known<'_> {
+impl KnownFacts<'_> {
     /// Returns a user as text: the username and the ID, or that Keycloak has deleted it.
     fn user(&self, id: &KeycloakId) -> String {
         let is_it = |answer: &&InKeycloak| match &answer.asked_for {
@@ -81,7 +81,7 @@ impl Known<'_> {
 
 /// Returns the facts, the evidence and the rule.
 #[must_use]
-pub fn person(known: &Known<'_>) -> String {
+pub fn person(known: &KnownFacts<'_>) -> String {
     let mut text = format!("{HEADING}{}{HEADING:#}\n", printable(&known.wanted));
     servers::keycloak(&mut text, known);
     servers::synapse(&mut text, known);

@@ -29,20 +29,20 @@ pub struct Access {
 pub struct Roles(BTreeSet<ServerText>);
 
 #[derive(Debug, Deserialize)]
-struct Claims {
-    realm_access: Option<Listed>,
-    resource_access: Option<BTreeMap<String, Listed>>,
+struct TokenClaims {
+    realm_access: Option<RoleList>,
+    resource_access: Option<BTreeMap<String, RoleList>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Listed {
+struct RoleList {
     #[serde(default)]
     roles: BTreeSet<ServerText>,
 }
 
 impl Roles {
-    fn from_claims(claims: Claims, management: &str, by_master: bool) -> Option<Self> {
-        let Claims { realm_access, resource_access } = claims;
+    fn from_claims(claims: TokenClaims, management: &str, by_master: bool) -> Option<Self> {
+        let TokenClaims { realm_access, resource_access } = claims;
         if realm_access.is_none() && resource_access.is_none() {
             return None;
         }

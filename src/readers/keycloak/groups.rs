@@ -32,12 +32,12 @@ struct GroupRow {
     /// Missing in Keycloak 22, which nests the subgroups instead.
     sub_group_count: Option<usize>,
     #[serde(default)]
-    access: Access,
+    access: GroupRights,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Access {
+struct GroupRights {
     view_members: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use arcstr::ArcStr;
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::causes::in_one_line;
-use crate::http::Answer;
+use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
 use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
 use crate::readers::json_rows::each_row;
@@ -114,7 +114,7 @@ impl KeycloakReader {
                 Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
-        let decode = |answer: Answer| {
+        let decode = |answer: HttpAnswer| {
             let page = answer.decode(|text| each_row(text, make))?;
             tally.add(page.len());
             Ok(page)

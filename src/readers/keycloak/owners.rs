@@ -55,7 +55,7 @@ enum NotListed {
 }
 
 /// A row of the list of users: the ID, and which of the wanted localparts the user has.
-type Listed = (KeycloakId, Option<u32>);
+type ListedUser = (KeycloakId, Option<u32>);
 
 impl KeycloakReader {
     /// Reads which users have the `wanted` localparts. Returns `None` if the template is the username
@@ -103,7 +103,10 @@ impl KeycloakReader {
     }
 
     /// Returns every listed user in order of ID. Of a million users only the IDs are kept.
-    async fn listed_users<A: Representation>(&self, numbers: &HashMap<String, u32>) -> Result<Vec<Listed>, ReadError> {
+    async fn listed_users<A: Representation>(
+        &self,
+        numbers: &HashMap<String, u32>,
+    ) -> Result<Vec<ListedUser>, ReadError> {
         let to_listed = |user: UserRow<JsonText<'_>, A>| {
             let localpart = self.localpart(&user).ok();
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());
@@ -121,7 +124,7 @@ impl KeycloakReader {
     async fn not_listed<'m>(
         &self,
         members: &'m [Member],
-        listed: &[Listed],
+        listed: &[ListedUser],
     ) -> Result<(Vec<&'m Member>, Option<KeycloakId>), ReadError> {
         let is_listed = |member: &Member| listed.binary_search_by(|(id, _)| id.cmp(&member.id)).is_ok();
         let not_listed: Vec<&Member> = members.iter().filter(|member| !is_listed(member)).collect();

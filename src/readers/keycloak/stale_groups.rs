@@ -55,7 +55,7 @@ impl Witnesses {
 }
 
 /// What the count shows about a group that Keycloak lists for a user.
-enum Standing {
+enum GroupStanding {
     /// The user is in it, or nothing shows the opposite.
     In,
     Left,
@@ -100,9 +100,9 @@ impl KeycloakReader {
         let mut is_in = false;
         for of in found.groups_that_count() {
             match self.standing(user_id, of, witnesses, provider.raw()).await? {
-                Standing::In => is_in = true,
-                Standing::Left => remembered.push(of.path.clone()),
-                Standing::Uncountable => {
+                GroupStanding::In => is_in = true,
+                GroupStanding::Left => remembered.push(of.path.clone()),
+                GroupStanding::Uncountable => {
                     let name = if id.is_some() { None } else { Some(localpart) };
                     let forgotten = self.as_found_by_name(&found, tree, witnesses, name).await?;
                     return Ok(forgotten.unwrap_or_else(|| as_told(&found)));
@@ -119,15 +119,15 @@ impl KeycloakReader {
         of: &GroupPlace,
         witnesses: &Witnesses,
         provider: &str,
-    ) -> Result<Standing, HttpError> {
-        let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(Standing::In) };
+    ) -> Result<GroupStanding, HttpError> {
+        let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(GroupStanding::In) };
         match self.count(id, of).await {
-            Ok(0) if self.is_counted_in(witness, of).await? => Ok(Standing::Left),
-            Ok(_) => Ok(Standing::In),
+            Ok(0) if self.is_counted_in(witness, of).await? => Ok(GroupStanding::Left),
+            Ok(_) => Ok(GroupStanding::In),
             Err(error) => match error.status() {
-                Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(Standing::Uncountable),
+                Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(GroupStanding::Uncountable),
                 // This release does not count groups.
-                Some(StatusCode::NOT_FOUND) => Ok(Standing::In),
+                Some(StatusCode::NOT_FOUND) => Ok(GroupStanding::In),
                 _ => Err(error),
             },
         }

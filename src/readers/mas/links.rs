@@ -46,12 +46,12 @@ struct LinkAttributes {
 #[derive(Debug, Default)]
 pub struct LinkList {
     /// In order of users, the newest of each first.
-    rows: Vec<Row>,
+    rows: Vec<LinkRow>,
     texts: IdTexts,
 }
 
 #[derive(Debug)]
-struct Row {
+struct LinkRow {
     user: PackedId,
     subject: PackedId,
     /// Its place in the list of MAS, oldest first; as bytes, which need no alignment.
@@ -59,7 +59,7 @@ struct Row {
 }
 
 impl LinkList {
-    fn new(mut rows: Vec<Row>, texts: IdTexts) -> Self {
+    fn new(mut rows: Vec<LinkRow>, texts: IdTexts) -> Self {
         rows.sort_unstable_by_key(|row| (row.user, Reverse(row.place)));
         Self { rows, texts }
     }
@@ -135,7 +135,11 @@ impl MasReader {
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(provider.0.raw());
             let user = texts.pack(link.user_id.filter(|_| ours)?);
-            Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()?.to_be_bytes() })
+            Some(LinkRow {
+                user,
+                subject: texts.pack(KeycloakId::from(link.subject)),
+                place: places.next()?.to_be_bytes(),
+            })
         };
         let rows = self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await?;
         Ok(LinkList::new(rows, texts))
@@ -158,7 +162,7 @@ mod tests {
     fn links_are_found_by_user_newest_first() {
         let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
         let mut texts = IdTexts::default();
-        let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| Row {
+        let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| LinkRow {
             user: texts.pack(MasUserId::from(user)),
             subject: texts.pack(KeycloakId::from(subject)),
             place: place.to_be_bytes(),
