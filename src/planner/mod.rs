@@ -29,7 +29,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Account, Evidence, Localpart, Member, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
+    Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
 };
 
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
@@ -52,8 +52,7 @@ pub use verdict::Verdict;
 pub struct Facts {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
-    /// The distinct users in the groups, in any order.
-    pub members: Vec<Member>,
+    pub members: MemberList,
     /// The members without a name that MAS accepts by the template.
     pub unnamed: Vec<Unnamed>,
     /// Whether the subjects of MAS's links are users of the realm.
@@ -78,7 +77,7 @@ impl Facts {
     pub fn empty(server_name: ServerName) -> Self {
         Self {
             server_name,
-            members: Vec::new(),
+            members: MemberList::default(),
             unnamed: Vec::new(),
             subjects: Subjects::default(),
             providers: None,
@@ -108,7 +107,7 @@ pub enum Rechecks {
         /// Each answer is evidence or an error.
         answers: BTreeMap<UserId, Recheck>,
         /// The members after the rechecks, if a directory has to be up before and after: it may go down meanwhile.
-        members_after: Option<Vec<Member>>,
+        members_after: Option<MemberList>,
     },
     /// More accounts than `limits.max_look` were left, and none of them was rechecked.
     TooMany {

@@ -24,7 +24,7 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Member, ServerName, Timestamp, TokenOwners};
+use crate::model::{Account, ServerName, Timestamp, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -200,7 +200,7 @@ impl Readers {
     /// Checks whether the subjects of links are IDs of Keycloak users, if none is a member.
     async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
         let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
-        if subjects().any(|id| listed(&facts.members, id).is_some()) {
+        if subjects().any(|id| facts.members.get(id).is_some()) {
             return Ok(Subjects::Users);
         }
         let count = subjects().count();
@@ -231,9 +231,4 @@ async fn users_of(mas: MasReader, provider: Option<LinkProvider>) -> Result<User
         Ok(users) => users,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
-}
-
-/// Returns the member of an ID; readers return members in order of their IDs.
-fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
-    members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
 }

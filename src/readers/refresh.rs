@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{FoundInMas, Judge, LinkProvider, MembershipHint, ReadError, Readers, Reading, Tally, listed};
+use super::{FoundInMas, Judge, LinkProvider, MembershipHint, ReadError, Readers, Reading, Tally};
 use crate::config::AccountSource;
-use crate::model::{Account, KeycloakId, Localpart, Member, Timestamp, UserId};
+use crate::model::{Account, KeycloakId, Localpart, Member, MemberList, Timestamp, UserId};
 use crate::planner::{Facts, PlanScope};
 
 /// Users requested at the same time, as many as at the second look.
@@ -43,7 +43,7 @@ impl Readers {
         // An answer that no event explains is not enough against the list, and one that contradicts the event
         // may be older than it. A directory that is down may hide its users as if they were deleted.
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
-            let member = listed(&reading.facts.members, id);
+            let member = reading.facts.members.get(id);
             match (now, refresh.people[id]) {
                 (MemberNow::Inside(..), hint) => hint == MembershipHint::Left,
                 (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Left) => {
@@ -183,10 +183,10 @@ impl Touched {
         self.localparts.extend(member.localpart.clone());
     }
 
-    fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &[Member]) {
+    fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &MemberList) {
         for (id, now) in now {
             self.ids.insert(id.clone());
-            self.localparts.extend(listed(before, id).and_then(|member| member.localpart.clone()));
+            self.localparts.extend(before.get(id).and_then(|member| member.localpart.clone()));
             match now {
                 MemberNow::Inside(member, _) => self.note(member),
                 MemberNow::Outside(localpart) | MemberNow::Federated(localpart) => {
@@ -197,9 +197,9 @@ impl Touched {
         }
     }
 
-    /// Notes the users that differ in two lists, both in order of their IDs.
-    fn note_differences(&mut self, before: &[Member], after: &[Member]) {
-        let is_same = |list: &[Member], member: &Member| listed(list, &member.id) == Some(member);
+    /// Notes the users that differ in two lists.
+    fn note_differences(&mut self, before: &MemberList, after: &MemberList) {
+        let is_same = |list: &MemberList, member: &Member| list.get(&member.id) == Some(member);
         for member in before.iter().filter(|member| !is_same(after, member)) {
             self.note(member);
         }
@@ -209,25 +209,20 @@ impl Touched {
     }
 }
 
-/// Updates every user in the facts; the order by ID stays.
+/// Updates every user in the facts.
 fn bring_up_to_date(facts: &mut Facts, now: Vec<(KeycloakId, MemberNow)>) {
     let Facts { members, unnamed, .. } = facts;
     for (id, now) in now {
-        let place = members.binary_search_by(|member| member.id.cmp(&id));
         if !matches!(now, MemberNow::Federated(_)) {
             unnamed.retain(|one| one.id != id);
         }
-        match (place, now) {
-            (Ok(row), MemberNow::Inside(member, why)) => {
-                members[row] = member;
+        match now {
+            MemberNow::Inside(member, why) => {
+                members.insert(member);
                 unnamed.extend(why);
             }
-            (Err(row), MemberNow::Inside(member, why)) => {
-                members.insert(row, member);
-                unnamed.extend(why);
-            }
-            (Ok(row), MemberNow::Outside(_) | MemberNow::Gone) => drop(members.remove(row)),
-            (_, MemberNow::Outside(_) | MemberNow::Gone | MemberNow::Federated(_)) => {}
+            MemberNow::Outside(_) | MemberNow::Gone => members.remove(&id),
+            MemberNow::Federated(_) => {}
         }
     }
 }
@@ -245,7 +240,7 @@ mod tests {
     #[test]
     fn users_are_put_where_they_are_now() {
         let mut facts = Facts {
-            members: vec![member("a", true), member("c", true), member("e", true)],
+            members: vec![member("a", true), member("c", true), member("e", true)].into(),
             ..Facts::empty("example.org".into())
         };
         let inside = |member| MemberNow::Inside(member, None);
@@ -257,13 +252,13 @@ mod tests {
             ("e", MemberNow::Outside(None)),
         ];
         bring_up_to_date(&mut facts, now.into_iter().map(|(id, now)| (id.into(), now)).collect());
-        assert_eq!(facts.members, [member("b", true), member("c", false)]);
+        assert_eq!(*facts.members, [member("b", true), member("c", false)]);
     }
 
     #[test]
     fn a_user_in_only_one_list_or_changed_is_touched() {
-        let before = [member("a", true), member("b", true), member("c", true)];
-        let after = [member("b", true), member("c", false), member("d", true)];
+        let before = MemberList::from(vec![member("a", true), member("b", true), member("c", true)]);
+        let after = MemberList::from(vec![member("b", true), member("c", false), member("d", true)]);
         let mut touched = Touched::default();
         touched.note_differences(&before, &after);
         assert_eq!(touched.ids, ["a", "c", "d"].into_iter().map(Into::into).collect());

@@ -7,10 +7,11 @@ use futures_util::{StreamExt, stream};
 
 use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
-use super::{Group, ReadError, Readers, Reading, Tally, listed};
+use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::causes::in_one_line;
 use crate::model::{
-    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Member, Question, Recheck, SignSeen, UserId,
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, SignSeen,
+    UserId,
 };
 use crate::planner::{AskByName, AskFirst, Facts, Rechecks, ToRecheck, members_with_signs};
 
@@ -84,7 +85,8 @@ impl Readers {
             silent = self.find_signs(&mut answers, &with).await;
         }
         // A server that has stopped answering cannot show that a directory is still up.
-        let members_after = if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
+        let members_after =
+            if silent { Some(MemberList::default()) } else { self.members_after(&answers, facts, groups).await? };
         answers.extend(aside.rechecks);
         Ok(Rechecks::Taken { answers, members_after })
     }
@@ -246,7 +248,7 @@ impl Readers {
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
-        let is_listed = |id: &KeycloakId| listed(&facts.members, id).is_some();
+        let is_listed = |id: &KeycloakId| facts.members.get(id).is_some();
         self.keycloak.person_without_stale_groups(id, localpart, tree, witnesses, is_listed).await
     }
 
@@ -256,7 +258,7 @@ impl Readers {
         answers: &BTreeMap<UserId, Recheck>,
         facts: &Facts,
         groups: &[Group],
-    ) -> Result<Option<Vec<Member>>, ReadError> {
+    ) -> Result<Option<MemberList>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
         let is_rechecked = |recheck: &Recheck| recheck.as_ref().map_or(true, Evidence::has_asked_keycloak);
         if !answers.values().any(is_rechecked) || !listed {
@@ -276,7 +278,7 @@ fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
 /// Returns an answer by ID as the answer to the account's name, if the user has that name. For members
 /// the list already says so.
 fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
-    let member = listed(&with.reading.facts.members, &answer.user.user()?.id);
+    let member = with.reading.facts.members.get(&answer.user.user()?.id);
     let name = member.and_then(|member| member.localpart.as_ref());
     let is_listed = name.is_some_and(|name| name.key() == localpart.key());
     (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })

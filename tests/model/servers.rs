@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
     Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member,
-    Owner, Question, Recheck, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
+    MemberList, Owner, Question, Recheck, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
@@ -223,7 +223,7 @@ fn unnamed_user(place: usize, user: &User) -> Unnamed {
     Unnamed { id: id_of(place), username: user.username.into(), why: why.into() }
 }
 
-fn members_after(world: &World) -> Vec<Member> {
+fn members_after(world: &World) -> MemberList {
     let users = world.users.iter().enumerate().filter(|(_, user)| user.after.is_member());
     users.map(|(place, user)| member(place, user, user.after)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::whose::outcome;
 use super::*;
-use crate::model::{Owner, Tie};
+use crate::model::{Member, Owner, Tie};
 
 impl Scene {
     /// The account is remembered as this user's.
@@ -205,7 +205,8 @@ fn name_of_two_users_ties_an_account_to_neither() {
 fn weak_sign_of_a_disabled_member_protects_if_disabled_members_count() {
     let world = |disabled| {
         let mut scene = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
-        scene.facts.members[0].enabled = false;
+        let one = Member { enabled: false, ..scene.facts.members[0].clone() };
+        scene.facts.members.insert(one);
         outcome(&scene.policy(|policy| policy.disabled_members = disabled), "someone")
     };
     assert_eq!(world(DisabledMembers::Disable), "approve not_in_keycloak");

@@ -11,7 +11,7 @@ use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::causes::in_one_line;
 use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
-use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
+use crate::model::{KeycloakId, Member, MemberList, ServerText, Signs, Unnamed};
 use crate::readers::json_rows::each_row;
 use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
@@ -29,7 +29,7 @@ const PAGES_AT_A_TIME: usize = 2;
 #[derive(Debug, Default)]
 pub struct Members {
     /// The distinct users, including those disabled in Keycloak, in order of their IDs.
-    pub people: Vec<Member>,
+    pub people: MemberList,
     /// The members without a name that MAS accepts by the template, in order of their IDs.
     pub unnamed: Vec<Unnamed>,
     /// For each group, a few members of each directory that are listed in that very group.
@@ -77,11 +77,11 @@ impl KeycloakReader {
             }
         }
         let mut unnamed = intake.into_inner().unnamed;
-        people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let people = MemberList::from(people);
         // A user on a discarded page may have left since, or got a name.
         unnamed.sort_by(|one, other| one.id.cmp(&other.id));
         unnamed.dedup_by(|one, other| one.id == other.id);
-        unnamed.retain(|one| people.binary_search_by(|member| member.id.cmp(&one.id)).is_ok());
+        unnamed.retain(|one| people.get(&one.id).is_some());
         Ok(Members { people, unnamed, witnesses })
     }
 
