@@ -44,7 +44,7 @@ impl<'s> RunRecord<'s> {
     pub(super) fn audit(&self, action: &Action, outcome: &Outcome) {
         info!(
             target: "audit",
-            run = self.state.map(|(_, run)| run.0),
+            run = self.state.map(|(_, run)| run.number()),
             digest = %self.digest,
             action = action.kind.as_str(),
             user_id = %action.user_id,

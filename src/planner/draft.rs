@@ -23,8 +23,10 @@ pub struct Draft<'f> {
     scope: Option<&'f PlanScope>,
     /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
-    /// How many other accounts are members' and active, and how many are disabled as they should be.
-    as_it_should_be: (usize, usize),
+    /// How many of the other accounts are members' and active.
+    active_as_they_should_be: usize,
+    /// How many of the other accounts are disabled.
+    disabled_as_they_should_be: usize,
     /// Active accounts that this program has changed before.
     pub(super) settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
@@ -137,7 +139,8 @@ impl<'f> Draft<'f> {
             identity: Identity::new(facts, policy.matching),
             scope,
             notable: Vec::new(),
-            as_it_should_be: (0, 0),
+            active_as_they_should_be: 0,
+            disabled_as_they_should_be: 0,
             settled: Vec::new(),
             returned: Vec::new(),
             unverified: Vec::new(),
@@ -160,13 +163,13 @@ impl<'f> Draft<'f> {
         }
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {
-                self.as_it_should_be.0 += 1;
+                self.active_as_they_should_be += 1;
                 if memory.absent_since.contains_key(&account.user_id) {
                     self.returned.push(&account.user_id);
                 }
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
-                self.as_it_should_be.1 += 1;
+                self.disabled_as_they_should_be += 1;
                 if self.table.is_shut_out_by_synapse_alone(account) {
                     self.unverified.push(account);
                 }
@@ -181,7 +184,8 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable(_) => true,
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
-        let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
+        let count =
+            if counts_as_active { &mut self.active_as_they_should_be } else { &mut self.disabled_as_they_should_be };
         *count += 1;
     }
 
@@ -364,8 +368,8 @@ impl<'f> Draft<'f> {
             disable: policy.disable,
             read: ReadCounts { members: facts.members.len(), accounts: facts.accounts.len() },
             actions: Vec::new(),
-            unchanged: self.as_it_should_be.0 + self.as_it_should_be.1,
-            active: self.as_it_should_be.0,
+            unchanged: self.active_as_they_should_be + self.disabled_as_they_should_be,
+            active: self.active_as_they_should_be,
             not_registered: mapped.not_registered(&facts.unnamed),
             unnamed: mapped.unnamed(&facts.unnamed),
             kept: Vec::new(),

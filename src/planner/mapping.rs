@@ -37,6 +37,10 @@ impl<T> Default for Smallest<T> {
 }
 
 impl<T: Ord> Smallest<T> {
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+
     fn add(&mut self, item: T) {
         if self.0.len() == EXAMPLES && self.0.last().is_some_and(|last| *last <= item) {
             return;
@@ -123,7 +127,7 @@ impl<'f> Mapping<'f> {
         summary.without_account = without_account.len();
         summary.members = enabled;
         let examples = |few: &Smallest<&'f Localpart>| {
-            few.0.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
+            few.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
         };
         summary.examples = self.examples.iter().map(examples).collect();
         let nobodys = verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict));
@@ -235,6 +239,6 @@ fn subjects(table: &DecisionTable<'_>) -> Vec<Pair> {
             smallest.add((account.localpart(), subject));
         }
     }
-    let pairs = smallest.0.into_iter();
+    let pairs = smallest.iter();
     pairs.map(|(account, subject)| Pair { member: subject.to_string(), account: account.to_string() }).collect()
 }

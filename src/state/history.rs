@@ -86,7 +86,7 @@ impl State {
                 "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, failure
                  FROM actions WHERE run = ?1 ORDER BY number",
             )?;
-            let rows = statement.query_map(params![run.0], |row| Ok(action(row)))?;
+            let rows = statement.query_map(params![run.number()], |row| Ok(action(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
         };
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
@@ -127,7 +127,7 @@ impl State {
                  WHERE done.run = ?1",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
-            let mut rows = statement.query(params![run.0, realm, server_name.as_str()])?;
+            let mut rows = statement.query(params![run.number(), realm, server_name.as_str()])?;
             let mut since = BTreeMap::new();
             while let Some(row) = rows.next()? {
                 let user_id = from_word(&row.get::<_, String>(0)?)?;
@@ -156,7 +156,7 @@ impl State {
             )?;
             let Namespace { realm, server_name } = &self.namespace;
             let of_user = params![realm, server_name.as_str(), user_id.text()];
-            let rows = statement.query_map(of_user, |row| Ok((RunId(row.get(11)?), action(row))))?;
+            let rows = statement.query_map(of_user, |row| Ok((RunId::from_number(row.get(11)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))
@@ -177,7 +177,7 @@ impl State {
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
-            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(|run| run.0)], run)?;
+            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(RunId::number)], run)?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         read().map_err(|problem| self.error(problem.into()))
@@ -191,7 +191,7 @@ fn is_zero(count: &u32) -> bool {
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
-        run: RunId(row.get(0)?),
+        run: RunId::from_number(row.get(0)?),
         command: row.get(1)?,
         started: Timestamp::from_millis(row.get(2)?),
         ended: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
@@ -199,7 +199,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         disable: row.get(5)?,
         digest: row.get(6)?,
         result: row.get(7)?,
-        undoes: row.get::<_, Option<i64>>(8)?.map(RunId),
+        undoes: row.get::<_, Option<i64>>(8)?.map(RunId::from_number),
         activated: row.get(9)?,
         disabled: row.get(10)?,
         not_done: row.get(11)?,

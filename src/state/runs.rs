@@ -18,7 +18,21 @@ const UNTOUCHED: &str = "untouched";
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct RunId(pub i64);
+pub struct RunId(i64);
+
+impl RunId {
+    /// Creates the ID of a run from its number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number, which `history` prints and `undo` takes.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,17 +68,17 @@ impl State {
                     plan.disable.as_str(),
                     plan.digest().to_string(),
                     document,
-                    undoes.map(|run| run.0),
+                    undoes.map(RunId::number),
                 ],
             )?;
-            let run = RunId(transaction.last_insert_rowid());
+            let run = RunId::from_number(transaction.last_insert_rowid());
             let mut insert = transaction.prepare(
                 "INSERT INTO actions (run, number, action, user_id, mas_id, reason, evidence, before)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for (number, action) in (0_i64..).zip(&plan.actions) {
                 insert.execute(params![
-                    run.0,
+                    run.number(),
                     number,
                     word(&action.kind),
                     action.user_id.text(),
@@ -85,7 +99,7 @@ impl State {
             transaction
                 .execute(
                     "UPDATE actions SET begun = ?3 WHERE run = ?1 AND number = ?2",
-                    params![run.0, place(number), now],
+                    params![run.number(), place(number), now],
                 )
                 .map(drop)
                 .map_err(StateProblem::from)
@@ -106,7 +120,7 @@ impl State {
                     "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after), failure = ?7
                      WHERE run = ?1 AND number = ?2",
                     params![
-                        run.0,
+                        run.number(),
                         place(number),
                         Timestamp::now().as_millis(),
                         outcome.word(),
@@ -159,7 +173,7 @@ impl State {
         self.transaction(|transaction| {
             let now = Timestamp::now().as_millis();
             transaction
-                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.0, now, result])
+                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.number(), now, result])
                 .map(drop)
                 .map_err(StateProblem::from)
         })

@@ -18,6 +18,13 @@ use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkProvider(ServerText);
 
+impl LinkProvider {
+    /// Returns its ULID, as MAS spells it.
+    fn id(&self) -> &str {
+        self.0.raw()
+    }
+}
+
 impl fmt::Display for LinkProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -119,7 +126,7 @@ impl MasReader {
 
     /// Reads the links of every user.
     pub async fn links(&self, provider: &LinkProvider) -> Result<LinkList, HttpError> {
-        let filter = [("filter[provider]", provider.0.raw())];
+        let filter = [("filter[provider]", provider.id())];
         self.link_list(provider, &filter).await
     }
 
@@ -133,7 +140,7 @@ impl MasReader {
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
         let (mut texts, mut places) = (IdTexts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
-            let ours = link.provider_id.eq_ignore_ascii_case(provider.0.raw());
+            let ours = link.provider_id.eq_ignore_ascii_case(provider.id());
             let user = texts.pack(link.user_id.filter(|_| ours)?);
             Some(LinkRow {
                 user,
