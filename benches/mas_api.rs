@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use matrix_keycloak_sync::apply::{self, ApplyTallies, Journal, Record, Stop};
+use matrix_keycloak_sync::apply::{self, ApplyTallies, RunContext, RunRecord, Stop};
 use matrix_keycloak_sync::config::{self, Config};
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
@@ -62,10 +62,13 @@ async fn ours() -> Outcomes<Duration> {
     let readers = Readers::new(&config, Some(&mas), Timeouts::default())?;
     let writer = Writer::new(&config.writer, &config.server_name, Some(&mas), &|_| None)?;
     let plan = plan(&readers, &config).await?;
-    let record =
-        Record { journal: Journal::new(None, plan.digest()), stop: Stop::default(), failed_before: BTreeSet::new() };
+    let context = RunContext {
+        record: RunRecord::new(None, plan.digest()),
+        stop: Stop::default(),
+        failed_before: BTreeSet::new(),
+    };
     let started = Instant::now();
-    let outcomes = apply::apply(&plan, &writer, &readers, &config, &record, &ApplyTallies::default()).await;
+    let outcomes = apply::apply(&plan, &writer, &readers, &config, &context, &ApplyTallies::default()).await;
     let took = started.elapsed();
     match outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count() {
         DISABLES => Ok(took),
@@ -76,8 +79,8 @@ async fn ours() -> Outcomes<Duration> {
 async fn plan(readers: &Readers, config: &Config) -> Outcomes<Plan> {
     let reading = readers.read(config, &Tallies::default()).await?;
     let draft = Draft::new(&reading.facts, &config.policy);
-    let looks = readers.look(draft.to_look_at().collect(), usize::MAX, &reading, &Tally::default()).await?;
-    Ok(draft.decide(&looks))
+    let rechecks = readers.recheck(draft.to_recheck().collect(), usize::MAX, &reading, &Tally::default()).await?;
+    Ok(draft.decide(&rechecks))
 }
 
 fn configuration(world: &RunningWorld) -> Outcomes<Config> {

@@ -5,7 +5,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use matrix_keycloak_sync::model::{Account, Localpart, Member, ServerName, Signs};
-use matrix_keycloak_sync::planner::{Draft, Facts, Looks, Policy};
+use matrix_keycloak_sync::planner::{Draft, Facts, Policy, Rechecks};
 
 /// One member in this number is outside the group.
 const LEAVERS: usize = 10_000;
@@ -20,7 +20,7 @@ fn plan(bencher: Bencher<'_, '_>, size: usize) {
     bencher.counter(ItemsCount::new(size)).bench_local(|| {
         let draft = Draft::new(&facts, &policy);
         // Every second look fails; the rest of the plan is complete.
-        draft.decide(&Looks::TooMany { aside: std::collections::BTreeMap::new() })
+        draft.decide(&Rechecks::TooMany { aside: std::collections::BTreeMap::new() })
     });
 }
 

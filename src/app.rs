@@ -16,7 +16,7 @@ use crate::commands;
 use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::signals::journal;
+use crate::signals::journald_layer;
 #[cfg(feature = "demo")]
 use crate::standins::mas_cli;
 
@@ -114,7 +114,7 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
-    let layer = match (global.log_format, journal(env)) {
+    let layer = match (global.log_format, journald_layer(env)) {
         (LogFormat::Text, Some(journal)) => journal.boxed(),
         (LogFormat::Text, None) if verbose == 0 => lines.without_time().boxed(),
         (LogFormat::Text, None) => lines.boxed(),

@@ -8,7 +8,6 @@ pub type Environment = dyn Fn(&str) -> Option<String>;
 
 /// What a run depends on, apart from its command line.
 pub struct Surroundings {
-    /// The environment variables.
     pub env: Box<Environment>,
     /// How long servers may take.
     pub timeouts: Timeouts,
@@ -25,7 +24,6 @@ impl Default for Surroundings {
 /// How long a server may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// To connect.
     pub connect: Duration,
     /// Between two pieces of an answer.
     pub progress: Duration,

@@ -18,7 +18,6 @@ use crate::writers::WriterError;
 /// An error that ends a run before anything was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A source did not answer as it should.
@@ -48,7 +47,6 @@ pub enum Failure {
         #[source]
         source: Option<Box<StateError>>,
     },
-    /// No run of this number.
     #[error("there is no run {0}")]
     NoRun(RunId),
     /// Synapse does not show the locks of MAS, so members would stay locked out.
@@ -59,12 +57,9 @@ pub enum Failure {
         /// How mas-cli is run, for a shell.
         mas_cli: String,
     },
-    /// A saved plan cannot be used.
     #[error("the plan {}: {problem}", path.display())]
     SavedPlan {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         problem: SavedPlanProblem,
     },
@@ -81,7 +76,6 @@ pub enum Failure {
     Local {
         /// What was tried.
         what: String,
-        /// Why it failed.
         #[source]
         source: io::Error,
     },
@@ -101,16 +95,12 @@ pub enum UnseenLocks {
 /// Why a saved plan cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedPlanProblem {
-    /// It cannot be read.
     #[error("cannot read this file")]
     Unreadable(#[source] io::Error),
-    /// It is not a plan.
     #[error("this is not a plan that `plan --out` or `plan --format json` wrote")]
     NotAPlan(#[source] serde_json::Error),
-    /// It is a plan of another version.
     #[error("this is a plan of version {0}, and this program writes and reads version 1")]
     Version(u32),
-    /// It is for another writer.
     #[error("it was made for the writer {plan:?}, and writer.type is {configured:?}")]
     OtherWriter {
         /// Of the file.
@@ -118,7 +108,6 @@ pub enum SavedPlanProblem {
         /// Of the configuration.
         configured: &'static str,
     },
-    /// It is for another disable mode.
     #[error("it was made with policy.disable = {:?}, and that is {:?} now", plan.as_str(), configured.as_str())]
     OtherDisableMode {
         /// Of the file.
@@ -126,7 +115,6 @@ pub enum SavedPlanProblem {
         /// Of the configuration.
         configured: DisableMode,
     },
-    /// It is for another homeserver.
     #[error("it names {user_id}, and server_name is {server_name}")]
     OtherServer {
         /// Of the file.

@@ -59,8 +59,8 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(there) if there.is_symlink() => Err(io::Error::other("it is a link, and links are not followed")),
         Ok(there) if !there.is_file() => Err(not_a_file()),
-        Ok(there) => replace(path, text, mode.of(Some(there.permissions()))),
-        Err(_) => replace(path, text, mode.of(None)),
+        Ok(there) => replace(path, text, mode.permissions(Some(there.permissions()))),
+        Err(_) => replace(path, text, mode.permissions(None)),
     }
 }
 
@@ -74,7 +74,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn of(self, there: Option<Permissions>) -> Permissions {
+    fn permissions(self, there: Option<Permissions>) -> Permissions {
         match self {
             Self::Private => Permissions::from_mode(0o600),
             Self::Shared => there.unwrap_or_else(|| Permissions::from_mode(0o644)),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::files::{name_part, open_own};
-use crate::model::{Moment, printable};
+use crate::model::{Timestamp, printable};
 
 /// Enough for the process ID, the time and the number of the run.
 const LONGEST: u64 = 200;
@@ -32,7 +32,6 @@ pub enum LockError {
     /// Another run is in progress.
     #[error("another run holds the lock {}: {holder}", path.display())]
     Held {
-        /// The file.
         path: PathBuf,
         /// The process of the other run, and since when it runs.
         holder: String,
@@ -40,9 +39,7 @@ pub enum LockError {
     /// The file cannot be used.
     #[error("cannot use the lock {}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -53,12 +50,12 @@ impl RunLock {
     pub fn take(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<Self, LockError> {
         let path = place(config, state_file, env)?;
         Self::lock(&path).map_err(|problem| match problem {
-            Problem::Held(holder) => LockError::Held { path: path.clone(), holder },
-            Problem::Io(source) => LockError::Io { path: path.clone(), source },
+            LockProblem::Held(holder) => LockError::Held { path: path.clone(), holder },
+            LockProblem::Io(source) => LockError::Io { path: path.clone(), source },
         })
     }
 
-    fn lock(path: &Path) -> Result<Self, Problem> {
+    fn lock(path: &Path) -> Result<Self, LockProblem> {
         // In a folder that everyone may write to, another user may have put a link.
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -67,7 +64,7 @@ impl RunLock {
         let content = read(&mut file);
         match taken {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Problem::Held(holder(&content))),
+            Err(TryLockError::WouldBlock) => return Err(LockProblem::Held(holder(&content))),
             Err(TryLockError::Error(source)) => return Err(source.into()),
         }
         let mut lock = Self { file, path: path.to_owned(), last_run: last_run(&content) };
@@ -89,7 +86,7 @@ impl RunLock {
 
     fn sign(&mut self) -> io::Result<()> {
         let run = self.last_run.map(|number| format!("{RUN}{number}\n")).unwrap_or_default();
-        let text = format!("process {} since {}\n{run}", std::process::id(), Moment::now());
+        let text = format!("process {} since {}\n{run}", std::process::id(), Timestamp::now());
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())
@@ -103,12 +100,12 @@ pub fn last_run_of(config: &Config, state_file: &Path) -> Option<i64> {
     last_run(&read(&mut open_own(OpenOptions::new().read(true), &path).ok()?))
 }
 
-enum Problem {
+enum LockProblem {
     Held(String),
     Io(io::Error),
 }
 
-impl From<io::Error> for Problem {
+impl From<io::Error> for LockProblem {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -200,7 +197,7 @@ mod tests {
         let path = directory.path().join("lock");
         let mut first = RunLock::lock(&path).ok().expect("it is free");
         first.note_run(3).expect("written");
-        let Err(Problem::Held(holder)) = RunLock::lock(&path) else { unreachable!("it is held") };
+        let Err(LockProblem::Held(holder)) = RunLock::lock(&path) else { unreachable!("it is held") };
         assert!(holder.starts_with(&format!("process {} since ", std::process::id())) && !holder.contains("run"));
     }
 

@@ -44,7 +44,7 @@ fn every_metric() -> Metrics {
         kept: vec![kept(KeptReason::Protected), kept(KeptReason::FederationInDoubt)],
         contradictions: 0,
         doubtful: Vec::new(),
-        not_looked: None,
+        not_rechecked: None,
         unverified: Unverified::default(),
         mapping: MappingSummary::default(),
     });

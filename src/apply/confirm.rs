@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use crate::apply::Record;
+use crate::apply::RunContext;
 use crate::causes::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
-use crate::readers::{Now, Readers, Tally};
+use crate::readers::{CurrentState, Readers, Tally};
 
 /// Accounts requested at the same time.
 const AT_A_TIME: usize = 8;
@@ -26,7 +26,7 @@ pub(super) async fn wait(
     outcomes: &mut [Outcome],
     readers: &Readers,
     timeout: Duration,
-    record: &Record<'_>,
+    context: &RunContext<'_>,
     confirmed: &Tally,
 ) {
     let start = Instant::now();
@@ -39,7 +39,7 @@ pub(super) async fn wait(
     }
     loop {
         let mut round = stream::iter(open.clone())
-            .map(|index| async move { (index, look(&plan.actions[index], plan.disable, readers).await) })
+            .map(|index| async move { (index, check_shown(&plan.actions[index], plan.disable, readers).await) })
             .buffer_unordered(AT_A_TIME);
         while let Ok(Some((index, (seen, after)))) = tokio::time::timeout_at(end, round.next()).await {
             outcomes[index] = match seen {
@@ -49,31 +49,37 @@ pub(super) async fn wait(
                 }
                 Err(why) => Outcome::Scheduled(why),
             };
-            record.journal.end(index, &outcomes[index], after);
+            context.record.end(index, &outcomes[index], after);
         }
         open.retain(|index| outcomes[*index] != Outcome::Done);
-        if open.is_empty() || Instant::now() + pause > deadline || record.stop.is_requested() {
+        if open.is_empty() || Instant::now() + pause > deadline || context.stop.is_requested() {
             return;
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = record.stop.requested() => {}
+            () = context.stop.requested() => {}
         }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
 }
 
 /// Returns whether the homeserver shows the action, and the state of the account.
-async fn look(action: &Action, mode: DisableMode, readers: &Readers) -> (Result<(), String>, Option<AccountState>) {
-    match readers.now(&action.user_id, action.mas_id.as_ref()).await {
-        Ok(Now { server, state: Some(state) }) => {
+async fn check_shown(
+    action: &Action,
+    mode: DisableMode,
+    readers: &Readers,
+) -> (Result<(), String>, Option<AccountState>) {
+    match readers.current_state(&action.user_id, action.mas_id.as_ref()).await {
+        Ok(CurrentState { server, state: Some(state) }) => {
             let AccountState { deactivated, locked, .. } = state;
             let told = || {
                 format!("requested, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
             };
             (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
-        Ok(Now { server, state: None }) => (Err(format!("requested, but {server} no longer knows the account")), None),
+        Ok(CurrentState { server, state: None }) => {
+            (Err(format!("requested, but {server} no longer knows the account")), None)
+        }
         Err(error) => {
             (Err(format!("requested, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
         }

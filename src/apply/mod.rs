@@ -2,7 +2,7 @@
 //! Afterwards it waits until the homeserver shows the changes.
 
 mod confirm;
-mod journal;
+mod run_record;
 mod stop;
 
 use std::collections::BTreeSet;
@@ -19,13 +19,12 @@ use crate::plan::{ActionKind, DisableMode, FailureKind, Left, Outcome, Pass, Pla
 use crate::readers::{Readers, Tally};
 use crate::writers::{Write, Writer};
 
-pub use journal::Journal;
+pub use run_record::RunRecord;
 pub use stop::Stop;
 
 /// The progress of a run.
 #[derive(Debug, Default)]
 pub struct ApplyTallies {
-    /// Actions tried.
     pub tried: Tally,
     /// Actions that the homeserver shows.
     pub confirmed: Tally,
@@ -33,10 +32,8 @@ pub struct ApplyTallies {
 
 /// The record of a run, and what may stop it.
 #[derive(Debug)]
-pub struct Record<'r> {
-    /// The record.
-    pub journal: Journal<'r>,
-    /// Whether it has to stop.
+pub struct RunContext<'r> {
+    pub record: RunRecord<'r>,
     pub stop: Stop,
     /// The accounts whose last action failed. They come last, so that no other account waits for them.
     pub failed_before: BTreeSet<UserId>,
@@ -49,10 +46,10 @@ pub async fn apply(
     writer: &Writer,
     readers: &Readers,
     config: &Config,
-    record: &Record<'_>,
+    context: &RunContext<'_>,
     tallies: &ApplyTallies,
 ) -> Vec<Outcome> {
-    record.stop.writing_begins();
+    context.stop.writing_begins();
     let mut outcomes: Vec<_> = plan
         .actions
         .iter()
@@ -67,14 +64,14 @@ pub async fn apply(
         let passes = plan.actions.iter().enumerate().filter_map(|(index, action)| Some((index, action.pass()?)));
         let open = passes.filter(|(_, action)| action.kind == kind);
         let (again, first): (Vec<_>, Vec<_>) =
-            open.partition(|(_, action)| record.failed_before.contains(&action.user_id));
+            open.partition(|(_, action)| context.failed_before.contains(&action.user_id));
         let open = first.into_iter().chain(again);
         let mut tried = stream::iter(open)
             .map(|(index, action)| {
                 let breaker = &breaker;
                 async move {
-                    let attempt = || attempt(index, action, writer, plan.disable, &record.journal);
-                    (index, breaker.guard(&record.stop, attempt).await)
+                    let attempt = || attempt(index, action, writer, plan.disable, &context.record);
+                    (index, breaker.guard(&context.stop, attempt).await)
                 }
             })
             .buffer_unordered(writer.concurrency());
@@ -83,26 +80,26 @@ pub async fn apply(
             outcomes[index] = outcome;
         }
     }
-    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, record, &tallies.confirmed).await;
+    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, context, &tallies.confirmed).await;
     for (number, (action, outcome)) in plan.actions.iter().zip(&outcomes).enumerate() {
         if matches!(outcome, Outcome::Skipped(_)) {
-            record.journal.end(number, outcome, None);
+            context.record.end(number, outcome, None);
         }
-        record.journal.audit(action, outcome);
+        context.record.audit(action, outcome);
     }
     outcomes
 }
 
 /// Returns how a run ends. Actions of a saved plan that no longer fit are not failures.
 #[must_use]
-pub fn exit(plan: &Plan, outcomes: &[Outcome], record: &Record<'_>) -> Exit {
+pub fn exit(plan: &Plan, outcomes: &[Outcome], context: &RunContext<'_>) -> Exit {
     let open = plan.actions.iter().zip(outcomes).any(|(action, outcome)| match outcome {
         Outcome::Done => false,
         Outcome::Skipped(_) => !matches!(action.skipped, Some(Skip::MovedOn(_))),
         Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
     });
-    let cut_short = record.stop.is_requested() && plan.to_apply().next().is_some();
-    if open || cut_short || plan.is_in_doubt() || !record.journal.is_whole() { Exit::Incomplete } else { Exit::InStep }
+    let cut_short = context.stop.is_requested() && plan.to_apply().next().is_some();
+    if open || cut_short || plan.is_in_doubt() || !context.record.is_whole() { Exit::Incomplete } else { Exit::InStep }
 }
 
 /// Tries an action, between its two entries in the journal.
@@ -111,9 +108,9 @@ async fn attempt(
     action: Pass<'_>,
     writer: &Writer,
     mode: DisableMode,
-    journal: &Journal<'_>,
+    record: &RunRecord<'_>,
 ) -> Outcome {
-    if let Err(failure) = journal.begin(number) {
+    if let Err(failure) = record.begin(number) {
         let why = format!("not tried: {}", in_one_line(&failure));
         return Outcome::Failed { why, hint: failure.hint(), kind: FailureKind::Writer, left: Left::Untouched };
     }
@@ -123,7 +120,7 @@ async fn attempt(
         Outcome::Done => Outcome::Scheduled("requested, not confirmed yet".to_owned()),
         other => other.clone(),
     };
-    journal.end(number, &so_far, None);
+    record.end(number, &so_far, None);
     outcome
 }
 

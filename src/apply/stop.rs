@@ -13,10 +13,10 @@ use crate::exit::Exit;
 
 /// Whether the run should end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Inner>);
+pub struct Stop(Arc<StopState>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct StopState {
     requested: AtomicBool,
     writing: AtomicBool,
     changed: Notify,

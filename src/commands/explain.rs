@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::planner::{Facts, Looks, Verdict};
-use crate::readers::{Asked, ReadError, Reading};
+use crate::planner::{Facts, Rechecks, Verdict};
+use crate::readers::{ReadError, Reading, ServerAnswers};
 use crate::session::{Aim, Decision, Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
@@ -40,11 +40,11 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         return Err(Failure::UnknownUser(wanted.name()));
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
-    let approve = (needs_approval && reach == Reach::Plan)
+    let approve = (needs_approval && reach == RecheckedAccounts::Plan)
         .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
-    print(&text::person(&text::Known {
+    print(&text::person(&text::KnownFacts {
         wanted: wanted.name(),
         config: &session.config,
         groups: &reading.groups,
@@ -62,7 +62,7 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
 
 /// Which accounts were rechecked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum RecheckedAccounts {
     /// All that a plan would change.
     Plan,
     /// Only those that are explained, because there are more than `limits.max_look`.
@@ -73,26 +73,26 @@ async fn decide<'f>(
     session: &'f Session,
     reading: &'f Reading,
     subject: &Subject<'_>,
-) -> Result<(Decision<'f>, Reach), Failure> {
+) -> Result<(Decision<'f>, RecheckedAccounts), Failure> {
     let decision = session.decide(reading, None, Aim::Show).await?;
-    if matches!(decision.looks, Looks::Taken { .. }) {
-        return Ok((decision, Reach::Plan));
+    if matches!(decision.rechecks, Rechecks::Taken { .. }) {
+        return Ok((decision, RecheckedAccounts::Plan));
     }
     let facts = &reading.facts;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.looks));
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.rechecks));
     let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
-    let few = decision.draft.to_look_at().filter(|one| wanted.contains(&one.user_id)).collect();
-    Ok((session.decide_closer(decision, few, reading).await?, Reach::Explained))
+    let few = decision.draft.to_recheck().filter(|one| wanted.contains(&one.user_id)).collect();
+    Ok((session.decide_closer(decision, few, reading).await?, RecheckedAccounts::Explained))
 }
 
 /// Returns the accounts to explain, in order of localpart.
 fn explained<'f>(decision: &Decision<'f>, facts: &'f Facts, subject: &Subject<'_>) -> Vec<Explained<'f>> {
-    let Decision { draft, looks, verdicts } = decision;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, looks));
+    let Decision { draft, rechecks, verdicts } = decision;
+    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, rechecks));
     let explain = |account: &'f Account| {
         let verdict = draft.verdict(account, verdicts);
-        let mark = draft.mark(account, &verdict, looks.evidence(&account.user_id));
-        Explained { account, verdict, mark, evidence: draft.evidence(account, looks) }
+        let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
+        Explained { account, verdict, mark, evidence: draft.evidence(account, rechecks) }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);
@@ -111,7 +111,7 @@ async fn ask_keycloak(
     if let Some(localpart) = localpart.filter(|_| ids.is_empty())
         && let Some(owners) = readers.keycloak.owners([localpart], &[]).await?
     {
-        ids.extend(owners.of(localpart).iter().cloned());
+        ids.extend(owners.named(localpart).iter().cloned());
     }
     let mut people = Vec::new();
     for id in ids {
@@ -132,7 +132,7 @@ async fn ask_keycloak(
 async fn ask_servers<'f>(
     session: &Session,
     accounts: &[Explained<'f>],
-) -> Result<BTreeMap<&'f UserId, Asked>, ReadError> {
+) -> Result<BTreeMap<&'f UserId, ServerAnswers>, ReadError> {
     let mut asked = BTreeMap::new();
     for Explained { account, .. } in accounts {
         asked.insert(&account.user_id, session.readers.ask_about(account).await?);

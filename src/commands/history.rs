@@ -13,8 +13,8 @@ use crate::state::{RunId, State};
 pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
     let path = config.state_file.path().ok_or_else(|| state_file::missing(&config, "`history`"))?;
-    let state = State::read(path, config.scope())?;
-    let told = match (args.run.map(RunId), state) {
+    let state = State::read(path, config.namespace())?;
+    let told = match (args.run.map(RunId::from_number), state) {
         (None, state) => {
             let runs = state.map_or(Ok(Vec::new()), |state| state.runs())?;
             match args.format {

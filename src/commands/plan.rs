@@ -30,7 +30,7 @@ pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings)
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     if plan.is_in_doubt() {
         Exit::Incomplete
-    } else if detailed && (plan.has_changes() || plan.not_looked.is_some()) {
+    } else if detailed && (plan.has_changes() || plan.not_rechecked.is_some()) {
         Exit::Changes
     } else {
         Exit::InStep

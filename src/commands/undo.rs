@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
 use crate::plan::{ActionKind, Plan, Skip};
-use crate::planner::{Focus, Undo, Undone};
+use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
 use crate::state::RunId;
 
@@ -17,7 +17,7 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
     let state = session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
-    let id = RunId(args.run);
+    let id = RunId::from_number(args.run);
     let undone = state.done_by(id)?.ok_or(Failure::NoRun(id))?;
     let aim = Aim::write(args.approve.as_ref());
     let mut plan = run.unless_stopped(plan(session, &undone, aim)).await?;
@@ -50,8 +50,8 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
 
 async fn plan(session: &Session, undone: &[Undone], aim: Aim) -> Result<Plan, Failure> {
     let reading = session.read().await?;
-    let mut focus = Focus::default();
-    focus.extend(undone.iter().map(|one| one.user_id.clone()));
-    let undo = Undo::new(&reading.facts, &session.config.policy, undone, &focus);
+    let mut scope = PlanScope::default();
+    scope.extend(undone.iter().map(|one| one.user_id.clone()));
+    let undo = Undo::new(&reading.facts, &session.config.policy, undone, &scope);
     session.plan_undo(&undo, &reading, aim).await
 }

@@ -34,7 +34,6 @@ const DEFAULT_MAS_CONFIG: &str = "/etc/mas-cli/mas-cli.yaml";
 /// A configuration with its warnings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The configuration.
     pub config: Config,
     /// What is valid but unwise.
     pub warnings: Vec<Warning>,

@@ -23,11 +23,11 @@ use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy, Reactivate};
 use crate::shell::shell_word;
-use crate::state::Scope;
+use crate::state::Namespace;
 
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
-pub use reference::{Absent, Entry, REFERENCE};
+pub use reference::{Absent, ConfigKey, REFERENCE};
 pub use secret_files::SecretFiles;
 pub use sources::{KEYS, Key, VARIABLES};
 pub use state_file::StateFile;
@@ -41,27 +41,21 @@ const DEFAULT_TEMPLATE: &str = "{{ user.preferred_username }}";
 pub struct Config {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
-    /// `state_file`.
     pub state_file: StateFile,
     /// `history_keep`; without one, every run is kept.
     pub history_keep: Option<Duration>,
-    /// `[keycloak]`.
     pub keycloak: KeycloakConfig,
     /// `[synapse]`; optional if MAS lists the accounts.
     pub synapse: Option<SynapseConfig>,
-    /// `[accounts]`.
     pub accounts: AccountsConfig,
     /// `[writer.mas_api]`, if it is given.
     pub mas_api: Option<MasApiConfig>,
-    /// `[writer]`.
     pub writer: WriterConfig,
     /// `[policy]`, and the keys of `[keycloak]` that the plan depends on.
     pub policy: Policy,
     /// `[limits]`, as far as they are about a plan.
     pub limits: Limits,
-    /// `limits.max_consecutive_failures`.
     pub max_consecutive_failures: usize,
-    /// `[watch]`.
     pub watch: WatchConfig,
     /// The files of secrets and certificates, which `watch` reloads if they change.
     pub secret_files: SecretFiles,
@@ -70,8 +64,8 @@ pub struct Config {
 impl Config {
     /// Returns the realm and the homeserver that rows of the state file belong to.
     #[must_use]
-    pub fn scope(&self) -> Scope {
-        Scope { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
+    pub fn namespace(&self) -> Namespace {
+        Namespace { realm: self.keycloak.realm.clone(), server_name: self.server_name.clone() }
     }
 
     /// Returns whether only Synapse says which accounts are locked or deactivated.
@@ -98,13 +92,11 @@ impl Config {
 pub struct KeycloakConfig {
     /// The address, with the path that Keycloak is served under.
     pub url: Url,
-    /// The realm.
     pub realm: String,
     /// Names, paths or IDs; being in one is enough.
     pub groups: Vec<String>,
     /// Whether members of subgroups count.
     pub include_subgroups: bool,
-    /// The credentials for Keycloak.
     pub auth: KeycloakAuth,
     /// The template that MAS uses to name accounts.
     pub localpart: LocalpartTemplate,
@@ -114,23 +106,15 @@ pub struct KeycloakConfig {
 #[derive(Debug, Clone)]
 pub enum KeycloakAuth {
     /// A client's own credentials, in the realm itself.
-    ClientCredentials {
-        /// The client.
-        client_id: String,
-        /// Its secret.
-        client_secret: SecretString,
-    },
+    ClientCredentials { client_id: String, client_secret: SecretString },
     /// A user's password.
     Password {
         /// The realm that the user is in.
         auth_realm: String,
         /// The client that requests tokens.
         client_id: String,
-        /// Its secret, if it has one.
         client_secret: Option<SecretString>,
-        /// The user.
         username: String,
-        /// Their password.
         password: SecretString,
     },
 }
@@ -138,7 +122,6 @@ pub enum KeycloakAuth {
 /// `[synapse]`: the homeserver.
 #[derive(Debug, Clone)]
 pub struct SynapseConfig {
-    /// The address.
     pub url: Url,
     /// A token with `urn:synapse:admin:*`.
     pub admin_token: SecretString,
@@ -156,7 +139,6 @@ pub struct AccountsConfig {
 /// `accounts.source`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AccountSource {
-    /// The homeserver.
     #[default]
     Synapse,
     /// The Matrix Authentication Service.
@@ -170,7 +152,6 @@ pub struct MasApiConfig {
     pub url: Url,
     /// The issuer of tokens; optional with a personal access token.
     pub issuer: Option<Url>,
-    /// The credentials.
     pub auth: MasApiAuth,
     /// Trusted authorities, and our own certificate.
     pub tls: Tls,
@@ -183,11 +164,8 @@ pub struct MasApiConfig {
 /// The credentials for the Admin API.
 #[derive(Debug, Clone)]
 pub enum MasApiAuth {
-    /// Client credentials.
     Client {
-        /// The client.
         client_id: String,
-        /// Its secret.
         client_secret: SecretString,
     },
     /// A personal access token.
@@ -199,14 +177,12 @@ pub enum MasApiAuth {
 pub struct WriterConfig {
     /// How long to wait, after the last action, until the homeserver shows the changes.
     pub confirm_timeout: Duration,
-    /// The writer.
     pub kind: WriterKindConfig,
 }
 
 /// The settings of the selected writer.
 #[derive(Debug, Clone)]
 pub enum WriterKindConfig {
-    /// `[writer.mas_cli]`.
     MasCli(MasCliConfig),
     /// `[writer.mas_api]`, which [`Config::mas_api`] has.
     MasApi,

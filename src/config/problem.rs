@@ -11,7 +11,6 @@ pub struct Problem {
     pub key: String,
     /// The value; never a secret.
     pub value: Option<String>,
-    /// What is expected instead.
     pub expected: String,
 }
 
@@ -31,16 +30,13 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// The file is not TOML. The parser's own text would quote the line, which may contain a secret.
     #[error("{}: line {line}, column {column}: this is not TOML: {message}", path.display())]
     NotToml {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,

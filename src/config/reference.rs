@@ -5,7 +5,7 @@ use Absent::{Depends, Is, Needed, Nothing};
 
 /// The description of a key, in the order and with the names of [`KEYS`](super::KEYS).
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct ConfigKey {
     /// The dotted name.
     pub name: &'static str,
     /// What is expected, in the words of the error.
@@ -21,16 +21,14 @@ pub struct Entry {
 pub enum Absent {
     /// The key is required.
     Needed,
-    /// Nothing.
     Nothing,
     /// This value, as TOML.
     Is(&'static str),
-    /// It depends.
     Depends(&'static str),
 }
 
-const fn entry(name: &'static str, expected: &'static str, absent: Absent, meaning: &'static str) -> Entry {
-    Entry { name, expected, absent, meaning }
+const fn entry(name: &'static str, expected: &'static str, absent: Absent, meaning: &'static str) -> ConfigKey {
+    ConfigKey { name, expected, absent, meaning }
 }
 
 const TEXT: &str = "a text that is not empty";
@@ -42,7 +40,7 @@ const WHERE_USED: Absent = Depends("needed with writer.type = \"mas-api\" or acc
 const CLIENT: Absent = Depends("needed in this section, unless `access_token` is given");
 
 /// All keys.
-pub const REFERENCE: &[Entry] = &[
+pub const REFERENCE: &[ConfigKey] = &[
     entry(
         "server_name",
         "a name such as \"example.org\" or \"example.org:8448\"",

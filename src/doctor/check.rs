@@ -29,9 +29,7 @@ pub enum Status {
 pub enum Area {
     /// The configuration of this program.
     Settings,
-    /// Keycloak.
     Keycloak,
-    /// Synapse.
     Synapse,
     /// MAS, through its Admin API.
     Mas,
@@ -45,7 +43,6 @@ pub struct Check {
     /// The name of the check, which never changes.
     #[serde(rename = "check")]
     pub name: &'static str,
-    /// The result.
     pub status: Status,
     /// What was found. A line that begins with a blank is a line of its own.
     pub found: String,
@@ -57,11 +54,9 @@ pub struct Check {
 /// The checks of one server, in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// What they are about.
     pub area: Area,
     /// The address.
     pub at: String,
-    /// The checks.
     pub checks: Vec<Check>,
     /// Whether the server has stopped answering: a hang is waited for only once.
     silent: bool,

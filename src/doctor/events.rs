@@ -3,7 +3,7 @@
 
 use super::check::Section;
 use crate::config::Config;
-use crate::readers::{Events, KeycloakReader};
+use crate::readers::{EventAccess, KeycloakReader};
 
 pub(super) const NAME: &str = "events";
 
@@ -16,15 +16,15 @@ pub(super) async fn check(section: &mut Section, config: &Config, keycloak: &Key
         return;
     }
     let without = "without them only full runs of `watch` find changes (watch.interval)";
-    match keycloak.events().await {
-        Ok(Events::Saved) => section.ok(NAME, "the realm saves admin events, and `watch` can read them"),
-        Ok(Events::NotSaved) => section.skip(
+    match keycloak.event_access().await {
+        Ok(EventAccess::Saved) => section.ok(NAME, "the realm saves admin events, and `watch` can read them"),
+        Ok(EventAccess::NotSaved) => section.skip(
             &[NAME],
             &format!(
                 "the realm saves no admin events (Realm settings, Events, Admin events settings, Save events); {without}"
             ),
         ),
-        Ok(Events::Forbidden) => section.skip(
+        Ok(EventAccess::Forbidden) => section.skip(
             &[NAME],
             &format!("admin events need the role view-events of the client {management}, which is missing; {without}"),
         ),

@@ -52,9 +52,9 @@ async fn read(config: &Config, readers: &Readers, state: Option<&State>) -> Resu
         state.recall(&mut reading.facts)?;
     }
     let draft = Draft::new(&reading.facts, &config.policy);
-    let accounts: Vec<_> = draft.to_look_at().collect();
-    let looks = readers.look(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
-    Ok((draft.decide(&looks), draft.template_fit(SAMPLE)))
+    let accounts: Vec<_> = draft.to_recheck().collect();
+    let rechecks = readers.recheck(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
+    Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE)))
 }
 
 /// Reports how many members have an account, and by which evidence.
@@ -109,7 +109,7 @@ fn found(plan: &Plan) -> String {
         add(&mut lines, tie.count, tie.by, tie.examples);
     }
     add(&mut lines, mapping.without_account, "without an account", &plan.not_registered);
-    if plan.not_looked.is_some() {
+    if plan.not_rechecked.is_some() {
         lines.push_str("\n  accounts were not rechecked, because they are more than limits.max_look");
     } else {
         let examples = &mapping.of_nobody_examples;

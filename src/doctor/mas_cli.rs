@@ -5,7 +5,7 @@ use super::check::{Area, Section};
 use super::{settings as choices, version};
 use crate::config::{Config, MasCliConfig};
 use crate::model::release_in;
-use crate::writers::{DatabaseLook, MasCli, WriterError};
+use crate::writers::{DatabaseCheck, MasCli, WriterError};
 
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
     let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
@@ -50,9 +50,9 @@ fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, m
 
 async fn database(section: &mut Section, mas_cli: &MasCli) {
     const NAME: &str = "database";
-    match mas_cli.look_at_database().await {
-        Ok(DatabaseLook::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
-        Ok(DatabaseLook::CannotTell) => {
+    match mas_cli.check_database().await {
+        Ok(DatabaseCheck::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
+        Ok(DatabaseCheck::Unknown) => {
             section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that only reads the database");
         }
         Err(WriterError::Failed { command, message, .. }) => section.problem(

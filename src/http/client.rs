@@ -134,7 +134,7 @@ impl Api {
     }
 
     /// Does the same without decoding, so that the next request need not wait for that.
-    pub async fn get_whole(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, HttpError> {
+    pub async fn get_whole(&self, path: &[&str], query: &[(&str, &str)]) -> Result<HttpAnswer, HttpError> {
         self.ask(Method::GET, self.url(path, query), None).await
     }
 
@@ -160,7 +160,7 @@ impl Api {
         self.ask(Method::POST, self.url(path, &[]), body).await?.decode(|answer| serde_json::from_str(answer))
     }
 
-    async fn ask(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, HttpError> {
+    async fn ask(&self, method: Method, url: Url, body: Option<&Value>) -> Result<HttpAnswer, HttpError> {
         let send =
             async |token: &SecretString| persistently(self.patience, || self.send(&method, &url, token, body)).await;
         let token = self.credentials.token(self.patience).await?;
@@ -173,7 +173,7 @@ impl Api {
             }
             answer => answer?,
         };
-        Ok(Answer { server: self.server, method, url, bytes })
+        Ok(HttpAnswer { server: self.server, method, url, bytes })
     }
 
     /// Returns an error about the content of a successful answer to a `GET`.
@@ -221,14 +221,14 @@ impl Api {
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     server: Server,
     method: Method,
     url: Url,
     bytes: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Decodes the answer with `decode`, which need not copy what it does not keep.
     pub fn decode<T>(self, decode: impl FnOnce(&str) -> Result<T, serde_json::Error>) -> Result<T, HttpError> {
         // One check of the whole is faster than one for each text in it.

@@ -11,7 +11,6 @@ use crate::model::{Server, ServerText, printable};
 pub enum Purpose {
     /// Data of the server.
     Data,
-    /// A token.
     Token,
     /// The address of the token endpoint.
     Discovery,
@@ -21,15 +20,12 @@ pub enum Purpose {
 #[derive(Debug, thiserror::Error)]
 #[error("{server}: {method} {url}: {kind}")]
 pub struct HttpError {
-    /// The server.
     pub server: Server,
-    /// The purpose.
     pub purpose: Purpose,
     /// `GET` or `POST`.
     pub method: &'static str,
     /// The address, which never contains secrets.
     pub url: String,
-    /// What went wrong.
     #[source]
     pub kind: HttpErrorKind,
     /// Whether an earlier try of this request may have been carried out.
@@ -51,7 +47,6 @@ pub enum HttpErrorKind {
     /// An error status, in the server's own format.
     #[error("answered {status}: {detail}")]
     Status {
-        /// The status.
         status: StatusCode,
         /// What the server said about it.
         detail: ServerText,
@@ -61,9 +56,7 @@ pub enum HttpErrorKind {
     /// An error status in another format, which says nothing about the server.
     #[error("a proxy or load balancer between here and {server} answered {status}, not {server}")]
     ForeignStatus {
-        /// The server that was asked.
         server: Server,
-        /// The status.
         status: StatusCode,
         /// How long to wait (`Retry-After`).
         retry_after: Option<Duration>,
@@ -73,14 +66,10 @@ pub enum HttpErrorKind {
     MissingPage,
     /// A redirect, which is not followed.
     #[error("answered {status}, a redirect")]
-    Redirect {
-        /// The status.
-        status: StatusCode,
-    },
+    Redirect { status: StatusCode },
     /// The token endpoint refused, in the format of OAuth 2.0.
     #[error("issued no token: {error}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     NoToken {
-        /// The OAuth 2.0 error code.
         error: ServerText,
         /// The server's own words.
         description: Option<ServerText>,
@@ -105,22 +94,13 @@ pub enum HttpErrorKind {
     },
     /// Metadata of another issuer than the configured one.
     #[error("this is the issuer {issuer}")]
-    OtherIssuer {
-        /// The issuer that it names.
-        issuer: ServerText,
-    },
+    OtherIssuer { issuer: ServerText },
     /// A token endpoint that would get the secret unencrypted.
     #[error("its token endpoint is plain http: {endpoint}")]
-    Unprotected {
-        /// The endpoint.
-        endpoint: ServerText,
-    },
+    Unprotected { endpoint: ServerText },
     /// A token endpoint on another server than the issuer.
     #[error("its token endpoint is not at the issuer's address: {endpoint}")]
-    ForeignEndpoint {
-        /// The endpoint.
-        endpoint: ServerText,
-    },
+    ForeignEndpoint { endpoint: ServerText },
     /// Answers that contradict each other although each is well-formed.
     #[error("{0}")]
     Inconsistent(ServerText),

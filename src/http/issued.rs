@@ -16,7 +16,6 @@ use crate::model::ServerText;
 #[derive(Debug, Clone)]
 pub struct Issued {
     pub(super) token: SecretString,
-    /// The endpoint that issued it.
     pub endpoint: Url,
     /// How the client sent its secret.
     pub shown_in: ClientSecretIn,

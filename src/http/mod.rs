@@ -12,7 +12,7 @@ mod oauth;
 mod probe;
 mod tls;
 
-pub use client::{Answer, Api, Patience, client, client_beside, is_loopback};
+pub use client::{Api, HttpAnswer, Patience, client, client_beside, is_loopback};
 pub(crate) use client::{from_reqwest, short_body};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};

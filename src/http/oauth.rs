@@ -70,13 +70,10 @@ impl Credentials {
 /// How tokens are requested.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    /// For the client itself.
     ClientCredentials,
     /// For a user.
     Password {
-        /// The user.
         username: String,
-        /// Their password.
         password: SecretString,
     },
 }
@@ -90,11 +87,11 @@ pub struct OAuth {
     client_secret: Option<SecretString>,
     grant: Grant,
     scope: Option<Scope>,
-    state: Mutex<State>,
+    state: Mutex<TokenState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TokenState {
     endpoint: Option<Endpoint>,
     current: Option<Current>,
     /// When a request for a token last failed.
@@ -168,7 +165,7 @@ impl OAuth {
 
     /// Requests a token, unless another request failed while this one waited: otherwise a token endpoint
     /// that hangs would block all of them, one after another.
-    async fn renew(&self, state: &mut State, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
+    async fn renew(&self, state: &mut TokenState, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
             let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
             let kind = HttpErrorKind::NoTokenEither;
@@ -179,7 +176,7 @@ impl OAuth {
         renewed
     }
 
-    async fn renew_now(&self, state: &mut State, patience: Patience) -> Result<Issued, HttpError> {
+    async fn renew_now(&self, state: &mut TokenState, patience: Patience) -> Result<Issued, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
             None => self.at.find(self.http.server, &self.http.client).await?,

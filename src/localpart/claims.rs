@@ -25,11 +25,8 @@ pub struct Attributes(BTreeMap<String, Vec<Option<String>>>);
 pub struct Claims<'u> {
     /// The user's ID in Keycloak: the claim `sub`.
     pub sub: &'u str,
-    /// The claim `preferred_username`: the username.
     pub preferred_username: &'u str,
-    /// The claim `email`.
     pub email: Option<&'u str>,
-    /// The claim `email_verified`.
     pub email_verified: Option<bool>,
     /// The claim `given_name`: the first name.
     pub given_name: Option<&'u str>,

@@ -6,7 +6,6 @@ const LONGEST_USER_ID: usize = 255;
 /// Why MAS would refuse a name for a new account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// There is no name.
     #[error("a name cannot be empty")]
     Empty,
     /// It contains other characters than `a-z`, `0-9` and `._=/+-`.

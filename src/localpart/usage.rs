@@ -49,7 +49,6 @@ const CLAIMS_OF_TOKEN: [&str; 17] = [
 /// A use of the claims.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Claim {
-    /// One claim by name.
     Named(String),
     /// All of them, or one whose name is computed.
     Any,

@@ -32,14 +32,14 @@ impl MasApi {
     /// Source: `GET /users`.
     pub async fn count(&self) -> Result<Option<usize>, HttpError> {
         #[derive(Deserialize)]
-        struct Page {
-            meta: Option<Meta>,
+        struct CountPage {
+            meta: Option<CountMeta>,
         }
         #[derive(Deserialize)]
-        struct Meta {
+        struct CountMeta {
             count: Option<usize>,
         }
-        let page: Page = self.get(&["users"], &[("page[first]", "1")]).await?;
+        let page: CountPage = self.get(&["users"], &[("page[first]", "1")]).await?;
         Ok(page.meta.and_then(|meta| meta.count))
     }
 }

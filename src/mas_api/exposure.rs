@@ -38,18 +38,18 @@ struct ClientAttributes {
 impl MasApi {
     /// Checks for a short time only, because the result is only advice.
     pub async fn exposure(&self) -> Exposure {
-        let looking = async {
+        let check = async {
             let (public, client) = join(self.public(), self.needless()).await;
             Exposure { public, client }
         };
-        tokio::time::timeout(SOON, looking).await.unwrap_or_default()
+        tokio::time::timeout(SOON, check).await.unwrap_or_default()
     }
 
     /// Checks without a token: the API refuses in its own format, and a listener without it answers with a
     /// web page.
     async fn public(&self) -> Option<bool> {
         #[derive(Deserialize)]
-        struct Refusal {
+        struct ApiErrors {
             #[serde(rename = "errors")]
             _errors: Vec<IgnoredAny>,
         }
@@ -69,7 +69,7 @@ impl MasApi {
             return Some(false);
         }
         let body = http::short_body(answer).await.ok()?;
-        Some(serde_json::from_slice::<Refusal>(&body).is_ok())
+        Some(serde_json::from_slice::<ApiErrors>(&body).is_ok())
     }
 
     /// Returns what our client does not need. A client of MAS's configuration may use every grant, but

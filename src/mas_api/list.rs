@@ -15,20 +15,20 @@ const UNCOUNTED: (&str, &str) = ("count", "false");
 
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "A: Deserialize<'de>"))]
-struct Page<A> {
-    meta: Option<Meta>,
+struct ListPage<A> {
+    meta: Option<PageMeta>,
     #[serde(default)]
     data: Vec<Resource<A>>,
-    links: Links,
+    links: PageLinks,
 }
 
 #[derive(Debug, Deserialize)]
-struct Meta {
+struct PageMeta {
     count: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Links {
+struct PageLinks {
     next: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl MasApi {
 
     /// Returns the newest rows of a list.
     pub async fn newest<A: DeserializeOwned>(&self, path: &[&str], rows: usize) -> Result<Vec<Resource<A>>, HttpError> {
-        let page: Page<A> = self.get(path, &[UNCOUNTED, ("page[last]", &rows.to_string())]).await?;
+        let page: ListPage<A> = self.get(path, &[UNCOUNTED, ("page[last]", &rows.to_string())]).await?;
         Ok(page.data)
     }
 
@@ -113,7 +113,7 @@ impl MasApi {
     ) -> Result<Walked, HttpError> {
         let mut walked = Walked { rows: 0, count: None };
         loop {
-            let page: Page<A> = self.page(path, filter, after.as_deref()).await?;
+            let page: ListPage<A> = self.page(path, filter, after.as_deref()).await?;
             let (rows, more) = (page.data.len(), page.links.next.is_some());
             walked.count = walked.count.max(page.meta.and_then(|meta| meta.count));
             walked.rows += rows;
@@ -142,7 +142,7 @@ impl MasApi {
         path: &[&str],
         filter: &[(&str, &str)],
         after: Option<&str>,
-    ) -> Result<Page<A>, HttpError> {
+    ) -> Result<ListPage<A>, HttpError> {
         let size = PAGE.to_string();
         let cursor = after.map(|after| ("page[after]", after));
         let query: Vec<_> = filter.iter().copied().chain([("page[first]", &*size)]).chain(cursor).collect();

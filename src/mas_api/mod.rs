@@ -30,7 +30,6 @@ const ROOT: [&str; 3] = ["api", "admin", "v1"];
 /// What MAS says about its configuration.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SiteConfig {
-    /// The name of the homeserver that it serves.
     pub server_name: ServerName,
     /// Whether users may deactivate their own accounts.
     #[serde(default)]
@@ -95,11 +94,11 @@ impl MasApi {
     /// Source: `GET /version`.
     pub async fn version(&self) -> Result<Option<ServerText>, HttpError> {
         #[derive(Deserialize)]
-        struct Version {
+        struct MasVersion {
             version: ServerText,
         }
         match self.get(&["version"], &[]).await {
-            Ok(Version { version }) => Ok(Some(version)),
+            Ok(MasVersion { version }) => Ok(Some(version)),
             Err(error) if error.is_missing_in_mas() => {
                 // Without the Admin API this path is missing too.
                 self.get::<IgnoredAny>(&["users"], &[("page[first]", "1")]).await.map(|_| None)

@@ -2,21 +2,19 @@
 
 use serde::Deserialize;
 
-use crate::model::{AccountState, MasUserId, Moment};
+use crate::model::{AccountState, MasUserId, Timestamp};
 
 /// One resource, in a list or alone.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Resource<A> {
     /// Its ULID.
     pub id: Box<str>,
-    /// What it is.
     pub attributes: A,
 }
 
 /// An answer with one resource.
 #[derive(Debug, Deserialize)]
 pub struct Single<A> {
-    /// The thing.
     pub data: Resource<A>,
 }
 
@@ -25,9 +23,7 @@ pub struct Single<A> {
 pub struct UserAttributes {
     /// The localpart.
     pub username: Box<str>,
-    /// Since when the user is locked, if they are.
     pub locked_at: Option<Box<str>>,
-    /// Since when the user is deactivated, if they are.
     pub deactivated_at: Option<Box<str>>,
     /// Whether the user may request administrator rights.
     #[serde(default)]
@@ -47,9 +43,9 @@ impl UserAttributes {
     /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time counts as
     /// none.
     #[must_use]
-    pub fn disabled_at(&self) -> Option<Moment> {
+    pub fn disabled_at(&self) -> Option<Timestamp> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
-        times.into_iter().flatten().filter_map(|time| Moment::try_from(time.to_owned()).ok()).min()
+        times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok()).min()
     }
 }
 

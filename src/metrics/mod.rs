@@ -11,7 +11,7 @@ use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 use serde::Serialize;
 
-use crate::model::{Account, AccountState, Moment, Server};
+use crate::model::{Account, AccountState, Server, Timestamp};
 use crate::plan::{ActionKind, Outcome, Plan};
 
 /// The prefix of all names.
@@ -31,7 +31,7 @@ pub enum RunKind {
     People,
     /// The member list alone.
     Members,
-    /// The accounts registered since the last look.
+    /// The accounts registered since the last reading.
     Accounts,
 }
 
@@ -310,7 +310,7 @@ fn set(gauge: &GaugeVec, value: usize) {
 
 fn set_to_now(gauge: &GaugeVec) {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
-    let millis = Moment::now().as_millis() as f64;
+    let millis = Timestamp::now().as_millis() as f64;
     gauge.with_label_values::<&str>(&[]).set(millis / 1000.0);
 }
 

@@ -11,7 +11,6 @@ pub struct Account {
     pub user_id: UserId,
     /// Deactivated, locked, erased.
     pub state: AccountState,
-    /// Whether it is an administrator of the homeserver.
     pub admin: bool,
     /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
@@ -34,7 +33,6 @@ pub enum InMas {
     NotAsked,
     /// MAS has no user of this name, for example for a bridge's account.
     Unknown,
-    /// MAS knows it by this ID.
     Known(MasUserId),
     /// MAS has several users whose names differ only in case, and none of them has exactly this name.
     Ambiguous,
@@ -90,7 +88,6 @@ impl AccountState {
 /// The state of an account at one moment, with the part that only MAS shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenState {
-    /// The state.
     pub state: AccountState,
     /// Whether MAS has it deactivated, even if Synapse does not show it.
     pub deactivated_in_mas: bool,

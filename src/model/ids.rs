@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Moment;
+use super::Timestamp;
 use super::text::printable;
 
 /// 16 bytes if the text is the usual form of 16 bytes; any other text, including another form of the
@@ -145,16 +145,16 @@ const RANDOM_BITS: u32 = 80;
 impl MasUserId {
     /// Returns the smallest ID that MAS may create at a time.
     #[must_use]
-    pub fn first_at(at: Moment) -> Self {
+    pub fn first_at(at: Timestamp) -> Self {
         let millis = u128::try_from(at.as_millis()).unwrap_or(0);
         Self::from((millis << RANDOM_BITS).to_be_bytes())
     }
 
     /// Returns when MAS created the ID, if it is a ULID.
     #[must_use]
-    pub fn made_at(&self) -> Option<Moment> {
+    pub fn made_at(&self) -> Option<Timestamp> {
         let millis = u128::from_be_bytes(self.bytes()?) >> RANDOM_BITS;
-        i64::try_from(millis).ok().map(Moment::from_millis)
+        i64::try_from(millis).ok().map(Timestamp::from_millis)
     }
 }
 
@@ -236,11 +236,11 @@ mod tests {
     fn id_of_mas_tells_when_it_was_made() {
         // Recorded with `created_at` 2026-11-23T10:13:20.478547Z.
         let alice = MasUserId::from("01M83YANYY5YJY3H229HTBKSCM");
-        let made = Moment::from_millis(1_795_428_800_478);
+        let made = Timestamp::from_millis(1_795_428_800_478);
         assert_eq!(alice.made_at(), Some(made));
         assert_eq!(MasUserId::first_at(made).text(), "01M83YANYY0000000000000000");
         assert!(
-            MasUserId::first_at(made) < alice && alice < MasUserId::first_at(Moment::from_millis(1_795_428_800_479))
+            MasUserId::first_at(made) < alice && alice < MasUserId::first_at(Timestamp::from_millis(1_795_428_800_479))
         );
         assert_eq!(MasUserId::from("alice").made_at(), None);
     }

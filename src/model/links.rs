@@ -8,10 +8,10 @@ use super::KeycloakId;
 
 /// The subjects of an account's upstream links, newest link first. One link needs no heap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Links(Kept);
+pub struct Links(LinkIds);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-enum Kept {
+enum LinkIds {
     #[default]
     None,
     One(KeycloakId),
@@ -32,9 +32,9 @@ impl Deref for Links {
 
     fn deref(&self) -> &[KeycloakId] {
         match &self.0 {
-            Kept::None => &[],
-            Kept::One(id) => slice::from_ref(id),
-            Kept::Several(ids) => ids,
+            LinkIds::None => &[],
+            LinkIds::One(id) => slice::from_ref(id),
+            LinkIds::Several(ids) => ids,
         }
     }
 }
@@ -44,9 +44,9 @@ impl FromIterator<KeycloakId> for Links {
     fn from_iter<I: IntoIterator<Item = KeycloakId>>(subjects: I) -> Self {
         let mut rest = subjects.into_iter();
         Self(match (rest.next(), rest.next()) {
-            (None, _) => Kept::None,
-            (Some(only), None) => Kept::One(only),
-            (Some(first), Some(second)) => Kept::Several([first, second].into_iter().chain(rest).collect()),
+            (None, _) => LinkIds::None,
+            (Some(only), None) => LinkIds::One(only),
+            (Some(first), Some(second)) => LinkIds::Several([first, second].into_iter().chain(rest).collect()),
         })
     }
 }

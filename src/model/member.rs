@@ -7,11 +7,9 @@ use super::{KeycloakId, Localpart, ServerText, Signs};
 /// One row of `GET …/groups/{id}/members`, with the localpart of this user in MAS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// The user's ID in Keycloak.
     pub id: KeycloakId,
     /// The name of their Matrix account, registered or not; `None` if the template gives none.
     pub localpart: Option<Localpart>,
-    /// Whether the user is enabled in Keycloak.
     pub enabled: bool,
     /// The storage provider of a federated user (`federationLink`).
     pub federation_link: Option<ArcStr>,
@@ -22,11 +20,8 @@ pub struct Member {
 /// A member without a name that MAS accepts by the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unnamed {
-    /// The user's ID in Keycloak.
     pub id: KeycloakId,
-    /// The username.
     pub username: ServerText,
-    /// Why there is no name.
     pub why: ServerText,
 }
 

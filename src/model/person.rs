@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountState, KeycloakId, Moment, SeenState, ServerText, UserId};
+use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,14 +63,12 @@ impl Evidence {
 }
 
 /// The evidence, or the error that prevented it.
-pub type Look = Result<Evidence, String>;
+pub type Recheck = Result<Evidence, String>;
 
 /// One answer of Keycloak, and what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// The question.
     pub asked: Question,
-    /// The user, if there is one.
     pub user: KeycloakPerson,
 }
 
@@ -78,7 +76,6 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
-    /// The user of this ID.
     Id(KeycloakId),
     /// The user of this ID, which Synapse has as an external ID of the account.
     ExternalId(KeycloakId),
@@ -91,7 +88,6 @@ pub enum Question {
 pub struct KeycloakUser {
     /// The ID, which stays when the user is renamed.
     pub id: KeycloakId,
-    /// The username.
     pub username: ServerText,
     /// First and last name, as far as they are set.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,21 +106,17 @@ pub enum KeycloakPerson {
     /// Keycloak knows the ID from memory only, and the user's directory no longer has the name: the same as
     /// unknown.
     OnlyRemembered {
-        /// The user.
         user: KeycloakUser,
         /// The paths of the groups that Keycloak remembers.
         groups: Vec<ServerText>,
         /// The storage provider the user came from.
         federation_link: ServerText,
     },
-    /// Keycloak has the user.
     Known {
-        /// The user.
         user: KeycloakUser,
         /// When the user was created in Keycloak, if it says so.
         #[serde(skip_serializing_if = "Option::is_none")]
-        created: Option<Moment>,
-        /// Whether the user is enabled in Keycloak.
+        created: Option<Timestamp>,
         enabled: bool,
         /// Whether Keycloak disabled the user itself, after failed logins (`disabledReason`).
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -162,22 +154,19 @@ impl KeycloakPerson {
 /// One account, with what a list does not show or what may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountDetail {
-    /// The account.
     pub user_id: UserId,
     /// The application service (such as a bridge) that the account belongs to.
     pub appservice: Option<ServerText>,
-    /// Whether it is an administrator of the homeserver.
     pub admin: bool,
     /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
-    /// Its state now.
     pub state: AccountState,
     /// Whether MAS has it deactivated, even if Synapse does not show it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deactivated_in_mas: bool,
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub disabled_at: Option<Moment>,
+    pub disabled_at: Option<Timestamp>,
     /// The display name in Synapse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<ServerText>,
@@ -247,8 +236,6 @@ impl Sign {
 /// A weak sign and the member it points to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignSeen {
-    /// The sign.
     pub sign: Sign,
-    /// The member.
     pub user: KeycloakUser,
 }

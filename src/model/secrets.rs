@@ -22,9 +22,9 @@ const TOKENS: usize = 16;
 const MASK: &str = "***";
 
 /// Every secret, in every form in which it is sent.
-static KNOWN: RwLock<Known> = RwLock::new(Known { configured: Vec::new(), tokens: VecDeque::new() });
+static KNOWN: RwLock<KnownSecrets> = RwLock::new(KnownSecrets { configured: Vec::new(), tokens: VecDeque::new() });
 
-struct Known {
+struct KnownSecrets {
     /// The longest first, because one may contain another.
     configured: Vec<SecretString>,
     /// The newest last.

@@ -5,9 +5,7 @@ use std::fmt;
 /// The servers, by the names that people use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Server {
-    /// Keycloak.
     Keycloak,
-    /// Synapse.
     Synapse,
     /// The Matrix Authentication Service.
     Mas,

@@ -34,7 +34,6 @@ impl Fingerprint {
 /// The parts of a Keycloak user that an account may show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signs {
-    /// The username.
     pub username: Option<Fingerprint>,
     /// The e-mail address.
     pub email: Option<Fingerprint>,

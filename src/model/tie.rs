@@ -25,7 +25,6 @@ pub enum Tie {
 pub struct Owner {
     /// The user's ID in Keycloak, or the subject of the link.
     pub id: KeycloakId,
-    /// The evidence.
     pub tie: Tie,
 }
 
@@ -39,7 +38,6 @@ pub struct Remembered(Option<Arc<Recalled>>);
 pub enum Recalled {
     /// The user of the newest link.
     SameAsLink,
-    /// This user.
     Owner(Owner),
 }
 

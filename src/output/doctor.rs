@@ -102,19 +102,19 @@ fn wrapped(text: &str) -> String {
 #[derive(Serialize)]
 struct Document<'r> {
     version: u32,
-    checks: Vec<Entry<'r>>,
-    summary: Summary,
+    checks: Vec<CheckEntry<'r>>,
+    summary: CheckCounts,
 }
 
 #[derive(Serialize)]
-struct Entry<'r> {
+struct CheckEntry<'r> {
     server: Area,
     #[serde(flatten)]
     check: &'r Check,
 }
 
 #[derive(Serialize)]
-struct Summary {
+struct CheckCounts {
     ok: usize,
     warning: usize,
     problem: usize,
@@ -127,11 +127,11 @@ pub fn json(report: &Report) -> String {
     let entries = report
         .sections
         .iter()
-        .flat_map(|section| section.checks.iter().map(|check| Entry { server: section.area, check }));
+        .flat_map(|section| section.checks.iter().map(|check| CheckEntry { server: section.area, check }));
     let document = Document {
         version: 1,
         checks: entries.collect(),
-        summary: Summary {
+        summary: CheckCounts {
             ok: report.count(Status::Ok),
             warning: report.count(Status::Warning),
             problem: report.count(Status::Problem),

@@ -30,7 +30,7 @@ pub fn runs(runs: &[RunRow]) -> String {
         let _ = writeln!(
             text,
             "{:>5}  {:<20}  {:<7}  {:>9}  {:>8}  {:>8}  {}",
-            run.run.0,
+            run.run.number(),
             run.started.to_string(),
             run.command,
             run.activated,

@@ -42,7 +42,7 @@ impl Progress {
     }
 
     /// Shows progress during the second look.
-    pub async fn looking<T>(self, tally: &Tally, of: usize, work: impl Future<Output = T>) -> T {
+    pub async fn rechecking<T>(self, tally: &Tally, of: usize, work: impl Future<Output = T>) -> T {
         self.during(Some(of), || tally.count(), || "rechecking accounts".to_owned(), work).await
     }
 

@@ -55,7 +55,7 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
 }
 
 fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal) {
-    let of_kind: Vec<&Action> = plan.of(kind).filter(|action| action.approval.is_none()).collect();
+    let of_kind: Vec<&Action> = plan.of_kind(kind).filter(|action| action.approval.is_none()).collect();
     if of_kind.is_empty() {
         return;
     }
@@ -226,7 +226,7 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
 #[must_use]
 pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
     let mut text = String::new();
-    let counts = Counts::of(plan, outcomes);
+    let counts = Counts::compute(plan, outcomes);
     not_done(&mut text, plan, outcomes, terminal);
     let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
@@ -305,7 +305,7 @@ pub fn waiting(plan: &Plan, command: &str) -> String {
 pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
-    if plan.not_looked.is_some() {
+    if plan.not_rechecked.is_some() {
         text.push_str(
             "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
         );
@@ -354,7 +354,7 @@ mod tests {
             kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
             contradictions: 0,
             doubtful: Vec::new(),
-            not_looked: None,
+            not_rechecked: None,
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }

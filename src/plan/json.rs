@@ -7,7 +7,7 @@ use super::{
     Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, Plan, ReadCounts, Reason,
     Summary, WriterKind,
 };
-use crate::model::{KeycloakUser, Localpart, Moment, ServerText, Sign, Unnamed, UserId, to_json};
+use crate::model::{KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json};
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ struct KeptEntry<'p> {
     localpart: &'p Localpart,
     reason: KeptReason,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Moment>,
+    until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keycloak: Option<&'p KeycloakUser>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,30 +161,21 @@ impl<'p> From<&'p Unnamed> for UnnamedEntry<'p> {
 /// A plan read back from a file.
 #[derive(Debug, Deserialize)]
 pub struct SavedPlan {
-    /// The version of the format.
     pub version: u32,
     /// What the file says its digest is.
     pub digest: Digest,
-    /// The writer it was made for.
     pub writer: ServerText,
-    /// The disable mode it was made for.
     pub disable: DisableMode,
-    /// The actions.
     pub actions: Vec<SavedAction>,
 }
 
 /// An action of a saved plan.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SavedAction {
-    /// What to do.
     pub action: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// The account's localpart.
     pub localpart: Localpart,
-    /// Why.
     pub reason: Reason,
-    /// Whether an administrator has to approve it.
     #[serde(default)]
     pub needs_approval: bool,
     /// `skipped` if the second look failed; such an action is not part of the digest and never applied.

@@ -13,7 +13,6 @@ pub struct MappingSummary {
     pub by_external_id: usize,
     /// Members' accounts by the state file's memory.
     pub by_memory: usize,
-    /// Members' accounts by name.
     pub by_name: usize,
     /// Enabled members without an account.
     pub without_account: usize,
@@ -23,18 +22,15 @@ pub struct MappingSummary {
     pub examples: Vec<Vec<Localpart>>,
     /// A few of the accounts that belong to no Keycloak user.
     pub of_nobody_examples: Vec<Localpart>,
-    /// Why the mapping as a whole is in doubt, if it is.
     pub doubt: Option<MappingDoubt>,
 }
 
 /// How many accounts of members one kind of evidence ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TieCount<'m> {
-    /// How many.
     pub count: usize,
     /// The evidence, in words.
     pub by: &'static str,
-    /// A few of the accounts.
     pub examples: &'m [Localpart],
 }
 
@@ -88,6 +84,5 @@ pub enum MappingDoubt {
 pub struct Pair {
     /// The member's localpart, or the subject.
     pub member: String,
-    /// The account's localpart.
     pub account: String,
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Moment, ServerName, SignSeen, Unnamed, UserId,
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp, Unnamed, UserId,
 };
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
@@ -101,13 +101,10 @@ impl DisableMode {
 /// One account to change, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// What to do.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
     /// The account's ID in MAS, if it is known: a name may belong to another account when it is written.
     pub mas_id: Option<MasUserId>,
-    /// The rule that decided.
     pub reason: Reason,
     /// The account as it was read.
     pub before: AccountState,
@@ -128,7 +125,6 @@ pub enum Skip {
     NotSeen(String),
     /// The facts have changed since the plan was saved.
     MovedOn(String),
-    /// It needs an approval and has none.
     NeedsApproval,
     /// It would disable a current member, and there was no yes.
     Member,
@@ -170,12 +166,11 @@ impl Action {
 /// An account that is kept although the rule would act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The account.
     pub localpart: Localpart,
     /// The first reason that holds.
     pub reason: KeptReason,
     /// The end of the grace period, if that is the reason.
-    pub until: Option<Moment>,
+    pub until: Option<Timestamp>,
     /// The signs that it may be a member's, the strongest first, if that is the reason.
     pub signs: Vec<SignSeen>,
 }
@@ -193,16 +188,13 @@ impl Kept {
 pub struct ReadCounts {
     /// Distinct users in the groups, including those disabled in Keycloak.
     pub members: usize,
-    /// Accounts in the list.
     pub accounts: usize,
 }
 
 /// The plan in numbers; `activate + disable + unchanged + kept` is the number of accounts read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Accounts to activate.
     pub activate: usize,
-    /// Accounts to disable.
     pub disable: usize,
     /// Accounts that are as they should be.
     pub unchanged: usize,
@@ -215,13 +207,9 @@ pub struct Summary {
 /// What would change and why, computed from one complete reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The homeserver.
     pub server_name: ServerName,
-    /// The writer it is for.
     pub writer: WriterKind,
-    /// What disabling means.
     pub disable: DisableMode,
-    /// How much was read.
     pub read: ReadCounts,
     /// Sorted by localpart.
     pub actions: Vec<Action>,
@@ -240,7 +228,7 @@ pub struct Plan {
     /// The storage providers behind Keycloak that may be down, sorted.
     pub doubtful: Vec<Box<str>>,
     /// The number of accounts to recheck, if `limits.max_look` is lower: then none was rechecked.
-    pub not_looked: Option<usize>,
+    pub not_rechecked: Option<usize>,
     /// Accounts outside the group that only Synapse is known to have shut out.
     pub unverified: Unverified,
     /// How members and accounts match.
@@ -252,8 +240,8 @@ impl Plan {
     #[must_use]
     pub fn summary(&self) -> Summary {
         Summary {
-            activate: self.of(ActionKind::Activate).count(),
-            disable: self.of(ActionKind::Disable).count(),
+            activate: self.of_kind(ActionKind::Activate).count(),
+            disable: self.of_kind(ActionKind::Disable).count(),
             unchanged: self.unchanged,
             not_registered: self.not_registered.len(),
             kept: self.kept.len(),
@@ -261,7 +249,7 @@ impl Plan {
     }
 
     /// Returns the actions of a kind, in order of localpart.
-    pub fn of(&self, kind: ActionKind) -> impl Iterator<Item = &Action> {
+    pub fn of_kind(&self, kind: ActionKind) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(move |action| action.kind == kind)
     }
 
@@ -353,7 +341,7 @@ impl Plan {
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
-            || (self.not_looked.is_none()
+            || (self.not_rechecked.is_none()
                 && self.actions.iter().any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
     }
 

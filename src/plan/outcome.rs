@@ -9,15 +9,10 @@ pub enum Outcome {
     Done,
     /// Requested, but not seen on the homeserver in time; with what was last seen.
     Scheduled(String),
-    /// Tried, and failed.
     Failed {
-        /// The error.
         why: String,
-        /// What to do about it.
         hint: String,
-        /// What failed.
         kind: FailureKind,
-        /// What it has left behind.
         left: Left,
     },
     /// Not tried.
@@ -29,7 +24,6 @@ pub enum Outcome {
 pub enum FailureKind {
     /// MAS has no such user.
     UserNotFound,
-    /// This one account.
     Account,
     /// The writer: no connection, no permission, no database. It would fail with every account.
     Writer,
@@ -72,22 +66,18 @@ impl Outcome {
 /// The outcomes of a run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Accounts activated.
     pub activated: usize,
-    /// Accounts disabled.
     pub disabled: usize,
     /// Requested, not confirmed in time.
     pub scheduled: usize,
-    /// Failed.
     pub failed: usize,
-    /// Not tried.
     pub skipped: usize,
 }
 
 impl Counts {
     /// Counts the outcomes of a plan.
     #[must_use]
-    pub fn of(plan: &Plan, outcomes: &[Outcome]) -> Self {
+    pub fn compute(plan: &Plan, outcomes: &[Outcome]) -> Self {
         let mut counts = Self::default();
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
             let count = match (outcome, action.kind) {

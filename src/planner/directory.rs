@@ -18,7 +18,7 @@ pub(super) struct Directories<'f> {
 impl<'f> Directories<'f> {
     /// Creates it from the member list. A provider is up if one of its listed members is enabled; during an
     /// outage none is. `known` are the providers that have to prove it.
-    pub(super) fn of(known: impl IntoIterator<Item = &'f str>, members: &'f [Member]) -> Self {
+    pub(super) fn new(known: impl IntoIterator<Item = &'f str>, members: &'f [Member]) -> Self {
         let mut directories = Self::default();
         directories.doubtful.extend(known);
         for member in members {
@@ -31,10 +31,10 @@ impl<'f> Directories<'f> {
         directories
     }
 
-    /// Adds the list after the looks: a provider that was up has to be up still.
+    /// Adds the list after the rechecks: a provider that was up has to be up still.
     pub(super) fn and_after(&mut self, members_after: Option<&'f [Member]>) {
         let Some(members_after) = members_after else { return };
-        let after = Self::of([], members_after);
+        let after = Self::new([], members_after);
         let gone: Vec<_> = self.alive.difference(&after.alive).copied().collect();
         for link in gone {
             self.alive.remove(link);

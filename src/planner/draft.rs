@@ -2,29 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use super::decision_table::{DecisionTable, Opinion};
 use super::directory::Directories;
-use super::focus::Focus;
 use super::identity::{Holder, Identity, TiedBy};
-use super::mapping::{Found, Mapped, Mapping};
+use super::mapping::{Mapped, Mapping, SecondLookFindings};
+use super::plan_scope::PlanScope;
 use super::policy::{Federation, Policy};
 use super::presence::{Presence, Reach};
 use super::second_look::SecondLook;
-use super::table::{Opinion, Rule};
-use super::{Facts, Looks, Verdict};
-use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, Look, MasUserId, Member, UserId};
+use super::{Facts, Rechecks, Verdict};
+use crate::model::{Account, Evidence, InMas, KeycloakId, Links, Localpart, MasUserId, Member, Recheck, UserId};
 use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
 
 /// The plan before the second look.
 #[derive(Debug)]
 pub struct Draft<'f> {
-    pub(super) rule: Rule<'f>,
+    pub(super) table: DecisionTable<'f>,
     pub(super) identity: Identity<'f>,
     /// The accounts it is about, if it is not about all.
-    focus: Option<&'f Focus>,
+    scope: Option<&'f PlanScope>,
     /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
-    /// How many other accounts are members' and active, and how many are disabled as they should be.
-    as_it_should_be: (usize, usize),
+    /// How many of the other accounts are members' and active.
+    active_as_they_should_be: usize,
+    /// How many of the other accounts are disabled.
+    disabled_as_they_should_be: usize,
     /// Active accounts that this program has changed before.
     pub(super) settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
@@ -49,12 +51,10 @@ pub struct Verdicts<'f> {
 
 /// An account to recheck before it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LookAt {
+pub struct ToRecheck {
     /// What would be done to it.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// Its ID in MAS, if MAS was asked.
     pub mas_id: Option<MasUserId>,
     /// The Keycloak users of its links.
     pub links: Links,
@@ -64,7 +64,6 @@ pub struct LookAt {
     pub ids: Vec<KeycloakId>,
     /// When to request the users whose localpart is the account's.
     pub by_name: AskByName,
-    /// Which server is asked first.
     pub ask: AskFirst,
 }
 
@@ -105,8 +104,8 @@ impl<'f> Draft<'f> {
 
     /// Applies the table to the accounts a run is about. All others only count.
     #[must_use]
-    pub fn about(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
-        let mut draft = Self::empty(facts, policy, focus);
+    pub fn about(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
+        let mut draft = Self::empty(facts, policy, scope);
         for account in &facts.accounts {
             draft.add(account);
         }
@@ -115,32 +114,33 @@ impl<'f> Draft<'f> {
         draft
     }
 
-    /// Reverses what was done to some accounts of `focus`, without the table. All others only count.
+    /// Reverses what was done to some accounts of `scope`, without the table. All others only count.
     pub(super) fn reversing(
         facts: &'f Facts,
         policy: &'f Policy,
-        focus: &'f Focus,
+        scope: &'f PlanScope,
         kinds: &BTreeMap<&UserId, ActionKind>,
     ) -> Self {
-        let mut draft = Self::empty(facts, policy, Some(focus));
+        let mut draft = Self::empty(facts, policy, Some(scope));
         for account in &facts.accounts {
             let holder = draft.identity.holder(account);
             match kinds.get(&account.user_id) {
-                Some(kind) => draft.notable.push((account, draft.rule.reversed(account, holder, *kind))),
-                None => draft.only_count(&draft.rule.opinion(account, holder, &draft.identity)),
+                Some(kind) => draft.notable.push((account, draft.table.reversed(account, holder, *kind))),
+                None => draft.only_count(&draft.table.opinion(account, holder, &draft.identity)),
             }
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft
     }
 
-    fn empty(facts: &'f Facts, policy: &'f Policy, focus: Option<&'f Focus>) -> Self {
+    fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
         Self {
-            rule: Rule { facts, policy },
+            table: DecisionTable { facts, policy },
             identity: Identity::new(facts, policy.matching),
-            focus,
+            scope,
             notable: Vec::new(),
-            as_it_should_be: (0, 0),
+            active_as_they_should_be: 0,
+            disabled_as_they_should_be: 0,
             settled: Vec::new(),
             returned: Vec::new(),
             unverified: Vec::new(),
@@ -152,25 +152,25 @@ impl<'f> Draft<'f> {
         let holder = self.identity.holder(account);
         self.mapping.note_holder(account, &holder);
         let is_members = holder.is_members();
-        let opinion = self.rule.opinion(account, holder, &self.identity);
+        let opinion = self.table.opinion(account, holder, &self.identity);
         self.mapping.note_opinion(&opinion, is_members);
-        if self.focus.is_some_and(|focus| !focus.covers(&account.user_id)) {
+        if self.scope.is_some_and(|scope| !scope.covers(&account.user_id)) {
             return self.only_count(&opinion);
         }
-        let Facts { memory, .. } = self.rule.facts;
+        let Facts { memory, .. } = self.table.facts;
         if account.can_log_in() && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
         }
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {
-                self.as_it_should_be.0 += 1;
+                self.active_as_they_should_be += 1;
                 if memory.absent_since.contains_key(&account.user_id) {
                     self.returned.push(&account.user_id);
                 }
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
-                self.as_it_should_be.1 += 1;
-                if self.rule.is_shut_out_by_synapse_alone(account) {
+                self.disabled_as_they_should_be += 1;
+                if self.table.is_shut_out_by_synapse_alone(account) {
                     self.unverified.push(account);
                 }
             }
@@ -184,7 +184,8 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable(_) => true,
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
-        let count = if counts_as_active { &mut self.as_it_should_be.0 } else { &mut self.as_it_should_be.1 };
+        let count =
+            if counts_as_active { &mut self.active_as_they_should_be } else { &mut self.disabled_as_they_should_be };
         *count += 1;
     }
 
@@ -204,26 +205,26 @@ impl<'f> Draft<'f> {
     }
 
     fn opinion(&self, account: &'f Account) -> Opinion<'f> {
-        self.rule.opinion(account, self.identity.holder(account), &self.identity)
+        self.table.opinion(account, self.identity.holder(account), &self.identity)
     }
 
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
-    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
+    pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(self.look_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) => Some(self.recheck_before_disable(account, holder)),
             Opinion::WouldReopen(holder) => {
-                let look = self.look_before_disable(account, holder);
-                Some(LookAt { kind: ActionKind::Activate, ask: AskFirst::Both, ..look })
+                let recheck = self.recheck_before_disable(account, holder);
+                Some(ToRecheck { kind: ActionKind::Activate, ask: AskFirst::Both, ..recheck })
             }
             Opinion::WouldActivate { member, by } => {
                 let members = self.identity.would_get(account, member, *by);
-                Some(look_before_activate(account, &members, *by))
+                Some(recheck_before_activate(account, &members, *by))
             }
             Opinion::Settled(_) => None,
         })
     }
 
-    fn look_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> LookAt {
+    fn recheck_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> ToRecheck {
         let mut ids: Vec<&KeycloakId> = match holder {
             Holder::Tied { id, .. } => vec![id],
             Holder::Contested { remembered, named } => {
@@ -237,7 +238,7 @@ impl<'f> Draft<'f> {
                 ids.push(id);
             }
         }
-        LookAt {
+        ToRecheck {
             kind: ActionKind::Disable,
             user_id: account.user_id.clone(),
             mas_id: account.mas.id().cloned(),
@@ -256,7 +257,7 @@ impl<'f> Draft<'f> {
     fn ask_first(&self, account: &Account) -> AskFirst {
         if account.tied_to().is_some() {
             AskFirst::Both
-        } else if self.rule.is_not_in_mas(account) {
+        } else if self.table.is_not_in_mas(account) {
             AskFirst::SynapseAlone
         } else if account.mas == InMas::NotAsked {
             AskFirst::Synapse
@@ -267,36 +268,36 @@ impl<'f> Draft<'f> {
 
     /// Returns the decision about each account, and how often list and look disagreed.
     #[must_use]
-    pub fn verdicts(&self, looks: &Looks) -> Verdicts<'f> {
-        let second = SecondLook::new(&self.rule, &self.identity, looks);
-        let directories = self.directories(looks, &second);
+    pub fn verdicts(&self, rechecks: &Rechecks) -> Verdicts<'f> {
+        let second = SecondLook::new(&self.table, &self.identity, rechecks);
+        let directories = self.directories(rechecks, &second);
         let mut contradictions = 0;
         let mut of_accounts = Vec::with_capacity(self.notable.len());
         for (account, opinion) in &self.notable {
             let verdict = match opinion {
                 Opinion::Settled(verdict) => verdict.clone(),
-                Opinion::WouldDisable(holder) => match looks.look(&account.user_id) {
+                Opinion::WouldDisable(holder) => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_disable(account, holder, seen, &directories)
                     }
-                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, looks)),
+                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
                 },
-                Opinion::WouldActivate { member, by } => match looks.look(&account.user_id) {
+                Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
-                    failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, looks)),
+                    failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, rechecks)),
                 },
-                Opinion::WouldReopen(_) => match looks.look(&account.user_id) {
+                Opinion::WouldReopen(_) => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_reopen(account, seen),
-                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, looks)),
+                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, rechecks)),
                 },
             };
             contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);
             of_accounts.push((*account, verdict));
         }
         self.keep_what_mas_may_mix_up(&mut of_accounts);
-        let mapped = self.mapped(&of_accounts, &second, looks);
-        let verifies = self.rule.policy.federation == Federation::Verify;
+        let mapped = self.mapped(&of_accounts, &second, rechecks);
+        let verifies = self.table.policy.federation == Federation::Verify;
         let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
         Verdicts { of_accounts, contradictions, doubtful, mapped }
     }
@@ -304,7 +305,7 @@ impl<'f> Draft<'f> {
     /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli finds
     /// users without regard to case, and may change the other one.
     fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
-        let policy = self.rule.policy;
+        let policy = self.table.policy;
         let becomes_disabled = |other: &'f Account| {
             let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
             match at.ok().map(|at| &of_accounts[at].1) {
@@ -330,17 +331,17 @@ impl<'f> Draft<'f> {
         }
     }
 
-    fn directories<'l>(&'l self, looks: &'l Looks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
-        let Facts { providers, members, memory, .. } = self.rule.facts;
+    fn directories<'l>(&'l self, rechecks: &'l Rechecks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
+        let Facts { providers, members, memory, .. } = self.table.facts;
         let remembered = memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
-        let mut directories = Directories::of(known, members);
+        let mut directories = Directories::new(known, members);
         directories.and_after(second.members_after());
-        if self.focus.is_some() {
-            directories.and_before(self.rule.facts.doubtful.iter().map(|provider| &**provider));
+        if self.scope.is_some() {
+            directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
                     directories.see(&answer.user, contradicts);
@@ -352,14 +353,14 @@ impl<'f> Draft<'f> {
 
     /// Returns the plan, once every account that would be changed was rechecked.
     #[must_use]
-    pub fn decide(&self, looks: &Looks) -> Plan {
-        self.plan(self.verdicts(looks), looks)
+    pub fn decide(&self, rechecks: &Rechecks) -> Plan {
+        self.plan(self.verdicts(rechecks), rechecks)
     }
 
     /// Returns the plan of these verdicts.
     #[must_use]
-    pub fn plan(&self, verdicts: Verdicts<'f>, looks: &Looks) -> Plan {
-        let Rule { facts, policy } = &self.rule;
+    pub fn plan(&self, verdicts: Verdicts<'f>, rechecks: &Rechecks) -> Plan {
+        let DecisionTable { facts, policy } = &self.table;
         let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
             server_name: facts.server_name.clone(),
@@ -367,80 +368,85 @@ impl<'f> Draft<'f> {
             disable: policy.disable,
             read: ReadCounts { members: facts.members.len(), accounts: facts.accounts.len() },
             actions: Vec::new(),
-            unchanged: self.as_it_should_be.0 + self.as_it_should_be.1,
-            active: self.as_it_should_be.0,
+            unchanged: self.active_as_they_should_be + self.disabled_as_they_should_be,
+            active: self.active_as_they_should_be,
             not_registered: mapped.not_registered(&facts.unnamed),
             unnamed: mapped.unnamed(&facts.unnamed),
             kept: Vec::new(),
             contradictions,
             doubtful,
-            not_looked: matches!(looks, Looks::TooMany { .. }).then(|| self.left_to_look_at(looks)),
+            not_rechecked: matches!(rechecks, Rechecks::TooMany { .. }).then(|| self.left_to_recheck(rechecks)),
             unverified: self.unverified(),
             mapping: mapped.into_summary(),
         };
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
-            let evidence = looks.evidence(&account.user_id);
+            let evidence = rechecks.evidence(&account.user_id);
             let mark = self.mark(account, &verdict, evidence);
             add_to_plan(&mut plan, account, verdict, evidence, mark);
         }
         plan
     }
 
-    fn left_to_look_at(&self, looks: &Looks) -> usize {
-        self.to_look_at().filter(|account| looks.look(&account.user_id).is_none()).count()
+    fn left_to_recheck(&self, rechecks: &Rechecks) -> usize {
+        self.to_recheck().filter(|account| rechecks.recheck(&account.user_id).is_none()).count()
     }
 
     fn unverified(&self) -> Unverified {
         let accounts = self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
-        Unverified { accounts: accounts.collect(), mas_cli: self.rule.policy.mas_cli.clone() }
+        Unverified { accounts: accounts.collect(), mas_cli: self.table.policy.mas_cli.clone() }
     }
 
     /// Returns a note for the administrator about the change of an account.
     #[must_use]
     pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
         let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
-        let is_by_others = self.rule.is_deactivated_by_others(account, seen);
+        let is_by_others = self.table.is_deactivated_by_others(account, seen);
         (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
     }
 
-    fn mapped(&self, verdicts: &[(&'f Account, Verdict)], second: &SecondLook<'_, 'f>, looks: &Looks) -> Mapped<'f> {
-        let mut found = Found::default();
+    fn mapped(
+        &self,
+        verdicts: &[(&'f Account, Verdict)],
+        second: &SecondLook<'_, 'f>,
+        rechecks: &Rechecks,
+    ) -> Mapped<'f> {
+        let mut found = SecondLookFindings::default();
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, looks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
                 let by_external_id = seen.by_external_id().next().is_some();
                 let members = second.members_found(account, holder, seen);
                 found.by_external_id += usize::from(by_external_id && !members.is_empty());
                 found.members.extend(members);
             }
         }
-        self.mapping.finish(&self.identity, &self.rule, verdicts, &found)
+        self.mapping.finish(&self.identity, &self.table, verdicts, &found)
     }
 
     /// Returns what to remember of this reading.
     #[must_use]
-    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, looks: &'s Looks) -> Presence<'s> {
-        let mut presence = Presence::new(self, verdicts, looks);
+    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, rechecks: &'s Rechecks) -> Presence<'s> {
+        let mut presence = Presence::new(self, verdicts, rechecks);
         if !verdicts.mapped.is_in_doubt() {
-            presence.note_owners(self, verdicts, looks);
+            presence.note_owners(self, verdicts, rechecks);
         }
         presence
     }
 
     /// Returns how much of the reading this draft is about.
     pub(super) fn reach(&self) -> Reach {
-        if self.focus.is_some() { Reach::Some } else { Reach::Everything }
+        if self.scope.is_some() { Reach::Some } else { Reach::Everything }
     }
 
     /// Returns the accounts of the reading that this draft is about.
     pub(super) fn in_focus(&self) -> impl Iterator<Item = &'f Account> {
-        let accounts = self.rule.facts.accounts.iter();
-        accounts.filter(|account| self.focus.is_none_or(|focus| focus.covers(&account.user_id)))
+        let accounts = self.table.facts.accounts.iter();
+        accounts.filter(|account| self.scope.is_none_or(|scope| scope.covers(&account.user_id)))
     }
 }
 
-fn look_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> LookAt {
-    LookAt {
+fn recheck_before_activate(account: &Account, members: &[&Member], by: TiedBy) -> ToRecheck {
+    ToRecheck {
         kind: ActionKind::Activate,
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
@@ -496,10 +502,10 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
 }
 
 /// Returns why an account has no second look.
-fn why_not(look: Option<&Look>, looks: &Looks) -> String {
-    match (look, looks) {
+fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> String {
+    match (recheck, rechecks) {
         (Some(Err(error)), _) => error.clone(),
-        (_, Looks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
-        (_, Looks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
+        (_, Rechecks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
+        (_, Rechecks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Looks;
+use super::Rechecks;
 use super::draft::Draft;
 use super::identity::{Holder, TiedBy};
 use super::policy::Matching;
@@ -18,18 +18,14 @@ pub struct AccountEvidence {
     pub lines: Vec<EvidenceLine>,
     /// Other accounts whose names differ only in case.
     pub twins: Vec<UserId>,
-    /// What decides.
     pub ruling: Ruling,
 }
 
 /// One piece of evidence about an account, and the user that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceLine {
-    /// What it is.
     pub clue: Clue,
-    /// The user.
     pub user: KeycloakId,
-    /// Whether it supports the decision.
     pub side: Side,
 }
 
@@ -40,13 +36,11 @@ pub enum Clue {
     NewestLink,
     /// A link in MAS that a newer one has replaced.
     OlderLink,
-    /// An external ID in Synapse.
     ExternalId,
     /// The state file, with the evidence at that time.
     Memory(Tie),
     /// The user's name by the template.
     Name,
-    /// A weak sign.
     Sign(Sign),
 }
 
@@ -68,13 +62,11 @@ pub enum Ruling {
     OtherServer,
     /// The newest link.
     Link,
-    /// The external ID.
     ExternalId,
     /// The state file.
     Memory(Tie),
     /// The state file, unless Keycloak has deleted the remembered user.
     MemoryUnlessGone,
-    /// The name.
     Name,
     /// The name, because Keycloak has deleted the remembered user.
     NameAfterDeletion,
@@ -91,13 +83,13 @@ pub enum Ruling {
 impl<'f> Draft<'f> {
     /// Returns all evidence for the owner of an account from lists and second look.
     #[must_use]
-    pub fn evidence(&self, account: &'f Account, looks: &Looks) -> AccountEvidence {
+    pub fn evidence(&self, account: &'f Account, rechecks: &Rechecks) -> AccountEvidence {
         let holder = self.identity.holder(account);
-        let seen = looks.evidence(&account.user_id);
-        let owners = self.owners(account, &holder, seen, looks);
+        let seen = rechecks.evidence(&account.user_id);
+        let owners = self.owners(account, &holder, seen, rechecks);
         let lines = self.clues(account, seen).into_iter();
         let lines = lines.map(|(clue, user)| {
-            let side = side(clue, &user, &owners, self.rule.policy.matching);
+            let side = side(clue, &user, &owners, self.table.policy.matching);
             EvidenceLine { clue, user, side }
         });
         AccountEvidence {
@@ -113,11 +105,11 @@ impl<'f> Draft<'f> {
         account: &'f Account,
         holder: &Holder<'f>,
         seen: Option<&Evidence>,
-        looks: &Looks,
+        rechecks: &Rechecks,
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
             (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
-            (_, Some(seen)) => SecondLook::new(&self.rule, &self.identity, looks).owners(account, holder, seen),
+            (_, Some(seen)) => SecondLook::new(&self.table, &self.identity, rechecks).owners(account, holder, seen),
             (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
                 vec![(*id).clone()]
             }
@@ -138,7 +130,7 @@ impl<'f> Draft<'f> {
         if let Some((id, tie)) = account.remembered_owner() {
             clues.push((Clue::Memory(tie), id.clone()));
         }
-        if account.is_on(&self.rule.facts.server_name) {
+        if account.is_on(&self.table.facts.server_name) {
             let listed = self.identity.named(account);
             let mut named: BTreeSet<_> = listed.iter().map(|member| member.id.clone()).collect();
             let known = seen.into_iter().flat_map(Evidence::by_name).filter(|person| !person.is_unknown());
@@ -153,7 +145,7 @@ impl<'f> Draft<'f> {
 
     fn twins_of(&self, account: &Account) -> Vec<UserId> {
         let key = account.localpart().key();
-        let accounts = self.rule.facts.accounts.iter();
+        let accounts = self.table.facts.accounts.iter();
         let twins = accounts.filter(|other| {
             other.user_id != account.user_id
                 && other.user_id.server_name() == account.user_id.server_name()
@@ -163,9 +155,9 @@ impl<'f> Draft<'f> {
     }
 
     fn ruling(&self, account: &Account, holder: &Holder<'f>, seen: Option<&Evidence>, owners: &[KeycloakId]) -> Ruling {
-        let acts_on_ties = self.rule.policy.matching != Matching::Localpart;
+        let acts_on_ties = self.table.policy.matching != Matching::Localpart;
         let has_external_id = || seen.is_some_and(|seen| seen.by_external_id().next().is_some());
-        if !account.is_on(&self.rule.facts.server_name) {
+        if !account.is_on(&self.table.facts.server_name) {
             return Ruling::OtherServer;
         }
         match holder {
@@ -187,7 +179,7 @@ impl<'f> Draft<'f> {
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
         let remembered = account.tied_by_memory();
         let is_replaced = remembered.is_some_and(|(id, _)| !owners.contains(id));
-        if self.rule.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
+        if self.table.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
     }
 }
 

@@ -28,11 +28,9 @@ impl Default for Limits {
 /// alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Past {
-    /// Accounts disabled.
     pub disabled: usize,
     /// Accounts of these that are not active now, and so were active before.
     pub inactive: usize,
-    /// Accounts activated.
     pub activated: usize,
 }
 
@@ -40,50 +38,38 @@ pub struct Past {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// Fewer members than `limits.min_members`.
-    MinMembers {
-        /// Members read.
-        members: usize,
-        /// The limit.
-        min: usize,
-    },
+    MinMembers { members: usize, min: usize },
     /// More accounts to recheck than `limits.max_look`.
     MaxLook {
         /// Accounts to recheck.
         people: usize,
-        /// The limit.
         max: usize,
         /// The prefix of at least half of them, if there is one.
         prefix: Option<String>,
     },
     /// More disables than `limits.max_disable`.
     MaxDisable {
-        /// Disables planned.
         planned: usize,
         /// Disables done already that count.
         before: usize,
-        /// The limit.
         max: usize,
     },
     /// A larger share of disables than `limits.max_disable_percent`.
     MaxDisablePercent {
-        /// Disables planned.
         planned: usize,
         /// Disables done already that count.
         before: usize,
         /// Active, managed accounts, including those disabled before.
         active: usize,
-        /// The limit in percent.
         percent: usize,
         /// The limit in accounts.
         max: usize,
     },
     /// More activations than `limits.max_activate`.
     MaxActivate {
-        /// Activations planned.
         planned: usize,
         /// Activations done already that count.
         before: usize,
-        /// The limit.
         max: usize,
     },
     /// Members and accounts do not match as a whole.
@@ -110,10 +96,10 @@ impl Limits {
         let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
         [
             (members < self.min_members).then_some(Refusal::MinMembers { members, min: self.min_members }),
-            plan.not_looked.map(|people| Refusal::MaxLook {
+            plan.not_rechecked.map(|people| Refusal::MaxLook {
                 people,
                 max: self.max_look,
-                prefix: common_prefix(plan.of(ActionKind::Disable).map(Action::localpart)),
+                prefix: common_prefix(plan.of_kind(ActionKind::Disable).map(Action::localpart)),
             }),
             is_over(disable, disabled, self.max_disable).then_some(Refusal::MaxDisable {
                 planned: disable,

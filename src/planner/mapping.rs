@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::decision_table::{DecisionTable, Opinion};
 use super::identity::{Holder, Identity, TiedBy};
 use super::policy::Matching;
-use super::table::{Opinion, Rule};
 use super::{Subjects, Verdict};
 use crate::model::{Account, KeycloakId, Localpart, Member, Unnamed};
 use crate::plan::{KeptReason, MappingDoubt, MappingSummary, Pair, Reason};
@@ -37,6 +37,10 @@ impl<T> Default for Smallest<T> {
 }
 
 impl<T: Ord> Smallest<T> {
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+
     fn add(&mut self, item: T) {
         if self.0.len() == EXAMPLES && self.0.last().is_some_and(|last| *last <= item) {
             return;
@@ -50,7 +54,7 @@ impl<T: Ord> Smallest<T> {
 
 /// What the second look adds to the lists.
 #[derive(Debug, Default)]
-pub(super) struct Found<'f> {
+pub(super) struct SecondLookFindings<'f> {
     /// Members whose account it found.
     pub(super) members: BTreeSet<&'f KeycloakId>,
     /// Members' accounts that an external ID ties.
@@ -94,9 +98,9 @@ impl<'f> Mapping<'f> {
     pub(super) fn finish(
         &self,
         identity: &Identity<'f>,
-        rule: &Rule<'f>,
+        table: &DecisionTable<'f>,
         verdicts: &[(&'f Account, Verdict)],
-        found: &Found<'f>,
+        found: &SecondLookFindings<'f>,
     ) -> Mapped<'f> {
         let (mut lost, mut not_theirs) = (BTreeSet::new(), BTreeSet::new());
         for (account, verdict) in verdicts {
@@ -113,44 +117,44 @@ impl<'f> Mapping<'f> {
         let is_without = |member: &Member, has_account: bool| {
             (!has_account || lost.contains(&member.id)) && !found.members.contains(&member.id)
         };
-        let members = rule.facts.members.iter().zip(identity.have_account());
+        let members = table.facts.members.iter().zip(identity.have_account());
         let without = members.filter(|(member, has_account)| member.enabled && is_without(member, *has_account));
         let without_account: Vec<_> = without.map(|(member, _)| member).collect();
-        let enabled = rule.facts.members.iter().filter(|member| member.enabled).count();
+        let enabled = table.facts.members.iter().filter(|member| member.enabled).count();
         let mut summary = self.summary.clone();
         summary.by_external_id = found.by_external_id;
         summary.by_name -= not_theirs.len();
         summary.without_account = without_account.len();
         summary.members = enabled;
         let examples = |few: &Smallest<&'f Localpart>| {
-            few.0.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
+            few.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
         };
         summary.examples = self.examples.iter().map(examples).collect();
         let nobodys = verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict));
         let nobodys: Vec<_> = nobodys.map(|(account, _)| account.localpart()).collect();
         summary.of_nobody = nobodys.len();
         summary.of_nobody_examples = nobodys.iter().take(EXAMPLES).map(|name| (*name).clone()).collect();
-        summary.doubt = self.doubt(rule, &without_account, enabled, verdicts, &nobodys);
+        summary.doubt = self.doubt(table, &without_account, enabled, verdicts, &nobodys);
         Mapped { without_account, summary }
     }
 
     fn doubt(
         &self,
-        rule: &Rule<'f>,
+        table: &DecisionTable<'f>,
         without_account: &[&'f Member],
         enabled: usize,
         verdicts: &[(&'f Account, Verdict)],
         nobodys: &[&'f Localpart],
     ) -> Option<MappingDoubt> {
-        if rule.policy.matching != Matching::Localpart && rule.facts.subjects == Subjects::NoUsers {
-            return Some(MappingDoubt::Subjects { pairs: subjects(rule) });
+        if table.policy.matching != Matching::Localpart && table.facts.subjects == Subjects::NoUsers {
+            return Some(MappingDoubt::Subjects { pairs: subjects(table) });
         }
         let leaving = verdicts.iter().filter(|(_, verdict)| leaves(verdict)).count();
         let is_much = |part: usize, whole: usize| part >= FEW && 2 * part >= whole;
         let others_fit = self.staying > 0 && 2 * self.staying_of_members >= self.staying;
         let is_in_doubt = is_much(without_account.len(), enabled) && is_much(nobodys.len(), leaving) && !others_fit;
         is_in_doubt.then(|| MappingDoubt::Names {
-            template: rule.policy.template.clone(),
+            template: table.policy.template.clone(),
             without_account: without_account.len(),
             members: enabled,
             of_nobody: nobodys.len(),
@@ -228,13 +232,13 @@ fn pairs(without_account: &[&Member], verdicts: &[(&Account, Verdict)]) -> Vec<P
 }
 
 /// Returns a few subjects of links next to their accounts.
-fn subjects(rule: &Rule<'_>) -> Vec<Pair> {
+fn subjects(table: &DecisionTable<'_>) -> Vec<Pair> {
     let mut smallest = Smallest::default();
-    for account in &rule.facts.accounts {
+    for account in &table.facts.accounts {
         if let Some(subject) = account.links.newest() {
             smallest.add((account.localpart(), subject));
         }
     }
-    let pairs = smallest.0.into_iter();
+    let pairs = smallest.iter();
     pairs.map(|(account, subject)| Pair { member: subject.to_string(), account: account.to_string() }).collect()
 }

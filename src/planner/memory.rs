@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AccountState, Moment, UserId};
+use crate::model::{AccountState, Timestamp, UserId};
 use crate::plan::DisableMode;
 
 /// What the state file remembers; empty without one. Owners are stored with each account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Whether anything is remembered at all.
     pub recall: Recall,
     /// Since when an account's owner has been out of the group in every complete reading.
-    pub absent_since: BTreeMap<UserId, Moment>,
+    pub absent_since: BTreeMap<UserId, Timestamp>,
     /// The disables of this program that nothing has ended or reversed.
     pub own: BTreeMap<UserId, OwnDisable>,
     /// The accounts that mas-cli did not find in the last 24 hours.
@@ -40,7 +39,7 @@ pub struct OwnDisable {
     /// Whether it was confirmed. If not, it may be half done.
     pub is_done: bool,
     /// When it was first started.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 impl Memory {
@@ -56,7 +55,7 @@ impl Memory {
     }
 
     /// Returns when this program last disabled the account, or started to.
-    pub(super) fn disabled_at(&self, user_id: &UserId) -> Option<Moment> {
+    pub(super) fn disabled_at(&self, user_id: &UserId) -> Option<Timestamp> {
         self.own.get(user_id).map(|own| own.at)
     }
 }

@@ -5,20 +5,20 @@
 //! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the result.
 
 mod common_prefix;
+mod decision_table;
 mod directory;
 mod draft;
 mod evidence;
-mod focus;
 mod identity;
 mod limits;
 mod mapping;
 mod memory;
+mod plan_scope;
 mod policy;
 mod presence;
 pub(crate) mod refusal;
 mod second_look;
 mod signs;
-mod table;
 mod template_fit;
 mod undo;
 mod verdict;
@@ -28,14 +28,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Account, Evidence, Localpart, Look, Member, Moment, ServerName, TokenOwners, Unnamed, UserId};
+use crate::model::{
+    Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
+};
 
-pub use draft::{AskByName, AskFirst, Draft, LookAt, Verdicts};
+pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
-pub use focus::Focus;
-pub use identity::AccountIndex;
+pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past, Refusal};
 pub use memory::{Memory, OwnDisable, Recall};
+pub use plan_scope::PlanScope;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
@@ -50,8 +52,7 @@ pub use verdict::Verdict;
 pub struct Facts {
     /// The homeserver whose accounts are managed.
     pub server_name: ServerName,
-    /// The distinct users in the groups, in any order.
-    pub members: Vec<Member>,
+    pub members: MemberList,
     /// The members without a name that MAS accepts by the template.
     pub unnamed: Vec<Unnamed>,
     /// Whether the subjects of MAS's links are users of the realm.
@@ -65,7 +66,7 @@ pub struct Facts {
     /// The accounts behind the credentials in use.
     pub token_owners: TokenOwners,
     /// When all of this was read.
-    pub now: Moment,
+    pub now: Timestamp,
     /// What the state file remembers.
     pub memory: Memory,
 }
@@ -76,14 +77,14 @@ impl Facts {
     pub fn empty(server_name: ServerName) -> Self {
         Self {
             server_name,
-            members: Vec::new(),
+            members: MemberList::default(),
             unnamed: Vec::new(),
             subjects: Subjects::default(),
             providers: None,
             doubtful: Vec::new(),
             accounts: Vec::new(),
             token_owners: TokenOwners::default(),
-            now: Moment::default(),
+            now: Timestamp::default(),
             memory: Memory::default(),
         }
     }
@@ -101,46 +102,45 @@ pub enum Subjects {
 
 /// What the second look found, by account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Looks {
-    /// Accounts were rechecked.
+pub enum Rechecks {
     Taken {
         /// Each answer is evidence or an error.
-        answers: BTreeMap<UserId, Look>,
-        /// The members after the looks, if a directory has to be up before and after: it may go down meanwhile.
-        members_after: Option<Vec<Member>>,
+        answers: BTreeMap<UserId, Recheck>,
+        /// The members after the rechecks, if a directory has to be up before and after: it may go down meanwhile.
+        members_after: Option<MemberList>,
     },
     /// More accounts than `limits.max_look` were left, and none of them was rechecked.
     TooMany {
         /// The accounts that stay as they are by Synapse alone, until there were too many others.
-        aside: BTreeMap<UserId, Look>,
+        aside: BTreeMap<UserId, Recheck>,
     },
 }
 
-impl Looks {
-    /// Returns the look at an account, if it was rechecked.
+impl Rechecks {
+    /// Returns the result of rechecking an account, if it was rechecked.
     #[must_use]
-    pub fn look(&self, user_id: &UserId) -> Option<&Look> {
+    pub fn recheck(&self, user_id: &UserId) -> Option<&Recheck> {
         match self {
-            Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks } => looks.get(user_id),
+            Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks } => rechecks.get(user_id),
         }
     }
 
     /// Returns the evidence about an account, if it was rechecked without an error.
     #[must_use]
     pub fn evidence(&self, user_id: &UserId) -> Option<&Evidence> {
-        self.look(user_id)?.as_ref().ok()
+        self.recheck(user_id)?.as_ref().ok()
     }
 
     /// Returns the evidence about all accounts that were rechecked without an error.
     pub fn all_evidence(&self) -> impl Iterator<Item = &Evidence> {
-        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
-        looks.values().filter_map(|look| look.as_ref().ok())
+        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
+        rechecks.values().filter_map(|recheck| recheck.as_ref().ok())
     }
 
     /// Marks the accounts of these administrators.
     pub fn mark_admins(&mut self, admins: &[Localpart]) {
-        let (Self::Taken { answers: looks, .. } | Self::TooMany { aside: looks }) = self;
-        for evidence in looks.values_mut().flatten() {
+        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
+        for evidence in rechecks.values_mut().flatten() {
             let key = evidence.account.user_id.localpart().key();
             if admins.iter().any(|admin| admin.key() == key) {
                 evidence.account.admin = true;

@@ -10,9 +10,7 @@ use crate::plan::{DisableMode, WriterKind};
 /// What the administrator decided.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The writer that the plan is for.
     pub writer: WriterKind,
-    /// What disabling means.
     pub disable: DisableMode,
     /// Which disabled members are activated.
     pub reactivate: Reactivate,
@@ -112,11 +110,11 @@ pub enum Federation {
 /// `policy.protect`: accounts that are never disabled.
 #[derive(Debug, Clone, Default)]
 pub struct Protection {
-    rules: Vec<Rule>,
+    entries: Vec<ProtectEntry>,
 }
 
 #[derive(Debug, Clone)]
-struct Rule {
+struct ProtectEntry {
     text: String,
     matcher: Matcher,
     takes_out: bool,
@@ -141,36 +139,37 @@ impl Protection {
     /// Creates it from localparts and `/regular expressions/`, which have to match a whole localpart. A `!`
     /// in front makes an exception from the others.
     pub fn new(entries: &[String]) -> Result<Self, ProtectError> {
-        let rules = entries.iter().map(|entry| Rule::new(entry)).collect::<Result<_, _>>()?;
-        Ok(Self { rules })
+        let entries = entries.iter().map(|entry| ProtectEntry::new(entry)).collect::<Result<_, _>>()?;
+        Ok(Self { entries })
     }
 
     /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.entries.is_empty()
     }
 
     /// Returns whether this localpart is protected.
     #[must_use]
     pub fn covers(&self, localpart: &Localpart) -> bool {
         let key = localpart.key();
-        let hit = |takes_out| self.rules.iter().any(|rule| rule.takes_out == takes_out && rule.matcher.matches(&key));
+        let hit =
+            |takes_out| self.entries.iter().any(|entry| entry.takes_out == takes_out && entry.matcher.matches(&key));
         hit(false) && !hit(true)
     }
 
     /// Returns the entries that match none of these localparts: they are probably misspelt.
     #[must_use]
     pub fn idle_entries<'l>(&self, localparts: impl Iterator<Item = &'l Localpart>) -> Vec<&str> {
-        let mut idle: Vec<&Rule> = self.rules.iter().collect();
+        let mut idle: Vec<&ProtectEntry> = self.entries.iter().collect();
         for localpart in localparts {
             if idle.is_empty() {
                 break;
             }
             let key = localpart.key();
-            idle.retain(|rule| !rule.matcher.matches(&key));
+            idle.retain(|entry| !entry.matcher.matches(&key));
         }
-        idle.into_iter().map(|rule| rule.text.as_str()).collect()
+        idle.into_iter().map(|entry| entry.text.as_str()).collect()
     }
 }
 
@@ -179,18 +178,13 @@ impl Protection {
 pub enum ProtectError {
     /// It is not a valid regular expression.
     #[error("{entry:?} is not a regular expression: {source}")]
-    Pattern {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        source: regex::Error,
-    },
+    Pattern { entry: String, source: regex::Error },
     /// A localpart has no `@`, `:` or `/`.
     #[error("{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/")]
     NoLocalpart(String),
 }
 
-impl Rule {
+impl ProtectEntry {
     fn new(entry: &str) -> Result<Self, ProtectError> {
         let (takes_out, body) = match entry.strip_prefix('!') {
             Some(body) => (true, body),

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::draft::{Draft, Verdicts};
-use super::identity::{Holder, Named};
+use super::identity::{Holder, Namesakes};
 use super::policy::Matching;
-use super::{Looks, Verdict};
+use super::{Rechecks, Verdict};
 use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, UserId};
 use crate::plan::{KeptReason, Reason};
 
@@ -23,7 +23,6 @@ pub enum Reach {
 /// doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
-    /// How much was read.
     pub reach: Reach,
     /// Active accounts whose owners are out of the group.
     pub absent: Vec<&'f UserId>,
@@ -35,14 +34,13 @@ pub struct Presence<'f> {
     pub directories: Vec<&'f str>,
     /// Storage providers that were seen in any other way.
     pub directories_seen: Vec<&'f str>,
-    /// Accounts that belong to a bridge.
     pub bridges: Vec<&'f UserId>,
     /// The accounts whose owner the state file does not know yet.
     pub owners: Vec<(&'f UserId, Owner)>,
 }
 
 impl<'f> Presence<'f> {
-    pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) -> Self {
+    pub(super) fn new(draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &'f Rechecks) -> Self {
         let mut presence = Self {
             reach: draft.reach(),
             present: draft.returned.clone(),
@@ -51,14 +49,14 @@ impl<'f> Presence<'f> {
         };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
-                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, looks) => {
+                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, rechecks) => {
                     presence.present.push(&account.user_id);
                 }
                 verdict => presence.note(account, verdict),
             }
         }
-        presence.note_directories(draft, looks);
-        let seen = looks.all_evidence().map(|seen| &seen.account);
+        presence.note_directories(draft, rechecks);
+        let seen = rechecks.all_evidence().map(|seen| &seen.account);
         presence.bridges = seen.filter(|seen| seen.appservice.is_some()).map(|seen| &seen.user_id).collect();
         presence
     }
@@ -78,8 +76,8 @@ impl<'f> Presence<'f> {
         }
     }
 
-    fn note_directories(&mut self, draft: &Draft<'f>, looks: &'f Looks) {
-        let facts = draft.rule.facts;
+    fn note_directories(&mut self, draft: &Draft<'f>, rechecks: &'f Rechecks) {
+        let facts = draft.table.facts;
         let mut alive = BTreeSet::new();
         let mut seen: BTreeSet<&str> = facts.providers.iter().flatten().map(|provider| &**provider).collect();
         for member in &facts.members {
@@ -88,7 +86,7 @@ impl<'f> Presence<'f> {
                 set.insert(link);
             }
         }
-        for evidence in looks.all_evidence() {
+        for evidence in rechecks.all_evidence() {
             for answer in &evidence.keycloak {
                 match &answer.user {
                     KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link.raw())),
@@ -102,14 +100,14 @@ impl<'f> Presence<'f> {
     }
 
     /// Adds the owners of accounts.
-    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, looks: &'f Looks) {
+    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &'f Rechecks) {
         for account in draft.in_focus() {
-            let seen = looks.evidence(&account.user_id);
+            let seen = rechecks.evidence(&account.user_id);
             if seen.is_none() && is_known(draft, account) {
                 continue;
             }
             let verdict = draft.verdict(account, verdicts);
-            if let Some(owner) = owner(draft, account, &verdict, looks)
+            if let Some(owner) = owner(draft, account, &verdict, rechecks)
                 && is_news(draft, account, &owner)
                 && !(account.remembered_owner().is_some() && is_in_doubt(&verdict) && !protects(draft, &owner))
                 && !replaces_member(draft, account, &owner)
@@ -122,10 +120,10 @@ impl<'f> Presence<'f> {
 }
 
 /// Returns whether one of several possible owners of an account is a member who may use Matrix.
-fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, looks: &Looks) -> bool {
+fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, rechecks: &Rechecks) -> bool {
     let holder = draft.identity.holder(account);
-    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.rule.may_use(member)));
-    let answers = looks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
+    let by_name = matches!(&holder, Holder::Named(named) if named.iter().any(|member| draft.table.may_use(member)));
+    let answers = rechecks.evidence(&account.user_id).into_iter().flat_map(|seen| &seen.keycloak);
     let mut users = answers.filter_map(|answer| answer.user.user());
     by_name || users.any(|user| is_member(draft, &user.id))
 }
@@ -140,9 +138,9 @@ fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
 }
 
 /// Returns the owner that this reading has found, if it is one user.
-fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: &Looks) -> Option<Owner> {
-    let seen = looks.evidence(&account.user_id);
-    if !account.is_on(&draft.rule.facts.server_name) {
+fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, rechecks: &Rechecks) -> Option<Owner> {
+    let seen = rechecks.evidence(&account.user_id);
+    if !account.is_on(&draft.table.facts.server_name) {
         return None;
     }
     // Subjects that are not IDs would name no user later.
@@ -153,7 +151,7 @@ fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, looks: 
         return Some(Owner { id, tie: Tie::ExternalId });
     }
     // Only the second look shows that the template names nearly all accounts wrong.
-    let was_looked = !matches!(looks, Looks::TooMany { .. });
+    let was_looked = !matches!(rechecks, Rechecks::TooMany { .. });
     let id = owner_by_name(draft, account, verdict, seen).filter(|_| was_looked)?;
     Some(Owner { id, tie: Tie::Name })
 }
@@ -176,7 +174,7 @@ fn owner_by_name<'f>(
     );
     // A name alone does not replace what links or other names have shown before.
     let remembered = draft.identity.remembered(account).filter(|(_, tie)| *tie != Tie::Restored);
-    let is_settled_before = draft.rule.policy.matching != Matching::Auto && remembered.is_some();
+    let is_settled_before = draft.table.policy.matching != Matching::Auto && remembered.is_some();
     if !is_settled || is_settled_before || draft.identity.is_twin(account) {
         return None;
     }
@@ -184,7 +182,7 @@ fn owner_by_name<'f>(
         Holder::Named(named) | Holder::Contested { named, .. } if *verdict == Verdict::MemberActive => named,
         Holder::Named(named) => named,
         Holder::Tied { .. } | Holder::Contested { .. } => return None,
-        Holder::Unclaimed => Named::default(),
+        Holder::Unclaimed => Namesakes::default(),
     };
     let mut ids: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
     let named = seen.into_iter().flat_map(Evidence::by_name);
@@ -225,7 +223,7 @@ fn is_in_doubt(verdict: &Verdict) -> bool {
 }
 
 fn is_member(draft: &Draft<'_>, id: &KeycloakId) -> bool {
-    draft.identity.member(id).is_some_and(|member| draft.rule.may_use(member))
+    draft.identity.member(id).is_some_and(|member| draft.table.may_use(member))
 }
 
 /// Returns whether an owner protects the account at least as well as a remembered name.

@@ -2,31 +2,32 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::decision_table::DecisionTable;
 use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
 use super::memory::Recall;
 use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
-use super::table::Rule;
-use super::{Facts, Looks, Verdict};
+use super::{Facts, Rechecks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Moment, Question, Sign, SignSeen, Tie,
+    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign, SignSeen, Tie,
+    Timestamp,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 
 /// The second look, with everything that it is compared with.
 #[derive(Debug)]
 pub(super) struct SecondLook<'l, 'f> {
-    rule: &'l Rule<'f>,
+    table: &'l DecisionTable<'f>,
     identity: &'l Identity<'f>,
     after: After<'l>,
 }
 
 /// The second look's result about one possible owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// A member who may use Matrix, by the list and by the look.
+enum PossibleOwner {
+    /// A member who may use Matrix, by the list and by the recheck.
     Member,
-    /// Out by the list and in by the look, or the reverse.
+    /// Out by the list and in by the recheck, or the reverse.
     Contradiction,
     /// Known to Keycloak, and out.
     Out(Reason),
@@ -42,8 +43,8 @@ struct Candidate<'e> {
 }
 
 impl<'l, 'f> SecondLook<'l, 'f> {
-    pub(super) fn new(rule: &'l Rule<'f>, identity: &'l Identity<'f>, looks: &'l Looks) -> Self {
-        Self { rule, identity, after: After::new(rule, looks) }
+    pub(super) fn new(table: &'l DecisionTable<'f>, identity: &'l Identity<'f>, rechecks: &'l Rechecks) -> Self {
+        Self { table, identity, after: After::new(table, rechecks) }
     }
 
     /// Returns the members read after the look, if they were.
@@ -52,14 +53,14 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     fn facts(&self) -> &'f Facts {
-        self.rule.facts
+        self.table.facts
     }
 
     /// Returns whether list and look contradict each other about the users an account may belong to.
     pub(super) fn contradicts(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> bool {
         let owners = self.candidates(account, holder, seen);
         let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
-        let by_owner = owners.iter().any(|owner| self.standing(*owner) == Standing::Contradiction);
+        let by_owner = owners.iter().any(|owner| self.standing(*owner) == PossibleOwner::Contradiction);
         // A user of this name may have been re-created with a new ID; one with another account means nothing.
         let by_name = seen.by_name().any(|person| match person {
             KeycloakPerson::Known { user, in_group: true, .. } => {
@@ -77,7 +78,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn is_listed_by_now(&self, account: &Account, owners: &[Candidate<'_>]) -> bool {
         let newly_in = |id: &KeycloakId| {
             let before = self.identity.member(id);
-            self.after.ids.contains(id) && !before.is_some_and(|member| self.rule.may_use(member))
+            self.after.ids.contains(id) && !before.is_some_and(|member| self.table.may_use(member))
         };
         let namesake = self
             .after
@@ -95,7 +96,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// Returns the members that own an account by the look.
     pub(super) fn members_found(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<&'f KeycloakId> {
         let owners = self.candidates(account, holder, seen);
-        let members = owners.into_iter().filter(|owner| self.standing(*owner) == Standing::Member);
+        let members = owners.into_iter().filter(|owner| self.standing(*owner) == PossibleOwner::Member);
         members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
     }
 
@@ -107,12 +108,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         seen: &Evidence,
         directories: &Directories<'_>,
     ) -> Verdict {
-        if let Some(verdict) = self.rule.outside_in_state(account, seen.account.seen()) {
+        if let Some(verdict) = self.table.outside_in_state(account, seen.account.seen()) {
             return verdict;
         }
         let owners = self.candidates(account, holder, seen);
         let standings: Vec<_> = owners.iter().map(|owner| self.standing(*owner)).collect();
-        let members = standings.iter().filter(|standing| **standing == Standing::Member).count();
+        let members = standings.iter().filter(|standing| **standing == PossibleOwner::Member).count();
         if members > 0 && members == standings.len() {
             return Verdict::MemberActive;
         }
@@ -142,14 +143,14 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         directories: &Directories<'_>,
         reason: Reason,
     ) -> Option<Verdict> {
-        let policy = self.rule.policy;
+        let policy = self.table.policy;
         let by_account = if seen.account.admin && policy.protect_admins {
             Some(KeptReason::Admin)
         } else if seen.account.bot {
             Some(KeptReason::Bot)
         } else if seen.account.appservice.is_some() {
             Some(KeptReason::Appservice)
-        } else if self.rule.is_not_in_mas(account) {
+        } else if self.table.is_not_in_mas(account) {
             Some(KeptReason::NotInMas)
         } else {
             None
@@ -183,7 +184,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let mut signs = Vec::new();
         // A tie to the user of the deciding external ID adds nothing.
         let decides = |id: &KeycloakId| {
-            self.rule.policy.matching == Matching::Auto
+            self.table.policy.matching == Matching::Auto
                 && self.is_decided_by_external_id(holder, seen)
                 && has_external_id(seen, id)
         };
@@ -193,13 +194,13 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
         }
         // With `match = "localpart"` an external ID decides nothing, but protects like a link.
-        for person in externals(seen).filter(|_| self.rule.policy.matching == Matching::Localpart) {
+        for person in externals(seen).filter(|_| self.table.policy.matching == Matching::Localpart) {
             let member = self.user_if_member(person);
             signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
         }
         if !self.is_tied(account, seen) {
             let is_of_member =
-                |seen: &&SignSeen| self.identity.member(&seen.user.id).is_some_and(|it| self.rule.may_use(it));
+                |seen: &&SignSeen| self.identity.member(&seen.user.id).is_some_and(|it| self.table.may_use(it));
             signs.extend(seen.signs.iter().filter(is_of_member).cloned());
         }
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
@@ -211,13 +212,13 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn user_if_member<'e>(&self, person: &'e KeycloakPerson) -> Option<&'e KeycloakUser> {
         let user = person.user()?;
         let listed = self.identity.member(&user.id);
-        let is_member = listed.is_some_and(|member| self.rule.may_use(member));
+        let is_member = listed.is_some_and(|member| self.table.may_use(member));
         (is_member || self.may_use_now(person)).then_some(user)
     }
 
     /// Returns whether the look shows a member who may use Matrix.
     fn may_use_now(&self, person: &KeycloakPerson) -> bool {
-        let keeps_disabled = self.rule.policy.disabled_members == DisabledMembers::Keep;
+        let keeps_disabled = self.table.policy.disabled_members == DisabledMembers::Keep;
         match person {
             KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || keeps_disabled),
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
@@ -225,7 +226,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     fn unless_approval_is_needed(&self, account: &'f Account, seen: &Evidence, reason: Reason) -> Verdict {
-        let may_use = |member: &Member| self.rule.may_use(member);
+        let may_use = |member: &Member| self.table.may_use(member);
         let approval = if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
             None
         } else if !self.is_tied(account, seen) {
@@ -249,7 +250,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Returns the end of an account's grace period, if it is in the future.
-    fn grace_of(&self, account: &Account, reason: Reason, owners: &[Candidate<'_>]) -> Option<Moment> {
+    fn grace_of(&self, account: &Account, reason: Reason, owners: &[Candidate<'_>]) -> Option<Timestamp> {
         let Facts { now, memory, .. } = self.facts();
         // Keycloak itself disables users after failed logins, and federated users if their directory did.
         let may_pass = owners.iter().any(|owner| match owner.person {
@@ -259,7 +260,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let waits = (reason != Reason::DisabledInKeycloak || may_pass)
             && !memory.left_half_done(&account.user_id, account.state);
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
-        let until = (*since.min(now)).after(self.rule.policy.grace);
+        let until = (*since.min(now)).after(self.table.policy.grace);
         (waits && *now < until).then_some(until)
     }
 
@@ -278,7 +279,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
         if let Some(reason) =
-            self.rule.not_activated(account, seen.account.seen()).filter(|reason| *reason < KeptReason::AnotherPerson)
+            self.table.not_activated(account, seen.account.seen()).filter(|reason| *reason < KeptReason::AnotherPerson)
         {
             return Verdict::Kept(reason);
         }
@@ -291,7 +292,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if is_anothers || members.iter().any(|member| is_newer(member)) {
             return Verdict::Kept(KeptReason::AnotherPerson);
         }
-        match self.rule.not_activated(account, seen.account.seen()) {
+        match self.table.not_activated(account, seen.account.seen()) {
             Some(reason) => Verdict::Kept(reason),
             None => Verdict::Activate(Reason::InGroup),
         }
@@ -302,7 +303,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if seen.account.seen().is_active() {
             return Verdict::MemberActive;
         }
-        self.rule.never_activated(account, seen.account.state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
+        self.table.never_activated(account, seen.account.state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
     }
 
     /// Returns whether Keycloak knows a user of the account's name who is out.
@@ -310,7 +311,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let is_out = |person: &KeycloakPerson| person.user().is_some() && !self.may_use_now(person);
         let is_stranger = |person: &KeycloakPerson| {
             let listed = person.user().and_then(|user| self.identity.member(&user.id));
-            person.user().is_some() && !listed.is_some_and(|member| self.rule.may_use(member))
+            person.user().is_some() && !listed.is_some_and(|member| self.table.may_use(member))
         };
         let listed = self.identity.named(account);
         let mut listed = listed.iter().filter_map(|member| find(seen, &member.id));
@@ -379,26 +380,26 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     fn is_decided_by_external_id(&self, holder: &Holder<'_>, seen: &Evidence) -> bool {
-        self.rule.policy.matching != Matching::Localpart
+        self.table.policy.matching != Matching::Localpart
             && !matches!(holder, Holder::Tied { by: TiedBy::Link, .. })
             && externals(seen).next().is_some()
     }
 
-    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> Standing {
+    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> PossibleOwner {
         let listed = self.identity.member(id);
         match (person, listed) {
-            (KeycloakPerson::Unknown, Some(member)) if self.rule.may_use(member) => Standing::Contradiction,
-            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => Standing::Gone,
+            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => PossibleOwner::Contradiction,
+            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => PossibleOwner::Gone,
             (KeycloakPerson::Known { in_group: false, .. }, Some(_))
-            | (KeycloakPerson::Known { in_group: true, .. }, None) => Standing::Contradiction,
-            (KeycloakPerson::Known { in_group: false, .. }, None) => Standing::Out(Reason::NotInGroup),
+            | (KeycloakPerson::Known { in_group: true, .. }, None) => PossibleOwner::Contradiction,
+            (KeycloakPerson::Known { in_group: false, .. }, None) => PossibleOwner::Out(Reason::NotInGroup),
             (KeycloakPerson::Known { enabled, .. }, Some(member)) => {
-                if self.rule.may_use(member) {
-                    Standing::Member
+                if self.table.may_use(member) {
+                    PossibleOwner::Member
                 } else if *enabled {
-                    Standing::Contradiction
+                    PossibleOwner::Contradiction
                 } else {
-                    Standing::Out(Reason::DisabledInKeycloak)
+                    PossibleOwner::Out(Reason::DisabledInKeycloak)
                 }
             }
         }
@@ -406,12 +407,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 }
 
 /// Returns why an account is disabled, by its first owner that Keycloak knows, if there is one.
-fn reason_of(standings: &[Standing], holder: &Holder<'_>) -> Reason {
+fn reason_of(standings: &[PossibleOwner], holder: &Holder<'_>) -> Reason {
     let known = standings.iter().find_map(|standing| match standing {
-        Standing::Out(reason) => Some(*reason),
+        PossibleOwner::Out(reason) => Some(*reason),
         _ => None,
     });
-    let is_gone = standings.iter().all(|standing| *standing == Standing::Gone);
+    let is_gone = standings.iter().all(|standing| *standing == PossibleOwner::Gone);
     match (known, holder) {
         (Some(reason), _) => reason,
         (None, _) if is_gone => Reason::NotInKeycloak,
@@ -458,17 +459,16 @@ struct After<'l> {
     members: Option<&'l [Member]>,
     /// Its members who may use Matrix.
     may_use: Vec<&'l Member>,
-    /// Their IDs.
     ids: HashSet<&'l KeycloakId>,
 }
 
 impl<'l> After<'l> {
-    fn new(rule: &Rule<'_>, looks: &'l Looks) -> Self {
-        let members = match looks {
-            Looks::Taken { members_after, .. } => members_after.as_deref(),
-            Looks::TooMany { .. } => None,
+    fn new(table: &DecisionTable<'_>, rechecks: &'l Rechecks) -> Self {
+        let members = match rechecks {
+            Rechecks::Taken { members_after, .. } => members_after.as_deref(),
+            Rechecks::TooMany { .. } => None,
         };
-        let may_use: Vec<_> = members.into_iter().flatten().filter(|member| rule.may_use(member)).collect();
+        let may_use: Vec<_> = members.into_iter().flatten().filter(|member| table.may_use(member)).collect();
         Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
     }
 

@@ -6,7 +6,6 @@ use crate::plan::Pair;
 /// The comparison of a few linked accounts with their members' names by the template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateFit {
-    /// How many were compared.
     pub compared: usize,
     /// The accounts that have another name, with the member's name by the template.
     pub differing: Vec<Pair>,
@@ -17,7 +16,7 @@ impl Draft<'_> {
     /// differences mean nothing.
     #[must_use]
     pub fn template_fit(&self, most: usize) -> TemplateFit {
-        let facts = self.rule.facts;
+        let facts = self.table.facts;
         let accounts = facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
         let linked = accounts.filter_map(|account| {
             let member = self.identity.member(account.links.newest()?)?;

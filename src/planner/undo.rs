@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Draft, Facts, Focus, LookAt, Looks, Policy, Verdict, Verdicts};
-use crate::model::{Account, Moment, UserId};
+use super::{Draft, Facts, PlanScope, Policy, Rechecks, ToRecheck, Verdict, Verdicts};
+use crate::model::{Account, Timestamp, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
 
 /// The clocks of MAS and of this host may differ by this much.
@@ -14,14 +14,11 @@ const CLOCKS: Duration = Duration::from_mins(1);
 /// What a run did to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
-    /// The action.
     pub kind: ActionKind,
-    /// The account.
     pub user_id: UserId,
     /// The mode at that time.
     pub mode: DisableMode,
-    /// When it ended.
-    pub ended: Option<Moment>,
+    pub ended: Option<Timestamp>,
     /// What has happened to the account since, as far as known.
     pub since: Option<Since>,
 }
@@ -72,29 +69,29 @@ impl Undone {
 }
 
 impl<'f> Undo<'f> {
-    /// Creates the reversal of a run; `focus` has its accounts.
+    /// Creates the reversal of a run; `scope` has its accounts.
     #[must_use]
-    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], focus: &'f Focus) -> Self {
-        let in_focus = facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
-        let accounts: BTreeMap<_, _> = in_focus.map(|account| (&account.user_id, account)).collect();
+    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], scope: &'f PlanScope) -> Self {
+        let in_scope = facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
+        let accounts: BTreeMap<_, _> = in_scope.map(|account| (&account.user_id, account)).collect();
         let open = undone.iter().filter(|one| one.left_out(accounts.get(&one.user_id).copied()).is_none());
         let kinds = open.map(|one| (&one.user_id, one.reverse())).collect();
-        Self { draft: Draft::reversing(facts, policy, focus, &kinds), undone, accounts }
+        Self { draft: Draft::reversing(facts, policy, scope, &kinds), undone, accounts }
     }
 
     /// Returns the accounts to recheck.
-    pub fn to_look_at(&self) -> impl Iterator<Item = LookAt> {
-        self.draft.to_look_at()
+    pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
+        self.draft.to_recheck()
     }
 
     /// Returns the plan. The current members that it would disable are skipped.
     #[must_use]
-    pub fn decide(&self, looks: &Looks) -> Plan {
-        let verdicts = self.draft.verdicts(looks);
-        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, looks)).collect();
+    pub fn decide(&self, rechecks: &Rechecks) -> Plan {
+        let verdicts = self.draft.verdicts(rechecks);
+        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
         let to_apply = actions.iter().filter(|action| action.pass().is_some()).count();
-        let plan = self.draft.plan(verdicts, looks);
+        let plan = self.draft.plan(verdicts, rechecks);
         Plan {
             unchanged: plan.read.accounts.saturating_sub(to_apply),
             actions,
@@ -106,15 +103,15 @@ impl<'f> Undo<'f> {
         }
     }
 
-    fn action(&self, undone: &Undone, verdicts: &Verdicts<'f>, looks: &Looks) -> Action {
+    fn action(&self, undone: &Undone, verdicts: &Verdicts<'f>, rechecks: &Rechecks) -> Action {
         let account = self.accounts.get(&undone.user_id).copied();
-        let evidence = looks.evidence(&undone.user_id);
+        let evidence = rechecks.evidence(&undone.user_id);
         let verdict = account.and_then(|account| {
             let at = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
             at.ok().map(|at| &verdicts.of_accounts[at].1)
         });
         let disabled_at = evidence.and_then(|seen| seen.account.disabled_at);
-        let is_later = |at: Moment| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
+        let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
         let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),

@@ -1,6 +1,6 @@
 //! Defines the decision about one account: every account has exactly one.
 
-use crate::model::{Moment, SignSeen};
+use crate::model::{SignSeen, Timestamp};
 use crate::plan::{Approval, KeptReason, Reason};
 
 /// The decision about one account.
@@ -25,7 +25,7 @@ pub enum Verdict {
     /// Kept, because these signs point to a member; never empty.
     MayBeMember(Vec<SignSeen>),
     /// Out of the group, but in its grace period until then.
-    InGrace(Moment),
+    InGrace(Timestamp),
     /// Would be disabled, but the second look failed.
     DisableSkipped(Reason, String),
     /// Would be activated, but the second look failed.

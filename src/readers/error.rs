@@ -18,33 +18,23 @@ pub enum ReadError {
     /// No group of this name, path or ID.
     #[error("Keycloak: realm {realm}: there is no group {group:?}, or no permission to see it")]
     GroupNotFound {
-        /// The realm.
         realm: String,
         /// As the configuration names it.
         group: String,
     },
-    /// Several groups of this name.
     #[error("Keycloak: realm {realm}: the name {group:?} stands for {} groups: {}", paths.len(), joined(paths, ", "))]
     GroupAmbiguous {
-        /// The realm.
         realm: String,
         /// As the configuration names it.
         group: String,
-        /// The paths of all of them.
         paths: Vec<ServerText>,
     },
     /// The group is visible, but its members are not.
     #[error("Keycloak: realm {realm}: there is no permission to see the members of {path}")]
-    GroupForbidden {
-        /// The realm.
-        realm: String,
-        /// The group's path.
-        path: ServerText,
-    },
+    GroupForbidden { realm: String, path: ServerText },
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
     WrongServerName {
-        /// The owner of the admin token.
         owner: UserId,
         /// `server_name` of the configuration.
         configured: ServerName,
@@ -57,7 +47,6 @@ pub enum ReadError {
         /// The user that the secret acts as.
         owner: UserId,
     },
-    /// MAS serves another homeserver.
     #[error("MAS: it serves {actual}, and server_name is {configured}")]
     MasServesAnother {
         /// What MAS says.
@@ -72,15 +61,11 @@ pub enum ReadError {
         wanted: ServerText,
         /// How many match.
         fitting: usize,
-        /// All of them.
         all: Vec<UpstreamProvider>,
     },
     /// The links of the account have changed meanwhile.
     #[error("MAS: {user_id} was linked to another Keycloak user while it was read")]
-    LinksMoved {
-        /// The account.
-        user_id: UserId,
-    },
+    LinksMoved { user_id: UserId },
     /// The list of users does not contain all users, so an account without a user may have one.
     #[error("Keycloak: the list of users does not contain the user {id}, a member of the group")]
     UserNotListed {
@@ -89,15 +74,10 @@ pub enum ReadError {
     },
     /// The account is in the list, but not found by name.
     #[error("{server}: {user_id} is in the list of accounts, but not found by name")]
-    AccountGone {
-        /// The server.
-        server: Server,
-        /// The account.
-        user_id: UserId,
-    },
+    AccountGone { server: Server, user_id: UserId },
     /// The second look failed for all accounts.
     #[error("the second look failed for all accounts ({count} tried)")]
-    NobodyLookedAt {
+    NoneRechecked {
         /// How many were tried.
         count: usize,
         /// The first error.
@@ -185,7 +165,7 @@ impl ReadError {
             Self::AccountGone { .. } => {
                 "Run again: the account may just have been deleted from the database.".to_owned()
             }
-            Self::NobodyLookedAt { source, .. } => source.hint(),
+            Self::NoneRechecked { source, .. } => source.hint(),
         }
     }
 }

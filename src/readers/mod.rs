@@ -1,19 +1,19 @@
 //! Reads the servers. A reader returns a complete list or an error, never less.
 
-mod again;
-mod aside;
-mod each;
+mod account_state;
 mod error;
+mod json_rows;
+mod json_text;
 pub mod keycloak;
-mod look;
 pub mod mas;
-mod now;
-mod packed;
+mod packed_ids;
 mod page_size;
+mod refresh;
 mod registered;
-mod rows;
+mod second_look;
+mod set_aside;
 pub mod synapse;
-mod text;
+mod unique_rows;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,17 +24,17 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, KeycloakId, Member, Moment, ServerName, TokenOwners};
+use crate::model::{Account, ServerName, Timestamp, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
-pub use again::Again;
+pub use account_state::{CurrentState, ServerAnswers};
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, Events, FoundUser, Group, KeycloakReader, Members, Owners, Roles, Says,
-    Witnesses,
+    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader, Members, MembershipHint,
+    Owners, Roles, Witnesses,
 };
 pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
-pub use now::{Asked, Now};
+pub use refresh::Refresh;
 pub use registered::{Judge, NEWEST, Registered};
 pub use synapse::SynapseReader;
 
@@ -46,7 +46,6 @@ const SAMPLE: usize = 20;
 /// The readers of all servers.
 #[derive(Debug)]
 pub struct Readers {
-    /// Keycloak.
     pub keycloak: KeycloakReader,
     /// The homeserver; optional if MAS lists the accounts.
     pub synapse: Option<SynapseReader>,
@@ -59,9 +58,7 @@ pub struct Readers {
 /// One complete reading.
 #[derive(Debug)]
 pub struct Reading {
-    /// The facts for the plan.
     pub facts: Facts,
-    /// The groups of the members.
     pub groups: Vec<Group>,
     /// The users that show for each group that its directory answers.
     pub witnesses: Witnesses,
@@ -104,12 +101,9 @@ impl Tally {
 /// The tallies of a run.
 #[derive(Debug, Default)]
 pub struct Tallies {
-    /// Members read.
     pub members: Tally,
-    /// Accounts read.
     pub accounts: Tally,
-    /// Accounts rechecked.
-    pub looks: Tally,
+    pub rechecks: Tally,
 }
 
 impl Readers {
@@ -159,7 +153,7 @@ impl Readers {
             doubtful: Vec::new(),
             accounts,
             token_owners,
-            now: Moment::now(),
+            now: Timestamp::now(),
             memory: Memory::default(),
         };
         let mut reading = Reading { facts, groups, witnesses: listed.witnesses, links };
@@ -206,7 +200,7 @@ impl Readers {
     /// Checks whether the subjects of links are IDs of Keycloak users, if none is a member.
     async fn subjects(&self, facts: &Facts) -> Result<Subjects, ReadError> {
         let subjects = || facts.accounts.iter().filter_map(|account| account.links.newest());
-        if subjects().any(|id| listed(&facts.members, id).is_some()) {
+        if subjects().any(|id| facts.members.get(id).is_some()) {
             return Ok(Subjects::Users);
         }
         let count = subjects().count();
@@ -237,9 +231,4 @@ async fn users_of(mas: MasReader, provider: Option<LinkProvider>) -> Result<User
         Ok(users) => users,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
-}
-
-/// Returns the member of an ID; readers return members in order of their IDs.
-fn listed<'m>(members: &'m [Member], id: &KeycloakId) -> Option<&'m Member> {
-    members.binary_search_by(|member| member.id.cmp(id)).ok().map(|row| &members[row])
 }

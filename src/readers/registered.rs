@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::again::AT_A_TIME;
+use super::refresh::AT_A_TIME;
 use super::{LinkProvider, ReadError, Readers, Reading};
 use crate::http::HttpError;
-use crate::model::{Account, Moment, UserId};
+use crate::model::{Account, Timestamp, UserId};
 
 /// How many of the newest accounts are read to know the end of the list.
 pub const NEWEST: usize = 100;
@@ -15,10 +15,9 @@ pub const NEWEST: usize = 100;
 /// A registered account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
-    /// The account.
     pub user_id: UserId,
     /// When it was registered, by the clock of the server that lists it.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 /// When to judge an account that was just registered.
@@ -54,7 +53,7 @@ impl Readers {
     }
 
     /// Returns the accounts that were registered since a time.
-    pub async fn accounts_since(&self, since: Moment) -> Result<Vec<Registered>, HttpError> {
+    pub async fn accounts_since(&self, since: Timestamp) -> Result<Vec<Registered>, HttpError> {
         match &self.mas {
             Some(mas) => mas.registered_since(since).await,
             None => self.synapse().registered_since(since, &self.server_name).await,

@@ -14,11 +14,9 @@ pub(crate) struct Order<'a> {
     pub(crate) command: &'static str,
     /// The command line, without the approval.
     pub(crate) line: String,
-    /// The digest of the plan.
     pub(crate) digest: Digest,
     /// The digest that the administrator approves.
     pub(crate) approve: Option<&'a ApprovedDigest>,
-    /// The run that it undoes.
     pub(crate) undoes: Option<RunId>,
 }
 

@@ -14,14 +14,14 @@ mod writing;
 
 use tracing::warn;
 
-use self::state_file::Purpose;
+use self::state_file::StateFileUse;
 use crate::cli::Global;
 use crate::config::{self, Config, Loaded, Warning, WriterKindConfig};
 use crate::environment::Surroundings;
 use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::mas_api::MasApi;
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::output::Progress;
 use crate::readers::{ReadError, Readers};
 use crate::state::{Age, State};
@@ -42,7 +42,7 @@ pub(crate) struct Session {
     /// mas-cli, if it is the writer.
     pub(crate) mas_cli: Option<MasCli>,
     /// Whether the command may change something.
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: StateFileUse,
     /// The state file, if one is in use.
     pub(crate) state: Option<State>,
 }
@@ -50,15 +50,15 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session for a command that only reads.
     pub(crate) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        Self::telling(global, surroundings, Purpose::Read)
+        Self::telling(global, surroundings, StateFileUse::Read)
     }
 
     /// Opens a session for a command that may change something. A missing state file is created.
     pub(crate) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
-        Self::telling(global, surroundings, Purpose::Write)
+        Self::telling(global, surroundings, StateFileUse::Write)
     }
 
-    fn telling(global: &Global, surroundings: &Surroundings, purpose: Purpose) -> Result<Self, Failure> {
+    fn telling(global: &Global, surroundings: &Surroundings, purpose: StateFileUse) -> Result<Self, Failure> {
         let (session, warnings) = Self::open(global, surroundings, purpose)?;
         for warning in &warnings {
             warn!("{warning}");
@@ -69,12 +69,16 @@ impl Session {
     /// Opens a session and returns the warnings about the configuration, for commands that report them
     /// themselves.
     pub(crate) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
-        let (session, mut warnings) = Self::open(global, surroundings, Purpose::Read)?;
+        let (session, mut warnings) = Self::open(global, surroundings, StateFileUse::Read)?;
         warnings.extend(state_file::warning_of(&session.config));
         Ok((session, warnings))
     }
 
-    fn open(global: &Global, surroundings: &Surroundings, purpose: Purpose) -> Result<(Self, Vec<Warning>), Failure> {
+    fn open(
+        global: &Global,
+        surroundings: &Surroundings,
+        purpose: StateFileUse,
+    ) -> Result<(Self, Vec<Warning>), Failure> {
         let Loaded { config, mut warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
@@ -98,7 +102,7 @@ impl Session {
         let state_file = self.state.as_ref().map(State::path);
         let mut lock = RunLock::take(&self.config, state_file, &*surroundings.env)?;
         if let Some(state) = &self.state {
-            let (number, age) = state.count_run(lock.last_run(), Moment::now())?;
+            let (number, age) = state.count_run(lock.last_run(), Timestamp::now())?;
             lock.note_run(number)?;
             if age == Age::Older {
                 warn!(

@@ -9,7 +9,6 @@ use crate::model::{SYNAPSE_WITHOUT_MSC3861, release_in};
 /// How Synapse is connected to MAS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Joined {
-    /// By MSC3861.
     ByMsc3861,
     /// Perhaps by MSC3861: this Synapse still has it, and MAS's configuration cannot be read from here.
     PerhapsByMsc3861,

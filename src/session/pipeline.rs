@@ -5,7 +5,7 @@ use super::warnings::warn_of_doubts;
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::plan::{ApprovedDigest, Plan};
-use crate::planner::{Draft, Facts, Focus, LookAt, Looks, Reach, Undo, Verdicts};
+use crate::planner::{Draft, Facts, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts};
 use crate::readers::Reading;
 
 /// What a plan is made for.
@@ -29,14 +29,14 @@ impl Aim {
 /// The verdict on every account, and what it is based on.
 pub(crate) struct Decision<'f> {
     pub(crate) draft: Draft<'f>,
-    pub(crate) looks: Looks,
+    pub(crate) rechecks: Rechecks,
     pub(crate) verdicts: Verdicts<'f>,
 }
 
 impl Decision<'_> {
     /// Makes the plan.
     pub(crate) fn into_plan(self) -> Plan {
-        self.draft.plan(self.verdicts, &self.looks)
+        self.draft.plan(self.verdicts, &self.rechecks)
     }
 }
 
@@ -48,9 +48,14 @@ impl Session {
     }
 
     /// Makes a plan about all accounts, or about a few.
-    pub(crate) async fn plan_of(&self, reading: &Reading, focus: Option<&Focus>, aim: Aim) -> Result<Plan, Failure> {
-        let plan = self.decide(reading, focus, aim).await?.into_plan();
-        if focus.is_none() {
+    pub(crate) async fn plan_of(
+        &self,
+        reading: &Reading,
+        scope: Option<&PlanScope>,
+        aim: Aim,
+    ) -> Result<Plan, Failure> {
+        let plan = self.decide(reading, scope, aim).await?.into_plan();
+        if scope.is_none() {
             metrics().plan(&plan);
         }
         Ok(Self::with_warnings(plan, &reading.facts))
@@ -60,14 +65,14 @@ impl Session {
     pub(crate) async fn decide<'f>(
         &'f self,
         reading: &'f Reading,
-        focus: Option<&'f Focus>,
+        scope: Option<&'f PlanScope>,
         aim: Aim,
     ) -> Result<Decision<'f>, Failure> {
         metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
-        let draft = Draft::about(&reading.facts, &self.config.policy, focus);
-        let looks = self.look(draft.to_look_at().collect(), self.most_looks(aim), reading).await?;
-        let verdicts = draft.verdicts(&looks);
-        let decision = Decision { draft, looks, verdicts };
+        let draft = Draft::about(&reading.facts, &self.config.policy, scope);
+        let rechecks = self.recheck(draft.to_recheck().collect(), self.most_rechecks(aim), reading).await?;
+        let verdicts = draft.verdicts(&rechecks);
+        let decision = Decision { draft, rechecks, verdicts };
         if aim != Aim::Show {
             self.record(&decision, &reading.facts)?;
         }
@@ -79,18 +84,18 @@ impl Session {
     pub(crate) async fn decide_closer<'f>(
         &self,
         decision: Decision<'f>,
-        accounts: Vec<LookAt>,
+        accounts: Vec<ToRecheck>,
         reading: &'f Reading,
     ) -> Result<Decision<'f>, Failure> {
-        let looks = self.look(accounts, usize::MAX, reading).await?;
-        let verdicts = decision.draft.verdicts(&looks);
-        Ok(Decision { looks, verdicts, ..decision })
+        let rechecks = self.recheck(accounts, usize::MAX, reading).await?;
+        let verdicts = decision.draft.verdicts(&rechecks);
+        Ok(Decision { rechecks, verdicts, ..decision })
     }
 
     /// Makes the plan that undoes a run.
     pub(crate) async fn plan_undo(&self, undo: &Undo<'_>, reading: &Reading, aim: Aim) -> Result<Plan, Failure> {
-        let looks = self.look(undo.to_look_at().collect(), self.most_looks(aim), reading).await?;
-        Ok(Self::with_warnings(undo.decide(&looks), &reading.facts))
+        let rechecks = self.recheck(undo.to_recheck().collect(), self.most_rechecks(aim), reading).await?;
+        Ok(Self::with_warnings(undo.decide(&rechecks), &reading.facts))
     }
 
     /// Prints the warnings of a plan.
@@ -99,7 +104,7 @@ impl Session {
         plan
     }
 
-    fn most_looks(&self, aim: Aim) -> usize {
+    fn most_rechecks(&self, aim: Aim) -> usize {
         match aim {
             Aim::Show | Aim::Write => self.config.limits.max_look,
             Aim::WriteApproved => usize::MAX,
@@ -109,7 +114,7 @@ impl Session {
     /// Records a complete reading in the state file.
     fn record(&self, decision: &Decision<'_>, facts: &Facts) -> Result<(), Failure> {
         let Some(state) = &self.state else { return Ok(()) };
-        let presence = decision.draft.presence(&decision.verdicts, &decision.looks);
+        let presence = decision.draft.presence(&decision.verdicts, &decision.rechecks);
         state.record(&presence, facts.now)?;
         // Old runs are few: what `watch` reads for an event need not delete them.
         if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything) {

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::Account;
 use crate::plan::ActionKind;
-use crate::planner::{Focus, LookAt, Looks, Recall};
-use crate::readers::{Again, Reading, Tallies};
+use crate::planner::{PlanScope, Recall, Rechecks, ToRecheck};
+use crate::readers::{Reading, Refresh, Tallies};
 
 impl Session {
     /// Reads both sides.
@@ -53,51 +53,56 @@ impl Session {
     }
 
     /// Re-reads a few users. Returns `None` if there are more than `most`.
-    pub(crate) async fn again(
+    pub(crate) async fn refresh(
         &self,
         reading: &mut Reading,
-        again: &Again,
+        refresh: &Refresh,
         most: usize,
-    ) -> Result<Option<Focus>, Failure> {
-        let ids: Vec<_> = again.people.keys().cloned().collect();
+    ) -> Result<Option<PlanScope>, Failure> {
+        let ids: Vec<_> = refresh.people.keys().cloned().collect();
         let theirs = match &self.state {
             Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
             None => Vec::new(),
         };
-        let focus = self.readers.again(reading, again, theirs, most).await?;
-        if let (Some(state), Some(focus)) = (&self.state, &focus) {
+        let scope = self.readers.refresh(reading, refresh, theirs, most).await?;
+        if let (Some(state), Some(scope)) = (&self.state, &scope) {
             reading.facts.memory = state.memory(reading.facts.now)?;
-            let localparts: Vec<_> = focus.iter().map(|account| account.localpart().clone()).collect();
+            let localparts: Vec<_> = scope.iter().map(|account| account.localpart().clone()).collect();
             reading.facts.recall(&localparts, &state.owners_of(&localparts, &[])?);
         }
-        Ok(focus)
+        Ok(scope)
     }
 
     /// Rechecks accounts; none of them if there are more than `most`.
-    pub(super) async fn look(&self, accounts: Vec<LookAt>, most: usize, reading: &Reading) -> Result<Looks, Failure> {
+    pub(super) async fn recheck(
+        &self,
+        accounts: Vec<ToRecheck>,
+        most: usize,
+        reading: &Reading,
+    ) -> Result<Rechecks, Failure> {
         let (tallies, count) = (Tallies::default(), accounts.len());
         let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
-        let looks = Box::pin(self.readers.look(accounts, most, reading, &tallies.looks));
-        let mut looks = self.progress.looking(&tallies.looks, count, looks).await?;
-        if disables && matches!(looks, Looks::Taken { .. }) {
-            self.mark_admins_of_mas(&mut looks).await;
+        let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
+        let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
+        if disables && matches!(rechecks, Rechecks::Taken { .. }) {
+            self.mark_admins_of_mas(&mut rechecks).await;
         }
-        Ok(looks)
+        Ok(rechecks)
     }
 
     /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
     /// them in every row.
-    async fn mark_admins_of_mas(&self, looks: &mut Looks) {
+    async fn mark_admins_of_mas(&self, rechecks: &mut Rechecks) {
         let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
         // A writing run has already checked the files.
         if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
-            looks.mark_admins(&config.admin_users);
+            rechecks.mark_admins(&config.admin_users);
         }
         if self.mas.is_some() {
             return;
         }
         match mas_cli.admins().await {
-            Ok(Some(admins)) => looks.mark_admins(&admins),
+            Ok(Some(admins)) => rechecks.mark_admins(&admins),
             Ok(None) => warn_of_unknown_admins(None),
             Err(error) => warn_of_unknown_admins(Some(&error)),
         }

@@ -10,10 +10,9 @@ use crate::state::{Parents, State, StateError, StateProblem, make_folder};
 
 /// What a command does with the state file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum StateFileUse {
     /// It may change something.
     Write,
-    /// It only reads.
     Read,
 }
 
@@ -22,7 +21,7 @@ pub(crate) type Opened = (Option<State>, Option<Warning>);
 
 /// Opens the state file. A configured path has to be usable; the default place need not be, if no key
 /// depends on the state file.
-pub(crate) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure> {
+pub(crate) fn open(config: &Config, purpose: StateFileUse) -> Result<Opened, Failure> {
     let is_default = match config.state_file {
         StateFile::Off => return Ok((None, None)),
         StateFile::At(_) => false,
@@ -34,25 +33,25 @@ pub(crate) fn open(config: &Config, purpose: Purpose) -> Result<Opened, Failure>
         Some(Err(error)) => return Err(error.into()),
         None => None,
     };
-    match config.needs_state().filter(|_| purpose == Purpose::Write) {
+    match config.needs_state().filter(|_| purpose == StateFileUse::Write) {
         Some(what) => Err(Failure::NoPlace { what, source: no_place.map(Box::new) }),
         None => Ok((None, Some(no_memory(no_place.as_ref())))),
     }
 }
 
-fn open_at(config: &Config, path: &Path, purpose: Purpose) -> Result<Option<State>, StateError> {
+fn open_at(config: &Config, path: &Path, purpose: StateFileUse) -> Result<Option<State>, StateError> {
     match purpose {
-        Purpose::Write => {
+        StateFileUse::Write => {
             let parents = match config.state_file {
                 StateFile::Default(_) => Parents::AreMade,
                 _ => Parents::MustExist,
             };
             make_folder(path, parents)
                 .map_err(|error| StateError { path: path.to_owned(), problem: StateProblem::Io(error) })?;
-            State::open(path, config.scope()).map(Some)
+            State::open(path, config.namespace()).map(Some)
         }
-        Purpose::Read => {
-            let mut state = State::read(path, config.scope())?;
+        StateFileUse::Read => {
+            let mut state = State::read(path, config.namespace())?;
             if let Some(state) = &mut state {
                 state.compare(lock::last_run_of(config, path))?;
             }

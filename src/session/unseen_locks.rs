@@ -4,7 +4,7 @@
 use tracing::warn;
 
 use super::Session;
-use super::state_file::Purpose;
+use super::state_file::StateFileUse;
 use crate::causes::in_one_line;
 use crate::failure::{Failure, UnseenLocks};
 use crate::model::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
@@ -19,15 +19,15 @@ impl Session {
         }
         let unseen = match (self.unseen_locks().await, self.purpose) {
             (Ok(unseen), _) => unseen,
-            (Err(failure), Purpose::Write) => return Err(failure),
+            (Err(failure), StateFileUse::Write) => return Err(failure),
             // A plan can be made without mas-cli.
-            (Err(_), Purpose::Read) => None,
+            (Err(_), StateFileUse::Read) => None,
         };
         let Some(unseen) = unseen else { return Ok(()) };
         let refusal = Failure::UnseenLocks { unseen, mas_cli: self.config.policy.mas_cli.clone() };
         match self.purpose {
-            Purpose::Write => Err(refusal),
-            Purpose::Read => {
+            StateFileUse::Write => Err(refusal),
+            StateFileUse::Read => {
                 warn!("a sync would be refused: {}", in_one_line(&refusal));
                 Ok(())
             }

@@ -14,7 +14,7 @@ use crate::writers::WriterError;
 pub(super) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
     warn_of_directories(plan);
     warn_of_contradictions(plan);
-    warn_of_failed_looks(plan);
+    warn_of_failed_rechecks(plan);
     warn_of_unseen_directories(facts, plan);
 }
 
@@ -56,12 +56,12 @@ fn warn_of_contradictions(plan: &Plan) {
     }
 }
 
-fn warn_of_failed_looks(plan: &Plan) {
+fn warn_of_failed_rechecks(plan: &Plan) {
     let not_seen: Vec<_> = plan
         .actions
         .iter()
         .filter_map(|action| match &action.skipped {
-            Some(Skip::NotSeen(why)) if plan.not_looked.is_none() => Some((&action.user_id, why)),
+            Some(Skip::NotSeen(why)) if plan.not_rechecked.is_none() => Some((&action.user_id, why)),
             _ => None,
         })
         .collect();

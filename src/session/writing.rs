@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Order, Session, command_to_go_on, tell, tell_the_end};
-use crate::apply::{self, ApplyTallies, Journal, Record, Stop};
+use crate::apply::{self, ApplyTallies, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -110,18 +110,19 @@ impl Writing {
         }
         let document = PlanDocument::planned(plan, Vec::new()).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;
-        let journal = Journal::new(session.state.as_ref().zip(run), plan.digest());
+        let record = RunRecord::new(session.state.as_ref().zip(run), plan.digest());
         let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
-        let record = Record { journal, stop: self.stop.clone(), failed_before };
+        let context = RunContext { record, stop: self.stop.clone(), failed_before };
         let tallies = ApplyTallies::default();
-        let applying = Box::pin(apply::apply(plan, &self.writer, &session.readers, &session.config, &record, &tallies));
+        let applying =
+            Box::pin(apply::apply(plan, &self.writer, &session.readers, &session.config, &context, &tallies));
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
         metrics().outcomes(plan, &outcomes);
-        record.journal.close(match apply::exit(plan, &outcomes, &record) {
+        context.record.close(match apply::exit(plan, &outcomes, &context) {
             Exit::InStep => "in_step",
             _ => "incomplete",
         });
-        let exit = apply::exit(plan, &outcomes, &record);
+        let exit = apply::exit(plan, &outcomes, &context);
         // If nothing was confirmed, Synapse may not answer, and asking it would only wait again.
         let is_disabled =
             |(action, outcome): (&Action, &Outcome)| action.kind == ActionKind::Disable && *outcome == Outcome::Done;

@@ -7,16 +7,16 @@ use crate::metrics::metrics;
 
 /// The health of a program that keeps running. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<Inner>);
+pub struct Health(Arc<SharedHealth>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedHealth {
     patience: Duration,
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     beat: Instant,
     ready: Result<(), NotReady>,
     /// When it was last set ready.
@@ -32,7 +32,6 @@ pub enum NotReady {
     FirstRun,
     /// A plan waits for an approval.
     Refused,
-    /// The last run failed.
     Failed,
     /// Another run holds the lock.
     Locked,
@@ -60,8 +59,8 @@ impl Health {
     #[must_use]
     pub fn new(patience: Duration) -> Self {
         let (beat, ready) = (Instant::now(), Err(NotReady::FirstRun));
-        let state = State { beat, ready, since: beat, ready_for: Duration::MAX };
-        Self(Arc::new(Inner { patience, state: Mutex::new(state) }))
+        let state = HealthState { beat, ready, since: beat, ready_for: Duration::MAX };
+        Self(Arc::new(SharedHealth { patience, state: Mutex::new(state) }))
     }
 
     /// Records a heartbeat.
@@ -113,7 +112,7 @@ impl Health {
     }
 
     /// Locks the state. It is never half changed, so it is valid even after a panic.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
-use crate::model::{Moment, printable};
+use crate::model::{Timestamp, printable};
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,7 +26,6 @@ const OUTPUT_LIMIT: u64 = 4000;
 pub enum Event {
     /// A plan was refused by a limit.
     Refused,
-    /// A run failed.
     Failed,
     /// Actions wait for an approval; the rest of the plan was carried out.
     NeedsApproval,
@@ -35,19 +34,14 @@ pub enum Event {
 /// The JSON that the command gets on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// What has happened.
     pub event: Event,
-    /// When it happened.
-    pub time: Moment,
-    /// The homeserver.
+    pub time: Timestamp,
     pub server_name: String,
-    /// Keycloak's realm.
     pub realm: String,
     /// What the run looked at.
     pub kind: RunKind,
     /// Each limit that the plan exceeds, in words.
     pub reasons: Vec<String>,
-    /// The refused plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// How many plans were refused since the command last ran for one, this one included.
@@ -56,10 +50,8 @@ pub struct Reason {
     /// The command line that approves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -139,7 +131,7 @@ mod tests {
     fn reason() -> Reason {
         Reason {
             event: Event::Refused,
-            time: Moment::from_millis(1_795_000_000_000),
+            time: Timestamp::from_millis(1_795_000_000_000),
             server_name: "example.org".to_owned(),
             realm: "corp".to_owned(),
             kind: RunKind::Full,

@@ -2,12 +2,12 @@
 
 mod health;
 mod hook;
-mod journal;
+mod journald;
 mod listener;
 mod notify;
 
 pub use health::{Health, NotReady};
 pub use hook::{Event, Reason, tell};
-pub use journal::journal;
+pub use journald::journald_layer;
 pub use listener::serve;
 pub use notify::ServiceManager;

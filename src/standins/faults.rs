@@ -65,14 +65,14 @@ enum Effect {
     Pace(u64),
 }
 
-struct Rule {
+struct FaultRule {
     matches: Predicate,
     skip: usize,
     left: Option<usize>,
     effect: Effect,
 }
 
-impl Rule {
+impl FaultRule {
     /// Returns whether the rule applies to this request, and counts it if so.
     fn take(&mut self, seen: &Seen) -> bool {
         if !(self.matches)(seen) || self.left == Some(0) {
@@ -90,7 +90,7 @@ impl Rule {
 /// The rules of one server.
 #[derive(Clone)]
 pub struct Faults {
-    rules: Shared<Vec<Rule>>,
+    rules: Shared<Vec<FaultRule>>,
     empty_list: Value,
 }
 
@@ -221,7 +221,7 @@ impl RuleBuilder<'_> {
     }
 
     fn add(self, effect: Effect) {
-        let rule = Rule { matches: self.matches, skip: self.skip, left: self.times, effect };
+        let rule = FaultRule { matches: self.matches, skip: self.skip, left: self.times, effect };
         self.faults.rules.lock().push(rule);
     }
 }

@@ -36,7 +36,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(request: &Request) -> Self {
+    fn from_request(request: &Request) -> Self {
         Self {
             method: request.method().to_string(),
             path: percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned(),
@@ -189,7 +189,7 @@ async fn watched(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let seen = Seen::of(&request);
+    let seen = Seen::from_request(&request);
     watch.requests.0.lock().push(seen.clone());
     let Verdict { fault, before, after, rows, late, pace } = watch.faults.verdict(&seen);
     tokio::time::sleep(late).await;

@@ -14,7 +14,7 @@ struct Chunk<V> {
 }
 
 impl<V> Chunk<V> {
-    fn of(rows: Vec<(String, V)>) -> Self {
+    fn new(rows: Vec<(String, V)>) -> Self {
         Self { rows, shown: Cell::new(None) }
     }
 
@@ -108,7 +108,7 @@ impl<V> Sorted<V> {
     /// Returns the row of a key, which is created if there is none.
     pub(super) fn entry(&mut self, key: &str, make: impl FnOnce() -> V) -> &mut V {
         if self.chunks.is_empty() {
-            self.chunks.push(Chunk::of(Vec::new()));
+            self.chunks.push(Chunk::new(Vec::new()));
         }
         let mut at = self.chunk_of(key);
         if self.chunks[at].rows.len() == CHUNK && self.chunks[at].place(key).is_err() {
@@ -116,7 +116,7 @@ impl<V> Sorted<V> {
             let half = if self.chunks[at].place(key) == Err(CHUNK) { CHUNK } else { CHUNK / 2 };
             let rest = self.chunks[at].rows.split_off(half);
             self.chunks[at].shown.set(None);
-            self.chunks.insert(at + 1, Chunk::of(rest));
+            self.chunks.insert(at + 1, Chunk::new(rest));
             at += usize::from(self.chunks[at].place(key) == Err(half));
         }
         let chunk = &mut self.chunks[at];
@@ -156,7 +156,7 @@ impl<V> Default for Sorted<V> {
 
 impl<V: Clone> Clone for Sorted<V> {
     fn clone(&self) -> Self {
-        let chunks = self.chunks.iter().map(|chunk| Chunk::of(chunk.rows.clone())).collect();
+        let chunks = self.chunks.iter().map(|chunk| Chunk::new(chunk.rows.clone())).collect();
         Self { chunks, len: self.len, shows: self.shows }
     }
 }

@@ -11,9 +11,7 @@ use crate::model::ServerText;
 #[derive(Debug, thiserror::Error)]
 #[error("the state file {}: {problem}", path.display())]
 pub struct StateError {
-    /// The path.
     pub path: PathBuf,
-    /// What is wrong.
     #[source]
     pub problem: StateProblem,
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::error::StateProblem;
-use super::journal::USER_NOT_FOUND;
+use super::history::from_word;
 use super::readings::{Age, Readings};
-use super::rows::from_word;
-use super::{Scope, State, StateError};
-use crate::model::{Moment, UserId};
+use super::runs::USER_NOT_FOUND;
+use super::{Namespace, State, StateError};
+use crate::model::{Timestamp, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{AccountIndex, Facts, Memory, OwnDisable};
+use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -21,20 +21,20 @@ pub(super) const BRIDGE_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl State {
     /// Returns everything that a plan needs now, except the owners.
-    pub fn memory(&self, now: Moment) -> Result<Memory, StateError> {
+    pub fn memory(&self, now: Timestamp) -> Result<Memory, StateError> {
         let connection = self.lock();
         let read = || {
-            let goes_on = Readings::of(&connection, &self.scope)?.go_on(now);
+            let goes_on = Readings::read(&connection, &self.namespace)?.go_on(now);
             let mut memory = Memory {
-                directories: directories(&connection, &self.scope)?,
-                not_in_mas: not_in_mas(&connection, &self.scope, now.before(NOT_IN_MAS_FOR))?,
-                bridges: bridges(&connection, &self.scope, now)?,
+                directories: directories(&connection, &self.namespace)?,
+                not_in_mas: not_in_mas(&connection, &self.namespace, now.before(NOT_IN_MAS_FOR))?,
+                bridges: bridges(&connection, &self.namespace, now)?,
                 ..Memory::default()
             };
             if self.age == Age::AsExpected {
-                memory.own = own_disables(&connection, &self.scope)?;
+                memory.own = own_disables(&connection, &self.namespace)?;
                 if goes_on {
-                    memory.absent_since = absences(&connection, &self.scope, now)?;
+                    memory.absent_since = absences(&connection, &self.namespace, now)?;
                 } else {
                     memory.own.retain(|_, own| own.is_done);
                 }
@@ -47,22 +47,27 @@ impl State {
     /// Adds everything that is remembered to a complete reading.
     pub fn recall(&self, facts: &mut Facts) -> Result<(), StateError> {
         facts.memory = self.memory(facts.now)?;
-        let index = AccountIndex::new(facts);
+        let index = AccountsByLocalpart::new(facts);
         self.owners(|localpart, owner| index.remember(facts, localpart, owner))
     }
 
     /// Returns the accounts whose last action failed.
     pub fn failed_before(&self) -> Result<BTreeSet<UserId>, StateError> {
         let connection = self.lock();
-        let last = last_actions(&connection, &self.scope, Moment::default()).map_err(|problem| self.error(problem))?;
+        let last =
+            last_actions(&connection, &self.namespace, Timestamp::default()).map_err(|problem| self.error(problem))?;
         let failed = last.into_iter().filter(|last| last.outcome.as_deref() == Some("failed"));
         Ok(failed.map(|last| last.user_id).collect())
     }
 
     /// Returns the actions that a command has started since a time, each with its account and time.
-    pub fn done_since(&self, command: &str, since: Moment) -> Result<Vec<(UserId, ActionKind, Moment)>, StateError> {
+    pub fn done_since(
+        &self,
+        command: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(UserId, ActionKind, Timestamp)>, StateError> {
         let connection = self.lock();
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let read = || {
             let mut statement = connection.prepare(
                 "SELECT user_id, action, begun FROM actions JOIN runs ON id = run
@@ -72,7 +77,7 @@ impl State {
             let mut done = Vec::new();
             while let Some(row) = rows.next()? {
                 let (user_id, kind) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
-                done.push((from_word(&user_id)?, from_word(&kind)?, Moment::from_millis(row.get(2)?)));
+                done.push((from_word(&user_id)?, from_word(&kind)?, Timestamp::from_millis(row.get(2)?)));
             }
             Ok(done)
         };
@@ -81,13 +86,17 @@ impl State {
 }
 
 /// Returns since when accounts are absent. A time in the future counts as now.
-fn absences(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTreeMap<UserId, Moment>, StateProblem> {
+fn absences(
+    connection: &Connection,
+    namespace: &Namespace,
+    now: Timestamp,
+) -> Result<BTreeMap<UserId, Timestamp>, StateProblem> {
     let mut statement =
         connection.prepare("SELECT user_id, since FROM absences WHERE realm = ?1 AND server_name = ?2")?;
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str()])?;
+    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut absent = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let since = Moment::from_millis(row.get(1)?).min(now);
+        let since = Timestamp::from_millis(row.get(1)?).min(now);
         absent.insert(from_word(&row.get::<_, String>(0)?)?, since);
     }
     Ok(absent)
@@ -99,7 +108,7 @@ fn absences(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTree
 /// reversed nothing.
 pub(super) fn own_disables(
     connection: &Connection,
-    scope: &Scope,
+    namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, OwnDisable>, StateProblem> {
     let mut statement = connection.prepare(
         "SELECT user_id, action, disable, outcome, begun FROM actions JOIN runs ON id = run
@@ -108,14 +117,14 @@ pub(super) fn own_disables(
             AND failure IS NULL
          ORDER BY run, number",
     )?;
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str()])?;
+    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut own: BTreeMap<UserId, OwnDisable> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;
         let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
         let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
         let outcome = row.get::<_, Option<String>>(3)?;
-        let begun = Moment::from_millis(row.get(4)?);
+        let begun = Timestamp::from_millis(row.get(4)?);
         match (kind, outcome.as_deref()) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
@@ -129,19 +138,23 @@ pub(super) fn own_disables(
 }
 
 /// Returns the accounts whose last action since a time failed because MAS has no such user.
-fn not_in_mas(connection: &Connection, scope: &Scope, since: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
-    let last = last_actions(connection, scope, since)?.into_iter();
+fn not_in_mas(
+    connection: &Connection,
+    namespace: &Namespace,
+    since: Timestamp,
+) -> Result<BTreeSet<UserId>, StateProblem> {
+    let last = last_actions(connection, namespace, since)?.into_iter();
     let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND));
     Ok(unknown.map(|last| last.user_id).collect())
 }
 
 /// Returns the accounts that belonged to a bridge less than [`BRIDGE_FOR`] ago. A time in the future
 /// does not count, because it would count for too long.
-fn bridges(connection: &Connection, scope: &Scope, now: Moment) -> Result<BTreeSet<UserId>, StateProblem> {
+fn bridges(connection: &Connection, namespace: &Namespace, now: Timestamp) -> Result<BTreeSet<UserId>, StateProblem> {
     let mut statement = connection
         .prepare("SELECT user_id FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen > ?3 AND seen <= ?4")?;
     let since = now.before(BRIDGE_FOR).as_millis();
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str(), since, now.as_millis()])?;
+    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since, now.as_millis()])?;
     let mut bridges = BTreeSet::new();
     while let Some(row) = rows.next()? {
         bridges.insert(from_word(&row.get::<_, String>(0)?)?);
@@ -157,13 +170,17 @@ struct LastAction {
 }
 
 /// Returns the last action on each account since a time.
-fn last_actions(connection: &Connection, scope: &Scope, since: Moment) -> Result<Vec<LastAction>, StateProblem> {
+fn last_actions(
+    connection: &Connection,
+    namespace: &Namespace,
+    since: Timestamp,
+) -> Result<Vec<LastAction>, StateProblem> {
     // With max(), SQLite takes the other columns from the same row.
     let mut statement = connection.prepare(
         "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND begun >= ?3 GROUP BY user_id",
     )?;
-    let mut rows = statement.query(params![scope.realm, scope.server_name.as_str(), since.as_millis()])?;
+    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since.as_millis()])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
         let user_id = from_word(&row.get::<_, String>(0)?)?;
@@ -173,9 +190,10 @@ fn last_actions(connection: &Connection, scope: &Scope, since: Moment) -> Result
 }
 
 /// Returns every directory that was ever seen; those from version 0.1 for each homeserver.
-fn directories(connection: &Connection, scope: &Scope) -> Result<BTreeSet<Box<str>>, StateProblem> {
+fn directories(connection: &Connection, namespace: &Namespace) -> Result<BTreeSet<Box<str>>, StateProblem> {
     let mut statement =
         connection.prepare("SELECT provider FROM directories WHERE realm = ?1 AND server_name IN (?2, '')")?;
-    let rows = statement.query_map(params![scope.realm, scope.server_name.as_str()], |row| row.get::<_, String>(0))?;
+    let rows =
+        statement.query_map(params![namespace.realm, namespace.server_name.as_str()], |row| row.get::<_, String>(0))?;
     rows.map(|row| Ok(row?.into())).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Each action is recorded before it is tried and again afterwards, each in a transaction of its own.
 //! So a run that is killed leaves a record of what may have been done. Rows belong to a realm and a
-//! server name, the [`Scope`]; two of them in one file do not see each other.
+//! server name, the [`Namespace`]; two of them in one file do not see each other.
 //!
 //! # Why an older file never makes the program do more
 //!
@@ -19,7 +19,7 @@
 //!   program respects. An outdated row could make a lock by hand ours. So after a long pause nothing
 //!   unfinished counts, and a file older than the last run (the lock file has its number) loses every
 //!   claim.
-//! - `actions`, as what `watch` did in the last hour: missing rows let a restarted `watch` use its
+//! - `actions`, as what `watch` did in the last hour: missing history let a restarted `watch` use its
 //!   limits once more within that hour, as it does without a state file.
 //! - `settled`: it only removes claims, and is as old as its actions.
 //! - `directories`: a directory is recorded in the transaction that records its members' accounts.
@@ -31,12 +31,12 @@
 //! `policy.reactivate = "own"`.
 
 mod error;
-mod journal;
+mod history;
 mod memory;
 mod open;
 mod owners;
 mod readings;
-mod rows;
+mod runs;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -47,19 +47,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
-pub use journal::{Beginning, RunId};
+pub use history::{ActionRow, RunRow};
 pub use open::{Parents, make_folder};
 pub use readings::Age;
-pub use rows::{ActionRow, RunRow};
+pub use runs::{Beginning, RunId};
 
 use crate::model::ServerName;
 
 /// The realm and the homeserver that rows belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
-    /// The realm in Keycloak.
+pub struct Namespace {
     pub realm: String,
-    /// The homeserver.
     pub server_name: ServerName,
 }
 
@@ -67,31 +65,31 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
-    scope: Scope,
+    namespace: Namespace,
     age: Age,
     connection: Mutex<Connection>,
 }
 
 impl State {
     /// Opens the file for a run that may write. Creates a missing file, and migrates an older one.
-    pub fn open(path: &Path, scope: Scope) -> Result<Self, StateError> {
+    pub fn open(path: &Path, namespace: Namespace) -> Result<Self, StateError> {
         match open::for_writing(path) {
-            Ok(connection) => Ok(Self::new(path, scope, connection)),
+            Ok(connection) => Ok(Self::new(path, namespace, connection)),
             Err(problem) => Err(StateError { path: path.to_owned(), problem }),
         }
     }
 
     /// Opens the file for a command that only reads, without changing it. Returns `None` if there
     /// is no file yet.
-    pub fn read(path: &Path, scope: Scope) -> Result<Option<Self>, StateError> {
+    pub fn read(path: &Path, namespace: Namespace) -> Result<Option<Self>, StateError> {
         match open::for_reading(path) {
-            Ok(connection) => Ok(connection.map(|connection| Self::new(path, scope, connection))),
+            Ok(connection) => Ok(connection.map(|connection| Self::new(path, namespace, connection))),
             Err(problem) => Err(StateError { path: path.to_owned(), problem }),
         }
     }
 
-    fn new(path: &Path, scope: Scope, connection: Connection) -> Self {
-        Self { path: path.to_owned(), scope, age: Age::AsExpected, connection: Mutex::new(connection) }
+    fn new(path: &Path, namespace: Namespace, connection: Connection) -> Self {
+        Self { path: path.to_owned(), namespace, age: Age::AsExpected, connection: Mutex::new(connection) }
     }
 
     /// Returns the path that the file was opened by.

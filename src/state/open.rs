@@ -52,7 +52,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StateProblem> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let identity = identify(&connection)?;
     check(&connection)?;
-    if identity == Identity::Ours && !schema::is_up_to_date(&connection)? {
+    if identity == FileKind::Ours && !schema::is_up_to_date(&connection)? {
         // Version 0.1 left this to the umask.
         std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
@@ -79,12 +79,12 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
         }
         identified => identified?,
     };
-    if identity == Identity::Ours {
+    if identity == FileKind::Ours {
         check(&connection)?;
     }
     // Otherwise the empty log would stay.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    if identity == Identity::Empty {
+    if identity == FileKind::Empty {
         return Ok(None);
     }
     if schema::is_up_to_date(&connection)? {
@@ -131,7 +131,7 @@ fn has_log(path: &Path) -> bool {
 
 /// The kind of a file that may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Identity {
+enum FileKind {
     Ours,
     /// It has no tables yet.
     Empty,
@@ -164,16 +164,16 @@ fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
     }
 }
 
-fn identify(connection: &Connection) -> Result<Identity, StateProblem> {
+fn identify(connection: &Connection) -> Result<FileKind, StateProblem> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?;
     let tables = names.collect::<Result<Vec<_>, _>>()?;
     let is_first_version = || schema::FIRST_TABLES.iter().all(|table| tables.iter().any(|name| name == table));
     match id {
-        APPLICATION_ID => Ok(Identity::Ours),
-        0 if tables.is_empty() => Ok(Identity::Empty),
-        0 if is_first_version() => Ok(Identity::Ours),
+        APPLICATION_ID => Ok(FileKind::Ours),
+        0 if tables.is_empty() => Ok(FileKind::Empty),
+        0 if is_first_version() => Ok(FileKind::Ours),
         _ => Err(StateProblem::Foreign),
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::StateProblem;
+use super::history::word;
 use super::readings::Age;
-use super::rows::word;
-use super::{Scope, State, StateError};
-use crate::model::{KeycloakId, Localpart, Moment, Owner, Tie, UserId};
+use super::{Namespace, State, StateError};
+use crate::model::{KeycloakId, Localpart, Owner, Tie, Timestamp, UserId};
 
 /// With more new rows than this, rebuilding the index is faster than updating it.
 const MANY: usize = 50_000;
@@ -20,7 +20,7 @@ impl State {
     /// spells it.
     pub fn owners(&self, mut take: impl FnMut(&str, Owner)) -> Result<(), StateError> {
         let connection = self.lock();
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let mut read = || {
             let mut statement = connection
                 .prepare("SELECT localpart, keycloak_id, tie FROM owners WHERE realm = ?1 AND server_name = ?2")?;
@@ -41,7 +41,7 @@ impl State {
         ids: &[KeycloakId],
     ) -> Result<Vec<(Localpart, Owner)>, StateError> {
         let connection = self.lock();
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let read = || {
             let mut found = BTreeMap::new();
             let mut find = |from: &str, keys: &mut dyn Iterator<Item = String>| {
@@ -67,7 +67,7 @@ impl State {
 
     /// Lets all remembered owners only protect from now on, because the file is older than the last run.
     pub(super) fn doubt_owners(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         transaction.execute(
             "UPDATE owners SET tie = 'restored' WHERE realm = ?1 AND server_name = ?2",
             params![realm, server_name.as_str()],
@@ -88,9 +88,9 @@ impl State {
         &self,
         transaction: &Transaction<'_>,
         owners: &[(&UserId, Owner)],
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let is_many = owners.len() >= MANY;
         if is_many {
             transaction.execute("DROP INDEX owners_by_keycloak_id", [])?;

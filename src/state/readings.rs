@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::error::StateProblem;
 use super::memory::{BRIDGE_FOR, own_disables};
-use super::{Scope, State, StateError};
-use crate::model::{Moment, UserId};
+use super::{Namespace, State, StateError};
+use crate::model::{Timestamp, UserId};
 use crate::planner::{Presence, Reach};
 
 /// A daily timer with a delay stays below this.
@@ -37,11 +37,11 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    pub(super) fn of(connection: &rusqlite::Connection, scope: &Scope) -> Result<Self, StateProblem> {
+    pub(super) fn read(connection: &rusqlite::Connection, namespace: &Namespace) -> Result<Self, StateProblem> {
         let row = connection
             .query_row(
                 "SELECT last, pause, runs FROM readings WHERE realm = ?1 AND server_name = ?2",
-                params![scope.realm, scope.server_name.as_str()],
+                params![namespace.realm, namespace.server_name.as_str()],
                 |row| Ok(Self { last: row.get(0)?, pause: row.get(1)?, runs: row.get(2)? }),
             )
             .optional()?;
@@ -49,7 +49,7 @@ impl Readings {
     }
 
     /// Returns whether a reading made now follows the last one without a long pause.
-    pub(super) fn go_on(self, now: Moment) -> bool {
+    pub(super) fn go_on(self, now: Timestamp) -> bool {
         let longest = SHORT_PAUSE.max(self.pause.unwrap_or_default().saturating_mul(2));
         self.last.is_some_and(|last| now.as_millis().saturating_sub(last) <= longest)
     }
@@ -59,11 +59,11 @@ impl State {
     /// Counts a run that may write, and returns its number. `before` is the number of the previous run in
     /// the lock file. If it is greater, the file is older than that run, and no action of ours counts from
     /// now on.
-    pub fn count_run(&self, before: Option<i64>, now: Moment) -> Result<(i64, Age), StateError> {
-        let Scope { realm, server_name } = &self.scope;
+    pub fn count_run(&self, before: Option<i64>, now: Timestamp) -> Result<(i64, Age), StateError> {
+        let Namespace { realm, server_name } = &self.namespace;
         let server_name = server_name.as_str();
         self.transaction(|transaction| {
-            let runs = Readings::of(transaction, &self.scope)?.runs;
+            let runs = Readings::read(transaction, &self.namespace)?.runs;
             let age = if before.is_some_and(|before| before > runs) { Age::Older } else { Age::AsExpected };
             let number = before.map_or(runs, |before| before.max(runs)).saturating_add(1);
             transaction.execute(
@@ -88,14 +88,14 @@ impl State {
     /// Compares the file with the number of the last run in the lock file, like [`State::count_run`], for a
     /// command that only reads.
     pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
-        let runs = Readings::of(&self.lock(), &self.scope).map_err(|problem| self.error(problem))?.runs;
+        let runs = Readings::read(&self.lock(), &self.namespace).map_err(|problem| self.error(problem))?.runs;
         self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
         Ok(())
     }
 
     /// Records one complete reading: accounts newly outside the group are absent since now, those inside
     /// are no longer absent, and nothing changes for the others.
-    pub fn record(&self, presence: &Presence<'_>, now: Moment) -> Result<(), StateError> {
+    pub fn record(&self, presence: &Presence<'_>, now: Timestamp) -> Result<(), StateError> {
         self.transaction(|transaction| {
             if presence.reach == Reach::Everything {
                 self.note_reading(transaction, now)?;
@@ -107,12 +107,12 @@ impl State {
         })
     }
 
-    fn note_reading(&self, transaction: &Transaction<'_>, now: Moment) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
-        let before = Readings::of(transaction, &self.scope)?;
+    fn note_reading(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<(), StateProblem> {
+        let Namespace { realm, server_name } = &self.namespace;
+        let before = Readings::read(transaction, &self.namespace)?;
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
-            let own = own_disables(transaction, &self.scope)?;
+            let own = own_disables(transaction, &self.namespace)?;
             let unfinished = own.iter().filter(|(_, own)| !own.is_done).map(|(user_id, _)| user_id);
             self.settle(transaction, unfinished, now)?;
         }
@@ -126,7 +126,7 @@ impl State {
     }
 
     fn forget_absences(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         transaction.execute(
             "DELETE FROM absences WHERE realm = ?1 AND server_name = ?2",
             params![realm, server_name.as_str()],
@@ -138,9 +138,9 @@ impl State {
         &self,
         transaction: &Transaction<'_>,
         presence: &Presence<'_>,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let (server_name, millis) = (server_name.as_str(), now.as_millis());
         // The clock was wrong at that time.
         transaction.execute(
@@ -165,9 +165,9 @@ impl State {
         &self,
         transaction: &Transaction<'_>,
         accounts: impl Iterator<Item = &'u UserId>,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let mut settled = transaction
             .prepare("INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
         for user_id in accounts {
@@ -180,9 +180,9 @@ impl State {
         &self,
         transaction: &Transaction<'_>,
         presence: &Presence<'_>,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         let mut insert = transaction.prepare(
             "INSERT INTO directories (realm, server_name, provider, alive_seen) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET alive_seen = coalesce(excluded.alive_seen, alive_seen)",
@@ -199,9 +199,9 @@ impl State {
         &self,
         transaction: &Transaction<'_>,
         bridges: &[&UserId],
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StateProblem> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         transaction.execute(
             "DELETE FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen <= ?3",
             params![realm, server_name.as_str(), now.before(BRIDGE_FOR).as_millis()],

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AccountState, KeycloakId, Localpart, Moment, Owner, ServerName, Tie, UserId};
+use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId};
 use crate::plan::{
     Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, Unverified,
     WriterKind,
@@ -29,11 +29,11 @@ impl Fixture {
     }
 
     fn open_for(&self, realm: &str, server_name: &str) -> State {
-        State::open(&self.path, scope(realm, server_name)).expect("a state file")
+        State::open(&self.path, namespace(realm, server_name)).expect("a state file")
     }
 
     fn read(&self) -> Result<Option<State>, StateError> {
-        State::read(&self.path, scope("corp", "example.org"))
+        State::read(&self.path, namespace("corp", "example.org"))
     }
 
     /// Puts in what another program, or another version of this one, would.
@@ -58,35 +58,35 @@ impl Fixture {
     }
 }
 
-fn scope(realm: &str, server_name: &str) -> Scope {
-    Scope { realm: realm.to_owned(), server_name: server_name.into() }
+fn namespace(realm: &str, server_name: &str) -> Namespace {
+    Namespace { realm: realm.to_owned(), server_name: server_name.into() }
 }
 
-fn hours(hours: u64) -> Moment {
-    Moment::from_millis(1_795_000_000_000).after(Duration::from_hours(hours))
+fn hours(hours: u64) -> Timestamp {
+    Timestamp::from_millis(1_795_000_000_000).after(Duration::from_hours(hours))
 }
 
 fn memory(state: &State) -> Memory {
-    state.memory(Moment::now()).expect("readable")
+    state.memory(Timestamp::now()).expect("readable")
 }
 
 fn owner(id: &str, tie: Tie) -> Owner {
     Owner { id: id.into(), tie }
 }
 
-fn record(state: &State, presence: &Presence<'_>, now: Moment) {
+fn record(state: &State, presence: &Presence<'_>, now: Timestamp) {
     state.record(presence, now).expect("written");
 }
 
 fn record_owner(state: &State, name: &str, owner: &Owner) {
-    let user_id = Localpart::from(name).on(&state.scope.server_name);
-    record(state, &Presence { owners: vec![(&user_id, owner.clone())], ..Presence::default() }, Moment::now());
+    let user_id = Localpart::from(name).on(&state.namespace.server_name);
+    record(state, &Presence { owners: vec![(&user_id, owner.clone())], ..Presence::default() }, Timestamp::now());
 }
 
 /// Every owner, one a line: `dave 1 link`.
 fn owners(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, rows::word(&owner.tie)));
+    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, history::word(&owner.tie)));
     state.owners(take).expect("readable");
     lines
 }
@@ -130,7 +130,7 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         kept: Vec::new(),
         contradictions: 0,
         doubtful: Vec::new(),
-        not_looked: None,
+        not_rechecked: None,
         unverified: Unverified::default(),
         mapping: MappingSummary::default(),
     }
@@ -172,7 +172,7 @@ fn a_run_is_read_back_as_it_was() {
 fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
     let fixture = fixture();
     let state = fixture.open();
-    record(&state, &Presence::default(), Moment::now());
+    record(&state, &Presence::default(), Timestamp::now());
     let run = begin(&state, &plan(&[(ActionKind::Disable, "dave"), (ActionKind::Disable, "erin")]));
     state.begin_action(run, 0).expect("written");
     drop(state);
@@ -191,7 +191,7 @@ fn failed(kind: FailureKind, left: Left) -> Outcome {
 fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<bool> {
     let fixture = fixture();
     let state = fixture.open();
-    record(&state, &Presence::default(), Moment::now());
+    record(&state, &Presence::default(), Timestamp::now());
     for (kind, outcome) in actions {
         acted(&state, *kind, "dave", outcome.as_ref());
     }
@@ -241,11 +241,11 @@ fn a_disable_that_is_tried_again_keeps_the_time_of_its_first_try() {
     let set = |run: RunId, begun: i64| fixture.sql(&format!("UPDATE actions SET begun = {begun} WHERE run = {run}"));
     set(acted(&state, ActionKind::Disable, "dave", None), 1000);
     set(acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done)), 2000);
-    record(&state, &Presence::default(), Moment::now());
-    assert_eq!(at(&state), Moment::from_millis(1000));
+    record(&state, &Presence::default(), Timestamp::now());
+    assert_eq!(at(&state), Timestamp::from_millis(1000));
     set(acted(&state, ActionKind::Activate, "dave", Some(&Outcome::Done)), 3000);
     set(acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done)), 4000);
-    assert_eq!(at(&state), Moment::from_millis(4000));
+    assert_eq!(at(&state), Timestamp::from_millis(4000));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn an_account_seen_active_ends_every_earlier_action() {
     let dave = user("dave");
     acted(&state, ActionKind::Disable, "dave", None);
     let seen_after = |minutes| {
-        let moment = Moment::now().after(Duration::from_mins(minutes));
+        let moment = Timestamp::now().after(Duration::from_mins(minutes));
         record(&state, &Presence { settled: vec![&dave], ..Presence::default() }, moment);
         memory(&state).own.contains_key(&dave)
     };
@@ -277,12 +277,12 @@ fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
     let left = |state: &State| {
         state.runs().expect("readable").into_iter().map(|run| (run.run, run.undoes)).collect::<Vec<_>>()
     };
-    state.forget_runs(Moment::from_millis(2000)).expect("written");
+    state.forget_runs(Timestamp::from_millis(2000)).expect("written");
     assert_eq!(left(&state), [(young, Some(undone)), (undone, None), (old, None)], "not before that moment");
-    state.forget_runs(Moment::from_millis(2001)).expect("written");
+    state.forget_runs(Timestamp::from_millis(2001)).expect("written");
     assert_eq!((left(&state), left(&other)), (vec![(young, None)], vec![(theirs, None)]));
     assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 1);
-    state.forget_runs(Moment::now().after(Duration::from_hours(1))).expect("written");
+    state.forget_runs(Timestamp::now().after(Duration::from_hours(1))).expect("written");
     assert_eq!(left(&state), [(young, None)], "the newest one");
 }
 
@@ -291,7 +291,7 @@ fn bridge_is_remembered_for_thirty_days_by_its_realm_and_homeserver_alone() {
     let fixture = fixture();
     let state = fixture.open();
     let (ghost, day) = (user("telegram_1"), Duration::from_hours(24));
-    let seen = Moment::now();
+    let seen = Timestamp::now();
     let bridges = |state: &State, now| state.memory(now).expect("readable").bridges;
     record(&state, &Presence { bridges: vec![&ghost], ..Presence::default() }, seen);
     record(&state, &Presence::default(), seen.after(day));
@@ -306,7 +306,7 @@ fn bridge_is_remembered_for_thirty_days_by_its_realm_and_homeserver_alone() {
 fn an_absence_begins_once_and_ends_with_the_first_return() {
     let fixture = fixture();
     let state = fixture.open();
-    let (dave, moment) = (user("dave"), Moment::from_millis);
+    let (dave, moment) = (user("dave"), Timestamp::from_millis);
     let since = || state.memory(moment(4000)).expect("readable").absent_since.get(&dave).copied();
     let absent = || Presence { absent: vec![&dave], ..Presence::default() };
     record(&state, &absent(), moment(1000));
@@ -321,7 +321,7 @@ fn an_absence_begins_once_and_ends_with_the_first_return() {
 }
 
 /// Since when dave is absent after readings at these hours, all of which miss him, and at which hour that is asked.
-fn absent_after(readings: &[u64], asked: u64) -> Option<Moment> {
+fn absent_after(readings: &[u64], asked: u64) -> Option<Timestamp> {
     let fixture = fixture();
     let state = fixture.open();
     let dave = user("dave");
@@ -376,7 +376,7 @@ fn an_absence_in_the_future_counts_as_now() {
 fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     let fixture = fixture();
     let state = fixture.open();
-    let later = |hours| Moment::now().after(Duration::from_hours(hours));
+    let later = |hours| Timestamp::now().after(Duration::from_hours(hours));
     let own = |hours| state.memory(later(hours)).expect("readable").own.into_keys().collect::<Vec<_>>();
     record(&state, &Presence::default(), later(0));
     acted(&state, ActionKind::Disable, "dave", None);
@@ -392,9 +392,9 @@ fn nothing_of_a_file_that_is_older_than_the_last_run_is_ours() {
     let fixture = fixture();
     let state = fixture.open();
     let dave = user("dave");
-    record(&state, &Presence { absent: vec![&dave], ..Presence::default() }, Moment::now());
+    record(&state, &Presence { absent: vec![&dave], ..Presence::default() }, Timestamp::now());
     acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
-    let count = |before| state.count_run(before, Moment::now()).expect("written");
+    let count = |before| state.count_run(before, Timestamp::now()).expect("written");
     assert_eq!(count(None), (1, Age::AsExpected));
     assert_eq!(count(Some(1)), (2, Age::AsExpected));
     let is_known = |memory: &Memory| (memory.own.len(), memory.absent_since.len());
@@ -412,9 +412,9 @@ fn a_command_that_reads_an_older_file_believes_as_little() {
     let fixture = fixture();
     let state = fixture.open();
     let dave = user("dave");
-    record(&state, &Presence { absent: vec![&dave], ..Presence::default() }, Moment::now());
+    record(&state, &Presence { absent: vec![&dave], ..Presence::default() }, Timestamp::now());
     acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
-    state.count_run(None, Moment::now()).expect("written");
+    state.count_run(None, Timestamp::now()).expect("written");
     let mut reading = fixture.read().expect("readable").expect("a file");
     let mut known = |last_run| {
         reading.compare(last_run).expect("readable");
@@ -482,7 +482,7 @@ fn owners_of_a_file_that_is_older_than_the_last_run_are_marked_for_good() {
     let fixture = fixture();
     let state = fixture.open();
     record_owner(&state, "dave", &owner("1", Tie::Link));
-    let count = |before| state.count_run(before, Moment::now()).expect("written");
+    let count = |before| state.count_run(before, Timestamp::now()).expect("written");
     count(None);
     assert_eq!(owners(&state), ["dave 1 link"]);
     let mut reading = fixture.read().expect("readable").expect("a file");
@@ -501,7 +501,7 @@ fn an_account_of_another_homeserver_has_no_owner_here() {
     let state = fixture.open();
     let other = Localpart::from("dave").on(&"other.example".into());
     let presence = Presence { owners: vec![(&other, owner("1", Tie::Link))], ..Presence::default() };
-    record(&state, &presence, Moment::now());
+    record(&state, &presence, Timestamp::now());
     assert_eq!(owners(&state), [""; 0]);
 }
 
@@ -511,7 +511,7 @@ fn owners_by_the_thousand_are_found_by_user() {
     let state = fixture.open();
     let users: Vec<_> = (0..60_000).map(|number| user(&format!("user{number}"))).collect();
     let owners = users.iter().enumerate().map(|(at, user)| (user, owner(&format!("id{at}"), Tie::Name))).collect();
-    record(&state, &Presence { owners, ..Presence::default() }, Moment::now());
+    record(&state, &Presence { owners, ..Presence::default() }, Timestamp::now());
     let found = state.owners_of(&[], &["id59999".into(), "id0".into()]).expect("readable");
     assert_eq!(found.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["user0", "user59999"]);
     assert!(fixture.read().expect("sound").is_some());
@@ -529,7 +529,7 @@ fn two_realms_and_two_homeservers_in_one_file_do_not_see_each_other() {
         owners: vec![(&dave, owner("1", Tie::Link))],
         ..Presence::default()
     };
-    record(&states[0], &presence, Moment::now());
+    record(&states[0], &presence, Timestamp::now());
     let run = acted(&states[0], ActionKind::Disable, "dave", Some(&Outcome::Done));
     let seen = |state: &State| {
         let memory = memory(state);
@@ -543,12 +543,12 @@ fn two_realms_and_two_homeservers_in_one_file_do_not_see_each_other() {
             state.runs().expect("readable").len(),
             usize::from(run.is_some()),
             state.actions_of(&dave).expect("readable").len(),
-            state.done_since("sync", Moment::default()).expect("readable").len(),
+            state.done_since("sync", Timestamp::default()).expect("readable").len(),
         ]
     };
     assert_eq!(states.each_ref().map(seen), [[1; 9], [0; 9], [0; 9]]);
     let back = Presence { present: vec![&dave], settled: vec![&dave], ..Presence::default() };
-    record(&states[1], &back, Moment::now().after(Duration::from_hours(1)));
+    record(&states[1], &back, Timestamp::now().after(Duration::from_hours(1)));
     assert_eq!(seen(&states[0]), [1; 9]);
 }
 
@@ -627,7 +627,7 @@ fn a_command_that_only_reads_creates_nothing() {
     drop(fixture.open());
     let before = fixture.bytes();
     let state = fixture.read().expect("readable").expect("a file");
-    assert!(state.record(&Presence::default(), Moment::now()).is_err(), "it cannot write");
+    assert!(state.record(&Presence::default(), Timestamp::now()).is_err(), "it cannot write");
     drop(state);
     assert_eq!((fixture.bytes() == before, fixture.folder().0), (true, vec!["state.db".to_owned()]));
 }
@@ -662,7 +662,7 @@ fn a_file_of_another_program_is_an_error_and_stays_as_it_is() {
 /// The file can neither be read nor written, for this reason, and nothing of it changes.
 fn assert_left(fixture: &Fixture, why: &str) {
     let before = (fixture.bytes(), fixture.folder());
-    for error in [State::open(&fixture.path, scope("corp", "example.org")).err(), fixture.read().err()] {
+    for error in [State::open(&fixture.path, namespace("corp", "example.org")).err(), fixture.read().err()] {
         let error = error.expect("an error");
         assert!(error.to_string().contains(why) && error.hint().contains("ile"), "{error}");
         assert!(!error.problem.is_about_the_place());
@@ -686,7 +686,7 @@ fn filled() -> Fixture {
     let state = fixture.open();
     let users: Vec<_> = (0..1000).map(|number| user(&format!("user{number}"))).collect();
     let owners = users.iter().map(|user| (user, owner("be243450-fb1f-4473-a05d-860beb99ac30", Tie::Name))).collect();
-    record(&state, &Presence { owners, ..Presence::default() }, Moment::now());
+    record(&state, &Presence { owners, ..Presence::default() }, Timestamp::now());
     drop(state);
     fixture
 }
@@ -723,7 +723,7 @@ fn a_folder_that_takes_no_file_is_about_the_place() {
     let fixture = fixture();
     std::fs::write(&fixture.path, "").expect("a writable directory");
     let below = fixture.path.join("state.db");
-    let error = State::open(&below, scope("corp", "example.org")).expect_err("a file is no folder");
+    let error = State::open(&below, namespace("corp", "example.org")).expect_err("a file is no folder");
     assert!(error.problem.is_about_the_place(), "{error}");
 }
 
@@ -737,7 +737,7 @@ fn a_file_that_cannot_be_written_can_be_read() {
     };
     set(&fixture.path, 0o400);
     set(folder, 0o500);
-    let (read, opened) = (fixture.read(), State::open(&fixture.path, scope("corp", "example.org")));
+    let (read, opened) = (fixture.read(), State::open(&fixture.path, namespace("corp", "example.org")));
     set(folder, 0o700);
     assert_eq!(owners(&read.expect("readable").expect("a file")).len(), 1000);
     if !rustix::process::geteuid().is_root() {
@@ -764,10 +764,10 @@ fn a_million_owners() {
     let state = fixture.open();
     for (what, shift) in [("insert", 0), ("replace all", 1)] {
         let presence = Presence { owners: owners(shift), ..Presence::default() };
-        timed(what, &mut || record(&state, &presence, Moment::now()));
+        timed(what, &mut || record(&state, &presence, Timestamp::now()));
     }
     let presence = Presence { owners: owners(2).into_iter().step_by(100).collect(), ..Presence::default() };
-    timed("replace ten thousand", &mut || record(&state, &presence, Moment::now()));
+    timed("replace ten thousand", &mut || record(&state, &presence, Timestamp::now()));
     let mut count = 0;
     timed("read all", &mut || state.owners(|_, _| count += 1).expect("readable"));
     assert_eq!(count, 1_000_000);

@@ -1,8 +1,8 @@
 //! Keeps accounts in step: what Keycloak's events say, which accounts are new, when to read next, what the last
 //! hour has used of the limits, and the loop that combines them.
 
-mod events;
-mod feed;
+mod event_cursor;
+mod event_source;
 mod new_accounts;
 mod registrations;
 mod round;
@@ -11,7 +11,7 @@ mod standing;
 mod watcher;
 mod window;
 
-pub use feed::{Feed, Found, Named};
+pub use event_cursor::{EventCursor, Mention, NewEvents};
 pub use registrations::Registrations;
 pub use schedule::{Backoff, Due, Schedule};
 pub use watcher::stay_in_step;

@@ -9,9 +9,9 @@ use crate::causes::in_one_line;
 use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::metrics::RunKind;
-use crate::model::Moment;
-use crate::planner::Focus;
-use crate::readers::{Again, Readers, Reading};
+use crate::model::Timestamp;
+use crate::planner::PlanScope;
+use crate::readers::{Readers, Reading, Refresh};
 use crate::watch::{Backoff, Registrations};
 
 /// What is known about the newest accounts.
@@ -28,26 +28,26 @@ impl NewAccounts {
     async fn begin(&mut self, readers: &Readers) -> Result<(), HttpError> {
         let newest = readers.newest_accounts().await?;
         self.works();
-        self.registrations.begin(newest, Moment::now());
+        self.registrations.begin(newest, Timestamp::now());
         Ok(())
     }
 
-    /// Returns how many accounts were registered since the last look, once the end of
+    /// Returns how many accounts were registered since the last reading, once the end of
     /// the list is known.
     async fn read(&mut self, readers: &Readers) -> Result<Option<usize>, HttpError> {
         let Some(since) = self.registrations.since() else { return Ok(None) };
         let registered = readers.accounts_since(since).await?;
         self.works();
-        Ok(Some(self.registrations.take(registered, Moment::now())))
+        Ok(Some(self.registrations.take(registered, Timestamp::now())))
     }
 
     /// Removes the accounts that were judged with everything known. An account without a link stays: it
     /// may still get one.
-    pub(super) fn judged(&mut self, focus: &Focus, reading: &Reading) {
-        if focus.is_empty() {
+    pub(super) fn judged(&mut self, scope: &PlanScope, reading: &Reading) {
+        if scope.is_empty() {
             return;
         }
-        let accounts = reading.facts.accounts.iter().filter(|account| focus.covers(&account.user_id));
+        let accounts = reading.facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
         let complete = accounts.filter(|account| reading.links.is_none() || account.links.newest().is_some());
         self.registrations.close(complete.map(|account| &account.user_id));
     }
@@ -81,7 +81,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    /// Judges the accounts registered since the last look.
+    /// Judges the accounts registered since the last reading.
     pub(super) async fn accounts(&mut self) -> Result<Option<Ended>, Failure> {
         self.schedule.accounts_are_read();
         let read = self.new_accounts.read(&self.writing.session.readers);
@@ -102,7 +102,7 @@ impl Watcher<'_> {
     /// An account is registered at its owner's first login, often right after they joined the
     /// group. If events do not show everyone who joined, only a newer list does.
     async fn judge_new_accounts(&mut self) -> Result<Option<Ended>, Failure> {
-        let accounts = self.new_accounts.registrations.due(Moment::now());
+        let accounts = self.new_accounts.registrations.due(Timestamp::now());
         if accounts.is_empty() {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl Watcher<'_> {
             Heard::Nothing => true,
             Heard::AFew => self.has_directory(),
         };
-        self.some(RunKind::Accounts, Again { list, accounts, ..Again::default() }).await
+        self.some(RunKind::Accounts, Refresh { list, accounts, ..Refresh::default() }).await
     }
 
     fn accounts_failed(&mut self, failure: &HttpError) {

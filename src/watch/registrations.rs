@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::model::{Moment, UserId};
+use crate::model::{Timestamp, UserId};
 use crate::readers::{Judge, NEWEST, Registered};
 
 /// A registration may become visible this long after later ones.
@@ -23,23 +23,23 @@ const LINK_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Registrations {
     /// The newest registration by a clock that is not ahead; `None` before the first reading.
-    newest: Option<Moment>,
+    newest: Option<Timestamp>,
     seen: HashMap<UserId, Seen>,
 }
 
 #[derive(Debug)]
 struct Seen {
     /// When it was registered.
-    at: Moment,
+    at: Timestamp,
     /// When it was first seen, if it has to be read again.
-    open_since: Option<Moment>,
+    open_since: Option<Timestamp>,
 }
 
 impl Registrations {
     /// Returns the time since which registrations are new or remembered, once the end of the list is known.
     /// After an import, less than a minute is repeated.
     #[must_use]
-    pub fn since(&self) -> Option<Moment> {
+    pub fn since(&self) -> Option<Timestamp> {
         let newest = self.newest?;
         let mut times: Vec<_> = self.seen.values().map(|seen| seen.at).filter(|at| *at <= newest).collect();
         times.sort_unstable_by(|one, other| other.cmp(one));
@@ -49,7 +49,7 @@ impl Registrations {
 
     /// Adds the newest accounts before a full run, which will judge them. Accounts registered just now are
     /// read again after it.
-    pub fn begin(&mut self, newest: Vec<Registered>, now: Moment) {
+    pub fn begin(&mut self, newest: Vec<Registered>, now: Timestamp) {
         for Registered { user_id, at } in newest {
             let open_since = (now < at.after(YOUNG)).then_some(at.min(now));
             self.note(user_id, Seen { at, open_since }, now);
@@ -60,7 +60,7 @@ impl Registrations {
     }
 
     /// Adds the accounts registered since [`Self::since`], and returns how many are new.
-    pub fn take(&mut self, registered: Vec<Registered>, now: Moment) -> usize {
+    pub fn take(&mut self, registered: Vec<Registered>, now: Timestamp) -> usize {
         let known = self.seen.len();
         for Registered { user_id, at } in registered {
             self.note(user_id, Seen { at, open_since: Some(now) }, now);
@@ -70,7 +70,7 @@ impl Registrations {
         new
     }
 
-    fn note(&mut self, user_id: UserId, seen: Seen, now: Moment) {
+    fn note(&mut self, user_id: UserId, seen: Seen, now: Timestamp) {
         if seen.at <= now {
             self.newest = self.newest.max(Some(seen.at));
         }
@@ -83,7 +83,7 @@ impl Registrations {
     }
 
     /// Returns the accounts to read now. Each is judged at least once, even if this is called rarely.
-    pub fn due(&mut self, now: Moment) -> BTreeMap<UserId, Judge> {
+    pub fn due(&mut self, now: Timestamp) -> BTreeMap<UserId, Judge> {
         let mut due = BTreeMap::new();
         for (user_id, seen) in &mut self.seen {
             let Some(since) = seen.open_since else { continue };
@@ -120,8 +120,8 @@ mod tests {
         Localpart::from(name).on(&"example.org".into())
     }
 
-    fn second(second: i64) -> Moment {
-        Moment::from_millis(second * 1000)
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1000)
     }
 
     fn registered(rows: &[(&str, i64)]) -> Vec<Registered> {

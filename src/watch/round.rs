@@ -13,10 +13,10 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
-use crate::readers::{Again, ReadError, Reading};
+use crate::readers::{ReadError, Reading, Refresh};
 use crate::session::{Aim, command_to_go_on};
 use crate::watch::{Due, Window};
 
@@ -27,7 +27,7 @@ const MOST_NAMED: usize = 100;
 /// While a plan waits for an approval, events lead to full runs, at most this often.
 const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
-/// What Keycloak's events say since the last look.
+/// What Keycloak's events say since the last reading.
 pub(super) enum Heard {
     /// Which users have changed, if any.
     AFew,
@@ -44,7 +44,7 @@ impl Watcher<'_> {
             Due::Events => self.events().await,
             Due::Members => {
                 self.schedule.members_are_read();
-                self.some(RunKind::Members, Again { list: true, ..Again::default() }).await
+                self.some(RunKind::Members, Refresh { list: true, ..Refresh::default() }).await
             }
             Due::Accounts => self.accounts().await,
         }
@@ -80,7 +80,7 @@ impl Watcher<'_> {
             return Ok(None);
         }
         match self.read_events().await? {
-            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Again::default()).await,
+            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Refresh::default()).await,
             Heard::AFew | Heard::Anyone | Heard::Nothing => Ok(None),
         }
     }
@@ -123,8 +123,8 @@ impl Watcher<'_> {
         self.schedule.events_after(pause);
     }
 
-    /// Re-reads `again` and the users that events mention, and decides about what may have changed.
-    pub(super) async fn some(&mut self, kind: RunKind, again: Again) -> Result<Option<Ended>, Failure> {
+    /// Re-reads `refresh` and the users that events mention, and decides about what may have changed.
+    pub(super) async fn some(&mut self, kind: RunKind, refresh: Refresh) -> Result<Option<Ended>, Failure> {
         if self.standing.is_refused() {
             self.schedule.everything_within(WHILE_REFUSED);
             return Ok(None);
@@ -132,24 +132,24 @@ impl Watcher<'_> {
         let _lock = self.lock()?;
         // After a failure the reading is partly updated and can no longer be compared with.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
-        let people = self.events.people.iter().map(|(id, named)| (id.clone(), named.says)).collect();
-        let again = Again { people, ..again };
+        let people = self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
+        let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
-        let focus = self.writing.unless_stopped(session.again(&mut reading, &again, MOST)).await?;
-        let Some(focus) = focus else {
+        let scope = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
+        let Some(scope) = scope else {
             info!("more than {MOST} users have changed: a full run follows");
             self.new_accounts.leave_to_full_run();
             self.schedule.everything_soon();
             return Ok(None);
         };
-        let since = self.events.people.values().map(|named| named.since).min();
-        let planned = if focus.is_empty() {
+        let since = self.events.people.values().map(|mention| mention.since).min();
+        let planned = if scope.is_empty() {
             Ok(None)
         } else {
-            self.writing.unless_stopped(session.plan_of(&reading, Some(&focus), Aim::Write)).await.map(Some)
+            self.writing.unless_stopped(session.plan_of(&reading, Some(&scope), Aim::Write)).await.map(Some)
         };
         let plan = match planned {
-            Err(Failure::Read(ReadError::NobodyLookedAt { source, .. }))
+            Err(Failure::Read(ReadError::NoneRechecked { source, .. }))
                 if matches!(*source, ReadError::UserNotListed { .. }) =>
             {
                 info!("{source}: a full run follows");
@@ -158,7 +158,7 @@ impl Watcher<'_> {
             }
             planned => planned?,
         };
-        self.new_accounts.judged(&focus, &reading);
+        self.new_accounts.judged(&scope, &reading);
         self.reading = Some(match &plan {
             Some(plan) => with_doubts(reading, plan),
             None => reading,
@@ -172,7 +172,7 @@ impl Watcher<'_> {
     }
 
     /// Checks the limits over the last hour, and writes.
-    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Moment>) -> Result<Ended, Failure> {
+    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Timestamp>) -> Result<Ended, Failure> {
         // No one is there to approve anything.
         plan.hold_back();
         let plan = &plan;
@@ -190,14 +190,14 @@ impl Watcher<'_> {
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
         self.stop.writing_ends();
         let (outcomes, exit) = carried_out?;
-        self.window.note_run(plan, &outcomes, Moment::now());
+        self.window.note_run(plan, &outcomes, Timestamp::now());
         self.take_in(plan, &outcomes);
         // An action that waits for an approval is no reason to try again soon.
         let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
         let reached = if is_incomplete { Reached::Incomplete } else { Reached::InStep };
         log_run(plan, kind, &outcomes, reached);
         if let Some(since) = since.filter(|_| outcomes.contains(&Outcome::Done)) {
-            metrics().lag(since.until(Moment::now()));
+            metrics().lag(since.until(Timestamp::now()));
         }
         let grace_ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         Ok(Ended::CarriedOut(CarriedOut { reached, waiting: self.waiting(plan, &outcomes), grace_ends }))
@@ -205,7 +205,7 @@ impl Watcher<'_> {
 
     /// Returns what all runs of the last hour have used of the limits.
     fn past(&mut self, plan: &Plan) -> Result<Past, Failure> {
-        let (now, session) = (Moment::now(), &self.writing.session);
+        let (now, session) = (Timestamp::now(), &self.writing.session);
         if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
             for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(now))? {
                 self.window.note(user_id, kind, at);

@@ -50,13 +50,14 @@ impl Schedule {
     /// Returns what comes next, and when. A full run replaces all others. The others need a reading to
     /// compare with.
     #[must_use]
-    pub fn next(&self, can_look: bool, events: bool, members: bool) -> (Instant, Due) {
-        let events = (can_look && events && self.config.events_every.is_some()).then_some((self.events, Due::Events));
+    pub fn next(&self, has_reading: bool, events: bool, members: bool) -> (Instant, Due) {
+        let events =
+            (has_reading && events && self.config.events_every.is_some()).then_some((self.events, Due::Events));
         let members =
-            (can_look && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
-        let accounts = (can_look && self.config.accounts_every.is_some()).then_some((self.accounts, Due::Accounts));
-        let looks = [events, members, accounts].into_iter().flatten();
-        looks.fold((self.everything, Due::Everything), |first, look| if look.0 < first.0 { look } else { first })
+            (has_reading && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
+        let accounts = (has_reading && self.config.accounts_every.is_some()).then_some((self.accounts, Due::Accounts));
+        let due = [events, members, accounts].into_iter().flatten();
+        due.fold((self.everything, Due::Everything), |first, due| if due.0 < first.0 { due } else { first })
     }
 
     /// Schedules a full run as soon as possible.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Backoff;
 use crate::metrics::{RunKind, RunResult};
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::plan::Digest;
 use crate::signals::{self, NotReady};
 
@@ -40,7 +40,7 @@ pub(super) struct CarriedOut {
     /// The actions that wait for an approval, if there are any.
     pub(super) waiting: Option<Waiting>,
     /// When the earliest grace period ends.
-    pub(super) grace_ends: Option<Moment>,
+    pub(super) grace_ends: Option<Timestamp>,
 }
 
 /// What carrying out a plan came to.
@@ -164,7 +164,7 @@ pub(super) struct Standing {
     /// Pauses after a failure.
     backoff: Backoff,
     /// When the earliest grace period ends.
-    grace_ends: Option<Moment>,
+    grace_ends: Option<Timestamp>,
     refusals: Refusals,
     /// The actions that wait for an approval, as they were last reported.
     waiting: Option<Digest>,
@@ -223,7 +223,7 @@ impl Standing {
             Ended::Failed(failed) => self.failed(failed),
         };
         // A grace period in the past had its run just now; if that failed, its pause applies.
-        let now = Moment::now();
+        let now = Timestamp::now();
         self.grace_ends = self.grace_ends.filter(|until| *until > now);
         effects.extend(self.grace_ends.map(|until| Effect::FullRun(When::Within(now.until(until)))));
         effects
@@ -346,7 +346,7 @@ mod tests {
         Ended::CarriedOut(CarriedOut { reached: Reached::InStep, waiting, grace_ends: None })
     }
 
-    fn grace(until: Moment) -> Ended {
+    fn grace(until: Timestamp) -> Ended {
         Ended::CarriedOut(CarriedOut { reached: Reached::InStep, waiting: None, grace_ends: Some(until) })
     }
 
@@ -478,13 +478,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn full_run_comes_when_a_grace_period_ends() {
-        let until = Moment::now().after(Duration::from_mins(5));
+        let until = Timestamp::now().after(Duration::from_mins(5));
         let both = format!("{IN_STEP}, full run within");
         follows(&[
             (NOW, FULL, grace(until), &both),
             (NOW, PEOPLE, done(Reached::InStep), "full run within"),
             (NOW, FULL, done(Reached::InStep), IN_STEP),
-            (NOW, FULL, grace(Moment::from_millis(0)), IN_STEP),
+            (NOW, FULL, grace(Timestamp::from_millis(0)), IN_STEP),
         ])
         .await;
     }

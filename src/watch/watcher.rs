@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::events::Events;
+use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
 use super::standing::{Cause, Effect, Ended, Failed, HookCall, Standing, When};
 use crate::apply::Stop;
@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
 use crate::metrics::{RunKind, RunResult, metrics};
-use crate::model::Moment;
+use crate::model::Timestamp;
 use crate::phrases::counted;
 use crate::readers::Reading;
 use crate::session::Writing;
@@ -70,7 +70,7 @@ pub(super) struct Watcher<'g> {
     pub(super) schedule: Schedule,
     /// The last complete reading, with everything read since. `None` after a failure.
     pub(super) reading: Option<Reading>,
-    pub(super) events: Events,
+    pub(super) events: EventSource,
     pub(super) new_accounts: NewAccounts,
     pub(super) window: Window,
     /// What earlier runs came to.
@@ -95,7 +95,7 @@ impl<'g> Watcher<'g> {
             secret_files: config.secret_files.clone(),
             schedule: Schedule::new(&config.watch),
             reading: None,
-            events: Events::default(),
+            events: EventSource::default(),
             new_accounts: NewAccounts::default(),
             window: Window::default(),
             standing: Standing::new(config.watch.interval),
@@ -219,7 +219,7 @@ impl<'g> Watcher<'g> {
         let (digest, command) = plan.map(|(digest, command)| (digest.to_string(), command)).unzip();
         let reason = signals::Reason {
             event,
-            time: Moment::now(),
+            time: Timestamp::now(),
             server_name: config.server_name.to_string(),
             realm: config.keycloak.realm.clone(),
             kind,
@@ -247,7 +247,7 @@ impl<'g> Watcher<'g> {
                 self.schedule = Schedule::new(&config.watch);
                 self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
-                (self.reading, self.events) = (None, Events::default());
+                (self.reading, self.events) = (None, EventSource::default());
                 self.new_accounts = NewAccounts::default();
                 self.standing.reload(config.watch.interval);
                 self.writing = writing;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::model::{Account, AccountState, Moment, UserId};
+use crate::model::{Account, AccountState, Timestamp, UserId};
 use crate::plan::{ActionKind, Outcome, Plan};
 use crate::planner::Past;
 
@@ -14,19 +14,19 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The actions, with their accounts and the last time of each.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
-    disabled: HashMap<UserId, Moment>,
-    activated: HashMap<UserId, Moment>,
+    disabled: HashMap<UserId, Timestamp>,
+    activated: HashMap<UserId, Timestamp>,
 }
 
 impl Window {
     /// Returns the time since which actions count.
     #[must_use]
-    pub fn beginning(now: Moment) -> Moment {
+    pub fn beginning(now: Timestamp) -> Timestamp {
         now.before(HOUR)
     }
 
     /// Adds an action. Repeated actions on an account count once.
-    pub fn note(&mut self, user_id: UserId, kind: ActionKind, at: Moment) {
+    pub fn note(&mut self, user_id: UserId, kind: ActionKind, at: Timestamp) {
         let done = match kind {
             ActionKind::Disable => &mut self.disabled,
             ActionKind::Activate => &mut self.activated,
@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// Adds a run. An action that failed counts, because it may have been half done.
-    pub fn note_run(&mut self, plan: &Plan, outcomes: &[Outcome], at: Moment) {
+    pub fn note_run(&mut self, plan: &Plan, outcomes: &[Outcome], at: Timestamp) {
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
             if !matches!(outcome, Outcome::Skipped(_)) {
                 self.note(action.user_id.clone(), action.kind, at);
@@ -45,7 +45,7 @@ impl Window {
     }
 
     /// Returns what counts now in addition to a plan. An account in the plan counts there, and not twice.
-    pub fn past(&mut self, now: Moment, plan: &Plan, accounts: &[Account]) -> Past {
+    pub fn past(&mut self, now: Timestamp, plan: &Plan, accounts: &[Account]) -> Past {
         for done in [&mut self.disabled, &mut self.activated] {
             done.retain(|_, at| now < at.after(HOUR));
         }
@@ -75,8 +75,8 @@ mod tests {
         Action, DisableMode, FailureKind, Left, MappingSummary, ReadCounts, Reason, Unverified, WriterKind,
     };
 
-    const THEN: Moment = Moment::from_millis(1000);
-    const NOW: Moment = Moment::from_millis(2000);
+    const THEN: Timestamp = Timestamp::from_millis(1000);
+    const NOW: Timestamp = Timestamp::from_millis(2000);
 
     fn user(name: &str) -> UserId {
         Localpart::from(name).on(&"example.org".into())
@@ -107,7 +107,7 @@ mod tests {
             kept: Vec::new(),
             contradictions: 0,
             doubtful: Vec::new(),
-            not_looked: None,
+            not_rechecked: None,
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
         }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_was_done_counts_for_an_hour() {
-        let last = Moment::from_millis(1000 + 3_599_999);
+        let last = Timestamp::from_millis(1000 + 3_599_999);
         let counted = Past { disabled: 1, inactive: 1, activated: 0 };
         assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
         assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());

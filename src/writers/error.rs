@@ -15,12 +15,7 @@ use crate::plan::{FailureKind, Left};
 pub enum WriterError {
     /// MAS's configuration file cannot be used. mas-cli itself would ignore it and use a default database.
     #[error("writer.mas_cli.config (MAS_CONFIG) = {path:?}: {problem}")]
-    MasConfig {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: MasConfigProblem,
-    },
+    MasConfig { path: PathBuf, problem: MasConfigProblem },
     /// A request to the Admin API failed.
     #[error(transparent)]
     Api(#[from] HttpError),
@@ -34,10 +29,7 @@ pub enum WriterError {
     },
     /// The user was deleted after the plan was made.
     #[error("MAS no longer knows the user {id}: deleted since the plan was made")]
-    UserGone {
-        /// The user.
-        id: MasUserId,
-    },
+    UserGone { id: MasUserId },
     /// The account's user in MAS is unknown.
     #[error("MAS does not know this account")]
     NotInMas,
@@ -51,30 +43,23 @@ pub enum WriterError {
     #[error(
         "{localpart} has characters that are no longer allowed in a Matrix user ID, and is not passed to a command"
     )]
-    UnsafeName {
-        /// The name.
-        localpart: Localpart,
-    },
+    UnsafeName { localpart: Localpart },
     /// The account was unlocked, but not reactivated.
     #[error("unlocked, but not reactivated")]
     NotReactivated {
-        /// Why not.
         #[source]
         source: Box<WriterError>,
     },
     /// The account was locked, but not deactivated.
     #[error("locked, but not deactivated")]
     NotDeactivated {
-        /// Why not.
         #[source]
         source: Box<WriterError>,
     },
-    /// The program cannot be started.
     #[error("cannot run `{command}`")]
     CannotRun {
         /// The program and its arguments.
         command: String,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -93,12 +78,10 @@ pub enum WriterError {
         /// `writer.mas_cli.timeout`.
         limit: Duration,
     },
-    /// The program ended with an error.
     #[error("`{command}` failed ({exit}): {message}")]
     Failed {
         /// The program and its arguments.
         command: String,
-        /// How it ended.
         exit: std::process::ExitStatus,
         /// The text of its error, without the backtrace.
         message: ServerText,
@@ -119,10 +102,8 @@ pub enum MasConfigProblem {
         /// Counted from 1.
         column: u64,
     },
-    /// It has no database.
     #[error("this has no section `database`: mas-cli would use a default database")]
     NoDatabase,
-    /// It has no homeserver.
     #[error("this has no `matrix.homeserver`, so it may be the configuration of another homeserver")]
     NoHomeserver,
     /// It belongs to another homeserver.
@@ -132,7 +113,6 @@ pub enum MasConfigProblem {
     OtherHomeserver {
         /// The homeserver in MAS's configuration.
         actual: ServerName,
-        /// `server_name`.
         configured: ServerName,
     },
     /// It is YAML, but not a table of settings.

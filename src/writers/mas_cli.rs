@@ -24,11 +24,10 @@ const VERSION_LIMIT: usize = 100;
 
 /// Whether MAS's database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatabaseLook {
-    /// It answers.
+pub enum DatabaseCheck {
     Answers,
     /// mas-cli has no command that only reads: `list-admin-users` came with MAS 1.3.
-    CannotTell,
+    Unknown,
 }
 
 /// Runs `mas-cli manage …`.
@@ -78,11 +77,11 @@ impl MasCli {
     }
 
     /// Checks that MAS's database answers, without changing it.
-    pub async fn look_at_database(&self) -> Result<DatabaseLook, WriterError> {
+    pub async fn check_database(&self) -> Result<DatabaseCheck, WriterError> {
         match self.run(&["manage", "list-admin-users"]).await {
-            Ok(_) => Ok(DatabaseLook::Answers),
+            Ok(_) => Ok(DatabaseCheck::Answers),
             // Wrong usage: this mas-cli does not have the command.
-            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseLook::CannotTell),
+            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseCheck::Unknown),
             Err(error) => Err(error),
         }
     }

@@ -15,7 +15,7 @@ use crate::plan::{DisableMode, Pass};
 
 pub use error::WriterError;
 pub use mas_api::MasApiWriter;
-pub use mas_cli::{DatabaseLook, MasCli};
+pub use mas_cli::{DatabaseCheck, MasCli};
 pub use mas_config::MasConfig;
 
 /// The interface of all writers. They leave the same state behind, and each call is harmless when

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use matrix_keycloak_sync::config::{Absent, Entry, KEYS, REFERENCE, VARIABLES};
+use matrix_keycloak_sync::config::{Absent, ConfigKey, KEYS, REFERENCE, VARIABLES};
 
 use crate::generated;
 
@@ -49,8 +49,8 @@ fn the_configuration_reference_is_what_the_code_says() {
     generated::check("configuration.md", &page);
 }
 
-fn describe(page: &mut String, entry: &Entry) {
-    let Entry { name, expected, absent, meaning } = entry;
+fn describe(page: &mut String, entry: &ConfigKey) {
+    let ConfigKey { name, expected, absent, meaning } = entry;
     let variable = VARIABLES.iter().find(|(_, key)| key == name);
     let _ = write!(page, "\n### `{name}`\n\n{meaning}\n\n- expected: {}\n", in_code(expected));
     let _ = match absent {

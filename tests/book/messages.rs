@@ -18,7 +18,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("session/approval.rs", "refusals"),
     ("planner/refusal.rs", "fmt"),
     ("planner/refusal.rs", "mapping_in_doubt"),
-    ("apply/confirm.rs", "look"),
+    ("apply/confirm.rs", "check_shown"),
     ("apply/confirm.rs", "wait"),
 ];
 /// Variables that contain a message.

@@ -64,7 +64,7 @@ async fn canaries() -> RunningWorld {
     let mut state = world.keycloak.state();
     let login = Login { password: PASSWORD.into(), roles: Roles::admin() };
     state.realm("master").logins.insert("syncadmin".to_owned(), login);
-    let roles = Roles::of(&["view-users"]);
+    let roles = Roles::from_names(&["view-users"]);
     let client = Client { secret: Some(CLIENT_SECRET.into()), service_account: Some(roles) };
     state.realm("corp").clients.insert("matrix-sync".to_owned(), client);
     drop(state);

@@ -146,7 +146,7 @@ fn attributes_are_read_only_if_the_template_needs_them() {
         let wanted = Localpart::from(names[0]);
         let owners = stage.run(reader.owners([&wanted], &members.people)).expect("users");
         if let Some(owners) = owners {
-            assert_eq!(owners.of(&wanted), ["a".into()], "{template}");
+            assert_eq!(owners.named(&wanted), ["a".into()], "{template}");
         }
     }
 }

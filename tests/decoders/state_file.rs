@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use matrix_keycloak_sync::model::{Moment, UserId};
+use matrix_keycloak_sync::model::{Timestamp, UserId};
 use matrix_keycloak_sync::output::history;
-use matrix_keycloak_sync::state::{Scope, State, StateError};
+use matrix_keycloak_sync::state::{Namespace, State, StateError};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value, json};
@@ -15,19 +15,19 @@ use crate::mutations::{bytes, documents, fields};
 /// The tables with a row each, in an order that satisfies their references.
 const TABLES: [&str; 7] = ["runs", "actions", "absences", "settled", "directories", "owners", "readings"];
 
-fn scope() -> Scope {
-    Scope { realm: "corp".to_owned(), server_name: "test.local".into() }
+fn namespace() -> Namespace {
+    Namespace { realm: "corp".to_owned(), server_name: "test.local".into() }
 }
 
 /// Reads everything, as all commands together do: first as a command that only reads.
 fn read_all(path: &Path) -> Result<(), StateError> {
-    let read = State::read(path, scope()).and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
-    read_state(&State::open(path, scope())?)?;
+    let read = State::read(path, namespace()).and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
+    read_state(&State::open(path, namespace())?)?;
     read
 }
 
 fn read_state(state: &State) -> Result<(), StateError> {
-    let memory = state.memory(Moment::from_millis(1_795_000_000_000));
+    let memory = state.memory(Timestamp::from_millis(1_795_000_000_000));
     let runs = state.runs()?;
     assert!(!history::runs(&runs).is_empty());
     for row in &runs {
@@ -39,7 +39,7 @@ fn read_state(state: &State) -> Result<(), StateError> {
     let _ = history::runs_as_json(&runs);
     state.owners(|_, _| ())?;
     state.owners_of(&["dave".into()], &["1".into()])?;
-    state.done_since("sync", Moment::default())?;
+    state.done_since("sync", Timestamp::default())?;
     state.actions_of(&UserId::try_from(Box::from("@dave:test.local")).expect("a user ID"))?;
     memory.map(drop)
 }
@@ -81,7 +81,7 @@ fn sql(value: Value) -> Sql {
 
 /// Inserts rows as they are, and skips those that the tables refuse.
 fn fill(path: &Path, rows: &Map<String, Value>) {
-    drop(State::open(path, scope()).expect("a new file"));
+    drop(State::open(path, namespace()).expect("a new file"));
     let connection = Connection::open(path).expect("a database");
     connection.pragma_update(None, "foreign_keys", false).expect("a database");
     for table in TABLES {

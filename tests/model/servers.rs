@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
-    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Look, Member,
-    Moment, Owner, Question, Remembered, SignSeen, Signs, Unnamed, UserId, full_name,
+    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member,
+    MemberList, Owner, Question, Recheck, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, Focus, LookAt, Looks, Memory, OwnDisable, Policy, Protection, members_with_signs,
+    AskByName, Draft, Facts, Memory, OwnDisable, PlanScope, Policy, Protection, Rechecks, ToRecheck, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -49,7 +49,7 @@ pub(crate) fn facts(world: &World) -> Facts {
         subjects: world.subjects,
         providers: world.providers.as_ref().map(|names| names.iter().map(|name| (*name).into()).collect()),
         accounts: world.accounts.iter().map(listed_account).collect(),
-        now: Moment::from_millis(NOW),
+        now: Timestamp::from_millis(NOW),
         memory: memory(world),
         ..Facts::empty("example.org".into())
     };
@@ -84,18 +84,18 @@ pub(crate) fn plan(world: &World) -> Plan {
 }
 
 /// Returns the plan for a part of a world, from the complete reading.
-pub(crate) fn plan_about(world: &World, facts: &Facts, focus: Option<&Focus>) -> Plan {
+pub(crate) fn plan_about(world: &World, facts: &Facts, scope: Option<&PlanScope>) -> Plan {
     let policy = policy(world);
-    let draft = Draft::about(facts, &policy, focus);
+    let draft = Draft::about(facts, &policy, scope);
     let looks = looks(world, facts, &draft);
     draft.decide(&looks)
 }
 
 /// Returns the answers to every look that a draft requests.
-pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
-    let mut answers: std::collections::BTreeMap<UserId, Look> =
-        draft.to_look_at().map(|look_at| (look_at.user_id.clone(), look(world, &look_at))).collect();
-    let tied = draft.to_look_at().filter(|look_at| look_at.is_tied).map(|look_at| look_at.user_id);
+pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Rechecks {
+    let mut answers: std::collections::BTreeMap<UserId, Recheck> =
+        draft.to_recheck().map(|to_recheck| (to_recheck.user_id.clone(), look(world, &to_recheck))).collect();
+    let tied = draft.to_recheck().filter(|to_recheck| to_recheck.is_tied).map(|to_recheck| to_recheck.user_id);
     let tied: std::collections::BTreeSet<UserId> = tied.collect();
     let unclaimed = answers.iter().filter_map(|(user_id, look)| {
         let seen = look.as_ref().ok()?;
@@ -115,16 +115,16 @@ pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Looks {
     }
     let has_directory = facts.members.iter().any(|member| member.federation_link.is_some());
     let reads_again = has_directory && !answers.is_empty();
-    Looks::Taken { answers, members_after: reads_again.then(|| members_after(world)) }
+    Rechecks::Taken { answers, members_after: reads_again.then(|| members_after(world)) }
 }
 
-fn look(world: &World, look_at: &LookAt) -> Look {
-    let account = world.accounts.iter().find(|account| user_id(account) == look_at.user_id);
+fn look(world: &World, to_recheck: &ToRecheck) -> Recheck {
+    let account = world.accounts.iter().find(|account| user_id(account) == to_recheck.user_id);
     let account = account.expect("an account of the list");
     if account.look == Answering::Fails {
         return Err("Keycloak: answered 400".to_owned());
     }
-    let by_ids = look_at.ids.iter().map(|id| answer(world, id, Question::Id(id.clone())));
+    let by_ids = to_recheck.ids.iter().map(|id| answer(world, id, Question::Id(id.clone())));
     let mut keycloak: Vec<Answer> = by_ids.collect();
     if account.links.is_empty() {
         let external = account.external_ids.iter().map(|user| {
@@ -134,8 +134,8 @@ fn look(world: &World, look_at: &LookAt) -> Look {
         keycloak.extend(external.filter(|answer| !answer.user.is_unknown()));
     }
     let is_unknown = keycloak.iter().all(|answer| answer.user.is_unknown());
-    if is_unknown || look_at.by_name == AskByName::Always {
-        let by_name = ask_by_name(world, look_at, &keycloak);
+    if is_unknown || to_recheck.by_name == AskByName::Always {
+        let by_name = ask_by_name(world, to_recheck, &keycloak);
         keycloak.extend(by_name);
     }
     Ok(Evidence { keycloak, account: detail(account), signs: Vec::new() })
@@ -153,11 +153,11 @@ fn by_id(world: &World, id: &KeycloakId) -> KeycloakPerson {
 /// If the username is the template, a user can be requested by name; else the list of users says
 /// who has the name.
 /// Users that are requested by ID are not requested by name too.
-fn ask_by_name(world: &World, look_at: &LookAt, known: &[Answer]) -> Vec<Answer> {
-    let reads_the_list = world.template == Template::Shared && look_at.by_name == AskByName::Always;
+fn ask_by_name(world: &World, to_recheck: &ToRecheck, known: &[Answer]) -> Vec<Answer> {
+    let reads_the_list = world.template == Template::Shared && to_recheck.by_name == AskByName::Always;
     let asks_by_username = world.template == Template::Username;
     let named: Vec<_> = if reads_the_list || asks_by_username {
-        world.named(look_at.user_id.localpart().as_str(), |user| user.now != Standing::Gone)
+        world.named(to_recheck.user_id.localpart().as_str(), |user| user.now != Standing::Gone)
     } else {
         Vec::new()
     };
@@ -186,7 +186,7 @@ fn person(place: usize, user: &User) -> KeycloakPerson {
         },
         now => KeycloakPerson::Known {
             user: keycloak_user(place, user),
-            created: user.created.map(Moment::from_millis),
+            created: user.created.map(Timestamp::from_millis),
             enabled: now.is_enabled(),
             locked_out: user.locked_out && !now.is_enabled(),
             in_group: now.is_member(),
@@ -223,7 +223,7 @@ fn unnamed_user(place: usize, user: &User) -> Unnamed {
     Unnamed { id: id_of(place), username: user.username.into(), why: why.into() }
 }
 
-fn members_after(world: &World) -> Vec<Member> {
+fn members_after(world: &World) -> MemberList {
     let users = world.users.iter().enumerate().filter(|(_, user)| user.after.is_member());
     users.map(|(place, user)| member(place, user, user.after)).collect()
 }
@@ -264,7 +264,7 @@ fn detail(account: &world::Account) -> AccountDetail {
         bot: has(Mark::Bot),
         state: account.now,
         deactivated_in_mas: account.deactivated_in_mas,
-        disabled_at: account.disabled_at.map(Moment::from_millis),
+        disabled_at: account.disabled_at.map(Timestamp::from_millis),
         display_name: account.display_name.map(Into::into),
         emails: account.email.map(Into::into).into_iter().collect(),
         external_ids: account.external_ids.iter().map(|user| IDS[*user].into()).collect(),
@@ -277,10 +277,10 @@ fn memory(world: &World) -> Memory {
     memory.directories.extend(world.remembered_providers.iter().map(|name| Box::from(*name)));
     for account in &world.accounts {
         if let Some(since) = account.absent_since {
-            memory.absent_since.insert(user_id(account), Moment::from_millis(since));
+            memory.absent_since.insert(user_id(account), Timestamp::from_millis(since));
         }
         if let Some(own) = account.own {
-            let at = Moment::from_millis(own.at);
+            let at = Timestamp::from_millis(own.at);
             let own = OwnDisable { mode: own.mode, is_done: own.is_done, at };
             memory.own.insert(user_id(account), own);
         }

@@ -66,7 +66,7 @@ async fn recorded_keycloak() -> RunningWorld {
             ("events", "secret", Some(&["view-users", "view-events"])),
         ];
         for (id, secret, roles) in clients {
-            let client = Client { secret: Some(secret.into()), service_account: roles.map(Roles::of) };
+            let client = Client { secret: Some(secret.into()), service_account: roles.map(Roles::from_names) };
             realm.clients.insert(id.to_owned(), client);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::failure::Failure;
 use crate::model::{Account, Evidence, KeycloakId, Localpart, Member, UserId};
-use crate::planner::{Facts, Looks};
+use crate::planner::{Facts, Rechecks};
 use crate::readers::{FoundUser, ReadError};
 use crate::session::Session;
 
@@ -100,17 +100,17 @@ impl Subject<'_> {
     }
 
     /// Returns whether an account is the wanted one, or any evidence ties it to one of the users.
-    pub(super) fn covers(&self, account: &Account, facts: &Facts, looks: &Looks) -> bool {
+    pub(super) fn covers(&self, account: &Account, facts: &Facts, rechecks: &Rechecks) -> bool {
         let is_named = || account.is_on(&facts.server_name) && self.names.contains(&*account.localpart().key());
         self.wanted.is_account(&account.user_id)
             || account.links.iter().any(|id| self.ids.contains(id))
             || account.remembered_owner().is_some_and(|(id, _)| self.ids.contains(id))
             || is_named()
-            || self.has_external_id(account, looks)
+            || self.has_external_id(account, rechecks)
     }
 
-    fn has_external_id(&self, account: &Account, looks: &Looks) -> bool {
-        let seen = looks.evidence(&account.user_id);
+    fn has_external_id(&self, account: &Account, rechecks: &Rechecks) -> bool {
+        let seen = rechecks.evidence(&account.user_id);
         seen.into_iter().flat_map(Evidence::by_external_id).any(|(id, _)| self.ids.contains(id))
     }
 }

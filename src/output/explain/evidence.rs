@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use super::super::HEADING;
-use super::{Explained, Known};
+use super::{Explained, KnownFacts};
 use crate::model::{KeycloakId, Sign, Tie};
 use crate::planner::{AccountEvidence, Clue, EvidenceLine, Matching, Ruling, Side};
 
-pub(super) fn section(text: &mut String, known: &Known<'_>) {
+pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     if known.accounts.is_empty() {
         return;
     }
@@ -26,7 +26,7 @@ pub(super) fn section(text: &mut String, known: &Known<'_>) {
     }
 }
 
-fn belongs_to(evidence: &AccountEvidence, known: &Known<'_>) -> String {
+fn belongs_to(evidence: &AccountEvidence, known: &KnownFacts<'_>) -> String {
     let user = |id: &KeycloakId| known.user(id);
     match evidence.owners.as_slice() {
         [] => "belongs to no known Keycloak user".to_owned(),
@@ -64,7 +64,7 @@ fn clue(clue: Clue) -> &'static str {
     }
 }
 
-fn is_used(line: &EvidenceLine, known: &Known<'_>) -> bool {
+fn is_used(line: &EvidenceLine, known: &KnownFacts<'_>) -> bool {
     match (known.config.policy.matching, line.clue) {
         (Matching::Localpart, clue) => matches!(clue, Clue::Name | Clue::Sign(_)),
         (Matching::UpstreamLink, clue) => !matches!(clue, Clue::Memory(_)),

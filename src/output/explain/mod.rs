@@ -12,18 +12,14 @@ use crate::config::Config;
 use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
 use crate::plan::Mark;
 use crate::planner::{AccountEvidence, Facts, Verdict};
-use crate::readers::{Asked, Group};
+use crate::readers::{Group, ServerAnswers};
 use crate::state::{ActionRow, RunId};
 
 /// Everything that is known about the user or account.
-pub struct Known<'k> {
-    /// What was asked for.
+pub struct KnownFacts<'k> {
     pub wanted: String,
-    /// The configuration.
     pub config: &'k Config,
-    /// The groups of the configuration.
     pub groups: &'k [Group],
-    /// The reading.
     pub facts: &'k Facts,
     /// The rows of the member list about any user in question.
     pub members: Vec<&'k Member>,
@@ -34,7 +30,7 @@ pub struct Known<'k> {
     /// The accounts, with what becomes of each.
     pub accounts: Vec<Explained<'k>>,
     /// What each server says about each account.
-    pub asked: BTreeMap<&'k UserId, Asked>,
+    pub asked: BTreeMap<&'k UserId, ServerAnswers>,
     /// Everything this program has tried on the accounts, the newest first.
     pub past: Vec<(RunId, ActionRow)>,
     /// The command that approves the plan, if an account needs an approval.
@@ -43,9 +39,7 @@ pub struct Known<'k> {
 
 /// One account, explained.
 pub struct Explained<'k> {
-    /// The account.
     pub account: &'k Account,
-    /// What becomes of it.
     pub verdict: Verdict,
     /// What an administrator should know about its change.
     pub mark: Option<Mark>,
@@ -55,7 +49,6 @@ pub struct Explained<'k> {
 
 /// What Keycloak was asked for.
 pub enum AskedFor {
-    /// The user of this ID.
     Id(KeycloakId),
     /// The user who has this name now.
     Name(Localpart),
@@ -63,13 +56,11 @@ pub enum AskedFor {
 
 /// An answer of Keycloak.
 pub struct InKeycloak {
-    /// The question.
     pub asked_for: AskedFor,
-    /// The answer.
     pub person: KeycloakPerson,
 }
 
-impl Known<'_> {
+impl KnownFacts<'_> {
     /// Returns a user as text: the username and the ID, or that Keycloak has deleted it.
     fn user(&self, id: &KeycloakId) -> String {
         let is_it = |answer: &&InKeycloak| match &answer.asked_for {
@@ -90,7 +81,7 @@ impl Known<'_> {
 
 /// Returns the facts, the evidence and the rule.
 #[must_use]
-pub fn person(known: &Known<'_>) -> String {
+pub fn person(known: &KnownFacts<'_>) -> String {
     let mut text = format!("{HEADING}{}{HEADING:#}\n", printable(&known.wanted));
     servers::keycloak(&mut text, known);
     servers::synapse(&mut text, known);

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::super::HEADING;
-use super::{AskedFor, Explained, InKeycloak, Known};
+use super::{AskedFor, Explained, InKeycloak, KnownFacts};
 use crate::config::AccountSource;
 use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
 use crate::phrases::{counted, joined};
 
-pub(super) fn keycloak(text: &mut String, known: &Known<'_>) {
+pub(super) fn keycloak(text: &mut String, known: &KnownFacts<'_>) {
     let config = &known.config.keycloak;
     let _ = writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
     let groups: Vec<_> = known.groups.iter().map(|group| &group.path).collect();
@@ -87,7 +87,7 @@ fn enabled(enabled: bool) -> &'static str {
     if enabled { "enabled" } else { "disabled" }
 }
 
-pub(super) fn synapse(text: &mut String, known: &Known<'_>) {
+pub(super) fn synapse(text: &mut String, known: &KnownFacts<'_>) {
     let Some(config) = &known.config.synapse else { return };
     let _ = writeln!(text, "\n{HEADING}Synapse{HEADING:#} ({})", config.url);
     let lists = known.config.accounts.source == AccountSource::Synapse;
@@ -128,7 +128,7 @@ fn details(text: &mut String, detail: &AccountDetail) {
     }
 }
 
-pub(super) fn mas(text: &mut String, known: &Known<'_>) {
+pub(super) fn mas(text: &mut String, known: &KnownFacts<'_>) {
     let Some(config) = &known.config.mas_api else { return };
     let _ = writeln!(text, "\n{HEADING}MAS{HEADING:#} ({})", config.url);
     if known.accounts.is_empty() && known.config.accounts.source == AccountSource::Mas {
@@ -153,7 +153,7 @@ pub(super) fn mas(text: &mut String, known: &Known<'_>) {
 }
 
 /// Prints what MAS and Synapse contradict each other about, and what that means.
-fn contradiction(text: &mut String, known: &Known<'_>, account: &Account, in_mas: AccountState) {
+fn contradiction(text: &mut String, known: &KnownFacts<'_>, account: &Account, in_mas: AccountState) {
     let asked = known.asked.get(&account.user_id).and_then(|asked| asked.synapse.as_ref());
     let Some(in_synapse) = asked.map(|detail| AccountState { erased: false, ..detail.state }) else { return };
     if in_mas == in_synapse {
@@ -180,7 +180,7 @@ fn contradiction(text: &mut String, known: &Known<'_>, account: &Account, in_mas
     );
 }
 
-pub(super) fn state_file(text: &mut String, known: &Known<'_>) {
+pub(super) fn state_file(text: &mut String, known: &KnownFacts<'_>) {
     let Some(path) = known.config.state_file.path() else { return };
     let _ = writeln!(text, "\n{HEADING}State file{HEADING:#} ({})", path.display());
     for Explained { account, .. } in &known.accounts {

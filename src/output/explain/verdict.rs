@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::super::HEADING;
-use super::{Explained, Known};
+use super::{Explained, KnownFacts};
 use crate::model::{Localpart, Member, Sign, SignSeen};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::{Matching, Verdict};
 
-pub(super) fn section(text: &mut String, known: &Known<'_>) {
+pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
     for Explained { account, verdict, mark, .. } in &known.accounts {
         let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
@@ -26,7 +26,7 @@ pub(super) fn section(text: &mut String, known: &Known<'_>) {
     }
 }
 
-fn has_account(member: &Member, known: &Known<'_>) -> bool {
+fn has_account(member: &Member, known: &KnownFacts<'_>) -> bool {
     known.accounts.iter().any(|one| one.evidence.owners.contains(&member.id) || may_log_in(member, one))
 }
 
@@ -42,7 +42,7 @@ fn may_log_in(member: &Member, Explained { verdict, evidence, .. }: &Explained<'
     }
 }
 
-fn without_account(member: &Member, known: &Known<'_>) -> String {
+fn without_account(member: &Member, known: &KnownFacts<'_>) -> String {
     if !member.enabled {
         return "in the group, but disabled in Keycloak, no account: nothing to do".to_owned();
     }
@@ -62,7 +62,7 @@ fn without_account(member: &Member, known: &Known<'_>) -> String {
 }
 
 /// Returns whether an account of the homeserver has this name, without regard to case.
-fn is_taken(localpart: &Localpart, known: &Known<'_>) -> bool {
+fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
     let mut accounts = known.facts.accounts.iter();
     accounts.any(|account| account.is_on(&known.facts.server_name) && account.localpart().key() == localpart.key())
 }
@@ -109,7 +109,7 @@ fn members(signs: &[SignSeen]) -> String {
 }
 
 /// Returns what to do if the verdict is not wanted.
-fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
+fn advice(verdict: &Verdict, known: &KnownFacts<'_>) -> Vec<String> {
     let by_names_alone = known.config.policy.matching == Matching::Localpart;
     let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
     let lines: &[&str] = match verdict {
@@ -134,7 +134,7 @@ fn advice(verdict: &Verdict, known: &Known<'_>) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
 }
 
-fn how_to_approve(approval: Approval, known: &Known<'_>) -> Vec<String> {
+fn how_to_approve(approval: Approval, known: &KnownFacts<'_>) -> Vec<String> {
     let mut lines = vec![match approval {
         Approval::NeverTied => "To keep the account, add it to policy.protect.".to_owned(),
         Approval::NameOfMember | Approval::MemoryOfMember => {

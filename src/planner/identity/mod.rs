@@ -5,8 +5,8 @@
 //! second look), then the state file's memory, then the name. A name ties nothing if stronger evidence
 //! names another user.
 
-mod index;
-mod recall;
+mod remembered_owners;
+mod row_index;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
@@ -15,8 +15,8 @@ use std::collections::HashSet;
 use super::policy::Matching;
 use super::{Facts, Subjects};
 use crate::model::{Account, KeycloakId, Member, Tie, UserId};
-use index::Index;
-pub use recall::AccountIndex;
+pub use remembered_owners::AccountsByLocalpart;
+use row_index::RowIndex;
 
 /// What ties accounts to members, as far as the lists show it.
 #[derive(Debug)]
@@ -24,13 +24,13 @@ pub(super) struct Identity<'f> {
     facts: &'f Facts,
     matching: Matching,
     /// Members by the name of their account.
-    named: Index,
+    named: RowIndex,
     /// Members by ID; created on first use, because names alone do not need it.
-    members: OnceCell<Index>,
+    members: OnceCell<RowIndex>,
     /// Accounts by the user of their newest link, or else of their memory.
-    tied: Index,
+    tied: RowIndex,
     /// Accounts by name.
-    accounts: Index,
+    accounts: RowIndex,
     /// Accounts whose name differs from another one only in case.
     same_name: HashSet<&'f UserId>,
     /// Accounts of these whose owner only a name decides, and that are not spelled like a member's name.
@@ -46,7 +46,6 @@ pub(super) enum TiedBy {
     Link,
     /// The state file.
     Memory(Tie),
-    /// The name.
     Name,
 }
 
@@ -59,18 +58,16 @@ pub(super) enum Holder<'f> {
         id: &'f KeycloakId,
         /// Their row, if they are a member.
         member: Option<&'f Member>,
-        /// The evidence.
         by: TiedBy,
     },
     /// It has the name of these members, and nothing stronger contradicts.
-    Named(Named<'f>),
+    Named(Namesakes<'f>),
     /// Memory ties it by name to a user who is not a member, and now these members have its name. It is
     /// theirs if that user is gone.
     Contested {
         /// The user that memory names.
         remembered: &'f KeycloakId,
-        /// The members of that name.
-        named: Named<'f>,
+        named: Namesakes<'f>,
     },
     /// The lists show no owner.
     Unclaimed,
@@ -78,7 +75,7 @@ pub(super) enum Holder<'f> {
 
 /// The members whose account has one name; nearly always none or one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Named<'f> {
+pub(super) struct Namesakes<'f> {
     first: Option<Listed<'f>>,
     others: Vec<Listed<'f>>,
 }
@@ -97,7 +94,7 @@ impl Holder<'_> {
     }
 }
 
-impl<'f> Named<'f> {
+impl<'f> Namesakes<'f> {
     fn push(&mut self, listed: Listed<'f>) {
         if self.first.is_none() {
             self.first = Some(listed);
@@ -141,10 +138,10 @@ impl<'f> Identity<'f> {
         let mut identity = Self {
             facts,
             matching,
-            named: Index::with_capacity(facts.members.len()),
+            named: RowIndex::with_capacity(facts.members.len()),
             members: OnceCell::new(),
-            tied: Index::with_capacity(0),
-            accounts: Index::with_capacity(facts.accounts.len()),
+            tied: RowIndex::with_capacity(0),
+            accounts: RowIndex::with_capacity(facts.accounts.len()),
             same_name: HashSet::new(),
             twins: HashSet::new(),
             has_account: vec![Cell::new(false); facts.members.len()],
@@ -166,7 +163,8 @@ impl<'f> Identity<'f> {
     fn index_accounts(&mut self) {
         let facts = self.facts;
         // A growing table would read every key again.
-        self.tied = Index::with_capacity(facts.accounts.iter().filter(|account| account.tied_to().is_some()).count());
+        self.tied =
+            RowIndex::with_capacity(facts.accounts.iter().filter(|account| account.tied_to().is_some()).count());
         let account_at = |row: u32| &facts.accounts[row as usize];
         for (row, account) in (0..).zip(&facts.accounts) {
             if !account.is_on(&facts.server_name) {
@@ -243,7 +241,7 @@ impl<'f> Identity<'f> {
 
     /// Returns the owner by memory. A new name replaces memory by name if its user has another account, or is
     /// gone, which only the second look shows.
-    fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Named<'f>) -> Holder<'f> {
+    fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Namesakes<'f>) -> Holder<'f> {
         if tie != Tie::Name || named.is_empty() || named.contains(id) {
             self.tied(id, TiedBy::Memory(tie))
         } else if self.has_another_account(id, account) {
@@ -255,7 +253,7 @@ impl<'f> Identity<'f> {
         }
     }
 
-    fn named_holder(&self, account: &Account, named: Named<'f>) -> Holder<'f> {
+    fn named_holder(&self, account: &Account, named: Namesakes<'f>) -> Holder<'f> {
         if named.is_empty() {
             return Holder::Unclaimed;
         }
@@ -267,11 +265,11 @@ impl<'f> Identity<'f> {
     }
 
     /// Drops members with an account of their own, if several members have one name.
-    fn without_those_settled_elsewhere(&self, named: Named<'f>, account: &Account) -> Named<'f> {
+    fn without_those_settled_elsewhere(&self, named: Namesakes<'f>, account: &Account) -> Namesakes<'f> {
         if named.others.is_empty() {
             return named;
         }
-        let mut left = Named::default();
+        let mut left = Namesakes::default();
         for listed in named.listed().filter(|listed| !self.is_tied_elsewhere(&listed.member.id, account)) {
             left.push(listed);
         }
@@ -290,7 +288,7 @@ impl<'f> Identity<'f> {
     fn listed(&self, id: &KeycloakId) -> Option<Listed<'f>> {
         let facts = self.facts;
         let members = self.members.get_or_init(|| {
-            let mut members = Index::with_capacity(facts.members.len());
+            let mut members = RowIndex::with_capacity(facts.members.len());
             for (row, member) in (0..).zip(&facts.members) {
                 members.add(row, &member.id, |row| facts.member_id(row));
             }
@@ -301,9 +299,9 @@ impl<'f> Identity<'f> {
     }
 
     /// Returns the members whose account has this account's name, without regard to case, in order of ID.
-    pub(super) fn named(&self, account: &Account) -> Named<'f> {
+    pub(super) fn named(&self, account: &Account) -> Namesakes<'f> {
         let key = account.localpart().key();
-        let mut named = Named::default();
+        let mut named = Namesakes::default();
         for row in self.named.candidates(&key) {
             if self.facts.member_name(row) == key {
                 named.push(Listed { row, member: &self.facts.members[row as usize] });

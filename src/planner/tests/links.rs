@@ -10,10 +10,8 @@ fn linked() -> Scene {
 
 impl Scene {
     /// A member with this ID.
-    pub(super) fn member_with_id(mut self, name: &str, id: &str) -> Self {
-        self = self.member(name);
-        self.facts.members.last_mut().expect("just added").id = id.into();
-        self
+    pub(super) fn member_with_id(self, name: &str, id: &str) -> Self {
+        self.listed_as(id, name, true, None)
     }
 
     /// An account that MAS has tied to these users of Keycloak.

@@ -7,20 +7,20 @@ use crate::model::{Owner, Tie};
 
 impl Scene {
     fn at(mut self, millis: i64) -> Self {
-        self.facts.now = Moment::from_millis(millis);
+        self.facts.now = Timestamp::from_millis(millis);
         self
     }
 
     fn absent_since(mut self, name: &str, millis: i64) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        self.facts.memory.absent_since.insert(user_id, Moment::from_millis(millis));
+        self.facts.memory.absent_since.insert(user_id, Timestamp::from_millis(millis));
         self
     }
 
     /// Disabled by this program, or begun to be.
     fn own(mut self, name: &str, mode: DisableMode, is_done: bool) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnDisable { mode, is_done, at: Moment::default() };
+        let own = OwnDisable { mode, is_done, at: Timestamp::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }
@@ -40,7 +40,7 @@ fn leaver() -> Scene {
 
 #[test]
 fn who_has_left_has_the_grace_from_the_first_absence_on() {
-    let in_grace = |scene: &Scene| scene.plan().kept.first().and_then(|kept| kept.until).map(Moment::as_millis);
+    let in_grace = |scene: &Scene| scene.plan().kept.first().and_then(|kept| kept.until).map(Timestamp::as_millis);
     assert_eq!(in_grace(&leaver().at(5000)), Some(6000));
     assert_eq!(in_grace(&leaver().at(5000).absent_since("dave", 4500)), Some(5500));
     acts(&leaver().at(5000).absent_since("dave", 4000), disable("dave", Reason::NotInGroup));
@@ -124,11 +124,11 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
         .fails("l0001");
     // Of those who were never out there is nothing to take back.
     let alice = Localpart::from("alice").on(&scene.facts.server_name);
-    scene.facts.memory.absent_since.insert(alice, Moment::default());
+    scene.facts.memory.absent_since.insert(alice, Timestamp::default());
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let looks = scene.looks(&draft);
-    let verdicts = draft.verdicts(&looks);
-    let presence = draft.presence(&verdicts, &looks);
+    let rechecks = scene.rechecks(&draft);
+    let verdicts = draft.verdicts(&rechecks);
+    let presence = draft.presence(&verdicts, &rechecks);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     assert_eq!(
         (names(&presence.absent), names(&presence.present)),
@@ -139,8 +139,8 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
 /// Returns the accounts that a reading shows to be a member's.
 fn present(scene: &Scene) -> Vec<String> {
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let looks = scene.looks(&draft);
-    let presence = draft.presence(&draft.verdicts(&looks), &looks);
+    let rechecks = scene.rechecks(&draft);
+    let presence = draft.presence(&draft.verdicts(&rechecks), &rechecks);
     presence.present.iter().map(|id| id.localpart().to_string()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::whose::outcome;
 use super::*;
-use crate::model::{Owner, Tie};
+use crate::model::{Member, Owner, Tie};
 
 impl Scene {
     /// The account is remembered as this user's.
@@ -26,9 +26,9 @@ impl Scene {
     /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run found is remembered.
     fn then(&self, next: Self) -> Self {
         let draft = Draft::new(&self.facts, &self.policy);
-        let looks = self.looks(&draft);
-        let verdicts = draft.verdicts(&looks);
-        let presence = draft.presence(&verdicts, &looks);
+        let rechecks = self.rechecks(&draft);
+        let verdicts = draft.verdicts(&rechecks);
+        let presence = draft.presence(&verdicts, &rechecks);
         let mut next = Self { policy: self.policy.clone(), ..next };
         next.facts.accounts.clone_from(&self.facts.accounts);
         for (user_id, owner) in presence.owners {
@@ -168,8 +168,8 @@ fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
 fn names_are_not_remembered_by_a_run_without_a_second_look() {
     let world = scene().member_with_id("alice", "a").account("alice", ACTIVE);
     let draft = Draft::new(&world.facts, &world.policy);
-    let owners = |looks: &Looks| draft.presence(&draft.verdicts(looks), looks).owners.len();
-    assert_eq!((owners(&world.looks(&draft)), owners(&NO_LOOKS)), (1, 0));
+    let owners = |rechecks: &Rechecks| draft.presence(&draft.verdicts(rechecks), rechecks).owners.len();
+    assert_eq!((owners(&world.rechecks(&draft)), owners(&NO_LOOKS)), (1, 0));
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
     let mut world = world.account("x", ACTIVE).account("y", ACTIVE);
     let whole = world.plan();
     assert_eq!(whole.doubtful, [Box::from("ldap")]);
-    let mut focus = Focus::default();
-    focus.extend([Localpart::from("y").on(&world.facts.server_name)]);
+    let mut scope = PlanScope::default();
+    scope.extend([Localpart::from("y").on(&world.facts.server_name)]);
     let part = |world: &Scene| {
-        let draft = Draft::about(&world.facts, &world.policy, Some(&focus));
-        let plan = draft.decide(&world.looks(&draft));
+        let draft = Draft::about(&world.facts, &world.policy, Some(&scope));
+        let plan = draft.decide(&world.rechecks(&draft));
         (actions(&plan), kept(&plan))
     };
     assert_eq!(part(&world).0, disable("y", Reason::NotInGroup), "the part alone sees a directory that is alive");
@@ -205,7 +205,8 @@ fn name_of_two_users_ties_an_account_to_neither() {
 fn weak_sign_of_a_disabled_member_protects_if_disabled_members_count() {
     let world = |disabled| {
         let mut scene = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
-        scene.facts.members[0].enabled = false;
+        let one = Member { enabled: false, ..scene.facts.members[0].clone() };
+        scene.facts.members.insert(one);
         outcome(&scene.policy(|policy| policy.disabled_members = disabled), "someone")
     };
     assert_eq!(world(DisabledMembers::Disable), "approve not_in_keycloak");

@@ -29,20 +29,20 @@ pub struct Access {
 pub struct Roles(BTreeSet<ServerText>);
 
 #[derive(Debug, Deserialize)]
-struct Claims {
-    realm_access: Option<Listed>,
-    resource_access: Option<BTreeMap<String, Listed>>,
+struct TokenClaims {
+    realm_access: Option<RoleList>,
+    resource_access: Option<BTreeMap<String, RoleList>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Listed {
+struct RoleList {
     #[serde(default)]
     roles: BTreeSet<ServerText>,
 }
 
 impl Roles {
-    fn of(claims: Claims, management: &str, by_master: bool) -> Option<Self> {
-        let Claims { realm_access, resource_access } = claims;
+    fn from_claims(claims: TokenClaims, management: &str, by_master: bool) -> Option<Self> {
+        let TokenClaims { realm_access, resource_access } = claims;
         if realm_access.is_none() && resource_access.is_none() {
             return None;
         }
@@ -62,8 +62,8 @@ impl Roles {
     /// Returns the roles that allow more than reading.
     #[must_use]
     pub fn needless(&self) -> Vec<&ServerText> {
-        let looks = |role: &str| role.starts_with("view-") || role.starts_with("query-");
-        self.0.iter().filter(|role| !looks(role.raw())).collect()
+        let only_views = |role: &str| role.starts_with("view-") || role.starts_with("query-");
+        self.0.iter().filter(|role| !only_views(role.raw())).collect()
     }
 
     /// Returns all roles.
@@ -84,7 +84,7 @@ impl KeycloakReader {
         let by_master = self.auth_realm == "master";
         let management = if by_master { format!("{}-realm", self.realm) } else { "realm-management".to_owned() };
         let claims = issued.as_ref().and_then(crate::http::Issued::claims);
-        let roles = claims.and_then(|claims| Roles::of(claims, &management, by_master));
+        let roles = claims.and_then(|claims| Roles::from_claims(claims, &management, by_master));
         Ok(Access { life: issued.and_then(|issued| issued.life), roles, management })
     }
 
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn roles(claims: Value, management: &str, by_master: bool) -> Option<Roles> {
-        Roles::of(serde_json::from_value(claims).expect("claims"), management, by_master)
+        Roles::from_claims(serde_json::from_value(claims).expect("claims"), management, by_master)
     }
 
     #[test]

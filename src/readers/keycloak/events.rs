@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Group, KeycloakReader};
 use crate::http::HttpError;
-use crate::model::{KeycloakId, Moment};
+use crate::model::{KeycloakId, Timestamp};
 
 /// Events per request; Keycloak's own default is 100.
 const PAGE: usize = 100;
@@ -23,16 +23,14 @@ pub struct AdminEvent {
     /// Its ID, or, in releases without one, a text that is unique in its millisecond.
     pub id: Box<str>,
     /// When it happened, by Keycloak's clock.
-    pub at: Moment,
-    /// The users it is about.
+    pub at: Timestamp,
     pub about: About,
 }
 
 /// The users an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    /// One user.
-    Person(KeycloakId, Says),
+    Person(KeycloakId, MembershipHint),
     /// Possibly any user: a group was moved, renamed or deleted with its members.
     Everyone,
     /// No one: a group that does not count.
@@ -41,8 +39,7 @@ pub enum About {
 
 /// What an event says about a user's membership.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Says {
-    /// The user has joined one of the groups.
+pub enum MembershipHint {
     Joined,
     /// The user has left the only group, or was deleted.
     Left,
@@ -54,7 +51,6 @@ pub enum Says {
 /// The events that were read, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminEvents {
-    /// The events.
     pub events: Vec<AdminEvent>,
     /// Whether they go back as far as requested, or to the first event.
     pub whole: bool,
@@ -62,10 +58,9 @@ pub struct AdminEvents {
 
 /// Whether events are available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Events {
+pub enum EventAccess {
     /// The realm saves them, and this program may read them.
     Saved,
-    /// The realm does not save them.
     NotSaved,
     /// The role `view-events` is missing.
     Forbidden,
@@ -86,7 +81,7 @@ impl EventRow {
     fn event(self, groups: &BTreeSet<&str>, subgroups: bool) -> AdminEvent {
         let about = self.about(groups, subgroups);
         let id = self.id.unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
-        AdminEvent { id, at: Moment::from_millis(self.time), about }
+        AdminEvent { id, at: Timestamp::from_millis(self.time), about }
     }
 
     /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An unknown path
@@ -102,16 +97,18 @@ impl EventRow {
             ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => About::Nobody,
             ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
                 let is_the_only_one = !subgroups && groups.len() == 1;
-                let says = match &*self.operation_type {
-                    "DELETE" if is_the_only_one => Says::Left,
-                    "CREATE" if groups.contains(group) => Says::Joined,
-                    _ => Says::Nothing,
+                let hint = match &*self.operation_type {
+                    "DELETE" if is_the_only_one => MembershipHint::Left,
+                    "CREATE" if groups.contains(group) => MembershipHint::Joined,
+                    _ => MembershipHint::Nothing,
                 };
-                About::Person((*id).into(), says)
+                About::Person((*id).into(), hint)
             }
             // Deleting something below a user does not delete the user.
-            ("USER", ["users", id]) if &*self.operation_type == "DELETE" => About::Person((*id).into(), Says::Left),
-            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), Says::Nothing),
+            ("USER", ["users", id]) if &*self.operation_type == "DELETE" => {
+                About::Person((*id).into(), MembershipHint::Left)
+            }
+            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), MembershipHint::Nothing),
             _ => About::Everyone,
         }
     }
@@ -121,7 +118,7 @@ impl KeycloakReader {
     /// Returns whether the realm saves admin events, and this program may read them.
     ///
     /// Source: `GET …/events/config`, `GET …/admin-events`.
-    pub async fn events(&self) -> Result<Events, HttpError> {
+    pub async fn event_access(&self) -> Result<EventAccess, HttpError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct EventsConfig {
@@ -129,9 +126,9 @@ impl KeycloakReader {
             admin_events_enabled: bool,
         }
         match self.get(&["events", "config"], &[]).await {
-            Ok(EventsConfig { admin_events_enabled: true }) => Ok(Events::Saved),
-            Ok(EventsConfig { admin_events_enabled: false }) => Ok(Events::NotSaved),
-            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(Events::Forbidden),
+            Ok(EventsConfig { admin_events_enabled: true }) => Ok(EventAccess::Saved),
+            Ok(EventsConfig { admin_events_enabled: false }) => Ok(EventAccess::NotSaved),
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(EventAccess::Forbidden),
             Err(error) => Err(error),
         }
     }
@@ -141,7 +138,7 @@ impl KeycloakReader {
     ///
     /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event may be
     /// seen twice, but none is missed.
-    pub async fn events_since(&self, since: Option<Moment>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
+    pub async fn events_since(&self, since: Option<Timestamp>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
         let groups: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
         let mut events: Vec<AdminEvent> = Vec::new();
         loop {
@@ -175,8 +172,8 @@ mod tests {
         about_in(&["ours"], kind, operation, path, subgroups)
     }
 
-    fn alice(says: Says) -> About {
-        About::Person("alice".into(), says)
+    fn alice(hint: MembershipHint) -> About {
+        About::Person("alice".into(), hint)
     }
 
     #[test]
@@ -184,7 +181,10 @@ mod tests {
         let moves = |operation: &str, group: &str| {
             about("GROUP_MEMBERSHIP", operation, &format!("users/alice/groups/{group}"), false)
         };
-        assert_eq!((moves("CREATE", "ours"), moves("DELETE", "ours")), (alice(Says::Joined), alice(Says::Left)));
+        assert_eq!(
+            (moves("CREATE", "ours"), moves("DELETE", "ours")),
+            (alice(MembershipHint::Joined), alice(MembershipHint::Left))
+        );
         assert_eq!((moves("CREATE", "theirs"), moves("DELETE", "theirs")), (About::Nobody, About::Nobody));
     }
 
@@ -193,19 +193,22 @@ mod tests {
         let left = |ours: &[&'static str], group: &str, subgroups| {
             about_in(ours, "GROUP_MEMBERSHIP", "DELETE", &format!("users/alice/groups/{group}"), subgroups)
         };
-        assert_eq!(left(&["ours", "others"], "ours", false), alice(Says::Nothing));
-        assert_eq!(left(&["ours"], "below", true), alice(Says::Nothing));
+        assert_eq!(left(&["ours", "others"], "ours", false), alice(MembershipHint::Nothing));
+        assert_eq!(left(&["ours"], "below", true), alice(MembershipHint::Nothing));
     }
 
     #[test]
     fn any_change_of_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {
-                assert_eq!(about("USER", operation, path, false), alice(Says::Nothing));
+                assert_eq!(about("USER", operation, path, false), alice(MembershipHint::Nothing));
             }
         }
-        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(Says::Left));
-        assert_eq!(about("USER", "DELETE", "users/alice/federated-identity/google", false), alice(Says::Nothing));
+        assert_eq!(about("USER", "DELETE", "users/alice", false), alice(MembershipHint::Left));
+        assert_eq!(
+            about("USER", "DELETE", "users/alice/federated-identity/google", false),
+            alice(MembershipHint::Nothing)
+        );
     }
 
     #[test]

@@ -18,12 +18,12 @@ use crate::readers::ReadError;
 #[derive(Debug)]
 pub struct GroupTree<'g> {
     ours: HashSet<&'g str>,
-    others: Mutex<HashMap<Box<str>, Place>>,
+    others: Mutex<HashMap<Box<str>, UnlistedPlace>>,
 }
 
 /// The place of a group that the reading does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum UnlistedPlace {
     Below,
     Elsewhere,
 }
@@ -55,14 +55,14 @@ impl<'g> GroupTree<'g> {
         Self { ours, others: Mutex::default() }
     }
 
-    fn place_of(&self, id: &str) -> Option<Place> {
+    fn place_of(&self, id: &str) -> Option<UnlistedPlace> {
         if self.ours.contains(id) {
-            return Some(Place::Below);
+            return Some(UnlistedPlace::Below);
         }
         self.others.lock().expect("no panic while it is held").get(id).copied()
     }
 
-    fn remember(&self, ids: Vec<Box<str>>, place: Place) {
+    fn remember(&self, ids: Vec<Box<str>>, place: UnlistedPlace) {
         let mut others = self.others.lock().expect("no panic while it is held");
         others.extend(ids.into_iter().map(|id| (id, place)));
     }
@@ -74,13 +74,13 @@ impl KeycloakReader {
         if !self.include_subgroups {
             return Ok(tree.ours.contains(&*group.id));
         }
-        Ok(self.place(group, tree).await? == Place::Below)
+        Ok(self.place(group, tree).await? == UnlistedPlace::Below)
     }
 
     /// Follows the parents up to a group whose place is known, or to the top.
     ///
     /// Source: `GET …/groups/{id}`.
-    async fn place(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<Place, ReadError> {
+    async fn place(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<UnlistedPlace, ReadError> {
         let mut passed: Vec<Box<str>> = Vec::new();
         let mut at = group.clone();
         let place = loop {
@@ -89,7 +89,7 @@ impl KeycloakReader {
             }
             passed.push(at.id.clone());
             if at.is_top() {
-                break Place::Elsewhere;
+                break UnlistedPlace::Elsewhere;
             }
             let Some(parent) = at.parent_id.take() else { break self.listed_place(&at).await? };
             if let Some(place) = tree.place_of(&parent) {
@@ -114,10 +114,10 @@ impl KeycloakReader {
 
     /// Re-reads the configured groups and searches below them, for Keycloak 22, which does not show
     /// parents, and for parents that this client may not see.
-    async fn listed_place(&self, group: &GroupPlace) -> Result<Place, ReadError> {
+    async fn listed_place(&self, group: &GroupPlace) -> Result<UnlistedPlace, ReadError> {
         let groups = self.groups().await?;
         let is_listed = groups.iter().any(|listed| listed.id.as_str() == &*group.id);
-        Ok(if is_listed { Place::Below } else { Place::Elsewhere })
+        Ok(if is_listed { UnlistedPlace::Below } else { UnlistedPlace::Elsewhere })
     }
 }
 

@@ -16,7 +16,6 @@ const SUBGROUPS: usize = 1000;
 /// A group whose members are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Its ID.
     pub id: GroupId,
     /// Its path, `/parent/name`.
     pub path: ServerText,
@@ -33,12 +32,12 @@ struct GroupRow {
     /// Missing in Keycloak 22, which nests the subgroups instead.
     sub_group_count: Option<usize>,
     #[serde(default)]
-    access: Access,
+    access: GroupRights,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Access {
+struct GroupRights {
     view_members: Option<bool>,
 }
 

@@ -8,7 +8,6 @@ use crate::model::{KeycloakId, KeycloakUser, Localpart};
 /// A user that a text may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundUser {
-    /// The user.
     pub user: KeycloakUser,
     /// The account name by the template, or `None` if MAS would not accept it.
     pub localpart: Option<Localpart>,

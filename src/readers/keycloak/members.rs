@@ -9,12 +9,12 @@ use arcstr::ArcStr;
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
 use crate::causes::in_one_line;
-use crate::http::Answer;
+use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
-use crate::model::{KeycloakId, Member, ServerText, Signs, Unnamed};
-use crate::readers::each::each_row;
+use crate::model::{KeycloakId, Member, MemberList, ServerText, Signs, Unnamed};
+use crate::readers::json_rows::each_row;
+use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
-use crate::readers::text::Text;
 use crate::readers::{ReadError, Tally};
 
 /// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that there
@@ -29,7 +29,7 @@ const PAGES_AT_A_TIME: usize = 2;
 #[derive(Debug, Default)]
 pub struct Members {
     /// The distinct users, including those disabled in Keycloak, in order of their IDs.
-    pub people: Vec<Member>,
+    pub people: MemberList,
     /// The members without a name that MAS accepts by the template, in order of their IDs.
     pub unnamed: Vec<Unnamed>,
     /// For each group, a few members of each directory that are listed in that very group.
@@ -77,11 +77,11 @@ impl KeycloakReader {
             }
         }
         let mut unnamed = intake.into_inner().unnamed;
-        people.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let people = MemberList::from(people);
         // A user on a discarded page may have left since, or got a name.
         unnamed.sort_by(|one, other| one.id.cmp(&other.id));
         unnamed.dedup_by(|one, other| one.id == other.id);
-        unnamed.retain(|one| people.binary_search_by(|member| member.id.cmp(&one.id)).is_ok());
+        unnamed.retain(|one| people.get(&one.id).is_some());
         Ok(Members { people, unnamed, witnesses })
     }
 
@@ -92,7 +92,7 @@ impl KeycloakReader {
         intake: &RefCell<Intake>,
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
-        let member = |row: UserRow<Text<'_>, A>| self.member(&row, &mut intake.borrow_mut());
+        let member = |row: UserRow<JsonText<'_>, A>| self.member(&row, &mut intake.borrow_mut());
         self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
     }
 
@@ -102,7 +102,7 @@ impl KeycloakReader {
         path: &[&str],
         what: &str,
         tally: &Tally,
-        make: impl Fn(UserRow<Text<'_>, A>) -> T,
+        make: impl Fn(UserRow<JsonText<'_>, A>) -> T,
         id: impl Fn(&T) -> &KeycloakId,
     ) -> Result<Vec<T>, ReadError> {
         let (full_path, make) = (self.path(path), &make);
@@ -114,7 +114,7 @@ impl KeycloakReader {
                 Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
-        let decode = |answer: Answer| {
+        let decode = |answer: HttpAnswer| {
             let page = answer.decode(|text| each_row(text, make))?;
             tally.add(page.len());
             Ok(page)
@@ -128,7 +128,7 @@ impl KeycloakReader {
         })
     }
 
-    fn member<A: Representation>(&self, row: &UserRow<Text<'_>, A>, intake: &mut Intake) -> Member {
+    fn member<A: Representation>(&self, row: &UserRow<JsonText<'_>, A>, intake: &mut Intake) -> Member {
         let federation_link = row.provider().map(|provider| intake.provider(provider));
         let (member, unnamed) = self.to_member(row, federation_link);
         intake.unnamed.extend(unnamed);

@@ -12,7 +12,7 @@ mod moving_list;
 mod owners;
 mod person;
 mod providers;
-mod remembered;
+mod stale_groups;
 
 use std::ops::Deref;
 
@@ -27,13 +27,13 @@ use crate::model::{Localpart, Server, ServerName, ServerText};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
-pub use events::{About, AdminEvent, AdminEvents, Events, Says};
+pub use events::{About, AdminEvent, AdminEvents, EventAccess, MembershipHint};
 pub use group_tree::GroupTree;
 pub use groups::Group;
 pub use lookup::FoundUser;
 pub use members::Members;
 pub use owners::Owners;
-pub use remembered::Witnesses;
+pub use stale_groups::Witnesses;
 
 /// Reads one realm.
 #[derive(Debug)]
@@ -45,7 +45,6 @@ pub struct KeycloakReader {
     groups: Vec<String>,
     include_subgroups: bool,
     template: LocalpartTemplate,
-    /// The homeserver of the accounts.
     server_name: ServerName,
 }
 

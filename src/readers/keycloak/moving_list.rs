@@ -18,7 +18,7 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{StreamExt, poll};
 
 use crate::readers::page_size::PageSize;
-use crate::readers::rows::Rows;
+use crate::readers::unique_rows::UniqueRows;
 
 /// Rows that two pages share. If more than this many users leave between two requests, a page has to be
 /// requested again.
@@ -37,7 +37,7 @@ pub(super) enum MovingListError<E> {
 
 /// A page of the list: the first row, and the maximum number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct PageRange {
     first: usize,
     max: usize,
 }
@@ -48,7 +48,7 @@ type Asked<'f, A, E> = Pin<Box<dyn Future<Output = Came<A, E>> + 'f>>;
 
 /// The pages that are in progress, in the order of the list.
 struct Ahead<'f, A, E> {
-    places: VecDeque<Place>,
+    places: VecDeque<PageRange>,
     pages: FuturesOrdered<Asked<'f, A, E>>,
     /// The first page, if it has already come.
     first: Option<Came<A, E>>,
@@ -59,7 +59,7 @@ impl<'f, A, E> Ahead<'f, A, E> {
         Self { places: VecDeque::new(), pages: FuturesOrdered::new(), first: None }
     }
 
-    fn push(&mut self, place: Place, page: impl Future<Output = Result<A, E>> + 'f) {
+    fn push(&mut self, place: PageRange, page: impl Future<Output = Result<A, E>> + 'f) {
         self.places.push_back(place);
         self.pages.push_back(Box::pin(async move {
             let asked = Instant::now();
@@ -81,7 +81,7 @@ impl<'f, A, E> Ahead<'f, A, E> {
     }
 
     /// Returns the first page in progress, and how long it took.
-    async fn next(&mut self) -> Option<(Place, Result<A, E>, Duration)> {
+    async fn next(&mut self) -> Option<(PageRange, Result<A, E>, Duration)> {
         let place = self.places.pop_front()?;
         let (page, took) = match self.first.take() {
             Some(first) => first,
@@ -104,16 +104,16 @@ where
     K: Hash + Eq + ?Sized,
     F: Future<Output = Result<A, E>> + 'f,
 {
-    let ask_ahead = |ahead: &mut Ahead<'f, A, E>, before: Place, rows: usize| {
+    let ask_ahead = |ahead: &mut Ahead<'f, A, E>, before: PageRange, rows: usize| {
         while ahead.places.len() < at_a_time {
             let last = ahead.places.back().copied().unwrap_or(before);
-            let guess = Place { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: rows };
+            let guess = PageRange { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: rows };
             ahead.push(guess, fetch(guess.first, guess.max));
         }
     };
-    let mut known = Rows::new(key);
+    let mut known = UniqueRows::new(key);
     let mut ahead = Ahead::new();
-    let mut next = Place { first: 0, max: size.rows() };
+    let mut next = PageRange { first: 0, max: size.rows() };
     let (mut overlap, mut misfits) = (0, 0);
     // This costs a list of one page one needless request, and makes all others faster.
     let mut comes_full = true;
@@ -125,7 +125,7 @@ where
         if comes_full {
             ask_ahead(&mut ahead, next, size.rows());
         }
-        let Some((Place { first, max }, page, took)) = ahead.next().await else { continue };
+        let Some((PageRange { first, max }, page, took)) = ahead.next().await else { continue };
         // Only the first page shows whether there are more.
         if comes_full && !known.is_empty() {
             ask_ahead(&mut ahead, next, size.rows());
@@ -157,7 +157,7 @@ where
         if ends_here {
             // With this many rows gone it is another list: start again, and trust what it shows twice.
             known.clear();
-            (next, overlap, comes_full) = (Place { first: 0, max: size.rows() }, 0, false);
+            (next, overlap, comes_full) = (PageRange { first: 0, max: size.rows() }, 0, false);
             continue;
         }
         let end = if fits { first + length } else { first.saturating_sub(max / 2) };
@@ -165,7 +165,7 @@ where
         let wanted = end.saturating_sub(overlap);
         next = match ahead.places.front() {
             Some(guess) if guess.first == wanted => *guess,
-            _ => Place { first: wanted, max: size.rows() },
+            _ => PageRange { first: wanted, max: size.rows() },
         };
         comes_full = fits && length == max;
     }

@@ -9,7 +9,7 @@ use super::{KeycloakReader, Representation, Unread, UserRow};
 use crate::http::HttpError;
 use crate::localpart::Attributes;
 use crate::model::{KeycloakId, Localpart, Member};
-use crate::readers::text::Text;
+use crate::readers::json_text::JsonText;
 use crate::readers::{ReadError, Tally};
 
 /// How many members that the list of users lacks are requested by ID; a list that lacks more is
@@ -32,7 +32,7 @@ impl Owners {
     /// Returns the users with this localpart, in order of their IDs. There are several if the template
     /// does not distinguish them.
     #[must_use]
-    pub fn of(&self, localpart: &Localpart) -> &[KeycloakId] {
+    pub fn named(&self, localpart: &Localpart) -> &[KeycloakId] {
         self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
     }
 
@@ -55,7 +55,7 @@ enum NotListed {
 }
 
 /// A row of the list of users: the ID, and which of the wanted localparts the user has.
-type Listed = (KeycloakId, Option<u32>);
+type ListedUser = (KeycloakId, Option<u32>);
 
 impl KeycloakReader {
     /// Reads which users have the `wanted` localparts. Returns `None` if the template is the username
@@ -103,8 +103,11 @@ impl KeycloakReader {
     }
 
     /// Returns every listed user in order of ID. Of a million users only the IDs are kept.
-    async fn listed_users<A: Representation>(&self, numbers: &HashMap<String, u32>) -> Result<Vec<Listed>, ReadError> {
-        let to_listed = |user: UserRow<Text<'_>, A>| {
+    async fn listed_users<A: Representation>(
+        &self,
+        numbers: &HashMap<String, u32>,
+    ) -> Result<Vec<ListedUser>, ReadError> {
+        let to_listed = |user: UserRow<JsonText<'_>, A>| {
             let localpart = self.localpart(&user).ok();
             let number = localpart.and_then(|localpart| numbers.get(&*localpart.key()).copied());
             (KeycloakId::from(&*user.id), number)
@@ -121,7 +124,7 @@ impl KeycloakReader {
     async fn not_listed<'m>(
         &self,
         members: &'m [Member],
-        listed: &[Listed],
+        listed: &[ListedUser],
     ) -> Result<(Vec<&'m Member>, Option<KeycloakId>), ReadError> {
         let is_listed = |member: &Member| listed.binary_search_by(|(id, _)| id.cmp(&member.id)).is_ok();
         let not_listed: Vec<&Member> = members.iter().filter(|member| !is_listed(member)).collect();

@@ -4,19 +4,19 @@ use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
 use crate::http::{HttpError, none_if_missing};
 use crate::localpart::Attributes;
-use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Moment, ServerText};
+use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, ServerText, Timestamp};
 use crate::readers::ReadError;
 
 /// A user, and the groups that Keycloak lists for them.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct UserWithGroups {
     pub(super) user: UserRow,
     pub(super) groups: Vec<GroupPlace>,
     /// For each of the groups, whether its members count as members of a configured group.
     counts: Vec<bool>,
 }
 
-impl Found {
+impl UserWithGroups {
     /// Returns the groups that make the user a member.
     pub(super) fn groups_that_count(&self) -> impl Iterator<Item = &GroupPlace> {
         self.groups.iter().zip(&self.counts).filter(|(_, counts)| **counts).map(|(group, _)| group)
@@ -45,7 +45,7 @@ impl KeycloakReader {
         id: Option<&KeycloakId>,
         localpart: &Localpart,
         tree: &GroupTree<'_>,
-    ) -> Result<Option<Found>, ReadError> {
+    ) -> Result<Option<UserWithGroups>, ReadError> {
         let user = match id {
             Some(id) => self.user_of_id(id).await?,
             None => self.user_called(&localpart.key()).await?.filter(|user| self.names(user, localpart)),
@@ -61,7 +61,7 @@ impl KeycloakReader {
         self.localpart(user).is_ok_and(|theirs| theirs.key() == localpart.key())
     }
 
-    pub(super) async fn with_groups(&self, user: UserRow, tree: &GroupTree<'_>) -> Result<Found, ReadError> {
+    pub(super) async fn with_groups(&self, user: UserRow, tree: &GroupTree<'_>) -> Result<UserWithGroups, ReadError> {
         let groups = self.groups_of(&user).await?;
         self.placed(user, groups, tree).await
     }
@@ -77,12 +77,12 @@ impl KeycloakReader {
         user: UserRow,
         groups: Vec<GroupPlace>,
         tree: &GroupTree<'_>,
-    ) -> Result<Found, ReadError> {
+    ) -> Result<UserWithGroups, ReadError> {
         let mut counts = Vec::with_capacity(groups.len());
         for group in &groups {
             counts.push(self.counts(group, tree).await?);
         }
-        Ok(Found { user, groups, counts })
+        Ok(UserWithGroups { user, groups, counts })
     }
 
     /// Returns whether the realm has a user of this ID.
@@ -120,7 +120,7 @@ impl KeycloakReader {
 }
 
 /// Returns what Keycloak says, without any correction.
-pub(super) fn as_told(found: &Found) -> KeycloakPerson {
+pub(super) fn as_told(found: &UserWithGroups) -> KeycloakPerson {
     let row = &found.user;
     KeycloakPerson::Known {
         in_group: found.groups_that_count().next().is_some(),
@@ -128,7 +128,7 @@ pub(super) fn as_told(found: &Found) -> KeycloakPerson {
         remembered: Vec::new(),
         enabled: row.enabled,
         locked_out: row.is_locked_out(),
-        created: row.created_timestamp.map(Moment::from_millis),
+        created: row.created_timestamp.map(Timestamp::from_millis),
         federation_link: row.provider().map(Into::into),
         user: to_user(row),
     }

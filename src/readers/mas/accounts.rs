@@ -5,7 +5,7 @@ use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, InMas, Links, Localpart, Remembered};
-use crate::readers::packed::Texts;
+use crate::readers::packed_ids::IdTexts;
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
 /// Which links are read together with the users of MAS.
@@ -37,7 +37,7 @@ impl MasReader {
         let accounts = self.users(to_account, tally);
         let (mut accounts, links) = futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
         for account in &mut accounts {
-            account.links = account.mas.id().map(|id| links.of(id)).unwrap_or_default();
+            account.links = account.mas.id().map(|id| links.links_of_user(id)).unwrap_or_default();
         }
         Ok((accounts, provider))
     }
@@ -78,7 +78,7 @@ impl MasReader {
     /// Source: `GET /users`, and `GET /upstream-oauth-links` if links are wanted.
     pub async fn ids(&self, wanted: LinksOf<'_>) -> Result<UsersByName, ReadError> {
         self.serves_us().await?;
-        let mut texts = Texts::default();
+        let mut texts = IdTexts::default();
         let to_named = |user: Resource<UserAttributes>| Some(NamedUser::new(user, &mut texts));
         let tally = Tally::default();
         let users = self.users(to_named, &tally);

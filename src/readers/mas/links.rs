@@ -11,12 +11,19 @@ use crate::http::HttpError;
 use crate::mas_api::Resource;
 use crate::model::{KeycloakId, Links, MasUserId, ServerText};
 use crate::planner::Matching;
-use crate::readers::packed::{Packed, Texts};
+use crate::readers::packed_ids::{IdTexts, PackedId};
 use crate::readers::{KeycloakReader, ReadError, UpstreamProvider};
 
 /// The upstream provider of MAS that is the realm, a ULID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkProvider(ServerText);
+
+impl LinkProvider {
+    /// Returns its ULID, as MAS spells it.
+    fn id(&self) -> &str {
+        self.0.raw()
+    }
+}
 
 impl fmt::Display for LinkProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,27 +53,27 @@ struct LinkAttributes {
 #[derive(Debug, Default)]
 pub struct LinkList {
     /// In order of users, the newest of each first.
-    rows: Vec<Row>,
-    texts: Texts,
+    rows: Vec<LinkRow>,
+    texts: IdTexts,
 }
 
 #[derive(Debug)]
-struct Row {
-    user: Packed,
-    subject: Packed,
+struct LinkRow {
+    user: PackedId,
+    subject: PackedId,
     /// Its place in the list of MAS, oldest first; as bytes, which need no alignment.
     place: [u8; 4],
 }
 
 impl LinkList {
-    fn new(mut rows: Vec<Row>, texts: Texts) -> Self {
+    fn new(mut rows: Vec<LinkRow>, texts: IdTexts) -> Self {
         rows.sort_unstable_by_key(|row| (row.user, Reverse(row.place)));
         Self { rows, texts }
     }
 
     /// Returns the links of one user.
     #[must_use]
-    pub fn of(&self, user: &MasUserId) -> Links {
+    pub fn links_of_user(&self, user: &MasUserId) -> Links {
         let Some(user) = self.texts.find(user) else { return Links::default() };
         let begin = self.rows.partition_point(|row| row.user < user);
         let theirs = self.rows[begin..].iter().take_while(|row| row.user == user);
@@ -119,23 +126,27 @@ impl MasReader {
 
     /// Reads the links of every user.
     pub async fn links(&self, provider: &LinkProvider) -> Result<LinkList, HttpError> {
-        let filter = [("filter[provider]", provider.0.raw())];
+        let filter = [("filter[provider]", provider.id())];
         self.link_list(provider, &filter).await
     }
 
     /// Reads the links that one user has now.
     pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Links, HttpError> {
-        Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.of(id))
+        Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.links_of_user(id))
     }
 
     /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown filters
     /// and then returns every link, so each row is checked.
     async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
-        let (mut texts, mut places) = (Texts::default(), 0_u32..);
+        let (mut texts, mut places) = (IdTexts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
-            let ours = link.provider_id.eq_ignore_ascii_case(provider.0.raw());
+            let ours = link.provider_id.eq_ignore_ascii_case(provider.id());
             let user = texts.pack(link.user_id.filter(|_| ours)?);
-            Some(Row { user, subject: texts.pack(KeycloakId::from(link.subject)), place: places.next()?.to_be_bytes() })
+            Some(LinkRow {
+                user,
+                subject: texts.pack(KeycloakId::from(link.subject)),
+                place: places.next()?.to_be_bytes(),
+            })
         };
         let rows = self.mas.list(&["upstream-oauth-links"], filter, make, |_, _| {}).await?;
         Ok(LinkList::new(rows, texts))
@@ -157,15 +168,16 @@ mod tests {
     #[test]
     fn links_are_found_by_user_newest_first() {
         let rows = [("02", "b"), ("01", "a"), ("02", "c"), ("03", "a")];
-        let mut texts = Texts::default();
-        let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| Row {
+        let mut texts = IdTexts::default();
+        let rows = rows.into_iter().zip(0_u32..).map(|((user, subject), place)| LinkRow {
             user: texts.pack(MasUserId::from(user)),
             subject: texts.pack(KeycloakId::from(subject)),
             place: place.to_be_bytes(),
         });
         let list = LinkList::new(rows.collect(), texts);
-        let of =
-            |user: &str| -> Vec<String> { list.of(&user.into()).iter().map(|id| id.text().into_owned()).collect() };
+        let of = |user: &str| -> Vec<String> {
+            list.links_of_user(&user.into()).iter().map(|id| id.text().into_owned()).collect()
+        };
         assert_eq!(["01", "02", "03"].map(of), [vec!["a"], vec!["c", "b"], vec!["a"]]);
         assert_eq!(["", "00", "011", "04"].map(of), [const { Vec::<String>::new() }; 4]);
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::config::Config;
 use crate::http::{HttpError, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Links, Localpart, MasUserId, Moment, ServerName, ServerText, UserId};
+use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, ServerText, Timestamp, UserId};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
@@ -38,14 +38,13 @@ struct EmailAttributes {
 /// A user of MAS as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasUser {
-    /// Their account.
     pub user_id: UserId,
     /// Deactivated or locked.
     pub state: AccountState,
     /// Whether the user may request administrator rights.
     pub admin: bool,
     /// When the user was locked or deactivated, the earlier of both.
-    pub disabled_at: Option<Moment>,
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl MasReader {

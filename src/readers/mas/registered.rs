@@ -3,7 +3,7 @@
 use super::MasReader;
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Localpart, MasUserId, Moment};
+use crate::model::{Localpart, MasUserId, Timestamp};
 use crate::readers::registered::{NEWEST, Registered};
 
 const USERS: [&str; 1] = ["users"];
@@ -20,7 +20,7 @@ impl MasReader {
     /// is a cursor.
     ///
     /// Source: `GET /users?page[after]=…`.
-    pub async fn registered_since(&self, since: Moment) -> Result<Vec<Registered>, HttpError> {
+    pub async fn registered_since(&self, since: Timestamp) -> Result<Vec<Registered>, HttpError> {
         self.registered(self.mas.list_after(&USERS, &MasUserId::first_at(since).text()).await?)
     }
 

@@ -10,12 +10,11 @@ use std::ops::Range;
 use super::LinkList;
 use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, AccountState, InMas, Links, Localpart, MasUserId, ServerName};
-use crate::readers::packed::{Packed, Texts};
+use crate::readers::packed_ids::{IdTexts, PackedId};
 
 /// What MAS has for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FoundInMas {
-    /// No user.
     Nothing,
     /// The user that MAS takes for this name.
     User(InMasRow),
@@ -28,7 +27,6 @@ pub enum FoundInMas {
 pub struct InMasRow {
     /// The user's name, in MAS's spelling.
     pub name: Localpart,
-    /// The user's ID.
     pub id: MasUserId,
     /// Deactivated or locked in MAS.
     pub state: AccountState,
@@ -77,13 +75,13 @@ pub(super) struct NamedUser {
     name: Localpart,
     /// Whether the name is its own key, cached because each comparison needs it.
     is_key: bool,
-    id: Packed,
+    id: PackedId,
     state: AccountState,
     admin: bool,
 }
 
 impl NamedUser {
-    pub(super) fn new(user: Resource<UserAttributes>, texts: &mut Texts) -> Self {
+    pub(super) fn new(user: Resource<UserAttributes>, texts: &mut IdTexts) -> Self {
         let (id, state, admin) = (texts.pack(user.user_id()), user.attributes.state(), user.attributes.admin);
         let name = Localpart::from(user.attributes.username);
         Self { is_key: name.is_key(), name, id, state, admin }
@@ -100,12 +98,12 @@ impl NamedUser {
 pub struct UsersByName {
     /// In order of name without regard to case.
     users: Vec<NamedUser>,
-    texts: Texts,
+    texts: IdTexts,
     links: LinkList,
 }
 
 impl UsersByName {
-    pub(super) fn new(mut users: Vec<NamedUser>, texts: Texts, links: LinkList) -> Self {
+    pub(super) fn new(mut users: Vec<NamedUser>, texts: IdTexts, links: LinkList) -> Self {
         users.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
         Self { users, texts, links }
     }
@@ -174,7 +172,7 @@ impl UsersByName {
     fn found(&self, user: &NamedUser) -> FoundInMas {
         let NamedUser { name, id, state, admin, .. } = user;
         let id = self.texts.unpack(*id);
-        let links = self.links.of(&id);
+        let links = self.links.links_of_user(&id);
         FoundInMas::User(InMasRow { name: name.clone(), id, state: *state, admin: *admin, links })
     }
 }
@@ -186,7 +184,7 @@ mod tests {
     use super::*;
 
     fn users(names: &[&str]) -> UsersByName {
-        let mut texts = Texts::default();
+        let mut texts = IdTexts::default();
         let user = |name: &&str| NamedUser {
             name: (*name).into(),
             is_key: Localpart::from(*name).is_key(),

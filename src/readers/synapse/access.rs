@@ -21,10 +21,10 @@ impl SynapseReader {
     /// Source: `GET /_synapse/admin/v1/server_version`.
     pub async fn version(&self) -> Result<ServerText, HttpError> {
         #[derive(Deserialize)]
-        struct Version {
+        struct SynapseVersion {
             server_version: ServerText,
         }
-        let version: Version = self.api.get_openly(&SERVER_VERSION).await?;
+        let version: SynapseVersion = self.api.get_openly(&SERVER_VERSION).await?;
         Ok(version.server_version)
     }
 

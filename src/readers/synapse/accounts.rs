@@ -6,12 +6,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::{Row, SynapseReader};
+use super::{AccountRow, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{Account, ServerName, UserId};
+use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
-use crate::readers::rows::Rows;
-use crate::readers::text::Text;
+use crate::readers::unique_rows::UniqueRows;
 use crate::readers::{ReadError, Tally};
 
 /// Rows per page: 48,000 accounts/s in one page, 37,600/s at 10,000 per page, 3,900/s at 100 per page.
@@ -52,15 +52,15 @@ pub(super) async fn of_newest_version<T>(
 
 /// A page as the server sends it.
 #[derive(Debug, Deserialize)]
-struct RawPage<'a> {
+struct RawAccountPage<'a> {
     #[serde(borrow)]
-    users: Vec<Row<Text<'a>>>,
+    users: Vec<AccountRow<JsonText<'a>>>,
     total: usize,
 }
 
 /// What is kept of a page.
 #[derive(Debug)]
-struct Page {
+struct AccountPage {
     accounts: Vec<Account>,
     total: usize,
 }
@@ -109,7 +109,7 @@ impl SynapseReader {
         Ok(self.first_page(1, &ServerName::from("")).await?.1.total)
     }
 
-    async fn first_page(&self, rows: usize, likely: &ServerName) -> Result<(ListVersion, Page), HttpError> {
+    async fn first_page(&self, rows: usize, likely: &ServerName) -> Result<(ListVersion, AccountPage), HttpError> {
         of_newest_version(async |version| self.page(version, 0, rows, likely).await).await
     }
 
@@ -120,7 +120,7 @@ impl SynapseReader {
         &self,
         likely: &ServerName,
         tally: &Tally,
-    ) -> Result<(usize, Rows<Account, impl Fn(&Account) -> &UserId>), HttpError> {
+    ) -> Result<(usize, UniqueRows<Account, impl Fn(&Account) -> &UserId>), HttpError> {
         let begun = Instant::now();
         let (version, first) = self.first_page(PAGE, likely).await?;
         let mut size = PageSize::new(PAGE, BIGGEST_PAGE);
@@ -134,11 +134,11 @@ impl SynapseReader {
         let mut pages = stream::iter(offsets)
             .map(|offset| self.page(version, offset, step, likely))
             .buffer_unordered(PAGES_AT_A_TIME);
-        let mut rows = Rows::new(|account: &Account| &account.user_id);
+        let mut rows = UniqueRows::new(|account: &Account| &account.user_id);
         let mut stale = 0;
         let mut page = Some(first);
         // An empty page is behind the end, even if the total is larger.
-        while let Some(Page { accounts, total: told }) = page.filter(|page| !page.accounts.is_empty()) {
+        while let Some(AccountPage { accounts, total: told }) = page.filter(|page| !page.accounts.is_empty()) {
             tally.add(accounts.len());
             total = total.max(told);
             let known = rows.len();
@@ -155,13 +155,19 @@ impl SynapseReader {
         Ok((total, rows))
     }
 
-    async fn page(&self, list: ListVersion, from: usize, limit: usize, likely: &ServerName) -> Result<Page, HttpError> {
+    async fn page(
+        &self,
+        list: ListVersion,
+        from: usize,
+        limit: usize,
+        likely: &ServerName,
+    ) -> Result<AccountPage, HttpError> {
         let (from, limit) = (from.to_string(), limit.to_string());
         let query = [list.everyone, &[("from", &*from), ("limit", &*limit)]].concat();
         let decode = |answer: &str| {
-            let RawPage { users, total } = serde_json::from_str(answer)?;
+            let RawAccountPage { users, total } = serde_json::from_str(answer)?;
             let accounts = users.iter().map(|row| row.account(likely)).collect::<Result<_, _>>();
-            Ok(Page { accounts: accounts.map_err(serde_json::Error::custom)?, total })
+            Ok(AccountPage { accounts: accounts.map_err(serde_json::Error::custom)?, total })
         };
         self.api.get_as(&["_synapse", "admin", list.version, "users"], &query, decode).await
     }

@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::{Row, SynapseReader};
+use super::{AccountRow, SynapseReader};
 use crate::http::{HttpError, none_if_missing};
 use crate::model::{Account, AccountDetail, InMas, Links, Remembered, ServerText, UserId};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
     #[serde(flatten)]
-    row: Row,
+    row: AccountRow,
     appservice_id: Option<ServerText>,
     displayname: Option<ServerText>,
     #[serde(default)]

@@ -43,7 +43,7 @@ impl SynapseReader {
 /// The fields of a user that are used, in a list or alone.
 #[derive(Debug, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the row is the server's")]
-struct Row<T = Box<str>> {
+struct AccountRow<T = Box<str>> {
     name: T,
     user_type: Option<T>,
     #[serde(default)]
@@ -56,7 +56,7 @@ struct Row<T = Box<str>> {
     erased: bool,
 }
 
-impl<T: Deref<Target = str>> Row<T> {
+impl<T: Deref<Target = str>> AccountRow<T> {
     fn state(&self) -> AccountState {
         AccountState { deactivated: self.deactivated, locked: self.locked, erased: self.erased }
     }

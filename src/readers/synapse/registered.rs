@@ -6,9 +6,9 @@ use serde::de::Error as _;
 use super::SynapseReader;
 use super::accounts::{ListVersion, of_newest_version};
 use crate::http::HttpError;
-use crate::model::{Moment, ServerName, UserId};
+use crate::model::{ServerName, Timestamp, UserId};
+use crate::readers::json_text::JsonText;
 use crate::readers::registered::{NEWEST, Registered};
-use crate::readers::text::Text;
 
 /// Newest first; Synapse sorts accounts of the same second by name.
 const NEWEST_FIRST: [(&str, &str); 2] = [("order_by", "creation_ts"), ("dir", "b")];
@@ -17,21 +17,21 @@ const NEWEST_FIRST: [(&str, &str); 2] = [("order_by", "creation_ts"), ("dir", "b
 const MOST_ROWS: usize = 2000;
 
 #[derive(Debug, Deserialize)]
-struct RawPage<'a> {
+struct RawRegisteredPage<'a> {
     #[serde(borrow)]
-    users: Vec<Row<'a>>,
+    users: Vec<RegisteredRow<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Row<'a> {
+struct RegisteredRow<'a> {
     #[serde(borrow)]
-    name: Text<'a>,
+    name: JsonText<'a>,
     /// In milliseconds, though it is kept in seconds. Accounts without it come first, even if they are old.
     creation_ts: Option<i64>,
 }
 
 #[derive(Debug)]
-struct Page {
+struct RegisteredPage {
     rows: usize,
     /// The rows of our homeserver with a time of registration.
     registered: Vec<Registered>,
@@ -50,7 +50,7 @@ impl SynapseReader {
     /// Source: as for [`Self::newest`].
     pub async fn registered_since(
         &self,
-        since: Moment,
+        since: Timestamp,
         server_name: &ServerName,
     ) -> Result<Vec<Registered>, HttpError> {
         let (version, mut page) = self.first_newest_page(server_name).await?;
@@ -68,20 +68,25 @@ impl SynapseReader {
         Ok(found)
     }
 
-    async fn first_newest_page(&self, server_name: &ServerName) -> Result<(ListVersion, Page), HttpError> {
+    async fn first_newest_page(&self, server_name: &ServerName) -> Result<(ListVersion, RegisteredPage), HttpError> {
         of_newest_version(async |version| self.newest_page(version, 0, server_name).await).await
     }
 
-    async fn newest_page(&self, list: ListVersion, from: usize, server_name: &ServerName) -> Result<Page, HttpError> {
+    async fn newest_page(
+        &self,
+        list: ListVersion,
+        from: usize,
+        server_name: &ServerName,
+    ) -> Result<RegisteredPage, HttpError> {
         let (from, limit) = (from.to_string(), NEWEST.to_string());
         let query = [list.everyone, &NEWEST_FIRST, &[("from", &*from), ("limit", &*limit)]].concat();
         let decode = |answer: &str| {
-            let RawPage { users } = serde_json::from_str(answer)?;
-            let mut page = Page { rows: users.len(), registered: Vec::new() };
-            for Row { name, creation_ts } in &users {
+            let RawRegisteredPage { users } = serde_json::from_str(answer)?;
+            let mut page = RegisteredPage { rows: users.len(), registered: Vec::new() };
+            for RegisteredRow { name, creation_ts } in &users {
                 let user_id = UserId::parse(name, server_name).map_err(serde_json::Error::custom)?;
                 if let Some(millis) = creation_ts.filter(|_| user_id.server_name() == server_name) {
-                    page.registered.push(Registered { user_id, at: Moment::from_millis(millis) });
+                    page.registered.push(Registered { user_id, at: Timestamp::from_millis(millis) });
                 }
             }
             Ok(page)

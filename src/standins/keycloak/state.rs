@@ -48,7 +48,6 @@ pub struct Group {
     pub name: String,
     /// The whole path, beginning with a slash.
     pub path: String,
-    /// The group that it is in.
     pub parent: Option<String>,
     /// Subgroups: name to ID.
     pub children: BTreeMap<String, String>,
@@ -63,13 +62,10 @@ pub struct User {
     pub id: String,
     /// Always lower case.
     pub username: String,
-    /// First name.
     pub first_name: Option<String>,
-    /// Last name.
     pub last_name: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
-    /// Whether the address was verified.
     pub email_verified: bool,
     /// Whether the user may log in.
     pub enabled: bool,
@@ -118,6 +114,5 @@ pub struct StorageProvider {
     pub name: String,
     /// Whether users are copied into Keycloak's database.
     pub import: bool,
-    /// Whether it is enabled.
     pub enabled: bool,
 }

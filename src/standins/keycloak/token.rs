@@ -28,14 +28,14 @@ pub struct Roles(BTreeSet<String>);
 impl Roles {
     /// Creates these roles.
     #[must_use]
-    pub fn of(names: &[&str]) -> Self {
+    pub fn from_names(names: &[&str]) -> Self {
         Self(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
     /// Returns the role `admin` of the master realm: everything, everywhere.
     #[must_use]
     pub fn admin() -> Self {
-        Self::of(&["admin"])
+        Self::from_names(&["admin"])
     }
 
     /// Returns whether the role is there, or one that includes it.
@@ -84,9 +84,7 @@ pub struct Client {
 /// Someone who can get a token with a password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The password.
     pub password: SecretString,
-    /// The roles.
     pub roles: Roles,
 }
 

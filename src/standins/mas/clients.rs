@@ -24,7 +24,6 @@ pub enum ClientAuth {
 /// A client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its secret.
     pub secret: SecretString,
     /// How it sends the secret.
     pub auth: ClientAuth,

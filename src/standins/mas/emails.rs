@@ -13,11 +13,8 @@ pub struct Email {
     /// The ULID.
     #[serde(skip)]
     pub id: String,
-    /// When it was added.
     pub created_at: String,
-    /// The user's ULID.
     pub user_id: String,
-    /// The address.
     pub email: String,
 }
 

@@ -25,43 +25,24 @@ use crate::standins::{Shared, ids, server, time};
 #[serde(rename_all = "kebab-case", tag = "command")]
 pub enum Command {
     /// Lock, and deactivate if asked.
-    LockUser {
-        /// The name.
-        username: String,
-        /// Whether to deactivate as well.
-        deactivate: bool,
-    },
+    LockUser { username: String, deactivate: bool },
     /// Unlock, or reactivate if asked; never both (trap 17).
-    UnlockUser {
-        /// The name.
-        username: String,
-        /// Whether to reactivate instead.
-        reactivate: bool,
-    },
+    UnlockUser { username: String, reactivate: bool },
     /// End all sessions.
     KillSessions {
-        /// Whose.
         username: String,
         /// Whether to only print what would be done.
         dry_run: bool,
     },
     /// Let a user request administrator rights.
-    PromoteAdmin {
-        /// The name.
-        username: String,
-    },
+    PromoteAdmin { username: String },
     /// Take that right away.
-    DemoteAdmin {
-        /// The name.
-        username: String,
-    },
+    DemoteAdmin { username: String },
     /// List all users who may request administrator rights; changes nothing.
     ListAdminUsers,
     /// Create a user.
     RegisterUser {
-        /// The name.
         username: String,
-        /// The display name.
         displayname: Option<String>,
         /// E-mail addresses.
         emails: Vec<String>,
@@ -70,7 +51,6 @@ pub enum Command {
     },
     /// Open a session and print its token.
     IssueCompatibilityToken {
-        /// Whose.
         username: String,
         /// The device; a new one if not given.
         device_id: Option<String>,
@@ -78,12 +58,7 @@ pub enum Command {
         admin: bool,
     },
     /// Add a verified e-mail address.
-    AddEmail {
-        /// Whose.
-        username: String,
-        /// The address.
-        email: String,
-    },
+    AddEmail { username: String, email: String },
 }
 
 /// A line of mas-cli's log.
@@ -100,7 +75,6 @@ pub struct LogLine {
 /// The result of a command.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Done {
-    /// What it logs.
     #[serde(default)]
     pub log: Vec<LogLine>,
     /// Why it failed, if it did.

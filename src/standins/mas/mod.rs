@@ -130,9 +130,7 @@ impl Drop for Mas {
 /// How to run a MAS as a process of its own, in front of a homeserver that may be a real one.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The address to listen on.
     pub listen: SocketAddr,
-    /// The homeserver.
     pub synapse_url: String,
     /// The secret that both share.
     pub shared_secret: SecretString,

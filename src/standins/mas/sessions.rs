@@ -71,9 +71,7 @@ pub struct Session {
     pub scope: String,
     /// The name that its user gave it.
     pub human_name: Option<String>,
-    /// When it was opened.
     pub created_at: String,
-    /// When it was ended.
     pub finished_at: Option<String>,
     /// When its token expires, in microseconds since 1970.
     pub expires: Option<u64>,
@@ -135,7 +133,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn of(&self, kind: SessionKind) -> &BTreeMap<String, Session> {
+    pub(super) fn of_kind(&self, kind: SessionKind) -> &BTreeMap<String, Session> {
         match kind {
             SessionKind::Compat => &self.compat,
             SessionKind::OAuth2 => &self.oauth2,
@@ -186,12 +184,12 @@ impl State {
     #[must_use]
     pub fn session(&self, token: &str) -> Option<&Session> {
         let (kind, id) = self.sessions.tokens.get(token)?;
-        self.sessions.of(*kind).get(id)
+        self.sessions.of_kind(*kind).get(id)
     }
 
     /// Returns all sessions of a kind by ULID.
     pub fn sessions(&self, kind: SessionKind) -> impl Iterator<Item = &Session> {
-        self.sessions.of(kind).values()
+        self.sessions.of_kind(kind).values()
     }
 
     /// Returns the open sessions of a user, including personal ones that act as this user.

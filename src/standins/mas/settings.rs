@@ -17,9 +17,7 @@ pub enum AdminApi {
     /// The listener of its own, as MAS's documentation advises.
     #[default]
     Internal,
-    /// The public one.
     Public,
-    /// Both.
     Both,
     /// None.
     Nowhere,
@@ -52,9 +50,7 @@ pub struct Settings {
     pub token_endpoint: Option<String>,
     /// How clients may authenticate at the token endpoint, by the metadata.
     pub token_endpoint_auth_methods: Vec<String>,
-    /// The homeserver.
     pub synapse_url: String,
-    /// The homeserver's name.
     pub server_name: String,
     /// `account.account_deactivation_allowed`: whether users may deactivate their own accounts.
     pub account_deactivation_allowed: bool,

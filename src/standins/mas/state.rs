@@ -23,11 +23,8 @@ pub struct User {
     pub id: String,
     /// The name, which is the localpart on the homeserver.
     pub username: String,
-    /// When the user was created.
     pub created_at: String,
-    /// When the user was locked.
     pub locked_at: Option<String>,
-    /// When the user was deactivated.
     pub deactivated_at: Option<String>,
     /// Whether the user may request administrator rights.
     pub admin: bool,
@@ -50,7 +47,6 @@ impl User {
 /// All that one MAS knows.
 #[derive(Debug)]
 pub struct State {
-    /// The settings.
     pub settings: Settings,
     /// Whether the worker runs; otherwise jobs stay in the queue.
     pub worker_on: bool,

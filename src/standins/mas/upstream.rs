@@ -17,7 +17,6 @@ pub struct Provider {
     pub issuer: Option<String>,
     /// A name for people.
     pub human_name: Option<String>,
-    /// A name for icons.
     pub brand_name: Option<String>,
     /// When it was first configured.
     pub created_at: String,
@@ -52,7 +51,6 @@ pub struct Link {
     pub id: String,
     /// When its user first logged in that way.
     pub created_at: String,
-    /// The provider's ULID.
     pub provider_id: String,
     /// The user's ID at the provider, which survives a rename.
     pub subject: String,

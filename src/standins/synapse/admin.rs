@@ -86,11 +86,11 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
     };
     let everyone = locked && [deactivated, admins] == [None, None] && (&name, &user_id) == (&None, &None);
     let (total, users) = if everyone && query.get("order_by").is_none() && query.get("dir") != Some("b") {
-        (state.accounts.shown(), state.listed_from(from).take(limit).map(Row::of).collect())
+        (state.accounts.shown(), state.listed_from(from).take(limit).map(Row::from_account).collect())
     } else {
         let mut rows: Vec<(&str, &Account)> = state.accounts().filter(|(id, account)| wanted(id, account)).collect();
         order(&mut rows, query);
-        (rows.len(), rows.into_iter().skip(from).take(limit).map(Row::of).collect::<Vec<_>>())
+        (rows.len(), rows.into_iter().skip(from).take(limit).map(Row::from_account).collect::<Vec<_>>())
     };
     let more = from.saturating_add(limit) < total;
     let next_token = more.then(|| (from + users.len()).to_string());
@@ -158,7 +158,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of((name, account): (&'a str, &'a Account)) -> Self {
+    fn from_account((name, account): (&'a str, &'a Account)) -> Self {
         Self {
             name,
             user_type: account.user_type.as_deref(),

@@ -157,14 +157,14 @@ async fn delete_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct LocalpartRequest {
     localpart: String,
 }
 
 /// `POST …/reactivate_user`: it keeps the lock, and removes the mark of erasure.
 async fn reactivate_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
-    let asked: Named = read(&state, &headers, &body)?;
+    let asked: LocalpartRequest = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
     account.deactivated = false;
     account.erased = false;
@@ -188,7 +188,7 @@ async fn set_displayname(State(state): State<Shared<Homeserver>>, headers: Heade
 /// `POST …/unset_displayname`
 async fn unset_displayname(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
-    let asked: Named = read(&state, &headers, &body)?;
+    let asked: LocalpartRequest = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = None;
     Ok(done(StatusCode::OK))
 }
@@ -248,7 +248,7 @@ async fn allow_cross_signing_reset(
     body: String,
 ) -> Answer {
     let mut state = state.lock();
-    let asked: Named = read(&state, &headers, &body)?;
+    let asked: LocalpartRequest = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?;
     Ok(done(StatusCode::OK))
 }

@@ -60,9 +60,7 @@ pub struct ExternalId {
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of Synapse's table, each on its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// The display name.
     pub displayname: Option<String>,
-    /// The avatar.
     pub avatar_url: Option<String>,
     /// The admin flag of Synapse's own database. With MAS, a token's scope decides, not this.
     pub admin: bool,
@@ -72,11 +70,8 @@ pub struct Account {
     pub user_type: Option<String>,
     /// The bridge that the account belongs to; lists do not show it (trap 13).
     pub appservice_id: Option<String>,
-    /// Whether the account is deactivated.
     pub deactivated: bool,
-    /// Whether the account is locked.
     pub locked: bool,
-    /// Whether the account's data were erased.
     pub erased: bool,
     /// E-mail addresses with the time they were added.
     pub emails: BTreeMap<String, u64>,
@@ -95,7 +90,6 @@ pub struct Account {
 /// All data of one homeserver.
 #[derive(Debug)]
 pub struct State {
-    /// The settings.
     pub settings: Settings,
     /// In order of Matrix user ID. Lists that MAS allows show all but guests.
     pub(super) accounts: Sorted<Box<Account>>,

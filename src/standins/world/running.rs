@@ -20,9 +20,7 @@ pub(super) const CLIENT: (&str, &str) = ("matrix-sync", "syncsecret");
 /// What MAS says about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InMas {
-    /// Whether the user is locked.
     pub locked: bool,
-    /// Whether the user is deactivated.
     pub deactivated: bool,
     /// How many sessions are open, without personal ones, which are not logins.
     pub sessions: usize,
@@ -31,31 +29,23 @@ pub struct InMas {
 /// What Synapse says about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InSynapse {
-    /// Whether the account is deactivated.
     pub deactivated: bool,
-    /// Whether the account is locked.
     pub locked: bool,
-    /// Whether the account is erased.
     pub erased: bool,
 }
 
 /// What both say about an account; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountState {
-    /// MAS's view.
     pub mas: Option<InMas>,
-    /// Synapse's view.
     pub synapse: Option<InSynapse>,
 }
 
 /// Three running servers; dropping it stops them.
 #[derive(Debug)]
 pub struct RunningWorld {
-    /// Keycloak.
     pub keycloak: Keycloak,
-    /// Synapse.
     pub synapse: Synapse,
-    /// MAS.
     pub mas: Mas,
     pub(super) server_name: String,
     pub(super) realm: String,

@@ -92,7 +92,7 @@ fn keycloak_state(world: &World) -> Result<keycloak::State, StandInError> {
 
     let roles: Vec<&str> = world.service_roles.iter().map(String::as_str).collect();
     let realm = state.add_realm(&world.realm);
-    let client = Client { secret: Some(CLIENT.1.into()), service_account: Some(Roles::of(&roles)) };
+    let client = Client { secret: Some(CLIENT.1.into()), service_account: Some(Roles::from_names(&roles)) };
     realm.clients.insert(CLIENT.0.to_owned(), client);
     realm.silently(|realm| add_people(realm, world))?;
     Ok(state)

@@ -56,7 +56,7 @@ async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Ans
     }
     let open = query.filters.get("status").map(|status| status == "active");
     let expires = query.filters.is("expires");
-    Ok(list(KIND, &query, state.sessions.of(SessionKind::Personal), |session| {
+    Ok(list(KIND, &query, state.sessions.of_kind(SessionKind::Personal), |session| {
         owner.is_none_or(|id| matches!(&session.owner, Owner::User(user) if user == id))
             && client.is_none_or(|id| matches!(&session.owner, Owner::Client(client) if client == id))
             && actor.is_none_or(|id| session.user_id == id)

@@ -100,7 +100,7 @@ pub(super) struct Row<'a, A> {
 }
 
 impl<'a> RowMeta<'a> {
-    fn of(thing: &'a impl Resource) -> Self {
+    fn new(thing: &'a impl Resource) -> Self {
         Self { page: Cursor { cursor: thing.id() } }
     }
 }
@@ -118,7 +118,7 @@ fn row<'a, T: Resource>(
 
 /// Returns a row of a list, with its cursor.
 pub(super) fn in_list<'a, T: Resource>(version: Version, kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
-    row(version, kind, thing, (version >= Version::FINISH).then(|| RowMeta::of(thing)))
+    row(version, kind, thing, (version >= Version::FINISH).then(|| RowMeta::new(thing)))
 }
 
 #[derive(Serialize)]

@@ -77,7 +77,7 @@ fn sessions(kind: SessionKind, state: &State<Shared<Database>>, query: RawQuery)
     let user = query.filters.get("user");
     user.map(|id| known(&state, id)).transpose()?;
     let open = query.filters.get("status").map(|status| status == "active");
-    Ok(list(names(kind).0, &query, state.sessions.of(kind), |session| {
+    Ok(list(names(kind).0, &query, state.sessions.of_kind(kind), |session| {
         user.is_none_or(|user| session.user_id == user) && open.is_none_or(|open| session.is_open() == open)
     }))
 }
@@ -87,7 +87,7 @@ pub(super) fn session(kind: SessionKind, state: &State<Shared<Database>>, id: &P
     let state = state.lock();
     let id = ulid_in_path(id)?;
     let (name, title) = names(kind);
-    let found = state.sessions.of(kind).get(&id).ok_or_else(|| Refusal::not_found(&format!("{title} ID {id}")))?;
+    let found = state.sessions.of_kind(kind).get(&id).ok_or_else(|| Refusal::not_found(&format!("{title} ID {id}")))?;
     Ok(single(state.settings.release(), StatusCode::OK, name, found, &format!("{name}s/{id}")))
 }
 

@@ -17,7 +17,7 @@ impl Api {
 
 #[tokio::test]
 async fn a_subject_gets_one_link_and_keeps_it() {
-    let api = Api::of(World::new("example.org").account("ann").account("bob")).await;
+    let api = Api::start(World::new("example.org").account("ann").account("bob")).await;
     let (status, made) = sent(api.link("ann", "one")).await;
     assert_eq!((status, &made["data"]["attributes"]["user_id"]), (StatusCode::CREATED, &json!(api.id("ann"))));
     let (_, found) = api.get("upstream-oauth-links?filter[subject]=one").await;
@@ -36,7 +36,7 @@ async fn a_subject_gets_one_link_and_keeps_it() {
 
 #[tokio::test]
 async fn a_link_needs_a_user_and_a_provider() {
-    let api = Api::of(World::new("example.org").account("ann")).await;
+    let api = Api::start(World::new("example.org").account("ann")).await;
     let (nobody, provider) = ("01H8PKNWKKRPCBW4YGH1RWV270", api.world.upstream_provider());
     for (user, provider, expected) in [
         (nobody, provider, StatusCode::NOT_FOUND),

@@ -24,7 +24,7 @@ struct Api {
 }
 
 impl Api {
-    async fn of(world: World) -> Self {
+    async fn start(world: World) -> Self {
         let world = world.start().await.expect("the world starts");
         let (status, body) = sent(ask_for_token(&world, ClientAuth::Basic)).await;
         assert_eq!(status, StatusCode::OK);

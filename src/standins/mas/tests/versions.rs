@@ -9,7 +9,7 @@ use crate::standins::{World, mas_cli};
 /// Starts a MAS of this version with `ann`, active and logged in, and `dave`, locked and deactivated.
 async fn old(version: &str) -> Api {
     let world = World::new("example.org").account("ann").disabled_account("dave").mas_version(version);
-    let api = Api::of(world).await;
+    let api = Api::start(world).await;
     api.world.login_by_oauth2("ann").expect("a login");
     api
 }

@@ -8,26 +8,26 @@ use tracing::{info, warn};
 use crate::causes::in_one_line;
 use crate::http::HttpError;
 use crate::metrics::metrics;
-use crate::model::{KeycloakId, Moment};
+use crate::model::{KeycloakId, Timestamp};
 use crate::readers::{self, Group, KeycloakReader};
-use crate::watch::{Backoff, Feed, Found, Named};
+use crate::watch::{Backoff, EventCursor, Mention, NewEvents};
 
 /// The position in the events, and the users that they have mentioned.
 #[derive(Debug, Default)]
-pub(super) struct Events {
-    feed: Feed,
-    standing: Option<readers::Events>,
+pub(super) struct EventSource {
+    cursor: EventCursor,
+    standing: Option<readers::EventAccess>,
     /// Pauses while they cannot be read; only the first failure is reported.
     pub(super) backoff: Backoff,
     unreadable: bool,
     /// Users that events have mentioned and no run has rechecked yet.
-    pub(super) people: BTreeMap<KeycloakId, Named>,
+    pub(super) people: BTreeMap<KeycloakId, Mention>,
 }
 
-impl Events {
+impl EventSource {
     /// Returns whether the realm saves events and this program may read them.
     pub(super) fn are_there(&self) -> bool {
-        self.standing == Some(readers::Events::Saved)
+        self.standing == Some(readers::EventAccess::Saved)
     }
 
     /// Returns whether there may be events: unless the opposite is known.
@@ -37,29 +37,29 @@ impl Events {
 
     /// Finds the position before a full reading, which will contain all earlier changes.
     pub(super) async fn find_place(&mut self, keycloak: &KeycloakReader) -> Result<(), HttpError> {
-        let standing = keycloak.events().await?;
-        if standing != readers::Events::Saved {
+        let standing = keycloak.event_access().await?;
+        if standing != readers::EventAccess::Saved {
             self.tell(standing);
-            self.feed = Feed::default();
+            self.cursor = EventCursor::default();
             return Ok(());
         }
-        let events = keycloak.events_since(self.feed.since(Moment::now()), &[]).await?;
+        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), &[]).await?;
         self.works();
         let was_there = self.are_there();
         self.tell(standing);
-        if self.feed.take(&events).missed && was_there {
+        if self.cursor.take(&events).missed && was_there {
             info!("some of Keycloak's admin events are gone, or there are too many: this full run finds their changes");
         }
         Ok(())
     }
 
     /// Reads new events. Users that they mention are kept until a run has rechecked them.
-    pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<Found, HttpError> {
-        let events = keycloak.events_since(self.feed.since(Moment::now()), groups).await?;
+    pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<NewEvents, HttpError> {
+        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), groups).await?;
         self.works();
-        let found = self.feed.take(&events);
-        for (id, named) in &found.people {
-            self.people.entry(id.clone()).and_modify(|known| known.and(*named)).or_insert(*named);
+        let found = self.cursor.take(&events);
+        for (id, mention) in &found.people {
+            self.people.entry(id.clone()).and_modify(|known| known.and(*mention)).or_insert(*mention);
         }
         Ok(found)
     }
@@ -82,21 +82,21 @@ impl Events {
 
     /// Notes that this program may no longer read events.
     pub(super) fn are_forbidden(&mut self) {
-        self.tell(readers::Events::Forbidden);
+        self.tell(readers::EventAccess::Forbidden);
     }
 
-    fn tell(&mut self, standing: readers::Events) {
-        metrics().events(standing == readers::Events::Saved);
+    fn tell(&mut self, standing: readers::EventAccess) {
+        metrics().events(standing == readers::EventAccess::Saved);
         if self.standing.replace(standing) == Some(standing) {
             return;
         }
         match standing {
-            readers::Events::Saved => info!("Keycloak's admin events show changes between full runs"),
-            readers::Events::NotSaved => warn!(
+            readers::EventAccess::Saved => info!("Keycloak's admin events show changes between full runs"),
+            readers::EventAccess::NotSaved => warn!(
                 "the realm saves no admin events, so only full runs find changes (watch.interval): turn on Realm \
                  settings, Events, Admin events settings, Save events; or set watch.events_every = \"off\""
             ),
-            readers::Events::Forbidden => warn!(
+            readers::EventAccess::Forbidden => warn!(
                 "no permission to read Keycloak's admin events, so only full runs find changes (watch.interval): grant the \
                  role view-events of the client realm-management; or set watch.events_every = \"off\""
             ),

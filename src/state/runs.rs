@@ -5,9 +5,9 @@ use std::fmt;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::rows::{json, word};
-use super::{Scope, State, StateError, StateProblem};
-use crate::model::{AccountState, MasUserId, Moment};
+use super::history::{json, word};
+use super::{Namespace, State, StateError, StateProblem};
+use crate::model::{AccountState, MasUserId, Timestamp};
 use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
 
 /// The word for a failure because MAS has no such user; nothing was changed.
@@ -18,7 +18,21 @@ const UNTOUCHED: &str = "untouched";
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct RunId(pub i64);
+pub struct RunId(i64);
+
+impl RunId {
+    /// Creates the ID of a run from its number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number, which `history` prints and `undo` takes.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,11 +45,9 @@ impl fmt::Display for RunId {
 pub struct Beginning<'b> {
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: &'static str,
-    /// The plan.
     pub plan: &'b Plan,
     /// The plan as it was printed.
     pub document: &'b str,
-    /// The run that this one undoes.
     pub undoes: Option<RunId>,
 }
 
@@ -49,24 +61,24 @@ impl State {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     command,
-                    Moment::now().as_millis(),
-                    self.scope.server_name.as_str(),
-                    self.scope.realm,
+                    Timestamp::now().as_millis(),
+                    self.namespace.server_name.as_str(),
+                    self.namespace.realm,
                     plan.writer.as_str(),
                     plan.disable.as_str(),
                     plan.digest().to_string(),
                     document,
-                    undoes.map(|run| run.0),
+                    undoes.map(RunId::number),
                 ],
             )?;
-            let run = RunId(transaction.last_insert_rowid());
+            let run = RunId::from_number(transaction.last_insert_rowid());
             let mut insert = transaction.prepare(
                 "INSERT INTO actions (run, number, action, user_id, mas_id, reason, evidence, before)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for (number, action) in (0_i64..).zip(&plan.actions) {
                 insert.execute(params![
-                    run.0,
+                    run.number(),
                     number,
                     word(&action.kind),
                     action.user_id.text(),
@@ -83,11 +95,11 @@ impl State {
     /// Records that an action is about to be tried.
     pub fn begin_action(&self, run: RunId, number: usize) -> Result<(), StateError> {
         self.transaction(|transaction| {
-            let now = Moment::now().as_millis();
+            let now = Timestamp::now().as_millis();
             transaction
                 .execute(
                     "UPDATE actions SET begun = ?3 WHERE run = ?1 AND number = ?2",
-                    params![run.0, place(number), now],
+                    params![run.number(), place(number), now],
                 )
                 .map(drop)
                 .map_err(StateProblem::from)
@@ -108,9 +120,9 @@ impl State {
                     "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after), failure = ?7
                      WHERE run = ?1 AND number = ?2",
                     params![
-                        run.0,
+                        run.number(),
                         place(number),
-                        Moment::now().as_millis(),
+                        Timestamp::now().as_millis(),
                         outcome.word(),
                         outcome.error(),
                         after.as_ref().map(json),
@@ -125,13 +137,13 @@ impl State {
     /// Counts a refusal that repeats the last run of this scope: the same command and plan, also refused.
     /// Returns whether it does.
     pub fn refuse_again(&self, command: &str, digest: &Digest) -> Result<bool, StateError> {
-        let Scope { realm, server_name } = &self.scope;
+        let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let counted = transaction.execute(
                 "UPDATE runs SET repeats = repeats + 1, ended = ?5
                  WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
                     AND result = 'refused' AND command = ?3 AND digest = ?4",
-                params![realm, server_name.as_str(), command, digest.to_string(), Moment::now().as_millis()],
+                params![realm, server_name.as_str(), command, digest.to_string(), Timestamp::now().as_millis()],
             )?;
             Ok(counted > 0)
         })
@@ -139,8 +151,8 @@ impl State {
 
     /// Deletes the runs of this scope that ended before a time, with their actions. The newest run stays, so
     /// that no number is used twice.
-    pub fn forget_runs(&self, before: Moment) -> Result<(), StateError> {
-        let Scope { realm, server_name } = &self.scope;
+    pub fn forget_runs(&self, before: Timestamp) -> Result<(), StateError> {
+        let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let mut old = transaction.prepare(
                 "SELECT id FROM runs WHERE realm = ?1 AND server_name = ?2 AND coalesce(ended, started) < ?3
@@ -159,9 +171,9 @@ impl State {
     /// Records the end of a run.
     pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
         self.transaction(|transaction| {
-            let now = Moment::now().as_millis();
+            let now = Timestamp::now().as_millis();
             transaction
-                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.0, now, result])
+                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.number(), now, result])
                 .map(drop)
                 .map_err(StateProblem::from)
         })

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::StateProblem;
-use super::journal::RunId;
-use super::{Scope, State, StateError};
-use crate::model::{AccountState, Moment, ServerText, UserId};
+use super::runs::RunId;
+use super::{Namespace, State, StateError};
+use crate::model::{AccountState, ServerText, Timestamp, UserId};
 use crate::plan::{ActionKind, Reason};
 use crate::planner::{Since, Undone};
 
@@ -22,26 +22,22 @@ pub struct RunRow {
     /// `sync`, `apply`, `undo` or `watch`.
     pub command: String,
     /// When the plan was complete.
-    pub started: Moment,
+    pub started: Timestamp,
     /// When the last action ended; missing if the run was killed.
-    pub ended: Option<Moment>,
+    pub ended: Option<Timestamp>,
     /// `mas-cli` or `mas-api`.
     pub writer: String,
     /// `deactivate` or `lock`.
     pub disable: String,
-    /// The digest of the plan.
     pub digest: String,
     /// How it ended, in one word.
     pub result: Option<String>,
-    /// The run that it undid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
     /// How often the same plan was refused again; the last time is when it ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u32,
-    /// Accounts activated.
     pub activated: u32,
-    /// Accounts disabled.
     pub disabled: u32,
     /// Actions that were planned and not done.
     pub not_done: u32,
@@ -50,26 +46,21 @@ pub struct RunRow {
 /// An action of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActionRow {
-    /// The kind of the action.
     pub action: ActionKind,
-    /// The account.
     pub user_id: UserId,
-    /// The rule that decided.
     pub reason: Reason,
     /// What the second look found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Value>,
-    /// The account before.
     pub before: AccountState,
     /// The account afterwards, if it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<AccountState>,
     /// When it started; missing if it was not tried.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub begun: Option<Moment>,
-    /// When it ended.
+    pub begun: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Moment>,
+    pub ended: Option<Timestamp>,
     /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` if the run was killed meanwhile.
     pub outcome: String,
     /// Why it was not done.
@@ -95,7 +86,7 @@ impl State {
                 "SELECT action, user_id, reason, evidence, before, after, begun, ended, outcome, error, failure
                  FROM actions WHERE run = ?1 ORDER BY number",
             )?;
-            let rows = statement.query_map(params![run.0], |row| Ok(action(row)))?;
+            let rows = statement.query_map(params![run.number()], |row| Ok(action(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
         };
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
@@ -135,8 +126,8 @@ impl State {
                     ON settled.user_id = done.user_id AND settled.realm = ?2 AND settled.server_name = ?3
                  WHERE done.run = ?1",
             )?;
-            let Scope { realm, server_name } = &self.scope;
-            let mut rows = statement.query(params![run.0, realm, server_name.as_str()])?;
+            let Namespace { realm, server_name } = &self.namespace;
+            let mut rows = statement.query(params![run.number(), realm, server_name.as_str()])?;
             let mut since = BTreeMap::new();
             while let Some(row) = rows.next()? {
                 let user_id = from_word(&row.get::<_, String>(0)?)?;
@@ -163,9 +154,9 @@ impl State {
                  WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3 AND begun IS NOT NULL
                  ORDER BY run DESC, number DESC",
             )?;
-            let Scope { realm, server_name } = &self.scope;
+            let Namespace { realm, server_name } = &self.namespace;
             let of_user = params![realm, server_name.as_str(), user_id.text()];
-            let rows = statement.query_map(of_user, |row| Ok((RunId(row.get(11)?), action(row))))?;
+            let rows = statement.query_map(of_user, |row| Ok((RunId::from_number(row.get(11)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))
@@ -185,8 +176,8 @@ impl State {
                     (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done'), repeats
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
-            let Scope { realm, server_name } = &self.scope;
-            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(|run| run.0)], run)?;
+            let Namespace { realm, server_name } = &self.namespace;
+            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(RunId::number)], run)?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         read().map_err(|problem| self.error(problem.into()))
@@ -200,15 +191,15 @@ fn is_zero(count: &u32) -> bool {
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
-        run: RunId(row.get(0)?),
+        run: RunId::from_number(row.get(0)?),
         command: row.get(1)?,
-        started: Moment::from_millis(row.get(2)?),
-        ended: row.get::<_, Option<i64>>(3)?.map(Moment::from_millis),
+        started: Timestamp::from_millis(row.get(2)?),
+        ended: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
         writer: row.get(4)?,
         disable: row.get(5)?,
         digest: row.get(6)?,
         result: row.get(7)?,
-        undoes: row.get::<_, Option<i64>>(8)?.map(RunId),
+        undoes: row.get::<_, Option<i64>>(8)?.map(RunId::from_number),
         activated: row.get(9)?,
         disabled: row.get(10)?,
         not_done: row.get(11)?,
@@ -227,8 +218,8 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         evidence: row.get::<_, Option<String>>(3)?.map(|text| from_json(&text)).transpose()?,
         before: from_json(&row.get::<_, String>(4)?)?,
         after: row.get::<_, Option<String>>(5)?.map(|text| from_json(&text)).transpose()?,
-        begun: begun.map(Moment::from_millis),
-        ended: row.get::<_, Option<i64>>(7)?.map(Moment::from_millis),
+        begun: begun.map(Timestamp::from_millis),
+        ended: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
         outcome: outcome.unwrap_or_else(|| untold.to_owned()),
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
         is_untouched: row.get::<_, Option<String>>(10)?.is_some(),

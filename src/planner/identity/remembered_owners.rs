@@ -8,12 +8,12 @@ use crate::model::{Account, Localpart, Owner, Remembered, Tie};
 
 /// Finds the accounts of this homeserver by their localparts, spelled as the server spells them.
 #[derive(Debug)]
-pub struct AccountIndex {
+pub struct AccountsByLocalpart {
     hasher: DefaultHashBuilder,
     rows: HashTable<u32>,
 }
 
-impl AccountIndex {
+impl AccountsByLocalpart {
     /// Indexes the accounts of a reading. The index is valid until accounts are added, removed or moved.
     #[must_use]
     pub fn new(facts: &Facts) -> Self {

@@ -11,14 +11,14 @@ use crate::state::{RunId, State, StateError};
 
 /// The record of one run.
 #[derive(Debug)]
-pub struct Journal<'s> {
+pub struct RunRecord<'s> {
     state: Option<(&'s State, RunId)>,
     digest: Digest,
     /// Whether everything could be recorded.
     whole: Cell<bool>,
 }
 
-impl<'s> Journal<'s> {
+impl<'s> RunRecord<'s> {
     /// Creates a record in the state file, or in the audit log alone.
     #[must_use]
     pub fn new(state: Option<(&'s State, RunId)>, digest: Digest) -> Self {
@@ -44,7 +44,7 @@ impl<'s> Journal<'s> {
     pub(super) fn audit(&self, action: &Action, outcome: &Outcome) {
         info!(
             target: "audit",
-            run = self.state.map(|(_, run)| run.0),
+            run = self.state.map(|(_, run)| run.number()),
             digest = %self.digest,
             action = action.kind.as_str(),
             user_id = %action.user_id,

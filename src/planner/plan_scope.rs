@@ -6,9 +6,9 @@ use crate::model::UserId;
 
 /// Accounts that may have changed since the last complete reading. All others only count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Focus(HashSet<UserId>);
+pub struct PlanScope(HashSet<UserId>);
 
-impl Focus {
+impl PlanScope {
     /// Returns whether there are no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -27,7 +27,7 @@ impl Focus {
     }
 }
 
-impl Extend<UserId> for Focus {
+impl Extend<UserId> for PlanScope {
     fn extend<I: IntoIterator<Item = UserId>>(&mut self, accounts: I) {
         self.0.extend(accounts);
     }

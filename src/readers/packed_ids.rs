@@ -1,11 +1,11 @@
 //! Packs millions of IDs, 17 bytes each, while lists of them are read.
 
-use super::rows::Rows;
+use super::unique_rows::UniqueRows;
 use crate::model::{KeycloakId, MasUserId};
 
-/// An ID. Two of the same [`Texts`] are equal if the IDs are, and have an order of their own.
+/// An ID. Two of the same [`IdTexts`] are equal if the IDs are, and have an order of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Packed {
+pub(super) enum PackedId {
     /// The bytes that the text encodes.
     Bytes([u8; 16]),
     /// The place of its text; as bytes, which need no alignment.
@@ -14,7 +14,7 @@ pub(super) enum Packed {
 
 /// The texts of IDs that do not encode 16 bytes.
 #[derive(Debug)]
-pub(super) struct Texts(Rows<Box<str>, Key>);
+pub(super) struct IdTexts(UniqueRows<Box<str>, Key>);
 
 type Key = fn(&Box<str>) -> &str;
 
@@ -36,29 +36,29 @@ impl Pack for MasUserId {
     }
 }
 
-impl Default for Texts {
+impl Default for IdTexts {
     fn default() -> Self {
-        Self(Rows::new(|text| text))
+        Self(UniqueRows::new(|text| text))
     }
 }
 
-impl Texts {
+impl IdTexts {
     /// Packs an ID.
-    pub(super) fn pack<I: Pack>(&mut self, id: I) -> Packed {
-        id.bytes().map_or_else(|| Packed::Text(self.0.put(id.into()).to_ne_bytes()), Packed::Bytes)
+    pub(super) fn pack<I: Pack>(&mut self, id: I) -> PackedId {
+        id.bytes().map_or_else(|| PackedId::Text(self.0.put(id.into()).to_ne_bytes()), PackedId::Bytes)
     }
 
     /// Returns the packed ID, if it was packed before.
-    pub(super) fn find<I: Pack + Clone>(&self, id: &I) -> Option<Packed> {
-        let text = || Some(Packed::Text(self.0.place(&id.clone().into())?.to_ne_bytes()));
-        id.bytes().map(Packed::Bytes).or_else(text)
+    pub(super) fn find<I: Pack + Clone>(&self, id: &I) -> Option<PackedId> {
+        let text = || Some(PackedId::Text(self.0.place(&id.clone().into())?.to_ne_bytes()));
+        id.bytes().map(PackedId::Bytes).or_else(text)
     }
 
     /// Returns the original ID.
-    pub(super) fn unpack<I: Pack>(&self, packed: Packed) -> I {
+    pub(super) fn unpack<I: Pack>(&self, packed: PackedId) -> I {
         match packed {
-            Packed::Bytes(bytes) => bytes.into(),
-            Packed::Text(place) => self.0[u32::from_ne_bytes(place)].clone().into(),
+            PackedId::Bytes(bytes) => bytes.into(),
+            PackedId::Text(place) => self.0[u32::from_ne_bytes(place)].clone().into(),
         }
     }
 }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn ids_come_out_as_they_were_packed() {
-        let mut texts = Texts::default();
+        let mut texts = IdTexts::default();
         let ids = ["01J44QC8BCY7FCFM7WGHQGKMTJ", "bob", "01j44qc8bcy7fcfm7wghqgkmtj", "", "bob"].map(MasUserId::from);
         let packed = ids.each_ref().map(|id| texts.pack(id.clone()));
         assert_eq!(packed.map(|packed| texts.unpack::<MasUserId>(packed)), ids);
@@ -79,6 +79,6 @@ mod tests {
 
     #[test]
     fn packed_ids_take_17_bytes() {
-        assert_eq!(size_of::<Packed>(), 17);
+        assert_eq!(size_of::<PackedId>(), 17);
     }
 }

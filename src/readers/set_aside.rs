@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::look::{AT_A_TIME, is_silence};
+use super::second_look::{AT_A_TIME, is_silence};
 use super::{ReadError, Readers, Tally};
-use crate::model::{AccountDetail, Evidence, Look, UserId};
-use crate::planner::{AskFirst, LookAt};
+use crate::model::{AccountDetail, Evidence, Recheck, UserId};
+use crate::planner::{AskFirst, ToRecheck};
 
 /// What Synapse alone shows.
 #[derive(Debug, Default)]
-pub(super) struct Aside {
-    /// The accounts that are set aside.
-    pub(super) looks: BTreeMap<UserId, Look>,
+pub(super) struct SetAside {
+    pub(super) rechecks: BTreeMap<UserId, Recheck>,
     /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked about all.
     pub(super) leaves_too_many: bool,
 }
@@ -24,10 +23,15 @@ impl Readers {
     /// account whose request fails is one of the others.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
-    pub(super) async fn set_aside(&self, accounts: &[LookAt], most: usize, tally: &Tally) -> Result<Aside, ReadError> {
-        let may_be_aside = |account: &&LookAt| account.ask != AskFirst::Both;
+    pub(super) async fn set_aside(
+        &self,
+        accounts: &[ToRecheck],
+        most: usize,
+        tally: &Tally,
+    ) -> Result<SetAside, ReadError> {
+        let may_be_aside = |account: &&ToRecheck| account.ask != AskFirst::Both;
         let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
-        let mut looks = BTreeMap::new();
+        let mut rechecks = BTreeMap::new();
         let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
@@ -37,21 +41,21 @@ impl Readers {
             match detail {
                 Ok(detail) if is_aside(account, &detail) => {
                     tally.add(1);
-                    looks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
+                    rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
                 Err(error) if is_silence(&error) => {
-                    return Err(ReadError::NobodyLookedAt { count: accounts.len(), source: Box::new(error) });
+                    return Err(ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) });
                 }
                 Ok(_) | Err(_) => others += 1,
             }
         }
         drop(asking);
-        Ok(Aside { looks, leaves_too_many: others > most })
+        Ok(SetAside { rechecks, leaves_too_many: others > most })
     }
 }
 
 /// Returns whether Keycloak need not be asked about an account.
-pub(super) fn is_aside(account: &LookAt, detail: &AccountDetail) -> bool {
+pub(super) fn is_aside(account: &ToRecheck, detail: &AccountDetail) -> bool {
     match account.ask {
         AskFirst::Both => false,
         AskFirst::Synapse => detail.appservice.is_some(),

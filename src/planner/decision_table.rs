@@ -1,6 +1,6 @@
 //! Applies the table of the rule to one account, by the lists alone.
 
-use super::identity::{Holder, Identity, Named, TiedBy};
+use super::identity::{Holder, Identity, Namesakes, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
 use crate::model::{Account, AccountState, InMas, Member, SeenState};
@@ -14,24 +14,19 @@ pub(super) enum Opinion<'f> {
     /// To be disabled unless the second look says otherwise.
     WouldDisable(Holder<'f>),
     /// To be activated unless the second look says otherwise.
-    WouldActivate {
-        /// The member that owns the account.
-        member: &'f Member,
-        /// The evidence.
-        by: TiedBy,
-    },
+    WouldActivate { member: &'f Member, by: TiedBy },
     /// To be activated for any owner, because `undo` reverses a disable.
     WouldReopen(Holder<'f>),
 }
 
 /// The table, with what it depends on.
 #[derive(Debug)]
-pub(super) struct Rule<'f> {
+pub(super) struct DecisionTable<'f> {
     pub(super) facts: &'f Facts,
     pub(super) policy: &'f Policy,
 }
 
-impl<'f> Rule<'f> {
+impl<'f> DecisionTable<'f> {
     /// Returns what the lists alone say about an account.
     pub(super) fn opinion(&self, account: &'f Account, holder: Holder<'f>, identity: &Identity<'f>) -> Opinion<'f> {
         let opinion = match holder {
@@ -71,7 +66,7 @@ impl<'f> Rule<'f> {
     }
 
     /// Decides about an account that has the name of a member who may use Matrix.
-    fn named(&self, account: &'f Account, named: &Named<'f>, identity: &Identity<'f>) -> Opinion<'f> {
+    fn named(&self, account: &'f Account, named: &Namesakes<'f>, identity: &Identity<'f>) -> Opinion<'f> {
         let all_may_use = named.iter().all(|member| self.may_use(member));
         if !all_may_use || identity.is_twin(account) {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));

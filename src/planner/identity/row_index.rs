@@ -6,12 +6,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Row numbers, found by a key in the row.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(super) struct RowIndex {
     hasher: DefaultHashBuilder,
     rows: HashTable<u32>,
 }
 
-impl Index {
+impl RowIndex {
     /// Returns an empty index with room for about this many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
         Self { hasher: DefaultHashBuilder::default(), rows: HashTable::with_capacity(rows) }

@@ -8,7 +8,7 @@ use crate::environment::Environment;
 
 /// Returns a log to the journal with levels and fields, if stderr leads there and it can be reached.
 #[must_use]
-pub fn journal(env: &Environment) -> Option<Layer> {
+pub fn journald_layer(env: &Environment) -> Option<Layer> {
     if !is_stderr(&env("JOURNAL_STREAM")?) {
         return None;
     }
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn another_stderr_than_the_journals_is_no_way_to_it() {
         for stream in [None, Some(""), Some("8"), Some("8:x"), Some("0:0"), Some("-1:1")] {
-            assert!(journal(&move |_| stream.map(str::to_owned)).is_none(), "{stream:?}");
+            assert!(journald_layer(&move |_| stream.map(str::to_owned)).is_none(), "{stream:?}");
         }
     }
 

@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
-use super::aside::{Aside, is_aside};
 use super::keycloak::{GroupTree, Owners};
-use super::{Group, ReadError, Readers, Reading, Tally, listed};
+use super::set_aside::{SetAside, is_aside};
+use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::causes::in_one_line;
 use crate::model::{
-    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, Look, Member, Question, SignSeen, UserId,
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, SignSeen,
+    UserId,
 };
-use crate::planner::{AskByName, AskFirst, Facts, LookAt, Looks, members_with_signs};
+use crate::planner::{AskByName, AskFirst, Facts, Rechecks, ToRecheck, members_with_signs};
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
 
-/// The facts that every look is compared with.
+/// The facts that every recheck is compared with.
 struct Context<'l> {
     reading: &'l Reading,
     tree: GroupTree<'l>,
@@ -30,21 +31,21 @@ impl Readers {
     /// Rechecks accounts. An error skips only its account; if no account could be rechecked, the error is
     /// returned. A server that does not answer at all is not asked again and again. If more than `most`
     /// accounts are left after those that Synapse alone sets aside, none of them is rechecked.
-    pub async fn look(
+    pub async fn recheck(
         &self,
-        mut accounts: Vec<LookAt>,
+        mut accounts: Vec<ToRecheck>,
         most: usize,
         reading: &Reading,
         tally: &Tally,
-    ) -> Result<Looks, ReadError> {
+    ) -> Result<Rechecks, ReadError> {
         let Reading { facts, groups, .. } = reading;
-        let mut aside = Aside::default();
+        let mut aside = SetAside::default();
         if accounts.len() > most {
             aside = self.set_aside(&accounts, most, tally).await?;
             if aside.leaves_too_many {
-                return Ok(Looks::TooMany { aside: aside.looks });
+                return Ok(Rechecks::TooMany { aside: aside.rechecks });
             }
-            accounts.retain(|account| !aside.looks.contains_key(&account.user_id));
+            accounts.retain(|account| !aside.rechecks.contains_key(&account.user_id));
         }
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
@@ -52,44 +53,45 @@ impl Readers {
         let tied = accounts.iter().filter(|account| account.is_tied).map(|account| account.user_id.clone()).collect();
         let with = Context { reading, tree: GroupTree::new(groups), owners, tied };
         let (mut answers, mut first_error) = (BTreeMap::new(), None);
-        let mut looking = stream::iter(accounts)
+        let mut rechecking = stream::iter(accounts)
             .map(|account| async {
-                let answer = self.look_at(&account, &with).await;
+                let answer = self.recheck_one(&account, &with).await;
                 (account.user_id, answer)
             })
             .buffered(AT_A_TIME);
         let mut silent = false;
-        while let Some((user_id, answer)) = looking.next().await {
+        while let Some((user_id, answer)) = rechecking.next().await {
             tally.add(1);
-            let look: Look = answer.map_err(|error| {
+            let recheck: Recheck = answer.map_err(|error| {
                 silent |= is_silence(&error);
                 let why = in_one_line(&error);
                 first_error.get_or_insert(error);
                 why
             });
-            answers.insert(user_id, look);
+            answers.insert(user_id, recheck);
             if silent {
                 break;
             }
         }
-        drop(looking);
-        let was_rechecked = |look: &Look| look.as_ref().is_ok_and(Evidence::has_asked_keycloak);
+        drop(rechecking);
+        let was_rechecked = |recheck: &Recheck| recheck.as_ref().is_ok_and(Evidence::has_asked_keycloak);
         if let Some(source) = first_error.take_if(|_| !answers.values().any(was_rechecked)) {
-            return Err(ReadError::NobodyLookedAt {
-                count: answers.values().filter(|look| look.is_err()).count(),
+            return Err(ReadError::NoneRechecked {
+                count: answers.values().filter(|recheck| recheck.is_err()).count(),
                 source: Box::new(source),
             });
         }
         if !silent {
-            silent = self.look_for_signs(&mut answers, &with).await;
+            silent = self.find_signs(&mut answers, &with).await;
         }
         // A server that has stopped answering cannot show that a directory is still up.
-        let members_after = if silent { Some(Vec::new()) } else { self.members_after(&answers, facts, groups).await? };
-        answers.extend(aside.looks);
-        Ok(Looks::Taken { answers, members_after })
+        let members_after =
+            if silent { Some(MemberList::default()) } else { self.members_after(&answers, facts, groups).await? };
+        answers.extend(aside.rechecks);
+        Ok(Rechecks::Taken { answers, members_after })
     }
 
-    async fn look_at(&self, account: &LookAt, with: &Context<'_>) -> Result<Evidence, ReadError> {
+    async fn recheck_one(&self, account: &ToRecheck, with: &Context<'_>) -> Result<Evidence, ReadError> {
         let mas_id = account.mas_id.as_ref();
         let links = with.reading.links.as_ref();
         let mut first = None;
@@ -150,7 +152,7 @@ impl Readers {
     /// the template is more than the username. Users known by an ID are not requested twice.
     async fn ask_by_name(
         &self,
-        account: &LookAt,
+        account: &ToRecheck,
         known: &[Answer],
         with: &Context<'_>,
     ) -> Result<Vec<Answer>, ReadError> {
@@ -164,7 +166,7 @@ impl Readers {
             return Ok(vec![Answer { asked: Question::Name, user }]);
         };
         let (mut answers, mut unknown) = (Vec::new(), Vec::new());
-        for id in owners.of(localpart) {
+        for id in owners.named(localpart) {
             let is_it = |answer: &&Answer| answer.user.user().is_some_and(|user| user.id == *id);
             match known.iter().find(is_it) {
                 Some(answer) => answers.extend(by_name(answer, localpart, with)),
@@ -173,7 +175,7 @@ impl Readers {
         }
         let asked = unknown.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
         answers.extend(try_join_all(asked).await?);
-        let is_found = !owners.of(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
+        let is_found = !owners.named(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
         if !is_found {
             let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
             if let Some(missing) = owners.missing().filter(|_| user.is_unknown()) {
@@ -186,14 +188,14 @@ impl Readers {
 
     /// Finds members that weak signs of unclaimed accounts point to. Returns whether a server has stopped
     /// answering.
-    async fn look_for_signs(&self, answers: &mut BTreeMap<UserId, Look>, with: &Context<'_>) -> bool {
-        let unclaimed = answers.iter().filter_map(|(user_id, look)| {
-            let seen = look.as_ref().ok()?;
+    async fn find_signs(&self, answers: &mut BTreeMap<UserId, Recheck>, with: &Context<'_>) -> bool {
+        let unclaimed = answers.iter().filter_map(|(user_id, recheck)| {
+            let seen = recheck.as_ref().ok()?;
             let is_unclaimed = seen.has_asked_keycloak() && !with.tied.contains(user_id) && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let found = members_with_signs(unclaimed, &with.reading.facts.members);
-        let mut looking = stream::iter(found)
+        let mut rechecking = stream::iter(found)
             .map(|(user_id, signs)| async move {
                 let asked = signs.iter().map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
                 let users = try_join_all(asked).await;
@@ -202,7 +204,7 @@ impl Readers {
             .buffered(AT_A_TIME);
         let mut silent = false;
         let mut seen = Vec::new();
-        while let Some((user_id, signs, users)) = looking.next().await {
+        while let Some((user_id, signs, users)) = rechecking.next().await {
             let users = users.map(|users| {
                 let with_sign = signs.iter().zip(users);
                 let with_user = with_sign.filter_map(|((sign, _), answer)| {
@@ -216,11 +218,11 @@ impl Readers {
                 break;
             }
         }
-        drop(looking);
+        drop(rechecking);
         for (user_id, users) in seen {
             match (users, answers.get_mut(&user_id)) {
                 (Ok(users), Some(Ok(evidence))) => evidence.signs = users,
-                (Err(why), Some(look)) => *look = Err(why),
+                (Err(why), Some(recheck)) => *recheck = Err(why),
                 _ => {}
             }
         }
@@ -246,19 +248,19 @@ impl Readers {
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
         let Reading { facts, witnesses, .. } = reading;
-        let is_listed = |id: &KeycloakId| listed(&facts.members, id).is_some();
-        self.keycloak.person_by_directory(id, localpart, tree, witnesses, is_listed).await
+        let is_listed = |id: &KeycloakId| facts.members.get(id).is_some();
+        self.keycloak.person_without_stale_groups(id, localpart, tree, witnesses, is_listed).await
     }
 
     /// Re-reads the members if any of them is federated: their directory may have gone down since.
     async fn members_after(
         &self,
-        answers: &BTreeMap<UserId, Look>,
+        answers: &BTreeMap<UserId, Recheck>,
         facts: &Facts,
         groups: &[Group],
-    ) -> Result<Option<Vec<Member>>, ReadError> {
+    ) -> Result<Option<MemberList>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
-        let is_rechecked = |look: &Look| look.as_ref().map_or(true, Evidence::has_asked_keycloak);
+        let is_rechecked = |recheck: &Recheck| recheck.as_ref().map_or(true, Evidence::has_asked_keycloak);
         if !answers.values().any(is_rechecked) || !listed {
             return Ok(None);
         }
@@ -276,7 +278,7 @@ fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
 /// Returns an answer by ID as the answer to the account's name, if the user has that name. For members
 /// the list already says so.
 fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
-    let member = listed(&with.reading.facts.members, &answer.user.user()?.id);
+    let member = with.reading.facts.members.get(&answer.user.user()?.id);
     let name = member.and_then(|member| member.localpart.as_ref());
     let is_listed = name.is_some_and(|name| name.key() == localpart.key());
     (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })

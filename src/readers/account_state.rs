@@ -10,8 +10,7 @@ use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, 
 
 /// The state of an account, and the server that reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Now {
-    /// The server.
+pub struct CurrentState {
     pub server: Server,
     /// The state; `None` if the server has no account of this name.
     pub state: Option<AccountState>,
@@ -19,7 +18,7 @@ pub struct Now {
 
 /// What each server says about one account, for `explain`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct ServerAnswers {
     /// From the homeserver, if it was asked and knows the account.
     pub synapse: Option<AccountDetail>,
     /// From MAS, if it was asked and knows the account.
@@ -28,8 +27,8 @@ pub struct Asked {
 
 impl Readers {
     /// Asks every server about one account.
-    pub async fn ask_about(&self, account: &Account) -> Result<Asked, HttpError> {
-        let mut asked = Asked::default();
+    pub async fn ask_about(&self, account: &Account) -> Result<ServerAnswers, HttpError> {
+        let mut asked = ServerAnswers::default();
         if let Some(synapse) = &self.synapse {
             asked.synapse = synapse.detail(&account.user_id).await?;
         }
@@ -106,17 +105,17 @@ impl Readers {
 
     /// Returns the state of an account that counts in the end: on the homeserver, or in MAS if no
     /// homeserver is configured or it does not know the account.
-    pub async fn now(&self, user_id: &UserId, mas_id: Option<&MasUserId>) -> Result<Now, HttpError> {
+    pub async fn current_state(&self, user_id: &UserId, mas_id: Option<&MasUserId>) -> Result<CurrentState, HttpError> {
         if let Some(synapse) = &self.synapse {
             let state = synapse.detail(user_id).await?.map(|detail| detail.state);
             if state.is_some() || self.source == AccountSource::Synapse {
-                return Ok(Now { server: Server::Synapse, state });
+                return Ok(CurrentState { server: Server::Synapse, state });
             }
         }
         let state = match mas_id {
             Some(id) => self.mas().user(id).await?.map(|user| user.state),
             None => None,
         };
-        Ok(Now { server: Server::Mas, state })
+        Ok(CurrentState { server: Server::Mas, state })
     }
 }

@@ -8,14 +8,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Rows in order of their first appearance.
 #[derive(Debug)]
-pub(super) struct Rows<T, F> {
+pub(super) struct UniqueRows<T, F> {
     in_order: Vec<T>,
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     key: F,
 }
 
-impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
+impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> UniqueRows<T, F> {
     /// Creates an empty list whose rows differ by `key`.
     pub(super) fn new(key: F) -> Self {
         Self { in_order: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
@@ -69,7 +69,7 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> Rows<T, F> {
     }
 }
 
-impl<T, F> Index<u32> for Rows<T, F> {
+impl<T, F> Index<u32> for UniqueRows<T, F> {
     type Output = T;
 
     fn index(&self, place: u32) -> &T {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_last_row_of_a_key_counts_and_keeps_the_place_of_the_first() {
-        let mut rows = Rows::new(|(name, _): &(String, u32)| name);
+        let mut rows = UniqueRows::new(|(name, _): &(String, u32)| name);
         for (name, number) in [("a", 1), ("b", 2), ("a", 3)] {
             rows.put((name.to_owned(), number));
         }

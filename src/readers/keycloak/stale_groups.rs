@@ -14,7 +14,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::group_tree::GroupPlace;
-use super::person::{Found, as_told, to_user};
+use super::person::{UserWithGroups, as_told, to_user};
 use super::{Group, GroupTree, KeycloakReader};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member};
@@ -49,16 +49,15 @@ impl Witnesses {
     }
 
     /// Returns the witnesses of a group and a storage provider, in order of their IDs.
-    fn of(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
+    fn in_group(&self, group: &GroupPlace, provider: &str) -> impl Iterator<Item = &KeycloakId> {
         self.0.get(&group.id).and_then(|of_group| of_group.get(provider)).into_iter().flatten()
     }
 }
 
 /// What the count shows about a group that Keycloak lists for a user.
-enum Standing {
+enum GroupStanding {
     /// The user is in it, or nothing shows the opposite.
     In,
-    /// The user has left it.
     Left,
     /// The count fails, as for a user that was deleted in the directory.
     Uncountable,
@@ -75,7 +74,7 @@ impl KeycloakReader {
     ///
     /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of groups whose name contains NAME;
     /// if that fails, `GET …/users?username=…&exact=true`. Neither is ever answered from memory.
-    pub async fn person_by_directory(
+    pub async fn person_without_stale_groups(
         &self,
         id: Option<&KeycloakId>,
         localpart: &Localpart,
@@ -101,9 +100,9 @@ impl KeycloakReader {
         let mut is_in = false;
         for of in found.groups_that_count() {
             match self.standing(user_id, of, witnesses, provider.raw()).await? {
-                Standing::In => is_in = true,
-                Standing::Left => remembered.push(of.path.clone()),
-                Standing::Uncountable => {
+                GroupStanding::In => is_in = true,
+                GroupStanding::Left => remembered.push(of.path.clone()),
+                GroupStanding::Uncountable => {
                     let name = if id.is_some() { None } else { Some(localpart) };
                     let forgotten = self.as_found_by_name(&found, tree, witnesses, name).await?;
                     return Ok(forgotten.unwrap_or_else(|| as_told(&found)));
@@ -120,15 +119,15 @@ impl KeycloakReader {
         of: &GroupPlace,
         witnesses: &Witnesses,
         provider: &str,
-    ) -> Result<Standing, HttpError> {
-        let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(Standing::In) };
+    ) -> Result<GroupStanding, HttpError> {
+        let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(GroupStanding::In) };
         match self.count(id, of).await {
-            Ok(0) if self.is_counted_in(witness, of).await? => Ok(Standing::Left),
-            Ok(_) => Ok(Standing::In),
+            Ok(0) if self.is_counted_in(witness, of).await? => Ok(GroupStanding::Left),
+            Ok(_) => Ok(GroupStanding::In),
             Err(error) => match error.status() {
-                Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(Standing::Uncountable),
+                Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(GroupStanding::Uncountable),
                 // This release does not count groups.
-                Some(StatusCode::NOT_FOUND) => Ok(Standing::In),
+                Some(StatusCode::NOT_FOUND) => Ok(GroupStanding::In),
                 _ => Err(error),
             },
         }
@@ -139,7 +138,7 @@ impl KeycloakReader {
     /// name.
     async fn as_found_by_name(
         &self,
-        found: &Found,
+        found: &UserWithGroups,
         tree: &GroupTree<'_>,
         witnesses: &Witnesses,
         wanted: Option<&Localpart>,
@@ -177,7 +176,7 @@ impl KeycloakReader {
         witnesses: &'w Witnesses,
         provider: &str,
     ) -> Result<Option<&'w KeycloakId>, HttpError> {
-        for witness in witnesses.of(of, provider) {
+        for witness in witnesses.in_group(of, provider) {
             if self.is_counted_in(witness, of).await? {
                 return Ok(Some(witness));
             }
@@ -238,7 +237,7 @@ mod tests {
             members.rotate_left(1);
             let mut witnesses = Witnesses::default();
             witnesses.note(&group, &members);
-            let ids: Vec<_> = witnesses.of(&of, &provider).map(KeycloakId::text).collect();
+            let ids: Vec<_> = witnesses.in_group(&of, &provider).map(KeycloakId::text).collect();
             assert_eq!(ids, ["1", "2", "3"], "those with the lowest IDs who are enabled");
         }
     }
@@ -249,8 +248,8 @@ mod tests {
         let provider: ArcStr = "ldap-1".into();
         witnesses.note(&Group { id: "g".into(), path: "/g".into() }, &[member("1", &provider)]);
         let of = |id: &str| GroupPlace { id: id.into(), name: "g".into(), path: "/g".into(), parent_id: None };
-        assert_eq!(witnesses.of(&of("h"), "ldap-1").count(), 0);
-        assert_eq!(witnesses.of(&of("g"), "ldap-2").count(), 0);
-        assert_eq!(witnesses.of(&of("g"), "ldap-1").count(), 1);
+        assert_eq!(witnesses.in_group(&of("h"), "ldap-1").count(), 0);
+        assert_eq!(witnesses.in_group(&of("g"), "ldap-2").count(), 0);
+        assert_eq!(witnesses.in_group(&of("g"), "ldap-1").count(), 1);
     }
 }

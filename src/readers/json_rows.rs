@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-struct Each<R, F> {
+struct RowDecoder<R, F> {
     make: F,
     row: PhantomData<fn() -> R>,
 }
@@ -18,12 +18,12 @@ pub(super) fn each_row<'t, R: Deserialize<'t>, T>(
     make: impl FnMut(R) -> T,
 ) -> Result<Vec<T>, serde_json::Error> {
     let mut answer = serde_json::Deserializer::from_str(text);
-    let rows = Each { make, row: PhantomData }.deserialize(&mut answer)?;
+    let rows = RowDecoder { make, row: PhantomData }.deserialize(&mut answer)?;
     answer.end()?;
     Ok(rows)
 }
 
-impl<'t, R: Deserialize<'t>, T, F: FnMut(R) -> T> DeserializeSeed<'t> for Each<R, F> {
+impl<'t, R: Deserialize<'t>, T, F: FnMut(R) -> T> DeserializeSeed<'t> for RowDecoder<R, F> {
     type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'t>>(self, list: D) -> Result<Vec<T>, D::Error> {
@@ -31,7 +31,7 @@ impl<'t, R: Deserialize<'t>, T, F: FnMut(R) -> T> DeserializeSeed<'t> for Each<R
     }
 }
 
-impl<'t, R: Deserialize<'t>, T, F: FnMut(R) -> T> Visitor<'t> for Each<R, F> {
+impl<'t, R: Deserialize<'t>, T, F: FnMut(R) -> T> Visitor<'t> for RowDecoder<R, F> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,19 +6,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::keycloak::{GroupTree, MemberNow};
-use super::{FoundInMas, Judge, LinkProvider, ReadError, Readers, Reading, Says, Tally, listed};
+use super::{FoundInMas, Judge, LinkProvider, MembershipHint, ReadError, Readers, Reading, Tally};
 use crate::config::AccountSource;
-use crate::model::{Account, KeycloakId, Localpart, Member, Moment, UserId};
-use crate::planner::{Facts, Focus};
+use crate::model::{Account, KeycloakId, Localpart, Member, MemberList, Timestamp, UserId};
+use crate::planner::{Facts, PlanScope};
 
 /// Users requested at the same time, as many as at the second look.
 pub(super) const AT_A_TIME: usize = 8;
 
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Again {
+pub struct Refresh {
     /// Users by their IDs, and what the event says about each.
-    pub people: BTreeMap<KeycloakId, Says>,
+    pub people: BTreeMap<KeycloakId, MembershipHint>,
     /// The whole member list; if there are registered accounts, only if they show something new.
     pub list: bool,
     /// Accounts that were just registered, and when to judge them.
@@ -28,33 +28,35 @@ pub struct Again {
 impl Readers {
     /// Re-reads the users, with the accounts that are `theirs` in the state file. Returns the accounts that
     /// may have changed, or `None` if there are more than `most`: then only a complete reading helps.
-    pub async fn again(
+    pub async fn refresh(
         &self,
         reading: &mut Reading,
-        again: &Again,
+        refresh: &Refresh,
         theirs: Vec<Localpart>,
         most: usize,
-    ) -> Result<Option<Focus>, ReadError> {
-        if again.people.len().max(again.accounts.len()) > most {
+    ) -> Result<Option<PlanScope>, ReadError> {
+        if refresh.people.len().max(refresh.accounts.len()) > most {
             return Ok(None);
         }
         let mut touched = Touched { localparts: theirs, ..Touched::default() };
-        let now = self.members_now(&again.people, reading).await?;
+        let now = self.members_now(&refresh.people, reading).await?;
         // An answer that no event explains is not enough against the list, and one that contradicts the event
         // may be older than it. A directory that is down may hide its users as if they were deleted.
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
-            let member = listed(&reading.facts.members, id);
-            match (now, again.people[id]) {
-                (MemberNow::Inside(..), says) => says == Says::Left,
-                (MemberNow::Outside(_) | MemberNow::Gone, Says::Left) => {
+            let member = reading.facts.members.get(id);
+            match (now, refresh.people[id]) {
+                (MemberNow::Inside(..), hint) => hint == MembershipHint::Left,
+                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Left) => {
                     member.is_some_and(|member| member.federation_link.is_some())
                 }
-                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, Says::Joined) => true,
-                (MemberNow::Outside(_) | MemberNow::Gone, Says::Nothing) => member.is_some(),
+                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Joined) => {
+                    true
+                }
+                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Nothing) => member.is_some(),
             }
         };
-        let registered = self.news_of(&again.accounts, reading).await?;
-        let is_listed = again.list && (again.accounts.is_empty() || !registered.is_empty());
+        let registered = self.news_of(&refresh.accounts, reading).await?;
+        let is_listed = refresh.list && (refresh.accounts.is_empty() || !registered.is_empty());
         let list = is_listed || now.iter().any(doubtful);
         touched.note_people(&now, &reading.facts.members);
         if list {
@@ -69,14 +71,14 @@ impl Readers {
         if touched.localparts.len() > most {
             return Ok(None);
         }
-        let focus = self.accounts_again(reading, touched, registered).await?;
-        reading.facts.now = Moment::now();
-        Ok(Some(focus))
+        let scope = self.refresh_accounts(reading, touched, registered).await?;
+        reading.facts.now = Timestamp::now();
+        Ok(Some(scope))
     }
 
     async fn members_now(
         &self,
-        people: &BTreeMap<KeycloakId, Says>,
+        people: &BTreeMap<KeycloakId, MembershipHint>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
         let tree = GroupTree::new(&reading.groups);
@@ -89,12 +91,12 @@ impl Readers {
 
     /// Reads the accounts of these users as they are now, including accounts newer than the reading.
     /// Returns them and the registered ones.
-    async fn accounts_again(
+    async fn refresh_accounts(
         &self,
         reading: &mut Reading,
         touched: Touched,
         registered: Vec<Account>,
-    ) -> Result<Focus, ReadError> {
+    ) -> Result<PlanScope, ReadError> {
         let provider = reading.links.as_ref();
         let now: HashMap<UserId, Option<Account>> = stream::iter(touched.accounts(&reading.facts))
             .map(|user_id| async move {
@@ -108,12 +110,12 @@ impl Readers {
         // MAS ignores case, so it may return one account for two names.
         let found = registered.into_iter().chain(now.into_values().flatten());
         let found: HashMap<_, _> = found.map(|account| (account.user_id.clone(), account)).collect();
-        let mut focus = Focus::default();
-        focus.extend(found.keys().cloned());
+        let mut scope = PlanScope::default();
+        scope.extend(found.keys().cloned());
         let is_old = |user_id: &UserId| gone.contains(user_id) || found.contains_key(user_id);
         reading.facts.accounts.retain(|account| !is_old(&account.user_id));
         reading.facts.accounts.extend(found.into_values());
-        Ok(focus)
+        Ok(scope)
     }
 
     /// Reads one account, as its list would show it.
@@ -181,10 +183,10 @@ impl Touched {
         self.localparts.extend(member.localpart.clone());
     }
 
-    fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &[Member]) {
+    fn note_people(&mut self, now: &[(KeycloakId, MemberNow)], before: &MemberList) {
         for (id, now) in now {
             self.ids.insert(id.clone());
-            self.localparts.extend(listed(before, id).and_then(|member| member.localpart.clone()));
+            self.localparts.extend(before.get(id).and_then(|member| member.localpart.clone()));
             match now {
                 MemberNow::Inside(member, _) => self.note(member),
                 MemberNow::Outside(localpart) | MemberNow::Federated(localpart) => {
@@ -195,9 +197,9 @@ impl Touched {
         }
     }
 
-    /// Notes the users that differ in two lists, both in order of their IDs.
-    fn note_differences(&mut self, before: &[Member], after: &[Member]) {
-        let is_same = |list: &[Member], member: &Member| listed(list, &member.id) == Some(member);
+    /// Notes the users that differ in two lists.
+    fn note_differences(&mut self, before: &MemberList, after: &MemberList) {
+        let is_same = |list: &MemberList, member: &Member| list.get(&member.id) == Some(member);
         for member in before.iter().filter(|member| !is_same(after, member)) {
             self.note(member);
         }
@@ -207,25 +209,20 @@ impl Touched {
     }
 }
 
-/// Updates every user in the facts; the order by ID stays.
+/// Updates every user in the facts.
 fn bring_up_to_date(facts: &mut Facts, now: Vec<(KeycloakId, MemberNow)>) {
     let Facts { members, unnamed, .. } = facts;
     for (id, now) in now {
-        let place = members.binary_search_by(|member| member.id.cmp(&id));
         if !matches!(now, MemberNow::Federated(_)) {
             unnamed.retain(|one| one.id != id);
         }
-        match (place, now) {
-            (Ok(row), MemberNow::Inside(member, why)) => {
-                members[row] = member;
+        match now {
+            MemberNow::Inside(member, why) => {
+                members.insert(member);
                 unnamed.extend(why);
             }
-            (Err(row), MemberNow::Inside(member, why)) => {
-                members.insert(row, member);
-                unnamed.extend(why);
-            }
-            (Ok(row), MemberNow::Outside(_) | MemberNow::Gone) => drop(members.remove(row)),
-            (_, MemberNow::Outside(_) | MemberNow::Gone | MemberNow::Federated(_)) => {}
+            MemberNow::Outside(_) | MemberNow::Gone => members.remove(&id),
+            MemberNow::Federated(_) => {}
         }
     }
 }
@@ -243,7 +240,7 @@ mod tests {
     #[test]
     fn users_are_put_where_they_are_now() {
         let mut facts = Facts {
-            members: vec![member("a", true), member("c", true), member("e", true)],
+            members: vec![member("a", true), member("c", true), member("e", true)].into(),
             ..Facts::empty("example.org".into())
         };
         let inside = |member| MemberNow::Inside(member, None);
@@ -255,13 +252,13 @@ mod tests {
             ("e", MemberNow::Outside(None)),
         ];
         bring_up_to_date(&mut facts, now.into_iter().map(|(id, now)| (id.into(), now)).collect());
-        assert_eq!(facts.members, [member("b", true), member("c", false)]);
+        assert_eq!(*facts.members, [member("b", true), member("c", false)]);
     }
 
     #[test]
     fn a_user_in_only_one_list_or_changed_is_touched() {
-        let before = [member("a", true), member("b", true), member("c", true)];
-        let after = [member("b", true), member("c", false), member("d", true)];
+        let before = MemberList::from(vec![member("a", true), member("b", true), member("c", true)]);
+        let after = MemberList::from(vec![member("b", true), member("c", false), member("d", true)]);
         let mut touched = Touched::default();
         touched.note_differences(&before, &after);
         assert_eq!(touched.ids, ["a", "c", "d"].into_iter().map(Into::into).collect());
