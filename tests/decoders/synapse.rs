@@ -25,6 +25,9 @@ fn lists() -> Vec<Value> {
     let mut rows: Vec<Value> = recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
     rows.dedup_by_key(|row| row["name"].clone());
     rows.truncate(4);
+    for (row, state) in rows.iter_mut().zip(["locked", "deactivated", "erased", "admin"]) {
+        row[state] = json!(true);
+    }
     let mut owner = rows[0].clone();
     owner["name"] = json!(OWNER);
     rows.push(owner);
