@@ -180,13 +180,71 @@ impl KeptReason {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+
+    use serde::de::DeserializeOwned;
+
     use super::*;
 
+    const REASONS: [(Reason, &str); 5] = [
+        (Reason::InGroup, "in_group"),
+        (Reason::NotInGroup, "not_in_group"),
+        (Reason::NotInKeycloak, "not_in_keycloak"),
+        (Reason::DisabledInKeycloak, "disabled_in_keycloak"),
+        (Reason::Undone, "undone"),
+    ];
+
+    const KEPT: [(KeptReason, &str); 17] = [
+        (KeptReason::OtherServer, "other_server"),
+        (KeptReason::Ambiguous, "ambiguous"),
+        (KeptReason::TokenOwner, "token_owner"),
+        (KeptReason::Protected, "protected"),
+        (KeptReason::Admin, "admin"),
+        (KeptReason::Bot, "bot"),
+        (KeptReason::Appservice, "appservice"),
+        (KeptReason::NotInMas, "not_in_mas"),
+        (KeptReason::MayBeMember, "may_be_member"),
+        (KeptReason::FederationInDoubt, "federation_in_doubt"),
+        (KeptReason::InGroupAtSecondLook, "in_group_at_second_look"),
+        (KeptReason::UnknownAccount, "unknown_account"),
+        (KeptReason::InGrace, "in_grace"),
+        (KeptReason::Erased, "erased"),
+        (KeptReason::AnotherPerson, "another_person"),
+        (KeptReason::LockedByHand, "locked_by_hand"),
+        (KeptReason::NotOurs, "not_ours"),
+    ];
+
+    /// Checks that the value is this word in JSON, and that the word is this value.
+    #[track_caller]
+    fn is_in_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, word: &str) {
+        assert_eq!(serde_json::to_value(value).expect("JSON"), word);
+        assert_eq!(&serde_json::from_value::<T>(word.into()).expect(word), value);
+    }
+
     #[test]
-    fn the_word_in_text_is_the_word_in_json() {
-        for reason in [KeptReason::OtherServer, KeptReason::InGroupAtSecondLook, KeptReason::LockedByHand] {
-            let json = serde_json::to_value(reason).expect("a word");
-            assert_eq!(json, reason.word());
+    fn each_reason_is_one_word_in_text_and_json_in_both_directions() {
+        for (reason, word) in REASONS {
+            is_in_json(&reason, word);
+            assert_eq!(reason.word(), word);
         }
+        for (reason, word) in KEPT {
+            is_in_json(&reason, word);
+            assert_eq!(reason.word(), word);
+        }
+    }
+
+    #[test]
+    fn word_that_is_no_reason_is_an_error() {
+        for word in ["", "In_Group", "protected", "in group"] {
+            assert!(serde_json::from_value::<Reason>(word.into()).is_err(), "{word}");
+        }
+        for word in ["", "Admin", "in_group", "token owner"] {
+            assert!(serde_json::from_value::<KeptReason>(word.into()).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn reasons_are_in_the_order_in_which_they_are_tried() {
+        assert!(REASONS.is_sorted_by_key(|(reason, _)| reason) && KEPT.is_sorted_by_key(|(reason, _)| reason));
     }
 }

@@ -279,7 +279,9 @@ async fn configuration_with_a_secret_is_a_warning_of_every_command_if_others_can
         assert!(warns(&secret, 0o644), "{command}");
         assert!(!warns(&secret, 0o600) && !warns(NO_LIMITS, 0o644), "{command}");
     }
-    start(&world, with(&secret, 0o644)).tells(warning).await;
+    let watching = start(&world, with(&secret, 0o644));
+    watching.is_ready().await;
+    watching.has_logged(warning);
 }
 
 /// A reader that has the old file open sees all of it, and so does one that opens it meanwhile.

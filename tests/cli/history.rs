@@ -15,24 +15,10 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 async fn run_is_listed_with_its_counts_and_shown_with_its_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
-    let runs = remembering(&world, "").run("history --format json").exits(0).json();
-    let run = &runs["runs"][0];
-    let counts = [&run["run"], &run["command"], &run["activated"], &run["disabled"], &run["not_done"], &run["result"]];
-    assert_eq!(json!(counts), json!([1, "sync", 1, 1, 0, "in_step"]));
-
-    let told = remembering(&world, "").run("history 1 --format json").exits(0).json();
-    let dave = &told["actions"][1];
-    assert_eq!(
-        json!([dave["action"], dave["user_id"], dave["reason"], dave["outcome"]]),
-        json!(["disable", "@dave:example.org", "not_in_group", "done"])
-    );
-    assert_eq!(dave["before"], json!({"deactivated": false, "locked": false, "erased": false}));
-    assert_eq!(dave["after"], json!({"deactivated": true, "locked": true, "erased": false}));
-    assert_eq!(dave["evidence"]["keycloak"][0]["user"]["known"]["in_group"], json!(false));
-    remembering(&world, "")
-        .run("history 1")
-        .exits(0)
-        .prints(&["Run 1: sync, in step", "done         disable   @dave:example.org: not in the group"]);
+    remembering(&world, "").run("history --format json").exits(0).matches(&world, "history_in_json");
+    remembering(&world, "").run("history").exits(0).matches(&world, "history");
+    remembering(&world, "").run("history 1").exits(0).matches(&world, "history_of_a_run");
+    remembering(&world, "").run("history 1 --format json").exits(0).matches(&world, "history_of_a_run_in_json");
 }
 
 #[tokio::test]
@@ -51,7 +37,7 @@ async fn run_with_nothing_to_do_is_not_listed_and_history_creates_no_file() {
 async fn a_refused_run_is_listed_as_refused() {
     let world = started(the_table().leavers(30, "c")).await;
     remembering(&world, "").run("sync").exits(3);
-    remembering(&world, "").run("history").exits(0).prints(&["refused"]);
+    remembering(&world, "").run("history").exits(0).matches(&world, "history_of_a_refusal");
 }
 
 #[tokio::test]
@@ -96,15 +82,9 @@ async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let shown = remembering(&world, NO_LIMITS).run("undo 1 --dry-run").exits(0);
-    shown.prints(&[
-        "Activate 1 account",
-        "dave",
-        "Disable 1 account",
-        "bob",
-        "a deactivation is not reversed completely",
-    ]);
+    shown.matches(&world, "undo_dry_run");
     assert_eq!(world.state_of("dave"), account(true, true));
-    remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0);
+    remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0).matches(&world, "undo");
     assert!(world.settle().await);
     assert_eq!((world.state_of("dave"), world.state_of("bob")), (account(false, false), account(true, true)));
     remembering(&world, "").run("history").exits(0).prints(&["in step, undoes 1"]);
@@ -115,11 +95,11 @@ async fn undo_skips_changed_accounts_and_stays_within_the_limits() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let refused = remembering(&world, "[limits]\nmax_activate = 0\n").run("undo 1").exits(3);
-    refused.tells(&["undo 1 --approve sha256:"]);
+    refused.matches(&world, "undo_over_a_limit");
     remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0);
     assert!(world.settle().await);
     let again = remembering(&world, NO_LIMITS).run("undo 1").exits(0);
-    again.prints(&["run 3 has changed it since"]);
+    again.matches(&world, "undo_after_another_run");
 }
 
 #[tokio::test]
@@ -235,9 +215,7 @@ async fn explain_shows_earlier_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("explain dave").exits(0);
     remembering(&world, NO_LIMITS).run("sync").exits(0);
-    let told = remembering(&world, "").run("explain dave").exits(0);
-    told.prints(&["State file (", "out of the group since 20", "disable, done (run 1; not in the group)"]);
-    remembering(&world, "").run("explain alice").exits(0).prints(&["this program has never changed the account"]);
+    remembering(&world, "").run("explain dave").exits(0).matches(&world, "explain_disabled_by_an_earlier_run");
 }
 
 #[tokio::test]

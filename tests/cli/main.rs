@@ -39,6 +39,7 @@ mod second_look;
 mod secrets;
 mod server_text;
 mod service_accounts;
+mod snapshots;
 mod state_file;
 mod subgroups;
 mod subprocesses;

@@ -26,9 +26,9 @@ fn surroundings(world: &RunningWorld) -> Surroundings {
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
         timeouts: Timeouts {
-            connect: Duration::from_millis(300),
-            progress: Duration::from_millis(300),
-            answer: Duration::from_secs(1),
+            connect: Duration::from_secs(1),
+            progress: Duration::from_secs(1),
+            answer: Duration::from_secs(2),
         },
     }
 }
@@ -73,7 +73,7 @@ async fn assert_all_end(fault: &Fault) {
         ("Synapse: GET ", synapse, "/_synapse/admin/v3/users"),
     ];
     join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(fault.clone(), server, faults, part)))).await;
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]

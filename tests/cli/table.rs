@@ -1,30 +1,42 @@
 //! The rule, row by row, from the command line to the accounts.
 
-use serde_json::json;
+use matrix_keycloak_sync::standins::World;
 
-use crate::harness::{account, everyone, program, started, the_table};
+use crate::harness::{NO_LIMITS, account, everyone, program, started, the_table};
 
 #[tokio::test]
 async fn every_row_of_the_table() {
     let world = started(the_table()).await;
     let run = program(&world).run("sync --format json").exits(0);
-    let mut actions = run.json()["actions"].clone();
-    for action in actions.as_array_mut().expect("a list") {
-        let user = action.as_object_mut().and_then(|action| action.remove("keycloak")).expect("a user of Keycloak");
-        assert_eq!(user["username"], action["localpart"]);
-    }
-    let done = json!([
-        {"action": "activate", "localpart": "bob", "user_id": "@bob:example.org", "reason": "in_group", "outcome": "done"},
-        {"action": "disable", "localpart": "dave", "user_id": "@dave:example.org", "reason": "not_in_group", "outcome": "done"},
-    ]);
-    assert_eq!(actions, done);
-    assert_eq!(run.json()["not_registered"], json!(["zoe.new"]));
-    assert_eq!(run.json()["kept"], json!([{"localpart": "matrix-sync-bot", "reason": "token_owner"}]));
-    let summary = json!({"activate": 1, "disable": 1, "unchanged": 2, "not_registered": 1, "kept": 1});
-    assert_eq!(run.json()["summary"], summary);
-
+    run.matches(&world, "sync_in_json");
     let states = ["alice", "bob", "dave", "erin"].map(|name| world.state_of(name));
     assert_eq!(states, [account(false, false), account(false, false), account(true, true), account(true, true)]);
+}
+
+/// The table, and an account for each common reason to keep or to ask.
+fn much_to_say() -> World {
+    let kept = the_table().admin_account("root").bridge_account("irc_1", "heisenbridge").bot_account("help");
+    kept.member("eve").erased_account("eve").account("old-timer").user("lou").locked_account("lou").members(9, "m")
+}
+
+#[tokio::test]
+async fn plan_says_the_same_in_each_format_within_80_columns() {
+    let world = started(much_to_say().accounts(9, "m")).await;
+    for (options, name) in
+        [("", "plan"), (" --format markdown", "plan_in_markdown"), (" --format json", "plan_in_json")]
+    {
+        program(&world).run(&format!("plan{options}")).exits(0).matches(&world, name);
+    }
+    let text = program(&world).run("plan").exits(0).stdout;
+    // A command is as long as its paths.
+    let mut lines = text.lines().filter(|line| !line.contains("mas-cli --config"));
+    assert!(lines.all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[tokio::test]
+async fn sync_prints_its_plan_and_the_outcome() {
+    let world = started(much_to_say().accounts(9, "m")).await;
+    program(&world).file(&world, NO_LIMITS).run("sync").exits(4).matches(&world, "sync");
 }
 
 #[tokio::test]
@@ -46,7 +58,7 @@ async fn a_second_run_finds_nothing_to_do() {
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.actions(), [""; 0]);
     assert_eq!(world.mas.requests().count("/stand-in/manage"), calls);
-    program(&world).run("sync").exits(0).prints(&["Nothing to do: everything is in step."]);
+    program(&world).run("sync").exits(0).matches(&world, "sync_with_nothing_to_do");
 }
 
 #[tokio::test]

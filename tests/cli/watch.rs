@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
-use self::watching::{QUICK, Watching, start, until_so};
+use self::watching::{FAILED, IN_STEP, QUICK, Watching, start, until_so};
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, proxy_page, started,
-    state_folder, write,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, proxy_page, script,
+    started, state_folder, write,
 };
 
 /// Alice and bob are members with accounts, and nothing is left to do.
@@ -124,7 +124,7 @@ async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     unsaved.is_ready().await;
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
-    unsaved.tells_times("in step", 3).await;
+    unsaved.has_run(IN_STEP, 3).await;
     assert_eq!(unsaved.times("the realm saves no admin events"), 1, "{}", unsaved.log());
 
     let world = started(in_step().service_roles(&["view-users"])).await;
@@ -132,7 +132,7 @@ async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     forbidden.is_ready().await;
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
-    forbidden.tells_times("in step", 3).await;
+    forbidden.has_run(IN_STEP, 3).await;
     assert_eq!(forbidden.times("grant the role view-events"), 1, "{}", forbidden.log());
     assert_eq!(forbidden.metric("events_available").await, Some(0.0));
 
@@ -140,7 +140,8 @@ async fn full_runs_suffice_without_events_and_that_is_logged_once() {
     world.keycloak.faults().on("/admin-events").answer(proxy_page(403));
     let blocked = start(&world, by_mas_cli(&world, &format!("{often}{NO_LIMITS}")));
     blocked.is_ready().await;
-    blocked.tells("a proxy or load balancer between here and Keycloak answered 403").await;
+    blocked.has_run(IN_STEP, 2).await;
+    blocked.has_logged("a proxy or load balancer between here and Keycloak answered 403");
     assert_eq!(blocked.times("grant the role view-events"), 0, "{}", blocked.log());
 
     let world = started(in_step()).await;
@@ -166,7 +167,7 @@ async fn missed_events_cause_a_full_run() {
         realm.forget_events();
     }
     becomes(&world, "alice", true, true).await;
-    watching.tells("a full run follows").await;
+    watching.has_run("kind=\"full\"", 2).await;
 }
 
 #[tokio::test]
@@ -176,7 +177,7 @@ async fn no_account_is_disabled_if_the_group_is_deleted() {
     let before = everyone(&world);
     world.keycloak.state().realm("corp").delete_group("/matrix-users");
     assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
-    watching.tells("there is no group").await;
+    watching.has_logged("there is no group");
     assert_eq!(everyone(&world), before);
 }
 
@@ -188,7 +189,7 @@ async fn member_in_the_list_is_kept_if_no_event_explains_another_answer() {
     let before = (everyone(&world), world.keycloak.requests().count("/members"));
     world.keycloak.state().realm("corp").set_enabled("alice", true);
     until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before.0);
 }
 
@@ -205,7 +206,7 @@ async fn answer_older_than_the_event_is_not_believed() {
         realm.leave("alice", "/matrix-users");
         realm.join("alice", "/matrix-users");
     }
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before);
 }
 
@@ -224,7 +225,7 @@ async fn answer_without_the_group_is_not_believed_if_the_newest_event_says_joine
         realm.join("alice", "/matrix-users");
     }
     until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before.0);
 }
 
@@ -234,16 +235,17 @@ async fn watch_keeps_running_if_a_server_is_down_for_a_while() {
     world.keycloak.server().stop().await;
     let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
     assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
-    watching.tells("the run failed: Keycloak").await;
+    watching.has_logged("the run failed: Keycloak");
     world.keycloak.server().restart().expect("the port is free");
     watching.is_ready().await;
     world.synapse.server().stop().await;
     world.leave("alice");
-    watching.tells("the run failed: Synapse").await;
+    watching.has_run(FAILED, 2).await;
     world.synapse.server().restart().expect("the port is free");
     becomes(&world, "alice", true, true).await;
     watching.is_ready().await;
-    assert_eq!(watching.metric("runs_total{kind=\"people\",result=\"failed\"}").await, Some(1.0));
+    watching.has_logged("the run failed: Synapse");
+    assert_eq!(watching.runs("kind=\"people\",result=\"failed\"").await, 1);
 }
 
 #[tokio::test]
@@ -256,7 +258,7 @@ async fn watch_waits_for_other_runs_between_its_own() {
     let mut other = by_mas_cli(&world, NO_LIMITS).start("sync");
     until_so("the other run reads", async || world.keycloak.requests().count("/members") > before).await;
     world.leave("alice");
-    watching.tells("another run holds the lock").await;
+    watching.has_run("result=\"locked\"", 1).await;
     other.kill().expect("running");
     other.wait().expect("killed");
     world.keycloak.faults().clear();
@@ -288,10 +290,10 @@ async fn replaced_secret_is_used_without_a_restart() {
         .hiding(world.admin_token());
     let watching = start(&world, program);
     assert_eq!(watching.is_not_ready().await, "not ready: the last run failed\n");
-    watching.tells("401").await;
+    watching.has_logged("401");
     write(&world, "token", world.admin_token());
     watching.is_ready().await;
-    watching.tells("a file with a secret has changed").await;
+    watching.has_logged("a file with a secret has changed");
 }
 
 #[tokio::test]
@@ -301,9 +303,14 @@ async fn lock_that_another_run_holds_for_two_intervals_is_a_failure() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let lock = File::create(folder.join("matrix-keycloak-sync-corp-example.org.lock")).expect("a file");
     lock.try_lock().expect("the lock is free");
-    let watching = start(&world, by_mas_cli(&world, "[watch]\ninterval = \"1s\"\nlisten = \"127.0.0.1:0\"\n"));
+    let hooked = world.directory().join("hooked");
+    let hook = script(&world, "hook", &format!("cat > {}", hooked.display()));
+    let settings = "[watch]\ninterval = \"1s\"\nlisten = \"127.0.0.1:0\"\n";
+    let settings = format!("{settings}on_refused = [{:?}]\n", hook.to_string_lossy());
+    let watching = start(&world, by_mas_cli(&world, &settings));
     assert_eq!(watching.is_not_ready().await, "not ready: another run holds the lock\n");
-    watching.tells("the run failed: another run holds the lock").await;
+    until_so("the failure is reported", async || hooked.exists()).await;
+    watching.has_logged("the run failed: another run holds the lock");
     drop(lock);
     watching.is_ready().await;
 }

@@ -10,6 +10,7 @@ use matrix_keycloak_sync::causes::in_one_line;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// Cases for each decoder by default.
 const CASES: u32 = 64;
@@ -91,6 +92,24 @@ pub(crate) fn law_at_a_cost(
 /// struct. Then there is nothing to compare with.
 pub(crate) fn understood<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
+}
+
+/// Checks that a text is the one that was served in this field.
+#[track_caller]
+pub(crate) fn assert_served(read: &str, body: &[u8], field: &str) {
+    if let Some(answer) = understood::<Map<String, Value>>(body) {
+        assert_eq!(answer.get(field).and_then(Value::as_str), Some(read), "{field}");
+    }
+}
+
+/// Every text in a document, at any depth.
+pub(crate) fn texts_in(document: &Value) -> Vec<&str> {
+    match document {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts_in).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts_in).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn files_of(directory: &Path) -> Vec<PathBuf> {

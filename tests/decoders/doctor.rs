@@ -1,32 +1,57 @@
 //! `doctor`, which decodes tokens and versions, and every server's answers.
 
+use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use matrix_keycloak_sync::doctor::{Check, examine};
+use matrix_keycloak_sync::doctor::{Check, Report, Status, examine};
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
+use matrix_keycloak_sync::model::ServerText;
 use matrix_keycloak_sync::output::doctor;
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use serde_json::{Value, json};
 
 use crate::configuration::loaded;
-use crate::corpus::law_at_a_cost;
+use crate::corpus::{law_at_a_cost, texts_in, understood};
 use crate::mutations::{documents, texts};
 use crate::recordings::bodies;
 use crate::stage::{self, Reply, Stage, good, missing};
 
-/// Examines the stage, and returns the outcome of the check with this name.
-fn examined(stage: &Stage, name: &str) -> String {
+/// Examines the stage, and returns the checks with this name.
+fn examined(stage: &Stage, name: &str) -> Vec<Check> {
     let more =
         format!("[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n", stage.url.as_str());
     let config = loaded(stage, &more);
     let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default()).expect("a client");
     let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
     let report = stage.run(examine(&config, &[], &readers, &|_| None, &Tally::default()));
-    assert!(!doctor::text(&report).is_empty());
-    serde_json::from_str::<Value>(&doctor::json(&report)).expect("checks are JSON");
-    let status = |check: &Check| (check.name == name).then(|| format!("{:?}", check.status));
-    report.sections.iter().flat_map(|section| &section.checks).filter_map(status).collect::<Vec<_>>().join(", ")
+    assert_complete(&report);
+    let checks: Vec<_> = report.sections.into_iter().flat_map(|section| section.checks).collect();
+    checks.into_iter().filter(|check| check.name == name).collect()
+}
+
+/// Checks that JSON and text have each check, and that each problem says what to change.
+fn assert_complete(report: &Report) {
+    let checks: Vec<_> = report.sections.iter().flat_map(|section| &section.checks).collect();
+    let json: Value = serde_json::from_str(&doctor::json(report)).expect("JSON");
+    let entries: Vec<_> = json["checks"].as_array().expect("a list").iter().map(|entry| &entry["found"]).collect();
+    assert_eq!(entries, checks.iter().map(|check| &check.found).collect::<Vec<_>>());
+    let text = doctor::text(report);
+    for check in checks {
+        assert!(text.contains(check.name), "no {} in {text}", check.name);
+        let is_wrong = matches!(check.status, Status::Warning | Status::Problem);
+        assert!(!is_wrong || check.fix.as_ref().is_some_and(|fix| !fix.is_empty()), "{check:?}");
+    }
+}
+
+fn statuses(checks: &[Check]) -> String {
+    checks.iter().map(|check| format!("{:?}", check.status)).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the texts that a server sent, as they are printed.
+fn printed(body: &[u8]) -> Option<Vec<String>> {
+    let answer: Value = understood(body)?;
+    Some(texts_in(&answer).into_iter().map(|text| ServerText::from(text).to_string()).collect())
 }
 
 #[test]
@@ -42,7 +67,12 @@ fn token_shows_its_roles_or_nothing() {
         };
         let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 60});
         stage.serve(move |asked| if asked.path.ends_with("/token") { stage::json(&answer) } else { missing() });
-        examined(&stage, "roles")
+        let checks = examined(&stage, "roles");
+        for check in checks.iter().filter(|check| check.status == Status::Ok) {
+            let served = printed(payload).expect("roles only in JSON");
+            assert!(check.found.split(", ").all(|role| served.iter().any(|text| text == role)), "{check:?}");
+        }
+        statuses(&checks)
     });
 }
 
@@ -60,7 +90,13 @@ fn any_answer_of_the_servers_gives_a_report() {
         stage.serve(
             move |asked| if asked.path.ends_with("/token") { stage::json(&token) } else { good(served.clone()) },
         );
-        examined(&stage, "version")
+        let checks = examined(&stage, "version");
+        if let Some(served) = printed(body) {
+            for check in checks.iter().filter(|check| check.status == Status::Ok) {
+                assert!(served.iter().any(|text| check.found.contains(text)), "{check:?}");
+            }
+        }
+        statuses(&checks)
     });
 }
 
@@ -70,7 +106,20 @@ fn clock_is_used_if_valid_or_ignored() {
     let dates = ["Mon, 23 Nov 2026 10:31:26 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
     law_at_a_cost(8, "date", file!(), texts(dates.map(str::to_owned).to_vec()), |date| {
         let date = String::from_utf8_lossy(date).into_owned();
+        let date_sent = date.clone();
         stage.serve(move |_| Reply { date: Some(date.clone()), ..missing() });
-        examined(&stage, "clock")
+        let checks = examined(&stage, "clock");
+        // Without a valid header, the stage sends the time.
+        let is_header = HeaderValue::from_bytes(date_sent.as_bytes()).is_ok();
+        let expected = match httpdate::parse_http_date(&date_sent) {
+            _ if !is_header => Status::Ok,
+            Err(_) => Status::Skipped,
+            Ok(_) => Status::Problem,
+        };
+        // Keycloak's realm is missing here; the others say no more than the time.
+        let (keycloak, others) = checks.split_first().expect("a check");
+        assert_eq!(keycloak.status, Status::Skipped);
+        assert!(!others.is_empty() && others.iter().all(|check| check.status == expected), "{checks:?}");
+        statuses(&checks)
     });
 }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
-use matrix_keycloak_sync::model::{AccountDetail, AccountState, Evidence, Localpart};
+use matrix_keycloak_sync::model::{Account, AccountDetail, AccountState, Evidence, Localpart};
 use matrix_keycloak_sync::plan::{Action, ActionKind, DisableMode, Reason};
 use matrix_keycloak_sync::readers::{KeycloakReader, MasReader, Tally};
 use matrix_keycloak_sync::writers::{MasApiWriter, Write as _};
 use serde_json::{Map, Value, json};
 
 use crate::configuration::loaded;
-use crate::corpus::{law, outcome, understood};
+use crate::corpus::{assert_served, law, outcome, understood};
 use crate::keycloak;
 use crate::mutations::documents;
 use crate::recordings::bodies;
@@ -61,6 +61,15 @@ fn lists(part: &str) -> Vec<Value> {
     recorded.flat_map(|list| [whole(list.clone()), whole(list.clone()), list]).collect()
 }
 
+/// The list with a locked and a deactivated user, if it has two.
+fn with_disabled(mut list: Value) -> Value {
+    if let Some([locked, deactivated, ..]) = list["data"].as_array_mut().map(Vec::as_mut_slice) {
+        locked["attributes"]["locked_at"] = json!("2026-01-01T00:00:00Z");
+        deactivated["attributes"]["deactivated_at"] = json!("2026-01-01T00:00:00Z");
+    }
+    list
+}
+
 fn whole(mut list: Value) -> Value {
     list["meta"] = json!({"count": list["data"].as_array().map_or(0, Vec::len)});
     list["links"] = json!({"self": "/", "next": null});
@@ -76,15 +85,21 @@ fn rows(body: &[u8]) -> Option<Vec<Value>> {
 #[test]
 fn users_are_all_read_or_an_error() {
     let mas = Mas::new("localpart");
-    law("mas-users", file!(), documents(lists("/users?page")), |body| {
+    let lists = lists("/users?page").into_iter().map(with_disabled).collect();
+    law("mas-users", file!(), documents(lists), |body| {
         let served = body.to_vec();
         mas.serve(move |asked| asked.path.ends_with("/users").then(|| good(served.clone())));
         let read = mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default()));
         if let (Ok((accounts, _)), Some(rows)) = (&read, rows(body)) {
             let is_guest = |row: &Value| row["attributes"]["legacy_guest"] == true;
-            let ids: Vec<_> = rows.into_iter().filter(|row| !is_guest(row)).map(|row| row["id"].clone()).collect();
-            let read: Vec<_> = accounts.iter().map(|account| json!(account.mas.id())).collect();
-            assert_eq!(read, ids, "a user was dropped or made up");
+            let facts = |row: &Value| {
+                let is_set = |field: &str| row["attributes"][field].is_string();
+                (row["id"].clone(), is_set("deactivated_at"), is_set("locked_at"))
+            };
+            let served: Vec<_> = rows.iter().filter(|row| !is_guest(row)).map(facts).collect();
+            let facts = |account: &Account| (json!(account.mas.id()), account.state.deactivated, account.state.locked);
+            let read: Vec<_> = accounts.iter().map(facts).collect();
+            assert_eq!(read, served, "a user was dropped or made up, or has another state");
         }
         outcome(&read)
     });
@@ -170,14 +185,21 @@ fn version_and_homeserver_are_returned_or_an_error() {
     law("mas-version", file!(), documents(bodies("mas-admin-api.json", "/version")), |body| {
         let served = body.to_vec();
         mas.serve(move |_| Some(good(served.clone())));
-        outcome(&mas.stage.run(mas.api.version()))
+        let found = mas.stage.run(mas.api.version());
+        if let Ok(version) = &found {
+            assert_served(version.as_ref().expect("an answer of 200 is a version").raw(), body, "version");
+        }
+        outcome(&found)
     });
     let site = json!({"server_name": "test.local", "password_login_enabled": false});
     law("mas-site-config", file!(), documents(vec![site]), |body| {
         let served = body.to_vec();
         mas.serve(move |_| Some(good(served.clone())));
         let found = mas.stage.run(mas.api.site_config());
-        assert!(!matches!(found, Ok(None)), "a site-config without a name is no old MAS");
+        if let Ok(site) = &found {
+            let site = site.as_ref().expect("a site-config without a name is no old MAS");
+            assert_served(site.server_name.as_str(), body, "server_name");
+        }
         outcome(&found)
     });
 }

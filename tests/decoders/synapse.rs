@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use matrix_keycloak_sync::config::SynapseConfig;
-use matrix_keycloak_sync::model::{ServerText, UserId};
+use matrix_keycloak_sync::model::{Account, ServerText, UserId};
 use matrix_keycloak_sync::readers::{SynapseReader, Tally};
 use serde_json::{Value, json};
 
-use crate::corpus::{law, outcome, understood};
+use crate::corpus::{assert_served, law, outcome, understood};
 use crate::mutations::documents;
 use crate::recordings::bodies;
 use crate::stage::{self, Stage, good};
@@ -25,11 +25,33 @@ fn lists() -> Vec<Value> {
     let mut rows: Vec<Value> = recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
     rows.dedup_by_key(|row| row["name"].clone());
     rows.truncate(4);
+    for (row, state) in rows.iter_mut().zip(["locked", "deactivated", "erased", "admin"]) {
+        row[state] = json!(true);
+    }
     let mut owner = rows[0].clone();
     owner["name"] = json!(OWNER);
     rows.push(owner);
     let complete = json!({"users": rows, "total": rows.len()});
     [vec![complete; 4], recorded].concat()
+}
+
+/// Checks that these are the accounts of the page, with their states, and as many as it claims.
+fn assert_all_read(accounts: &[Account], page: &Value) {
+    let users = page["users"].as_array().expect("accounts only by a list");
+    let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.text()).collect();
+    assert_eq!(names, users.iter().filter_map(|row| Some(row["name"].as_str()?.to_owned())).collect());
+    assert!(names.contains(OWNER) && Some(names.len() as u64) >= page["total"].as_u64());
+    for account in accounts {
+        let has = |row: &Value, field: &str, read: bool| row[field].as_bool().unwrap_or_default() == read;
+        let is_as_served = |row: &Value| {
+            row["name"] == account.user_id.text()
+                && has(row, "deactivated", account.state.deactivated)
+                && has(row, "locked", account.state.locked)
+                && has(row, "erased", account.state.erased)
+                && has(row, "admin", account.admin)
+        };
+        assert!(users.iter().any(is_as_served), "another state was read: {account:?}");
+    }
 }
 
 #[test]
@@ -52,10 +74,7 @@ fn accounts_are_all_read_or_an_error() {
         });
         let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
         if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
-            let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.text()).collect();
-            let users = page["users"].as_array().expect("accounts only by a list");
-            assert_eq!(names, users.iter().filter_map(|row| Some(row["name"].as_str()?.to_owned())).collect());
-            assert!(names.contains(OWNER) && Some(names.len() as u64) >= page["total"].as_u64());
+            assert_all_read(accounts, &page);
         }
         outcome(&read)
     });
@@ -70,7 +89,11 @@ fn a_list_whose_pages_repeat_ends() {
         stage.serve(
             move |asked| if asked.path.ends_with("/whoami") { stage::json(&whoami) } else { good(served.clone()) },
         );
-        outcome(&stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default())))
+        let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
+        if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
+            assert_all_read(accounts, &page);
+        }
+        outcome(&read)
     });
 }
 
@@ -100,11 +123,19 @@ fn token_owner_and_version_are_returned_or_an_error() {
     law("synapse-whoami", file!(), documents(bodies("synapse.json", "/whoami")), |body| {
         let served = body.to_vec();
         stage.serve(move |_| good(served.clone()));
-        outcome(&stage.run(reader(&stage).owner_on(&"test.local".into())))
+        let found = stage.run(reader(&stage).owner_on(&"test.local".into()));
+        if let Ok(owner) = &found {
+            assert_served(&owner.text(), body, "user_id");
+        }
+        outcome(&found)
     });
     law("synapse-version", file!(), documents(bodies("synapse.json", "/server_version")), |body| {
         let served = body.to_vec();
         stage.serve(move |_| good(served.clone()));
-        outcome(&stage.run(reader(&stage).version()))
+        let found = stage.run(reader(&stage).version());
+        if let Ok(version) = &found {
+            assert_served(version.raw(), body, "server_version");
+        }
+        outcome(&found)
     });
 }

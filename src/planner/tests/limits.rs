@@ -55,7 +55,9 @@ fn the_share_grows_at_each_whole_tenth_and_not_before() {
     let limits = Limits { max_disable: usize::MAX, ..Limits::default() };
     for (of, may_go) in [(19, 1), (20, 2), (99, 9), (9_999, 999)] {
         assert_eq!(limits.refuse(&losing(may_go, of)), []);
-        assert_eq!(limits.refuse(&losing(may_go + 1, of)).len(), 1, "{of} accounts");
+        let refused =
+            Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent: 10, max: may_go };
+        assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "{of} accounts");
     }
 }
 

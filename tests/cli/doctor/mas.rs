@@ -35,32 +35,20 @@ async fn mas_that_is_down_is_reported_once() {
 #[tokio::test]
 async fn listener_without_the_admin_api_is_reported() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
-    by_mas(&world).ailing_is(&["mas version problem"]).tells(
-        "mas version problem",
-        &["404"],
-        &["Add the resource adminapi to an internal listener", "http.listeners"],
-    );
+    by_mas(&world).ailing_matches("doctor_mas_without_the_admin_api");
 }
 
 #[tokio::test]
 async fn client_missing_from_the_list_of_mas_is_reported() {
     let world = started(the_table().mas_api_client_not_admin()).await;
-    by_mas(&world).ailing_is(&["mas token problem"]).tells(
-        "mas token problem",
-        &["invalid_scope"],
-        &["Add the client to `policy.data.admin_clients`"],
-    );
+    by_mas(&world).ailing_matches("doctor_mas_client_without_the_scope");
 }
 
 #[tokio::test]
 async fn a_wrong_secret_leads_to_its_setting() {
     let world = started(the_table()).await;
     let program = edited(&world, BY_MAS, |file| file.replace(world.mas_client_secret(), "wrongsecret"));
-    doctor(program.hiding("wrongsecret")).ailing_is(&["mas token problem"]).tells(
-        "mas token problem",
-        &["invalid_client"],
-        &["writer.mas_api.client_secret"],
-    );
+    doctor(program.hiding("wrongsecret")).ailing_matches("doctor_mas_wrong_secret");
 }
 
 #[tokio::test]
@@ -69,29 +57,20 @@ async fn wrong_issuer_is_reported_with_the_right_one() {
     let issuer = world.mas_issuer();
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
     let program = edited(&world, BY_MAS, |file| file.replace("https://auth.example.org/", &issuer));
-    doctor(program).ailing_is(&["mas issuer problem"]).tells(
-        "mas issuer problem",
-        &["this is the issuer https://auth.example.org/"],
-        &["writer.mas_api.issuer"],
-    );
+    doctor(program).ailing_matches("doctor_mas_wrong_issuer");
 }
 
 #[tokio::test]
 async fn the_homeserver_of_mas_has_to_be_ours() {
     let world = started(the_table()).await;
     let findings = doctor(program_by(&world, BY_MAS, PROTECT).env("MATRIX_SERVER_NAME", "other.example"));
-    findings.ailing_is(&["mas server_name problem"]).tells(
-        "mas server_name problem",
-        &["it serves example.org"],
-        &["Set `server_name` (MATRIX_SERVER_NAME) to example.org"],
-    );
+    findings.ailing_matches("doctor_mas_other_homeserver");
 }
 
 #[tokio::test]
 async fn mas_too_old_to_end_sessions_can_list_but_not_write() {
     let world = started(the_table().mas_version("v1.3.0")).await;
-    let line = "mas version problem";
-    by_mas(&world).ailing_is(&[line]).tells(line, &["older than 1.4"], &["Update MAS"]);
+    by_mas(&world).ailing_matches("doctor_mas_too_old_to_write");
     let reads = Way { writer: "mas-cli", source: "mas" };
     doctor(program_by(&world, reads, PROTECT)).ailing_is(&["mas version warning"]);
 }
@@ -100,16 +79,8 @@ async fn mas_too_old_to_end_sessions_can_list_but_not_write() {
 async fn lock_that_never_reaches_synapse_is_a_problem_in_lock_mode() {
     let world = started(the_table().mas_version("v1.13.0")).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
-    doctor(program_by(&world, BY_BOTH, "")).ailing_is(&["mas version warning"]).tells(
-        "mas version warning",
-        &["before 1.14 a lock does not reach Synapse"],
-        &["Update MAS to 1.14"],
-    );
-    doctor(program_by(&world, BY_BOTH, lock)).ailing_is(&["mas version problem"]).tells(
-        "mas version problem",
-        &["exit code 4"],
-        &["`policy.disable` to \"deactivate\""],
-    );
+    doctor(program_by(&world, BY_BOTH, "")).ailing_matches("doctor_mas_too_old_to_share_locks");
+    doctor(program_by(&world, BY_BOTH, lock)).ailing_matches("doctor_mas_too_old_to_share_locks_in_lock_mode");
     by_mas(&world).ailing_is(&[]).tells("mas client skipped", &["1.20"], &[]);
 }
 
@@ -132,8 +103,7 @@ async fn client_for_logins_is_reported_with_the_client_to_use_instead() {
     let callback = "https://admin.example.org/callback";
     let id = world.mas_client_id().to_owned();
     world.mas.state().client_mut(&id).expect("seeded").redirect_uris.push(callback.to_owned());
-    let line = "mas client warning";
-    by_mas(&world).ailing_is(&[line]).tells(line, &[callback], &["without redirect_uris", "admin_clients:"]);
+    by_mas(&world).ailing_matches("doctor_mas_client_for_logins");
 }
 
 #[tokio::test]
@@ -147,12 +117,7 @@ async fn personal_token_with_unneeded_access_to_synapse_is_reported() {
         .ailing_is(&[])
         .tells("mas other_doors ok", &["opens MAS only"], &[])
         .tells("mas token_owner ok", &["never disabled", "@matrix-sync-bot:example.org"], &[]);
-    let line = "mas other_doors warning";
-    doctor(by_token(&world, BY_BOTH, &wide)).ailing_is(&[line]).tells(
-        line,
-        &["also opens Synapse as @matrix-sync-bot:example.org"],
-        &["urn:mas:admin alone", "MATRIX_ADMIN_TOKEN"],
-    );
+    doctor(by_token(&world, BY_BOTH, &wide)).ailing_matches("doctor_mas_token_that_opens_synapse");
     let same = by_token(&world, BY_BOTH, &wide).env("MATRIX_ADMIN_TOKEN", &wide);
     doctor(same).ailing_is(&[]).tells("mas other_doors ok", &["as configured"], &[]);
 }
@@ -161,11 +126,7 @@ async fn personal_token_with_unneeded_access_to_synapse_is_reported() {
 async fn personal_token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
     let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
-    doctor(by_token(&world, BY_MAS, &token)).ailing_is(&["mas version problem"]).tells(
-        "mas version problem",
-        &["Missing urn:mas:admin scope"],
-        &["lacks the scope urn:mas:admin"],
-    );
+    doctor(by_token(&world, BY_MAS, &token)).ailing_matches("doctor_mas_token_without_the_scope");
 }
 
 #[tokio::test]
@@ -178,11 +139,7 @@ async fn the_provider_that_is_the_realm_has_to_be_found() {
     };
     let id = world.upstream_provider();
     doctor(matched("")).ailing_is(&[]).tells("mas provider ok", &[id], &[]);
-    doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n")).ailing_is(&["mas provider problem"]).tells(
-        "mas provider problem",
-        &["no upstream provider is", id],
-        &["accounts.provider"],
-    );
+    doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n")).ailing_matches("doctor_mas_wrong_provider");
 }
 
 #[tokio::test]
@@ -190,11 +147,7 @@ async fn missing_provider_for_the_realm_is_reported() {
     let world = started(the_table()).await;
     world.mas.state().provider_mut(world.upstream_provider()).expect("the provider").issuer = None;
     let matched = |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
-    doctor(edited(&world, BY_MAS, matched)).ailing_is(&["mas provider problem"]).tells(
-        "mas provider problem",
-        &["no upstream provider is"],
-        &["accounts.provider"],
-    );
+    doctor(edited(&world, BY_MAS, matched)).ailing_matches("doctor_mas_missing_provider");
 }
 
 #[tokio::test]
@@ -207,8 +160,7 @@ async fn tls_to_mas_is_reported_correctly() {
         let url = format!("url = {:?}\n{more}", front.url());
         edited(&world, BY_MAS, |file| file.replace(&format!("url = {:?}\n", world.mas_admin_url()), &url))
     };
-    let line = "mas reachable problem";
-    doctor(at_front("")).ailing_is(&[line]).tells(line, &["certificate"], &["writer.mas_api.ca_file"]);
+    doctor(at_front("")).ailing_matches("doctor_mas_untrusted_certificate");
     let trusting = doctor(at_front(&format!("ca_file = {:?}\n", ca.to_string_lossy()))).ailing_is(&[]);
     trusting.tells("mas reachable ok", &["https with a certificate that is trusted here"], &[]);
 }

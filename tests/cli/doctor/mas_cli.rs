@@ -21,11 +21,7 @@ fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
 #[tokio::test]
 async fn missing_mas_cli_is_reported() {
     let world = started(the_table()).await;
-    doctor(by_client(&world).env("PATH", "/usr/bin:/bin")).ailing_is(&["mas-cli program problem"]).tells(
-        "mas-cli program problem",
-        &["cannot run `mas-cli"],
-        &["Install mas-cli on this host, or set `writer.mas_cli.command`"],
-    );
+    doctor(by_client(&world).env("PATH", "/usr/bin:/bin")).ailing_matches("doctor_mas_cli_missing");
 }
 
 #[tokio::test]
@@ -47,11 +43,7 @@ async fn error_of_mas_cli_is_quoted_if_the_database_refuses_the_password() {
     let world = started(the_table()).await;
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded").replace("mas:", "mas:wrong");
     let path = write(&world, "wrong.yaml", &text).display().to_string();
-    doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_is(&["mas-cli database problem"]).tells(
-        "mas-cli database problem",
-        &["password authentication failed for user \"mas\""],
-        &["`writer.mas_cli.config` (MAS_CONFIG)", "section database"],
-    );
+    doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_matches("doctor_mas_cli_wrong_password");
 }
 
 #[tokio::test]
@@ -60,11 +52,7 @@ async fn error_of_mas_cli_is_quoted_if_the_database_is_down() {
     // Lets Synapse cache the token, so that only mas-cli needs MAS.
     doctor(by_client(&world)).ailing_is(&[]);
     world.mas.stop().await;
-    doctor(by_client(&world)).ailing_is(&["synapse mas_server problem", "mas-cli database problem"]).tells(
-        "mas-cli database problem",
-        &["could not connect to the database", "Connection refused"],
-        &["can be reached from here"],
-    );
+    doctor(by_client(&world)).ailing_matches("doctor_mas_cli_database_down");
 }
 
 #[tokio::test]

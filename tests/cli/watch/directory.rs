@@ -6,7 +6,7 @@ use std::time::Duration;
 use matrix_keycloak_sync::standins::RunningWorld;
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 
-use super::watching::{QUICK, Watching, start, until_so};
+use super::watching::{INCOMPLETE, QUICK, Watching, start, until_so};
 use super::{becomes, by_mas_cli};
 use crate::harness::{NO_LIMITS, account, everyone, group, started};
 
@@ -60,7 +60,7 @@ async fn no_account_is_disabled_if_a_directory_goes_down() {
             realm.set_enabled(name, false);
         }
     });
-    watching.tells("incomplete; the rest is tried again").await;
+    watching.has_run(INCOMPLETE, 1).await;
     assert_eq!(everyone(&world), before);
     world.keycloak.state().realm("corp").silently(|realm| {
         for name in DIRECTORY {
@@ -86,7 +86,7 @@ async fn list_decides_if_an_event_is_about_a_user_of_a_directory_that_is_down() 
         world.keycloak.state().realm("corp").set_enabled(name, false);
     }
     until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2).await;
-    watching.tells("incomplete; the rest is tried again").await;
+    watching.has_run(INCOMPLETE, 1).await;
     assert_eq!(everyone(&world), before);
 }
 
@@ -99,7 +99,7 @@ async fn full_reads_are_not_repeated_at_once_while_a_directory_is_down() {
             realm.leave(name, "/matrix-users");
         }
     });
-    watching.tells("incomplete; the rest is tried again").await;
+    watching.has_run(INCOMPLETE, 1).await;
     let lists = world.synapse.requests().count("/v3/users");
     tokio::time::sleep(Duration::from_secs(4)).await;
     // One repetition can have begun; without pauses there would be dozens.

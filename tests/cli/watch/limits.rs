@@ -19,7 +19,8 @@ async fn small_steps_do_not_bypass_a_limit() {
     }
     world.leave("c00002");
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
-    watching.tells("1 account would be disabled after 2 within an hour, limits.max_disable is 2").await;
+    watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
+    watching.has_logged("1 account would be disabled after 2 within an hour, limits.max_disable is 2");
     assert_eq!(world.state_of("c00002"), account(false, false));
 }
 
@@ -51,7 +52,8 @@ async fn earlier_actions_count_after_a_restart_if_there_is_a_state_file() {
     world.leave("c00002");
     let second = start(&world, by_mas_cli(&world, &sections));
     assert_eq!(second.is_not_ready().await, "not ready: a plan was refused\n");
-    second.tells("after 2 within an hour").await;
+    second.has_run("kind=\"full\",result=\"refused\"", 1).await;
+    second.has_logged("after 2 within an hour");
 }
 
 #[tokio::test]
@@ -69,7 +71,8 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
         }
     }
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
-    watching.tells("3 accounts would be disabled, limits.max_disable is 2").await;
+    watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
+    watching.has_logged("3 accounts would be disabled, limits.max_disable is 2");
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.metric("refused").await, Some(1.0));
 
@@ -78,7 +81,7 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let input: Value = serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON, once");
     let digest = input["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
-    watching.tells(&format!("sync --approve {digest}")).await;
+    watching.has_logged(&format!("sync --approve {digest}"));
 
     // A plan refused as a whole is not done piece by piece.
     world.keycloak.state().realm("corp").set_enabled("c00000", true);

@@ -1,6 +1,6 @@
 //! Which account an event is about, and when the grace of its user ends.
 
-use super::watching::{QUICK, start};
+use super::watching::{FAILED, IN_STEP, QUICK, start};
 use super::{becomes, by_mas_cli, in_step, watching};
 use crate::harness::{NO_LIMITS, account, everyone, group, started};
 use crate::upstream_link::linked;
@@ -15,7 +15,7 @@ async fn user_who_leaves_one_of_several_groups_is_still_in_the_other() {
     watching.is_ready().await;
     let before = everyone(&world);
     world.leave("alice");
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before);
     world.keycloak.state().realm("corp").leave("alice", "/guests");
     becomes(&world, "alice", true, true).await;
@@ -40,7 +40,7 @@ async fn rename_changes_nothing_if_mas_links_the_account() {
     watching.is_ready().await;
     let before = everyone(&world);
     world.rename_in_keycloak("alice", "alice.cooper");
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before);
     world.leave("alice.cooper");
     becomes(&world, "alice", true, true).await;
@@ -65,11 +65,11 @@ async fn template_decides_which_user_an_account_belongs_to() {
 async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_run() {
     let world = started(in_step()).await;
     let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"4s\"\n", state.to_string_lossy());
+    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"10s\"\n", state.to_string_lossy());
     let watching = start(&world, by_mas_cli(&world, &sections));
     watching.is_ready().await;
     world.leave("alice");
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.log());
     becomes(&world, "alice", true, true).await;
 }
@@ -78,15 +78,15 @@ async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_
 async fn user_who_comes_back_within_the_grace_is_kept() {
     let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
     let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"5s\"\n", state.to_string_lossy());
+    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"10s\"\n", state.to_string_lossy());
     let watching = start(&world, by_mas_cli(&world, &sections));
     watching.is_ready().await;
     let before = everyone(&world);
     world.leave("alice");
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     world.join("alice");
     // The user is back, and the full run happens when the grace would have ended.
-    watching.tells_times("in step", 4).await;
+    watching.has_run(IN_STEP, 4).await;
     assert_eq!(everyone(&world), before);
 }
 
@@ -98,11 +98,11 @@ async fn failed_run_is_not_repeated_at_once_if_a_grace_has_ended() {
     let watching = start(&world, by_mas_cli(&world, &sections));
     watching.is_ready().await;
     world.leave("alice");
-    watching.tells_times("in step", 2).await;
+    watching.has_run(IN_STEP, 2).await;
     world.synapse.server().stop().await;
-    watching.tells("the run failed").await;
+    watching.has_run(FAILED, 1).await;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert_eq!(watching.times("the run failed"), 1, "{}", watching.log());
+    assert_eq!(watching.runs(FAILED).await, 1, "{}", watching.log());
     world.synapse.server().restart().expect("the port is free");
     becomes(&world, "alice", true, true).await;
 }

@@ -1,11 +1,46 @@
 //! As a service: signals, the service manager, a configuration that changes.
 
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use matrix_keycloak_sync::standins::RunningWorld;
 
 use super::watching::{QUICK, start, until_so};
 use super::{becomes, by_mas_cli, in_step, watching};
-use crate::harness::{NO_LIMITS, account, group, started, write};
+use crate::harness::{NO_LIMITS, Program, account, group, started, write};
+
+/// The service manager.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn new(world: &RunningWorld) -> Self {
+        let path = world.directory().join("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket of ours");
+        Self { socket, path }
+    }
+
+    /// Returns the program as its service.
+    fn of(&self, program: Program) -> Program {
+        program.env("NOTIFY_SOCKET", &self.path.display().to_string())
+    }
+
+    /// Waits for the next message.
+    fn next(&self) -> String {
+        let mut buffer = [0; 4000];
+        let length = self.socket.recv(&mut buffer).expect("it says something");
+        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
+    }
+
+    /// Waits for a message that begins like this.
+    fn hears(&self, begin: &str) {
+        while !self.next().starts_with(begin) {}
+    }
+}
 
 #[tokio::test]
 async fn signal_while_idle_ends_with_success() {
@@ -35,11 +70,14 @@ async fn signal_during_changes_finishes_current_actions_and_reports_the_rest() {
 async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
     let world = started(in_step().member("carol")).await;
     let protecting = |name: &str| format!("{QUICK}{NO_LIMITS}[policy]\nprotect = [{name:?}]\n");
-    let mut watching = start(&world, by_mas_cli(&world, &protecting("alice")));
+    let manager = Manager::new(&world);
+    let mut watching = start(&world, manager.of(by_mas_cli(&world, &protecting("alice"))));
     watching.is_ready().await;
     write(&world, "config.toml", &protecting("bob").replace("1h", "soon"));
     watching.signal("HUP");
-    watching.tells("the old one stays in use").await;
+    manager.hears("RELOADING=1");
+    manager.hears("READY=1");
+    watching.has_logged("the old one stays in use");
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
     write(&world, "config.toml", &protecting("stranger"));
@@ -63,25 +101,17 @@ async fn a_wrong_configuration_or_a_taken_port_is_an_error_at_the_start() {
 #[tokio::test]
 async fn service_manager_is_notified_of_start_watchdog_and_stop() {
     let world = started(in_step()).await;
-    let path = world.directory().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket of ours");
-    let said = || {
-        let mut buffer = [0; 4000];
-        let length = socket.recv(&mut buffer).expect("it says something");
-        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
-    };
-    let program = by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}"));
-    let program = program.env("NOTIFY_SOCKET", &path.display().to_string()).env("WATCHDOG_USEC", "1000000");
-    let mut watching = start(&world, program);
-    assert_eq!(said(), "READY=1");
+    let manager = Manager::new(&world);
+    let program = manager.of(by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
+    let mut watching = start(&world, program.env("WATCHDOG_USEC", "1000000"));
+    assert_eq!(manager.next(), "READY=1");
     let mut seen = Vec::new();
     while !seen.contains(&"STATUS=in step".to_owned()) || !seen.contains(&"WATCHDOG=1".to_owned()) {
-        seen.push(said());
+        seen.push(manager.next());
     }
     watching.signal("TERM");
     assert_eq!(watching.end(), 0);
     while seen.last().is_none_or(|last| last != "STOPPING=1") {
-        seen.push(said());
+        seen.push(manager.next());
     }
 }

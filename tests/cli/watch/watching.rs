@@ -9,13 +9,18 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use crate::harness::{Program, Run};
 use crate::secrets::Secrets;
 
-/// Longer than anything takes on any machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than anything takes on any machine, two tries at a server that hangs included.
+const PATIENCE: Duration = Duration::from_mins(3);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Shorter intervals than in production.
 pub(crate) const QUICK: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\n\
     accounts_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
+
+/// Labels of runs by their result.
+pub(crate) const IN_STEP: &str = "result=\"in_step\"";
+pub(crate) const INCOMPLETE: &str = "result=\"incomplete\"";
+pub(crate) const FAILED: &str = "result=\"failed\"";
 
 /// A `watch` in a process of its own; dropping it kills it.
 pub(crate) struct Watching {
@@ -51,18 +56,29 @@ impl Watching {
         self.log().matches(part).count()
     }
 
-    /// Waits until it has logged this so often.
-    pub(crate) async fn tells_times(&self, part: &str, times: usize) {
-        let begin = Instant::now();
-        while self.times(part) < times {
-            assert!(begin.elapsed() < PATIENCE, "no {part:?} in\n{}", self.log());
-            tokio::time::sleep(PAUSE).await;
-        }
+    /// Checks that it has logged this.
+    #[track_caller]
+    pub(crate) fn has_logged(&self, part: &str) {
+        assert!(self.times(part) > 0, "no {part:?} in\n{}", self.log());
     }
 
-    /// Waits until it has logged this.
-    pub(crate) async fn tells(&self, part: &str) {
-        self.tells_times(part, 1).await;
+    /// Returns how many runs with this label have ended: `kind="full"`, `result="failed"`, or both.
+    pub(crate) async fn runs(&self, label: &str) -> usize {
+        let (_, text) = self.ask("/metrics").await.unwrap_or_default();
+        let runs = text.lines().filter_map(|line| {
+            let (labels, count) = line.strip_prefix("matrix_keycloak_sync_runs_total{")?.split_once('}')?;
+            labels.contains(label).then(|| count.trim().parse::<usize>().expect("a count"))
+        });
+        runs.sum()
+    }
+
+    /// Waits until this many runs with this label have ended.
+    pub(crate) async fn has_run(&self, label: &str, times: usize) {
+        let begin = Instant::now();
+        while self.runs(label).await < times {
+            assert!(begin.elapsed() < PATIENCE, "no {times} runs with {label}:\n{}", self.log());
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Returns the address of its listener, once it is in the log.

@@ -1,0 +1,47 @@
+//! Whole outputs, compared with the files in `snapshots/`.
+//!
+//! `INSTA_UPDATE=always cargo test --test cli` writes them; read the difference before you
+//! commit it.
+
+use insta::Settings;
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::Run;
+
+/// What differs between two runs of the same command.
+const VARIABLE: [(&str, &str); 6] = [
+    (r"(https?)://(127\.0\.0\.1|localhost):\d+", "$1://SERVER"),
+    (r"/[^\s:]*/\.tmp\w{6}", "/world"),
+    (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
+    (r"\buser 01[0-9A-Z]{24}\b", "user ULID"),
+    (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2000-01-01T00:00:00Z"),
+];
+
+/// Checks that a text is in `snapshots/NAME.snap`.
+pub(crate) fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = Settings::new();
+    settings.set_filters(VARIABLE);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+impl Run {
+    /// Returns the run if all it printed is in `snapshots/NAME.snap`, with a name for each
+    /// server of the world.
+    pub(crate) fn matches(self, world: &RunningWorld, name: &str) -> Self {
+        let own = [
+            (world.keycloak.url(), "http://keycloak"),
+            (world.synapse.url(), "http://synapse"),
+            (world.mas_admin_url(), "http://mas-admin"),
+            (world.mas_issuer(), "http://mas/"),
+            (world.directory().display().to_string(), "/world"),
+        ];
+        let Self { stdout, stderr, .. } = &self;
+        let printed = if stderr.is_empty() { stdout.clone() } else { format!("{stdout}--- stderr\n{stderr}") };
+        let printed = own.iter().fold(printed, |printed, (text, name)| printed.replace(text, name));
+        assert_snapshot(name, &printed);
+        self
+    }
+}
