@@ -95,3 +95,23 @@ fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
         (ActionKind::Disable, DisableMode::Lock) => state.locked,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn action_is_confirmed_by_the_state_that_it_leads_to_and_by_no_other() {
+        use ActionKind::{Activate, Disable};
+        use DisableMode::{Deactivate, Lock};
+        let kinds = [(Activate, Deactivate), (Activate, Lock), (Disable, Deactivate), (Disable, Lock)];
+        let confirmed = |deactivated, locked| {
+            let state = AccountState { deactivated, locked, erased: false };
+            kinds.map(|(kind, mode)| shows(state, kind, mode))
+        };
+        assert_eq!(confirmed(false, false), [true, true, false, false], "active");
+        assert_eq!(confirmed(false, true), [false, false, false, true], "locked");
+        assert_eq!(confirmed(true, false), [false, false, true, false], "deactivated");
+        assert_eq!(confirmed(true, true), [false, false, true, true], "locked and deactivated");
+    }
+}

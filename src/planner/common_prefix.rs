@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn few_names_short_prefixes_and_different_names_have_none() {
         assert_eq!(prefix_of(&[("telegram_", 9)]), None);
-        assert_eq!(prefix_of(&[("t", 40)]), None);
+        assert_eq!(prefix_of(&[("tg", 40)]), None);
+        assert_eq!(prefix_of(&[("irc", 40)]).as_deref(), Some("irc"), "long enough");
         assert_eq!(prefix_of(&[("telegram_", 10), ("a", 8), ("b", 8)]), None);
         assert_eq!(prefix_of(&[]), None);
     }

@@ -33,7 +33,7 @@ pub enum Event {
 
 /// The JSON that the command gets on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct HookInput {
     pub event: Event,
     pub time: Timestamp,
     pub server_name: String,
@@ -57,13 +57,13 @@ pub struct Reason {
 }
 
 /// Runs the command and waits for it. Its failure is only a warning.
-pub async fn tell(command: &[String], reason: &Reason) {
-    tell_within(command, reason, LIMIT).await;
+pub async fn tell(command: &[String], input: &HookInput) {
+    tell_within(command, input, LIMIT).await;
 }
 
-async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
+async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
     let Some((program, arguments)) = command.split_first() else { return };
-    let Ok(json) = serde_json::to_vec(reason) else { return };
+    let Ok(json) = serde_json::to_vec(input) else { return };
     // Its arguments may contain a secret, such as the address of a chat.
     let shown = printable(program).into_owned();
     debug!(command = %shown, "running the hook");
@@ -96,7 +96,7 @@ async fn tell_within(command: &[String], reason: &Reason, limit: Duration) {
     }
 }
 
-/// Writes the reason and reads the output at the same time, so that neither waits for the other.
+/// Writes the input and reads the output at the same time, so that neither waits for the other.
 async fn run(child: &mut Child, json: &[u8]) -> std::io::Result<(ExitStatus, String)> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let telling = async move {
@@ -128,8 +128,8 @@ mod tests {
 
     use super::*;
 
-    fn reason() -> Reason {
-        Reason {
+    fn input() -> HookInput {
+        HookInput {
             event: Event::Refused,
             time: Timestamp::from_millis(1_795_000_000_000),
             server_name: "example.org".to_owned(),
@@ -147,7 +147,7 @@ mod tests {
     /// Runs a shell with this line in a directory that it knows as `$1`.
     async fn hook(directory: &Path, line: &str, limit: Duration) {
         let command = ["/bin/sh", "-c", line, "hook", &directory.display().to_string()].map(str::to_owned);
-        tell_within(&command, &reason(), limit).await;
+        tell_within(&command, &input(), limit).await;
     }
 
     fn read(directory: &Path, name: &str) -> String {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hook_gets_the_reason_as_json() {
+    async fn the_hook_gets_its_input_as_json() {
         let directory = tempfile::tempdir().expect("a directory");
         hook(directory.path(), "cat > \"$1/told\"", LIMIT).await;
         let told: Value = serde_json::from_str(&read(directory.path(), "told")).expect("JSON");
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_hook_stops_nothing() {
-        tell(&[], &reason()).await;
-        tell(&["/nowhere/hook".to_owned()], &reason()).await;
+        tell(&[], &input()).await;
+        tell(&["/nowhere/hook".to_owned()], &input()).await;
     }
 }

@@ -7,7 +7,7 @@ mod listener;
 mod notify;
 
 pub use health::{Health, NotReady};
-pub use hook::{Event, Reason, tell};
+pub use hook::{Event, HookInput, tell};
 pub use journald::journald_layer;
 pub use listener::serve;
 pub use notify::ServiceManager;

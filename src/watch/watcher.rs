@@ -217,7 +217,7 @@ impl<'g> Watcher<'g> {
         let Some(program) = config.watch.on_refused.clone() else { return };
         let HookCall { event, reasons, plan, count, error, hint } = call;
         let (digest, command) = plan.map(|(digest, command)| (digest.to_string(), command)).unzip();
-        let reason = signals::Reason {
+        let input = signals::HookInput {
             event,
             time: Timestamp::now(),
             server_name: config.server_name.to_string(),
@@ -230,7 +230,7 @@ impl<'g> Watcher<'g> {
             error,
             hint,
         };
-        self.hooks.spawn(async move { signals::tell(&program, &reason).await });
+        self.hooks.spawn(async move { signals::tell(&program, &input).await });
     }
 
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones stay.

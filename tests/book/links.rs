@@ -10,6 +10,8 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 #[derive(Default)]
 struct Page {
     links: Vec<String>,
+    /// Files and folders of the sources, as the text names them.
+    sources: Vec<String>,
     anchors: BTreeSet<String>,
 }
 
@@ -28,6 +30,9 @@ fn read(path: &Path) -> Page {
                 page.anchors.extend(free);
             }
             Event::Text(text) | Event::Code(text) => {
+                if ["src/", "tests/", "benches/"].iter().any(|folder| text.starts_with(folder)) {
+                    page.sources.push(text.split_whitespace().next().unwrap_or_default().to_owned());
+                }
                 if let Some(heading) = &mut heading {
                     *heading += &text;
                 }
@@ -96,4 +101,18 @@ fn every_link_between_files_leads_somewhere() {
     }
     assert!(wrong.is_empty(), "links that lead nowhere, or out of the book:\n{}", wrong.join("\n"));
     println!("links: {links} in {} Markdown files, all lead somewhere", pages.len());
+}
+
+#[test]
+fn every_source_file_that_the_documentation_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md"), root.join("SECURITY.md")];
+    markdown_below(&root.join("docs"), &mut files);
+    let mut missing = Vec::new();
+    for path in files {
+        let sources = read(&path).sources;
+        let gone = sources.into_iter().filter(|source| !root.join(source).exists());
+        missing.extend(gone.map(|source| format!("{}: {source}", path.display())));
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }

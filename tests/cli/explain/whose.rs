@@ -6,6 +6,8 @@ use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, se
 
 /// The ID of the user that the tests are about.
 const ID: &str = "0ba50303-5dc2-4485-ad77-acd8b74f5b9f";
+/// A user who was deleted.
+const GONE: &str = "00000000-0000-4000-8000-000000000001";
 
 /// The program with the Admin API, mas-cli and Synapse.
 fn linked(world: &RunningWorld, more: &str) -> Program {
@@ -174,7 +176,10 @@ Rule
 
 #[tokio::test]
 async fn a_user_created_again_takes_the_account_over_only_with_an_approval() {
-    let world = started(group().members(3, "u").accounts(3, "u").recreated_member("carol")).await;
+    let user = NewUser::member("carol").id(ID).email("carol@example.org");
+    let account = NewAccount::new("carol").email("carol@example.org").linked_to(GONE);
+    let world = group().members(3, "u").accounts(3, "u").with_user(user).with_account(account);
+    let world = started(world).await;
     linked(&world, "").run("explain carol").exits(0).matches(&world, "explain_recreated_user");
 }
 
