@@ -2,17 +2,11 @@
 //! that only repeats a name is noise.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, Visibility};
 
-/// Returns the source files below a folder, without those of tests.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let kept = entries.filter(|path| path.file_stem().is_some_and(|name| name != "tests"));
-    kept.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
-}
+use crate::sources;
 
 /// Finds public items without a doc comment.
 #[derive(Default)]
@@ -76,7 +70,7 @@ fn undocumented(source: &str) -> Vec<String> {
 #[test]
 fn every_public_type_trait_and_function_has_a_doc_comment() {
     let mut missing = Vec::new();
-    for file in sources(Path::new("src")) {
+    for file in sources() {
         let text = fs::read_to_string(&file).expect("a source file");
         missing.extend(undocumented(&text).into_iter().map(|name| format!("{}: {name}", file.display())));
     }

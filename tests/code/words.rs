@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
 
+use crate::files;
+
 /// Files with words for people.
 const ENDINGS: [&str; 7] = ["md", "rs", "toml", "yml", "yaml", "sh", "svg"];
 /// Folders with files that others wrote, or that builds create.
@@ -14,19 +16,6 @@ const NOT_OURS: [&str; 5] = ["target", ".git", "tests/contract", "tests/decoders
 /// Returns the lines of a list without its comments.
 fn lines(list: &str) -> impl Iterator<Item = &str> {
     list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
-}
-
-/// Returns every file with words for people below a folder.
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let is_ours = !NOT_OURS.iter().any(|folder| path == Path::new(".").join(folder));
-        if path.is_dir() && is_ours {
-            files(&path, found);
-        } else if path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) {
-            found.push(path);
-        }
-    }
 }
 
 /// Returns what a line of this file says to people: of Rust, comments and texts.
@@ -46,10 +35,11 @@ fn words_that_plain_english_does_without_do_not_come_back() {
     let avoided = lines(include_str!("avoid.txt")).collect::<Vec<_>>().join("|");
     let avoided = RegexBuilder::new(&format!(r"\b(?:{avoided})\b")).case_insensitive(true).build().expect("a list");
     let texts = Regex::new(r#""(?:[^"\\]|\\.)*""#).expect("an expression");
-    let mut all = Vec::new();
-    files(Path::new("."), &mut all);
+    let is_foreign = |folder: &Path| NOT_OURS.iter().any(|foreign| folder == Path::new(".").join(foreign));
+    let all = files(Path::new("."), &is_foreign);
+    let for_people = |path: &PathBuf| path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known));
     let (mut counts, mut places) = (BTreeMap::<String, usize>::new(), Vec::new());
-    for path in all {
+    for path in all.into_iter().filter(for_people) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let path = path.strip_prefix(".").expect("below the root");
         let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
@@ -65,5 +55,5 @@ fn words_that_plain_english_does_without_do_not_come_back() {
         .filter_map(|line| line.split_once(' '))
         .map(|(folder, count)| (folder.to_owned(), count.parse::<usize>().expect("a number")))
         .collect();
-    assert_eq!(counts, left, "if a number has become smaller, write it into tests/words/left.txt\n{places:#?}");
+    assert_eq!(counts, left, "if a number has become smaller, write it into tests/code/left.txt\n{places:#?}");
 }

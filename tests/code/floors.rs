@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use crate::sources;
 
 /// Every file and folder of `src`, lowest first.
 const FLOORS: [(&str, &str); 31] = [
@@ -41,14 +43,6 @@ const FLOORS: [(&str, &str); 31] = [
     ("lib", "the list of rooms"),
     ("main", "the entry"),
 ];
-
-/// Returns the files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let (folders, mut found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    found.extend(folders.iter().flat_map(|folder| files(folder)));
-    found
-}
 
 /// Returns the path of a file's module: `src/http/client.rs` is `http`, `client`.
 fn module(file: &Path) -> Vec<String> {
@@ -131,14 +125,11 @@ fn floor(room: &str) -> Option<usize> {
 
 #[test]
 fn every_room_has_its_floor_and_imports_only_rooms_below() {
-    let all = files(Path::new("src"));
+    let all = sources();
     let mut wrong = Vec::new();
     for file in &all {
         let module = module(file);
         let room = floor(&module[0]).expect("every room has a floor");
-        if module.iter().any(|part| part == "tests") {
-            continue;
-        }
         let mut found = BTreeSet::new();
         imports(&tokens(file), &module, &mut found);
         found.remove(&module[0]);
