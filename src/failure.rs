@@ -128,6 +128,12 @@ pub enum SavedPlanProblem {
 }
 
 impl Failure {
+    /// Returns the error of a program that cannot listen to signals.
+    #[must_use]
+    pub fn no_signals(source: io::Error) -> Self {
+        Self::Local { what: "listen to signals".to_owned(), source }
+    }
+
     /// Returns the exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -12,7 +12,7 @@ use crate::files;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Policy, Verdict};
-use crate::session::{Aim, Order, Session, Writing, print, shell_word};
+use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
@@ -105,7 +105,8 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, aim: Aim) 
             }
         })
         .collect();
-    Ok(Session::with_warnings(plan, &reading.facts))
+    warn_of_doubts(&reading.facts, &plan);
+    Ok(plan)
 }
 
 /// Returns why a saved action no longer fits, if it does not.

@@ -11,10 +11,10 @@ use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::metrics::{RunKind, metrics};
+use crate::metrics::{RunKind, RunResult, metrics};
 use crate::output::{Terminal, text};
 use crate::plan::{Outcome, Plan, PlanDocument, Skip};
-use crate::session::{Aim, Order, Writing, command_to_go_on, print, run_result, tell};
+use crate::session::{Aim, Order, Writing, command_to_go_on, print, tell};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -31,6 +31,17 @@ pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings)
     match &args.metrics_file {
         Some(path) => leave_metrics(path, ended),
         None => ended,
+    }
+}
+
+/// Returns what came of a command.
+fn run_result(ended: &Result<Exit, Failure>) -> RunResult {
+    match ended.as_ref().map_or_else(Failure::exit, |exit| *exit) {
+        Exit::InStep | Exit::Changes => RunResult::InStep,
+        Exit::Incomplete => RunResult::Incomplete,
+        Exit::Refused => RunResult::Refused,
+        Exit::Locked => RunResult::Locked,
+        Exit::Error | Exit::Usage | Exit::Config => RunResult::Failed,
     }
 }
 

@@ -25,14 +25,15 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
         plan.include_members();
     }
 
-    print(&text::plan(&plan, &plan.digest(), &[], Terminal::of_stdout()))?;
+    let digest = plan.digest();
+    print(&text::plan(&plan, &digest, &[], Terminal::of_stdout()))?;
     if plan.count_to_apply(ActionKind::Activate) > 0 {
         print(history::WHAT_CANNOT_COME_BACK)?;
     }
     if args.dry_run {
         return Ok(Exit::InStep);
     }
-    let (line, digest) = (format!("undo {id}"), plan.digest());
+    let line = format!("undo {id}");
     let order = Order { command: "undo", line, digest, approve: args.approve.as_ref(), undoes: Some(id) };
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);

@@ -6,7 +6,6 @@ mod open_sessions;
 mod pipeline;
 mod print;
 mod reading;
-mod run_result;
 pub(crate) mod state_file;
 mod unseen_locks;
 mod warnings;
@@ -30,7 +29,7 @@ use crate::writers::{MasCli, Writer, WriterError};
 pub(crate) use self::approval::{Order, command_to_go_on, refusals, shell_word};
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};
-pub(crate) use self::run_result::run_result;
+pub(crate) use self::warnings::warn_of_doubts;
 pub(crate) use self::writing::Writing;
 
 /// A run with its configuration, readers and state file.

@@ -58,7 +58,8 @@ impl Session {
         if scope.is_none() {
             metrics().plan(&plan);
         }
-        Ok(Self::with_warnings(plan, &reading.facts))
+        warn_of_doubts(&reading.facts, &plan);
+        Ok(plan)
     }
 
     /// Rechecks and decides.
@@ -95,13 +96,9 @@ impl Session {
     /// Makes the plan that undoes a run.
     pub(crate) async fn plan_undo(&self, undo: &Undo<'_>, reading: &Reading, aim: Aim) -> Result<Plan, Failure> {
         let rechecks = self.recheck(undo.to_recheck().collect(), self.most_rechecks(aim), reading).await?;
-        Ok(Self::with_warnings(undo.decide(&rechecks), &reading.facts))
-    }
-
-    /// Prints the warnings of a plan.
-    pub(crate) fn with_warnings(plan: Plan, facts: &Facts) -> Plan {
-        warn_of_doubts(facts, &plan);
-        plan
+        let plan = undo.decide(&rechecks);
+        warn_of_doubts(&reading.facts, &plan);
+        Ok(plan)
     }
 
     fn most_rechecks(&self, aim: Aim) -> usize {

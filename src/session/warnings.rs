@@ -11,7 +11,7 @@ use crate::planner::Facts;
 use crate::writers::WriterError;
 
 /// Warns about what a plan could not verify.
-pub(super) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
+pub(crate) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
     warn_of_directories(plan);
     warn_of_contradictions(plan);
     warn_of_failed_rechecks(plan);

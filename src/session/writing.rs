@@ -1,7 +1,5 @@
 //! Provides what all commands that may change something need: lock, signals, record and writer.
 
-use std::io;
-
 use super::{Order, Session, command_to_go_on, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
@@ -35,8 +33,7 @@ impl Writing {
         let session = Session::for_writing(global, surroundings)?;
         let writer = session.writer(surroundings)?;
         let lock = session.lock(surroundings)?;
-        let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
-        let stop = Stop::on_signals().map_err(no_signals)?;
+        let stop = Stop::on_signals().map_err(Failure::no_signals)?;
         Ok(Self { session, writer, stop, _lock: Some(lock) })
     }
 

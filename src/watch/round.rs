@@ -200,7 +200,9 @@ impl Watcher<'_> {
             metrics().lag(since.until(Timestamp::now()));
         }
         let grace_ends = plan.kept.iter().filter_map(|kept| kept.until).min();
-        Ok(Ended::CarriedOut(CarriedOut { reached, waiting: self.waiting(plan, &outcomes), grace_ends }))
+        // What a plan about a few leaves waiting is reported by the next full run.
+        let waiting = if kind == RunKind::Full { self.waiting(plan, &outcomes) } else { None };
+        Ok(Ended::CarriedOut(CarriedOut { reached, waiting, grace_ends }))
     }
 
     /// Returns what all runs of the last hour have used of the limits.

@@ -2,7 +2,6 @@
 //! Keycloak's events mention, and changes in the member list, take the same steps: reading, second
 //! look, plan, limits, writer.
 
-use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -43,9 +42,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Keeps accounts in step until a signal comes.
 pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let no_signals = |source: io::Error| Failure::Local { what: "listen to signals".to_owned(), source };
-    let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
-    let stop = Stop::on_signals().map_err(no_signals)?;
+    let hangup = signal(SignalKind::hangup()).map_err(Failure::no_signals)?;
+    let stop = Stop::on_signals().map_err(Failure::no_signals)?;
     let mut watcher = Watcher::new(global, surroundings, hangup, stop)?;
     watcher.listen().await?;
     watcher.manager.ready();
