@@ -1,11 +1,13 @@
 //! The rooms of the code, from the ground floor up: a room imports only rooms below it, so that each can be understood
 //! without those above.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use regex::Regex;
 
 use crate::sources;
 
@@ -119,19 +121,15 @@ fn first_words(stream: TokenStream) -> Vec<String> {
     parts.filter_map(|part| part.first().map(ToString::to_string)).collect()
 }
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|(name, _)| *name == room)
-}
-
-#[test]
-fn every_room_has_its_floor_and_imports_only_rooms_below() {
-    let all = sources();
+/// Returns the imports of rooms that are not below, in this order of rooms.
+fn imports_from_above(floors: &[&str]) -> Vec<String> {
+    let floor = |room: &str| floors.iter().position(|name| *name == room);
     let mut wrong = Vec::new();
-    for file in &all {
-        let module = module(file);
+    for file in sources() {
+        let module = module(&file);
         let room = floor(&module[0]).expect("every room has a floor");
         let mut found = BTreeSet::new();
-        imports(&tokens(file), &module, &mut found);
+        imports(&tokens(&file), &module, &mut found);
         found.remove(&module[0]);
         for import in found {
             if floor(&import).is_none_or(|floor| floor >= room) {
@@ -139,8 +137,26 @@ fn every_room_has_its_floor_and_imports_only_rooms_below() {
             }
         }
     }
-    assert_eq!(wrong, Vec::<String>::new());
-    let rooms: BTreeSet<_> = all.iter().map(|file| module(file).remove(0)).collect();
+    wrong
+}
+
+#[test]
+fn every_room_has_its_floor_and_imports_only_rooms_below() {
+    assert_eq!(imports_from_above(&FLOORS.map(|(name, _)| name)), Vec::<String>::new());
+    let rooms: BTreeSet<_> = sources().iter().map(|file| module(file).remove(0)).collect();
     let listed: BTreeSet<_> = FLOORS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(rooms, listed, "rooms that are gone, or listed twice");
+}
+
+#[test]
+fn picture_shows_every_room_above_or_right_of_those_it_imports() {
+    let picture = include_str!("../../docs/pictures/floors.svg");
+    let room = Regex::new(r#"class="room" x="(\d+)" y="(\d+)">(\w+)<"#).expect("an expression");
+    let number = |text: &str| text.parse::<u32>().expect("a number");
+    let found = room.captures_iter(picture).map(|found| found.extract().1);
+    let mut rooms: Vec<_> = found.map(|[x, y, name]| (Reverse(number(y)), number(x), name)).collect();
+    rooms.sort_unstable();
+    let shown: Vec<_> = rooms.iter().map(|(_, _, name)| *name).collect();
+    assert_eq!(imports_from_above(&shown), Vec::<String>::new());
+    assert_eq!(BTreeSet::from_iter(shown), FLOORS.iter().map(|(name, _)| *name).collect());
 }
