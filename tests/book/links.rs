@@ -116,3 +116,32 @@ fn every_source_file_that_the_documentation_names_exists() {
     }
     assert_eq!(missing, Vec::<String>::new());
 }
+
+/// Returns the functions that a line names, each with its file: `` `src/file.rs`: `function`, `function` ``.
+fn functions(line: &str) -> Vec<(&str, &str)> {
+    let (mut functions, mut file, mut before) = (Vec::new(), None, "");
+    for (number, part) in line.split('`').enumerate() {
+        if number % 2 == 0 {
+            before = part;
+        } else if part.starts_with("src/") {
+            file = Some(part);
+        } else if let Some(file) = file.filter(|_| matches!(before, ": " | ", ")) {
+            functions.push((file, part));
+        }
+    }
+    functions
+}
+
+#[test]
+fn every_function_on_the_ways_through_the_code_is_in_its_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).expect("a readable page");
+    let named: Vec<_> = page.lines().flat_map(functions).collect();
+    let is_missing = |(file, function): &&(&str, &str)| {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+        !["(", "<"].iter().any(|after| text.contains(&format!("fn {function}{after}")))
+    };
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
+    assert!(named.len() > 40, "{named:?}");
+    assert_eq!(missing, Vec::<&(&str, &str)>::new());
+}
