@@ -8,12 +8,12 @@ rich_version=15.0.0
 environment=target/record-demo
 recording=$environment/demo.txt
 
-cargo build --quiet --release --locked
+cargo build --quiet --locked
 [[ -x $environment/bin/python ]] || python3 -m venv "$environment"
 "$environment/bin/pip" install --quiet "rich==$rich_version"
 
 # Without a terminal there is no progress bar, and both streams keep their order.
-COLUMNS=80 target/release/matrix-keycloak-sync --color always demo > "$recording" 2>&1
+COLUMNS=80 target/debug/matrix-keycloak-sync --color always demo > "$recording" 2>&1
 
 "$environment/bin/python" - "$recording" docs/pictures/demo.svg <<'PYTHON'
 import io
