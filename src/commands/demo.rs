@@ -17,7 +17,7 @@ use crate::standins::{Auth, RunningWorld, StandInError, World};
 const PEOPLE: [[&str; 4]; 8] = [
     ["alice", "yes", "active", "nothing"],
     ["bob", "yes", "disabled", "activate"],
-    ["zoe", "yes", "none yet", "nothing (created at first login)"],
+    ["zoe", "yes", "none yet", "nothing until the first login"],
     ["dave", "no", "active", "disable"],
     ["erin", "no", "disabled", "nothing"],
     ["frank", "yes (disabled)", "active", "disable"],
@@ -67,7 +67,7 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     }
     heading("Someone empties the group by mistake: no one is locked out", "sync")?;
     let refused = sync(&global, &sync_args, &surroundings).await?;
-    print("\nNext: set up your own servers with README.md, or go on trying with `demo --serve`.\n")?;
+    print("\nNext: set up your own servers (README.md), or go on with `demo --serve`.\n")?;
     let as_promised = (first, second, refused) == (Exit::InStep, Exit::InStep, Exit::Refused);
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
