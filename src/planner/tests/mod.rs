@@ -1,5 +1,6 @@
 //! The rule, row by row and as laws. One-line builders make the facts; whole plans are compared.
 
+mod evidence;
 mod limits;
 mod links;
 mod memory;
