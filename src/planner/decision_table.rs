@@ -102,7 +102,7 @@ impl<'f> DecisionTable<'f> {
 
     /// Returns the first reason not to activate a member's account in this state.
     pub(super) fn not_activated(&self, account: &Account, seen: SeenState) -> Option<KeptReason> {
-        let ours = self.facts.memory.is_own(&account.user_id);
+        let ours = self.facts.memory.is_own(&account.user_id, seen);
         let by_hand = seen.is_only_locked() && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
             Reactivate::Any => false,
@@ -181,7 +181,7 @@ impl<'f> DecisionTable<'f> {
     /// still be able to log in (trap 47).
     pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
         account.mas == InMas::NotAsked
-            && !self.facts.memory.is_own(&account.user_id)
+            && !self.facts.memory.is_own(&account.user_id, account.seen())
             && !self.is_not_in_mas(account)
             && self.protects(account).is_none()
     }
@@ -190,7 +190,7 @@ impl<'f> DecisionTable<'f> {
     /// locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
         let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
-        is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id)
+        is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen)
     }
 
     /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.

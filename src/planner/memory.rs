@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AccountState, Timestamp, UserId};
+use crate::model::{AccountState, SeenState, Timestamp, UserId};
 use crate::plan::DisableMode;
 
 /// What the state file remembers; empty without one. Owners are stored with each account.
@@ -42,10 +42,23 @@ pub struct OwnDisable {
     pub at: Timestamp,
 }
 
+impl OwnDisable {
+    /// Returns whether this disable can have left an account in this state. If not, an administrator has
+    /// changed the account since: a lock does not deactivate, and a deactivation that was confirmed does
+    /// not leave a mere lock.
+    fn may_have_left(self, seen: SeenState) -> bool {
+        let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
+        match self.mode {
+            DisableMode::Lock => !is_deactivated,
+            DisableMode::Deactivate => is_deactivated || !self.is_done,
+        }
+    }
+}
+
 impl Memory {
-    /// Returns whether this program disabled the account, or started to.
-    pub(super) fn is_own(&self, user_id: &UserId) -> bool {
-        self.own.contains_key(user_id)
+    /// Returns whether this program disabled the account, or started to, and no one has changed that since.
+    pub(super) fn is_own(&self, user_id: &UserId, seen: SeenState) -> bool {
+        self.own.get(user_id).is_some_and(|own| own.may_have_left(seen))
     }
 
     /// Returns whether a deactivation of ours has left a lock and nothing else.

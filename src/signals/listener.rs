@@ -17,13 +17,17 @@ use hyper_util::service::TowerToHyperService;
 use prometheus::TEXT_FORMAT;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::health::Health;
 use crate::metrics::metrics;
 
 /// The most open connections. One more closes the oldest, so that idle clients never block a probe, and
 /// never use up the files that we need.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 128;
+/// How long a connection stays open at least, even if others wait. A probe sends its request at once and is
+/// answered long before, however many clients come back whenever they are closed.
+const LEAST: Duration = Duration::from_millis(50);
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may last, for one request and its answer.
@@ -43,9 +47,12 @@ pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr>
     tokio::spawn(async move {
         let mut open = Connections::default();
         loop {
+            open.have_a_place().await;
             // If no files are left, this waits and tries again.
             let (stream, _) = Listener::accept(&mut tcp).await;
             open.admit(answer(stream, router.clone(), Deadlines { head: HEAD, life: LIFE }));
+            // Even if many clients wait, each connection gets its turn before the next one is closed.
+            tokio::task::yield_now().await;
         }
     });
     Ok(address)
@@ -74,18 +81,31 @@ async fn answer(stream: TcpStream, router: Router, deadlines: Deadlines) {
 
 /// The connections that are open, oldest first.
 #[derive(Debug, Default)]
-struct Connections(VecDeque<AbortHandle>);
+struct Connections(VecDeque<OpenConnection>);
+
+#[derive(Debug)]
+struct OpenConnection {
+    since: Instant,
+    task: AbortHandle,
+}
 
 impl Connections {
-    /// Adds a connection. If all places are taken, it closes the oldest.
-    fn admit(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.0.retain(|open| !open.is_finished());
-        if self.0.len() >= CONNECTIONS
-            && let Some(oldest) = self.0.pop_front()
-        {
-            oldest.abort();
+    /// Closes the oldest connection if all places are taken, once it has had its time. Until then, new
+    /// clients wait for the system to accept them, in the order in which they came.
+    async fn have_a_place(&mut self) {
+        self.0.retain(|open| !open.task.is_finished());
+        if self.0.len() < CONNECTIONS {
+            return;
         }
-        self.0.push_back(tokio::spawn(connection).abort_handle());
+        if let Some(oldest) = self.0.pop_front() {
+            tokio::time::sleep_until(oldest.since + LEAST).await;
+            oldest.task.abort();
+        }
+    }
+
+    fn admit(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(connection).abort_handle();
+        self.0.push_back(OpenConnection { since: Instant::now(), task });
     }
 }
 
@@ -111,9 +131,8 @@ async fn tell_whether_ready(State(health): State<Health>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::task::JoinSet;
 
     use super::*;
 
@@ -171,7 +190,7 @@ mod tests {
         let address = served(&Health::new(LIFE)).await;
         let mut clients: Vec<TcpStream> = Vec::new();
         for sent in [&b""[..], b"GET /heal", b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"] {
-            for _ in 0..100 {
+            for _ in 0..CONNECTIONS * 2 {
                 let mut client = connected(address).await;
                 // The oldest may have been closed already.
                 let _ = client.write_all(sent).await;
@@ -183,10 +202,30 @@ mod tests {
             }
             // The places are few: the oldest clients are gone, long before their time is over.
             let mut read = Vec::new();
-            for client in &mut clients[..100 - CONNECTIONS] {
+            for client in &mut clients[..CONNECTIONS] {
                 let _ = client.read_to_end(&mut read).await;
             }
             assert!(begin.elapsed() < HEAD / 2, "{:?}", begin.elapsed());
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn probe_is_answered_while_clients_come_back_whenever_they_are_closed() {
+        let address = served(&Health::new(Duration::from_hours(1))).await;
+        let clients: JoinSet<()> = (0..CONNECTIONS * 2).map(|_| come_back_forever(address)).collect();
+        tokio::time::sleep(LEAST * 4).await;
+        for _ in 0..10 {
+            assert_eq!(ask(address, "/healthz").await.0, 200);
+        }
+        assert_eq!(clients.len(), CONNECTIONS * 2);
+    }
+
+    /// Sends half of a head, waits until it is closed, and begins again.
+    async fn come_back_forever(address: SocketAddr) {
+        loop {
+            let mut client = connected(address).await;
+            let _ = client.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await;
+            let _ = client.read_to_end(&mut Vec::new()).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::standing::{CarriedOut, Ended, Reached, Waiting};
 use super::watcher::{COMMAND, PAUSE, Watcher};
@@ -272,4 +272,8 @@ fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
         "{}",
         reached.text()
     );
+    if reached == Reached::Incomplete {
+        let undone = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Done)).count();
+        warn!(undone, in_doubt = plan.doubtful.len(), "the run left something undone");
+    }
 }

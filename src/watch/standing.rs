@@ -15,6 +15,9 @@ use crate::signals::{self, NotReady};
 const LOCK_PAUSE: Duration = Duration::from_secs(30);
 /// How many intervals another run may hold the lock before that is a failure.
 const INTERVALS_LOCKED: u32 = 2;
+/// How many intervals it stays ready after a full run has succeeded, and how many full runs may leave
+/// something undone before that is a failure.
+pub(super) const INTERVALS_READY: u32 = 3;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +97,10 @@ pub(super) enum Effect {
     FullRun(When),
     /// Read everything before anything is compared again.
     ForgetReading,
-    /// Say that it is ready.
-    Ready(&'static str),
+    /// Say that it is ready: the accounts are in step.
+    Ready,
+    /// Say that the last run left something undone.
+    Incomplete,
     /// Say that it is not ready. Anyone may read the reason; the details are for the service manager.
     NotReady(NotReady, String),
     /// Say why it is not ready, if it is not.
@@ -172,6 +177,8 @@ pub(super) struct Standing {
     failing: bool,
     /// Since when another run holds the lock.
     locked_since: Option<Instant>,
+    /// When the last full run succeeded, or else the beginning.
+    succeeded: Instant,
 }
 
 /// Refused plans.
@@ -195,6 +202,7 @@ impl Standing {
             waiting: None,
             failing: false,
             locked_since: None,
+            succeeded: Instant::now(),
         }
     }
 
@@ -235,20 +243,32 @@ impl Standing {
         self.grace_ends = if is_full { grace_ends } else { grace_ends.into_iter().chain(self.grace_ends).min() };
         let mut effects = if is_full { self.note_waiting(waiting) } else { Vec::new() };
         match reached {
-            Reached::Incomplete => {
-                let pause = self.backoff.pause(self.interval);
-                effects.push(Effect::FullRun(if is_full { When::After(pause) } else { When::Within(pause) }));
-            }
             Reached::InStep if is_full => {
                 self.backoff.reset();
-                effects.push(Effect::FullRun(When::Regular));
+                (self.refusals.last, self.failing, self.succeeded) = (None, false, Instant::now());
+                effects.extend([Effect::FullRun(When::Regular), Effect::Ready]);
             }
             Reached::InStep => {}
+            Reached::Incomplete => effects.extend(self.incomplete(kind)),
         }
-        if is_full {
-            (self.refusals.last, self.failing) = (None, false);
-            effects.push(Effect::Ready(reached.text()));
+        effects
+    }
+
+    /// The rest is tried again. If that helps in none of several full runs, it is a failure.
+    fn incomplete(&mut self, kind: RunKind) -> Vec<Effect> {
+        let pause = self.backoff.pause(self.interval);
+        if kind != RunKind::Full {
+            return vec![Effect::FullRun(When::Within(pause))];
         }
+        self.refusals.last = None;
+        let mut effects = vec![Effect::FullRun(When::After(pause)), Effect::Incomplete];
+        if self.succeeded.elapsed() <= self.interval * INTERVALS_READY {
+            effects.push(Effect::StillNotReady(NotReady::Incomplete, NotReady::Incomplete.text().to_owned()));
+            return effects;
+        }
+        let line = format!("{}: each left something undone", NotReady::Stale.text());
+        let hint = Some("Check the warnings of the last run in the log.".to_owned());
+        effects.extend(self.report_failure(NotReady::Stale, line, hint, pause));
         effects
     }
 
@@ -309,8 +329,16 @@ impl Standing {
             }
             Cause::Other => NotReady::Failed,
         };
-        effects.push(Effect::LogFailure { line: line.clone(), hint: hint.clone(), pause });
-        effects.push(Effect::NotReady(why, format!("the last run failed: {line}")));
+        effects.extend(self.report_failure(why, line, hint, pause));
+        effects
+    }
+
+    /// The hook runs only at the first failure.
+    fn report_failure(&mut self, why: NotReady, line: String, hint: Option<String>, pause: Duration) -> Vec<Effect> {
+        let mut effects = vec![
+            Effect::LogFailure { line: line.clone(), hint: hint.clone(), pause },
+            Effect::NotReady(why, format!("the last run failed: {line}")),
+        ];
         if !std::mem::replace(&mut self.failing, true) {
             let call = HookCall::new(signals::Event::Failed, Vec::new());
             effects.push(Effect::RunHook(HookCall { error: Some(line), hint, ..call }));

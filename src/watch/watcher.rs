@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
-use super::standing::{Cause, Effect, Ended, Failed, HookCall, Standing, When};
+use super::standing::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When};
 use crate::apply::Stop;
 use crate::cli::Global;
 use crate::config::SecretFiles;
@@ -35,8 +35,6 @@ const BEAT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_mins(2);
 /// The longest pause before events or the newest accounts are read again after a failure.
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
-/// For how many intervals after a successful full run `/readyz` stays ready.
-const INTERVALS_READY: u32 = 3;
 /// How long to wait for hooks that still run at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -181,10 +179,11 @@ impl<'g> Watcher<'g> {
             Effect::FullRun(When::After(pause)) => self.schedule.everything_after(pause),
             Effect::FullRun(When::Within(pause)) => self.schedule.everything_within(pause),
             Effect::ForgetReading => self.reading = None,
-            Effect::Ready(status) => {
-                self.manager.status(status);
+            Effect::Ready => {
+                self.manager.status(Reached::InStep.text());
                 self.health.set_ready(Ok(()));
             }
+            Effect::Incomplete => self.manager.status(Reached::Incomplete.text()),
             Effect::StillNotReady(..) if self.health.is_ready() => {}
             Effect::NotReady(why, details) | Effect::StillNotReady(why, details) => {
                 self.manager.status(&details);

@@ -108,11 +108,7 @@ fn name_of_one_member_decides_if_nothing_else_is_known() {
 #[test]
 fn name_of_two_members_decides_nothing() {
     let world = scene().listed_as("m", "alice", true, None).listed_as("n", "alice", true, None);
-    explains(
-        &world.account("alice", ACTIVE),
-        "alice",
-        &["SharedName, owner \"m+n\"", "Name m For", "Name n For"],
-    );
+    explains(&world.account("alice", ACTIVE), "alice", &["SharedName, owner \"m+n\"", "Name m For", "Name n For"]);
 }
 
 #[test]

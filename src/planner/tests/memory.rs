@@ -104,8 +104,30 @@ fn account_that_mas_cli_did_not_find_is_kept() {
 fn a_member_with_a_lock_of_ours_is_let_in_again() {
     let dave = || scene().member("dave").account("dave", LOCKED);
     keeps(&dave(), kept_as("dave", KeptReason::LockedByHand));
-    for is_done in [false, true] {
-        acts(&dave().own("dave", DisableMode::Deactivate, is_done), activate("dave"));
+    acts(&dave().own("dave", DisableMode::Deactivate, false), activate("dave"));
+    acts(&dave().own("dave", DisableMode::Lock, true), activate("dave"));
+}
+
+#[test]
+fn disable_of_ours_excuses_only_what_it_can_have_left() {
+    use DisableMode::{Deactivate, Lock};
+    let kept = |state, mode, is_done| {
+        let dave = scene().member("dave").account("dave", state).reactivate(Reactivate::Own);
+        dave.own("dave", mode, is_done).plan().kept.first().map(|kept| kept.reason)
+    };
+    let table = [
+        (DISABLED, Deactivate, true, None),
+        (DEACTIVATED, Deactivate, true, None),
+        // It was given back, and locked by hand.
+        (LOCKED, Deactivate, true, Some(KeptReason::LockedByHand)),
+        (LOCKED, Deactivate, false, None),
+        (LOCKED, Lock, true, None),
+        // It was deactivated by hand.
+        (DISABLED, Lock, true, Some(KeptReason::NotOurs)),
+        (DEACTIVATED, Lock, false, Some(KeptReason::NotOurs)),
+    ];
+    for (state, mode, is_done, expected) in table {
+        assert_eq!(kept(state, mode, is_done), expected, "{state:?} {mode:?} {is_done}");
     }
 }
 

@@ -41,7 +41,8 @@ fn shown(effects: &[Effect]) -> String {
         Effect::FullRun(When::After(_)) => "full run after a pause".to_owned(),
         Effect::FullRun(When::Within(_)) => "full run within".to_owned(),
         Effect::ForgetReading => "forget".to_owned(),
-        Effect::Ready(status) => format!("ready ({status})"),
+        Effect::Ready => "ready".to_owned(),
+        Effect::Incomplete => "incomplete".to_owned(),
         Effect::NotReady(why, _) => format!("not ready ({})", why.text()),
         Effect::StillNotReady(why, _) => format!("still not ready ({})", why.text()),
         Effect::LogLocked { pause, .. } if *pause > LOCK_PAUSE => "log lock, and wait too long".to_owned(),
@@ -65,7 +66,7 @@ async fn follows(steps: &[(Duration, RunKind, Ended, &str)]) {
 }
 
 const NOW: Duration = Duration::ZERO;
-const IN_STEP: &str = "full run after the interval, ready (in step)";
+const IN_STEP: &str = "full run after the interval, ready";
 
 #[tokio::test(start_paused = true)]
 async fn full_run_in_step_makes_it_ready_and_a_partial_one_changes_nothing() {
@@ -73,11 +74,30 @@ async fn full_run_in_step_makes_it_ready_and_a_partial_one_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn incomplete_run_is_repeated_after_a_pause() {
-    let ready = "full run after a pause, ready (incomplete; the rest is tried again)";
+async fn incomplete_run_is_repeated_after_a_pause_and_makes_nothing_ready() {
+    let again = "full run after a pause, incomplete, still not ready (the last run left something undone)";
     follows(&[
-        (NOW, FULL, done(Reached::Incomplete), ready),
+        (NOW, FULL, done(Reached::Incomplete), again),
         (NOW, PEOPLE, done(Reached::Incomplete), "full run within"),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_runs_that_leave_something_undone_for_three_intervals_are_a_failure() {
+    let again = "full run after a pause, incomplete, still not ready (the last run left something undone)";
+    let too_long = "full run after a pause, incomplete, log failure, not ready (no full run has succeeded for \
+                    three intervals)";
+    let first = format!("{too_long}, hook Failed");
+    follows(&[
+        (NOW, FULL, done(Reached::InStep), IN_STEP),
+        (INTERVAL * 3, FULL, done(Reached::Incomplete), again),
+        (Duration::from_secs(1), PEOPLE, done(Reached::InStep), ""),
+        (NOW, FULL, done(Reached::Incomplete), &first),
+        (INTERVAL, FULL, done(Reached::Incomplete), too_long),
+        (NOW, FULL, done(Reached::InStep), IN_STEP),
+        (INTERVAL, FULL, done(Reached::Incomplete), again),
+        (INTERVAL * 3, FULL, done(Reached::Incomplete), &first),
     ])
     .await;
 }
