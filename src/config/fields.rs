@@ -1,4 +1,5 @@
-//! Takes typed values from the flat table and notes every problem, so that all are reported at once.
+//! Takes typed values from the flat table and notes every problem, so that all are reported at
+//! once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,17 +8,20 @@ use secrecy::{SecretSlice, SecretString};
 use toml::Value;
 use url::Url;
 
+use super::choice::Choice;
+use super::keys::{ConfigKey, OFF, with_variable};
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
-use super::sources::{Given, Sources, VARIABLES, file_form};
+use super::sources::{Given, Sources};
 use crate::files;
 use crate::model::mask_secret;
 
-/// The longest time. More is a typing error, and sums of times must stay within the range of a clock.
+/// The longest time. More is a typing error, and sums of times must stay within the range of a
+/// clock.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
 
 /// The table that values are taken from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Fields {
     sources: Sources,
     /// The files that secrets and certificates were read from.
@@ -34,112 +38,134 @@ impl Fields {
         (self.sources.problems, self.secret_files)
     }
 
-    pub(super) fn is_given(&self, key: &str) -> bool {
-        self.sources.given.contains_key(key) || self.sources.given.contains_key(&file_form(key))
+    pub(super) fn is_given(&self, key: &ConfigKey) -> bool {
+        let given = &self.sources.given;
+        given.contains_key(key.name) || given.contains_key(&key.file_form())
     }
 
-    /// Returns whether any key of a section is given.
-    pub(super) fn is_given_below(&self, section: &str) -> bool {
-        self.sources.given.keys().any(|key| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
+    pub(super) fn is_any_given(&self, keys: &[ConfigKey]) -> bool {
+        keys.iter().any(|key| self.is_given(key))
     }
 
     /// Notes a problem with a value that has been taken.
-    pub(super) fn wrong(&mut self, key: &str, value: Option<&str>, expected: impl Into<String>) {
-        let problem = Problem {
-            key: named(key, None),
-            value: value.map(|value| format!("{value:?}")),
-            expected: expected.into(),
-        };
-        self.sources.problems.push(problem);
+    pub(super) fn wrong(&mut self, key: &ConfigKey, value: Option<&str>, why: impl Into<String>) {
+        let value = value.map(|value| format!("{value:?}"));
+        self.note(key.with_variable(), value, why.into());
+    }
+
+    /// Notes that a value that has been taken is not what is expected.
+    pub(super) fn unexpected(&mut self, key: &ConfigKey, value: Option<&str>) {
+        self.wrong(key, value, format!("expected {}", key.expected));
+    }
+
+    /// Notes that a list that has been taken is empty.
+    pub(super) fn empty(&mut self, key: &ConfigKey) {
+        self.wrong(key, None, format!("expected {}; it is empty", key.expected));
     }
 
     /// Notes that a value is needed.
-    pub(super) fn missing(&mut self, key: &str, expected: &str) {
-        self.sources.problems.push(Problem {
-            key: named(key, None),
-            value: None,
-            expected: format!("missing: {expected}"),
-        });
+    pub(super) fn missing(&mut self, key: &ConfigKey, what: &str) {
+        self.wrong(key, None, format!("missing: {what}"));
     }
 
-    pub(super) fn take<T>(&mut self, key: &str, expected: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-        let Given { value, variable } = self.sources.given.remove(key)?;
+    fn note(&mut self, key: String, value: Option<String>, expected: String) {
+        self.sources.problems.push(Problem { key, value, expected });
+    }
+
+    /// Takes a value, if it is given.
+    pub(super) fn take<T, P>(&mut self, key: &ConfigKey, parse: P) -> Option<T>
+    where
+        P: FnOnce(&Value) -> Option<T>,
+    {
+        let Given { value, variable } = self.sources.given.remove(key.name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
-            let problem = Problem {
-                key: named(key, variable.as_deref()),
-                value: Some(value.to_string()),
-                expected: format!("expected {expected}"),
-            };
-            self.sources.problems.push(problem);
+            let name = with_variable(key.name, variable.as_deref().or(key.variable));
+            self.note(name, Some(value.to_string()), format!("expected {}", key.expected));
         }
         parsed
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        self.take(key, "a text that is not empty", |value| {
-            Some(value.as_str()?.to_owned()).filter(|text| !text.is_empty())
-        })
+    /// Takes a value, or the default if it is not given or wrong.
+    pub(super) fn take_or_default<T, P>(&mut self, key: &ConfigKey, parse: P) -> T
+    where
+        P: Fn(&Value) -> Option<T>,
+    {
+        self.take(key, &parse).unwrap_or_else(|| key.default(parse))
     }
 
-    pub(super) fn needed_text(&mut self, key: &str, what: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &ConfigKey) -> Option<String> {
+        self.take(key, text)
+    }
+
+    pub(super) fn text_or_default(&mut self, key: &ConfigKey) -> String {
+        self.take_or_default(key, text)
+    }
+
+    pub(super) fn needed_text(&mut self, key: &ConfigKey, what: &str) -> Option<String> {
         if !self.is_given(key) {
             self.missing(key, what);
         }
         self.text(key)
     }
 
-    pub(super) fn switch(&mut self, key: &str, default: bool) -> bool {
-        self.take(key, "true or false", Value::as_bool).unwrap_or(default)
+    pub(super) fn switch(&mut self, key: &ConfigKey) -> bool {
+        self.take_or_default(key, Value::as_bool)
     }
 
     /// Takes a list of texts; a variable has only one.
-    pub(super) fn texts(&mut self, key: &str, expected: &str) -> Option<Vec<String>> {
-        let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
-        self.take(key, expected, |value| match value {
-            Value::String(one) if from_variable => Some(vec![one.clone()]),
-            Value::Array(many) => {
-                many.iter().map(|one| one.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)).collect()
-            }
-            _ => None,
+    pub(super) fn texts(&mut self, key: &ConfigKey) -> Option<Vec<String>> {
+        let is_variable = self.is_from_variable(key);
+        self.take(key, |value| match value {
+            Value::String(one) if is_variable => Some(vec![one.clone()]),
+            several => texts(several),
         })
     }
 
-    pub(super) fn count(&mut self, key: &str, default: usize, least: usize, most: usize) -> usize {
-        let expected = match most {
-            usize::MAX => format!("a whole number, {least} or more"),
-            most => format!("a whole number from {least} to {most}"),
-        };
-        self.take(key, &expected, |value| {
-            value
-                .as_integer()
-                .and_then(|number| usize::try_from(number).ok())
-                .filter(|number| (least..=most).contains(number))
-        })
-        .unwrap_or(default)
+    pub(super) fn texts_or_default(&mut self, key: &ConfigKey) -> Vec<String> {
+        self.texts(key).unwrap_or_else(|| key.default(texts))
     }
 
-    pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        self.take(key, "a time such as \"30s\" or \"15m\", at most a year", |value| {
-            humantime::parse_duration(value.as_str()?).ok().filter(|duration| *duration <= LONGEST)
+    fn is_from_variable(&self, key: &ConfigKey) -> bool {
+        self.sources.given.get(key.name).is_some_and(|given| given.variable.is_some())
+    }
+
+    pub(super) fn count(&mut self, key: &ConfigKey) -> usize {
+        let bounds = key.expected.bounds();
+        self.take_or_default(key, |value| {
+            let number = usize::try_from(value.as_integer()?).ok()?;
+            bounds.contains(&number).then_some(number)
         })
-        .unwrap_or(default)
+    }
+
+    pub(super) fn duration(&mut self, key: &ConfigKey) -> Duration {
+        self.take_or_default(key, |value| {
+            let duration = humantime::parse_duration(value.as_str()?).ok()?;
+            (duration <= LONGEST).then_some(duration)
+        })
+    }
+
+    /// Takes a value that can be turned off.
+    pub(super) fn unless_off<T, P>(&mut self, key: &ConfigKey, parse: P) -> Option<T>
+    where
+        P: Fn(&str) -> Option<T>,
+    {
+        self.take_or_default(key, |value| match value.as_str()? {
+            OFF => Some(None),
+            text => parse(text).map(Some),
+        })
     }
 
     /// Takes one of a few words.
-    pub(super) fn choice<T: Copy + Default>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
-        let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
-        self.take(key, &words.join(" or "), |value| {
-            let given = value.as_str()?;
-            choices.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice)
-        })
-        .unwrap_or_default()
+    pub(super) fn choice<C: Choice>(&mut self, key: &ConfigKey) -> C {
+        self.take_or_default(key, |value| C::from_word(value.as_str()?))
     }
 
     /// Takes the address of a server. One with a password in it is refused without being shown.
-    pub(super) fn server_url(&mut self, key: &str, example: &str) -> Option<Url> {
-        let text = self.needed_text(key, &format!("the address of the server, such as {example:?}"))?;
-        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    pub(super) fn server_url(&mut self, key: &ConfigKey) -> Option<Url> {
+        let what = format!("the address of the server, such as {:?}", key.expected.example());
+        let text = self.needed_text(key, &what)?;
+        let url = Url::parse(&text).ok().filter(is_of_a_server);
         match url {
             Some(url) if !url.username().is_empty() || url.password().is_some() => {
                 self.wrong(key, None, "an address must not contain a username or password");
@@ -150,45 +176,44 @@ impl Fields {
                 None
             }
             Some(url) => Some(url),
-            None if text.contains('@') => {
-                self.wrong(key, None, format!("expected an address such as {example:?}"));
-                None
-            }
             None => {
-                self.wrong(key, Some(&text), format!("expected an address such as {example:?}"));
+                self.unexpected(key, Some(text.as_str()).filter(|text| !text.contains('@')));
                 None
             }
         }
     }
 
-    /// Takes a secret, given as itself or as a file that contains it; both at once is an error. It is masked
-    /// in every text from then on.
-    pub(super) fn secret(&mut self, key: &str) -> Option<SecretString> {
+    /// Takes a secret, given as itself or as a file that contains it; both at once is an error. It
+    /// is masked in every text from then on.
+    pub(super) fn secret(&mut self, key: &ConfigKey) -> Option<SecretString> {
         self.given_secret(key).inspect(mask_secret)
     }
 
-    fn given_secret(&mut self, key: &str) -> Option<SecretString> {
-        let file_key = file_form(key);
-        let direct = self.sources.given.remove(key);
-        let file = self.sources.given.remove(&file_key);
+    fn given_secret(&mut self, key: &ConfigKey) -> Option<SecretString> {
+        let file_form = key.file_form();
+        let direct = self.sources.given.remove(key.name);
+        let file = self.sources.given.remove(&file_form);
         match (direct, file) {
             (None, None) => None,
             (Some(_), Some(_)) => {
-                self.wrong(key, None, format!("given twice: remove {key} or {file_key}"));
+                self.wrong(key, None, format!("given twice: remove {} or {file_form}", key.name));
                 None
             }
-            (Some(Given { value: Value::String(secret), .. }), None) if is_secret(&secret) => Some(secret.into()),
-            (Some(given), None) => {
-                let key = named(key, given.variable.as_deref());
-                let expected = "expected a text of one line that is not empty (its value is not shown)".to_owned();
-                self.sources.problems.push(Problem { key, value: None, expected });
-                None
-            }
-            (None, Some(given)) => self.secret_file(&file_key, &given),
+            (Some(given), None) => self.direct_secret(key, &given),
+            (None, Some(given)) => self.secret_file(key, &given),
         }
     }
 
-    fn secret_file(&mut self, key: &str, given: &Given) -> Option<SecretString> {
+    fn direct_secret(&mut self, key: &ConfigKey, given: &Given) -> Option<SecretString> {
+        let secret = given.value.as_str().filter(|text| is_secret(text));
+        if secret.is_none() {
+            let name = with_variable(key.name, given.variable.as_deref().or(key.variable));
+            self.note(name, None, format!("expected {} (its value is not shown)", key.expected));
+        }
+        secret.map(SecretString::from)
+    }
+
+    fn secret_file(&mut self, key: &ConfigKey, given: &Given) -> Option<SecretString> {
         let read = match given.value.as_str() {
             None => Err("expected the path of a file".to_owned()),
             Some(path) => match files::read_text(self.secret_in(path), files::SETTINGS) {
@@ -202,47 +227,42 @@ impl Fields {
         };
         match read {
             Ok(secret) => Some(secret),
-            Err(expected) => {
-                let key = named(key, given.variable.as_deref());
-                // If it is not a path, it may be the secret itself in the wrong key, so it is not shown.
-                self.sources.problems.push(Problem { key, value: None, expected });
+            Err(why) => {
+                let variable = given.variable.as_deref().or(key.variable);
+                // If it is not a path, it may be the secret itself in the wrong key, so it is not
+                // shown.
+                self.note(with_variable(&key.file_form(), variable), None, why);
                 None
             }
         }
     }
 
     /// Notes that a secret is in this file.
-    fn secret_in<'p, P: AsRef<Path> + ?Sized>(&mut self, path: &'p P) -> &'p Path {
-        self.secret_files.note(path.as_ref());
-        path.as_ref()
-    }
-
-    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
-        self.text(key).map(PathBuf::from)
+    fn secret_in<'p>(&mut self, path: &'p str) -> &'p Path {
+        let path = Path::new(path);
+        self.secret_files.note(path);
+        path
     }
 
     /// Takes a file, several, or with `""` none; a variable separates them by `:`.
-    pub(super) fn files(&mut self, key: &str) -> Option<Vec<PathBuf>> {
-        let from_variable = self.sources.given.get(key).is_some_and(|given| given.variable.is_some());
-        let file = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(PathBuf::from);
-        self.take(key, "a file, or a list of files", |value| match value {
-            Value::String(text) if text.is_empty() => Some(Vec::new()),
-            Value::String(text) if from_variable => Some(std::env::split_paths(text).collect()),
-            Value::Array(many) => many.iter().map(file).collect(),
-            one => file(one).map(|file| vec![file]),
+    pub(super) fn files(&mut self, key: &ConfigKey) -> Option<Vec<PathBuf>> {
+        let is_variable = self.is_from_variable(key);
+        self.take(key, |value| match value {
+            Value::String(text) if is_variable => Some(std::env::split_paths(text).collect()),
+            value => paths(value),
         })
     }
 
     /// Takes the content of a file of certificates or keys.
-    pub(super) fn pem_file(&mut self, key: &str) -> PemFile {
+    pub(super) fn pem_file(&mut self, key: &ConfigKey) -> PemFile {
         if !self.is_given(key) {
             return PemFile::NotGiven;
         }
-        let Some(path) = self.path(key) else { return PemFile::Wrong };
+        let Some(path) = self.text(key) else { return PemFile::Wrong };
         match files::read(self.secret_in(&path), files::SETTINGS) {
-            Ok(pem) => PemFile::Read { path: path.to_string_lossy().into_owned(), content: pem.into() },
+            Ok(pem) => PemFile::Read { path, content: pem.into() },
             Err(error) => {
-                self.wrong(key, Some(&path.to_string_lossy()), format!("cannot read this file: {error}"));
+                self.wrong(key, Some(&path), format!("cannot read this file: {error}"));
                 PemFile::Wrong
             }
         }
@@ -260,17 +280,29 @@ pub(super) enum PemFile {
     Read { path: String, content: SecretSlice<u8> },
 }
 
+/// Returns a text that is not empty.
+pub(super) fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(text).collect()
+}
+
+/// Returns the paths of a file, of several, or with `""` of none.
+pub(super) fn paths(value: &Value) -> Option<Vec<PathBuf>> {
+    match value {
+        Value::String(path) if path.is_empty() => Some(Vec::new()),
+        Value::String(path) => Some(vec![path.into()]),
+        several => Some(texts(several)?.into_iter().map(PathBuf::from).collect()),
+    }
+}
+
+fn is_of_a_server(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
 /// Returns whether a text can be sent as a secret in a header or a form.
 fn is_secret(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_control)
-}
-
-/// Returns the key as it is reported: with the variable that set it, or could set it.
-fn named(key: &str, variable: Option<&str>) -> String {
-    let base = key.strip_suffix("_file").unwrap_or(key);
-    let known = VARIABLES.iter().find(|(_, name)| *name == base).map(|(variable, _)| *variable);
-    match variable.or(known) {
-        Some(variable) => format!("{key} ({variable})"),
-        None => key.to_owned(),
-    }
 }

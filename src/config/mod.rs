@@ -1,10 +1,11 @@
 //! Defines the configuration, with all values checked.
 
+mod choice;
 mod exposure;
 mod fields;
+mod keys;
 mod load;
 mod problem;
-mod reference;
 mod secret_files;
 mod sources;
 mod state_file;
@@ -25,16 +26,12 @@ use crate::planner::{Limits, Policy, Reactivate};
 use crate::shell::shell_word;
 use crate::state::Namespace;
 
+pub use keys::{Absent, ConfigKey, Expected};
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
-pub use reference::{Absent, ConfigKey, REFERENCE};
 pub use secret_files::SecretFiles;
-pub use sources::{KEYS, Key, VARIABLES};
 pub use state_file::StateFile;
 pub use watch::WatchConfig;
-
-/// The text of `LocalpartTemplate::default`.
-const DEFAULT_TEMPLATE: &str = "{{ user.preferred_username }}";
 
 /// A complete configuration; every value has been checked.
 #[derive(Debug, Clone)]

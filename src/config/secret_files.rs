@@ -42,8 +42,11 @@ mod tests {
     #[test]
     fn a_file_that_is_written_replaced_or_gone_has_changed() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (secret, other) = (directory.path().join("secret"), directory.path().join("other"));
-        let write = |path: &PathBuf, text: &str| std::fs::write(path, text).expect("a writable directory");
+        let secret = directory.path().join("secret");
+        let other = directory.path().join("other");
+        let write = |path: &PathBuf, text: &str| {
+            std::fs::write(path, text).expect("a writable directory");
+        };
         write(&secret, "one");
         let stamp = || {
             let mut files = SecretFiles::default();

@@ -4,14 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fields::Fields;
+use super::keys::{OFF, top_level as keys};
 use crate::files::name_part;
 
 /// The folder for root.
 const OF_THE_SYSTEM: &str = "/var/lib/matrix-keycloak-sync";
-/// The value for no state file.
-const OFF: &str = "off";
-/// More than a year, so that yearly events can be compared.
-const DEFAULT_KEEP: Duration = Duration::from_hours(400 * 24);
 /// The actions of `watch` in the last hour, and unfinished ones, have to stay.
 const SHORTEST_KEEP: Duration = Duration::from_hours(24);
 /// More is a typing error.
@@ -54,21 +51,19 @@ impl Caller {
 
 /// Takes the key. Without realm and server name the configuration is wrong anyway.
 pub(super) fn state_file(fields: &mut Fields) -> Option<StateFile> {
-    let text = fields.text("state_file")?;
+    let text = fields.text(&keys::STATE_FILE)?;
     Some(if text == OFF { StateFile::Off } else { StateFile::At(text.into()) })
 }
 
 /// Takes the key; `None` keeps everything.
 pub(super) fn history_keep(fields: &mut Fields) -> Option<Duration> {
-    let expected = "a time such as \"400d\", at least a day, or \"forever\"";
-    let given = fields.take("history_keep", expected, |value| match value.as_str()? {
+    fields.take_or_default(&keys::HISTORY_KEEP, |value| match value.as_str()? {
         "forever" => Some(None),
         time => {
-            let is_possible = |keep: &Duration| (SHORTEST_KEEP..=LONGEST_KEEP).contains(keep);
-            humantime::parse_duration(time).ok().filter(is_possible).map(Some)
+            let keep = humantime::parse_duration(time).ok()?;
+            (SHORTEST_KEEP..=LONGEST_KEEP).contains(&keep).then_some(Some(keep))
         }
-    });
-    given.unwrap_or(Some(DEFAULT_KEEP))
+    })
 }
 
 /// Returns the default place. The XDG specification wants relative paths to be ignored.
@@ -100,17 +95,18 @@ mod tests {
 
     /// Returns the default place with these variables.
     fn place(caller: Caller, variables: &[(&str, &str)]) -> Option<String> {
-        let variables: Vec<_> =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let env =
-            move |name: &str| variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.clone());
-        default_place("corp", "example.org:8448", caller, &env).map(|path| path.display().to_string())
+        let env = |name: &str| {
+            let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
+            Some((*value).to_owned())
+        };
+        let place = default_place("corp", "example.org:8448", caller, &env)?;
+        Some(place.display().to_string())
     }
 
     #[test]
     fn the_state_directory_of_a_unit_comes_first() {
-        let variables =
-            [("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")];
+        let unit = ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b");
+        let variables = [unit, ("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")];
         for caller in [Caller::Root, Caller::Other] {
             assert_eq!(place(caller, &variables).as_deref(), Some("/var/lib/a/state.db"));
         }

@@ -74,7 +74,7 @@ fn the_example_names_every_key_and_no_other() {
             }
         }
     }
-    let known: BTreeSet<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    let known: BTreeSet<_> = ConfigKey::all().map(|key| key.name.to_owned()).collect();
     assert_eq!(named, known);
 }
 

@@ -25,7 +25,6 @@ use usage::{Claim, Reader};
 const NAME: &str = "<string>";
 /// Far more than a name needs; it stops loops that would run for hours.
 const FUEL: u64 = 100_000;
-const DEFAULT: &str = "{{ user.preferred_username }}";
 
 /// A checked template.
 #[derive(Debug, Clone)]
@@ -64,12 +63,6 @@ pub enum NoLocalpart {
     /// The template rendered something that is no name of an account, such as an e-mail address.
     #[error("the template gave {0:?}, which is not a localpart")]
     Impossible(String),
-}
-
-impl Default for LocalpartTemplate {
-    fn default() -> Self {
-        Self::new(DEFAULT).expect("the default template is valid")
-    }
 }
 
 impl LocalpartTemplate {

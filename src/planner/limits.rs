@@ -18,12 +18,6 @@ pub struct Limits {
     pub max_look: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_disable: 25, max_disable_percent: 10, max_activate: 100, min_members: 1, max_look: 5000 }
-    }
-}
-
 /// What was already done in the time that limits are counted over; nothing if they are about one run
 /// alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use matrix_keycloak_sync::config::{Absent, ConfigKey, KEYS, REFERENCE, VARIABLES};
+use matrix_keycloak_sync::config::{Absent, ConfigKey};
 
 use crate::generated;
 
 const BEFORE: &str = "\
 # Configuration
 
-<!-- Made from src/config/reference.rs: UPDATE_DOCS=1 cargo test --test book -->
+<!-- Made from src/config/keys/: UPDATE_DOCS=1 cargo test --test book -->
 
 A TOML file: the one in `--config`, else in `MATRIX_KEYCLOAK_SYNC_CONFIG`, else `/etc/matrix-keycloak-sync/config.toml` if it
 exists. Environment variables override it, and an empty variable counts as not set. A key that does not exist is an error. All
@@ -31,45 +31,51 @@ key in one file.
 fn the_configuration_reference_is_what_the_code_says() {
     let mut page = BEFORE.to_owned();
     let mut variables = "## Variables\n\n| variable | key |\n| --- | --- |\n".to_owned();
-    for (variable, name) in VARIABLES {
-        let file_form = if is_secret(name) { format!(", `{variable}_FILE`") } else { String::new() };
-        let _ = writeln!(variables, "| `{variable}`{file_form} | [`{name}`](#{}) |", anchor(name));
+    for key in ConfigKey::all() {
+        if let Some(names) = variables_of(key) {
+            let _ = writeln!(variables, "| {names} | [`{}`](#{}) |", key.name, anchor(key.name));
+        }
     }
     page += &variables;
     let mut section = None;
-    for entry in REFERENCE {
-        let of = entry.name.rsplit_once('.').map(|(section, _)| section);
+    for key in ConfigKey::all() {
+        let of = key.name.rsplit_once('.').map(|(section, _)| section);
         if section != Some(of) {
             let heading = of.map_or("At the top".to_owned(), |section| format!("`[{section}]`"));
             let _ = write!(page, "\n## {heading}\n");
             section = Some(of);
         }
-        describe(&mut page, entry);
+        describe(&mut page, key);
     }
     generated::check("configuration.md", &page);
 }
 
-fn describe(page: &mut String, entry: &ConfigKey) {
-    let ConfigKey { name, expected, absent, meaning } = entry;
-    let variable = VARIABLES.iter().find(|(_, key)| key == name);
-    let _ = write!(page, "\n### `{name}`\n\n{meaning}\n\n- expected: {}\n", in_code(expected));
+fn describe(page: &mut String, key: &ConfigKey) {
+    let ConfigKey { name, expected, absent, meaning, .. } = key;
+    let expected = in_code(&expected.to_string());
+    let _ = write!(page, "\n### `{name}`\n\n{meaning}\n\n- expected: {expected}\n");
     let _ = match absent {
         Absent::Needed => writeln!(page, "- needed"),
         Absent::Nothing => writeln!(page, "- default: none"),
         Absent::Is(value) => writeln!(page, "- default: `{value}`"),
+        Absent::Sometimes(value, rule) => {
+            writeln!(page, "- default: {}", in_code(&rule.replace("{}", value)))
+        }
         Absent::Depends(words) => writeln!(page, "- default: {}", in_code(words)),
     };
-    if is_secret(name) {
-        let _ = writeln!(page, "- from a file: `{name}_file`");
+    if key.is_secret() {
+        let _ = writeln!(page, "- from a file: `{}`", key.file_form());
     }
-    if let Some((variable, _)) = variable {
-        let file_form = if is_secret(name) { format!(", `{variable}_FILE`") } else { String::new() };
-        let _ = writeln!(page, "- variable: `{variable}`{file_form}");
+    if let Some(names) = variables_of(key) {
+        let _ = writeln!(page, "- variable: {names}");
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    KEYS.iter().any(|key| key.name == name && key.secret)
+/// Returns the variables that override a key.
+fn variables_of(key: &ConfigKey) -> Option<String> {
+    let variable = key.variable?;
+    let file_form = if key.is_secret() { format!(", `{variable}_FILE`") } else { String::new() };
+    Some(format!("`{variable}`{file_form}"))
 }
 
 /// Examples in quotes are TOML, and shown as such.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use matrix_keycloak_sync::config::{ConfigKey, Expected};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
@@ -11,7 +12,19 @@ use syn::{
 };
 
 /// Files in which every text is a message.
-const FILES: &[&str] = &["config/fields.rs", "config/load.rs", "config/sources.rs", "config/watch.rs"];
+const FILES: &[&str] = &[
+    "config/fields.rs",
+    "config/keys/expected.rs",
+    "config/load/accounts.rs",
+    "config/load/keycloak.rs",
+    "config/load/mas_api.rs",
+    "config/load/mas_cli.rs",
+    "config/load/mod.rs",
+    "config/load/policy.rs",
+    "config/load/warnings.rs",
+    "config/sources.rs",
+    "config/watch.rs",
+];
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
@@ -30,13 +43,7 @@ const CALLS: &[(&str, usize)] = &[("inconsistent", 1), ("problem", 1), ("warn", 
 /// Macros that log a message.
 const MACROS: &[&str] = &["error", "warn"];
 /// Texts in those places that are only a part of a message.
-const PARTS: &[&str] = &[
-    "the users of the realm",
-    "keycloak.url (KC_URL)",
-    "synapse.url (MATRIX_URL)",
-    "the credentials for Keycloak",
-    "the admin token",
-];
+const PARTS: &[&str] = &["the users of the realm", "the credentials for Keycloak", "the admin token"];
 
 /// Returns every message with its file.
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
@@ -51,6 +58,11 @@ pub(crate) fn of_the_code() -> BTreeMap<String, String> {
         let whole = FILES.contains(&&*name);
         let mut collector = Collector { file: name, telling: whole, prefix: "", found: &mut found };
         collector.visit_file(&file);
+    }
+    for key in ConfigKey::all() {
+        if let Expected::Words(words) | Expected::OrOff(words) = key.expected {
+            found.insert(normalised(words), "config/keys/".to_owned());
+        }
     }
     found
 }

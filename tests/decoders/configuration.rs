@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use matrix_keycloak_sync::causes::in_one_line;
-use matrix_keycloak_sync::config::{Config, ConfigError, Loaded, VARIABLES, load};
+use matrix_keycloak_sync::config::{Config, ConfigError, ConfigKey, Loaded, load};
 
 use crate::corpus::Input;
 use crate::corpus::{law, outcome};
@@ -73,7 +73,8 @@ fn an_environment_is_a_configuration_or_an_error() {
     let file = directory.path().join("config.toml");
     std::fs::write(&file, "[writer.mas_cli]\ncommand = [\"docker\", \"exec\", \"mas\", \"mas-cli\"]\n")
         .expect("a file");
-    let names: Vec<_> = VARIABLES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_FILE")]).collect();
+    let variables = ConfigKey::all().filter_map(|key| key.variable);
+    let names: Vec<_> = variables.flat_map(|name| [name.to_owned(), format!("{name}_FILE")]).collect();
     let set = vec((select(names), any_text()), 0..4);
     // One variable per line; the last one of a name counts.
     let inputs = set.prop_map(move |set| {

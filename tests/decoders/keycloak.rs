@@ -22,7 +22,7 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
         groups: vec![group.to_owned()],
         include_subgroups,
         auth: KeycloakAuth::ClientCredentials { client_id: "sync".to_owned(), client_secret: "secret".into() },
-        localpart: LocalpartTemplate::default(),
+        localpart: LocalpartTemplate::new("{{ user.preferred_username }}").expect("a template"),
     }
 }
 

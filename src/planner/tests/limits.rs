@@ -5,15 +5,6 @@ use super::*;
 /// One account, two, just under and at the first whole tenth, and a share that is the larger number.
 const SIZES: [usize; 6] = [1, 2, 9, 10, 100, 10_000];
 
-/// Lets everything pass; a test tightens the one limit that it is about.
-const OPEN: Limits = Limits {
-    max_disable: usize::MAX,
-    max_disable_percent: 100,
-    max_activate: usize::MAX,
-    min_members: 0,
-    max_look: usize::MAX,
-};
-
 /// `of` active accounts, of which `out` are out of the group.
 fn losing(out: usize, of: usize) -> Plan {
     let out_then_in = |scene: Scene, number: usize| {
@@ -40,7 +31,7 @@ fn share_allows(percent: usize, allowed: [usize; 6]) {
 
 #[test]
 fn the_share_is_rounded_down_and_one_may_always_go() {
-    share_allows(Limits::default().max_disable_percent, [1, 1, 1, 1, 10, 1000]);
+    share_allows(10, [1, 1, 1, 1, 10, 1000]);
     share_allows(33, [1, 1, 2, 3, 33, 3300]);
 }
 
@@ -52,7 +43,7 @@ fn a_share_of_nothing_lets_one_go_and_a_share_of_all_everyone() {
 
 #[test]
 fn the_share_grows_at_each_whole_tenth_and_not_before() {
-    let limits = Limits { max_disable: usize::MAX, ..Limits::default() };
+    let limits = Limits { max_disable_percent: 10, ..OPEN };
     for (of, may_go) in [(19, 1), (20, 2), (99, 9), (9_999, 999)] {
         assert_eq!(limits.refuse(&losing(may_go, of)), []);
         let refused =
@@ -84,8 +75,9 @@ fn the_floor_holds_at_every_size() {
 #[test]
 fn a_group_that_is_empty_or_short_is_refused() {
     let plan = scene().plan();
-    assert_eq!(Limits::default().refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
-    let limits = Limits { min_members: 3, ..Limits::default() };
+    let limits = Limits { min_members: 1, ..OPEN };
+    assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 0, min: 1 }]);
+    let limits = Limits { min_members: 3, ..OPEN };
     let plan = scene().member("alice").disabled_member("bob").plan();
     assert_eq!(limits.refuse(&plan), [Refusal::MinMembers { members: 2, min: 3 }]);
 }

@@ -223,7 +223,7 @@ fn mapping_in_doubt_is_refused_even_if_nothing_would_be_changed() {
     }
     let plan = world.plan();
     assert_eq!((plan.has_changes(), plan.kept.len()), (false, 6));
-    let refused = Limits::default().refuse(&plan);
+    let refused = OPEN.refuse(&plan);
     assert!(matches!(refused[..], [Refusal::MappingInDoubt(_)]), "{refused:?}");
 }
 

@@ -1,0 +1,63 @@
+//! Describes the keys of `[policy]`.
+
+use super::Absent::Is;
+use super::Expected::{Duration, OneOf, Switch, Words};
+use super::{key, keys};
+use crate::config::choice::words;
+use crate::plan::DisableMode;
+use crate::planner::{LockedMembers, Reactivate, UnknownAccounts};
+
+keys![
+    DISABLE = key(
+        "policy.disable",
+        OneOf(words::<DisableMode>),
+        Is("\"deactivate\""),
+        "How accounts are disabled. `\"deactivate\"` locks, deactivates and ends the sessions: \
+         rooms and e-mail addresses are permanently lost. `\"lock\"` locks and ends the sessions, \
+         and keeps rooms, e-mail addresses and devices. Neither erases. Without \
+         `[writer.mas_api]`, `\"lock\"` needs Synapse 1.150 and MAS 1.14."
+    ),
+    REACTIVATE = key(
+        "policy.reactivate",
+        OneOf(words::<Reactivate>),
+        Is("\"any\""),
+        "Which disabled members are activated: all, only those that this program disabled (needs \
+         `state_file`), or none."
+    ),
+    UNKNOWN_ACCOUNTS = key(
+        "policy.unknown_accounts",
+        OneOf(words::<UnknownAccounts>),
+        Is("\"disable\""),
+        "What to do with accounts that Keycloak does not know at all."
+    ),
+    LOCKED_MEMBERS = key(
+        "policy.locked_members",
+        OneOf(words::<LockedMembers>),
+        Is("\"keep\""),
+        "What to do with a member's account that was locked by hand: locked, but not deactivated. \
+         It matters with `policy.disable = \"deactivate\"`."
+    ),
+    PROTECT = key(
+        "policy.protect",
+        Words("a list of localparts and /regular expressions/"),
+        Is("[]"),
+        "Accounts that are never disabled: localparts, or `/regular expressions/` that match a \
+         whole localpart. An entry that begins with `!` is an exception from the others. An entry \
+         that matches no account is a warning."
+    ),
+    PROTECT_ADMINS = key(
+        "policy.protect_admins",
+        Switch,
+        Is("true"),
+        "Whether administrators of the homeserver are never disabled."
+    ),
+    GRACE = key(
+        "policy.grace",
+        Duration,
+        Is("\"0s\""),
+        "How long a user has to be out of the group, in every complete reading, before the \
+         account is disabled (needs `state_file`). It starts again if there was no complete \
+         reading for more than a day and a half and more than twice the pause before, or if the \
+         account may have been a member's meanwhile (`may_be_member`, `ambiguous`)."
+    ),
+];

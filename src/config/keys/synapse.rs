@@ -1,0 +1,25 @@
+//! Describes the keys of `[synapse]`.
+
+use super::Absent::Depends;
+use super::Expected::{Address, Secret};
+use super::{key, keys};
+
+keys![
+    URL = key(
+        "synapse.url",
+        Address("https://matrix.example.org"),
+        Depends("needed; with accounts.source = \"mas\" the section is optional"),
+        "Synapse's address. The paths below `/_synapse/admin` have to be reachable there. Plain \
+         http beyond this machine is a warning."
+    )
+    .env("MATRIX_URL"),
+    ADMIN_TOKEN = key(
+        "synapse.admin_token",
+        Secret,
+        Depends("needed in this section"),
+        "A token with the scope `urn:synapse:admin:*`, from `mas-cli manage \
+         issue-compatibility-token NAME --yes-i-want-to-grant-synapse-admin-privileges` or a \
+         personal access token of MAS. Its owner is never disabled."
+    )
+    .env("MATRIX_ADMIN_TOKEN"),
+];

@@ -1,0 +1,106 @@
+//! Takes `[keycloak]`.
+
+use crate::config::fields::{Fields, text};
+use crate::config::keys::keycloak as keys;
+use crate::config::{KeycloakAuth, KeycloakConfig};
+use crate::localpart::LocalpartTemplate;
+use crate::planner::{DisabledMembers, Federation};
+
+/// The section, and its keys that the plan depends on.
+pub(super) struct KeycloakSection {
+    pub(super) config: KeycloakConfig,
+    /// `keycloak.localpart` as it is written.
+    pub(super) template: String,
+    pub(super) disabled_members: DisabledMembers,
+    pub(super) federation: Federation,
+}
+
+/// Takes the section.
+pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
+    let disabled_members = fields.choice(&keys::DISABLED_MEMBERS);
+    let federation = fields.choice(&keys::FEDERATION);
+    let url = fields.server_url(&keys::URL);
+    let realm = fields.needed_text(&keys::REALM, "the realm of the group");
+    let groups = groups(fields);
+    let include_subgroups = fields.switch(&keys::INCLUDE_SUBGROUPS);
+    let auth = keycloak_auth(fields);
+    let template = fields.text_or_default(&keys::LOCALPART);
+    let localpart = localpart(fields, &template);
+    let config = KeycloakConfig {
+        url: url?,
+        realm: realm?,
+        groups: groups?,
+        include_subgroups,
+        auth: auth?,
+        localpart: localpart?,
+    };
+    Some(KeycloakSection { config, template, disabled_members, federation })
+}
+
+fn localpart(fields: &mut Fields, template: &str) -> Option<LocalpartTemplate> {
+    match LocalpartTemplate::new(template) {
+        Ok(localpart) => Some(localpart),
+        Err(error) => {
+            let key = &keys::LOCALPART;
+            fields.wrong(key, Some(template), format!("expected {}: {error}", key.expected));
+            None
+        }
+    }
+}
+
+fn groups(fields: &mut Fields) -> Option<Vec<String>> {
+    let key = &keys::GROUPS;
+    if !fields.is_given(key) {
+        fields.missing(key, &key.expected.to_string());
+        return None;
+    }
+    let groups = fields.texts(key)?;
+    if groups.is_empty() {
+        let why = "expected at least one group: an empty list would disable every account";
+        fields.wrong(key, None, why);
+    }
+    Some(groups)
+}
+
+/// Takes the credentials. With a username the password grant is used, and the secret, if any,
+/// belongs to its client.
+fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
+    let secret_given = fields.is_given(&keys::CLIENT_SECRET);
+    let password_given = fields.is_given(&keys::PASSWORD);
+    let client_id = fields.text(&keys::CLIENT_ID);
+    let client_secret = fields.secret(&keys::CLIENT_SECRET);
+    let auth_realm = fields.text(&keys::AUTH_REALM);
+    let username = fields.text(&keys::USERNAME);
+    let password = fields.secret(&keys::PASSWORD);
+    if let Some(username) = username {
+        if !password_given {
+            fields.missing(&keys::PASSWORD, "the password of keycloak.username");
+        }
+        return Some(KeycloakAuth::Password {
+            auth_realm: auth_realm.unwrap_or_else(|| keys::AUTH_REALM.default(text)),
+            client_id: client_id.unwrap_or_else(|| keys::CLIENT_ID.default(text)),
+            client_secret,
+            username,
+            password: password?,
+        });
+    }
+    if password_given {
+        fields.missing(&keys::USERNAME, "the user of keycloak.password");
+        return None;
+    }
+    if auth_realm.is_some() {
+        let why = "needs keycloak.username; a client's own credentials belong to keycloak.realm";
+        fields.wrong(&keys::AUTH_REALM, None, why);
+    }
+    if client_id.is_none() {
+        fields.missing(
+            &keys::CLIENT_ID,
+            "the client whose credentials are used; or set keycloak.username and keycloak.password",
+        );
+    }
+    if !secret_given {
+        let what = "the client's secret; or set keycloak.username and keycloak.password";
+        fields.missing(&keys::CLIENT_SECRET, what);
+    }
+    Some(KeycloakAuth::ClientCredentials { client_id: client_id?, client_secret: client_secret? })
+}

@@ -1,0 +1,142 @@
+//! Loads file and environment into a valid configuration.
+
+mod accounts;
+mod keycloak;
+mod mas_api;
+mod mas_cli;
+mod policy;
+mod warnings;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::exposure::exposed_secrets;
+use super::fields::Fields;
+use super::keys;
+use super::problem::ConfigError;
+use super::sources::Sources;
+use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
+use super::watch::watch;
+use super::{Config, WriterConfig, WriterKindConfig};
+use crate::files;
+use crate::model::ServerName;
+use crate::plan::WriterKind;
+use accounts::{accounts, synapse};
+use keycloak::keycloak;
+use mas_api::mas_api;
+use mas_cli::mas_cli;
+use policy::{limits, policy};
+use warnings::warnings;
+
+/// The file that is read if no other is given and it exists.
+const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
+
+/// A configuration with its warnings.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// What is valid but unwise.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that is valid but unwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The finding, with its key.
+    pub what: String,
+    /// What to do instead, as a sentence.
+    pub instead: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.what, self.instead)
+    }
+}
+
+/// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it
+/// exists) and the environment, which overrides it.
+pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+    let named = file
+        .map(Path::to_owned)
+        .or_else(|| env("MATRIX_KEYCLOAK_SYNC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
+    let path = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+    let mut sources = Sources::default();
+    let mut warning = None;
+    if let Some(path) = path {
+        let text = files::read_text(&path, files::SETTINGS)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        sources.file(&path, &text)?;
+        warning = exposed_secrets(&path, &sources.secrets());
+    }
+    sources.environment(env);
+    let mut loaded = build(Fields::new(sources), env)?;
+    loaded.warnings.extend(warning);
+    Ok(loaded)
+}
+
+fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+    let server_name = server_name(&mut fields);
+    let state_file = state_file(&mut fields);
+    let history_keep = history_keep(&mut fields);
+    let keycloak = keycloak(&mut fields);
+    let accounts = accounts(&mut fields);
+    let synapse = synapse(&mut fields, &accounts);
+    let writer = writer(&mut fields);
+    let mas_api = mas_api(&mut fields, &accounts, &writer);
+    let policy = policy(&mut fields, state_file.as_ref(), keycloak.as_ref(), &accounts, &writer);
+    let limits = limits(&mut fields);
+    let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
+    let watch = watch(&mut fields);
+
+    let (problems, secret_files) = fields.into_problems_and_files();
+    match (server_name, keycloak, policy) {
+        (Some(server_name), Some(keycloak), Some(policy)) if problems.is_empty() => {
+            let state_file = state_file.unwrap_or_else(|| {
+                let realm = &keycloak.config.realm;
+                let caller = Caller::current();
+                StateFile::Default(default_place(realm, server_name.as_str(), caller, env))
+            });
+            let config = Config {
+                server_name,
+                state_file,
+                history_keep,
+                keycloak: keycloak.config,
+                synapse,
+                accounts: accounts.config,
+                mas_api,
+                writer,
+                policy,
+                limits,
+                max_consecutive_failures,
+                watch,
+                secret_files,
+            };
+            let warnings = warnings(&config);
+            Ok(Loaded { config, warnings })
+        }
+        _ => Err(ConfigError::Problems(problems)),
+    }
+}
+
+fn server_name(fields: &mut Fields) -> Option<ServerName> {
+    let key = &keys::top_level::SERVER_NAME;
+    let what = "the server's name in Matrix user IDs, such as \"example.org\"";
+    let text = fields.needed_text(key, what)?;
+    if text.contains(['@', '/', ' ']) || text.starts_with(':') {
+        fields.unexpected(key, Some(&text));
+        return None;
+    }
+    Some(text.into())
+}
+
+fn writer(fields: &mut Fields) -> WriterConfig {
+    let kind = fields.choice(&keys::writer::TYPE);
+    let confirm_timeout = fields.duration(&keys::writer::CONFIRM_TIMEOUT);
+    let mas_cli = mas_cli(fields);
+    let kind = match kind {
+        WriterKind::MasCli => WriterKindConfig::MasCli(mas_cli),
+        WriterKind::MasApi => WriterKindConfig::MasApi,
+    };
+    WriterConfig { confirm_timeout, kind }
+}

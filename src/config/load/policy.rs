@@ -1,0 +1,80 @@
+//! Takes `[policy]` and `[limits]`.
+
+use super::accounts::AccountsSection;
+use super::keycloak::KeycloakSection;
+use crate::config::choice::Choice as _;
+use crate::config::fields::Fields;
+use crate::config::keys::limits as limit_keys;
+use crate::config::keys::policy as keys;
+use crate::config::{StateFile, WriterConfig, WriterKindConfig};
+use crate::plan::WriterKind;
+use crate::planner::{Limits, Policy, Protection, Reactivate};
+
+/// Takes the section, and adds what the plan depends on in others.
+pub(super) fn policy(
+    fields: &mut Fields,
+    state_file: Option<&StateFile>,
+    keycloak: Option<&KeycloakSection>,
+    accounts: &AccountsSection,
+    writer: &WriterConfig,
+) -> Option<Policy> {
+    let disable = fields.choice(&keys::DISABLE);
+    let reactivate: Reactivate = fields.choice(&keys::REACTIVATE);
+    let remembers = state_file != Some(&StateFile::Off);
+    if reactivate == Reactivate::Own && !remembers {
+        let why = "this needs the state file, which shows which accounts the program disabled";
+        fields.wrong(&keys::REACTIVATE, Some(reactivate.word()), why);
+    }
+    let grace = fields.duration(&keys::GRACE);
+    if !grace.is_zero() && !remembers {
+        let given = humantime::format_duration(grace).to_string();
+        let why = "this needs the state file, which shows since when a user is out of the group";
+        fields.wrong(&keys::GRACE, Some(&given), why);
+    }
+    let unknown_accounts = fields.choice(&keys::UNKNOWN_ACCOUNTS);
+    let locked_members = fields.choice(&keys::LOCKED_MEMBERS);
+    let entries = fields.texts_or_default(&keys::PROTECT);
+    let protect_admins = fields.switch(&keys::PROTECT_ADMINS);
+    let protect = protection(fields, &entries);
+    let (writer, mas_cli) = match &writer.kind {
+        WriterKindConfig::MasCli(mas_cli) => (WriterKind::MasCli, mas_cli.in_shell()),
+        WriterKindConfig::MasApi => (WriterKind::MasApi, "mas-cli".to_owned()),
+    };
+    let keycloak = keycloak?;
+    Some(Policy {
+        writer,
+        disable,
+        reactivate,
+        grace,
+        matching: accounts.matching,
+        template: keycloak.template.clone(),
+        mas_cli,
+        disabled_members: keycloak.disabled_members,
+        locked_members,
+        unknown_accounts,
+        federation: keycloak.federation,
+        protect: protect?,
+        protect_admins,
+    })
+}
+
+fn protection(fields: &mut Fields, entries: &[String]) -> Option<Protection> {
+    match Protection::new(entries) {
+        Ok(protection) => Some(protection),
+        Err(error) => {
+            fields.wrong(&keys::PROTECT, None, error.to_string());
+            None
+        }
+    }
+}
+
+/// Takes the limits of a plan.
+pub(super) fn limits(fields: &mut Fields) -> Limits {
+    Limits {
+        max_disable: fields.count(&limit_keys::MAX_DISABLE),
+        max_disable_percent: fields.count(&limit_keys::MAX_DISABLE_PERCENT),
+        max_activate: fields.count(&limit_keys::MAX_ACTIVATE),
+        min_members: fields.count(&limit_keys::MIN_MEMBERS),
+        max_look: fields.count(&limit_keys::MAX_LOOK),
+    }
+}
