@@ -1,13 +1,10 @@
 //! What can be wrong with mas-cli, its configuration and its database.
 
-use matrix_keycloak_sync::standins::{Auth, RunningWorld};
+use matrix_keycloak_sync::standins::RunningWorld;
 
-use super::doctor;
-use crate::harness::{PROGRAM, Program, program_with, script, started, the_table, write};
-
-fn by_client(world: &RunningWorld) -> Program {
-    program_with(world, Auth::ClientCredentials)
-}
+use super::{by_client, doctor};
+use crate::harness::{PROGRAM, Program, script, started, the_table, write};
+use crate::snapshots::assert_snapshot;
 
 /// A mas-cli that reports this version, and is the stand-in otherwise.
 fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
@@ -29,13 +26,11 @@ async fn configuration_that_mas_cli_would_ignore_is_reported_and_no_default_data
     let world = started(the_table()).await;
     let broken = write(&world, "broken.yaml", "{ this is: [not YAML").display().to_string();
     let empty = write(&world, "empty.yaml", "").display().to_string();
-    for (path, found) in [("/nowhere.yaml", "cannot read"), (&broken, "this is not YAML"), (&empty, "no settings")] {
-        let findings = doctor(by_client(&world).env("MAS_CONFIG", path)).ailing_is(&["mas-cli configuration problem"]);
-        findings
-            .tells("mas-cli configuration problem", &[path, found], &["Set `writer.mas_cli.config` (MAS_CONFIG)"])
-            .tells("mas-cli program ok", &[], &[])
-            .tells("mas-cli database skipped", &["default database"], &[]);
-    }
+    let shown = ["/nowhere.yaml", &broken, &empty].map(|path| {
+        let findings = doctor(by_client(&world).env("MAS_CONFIG", path));
+        findings.shown(&["mas-cli program", "mas-cli database"])
+    });
+    assert_snapshot("doctor_mas_cli_wrong_configuration", &shown.concat());
 }
 
 #[tokio::test]
@@ -80,6 +75,6 @@ async fn database_check_is_skipped_if_mas_cli_cannot_list_administrators() {
     );
     let path = script(&world, "mas-cli", &body);
     let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
-    let findings = doctor(by_client(&world).file(&world, &toml)).ailing_is(&[]);
-    findings.tells("mas-cli database skipped", &["before MAS 1.3"], &[]);
+    let findings = doctor(by_client(&world).file(&world, &toml));
+    findings.matches(&["mas-cli database"], "doctor_mas_cli_without_a_list_of_administrators");
 }
