@@ -1,6 +1,6 @@
 //! An answer about another user than the requested one is never used, and never means "not found".
 
-use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
+use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
 use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, group, program_by, started};
@@ -44,7 +44,7 @@ fn alice_in_synapse() -> Value {
 /// Answers the requests to this path with this.
 fn answer(faults: &Faults, path_ends_with: &str, with: Value) {
     let end = path_ends_with.to_owned();
-    faults.matching(move |seen: &Seen| seen.path.ends_with(&end)).answer(Fault::Json(with));
+    faults.matching(move |seen: &SeenRequest| seen.path.ends_with(&end)).answer(Fault::Json(with));
 }
 
 /// Runs a sync that skips this account because of the answer, and does the rest.
