@@ -4,9 +4,8 @@ use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
 use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, group, program_by, started};
+use crate::sections::PROTECT;
 use crate::watch::watching::{QUICK, start};
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// Dave and Dora are outside the group, Alice is in it, Mallory is a disabled member.
 async fn world() -> RunningWorld {

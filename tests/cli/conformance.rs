@@ -6,10 +6,9 @@ use matrix_keycloak_sync::standins::world::ServerStates;
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use crate::harness::{EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, started};
+use crate::sections::PROTECT;
 
 /// If Synapse is not configured, the owner of its token is an account like any other.
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
-
 /// Every state of an account, inside and outside the group.
 fn every_state() -> World {
     let world =

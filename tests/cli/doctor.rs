@@ -12,9 +12,8 @@ use serde_json::Value;
 use crate::harness::{
     BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, program_with, started, the_table,
 };
+use crate::sections::PROTECT;
 use crate::snapshots::assert_snapshot;
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// The program with the client's own credentials, and mas-cli.
 fn by_client(world: &RunningWorld) -> Program {

@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use crate::harness::{NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started};
 use crate::random::{Random, rounds};
+use crate::sections::state_file;
 
 /// How many accounts are disabled, are activated, and stay.
 const OUTSIDERS: usize = 150;
@@ -89,10 +90,9 @@ impl Scene {
 
     /// The program as the `run`th run.
     fn program(&self, run: usize) -> Program {
-        let state = self.world.directory().join("state.db");
         let toml = format!(
-            "state_file = {:?}\n{}[writer.mas_cli]\ncommand = [{:?}, \"{run}\"]\nconcurrency = 4\n{NO_LIMITS}",
-            state.to_string_lossy(),
+            "{}{}[writer.mas_cli]\ncommand = [{:?}, \"{run}\"]\nconcurrency = 4\n{NO_LIMITS}",
+            state_file(&self.world),
             settings(&self.world, self.way),
             self.mas_cli,
         );

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::standins::mas::{AdminApi, ClientAuth, SessionKind};
-use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest, World};
 
 use crate::harness::{
     BY_BOTH, BY_MAS, NO_LIMITS, Run, account, everyone, group, program_by, settings, started, the_table,
 };
+use crate::sections::PROTECT;
 use crate::snapshots::assert_snapshot;
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// The requested changes in order: `lock`, `deactivate` and so on.
 fn changes(world: &RunningWorld) -> Vec<String> {
@@ -108,7 +107,7 @@ async fn only_the_sessions_of_the_user_are_ended() {
         world.login_by_oauth2(name).expect("not locked");
     }
     // A MAS that ignores the filter lists the sessions of all users.
-    let everybody = |seen: &matrix_keycloak_sync::standins::SeenRequest| seen.path.ends_with("-sessions");
+    let everybody = |seen: &SeenRequest| seen.path.ends_with("-sessions");
     world.mas.admin().faults().matching(everybody).answer(Fault::WithoutFilters);
     program_by(&world, BY_BOTH, "").run("sync").exits(0);
     let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
@@ -250,9 +249,7 @@ async fn new_user_with_the_name_of_a_deleted_one_is_not_disabled() {
 async fn many_temporary_refusals_are_retried_until_they_end() {
     for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())] {
         let world = started(crowd(60)).await;
-        let busy = |seen: &matrix_keycloak_sync::standins::SeenRequest| {
-            seen.method == "POST" || seen.path.contains("-sessions")
-        };
+        let busy = |seen: &SeenRequest| seen.method == "POST" || seen.path.contains("-sessions");
         world.mas.admin().faults().matching(busy).times(25).answer(storm.clone());
         let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
         assert!(run.actions().iter().all(|line| line.ends_with("done")), "{storm:?}");
@@ -284,7 +281,7 @@ async fn sessions_end_and_the_action_fails_if_a_disable_is_only_half_done() {
 async fn disable_goes_on_if_the_answer_to_the_lock_is_lost() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
-    let lock = |seen: &matrix_keycloak_sync::standins::SeenRequest| seen.path.ends_with("/lock");
+    let lock = |seen: &SeenRequest| seen.path.ends_with("/lock");
     world.mas.admin().faults().matching(lock).answer(Fault::CutBody);
     let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
@@ -308,7 +305,7 @@ async fn other_sessions_end_if_one_kind_cannot_be_ended() {
 async fn failed_token_request_is_shared_by_all_waiting_actions() {
     let world = started(crowd(40)).await;
     let state = world.mas.shared();
-    let lock = |seen: &matrix_keycloak_sync::standins::SeenRequest| seen.path.ends_with("/lock");
+    let lock = |seen: &SeenRequest| seen.path.ends_with("/lock");
     world.mas.admin().faults().matching(lock).times(1).before(move |_| state.lock().forget_client_tokens());
     world.mas.faults().on("/oauth2/token").skip(1).answer(Fault::Status(500, String::new()));
     let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);

@@ -7,6 +7,7 @@ use std::path::Path;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{BY_MAS, Program, Run, account, everyone, program_by, settings, started, the_table};
+use crate::sections::PROTECT;
 use crate::tls::{Authority, Identity, TlsFront};
 
 /// Both listeners of MAS behind TLS, and a configuration for them.
@@ -34,7 +35,7 @@ impl Behind {
             writeln!(file, "{key} = {:?}", path.to_string_lossy()).expect("memory");
         }
         assert!(file.contains(&self.public.url()));
-        file.push_str("[policy]\nprotect = [\"matrix-sync-bot\"]\n");
+        file.push_str(PROTECT);
         program_by(world, BY_MAS, "").file(world, &file)
     }
 

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::doctor::doctor;
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, PROGRAM, Program, account, by_hand, everyone, group, program, program_by,
-    program_with, script, started, the_table, write,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, account, by_hand, everyone, group, program, program_by,
+    program_with, started, the_table, write,
 };
+use crate::sections::{PROTECT, mas_cli_of};
 
 const LOCK: &str = "[policy]\ndisable = \"lock\"\n";
 
@@ -27,13 +28,9 @@ fn in_mas(world: &RunningWorld, localpart: &str, locked: bool, deactivated: bool
     user.deactivated_at = now().filter(|_| deactivated);
 }
 
-/// A mas-cli that reports this release, and is the stand-in otherwise.
-fn mas_cli_of(world: &RunningWorld, release: &str, more: &str) -> Program {
-    let body = format!(
-        "case \"$*\" in *--version) echo 'mas-cli {release}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
-    );
-    let path = script(world, "mas-cli", &body);
-    program(world).file(world, &format!("[writer.mas_cli]\ncommand = [\"{}\"]\n{more}", path.display()))
+/// The program with a mas-cli of this release.
+fn with_release(world: &RunningWorld, release: &str, more: &str) -> Program {
+    program(world).file(world, &format!("{}{more}", mas_cli_of(world, release)))
 }
 
 fn unverified(plan: &Value) -> Value {
@@ -100,15 +97,15 @@ async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_l
     let world = started(world).await;
     let before = everyone(&world);
     let refusal = "sync_with_locks_that_do_not_reach_synapse";
-    mas_cli_of(&world, "v1.13.0", LOCK).run("sync").exits(1).matches(&world, refusal);
+    with_release(&world, "v1.13.0", LOCK).run("sync").exits(1).matches(&world, refusal);
     assert_eq!(everyone(&world), before);
-    let made = mas_cli_of(&world, "v1.13.0", LOCK).run("plan --format json").exits(0).stdout;
+    let made = with_release(&world, "v1.13.0", LOCK).run("plan --format json").exits(0).stdout;
     std::fs::write(world.directory().join("plan.json"), made).expect("a writable directory");
     let apply = format!("apply {}", world.directory().join("plan.json").display());
-    mas_cli_of(&world, "v1.13.0", LOCK).run(&apply).exits(1).matches(&world, refusal);
+    with_release(&world, "v1.13.0", LOCK).run(&apply).exits(1).matches(&world, refusal);
     assert_eq!(everyone(&world), before);
     // In the other mode the deactivation reaches Synapse.
-    mas_cli_of(&world, "v1.13.0", "").run("sync").exits(0);
+    with_release(&world, "v1.13.0", "").run("sync").exits(0);
 }
 
 #[tokio::test]
@@ -184,7 +181,7 @@ async fn erased_account_is_never_activated_with_any_source() {
 #[tokio::test]
 async fn doctor_says_that_erased_accounts_are_unknown_without_synapse() {
     let world = started(the_table()).await;
-    let findings = doctor(program_by(&world, BY_MAS, "[policy]\nprotect = [\"matrix-sync-bot\"]\n"));
+    let findings = doctor(program_by(&world, BY_MAS, PROTECT));
     findings.matches(&["settings erased"], "doctor_without_erased_accounts");
 }
 

@@ -3,8 +3,9 @@
 use matrix_keycloak_sync::standins::RunningWorld;
 use matrix_keycloak_sync::standins::mas::AdminApi;
 
-use super::{Findings, PROTECT, doctor};
+use super::{Findings, doctor};
 use crate::harness::{BY_BOTH, BY_MAS, Program, Way, program_by, settings, started, the_table};
+use crate::sections::PROTECT;
 use crate::tls::{Authority, TlsFront};
 use crate::token_owners::settings_with_token;
 

@@ -1,19 +1,9 @@
 //! What can be wrong with mas-cli, its configuration and its database.
 
-use matrix_keycloak_sync::standins::RunningWorld;
-
 use super::{by_client, doctor};
-use crate::harness::{PROGRAM, Program, script, started, the_table, write};
+use crate::harness::{mas_cli, started, the_table, write};
+use crate::sections::mas_cli_of;
 use crate::snapshots::assert_snapshot;
-
-/// A mas-cli that reports this version, and is the stand-in otherwise.
-fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
-    let body = format!(
-        "case \"$*\" in *--version) echo 'mas-cli {version}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
-    );
-    let path = script(world, "mas-cli", &body);
-    by_client(world).file(world, &format!("[writer.mas_cli]\ncommand = [\"{}\"]\n{more}", path.display()))
-}
 
 #[tokio::test]
 async fn missing_mas_cli_is_reported() {
@@ -62,19 +52,16 @@ async fn versions_that_are_too_old_are_reported() {
         ("v1.14.0-3-g0123abc", lock, &[]),
         ("unstable", lock, &[]),
     ] {
-        doctor(of_version(&world, version, more)).ailing_is(ailing);
+        let toml = format!("{}{more}", mas_cli_of(&world, version));
+        doctor(by_client(&world).file(&world, &toml)).ailing_is(ailing);
     }
 }
 
 #[tokio::test]
 async fn database_check_is_skipped_if_mas_cli_cannot_list_administrators() {
     let world = started(the_table()).await;
-    let body = format!(
-        "case \"$*\" in *list-admin-users) echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2;; esac\n\
-         exec '{PROGRAM}' stand-in mas-cli \"$@\""
-    );
-    let path = script(&world, "mas-cli", &body);
-    let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
-    let findings = doctor(by_client(&world).file(&world, &toml));
+    let error = "echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2";
+    let old = mas_cli(&world, &format!("case \"$*\" in *list-admin-users) {error};; esac"));
+    let findings = doctor(by_client(&world).file(&world, &old));
     findings.matches(&["mas-cli database"], "doctor_mas_cli_without_a_list_of_administrators");
 }

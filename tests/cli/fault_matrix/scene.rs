@@ -15,6 +15,7 @@ use super::machine::Machine;
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
 use crate::harness::{self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started};
+use crate::sections::{PROTECT, state_file};
 use crate::tls::Authority;
 
 /// Rows a page: every list has three pages.
@@ -120,12 +121,11 @@ impl Scene {
     }
 
     fn configuration(&self) -> String {
-        let state = self.world.directory().join("state.db");
+        let state = state_file(&self.world);
         let writer = "[writer]\nconfirm_timeout = \"10s\"\n";
         let way = settings(&self.world, self.way).replace("[writer]\n", writer);
-        let more = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
         let watch = super::new_account::WATCH;
-        format!("state_file = {:?}\n{way}{more}{}{watch}", state.to_string_lossy(), harness::NO_LIMITS)
+        format!("{state}{way}{PROTECT}{}{watch}", harness::NO_LIMITS)
     }
 
     /// The program, as it is configured for this case.
