@@ -20,14 +20,14 @@ use tokio::net::{TcpListener, TcpStream};
 use super::Shared;
 
 #[derive(Debug, Default)]
-struct State {
+struct CutState {
     cut: AtomicBool,
     waker: AtomicWaker,
 }
 
 /// Breaks one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cut(Arc<State>);
+pub(super) struct Cut(Arc<CutState>);
 
 impl Cut {
     pub(super) fn cut(&self) {
@@ -52,7 +52,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
 
 /// All open connections of a server, so that stopping it breaks them as a crash would.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Open(Shared<Vec<Weak<State>>>);
+pub(super) struct Open(Shared<Vec<Weak<CutState>>>);
 
 impl Open {
     fn add(&self, cut: &Cut) {

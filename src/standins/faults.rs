@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Shared;
-use super::server::Seen;
+use super::server::SeenRequest;
 
 /// What goes wrong with one request.
 #[derive(Clone, Debug)]
@@ -52,11 +52,11 @@ pub enum Fault {
     WithoutFilters,
 }
 
-type Predicate = Arc<dyn Fn(&Seen) -> bool + Send + Sync>;
-type Hook = Arc<dyn Fn(&Seen) + Send + Sync>;
+type Predicate = Arc<dyn Fn(&SeenRequest) -> bool + Send + Sync>;
+type Hook = Arc<dyn Fn(&SeenRequest) + Send + Sync>;
 
 #[derive(Clone)]
-enum Effect {
+enum RuleEffect {
     Answer(Fault),
     Before(Hook),
     After(Hook),
@@ -69,12 +69,12 @@ struct FaultRule {
     matches: Predicate,
     skip: usize,
     left: Option<usize>,
-    effect: Effect,
+    effect: RuleEffect,
 }
 
 impl FaultRule {
     /// Returns whether the rule applies to this request, and counts it if so.
-    fn take(&mut self, seen: &Seen) -> bool {
+    fn take(&mut self, seen: &SeenRequest) -> bool {
         if !(self.matches)(seen) || self.left == Some(0) {
             return false;
         }
@@ -102,7 +102,7 @@ impl fmt::Debug for Faults {
 
 /// What the rules say about one request.
 #[derive(Default)]
-pub(super) struct Verdict {
+pub(super) struct AppliedRules {
     pub(super) fault: Option<Fault>,
     pub(super) before: Vec<Hook>,
     pub(super) after: Vec<Hook>,
@@ -126,7 +126,7 @@ impl Faults {
     }
 
     /// Starts a rule about the requests that `matches` selects.
-    pub fn matching(&self, matches: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> RuleBuilder<'_> {
+    pub fn matching(&self, matches: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static) -> RuleBuilder<'_> {
         RuleBuilder { faults: self, matches: Arc::new(matches), skip: 0, times: None }
     }
 
@@ -140,22 +140,22 @@ impl Faults {
     }
 
     /// Returns the first fault that applies, and all hooks.
-    pub(super) fn verdict(&self, seen: &Seen) -> Verdict {
-        let mut verdict = Verdict::default();
+    pub(super) fn applied(&self, seen: &SeenRequest) -> AppliedRules {
+        let mut applied = AppliedRules::default();
         for rule in self.rules.lock().iter_mut() {
-            if matches!(rule.effect, Effect::Answer(_)) && verdict.fault.is_some() || !rule.take(seen) {
+            if matches!(rule.effect, RuleEffect::Answer(_)) && applied.fault.is_some() || !rule.take(seen) {
                 continue;
             }
             match rule.effect.clone() {
-                Effect::Answer(fault) => verdict.fault = Some(fault),
-                Effect::Before(hook) => verdict.before.push(hook),
-                Effect::After(hook) => verdict.after.push(hook),
-                Effect::Pages(rows) => verdict.rows = Some(rows),
-                Effect::Late(by) => verdict.late += by,
-                Effect::Pace(bytes) => verdict.pace = Some(bytes),
+                RuleEffect::Answer(fault) => applied.fault = Some(fault),
+                RuleEffect::Before(hook) => applied.before.push(hook),
+                RuleEffect::After(hook) => applied.after.push(hook),
+                RuleEffect::Pages(rows) => applied.rows = Some(rows),
+                RuleEffect::Late(by) => applied.late += by,
+                RuleEffect::Pace(bytes) => applied.pace = Some(bytes),
             }
         }
-        verdict
+        applied
     }
 }
 
@@ -190,37 +190,37 @@ impl RuleBuilder<'_> {
 
     /// Lets these requests fail this way.
     pub fn answer(self, fault: Fault) {
-        self.add(Effect::Answer(fault));
+        self.add(RuleEffect::Answer(fault));
     }
 
     /// Delays the answers, as for a server far away.
     pub fn late(self, by: Duration) {
-        self.add(Effect::Late(by));
+        self.add(RuleEffect::Late(by));
     }
 
     /// Produces the answers with this many bytes per second, like a server with work for each row.
     pub fn paced(self, bytes_a_second: u64) {
-        self.add(Effect::Pace(bytes_a_second));
+        self.add(RuleEffect::Pace(bytes_a_second));
     }
 
     /// Runs `hook` before such a request is answered.
-    pub fn before(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
-        self.add(Effect::Before(Arc::new(hook)));
+    pub fn before(self, hook: impl Fn(&SeenRequest) + Send + Sync + 'static) {
+        self.add(RuleEffect::Before(Arc::new(hook)));
     }
 
     /// Runs `hook` once the answer is complete, before the client gets it: the world changes between two
     /// pages.
-    pub fn after(self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
-        self.add(Effect::After(Arc::new(hook)));
+    pub fn after(self, hook: impl Fn(&SeenRequest) + Send + Sync + 'static) {
+        self.add(RuleEffect::After(Arc::new(hook)));
     }
 
     /// Limits the pages of these lists, even if the request wants more rows, so that a small list has several
     /// pages. Other rules apply to the smaller page.
     pub fn in_pages_of(self, rows: usize) {
-        self.add(Effect::Pages(rows));
+        self.add(RuleEffect::Pages(rows));
     }
 
-    fn add(self, effect: Effect) {
+    fn add(self, effect: RuleEffect) {
         let rule = FaultRule { matches: self.matches, skip: self.skip, left: self.times, effect };
         self.faults.rules.lock().push(rule);
     }

@@ -2,17 +2,17 @@
 
 use std::sync::MutexGuard;
 
-use super::{Faults, Requests, Server, Shared};
+use super::{Faults, Requests, Shared, StandInServer};
 
 /// A running stand-in with the state `S`.
 #[derive(Debug)]
-pub struct StandIn<S> {
-    server: Server,
+pub struct RunningStandIn<S> {
+    server: StandInServer,
     state: Shared<S>,
 }
 
-impl<S> StandIn<S> {
-    pub(super) fn new(server: Server, state: Shared<S>) -> Self {
+impl<S> RunningStandIn<S> {
+    pub(super) fn new(server: StandInServer, state: Shared<S>) -> Self {
         Self { server, state }
     }
 
@@ -47,7 +47,7 @@ impl<S> StandIn<S> {
 
     /// Returns the server itself, to stop and restart it.
     #[must_use]
-    pub fn server(&self) -> &Server {
+    pub fn server(&self) -> &StandInServer {
         &self.server
     }
 }

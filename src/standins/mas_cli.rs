@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
-use super::mas::{Command, Done, LogLine};
+use super::mas::{Done, LogLine, ManageRequest};
 use super::{runtime, time};
 
 /// The result of a call of mas-cli.
@@ -27,7 +27,7 @@ pub struct Output {
 
 #[derive(Parser)]
 #[command(name = "mas-cli", version = "v1.22.0")]
-struct Cli {
+struct MasCliArguments {
     /// Path to the configuration file
     #[arg(short, long, global = true)]
     config: Vec<PathBuf>,
@@ -130,7 +130,7 @@ enum ManageCommand {
     },
 }
 
-impl From<ManageCommand> for Command {
+impl From<ManageCommand> for ManageRequest {
     fn from(command: ManageCommand) -> Self {
         match command {
             ManageCommand::AddEmail { username, email } => Self::AddEmail { username, email },
@@ -163,7 +163,7 @@ pub async fn run(arguments: Vec<OsString>) -> u8 {
 /// Runs mas-cli with this value of `MAS_CONFIG`.
 pub async fn execute(arguments: Vec<OsString>, mas_config: Option<OsString>) -> Output {
     let arguments = std::iter::once(OsString::from("mas-cli")).chain(arguments);
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match MasCliArguments::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -190,7 +190,7 @@ fn named_by(mas_config: Option<OsString>) -> Vec<PathBuf> {
 }
 
 #[derive(Deserialize)]
-struct Config {
+struct MasConfigFile {
     database: Option<Database>,
 }
 
@@ -204,14 +204,14 @@ struct Database {
 fn database(files: &[PathBuf]) -> Option<String> {
     let read = |file: &PathBuf| {
         let text = std::fs::read_to_string(file).ok()?;
-        serde_saphyr::from_str::<Config>(&text).ok()?.database?.uri
+        serde_saphyr::from_str::<MasConfigFile>(&text).ok()?.database?.uri
     };
     files.iter().rev().find_map(read)
 }
 
-async fn ask(uri: &str, command: &Command) -> Output {
+async fn ask(uri: &str, command: &ManageRequest) -> Output {
     // Calls that only read are counted separately.
-    let path = if matches!(command, Command::ListAdminUsers) { "read" } else { "manage" };
+    let path = if matches!(command, ManageRequest::ListAdminUsers) { "read" } else { "manage" };
     let url = format!("{}/stand-in/{path}", uri.trim_end_matches('/'));
     let response = match runtime::client().post(url).json(command).send().await {
         Ok(response) => response,

@@ -25,8 +25,8 @@ mod time;
 pub mod world;
 
 pub use faults::{Fault, Faults};
-pub use handle::StandIn;
-pub use server::{Requests, Seen, Server};
+pub use handle::RunningStandIn;
+pub use server::{Requests, SeenRequest, StandInServer};
 pub use shared::Shared;
 pub use sorted::Sorted;
 pub use world::{Auth, NewAccount, NewUser, RunningWorld, World};

@@ -21,12 +21,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::connection::{Cut, CuttableListener, Open};
-use super::faults::Verdict;
+use super::faults::AppliedRules;
 use super::{Fault, Faults, Shared, runtime};
 
 /// One request as the server saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenRequest {
     /// The method, in capitals.
     pub method: String,
     /// The path, percent-decoded.
@@ -35,7 +35,7 @@ pub struct Seen {
     pub query: String,
 }
 
-impl Seen {
+impl SeenRequest {
     fn from_request(request: &Request) -> Self {
         Self {
             method: request.method().to_string(),
@@ -53,12 +53,12 @@ impl Seen {
 
 /// The requests that a server has seen so far.
 #[derive(Clone, Debug, Default)]
-pub struct Requests(Shared<Vec<Seen>>);
+pub struct Requests(Shared<Vec<SeenRequest>>);
 
 impl Requests {
     /// Returns all requests, oldest first.
     #[must_use]
-    pub fn all(&self) -> Vec<Seen> {
+    pub fn all(&self) -> Vec<SeenRequest> {
         self.0.lock().clone()
     }
 
@@ -82,7 +82,7 @@ struct Running {
 
 /// A server on a port of this machine, stopped when dropped.
 #[derive(Debug)]
-pub struct Server {
+pub struct StandInServer {
     address: SocketAddr,
     router: Router,
     watch: Arc<Watch>,
@@ -95,7 +95,7 @@ struct Watch {
     faults: Faults,
 }
 
-impl Server {
+impl StandInServer {
     /// Listens on `listen` (port 0: any free one). `empty_list` is this server's answer for "nothing found".
     pub(super) fn start(listen: SocketAddr, router: Router, empty_list: Value) -> io::Result<Self> {
         let watch = Arc::new(Watch { requests: Requests::default(), faults: Faults::new(empty_list) });
@@ -174,7 +174,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for StandInServer {
     fn drop(&mut self) {
         if let Some(running) = self.running.lock().take() {
             running.task.abort();
@@ -189,9 +189,9 @@ async fn watched(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let seen = Seen::from_request(&request);
+    let seen = SeenRequest::from_request(&request);
     watch.requests.0.lock().push(seen.clone());
-    let Verdict { fault, before, after, rows, late, pace } = watch.faults.verdict(&seen);
+    let AppliedRules { fault, before, after, rows, late, pace } = watch.faults.applied(&seen);
     tokio::time::sleep(late).await;
     for hook in &before {
         hook(&seen);

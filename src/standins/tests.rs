@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::mas_cli::{self, Output};
-use super::world::{AccountState, InMas, InSynapse};
+use super::world::{MasUserState, ServerStates, SynapseAccountState};
 use super::{Auth, Fault, RunningWorld, World, runtime};
 
 async fn started(world: World) -> RunningWorld {
@@ -150,9 +150,9 @@ async fn disabling_ends_in_both_servers_and_activating_takes_two_calls() {
     world.login("dave").expect("dave can log in");
     assert_eq!(mas_cli(&world, &["manage", "lock-user", "--deactivate", "--", "dave"]).await.exit, 0);
     assert!(world.settle().await);
-    let disabled = AccountState {
-        mas: Some(InMas { locked: true, deactivated: true, sessions: 0 }),
-        synapse: Some(InSynapse { deactivated: true, locked: true, erased: false }),
+    let disabled = ServerStates {
+        mas: Some(MasUserState { locked: true, deactivated: true, sessions: 0 }),
+        synapse: Some(SynapseAccountState { deactivated: true, locked: true, erased: false }),
     };
     assert_eq!(world.state_of("dave"), disabled);
     mas_cli(&world, &["manage", "unlock-user", "--reactivate", "dave"]).await;

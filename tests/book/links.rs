@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use crate::files::files;
+
 /// The targets of links, and a file's headings with a forge's anchors.
 #[derive(Default)]
 struct Page {
@@ -55,15 +57,11 @@ fn slug(heading: &str) -> String {
         .collect()
 }
 
-fn markdown_below(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).expect("a readable directory") {
-        let path = entry.expect("a readable entry").path();
-        if path.is_dir() {
-            markdown_below(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
-        }
-    }
+/// Returns the pages of the book, and these files of the root.
+fn pages_and(root: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let pages = files(&root.join("docs"), &|_| false).into_iter().filter(is_page);
+    names.iter().map(|name| root.join(name)).chain(pages).collect()
 }
 
 /// `docs/deployments/../mas-api.md` as `docs/mas-api.md`.
@@ -81,9 +79,8 @@ fn plain(path: &Path) -> PathBuf {
 #[test]
 fn every_link_between_files_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("README.md"), root.join("CHANGELOG.md")];
-    markdown_below(&root.join("docs"), &mut files);
-    let pages: BTreeMap<_, _> = files.into_iter().map(|path| (path.clone(), read(&path))).collect();
+    let all = pages_and(root, &["README.md", "CHANGELOG.md"]);
+    let pages: BTreeMap<_, _> = all.into_iter().map(|path| (path.clone(), read(&path))).collect();
     let (mut wrong, mut links) = (Vec::new(), 0);
     for (path, page) in &pages {
         let is_in_book = path.starts_with(root.join("docs"));
@@ -106,10 +103,8 @@ fn every_link_between_files_leads_somewhere() {
 #[test]
 fn every_source_file_that_the_documentation_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("README.md"), root.join("SECURITY.md")];
-    markdown_below(&root.join("docs"), &mut files);
     let mut missing = Vec::new();
-    for path in files {
+    for path in pages_and(root, &["README.md", "SECURITY.md"]) {
         let sources = read(&path).sources;
         let gone = sources.into_iter().filter(|source| !root.join(source).exists());
         missing.extend(gone.map(|source| format!("{}: {source}", path.display())));

@@ -7,6 +7,8 @@
 
 mod commands;
 mod configuration;
+#[path = "../code/files.rs"]
+mod files;
 mod generated;
 mod links;
 mod messages;

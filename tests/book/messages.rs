@@ -1,7 +1,7 @@
 //! Every message of the code, parsed from its source.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use matrix_keycloak_sync::config::{ConfigKey, Expected};
 use proc_macro2::{TokenStream, TokenTree};
@@ -10,6 +10,8 @@ use syn::{
     Attribute, Expr, ExprCall, ExprLit, ExprMethodCall, ExprStruct, FieldValue, ImplItemFn, ItemFn, ItemMod, Lit,
     LitStr, Local, Macro, Member, Pat,
 };
+
+use crate::files::files;
 
 /// Files in which every text is a message.
 const FILES: &[&str] = &[
@@ -48,10 +50,8 @@ const PARTS: &[&str] = &["the users of the realm", "the credentials for Keycloak
 /// Returns every message with its file.
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    rust_below(&source, &mut files);
     let mut found = BTreeMap::new();
-    for path in files {
+    for path in files(&source, &is_for_tests) {
         let name = path.strip_prefix(&source).unwrap_or(&path).display().to_string();
         let text = std::fs::read_to_string(&path).expect("a readable source");
         let file = syn::parse_file(&text).expect("Rust");
@@ -67,21 +67,10 @@ pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     found
 }
 
-/// The program's own sources: without tests and without the stand-ins, which only tests and the
-/// demo use.
-fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).expect("a readable directory") {
-        let path = entry.expect("a readable entry").path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if matches!(&*name, "standins" | "stand_in" | "tests") {
-            continue;
-        }
-        if path.is_dir() {
-            rust_below(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
+/// Returns whether a file or folder is not the program's own: only tests and the demo use the
+/// stand-ins.
+fn is_for_tests(path: &Path) -> bool {
+    path.file_stem().is_some_and(|name| ["standins", "stand_in", "tests"].iter().any(|other| name == *other))
 }
 
 /// Returns a message on one line, with `…` for its arguments.

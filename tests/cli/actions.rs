@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matrix_keycloak_sync::standins::Fault;
+use matrix_keycloak_sync::standins::{Fault, SeenRequest};
 
 use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
 
@@ -92,7 +92,7 @@ async fn member_keeps_all_sessions() {
 #[tokio::test]
 async fn an_error_after_the_first_change_is_incomplete() {
     let world = started(the_table()).await;
-    let looked_at_once = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.contains("/admin/v2/users/");
+    let looked_at_once = |seen: &SeenRequest| seen.path.contains("/admin/v2/users/");
     // The first look at each is the second look before the change.
     world.synapse.faults().matching(looked_at_once).skip(2).answer(Fault::Status(500, String::new()));
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);

@@ -1,12 +1,11 @@
 //! An answer about another user than the requested one is never used, and never means "not found".
 
-use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
+use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
 use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, group, program_by, started};
+use crate::sections::PROTECT;
 use crate::watch::watching::{QUICK, start};
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
 
 /// Dave and Dora are outside the group, Alice is in it, Mallory is a disabled member.
 async fn world() -> RunningWorld {
@@ -44,7 +43,7 @@ fn alice_in_synapse() -> Value {
 /// Answers the requests to this path with this.
 fn answer(faults: &Faults, path_ends_with: &str, with: Value) {
     let end = path_ends_with.to_owned();
-    faults.matching(move |seen: &Seen| seen.path.ends_with(&end)).answer(Fault::Json(with));
+    faults.matching(move |seen: &SeenRequest| seen.path.ends_with(&end)).answer(Fault::Json(with));
 }
 
 /// Runs a sync that skips this account because of the answer, and does the rest.

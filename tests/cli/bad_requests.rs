@@ -99,8 +99,8 @@ async fn listening() -> (matrix_keycloak_sync::standins::RunningWorld, Watching,
     let world = started(group().member("alice").account("alice")).await;
     let watching = start(&world, program(&world).file(&world, QUICK));
     watching.is_ready().await;
-    let address = watching.address().expect("it listens");
-    (world, watching, address.trim_start_matches("http://").to_owned())
+    let address = watching.address().to_owned();
+    (world, watching, address)
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use matrix_keycloak_sync::standins::keycloak::State;
-use matrix_keycloak_sync::standins::{RunningWorld, Seen, Shared, World};
+use matrix_keycloak_sync::standins::keycloak::KeycloakState;
+use matrix_keycloak_sync::standins::{RunningWorld, SeenRequest, Shared, World};
 
 use crate::harness::{BY_MAS, EVERY_WAY, NO_LIMITS, Way, account, group, program_by, started};
 use crate::random::{Random, rounds};
@@ -96,7 +96,7 @@ impl Churn {
     /// Moves users: as many leave on one side of a name as join on the other. Mostly there are
     /// fewer of them than the rows that two pages of the reader share, and sometimes several times
     /// as many.
-    fn turn(&mut self, keycloak: &mut State) {
+    fn turn(&mut self, keycloak: &mut KeycloakState) {
         let burst = self.random.below(4) == 0;
         let count = if burst { 60 + self.random.below(140) } else { 1 + self.random.below(45) };
         let (middle, leave_below) = (self.random.below(self.pool.len()), self.random.either());
@@ -124,7 +124,7 @@ impl Churn {
     }
 
     /// Requests the next page by plain offsets, of the same size as the requested one.
-    fn naive_page(&mut self, keycloak: &mut State, asked: &Seen) {
+    fn naive_page(&mut self, keycloak: &mut KeycloakState, asked: &SeenRequest) {
         let max = asked.query.split('&').find_map(|part| part.strip_prefix("max=")).expect("the reader says how many");
         let max: usize = max.parse().expect("a number");
         let group = keycloak.realm("corp").group_by_path("/matrix-users").expect("seeded");

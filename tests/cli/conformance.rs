@@ -2,14 +2,13 @@
 //! servers.
 
 use matrix_keycloak_sync::standins::mas::SessionKind;
-use matrix_keycloak_sync::standins::world::AccountState;
+use matrix_keycloak_sync::standins::world::ServerStates;
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use crate::harness::{EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, started};
+use crate::sections::PROTECT;
 
 /// If Synapse is not configured, the owner of its token is an account like any other.
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
-
 /// Every state of an account, inside and outside the group.
 fn every_state() -> World {
     let world =
@@ -29,7 +28,7 @@ fn every_state() -> World {
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     name: String,
-    state: AccountState,
+    state: ServerStates,
     sessions: [usize; 4],
     rooms: usize,
     emails: usize,
@@ -37,7 +36,7 @@ struct Left {
 }
 
 fn left(world: &RunningWorld) -> Vec<Left> {
-    let of = |(name, state): (String, AccountState)| {
+    let of = |(name, state): (String, ServerStates)| {
         let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser, SessionKind::Personal];
         let sessions = kinds.map(|kind| world.sessions_of(&name, kind).len());
         let synapse = world.synapse.state();

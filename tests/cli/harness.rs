@@ -12,7 +12,7 @@ use matrix_keycloak_sync::app;
 use matrix_keycloak_sync::cli::Cli;
 use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::model::Server;
-use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
+use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates, SynapseAccountState};
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 use serde_json::{Value, json};
 
@@ -49,15 +49,15 @@ pub(crate) async fn started(world: World) -> RunningWorld {
 }
 
 /// An account with the same state on both servers, and no sessions.
-pub(crate) fn account(locked: bool, deactivated: bool) -> AccountState {
-    AccountState {
-        mas: Some(InMas { locked, deactivated, sessions: 0 }),
-        synapse: Some(InSynapse { deactivated, locked, erased: false }),
+pub(crate) fn account(locked: bool, deactivated: bool) -> ServerStates {
+    ServerStates {
+        mas: Some(MasUserState { locked, deactivated, sessions: 0 }),
+        synapse: Some(SynapseAccountState { deactivated, locked, erased: false }),
     }
 }
 
 /// Every account with its state on both servers.
-pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, AccountState)> {
+pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, ServerStates)> {
     let localpart = |id: &str| id[1..].split(':').next().unwrap_or_default().to_owned();
     let localparts: Vec<String> = world.synapse.state().accounts().map(|(id, _)| localpart(id)).collect();
     localparts.into_iter().map(|localpart| (localpart.clone(), world.state_of(&localpart))).collect()

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::harness::{NO_LIMITS, Program, account, group, program, started, the_table, write};
+use crate::sections::state_file;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 /// The program with a state file.
 fn remembering(world: &RunningWorld, more: &str) -> Program {
-    let state = world.directory().join("state.db");
-    program(world).file(world, &format!("state_file = {:?}\n{more}", state.to_string_lossy()))
+    program(world).file(world, &format!("{}{more}", state_file(world)))
 }
 
 #[tokio::test]
@@ -194,10 +194,7 @@ async fn half_done_disable_of_ours_is_finished_by_the_next_run() {
     let world = started(the_table()).await;
     let by_mas = |world: &RunningWorld| {
         let file = crate::harness::settings(world, crate::harness::BY_BOTH);
-        let state = world.directory().join("state.db");
-        program(world)
-            .file(world, &format!("state_file = {:?}\n{file}", state.to_string_lossy()))
-            .hiding(world.mas_client_secret())
+        remembering(world, &file).hiding(world.mas_client_secret())
     };
     world.mas.admin().faults().on("/deactivate").answer(Fault::Status(500, String::new()));
     by_mas(&world).run("sync").exits(4);

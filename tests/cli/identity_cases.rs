@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use matrix_keycloak_sync::standins::world::InSynapse;
+use matrix_keycloak_sync::standins::world::SynapseAccountState;
 use matrix_keycloak_sync::standins::{Auth, NewAccount, NewUser, RunningWorld};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -193,7 +193,7 @@ impl Account {
         }
         if let Some(state) = &self.synapse_state {
             let (locked, deactivated) = (is_locked(state), is_deactivated(state));
-            account = account.in_synapse(InSynapse { deactivated, locked, erased: false });
+            account = account.in_synapse(SynapseAccountState { deactivated, locked, erased: false });
         }
         if let Some(email) = &self.email {
             account = account.email(email);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{NO_LIMITS, Program, account, everyone, group, program, started, the_table};
+use crate::sections::state_file;
 
 fn remembering(world: &RunningWorld) -> Program {
-    let state = world.directory().join("state.db");
-    program(world).file(world, &format!("state_file = {:?}\n{NO_LIMITS}", state.to_string_lossy()))
+    program(world).file(world, &format!("{}{NO_LIMITS}", state_file(world)))
 }
 
 /// Waits until the stand-in of MAS has had this many requests.

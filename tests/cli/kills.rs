@@ -23,12 +23,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use matrix_keycloak_sync::standins::world::{AccountState, InMas};
-use matrix_keycloak_sync::standins::{RunningWorld, Server};
+use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates};
+use matrix_keycloak_sync::standins::{RunningWorld, StandInServer};
 use serde_json::Value;
 
 use crate::harness::{NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started};
 use crate::random::{Random, rounds};
+use crate::sections::state_file;
 
 /// How many accounts are disabled, are activated, and stay.
 const OUTSIDERS: usize = 150;
@@ -89,10 +90,9 @@ impl Scene {
 
     /// The program as the `run`th run.
     fn program(&self, run: usize) -> Program {
-        let state = self.world.directory().join("state.db");
         let toml = format!(
-            "state_file = {:?}\n{}[writer.mas_cli]\ncommand = [{:?}, \"{run}\"]\nconcurrency = 4\n{NO_LIMITS}",
-            state.to_string_lossy(),
+            "{}{}[writer.mas_cli]\ncommand = [{:?}, \"{run}\"]\nconcurrency = 4\n{NO_LIMITS}",
+            state_file(&self.world),
             settings(&self.world, self.way),
             self.mas_cli,
         );
@@ -104,7 +104,7 @@ impl Scene {
     }
 
     /// The listener that the writer talks to.
-    fn server(&self) -> &Server {
+    fn server(&self) -> &StandInServer {
         if self.by_mas_cli() { self.world.mas.server() } else { self.world.mas.admin() }
     }
 
@@ -210,7 +210,7 @@ fn is_outsider(name: &str) -> bool {
 }
 
 /// The state of an account in the end.
-fn wanted(name: &str) -> AccountState {
+fn wanted(name: &str) -> ServerStates {
     let outside = is_outsider(name);
     account(outside, outside)
 }
@@ -267,8 +267,10 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
     let left: Vec<_> = to_change().filter(|name| !now.contains(name)).collect();
     assert_eq!(left, [""; 0], "left by the next run: {:?}", left.first().map(|name| scene.world.state_of(name)));
     scene.program(0).run("plan --detailed-exitcode").exits(0);
-    let stays =
-        AccountState { mas: Some(InMas { sessions: 1, locked: false, deactivated: false }), ..account(false, false) };
+    let stays = ServerStates {
+        mas: Some(MasUserState { sessions: 1, locked: false, deactivated: false }),
+        ..account(false, false)
+    };
     assert!(names(STAYERS, 'm').all(|name| scene.world.state_of(&name) == stays));
 
     let calls = scene.calls(second);
@@ -303,9 +305,12 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
 }
 
 /// The state of an account before any run.
-fn before(name: &str) -> AccountState {
+fn before(name: &str) -> ServerStates {
     if is_outsider(name) {
-        AccountState { mas: Some(InMas { sessions: 1, locked: false, deactivated: false }), ..account(false, false) }
+        ServerStates {
+            mas: Some(MasUserState { sessions: 1, locked: false, deactivated: false }),
+            ..account(false, false)
+        }
     } else {
         account(true, true)
     }

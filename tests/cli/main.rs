@@ -37,6 +37,7 @@ mod proxies;
 mod random;
 mod second_look;
 mod secrets;
+mod sections;
 mod server_text;
 mod service_accounts;
 mod snapshots;

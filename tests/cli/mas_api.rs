@@ -4,17 +4,24 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::standins::mas::{AdminApi, ClientAuth, SessionKind};
-use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest, World};
 
-use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, account, everyone, group, program_by, settings, started, the_table};
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+use crate::harness::{
+    BY_BOTH, BY_MAS, NO_LIMITS, Run, account, everyone, group, program_by, settings, started, the_table,
+};
+use crate::sections::PROTECT;
+use crate::snapshots::assert_snapshot;
 
 /// The requested changes in order: `lock`, `deactivate` and so on.
 fn changes(world: &RunningWorld) -> Vec<String> {
     let asked = world.mas.admin().requests().all();
     let posts = asked.iter().filter(|seen| seen.method == "POST");
     posts.filter_map(|seen| seen.path.rsplit('/').next()).map(ToOwned::to_owned).collect()
+}
+
+/// Returns why dave, the second action, was not disabled.
+fn error_of_dave(run: &Run) -> String {
+    run.json()["actions"][1]["error"].as_str().expect("an error").to_owned()
 }
 
 /// `count` users outside the group, each with an active account.
@@ -100,7 +107,7 @@ async fn only_the_sessions_of_the_user_are_ended() {
         world.login_by_oauth2(name).expect("not locked");
     }
     // A MAS that ignores the filter lists the sessions of all users.
-    let everybody = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("-sessions");
+    let everybody = |seen: &SeenRequest| seen.path.ends_with("-sessions");
     world.mas.admin().faults().matching(everybody).answer(Fault::WithoutFilters);
     program_by(&world, BY_BOTH, "").run("sync").exits(0);
     let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
@@ -159,18 +166,18 @@ async fn personal_access_token_works_too() {
     assert_eq!(world.state_of("dave").mas.map(|mas| mas.deactivated), Some(true));
 }
 
-/// Checks that no account is disabled, and that the run says why.
+/// Checks that no account is disabled, and that `snapshots/NAME.snap` says why.
 #[track_caller]
-fn refuses(world: &RunningWorld, more: &str, parts: &[&str]) {
+fn refuses(world: &RunningWorld, name: &str) {
     let before = everyone(world);
-    program_by(world, BY_MAS, &format!("{more}{PROTECT}")).run("sync").exits(1).tells(parts);
+    program_by(world, BY_MAS, PROTECT).run("sync").exits(1).matches(world, name);
     assert_eq!(everyone(world), before);
 }
 
 #[tokio::test]
 async fn client_missing_from_admin_clients_is_reported() {
     let world = started(the_table().mas_api_client_not_admin()).await;
-    refuses(&world, "", &["MAS: POST ", "/oauth2/token: issued no token: invalid_scope", "policy.data.admin_clients"]);
+    refuses(&world, "sync_without_the_scope_of_the_admin_api");
 }
 
 #[tokio::test]
@@ -178,7 +185,7 @@ async fn wrong_secret_is_reported_and_not_printed() {
     let world = started(the_table()).await;
     let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
     let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
-    run.tells(&["/oauth2/token: issued no token: invalid_client", "writer.mas_api.client_secret"]);
+    run.matches(&world, "sync_with_a_wrong_secret");
 }
 
 #[tokio::test]
@@ -189,24 +196,17 @@ async fn token_without_the_scope_is_reported() {
         .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
         .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
     let run = program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("plan").exits(1);
+    // Several requests are sent at once.
     run.tells(&["answered 401 Unauthorized: Missing urn:mas:admin scope", "lacks the scope urn:mas:admin"]);
 }
 
 #[tokio::test]
 async fn listener_without_the_admin_api_is_distinguished_from_a_failing_mas() {
     let world = started(the_table().admin_api(AdminApi::Nowhere)).await;
-    refuses(
-        &world,
-        "",
-        &["/api/admin/v1/", "answered 404 Not Found", "Add the resource adminapi to an internal listener"],
-    );
+    refuses(&world, "sync_without_the_admin_api");
     let world = started(the_table()).await;
     world.mas.admin().faults().on("").answer(Fault::Html);
-    refuses(
-        &world,
-        "",
-        &["answered with text/html instead of JSON", "Add the resource adminapi to an internal listener"],
-    );
+    refuses(&world, "sync_with_a_web_page_for_the_admin_api");
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn wrong_issuer_is_refused() {
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
     let file = settings(&world, BY_MAS).replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
     let run = program_by(&world, BY_MAS, "").file(&world, &file).run("plan").exits(1);
-    run.tells(&["openid-configuration: this is the issuer https://auth.example.org/", "writer.mas_api.issuer"]);
+    run.matches(&world, "plan_with_a_wrong_issuer");
 }
 
 #[tokio::test]
@@ -229,8 +229,7 @@ async fn only_the_action_fails_whose_user_is_deleted_after_the_plan() {
     let actions =
         ["activate bob in_group done", "disable dave not_in_group failed", "disable mallory not_in_group done"];
     assert_eq!(run.actions(), actions);
-    let told = run.json()["actions"][1]["error"].to_string();
-    assert!(told.contains("deleted since the plan was made"), "{told}");
+    assert_snapshot("error_of_a_deleted_user", &error_of_dave(&run));
 }
 
 #[tokio::test]
@@ -250,8 +249,7 @@ async fn new_user_with_the_name_of_a_deleted_one_is_not_disabled() {
 async fn many_temporary_refusals_are_retried_until_they_end() {
     for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())] {
         let world = started(crowd(60)).await;
-        let busy =
-            |seen: &matrix_keycloak_sync::standins::Seen| seen.method == "POST" || seen.path.contains("-sessions");
+        let busy = |seen: &SeenRequest| seen.method == "POST" || seen.path.contains("-sessions");
         world.mas.admin().faults().matching(busy).times(25).answer(storm.clone());
         let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
         assert!(run.actions().iter().all(|line| line.ends_with("done")), "{storm:?}");
@@ -272,8 +270,7 @@ async fn sessions_end_and_the_action_fails_if_a_disable_is_only_half_done() {
     world.login("dave").expect("dave can log in");
     world.mas.admin().faults().on("/deactivate").answer(Fault::Status(500, String::new()));
     let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(4);
-    let told = run.json()["actions"][1]["error"].to_string();
-    assert!(told.contains("locked, but not deactivated: MAS: POST ") && told.contains("500"), "{told}");
+    assert_snapshot("error_of_a_lock_without_the_deactivation", &error_of_dave(&run));
     assert_eq!(
         world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated, mas.sessions)),
         Some((true, false, 0))
@@ -284,7 +281,7 @@ async fn sessions_end_and_the_action_fails_if_a_disable_is_only_half_done() {
 async fn disable_goes_on_if_the_answer_to_the_lock_is_lost() {
     let world = started(the_table()).await;
     world.login("dave").expect("dave can log in");
-    let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
+    let lock = |seen: &SeenRequest| seen.path.ends_with("/lock");
     world.mas.admin().faults().matching(lock).answer(Fault::CutBody);
     let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
@@ -299,8 +296,7 @@ async fn other_sessions_end_if_one_kind_cannot_be_ended() {
     world.login_by_oauth2("dave").expect("dave can log in");
     world.mas.admin().faults().on("/compat-sessions").answer(Fault::Status(500, String::new()));
     let run = program_by(&world, BY_MAS, &format!("{PROTECT}disable = \"lock\"\n")).run("sync --format json").exits(4);
-    let told = run.json()["actions"][1]["error"].to_string();
-    assert!(told.contains("locked, but the sessions may still be open: MAS: GET "), "{told}");
+    assert_snapshot("error_of_a_lock_without_the_end_of_sessions", &error_of_dave(&run));
     let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
     assert_eq!(kinds.map(|kind| world.sessions_of("dave", kind).len()), [1, 0, 0]);
 }
@@ -309,7 +305,7 @@ async fn other_sessions_end_if_one_kind_cannot_be_ended() {
 async fn failed_token_request_is_shared_by_all_waiting_actions() {
     let world = started(crowd(40)).await;
     let state = world.mas.shared();
-    let lock = |seen: &matrix_keycloak_sync::standins::Seen| seen.path.ends_with("/lock");
+    let lock = |seen: &SeenRequest| seen.path.ends_with("/lock");
     world.mas.admin().faults().matching(lock).times(1).before(move |_| state.lock().forget_client_tokens());
     world.mas.faults().on("/oauth2/token").skip(1).answer(Fault::Status(500, String::new()));
     let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);
@@ -322,7 +318,7 @@ async fn empty_list_with_a_count_is_an_error() {
     let world = started(the_table()).await;
     let rows = serde_json::json!({"meta": {"count": 7}, "data": [], "links": {}});
     world.mas.admin().faults().on("/users?").answer(Fault::Json(rows));
-    refuses(&world, "", &["the list claims 7 rows and contains 0"]);
+    refuses(&world, "sync_with_an_empty_list_of_users");
 }
 
 #[tokio::test]
@@ -331,11 +327,14 @@ async fn list_with_fewer_rows_than_its_count_is_an_error() {
     let alice = world.mas.state().user("alice").expect("seeded").id.clone();
     let user = serde_json::json!({"username": "alice", "locked_at": null, "deactivated_at": null, "admin": false});
     let link = serde_json::json!({"provider_id": "01H8PKNWKKRPCBW4YGH1RWV279", "subject": "a", "user_id": alice});
-    for (list, attributes) in [("/users?", user), ("/upstream-oauth-links?", link)] {
+    for (list, attributes, name) in [
+        ("/users?", user, "sync_with_a_short_list_of_users"),
+        ("/upstream-oauth-links?", link, "sync_with_a_short_list_of_links"),
+    ] {
         let row = serde_json::json!({"id": alice, "attributes": attributes});
         let rows = serde_json::json!({"meta": {"count": 7}, "data": [row], "links": {}});
         world.mas.admin().faults().on(list).answer(Fault::Json(rows));
-        refuses(&world, "", &["the list claims 7 rows and contains 1"]);
+        refuses(&world, name);
         world.mas.admin().faults().clear();
     }
 }
@@ -365,7 +364,7 @@ async fn a_mas_of_another_homeserver_is_refused() {
         world.mas.state().settings.server_name = "other.example".to_owned();
         let before = everyone(&world);
         let run = program_by(&world, way, "").run("sync").exits(1);
-        run.tells(&["MAS: it serves other.example, and server_name is example.org", "writer.mas_api.url"]);
+        run.matches(&world, "sync_with_the_mas_of_another_homeserver");
         assert_eq!(everyone(&world), before, "{way:?}");
     }
 }
@@ -374,10 +373,7 @@ async fn a_mas_of_another_homeserver_is_refused() {
 async fn admin_api_at_the_public_address_is_a_warning() {
     let world = started(the_table().admin_api(AdminApi::Both)).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
-    run.tells(&[
-        "the Admin API also answers at MAS's public address",
-        "remove the resource adminapi from that listener",
-    ]);
+    run.logs(&world, "plan_with_a_public_admin_api");
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
     assert_eq!(run.stderr, "");
@@ -389,7 +385,7 @@ async fn client_with_more_rights_than_needed_is_a_warning() {
     let more = vec!["https://app.example/callback".to_owned()];
     world.mas.state().client_mut(world.mas_client_id()).expect("the client").redirect_uris = more;
     let run = program_by(&world, BY_MAS, PROTECT).run("plan").exits(0);
-    run.tells(&["writer.mas_api.client_id may do more than it needs (https://app.example/callback)"]);
+    run.logs(&world, "plan_with_a_client_for_logins");
 }
 
 #[tokio::test]
@@ -398,7 +394,7 @@ async fn mas_that_would_erase_accounts_is_refused_before_the_first_change() {
         let world = started(the_table().mas_version(version)).await;
         let before = everyone(&world);
         let run = program_by(&world, BY_BOTH, "").run("sync").exits(1);
-        run.tells(&["is older than 1.4: its Admin API cannot end sessions", "Update MAS"]);
+        run.logs(&world, "sync_with_a_mas_that_would_erase_accounts");
         assert_eq!((changes(&world), everyone(&world)), (vec![], before), "{version}");
     }
 }

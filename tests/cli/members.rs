@@ -6,6 +6,7 @@ use matrix_keycloak_sync::standins::{Auth, Fault, World};
 use serde_json::json;
 
 use crate::harness::{everyone, group, program, program_with, started, the_table};
+use crate::snapshots::assert_snapshot;
 
 /// Two pages of members; the second begins with `u05000`, who has an account.
 fn two_pages() -> World {
@@ -41,20 +42,22 @@ async fn token_is_renewed_if_it_expires_while_keycloak_asks_to_wait() {
 
 #[tokio::test]
 async fn list_is_an_error_if_a_later_page_fails() {
+    let mut printed = String::new();
     for status in [401, 403, 404, 500] {
         let world = started(two_pages()).await;
         let before = everyone(&world);
-        world.keycloak.faults().on("/members").skip(1).answer(Fault::Status(status, String::new()));
-        program(&world).run("sync").exits(1).tells(&["Keycloak: GET ", "/members", &status.to_string(), "hint: "]);
+        world.keycloak.faults().on("/members?first=4950").answer(Fault::Status(status, String::new()));
+        printed += &program(&world).run("sync").exits(1).printed(&world);
         assert_eq!(everyone(&world), before, "{status}");
     }
+    assert_snapshot("sync_without_a_page_of_members", &printed);
 }
 
 #[tokio::test]
 async fn list_is_an_error_if_its_first_page_repeats() {
     let world = started(two_pages()).await;
     world.keycloak.faults().on("/members").answer(Fault::RepeatPage);
-    program(&world).run("plan").exits(1).tells(&["/members", "do not fit together", "hint: "]);
+    program(&world).run("plan").exits(1).matches(&world, "plan_with_a_page_of_members_twice");
 }
 
 #[tokio::test]
@@ -73,8 +76,7 @@ async fn no_member_is_missed_if_another_leaves_a_page_that_was_read() {
 async fn ambiguous_group_name_is_refused_with_both_paths() {
     for world in [the_table().group("/old/matrix-users"), the_table().group("/old/matrix-users").old_keycloak()] {
         let world = started(world).await;
-        let run = program(&world).run("sync").exits(1);
-        run.tells(&["2 groups: /matrix-users, /old/matrix-users", "hint: ", "KC_GROUP_NAME"]);
+        program(&world).run("sync").exits(1).matches(&world, "sync_with_an_ambiguous_group");
     }
 }
 
@@ -92,24 +94,23 @@ async fn a_group_is_found_by_path_by_id_and_by_a_nested_name() {
 #[tokio::test]
 async fn missing_group_is_an_error() {
     let world = started(the_table()).await;
-    for group in ["matrix-user", "/matrix-users/x", "00000000-0000-4000-8000-000000000000"] {
-        let run = program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1);
-        run.tells(&["there is no group", group, "KC_GROUP_NAME"]);
-    }
+    let groups = ["matrix-user", "/matrix-users/x", "00000000-0000-4000-8000-000000000000"];
+    let printed = groups.map(|group| program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1).printed(&world));
+    assert_snapshot("sync_without_the_group", &printed.concat());
 }
 
 #[tokio::test]
 async fn error_names_the_role_if_an_answer_is_empty_without_it() {
     let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
-    run.tells(&["Keycloak: realm corp: there is no group \"matrix-users\", or no permission to see it", "view-users"]);
+    run.matches(&world, "sync_with_no_visible_group");
 }
 
 #[tokio::test]
 async fn error_names_the_role_if_a_request_is_refused_without_it() {
     let world = started(the_table().service_roles(&[])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
-    run.tells(&["Keycloak: GET ", "/admin/realms/corp/groups", "403", "hint: ", "view-users"]);
+    run.matches(&world, "sync_without_a_role");
 }
 
 #[tokio::test]
@@ -124,7 +125,7 @@ async fn a_group_whose_members_may_not_be_seen_is_an_error() {
     let closed = json!([{"id": "1", "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 0,
         "subGroups": [], "access": {"view": true, "viewMembers": false}}]);
     world.keycloak.faults().on("/groups?").answer(Fault::Json(closed));
-    program(&world).run("sync").exits(1).tells(&["no permission to see the members of /matrix-users", "view-users"]);
+    program(&world).run("sync").exits(1).matches(&world, "sync_with_no_visible_members");
 }
 
 #[tokio::test]

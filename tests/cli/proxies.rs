@@ -10,11 +10,10 @@ use crate::harness::{
     BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by, proxy_page, started,
     the_table,
 };
+use crate::sections::PROTECT;
 
 /// Statuses with a meaning, each from a proxy.
 const STATUSES: [u16; 4] = [401, 403, 404, 503];
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
-
 /// A request made while reading whose status has a meaning.
 #[derive(Clone, Copy)]
 struct Place {

@@ -1,6 +1,6 @@
 //! Before an account is disabled, both servers are asked about it.
 
-use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen, World};
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest, World};
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -127,7 +127,7 @@ async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
         let (mas, synapse) = (world.mas.shared(), world.synapse.shared());
         // An administrator reactivates bob and keeps the lock, just before the servers are asked
         // about him.
-        let by_hand = move |_: &Seen| {
+        let by_hand = move |_: &SeenRequest| {
             mas.lock().user_mut("bob").expect("seeded").deactivated_at = None;
             synapse.lock().account_mut("bob").expect("seeded").deactivated = false;
         };
@@ -148,7 +148,7 @@ async fn lock_by_hand_of_an_account_outside_the_group_stays_if_mas_no_longer_has
     world.synapse.state().account_mut("dave").expect("seeded").deactivated = false;
     let mas = world.mas.shared();
     let by_id = format!("/users/{}", world.mas.state().user("dave").expect("seeded").id);
-    let reactivate = move |_: &Seen| mas.lock().user_mut("dave").expect("seeded").deactivated_at = None;
+    let reactivate = move |_: &SeenRequest| mas.lock().user_mut("dave").expect("seeded").deactivated_at = None;
     world.mas.admin().faults().on(&by_id).before(reactivate);
     let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!((run.actions(), run.kept()), (vec![], vec![]));

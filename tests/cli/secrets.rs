@@ -1,6 +1,6 @@
 //! No secret is ever printed: by no command, in no format, at any log level and in no error.
 
-use matrix_keycloak_sync::standins::keycloak::{Client, Login, Roles};
+use matrix_keycloak_sync::standins::keycloak::{Login, ManagementRoles, RealmClient};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded::byte_serialize;
@@ -62,10 +62,10 @@ fn the_search_finds_a_secret_inside_base64() {
 async fn canaries() -> RunningWorld {
     let world = started(the_table()).await;
     let mut state = world.keycloak.state();
-    let login = Login { password: PASSWORD.into(), roles: Roles::admin() };
+    let login = Login { password: PASSWORD.into(), roles: ManagementRoles::admin() };
     state.realm("master").logins.insert("syncadmin".to_owned(), login);
-    let roles = Roles::from_names(&["view-users"]);
-    let client = Client { secret: Some(CLIENT_SECRET.into()), service_account: Some(roles) };
+    let roles = ManagementRoles::from_names(&["view-users"]);
+    let client = RealmClient { secret: Some(CLIENT_SECRET.into()), service_account: Some(roles) };
     state.realm("corp").clients.insert("matrix-sync".to_owned(), client);
     drop(state);
     world

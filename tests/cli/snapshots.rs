@@ -14,7 +14,7 @@ const VARIABLE: [(&str, &str); 6] = [
     (r"/[^\s:]*/\.tmp\w{6}", "/world"),
     (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
-    (r"\buser 01[0-9A-Z]{24}\b", "user ULID"),
+    (r"(\buser |users/|user%5D=)01[0-9A-Z]{24}\b", "${1}ULID"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2000-01-01T00:00:00Z"),
 ];
 
@@ -28,20 +28,34 @@ pub(crate) fn assert_snapshot(name: &str, text: &str) {
 }
 
 impl Run {
-    /// Returns the run if all it printed is in `snapshots/NAME.snap`, with a name for each
-    /// server of the world.
+    /// Returns the run if all it printed is in `snapshots/NAME.snap`.
     pub(crate) fn matches(self, world: &RunningWorld, name: &str) -> Self {
-        let own = [
-            (world.keycloak.url(), "http://keycloak"),
-            (world.synapse.url(), "http://synapse"),
-            (world.mas_admin_url(), "http://mas-admin"),
-            (world.mas_issuer(), "http://mas/"),
-            (world.directory().display().to_string(), "/world"),
-        ];
-        let Self { stdout, stderr, .. } = &self;
-        let printed = if stderr.is_empty() { stdout.clone() } else { format!("{stdout}--- stderr\n{stderr}") };
-        let printed = own.iter().fold(printed, |printed, (text, name)| printed.replace(text, name));
-        assert_snapshot(name, &printed);
+        assert_snapshot(name, &self.printed(world));
         self
     }
+
+    /// Returns the run if its stderr is in `snapshots/NAME.snap`.
+    pub(crate) fn logs(self, world: &RunningWorld, name: &str) -> Self {
+        assert_snapshot(name, &named(world, &self.stderr));
+        self
+    }
+
+    /// Returns all it printed, with a name for each server of the world.
+    pub(crate) fn printed(&self, world: &RunningWorld) -> String {
+        let Self { stdout, stderr, .. } = self;
+        let printed = if stderr.is_empty() { stdout.clone() } else { format!("{stdout}--- stderr\n{stderr}") };
+        named(world, &printed)
+    }
+}
+
+/// Returns a text with a name for each server of the world.
+fn named(world: &RunningWorld, text: &str) -> String {
+    let own = [
+        (world.keycloak.url(), "http://keycloak"),
+        (world.synapse.url(), "http://synapse"),
+        (world.mas_admin_url(), "http://mas-admin"),
+        (world.mas_issuer(), "http://mas/"),
+        (world.directory().display().to_string(), "/world"),
+    ];
+    own.iter().fold(text.to_owned(), |text, (address, name)| text.replace(address, name))
 }

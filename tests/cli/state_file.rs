@@ -8,6 +8,7 @@ use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 use crate::harness::{
     BY_MAS, NO_LIMITS, Program, Run, account, group, mas_cli, program, program_by, started, state_folder, the_table,
 };
+use crate::sections::state_file;
 
 const OFF: &str = "state_file = \"off\"\n";
 
@@ -171,7 +172,7 @@ async fn an_email_address_in_mas_protects_an_account_if_a_restored_file_names_a_
 #[tokio::test]
 async fn two_realms_in_one_file_each_have_their_history() {
     let world = started(the_table()).await;
-    let state = format!("state_file = {:?}\n", world.directory().join("state.db").to_string_lossy());
+    let state = state_file(&world);
     with(&world, &state).run("sync").exits(0);
     let other = with(&world, &state).env("KC_REALM", "other");
     other.run("history").exits(0).prints(&["No run has changed anything yet."]);

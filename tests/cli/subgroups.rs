@@ -1,6 +1,6 @@
 //! Which groups are subgroups of a configured one: parents decide, paths do not.
 
-use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, Seen, World};
+use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, SeenRequest, World};
 use serde_json::json;
 
 use crate::harness::{NO_LIMITS, Run, group, program, started};
@@ -40,7 +40,7 @@ async fn a_subgroup_with_a_slash_in_its_name_is_one() {
     for world in [in_step(), in_step().old_keycloak()] {
         let world = started(world).await;
         let state = world.keycloak.shared();
-        let new = move |_: &Seen| {
+        let new = move |_: &SeenRequest| {
             let mut state = state.lock();
             let id = state.realm("corp").add_group_named("/matrix-users", "a/b");
             state.realm("corp").user_mut("dave").expect("seeded").groups.insert(id);
@@ -109,7 +109,7 @@ async fn account_is_skipped_if_a_parent_group_is_not_visible() {
         state.realm("corp").add_group("/matrix-users/new/deep");
         state.realm("corp").join("dave", "/matrix-users/new/deep");
     });
-    let is_new = move |seen: &Seen| {
+    let is_new = move |seen: &SeenRequest| {
         let mut state = state.lock();
         let new = state.realm("corp").group_by_path("/matrix-users/new").map(|group| group.id.clone());
         new.is_some_and(|id| seen.path.ends_with(&format!("/groups/{id}")))

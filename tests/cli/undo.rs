@@ -1,6 +1,6 @@
 //! `undo` passes the same checks as every other change.
 
-use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest};
 
 use crate::harness::{
     EVERY_WAY, NO_LIMITS, Program, Way, account, by_hand, group, program, program_by, program_with, settings, started,
@@ -172,7 +172,7 @@ async fn undo_activates_no_erased_account() {
 async fn undo_skips_accounts_whose_second_look_fails() {
     let world = activated(EVERY_WAY[0]).await;
     world.leave("bob");
-    let is_look = |seen: &Seen| seen.path.contains("/admin/v2/users/");
+    let is_look = |seen: &SeenRequest| seen.path.contains("/admin/v2/users/");
     world.synapse.faults().matching(is_look).answer(Fault::Status(500, String::new()));
     by(&world, EVERY_WAY[0]).run("undo 1").exits(1);
     assert_eq!(world.state_of("bob"), account(false, false));

@@ -1,11 +1,10 @@
 //! Members and accounts matched by the Keycloak user ID in MAS: renames, namesakes, and accounts
 //! without a link.
 
-use matrix_keycloak_sync::standins::{RunningWorld, World};
+use matrix_keycloak_sync::standins::{RunningWorld, SeenRequest, World};
 
 use crate::harness::{BY_MAS, NO_LIMITS, Program, Run, account, group, program_by, started, the_table};
-
-const PROTECT: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
+use crate::sections::PROTECT;
 
 /// The program with `match = "upstream-link"`; `more` goes into `[accounts]`.
 pub(crate) fn linked(world: &RunningWorld, more: &str) -> Program {
@@ -95,7 +94,7 @@ async fn account_is_kept_if_its_link_changes_between_the_list_and_the_second_loo
     let state = world.mas.shared();
     let dave = world.mas.state().user("dave").expect("a user").id.clone();
     let about_dave = format!("filter%5Buser%5D={dave}");
-    let is_about_dave = move |seen: &matrix_keycloak_sync::standins::Seen| seen.query.contains(&about_dave);
+    let is_about_dave = move |seen: &SeenRequest| seen.query.contains(&about_dave);
     world.mas.admin().faults().matching(is_about_dave).times(1).before(move |_| state.lock().unlink(&dave));
     let run = linked(&world, "").run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["disable dave not_in_group skipped", "disable erin not_in_group done"]);

@@ -17,6 +17,7 @@ use crate::harness::{
     BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, proxy_page, script,
     started, state_folder, write,
 };
+use crate::sections::state_file;
 
 /// Alice and bob are members with accounts, and nothing is left to do.
 fn in_step() -> World {
@@ -268,8 +269,7 @@ async fn watch_waits_for_other_runs_between_its_own() {
 #[tokio::test]
 async fn actions_are_in_the_history() {
     let world = started(in_step()).await;
-    let state = world.directory().join("state.db");
-    let state = format!("state_file = {:?}\n", state.to_string_lossy());
+    let state = state_file(&world);
     let watching = start(&world, by_mas_cli(&world, &format!("{state}{QUICK}{NO_LIMITS}")));
     watching.is_ready().await;
     world.leave("alice");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
 
-use crate::files;
+use crate::files::files;
 
 /// Files with words for people.
 const ENDINGS: [&str; 7] = ["md", "rs", "toml", "yml", "yaml", "sh", "svg"];
@@ -35,7 +35,7 @@ fn words_that_plain_english_does_without_do_not_come_back() {
     let avoided = lines(include_str!("avoid.txt")).collect::<Vec<_>>().join("|");
     let avoided = RegexBuilder::new(&format!(r"\b(?:{avoided})\b")).case_insensitive(true).build().expect("a list");
     let texts = Regex::new(r#""(?:[^"\\]|\\.)*""#).expect("an expression");
-    let is_foreign = |folder: &Path| NOT_OURS.iter().any(|foreign| folder == Path::new(".").join(foreign));
+    let is_foreign = |path: &Path| NOT_OURS.iter().any(|foreign| path == Path::new(".").join(foreign));
     let all = files(Path::new("."), &is_foreign);
     let for_people = |path: &PathBuf| path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known));
     let (mut counts, mut places) = (BTreeMap::<String, usize>::new(), Vec::new());

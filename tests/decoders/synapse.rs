@@ -54,6 +54,15 @@ fn assert_all_read(accounts: &[Account], page: &Value) {
     }
 }
 
+/// Reads the list of accounts, which is `body`: all of it or an error.
+fn outcome_of_the_list(stage: &Stage, body: &[u8]) -> String {
+    let read = stage.run(reader(stage).accounts(&"test.local".into(), &Tally::default()));
+    if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
+        assert_all_read(accounts, &page);
+    }
+    outcome(&read)
+}
+
 #[test]
 fn accounts_are_all_read_or_an_error() {
     let stage = Stage::new();
@@ -72,11 +81,7 @@ fn accounts_are_all_read_or_an_error() {
                 _ => good(served.clone()),
             }
         });
-        let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
-        if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
-            assert_all_read(accounts, &page);
-        }
-        outcome(&read)
+        outcome_of_the_list(&stage, body)
     });
 }
 
@@ -89,11 +94,7 @@ fn a_list_whose_pages_repeat_ends() {
         stage.serve(
             move |asked| if asked.path.ends_with("/whoami") { stage::json(&whoami) } else { good(served.clone()) },
         );
-        let read = stage.run(reader(&stage).accounts(&"test.local".into(), &Tally::default()));
-        if let (Ok((_, accounts)), Some(page)) = (&read, understood::<Value>(body)) {
-            assert_all_read(accounts, &page);
-        }
-        outcome(&read)
+        outcome_of_the_list(&stage, body)
     });
 }
 

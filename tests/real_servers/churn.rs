@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
-use matrix_keycloak_sync::standins::mas::{CLIENT, ClientAuth, Mas, Settings, State};
+use matrix_keycloak_sync::standins::mas::{CLIENT, ClientAuth, Mas, MasSettings, MasState};
 use reqwest::Method;
 
 use crate::Outcome;
@@ -73,10 +73,10 @@ fn names_a_stayer(line: &str) -> bool {
 
 /// The accounts of this scene's members and of one outsider.
 fn with_accounts(scene: &Scene) -> Outcome<Mas> {
-    let mut settings = Settings::new("only this scene's".into());
+    let mut settings = MasSettings::new("only this scene's".into());
     settings.server_name.clone_from(&scene.servers.synapse.server_name);
     settings.admin_clients.insert(CLIENT.0.to_owned());
-    let mut state = State::new(settings);
+    let mut state = MasState::new(settings);
     state.add_client(CLIENT.0, CLIENT.1, ClientAuth::Basic);
     for name in (0..MEMBERS).map(member).chain(["oskar".to_owned()]) {
         state.add_user(&scene.full(&name));

@@ -1,6 +1,6 @@
 //! Keycloak's stand-in against `keycloak.json`, `keycloak-roles.json` and `keycloak-lockout.json`.
 
-use matrix_keycloak_sync::standins::keycloak::{Client, Realm, Roles};
+use matrix_keycloak_sync::standins::keycloak::{ManagementRoles, Realm, RealmClient};
 use matrix_keycloak_sync::standins::{NewUser, RunningWorld, World};
 use serde_json::Value;
 
@@ -66,7 +66,8 @@ async fn recorded_keycloak() -> RunningWorld {
             ("events", "secret", Some(&["view-users", "view-events"])),
         ];
         for (id, secret, roles) in clients {
-            let client = Client { secret: Some(secret.into()), service_account: roles.map(Roles::from_names) };
+            let client =
+                RealmClient { secret: Some(secret.into()), service_account: roles.map(ManagementRoles::from_names) };
             realm.clients.insert(id.to_owned(), client);
         }
     }

@@ -1,6 +1,6 @@
 //! MAS's stand-in against `mas-admin-api.json` and `mas-lifecycle.json`: discovery, token endpoint and Admin API.
 
-use matrix_keycloak_sync::standins::mas::{ClientAuth, Email, Link, Provider, Session, SessionKind};
+use matrix_keycloak_sync::standins::mas::{ClientAuth, Email, Link, MasSession, Provider, SessionKind};
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ async fn recorded_mas() -> RunningWorld {
 /// Opened late, because a deactivation recorded before ends all sessions.
 fn open_sessions(world: &RunningWorld) {
     for (id, created, device) in SESSIONS {
-        let mut session = Session::new(SessionKind::Compat, IVAN);
+        let mut session = MasSession::new(SessionKind::Compat, IVAN);
         (session.id, session.created_at) = (id.to_owned(), created.to_owned());
         session.device_id = Some(device.to_owned());
         world.mas.state().put_session(session);

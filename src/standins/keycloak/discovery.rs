@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use super::state::State as Keycloak;
+use super::state::KeycloakState;
 use super::token::error;
 use crate::standins::{Shared, server};
 
-pub(super) fn routes() -> Router<Shared<Keycloak>> {
+pub(super) fn routes() -> Router<Shared<KeycloakState>> {
     Router::new().route("/realms/{realm}/.well-known/openid-configuration", get(discovery))
 }
 
-async fn discovery(State(state): State<Shared<Keycloak>>, Path(realm): Path<String>) -> Response {
+async fn discovery(State(state): State<Shared<KeycloakState>>, Path(realm): Path<String>) -> Response {
     let state = state.lock();
     if !state.realms.contains_key(&realm) {
         return error(StatusCode::NOT_FOUND, "Realm does not exist").into_response();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::realm::Realm;
 use super::representation;
-use super::state::{Group, User};
+use super::state::{RealmGroup, RealmUser};
 use crate::standins::query::Params;
 use crate::standins::{ids, time};
 
@@ -16,7 +16,7 @@ const KEPT: usize = 10_000;
 
 /// One change, as `GET …/admin-events` shows it.
 #[derive(Clone, Debug)]
-pub struct AdminEvent {
+pub struct RecordedEvent {
     /// When, in milliseconds since 1970.
     pub time: u64,
     /// `CREATE`, `UPDATE` or `DELETE`.
@@ -28,11 +28,11 @@ pub struct AdminEvent {
 
 impl Realm {
     /// Returns the recorded events, newest first.
-    pub fn admin_events(&self) -> impl Iterator<Item = &AdminEvent> {
+    pub fn admin_events(&self) -> impl Iterator<Item = &RecordedEvent> {
         self.events.iter()
     }
 
-    pub(super) fn event_user(&mut self, operation: &str, user: &User) {
+    pub(super) fn event_user(&mut self, operation: &str, user: &RealmUser) {
         if self.save_events {
             let path = format!("users/{}", user.id);
             let text = match operation {
@@ -44,7 +44,7 @@ impl Realm {
         }
     }
 
-    pub(super) fn event_group(&mut self, operation: &str, group: &Group) {
+    pub(super) fn event_group(&mut self, operation: &str, group: &RealmGroup) {
         if self.save_events {
             let path = format!("groups/{}", group.id);
             let text = json!({"id": group.id, "name": group.name, "subGroups": []}).to_string();
@@ -52,7 +52,7 @@ impl Realm {
         }
     }
 
-    pub(super) fn event_membership(&mut self, operation: &str, group: &Group, user: &User) {
+    pub(super) fn event_membership(&mut self, operation: &str, group: &RealmGroup, user: &RealmUser) {
         let path = format!("users/{}/groups/{}", user.id, group.id);
         let text = representation::group_in_event(group).to_string();
         let mut details = json!({"username": user.username});
@@ -79,7 +79,7 @@ impl Realm {
         if let Some(details) = details {
             body["details"] = details;
         }
-        self.events.push_front(AdminEvent {
+        self.events.push_front(RecordedEvent {
             time,
             operation: operation.to_owned(),
             resource: resource.to_owned(),
@@ -103,7 +103,7 @@ impl Realm {
                 && among(query, "resourceTypes", &event.resource)
                 && among(query, "operationTypes", &event.operation)
         });
-        let body = |event: &AdminEvent| event.body.clone();
+        let body = |event: &RecordedEvent| event.body.clone();
         if query.get("direction") == Some("asc") {
             wanted.rev().skip(first).take(max).map(body).collect()
         } else {

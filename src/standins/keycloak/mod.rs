@@ -1,6 +1,6 @@
 //! A stand-in for Keycloak: tokens, groups, members, users and admin events of its Admin REST API.
 //!
-//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`State::old`], trap 40 of the
+//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`KeycloakState::old`], trap 40 of the
 //! contract's README (Keycloak 22). `state` and `realm` contain the data, `events` the admin events,
 //! `discovery` and `token` the login of clients, `admin` the endpoints, `representation` the JSON.
 
@@ -19,26 +19,26 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::json;
 
-pub use events::AdminEvent;
+pub use events::RecordedEvent;
 pub use realm::Realm;
-pub use state::{Group, State, StorageProvider, User};
-pub use token::{Client, Lifetimes, Login, Roles};
+pub use state::{KeycloakState, RealmGroup, RealmUser, StorageProvider};
+pub use token::{Lifetimes, Login, ManagementRoles, RealmClient};
 
-use super::{Server, Shared, StandIn};
+use super::{RunningStandIn, Shared, StandInServer};
 
 /// A running Keycloak.
-pub type Keycloak = StandIn<State>;
+pub type Keycloak = RunningStandIn<KeycloakState>;
 
 impl Keycloak {
     /// Starts it with this state.
-    pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
+    pub fn start(listen: SocketAddr, state: KeycloakState) -> io::Result<Self> {
         let state = Shared::new(state);
         let router = Router::new()
             .merge(discovery::routes())
             .merge(token::routes())
             .merge(admin::routes())
             .fallback(|| async { token::error(StatusCode::NOT_FOUND, "HTTP 404 Not Found") });
-        let server = Server::start(listen, router.with_state(state.clone()), json!([]))?;
+        let server = StandInServer::start(listen, router.with_state(state.clone()), json!([]))?;
         state.lock().url = server.url();
         Ok(Self::new(server, state))
     }

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::events::AdminEvent;
-use super::state::{Group, StorageProvider, User};
-use super::token::{Client, Login};
+use super::events::RecordedEvent;
+use super::state::{RealmGroup, RealmUser, StorageProvider};
+use super::token::{Login, RealmClient};
 use crate::standins::{Sorted, ids};
 
 /// One realm.
@@ -16,7 +16,7 @@ pub struct Realm {
     /// The UUID.
     pub id: String,
     /// Clients by client ID.
-    pub clients: BTreeMap<String, Client>,
+    pub clients: BTreeMap<String, RealmClient>,
     /// Users who can get a token by password, by username.
     pub logins: BTreeMap<String, Login>,
     /// Directories behind the realm.
@@ -25,10 +25,10 @@ pub struct Realm {
     pub save_events: bool,
     /// The time of new events instead of now, in milliseconds since 1970.
     pub event_time: Option<u64>,
-    pub(super) events: VecDeque<AdminEvent>,
-    users: Sorted<Box<User>>,
+    pub(super) events: VecDeque<RecordedEvent>,
+    users: Sorted<Box<RealmUser>>,
     usernames: HashMap<String, String>,
-    groups: HashMap<String, Group>,
+    groups: HashMap<String, RealmGroup>,
     top: BTreeMap<String, String>,
 }
 
@@ -63,8 +63,8 @@ impl Realm {
     }
 
     /// Adds a user, or returns the one of that name. The ID never changes.
-    pub fn add_user(&mut self, username: &str) -> &mut User {
-        let user = User::new(&username.to_lowercase());
+    pub fn add_user(&mut self, username: &str) -> &mut RealmUser {
+        let user = RealmUser::new(&username.to_lowercase());
         if !self.users.contains(&user.username) {
             self.usernames.insert(user.id.clone(), user.username.clone());
             self.event_user("CREATE", &user);
@@ -74,7 +74,7 @@ impl Realm {
     }
 
     /// Adds the service account of a client, or returns the existing one.
-    pub fn add_service_account(&mut self, client: &str) -> &mut User {
+    pub fn add_service_account(&mut self, client: &str) -> &mut RealmUser {
         let user = self.add_user(&format!("service-account-{client}"));
         user.service = true;
         user
@@ -134,28 +134,28 @@ impl Realm {
 
     /// Returns a user by name, without regard to case.
     #[must_use]
-    pub fn user(&self, username: &str) -> Option<&User> {
+    pub fn user(&self, username: &str) -> Option<&RealmUser> {
         self.users.get(&username.to_lowercase()).map(|user| &**user)
     }
 
     /// Returns a user to change, without an event.
-    pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
+    pub fn user_mut(&mut self, username: &str) -> Option<&mut RealmUser> {
         self.users.get_mut(&username.to_lowercase()).map(|user| &mut **user)
     }
 
     /// Returns a user by ID.
     #[must_use]
-    pub fn user_by_id(&self, id: &str) -> Option<&User> {
+    pub fn user_by_id(&self, id: &str) -> Option<&RealmUser> {
         self.user(self.usernames.get(id)?)
     }
 
     /// Returns all users in order of username, service accounts included.
-    pub fn users(&self) -> impl Iterator<Item = &User> {
+    pub fn users(&self) -> impl Iterator<Item = &RealmUser> {
         self.users.iter().map(|(_, user)| &**user)
     }
 
     /// Returns the users that lists show in order of username, from the n-th on.
-    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = &User> {
+    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = &RealmUser> {
         self.users.shown_from(first).map(|(_, user)| &**user)
     }
 
@@ -200,7 +200,7 @@ impl Realm {
     }
 
     fn insert_group(&mut self, id: String, name: &str, path: &str, parent: Option<&str>) -> String {
-        let group = Group {
+        let group = RealmGroup {
             id: id.clone(),
             name: name.to_owned(),
             path: path.to_owned(),
@@ -241,15 +241,15 @@ impl Realm {
 
     /// Returns a group by ID.
     #[must_use]
-    pub fn group(&self, id: &str) -> Option<&Group> {
+    pub fn group(&self, id: &str) -> Option<&RealmGroup> {
         self.groups.get(id)
     }
 
     /// Returns the group at a path. At each level the shortest name that fits is taken, as Keycloak does: of a group
     /// `a` with the subgroup `b` and a group `a/b`, the path `/a/b` means the first.
     #[must_use]
-    pub fn group_by_path(&self, path: &str) -> Option<&Group> {
-        let mut found: Option<&Group> = None;
+    pub fn group_by_path(&self, path: &str) -> Option<&RealmGroup> {
+        let mut found: Option<&RealmGroup> = None;
         let mut name = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             if !name.is_empty() {
@@ -266,12 +266,12 @@ impl Realm {
     }
 
     /// Returns the groups without a parent, in order of name.
-    pub fn top_groups(&self) -> impl Iterator<Item = &Group> {
+    pub fn top_groups(&self) -> impl Iterator<Item = &RealmGroup> {
         self.top.values().filter_map(|id| self.groups.get(id))
     }
 
     /// Returns the subgroups of a group, in order of name.
-    pub fn children<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Group> {
+    pub fn children<'a>(&'a self, group: &'a RealmGroup) -> impl Iterator<Item = &'a RealmGroup> {
         group.children.values().filter_map(|id| self.groups.get(id))
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::realm::Realm;
-use super::state::{Group, StorageProvider, User};
+use super::state::{RealmGroup, RealmUser, StorageProvider};
 
 type Attributes = BTreeMap<String, Vec<String>>;
 
@@ -17,7 +17,7 @@ const DISABLED_REASON: &str = "disabledReason";
 /// A user. The fields depend on the endpoint and the roles of the token.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct UserRow<'u> {
+pub(super) struct UserRepresentation<'u> {
     id: &'u str,
     username: &'u str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,9 +52,9 @@ struct Full {
 }
 
 /// Returns a user in a list of members, without `access`.
-pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
+pub(super) fn member(user: &RealmUser, brief: bool) -> UserRepresentation<'_> {
     let shows_attributes = !user.attributes.is_empty() && (!brief || user.federation_link.is_some());
-    UserRow {
+    UserRepresentation {
         id: &user.id,
         username: &user.username,
         first_name: user.first_name.as_deref(),
@@ -72,8 +72,8 @@ pub(super) fn member(user: &User, brief: bool) -> UserRow<'_> {
 }
 
 /// Returns a user in a list of users.
-pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_> {
-    let mut row = UserRow { access: Some(json!({"manage": manage})), ..member(user, brief) };
+pub(super) fn listed_user(user: &RealmUser, brief: bool, manage: bool) -> UserRepresentation<'_> {
+    let mut row = UserRepresentation { access: Some(json!({"manage": manage})), ..member(user, brief) };
     if row.attributes.is_none() {
         row.attributes = disabled_reason(user).map(Cow::Owned);
     }
@@ -81,18 +81,18 @@ pub(super) fn listed_user(user: &User, brief: bool, manage: bool) -> UserRow<'_>
 }
 
 /// Returns what a brief row shows of the attributes (trap 53).
-fn disabled_reason(user: &User) -> Option<Attributes> {
+fn disabled_reason(user: &RealmUser) -> Option<Attributes> {
     let reason = user.attributes.get(DISABLED_REASON)?;
     Some([(DISABLED_REASON.to_owned(), reason.clone())].into())
 }
 
 /// Returns a user requested by ID.
-pub(super) fn single_user(user: &User, manage: bool) -> UserRow<'_> {
-    UserRow { access: Some(user_access(manage)), ..listed_user(user, false, manage) }
+pub(super) fn single_user(user: &RealmUser, manage: bool) -> UserRepresentation<'_> {
+    UserRepresentation { access: Some(user_access(manage)), ..listed_user(user, false, manage) }
 }
 
 /// Returns a user with full access, as admin events quote it.
-pub(super) fn user_with_full_access(user: &User) -> Value {
+pub(super) fn user_with_full_access(user: &RealmUser) -> Value {
     json!(single_user(user, true))
 }
 
@@ -115,7 +115,7 @@ pub(super) struct Shape {
 }
 
 /// Returns a group with these subgroups inside.
-pub(super) fn group(group: &Group, sub_groups: Vec<Value>, shape: Shape) -> Value {
+pub(super) fn group(group: &RealmGroup, sub_groups: Vec<Value>, shape: Shape) -> Value {
     let mut row = Map::new();
     row.insert("id".into(), json!(group.id));
     row.insert("name".into(), json!(group.name));
@@ -139,7 +139,7 @@ pub(super) fn group(group: &Group, sub_groups: Vec<Value>, shape: Shape) -> Valu
 }
 
 /// Returns a group with everything below it, as in Keycloak 22.
-pub(super) fn tree(realm: &Realm, top: &Group, shape: Shape) -> Value {
+pub(super) fn tree(realm: &Realm, top: &RealmGroup, shape: Shape) -> Value {
     let below = realm.children(top).map(|child| tree(realm, child, shape)).collect();
     group(top, below, shape)
 }
@@ -152,7 +152,7 @@ fn group_access(manage: bool) -> Value {
 }
 
 /// Returns a group in the list of a user's groups.
-pub(super) fn group_of_user(group: &Group, brief: bool, old: bool) -> Value {
+pub(super) fn group_of_user(group: &RealmGroup, brief: bool, old: bool) -> Value {
     let shape = Shape { full: !brief, access: None, old };
     let mut row = self::group(group, Vec::new(), shape);
     if let Value::Object(row) = &mut row {
@@ -162,7 +162,7 @@ pub(super) fn group_of_user(group: &Group, brief: bool, old: bool) -> Value {
 }
 
 /// Returns a group as a membership event quotes it.
-pub(super) fn group_in_event(group: &Group) -> Value {
+pub(super) fn group_in_event(group: &RealmGroup) -> Value {
     group_of_user(group, false, false)
 }
 

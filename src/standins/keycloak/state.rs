@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::realm::Realm;
-use super::token::{Grant, Lifetimes};
+use super::token::{Lifetimes, RealmGrant};
 use crate::standins::{Sorted, ids, time};
 
 /// All that one Keycloak knows.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct KeycloakState {
     /// Answer as Keycloak 22 does (trap 40).
     pub old: bool,
     /// Its own URL, without a slash at the end; set when it starts.
@@ -19,10 +19,10 @@ pub struct State {
     pub lightweight_tokens: bool,
     /// The realms by name.
     pub realms: BTreeMap<String, Realm>,
-    pub(super) grants: HashMap<String, Grant>,
+    pub(super) grants: HashMap<String, RealmGrant>,
 }
 
-impl State {
+impl KeycloakState {
     /// Adds an empty realm.
     pub fn add_realm(&mut self, name: &str) -> &mut Realm {
         self.realms.entry(name.to_owned()).or_insert_with(Realm::new)
@@ -41,7 +41,7 @@ impl State {
 
 /// A group. Its members are those of the group itself, not of its subgroups (trap 7).
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct RealmGroup {
     /// The UUID.
     pub id: String,
     /// The last part of the path. A slash in it stays as it is in the path.
@@ -57,7 +57,7 @@ pub struct Group {
 
 /// A user of the realm.
 #[derive(Clone, Debug)]
-pub struct User {
+pub struct RealmUser {
     /// The UUID; it stays when the user is renamed.
     pub id: String,
     /// Always lower case.
@@ -85,7 +85,7 @@ pub struct User {
     pub remembered_groups: Option<BTreeSet<String>>,
 }
 
-impl User {
+impl RealmUser {
     pub(super) fn new(username: &str) -> Self {
         Self {
             id: ids::uuid(),

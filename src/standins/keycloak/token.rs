@@ -17,15 +17,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::realm::Realm;
-use super::state::State as Keycloak;
+use super::state::KeycloakState;
 use crate::standins::query::{Params, basic, bearer};
 use crate::standins::{Shared, ids, server};
 
 /// Roles of `realm-management` by name (`view-users`, `query-groups`, `view-events`, `view-realm`, …).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roles(BTreeSet<String>);
+pub struct ManagementRoles(BTreeSet<String>);
 
-impl Roles {
+impl ManagementRoles {
     /// Creates these roles.
     #[must_use]
     pub fn from_names(names: &[&str]) -> Self {
@@ -74,18 +74,18 @@ const ALL_ROLES: [&str; 10] = [
 
 /// A client of a realm.
 #[derive(Clone, Debug, Default)]
-pub struct Client {
+pub struct RealmClient {
     /// Its secret; a public client has none.
     pub secret: Option<SecretString>,
     /// The roles of its service account, if it has one.
-    pub service_account: Option<Roles>,
+    pub service_account: Option<ManagementRoles>,
 }
 
 /// Someone who can get a token with a password.
 #[derive(Clone, Debug)]
 pub struct Login {
     pub password: SecretString,
-    pub roles: Roles,
+    pub roles: ManagementRoles,
 }
 
 /// How long access tokens live.
@@ -105,15 +105,15 @@ impl Default for Lifetimes {
 
 /// The grant behind an access token.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
+pub(super) struct RealmGrant {
     realm: String,
-    roles: Roles,
+    roles: ManagementRoles,
     expires: Instant,
 }
 
-impl Keycloak {
+impl KeycloakState {
     /// Returns the roles of the request in this realm; the error is the answer.
-    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<Roles, Refusal> {
+    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<ManagementRoles, KeycloakRefusal> {
         let grant = bearer(headers)
             .and_then(|token| self.grants.get(token))
             .filter(|grant| grant.expires > Instant::now())
@@ -127,18 +127,18 @@ impl Keycloak {
         Err(forbidden())
     }
 
-    fn issue(&mut self, realm: &str, roles: Roles, lifetime: Duration) -> String {
+    fn issue(&mut self, realm: &str, roles: ManagementRoles, lifetime: Duration) -> String {
         let now = Instant::now();
         self.grants.retain(|_, grant| grant.expires > now);
         let claims = self.claims(realm, &roles).to_string();
         let token = format!("eyJhbGciOiJub25lIn0.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(claims), ids::word(16));
-        self.grants.insert(token.clone(), Grant { realm: realm.to_owned(), roles, expires: now + lifetime });
+        self.grants.insert(token.clone(), RealmGrant { realm: realm.to_owned(), roles, expires: now + lifetime });
         token
     }
 
     /// Returns the claims of a token: roles belong to a client of the realm, or, for the master realm, to one
     /// client for each realm.
-    fn claims(&self, realm: &str, roles: &Roles) -> Value {
+    fn claims(&self, realm: &str, roles: &ManagementRoles) -> Value {
         let clients: serde_json::Map<String, Value> = if realm == "master" {
             self.realms.keys().map(|name| (format!("{name}-realm"), json!({"roles": roles.told()}))).collect()
         } else {
@@ -160,13 +160,13 @@ impl Keycloak {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
+pub(super) struct KeycloakRefusal {
     status: StatusCode,
     error: &'static str,
     description: Option<&'static str>,
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for KeycloakRefusal {
     fn into_response(self) -> Response {
         let mut body = json!({ "error": self.error });
         if let Some(description) = self.description {
@@ -177,12 +177,12 @@ impl IntoResponse for Refusal {
 }
 
 /// Returns an error in the Admin API's format.
-pub(super) fn error(status: StatusCode, error: &'static str) -> Refusal {
-    Refusal { status, error, description: None }
+pub(super) fn error(status: StatusCode, error: &'static str) -> KeycloakRefusal {
+    KeycloakRefusal { status, error, description: None }
 }
 
 /// Returns the answer to a request that its token does not allow.
-pub(super) fn forbidden() -> Refusal {
+pub(super) fn forbidden() -> KeycloakRefusal {
     error(StatusCode::FORBIDDEN, "HTTP 403 Forbidden")
 }
 
@@ -190,17 +190,17 @@ fn answer(status: StatusCode, body: &Value) -> Response {
     server::json(status, "application/json", body)
 }
 
-fn refused(status: StatusCode, error: &'static str, description: &'static str) -> Refusal {
-    Refusal { status, error, description: Some(description) }
+fn refused(status: StatusCode, error: &'static str, description: &'static str) -> KeycloakRefusal {
+    KeycloakRefusal { status, error, description: Some(description) }
 }
 
 /// `POST /realms/{realm}/protocol/openid-connect/token`
-pub(super) fn routes() -> Router<Shared<Keycloak>> {
+pub(super) fn routes() -> Router<Shared<KeycloakState>> {
     Router::new().route("/realms/{realm}/protocol/openid-connect/token", post(token))
 }
 
 async fn token(
-    State(state): State<Shared<Keycloak>>,
+    State(state): State<Shared<KeycloakState>>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: String,
@@ -221,7 +221,7 @@ async fn token(
     }
 }
 
-fn granted(state: &mut Keycloak, realm: &str, roles: Roles, by_password: bool) -> Response {
+fn granted(state: &mut KeycloakState, realm: &str, roles: ManagementRoles, by_password: bool) -> Response {
     let Lifetimes { password, client_credentials } = state.lifetimes;
     let lifetime = if by_password { password } else { client_credentials };
     let mut body = json!({
@@ -242,7 +242,7 @@ fn granted(state: &mut Keycloak, realm: &str, roles: Roles, by_password: bool) -
 
 const BAD_CLIENT: &str = "Invalid client or Invalid client credentials";
 
-fn client<'a>(realm: &'a Realm, form: &Params, headers: &HeaderMap) -> Result<&'a Client, Refusal> {
+fn client<'a>(realm: &'a Realm, form: &Params, headers: &HeaderMap) -> Result<&'a RealmClient, KeycloakRefusal> {
     let (id, secret) = basic(headers).unwrap_or_else(|| {
         let field = |name| form.get(name).unwrap_or_default().to_owned();
         (field("client_id"), field("client_secret"))
@@ -257,7 +257,7 @@ fn client<'a>(realm: &'a Realm, form: &Params, headers: &HeaderMap) -> Result<&'
     }
 }
 
-fn password(realm: &Realm, form: &Params) -> Result<Roles, Refusal> {
+fn password(realm: &Realm, form: &Params) -> Result<ManagementRoles, KeycloakRefusal> {
     let given = |name| form.get(name).unwrap_or_default();
     realm
         .logins
@@ -267,7 +267,7 @@ fn password(realm: &Realm, form: &Params) -> Result<Roles, Refusal> {
         .ok_or_else(|| refused(StatusCode::BAD_REQUEST, "invalid_grant", "Invalid user credentials"))
 }
 
-fn service_account(client: &Client) -> Result<Roles, Refusal> {
+fn service_account(client: &RealmClient) -> Result<ManagementRoles, KeycloakRefusal> {
     let refuse = |text| refused(StatusCode::UNAUTHORIZED, "unauthorized_client", text);
     if client.secret.is_none() {
         return Err(refuse("Public client not allowed to retrieve service account"));

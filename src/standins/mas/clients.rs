@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 
-use super::state::State;
+use super::state::MasState;
 use crate::standins::ids;
 
 /// ID and secret of a stand-in's default client.
@@ -23,7 +23,7 @@ pub enum ClientAuth {
 
 /// A client.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct RegisteredClient {
     pub secret: SecretString,
     /// How it sends the secret.
     pub auth: ClientAuth,
@@ -33,13 +33,13 @@ pub struct Client {
 
 /// The grant behind an access token of client credentials.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
+pub(super) struct ClientGrant {
     pub(super) client_id: String,
     pub(super) scope: String,
     expires: Instant,
 }
 
-impl Grant {
+impl ClientGrant {
     pub(super) fn is_expired(&self) -> bool {
         self.expires <= Instant::now()
     }
@@ -48,19 +48,19 @@ impl Grant {
 /// All clients by ID, and their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    pub(super) by_id: BTreeMap<String, Client>,
-    grants: HashMap<String, Grant>,
+    pub(super) by_id: BTreeMap<String, RegisteredClient>,
+    grants: HashMap<String, ClientGrant>,
 }
 
-impl State {
+impl MasState {
     /// Registers a client, or replaces it.
     pub fn add_client(&mut self, id: &str, secret: &str, auth: ClientAuth) {
-        let client = Client { secret: secret.into(), auth, redirect_uris: Vec::new() };
+        let client = RegisteredClient { secret: secret.into(), auth, redirect_uris: Vec::new() };
         self.clients.by_id.insert(id.to_owned(), client);
     }
 
     /// Returns a client by ID, to change.
-    pub fn client_mut(&mut self, id: &str) -> Option<&mut Client> {
+    pub fn client_mut(&mut self, id: &str) -> Option<&mut RegisteredClient> {
         self.clients.by_id.get_mut(id)
     }
 
@@ -72,12 +72,12 @@ impl State {
     pub(super) fn issue(&mut self, client_id: &str, scope: &str) -> String {
         let token = format!("mat_{}_{}", ids::word(30), ids::word(6));
         let expires = Instant::now() + self.settings.token_lifetime;
-        let grant = Grant { client_id: client_id.to_owned(), scope: scope.to_owned(), expires };
+        let grant = ClientGrant { client_id: client_id.to_owned(), scope: scope.to_owned(), expires };
         self.clients.grants.insert(token.clone(), grant);
         token
     }
 
-    pub(super) fn grant(&self, token: &str) -> Option<&Grant> {
+    pub(super) fn grant(&self, token: &str) -> Option<&ClientGrant> {
         self.clients.grants.get(token)
     }
 }

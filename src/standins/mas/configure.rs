@@ -12,21 +12,25 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::manage::admitted;
-use super::state::State as Database;
+use super::state::MasState;
 use super::upstream::Provider;
 use crate::standins::{Shared, ids, server};
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/stand-in/upstream-providers", post(provider))
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct ProviderQuery {
     issuer: String,
 }
 
 /// Returns the ULID of the provider with this issuer, which is created if there is none.
-async fn provider(State(state): State<Shared<Database>>, headers: HeaderMap, Json(asked): Json<Asked>) -> Response {
+async fn provider(
+    State(state): State<Shared<MasState>>,
+    headers: HeaderMap,
+    Json(asked): Json<ProviderQuery>,
+) -> Response {
     let mut state = state.lock();
     if let Err(answer) = admitted(&state, &headers) {
         return *answer;

@@ -8,20 +8,20 @@ use axum::response::Response;
 use axum::routing::get;
 use serde_json::json;
 
-use super::settings::{CLIENT_AUTH, Settings};
-use super::state::State as Database;
+use super::settings::{CLIENT_AUTH, MasSettings};
+use super::state::MasState;
 use crate::standins::{Shared, server};
 
 const CLIENT_ALGORITHMS: [&str; 12] =
     ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES256K"];
 const TOKEN_ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512", "ES256K"];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/.well-known/openid-configuration", get(discovery))
 }
 
-async fn discovery(State(state): State<Shared<Database>>) -> Response {
-    let Settings { issuer, token_endpoint, token_endpoint_auth_methods, .. } = state.lock().settings.clone();
+async fn discovery(State(state): State<Shared<MasState>>) -> Response {
+    let MasSettings { issuer, token_endpoint, token_endpoint_auth_methods, .. } = state.lock().settings.clone();
     let at = |path: &str| format!("{issuer}{path}");
     let mut body = json!({
         "issuer": issuer,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::state::State;
+use super::state::MasState;
 use crate::standins::{ids, time};
 
 /// An e-mail address of a user. What is serialized are the attributes that the Admin API shows.
@@ -29,7 +29,7 @@ impl Email {
 /// All e-mail addresses by ULID.
 pub(super) type Emails = BTreeMap<String, Email>;
 
-impl State {
+impl MasState {
     /// Adds an e-mail address; it is ignored if its user is unknown.
     pub fn add_email(&mut self, email: Email) {
         if let Some(user) = self.users.get_mut(&email.user_id) {

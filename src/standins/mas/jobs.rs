@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::sessions::SessionKind;
-use super::state::{State, User};
+use super::state::{DatabaseUser, MasState};
 use super::version::Version;
 use crate::standins::{Shared, runtime, time};
 
@@ -37,7 +37,7 @@ pub(super) struct Job {
     attempts: u32,
 }
 
-impl State {
+impl MasState {
     pub(super) fn schedule(&mut self, user_id: &str, task: Task) {
         let due = Instant::now() + self.settings.job_delay;
         self.jobs.push_back(Job { user_id: user_id.to_owned(), task, due, attempts: 0 });
@@ -74,7 +74,7 @@ impl State {
 }
 
 /// Runs the jobs of the queue until it is aborted.
-pub(super) async fn work(state: Shared<State>) {
+pub(super) async fn work(state: Shared<MasState>) {
     loop {
         let job = state.lock().due_job();
         match job {
@@ -87,7 +87,7 @@ pub(super) async fn work(state: Shared<State>) {
     }
 }
 
-async fn attempt(state: &Shared<State>, job: &Job) -> bool {
+async fn attempt(state: &Shared<MasState>, job: &Job) -> bool {
     let Some(user) = state.lock().user_by_id(&job.user_id).cloned() else {
         return true;
     };
@@ -118,7 +118,7 @@ async fn attempt(state: &Shared<State>, job: &Job) -> bool {
     }
 }
 
-fn provision(user: &User, emails: &[String], displayname: Option<&str>, tells_locks: bool) -> Value {
+fn provision(user: &DatabaseUser, emails: &[String], displayname: Option<&str>, tells_locks: bool) -> Value {
     let mut body = json!({"localpart": user.username, "set_emails": emails});
     if tells_locks {
         body["locked"] = json!(user.locked_at.is_some());
@@ -129,7 +129,7 @@ fn provision(user: &User, emails: &[String], displayname: Option<&str>, tells_lo
     body
 }
 
-fn deactivate(state: &mut State, user: &User) {
+fn deactivate(state: &mut MasState, user: &DatabaseUser) {
     state.finish_sessions(&user.id, &SessionKind::ALL);
     state.remove_emails(&user.id);
     if let Some(user) = state.user_mut(&user.username) {
@@ -138,7 +138,7 @@ fn deactivate(state: &mut State, user: &User) {
 }
 
 /// Calls the homeserver, and returns whether it succeeded.
-pub(super) async fn call(state: &Shared<State>, method: &str, body: &Value) -> bool {
+pub(super) async fn call(state: &Shared<MasState>, method: &str, body: &Value) -> bool {
     let settings = state.lock().settings.clone();
     let url = format!("{}/_synapse/mas/{method}", settings.synapse_url.trim_end_matches('/'));
     let request = runtime::client().post(url).bearer_auth(settings.shared_secret.expose_secret()).json(body);

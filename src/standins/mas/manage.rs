@@ -16,14 +16,14 @@ use serde_json::json;
 use super::emails::Email;
 use super::jobs::{Task, call};
 use super::sessions::SessionKind;
-use super::state::{State as Database, User};
+use super::state::{DatabaseUser, MasState};
 use crate::standins::query::basic;
 use crate::standins::{Shared, ids, server, time};
 
 /// A subcommand of `mas-cli manage`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "command")]
-pub enum Command {
+pub enum ManageRequest {
     /// Lock, and deactivate if asked.
     LockUser { username: String, deactivate: bool },
     /// Unlock, or reactivate if asked; never both (trap 17).
@@ -95,16 +95,20 @@ impl Done {
     }
 }
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/stand-in/manage", post(manage)).route("/stand-in/read", post(manage))
 }
 
-async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(command): Json<Command>) -> Response {
+async fn manage(
+    State(state): State<Shared<MasState>>,
+    headers: HeaderMap,
+    Json(command): Json<ManageRequest>,
+) -> Response {
     if let Err(answer) = admitted(&state.lock(), &headers) {
         return *answer;
     }
     let done = match command {
-        Command::IssueCompatibilityToken { username, device_id, admin } => {
+        ManageRequest::IssueCompatibilityToken { username, device_id, admin } => {
             issue_token(&state, &username, device_id, admin).await
         }
         other => change(&mut state.lock(), other),
@@ -113,7 +117,7 @@ async fn manage(State(state): State<Shared<Database>>, headers: HeaderMap, Json(
 }
 
 /// Checks that the request has the database's password; the error is the answer.
-pub(super) fn admitted(state: &Database, headers: &HeaderMap) -> Result<(), Box<Response>> {
+pub(super) fn admitted(state: &MasState, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let given = basic(headers).unwrap_or_default();
     if state.settings.database_password.as_ref().is_none_or(|expected| given.1 == expected.expose_secret()) {
         return Ok(());
@@ -122,38 +126,38 @@ pub(super) fn admitted(state: &Database, headers: &HeaderMap) -> Result<(), Box<
     Err(Box::new(server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }))))
 }
 
-fn change(state: &mut Database, command: Command) -> Done {
-    let find = |state: &Database, name: &str| state.user(name).cloned();
+fn change(state: &mut MasState, command: ManageRequest) -> Done {
+    let find = |state: &MasState, name: &str| state.user(name).cloned();
     let unknown = || Done::failed("User not found");
     match command {
-        Command::LockUser { username, deactivate } => {
+        ManageRequest::LockUser { username, deactivate } => {
             find(state, &username).map_or_else(unknown, |user| lock(state, &user, deactivate))
         }
-        Command::UnlockUser { username, reactivate } => {
+        ManageRequest::UnlockUser { username, reactivate } => {
             find(state, &username).map_or_else(unknown, |user| unlock(state, &user, reactivate))
         }
-        Command::KillSessions { username, dry_run } => {
+        ManageRequest::KillSessions { username, dry_run } => {
             find(state, &username).map_or_else(unknown, |user| kill_sessions(state, &user, dry_run))
         }
-        Command::ListAdminUsers => list_admin_users(state),
-        Command::PromoteAdmin { username } => {
+        ManageRequest::ListAdminUsers => list_admin_users(state),
+        ManageRequest::PromoteAdmin { username } => {
             find(state, &username).map_or_else(unknown, |user| set_admin(state, &user, Admin::Yes))
         }
-        Command::DemoteAdmin { username } => {
+        ManageRequest::DemoteAdmin { username } => {
             find(state, &username).map_or_else(unknown, |user| set_admin(state, &user, Admin::No))
         }
-        Command::AddEmail { username, email } => {
+        ManageRequest::AddEmail { username, email } => {
             find(state, &username).map_or_else(unknown, |user| add_email(state, &user, &email))
         }
-        Command::RegisterUser { username, displayname, emails, admin } => {
+        ManageRequest::RegisterUser { username, displayname, emails, admin } => {
             register(state, &username, displayname, emails, admin)
         }
-        Command::IssueCompatibilityToken { .. } => Done::failed("not a change of the database alone"),
+        ManageRequest::IssueCompatibilityToken { .. } => Done::failed("not a change of the database alone"),
     }
 }
 
 /// Locks at once in MAS and by a job on the homeserver; the deactivation is a job for both.
-fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
+fn lock(state: &mut MasState, user: &DatabaseUser, deactivate: bool) -> Done {
     let mut done = Done::default();
     done.info(634, format!("Locking user user.id={}", user.id));
     if let Some(user) = state.user_mut(&user.username) {
@@ -167,7 +171,7 @@ fn lock(state: &mut Database, user: &User, deactivate: bool) -> Done {
     done
 }
 
-fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
+fn unlock(state: &mut MasState, user: &DatabaseUser, reactivate: bool) -> Done {
     let mut done = Done::default();
     if reactivate {
         done.warn(684, format!("Scheduling user reactivation user.id={}", user.id));
@@ -182,7 +186,7 @@ fn unlock(state: &mut Database, user: &User, reactivate: bool) -> Done {
 }
 
 /// Ends all sessions except personal ones (trap 44).
-fn kill_sessions(state: &mut Database, user: &User, dry_run: bool) -> Done {
+fn kill_sessions(state: &mut MasState, user: &DatabaseUser, dry_run: bool) -> Done {
     let mut done = Done::default();
     let open = |kind| state.open_sessions(&user.id).filter(|session| session.kind == kind).count();
     match open(SessionKind::Compat) {
@@ -216,7 +220,7 @@ enum Admin {
 }
 
 /// Changes the administrator flag, which never reaches the homeserver (trap 48).
-fn set_admin(state: &mut Database, user: &User, admin: Admin) -> Done {
+fn set_admin(state: &mut MasState, user: &DatabaseUser, admin: Admin) -> Done {
     let mut done = Done::default();
     let (line, what) = match admin {
         Admin::Yes => (349, "User promoted to admin"),
@@ -229,8 +233,8 @@ fn set_admin(state: &mut Database, user: &User, admin: Admin) -> Done {
     done
 }
 
-fn list_admin_users(state: &Database) -> Done {
-    let admins: Vec<&User> = state.users().filter(|user| user.admin).collect();
+fn list_admin_users(state: &MasState) -> Done {
+    let admins: Vec<&DatabaseUser> = state.users().filter(|user| user.admin).collect();
     let mut done = Done::default();
     done.info(390, format!("The following users can request admin privileges ({} total):", admins.len()));
     for user in admins {
@@ -240,10 +244,10 @@ fn list_admin_users(state: &Database) -> Done {
 }
 
 /// Adds an address, which reaches the homeserver when the user is next provisioned.
-fn add_email(state: &mut Database, user: &User, email: &str) -> Done {
+fn add_email(state: &mut MasState, user: &DatabaseUser, email: &str) -> Done {
     let mut done = Done::default();
     let email = Email::new(&user.id, email);
-    let User { id, username, .. } = user;
+    let DatabaseUser { id, username, .. } = user;
     done.info(
         304,
         format!("Email added user.id={id} user.username={username} email.id={} email.email={}", email.id, email.email),
@@ -253,7 +257,7 @@ fn add_email(state: &mut Database, user: &User, email: &str) -> Done {
 }
 
 fn register(
-    state: &mut Database,
+    state: &mut MasState,
     username: &str,
     displayname: Option<String>,
     emails: Vec<String>,
@@ -275,7 +279,7 @@ fn register(
 }
 
 /// Issues a token. The device is created on the homeserver first, so that the token works at once.
-async fn issue_token(state: &Shared<Database>, username: &str, device_id: Option<String>, admin: bool) -> Done {
+async fn issue_token(state: &Shared<MasState>, username: &str, device_id: Option<String>, admin: bool) -> Done {
     let Some(user) = state.lock().user(username).cloned() else {
         return Done::failed("User not found");
     };

@@ -35,34 +35,34 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-pub use clients::{CLIENT, Client, ClientAuth};
+pub use clients::{CLIENT, ClientAuth, RegisteredClient};
 pub use emails::Email;
-pub use manage::{Command, Done, LogLine};
-pub use sessions::{Owner, Session, SessionKind};
-pub use settings::{AdminApi, Settings};
-pub use state::{State, User};
+pub use manage::{Done, LogLine, ManageRequest};
+pub use sessions::{MasSession, SessionKind, SessionOwner};
+pub use settings::{AdminApi, MasSettings};
+pub use state::{DatabaseUser, MasState};
 pub use upstream::{Link, Provider};
 
 use settings::Listener;
 
-use super::{Server, Shared, StandIn, StandInError, runtime};
+use super::{RunningStandIn, Shared, StandInError, StandInServer, runtime};
 
 /// A running MAS with its worker.
 #[derive(Debug)]
 pub struct Mas {
-    public: StandIn<State>,
-    internal: Option<Server>,
+    public: RunningStandIn<MasState>,
+    internal: Option<StandInServer>,
     worker: JoinHandle<()>,
 }
 
 impl Mas {
     /// Starts it with this state.
-    pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
+    pub fn start(listen: SocketAddr, state: MasState) -> io::Result<Self> {
         let internal = state.settings.internal;
         let state = Shared::new(state);
-        let start = |listen, router: Router<Shared<State>>| {
+        let start = |listen, router: Router<Shared<MasState>>| {
             let router = router.fallback(|| async { admin::not_here() }).with_state(state.clone());
-            Server::start(listen, router, json!({"meta": {"count": 0}, "data": [], "links": {}}))
+            StandInServer::start(listen, router, json!({"meta": {"count": 0}, "data": [], "links": {}}))
         };
         let public = Router::new()
             .merge(discovery::routes())
@@ -75,12 +75,12 @@ impl Mas {
         let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
-        Ok(Self { public: StandIn::new(server, state), internal, worker })
+        Ok(Self { public: RunningStandIn::new(server, state), internal, worker })
     }
 
     /// Returns the listener of the Admin API: the internal one, if there is one and it has the API.
     #[must_use]
-    pub fn admin(&self) -> &Server {
+    pub fn admin(&self) -> &StandInServer {
         let public = self.state().settings.admin_api == AdminApi::Public;
         self.internal.as_ref().filter(|_| !public).unwrap_or(self.public.server())
     }
@@ -97,7 +97,7 @@ impl Mas {
     /// Starts it again with the jobs that were left.
     pub fn restart(&self) -> io::Result<()> {
         self.state().worker_on = true;
-        self.internal.as_ref().map_or(Ok(()), Server::restart)?;
+        self.internal.as_ref().map_or(Ok(()), StandInServer::restart)?;
         self.public.server().restart()
     }
 
@@ -114,7 +114,7 @@ impl Mas {
 
 /// The public listener and the state; for the other listener see [`Mas::admin`].
 impl Deref for Mas {
-    type Target = StandIn<State>;
+    type Target = RunningStandIn<MasState>;
 
     fn deref(&self) -> &Self::Target {
         &self.public
@@ -151,7 +151,7 @@ const AWAY: Duration = Duration::from_secs(3);
 /// its URL, and on a second line that of the Admin API's own listener, if there is one. SIGHUP is a
 /// restart: it does not listen for a while, and the database stays, like a real one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
-    let mut settings = Settings::new(options.shared_secret);
+    let mut settings = MasSettings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;
     settings.database_password = options.database_password;
     settings.internal = options.admin_listen;
@@ -159,7 +159,7 @@ pub async fn run(options: Options) -> Result<(), StandInError> {
     settings.server_name = options.server_name.unwrap_or_default();
     let (id, secret) = options.client.unwrap_or_else(|| (CLIENT.0.to_owned(), CLIENT.1.into()));
     settings.admin_clients.insert(id.clone());
-    let mut state = State::new(settings);
+    let mut state = MasState::new(settings);
     state.add_client(&id, secret.expose_secret(), ClientAuth::default());
     let mas = Mas::start(options.listen, state)?;
     println!("{}", mas.url());

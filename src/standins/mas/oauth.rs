@@ -9,11 +9,11 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::sessions::SessionKind;
-use super::state::State as Database;
+use super::state::MasState;
 use crate::standins::query::{Params, bearer};
 use crate::standins::{Shared, server};
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/oauth2/introspect", post(introspect))
 }
 
@@ -22,7 +22,7 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// `POST /oauth2/introspect`, with the shared secret as bearer token.
-async fn introspect(State(state): State<Shared<Database>>, headers: HeaderMap, body: String) -> Response {
+async fn introspect(State(state): State<Shared<MasState>>, headers: HeaderMap, body: String) -> Response {
     let state = state.lock();
     if bearer(&headers) != Some(state.settings.shared_secret.expose_secret()) {
         let text = "Client authentication failed";
@@ -37,7 +37,7 @@ async fn introspect(State(state): State<Shared<Database>>, headers: HeaderMap, b
 }
 
 /// Returns the introspection of an open session, if its user is neither locked nor deactivated.
-fn of_session(state: &Database, token: &str, explicit_device: bool) -> Option<Value> {
+fn of_session(state: &MasState, token: &str, explicit_device: bool) -> Option<Value> {
     let session = state.session(token).filter(|session| session.is_open() && !session.is_expired())?;
     let user = state.user_by_id(&session.user_id).filter(|user| user.is_valid())?;
     let mut body = json!({
@@ -60,7 +60,7 @@ fn of_session(state: &Database, token: &str, explicit_device: bool) -> Option<Va
 }
 
 /// Returns the introspection of a client's own token, which belongs to no user (trap 41).
-fn of_client(state: &Database, token: &str) -> Option<Value> {
+fn of_client(state: &MasState, token: &str) -> Option<Value> {
     let grant = state.grant(token).filter(|grant| !grant.is_expired())?;
     Some(json!({
         "active": true, "scope": grant.scope, "client_id": grant.client_id, "token_type": "access_token",

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::state::State;
+use super::state::MasState;
 use crate::standins::{ids, time};
 
 /// The first name of `urn:matrix:…:api:*`, which homeservers of every version know.
@@ -45,7 +45,7 @@ impl SessionKind {
 
 /// The owner of a personal session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum SessionOwner {
     /// A user, by ULID.
     User(String),
     /// A client, by ID.
@@ -54,7 +54,7 @@ pub enum Owner {
 
 /// One session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct MasSession {
     /// The ULID.
     pub id: String,
     /// What opened it.
@@ -62,7 +62,7 @@ pub struct Session {
     /// The user's ULID; of a personal session, the user it acts as.
     pub user_id: String,
     /// The owner, which may be another user if the session is personal.
-    pub owner: Owner,
+    pub owner: SessionOwner,
     /// The client of an OAuth 2.0 session.
     pub client_id: Option<String>,
     /// The device on the homeserver.
@@ -77,7 +77,7 @@ pub struct Session {
     pub expires: Option<u64>,
 }
 
-impl Session {
+impl MasSession {
     /// Creates an open session of a user, without a device.
     #[must_use]
     pub fn new(kind: SessionKind, user_id: &str) -> Self {
@@ -85,7 +85,7 @@ impl Session {
             id: ids::ulid(),
             kind,
             user_id: user_id.to_owned(),
-            owner: Owner::User(user_id.to_owned()),
+            owner: SessionOwner::User(user_id.to_owned()),
             client_id: None,
             device_id: None,
             scope: String::new(),
@@ -118,22 +118,22 @@ impl Session {
     }
 
     fn concerns(&self, user_id: &str) -> bool {
-        self.user_id == user_id || matches!(&self.owner, Owner::User(owner) if owner == user_id)
+        self.user_id == user_id || matches!(&self.owner, SessionOwner::User(owner) if owner == user_id)
     }
 }
 
 /// All sessions, each kind by ULID, and their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    compat: BTreeMap<String, Session>,
-    oauth2: BTreeMap<String, Session>,
-    browser: BTreeMap<String, Session>,
-    personal: BTreeMap<String, Session>,
+    compat: BTreeMap<String, MasSession>,
+    oauth2: BTreeMap<String, MasSession>,
+    browser: BTreeMap<String, MasSession>,
+    personal: BTreeMap<String, MasSession>,
     tokens: HashMap<String, (SessionKind, String)>,
 }
 
 impl Sessions {
-    pub(super) fn of_kind(&self, kind: SessionKind) -> &BTreeMap<String, Session> {
+    pub(super) fn of_kind(&self, kind: SessionKind) -> &BTreeMap<String, MasSession> {
         match kind {
             SessionKind::Compat => &self.compat,
             SessionKind::OAuth2 => &self.oauth2,
@@ -142,7 +142,7 @@ impl Sessions {
         }
     }
 
-    pub(super) fn of_mut(&mut self, kind: SessionKind) -> &mut BTreeMap<String, Session> {
+    pub(super) fn of_mut(&mut self, kind: SessionKind) -> &mut BTreeMap<String, MasSession> {
         match kind {
             SessionKind::Compat => &mut self.compat,
             SessionKind::OAuth2 => &mut self.oauth2,
@@ -162,9 +162,9 @@ impl Sessions {
     }
 }
 
-impl State {
+impl MasState {
     /// Adds a session and returns its token; that of a browser has none.
-    pub fn put_session(&mut self, session: Session) -> Option<String> {
+    pub fn put_session(&mut self, session: MasSession) -> Option<String> {
         let (kind, id) = (session.kind, session.id.clone());
         self.sessions.of_mut(kind).insert(id.clone(), session);
         let token = kind.token()?;
@@ -174,7 +174,7 @@ impl State {
 
     /// Opens a compatibility session and returns its token.
     pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
-        let mut session = Session::new(SessionKind::Compat, &self.user(username)?.id);
+        let mut session = MasSession::new(SessionKind::Compat, &self.user(username)?.id);
         session.device_id = Some(device_id.to_owned());
         session.scope = if synapse_admin { format!("{CLIENT_API} {SYNAPSE_ADMIN}") } else { CLIENT_API.to_owned() };
         self.put_session(session)
@@ -182,18 +182,18 @@ impl State {
 
     /// Returns the session of a token, ended or not.
     #[must_use]
-    pub fn session(&self, token: &str) -> Option<&Session> {
+    pub fn session(&self, token: &str) -> Option<&MasSession> {
         let (kind, id) = self.sessions.tokens.get(token)?;
         self.sessions.of_kind(*kind).get(id)
     }
 
     /// Returns all sessions of a kind by ULID.
-    pub fn sessions(&self, kind: SessionKind) -> impl Iterator<Item = &Session> {
+    pub fn sessions(&self, kind: SessionKind) -> impl Iterator<Item = &MasSession> {
         self.sessions.of_kind(kind).values()
     }
 
     /// Returns the open sessions of a user, including personal ones that act as this user.
-    pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a Session> {
+    pub fn open_sessions<'a>(&'a self, user_id: &'a str) -> impl Iterator<Item = &'a MasSession> {
         let all = SessionKind::ALL.into_iter().flat_map(|kind| self.sessions(kind));
         all.filter(move |session| session.user_id == user_id && session.is_open())
     }

@@ -41,7 +41,7 @@ impl AdminApi {
 
 /// The settings of MAS.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct MasSettings {
     /// The release, as the Admin API shows it: `v1.22.0`. An old one does only what it could do.
     pub version: String,
     /// The issuer of tokens, with a slash at the end; set when it starts.
@@ -70,7 +70,7 @@ pub struct Settings {
     pub token_lifetime: Duration,
 }
 
-impl Settings {
+impl MasSettings {
     /// Returns the MAS of the recordings, with the delay of an idle worker.
     #[must_use]
     pub fn new(shared_secret: SecretString) -> Self {

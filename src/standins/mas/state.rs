@@ -11,14 +11,14 @@ use super::clients::Clients;
 use super::emails::Emails;
 use super::jobs::Job;
 use super::sessions::Sessions;
-use super::settings::Settings;
+use super::settings::MasSettings;
 use super::upstream::Upstream;
 use crate::standins::{ids, time};
 
 /// One user of MAS. What is serialized are the attributes that every Admin API shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct User {
-    /// The ULID; changed only by [`State::set_user_id`].
+pub struct DatabaseUser {
+    /// The ULID; changed only by [`MasState::set_user_id`].
     #[serde(skip)]
     pub id: String,
     /// The name, which is the localpart on the homeserver.
@@ -36,7 +36,7 @@ pub struct User {
     pub(super) email_ids: Vec<String>,
 }
 
-impl User {
+impl DatabaseUser {
     /// Returns whether the user's tokens are valid.
     #[must_use]
     pub fn is_valid(&self) -> bool {
@@ -46,14 +46,14 @@ impl User {
 
 /// All that one MAS knows.
 #[derive(Debug)]
-pub struct State {
-    pub settings: Settings,
+pub struct MasState {
+    pub settings: MasSettings,
     /// Whether the worker runs; otherwise jobs stay in the queue.
     pub worker_on: bool,
     /// Jobs that were given up after too many attempts.
     pub failed_jobs: usize,
     pub(super) jobs: VecDeque<Job>,
-    pub(super) users: BTreeMap<String, User>,
+    pub(super) users: BTreeMap<String, DatabaseUser>,
     pub(super) emails: Emails,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
@@ -62,10 +62,10 @@ pub struct State {
     names: HashMap<String, Vec<String>>,
 }
 
-impl State {
+impl MasState {
     /// Creates an empty database.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: MasSettings) -> Self {
         Self {
             settings,
             worker_on: true,
@@ -81,7 +81,7 @@ impl State {
     }
 
     /// Adds a user, or returns the one of exactly that name: two that differ only in case are two users (trap 51).
-    pub fn add_user(&mut self, username: &str) -> &mut User {
+    pub fn add_user(&mut self, username: &str) -> &mut DatabaseUser {
         let namesakes = self.names.entry(username.to_lowercase()).or_default();
         let known = namesakes.iter().find(|id| self.users.get(*id).is_some_and(|user| user.username == username));
         let id = known.cloned().unwrap_or_else(|| {
@@ -89,7 +89,7 @@ impl State {
             namesakes.push(id.clone());
             id
         });
-        self.users.entry(id.clone()).or_insert_with(|| User {
+        self.users.entry(id.clone()).or_insert_with(|| DatabaseUser {
             id,
             username: username.to_owned(),
             created_at: time::now_rfc3339(),
@@ -135,12 +135,12 @@ impl State {
 
     /// Returns the user of a name: case is ignored (trap 22) unless several users differ only in case (trap 51).
     #[must_use]
-    pub fn user(&self, username: &str) -> Option<&User> {
+    pub fn user(&self, username: &str) -> Option<&DatabaseUser> {
         self.users.get(self.user_id(username)?)
     }
 
     /// Returns the same user, to change.
-    pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
+    pub fn user_mut(&mut self, username: &str) -> Option<&mut DatabaseUser> {
         let id = self.user_id(username)?.to_owned();
         self.users.get_mut(&id)
     }
@@ -163,12 +163,12 @@ impl State {
 
     /// Returns a user by ULID.
     #[must_use]
-    pub fn user_by_id(&self, id: &str) -> Option<&User> {
+    pub fn user_by_id(&self, id: &str) -> Option<&DatabaseUser> {
         self.users.get(id)
     }
 
     /// Returns all users by ULID.
-    pub fn users(&self) -> impl Iterator<Item = &User> {
+    pub fn users(&self) -> impl Iterator<Item = &DatabaseUser> {
         self.users.values()
     }
 

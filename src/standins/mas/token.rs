@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::clients::ClientAuth;
-use super::state::State as Database;
+use super::state::MasState;
 use crate::standins::query::{Params, basic};
 use crate::standins::{Shared, server};
 
@@ -20,33 +20,33 @@ pub(super) const ADMIN_SCOPE: &str = "urn:mas:admin";
 /// Scopes that MAS's policy allows for any client; they give no access here.
 const FOR_ANYBODY: [&str; 3] = ["openid", "email", "urn:mas:graphql:*"];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/oauth2/token", post(token))
 }
 
 /// An error in the format of OAuth 2.0.
-struct Refusal {
+struct TokenRefusal {
     status: StatusCode,
     error: &'static str,
     description: String,
 }
 
-fn refused(status: StatusCode, error: &'static str, description: &str) -> Refusal {
-    Refusal { status, error, description: description.to_owned() }
+fn refused(status: StatusCode, error: &'static str, description: &str) -> TokenRefusal {
+    TokenRefusal { status, error, description: description.to_owned() }
 }
 
-async fn token(State(state): State<Shared<Database>>, headers: HeaderMap, body: String) -> Response {
+async fn token(State(state): State<Shared<MasState>>, headers: HeaderMap, body: String) -> Response {
     let form = Params::parse(&body);
     match granted(&mut state.lock(), &headers, &form) {
         Ok(body) => server::json(StatusCode::OK, "application/json", &body),
-        Err(Refusal { status, error, description }) => {
+        Err(TokenRefusal { status, error, description }) => {
             let body = json!({"error": error, "error_description": description});
             server::json(status, "application/json", &body)
         }
     }
 }
 
-fn granted(state: &mut Database, headers: &HeaderMap, form: &Params) -> Result<Value, Refusal> {
+fn granted(state: &mut MasState, headers: &HeaderMap, form: &Params) -> Result<Value, TokenRefusal> {
     let client = client(state, headers, form)?;
     if form.get("grant_type") != Some("client_credentials") {
         let text = "The stand-in knows client_credentials only.";
@@ -70,7 +70,7 @@ fn granted(state: &mut Database, headers: &HeaderMap, form: &Params) -> Result<V
 }
 
 /// Authenticates the client of the request in its registered way, and returns its ID.
-fn client(state: &Database, headers: &HeaderMap, form: &Params) -> Result<String, Refusal> {
+fn client(state: &MasState, headers: &HeaderMap, form: &Params) -> Result<String, TokenRefusal> {
     let field = |name| form.get(name).unwrap_or_default().to_owned();
     let (auth, (id, secret)) = match basic(headers) {
         Some(given) => (ClientAuth::Basic, given),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::state::State;
+use super::state::MasState;
 use crate::standins::{ids, time};
 
 /// An upstream provider. What is serialized are the attributes that every Admin API shows.
@@ -90,7 +90,7 @@ pub(super) struct Upstream {
     pub(super) links: BTreeMap<String, Link>,
 }
 
-impl State {
+impl MasState {
     /// Adds a provider.
     pub fn add_provider(&mut self, provider: Provider) {
         self.upstream.providers.insert(provider.id.clone(), provider);

@@ -2,7 +2,7 @@
 //!
 //! The recordings only have the newest MAS; this is what earlier releases did, endpoint by endpoint.
 
-use super::settings::Settings;
+use super::settings::MasSettings;
 
 /// A release: major, minor, patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ impl Version {
     }
 }
 
-impl Settings {
+impl MasSettings {
     /// Returns the release that this MAS claims to be; a text without one is a build newer than all.
     pub(super) fn release(&self) -> Version {
         Version::parse(&self.version).unwrap_or(Version::NEWER_THAN_ANY)

@@ -12,12 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::auth;
-use super::error::{Refusal, answer, unrecognised};
-use super::state::{Account, State as Homeserver};
+use super::error::{SynapseRefusal, answer, unrecognised};
+use super::state::{SynapseAccount, SynapseState};
 use crate::standins::Shared;
 use crate::standins::query::Params;
 
-pub(super) fn routes() -> Router<Shared<Homeserver>> {
+pub(super) fn routes() -> Router<Shared<SynapseState>> {
     Router::new()
         .route("/_matrix/client/v3/account/whoami", get(whoami))
         .route("/_synapse/admin/v1/server_version", get(server_version))
@@ -26,10 +26,10 @@ pub(super) fn routes() -> Router<Shared<Homeserver>> {
         .route("/_synapse/admin/v2/users/{user_id}", get(user))
 }
 
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, SynapseRefusal>;
 
 /// `GET /_matrix/client/v3/account/whoami`
-async fn whoami(State(state): State<Shared<Homeserver>>, headers: HeaderMap) -> Answer {
+async fn whoami(State(state): State<Shared<SynapseState>>, headers: HeaderMap) -> Answer {
     let requester = auth::requester(&state, &headers).await?;
     let mut body = json!({"user_id": requester.user_id, "is_guest": false});
     if let Some(device) = requester.device_id {
@@ -39,12 +39,12 @@ async fn whoami(State(state): State<Shared<Homeserver>>, headers: HeaderMap) -> 
 }
 
 /// `GET /_synapse/admin/v1/server_version`: the only admin endpoint without a token.
-async fn server_version(State(state): State<Shared<Homeserver>>) -> Response {
+async fn server_version(State(state): State<Shared<SynapseState>>) -> Response {
     answer(StatusCode::OK, &json!({"server_version": state.lock().settings.version}))
 }
 
 /// `GET /_synapse/admin/v2/users`: deactivated users only on request (trap 12).
-async fn users_v2(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn users_v2(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
     auth::admin(&state, &headers).await?;
     let query = Params::parse(&query.0.unwrap_or_default());
     let deactivated = if boolean(&query, "deactivated")? == Some(true) { None } else { Some(false) };
@@ -52,7 +52,7 @@ async fn users_v2(State(state): State<Shared<Homeserver>>, query: RawQuery, head
 }
 
 /// `GET /_synapse/admin/v3/users`: both by default (trap 12).
-async fn users_v3(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn users_v3(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
     if !state.lock().settings.has_v3 {
         return Ok(unrecognised());
     }
@@ -62,18 +62,18 @@ async fn users_v3(State(state): State<Shared<Homeserver>>, query: RawQuery, head
     list(&state.lock(), &query, deactivated)
 }
 
-fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer {
+fn list(state: &SynapseState, query: &Params, deactivated: Option<bool>) -> Answer {
     let from = whole_number(query, "from", 0)?;
     let limit = whole_number(query, "limit", 100)?;
     if boolean(query, "guests")?.unwrap_or(true) {
         let text = "The guests parameter is not supported when delegating to MAS.";
-        return Err(Refusal::bad_request("M_INVALID_PARAM", text));
+        return Err(SynapseRefusal::bad_request("M_INVALID_PARAM", text));
     }
     let locked = boolean(query, "locked")?.unwrap_or(false);
     let admins = boolean(query, "admins")?;
     let name = query.get("name").map(str::to_lowercase);
     let user_id = query.get("user_id").map(str::to_lowercase);
-    let wanted = |id: &str, account: &Account| {
+    let wanted = |id: &str, account: &SynapseAccount| {
         !account.guest
             && (locked || !account.locked)
             && deactivated.is_none_or(|deactivated| account.deactivated == deactivated)
@@ -86,18 +86,19 @@ fn list(state: &Homeserver, query: &Params, deactivated: Option<bool>) -> Answer
     };
     let everyone = locked && [deactivated, admins] == [None, None] && (&name, &user_id) == (&None, &None);
     let (total, users) = if everyone && query.get("order_by").is_none() && query.get("dir") != Some("b") {
-        (state.accounts.shown(), state.listed_from(from).take(limit).map(Row::from_account).collect())
+        (state.accounts.shown(), state.listed_from(from).take(limit).map(ListedAccount::from_account).collect())
     } else {
-        let mut rows: Vec<(&str, &Account)> = state.accounts().filter(|(id, account)| wanted(id, account)).collect();
+        let mut rows: Vec<(&str, &SynapseAccount)> =
+            state.accounts().filter(|(id, account)| wanted(id, account)).collect();
         order(&mut rows, query);
-        (rows.len(), rows.into_iter().skip(from).take(limit).map(Row::from_account).collect::<Vec<_>>())
+        (rows.len(), rows.into_iter().skip(from).take(limit).map(ListedAccount::from_account).collect::<Vec<_>>())
     };
     let more = from.saturating_add(limit) < total;
     let next_token = more.then(|| (from + users.len()).to_string());
-    Ok(answer(StatusCode::OK, &Page { users, next_token, total }))
+    Ok(answer(StatusCode::OK, &AccountsPage { users, next_token, total }))
 }
 
-fn is_called(name: &str, id: &str, account: &Account) -> bool {
+fn is_called(name: &str, id: &str, account: &SynapseAccount) -> bool {
     let localpart = id.split_once(':').map_or(id, |(localpart, _)| localpart);
     contains(&localpart[1..], name)
         || account.displayname.as_ref().is_some_and(|shown| contains(&shown.to_lowercase(), name))
@@ -112,7 +113,7 @@ fn contains(text: &str, part: &str) -> bool {
 
 /// Sorts the rows. Rows with the same value stay in order of name in both directions: Synapse sorts by
 /// name last.
-fn order(rows: &mut [(&str, &Account)], query: &Params) {
+fn order(rows: &mut [(&str, &SynapseAccount)], query: &Params) {
     let backward = query.get("dir") == Some("b");
     match query.get("order_by") {
         Some("creation_ts") => sort_by(rows, backward, |account| account.created / 1000),
@@ -124,7 +125,7 @@ fn order(rows: &mut [(&str, &Account)], query: &Params) {
     }
 }
 
-fn sort_by<K: Ord>(rows: &mut [(&str, &Account)], backward: bool, key: impl Fn(&Account) -> K) {
+fn sort_by<K: Ord>(rows: &mut [(&str, &SynapseAccount)], backward: bool, key: impl Fn(&SynapseAccount) -> K) {
     rows.sort_by(|(_, one), (_, other)| {
         let order = key(one).cmp(&key(other));
         if backward { order.reverse() } else { order }
@@ -132,8 +133,8 @@ fn sort_by<K: Ord>(rows: &mut [(&str, &Account)], backward: bool, key: impl Fn(&
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
-    users: Vec<Row<'a>>,
+struct AccountsPage<'a> {
+    users: Vec<ListedAccount<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
     total: usize,
@@ -142,7 +143,7 @@ struct Page<'a> {
 /// A user in a list.
 #[derive(Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the row is Synapse's")]
-struct Row<'a> {
+struct ListedAccount<'a> {
     name: &'a str,
     user_type: Option<&'a str>,
     is_guest: bool,
@@ -157,8 +158,8 @@ struct Row<'a> {
     locked: bool,
 }
 
-impl<'a> Row<'a> {
-    fn from_account((name, account): (&'a str, &'a Account)) -> Self {
+impl<'a> ListedAccount<'a> {
+    fn from_account((name, account): (&'a str, &'a SynapseAccount)) -> Self {
         Self {
             name,
             user_type: account.user_type.as_deref(),
@@ -177,20 +178,20 @@ impl<'a> Row<'a> {
 }
 
 /// `GET /_synapse/admin/v2/users/{user_id}`
-async fn user(State(state): State<Shared<Homeserver>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn user(State(state): State<Shared<SynapseState>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     auth::admin(&state, &headers).await?;
     let state = state.lock();
     if !id.starts_with('@') || !id.contains(':') {
-        return Err(Refusal::bad_request("M_INVALID_PARAM", "Expected UserID string to start with '@'"));
+        return Err(SynapseRefusal::bad_request("M_INVALID_PARAM", "Expected UserID string to start with '@'"));
     }
     if !id.ends_with(&format!(":{}", state.settings.server_name)) {
-        return Err(Refusal::bad_request("M_UNKNOWN", "Can only look up local users"));
+        return Err(SynapseRefusal::bad_request("M_UNKNOWN", "Can only look up local users"));
     }
-    let account = state.accounts.get(&id).ok_or_else(Refusal::user_not_found)?;
+    let account = state.accounts.get(&id).ok_or_else(SynapseRefusal::user_not_found)?;
     Ok(answer(StatusCode::OK, &detail(&id, account)))
 }
 
-fn detail(id: &str, account: &Account) -> Value {
+fn detail(id: &str, account: &SynapseAccount) -> Value {
     let threepids: Vec<Value> = account
         .emails
         .iter()
@@ -222,27 +223,27 @@ fn detail(id: &str, account: &Account) -> Value {
     })
 }
 
-fn boolean(query: &Params, name: &str) -> Result<Option<bool>, Refusal> {
+fn boolean(query: &Params, name: &str) -> Result<Option<bool>, SynapseRefusal> {
     match query.get(name) {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
         Some(_) => {
             let text = format!("Boolean query parameter {name} must be one of ['true', 'false']");
-            Err(Refusal::bad_request("M_UNKNOWN", &text))
+            Err(SynapseRefusal::bad_request("M_UNKNOWN", &text))
         }
     }
 }
 
-fn whole_number(query: &Params, name: &str, default: usize) -> Result<usize, Refusal> {
+fn whole_number(query: &Params, name: &str, default: usize) -> Result<usize, SynapseRefusal> {
     let Some(text) = query.get(name) else {
         return Ok(default);
     };
-    let number: i64 = text
-        .parse()
-        .map_err(|_| Refusal::bad_request("M_INVALID_PARAM", &format!("Query parameter {name} must be an integer.")))?;
+    let number: i64 = text.parse().map_err(|_| {
+        SynapseRefusal::bad_request("M_INVALID_PARAM", &format!("Query parameter {name} must be an integer."))
+    })?;
     usize::try_from(number).map_err(|_| {
         let text = format!("Query parameter {name} must be a positive integer.");
-        Refusal::bad_request("M_INVALID_PARAM", &text)
+        SynapseRefusal::bad_request("M_INVALID_PARAM", &text)
     })
 }

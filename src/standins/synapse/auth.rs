@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::error::Refusal;
-use super::state::State;
+use super::error::SynapseRefusal;
+use super::state::SynapseState;
 use crate::standins::query::bearer;
 use crate::standins::{Shared, runtime};
 
@@ -38,13 +38,13 @@ pub(super) struct Requester {
 }
 
 /// Returns the owner of the request's token.
-pub(super) async fn requester(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
-    let token = bearer(headers).ok_or_else(Refusal::no_token)?;
+pub(super) async fn requester(state: &Shared<SynapseState>, headers: &HeaderMap) -> Result<Requester, SynapseRefusal> {
+    let token = bearer(headers).ok_or_else(SynapseRefusal::no_token)?;
     let found = introspection(state, token).await?;
     let scopes: Vec<&str> = found.scope.split_whitespace().collect();
-    let username = found.username.as_deref().filter(|_| found.active).ok_or_else(Refusal::token_not_active)?;
+    let username = found.username.as_deref().filter(|_| found.active).ok_or_else(SynapseRefusal::token_not_active)?;
     if !CLIENT_API.iter().any(|api| scopes.contains(api)) {
-        return Err(Refusal::token_not_active());
+        return Err(SynapseRefusal::token_not_active());
     }
     let device_id = found.device_id.clone().or_else(|| device_in(&scopes));
     let mut state = state.lock();
@@ -53,12 +53,12 @@ pub(super) async fn requester(state: &Shared<State>, headers: &HeaderMap) -> Res
         let account = state
             .accounts
             .get(&user_id)
-            .ok_or_else(|| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "User not found"))?;
+            .ok_or_else(|| SynapseRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "User not found"))?;
         device_id.as_ref().is_some_and(|device| !account.devices.contains(device))
     };
     if gone {
         state.introspections.remove(token);
-        return Err(Refusal::token_not_active());
+        return Err(SynapseRefusal::token_not_active());
     }
     Ok(Requester { user_id, device_id, admin: scopes.contains(&ADMIN) })
 }
@@ -68,24 +68,24 @@ fn device_in(scopes: &[&str]) -> Option<String> {
 }
 
 /// Accepts only the tokens of server administrators.
-pub(super) async fn admin(state: &Shared<State>, headers: &HeaderMap) -> Result<Requester, Refusal> {
+pub(super) async fn admin(state: &Shared<SynapseState>, headers: &HeaderMap) -> Result<Requester, SynapseRefusal> {
     let requester = requester(state, headers).await?;
     if requester.admin {
         return Ok(requester);
     }
-    Err(Refusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "You are not a server admin"))
+    Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "You are not a server admin"))
 }
 
 /// Accepts only MAS.
-pub(super) fn from_mas(state: &State, headers: &HeaderMap) -> Result<(), Refusal> {
-    let token = bearer(headers).ok_or_else(Refusal::no_token)?;
+pub(super) fn from_mas(state: &SynapseState, headers: &HeaderMap) -> Result<(), SynapseRefusal> {
+    let token = bearer(headers).ok_or_else(SynapseRefusal::no_token)?;
     if token == state.settings.shared_secret.expose_secret() {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::FORBIDDEN, "M_UNKNOWN", "This endpoint must only be called by MAS"))
+    Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_UNKNOWN", "This endpoint must only be called by MAS"))
 }
 
-async fn introspection(state: &Shared<State>, token: &str) -> Result<Introspection, Refusal> {
+async fn introspection(state: &Shared<SynapseState>, token: &str) -> Result<Introspection, SynapseRefusal> {
     let settings = {
         let state = state.lock();
         if let Some((found, asked)) = state.introspections.get(token)
@@ -104,7 +104,7 @@ async fn introspection(state: &Shared<State>, token: &str) -> Result<Introspecti
     let answer = async { asked.send().await?.error_for_status()?.json::<Introspection>().await };
     // Synapse sends the same error for any problem with MAS.
     let found = answer.await.map_err(|_: reqwest::Error| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "Unable to introspect the access token")
+        SynapseRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "Unable to introspect the access token")
     })?;
     state.lock().introspections.insert(token.to_owned(), (found.clone(), Instant::now()));
     Ok(found)

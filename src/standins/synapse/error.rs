@@ -9,12 +9,12 @@ use crate::standins::server;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct SynapseRefusal {
     status: StatusCode,
     body: Value,
 }
 
-impl Refusal {
+impl SynapseRefusal {
     pub(super) fn new(status: StatusCode, errcode: &str, error: &str) -> Self {
         Self { status, body: json!({"errcode": errcode, "error": error}) }
     }
@@ -41,7 +41,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for SynapseRefusal {
     fn into_response(self) -> Response {
         server::json(self.status, "application/json", &self.body)
     }
@@ -49,7 +49,7 @@ impl IntoResponse for Refusal {
 
 /// Returns the answer for a path that this version does not know.
 pub(super) fn unrecognised() -> Response {
-    Refusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request").into_response()
+    SynapseRefusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request").into_response()
 }
 
 /// Returns an answer in JSON.

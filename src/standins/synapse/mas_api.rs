@@ -15,12 +15,12 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::auth;
-use super::error::{Refusal, answer};
-use super::state::{Account, State as Homeserver};
+use super::error::{SynapseRefusal, answer};
+use super::state::{SynapseAccount, SynapseState};
 use crate::standins::query::Params;
 use crate::standins::{Shared, time};
 
-pub(super) fn routes() -> Router<Shared<Homeserver>> {
+pub(super) fn routes() -> Router<Shared<SynapseState>> {
     Router::new()
         .route("/_synapse/mas/query_user", get(query_user))
         .route("/_synapse/mas/is_localpart_available", get(is_localpart_available))
@@ -36,30 +36,30 @@ pub(super) fn routes() -> Router<Shared<Homeserver>> {
         .route("/_synapse/mas/allow_cross_signing_reset", post(allow_cross_signing_reset))
 }
 
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, SynapseRefusal>;
 
 fn done(status: StatusCode) -> Response {
     answer(status, &json!({}))
 }
 
-fn read<T: DeserializeOwned>(state: &Homeserver, headers: &HeaderMap, body: &str) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(state: &SynapseState, headers: &HeaderMap, body: &str) -> Result<T, SynapseRefusal> {
     auth::from_mas(state, headers)?;
-    serde_json::from_str(body).map_err(|error| Refusal::bad_request("M_BAD_JSON", &error.to_string()))
+    serde_json::from_str(body).map_err(|error| SynapseRefusal::bad_request("M_BAD_JSON", &error.to_string()))
 }
 
-fn existing<'a>(state: &'a mut Homeserver, localpart: &str) -> Result<&'a mut Account, Refusal> {
-    state.account_mut(localpart).ok_or_else(Refusal::user_not_found)
+fn existing<'a>(state: &'a mut SynapseState, localpart: &str) -> Result<&'a mut SynapseAccount, SynapseRefusal> {
+    state.account_mut(localpart).ok_or_else(SynapseRefusal::user_not_found)
 }
 
 /// `GET …/query_user?localpart=…`
-async fn query_user(State(state): State<Shared<Homeserver>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn query_user(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
     let localpart = query.get("localpart").ok_or_else(|| {
-        Refusal::bad_request("M_MISSING_PARAM", "Missing required string query parameter 'localpart'")
+        SynapseRefusal::bad_request("M_MISSING_PARAM", "Missing required string query parameter 'localpart'")
     })?;
-    let account = state.account(localpart).ok_or_else(Refusal::user_not_found)?;
+    let account = state.account(localpart).ok_or_else(SynapseRefusal::user_not_found)?;
     let body = json!({
         "user_id": state.user_id(localpart), "display_name": account.displayname,
         "avatar_url": account.avatar_url, "is_suspended": false, "is_deactivated": account.deactivated,
@@ -69,21 +69,22 @@ async fn query_user(State(state): State<Shared<Homeserver>>, query: RawQuery, he
 
 /// `GET …/is_localpart_available?localpart=…`
 async fn is_localpart_available(
-    State(state): State<Shared<Homeserver>>,
+    State(state): State<Shared<SynapseState>>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Answer {
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
-    let localpart = query.get("localpart").ok_or_else(|| Refusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
+    let localpart =
+        query.get("localpart").ok_or_else(|| SynapseRefusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
     let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter);
     if localpart.is_empty() || !localpart.chars().all(allowed) {
         let text = "User ID can only contain characters a-z, 0-9, or '=_-./+'";
-        return Err(Refusal::bad_request("M_INVALID_USERNAME", text));
+        return Err(SynapseRefusal::bad_request("M_INVALID_USERNAME", text));
     }
     if state.account(localpart).is_some() {
-        return Err(Refusal::bad_request("M_USER_IN_USE", "User ID already taken."));
+        return Err(SynapseRefusal::bad_request("M_USER_IN_USE", "User ID already taken."));
     }
     Ok(done(StatusCode::OK))
 }
@@ -101,7 +102,7 @@ struct Provision {
 }
 
 /// `POST …/provision_user`: 201 for a new account, 200 for an existing one.
-async fn provision_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn provision_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Provision = read(&state, &headers, &body)?;
     let is_new = state.account(&asked.localpart).is_none();
@@ -139,7 +140,7 @@ struct Delete {
 }
 
 /// `POST …/delete_user`: a reactivation does not restore what it removes (trap 31).
-async fn delete_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn delete_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: Delete = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -162,7 +163,7 @@ struct LocalpartRequest {
 }
 
 /// `POST …/reactivate_user`: it keeps the lock, and removes the mark of erasure.
-async fn reactivate_user(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn reactivate_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: LocalpartRequest = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -178,7 +179,7 @@ struct DisplayName {
 }
 
 /// `POST …/set_displayname`
-async fn set_displayname(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn set_displayname(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: DisplayName = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = Some(asked.displayname);
@@ -186,7 +187,7 @@ async fn set_displayname(State(state): State<Shared<Homeserver>>, headers: Heade
 }
 
 /// `POST …/unset_displayname`
-async fn unset_displayname(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn unset_displayname(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: LocalpartRequest = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = None;
@@ -200,7 +201,7 @@ struct OneDevice {
 }
 
 /// `POST …/upsert_device`
-async fn upsert_device(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn upsert_device(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
     let is_new = existing(&mut state, &asked.localpart)?.devices.insert(asked.device_id);
@@ -209,7 +210,7 @@ async fn upsert_device(State(state): State<Shared<Homeserver>>, headers: HeaderM
 
 /// `POST …/update_device_display_name`: devices have no names here.
 async fn update_device_display_name(
-    State(state): State<Shared<Homeserver>>,
+    State(state): State<Shared<SynapseState>>,
     headers: HeaderMap,
     body: String,
 ) -> Answer {
@@ -220,7 +221,7 @@ async fn update_device_display_name(
 }
 
 /// `POST …/delete_device`
-async fn delete_device(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn delete_device(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.devices.remove(&asked.device_id);
@@ -234,7 +235,7 @@ struct AllDevices {
 }
 
 /// `POST …/sync_devices`: sets exactly these devices.
-async fn sync_devices(State(state): State<Shared<Homeserver>>, headers: HeaderMap, body: String) -> Answer {
+async fn sync_devices(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
     let mut state = state.lock();
     let asked: AllDevices = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.devices = asked.devices;
@@ -243,7 +244,7 @@ async fn sync_devices(State(state): State<Shared<Homeserver>>, headers: HeaderMa
 
 /// `POST …/allow_cross_signing_reset`: nothing here has keys.
 async fn allow_cross_signing_reset(
-    State(state): State<Shared<Homeserver>>,
+    State(state): State<Shared<SynapseState>>,
     headers: HeaderMap,
     body: String,
 ) -> Answer {

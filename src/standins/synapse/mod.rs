@@ -15,16 +15,16 @@ use std::net::SocketAddr;
 use axum::Router;
 use serde_json::json;
 
-pub use state::{Account, ExternalId, Settings, State};
+pub use state::{SynapseAccount, SynapseExternalId, SynapseSettings, SynapseState};
 
-use super::{Server, Shared, StandIn};
+use super::{RunningStandIn, Shared, StandInServer};
 
 /// A running Synapse.
-pub type Synapse = StandIn<State>;
+pub type Synapse = RunningStandIn<SynapseState>;
 
 impl Synapse {
     /// Starts it with this state.
-    pub fn start(listen: SocketAddr, state: State) -> io::Result<Self> {
+    pub fn start(listen: SocketAddr, state: SynapseState) -> io::Result<Self> {
         let state = Shared::new(state);
         let router = Router::new()
             .merge(admin::routes())
@@ -32,7 +32,7 @@ impl Synapse {
             .fallback(|| async { error::unrecognised() })
             .method_not_allowed_fallback(|| async { error::unrecognised() })
             .with_state(state.clone());
-        let server = Server::start(listen, router, json!({"users": [], "total": 0}))?;
+        let server = StandInServer::start(listen, router, json!({"users": [], "total": 0}))?;
         Ok(Self::new(server, state))
     }
 }

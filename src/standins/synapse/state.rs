@@ -12,7 +12,7 @@ use crate::standins::{Sorted, time};
 
 /// The settings of the homeserver.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SynapseSettings {
     /// The part of a Matrix user ID after the colon.
     pub server_name: String,
     /// What `server_version` answers.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub cache_for: Duration,
 }
 
-impl Settings {
+impl SynapseSettings {
     /// Returns the settings of the recorded homeserver, with this name.
     #[must_use]
     pub fn new(server_name: &str, shared_secret: SecretString) -> Self {
@@ -49,7 +49,7 @@ impl Settings {
 
 /// The ID of an account's owner at an identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ExternalId {
+pub struct SynapseExternalId {
     /// Synapse's name for the provider, such as `oidc-keycloak`.
     pub auth_provider: String,
     /// The provider's ID for the user.
@@ -59,7 +59,7 @@ pub struct ExternalId {
 /// One account of the homeserver.
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of Synapse's table, each on its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct SynapseAccount {
     pub displayname: Option<String>,
     pub avatar_url: Option<String>,
     /// The admin flag of Synapse's own database. With MAS, a token's scope decides, not this.
@@ -76,7 +76,7 @@ pub struct Account {
     /// E-mail addresses with the time they were added.
     pub emails: BTreeMap<String, u64>,
     /// IDs from before MAS, when Synapse itself used an identity provider. Deactivation keeps them.
-    pub external_ids: Vec<ExternalId>,
+    pub external_ids: Vec<SynapseExternalId>,
     /// Device IDs.
     pub devices: BTreeSet<String>,
     /// Rooms that the account is in; deactivation leaves them all.
@@ -89,17 +89,17 @@ pub struct Account {
 
 /// All data of one homeserver.
 #[derive(Debug)]
-pub struct State {
-    pub settings: Settings,
+pub struct SynapseState {
+    pub settings: SynapseSettings,
     /// In order of Matrix user ID. Lists that MAS allows show all but guests.
-    pub(super) accounts: Sorted<Box<Account>>,
+    pub(super) accounts: Sorted<Box<SynapseAccount>>,
     pub(super) introspections: HashMap<String, (Introspection, Instant)>,
 }
 
-impl State {
+impl SynapseState {
     /// Creates a homeserver without accounts.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: SynapseSettings) -> Self {
         Self { settings, accounts: Sorted::showing(|account| !account.guest), introspections: HashMap::new() }
     }
 
@@ -111,20 +111,20 @@ impl State {
 
     /// Returns the account of a localpart.
     #[must_use]
-    pub fn account(&self, localpart: &str) -> Option<&Account> {
+    pub fn account(&self, localpart: &str) -> Option<&SynapseAccount> {
         self.accounts.get(&self.user_id(localpart)).map(|account| &**account)
     }
 
     /// Returns the account of a localpart, to change.
-    pub fn account_mut(&mut self, localpart: &str) -> Option<&mut Account> {
+    pub fn account_mut(&mut self, localpart: &str) -> Option<&mut SynapseAccount> {
         let id = self.user_id(localpart);
         self.accounts.get_mut(&id).map(|account| &mut **account)
     }
 
     /// Adds an account, or returns the one of that localpart.
-    pub fn add_account(&mut self, localpart: &str) -> &mut Account {
+    pub fn add_account(&mut self, localpart: &str) -> &mut SynapseAccount {
         let id = self.user_id(localpart);
-        self.accounts.entry(&id, || Box::new(Account { created: time::now_ms(), ..Account::default() }))
+        self.accounts.entry(&id, || Box::new(SynapseAccount { created: time::now_ms(), ..SynapseAccount::default() }))
     }
 
     /// Removes an account, as no API does.
@@ -134,12 +134,12 @@ impl State {
     }
 
     /// Returns all accounts by Matrix user ID.
-    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &SynapseAccount)> {
         self.accounts.iter().map(|(id, account)| (id.as_str(), &**account))
     }
 
     /// Returns the accounts that lists show, from the n-th on.
-    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = (&str, &Account)> {
+    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = (&str, &SynapseAccount)> {
         self.accounts.shown_from(first).map(|(id, account)| (id.as_str(), &**account))
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::links::PROVIDER;
-use super::{InSynapse, Membership, RunningWorld, World};
+use super::{Membership, RunningWorld, SynapseAccountState, World};
 use crate::standins::keycloak::Realm;
 use crate::standins::mas::{self, Email, Link};
-use crate::standins::synapse::{self, ExternalId};
+use crate::standins::synapse::{self, SynapseExternalId};
 use crate::standins::{StandInError, time};
 
 /// How long ago the users of a world were created by default: before anything happened to accounts.
@@ -206,13 +206,13 @@ enum Place {
 
 /// A mark of MAS that has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Since {
+enum MarkTime {
     Never,
     Now,
     At(String),
 }
 
-impl Since {
+impl MarkTime {
     fn time(&self) -> Option<String> {
         match self {
             Self::Never => None,
@@ -235,12 +235,12 @@ struct NewLink {
 pub struct NewAccount {
     localpart: String,
     place: Place,
-    locked: Since,
-    deactivated: Since,
-    in_synapse: Option<InSynapse>,
+    locked: MarkTime,
+    deactivated: MarkTime,
+    in_synapse: Option<SynapseAccountState>,
     emails: Vec<String>,
     displayname: Option<String>,
-    external_ids: Vec<ExternalId>,
+    external_ids: Vec<SynapseExternalId>,
     appservice: Option<String>,
     is_mas_admin: bool,
     links: Vec<NewLink>,
@@ -253,8 +253,8 @@ impl NewAccount {
         Self {
             localpart: localpart.to_owned(),
             place: Place::Both,
-            locked: Since::Never,
-            deactivated: Since::Never,
+            locked: MarkTime::Never,
+            deactivated: MarkTime::Never,
             in_synapse: None,
             emails: Vec::new(),
             displayname: Some(localpart.to_owned()),
@@ -268,34 +268,34 @@ impl NewAccount {
     /// Locks it now.
     #[must_use]
     pub fn locked(mut self) -> Self {
-        self.locked = Since::Now;
+        self.locked = MarkTime::Now;
         self
     }
 
     /// Deactivates it now; that does not lock it.
     #[must_use]
     pub fn deactivated(mut self) -> Self {
-        self.deactivated = Since::Now;
+        self.deactivated = MarkTime::Now;
         self
     }
 
     /// Locks it since this time (RFC 3339).
     #[must_use]
     pub fn locked_at(mut self, time: &str) -> Self {
-        self.locked = Since::At(time.to_owned());
+        self.locked = MarkTime::At(time.to_owned());
         self
     }
 
     /// Deactivates it since this time (RFC 3339).
     #[must_use]
     pub fn deactivated_at(mut self, time: &str) -> Self {
-        self.deactivated = Since::At(time.to_owned());
+        self.deactivated = MarkTime::At(time.to_owned());
         self
     }
 
     /// Makes Synapse show another state than MAS (traps 47 and 69).
     #[must_use]
-    pub fn in_synapse(mut self, state: InSynapse) -> Self {
+    pub fn in_synapse(mut self, state: SynapseAccountState) -> Self {
         self.in_synapse = Some(state);
         self
     }
@@ -325,7 +325,7 @@ impl NewAccount {
     #[must_use]
     pub fn external_id(mut self, auth_provider: &str, id: &str) -> Self {
         let (auth_provider, external_id) = (auth_provider.to_owned(), id.to_owned());
-        self.external_ids.push(ExternalId { auth_provider, external_id });
+        self.external_ids.push(SynapseExternalId { auth_provider, external_id });
         self
     }
 
@@ -382,8 +382,8 @@ impl NewAccount {
 
 /// Adds an account to both servers, or changes the existing one to what is described.
 pub(super) fn put_account(
-    mas: &mut mas::State,
-    synapse: &mut synapse::State,
+    mas: &mut mas::MasState,
+    synapse: &mut synapse::SynapseState,
     new: &NewAccount,
 ) -> Result<(), StandInError> {
     if new.place == Place::Synapse {
@@ -401,7 +401,7 @@ pub(super) fn put_account(
     Ok(())
 }
 
-fn put_into_mas(mas: &mut mas::State, new: &NewAccount) -> Result<(), StandInError> {
+fn put_into_mas(mas: &mut mas::MasState, new: &NewAccount) -> Result<(), StandInError> {
     let user = mas.add_user(&new.localpart);
     user.locked_at = new.locked.time();
     user.deactivated_at = new.deactivated.time();
@@ -426,12 +426,12 @@ fn put_into_mas(mas: &mut mas::State, new: &NewAccount) -> Result<(), StandInErr
     Ok(())
 }
 
-fn put_into_synapse(synapse: &mut synapse::State, new: &NewAccount) {
+fn put_into_synapse(synapse: &mut synapse::SynapseState, new: &NewAccount) {
     let room = format!("!lobby:{}", synapse.settings.server_name);
     let account = synapse.add_account(&new.localpart);
-    let shown = new.in_synapse.unwrap_or(InSynapse {
-        deactivated: new.deactivated != Since::Never,
-        locked: new.locked != Since::Never,
+    let shown = new.in_synapse.unwrap_or(SynapseAccountState {
+        deactivated: new.deactivated != MarkTime::Never,
+        locked: new.locked != MarkTime::Never,
         erased: false,
     });
     account.deactivated = shown.deactivated;

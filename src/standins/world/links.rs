@@ -13,7 +13,7 @@ pub(super) const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 
 /// The user that an account is linked to, if it is not the user of the same name.
 #[derive(Clone, Debug)]
-enum Owner {
+enum LinkOwner {
     /// The user who has this username now.
     Person(String),
     /// A user that Keycloak no longer has.
@@ -22,9 +22,9 @@ enum Owner {
 
 /// Links between different names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Links {
+pub(super) struct WorldLinks {
     /// The accounts that are not linked to the user of the same name, by localpart.
-    owners: BTreeMap<String, Owner>,
+    owners: BTreeMap<String, LinkOwner>,
     /// Other providers: ULID and issuer.
     providers: Vec<(String, String)>,
 }
@@ -33,7 +33,7 @@ impl World {
     /// Links an account to the user with this username, instead of the links by equal names.
     #[must_use]
     pub fn link(mut self, localpart: &str, username: &str) -> Self {
-        self.links.owners.insert(localpart.to_owned(), Owner::Person(username.to_lowercase()));
+        self.links.owners.insert(localpart.to_owned(), LinkOwner::Person(username.to_lowercase()));
         self
     }
 
@@ -49,13 +49,13 @@ impl World {
     #[must_use]
     pub fn recreated_member(self, name: &str) -> Self {
         let mut world = self.member(name).account(name);
-        world.links.owners.insert(name.to_owned(), Owner::Gone);
+        world.links.owners.insert(name.to_owned(), LinkOwner::Gone);
         world
     }
 }
 
 /// Creates a link for each name in both servers: these users have logged in through Keycloak before.
-pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> Result<(), StandInError> {
+pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::MasState) -> Result<(), StandInError> {
     let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
     mas.add_provider(Provider::new(PROVIDER, &issuer));
     for (id, issuer) in &world.links.providers {
@@ -63,8 +63,9 @@ pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> 
     }
     let mut keycloak = keycloak.state();
     let realm = keycloak.realm(&world.realm);
-    let is_taken =
-        |name: &str| world.links.owners.values().any(|owner| matches!(owner, Owner::Person(person) if person == name));
+    let is_taken = |name: &str| {
+        world.links.owners.values().any(|owner| matches!(owner, LinkOwner::Person(person) if person == name))
+    };
     let mut links = Vec::new();
     for user in mas.users().filter(|user| !world.links.owners.contains_key(&user.username)) {
         if let Some(person) = realm.user(&user.username).filter(|person| !is_taken(&person.username)) {
@@ -73,8 +74,8 @@ pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::State) -> 
     }
     for (localpart, owner) in &world.links.owners {
         let subject = match owner {
-            Owner::Person(name) => realm.user(name).ok_or_else(|| unknown(name))?.id.clone(),
-            Owner::Gone => ids::uuid(),
+            LinkOwner::Person(name) => realm.user(name).ok_or_else(|| unknown(name))?.id.clone(),
+            LinkOwner::Gone => ids::uuid(),
         };
         links.push((subject, mas.user(localpart).ok_or_else(|| unknown(localpart))?.id.clone()));
     }

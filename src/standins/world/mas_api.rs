@@ -6,12 +6,12 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{RunningWorld, World};
-use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, Owner, Session, SessionKind};
+use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, MasSession, SessionKind, SessionOwner};
 use crate::standins::{StandInError, ids};
 
 /// The settings of the Admin API.
 #[derive(Clone, Debug)]
-pub(super) struct MasApi {
+pub(super) struct MasApiSettings {
     served: AdminApi,
     port: u16,
     client: (String, String),
@@ -22,7 +22,7 @@ pub(super) struct MasApi {
     pub(super) account_deactivation_allowed: bool,
 }
 
-impl Default for MasApi {
+impl Default for MasApiSettings {
     fn default() -> Self {
         Self {
             served: AdminApi::default(),
@@ -37,8 +37,8 @@ impl Default for MasApi {
     }
 }
 
-impl MasApi {
-    pub(super) fn set_up(&self, state: &mut mas::State) {
+impl MasApiSettings {
+    pub(super) fn set_up(&self, state: &mut mas::MasState) {
         let (id, secret) = &self.client;
         state.settings.admin_api = self.served;
         state.settings.internal = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
@@ -143,7 +143,7 @@ impl RunningWorld {
 
     /// Returns a user's open sessions of one kind; personal ones are those that act as this user.
     #[must_use]
-    pub fn sessions_of(&self, localpart: &str, kind: SessionKind) -> Vec<Session> {
+    pub fn sessions_of(&self, localpart: &str, kind: SessionKind) -> Vec<MasSession> {
         let mas = self.mas.state();
         let Some(user) = mas.user(localpart) else {
             return Vec::new();
@@ -159,9 +159,9 @@ impl RunningWorld {
         let token = {
             let mut mas = self.mas.state();
             let user = mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?.id.clone();
-            mas.put_session(Session::new(SessionKind::Browser, &user));
+            mas.put_session(MasSession::new(SessionKind::Browser, &user));
             let scope = format!("openid urn:matrix:client:api:* urn:matrix:client:device:{device}");
-            let mut session = Session::new(SessionKind::OAuth2, &user).with_scope(&scope);
+            let mut session = MasSession::new(SessionKind::OAuth2, &user).with_scope(&scope);
             session.client_id = Some(ids::ulid());
             mas.put_session(session).ok_or_else(refused)?
         };
@@ -174,8 +174,8 @@ impl RunningWorld {
         let refused = || StandInError::World(format!("{actor} gets no token"));
         let mut mas = self.mas.state();
         let mut session =
-            Session::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id).with_scope(scope);
-        session.owner = Owner::Client(self.mas_client.0.clone());
+            MasSession::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id).with_scope(scope);
+        session.owner = SessionOwner::Client(self.mas_client.0.clone());
         session.human_name = Some("made by the test".to_owned());
         mas.put_session(session).ok_or_else(refused)
     }

@@ -27,9 +27,9 @@ mod tests;
 use std::time::Duration;
 
 pub use described::{NewAccount, NewUser};
-use links::Links;
-use mas_api::MasApi;
-pub use running::{AccountState, InMas, InSynapse, RunningWorld};
+use links::WorldLinks;
+use mas_api::MasApiSettings;
+pub use running::{MasUserState, RunningWorld, ServerStates, SynapseAccountState};
 
 use super::StandInError;
 use super::keycloak::Lifetimes;
@@ -83,7 +83,7 @@ pub struct World {
     users: Vec<NewUser>,
     accounts: Vec<(String, Kind)>,
     detailed_accounts: Vec<NewAccount>,
-    links: Links,
+    links: WorldLinks,
     token_owner: String,
     service_roles: Vec<String>,
     old_keycloak: bool,
@@ -91,7 +91,7 @@ pub struct World {
     lifetimes: Lifetimes,
     job_delay: Duration,
     introspection_cache: Duration,
-    mas_api: MasApi,
+    mas_api: MasApiSettings,
     ports: [u16; 3],
 }
 
@@ -109,7 +109,7 @@ impl World {
             users: Vec::new(),
             accounts: Vec::new(),
             detailed_accounts: Vec::new(),
-            links: Links::default(),
+            links: WorldLinks::default(),
             token_owner: "matrix-sync-bot".to_owned(),
             service_roles: service_roles.map(str::to_owned).to_vec(),
             old_keycloak: false,
@@ -117,7 +117,7 @@ impl World {
             lifetimes: Lifetimes::default(),
             job_delay: Duration::from_millis(150),
             introspection_cache: Duration::from_mins(2),
-            mas_api: MasApi::default(),
+            mas_api: MasApiSettings::default(),
             ports: [0; 3],
         }
     }

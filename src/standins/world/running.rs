@@ -19,7 +19,7 @@ pub(super) const CLIENT: (&str, &str) = ("matrix-sync", "syncsecret");
 
 /// What MAS says about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InMas {
+pub struct MasUserState {
     pub locked: bool,
     pub deactivated: bool,
     /// How many sessions are open, without personal ones, which are not logins.
@@ -28,7 +28,7 @@ pub struct InMas {
 
 /// What Synapse says about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InSynapse {
+pub struct SynapseAccountState {
     pub deactivated: bool,
     pub locked: bool,
     pub erased: bool,
@@ -36,9 +36,9 @@ pub struct InSynapse {
 
 /// What both say about an account; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountState {
-    pub mas: Option<InMas>,
-    pub synapse: Option<InSynapse>,
+pub struct ServerStates {
+    pub mas: Option<MasUserState>,
+    pub synapse: Option<SynapseAccountState>,
 }
 
 /// Three running servers; dropping it stops them.
@@ -138,21 +138,21 @@ impl RunningWorld {
 
     /// Returns what MAS and Synapse say about an account.
     #[must_use]
-    pub fn state_of(&self, localpart: &str) -> AccountState {
+    pub fn state_of(&self, localpart: &str) -> ServerStates {
         let mas = {
             let state = self.mas.state();
-            state.user(localpart).map(|user| InMas {
+            state.user(localpart).map(|user| MasUserState {
                 locked: user.locked_at.is_some(),
                 deactivated: user.deactivated_at.is_some(),
                 sessions: state.open_sessions(&user.id).filter(|session| session.kind != SessionKind::Personal).count(),
             })
         };
-        let synapse = self.synapse.state().account(localpart).map(|account| InSynapse {
+        let synapse = self.synapse.state().account(localpart).map(|account| SynapseAccountState {
             deactivated: account.deactivated,
             locked: account.locked,
             erased: account.erased,
         });
-        AccountState { mas, synapse }
+        ServerStates { mas, synapse }
     }
 
     /// Waits until MAS has no job left. Returns false if that takes longer than ten seconds.

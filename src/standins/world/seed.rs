@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::running::{ADMIN, CLIENT, RunningWorld};
 use super::{Kind, Membership, World, described, links};
-use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
+use crate::standins::keycloak::{self, Keycloak, Login, ManagementRoles, RealmClient};
 use crate::standins::mas::{self, Email, Mas};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
@@ -62,17 +62,17 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     })
 }
 
-fn accounts(world: &World, secret: &SecretString, database_password: &str) -> (mas::State, synapse::State) {
-    let mut mas = mas::State::new(mas::Settings {
+fn accounts(world: &World, secret: &SecretString, database_password: &str) -> (mas::MasState, synapse::SynapseState) {
+    let mut mas = mas::MasState::new(mas::MasSettings {
         server_name: world.server_name.clone(),
         job_delay: world.job_delay,
         database_password: Some(SecretString::from(database_password)),
-        ..mas::Settings::new(secret.clone())
+        ..mas::MasSettings::new(secret.clone())
     });
-    let mut synapse = synapse::State::new(synapse::Settings {
+    let mut synapse = synapse::SynapseState::new(synapse::SynapseSettings {
         has_v3: world.synapse_has_v3,
         cache_for: world.introspection_cache,
-        ..synapse::Settings::new(&world.server_name, secret.clone())
+        ..synapse::SynapseSettings::new(&world.server_name, secret.clone())
     });
     world.mas_api.set_up(&mut mas);
     for (localpart, kind) in &world.accounts {
@@ -81,18 +81,19 @@ fn accounts(world: &World, secret: &SecretString, database_password: &str) -> (m
     (mas, synapse)
 }
 
-fn keycloak_state(world: &World) -> Result<keycloak::State, StandInError> {
-    let mut state = keycloak::State::default();
+fn keycloak_state(world: &World) -> Result<keycloak::KeycloakState, StandInError> {
+    let mut state = keycloak::KeycloakState::default();
     state.old = world.old_keycloak;
     state.lifetimes = world.lifetimes;
     let master = state.add_realm("master");
-    master.clients.insert("admin-cli".to_owned(), Client::default());
-    let login = Login { password: ADMIN.1.into(), roles: Roles::admin() };
+    master.clients.insert("admin-cli".to_owned(), RealmClient::default());
+    let login = Login { password: ADMIN.1.into(), roles: ManagementRoles::admin() };
     master.logins.insert(ADMIN.0.to_owned(), login);
 
     let roles: Vec<&str> = world.service_roles.iter().map(String::as_str).collect();
     let realm = state.add_realm(&world.realm);
-    let client = Client { secret: Some(CLIENT.1.into()), service_account: Some(Roles::from_names(&roles)) };
+    let client =
+        RealmClient { secret: Some(CLIENT.1.into()), service_account: Some(ManagementRoles::from_names(&roles)) };
     realm.clients.insert(CLIENT.0.to_owned(), client);
     realm.silently(|realm| add_people(realm, world))?;
     Ok(state)
@@ -135,7 +136,7 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &str, kind: &Kind) {
+fn add_account(mas: &mut mas::MasState, synapse: &mut synapse::SynapseState, localpart: &str, kind: &Kind) {
     let email = format!("{localpart}@{}", synapse.settings.server_name);
     let room = format!("!lobby:{}", synapse.settings.server_name);
     let (locked, deactivated) = match kind {
@@ -176,8 +177,8 @@ fn add_account(mas: &mut mas::State, synapse: &mut synapse::State, localpart: &s
 }
 
 fn add_token_owner(
-    mas: &mut mas::State,
-    synapse: &mut synapse::State,
+    mas: &mut mas::MasState,
+    synapse: &mut synapse::SynapseState,
     localpart: &str,
 ) -> Result<String, StandInError> {
     if mas.user(localpart).is_none() {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{AccountState, InMas, InSynapse, NewAccount, NewUser, RunningWorld, World};
+use super::{MasUserState, NewAccount, NewUser, RunningWorld, ServerStates, SynapseAccountState, World};
 use crate::standins::runtime;
 
 async fn started(world: World) -> RunningWorld {
@@ -37,8 +37,8 @@ async fn localparts(world: &RunningWorld) -> Vec<String> {
 #[tokio::test]
 async fn an_account_of_synapse_alone_is_listed_like_any_other() {
     let world = started(people().synapse_only_account("old").user("old")).await;
-    let active = InSynapse { deactivated: false, locked: false, erased: false };
-    assert_eq!(world.state_of("old"), AccountState { mas: None, synapse: Some(active) });
+    let active = SynapseAccountState { deactivated: false, locked: false, erased: false };
+    assert_eq!(world.state_of("old"), ServerStates { mas: None, synapse: Some(active) });
     assert!(localparts(&world).await.contains(&"@old:example.org".to_owned()));
     let state = world.synapse.state();
     let account = state.account("old").expect("seeded");
@@ -144,7 +144,7 @@ async fn a_described_account_has_what_is_said_on_each_server() {
     let other = "01H8PKNWKKRPCBW4YGH1RWV270";
     let account = NewAccount::new("cat")
         .locked_at("2026-06-01T00:00:00Z")
-        .in_synapse(InSynapse { deactivated: true, locked: false, erased: false })
+        .in_synapse(SynapseAccountState { deactivated: true, locked: false, erased: false })
         .external_id("oidc-keycloak", "id-old")
         .displayname("Cool Cat")
         .mas_admin()
@@ -153,9 +153,9 @@ async fn a_described_account_has_what_is_said_on_each_server() {
         .linked_to("id-d");
     let world = people().user("cat").provider(other, "https://other.example").with_account(account);
     let world = started(world.with_account(NewAccount::new("alone").mas_only().email("alone@corp.test"))).await;
-    let expected = AccountState {
-        mas: Some(InMas { locked: true, deactivated: false, sessions: 0 }),
-        synapse: Some(InSynapse { deactivated: true, locked: false, erased: false }),
+    let expected = ServerStates {
+        mas: Some(MasUserState { locked: true, deactivated: false, sessions: 0 }),
+        synapse: Some(SynapseAccountState { deactivated: true, locked: false, erased: false }),
     };
     assert_eq!(world.state_of("cat"), expected);
     let mut linked = subjects(&world, "cat");

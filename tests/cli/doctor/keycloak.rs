@@ -1,16 +1,12 @@
 //! What can be wrong with the connection to Keycloak.
 
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
-use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+use matrix_keycloak_sync::standins::{Fault, World};
 
-use super::{Findings, doctor};
-use crate::harness::{Program, group, program, program_with, proxy_page, started, the_table};
+use super::{Findings, by_client, doctor};
+use crate::harness::{group, program, proxy_page, started, the_table};
+use crate::snapshots::assert_snapshot;
 use crate::tls::{Authority, TlsFront};
-
-/// By the client's own credentials, and mas-cli.
-fn by_client(world: &RunningWorld) -> Program {
-    program_with(world, Auth::ClientCredentials)
-}
 
 async fn found_in(world: World) -> Findings {
     doctor(by_client(&started(world).await))
@@ -42,13 +38,12 @@ async fn missing_group_is_reported() {
 
 #[tokio::test]
 async fn missing_role_view_users_is_reported() {
-    for roles in [&[][..], &["query-users", "query-groups"], &["view-realm"]] {
-        let findings = found_in(the_table().service_roles(roles)).await;
-        findings.tells("keycloak group problem", &[], &[]).tells(
-            "keycloak roles problem",
-            &["the role view-users of the client realm-management is missing"],
-            &["Give the client's service account the role view-users"],
-        );
+    for (roles, name) in [
+        (&[][..], "doctor_keycloak_no_role"),
+        (&["query-users", "query-groups"], "doctor_keycloak_only_query_roles"),
+        (&["view-realm"], "doctor_keycloak_only_view_realm"),
+    ] {
+        found_in(the_table().service_roles(roles)).await.ailing_matches(name);
     }
 }
 
@@ -67,22 +62,15 @@ async fn members_without_a_valid_name_are_a_warning() {
     let rows = serde_json::json!([{"id": id, "username": "alice", "enabled": true}]);
     world.keycloak.faults().on("/members").answer(Fault::Json(rows));
     let toml = "[keycloak]\nlocalpart = \"{{ user.email | split('@') | first }}\"\n";
-    let findings =
-        doctor(by_client(&world).file(&world, toml)).ailing_is(&["keycloak names warning", "keycloak mapping problem"]);
-    findings.tells(
-        "keycloak names warning",
-        &["1 member has no valid name", "alice ("],
-        &["Complete them in Keycloak"],
-    );
+    doctor(by_client(&world).file(&world, toml)).ailing_matches("doctor_keycloak_member_without_a_valid_name");
 }
 
 #[tokio::test]
 async fn members_are_counted_group_by_group() {
     let world = started(the_table().member_of("/staff", "sam").disabled_member("frank")).await;
     let toml = "[keycloak]\ngroups = [\"/matrix-users\", \"/staff\"]\n";
-    let findings = doctor(by_client(&world).without("KC_GROUP_NAME").file(&world, toml)).ailing_is(&[]);
-    let told = "4 members in /matrix-users, 1 of them disabled in Keycloak; 1 member in /staff; 5 users in all";
-    findings.tells("keycloak members ok", &[told], &[]);
+    let findings = doctor(by_client(&world).without("KC_GROUP_NAME").file(&world, toml));
+    findings.matches(&["keycloak members"], "doctor_keycloak_members_of_two_groups");
 }
 
 #[tokio::test]
@@ -97,26 +85,23 @@ async fn directory_is_verified_only_if_one_of_its_users_is_a_member() {
     world.keycloak.state().realm("corp").storage_providers.push(provider);
     doctor(by_client(&world)).ailing_matches("doctor_keycloak_directory_without_a_member");
     world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link = Some("ldap-1".to_owned());
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak directories ok", &["1 directory behind Keycloak"], &[]);
+    doctor(by_client(&world)).matches(&["keycloak directories"], "doctor_keycloak_directory_with_a_member");
 }
 
 #[tokio::test]
 async fn view_realm_is_not_needed_if_federation_is_trusted() {
     let world = started(the_table().service_roles(&["view-users"])).await;
     let toml = "[keycloak]\nfederation = \"trust\"\n";
-    doctor(by_client(&world).file(&world, toml)).ailing_matches("doctor_keycloak_trusted_federation").tells(
-        "keycloak directories skipped",
-        &["\"trust\""],
-        &[],
-    );
+    let findings = doctor(by_client(&world).file(&world, toml));
+    findings.matches(&["keycloak directories"], "doctor_keycloak_trusted_federation");
 }
 
 #[tokio::test]
 async fn untrusted_certificate_is_reported_as_such() {
     let world = started(the_table()).await;
     let front = TlsFront::start(world.keycloak.server().address(), &Authority::new("own").server(), None);
-    let findings = doctor(by_client(&world).env("KC_URL", &front.url())).ailing_is(&["keycloak reachable problem"]);
-    findings.tells("keycloak reachable problem", &["certificate"], &["has a trusted certificate"]);
+    let findings = doctor(by_client(&world).env("KC_URL", &front.url()));
+    findings.ailing_matches("doctor_keycloak_untrusted_certificate");
 }
 
 #[tokio::test]
@@ -134,29 +119,24 @@ async fn answer_of_a_proxy_is_not_taken_for_keycloak() {
 async fn token_without_roles_is_checked_by_its_access() {
     let world = started(the_table()).await;
     world.keycloak.state().lightweight_tokens = true;
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak roles skipped", &["lightweight"], &[]).tells(
-        "keycloak users ok",
-        &[],
-        &[],
-    );
+    let checks = ["keycloak roles", "keycloak users"];
+    doctor(by_client(&world)).matches(&checks, "doctor_keycloak_lightweight_token");
 
     let world = started(the_table().service_roles(&["query-users", "query-groups"])).await;
     world.keycloak.state().lightweight_tokens = true;
-    doctor(by_client(&world)).tells(
-        "keycloak users problem",
-        &["no user of the realm is visible"],
-        &["Give the client's service account the role view-users of the client realm-management"],
-    );
+    doctor(by_client(&world)).matches(&checks, "doctor_keycloak_lightweight_token_without_roles");
 }
 
 #[tokio::test]
 async fn admin_events_are_looked_for_and_their_absence_is_no_fault() {
+    let events = &["keycloak events"];
     let world = started(the_table()).await;
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events ok", &["saves admin events"], &[]);
+    let saved = doctor(by_client(&world)).shown(events);
     world.keycloak.state().realm("corp").save_events = false;
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events skipped", &["saves no admin events"], &[]);
+    let unsaved = doctor(by_client(&world)).shown(events);
     let world = started(the_table().service_roles(&["view-users", "view-realm"])).await;
-    doctor(by_client(&world)).ailing_is(&[]).tells("keycloak events skipped", &["role view-events"], &[]);
+    let forbidden = doctor(by_client(&world)).shown(events);
     let off = by_client(&world).file(&world, "[watch]\nevents_every = \"off\"\n");
-    doctor(off).ailing_is(&[]).tells("keycloak events skipped", &["watch.events_every = \"off\""], &[]);
+    let off = doctor(off).shown(events);
+    assert_snapshot("doctor_keycloak_events", &[saved, unsaved, forbidden, off].concat());
 }

@@ -1,22 +1,9 @@
 //! What can be wrong with mas-cli, its configuration and its database.
 
-use matrix_keycloak_sync::standins::{Auth, RunningWorld};
-
-use super::doctor;
-use crate::harness::{PROGRAM, Program, program_with, script, started, the_table, write};
-
-fn by_client(world: &RunningWorld) -> Program {
-    program_with(world, Auth::ClientCredentials)
-}
-
-/// A mas-cli that reports this version, and is the stand-in otherwise.
-fn of_version(world: &RunningWorld, version: &str, more: &str) -> Program {
-    let body = format!(
-        "case \"$*\" in *--version) echo 'mas-cli {version}'; exit 0;; esac\nexec '{PROGRAM}' stand-in mas-cli \"$@\""
-    );
-    let path = script(world, "mas-cli", &body);
-    by_client(world).file(world, &format!("[writer.mas_cli]\ncommand = [\"{}\"]\n{more}", path.display()))
-}
+use super::{by_client, doctor};
+use crate::harness::{mas_cli, started, the_table, write};
+use crate::sections::mas_cli_of;
+use crate::snapshots::assert_snapshot;
 
 #[tokio::test]
 async fn missing_mas_cli_is_reported() {
@@ -29,13 +16,11 @@ async fn configuration_that_mas_cli_would_ignore_is_reported_and_no_default_data
     let world = started(the_table()).await;
     let broken = write(&world, "broken.yaml", "{ this is: [not YAML").display().to_string();
     let empty = write(&world, "empty.yaml", "").display().to_string();
-    for (path, found) in [("/nowhere.yaml", "cannot read"), (&broken, "this is not YAML"), (&empty, "no settings")] {
-        let findings = doctor(by_client(&world).env("MAS_CONFIG", path)).ailing_is(&["mas-cli configuration problem"]);
-        findings
-            .tells("mas-cli configuration problem", &[path, found], &["Set `writer.mas_cli.config` (MAS_CONFIG)"])
-            .tells("mas-cli program ok", &[], &[])
-            .tells("mas-cli database skipped", &["default database"], &[]);
-    }
+    let shown = ["/nowhere.yaml", &broken, &empty].map(|path| {
+        let findings = doctor(by_client(&world).env("MAS_CONFIG", path));
+        findings.shown(&["mas-cli program", "mas-cli database"])
+    });
+    assert_snapshot("doctor_mas_cli_wrong_configuration", &shown.concat());
 }
 
 #[tokio::test]
@@ -67,19 +52,16 @@ async fn versions_that_are_too_old_are_reported() {
         ("v1.14.0-3-g0123abc", lock, &[]),
         ("unstable", lock, &[]),
     ] {
-        doctor(of_version(&world, version, more)).ailing_is(ailing);
+        let toml = format!("{}{more}", mas_cli_of(&world, version));
+        doctor(by_client(&world).file(&world, &toml)).ailing_is(ailing);
     }
 }
 
 #[tokio::test]
 async fn database_check_is_skipped_if_mas_cli_cannot_list_administrators() {
     let world = started(the_table()).await;
-    let body = format!(
-        "case \"$*\" in *list-admin-users) echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2;; esac\n\
-         exec '{PROGRAM}' stand-in mas-cli \"$@\""
-    );
-    let path = script(&world, "mas-cli", &body);
-    let toml = format!("[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
-    let findings = doctor(by_client(&world).file(&world, &toml)).ailing_is(&[]);
-    findings.tells("mas-cli database skipped", &["before MAS 1.3"], &[]);
+    let error = "echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2";
+    let old = mas_cli(&world, &format!("case \"$*\" in *list-admin-users) {error};; esac"));
+    let findings = doctor(by_client(&world).file(&world, &old));
+    findings.matches(&["mas-cli database"], "doctor_mas_cli_without_a_list_of_administrators");
 }

@@ -3,6 +3,7 @@
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 
 use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, settings, started, the_table};
+use crate::sections::state_file;
 
 /// The ID of the user that the tests are about.
 const ID: &str = "0ba50303-5dc2-4485-ad77-acd8b74f5b9f";
@@ -16,8 +17,7 @@ fn linked(world: &RunningWorld, more: &str) -> Program {
 
 /// The program with a state file.
 fn remembering(world: &RunningWorld) -> Program {
-    let state = world.directory().join("state.db");
-    program(world).file(world, &format!("state_file = {:?}\n{NO_LIMITS}", state.to_string_lossy()))
+    program(world).file(world, &format!("{}{NO_LIMITS}", state_file(world)))
 }
 
 /// Returns what `explain` prints about the owner and the rule.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use matrix_keycloak_sync::environment::Timeouts;
-use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, Seen};
+use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
 use super::cell::{Cell, Moment, Server, Trouble};
@@ -15,6 +15,7 @@ use super::machine::Machine;
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
 use crate::harness::{self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started};
+use crate::sections::{PROTECT, state_file};
 use crate::tls::Authority;
 
 /// Rows a page: every list has three pages.
@@ -120,12 +121,11 @@ impl Scene {
     }
 
     fn configuration(&self) -> String {
-        let state = self.world.directory().join("state.db");
+        let state = state_file(&self.world);
         let writer = "[writer]\nconfirm_timeout = \"10s\"\n";
         let way = settings(&self.world, self.way).replace("[writer]\n", writer);
-        let more = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
         let watch = super::new_account::WATCH;
-        format!("state_file = {:?}\n{way}{more}{}{watch}", state.to_string_lossy(), harness::NO_LIMITS)
+        format!("{state}{way}{PROTECT}{}{watch}", harness::NO_LIMITS)
     }
 
     /// The program, as it is configured for this case.
@@ -257,7 +257,7 @@ impl Scene {
     }
 
     /// Returns which requests meet the fault, and whether it stays or affects only these.
-    fn hits(&self) -> impl Fn(&Seen) -> bool + Clone + Send + Sync + use<> {
+    fn hits(&self) -> impl Fn(&SeenRequest) -> bool + Clone + Send + Sync + use<> {
         let Cell { server, moment, .. } = self.cell;
         let name = self.looked_at();
         let looked_at = match server {
@@ -267,7 +267,7 @@ impl Scene {
             _ => format!("/users/{}", self.world.mas.state().user(name).expect("seeded").id),
         };
         let pages = Arc::new(AtomicUsize::new(0));
-        move |seen: &Seen| match moment {
+        move |seen: &SeenRequest| match moment {
             Moment::Start | Moment::Undo | Moment::NewAccount => true,
             Moment::Reading => is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0,
             Moment::Look | Moment::LookAtMember => seen.target().contains(&looked_at),
@@ -320,7 +320,7 @@ impl Scene {
                 self.at_the_first_lock(move || at_lock.begin());
                 for faults in self.faults() {
                     let (since, hits) = (since.clone(), self.hits());
-                    let applies = move |seen: &Seen| {
+                    let applies = move |seen: &SeenRequest| {
                         let is_token = seen.path.contains("token") || seen.path.contains("well-known");
                         if !is_asked_by_the_program(seen) || trouble == Trouble::TokenEnded && is_token {
                             return false;
@@ -344,8 +344,8 @@ impl Scene {
     fn arm_list(&self, trouble: Trouble) {
         let Cell { server, moment, .. } = self.cell;
         let from_page = usize::from(moment == Moment::Reading);
-        let list = move |seen: &Seen| is_long_list(server, seen);
-        let sessions = |seen: &Seen| seen.method == "GET" && seen.path.ends_with("-sessions");
+        let list = move |seen: &SeenRequest| is_long_list(server, seen);
+        let sessions = |seen: &SeenRequest| seen.method == "GET" && seen.path.ends_with("-sessions");
         let faults = self.faults()[0];
         let keycloak = self.world.keycloak.shared();
         match (server, moment, trouble) {
@@ -357,11 +357,11 @@ impl Scene {
                 faults.on(&format!("username={LOOKED_AT}")).answer(Fault::EmptyList);
             }
             (Server::Keycloak, Moment::Look, _) => {
-                let join = move |_: &Seen| keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
+                let join = move |_: &SeenRequest| keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
                 faults.on(&format!("username={LOOKED_AT}")).times(1).before(join);
             }
             (Server::Keycloak, Moment::LookAtMember, _) => {
-                let leave = move |_: &Seen| keycloak.lock().realm("corp").leave(RETURNING, "/matrix-users");
+                let leave = move |_: &SeenRequest| keycloak.lock().realm("corp").leave(RETURNING, "/matrix-users");
                 faults.on(&self.by_id()).times(1).before(leave);
             }
             (Server::MasApi, Moment::Applying, Trouble::EmptyList) => {
@@ -373,8 +373,9 @@ impl Scene {
             }
             (Server::MasApi, Moment::Applying, _) => self.end_sessions_meanwhile(),
             (_, Moment::NewAccount, _) => {
-                let is_newest =
-                    |seen: &Seen| ["order_by=creation_ts", "count=false"].iter().any(|part| seen.query.contains(part));
+                let is_newest = |seen: &SeenRequest| {
+                    ["order_by=creation_ts", "count=false"].iter().any(|part| seen.query.contains(part))
+                };
                 faults.matching(is_newest).answer(Fault::EmptyList);
             }
             (_, _, Trouble::EmptyList) => faults.matching(list).skip(from_page).answer(Fault::EmptyList),
@@ -461,7 +462,7 @@ impl Scene {
     /// this mode.
     fn lead_through_fronts(&self, authority: Option<&Authority>, mode: Mode) {
         let world = &self.world;
-        let front = |server: &matrix_keycloak_sync::standins::Server| Front::start(server.address(), authority);
+        let front = |server: &matrix_keycloak_sync::standins::StandInServer| Front::start(server.address(), authority);
         let fronts = match self.cell.server {
             Server::Keycloak => vec![front(world.keycloak.server())],
             Server::Synapse => vec![front(world.synapse.server())],
@@ -504,19 +505,19 @@ impl Scene {
     }
 }
 
-fn user_id(user: &matrix_keycloak_sync::standins::mas::User) -> &str {
+fn user_id(user: &matrix_keycloak_sync::standins::mas::DatabaseUser) -> &str {
     &user.id
 }
 
 /// Excludes the requests between Synapse and MAS, and those of mas-cli to the database: they never
 /// fail.
-fn is_asked_by_the_program(seen: &Seen) -> bool {
+fn is_asked_by_the_program(seen: &SeenRequest) -> bool {
     let others = ["/_synapse/mas/", "/oauth2/introspect", "/stand-in/"];
     !others.iter().any(|path| seen.path.starts_with(path))
 }
 
 /// A page of the members, or of the accounts.
-fn is_long_list(server: Server, seen: &Seen) -> bool {
+fn is_long_list(server: Server, seen: &SeenRequest) -> bool {
     match server {
         Server::Keycloak => seen.path.ends_with("/members"),
         Server::Synapse => seen.path.ends_with("/v3/users"),
@@ -524,7 +525,7 @@ fn is_long_list(server: Server, seen: &Seen) -> bool {
     }
 }
 
-fn is_mas_list(seen: &Seen) -> bool {
+fn is_mas_list(seen: &SeenRequest) -> bool {
     seen.method == "GET" && seen.path.ends_with("/api/admin/v1/users")
 }
 

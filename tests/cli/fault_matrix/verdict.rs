@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matrix_keycloak_sync::standins::world::{AccountState, InMas, InSynapse};
+use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates, SynapseAccountState};
 
 use crate::harness::account;
 
 /// The state of every account on both servers.
-pub(super) type Everyone = BTreeMap<String, AccountState>;
+pub(super) type Everyone = BTreeMap<String, ServerStates>;
 /// The enabled members at the end of the run. Users who joined in between joined before any change.
 pub(super) type Members = BTreeSet<String>;
 
@@ -34,7 +34,7 @@ impl Report {
     pub(super) fn of(before: &Everyone, after: &Everyone, records: &[Record], members: &Members) -> Self {
         let mut report = Self::default();
         for (name, was) in before {
-            let now = after.get(name).copied().unwrap_or(AccountState { mas: None, synapse: None });
+            let now = after.get(name).copied().unwrap_or(ServerStates { mas: None, synapse: None });
             let of_account = || records.iter().filter(|record| record.localpart == *name);
             let tried_to_disable = of_account().any(|record| record.action == "disable" && record.begun);
             if members.contains(name) && (tried_to_disable || is_worse(*was, now)) {
@@ -92,18 +92,18 @@ pub(super) fn in_place(name: &str, before: &Everyone, now: &Everyone, members: &
     }
 }
 
-fn is_active(state: AccountState) -> bool {
-    matches!(state.mas, Some(InMas { locked: false, deactivated: false, .. }))
-        && matches!(state.synapse, Some(InSynapse { locked: false, deactivated: false, erased: false }))
+fn is_active(state: ServerStates) -> bool {
+    matches!(state.mas, Some(MasUserState { locked: false, deactivated: false, .. }))
+        && matches!(state.synapse, Some(SynapseAccountState { locked: false, deactivated: false, erased: false }))
 }
 
-fn is_disabled(state: AccountState) -> bool {
-    matches!(state.mas, Some(InMas { locked: true, deactivated: true, .. }))
-        && matches!(state.synapse, Some(InSynapse { deactivated: true, .. }))
+fn is_disabled(state: ServerStates) -> bool {
+    matches!(state.mas, Some(MasUserState { locked: true, deactivated: true, .. }))
+        && matches!(state.synapse, Some(SynapseAccountState { deactivated: true, .. }))
 }
 
 /// Returns whether an account can do less than before, on either server.
-fn is_worse(was: AccountState, now: AccountState) -> bool {
+fn is_worse(was: ServerStates, now: ServerStates) -> bool {
     let in_mas = match (was.mas, now.mas) {
         (Some(was), Some(now)) => {
             now.locked && !was.locked || now.deactivated && !was.deactivated || now.sessions < was.sessions
@@ -119,7 +119,7 @@ fn is_worse(was: AccountState, now: AccountState) -> bool {
     in_mas || in_synapse
 }
 
-fn one(name: &str, state: AccountState) -> Everyone {
+fn one(name: &str, state: ServerStates) -> Everyone {
     [(name.to_owned(), state)].into()
 }
 
@@ -134,16 +134,16 @@ fn member_who_can_do_less_is_a_wrong_disable() {
     let (active, begun) = (account(false, false), [record("disable", "failed", true)]);
     let mut logged_out = active;
     let mut logged_in = active;
-    logged_in.mas = Some(InMas { locked: false, deactivated: false, sessions: 2 });
-    logged_out.mas = Some(InMas { locked: false, deactivated: false, sessions: 1 });
+    logged_in.mas = Some(MasUserState { locked: false, deactivated: false, sessions: 2 });
+    logged_out.mas = Some(MasUserState { locked: false, deactivated: false, sessions: 1 });
     let mut in_synapse_alone = active;
-    in_synapse_alone.synapse = Some(InSynapse { deactivated: true, locked: false, erased: false });
+    in_synapse_alone.synapse = Some(SynapseAccountState { deactivated: true, locked: false, erased: false });
     for (was, now) in [
         (active, account(true, false)),
         (active, account(false, true)),
         (active, account(true, true)),
         (active, in_synapse_alone),
-        (active, AccountState { mas: None, ..active }),
+        (active, ServerStates { mas: None, ..active }),
         (logged_in, logged_out),
         // The action had no effect, but it was tried.
         (active, active),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::with_a_directory;
 use crate::harness::{NO_LIMITS, Run, own_error, program, proxy_page, started};
+use crate::sections::state_file;
 
 /// Requests users by ID.
 const BY_ID: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
@@ -80,7 +81,7 @@ async fn explain_shows_keycloaks_answer_and_what_of_it_is_only_cached() {
 #[tokio::test]
 async fn history_has_keycloaks_answer_and_what_of_it_is_only_cached() {
     let world = without_lars().await;
-    let settings = format!("state_file = {:?}\n", world.directory().join("state.db"));
+    let settings = state_file(&world);
     sync(&world, &settings).exits(0);
     let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
     let actions = kept.json()["actions"].clone();

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::watching::{QUICK, start, until_so};
 use super::{becomes, by_mas_cli, watching};
 use crate::harness::{account, everyone, group, program, script, started};
+use crate::sections::state_file;
 
 const TWO: &str = "[limits]\nmax_disable = 2\nmax_disable_percent = 100\n";
 
@@ -38,8 +39,7 @@ async fn retried_account_counts_once() {
 #[tokio::test]
 async fn earlier_actions_count_after_a_restart_if_there_is_a_state_file() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
-    let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{TWO}", state.to_string_lossy());
+    let sections = format!("{}{QUICK}{TWO}", state_file(&world));
     let first = start(&world, by_mas_cli(&world, &sections));
     first.is_ready().await;
     for name in ["c00000", "c00001"] {

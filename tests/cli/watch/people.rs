@@ -1,8 +1,11 @@
 //! Which account an event is about, and when the grace of its user ends.
 
-use super::watching::{FAILED, IN_STEP, QUICK, start};
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use super::watching::{FAILED, IN_STEP, QUICK, Watching, start};
 use super::{becomes, by_mas_cli, in_step, watching};
 use crate::harness::{NO_LIMITS, account, everyone, group, started};
+use crate::sections::state_file;
 use crate::upstream_link::linked;
 
 #[tokio::test]
@@ -61,13 +64,18 @@ async fn template_decides_which_user_an_account_belongs_to() {
     assert_eq!(world.state_of("alice"), account(false, false));
 }
 
+/// A `watch` that has made its first run and waits this long before it disables an account.
+async fn with_grace(world: &RunningWorld, grace: &str) -> Watching {
+    let sections = format!("{}{QUICK}{NO_LIMITS}[policy]\ngrace = {grace:?}\n", state_file(world));
+    let watching = start(world, by_mas_cli(world, &sections));
+    watching.is_ready().await;
+    watching
+}
+
 #[tokio::test]
 async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_run() {
     let world = started(in_step()).await;
-    let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"10s\"\n", state.to_string_lossy());
-    let watching = start(&world, by_mas_cli(&world, &sections));
-    watching.is_ready().await;
+    let watching = with_grace(&world, "10s").await;
     world.leave("alice");
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.log());
@@ -77,10 +85,7 @@ async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_
 #[tokio::test]
 async fn user_who_comes_back_within_the_grace_is_kept() {
     let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
-    let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"10s\"\n", state.to_string_lossy());
-    let watching = start(&world, by_mas_cli(&world, &sections));
-    watching.is_ready().await;
+    let watching = with_grace(&world, "10s").await;
     let before = everyone(&world);
     world.leave("alice");
     watching.has_run(IN_STEP, 2).await;
@@ -93,10 +98,7 @@ async fn user_who_comes_back_within_the_grace_is_kept() {
 #[tokio::test]
 async fn failed_run_is_not_repeated_at_once_if_a_grace_has_ended() {
     let world = started(in_step()).await;
-    let state = world.directory().join("state.db");
-    let sections = format!("state_file = {:?}\n{QUICK}{NO_LIMITS}[policy]\ngrace = \"2s\"\n", state.to_string_lossy());
-    let watching = start(&world, by_mas_cli(&world, &sections));
-    watching.is_ready().await;
+    let watching = with_grace(&world, "2s").await;
     world.leave("alice");
     watching.has_run(IN_STEP, 2).await;
     world.synapse.server().stop().await;

@@ -1,19 +1,21 @@
 //! A running `watch`, and what a test can ask it.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{self, Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{Program, Run};
+use crate::harness::{Program, Run, write};
 use crate::secrets::Secrets;
 
 /// Longer than anything takes on any machine, two tries at a server that hangs included.
 const PATIENCE: Duration = Duration::from_mins(3);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Shorter intervals than in production.
+/// Shorter intervals than in production; [`start`] replaces port 0.
 pub(crate) const QUICK: &str = "[watch]\ninterval = \"1h\"\nevents_every = \"1s\"\nmembers_every = \"off\"\n\
     accounts_every = \"off\"\nlisten = \"127.0.0.1:0\"\n";
 
@@ -27,13 +29,31 @@ pub(crate) struct Watching {
     child: Child,
     log: PathBuf,
     secrets: Secrets,
+    address: String,
 }
 
-/// Starts it; `program` has its configuration.
+/// Starts it; `program` has its configuration, which is given a free port instead of port 0.
 pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
     let log = world.directory().join("watch.log");
+    let address = format!("{}:{}", Ipv4Addr::LOCALHOST, free_port());
+    let config = std::fs::read_to_string(world.directory().join("config.toml")).expect("a configuration");
+    write(world, "config.toml", &config.replace("\"127.0.0.1:0\"", &format!("{address:?}")));
     let (child, secrets) = program.start_logging("watch --color never", &log);
-    Watching { child, log, secrets }
+    Watching { child, log, secrets, address }
+}
+
+/// Returns a free port that no other test gets, and that the system gives to no connection.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Below the ports for connections, and at another place for each process.
+    let (first, ports) = (16_384, 16_384);
+    loop {
+        let number = process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(first + number % ports).expect("less than 32,768");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Waits until the condition is true, or says what never came.
@@ -81,18 +101,15 @@ impl Watching {
         }
     }
 
-    /// Returns the address of its listener, once it is in the log.
-    pub(crate) fn address(&self) -> Option<String> {
-        let log = self.log();
-        let (_, rest) = log.split_once("metrics and health at ")?;
-        Some(rest.lines().next()?.trim().to_owned())
+    /// Returns the address of its listener: `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Returns the answer of its listener, or nothing while there is none.
     pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
-        let address = self.address()?;
-        let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(format!("{address}{path}"));
-        let answer = answer.send().await.ok()?;
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.get(format!("http://{}{path}", self.address)).send().await.ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::super::realm::Realm;
 use super::super::representation::{self, Shape};
-use super::super::state::Group;
+use super::super::state::RealmGroup;
 use super::super::token::error;
-use super::{Answer, Asked, written};
+use super::{Answer, RealmQuery, written};
 
 /// `GET …/groups?search=…&exact=…&populateHierarchy=…`
-pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
+pub(super) fn groups(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     if !asked.may_list("query-groups")? {
         return written(&json!([]));
     }
@@ -22,7 +22,7 @@ pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
     };
     let exact = asked.query.is("exact", false);
     let search = if exact { search.to_owned() } else { search.to_lowercase() };
-    let hit = |group: &Group| {
+    let hit = |group: &RealmGroup| {
         if exact { group.name == search } else { group.name.to_lowercase().contains(&search) }
     };
     let nested = asked.old || asked.query.is("populateHierarchy", true);
@@ -35,13 +35,13 @@ pub(super) fn groups(asked: &Asked<'_>, _: &[String]) -> Answer {
 }
 
 /// Returns a group with the hits below it, or `None` if there are none.
-fn hits_inside(realm: &Realm, group: &Group, shape: Shape, hit: &dyn Fn(&Group) -> bool) -> Option<Value> {
+fn hits_inside(realm: &Realm, group: &RealmGroup, shape: Shape, hit: &dyn Fn(&RealmGroup) -> bool) -> Option<Value> {
     let below: Vec<Value> = realm.children(group).filter_map(|child| hits_inside(realm, child, shape, hit)).collect();
     (hit(group) || !below.is_empty()).then(|| representation::group(group, below, shape))
 }
 
-fn flat_hits(realm: &Realm, shape: Shape, hit: &dyn Fn(&Group) -> bool) -> Vec<Value> {
-    let mut left: Vec<&Group> = realm.top_groups().collect();
+fn flat_hits(realm: &Realm, shape: Shape, hit: &dyn Fn(&RealmGroup) -> bool) -> Vec<Value> {
+    let mut left: Vec<&RealmGroup> = realm.top_groups().collect();
     let mut hits = Vec::new();
     while let Some(group) = left.pop() {
         left.extend(realm.children(group));
@@ -54,14 +54,14 @@ fn flat_hits(realm: &Realm, shape: Shape, hit: &dyn Fn(&Group) -> bool) -> Vec<V
 }
 
 /// `GET …/groups/{id}`
-pub(super) fn group(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn group(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let shape = Shape { full: true, access: Some(asked.manage()), old: asked.old };
     written(&asked.single(asked.group(&parts[0])?, shape))
 }
 
 /// `GET …/group-by-path/{path}`
-pub(super) fn group_by_path(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn group_by_path(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let group = asked.realm.group_by_path(&parts[0]);
     let group = group.ok_or_else(|| error(StatusCode::NOT_FOUND, "Group path does not exist"))?;
@@ -69,7 +69,7 @@ pub(super) fn group_by_path(asked: &Asked<'_>, parts: &[String]) -> Answer {
 }
 
 /// `GET …/groups/{id}/children`: 10 of them unless `max` says otherwise; not there in Keycloak 22.
-pub(super) fn children(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn children(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     if asked.old {
         return Err(error(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed"));
     }
@@ -82,7 +82,7 @@ pub(super) fn children(asked: &Asked<'_>, parts: &[String]) -> Answer {
 }
 
 /// `GET …/groups/{id}/members`: 100 of them unless `max` says otherwise (trap 2).
-pub(super) fn members(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn members(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("view-users")?;
     let brief = asked.query.is("briefRepresentation", true);
     let (first, max) = asked.place(Some(100));

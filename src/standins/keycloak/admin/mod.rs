@@ -16,33 +16,33 @@ use serde_json::{Value, json};
 
 use super::realm::Realm;
 use super::representation::{self, Shape};
-use super::state::{Group, State as Keycloak};
-use super::token::{Refusal, Roles, error, forbidden};
+use super::state::{KeycloakState, RealmGroup};
+use super::token::{KeycloakRefusal, ManagementRoles, error, forbidden};
 use crate::standins::Shared;
 use crate::standins::query::Params;
 
 /// What an endpoint works with.
-struct Asked<'a> {
+struct RealmQuery<'a> {
     realm: &'a Realm,
-    roles: Roles,
+    roles: ManagementRoles,
     query: Params,
     old: bool,
 }
 
 /// An answer is written directly: otherwise a page of thousands of users would be built three times.
-type Answer = Result<Vec<u8>, Refusal>;
+type Answer = Result<Vec<u8>, KeycloakRefusal>;
 
 fn written(body: &impl Serialize) -> Answer {
     serde_json::to_vec(body).map_err(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "unknown_error"))
 }
 
-impl Asked<'_> {
-    fn need(&self, role: &str) -> Result<(), Refusal> {
+impl RealmQuery<'_> {
+    fn need(&self, role: &str) -> Result<(), KeycloakRefusal> {
         if self.roles.has(role) { Ok(()) } else { Err(forbidden()) }
     }
 
     /// Returns whether rows are visible (`true`), or only an empty list (`false`).
-    fn may_list(&self, query_role: &str) -> Result<bool, Refusal> {
+    fn may_list(&self, query_role: &str) -> Result<bool, KeycloakRefusal> {
         if self.roles.has("view-users") {
             return Ok(true);
         }
@@ -71,12 +71,12 @@ impl Asked<'_> {
         rows.skip(first).take(max)
     }
 
-    fn group(&self, id: &str) -> Result<&Group, Refusal> {
+    fn group(&self, id: &str) -> Result<&RealmGroup, KeycloakRefusal> {
         self.realm.group(id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Could not find group by id"))
     }
 
     /// Returns a single group; only Keycloak 22 includes its subgroups.
-    fn single(&self, group: &Group, shape: Shape) -> Value {
+    fn single(&self, group: &RealmGroup, shape: Shape) -> Value {
         if self.old {
             representation::tree(self.realm, group, shape)
         } else {
@@ -85,19 +85,19 @@ impl Asked<'_> {
     }
 }
 
-type Parts = (State<Shared<Keycloak>>, Path<Vec<String>>, RawQuery, HeaderMap);
+type Parts = (State<Shared<KeycloakState>>, Path<Vec<String>>, RawQuery, HeaderMap);
 
 /// Runs an endpoint: the first part of the path is the realm, the rest is the endpoint's own.
 fn run(
     (State(state), Path(parts), RawQuery(query), headers): Parts,
-    endpoint: fn(&Asked<'_>, &[String]) -> Answer,
+    endpoint: fn(&RealmQuery<'_>, &[String]) -> Answer,
 ) -> Response {
     let state = state.lock();
     let (name, rest) = parts.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
     let answer = state.roles_in(name, &headers).and_then(|roles| {
         let realm = state.realms.get(name).ok_or_else(|| error(StatusCode::NOT_FOUND, "Realm not found."))?;
         let query = Params::parse(query.as_deref().unwrap_or_default());
-        endpoint(&Asked { realm, roles, query, old: state.old }, rest)
+        endpoint(&RealmQuery { realm, roles, query, old: state.old }, rest)
     });
     match answer {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response(),
@@ -111,7 +111,7 @@ macro_rules! endpoint {
     };
 }
 
-pub(super) fn routes() -> Router<Shared<Keycloak>> {
+pub(super) fn routes() -> Router<Shared<KeycloakState>> {
     Router::new()
         .route("/admin/realms/{realm}/groups", endpoint!(groups::groups))
         .route("/admin/realms/{realm}/groups/{id}", endpoint!(groups::group))
@@ -129,20 +129,20 @@ pub(super) fn routes() -> Router<Shared<Keycloak>> {
 }
 
 /// `GET …/admin-events`
-fn admin_events(asked: &Asked<'_>, _: &[String]) -> Answer {
+fn admin_events(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     asked.need("view-events")?;
     written(&asked.realm.events(&asked.query))
 }
 
 /// `GET …/events/config`, the part that is about admin events.
-fn events_config(asked: &Asked<'_>, _: &[String]) -> Answer {
+fn events_config(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     asked.need("view-events")?;
     let saved = asked.realm.save_events;
     written(&json!({"eventsEnabled": false, "adminEventsEnabled": saved, "adminEventsDetailsEnabled": saved}))
 }
 
 /// `GET …/components?type=org.keycloak.storage.UserStorageProvider`
-fn components(asked: &Asked<'_>, _: &[String]) -> Answer {
+fn components(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     asked.need("view-realm")?;
     let wanted = asked.query.get("type").is_none_or(|kind| kind == "org.keycloak.storage.UserStorageProvider");
     let providers = asked.realm.storage_providers.iter().filter(|_| wanted);

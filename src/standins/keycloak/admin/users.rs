@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::representation;
-use super::super::state::{Group, User};
+use super::super::state::{RealmGroup, RealmUser};
 use super::super::token::error;
-use super::{Answer, Asked, written};
+use super::{Answer, RealmQuery, written};
 use crate::standins::query::Params;
 
 /// `GET …/users?username=…&exact=true`, and all users by page.
-pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
+pub(super) fn users(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     if !asked.may_list("query-users")? {
         return written(&json!([]));
     }
@@ -21,7 +21,7 @@ pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
         let rows = asked.realm.listed_from(0).filter(|user| pattern.fits(user));
         return written(&asked.page(Some(100), rows).map(show).collect::<Vec<_>>());
     }
-    let wanted = Wanted::parse(&asked.query);
+    let wanted = FieldFilter::parse(&asked.query);
     match wanted.username() {
         Some(name) if wanted.exact => {
             let row = asked.realm.user(name).filter(|user| wanted.fits(user));
@@ -41,7 +41,7 @@ pub(super) fn users(asked: &Asked<'_>, _: &[String]) -> Answer {
 /// Fields of a user that a query can name.
 const FIELDS: [&str; 4] = ["username", "email", "firstName", "lastName"];
 
-fn field<'u>(user: &'u User, name: &str) -> &'u str {
+fn field<'u>(user: &'u RealmUser, name: &str) -> &'u str {
     match name {
         "username" => &user.username,
         "email" => user.email.as_deref().unwrap_or_default(),
@@ -51,12 +51,12 @@ fn field<'u>(user: &'u User, name: &str) -> &'u str {
 }
 
 /// The single fields in a query. Unlike lists and `search=`, they find service accounts too (trap 49).
-struct Wanted {
+struct FieldFilter {
     fields: Vec<(&'static str, String)>,
     exact: bool,
 }
 
-impl Wanted {
+impl FieldFilter {
     fn parse(query: &Params) -> Self {
         let given = |name| query.get(name).map(|value| (name, value.to_lowercase()));
         Self { fields: FIELDS.into_iter().filter_map(given).collect(), exact: query.is("exact", false) }
@@ -66,7 +66,7 @@ impl Wanted {
         self.fields.iter().find(|(name, _)| *name == "username").map(|(_, value)| value.as_str())
     }
 
-    fn fits(&self, user: &User) -> bool {
+    fn fits(&self, user: &RealmUser) -> bool {
         self.fields.iter().all(|(name, value)| {
             let has = field(user, name).to_lowercase();
             if self.exact { has == *value } else { has.contains(value) }
@@ -94,7 +94,7 @@ impl Pattern {
         }
     }
 
-    fn fits(&self, user: &User) -> bool {
+    fn fits(&self, user: &RealmUser) -> bool {
         FIELDS.iter().any(|name| {
             let has = field(user, name).to_lowercase();
             match self {
@@ -107,13 +107,13 @@ impl Pattern {
 }
 
 /// `GET …/users/count`
-pub(super) fn users_count(asked: &Asked<'_>, _: &[String]) -> Answer {
+pub(super) fn users_count(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     let visible = asked.may_list("query-users")?;
     written(&if visible { asked.realm.listed() } else { 0 })
 }
 
 /// `GET …/users/{id}`
-pub(super) fn user(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn user(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("query-users")?;
     let user = asked.realm.user_by_id(&parts[0]);
     let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
@@ -122,14 +122,14 @@ pub(super) fn user(asked: &Asked<'_>, parts: &[String]) -> Answer {
 }
 
 /// `GET …/users/{id}/groups?search=…`: direct memberships only.
-pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn groups_of_user(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("query-users")?;
     let user = asked.realm.user_by_id(&parts[0]);
     let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;
     asked.need("view-users")?;
     let brief = asked.query.is("briefRepresentation", true);
     let groups = user.remembered_groups.as_ref().unwrap_or(&user.groups);
-    let mut rows: Vec<&Group> = groups.iter().filter_map(|id| asked.realm.group(id)).collect();
+    let mut rows: Vec<&RealmGroup> = groups.iter().filter_map(|id| asked.realm.group(id)).collect();
     let search = asked.query.get("search").unwrap_or_default().to_lowercase();
     rows.retain(|group| group.name.to_lowercase().contains(&search));
     rows.sort_by(|one, other| one.name.cmp(&other.name));
@@ -138,7 +138,7 @@ pub(super) fn groups_of_user(asked: &Asked<'_>, parts: &[String]) -> Answer {
 }
 
 /// `GET …/users/{id}/groups/count?search=…`: never from memory.
-pub(super) fn groups_of_user_count(asked: &Asked<'_>, parts: &[String]) -> Answer {
+pub(super) fn groups_of_user_count(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     asked.need("query-users")?;
     let user = asked.realm.user_by_id(&parts[0]);
     let user = user.ok_or_else(|| error(StatusCode::NOT_FOUND, "User not found"))?;

@@ -10,14 +10,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::error::Refusal;
+use super::error::AdminRefusal;
 use super::users::{answer, existing};
 use crate::standins::mas::jobs::{Task, call};
-use crate::standins::mas::state::{State as Database, User};
+use crate::standins::mas::state::{DatabaseUser, MasState};
 use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
         .route("/users/{id}/lock", post(lock))
         .route("/users/{id}/unlock", post(unlock))
@@ -27,15 +27,19 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 /// Changes the user of an ID in a path, and returns the changed user.
-fn changed(state: &mut Database, id: &str, change: impl FnOnce(&mut User)) -> Result<User, Refusal> {
+fn changed(
+    state: &mut MasState,
+    id: &str,
+    change: impl FnOnce(&mut DatabaseUser),
+) -> Result<DatabaseUser, AdminRefusal> {
     let username = existing(state, id)?.username.clone();
-    let user = state.user_mut(&username).ok_or_else(|| Refusal::not_found("User"))?;
+    let user = state.user_mut(&username).ok_or_else(|| AdminRefusal::not_found("User"))?;
     change(user);
     Ok(user.clone())
 }
 
 /// `POST /users/{id}/lock`: at once here, by a job on the homeserver; no session ends (trap 19).
-async fn lock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn lock(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| {
         user.locked_at.get_or_insert_with(time::now_rfc3339);
@@ -45,7 +49,7 @@ async fn lock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> 
 }
 
 /// `POST /users/{id}/unlock`: it does not reactivate. An old MAS did, but only on the homeserver.
-async fn unlock(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn unlock(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     if is_old(&state.lock()) {
         reactivated_on_homeserver(&state, &id).await?;
     }
@@ -55,7 +59,7 @@ async fn unlock(State(state): State<Shared<Database>>, Path(id): Path<String>) -
     Ok(answer(&state, &user, "/unlock"))
 }
 
-fn is_old(state: &Database) -> bool {
+fn is_old(state: &MasState) -> bool {
     state.settings.release() < Version::REACTIVATE
 }
 
@@ -68,7 +72,7 @@ struct Deactivation {
 /// `POST /users/{id}/deactivate`: it does not lock, and erases without `skip_erase` (traps 24, 25). An
 /// old MAS locked, left the rest to the job, and always erased.
 async fn deactivate(
-    State(state): State<Shared<Database>>,
+    State(state): State<Shared<MasState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: String,
@@ -109,7 +113,7 @@ fn deactivation(headers: &HeaderMap, body: &str) -> Result<Deactivation, (Status
 }
 
 /// `POST /users/{id}/reactivate`: done when it answers, on the homeserver too; it does not unlock (trap 25).
-async fn reactivate(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn reactivate(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     reactivated_on_homeserver(&state, &id).await?;
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| user.deactivated_at = None)?;
@@ -122,17 +126,17 @@ struct Right {
 }
 
 /// `POST /users/{id}/set-admin`: the homeserver never hears of it (trap 48).
-async fn set_admin(State(state): State<Shared<Database>>, Path(id): Path<String>, Json(asked): Json<Right>) -> Answer {
+async fn set_admin(State(state): State<Shared<MasState>>, Path(id): Path<String>, Json(asked): Json<Right>) -> Answer {
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| user.admin = asked.admin)?;
     Ok(answer(&state, &user, "/set-admin"))
 }
 
-async fn reactivated_on_homeserver(state: &Shared<Database>, id: &str) -> Result<(), Refusal> {
+async fn reactivated_on_homeserver(state: &Shared<MasState>, id: &str) -> Result<(), AdminRefusal> {
     let username = existing(&state.lock(), id)?.username.clone();
     if call(state, "reactivate_user", &json!({ "localpart": username })).await {
         return Ok(());
     }
     let title = "The homeserver did not reactivate the user";
-    Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, &[title]))
+    Err(AdminRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, &[title]))
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Answer;
-use super::error::Refusal;
+use super::error::AdminRefusal;
 use super::filter::ulid_in_path;
-use super::resource::{Resource, single};
+use super::resource::{AdminResource, single};
 use crate::standins::Shared;
-use crate::standins::mas::clients::Client;
-use crate::standins::mas::state::State as Database;
+use crate::standins::mas::clients::RegisteredClient;
+use crate::standins::mas::state::MasState;
 use crate::standins::mas::version::Version;
 
 const KIND: &str = "oauth2-client";
@@ -21,15 +21,15 @@ const KIND: &str = "oauth2-client";
 const GRANT_TYPES: [&str; 4] =
     ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/oauth2-clients/{id}", get(client))
 }
 
 /// `GET /oauth2-clients/{id}`
-async fn client(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn client(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(&id)?;
-    let unknown = || Refusal::not_found(&format!("OAuth 2.0 client ID {id}"));
+    let unknown = || AdminRefusal::not_found(&format!("OAuth 2.0 client ID {id}"));
     let client = state.clients.by_id.get(&id).ok_or_else(unknown)?;
     let found = Configured { id: &id, client };
     Ok(single(state.settings.release(), StatusCode::OK, KIND, &found, &format!("{KIND}s/{id}")))
@@ -38,10 +38,10 @@ async fn client(State(state): State<Shared<Database>>, Path(id): Path<String>) -
 /// A client of the configuration file; the stand-in has no others.
 struct Configured<'a> {
     id: &'a str,
-    client: &'a Client,
+    client: &'a RegisteredClient,
 }
 
-impl Resource for Configured<'_> {
+impl AdminResource for Configured<'_> {
     fn id(&self) -> &str {
         self.id
     }

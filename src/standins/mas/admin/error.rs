@@ -8,12 +8,12 @@ use crate::standins::server;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct AdminRefusal {
     status: StatusCode,
     titles: Vec<String>,
 }
 
-impl Refusal {
+impl AdminRefusal {
     pub(super) fn new(status: StatusCode, titles: &[&str]) -> Self {
         Self { status, titles: titles.iter().map(|title| (*title).to_owned()).collect() }
     }
@@ -35,7 +35,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for AdminRefusal {
     fn into_response(self) -> Response {
         let errors: Vec<Value> = self.titles.iter().map(|title| json!({ "title": title })).collect();
         server::json(self.status, "application/json", &json!({ "errors": errors }))

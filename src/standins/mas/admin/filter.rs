@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error::Refusal;
+use super::error::AdminRefusal;
 use crate::standins::mas::version::Version;
 use crate::standins::query::Params;
 
@@ -11,7 +11,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The kind of value that a filter needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Check {
+pub(super) enum FilterKind {
     Ulid,
     Bool,
     Text,
@@ -19,13 +19,13 @@ pub(super) enum Check {
     Verbatim,
     OneOf(&'static [&'static str]),
     /// An older MAS does not know it.
-    Since(Version, &'static Check),
+    Since(Version, &'static FilterKind),
     /// Known to the real MAS, but not to the stand-in, which is an error: ignoring it would be wrong.
     NotPlayed,
 }
 
 /// The filters that a list knows, with their versions, in the order in which its links repeat them.
-pub(super) type Known = &'static [(&'static str, Check)];
+pub(super) type Known = &'static [(&'static str, FilterKind)];
 
 /// The filters of one request.
 #[derive(Debug, Default)]
@@ -39,14 +39,14 @@ struct Filter {
 }
 
 impl Filters {
-    pub(super) fn parse(params: &Params, known: Known, version: Version) -> Result<Self, Refusal> {
+    pub(super) fn parse(params: &Params, known: Known, version: Version) -> Result<Self, AdminRefusal> {
         let mut found = Vec::new();
         for (name, check) in known {
-            if matches!(check, Check::Since(since, _) if version < *since) {
+            if matches!(check, FilterKind::Since(since, _) if version < *since) {
                 continue;
             }
             if let Some(value) = params.get(&format!("filter[{name}]")) {
-                let is_verbatim = matches!(check, Check::Verbatim);
+                let is_verbatim = matches!(check, FilterKind::Verbatim);
                 found.push(Filter { name, value: checked(name, value, *check)?, is_verbatim });
             }
         }
@@ -78,16 +78,16 @@ impl Filters {
     }
 }
 
-fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
-    let bad = |why: &str| Refusal::query("filter", &format!("filter[{name}]: {why}"));
+fn checked(name: &str, value: &str, check: FilterKind) -> Result<String, AdminRefusal> {
+    let bad = |why: &str| AdminRefusal::query("filter", &format!("filter[{name}]: {why}"));
     match check {
-        Check::Since(_, check) => checked(name, value, *check),
-        Check::Text | Check::Verbatim => Ok(value.to_owned()),
-        Check::Ulid => ulid(value).map_err(bad),
-        Check::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),
-        Check::Bool => Err(bad("provided string was not `true` or `false`")),
-        Check::OneOf(variants) if variants.contains(&value) => Ok(value.to_owned()),
-        Check::OneOf(variants) => {
+        FilterKind::Since(_, check) => checked(name, value, *check),
+        FilterKind::Text | FilterKind::Verbatim => Ok(value.to_owned()),
+        FilterKind::Ulid => ulid(value).map_err(bad),
+        FilterKind::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),
+        FilterKind::Bool => Err(bad("provided string was not `true` or `false`")),
+        FilterKind::OneOf(variants) if variants.contains(&value) => Ok(value.to_owned()),
+        FilterKind::OneOf(variants) => {
             let quoted: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
             // serde writes "a or b" for two and "one of a, b, c" for more.
             let expected = if let [one, other] = quoted.as_slice() {
@@ -97,9 +97,9 @@ fn checked(name: &str, value: &str, check: Check) -> Result<String, Refusal> {
             };
             Err(bad(&format!("unknown variant `{value}`, expected {expected}")))
         }
-        Check::NotPlayed => {
+        FilterKind::NotPlayed => {
             let title = format!("filter[{name}] is known to MAS, but not to its stand-in");
-            Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, &[&title]))
+            Err(AdminRefusal::new(StatusCode::NOT_IMPLEMENTED, &[&title]))
         }
     }
 }
@@ -115,6 +115,6 @@ pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
 }
 
 /// Parses the ULID in a path.
-pub(super) fn ulid_in_path(text: &str) -> Result<String, Refusal> {
-    ulid(text).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
+pub(super) fn ulid_in_path(text: &str) -> Result<String, AdminRefusal> {
+    ulid(text).map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
 }

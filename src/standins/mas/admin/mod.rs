@@ -26,17 +26,17 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::settings::Listener;
-use super::state::State as Database;
+use super::state::MasState;
 use super::version::brought;
 use crate::standins::{Shared, server};
-use error::Refusal;
+use error::AdminRefusal;
 
 const ROOT: &str = "/api/admin/v1";
 
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, AdminRefusal>;
 
 /// Returns the Admin API of one of the listeners. Every request needs a token with its scope.
-pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Shared<Database>> {
+pub(super) fn routes(state: &Shared<MasState>, listener: Listener) -> Router<Shared<MasState>> {
     let api = Router::new()
         .route("/version", get(version))
         .route("/site-config", get(site_config))
@@ -52,7 +52,7 @@ pub(super) fn routes(state: &Shared<Database>, listener: Listener) -> Router<Sha
 }
 
 async fn gate(
-    State((state, listener)): State<(Shared<Database>, Listener)>,
+    State((state, listener)): State<(Shared<MasState>, Listener)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -80,13 +80,13 @@ pub(super) fn not_here() -> Response {
 }
 
 /// `GET /api/admin/v1/version`
-async fn version(State(state): State<Shared<Database>>) -> Response {
+async fn version(State(state): State<Shared<MasState>>) -> Response {
     server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
 }
 
 /// `GET /api/admin/v1/site-config`: only the fields that this program reads; nothing if the stand-in has
 /// no name of a homeserver.
-async fn site_config(State(state): State<Shared<Database>>) -> Response {
+async fn site_config(State(state): State<Shared<MasState>>) -> Response {
     let state = state.lock();
     let (name, allowed) = (&state.settings.server_name, state.settings.account_deactivation_allowed);
     if name.is_empty() {

@@ -9,15 +9,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::ROOT;
-use super::error::Refusal;
+use super::error::AdminRefusal;
 use super::filter::{Filters, Known, ulid};
-use super::resource::{Resource, in_list, written};
-use crate::standins::mas::settings::Settings;
+use super::resource::{AdminResource, in_list, written};
+use crate::standins::mas::settings::MasSettings;
 use crate::standins::mas::version::Version;
 use crate::standins::query::Params;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
+enum CountMode {
     With,
     Without,
     Only,
@@ -31,15 +31,15 @@ pub(super) struct Query {
     after: Option<String>,
     backward: bool,
     size: usize,
-    count: Count,
+    count: CountMode,
     version: Version,
 }
 
 impl Query {
-    pub(super) fn parse(query: Option<String>, known: Known, mas: &Settings) -> Result<Self, Refusal> {
+    pub(super) fn parse(query: Option<String>, known: Known, mas: &MasSettings) -> Result<Self, AdminRefusal> {
         let params = Params::parse(&query.unwrap_or_default());
         let version = mas.release();
-        let bad = |why: &str| Refusal::query("pagination", why);
+        let bad = |why: &str| AdminRefusal::query("pagination", why);
         let cursor = |name: &str| {
             let read = |text| ulid(text).map_err(|why| bad(&format!("{name}: {why}")));
             params.get(name).map(read).transpose()
@@ -50,9 +50,9 @@ impl Query {
             return Err(bad("page[first] and page[last] exclude each other"));
         }
         let count = match params.get("count").filter(|_| version >= Version::FINISH) {
-            None | Some("true") => Count::With,
-            Some("false") => Count::Without,
-            Some("only") => Count::Only,
+            None | Some("true") => CountMode::With,
+            Some("false") => CountMode::Without,
+            Some("only") => CountMode::Only,
             Some(other) => {
                 let expected = "expected one of `true`, `false`, `only`";
                 return Err(bad(&format!("count: unknown variant `{other}`, {expected}")));
@@ -91,14 +91,14 @@ impl Query {
 
     fn url(&self, kind: &str, page: &str) -> String {
         let count = match self.count {
-            Count::With => "",
-            Count::Without => "count=false&",
-            Count::Only => "count=only&",
+            CountMode::With => "",
+            CountMode::Without => "count=false&",
+            CountMode::Only => "count=only&",
         };
         format!("{ROOT}/{kind}s?{}{count}{page}", self.filters.query()).trim_end_matches(['&', '?']).to_owned()
     }
 
-    fn links<T: Resource>(&self, kind: &str, rows: &[&T], more: bool) -> Links {
+    fn links<T: AdminResource>(&self, kind: &str, rows: &[&T], more: bool) -> ListLinks {
         let size = self.size;
         let here = if self.backward { "last" } else { "first" };
         let cursor =
@@ -109,7 +109,7 @@ impl Query {
         let beyond = edge.filter(|_| more).map(|row| row.id());
         let to = |side: &str| beyond.map(|id| self.url(kind, &format!("page[{side}]={id}&page[{here}]={size}")));
         let (next, prev) = if self.backward { (None, to("before")) } else { (to("after"), None) };
-        Links { this: self.url(kind, &own), first: of("first"), last: of("last"), next, prev }
+        ListLinks { this: self.url(kind, &own), first: of("first"), last: of("last"), next, prev }
     }
 }
 
@@ -122,7 +122,7 @@ fn size(name: &str, text: &str) -> Result<usize, String> {
 }
 
 #[derive(Serialize)]
-struct Links {
+struct ListLinks {
     #[serde(rename = "self")]
     this: String,
     first: String,
@@ -139,28 +139,28 @@ struct Meta {
 }
 
 #[derive(Serialize)]
-struct Page<R> {
+struct ResourcePage<R> {
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<Meta>,
     data: Vec<R>,
-    links: Links,
+    links: ListLinks,
 }
 
 /// Returns the answer to a query: the `wanted` rows of `all`.
-pub(super) fn list<T: Resource>(
+pub(super) fn list<T: AdminResource>(
     kind: &'static str,
     query: &Query,
     all: &BTreeMap<String, T>,
     wanted: impl Fn(&T) -> bool,
 ) -> Response {
     let count = || if query.filters.is_empty() { all.len() } else { all.values().filter(|row| wanted(row)).count() };
-    if query.count == Count::Only {
+    if query.count == CountMode::Only {
         let body = json!({"meta": {"count": count()}, "links": {"self": query.url(kind, "")}});
         return written(StatusCode::OK, &body);
     }
     let (rows, more) = query.page(all, &wanted);
     let links = query.links(kind, &rows, more);
     let data = rows.into_iter().map(|row| in_list(query.version, kind, row)).collect();
-    let meta = (query.count == Count::With).then(|| Meta { count: count() });
-    written(StatusCode::OK, &Page { meta, data, links })
+    let meta = (query.count == CountMode::With).then(|| Meta { count: count() });
+    written(StatusCode::OK, &ResourcePage { meta, data, links })
 }

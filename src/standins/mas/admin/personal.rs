@@ -12,30 +12,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Answer;
-use super::error::Refusal;
-use super::filter::{Check, Known, ulid};
+use super::error::AdminRefusal;
+use super::filter::{FilterKind, Known, ulid};
 use super::page::{Query, list};
-use super::resource::{Resource, single};
+use super::resource::{AdminResource, single};
 use super::sessions::{end, session};
 use super::users::known;
-use crate::standins::mas::sessions::{Owner, Session, SessionKind};
-use crate::standins::mas::state::State as Database;
+use crate::standins::mas::sessions::{MasSession, SessionKind, SessionOwner};
+use crate::standins::mas::state::MasState;
 use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
 const KIND: &str = "personal-session";
 const FILTERS: Known = &[
-    ("owner_user", Check::Ulid),
-    ("owner_client", Check::Ulid),
-    ("actor_user", Check::Ulid),
-    ("scope", Check::NotPlayed),
-    ("status", Check::OneOf(&["active", "revoked"])),
-    ("expires_before", Check::NotPlayed),
-    ("expires_after", Check::NotPlayed),
-    ("expires", Check::Bool),
+    ("owner_user", FilterKind::Ulid),
+    ("owner_client", FilterKind::Ulid),
+    ("actor_user", FilterKind::Ulid),
+    ("scope", FilterKind::NotPlayed),
+    ("status", FilterKind::OneOf(&["active", "revoked"])),
+    ("expires_before", FilterKind::NotPlayed),
+    ("expires_after", FilterKind::NotPlayed),
+    ("expires", FilterKind::Bool),
 ];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
         .route("/personal-sessions", get(sessions).post(create))
         .route("/personal-sessions/{id}", get(|state, id| ready(session(SessionKind::Personal, &state, &id))))
@@ -43,7 +43,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 /// `GET /personal-sessions`
-async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+async fn sessions(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer {
     let state = state.lock();
     let query = Query::parse(query.0, FILTERS, &state.settings)?;
     let (owner, actor) = (query.filters.get("owner_user"), query.filters.get("actor_user"));
@@ -52,13 +52,13 @@ async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Ans
         known(&state, id)?;
     }
     if let Some(id) = client.filter(|id| !state.clients.by_id.contains_key(*id)) {
-        return Err(Refusal::not_found(&format!("Client ID {id}")));
+        return Err(AdminRefusal::not_found(&format!("Client ID {id}")));
     }
     let open = query.filters.get("status").map(|status| status == "active");
     let expires = query.filters.is("expires");
     Ok(list(KIND, &query, state.sessions.of_kind(SessionKind::Personal), |session| {
-        owner.is_none_or(|id| matches!(&session.owner, Owner::User(user) if user == id))
-            && client.is_none_or(|id| matches!(&session.owner, Owner::Client(client) if client == id))
+        owner.is_none_or(|id| matches!(&session.owner, SessionOwner::User(user) if user == id))
+            && client.is_none_or(|id| matches!(&session.owner, SessionOwner::Client(client) if client == id))
             && actor.is_none_or(|id| session.user_id == id)
             && open.is_none_or(|open| session.is_open() == open)
             && expires.is_none_or(|expires| session.expires.is_some() == expires)
@@ -66,7 +66,7 @@ async fn sessions(State(state): State<Shared<Database>>, query: RawQuery) -> Ans
 }
 
 #[derive(Deserialize)]
-struct Creation {
+struct SessionCreation {
     actor_user_id: String,
     human_name: String,
     scope: String,
@@ -74,9 +74,9 @@ struct Creation {
 }
 
 /// A session with its token, which is shown only once.
-struct Created(Session, String);
+struct Created(MasSession, String);
 
-impl Resource for Created {
+impl AdminResource for Created {
     fn id(&self) -> &str {
         &self.0.id
     }
@@ -90,14 +90,14 @@ impl Resource for Created {
 
 /// `POST /personal-sessions`: it belongs to the sender of the request.
 async fn create(
-    State(state): State<Shared<Database>>,
-    Extension(caller): Extension<Owner>,
-    Json(asked): Json<Creation>,
+    State(state): State<Shared<MasState>>,
+    Extension(caller): Extension<SessionOwner>,
+    Json(asked): Json<SessionCreation>,
 ) -> Answer {
     let mut state = state.lock();
-    let actor = ulid(&asked.actor_user_id).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, &[why]))?;
-    let actor = state.user_by_id(&actor).ok_or_else(|| Refusal::not_found("User"))?.id.clone();
-    let mut session = Session::new(SessionKind::Personal, &actor).with_scope(&asked.scope);
+    let actor = ulid(&asked.actor_user_id).map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &[why]))?;
+    let actor = state.user_by_id(&actor).ok_or_else(|| AdminRefusal::not_found("User"))?.id.clone();
+    let mut session = MasSession::new(SessionKind::Personal, &actor).with_scope(&asked.scope);
     session.owner = caller;
     session.human_name = Some(asked.human_name);
     session.expires = asked.expires_in.map(|seconds| time::now_micros() + u64::from(seconds) * 1_000_000);
@@ -108,10 +108,10 @@ async fn create(
 
 /// `POST /personal-sessions/{id}/revoke`: a second time is a conflict, unlike the bad request of other
 /// sessions.
-async fn revoke(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn revoke(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let revoked = |id: &str| {
         let title = format!("Personal session with ID {id} is already revoked");
-        Refusal::new(StatusCode::CONFLICT, &[&title])
+        AdminRefusal::new(StatusCode::CONFLICT, &[&title])
     };
     let mut state = state.lock();
     let session = end(&mut state, SessionKind::Personal, &id, revoked)?;

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::ROOT;
 use crate::standins::mas::emails::Email;
-use crate::standins::mas::state::User;
+use crate::standins::mas::state::DatabaseUser;
 use crate::standins::mas::upstream::{Link, Provider};
 use crate::standins::mas::version::Version;
 
 /// A resource of the Admin API.
-pub(super) trait Resource {
+pub(super) trait AdminResource {
     /// The ULID.
     fn id(&self) -> &str;
     /// The attributes that a MAS of this version shows.
@@ -29,7 +29,7 @@ struct Extended<'a, T> {
     registration_token_required: Option<bool>,
 }
 
-impl Resource for User {
+impl AdminResource for DatabaseUser {
     fn id(&self) -> &str {
         &self.id
     }
@@ -40,7 +40,7 @@ impl Resource for User {
     }
 }
 
-impl Resource for Provider {
+impl AdminResource for Provider {
     fn id(&self) -> &str {
         &self.id
     }
@@ -51,7 +51,7 @@ impl Resource for Provider {
     }
 }
 
-impl Resource for Email {
+impl AdminResource for Email {
     fn id(&self) -> &str {
         &self.id
     }
@@ -61,7 +61,7 @@ impl Resource for Email {
     }
 }
 
-impl Resource for Link {
+impl AdminResource for Link {
     fn id(&self) -> &str {
         &self.id
     }
@@ -89,7 +89,7 @@ struct RowMeta<'a> {
 
 /// One row of a list, or the single resource of an answer.
 #[derive(Serialize)]
-pub(super) struct Row<'a, A> {
+pub(super) struct ResourceRow<'a, A> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
@@ -100,35 +100,39 @@ pub(super) struct Row<'a, A> {
 }
 
 impl<'a> RowMeta<'a> {
-    fn new(thing: &'a impl Resource) -> Self {
+    fn new(thing: &'a impl AdminResource) -> Self {
         Self { page: Cursor { cursor: thing.id() } }
     }
 }
 
-fn row<'a, T: Resource>(
+fn row<'a, T: AdminResource>(
     version: Version,
     kind: &'static str,
     thing: &'a T,
     meta: Option<RowMeta<'a>>,
-) -> Row<'a, impl Serialize> {
+) -> ResourceRow<'a, impl Serialize> {
     let id = thing.id();
     let links = SelfLink { url: format!("{ROOT}/{kind}s/{id}") };
-    Row { kind, id, attributes: thing.attributes(version), links, meta }
+    ResourceRow { kind, id, attributes: thing.attributes(version), links, meta }
 }
 
 /// Returns a row of a list, with its cursor.
-pub(super) fn in_list<'a, T: Resource>(version: Version, kind: &'static str, thing: &'a T) -> Row<'a, impl Serialize> {
+pub(super) fn in_list<'a, T: AdminResource>(
+    version: Version,
+    kind: &'static str,
+    thing: &'a T,
+) -> ResourceRow<'a, impl Serialize> {
     row(version, kind, thing, (version >= Version::FINISH).then(|| RowMeta::new(thing)))
 }
 
 #[derive(Serialize)]
-struct Single<T> {
+struct SingleResource<T> {
     data: T,
     links: SelfLink,
 }
 
 /// Returns an answer with a single resource; `path` is the requested one, below the API's root.
-pub(super) fn single<T: Resource>(
+pub(super) fn single<T: AdminResource>(
     version: Version,
     status: StatusCode,
     kind: &'static str,
@@ -136,7 +140,7 @@ pub(super) fn single<T: Resource>(
     path: &str,
 ) -> Response {
     let links = SelfLink { url: format!("{ROOT}/{path}") };
-    written(status, &Single { data: row(version, kind, thing, None), links })
+    written(status, &SingleResource { data: row(version, kind, thing, None), links })
 }
 
 /// Writes an answer without a tree of values in between, because lists may have a hundred thousand rows.

@@ -12,34 +12,34 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::error::Refusal;
-use super::filter::{Check, Known, ulid_in_path};
+use super::error::AdminRefusal;
+use super::filter::{FilterKind, Known, ulid_in_path};
 use super::page::{Query, list};
-use super::resource::{Resource, single};
+use super::resource::{AdminResource, single};
 use super::users::known;
 use crate::standins::mas::jobs::Task;
-use crate::standins::mas::sessions::{Owner, Session, SessionKind};
-use crate::standins::mas::state::State as Database;
+use crate::standins::mas::sessions::{MasSession, SessionKind, SessionOwner};
+use crate::standins::mas::state::MasState;
 use crate::standins::mas::version::Version;
 use crate::standins::{Shared, time};
 
-const STATUS: (&str, Check) = ("status", Check::OneOf(&["active", "finished"]));
-const USER: (&str, Check) = ("user", Check::Ulid);
-const BY_TIME: Check = Check::Since(Version::CLIENTS, &Check::NotPlayed);
-const CREATED: [(&str, Check); 2] = [("created-before", BY_TIME), ("created-after", BY_TIME)];
-const ACTIVE: [(&str, Check); 2] = [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
+const STATUS: (&str, FilterKind) = ("status", FilterKind::OneOf(&["active", "finished"]));
+const USER: (&str, FilterKind) = ("user", FilterKind::Ulid);
+const BY_TIME: FilterKind = FilterKind::Since(Version::CLIENTS, &FilterKind::NotPlayed);
+const CREATED: [(&str, FilterKind); 2] = [("created-before", BY_TIME), ("created-after", BY_TIME)];
+const ACTIVE: [(&str, FilterKind); 2] = [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
 
 /// Returns the filters of one kind; it ignores those that only other kinds know.
 fn filters(kind: SessionKind) -> Known {
-    const STARTED_BY: (&str, Check) = ("user-session", Check::NotPlayed);
+    const STARTED_BY: (&str, FilterKind) = ("user-session", FilterKind::NotPlayed);
     match kind {
         SessionKind::Compat => &[USER, STARTED_BY, STATUS, CREATED[0], CREATED[1], ACTIVE[0], ACTIVE[1]],
         SessionKind::OAuth2 => &[
             USER,
-            ("client", Check::NotPlayed),
-            ("client-kind", Check::NotPlayed),
+            ("client", FilterKind::NotPlayed),
+            ("client-kind", FilterKind::NotPlayed),
             STARTED_BY,
-            ("scope", Check::NotPlayed),
+            ("scope", FilterKind::NotPlayed),
             STATUS,
             CREATED[0],
             CREATED[1],
@@ -60,7 +60,7 @@ fn names(kind: SessionKind) -> (&'static str, &'static str) {
     }
 }
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     SessionKind::OF_LOGINS.into_iter().fold(Router::new(), |router, kind| {
         let path = format!("/{}s", names(kind).0);
         router
@@ -71,7 +71,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 /// `GET /compat-sessions`, `/oauth2-sessions`, `/user-sessions`
-fn sessions(kind: SessionKind, state: &State<Shared<Database>>, query: RawQuery) -> Answer {
+fn sessions(kind: SessionKind, state: &State<Shared<MasState>>, query: RawQuery) -> Answer {
     let state = state.lock();
     let query = Query::parse(query.0, filters(kind), &state.settings)?;
     let user = query.filters.get("user");
@@ -83,21 +83,22 @@ fn sessions(kind: SessionKind, state: &State<Shared<Database>>, query: RawQuery)
 }
 
 /// `GET /compat-sessions/{id}`, `/oauth2-sessions/{id}`, `/user-sessions/{id}`
-pub(super) fn session(kind: SessionKind, state: &State<Shared<Database>>, id: &Path<String>) -> Answer {
+pub(super) fn session(kind: SessionKind, state: &State<Shared<MasState>>, id: &Path<String>) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(id)?;
     let (name, title) = names(kind);
-    let found = state.sessions.of_kind(kind).get(&id).ok_or_else(|| Refusal::not_found(&format!("{title} ID {id}")))?;
+    let found =
+        state.sessions.of_kind(kind).get(&id).ok_or_else(|| AdminRefusal::not_found(&format!("{title} ID {id}")))?;
     Ok(single(state.settings.release(), StatusCode::OK, name, found, &format!("{name}s/{id}")))
 }
 
 /// `POST /compat-sessions/{id}/finish`, `/oauth2-sessions/{id}/finish`, `/user-sessions/{id}/finish`
-fn finish(kind: SessionKind, state: &State<Shared<Database>>, id: &Path<String>) -> Answer {
+fn finish(kind: SessionKind, state: &State<Shared<MasState>>, id: &Path<String>) -> Answer {
     let (name, title) = names(kind);
     let mut state = state.lock();
     let ended = |id: &str| {
         let title = format!("{title} with ID {id} is already finished");
-        Refusal::new(StatusCode::BAD_REQUEST, &[&title])
+        AdminRefusal::new(StatusCode::BAD_REQUEST, &[&title])
     };
     let session = end(&mut state, kind, id, ended)?;
     Ok(single(state.settings.release(), StatusCode::OK, name, &session, &format!("{name}s/{}/finish", session.id)))
@@ -106,13 +107,13 @@ fn finish(kind: SessionKind, state: &State<Shared<Database>>, id: &Path<String>)
 /// Ends a session and notifies the homeserver; `ended` is the refusal for one that has already ended
 /// (trap 43).
 pub(super) fn end(
-    state: &mut Database,
+    state: &mut MasState,
     kind: SessionKind,
     id: &str,
-    ended: impl FnOnce(&str) -> Refusal,
-) -> Result<Session, Refusal> {
+    ended: impl FnOnce(&str) -> AdminRefusal,
+) -> Result<MasSession, AdminRefusal> {
     let id = ulid_in_path(id)?;
-    let unknown = || Refusal::not_found(&format!("{} with ID {id}", names(kind).1));
+    let unknown = || AdminRefusal::not_found(&format!("{} with ID {id}", names(kind).1));
     let session = state.sessions.of_mut(kind).get_mut(&id).ok_or_else(unknown)?;
     if !session.is_open() {
         return Err(ended(&id));
@@ -125,7 +126,7 @@ pub(super) fn end(
     Ok(session)
 }
 
-impl Resource for Session {
+impl AdminResource for MasSession {
     fn id(&self) -> &str {
         &self.id
     }
@@ -140,7 +141,7 @@ impl Resource for Session {
     }
 }
 
-impl Session {
+impl MasSession {
     fn browser(&self) -> Value {
         json!({
             "created_at": self.created_at, "finished_at": self.finished_at, "user_id": self.user_id,
@@ -166,8 +167,8 @@ impl Session {
 
     fn personal(&self) -> Value {
         let (user, client) = match &self.owner {
-            Owner::User(id) => (Some(id), None),
-            Owner::Client(id) => (None, Some(id)),
+            SessionOwner::User(id) => (Some(id), None),
+            SessionOwner::Client(id) => (None, Some(id)),
         };
         // An ended session has no token that could expire.
         let expires = self.expires.filter(|_| self.is_open()).map(time::rfc3339);

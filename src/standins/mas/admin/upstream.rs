@@ -10,27 +10,27 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::Answer;
-use super::error::Refusal;
-use super::filter::{Check, Known, ulid, ulid_in_path};
+use super::error::AdminRefusal;
+use super::filter::{FilterKind, Known, ulid, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use super::users::known;
 use crate::standins::Shared;
-use crate::standins::mas::state::State as Database;
+use crate::standins::mas::state::MasState;
 use crate::standins::mas::upstream::Link;
 use crate::standins::mas::version::Version;
 
 const PROVIDER: &str = "upstream-oauth-provider";
-const PROVIDER_FILTERS: Known = &[("enabled", Check::Bool)];
+const PROVIDER_FILTERS: Known = &[("enabled", FilterKind::Bool)];
 const LINK: &str = "upstream-oauth-link";
 const LINK_FILTERS: Known = &[
-    ("user", Check::Ulid),
-    ("provider", Check::Ulid),
-    ("subject", Check::Text),
-    ("human-account-name", Check::Since(Version::ACCOUNT_NAMES, &Check::NotPlayed)),
+    ("user", FilterKind::Ulid),
+    ("provider", FilterKind::Ulid),
+    ("subject", FilterKind::Text),
+    ("human-account-name", FilterKind::Since(Version::ACCOUNT_NAMES, &FilterKind::NotPlayed)),
 ];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
         .route("/upstream-oauth-providers", get(providers))
         .route("/upstream-oauth-providers/{id}", get(provider))
@@ -39,7 +39,7 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 /// `GET /upstream-oauth-providers`
-async fn providers(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+async fn providers(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer {
     let state = state.lock();
     let query = Query::parse(query.0, PROVIDER_FILTERS, &state.settings)?;
     let enabled = query.filters.is("enabled");
@@ -49,7 +49,7 @@ async fn providers(State(state): State<Shared<Database>>, query: RawQuery) -> An
 }
 
 /// `GET /upstream-oauth-providers/{id}`
-async fn provider(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn provider(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(&id)?;
     let found = state.upstream.providers.get(&id).ok_or_else(|| unknown_provider(&id))?;
@@ -57,7 +57,7 @@ async fn provider(State(state): State<Shared<Database>>, Path(id): Path<String>)
 }
 
 /// `GET /upstream-oauth-links`
-async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+async fn links(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer {
     let state = state.lock();
     let query = Query::parse(query.0, LINK_FILTERS, &state.settings)?;
     let (user, provider) = (query.filters.get("user"), query.filters.get("provider"));
@@ -74,7 +74,7 @@ async fn links(State(state): State<Shared<Database>>, query: RawQuery) -> Answer
 }
 
 #[derive(Deserialize)]
-struct Creation {
+struct LinkCreation {
     #[serde(deserialize_with = "id")]
     user_id: String,
     #[serde(deserialize_with = "id")]
@@ -88,7 +88,7 @@ fn id<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
 }
 
 /// `POST /upstream-oauth-links`: a subject has one link, and the link of a user stays theirs.
-async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creation>) -> Answer {
+async fn create(State(state): State<Shared<MasState>>, Json(asked): Json<LinkCreation>) -> Answer {
     let mut state = state.lock();
     let user_id = known(&state, &asked.user_id)?.id.clone();
     let provider_id = asked.provider_id;
@@ -99,7 +99,7 @@ async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creatio
     let (status, link) = match state.upstream.links.values_mut().find(same) {
         Some(Link { user_id: Some(_), subject, .. }) => {
             let who = format!("Upstream Oauth 2.0 Provider ID {provider_id} with subject {subject}");
-            return Err(Refusal::new(StatusCode::CONFLICT, &[&format!("{who} is already linked to a user")]));
+            return Err(AdminRefusal::new(StatusCode::CONFLICT, &[&format!("{who} is already linked to a user")]));
         }
         Some(link) => {
             link.user_id = Some(user_id);
@@ -116,23 +116,23 @@ async fn create(State(state): State<Shared<Database>>, Json(asked): Json<Creatio
 }
 
 /// `GET /upstream-oauth-links/{id}`
-async fn link(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn link(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(&id)?;
-    let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
+    let unknown = || AdminRefusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
     let found = state.upstream.links.get(&id).ok_or_else(unknown)?;
     Ok(single(state.settings.release(), StatusCode::OK, LINK, found, &format!("{LINK}s/{id}")))
 }
 
 /// `DELETE /upstream-oauth-links/{id}`
-async fn remove(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn remove(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let mut state = state.lock();
     let id = ulid_in_path(&id)?;
-    let unknown = || Refusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
+    let unknown = || AdminRefusal::not_found(&format!("Upstream OAuth 2.0 Link ID {id}"));
     state.upstream.links.remove(&id).ok_or_else(unknown)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn unknown_provider(id: &str) -> Refusal {
-    Refusal::not_found(&format!("Upstream OAuth 2.0 Provider ID {id}"))
+fn unknown_provider(id: &str) -> AdminRefusal {
+    AdminRefusal::not_found(&format!("Upstream OAuth 2.0 Provider ID {id}"))
 }

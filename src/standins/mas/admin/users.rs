@@ -7,27 +7,27 @@ use axum::response::Response;
 use axum::routing::get;
 
 use super::Answer;
-use super::error::Refusal;
-use super::filter::{Check, Filters, Known, ulid_in_path};
+use super::error::AdminRefusal;
+use super::filter::{FilterKind, Filters, Known, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use crate::standins::Shared;
 use crate::standins::mas::sessions::SessionKind;
-use crate::standins::mas::state::{State as Database, User};
+use crate::standins::mas::state::{DatabaseUser, MasState};
 use crate::standins::mas::version::Version;
 
 const KIND: &str = "user";
 const FILTERS: Known = &[
-    ("admin", Check::Bool),
-    ("legacy-guest", Check::Since(Version::PROVIDERS, &Check::Bool)),
-    ("search", Check::Since(Version::PROVIDERS, &Check::Text)),
-    ("status", Check::OneOf(&["active", "locked", "deactivated"])),
-    ("active-oauth2-client", Check::Since(Version::CLIENTS, &Check::NotPlayed)),
-    ("has-active-oauth2-session", Check::Since(Version::CLIENTS, &Check::Bool)),
-    ("has-active-compat-session", Check::Since(Version::CLIENTS, &Check::Bool)),
+    ("admin", FilterKind::Bool),
+    ("legacy-guest", FilterKind::Since(Version::PROVIDERS, &FilterKind::Bool)),
+    ("search", FilterKind::Since(Version::PROVIDERS, &FilterKind::Text)),
+    ("status", FilterKind::OneOf(&["active", "locked", "deactivated"])),
+    ("active-oauth2-client", FilterKind::Since(Version::CLIENTS, &FilterKind::NotPlayed)),
+    ("has-active-oauth2-session", FilterKind::Since(Version::CLIENTS, &FilterKind::Bool)),
+    ("has-active-compat-session", FilterKind::Since(Version::CLIENTS, &FilterKind::Bool)),
 ];
 
-pub(super) fn routes() -> Router<Shared<Database>> {
+pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
         .route("/users", get(users))
         .route("/users/{id}", get(by_id))
@@ -35,14 +35,14 @@ pub(super) fn routes() -> Router<Shared<Database>> {
 }
 
 /// `GET /users`
-async fn users(State(state): State<Shared<Database>>, query: RawQuery) -> Answer {
+async fn users(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer {
     let state = state.lock();
     let query = Query::parse(query.0, FILTERS, &state.settings)?;
     let search = query.filters.get("search").map(str::to_lowercase);
     Ok(list(KIND, &query, &state.users, |user| is_wanted(&state, &query.filters, search.as_deref(), user)))
 }
 
-fn is_wanted(state: &Database, filters: &Filters, search: Option<&str>, user: &User) -> bool {
+fn is_wanted(state: &MasState, filters: &Filters, search: Option<&str>, user: &DatabaseUser) -> bool {
     let status = match filters.get("status") {
         Some("active") => user.is_valid(),
         Some("locked") => user.locked_at.is_some(),
@@ -59,32 +59,32 @@ fn is_wanted(state: &Database, filters: &Filters, search: Option<&str>, user: &U
 }
 
 /// `GET /users/{id}`
-async fn by_id(State(state): State<Shared<Database>>, Path(id): Path<String>) -> Answer {
+async fn by_id(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let state = state.lock();
     let user = existing(&state, &id)?;
     Ok(answer(&state, user, ""))
 }
 
 /// `GET /users/by-username/{username}`: without regard to case (trap 22).
-async fn by_username(State(state): State<Shared<Database>>, Path(username): Path<String>) -> Answer {
+async fn by_username(State(state): State<Shared<MasState>>, Path(username): Path<String>) -> Answer {
     let state = state.lock();
-    let unknown = || Refusal::not_found(&format!("User with username \"{username}\""));
+    let unknown = || AdminRefusal::not_found(&format!("User with username \"{username}\""));
     let user = state.user(&username).ok_or_else(unknown)?;
     Ok(single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
 }
 
 /// Returns the user of an ID in a path.
-pub(super) fn existing<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
+pub(super) fn existing<'a>(state: &'a MasState, id: &str) -> Result<&'a DatabaseUser, AdminRefusal> {
     known(state, &ulid_in_path(id)?)
 }
 
 /// Returns the user of an ID in a filter. An unknown one is refused, and does not give an empty list
 /// (trap 43).
-pub(super) fn known<'a>(state: &'a Database, id: &str) -> Result<&'a User, Refusal> {
-    state.user_by_id(id).ok_or_else(|| Refusal::not_found(&format!("User ID {id}")))
+pub(super) fn known<'a>(state: &'a MasState, id: &str) -> Result<&'a DatabaseUser, AdminRefusal> {
+    state.user_by_id(id).ok_or_else(|| AdminRefusal::not_found(&format!("User ID {id}")))
 }
 
 /// Returns an answer with one user; `did` is the change, with a slash in front.
-pub(super) fn answer(state: &Database, user: &User, did: &str) -> Response {
+pub(super) fn answer(state: &MasState, user: &DatabaseUser, did: &str) -> Response {
     single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/{}{did}", user.id))
 }

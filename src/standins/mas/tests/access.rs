@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Api, PERSONAL, ask_for_scope, ask_for_token, sent};
+use super::{PERSONAL, TestApi, ask_for_scope, ask_for_token, sent};
 use crate::standins::mas::{AdminApi, ClientAuth, SessionKind};
 use crate::standins::{World, mas_cli, runtime};
 
@@ -46,7 +46,7 @@ async fn discovery_says_what_the_settings_say_by_then() {
 
 #[tokio::test]
 async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_user() {
-    let mut api = Api::start(World::new("example.org")).await;
+    let mut api = TestApi::start(World::new("example.org")).await;
     api.world.mas.state().settings.admin_clients.clear();
     let ask = async |scope: &str| sent(ask_for_scope(&api.world, ClientAuth::Basic, scope)).await;
     for scope in ["urn:mas:admin", "urn:synapse:admin:*", "urn:matrix:client:api:*", "urn:mas:graphql:*+urn:mas:admin"]
@@ -62,7 +62,7 @@ async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_us
 
 #[tokio::test]
 async fn a_client_shows_what_the_configuration_file_makes_of_it() {
-    let api = Api::start(World::new("example.org")).await;
+    let api = TestApi::start(World::new("example.org")).await;
     let path = format!("oauth2-clients/{}", api.world.mas_client_id());
     let back = "https://app.example.org/back";
     let client = api.world.mas_client_id().to_owned();
@@ -83,7 +83,7 @@ async fn a_client_shows_what_the_configuration_file_makes_of_it() {
 #[tokio::test]
 async fn a_token_lives_as_long_as_it_says() {
     let lifetime = Duration::from_millis(200);
-    let api = Api::start(World::new("example.org").mas_api_token_lifetime(lifetime)).await;
+    let api = TestApi::start(World::new("example.org").mas_api_token_lifetime(lifetime)).await;
     assert_eq!(api.get("version").await, (StatusCode::OK, json!({"version": "v1.22.0"})));
     tokio::time::sleep(lifetime).await;
     assert_eq!(api.get("version").await.0, StatusCode::UNAUTHORIZED);
@@ -91,7 +91,7 @@ async fn a_token_lives_as_long_as_it_says() {
 
 #[tokio::test]
 async fn a_listener_without_the_api_answers_with_a_web_page() {
-    let api = Api::start(World::new("example.org")).await;
+    let api = TestApi::start(World::new("example.org")).await;
     let public = || {
         let url = format!("{}/api/admin/v1/version", api.world.mas.url());
         runtime::client().get(url).bearer_auth(&api.token).send()
@@ -115,7 +115,7 @@ async fn a_listener_without_the_api_answers_with_a_web_page() {
 #[tokio::test]
 async fn a_personal_token_opens_both_servers_until_its_actor_is_deactivated() {
     let world = World::new("example.org").account("ann").account("bot").introspection_cache(Duration::ZERO);
-    let mut api = Api::start(world).await;
+    let mut api = TestApi::start(world).await;
     let body = json!({"actor_user_id": api.id("bot"), "human_name": "sync", "scope": PERSONAL});
     let (status, made) = sent(api.request(Method::POST, "personal-sessions").json(&body)).await;
     assert_eq!(status, StatusCode::CREATED);
@@ -145,7 +145,7 @@ async fn a_personal_token_opens_both_servers_until_its_actor_is_deactivated() {
 
 #[tokio::test]
 async fn a_personal_session_is_revoked_once() {
-    let mut api = Api::start(World::new("example.org").account("ann")).await;
+    let mut api = TestApi::start(World::new("example.org").account("ann")).await;
     let revoker = api.token.clone();
     api.token = api.world.personal_token("ann", PERSONAL).expect("a token");
     assert_eq!(api.get("version").await.0, StatusCode::OK);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Api, PERSONAL, sent};
+use super::{PERSONAL, TestApi, sent};
 use crate::standins::World;
 
 #[tokio::test]
 async fn a_deactivation_erases_without_skip_erase() {
     let names = ["kept", "empty", "untyped", "form"];
-    let api = Api::start(names.iter().fold(World::new("example.org"), |world, name| world.account(name))).await;
+    let api = TestApi::start(names.iter().fold(World::new("example.org"), |world, name| world.account(name))).await;
     let ask = |name: &str| api.request(Method::POST, &format!("users/{}/deactivate", api.id(name)));
     let skip = r#"{"skip_erase": true}"#;
     let form = ask("form").header("content-type", "application/x-www-form-urlencoded").body(skip);
@@ -27,7 +27,8 @@ async fn a_deactivation_erases_without_skip_erase() {
 
 #[tokio::test]
 async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
-    let api = Api::start(World::new("example.org").disabled_account("dave").job_delay(Duration::from_mins(1))).await;
+    let api =
+        TestApi::start(World::new("example.org").disabled_account("dave").job_delay(Duration::from_mins(1))).await;
     let path = |what: &str| format!("users/{}/{what}", api.id("dave"));
     assert_eq!(api.post(&path("reactivate")).await.0, StatusCode::OK);
     assert!(!api.world.state_of("dave").synapse.expect("seeded").deactivated);
@@ -41,7 +42,8 @@ async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
 
 #[tokio::test]
 async fn a_user_who_is_deleted_and_re_created_is_another_user() {
-    let api = Api::start(World::new("example.org").group("/staff").member("ann").account("ann").account("bob")).await;
+    let api =
+        TestApi::start(World::new("example.org").group("/staff").member("ann").account("ann").account("bob")).await;
     let (id, other) = (api.id("ann"), api.id("bob"));
     let token = api.world.login("ann").expect("a login");
     let kept = api.world.login("bob").expect("a login");
@@ -62,7 +64,7 @@ async fn a_user_who_is_deleted_and_re_created_is_another_user() {
 
 #[tokio::test]
 async fn sessions_of_logins_end_one_by_one() {
-    let api = Api::start(World::new("example.org").account("ann")).await;
+    let api = TestApi::start(World::new("example.org").account("ann")).await;
     let tokens = [api.world.login("ann").expect("a login"), api.world.login_by_oauth2("ann").expect("a login")];
     assert_eq!(api.mas("ann").sessions, 3);
     for list in ["compat-sessions", "oauth2-sessions", "user-sessions"] {

@@ -3,11 +3,11 @@
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Api, sent};
+use super::{TestApi, sent};
 use crate::standins::mas::{self, Link, Mas};
 use crate::standins::{World, runtime};
 
-impl Api {
+impl TestApi {
     fn link(&self, localpart: &str, subject: &str) -> RequestBuilder {
         let provider = self.world.upstream_provider();
         let body = json!({"user_id": self.id(localpart), "provider_id": provider, "subject": subject});
@@ -17,7 +17,7 @@ impl Api {
 
 #[tokio::test]
 async fn a_subject_gets_one_link_and_keeps_it() {
-    let api = Api::start(World::new("example.org").account("ann").account("bob")).await;
+    let api = TestApi::start(World::new("example.org").account("ann").account("bob")).await;
     let (status, made) = sent(api.link("ann", "one")).await;
     assert_eq!((status, &made["data"]["attributes"]["user_id"]), (StatusCode::CREATED, &json!(api.id("ann"))));
     let (_, found) = api.get("upstream-oauth-links?filter[subject]=one").await;
@@ -36,7 +36,7 @@ async fn a_subject_gets_one_link_and_keeps_it() {
 
 #[tokio::test]
 async fn a_link_needs_a_user_and_a_provider() {
-    let api = Api::start(World::new("example.org").account("ann")).await;
+    let api = TestApi::start(World::new("example.org").account("ann")).await;
     let (nobody, provider) = ("01H8PKNWKKRPCBW4YGH1RWV270", api.world.upstream_provider());
     for (user, provider, expected) in [
         (nobody, provider, StatusCode::NOT_FOUND),
@@ -50,7 +50,8 @@ async fn a_link_needs_a_user_and_a_provider() {
 
 #[tokio::test]
 async fn a_realm_becomes_a_provider_once() {
-    let mas = Mas::start(([127, 0, 0, 1], 0).into(), mas::State::new(mas::Settings::new("s".into()))).expect("a MAS");
+    let mas =
+        Mas::start(([127, 0, 0, 1], 0).into(), mas::MasState::new(mas::MasSettings::new("s".into()))).expect("a MAS");
     let add = async |realm: &str| -> (StatusCode, Value) {
         let url = format!("{}/stand-in/upstream-providers", mas.url());
         sent(runtime::client().post(url).json(&json!({"issuer": format!("http://keycloak.test/realms/{realm}")}))).await

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Api, PERSONAL};
+use super::{PERSONAL, TestApi};
 use crate::standins::World;
 use crate::standins::mas::Email;
 
@@ -17,7 +17,7 @@ fn usernames(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn pages_go_both_ways_and_show_no_user_twice() {
-    let api = Api::start(World::new("example.org").accounts(7, "u").guest_account("guest")).await;
+    let api = TestApi::start(World::new("example.org").accounts(7, "u").guest_account("guest")).await;
     let (_, all) = api.get("users?page[first]=100").await;
     assert_eq!(all["meta"]["count"], 9);
     let mut forward = Vec::new();
@@ -40,7 +40,7 @@ async fn pages_go_both_ways_and_show_no_user_twice() {
 
 #[tokio::test]
 async fn filters_that_a_list_does_not_know_are_ignored_and_unknown_users_are_not() {
-    let api = Api::start(World::new("example.org").account("ann").account("bob")).await;
+    let api = TestApi::start(World::new("example.org").account("ann").account("bob")).await;
     for name in ["ann", "bob"] {
         api.world.personal_token(name, PERSONAL).expect("a token");
     }
@@ -62,7 +62,7 @@ async fn filters_that_a_list_does_not_know_are_ignored_and_unknown_users_are_not
 #[tokio::test]
 async fn a_link_names_the_keycloak_user_after_a_rename() {
     let world = World::new("example.org").group("/matrix-users").member("ann").account("ann").account("alone");
-    let api = Api::start(world).await;
+    let api = TestApi::start(world).await;
     let subject = async |name: &str| {
         let (_, body) = api.get(&format!("upstream-oauth-links?filter[user]={}", api.id(name))).await;
         body["data"][0]["attributes"]["subject"].as_str().map(str::to_owned)
@@ -86,7 +86,7 @@ async fn a_link_names_the_keycloak_user_after_a_rename() {
 
 #[tokio::test]
 async fn addresses_are_found_by_user_and_by_address_and_end_with_the_account() {
-    let api = Api::start(World::new("example.org").account("ann").account("bob")).await;
+    let api = TestApi::start(World::new("example.org").account("ann").account("bob")).await;
     let (ann, bob) = (api.id("ann"), api.id("bob"));
     api.world.mas.state().add_email(Email::new(&bob, "Robert@example.org"));
     let addresses = async |query: &str| -> Vec<String> {
@@ -113,7 +113,7 @@ async fn addresses_are_found_by_user_and_by_address_and_end_with_the_account() {
 
 #[tokio::test]
 async fn a_hundred_thousand_users_page_quickly() {
-    let api = Api::start(World::new("example.org")).await;
+    let api = TestApi::start(World::new("example.org")).await;
     {
         let mut state = api.world.mas.state();
         for number in 0..100_000 {

@@ -11,19 +11,19 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use super::ClientAuth;
-use crate::standins::world::InMas;
+use crate::standins::world::MasUserState;
 use crate::standins::{RunningWorld, World, runtime};
 
 /// The scope of one token for a host without mas-cli (trap 41).
 const PERSONAL: &str = "urn:mas:admin urn:synapse:admin:* urn:matrix:client:api:*";
 
 /// A world and a token for its Admin API.
-struct Api {
+struct TestApi {
     world: RunningWorld,
     token: String,
 }
 
-impl Api {
+impl TestApi {
     async fn start(world: World) -> Self {
         let world = world.start().await.expect("the world starts");
         let (status, body) = sent(ask_for_token(&world, ClientAuth::Basic)).await;
@@ -49,7 +49,7 @@ impl Api {
         self.world.mas.state().user(localpart).expect("seeded").id.clone()
     }
 
-    fn mas(&self, localpart: &str) -> InMas {
+    fn mas(&self, localpart: &str) -> MasUserState {
         self.world.state_of(localpart).mas.expect("seeded")
     }
 

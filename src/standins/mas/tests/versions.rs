@@ -3,13 +3,13 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Api, sent};
+use super::{TestApi, sent};
 use crate::standins::{World, mas_cli};
 
 /// Starts a MAS of this version with `ann`, active and logged in, and `dave`, locked and deactivated.
-async fn old(version: &str) -> Api {
+async fn old(version: &str) -> TestApi {
     let world = World::new("example.org").account("ann").disabled_account("dave").mas_version(version);
-    let api = Api::start(world).await;
+    let api = TestApi::start(world).await;
     api.world.login_by_oauth2("ann").expect("a login");
     api
 }
