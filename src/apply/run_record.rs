@@ -5,7 +5,7 @@ use std::cell::Cell;
 use tracing::{error, info};
 
 use crate::causes::in_one_line;
-use crate::model::AccountState;
+use crate::model::{AccountState, Word as _};
 use crate::plan::{Action, Digest, Outcome};
 use crate::state::{RunId, State, StateError};
 
@@ -46,15 +46,15 @@ impl<'s> RunRecord<'s> {
             target: "audit",
             run = self.state.map(|(_, run)| run.number()),
             digest = %self.digest,
-            action = action.kind.as_str(),
+            action = action.kind.word(),
             user_id = %action.user_id,
             reason = action.reason.word(),
-            outcome = outcome.word(),
+            outcome = outcome.kind().word(),
             error = outcome.error(),
             "{} {}: {}",
-            action.kind.as_str(),
+            action.kind.word(),
             action.user_id,
-            outcome.word(),
+            outcome.kind().word(),
         );
     }
 

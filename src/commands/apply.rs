@@ -9,6 +9,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
+use crate::model::Word as _;
 use crate::output::{Terminal, text};
 use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
 use crate::planner::{Policy, Verdict};
@@ -50,8 +51,8 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));
     }
-    if saved.writer.raw() != writer.as_str() {
-        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.as_str() });
+    if saved.writer.raw() != writer.word() {
+        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.word() });
     }
     if saved.disable != disable {
         return Err(SavedPlanProblem::OtherDisableMode { plan: saved.disable, configured: disable });

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
-use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
-use crate::model::{Account, AccountState, Server, Timestamp};
-use crate::plan::{ActionKind, Outcome, Plan};
+use crate::model::{Account, AccountState, Server, Timestamp, Word as _, serde_with_words};
+use crate::plan::{ActionKind, Outcome, OutcomeKind, Plan};
 
 /// The prefix of all names.
 const NAMESPACE: &str = "matrix_keycloak_sync";
@@ -22,8 +22,8 @@ const RUN_SECONDS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300
 const LAG_SECONDS: [f64; 11] = [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
 /// What a run covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RunKind {
     /// All accounts.
     Full,
@@ -36,7 +36,8 @@ pub enum RunKind {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RunResult {
     /// In step, or brought in step.
     InStep,
@@ -50,36 +51,7 @@ pub enum RunResult {
     Locked,
 }
 
-impl RunKind {
-    const ALL: [Self; 4] = [Self::Full, Self::People, Self::Members, Self::Accounts];
-
-    /// The word in labels.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::People => "people",
-            Self::Members => "members",
-            Self::Accounts => "accounts",
-        }
-    }
-}
-
-impl RunResult {
-    const ALL: [Self; 5] = [Self::InStep, Self::Incomplete, Self::Refused, Self::Failed, Self::Locked];
-
-    /// The word in labels.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::InStep => "in_step",
-            Self::Incomplete => "incomplete",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Locked => "locked",
-        }
-    }
-}
+serde_with_words!(RunKind);
 
 /// The metrics of this process.
 #[must_use]
@@ -162,14 +134,14 @@ impl Metrics {
     /// Sets counters to 0, because `rate` and `increase` miss the first raise of a counter that did not
     /// exist before.
     fn begin_at_zero(&self) {
-        for kind in RunKind::ALL {
-            for result in RunResult::ALL {
+        for kind in RunKind::VARIANTS {
+            for result in RunResult::VARIANTS {
                 self.runs.with_label_values(&[kind.word(), result.word()]);
             }
         }
-        for action in [ActionKind::Activate, ActionKind::Disable] {
-            for outcome in Outcome::WORDS {
-                self.actions.with_label_values(&[action.as_str(), outcome]);
+        for action in ActionKind::VARIANTS {
+            for outcome in OutcomeKind::VARIANTS {
+                self.actions.with_label_values(&[action.word(), outcome.word()]);
             }
         }
     }
@@ -202,8 +174,8 @@ impl Metrics {
 
     /// Records the plan of a full run.
     pub fn plan(&self, plan: &Plan) {
-        for action in [ActionKind::Activate, ActionKind::Disable] {
-            self.planned.with_label_values(&[action.as_str()]).set(number(plan.count_to_apply(action)));
+        for action in ActionKind::VARIANTS {
+            self.planned.with_label_values(&[action.word()]).set(number(plan.count_to_apply(*action)));
         }
         // Reasons that no longer occur must not stay.
         self.kept.reset();
@@ -216,7 +188,7 @@ impl Metrics {
     /// Counts the outcomes of a plan's actions.
     pub fn outcomes(&self, plan: &Plan, outcomes: &[Outcome]) {
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
-            self.actions.with_label_values(&[action.kind.as_str(), outcome.word()]).inc();
+            self.actions.with_label_values(&[action.kind.word(), outcome.kind().word()]).inc();
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{FAINT, HEADING};
-use crate::model::to_json;
+use crate::model::{Word as _, to_json};
 use crate::state::{ActionRow, RunRow};
 
 /// The text before a deactivation is undone.
@@ -67,7 +67,7 @@ pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
             text,
             "  {:<11}  {:<8}  {}: {}",
             action.outcome,
-            action.action.as_str(),
+            action.action.word(),
             action.user_id,
             action.reason.text()
         );

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
+use strum::VariantArray as _;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
+use crate::model::Word as _;
 use crate::phrases::{counted, examples};
 use crate::plan::{
     Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
@@ -95,8 +97,8 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
     }
     let count = counted(waiting.len(), "account", "accounts");
     let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
-    for approval in [Approval::NeverTied, Approval::NameOfMember, Approval::MemoryOfMember] {
-        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
+    for approval in Approval::VARIANTS {
+        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(*approval)).collect();
         if group.is_empty() {
             continue;
         }
@@ -242,7 +244,7 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         if let Some(why) = outcome.error() {
-            together.entry((outcome.word(), action.kind, why)).or_default().push(action.localpart().to_string());
+            together.entry((outcome.kind().word(), action.kind, why)).or_default().push(action.localpart().to_string());
         }
     }
     if together.is_empty() {
@@ -251,10 +253,7 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
     let room = if terminal.cut { SHOWN } else { usize::MAX };
     for ((word, kind, why), names) in together.iter().take(room) {
-        let verb = match kind {
-            ActionKind::Activate => "activate",
-            ActionKind::Disable => "disable",
-        };
+        let verb = kind.word();
         let names = match names.as_slice() {
             [first, second, third, rest @ ..] if !rest.is_empty() && terminal.cut => {
                 format!("{first}, {second}, {third} and {} more", HumanCount(rest.len() as u64))

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
 use super::{
-    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, Plan, ReadCounts, Reason,
-    Summary, WriterKind,
+    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, OutcomeKind, Plan, ReadCounts,
+    Reason, Summary, WriterKind,
 };
 use crate::model::{KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json};
 
@@ -45,7 +45,7 @@ struct ActionEntry<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
+    outcome: Option<OutcomeKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'p str>,
 }
@@ -78,7 +78,7 @@ impl<'p> PlanDocument<'p> {
     #[must_use]
     pub fn planned(plan: &'p Plan, refused: Vec<String>) -> Self {
         Self::new(plan, plan.digest(), refused, |action| match &action.skipped {
-            Some(skip) => (Some("skipped"), Some(skip.why())),
+            Some(skip) => (Some(OutcomeKind::Skipped), Some(skip.why())),
             None => (None, None),
         })
     }
@@ -91,7 +91,7 @@ impl<'p> PlanDocument<'p> {
         let mut outcomes = outcomes.iter();
         Self::new(plan, digest, Vec::new(), |_| {
             let outcome = outcomes.next().unwrap_or(&Outcome::Done);
-            (Some(outcome.word()), outcome.error())
+            (Some(outcome.kind()), outcome.error())
         })
     }
 
@@ -99,7 +99,7 @@ impl<'p> PlanDocument<'p> {
         plan: &'p Plan,
         digest: Digest,
         refused: Vec<String>,
-        mut outcome: impl FnMut(&'p Action) -> (Option<&'static str>, Option<&'p str>),
+        mut outcome: impl FnMut(&'p Action) -> (Option<OutcomeKind>, Option<&'p str>),
     ) -> Self {
         let entry = |action: &'p Action| {
             let (outcome, error) = outcome(action);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join3;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tracing::{debug, warn};
@@ -13,7 +14,7 @@ use tracing::{debug, warn};
 use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
-use crate::model::{Timestamp, printable};
+use crate::model::{Timestamp, printable, serde_with_words};
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const OUTPUT_LIMIT: u64 = 4000;
 
 /// What has happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// A plan was refused by a limit.
     Refused,
@@ -30,6 +31,8 @@ pub enum Event {
     /// Actions wait for an approval; the rest of the plan was carried out.
     NeedsApproval,
 }
+
+serde_with_words!(Event);
 
 /// The JSON that the command gets on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Row, params};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::columns::{from_json, from_word, user_id};
 use super::error::StateProblem;
 use super::runs::RunId;
 use super::{Namespace, State, StateError};
@@ -130,7 +130,7 @@ impl State {
             let mut rows = statement.query(params![run.number(), realm, server_name.as_str()])?;
             let mut since = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                let user_id = from_word(&row.get::<_, String>(0)?)?;
+                let user_id = user_id(&row.get::<_, String>(0)?)?;
                 let seen_active = row.get::<_, Option<bool>>(1)? == Some(true);
                 match row.get::<_, Option<i64>>(2)? {
                     Some(later) => drop(since.insert(user_id, Since::Run(later))),
@@ -213,7 +213,7 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
     let untold = if begun.is_some() { "interrupted" } else { "skipped" };
     Ok(ActionRow {
         action: from_word(&row.get::<_, String>(0)?)?,
-        user_id: from_word(&row.get::<_, String>(1)?)?,
+        user_id: user_id(&row.get::<_, String>(1)?)?,
         reason: from_word(&row.get::<_, String>(2)?)?,
         evidence: row.get::<_, Option<String>>(3)?.map(|text| from_json(&text)).transpose()?,
         before: from_json(&row.get::<_, String>(4)?)?,
@@ -224,24 +224,4 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
         is_untouched: row.get::<_, Option<String>>(10)?.is_some(),
     })
-}
-
-/// Returns a value that is one word in JSON, as a column.
-pub(super) fn word<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        other => unreachable!("a word, not {other:?}"),
-    }
-}
-
-pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, StateProblem> {
-    serde_json::from_value(Value::from(word)).map_err(|error| StateProblem::Row(error.to_string().into()))
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("strings and numbers always serialize")
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StateProblem> {
-    serde_json::from_str(text).map_err(|error| StateProblem::Row(error.to_string().into()))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::columns::{from_word, user_id};
 use super::error::StateProblem;
-use super::history::from_word;
 use super::readings::{Age, Readings};
 use super::runs::USER_NOT_FOUND;
 use super::{Namespace, State, StateError};
@@ -76,8 +76,9 @@ impl State {
             let mut rows = statement.query(params![realm, server_name.as_str(), command, since.as_millis()])?;
             let mut done = Vec::new();
             while let Some(row) = rows.next()? {
-                let (user_id, kind) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
-                done.push((from_word(&user_id)?, from_word(&kind)?, Timestamp::from_millis(row.get(2)?)));
+                let user_id = user_id(&row.get::<_, String>(0)?)?;
+                let kind = from_word(&row.get::<_, String>(1)?)?;
+                done.push((user_id, kind, Timestamp::from_millis(row.get(2)?)));
             }
             Ok(done)
         };
@@ -97,7 +98,7 @@ fn absences(
     let mut absent = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let since = Timestamp::from_millis(row.get(1)?).min(now);
-        absent.insert(from_word(&row.get::<_, String>(0)?)?, since);
+        absent.insert(user_id(&row.get::<_, String>(0)?)?, since);
     }
     Ok(absent)
 }
@@ -120,7 +121,7 @@ pub(super) fn own_disables(
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut own: BTreeMap<UserId, OwnDisable> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;
+        let user_id = user_id(&row.get::<_, String>(0)?)?;
         let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
         let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
         let outcome = row.get::<_, Option<String>>(3)?;
@@ -157,7 +158,7 @@ fn bridges(connection: &Connection, namespace: &Namespace, now: Timestamp) -> Re
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since, now.as_millis()])?;
     let mut bridges = BTreeSet::new();
     while let Some(row) = rows.next()? {
-        bridges.insert(from_word(&row.get::<_, String>(0)?)?);
+        bridges.insert(user_id(&row.get::<_, String>(0)?)?);
     }
     Ok(bridges)
 }
@@ -183,7 +184,7 @@ fn last_actions(
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since.as_millis()])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
-        let user_id = from_word(&row.get::<_, String>(0)?)?;
+        let user_id = user_id(&row.get::<_, String>(0)?)?;
         last.push(LastAction { user_id, outcome: row.get(1)?, failure: row.get(2)? });
     }
     Ok(last)

@@ -30,6 +30,7 @@
 //! then counts as ours although someone may have changed the account since. It matters only to
 //! `policy.reactivate = "own"`.
 
+mod columns;
 mod error;
 mod history;
 mod memory;

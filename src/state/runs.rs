@@ -5,9 +5,9 @@ use std::fmt;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::history::{json, word};
+use super::columns::json;
 use super::{Namespace, State, StateError, StateProblem};
-use crate::model::{AccountState, MasUserId, Timestamp};
+use crate::model::{AccountState, MasUserId, Timestamp, Word as _};
 use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
 
 /// The word for a failure because MAS has no such user; nothing was changed.
@@ -64,8 +64,8 @@ impl State {
                     Timestamp::now().as_millis(),
                     self.namespace.server_name.as_str(),
                     self.namespace.realm,
-                    plan.writer.as_str(),
-                    plan.disable.as_str(),
+                    plan.writer.word(),
+                    plan.disable.word(),
                     plan.digest().to_string(),
                     document,
                     undoes.map(RunId::number),
@@ -80,10 +80,10 @@ impl State {
                 insert.execute(params![
                     run.number(),
                     number,
-                    word(&action.kind),
+                    action.kind.word(),
                     action.user_id.text(),
                     action.mas_id.as_ref().map(MasUserId::text),
-                    word(&action.reason),
+                    action.reason.word(),
                     action.evidence.as_ref().map(json),
                     json(&action.before),
                 ])?;
@@ -123,7 +123,7 @@ impl State {
                         run.number(),
                         place(number),
                         Timestamp::now().as_millis(),
-                        outcome.word(),
+                        outcome.kind().word(),
                         outcome.error(),
                         after.as_ref().map(json),
                         failure(outcome),

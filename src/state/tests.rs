@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId};
+use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId, Word as _};
 use crate::plan::{
     Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, Unverified,
     WriterKind,
@@ -86,7 +86,7 @@ fn record_owner(state: &State, name: &str, owner: &Owner) {
 /// Every owner, one a line: `dave 1 link`.
 fn owners(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, history::word(&owner.tie)));
+    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, owner.tie.word()));
     state.owners(take).expect("readable");
     lines
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Word as _};
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
