@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::secret_files::SecretFiles;
 use super::sources::{Given, Sources, VARIABLES, file_form};
 use crate::files;
-use crate::model::mask_secret;
+use crate::model::{Word, mask_secret};
 
 /// The longest time. More is a typing error, and sums of times must stay within the range of a clock.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
@@ -127,13 +127,9 @@ impl Fields {
     }
 
     /// Takes one of a few words.
-    pub(super) fn choice<T: Copy + Default>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
-        let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
-        self.take(key, &words.join(" or "), |value| {
-            let given = value.as_str()?;
-            choices.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice)
-        })
-        .unwrap_or_default()
+    pub(super) fn choice<T: Word + Default>(&mut self, key: &str) -> T {
+        let words: Vec<_> = T::VARIANTS.iter().map(|choice| format!("{:?}", choice.word())).collect();
+        self.take(key, &words.join(" or "), |value| T::from_word(value.as_str()?)).unwrap_or_default()
     }
 
     /// Takes the address of a server. One with a password in it is refused without being shown.

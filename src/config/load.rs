@@ -20,11 +20,9 @@ use crate::causes::in_one_line;
 use crate::files;
 use crate::http::{Tls, is_loopback};
 use crate::localpart::LocalpartTemplate;
-use crate::model::ServerName;
-use crate::plan::{DisableMode, WriterKind};
-use crate::planner::{
-    DisabledMembers, Federation, Limits, LockedMembers, Matching, Policy, Protection, Reactivate, UnknownAccounts,
-};
+use crate::model::{ServerName, Word as _};
+use crate::plan::WriterKind;
+use crate::planner::{Limits, Matching, Policy, Protection, Reactivate};
 
 /// The file that is read if no other is given and it exists.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
@@ -79,17 +77,12 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let server_name = server_name(&mut fields);
     let state_file = state_file(&mut fields);
     let history_keep = history_keep(&mut fields);
-    let (disabled_members, federation) = (
-        fields.choice(
-            "keycloak.disabled_members",
-            &[("disable", DisabledMembers::Disable), ("keep", DisabledMembers::Keep)],
-        ),
-        fields.choice("keycloak.federation", &[("verify", Federation::Verify), ("trust", Federation::Trust)]),
-    );
+    let disabled_members = fields.choice("keycloak.disabled_members");
+    let federation = fields.choice("keycloak.federation");
     let (keycloak, template) = keycloak(&mut fields).unzip();
     let (accounts, matching) = accounts(&mut fields);
     let synapse = synapse(&mut fields, accounts.source);
-    let writer_kind = fields.choice("writer.type", &[("mas-cli", WriterKind::MasCli), ("mas-api", WriterKind::MasApi)]);
+    let writer_kind: WriterKind = fields.choice("writer.type");
     let writer = writer(&mut fields, writer_kind);
     let needs_mas_api = writer_kind == WriterKind::MasApi || accounts.source == AccountSource::Mas;
     // Links are read if the Admin API is configured, for any writer and source.
@@ -97,7 +90,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let mas_api = if has_mas_api { mas_api(&mut fields) } else { None };
     if matching == Matching::UpstreamLink && !has_mas_api {
         let expected = "this needs [writer.mas_api]: only MAS's Admin API knows the links";
-        fields.wrong("accounts.match", Some("upstream-link"), expected);
+        fields.wrong("accounts.match", Some(matching.word()), expected);
     }
     let policy = policy(&mut fields, state_file.as_ref()).map(|policy| Policy {
         writer: writer_kind,
@@ -240,11 +233,8 @@ fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
 }
 
 fn accounts(fields: &mut Fields) -> (AccountsConfig, Matching) {
-    let source = fields.choice("accounts.source", &[("synapse", AccountSource::Synapse), ("mas", AccountSource::Mas)]);
-    let matching = fields.choice(
-        "accounts.match",
-        &[("auto", Matching::Auto), ("localpart", Matching::Localpart), ("upstream-link", Matching::UpstreamLink)],
-    );
+    let source = fields.choice("accounts.source");
+    let matching = fields.choice("accounts.match");
     let provider = fields.text("accounts.provider");
     if let Some(given) = provider.as_deref().filter(|id| !is_ulid(id)) {
         fields.wrong(
@@ -419,13 +409,11 @@ fn own_config(command: &[String]) -> Vec<PathBuf> {
 /// Takes the part of the policy from its own section.
 fn policy(fields: &mut Fields, state_file: Option<&StateFile>) -> Option<Policy> {
     let is_off = state_file == Some(&StateFile::Off);
-    let disable =
-        fields.choice("policy.disable", &[("deactivate", DisableMode::Deactivate), ("lock", DisableMode::Lock)]);
-    let reactivate = fields
-        .choice("policy.reactivate", &[("any", Reactivate::Any), ("own", Reactivate::Own), ("none", Reactivate::None)]);
+    let disable = fields.choice("policy.disable");
+    let reactivate: Reactivate = fields.choice("policy.reactivate");
     if reactivate == Reactivate::Own && is_off {
         let expected = "this needs the state file, which shows which accounts the program disabled";
-        fields.wrong("policy.reactivate", Some("own"), expected);
+        fields.wrong("policy.reactivate", Some(reactivate.word()), expected);
     }
     let grace = fields.duration("policy.grace", Duration::ZERO);
     if !grace.is_zero() && is_off {
@@ -433,10 +421,8 @@ fn policy(fields: &mut Fields, state_file: Option<&StateFile>) -> Option<Policy>
         let expected = "this needs the state file, which shows since when a user is out of the group";
         fields.wrong("policy.grace", Some(&given), expected);
     }
-    let unknown_accounts = fields
-        .choice("policy.unknown_accounts", &[("disable", UnknownAccounts::Disable), ("keep", UnknownAccounts::Keep)]);
-    let locked_members =
-        fields.choice("policy.locked_members", &[("keep", LockedMembers::Keep), ("activate", LockedMembers::Activate)]);
+    let unknown_accounts = fields.choice("policy.unknown_accounts");
+    let locked_members = fields.choice("policy.locked_members");
     let entries = fields.texts("policy.protect", "a list of localparts and /regular expressions/").unwrap_or_default();
     let protect_admins = fields.switch("policy.protect_admins", true);
     match Protection::new(&entries) {
