@@ -6,7 +6,7 @@ use tracing::{error, info};
 
 use crate::causes::in_one_line;
 use crate::model::{AccountState, Word as _};
-use crate::plan::{Action, Digest, Outcome};
+use crate::plan::{Action, Digest, Outcome, RunResult};
 use crate::state::{RunId, State, StateError};
 
 /// The record of one run.
@@ -65,7 +65,7 @@ impl<'s> RunRecord<'s> {
     }
 
     /// Records the end of the run.
-    pub fn close(&self, result: &str) {
+    pub fn close(&self, result: RunResult) {
         let Some((state, run)) = self.state else { return };
         if let Err(failure) = state.end_run(run, result) {
             self.whole.set(false);

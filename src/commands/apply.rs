@@ -11,7 +11,9 @@ use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
 use crate::model::Word as _;
 use crate::output::{Terminal, text};
-use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
+use crate::plan::{
+    Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand, SavedAction, SavedPlan, Skip,
+};
 use crate::planner::{Policy, Verdict};
 use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
 
@@ -24,7 +26,7 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     let session = &run.session;
     let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let order = Order {
-        command: "apply",
+        command: RunCommand::Apply,
         line: format!("apply {}", shell_word(&args.file)),
         digest: saved.digest,
         approve: args.approve.as_ref(),
@@ -62,7 +64,9 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
         return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
     }
     // The digest covers actions that waited for an approval, but not those that could not be rechecked.
-    saved.actions.retain(|action| action.needs_approval || action.outcome.as_deref() != Some("skipped"));
+    saved
+        .actions
+        .retain(|action| action.needs_approval || action.outcome.as_deref() != Some(OutcomeKind::Skipped.word()));
     let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::new(
         saved.version,

@@ -12,7 +12,7 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Reg
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::{Account, AccountState, Server, Timestamp, Word as _, serde_with_words};
-use crate::plan::{ActionKind, Outcome, OutcomeKind, Plan};
+use crate::plan::{ActionKind, Outcome, OutcomeKind, Plan, RunResult};
 
 /// The prefix of all names.
 const NAMESPACE: &str = "matrix_keycloak_sync";
@@ -33,22 +33,6 @@ pub enum RunKind {
     Members,
     /// The accounts registered since the last reading.
     Accounts,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum RunResult {
-    /// In step, or brought in step.
-    InStep,
-    /// Something is not done.
-    Incomplete,
-    /// Refused by a limit.
-    Refused,
-    /// An error before anything was changed.
-    Failed,
-    /// Another run held the lock.
-    Locked,
 }
 
 serde_with_words!(RunKind);

@@ -6,6 +6,7 @@ mod mapping;
 mod outcome;
 mod pass;
 mod reason;
+mod run;
 mod unverified;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
 pub use outcome::{Counts, FailureKind, Left, Outcome, OutcomeKind};
 pub use pass::Pass;
 pub use reason::{Approval, KeptReason, Mark, Reason};
+pub use run::{RunCommand, RunResult};
 pub use unverified::Unverified;
 
 /// What an action does to an account.

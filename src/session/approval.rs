@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use crate::cli::Global;
-use crate::plan::{ApprovedDigest, Digest, Plan};
+use crate::plan::{ApprovedDigest, Digest, Plan, RunCommand};
 use crate::planner::Limits;
 use crate::shell;
 use crate::state::RunId;
 
 /// What an administrator has ordered: a plan to be carried out by a command.
 pub(crate) struct Order<'a> {
-    /// The name of the command in the history.
-    pub(crate) command: &'static str,
+    pub(crate) command: RunCommand,
     /// The command line, without the approval.
     pub(crate) line: String,
     pub(crate) digest: Digest,

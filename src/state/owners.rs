@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Row, Transaction, params};
 
-use super::columns::from_word;
+use super::columns::{text, word};
 use super::error::StateProblem;
 use super::readings::Age;
 use super::{Namespace, State, StateError};
@@ -76,7 +76,7 @@ impl State {
     }
 
     fn owner(&self, row: &Row<'_>) -> Result<Owner, StateProblem> {
-        let owner = Owner { id: text(row, 1)?.into(), tie: from_word(text(row, 2)?)? };
+        let owner = Owner { id: text(row, 1)?.into(), tie: word(row, 2)? };
         Ok(match self.age {
             Age::AsExpected => owner,
             Age::Older => Owner { tie: Tie::Restored, ..owner },
@@ -117,9 +117,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StateProblem> {
-    let value = row.get_ref(column)?;
-    value.as_str().map_err(|error| StateProblem::Row(error.to_string().into()))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Backoff;
-use crate::metrics::{RunKind, RunResult};
+use crate::metrics::RunKind;
 use crate::model::Timestamp;
-use crate::plan::Digest;
+use crate::plan::{Digest, RunResult};
 use crate::signals::{self, NotReady};
 
 /// The longest pause while another run holds the lock.

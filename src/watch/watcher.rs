@@ -19,16 +19,17 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
-use crate::metrics::{RunKind, RunResult, metrics};
+use crate::metrics::{RunKind, metrics};
 use crate::model::Timestamp;
 use crate::phrases::counted;
+use crate::plan::{RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
 use crate::signals::{self, Health, ServiceManager};
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
-pub(super) const COMMAND: &str = "watch";
+pub(super) const COMMAND: RunCommand = RunCommand::Watch;
 /// The time between two heartbeats, unless the service manager wants them more often.
 const BEAT: Duration = Duration::from_secs(5);
 /// Without a heartbeat for this long the process hangs: waiting for servers never blocks it.

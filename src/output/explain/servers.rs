@@ -194,7 +194,7 @@ pub(super) fn state_file(text: &mut String, known: &KnownFacts<'_>) {
     for (run, action) in &known.past {
         let when = action.begun.map(|begun| begun.to_string()).unwrap_or_default();
         let (kind, reason) = (action.action.word(), action.reason.text());
-        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome);
+        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome.word());
     }
 }
 
