@@ -76,7 +76,7 @@ async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> R
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {
         if args.format == SyncFormat::Json {
-            print(&PlanDocument::planned(&plan, refusals).to_json())?;
+            print(&PlanDocument::planned(&plan, &refusals).to_json())?;
         }
         return Ok(Exit::Refused);
     }

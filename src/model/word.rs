@@ -1,4 +1,4 @@
-//! Gives enums one word for each variant, the same in JSON, text, metrics, configuration and the state file.
+//! Gives enums one word for each variant: in JSON, text, metrics, configuration and the state file.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use strum::VariantArray;
 
-/// An enum with one word for each variant. `strum` derives it from the variant's name, so it stands nowhere else.
+/// An enum with one word for each variant. `strum` derives it from the name, so it stands nowhere else.
 pub trait Word: Copy + Into<&'static str> + VariantArray {
     /// Returns the word.
     #[must_use]

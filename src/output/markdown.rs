@@ -5,14 +5,14 @@ use std::fmt::{Display, Write as _};
 use super::unverified;
 use crate::model::Word as _;
 use crate::phrases::counted;
-use crate::plan::{ActionKind, MappingSummary, Plan};
+use crate::plan::{ActionKind, MappingSummary, Plan, Refusal};
 
 /// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
 
 /// Returns the plan.
 #[must_use]
-pub fn plan(plan: &Plan, refusals: &[String]) -> String {
+pub fn plan(plan: &Plan, refusals: &[Refusal]) -> String {
     let summary = plan.summary();
     let mut text = format!(
         "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\

@@ -10,7 +10,7 @@ use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
 use crate::model::Word as _;
 use crate::phrases::{counted, examples};
 use crate::plan::{
-    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
+    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Refusal, Skip,
 };
 
 /// The longest list on a terminal, in lines.
@@ -19,7 +19,7 @@ const WIDTH: usize = 80;
 
 /// Returns the plan as text. `digest` approves it; for a saved plan it is the digest of the file.
 #[must_use]
-pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Terminal) -> String {
+pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Terminal) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -301,7 +301,7 @@ pub fn waiting(plan: &Plan, command: &str) -> String {
 
 /// Returns why nothing was changed, and the exact command to go on.
 #[must_use]
-pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
+pub fn refused(refusals: &[Refusal], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
     if plan.not_rechecked.is_some() {
@@ -316,7 +316,7 @@ pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     text
 }
 
-fn reasons(text: &mut String, refusals: &[String]) {
+fn reasons(text: &mut String, refusals: &[Refusal]) {
     for refusal in refusals {
         let _ = writeln!(text, "  - {refusal}");
     }

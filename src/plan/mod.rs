@@ -6,6 +6,7 @@ mod mapping;
 mod outcome;
 mod pass;
 mod reason;
+pub(crate) mod refusal;
 mod run;
 mod unverified;
 
@@ -25,6 +26,7 @@ pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
 pub use outcome::{Counts, FailureKind, Left, Outcome, OutcomeKind};
 pub use pass::Pass;
 pub use reason::{Approval, KeptReason, Mark, Reason};
+pub use refusal::{Refusal, RefusalKind};
 pub use run::{RunCommand, RunResult};
 pub use unverified::Unverified;
 

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
-use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
+use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -52,7 +52,7 @@ impl Writing {
 
     /// Holds back what needs an approval, and returns why the plan may not be carried out. A refusal is
     /// printed and recorded.
-    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<String>, Failure> {
+    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<Refusal>, Failure> {
         let refusals = order.refusals(plan, &self.session.config.limits);
         if order.approve.is_none() {
             plan.hold_back();
@@ -81,13 +81,13 @@ impl Writing {
     }
 
     /// Records a plan that was refused.
-    pub(crate) fn refused(&self, command: RunCommand, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
+    pub(crate) fn refused(&self, command: RunCommand, plan: &Plan, refusals: &[Refusal]) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
             && state.refuse_again(command, &plan.digest())?
         {
             return Ok(());
         }
-        let document = PlanDocument::planned(plan, refusals.to_vec()).to_json();
+        let document = PlanDocument::planned(plan, refusals).to_json();
         if let (Some(run), Some(state)) = (self.remembered(command, plan, &document, None)?, &self.session.state) {
             state.end_run(run, RunResult::Refused)?;
         }
@@ -105,7 +105,7 @@ impl Writing {
         if plan.to_apply().next().is_some() {
             self.unless_stopped(async { Ok(self.writer.check().await?) }).await?;
         }
-        let document = PlanDocument::planned(plan, Vec::new()).to_json();
+        let document = PlanDocument::planned(plan, &[]).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;
         let record = RunRecord::new(session.state.as_ref().zip(run), plan.digest());
         let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
 use crate::model::{Timestamp, printable, serde_with_words};
+use crate::plan::RefusalKind;
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -43,8 +44,11 @@ pub struct HookInput {
     pub realm: String,
     /// What the run looked at.
     pub kind: RunKind,
-    /// Each limit that the plan exceeds, in words.
+    /// Why the plan is refused or waits, in words.
     pub reasons: Vec<String>,
+    /// Why the plan is refused, in one word each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_by: Vec<RefusalKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// How many plans were refused since the command last ran for one, this one included.
@@ -139,6 +143,7 @@ mod tests {
             realm: "corp".to_owned(),
             kind: RunKind::Full,
             reasons: vec!["26 accounts to disable, limits.max_disable is 25".to_owned()],
+            refused_by: vec![RefusalKind::MaxDisable],
             digest: Some("sha256:00".to_owned()),
             count: Some(1),
             command: Some("matrix-keycloak-sync sync --approve sha256:00".to_owned()),
@@ -167,7 +172,7 @@ mod tests {
             json!({
                 "event": "refused", "time": "2026-11-18T11:06:40Z", "server_name": "example.org", "realm": "corp",
                 "kind": "full", "reasons": ["26 accounts to disable, limits.max_disable is 25"],
-                "digest": "sha256:00", "count": 1, "command": "matrix-keycloak-sync sync --approve sha256:00"
+                "refused_by": ["max_disable"], "digest": "sha256:00", "count": 1, "command": "matrix-keycloak-sync sync --approve sha256:00"
             })
         );
     }

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId, Word as _};
+use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId, Word};
 use crate::plan::{
-    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, RunCommand,
-    RunResult, Unverified, WriterKind,
+    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, OutcomeKind, Plan, ReadCounts, Reason,
+    RunCommand, RunResult, Unverified, WriterKind,
 };
 use crate::planner::{Memory, Presence, Reach};
 
@@ -550,6 +550,21 @@ fn two_realms_and_two_homeservers_in_one_file_do_not_see_each_other() {
     let back = Presence { present: vec![&dave], settled: vec![&dave], ..Presence::default() };
     record(&states[1], &back, Timestamp::now().after(Duration::from_hours(1)));
     assert_eq!(seen(&states[0]), [1; 9]);
+}
+
+#[test]
+fn words_of_the_file_stay_as_they_are() {
+    fn words<T: Word>() -> Vec<&'static str> {
+        T::VARIANTS.iter().map(|variant| variant.word()).collect()
+    }
+    assert_eq!(words::<RunCommand>(), ["sync", "apply", "undo", "watch"]);
+    assert_eq!(words::<RunResult>(), ["in_step", "incomplete", "refused", "failed", "locked"]);
+    assert_eq!(words::<OutcomeKind>(), ["done", "scheduled", "failed", "skipped"]);
+    assert_eq!(words::<runs::HarmlessFailure>(), ["user_not_found", "untouched"]);
+    assert_eq!(words::<ActionKind>(), ["activate", "disable"]);
+    assert_eq!(words::<DisableMode>(), ["deactivate", "lock"]);
+    assert_eq!(words::<WriterKind>(), ["mas-cli", "mas-api"]);
+    assert_eq!(words::<Tie>(), ["link", "external_id", "name", "restored"]);
 }
 
 #[test]
