@@ -9,7 +9,7 @@ use crate::causes::{causes, in_one_line};
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::lock::LockError;
-use crate::model::{ServerText, UserId, printable};
+use crate::model::{ServerText, UserId, Word as _, printable};
 use crate::plan::DisableMode;
 use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
@@ -108,7 +108,7 @@ pub enum SavedPlanProblem {
         /// Of the configuration.
         configured: &'static str,
     },
-    #[error("it was made with policy.disable = {:?}, and that is {:?} now", plan.as_str(), configured.as_str())]
+    #[error("it was made with policy.disable = {:?}, and that is {:?} now", plan.word(), configured.word())]
     OtherDisableMode {
         /// Of the file.
         plan: DisableMode,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use matrix_keycloak_sync::metrics::{Metrics, RunKind, RunResult};
+use matrix_keycloak_sync::metrics::{Metrics, RunKind};
 use matrix_keycloak_sync::model::{Localpart, Server, ServerName};
 use matrix_keycloak_sync::plan::{
-    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, Unverified, WriterKind,
+    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, RunResult, Unverified, WriterKind,
 };
 use regex::Regex;
 use serde_json::Value;

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use tracing::{error, info};
 
 use crate::causes::in_one_line;
-use crate::model::AccountState;
-use crate::plan::{Action, Digest, Outcome};
+use crate::model::{AccountState, Word as _};
+use crate::plan::{Action, Digest, Outcome, RunResult};
 use crate::state::{RunId, State, StateError};
 
 /// The record of one run.
@@ -46,15 +46,15 @@ impl<'s> RunRecord<'s> {
             target: "audit",
             run = self.state.map(|(_, run)| run.number()),
             digest = %self.digest,
-            action = action.kind.as_str(),
+            action = action.kind.word(),
             user_id = %action.user_id,
             reason = action.reason.word(),
-            outcome = outcome.word(),
+            outcome = outcome.kind().word(),
             error = outcome.error(),
             "{} {}: {}",
-            action.kind.as_str(),
+            action.kind.word(),
             action.user_id,
-            outcome.word(),
+            outcome.kind().word(),
         );
     }
 
@@ -65,7 +65,7 @@ impl<'s> RunRecord<'s> {
     }
 
     /// Records the end of the run.
-    pub fn close(&self, result: &str) {
+    pub fn close(&self, result: RunResult) {
         let Some((state, run)) = self.state else { return };
         if let Err(failure) = state.end_run(run, result) {
             self.whole.set(false);

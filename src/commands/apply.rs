@@ -9,8 +9,11 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
+use crate::model::Word as _;
 use crate::output::{Terminal, text};
-use crate::plan::{Action, ActionKind, Digest, KeptReason, PLAN_VERSION, Plan, SavedAction, SavedPlan, Skip};
+use crate::plan::{
+    Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand, SavedAction, SavedPlan, Skip,
+};
 use crate::planner::{Policy, Verdict};
 use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
 
@@ -23,7 +26,7 @@ pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surrounding
     let session = &run.session;
     let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let order = Order {
-        command: "apply",
+        command: RunCommand::Apply,
         line: format!("apply {}", shell_word(&args.file)),
         digest: saved.digest,
         approve: args.approve.as_ref(),
@@ -50,8 +53,8 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));
     }
-    if saved.writer.raw() != writer.as_str() {
-        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.as_str() });
+    if saved.writer.raw() != writer.word() {
+        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.word() });
     }
     if saved.disable != disable {
         return Err(SavedPlanProblem::OtherDisableMode { plan: saved.disable, configured: disable });
@@ -61,7 +64,9 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
         return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
     }
     // The digest covers actions that waited for an approval, but not those that could not be rechecked.
-    saved.actions.retain(|action| action.needs_approval || action.outcome.as_deref() != Some("skipped"));
+    saved
+        .actions
+        .retain(|action| action.needs_approval || action.outcome.as_deref() != Some(OutcomeKind::Skipped.word()));
     let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::new(
         saved.version,

@@ -9,19 +9,19 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
-use crate::session::{Aim, Session, print, refusals};
+use crate::session::{Aim, Session, print};
 
 /// Shows what would change.
 pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
     let plan = session.plan(Aim::Show).await?;
-    let refusals = refusals(&plan, &session.config.limits);
+    let refusals = session.config.limits.refuse(&plan);
     if let Some(path) = &args.out {
-        save(path, &PlanDocument::planned(&plan, refusals.clone()))?;
+        save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
     print(&match args.format {
         PlanFormat::Text => text::plan(&plan, &plan.digest(), &refusals, Terminal::of_stdout()),
-        PlanFormat::Json => PlanDocument::planned(&plan, refusals).to_json(),
+        PlanFormat::Json => PlanDocument::planned(&plan, &refusals).to_json(),
         PlanFormat::Markdown => markdown::plan(&plan, &refusals),
     })?;
     Ok(exit(&plan, args.detailed_exitcode))

@@ -11,9 +11,9 @@ use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::metrics::{RunKind, RunResult, metrics};
+use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
-use crate::plan::{Outcome, Plan, PlanDocument, Skip};
+use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
 use crate::session::{Aim, Order, Writing, command_to_go_on, print, tell};
 
 /// Makes a plan and applies it within the limits.
@@ -63,15 +63,20 @@ async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> R
     let aim = Aim::write(args.approve.as_ref());
     let mut plan = run.unless_stopped(run.session.plan(aim)).await?;
     let digest = plan.digest();
-    let order =
-        Order { command: "sync", line: "sync".to_owned(), digest, approve: args.approve.as_ref(), undoes: None };
+    let order = Order {
+        command: RunCommand::Sync,
+        line: "sync".to_owned(),
+        digest,
+        approve: args.approve.as_ref(),
+        undoes: None,
+    };
     if args.format == SyncFormat::Text {
         print(&text::plan(&plan, &order.digest, &[], Terminal::of_stdout()))?;
     }
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {
         if args.format == SyncFormat::Json {
-            print(&PlanDocument::planned(&plan, refusals).to_json())?;
+            print(&PlanDocument::planned(&plan, &refusals).to_json())?;
         }
         return Ok(Exit::Refused);
     }

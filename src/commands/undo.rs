@@ -6,7 +6,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
-use crate::plan::{ActionKind, Plan, Skip};
+use crate::plan::{ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
 use crate::state::RunId;
@@ -34,7 +34,7 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
         return Ok(Exit::InStep);
     }
     let line = format!("undo {id}");
-    let order = Order { command: "undo", line, digest, approve: args.approve.as_ref(), undoes: Some(id) };
+    let order = Order { command: RunCommand::Undo, line, digest, approve: args.approve.as_ref(), undoes: Some(id) };
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }

@@ -8,13 +8,12 @@ use secrecy::{SecretSlice, SecretString};
 use toml::Value;
 use url::Url;
 
-use super::choice::Choice;
 use super::keys::{ConfigKey, OFF, with_variable};
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
 use super::sources::{Given, Sources};
 use crate::files;
-use crate::model::mask_secret;
+use crate::model::{Word, mask_secret};
 
 /// The longest time. More is a typing error, and sums of times must stay within the range of a
 /// clock.
@@ -157,7 +156,7 @@ impl Fields {
     }
 
     /// Takes one of a few words.
-    pub(super) fn choice<C: Choice>(&mut self, key: &ConfigKey) -> C {
+    pub(super) fn choice<C: Word>(&mut self, key: &ConfigKey) -> C {
         self.take_or_default(key, |value| C::from_word(value.as_str()?))
     }
 

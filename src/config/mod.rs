@@ -1,6 +1,5 @@
 //! Defines the configuration, with all values checked.
 
-mod choice;
 mod exposure;
 mod fields;
 mod keys;
@@ -17,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use strum::{IntoStaticStr, VariantArray};
 use url::Url;
 
 use crate::http::Tls;
@@ -134,7 +134,8 @@ pub struct AccountsConfig {
 }
 
 /// `accounts.source`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AccountSource {
     #[default]
     Synapse,

@@ -3,15 +3,17 @@
 use std::error::Error;
 
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::causes::in_one_line;
 use crate::http::HttpError;
+use crate::model::serde_with_words;
 use crate::readers::ReadError;
 use crate::writers::WriterError;
 
 /// The result of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// As it should be.
     Ok,
@@ -24,8 +26,8 @@ pub enum Status {
 }
 
 /// What a check is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Area {
     /// The configuration of this program.
     Settings,
@@ -36,6 +38,8 @@ pub enum Area {
     /// mas-cli, and MAS's database through it.
     MasCli,
 }
+
+serde_with_words!(Status, Area);
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

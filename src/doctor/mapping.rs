@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::model::Localpart;
 use crate::phrases::{counted, examples};
-use crate::plan::{KeptReason, Pair, Plan};
-use crate::planner::{Draft, TemplateFit, refusal};
+use crate::plan::{KeptReason, Pair, Plan, refusal};
+use crate::planner::{Draft, TemplateFit};
 use crate::readers::{Readers, Tallies, Tally};
 use crate::state::State;
 

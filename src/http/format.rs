@@ -84,6 +84,7 @@ pub(super) fn own_words(server: Server, purpose: Purpose, body: &[u8]) -> Option
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use strum::VariantArray as _;
 
     use super::*;
 
@@ -119,9 +120,9 @@ mod tests {
         for (server, purpose, name, body) in all.iter().filter(|(.., body)| body.is_object()) {
             let text = body.to_string();
             assert!(own_words(*server, *purpose, text.as_bytes()).is_some(), "{server}: {name}: {text}");
-            let others = [Server::Keycloak, Server::Synapse, Server::Mas].into_iter().filter(|other| other != server);
+            let others = Server::VARIANTS.iter().filter(|other| *other != server);
             for other in others.filter(|_| *purpose == Purpose::Data) {
-                assert_eq!(own_words(other, *purpose, text.as_bytes()), None, "{other}: {name}: {text}");
+                assert_eq!(own_words(*other, *purpose, text.as_bytes()), None, "{other}: {name}: {text}");
             }
         }
     }
@@ -142,8 +143,8 @@ mod tests {
             r#"{"timestamp": 1, "status": 403, "error": "Forbidden", "path": "/admin/realms/corp"}"#,
             r#"{"error": "Forbidden""#,
         ] {
-            for server in [Server::Keycloak, Server::Synapse, Server::Mas] {
-                assert_eq!(own_words(server, Purpose::Data, body.as_bytes()), None, "{server}: {body}");
+            for server in Server::VARIANTS {
+                assert_eq!(own_words(*server, Purpose::Data, body.as_bytes()), None, "{server}: {body}");
             }
         }
     }

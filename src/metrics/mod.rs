@@ -1,5 +1,6 @@
 //! Provides metrics for Prometheus. `docs/monitoring.md` explains each of them.
 
+mod families;
 mod textfile;
 
 use std::io;
@@ -7,23 +8,17 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
-use serde::Serialize;
+use prometheus::{GaugeVec, TextEncoder};
+use strum::{IntoStaticStr, VariantArray};
 
-use crate::model::{Account, AccountState, Server, Timestamp};
-use crate::plan::{ActionKind, Outcome, Plan};
+use crate::model::{Account, AccountState, Server, Timestamp, Word as _, serde_with_words};
+use crate::plan::{ActionKind, Outcome, Plan, RunResult};
 
-/// The prefix of all names.
-const NAMESPACE: &str = "matrix_keycloak_sync";
-/// Buckets for the seconds of a run: a small realm takes one, a big one minutes.
-const RUN_SECONDS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
-/// Buckets for the seconds from an event to its effect.
-const LAG_SECONDS: [f64; 11] = [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
+pub use families::Metrics;
 
 /// What a run covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RunKind {
     /// All accounts.
     Full,
@@ -35,51 +30,7 @@ pub enum RunKind {
     Accounts,
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunResult {
-    /// In step, or brought in step.
-    InStep,
-    /// Something is not done.
-    Incomplete,
-    /// Refused by a limit.
-    Refused,
-    /// An error before anything was changed.
-    Failed,
-    /// Another run held the lock.
-    Locked,
-}
-
-impl RunKind {
-    const ALL: [Self; 4] = [Self::Full, Self::People, Self::Members, Self::Accounts];
-
-    /// The word in labels.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::People => "people",
-            Self::Members => "members",
-            Self::Accounts => "accounts",
-        }
-    }
-}
-
-impl RunResult {
-    const ALL: [Self; 5] = [Self::InStep, Self::Incomplete, Self::Refused, Self::Failed, Self::Locked];
-
-    /// The word in labels.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::InStep => "in_step",
-            Self::Incomplete => "incomplete",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Locked => "locked",
-        }
-    }
-}
+serde_with_words!(RunKind);
 
 /// The metrics of this process.
 #[must_use]
@@ -88,92 +39,7 @@ pub fn metrics() -> &'static Metrics {
     &METRICS
 }
 
-/// All metrics. A gauge without a value yet is missing: no members is different from an unknown number.
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    last_success: GaugeVec,
-    last_run: GaugeVec,
-    last_duration: GaugeVec,
-    duration: HistogramVec,
-    runs: IntCounterVec,
-    failures_in_a_row: GaugeVec,
-    refused: GaugeVec,
-    ready: GaugeVec,
-    members: GaugeVec,
-    accounts: GaugeVec,
-    planned: GaugeVec,
-    kept: GaugeVec,
-    not_registered: GaugeVec,
-    actions: IntCounterVec,
-    requests: IntCounterVec,
-    events: GaugeVec,
-    lag: HistogramVec,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let families = Families(Registry::default());
-        let build = families.gauge("build_info", "The version of the program.", &["version"]);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
-        let metrics = Self {
-            last_success: families.gauge(
-                "last_success_timestamp_seconds",
-                "When a full run last ended in step, in seconds since 1970.",
-                &[],
-            ),
-            last_run: families.gauge(
-                "last_run_timestamp_seconds",
-                "When a full run last ended, with any result, in seconds since 1970.",
-                &[],
-            ),
-            last_duration: families.gauge("last_run_duration_seconds", "How long the last run took.", &["kind"]),
-            duration: families.histogram("run_duration_seconds", "How long runs take.", &["kind"], &RUN_SECONDS),
-            runs: families.counter("runs_total", "Runs by kind and result.", &["kind", "result"]),
-            failures_in_a_row: families.gauge("run_failures_in_a_row", "Full runs that have failed in a row.", &[]),
-            refused: families.gauge("refused", "1 while a refused plan waits for an approval.", &[]),
-            ready: families.gauge("ready", "1 while /readyz reports ready.", &[]),
-            members: families.gauge("members", "Users in the groups at the last complete reading.", &[]),
-            accounts: families.gauge("accounts", "Accounts at the last complete reading.", &["state"]),
-            planned: families.gauge("planned_actions", "Actions of the last plan.", &["action"]),
-            kept: families.gauge("kept_accounts", "Accounts that the last plan keeps.", &["reason"]),
-            not_registered: families.gauge("not_registered", "Enabled members without an account.", &[]),
-            actions: families.counter("actions_total", "Actions by outcome.", &["action", "outcome"]),
-            requests: families.counter(
-                "requests_total",
-                "Requests to servers and calls of mas-cli, by result.",
-                &["server", "status"],
-            ),
-            events: families.gauge("events_available", "1 while Keycloak's admin events are available.", &[]),
-            lag: families.histogram(
-                "event_lag_seconds",
-                "Seconds from an event in Keycloak until the homeserver shows the change.",
-                &[],
-                &LAG_SECONDS,
-            ),
-            registry: families.0,
-        };
-        metrics.begin_at_zero();
-        metrics
-    }
-}
-
 impl Metrics {
-    /// Sets counters to 0, because `rate` and `increase` miss the first raise of a counter that did not
-    /// exist before.
-    fn begin_at_zero(&self) {
-        for kind in RunKind::ALL {
-            for result in RunResult::ALL {
-                self.runs.with_label_values(&[kind.word(), result.word()]);
-            }
-        }
-        for action in [ActionKind::Activate, ActionKind::Disable] {
-            for outcome in Outcome::WORDS {
-                self.actions.with_label_values(&[action.as_str(), outcome]);
-            }
-        }
-    }
-
     /// Counts a request, by status (`200`) or by failure (`timeout`).
     pub fn request(&self, server: Server, outcome: &str) {
         self.requests.with_label_values(&[server.word(), outcome]).inc();
@@ -202,8 +68,8 @@ impl Metrics {
 
     /// Records the plan of a full run.
     pub fn plan(&self, plan: &Plan) {
-        for action in [ActionKind::Activate, ActionKind::Disable] {
-            self.planned.with_label_values(&[action.as_str()]).set(number(plan.count_to_apply(action)));
+        for action in ActionKind::VARIANTS {
+            self.planned.with_label_values(&[action.word()]).set(number(plan.count_to_apply(*action)));
         }
         // Reasons that no longer occur must not stay.
         self.kept.reset();
@@ -216,7 +82,7 @@ impl Metrics {
     /// Counts the outcomes of a plan's actions.
     pub fn outcomes(&self, plan: &Plan, outcomes: &[Outcome]) {
         for (action, outcome) in plan.actions.iter().zip(outcomes) {
-            self.actions.with_label_values(&[action.kind.as_str(), outcome.word()]).inc();
+            self.actions.with_label_values(&[action.kind.word(), outcome.kind().word()]).inc();
         }
     }
 
@@ -276,31 +142,6 @@ impl Metrics {
     /// process left in it.
     pub fn write_file(&self, path: &Path) -> io::Result<()> {
         textfile::write(path, &self.text())
-    }
-}
-
-/// Creates and registers metrics. All names and labels are in this file, so that any mistake fails in
-/// the first test.
-struct Families(Registry);
-
-impl Families {
-    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-        self.known(GaugeVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
-    }
-
-    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.known(IntCounterVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
-    }
-
-    fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let options = HistogramOpts::new(name, help).namespace(NAMESPACE).buckets(buckets.to_vec());
-        self.known(HistogramVec::new(options, labels))
-    }
-
-    fn known<M: Collector + Clone + 'static>(&self, metric: prometheus::Result<M>) -> M {
-        let metric = metric.expect("a valid name and valid labels");
-        self.0.register(Box::new(metric.clone())).expect("a name of its own");
-        metric
     }
 }
 

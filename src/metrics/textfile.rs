@@ -114,8 +114,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::metrics::{Metrics, RunKind, RunResult};
+    use crate::metrics::{Metrics, RunKind};
     use crate::model::Server;
+    use crate::plan::RunResult;
 
     const LONG: Duration = Duration::from_secs(3);
 

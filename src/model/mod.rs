@@ -17,6 +17,7 @@ mod text;
 mod tie;
 mod timestamp;
 mod token_owners;
+mod word;
 
 pub use account::{Account, AccountState, InMas, SeenState};
 pub use ids::{KeycloakId, MasUserId};
@@ -34,3 +35,5 @@ pub(crate) use text::{printable, to_json};
 pub use tie::{Owner, Recalled, Remembered, Tie};
 pub use timestamp::Timestamp;
 pub use token_owners::TokenOwners;
+pub use word::Word;
+pub(crate) use word::{deserialize_word, serde_with_words};

@@ -1,8 +1,9 @@
 //! Defines what the second look found before an account is changed.
 
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
-use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId};
+use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId, serde_with_words};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -204,8 +205,8 @@ impl AccountDetail {
 }
 
 /// A sign that an account may be a member's. It never ties, and only protects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Sign {
     /// A link that `accounts.match` does not act on.
     Link,
@@ -218,6 +219,8 @@ pub enum Sign {
     /// The member's first and last name as display name.
     DisplayName,
 }
+
+serde_with_words!(Sign);
 
 impl Sign {
     /// Returns what points to the member, in words.

@@ -2,25 +2,16 @@
 
 use std::fmt;
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// The servers, by the names that people use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Server {
     Keycloak,
     Synapse,
     /// The Matrix Authentication Service.
     Mas,
-}
-
-impl Server {
-    /// Returns the label in metrics.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Keycloak => "keycloak",
-            Self::Synapse => "synapse",
-            Self::Mas => "mas",
-        }
-    }
 }
 
 impl fmt::Display for Server {

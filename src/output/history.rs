@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{FAINT, HEADING};
-use crate::model::to_json;
-use crate::state::{ActionRow, RunRow};
+use crate::model::{Word as _, to_json};
+use crate::plan::RunResult;
+use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
 /// The text before a deactivation is undone.
 pub const WHAT_CANNOT_COME_BACK: &str = "
@@ -32,7 +33,7 @@ pub fn runs(runs: &[RunRow]) -> String {
             "{:>5}  {:<20}  {:<7}  {:>9}  {:>8}  {:>8}  {}",
             run.run.number(),
             run.started.to_string(),
-            run.command,
+            run.command.word(),
             run.activated,
             run.disabled,
             run.not_done,
@@ -43,10 +44,11 @@ pub fn runs(runs: &[RunRow]) -> String {
 }
 
 fn result(run: &RunRow) -> String {
-    let result = run.result.as_deref().map_or("interrupted", |word| match word {
-        "in_step" => "in step",
-        other => other,
-    });
+    let result = match run.result {
+        Some(RunResult::InStep) => "in step",
+        Some(other) => other.word(),
+        None => INTERRUPTED,
+    };
     match (run.undoes, run.repeats) {
         (Some(undone), _) => format!("{result}, undoes {undone}"),
         (None, 0) => result.to_owned(),
@@ -57,17 +59,17 @@ fn result(run: &RunRow) -> String {
 /// Returns one run as text: its facts, then one action per line.
 #[must_use]
 pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
-    let mut text = format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command, result(run));
+    let mut text = format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command.word(), result(run));
     let ended = run.ended.map_or_else(|| "never".to_owned(), |ended| ended.to_string());
     let _ = writeln!(text, "  started {}, ended {ended}", run.started);
-    let _ =
-        writeln!(text, "  by {}, policy.disable = {:?}\n  {FAINT}{}{FAINT:#}\n", run.writer, run.disable, run.digest);
+    let (writer, disable) = (run.writer.word(), run.disable.word());
+    let _ = writeln!(text, "  by {writer}, policy.disable = {disable:?}\n  {FAINT}{}{FAINT:#}\n", run.digest);
     for action in actions {
         let _ = writeln!(
             text,
             "  {:<11}  {:<8}  {}: {}",
-            action.outcome,
-            action.action.as_str(),
+            action.outcome.word(),
+            action.action.word(),
             action.user_id,
             action.reason.text()
         );

@@ -3,15 +3,16 @@
 use std::fmt::{Display, Write as _};
 
 use super::unverified;
+use crate::model::Word as _;
 use crate::phrases::counted;
-use crate::plan::{ActionKind, MappingSummary, Plan};
+use crate::plan::{ActionKind, MappingSummary, Plan, Refusal};
 
 /// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
 
 /// Returns the plan.
 #[must_use]
-pub fn plan(plan: &Plan, refusals: &[String]) -> String {
+pub fn plan(plan: &Plan, refusals: &[Refusal]) -> String {
     let summary = plan.summary();
     let mut text = format!(
         "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\
@@ -36,8 +37,8 @@ pub fn plan(plan: &Plan, refusals: &[String]) -> String {
         text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
         for action in plan.actions.iter().take(SHOWN) {
             let verb = match action.kind {
-                ActionKind::Activate => "activate",
-                ActionKind::Disable => "**disable**",
+                ActionKind::Activate => action.kind.word().to_owned(),
+                ActionKind::Disable => format!("**{}**", action.kind.word()),
             };
             let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
             let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));

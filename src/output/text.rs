@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
+use strum::VariantArray as _;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
+use crate::model::Word as _;
 use crate::phrases::{counted, examples};
 use crate::plan::{
-    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Skip,
+    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Refusal, Skip,
 };
 
 /// The longest list on a terminal, in lines.
@@ -17,7 +19,7 @@ const WIDTH: usize = 80;
 
 /// Returns the plan as text. `digest` approves it; for a saved plan it is the digest of the file.
 #[must_use]
-pub fn plan(plan: &Plan, digest: &Digest, refusals: &[String], terminal: Terminal) -> String {
+pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Terminal) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -95,8 +97,8 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
     }
     let count = counted(waiting.len(), "account", "accounts");
     let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
-    for approval in [Approval::NeverTied, Approval::NameOfMember, Approval::MemoryOfMember] {
-        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(approval)).collect();
+    for approval in Approval::VARIANTS {
+        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(*approval)).collect();
         if group.is_empty() {
             continue;
         }
@@ -242,7 +244,7 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         if let Some(why) = outcome.error() {
-            together.entry((outcome.word(), action.kind, why)).or_default().push(action.localpart().to_string());
+            together.entry((outcome.kind().word(), action.kind, why)).or_default().push(action.localpart().to_string());
         }
     }
     if together.is_empty() {
@@ -251,10 +253,7 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
     let room = if terminal.cut { SHOWN } else { usize::MAX };
     for ((word, kind, why), names) in together.iter().take(room) {
-        let verb = match kind {
-            ActionKind::Activate => "activate",
-            ActionKind::Disable => "disable",
-        };
+        let verb = kind.word();
         let names = match names.as_slice() {
             [first, second, third, rest @ ..] if !rest.is_empty() && terminal.cut => {
                 format!("{first}, {second}, {third} and {} more", HumanCount(rest.len() as u64))
@@ -302,7 +301,7 @@ pub fn waiting(plan: &Plan, command: &str) -> String {
 
 /// Returns why nothing was changed, and the exact command to go on.
 #[must_use]
-pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
+pub fn refused(refusals: &[Refusal], plan: &Plan, command: &str) -> String {
     let mut text = String::from("\nRefused; nothing was changed, because\n");
     reasons(&mut text, refusals);
     if plan.not_rechecked.is_some() {
@@ -317,7 +316,7 @@ pub fn refused(refusals: &[String], plan: &Plan, command: &str) -> String {
     text
 }
 
-fn reasons(text: &mut String, refusals: &[String]) {
+fn reasons(text: &mut String, refusals: &[Refusal]) {
     for refusal in refusals {
         let _ = writeln!(text, "  - {refusal}");
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
 use super::{
-    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, Plan, ReadCounts, Reason,
-    Summary, WriterKind,
+    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, OutcomeKind, Plan, ReadCounts,
+    Reason, Refusal, RefusalKind, Summary, WriterKind,
 };
 use crate::model::{KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json};
 
@@ -30,6 +30,9 @@ pub struct PlanDocument<'p> {
     /// Why a sync of this plan would be, or was, refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
+    /// The same in one word each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_by: Vec<RefusalKind>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,7 +48,7 @@ struct ActionEntry<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
+    outcome: Option<OutcomeKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'p str>,
 }
@@ -76,9 +79,9 @@ fn is_zero(n: &usize) -> bool {
 impl<'p> PlanDocument<'p> {
     /// Returns the document of a plan that was not applied.
     #[must_use]
-    pub fn planned(plan: &'p Plan, refused: Vec<String>) -> Self {
-        Self::new(plan, plan.digest(), refused, |action| match &action.skipped {
-            Some(skip) => (Some("skipped"), Some(skip.why())),
+    pub fn planned(plan: &'p Plan, refusals: &[Refusal]) -> Self {
+        Self::new(plan, plan.digest(), refusals, |action| match &action.skipped {
+            Some(skip) => (Some(OutcomeKind::Skipped), Some(skip.why())),
             None => (None, None),
         })
     }
@@ -89,17 +92,17 @@ impl<'p> PlanDocument<'p> {
     pub fn applied(plan: &'p Plan, outcomes: &'p [Outcome]) -> Self {
         let digest = plan.digest_after(outcomes);
         let mut outcomes = outcomes.iter();
-        Self::new(plan, digest, Vec::new(), |_| {
+        Self::new(plan, digest, &[], |_| {
             let outcome = outcomes.next().unwrap_or(&Outcome::Done);
-            (Some(outcome.word()), outcome.error())
+            (Some(outcome.kind()), outcome.error())
         })
     }
 
     fn new(
         plan: &'p Plan,
         digest: Digest,
-        refused: Vec<String>,
-        mut outcome: impl FnMut(&'p Action) -> (Option<&'static str>, Option<&'p str>),
+        refusals: &[Refusal],
+        mut outcome: impl FnMut(&'p Action) -> (Option<OutcomeKind>, Option<&'p str>),
     ) -> Self {
         let entry = |action: &'p Action| {
             let (outcome, error) = outcome(action);
@@ -128,7 +131,8 @@ impl<'p> PlanDocument<'p> {
             unnamed: plan.unnamed.iter().map(UnnamedEntry::from).collect(),
             kept: plan.kept.iter().map(KeptEntry::from).collect(),
             unverified: plan.unverified.localparts().collect(),
-            refused,
+            refused: refusals.iter().map(ToString::to_string).collect(),
+            refused_by: refusals.iter().map(Refusal::kind).collect(),
         }
     }
 

@@ -6,27 +6,33 @@ mod mapping;
 mod outcome;
 mod pass;
 mod reason;
+pub(crate) mod refusal;
+mod run;
 mod unverified;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::{
     AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp, Unnamed, UserId,
+    serde_with_words,
 };
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
-pub use outcome::{Counts, FailureKind, Left, Outcome};
+pub use outcome::{Counts, FailureKind, Left, Outcome, OutcomeKind};
 pub use pass::Pass;
 pub use reason::{Approval, KeptReason, Mark, Reason};
+pub use refusal::{Refusal, RefusalKind};
+pub use run::{RunCommand, RunResult};
 pub use unverified::Unverified;
 
 /// What an action does to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ActionKind {
     /// Unlock and reactivate.
     Activate,
@@ -35,15 +41,6 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
-    /// Returns the word in the plan's JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Activate => "activate",
-            Self::Disable => "disable",
-        }
-    }
-
     /// Returns the state of an account after the action.
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> AccountState {
@@ -55,8 +52,8 @@ impl ActionKind {
 }
 
 /// What disabling means (`policy.disable`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum DisableMode {
     /// Lock, deactivate, end the sessions. Rooms and e-mail addresses are lost.
     #[default]
@@ -66,8 +63,8 @@ pub enum DisableMode {
 }
 
 /// Which writer a plan is for (`writer.type`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum WriterKind {
     /// `mas-cli` as a subprocess.
     #[default]
@@ -76,27 +73,7 @@ pub enum WriterKind {
     MasApi,
 }
 
-impl WriterKind {
-    /// The name in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MasCli => "mas-cli",
-            Self::MasApi => "mas-api",
-        }
-    }
-}
-
-impl DisableMode {
-    /// The name in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deactivate => "deactivate",
-            Self::Lock => "lock",
-        }
-    }
-}
+serde_with_words!(ActionKind, DisableMode, WriterKind);
 
 /// One account to change, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

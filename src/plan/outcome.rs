@@ -1,9 +1,14 @@
 //! Defines the outcome of an action.
 
+use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
+
 use super::{ActionKind, Plan};
+use crate::model::serde_with_words;
 
 /// The outcome of an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(name(OutcomeKind), derive(IntoStaticStr, VariantArray), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(doc = "The outcome of an action in one word.")]
 pub enum Outcome {
     /// Done, and the homeserver shows it.
     Done,
@@ -38,19 +43,13 @@ pub enum Left {
     InDoubt,
 }
 
-impl Outcome {
-    /// All words.
-    pub const WORDS: [&'static str; 4] = ["done", "scheduled", "failed", "skipped"];
+serde_with_words!(OutcomeKind);
 
-    /// Returns the word in JSON.
+impl Outcome {
+    /// Returns the outcome in one word.
     #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Scheduled(_) => "scheduled",
-            Self::Failed { .. } => "failed",
-            Self::Skipped(_) => "skipped",
-        }
+    pub fn kind(&self) -> OutcomeKind {
+        self.into()
     }
 
     /// Returns why the action was not done, if it was not.

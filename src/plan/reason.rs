@@ -1,10 +1,12 @@
 //! Defines why an account is changed or kept: the words of the interface and their texts.
 
-use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::model::serde_with_words;
 
 /// Why an account is activated or disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// Activated: the user is a member of the group.
     InGroup,
@@ -33,7 +35,7 @@ impl Reason {
 }
 
 /// Why an administrator has to approve that an account is disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Approval {
     /// Nothing has ever tied it to a Keycloak user: it may be a local account.
     NeverTied,
@@ -75,8 +77,8 @@ impl Mark {
 }
 
 /// Why an account is kept although the rule would act on it, in the order in which reasons are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeptReason {
     /// The account belongs to another homeserver.
     OtherServer,
@@ -114,20 +116,6 @@ pub enum KeptReason {
     NotOurs,
 }
 
-impl Reason {
-    /// Returns the word in the plan's JSON.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::InGroup => "in_group",
-            Self::NotInGroup => "not_in_group",
-            Self::NotInKeycloak => "not_in_keycloak",
-            Self::DisabledInKeycloak => "disabled_in_keycloak",
-            Self::Undone => "undone",
-        }
-    }
-}
-
 impl KeptReason {
     /// Returns the reason in words.
     #[must_use]
@@ -152,39 +140,19 @@ impl KeptReason {
             Self::NotOurs => "a member's account that this program did not disable (policy.reactivate)",
         }
     }
-
-    /// Returns the word in the plan's JSON.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::OtherServer => "other_server",
-            Self::Ambiguous => "ambiguous",
-            Self::TokenOwner => "token_owner",
-            Self::Protected => "protected",
-            Self::Admin => "admin",
-            Self::Bot => "bot",
-            Self::Appservice => "appservice",
-            Self::NotInMas => "not_in_mas",
-            Self::MayBeMember => "may_be_member",
-            Self::FederationInDoubt => "federation_in_doubt",
-            Self::InGroupAtSecondLook => "in_group_at_second_look",
-            Self::UnknownAccount => "unknown_account",
-            Self::InGrace => "in_grace",
-            Self::Erased => "erased",
-            Self::AnotherPerson => "another_person",
-            Self::LockedByHand => "locked_by_hand",
-            Self::NotOurs => "not_ours",
-        }
-    }
 }
+
+serde_with_words!(Reason, KeptReason);
 
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
 
+    use serde::Serialize;
     use serde::de::DeserializeOwned;
 
     use super::*;
+    use crate::model::Word;
 
     const REASONS: [(Reason, &str); 5] = [
         (Reason::InGroup, "in_group"),
@@ -214,23 +182,22 @@ mod tests {
         (KeptReason::NotOurs, "not_ours"),
     ];
 
-    /// Checks that the value is this word in JSON, and that the word is this value.
+    /// Checks that the table has every variant in order, and that each word stands for its variant in text and JSON.
     #[track_caller]
-    fn is_in_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, word: &str) {
-        assert_eq!(serde_json::to_value(value).expect("JSON"), word);
-        assert_eq!(&serde_json::from_value::<T>(word.into()).expect(word), value);
+    fn are_all<T: Word + PartialEq + Debug + Serialize + DeserializeOwned>(table: &[(T, &str)]) {
+        let (variants, words): (Vec<_>, Vec<_>) = table.iter().copied().unzip();
+        assert_eq!(variants, T::VARIANTS);
+        for (variant, word) in variants.into_iter().zip(words) {
+            assert_eq!(variant.word(), word);
+            assert_eq!(serde_json::to_value(variant).expect("JSON"), word);
+            assert_eq!(serde_json::from_value::<T>(word.into()).expect(word), variant);
+        }
     }
 
     #[test]
     fn each_reason_is_one_word_in_text_and_json_in_both_directions() {
-        for (reason, word) in REASONS {
-            is_in_json(&reason, word);
-            assert_eq!(reason.word(), word);
-        }
-        for (reason, word) in KEPT {
-            is_in_json(&reason, word);
-            assert_eq!(reason.word(), word);
-        }
+        are_all(&REASONS);
+        are_all(&KEPT);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Checks the limits of one run before the first write. Several limits can refuse a plan at once.
 
 use super::common_prefix::common_prefix;
-use crate::plan::{Action, ActionKind, MappingDoubt, Plan};
+use crate::plan::{Action, ActionKind, Plan, Refusal};
 
 /// `[limits]` of the configuration, as far as they are about a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,48 +26,6 @@ pub struct Past {
     /// Accounts of these that are not active now, and so were active before.
     pub inactive: usize,
     pub activated: usize,
-}
-
-/// A limit that a plan exceeds, with the numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// Fewer members than `limits.min_members`.
-    MinMembers { members: usize, min: usize },
-    /// More accounts to recheck than `limits.max_look`.
-    MaxLook {
-        /// Accounts to recheck.
-        people: usize,
-        max: usize,
-        /// The prefix of at least half of them, if there is one.
-        prefix: Option<String>,
-    },
-    /// More disables than `limits.max_disable`.
-    MaxDisable {
-        planned: usize,
-        /// Disables done already that count.
-        before: usize,
-        max: usize,
-    },
-    /// A larger share of disables than `limits.max_disable_percent`.
-    MaxDisablePercent {
-        planned: usize,
-        /// Disables done already that count.
-        before: usize,
-        /// Active, managed accounts, including those disabled before.
-        active: usize,
-        percent: usize,
-        /// The limit in accounts.
-        max: usize,
-    },
-    /// More activations than `limits.max_activate`.
-    MaxActivate {
-        planned: usize,
-        /// Activations done already that count.
-        before: usize,
-        max: usize,
-    },
-    /// Members and accounts do not match as a whole.
-    MappingInDoubt(MappingDoubt),
 }
 
 impl Limits {

@@ -16,7 +16,6 @@ mod memory;
 mod plan_scope;
 mod policy;
 mod presence;
-pub(crate) mod refusal;
 mod second_look;
 mod signs;
 mod template_fit;
@@ -35,7 +34,7 @@ use crate::model::{
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
-pub use limits::{Limits, Past, Refusal};
+pub use limits::{Limits, Past};
 pub use memory::{Memory, OwnDisable, Recall};
 pub use plan_scope::PlanScope;
 pub use policy::{

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use regex::Regex;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::{AccountState, Localpart};
 use crate::plan::{DisableMode, WriterKind};
@@ -44,7 +45,8 @@ impl Policy {
 }
 
 /// `policy.reactivate`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reactivate {
     /// Every member.
     #[default]
@@ -56,7 +58,8 @@ pub enum Reactivate {
 }
 
 /// `accounts.match`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Matching {
     /// By links, by the state file's memory, and by name for accounts that neither ties.
     #[default]
@@ -68,7 +71,8 @@ pub enum Matching {
 }
 
 /// `keycloak.disabled_members`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum DisabledMembers {
     /// They count as out of the group.
     #[default]
@@ -78,7 +82,8 @@ pub enum DisabledMembers {
 }
 
 /// `policy.locked_members`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LockedMembers {
     /// They stay locked: someone locked them for a reason.
     #[default]
@@ -88,7 +93,8 @@ pub enum LockedMembers {
 }
 
 /// `policy.unknown_accounts`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum UnknownAccounts {
     /// They are disabled like every account outside the group.
     #[default]
@@ -98,7 +104,8 @@ pub enum UnknownAccounts {
 }
 
 /// `keycloak.federation`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Federation {
     /// Federated users are disabled only if their directory proves that it is up.
     #[default]

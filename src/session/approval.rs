@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use crate::cli::Global;
-use crate::plan::{ApprovedDigest, Digest, Plan};
+use crate::plan::{ApprovedDigest, Digest, Plan, Refusal, RunCommand};
 use crate::planner::Limits;
 use crate::shell;
 use crate::state::RunId;
 
 /// What an administrator has ordered: a plan to be carried out by a command.
 pub(crate) struct Order<'a> {
-    /// The name of the command in the history.
-    pub(crate) command: &'static str,
+    pub(crate) command: RunCommand,
     /// The command line, without the approval.
     pub(crate) line: String,
     pub(crate) digest: Digest,
@@ -23,18 +22,15 @@ pub(crate) struct Order<'a> {
 impl Order<'_> {
     /// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
     /// right approval lifts every limit for this run.
-    pub(super) fn refusals(&self, plan: &Plan, limits: &Limits) -> Vec<String> {
+    pub(super) fn refusals(&self, plan: &Plan, limits: &Limits) -> Vec<Refusal> {
         match self.approve {
             Some(approved) if self.digest.is_meant_by(approved) => Vec::new(),
-            Some(approved) => vec![format!("--approve names {approved}, and this plan is {}", self.digest)],
-            None => refusals(plan, limits),
+            Some(approved) => {
+                vec![Refusal::OtherDigest { approved: approved.clone(), digest: self.digest.clone() }]
+            }
+            None => limits.refuse(plan),
         }
     }
-}
-
-/// Returns every limit that the plan exceeds, in words.
-pub(crate) fn refusals(plan: &Plan, limits: &Limits) -> Vec<String> {
-    limits.refuse(plan).iter().map(ToString::to_string).collect()
 }
 
 /// Returns the command line that applies this very plan, to paste into a shell.

@@ -26,7 +26,7 @@ use crate::readers::{ReadError, Readers};
 use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
-pub(crate) use self::approval::{Order, command_to_go_on, refusals, shell_word};
+pub(crate) use self::approval::{Order, command_to_go_on, shell_word};
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};
 pub(crate) use self::warnings::warn_of_doubts;

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
-use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Skip};
+use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -52,7 +52,7 @@ impl Writing {
 
     /// Holds back what needs an approval, and returns why the plan may not be carried out. A refusal is
     /// printed and recorded.
-    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<String>, Failure> {
+    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<Refusal>, Failure> {
         let refusals = order.refusals(plan, &self.session.config.limits);
         if order.approve.is_none() {
             plan.hold_back();
@@ -81,15 +81,15 @@ impl Writing {
     }
 
     /// Records a plan that was refused.
-    pub(crate) fn refused(&self, command: &'static str, plan: &Plan, refusals: &[String]) -> Result<(), Failure> {
+    pub(crate) fn refused(&self, command: RunCommand, plan: &Plan, refusals: &[Refusal]) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
             && state.refuse_again(command, &plan.digest())?
         {
             return Ok(());
         }
-        let document = PlanDocument::planned(plan, refusals.to_vec()).to_json();
+        let document = PlanDocument::planned(plan, refusals).to_json();
         if let (Some(run), Some(state)) = (self.remembered(command, plan, &document, None)?, &self.session.state) {
-            state.end_run(run, "refused")?;
+            state.end_run(run, RunResult::Refused)?;
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Writing {
     /// Applies the actions of a plan, after checking that the writer works.
     pub(crate) async fn carry_out(
         &self,
-        command: &'static str,
+        command: RunCommand,
         plan: &Plan,
         undoes: Option<RunId>,
     ) -> Result<(Vec<Outcome>, Exit), Failure> {
@@ -105,7 +105,7 @@ impl Writing {
         if plan.to_apply().next().is_some() {
             self.unless_stopped(async { Ok(self.writer.check().await?) }).await?;
         }
-        let document = PlanDocument::planned(plan, Vec::new()).to_json();
+        let document = PlanDocument::planned(plan, &[]).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;
         let record = RunRecord::new(session.state.as_ref().zip(run), plan.digest());
         let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
@@ -116,8 +116,8 @@ impl Writing {
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
         metrics().outcomes(plan, &outcomes);
         context.record.close(match apply::exit(plan, &outcomes, &context) {
-            Exit::InStep => "in_step",
-            _ => "incomplete",
+            Exit::InStep => RunResult::InStep,
+            _ => RunResult::Incomplete,
         });
         let exit = apply::exit(plan, &outcomes, &context);
         // If nothing was confirmed, Synapse may not answer, and asking it would only wait again.
@@ -132,7 +132,7 @@ impl Writing {
     /// Returns the number of the recorded run. A run with nothing to do is not recorded.
     fn remembered(
         &self,
-        command: &'static str,
+        command: RunCommand,
         plan: &Plan,
         document: &str,
         undoes: Option<RunId>,

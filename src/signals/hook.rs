@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join3;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tracing::{debug, warn};
@@ -13,7 +14,8 @@ use tracing::{debug, warn};
 use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
-use crate::model::{Timestamp, printable};
+use crate::model::{Timestamp, printable, serde_with_words};
+use crate::plan::RefusalKind;
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,8 +23,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const OUTPUT_LIMIT: u64 = 4000;
 
 /// What has happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// A plan was refused by a limit.
     Refused,
@@ -30,6 +32,8 @@ pub enum Event {
     /// Actions wait for an approval; the rest of the plan was carried out.
     NeedsApproval,
 }
+
+serde_with_words!(Event);
 
 /// The JSON that the command gets on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,8 +44,11 @@ pub struct HookInput {
     pub realm: String,
     /// What the run looked at.
     pub kind: RunKind,
-    /// Each limit that the plan exceeds, in words.
+    /// Why the plan is refused or waits, in words.
     pub reasons: Vec<String>,
+    /// Why the plan is refused, in one word each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_by: Vec<RefusalKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// How many plans were refused since the command last ran for one, this one included.
@@ -136,6 +143,7 @@ mod tests {
             realm: "corp".to_owned(),
             kind: RunKind::Full,
             reasons: vec!["26 accounts to disable, limits.max_disable is 25".to_owned()],
+            refused_by: vec![RefusalKind::MaxDisable],
             digest: Some("sha256:00".to_owned()),
             count: Some(1),
             command: Some("matrix-keycloak-sync sync --approve sha256:00".to_owned()),
@@ -164,7 +172,7 @@ mod tests {
             json!({
                 "event": "refused", "time": "2026-11-18T11:06:40Z", "server_name": "example.org", "realm": "corp",
                 "kind": "full", "reasons": ["26 accounts to disable, limits.max_disable is 25"],
-                "digest": "sha256:00", "count": 1, "command": "matrix-keycloak-sync sync --approve sha256:00"
+                "refused_by": ["max_disable"], "digest": "sha256:00", "count": 1, "command": "matrix-keycloak-sync sync --approve sha256:00"
             })
         );
     }

@@ -40,6 +40,9 @@ pub enum StateProblem {
     /// A newer version of this program has written it.
     #[error("has tables that this version does not know")]
     Schema(#[source] rusqlite_migration::Error),
+    /// It contains a word that this version does not know: a newer version has written it.
+    #[error("contains the word \"{0}\", which this version does not know")]
+    Word(ServerText),
     /// It contains a row that this program has not written.
     #[error("contains an invalid row: {0}")]
     Row(ServerText),
@@ -82,7 +85,7 @@ impl StateError {
                 "Restore the file from a backup, or move it away: the next run then starts with an empty one, and needs \
                  an approval to disable accounts it does not know."
             }
-            StateProblem::Schema(_) => {
+            StateProblem::Schema(_) | StateProblem::Word(_) => {
                 "Use the version of this program that wrote it last, or a newer one; or set `state_file` to a new file."
             }
         }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Row, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::columns::{from_json, user_id, word, word_if_any};
 use super::error::StateProblem;
-use super::runs::RunId;
+use super::runs::{HarmlessFailure, RunId};
 use super::{Namespace, State, StateError};
-use crate::model::{AccountState, ServerText, Timestamp, UserId};
-use crate::plan::{ActionKind, Reason};
+use crate::model::{AccountState, ServerText, Timestamp, UserId, Word as _};
+use crate::plan::{ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind};
 use crate::planner::{Since, Undone};
 
 /// A run, with the counts of its outcomes.
@@ -19,19 +19,16 @@ use crate::planner::{Since, Undone};
 pub struct RunRow {
     /// The number that `history` and `undo` take.
     pub run: RunId,
-    /// `sync`, `apply`, `undo` or `watch`.
-    pub command: String,
+    pub command: RunCommand,
     /// When the plan was complete.
     pub started: Timestamp,
     /// When the last action ended; missing if the run was killed.
     pub ended: Option<Timestamp>,
-    /// `mas-cli` or `mas-api`.
-    pub writer: String,
-    /// `deactivate` or `lock`.
-    pub disable: String,
+    pub writer: WriterKind,
+    pub disable: DisableMode,
     pub digest: String,
-    /// How it ended, in one word.
-    pub result: Option<String>,
+    /// How it ended; missing if the run was killed.
+    pub result: Option<RunResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
     /// How often the same plan was refused again; the last time is when it ended.
@@ -61,14 +58,41 @@ pub struct ActionRow {
     pub begun: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// `done`, `scheduled`, `failed`, `skipped`, or `interrupted` if the run was killed meanwhile.
-    pub outcome: String,
+    pub outcome: RecordedOutcome,
     /// Why it was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ServerText>,
     /// Whether it was refused before its first change.
     #[serde(skip)]
     pub is_untouched: bool,
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordedOutcome {
+    Known(OutcomeKind),
+    /// The run was killed meanwhile.
+    Interrupted,
+}
+
+/// The word for a run or an action whose end was not recorded.
+pub const INTERRUPTED: &str = "interrupted";
+
+impl RecordedOutcome {
+    /// Returns the outcome in one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Known(kind) => kind.word(),
+            Self::Interrupted => INTERRUPTED,
+        }
+    }
+}
+
+impl Serialize for RecordedOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 impl State {
@@ -99,14 +123,15 @@ impl State {
         let Some((row, actions)) = self.run(run)? else { return Ok(None) };
         let counts = |action: &ActionRow| match action.action {
             ActionKind::Disable => action.begun.is_some() && !action.is_untouched,
-            ActionKind::Activate => ["done", "scheduled"].contains(&&*action.outcome),
+            ActionKind::Activate => {
+                matches!(action.outcome, RecordedOutcome::Known(OutcomeKind::Done | OutcomeKind::Scheduled))
+            }
         };
         let since = self.since(run)?;
-        let mode = from_word(&row.disable).map_err(|problem| self.error(problem))?;
         let undone = actions.into_iter().filter(counts).map(|action| Undone {
             kind: action.action,
             since: since.get(&action.user_id).copied(),
-            mode,
+            mode: row.disable,
             ended: action.ended,
             user_id: action.user_id,
         });
@@ -130,7 +155,7 @@ impl State {
             let mut rows = statement.query(params![run.number(), realm, server_name.as_str()])?;
             let mut since = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                let user_id = from_word(&row.get::<_, String>(0)?)?;
+                let user_id = user_id(row, 0)?;
                 let seen_active = row.get::<_, Option<bool>>(1)? == Some(true);
                 match row.get::<_, Option<i64>>(2)? {
                     Some(later) => drop(since.insert(user_id, Since::Run(later))),
@@ -171,16 +196,24 @@ impl State {
         let read = || {
             let mut statement = connection.prepare(
                 "SELECT id, command, started, ended, writer, disable, digest, result, undoes,
-                    (SELECT count(*) FROM actions WHERE run = id AND action = 'activate' AND outcome = 'done'),
-                    (SELECT count(*) FROM actions WHERE run = id AND action = 'disable' AND outcome = 'done'),
-                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT 'done'), repeats
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?4 AND outcome = ?6),
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?5 AND outcome = ?6),
+                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
-            let rows = statement.query_map(params![realm, server_name.as_str(), only.map(RunId::number)], run)?;
-            rows.collect::<Result<Vec<_>, _>>()
+            let wanted = params![
+                realm,
+                server_name.as_str(),
+                only.map(RunId::number),
+                ActionKind::Activate.word(),
+                ActionKind::Disable.word(),
+                OutcomeKind::Done.word(),
+            ];
+            let rows = statement.query_map(wanted, |row| Ok(run(row)))?;
+            rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
         };
-        read().map_err(|problem| self.error(problem.into()))
+        read().map_err(|problem| self.error(problem))
     }
 }
 
@@ -189,16 +222,16 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+fn run(row: &Row<'_>) -> Result<RunRow, StateProblem> {
     Ok(RunRow {
         run: RunId::from_number(row.get(0)?),
-        command: row.get(1)?,
+        command: word(row, 1)?,
         started: Timestamp::from_millis(row.get(2)?),
         ended: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
-        writer: row.get(4)?,
-        disable: row.get(5)?,
+        writer: word(row, 4)?,
+        disable: word(row, 5)?,
         digest: row.get(6)?,
-        result: row.get(7)?,
+        result: word_if_any(row, 7)?,
         undoes: row.get::<_, Option<i64>>(8)?.map(RunId::from_number),
         activated: row.get(9)?,
         disabled: row.get(10)?,
@@ -209,39 +242,22 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 
 fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
     let begun: Option<i64> = row.get(6)?;
-    let outcome: Option<String> = row.get(8)?;
-    let untold = if begun.is_some() { "interrupted" } else { "skipped" };
+    let outcome = match (word_if_any(row, 8)?, begun) {
+        (Some(kind), _) => RecordedOutcome::Known(kind),
+        (None, Some(_)) => RecordedOutcome::Interrupted,
+        (None, None) => RecordedOutcome::Known(OutcomeKind::Skipped),
+    };
     Ok(ActionRow {
-        action: from_word(&row.get::<_, String>(0)?)?,
-        user_id: from_word(&row.get::<_, String>(1)?)?,
-        reason: from_word(&row.get::<_, String>(2)?)?,
+        action: word(row, 0)?,
+        user_id: user_id(row, 1)?,
+        reason: word(row, 2)?,
         evidence: row.get::<_, Option<String>>(3)?.map(|text| from_json(&text)).transpose()?,
         before: from_json(&row.get::<_, String>(4)?)?,
         after: row.get::<_, Option<String>>(5)?.map(|text| from_json(&text)).transpose()?,
         begun: begun.map(Timestamp::from_millis),
         ended: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
-        outcome: outcome.unwrap_or_else(|| untold.to_owned()),
+        outcome,
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
-        is_untouched: row.get::<_, Option<String>>(10)?.is_some(),
+        is_untouched: word_if_any::<HarmlessFailure>(row, 10)?.is_some(),
     })
-}
-
-/// Returns a value that is one word in JSON, as a column.
-pub(super) fn word<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        other => unreachable!("a word, not {other:?}"),
-    }
-}
-
-pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, StateProblem> {
-    serde_json::from_value(Value::from(word)).map_err(|error| StateProblem::Row(error.to_string().into()))
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("strings and numbers always serialize")
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StateProblem> {
-    serde_json::from_str(text).map_err(|error| StateProblem::Row(error.to_string().into()))
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::columns::{user_id, word, word_if_any};
 use super::error::StateProblem;
-use super::history::from_word;
 use super::readings::{Age, Readings};
-use super::runs::USER_NOT_FOUND;
+use super::runs::HarmlessFailure;
 use super::{Namespace, State, StateError};
-use crate::model::{Timestamp, UserId};
-use crate::plan::{ActionKind, DisableMode};
+use crate::model::{Timestamp, UserId, Word as _};
+use crate::plan::{ActionKind, OutcomeKind, RunCommand};
 use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable};
 
 /// How long an account counts as unknown to MAS.
@@ -56,14 +56,14 @@ impl State {
         let connection = self.lock();
         let last =
             last_actions(&connection, &self.namespace, Timestamp::default()).map_err(|problem| self.error(problem))?;
-        let failed = last.into_iter().filter(|last| last.outcome.as_deref() == Some("failed"));
+        let failed = last.into_iter().filter(|last| last.outcome == Some(OutcomeKind::Failed));
         Ok(failed.map(|last| last.user_id).collect())
     }
 
     /// Returns the actions that a command has started since a time, each with its account and time.
     pub fn done_since(
         &self,
-        command: &str,
+        command: RunCommand,
         since: Timestamp,
     ) -> Result<Vec<(UserId, ActionKind, Timestamp)>, StateError> {
         let connection = self.lock();
@@ -73,11 +73,10 @@ impl State {
                 "SELECT user_id, action, begun FROM actions JOIN runs ON id = run
                  WHERE realm = ?1 AND server_name = ?2 AND command = ?3 AND begun >= ?4",
             )?;
-            let mut rows = statement.query(params![realm, server_name.as_str(), command, since.as_millis()])?;
+            let mut rows = statement.query(params![realm, server_name.as_str(), command.word(), since.as_millis()])?;
             let mut done = Vec::new();
             while let Some(row) = rows.next()? {
-                let (user_id, kind) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
-                done.push((from_word(&user_id)?, from_word(&kind)?, Timestamp::from_millis(row.get(2)?)));
+                done.push((user_id(row, 0)?, word(row, 1)?, Timestamp::from_millis(row.get(2)?)));
             }
             Ok(done)
         };
@@ -97,7 +96,7 @@ fn absences(
     let mut absent = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let since = Timestamp::from_millis(row.get(1)?).min(now);
-        absent.insert(from_word(&row.get::<_, String>(0)?)?, since);
+        absent.insert(user_id(row, 0)?, since);
     }
     Ok(absent)
 }
@@ -120,17 +119,17 @@ pub(super) fn own_disables(
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut own: BTreeMap<UserId, OwnDisable> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let user_id: UserId = from_word(&row.get::<_, String>(0)?)?;
-        let kind: ActionKind = from_word(&row.get::<_, String>(1)?)?;
-        let mode: DisableMode = from_word(&row.get::<_, String>(2)?)?;
-        let outcome = row.get::<_, Option<String>>(3)?;
+        let user_id = user_id(row, 0)?;
+        let kind = word(row, 1)?;
+        let mode = word(row, 2)?;
+        let outcome = word_if_any(row, 3)?;
         let begun = Timestamp::from_millis(row.get(4)?);
-        match (kind, outcome.as_deref()) {
+        match (kind, outcome) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
-                own.insert(user_id, OwnDisable { mode, is_done: outcome == Some("done"), at });
+                own.insert(user_id, OwnDisable { mode, is_done: outcome == Some(OutcomeKind::Done), at });
             }
-            (ActionKind::Activate, Some("done" | "scheduled")) => drop(own.remove(&user_id)),
+            (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => drop(own.remove(&user_id)),
             (ActionKind::Activate, _) => {}
         }
     }
@@ -144,7 +143,7 @@ fn not_in_mas(
     since: Timestamp,
 ) -> Result<BTreeSet<UserId>, StateProblem> {
     let last = last_actions(connection, namespace, since)?.into_iter();
-    let unknown = last.filter(|last| last.failure.as_deref() == Some(USER_NOT_FOUND));
+    let unknown = last.filter(|last| last.failure == Some(HarmlessFailure::UserNotFound));
     Ok(unknown.map(|last| last.user_id).collect())
 }
 
@@ -157,7 +156,7 @@ fn bridges(connection: &Connection, namespace: &Namespace, now: Timestamp) -> Re
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since, now.as_millis()])?;
     let mut bridges = BTreeSet::new();
     while let Some(row) = rows.next()? {
-        bridges.insert(from_word(&row.get::<_, String>(0)?)?);
+        bridges.insert(user_id(row, 0)?);
     }
     Ok(bridges)
 }
@@ -165,8 +164,8 @@ fn bridges(connection: &Connection, namespace: &Namespace, now: Timestamp) -> Re
 /// The last action on an account.
 struct LastAction {
     user_id: UserId,
-    outcome: Option<String>,
-    failure: Option<String>,
+    outcome: Option<OutcomeKind>,
+    failure: Option<HarmlessFailure>,
 }
 
 /// Returns the last action on each account since a time.
@@ -183,8 +182,11 @@ fn last_actions(
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since.as_millis()])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
-        let user_id = from_word(&row.get::<_, String>(0)?)?;
-        last.push(LastAction { user_id, outcome: row.get(1)?, failure: row.get(2)? });
+        last.push(LastAction {
+            user_id: user_id(row, 0)?,
+            outcome: word_if_any(row, 1)?,
+            failure: word_if_any(row, 2)?,
+        });
     }
     Ok(last)
 }

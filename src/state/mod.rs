@@ -30,6 +30,7 @@
 //! then counts as ours although someone may have changed the account since. It matters only to
 //! `policy.reactivate = "own"`.
 
+mod columns;
 mod error;
 mod history;
 mod memory;
@@ -47,7 +48,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
-pub use history::{ActionRow, RunRow};
+pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunRow};
 pub use open::{Parents, make_folder};
 pub use readings::Age;
 pub use runs::{Beginning, RunId};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Row, Transaction, params};
 
+use super::columns::{text, word};
 use super::error::StateProblem;
-use super::history::word;
 use super::readings::Age;
 use super::{Namespace, State, StateError};
-use crate::model::{KeycloakId, Localpart, Owner, Tie, Timestamp, UserId};
+use crate::model::{KeycloakId, Localpart, Owner, Tie, Timestamp, UserId, Word as _};
 
 /// With more new rows than this, rebuilding the index is faster than updating it.
 const MANY: usize = 50_000;
@@ -69,14 +69,14 @@ impl State {
     pub(super) fn doubt_owners(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
         transaction.execute(
-            "UPDATE owners SET tie = 'restored' WHERE realm = ?1 AND server_name = ?2",
-            params![realm, server_name.as_str()],
+            "UPDATE owners SET tie = ?3 WHERE realm = ?1 AND server_name = ?2",
+            params![realm, server_name.as_str(), Tie::Restored.word()],
         )?;
         Ok(())
     }
 
     fn owner(&self, row: &Row<'_>) -> Result<Owner, StateProblem> {
-        let owner = Owner { id: text(row, 1)?.into(), tie: tie(text(row, 2)?)? };
+        let owner = Owner { id: text(row, 1)?.into(), tie: word(row, 2)? };
         Ok(match self.age {
             Age::AsExpected => owner,
             Age::Older => Owner { tie: Tie::Restored, ..owner },
@@ -108,7 +108,7 @@ impl State {
                 server_name.as_str(),
                 user_id.localpart().as_str(),
                 owner.id.text(),
-                word(&owner.tie),
+                owner.tie.word(),
                 now.as_millis(),
             ])?;
         }
@@ -117,20 +117,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// Parses a tie, faster than JSON, because there are millions.
-fn tie(word: &str) -> Result<Tie, StateProblem> {
-    match word {
-        "link" => Ok(Tie::Link),
-        "external_id" => Ok(Tie::ExternalId),
-        "name" => Ok(Tie::Name),
-        "restored" => Ok(Tie::Restored),
-        other => Err(StateProblem::Row(format!("unknown tie {other:?}").into())),
-    }
-}
-
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StateProblem> {
-    let value = row.get_ref(column)?;
-    value.as_str().map_err(|error| StateProblem::Row(error.to_string().into()))
 }

@@ -4,16 +4,22 @@ use std::fmt;
 
 use rusqlite::params;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
-use super::history::{json, word};
+use super::columns::json;
 use super::{Namespace, State, StateError, StateProblem};
-use crate::model::{AccountState, MasUserId, Timestamp};
-use crate::plan::{Digest, FailureKind, Left, Outcome, Plan};
+use crate::model::{AccountState, MasUserId, Timestamp, Word};
+use crate::plan::{Digest, FailureKind, Left, Outcome, Plan, RunCommand, RunResult};
 
-/// The word for a failure because MAS has no such user; nothing was changed.
-pub(super) const USER_NOT_FOUND: &str = "user_not_found";
-/// The word for any other failure that changed nothing.
-const UNTOUCHED: &str = "untouched";
+/// A failure that has changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum HarmlessFailure {
+    /// MAS has no such user.
+    UserNotFound,
+    /// Any other.
+    Untouched,
+}
 
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,8 +49,7 @@ impl fmt::Display for RunId {
 /// What is known about a run before its first action.
 #[derive(Debug)]
 pub struct Beginning<'b> {
-    /// `sync`, `apply`, `undo` or `watch`.
-    pub command: &'static str,
+    pub command: RunCommand,
     pub plan: &'b Plan,
     /// The plan as it was printed.
     pub document: &'b str,
@@ -60,12 +65,12 @@ impl State {
                 "INSERT INTO runs (command, started, server_name, realm, writer, disable, digest, plan, undoes)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
-                    command,
+                    command.word(),
                     Timestamp::now().as_millis(),
                     self.namespace.server_name.as_str(),
                     self.namespace.realm,
-                    plan.writer.as_str(),
-                    plan.disable.as_str(),
+                    plan.writer.word(),
+                    plan.disable.word(),
                     plan.digest().to_string(),
                     document,
                     undoes.map(RunId::number),
@@ -80,10 +85,10 @@ impl State {
                 insert.execute(params![
                     run.number(),
                     number,
-                    word(&action.kind),
+                    action.kind.word(),
                     action.user_id.text(),
                     action.mas_id.as_ref().map(MasUserId::text),
-                    word(&action.reason),
+                    action.reason.word(),
                     action.evidence.as_ref().map(json),
                     json(&action.before),
                 ])?;
@@ -123,10 +128,10 @@ impl State {
                         run.number(),
                         place(number),
                         Timestamp::now().as_millis(),
-                        outcome.word(),
+                        outcome.kind().word(),
                         outcome.error(),
                         after.as_ref().map(json),
-                        failure(outcome),
+                        harmless_failure(outcome).map(Word::word),
                     ],
                 )
                 .map(drop)
@@ -136,14 +141,21 @@ impl State {
 
     /// Counts a refusal that repeats the last run of this scope: the same command and plan, also refused.
     /// Returns whether it does.
-    pub fn refuse_again(&self, command: &str, digest: &Digest) -> Result<bool, StateError> {
+    pub fn refuse_again(&self, command: RunCommand, digest: &Digest) -> Result<bool, StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let counted = transaction.execute(
                 "UPDATE runs SET repeats = repeats + 1, ended = ?5
                  WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
-                    AND result = 'refused' AND command = ?3 AND digest = ?4",
-                params![realm, server_name.as_str(), command, digest.to_string(), Timestamp::now().as_millis()],
+                    AND result = ?6 AND command = ?3 AND digest = ?4",
+                params![
+                    realm,
+                    server_name.as_str(),
+                    command.word(),
+                    digest.to_string(),
+                    Timestamp::now().as_millis(),
+                    RunResult::Refused.word(),
+                ],
             )?;
             Ok(counted > 0)
         })
@@ -169,23 +181,25 @@ impl State {
     }
 
     /// Records the end of a run.
-    pub fn end_run(&self, run: RunId, result: &str) -> Result<(), StateError> {
+    pub fn end_run(&self, run: RunId, result: RunResult) -> Result<(), StateError> {
         self.transaction(|transaction| {
             let now = Timestamp::now().as_millis();
             transaction
-                .execute("UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1", params![run.number(), now, result])
+                .execute(
+                    "UPDATE runs SET ended = ?2, result = ?3 WHERE id = ?1",
+                    params![run.number(), now, result.word()],
+                )
                 .map(drop)
                 .map_err(StateProblem::from)
         })
     }
 }
 
-/// Returns what a failed action has left behind, as a column; `None` if something may have been
-/// changed.
-fn failure(outcome: &Outcome) -> Option<&'static str> {
+/// Returns how an action failed if that has changed nothing.
+fn harmless_failure(outcome: &Outcome) -> Option<HarmlessFailure> {
     match outcome {
-        Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(USER_NOT_FOUND),
-        Outcome::Failed { left: Left::Untouched, .. } => Some(UNTOUCHED),
+        Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(HarmlessFailure::UserNotFound),
+        Outcome::Failed { left: Left::Untouched, .. } => Some(HarmlessFailure::Untouched),
         _ => None,
     }
 }

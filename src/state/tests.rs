@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId};
+use crate::model::{AccountState, KeycloakId, Localpart, Owner, ServerName, Tie, Timestamp, UserId, Word};
 use crate::plan::{
-    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, Unverified,
-    WriterKind,
+    Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, OutcomeKind, Plan, ReadCounts, Reason,
+    RunCommand, RunResult, Unverified, WriterKind,
 };
 use crate::planner::{Memory, Presence, Reach};
 
@@ -86,7 +86,7 @@ fn record_owner(state: &State, name: &str, owner: &Owner) {
 /// Every owner, one a line: `dave 1 link`.
 fn owners(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, history::word(&owner.tie)));
+    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, owner.tie.word()));
     state.owners(take).expect("readable");
     lines
 }
@@ -137,13 +137,13 @@ fn plan(actions: &[(ActionKind, &str)]) -> Plan {
 }
 
 fn begin(state: &State, plan: &Plan) -> RunId {
-    let beginning = Beginning { command: "sync", plan, document: "{}", undoes: None };
+    let beginning = Beginning { command: RunCommand::Sync, plan, document: "{}", undoes: None };
     state.begin_run(&beginning).expect("a run")
 }
 
-fn outcomes(state: &State, run: RunId) -> Vec<String> {
+fn outcomes(state: &State, run: RunId) -> Vec<&'static str> {
     let (_, actions) = state.run(run).expect("readable").expect("a run");
-    actions.into_iter().map(|action| action.outcome).collect()
+    actions.into_iter().map(|action| action.outcome.word()).collect()
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn a_run_is_read_back_as_it_was() {
     state.end_action(run, 0, &Outcome::Done, Some(AccountState::default())).expect("written");
     state.begin_action(run, 1).expect("written");
     state.end_action(run, 1, &failed(FailureKind::Writer, Left::InDoubt), None).expect("written");
-    state.end_run(run, "incomplete").expect("written");
+    state.end_run(run, RunResult::Incomplete).expect("written");
     drop(state);
 
     let state = fixture.open();
     let (row, actions) = state.run(run).expect("readable").expect("a run");
-    assert_eq!((row.activated, row.disabled, row.not_done, row.result.as_deref()), (1, 0, 2, Some("incomplete")));
+    assert_eq!((row.activated, row.disabled, row.not_done, row.result), (1, 0, 2, Some(RunResult::Incomplete)));
     assert_eq!(row.digest, plan.digest().to_string());
     assert_eq!(outcomes(&state, run), ["done", "failed", "skipped"]);
     assert_eq!(actions[1].error, Some("MAS is down".into()));
@@ -543,13 +543,59 @@ fn two_realms_and_two_homeservers_in_one_file_do_not_see_each_other() {
             state.runs().expect("readable").len(),
             usize::from(run.is_some()),
             state.actions_of(&dave).expect("readable").len(),
-            state.done_since("sync", Timestamp::default()).expect("readable").len(),
+            state.done_since(RunCommand::Sync, Timestamp::default()).expect("readable").len(),
         ]
     };
     assert_eq!(states.each_ref().map(seen), [[1; 9], [0; 9], [0; 9]]);
     let back = Presence { present: vec![&dave], settled: vec![&dave], ..Presence::default() };
     record(&states[1], &back, Timestamp::now().after(Duration::from_hours(1)));
     assert_eq!(seen(&states[0]), [1; 9]);
+}
+
+#[test]
+fn words_of_the_file_stay_as_they_are() {
+    fn words<T: Word>() -> Vec<&'static str> {
+        T::VARIANTS.iter().map(|variant| variant.word()).collect()
+    }
+    assert_eq!(words::<RunCommand>(), ["sync", "apply", "undo", "watch"]);
+    assert_eq!(words::<RunResult>(), ["in_step", "incomplete", "refused", "failed", "locked"]);
+    assert_eq!(words::<OutcomeKind>(), ["done", "scheduled", "failed", "skipped"]);
+    assert_eq!(words::<runs::HarmlessFailure>(), ["user_not_found", "untouched"]);
+    assert_eq!(words::<ActionKind>(), ["activate", "disable"]);
+    assert_eq!(words::<DisableMode>(), ["deactivate", "lock"]);
+    assert_eq!(words::<WriterKind>(), ["mas-cli", "mas-api"]);
+    assert_eq!(words::<Tie>(), ["link", "external_id", "name", "restored"]);
+}
+
+#[test]
+fn word_of_a_newer_version_is_an_error() {
+    for change in [
+        "runs SET command = 'later'",
+        "runs SET writer = 'later'",
+        "runs SET disable = 'later'",
+        "runs SET result = 'later'",
+        "actions SET action = 'later'",
+        "actions SET reason = 'later'",
+        "actions SET outcome = 'later'",
+        "actions SET failure = 'later'",
+    ] {
+        let fixture = fixture();
+        let state = fixture.open();
+        let run = acted(&state, ActionKind::Disable, "dave", Some(&failed(FailureKind::Account, Left::Untouched)));
+        fixture.sql(&format!("UPDATE {change}"));
+        let error = state.run(run).expect_err(change);
+        assert!(matches!(&error.problem, StateProblem::Word(word) if word.raw() == "later"), "{change}: {error}");
+        assert!(error.hint().contains("a newer one"), "{}", error.hint());
+    }
+    let fixture = fixture();
+    let state = fixture.open();
+    record_owner(&state, "dave", &owner("1", Tie::Link));
+    acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
+    fixture.sql("UPDATE owners SET tie = 'later'; UPDATE actions SET outcome = 'later'");
+    let no_owner = |name: &str, _| unreachable!("{name} has no owner");
+    for error in [state.owners(no_owner).err(), state.failed_before().err(), state.memory(Timestamp::now()).err()] {
+        assert!(matches!(error.expect("an error").problem, StateProblem::Word(_)));
+    }
 }
 
 /// The tables of version 0.1, with a row in each.

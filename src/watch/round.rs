@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Word as _};
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
@@ -177,15 +177,14 @@ impl Watcher<'_> {
         plan.hold_back();
         let plan = &plan;
         let past = self.past(plan)?;
-        let reasons: Vec<_> =
-            self.writing.session.config.limits.refuse_after(plan, past).iter().map(ToString::to_string).collect();
-        if !reasons.is_empty() {
+        let refusals = self.writing.session.config.limits.refuse_after(plan, past);
+        if !refusals.is_empty() {
             if kind == RunKind::Full {
-                self.writing.refused(COMMAND, plan, &reasons)?;
+                self.writing.refused(COMMAND, plan, &refusals)?;
             }
             let digest = plan.digest();
             let command = command_to_go_on(self.global, "sync", &digest);
-            return Ok(Ended::Refused { digest, reasons, command });
+            return Ok(Ended::Refused { digest, refusals, command });
         }
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
         self.stop.writing_ends();

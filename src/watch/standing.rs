@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Backoff;
-use crate::metrics::{RunKind, RunResult};
+use crate::metrics::RunKind;
 use crate::model::Timestamp;
-use crate::plan::Digest;
+use crate::plan::{Digest, Refusal, RunResult};
 use crate::signals::{self, NotReady};
 
 /// The longest pause while another run holds the lock.
@@ -27,8 +27,7 @@ pub(super) enum Ended {
     /// A limit refused the plan; nothing was changed.
     Refused {
         digest: Digest,
-        /// Each limit, in words.
-        reasons: Vec<String>,
+        refusals: Vec<Refusal>,
         /// The command line that approves it.
         command: String,
     },
@@ -110,7 +109,7 @@ pub(super) enum Effect {
     /// Log a failure.
     LogFailure { line: String, hint: Option<String>, pause: Duration },
     /// Log a refused plan.
-    LogRefusal { digest: Digest, why: String, command: String },
+    LogRefusal { digest: Digest, refusals: Vec<Refusal>, command: String },
     /// Log the actions that wait for an approval.
     LogWaiting { digest: Digest, count: usize, command: String },
     /// Run the administrator's command.
@@ -121,7 +120,9 @@ pub(super) enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HookCall {
     pub(super) event: signals::Event,
-    pub(super) reasons: Vec<String>,
+    pub(super) refusals: Vec<Refusal>,
+    /// The accounts that wait for an approval, each with why it waits.
+    pub(super) waiting: Vec<String>,
     /// The plan to approve, and the command line that does.
     pub(super) plan: Option<(Digest, String)>,
     /// Refused plans since the last call, this one included.
@@ -144,8 +145,8 @@ impl Ended {
 }
 
 impl HookCall {
-    fn new(event: signals::Event, reasons: Vec<String>) -> Self {
-        Self { event, reasons, plan: None, count: None, error: None, hint: None }
+    fn new(event: signals::Event) -> Self {
+        Self { event, refusals: Vec::new(), waiting: Vec::new(), plan: None, count: None, error: None, hint: None }
     }
 }
 
@@ -227,7 +228,7 @@ impl Standing {
             Ended::CarriedOut(done) => self.carried_out(kind, done),
             // A full run follows, whose plan can be approved.
             Ended::Refused { .. } if kind != RunKind::Full => vec![Effect::FullRun(When::Soon)],
-            Ended::Refused { digest, reasons, command } => self.refused(digest, reasons, &command),
+            Ended::Refused { digest, refusals, command } => self.refused(digest, refusals, &command),
             Ended::Failed(failed) => self.failed(failed),
         };
         // A grace period in the past had its run just now; if that failed, its pause applies.
@@ -281,31 +282,33 @@ impl Standing {
         if self.waiting.replace(digest.clone()).as_ref() == Some(&digest) {
             return Vec::new();
         }
-        let call = HookCall::new(signals::Event::NeedsApproval, reasons);
-        let call = HookCall { plan: Some((digest.clone(), command.clone())), ..call };
+        let call = HookCall::new(signals::Event::NeedsApproval);
+        let call = HookCall { waiting: reasons, plan: Some((digest.clone(), command.clone())), ..call };
         vec![Effect::LogWaiting { digest, count, command }, Effect::RunHook(call)]
     }
 
     /// Reports a refused plan. One that changes with each run is reported once an interval.
-    fn refused(&mut self, digest: Digest, reasons: Vec<String>, command: &str) -> Vec<Effect> {
+    fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, command: &str) -> Vec<Effect> {
         self.failing = false;
-        let why = reasons.join("; ");
+        let details = format!("refused: {}; to go on: {command}", in_words(&refusals));
         let mut effects = Vec::new();
         if self.refusals.last.as_ref() != Some(&digest) {
-            let (digest, why, command) = (digest.clone(), why.clone(), command.to_owned());
-            effects.push(Effect::LogRefusal { digest, why, command });
+            effects.push(Effect::LogRefusal {
+                digest: digest.clone(),
+                refusals: refusals.clone(),
+                command: command.to_owned(),
+            });
             self.refusals.unreported += 1;
         }
         let is_time = self.refusals.reported.is_none_or(|reported| reported.elapsed() >= self.interval);
         if self.refusals.unreported > 0 && is_time {
-            let call = HookCall::new(signals::Event::Refused, reasons);
+            let call = HookCall::new(signals::Event::Refused);
             let count = Some(self.refusals.unreported);
             let plan = Some((digest.clone(), command.to_owned()));
-            effects.push(Effect::RunHook(HookCall { plan, count, ..call }));
+            effects.push(Effect::RunHook(HookCall { refusals, plan, count, ..call }));
             (self.refusals.unreported, self.refusals.reported) = (0, Some(Instant::now()));
         }
         self.refusals.last = Some(digest);
-        let details = format!("refused: {why}; to go on: {command}");
         effects.extend([Effect::NotReady(NotReady::Refused, details), Effect::FullRun(When::Regular)]);
         effects
     }
@@ -340,11 +343,17 @@ impl Standing {
             Effect::NotReady(why, format!("the last run failed: {line}")),
         ];
         if !std::mem::replace(&mut self.failing, true) {
-            let call = HookCall::new(signals::Event::Failed, Vec::new());
+            let call = HookCall::new(signals::Event::Failed);
             effects.push(Effect::RunHook(HookCall { error: Some(line), hint, ..call }));
         }
         effects
     }
+}
+
+/// Returns why a plan is refused, in one line.
+pub(super) fn in_words(refusals: &[Refusal]) -> String {
+    let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    refusals.join("; ")
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
-use super::standing::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When};
+use super::standing::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words};
 use crate::apply::Stop;
 use crate::cli::Global;
 use crate::config::SecretFiles;
@@ -19,16 +19,17 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
-use crate::metrics::{RunKind, RunResult, metrics};
+use crate::metrics::{RunKind, metrics};
 use crate::model::Timestamp;
 use crate::phrases::counted;
+use crate::plan::{Refusal, RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
 use crate::signals::{self, Health, ServiceManager};
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
-pub(super) const COMMAND: &str = "watch";
+pub(super) const COMMAND: RunCommand = RunCommand::Watch;
 /// The time between two heartbeats, unless the service manager wants them more often.
 const BEAT: Duration = Duration::from_secs(5);
 /// Without a heartbeat for this long the process hangs: waiting for servers never blocks it.
@@ -193,10 +194,11 @@ impl<'g> Watcher<'g> {
             Effect::LogFailure { line, hint, pause } => {
                 error!(hint, "the run failed: {line}; next try in {}", in_seconds(pause));
             }
-            Effect::LogRefusal { digest, why, command } => error!(
+            Effect::LogRefusal { digest, refusals, command } => error!(
                 %digest,
-                "refused, nothing was changed: {why}; check it with `plan`, and if it is right: {command} (SIGHUP then \
-                 starts a full run at once)"
+                "refused, nothing was changed: {}; check it with `plan`, and if it is right: {command} (SIGHUP then \
+                 starts a full run at once)",
+                in_words(&refusals)
             ),
             Effect::LogWaiting { digest, count, command } => warn!(
                 %digest,
@@ -212,7 +214,7 @@ impl<'g> Watcher<'g> {
         while self.hooks.try_join_next().is_some() {}
         let config = &self.writing.session.config;
         let Some(program) = config.watch.on_refused.clone() else { return };
-        let HookCall { event, reasons, plan, count, error, hint } = call;
+        let HookCall { event, refusals, waiting, plan, count, error, hint } = call;
         let (digest, command) = plan.map(|(digest, command)| (digest.to_string(), command)).unzip();
         let input = signals::HookInput {
             event,
@@ -220,7 +222,8 @@ impl<'g> Watcher<'g> {
             server_name: config.server_name.to_string(),
             realm: config.keycloak.realm.clone(),
             kind,
-            reasons,
+            reasons: refusals.iter().map(ToString::to_string).chain(waiting).collect(),
+            refused_by: refusals.iter().map(Refusal::kind).collect(),
             digest,
             count,
             command,

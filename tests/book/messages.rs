@@ -30,9 +30,11 @@ const FILES: &[&str] = &[
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
-    ("session/approval.rs", "refusals"),
-    ("planner/refusal.rs", "fmt"),
-    ("planner/refusal.rs", "mapping_in_doubt"),
+    ("plan/refusal.rs", "fmt"),
+    ("plan/refusal.rs", "and_before"),
+    ("plan/refusal.rs", "min_members"),
+    ("plan/refusal.rs", "max_look"),
+    ("plan/refusal.rs", "mapping_in_doubt"),
     ("apply/confirm.rs", "check_shown"),
     ("apply/confirm.rs", "wait"),
 ];

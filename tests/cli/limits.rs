@@ -171,6 +171,31 @@ async fn a_refused_sync_prints_its_plan_as_json_too() {
     assert_eq!(run.actions(), ["disable x00000 not_in_group", "disable x00001 not_in_group"]);
     let told = "2 of 4 active accounts would be disabled, limits.max_disable_percent is 10, which allows 1";
     assert_eq!(run.json()["refused"], json!([told]));
+    assert_eq!(run.json()["refused_by"], json!(["max_disable_percent"]));
+    let run = program(&world).run("sync --format json --approve 00000000").exits(3);
+    assert_eq!(run.json()["refused_by"], json!(["other_digest"]));
+}
+
+#[tokio::test]
+async fn json_names_the_limits_only_if_the_plan_is_over_one() {
+    let world = one_too_many().await;
+    let plan = |toml: &str| program(&world).file(&world, toml).run("plan --format json").exits(0).json();
+    let limits = "[limits]\nmin_members = 3\nmax_disable = 1\n";
+    assert_eq!(plan(limits)["refused_by"], json!(["min_members", "max_disable", "max_disable_percent"]));
+    assert_eq!(plan("[limits]\nmax_look = 1\n")["refused_by"], json!(["max_look"]));
+    let within = plan(NO_LIMITS);
+    assert_eq!((within.get("refused"), within.get("refused_by")), (None, None));
+}
+
+#[tokio::test]
+async fn saved_plan_is_read_with_and_without_the_words_for_its_refusal() {
+    let world = one_too_many().await;
+    let mut plan = program(&world).run("plan --format json").exits(0).json();
+    for _ in 0..2 {
+        let path = write(&world, "plan.json", &plan.to_string()).display().to_string();
+        program(&world).run(&format!("apply {path}")).exits(3).tells(&["limits.max_disable_percent is 10"]);
+        plan.as_object_mut().expect("an object").remove("refused_by");
+    }
 }
 
 #[tokio::test]

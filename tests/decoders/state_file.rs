@@ -4,6 +4,7 @@ use std::path::Path;
 
 use matrix_keycloak_sync::model::{Timestamp, UserId};
 use matrix_keycloak_sync::output::history;
+use matrix_keycloak_sync::plan::RunCommand;
 use matrix_keycloak_sync::state::{Namespace, State, StateError};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
@@ -39,7 +40,7 @@ fn read_state(state: &State) -> Result<(), StateError> {
     let _ = history::runs_as_json(&runs);
     state.owners(|_, _| ())?;
     state.owners_of(&["dave".into()], &["1".into()])?;
-    state.done_since("sync", Timestamp::default())?;
+    state.done_since(RunCommand::Sync, Timestamp::default())?;
     state.actions_of(&UserId::try_from(Box::from("@dave:test.local")).expect("a user ID"))?;
     memory.map(drop)
 }

@@ -4,13 +4,13 @@ use super::Absent::{Depends, Is};
 use super::Expected::{OneOf, Words};
 use super::{key, keys};
 use crate::config::AccountSource;
-use crate::config::choice::words;
+use crate::model::Word as _;
 use crate::planner::Matching;
 
 keys![
     SOURCE = key(
         "accounts.source",
-        OneOf(words::<AccountSource>),
+        OneOf(AccountSource::words),
         Is("\"synapse\""),
         "The server that lists the accounts and their state. `\"mas\"` needs `[writer.mas_api]`, \
          with any writer; [which is right](mas-api.md#who-lists-the-accounts)."
@@ -24,7 +24,7 @@ keys![
     ),
     MATCH = key(
         "accounts.match",
-        OneOf(words::<Matching>),
+        OneOf(Matching::words),
         Is("\"auto\""),
         "What ties an account to a Keycloak user. `\"auto\"` uses MAS's links, what the state \
          file remembers, and the name by `keycloak.localpart`, in this order; `\"upstream-link\"` \

@@ -3,7 +3,7 @@
 use super::Absent::{Depends, Is, Needed, Nothing, Sometimes};
 use super::Expected::{Address, OneOf, Secret, Switch, Text, Words};
 use super::{key, keys};
-use crate::config::choice::words;
+use crate::model::Word as _;
 use crate::planner::{DisabledMembers, Federation};
 
 keys![
@@ -70,14 +70,14 @@ keys![
     .env("KC_ADMIN_PASS"),
     DISABLED_MEMBERS = key(
         "keycloak.disabled_members",
-        OneOf(words::<DisabledMembers>),
+        OneOf(DisabledMembers::words),
         Is("\"disable\""),
         "How a member counts who is disabled in Keycloak: as out of the group, or as a member \
          like any other."
     ),
     FEDERATION = key(
         "keycloak.federation",
-        OneOf(words::<Federation>),
+        OneOf(Federation::words),
         Is("\"verify\""),
         "With `\"verify\"`, federated users are disabled only if their directory (LDAP, Active \
          Directory) proves that it is up, because Keycloak answers without them while it is down. \

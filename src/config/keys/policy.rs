@@ -3,14 +3,14 @@
 use super::Absent::Is;
 use super::Expected::{Duration, OneOf, Switch, Words};
 use super::{key, keys};
-use crate::config::choice::words;
+use crate::model::Word as _;
 use crate::plan::DisableMode;
 use crate::planner::{LockedMembers, Reactivate, UnknownAccounts};
 
 keys![
     DISABLE = key(
         "policy.disable",
-        OneOf(words::<DisableMode>),
+        OneOf(DisableMode::words),
         Is("\"deactivate\""),
         "How accounts are disabled. `\"deactivate\"` locks, deactivates and ends the sessions: \
          rooms and e-mail addresses are permanently lost. `\"lock\"` locks and ends the sessions, \
@@ -19,20 +19,20 @@ keys![
     ),
     REACTIVATE = key(
         "policy.reactivate",
-        OneOf(words::<Reactivate>),
+        OneOf(Reactivate::words),
         Is("\"any\""),
         "Which disabled members are activated: all, only those that this program disabled (needs \
          `state_file`), or none."
     ),
     UNKNOWN_ACCOUNTS = key(
         "policy.unknown_accounts",
-        OneOf(words::<UnknownAccounts>),
+        OneOf(UnknownAccounts::words),
         Is("\"disable\""),
         "What to do with accounts that Keycloak does not know at all."
     ),
     LOCKED_MEMBERS = key(
         "policy.locked_members",
-        OneOf(words::<LockedMembers>),
+        OneOf(LockedMembers::words),
         Is("\"keep\""),
         "What to do with a member's account that was locked by hand: locked, but not deactivated. \
          It matters with `policy.disable = \"deactivate\"`."

@@ -3,13 +3,13 @@
 use super::Absent::Is;
 use super::Expected::{Duration, OneOf};
 use super::{key, keys};
-use crate::config::choice::words;
+use crate::model::Word as _;
 use crate::plan::WriterKind;
 
 keys![
     TYPE = key(
         "writer.type",
-        OneOf(words::<WriterKind>),
+        OneOf(WriterKind::words),
         Is("\"mas-cli\""),
         "What changes accounts: the program `mas-cli`, or MAS's Admin API; [which is \
          right](mas-api.md#which-writer)."

@@ -4,12 +4,12 @@ use url::Url;
 
 use super::accounts::AccountsSection;
 use crate::causes::in_one_line;
-use crate::config::choice::Choice as _;
 use crate::config::fields::{Fields, PemFile};
 use crate::config::keys::mas_api as keys;
 use crate::config::keys::{ConfigKey, accounts::MATCH};
 use crate::config::{AccountSource, MasApiAuth, MasApiConfig, WriterConfig, WriterKindConfig};
 use crate::http::{Tls, is_loopback};
+use crate::model::Word as _;
 use crate::planner::Matching;
 
 /// Takes the section if it is given or needed. Links are read if the Admin API is configured, for

@@ -2,11 +2,11 @@
 
 use super::accounts::AccountsSection;
 use super::keycloak::KeycloakSection;
-use crate::config::choice::Choice as _;
 use crate::config::fields::Fields;
 use crate::config::keys::limits as limit_keys;
 use crate::config::keys::policy as keys;
 use crate::config::{StateFile, WriterConfig, WriterKindConfig};
+use crate::model::Word as _;
 use crate::plan::WriterKind;
 use crate::planner::{Limits, Policy, Protection, Reactivate};
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::HEADING;
 use super::{AskedFor, Explained, InKeycloak, KnownFacts};
 use crate::config::AccountSource;
-use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member};
+use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, Word as _};
 use crate::phrases::{counted, joined};
 
 pub(super) fn keycloak(text: &mut String, known: &KnownFacts<'_>) {
@@ -193,8 +193,8 @@ pub(super) fn state_file(text: &mut String, known: &KnownFacts<'_>) {
     }
     for (run, action) in &known.past {
         let when = action.begun.map(|begun| begun.to_string()).unwrap_or_default();
-        let (kind, reason) = (action.action.as_str(), action.reason.text());
-        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome);
+        let (kind, reason) = (action.action.word(), action.reason.text());
+        let _ = writeln!(text, "  {when}: {kind}, {} (run {run}; {reason})", action.outcome.word());
     }
 }
 

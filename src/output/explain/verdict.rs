@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, KnownFacts};
-use crate::model::{Localpart, Member, Sign, SignSeen};
+use crate::model::{Localpart, Member, Sign, SignSeen, Word as _};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::{Matching, Verdict};
 
@@ -87,10 +87,10 @@ fn words(verdict: &Verdict) -> String {
         ),
         Verdict::Kept(reason) => format!("kept ({}): {}", reason.word(), reason.text()),
         Verdict::MayBeMember(signs) => {
-            format!("kept (may_be_member): it may be the account of {}", members(signs))
+            format!("kept ({}): it may be the account of {}", KeptReason::MayBeMember.word(), members(signs))
         }
         Verdict::InGrace(until) => {
-            format!("not in the group, but kept until {until} (in_grace): policy.grace")
+            format!("not in the group, but kept until {until} ({}): policy.grace", KeptReason::InGrace.word())
         }
         Verdict::ActivationNotConfirmed => {
             "in the member list, but Keycloak does not confirm it: nothing to do".to_owned()

@@ -17,7 +17,7 @@ use crate::model::{
     AccountDetail, AccountState, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member,
     Question, Sign, SignSeen, Signs, TokenOwners,
 };
-use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Mark, Plan, Reason, WriterKind};
+use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Mark, Plan, Reason, Refusal, WriterKind};
 
 /// A world in which the second look confirms what the lists say, unless told otherwise.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //! state file and without it.
 
 use super::*;
-use crate::model::{Owner, Tie};
+use crate::model::{Owner, Tie, Word as _};
 use crate::plan::WriterKind;
 
 /// What of the evidence there is, and what may act.
@@ -77,7 +77,7 @@ pub(super) fn outcome(scene: &Scene, name: &str) -> String {
     if let Some(action) = plan.actions.iter().find(|action| action.localpart().as_str() == name) {
         let verb = match action.approval {
             Some(_) => "approve",
-            None => action.kind.as_str(),
+            None => action.kind.word(),
         };
         return format!("{verb} {}", action.reason.word());
     }

@@ -16,7 +16,8 @@ fn done(reached: Reached) -> Ended {
 }
 
 fn refused(version: u32) -> Ended {
-    Ended::Refused { digest: digest(version), reasons: vec!["too many".to_owned()], command: "sync".to_owned() }
+    let refusals = vec![Refusal::MaxDisable { planned: 26, before: 0, max: 25 }];
+    Ended::Refused { digest: digest(version), refusals, command: "sync".to_owned() }
 }
 
 fn waits(version: u32) -> Ended {

@@ -1,7 +1,7 @@
 //! The limits of `watch`: they count over an hour, and a refused plan waits for an administrator.
 
 use matrix_keycloak_sync::standins::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::watching::{QUICK, start, until_so};
 use super::{becomes, by_mas_cli, watching};
@@ -81,6 +81,7 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let input: Value = serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON, once");
     let digest = input["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
+    assert_eq!(input["refused_by"], json!(["max_disable"]));
     watching.has_logged(&format!("sync --approve {digest}"));
 
     // A plan refused as a whole is not done piece by piece.
