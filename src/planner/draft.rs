@@ -344,7 +344,11 @@ impl<'f> Draft<'f> {
             if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
-                    directories.see(&answer.user, contradicts);
+                    if contradicts {
+                        directories.see_contradiction(&answer.user);
+                    } else {
+                        directories.see(&answer.user);
+                    }
                 }
             }
         }

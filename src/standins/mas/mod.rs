@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 pub use clients::{CLIENT, Client, ClientAuth};
 pub use emails::Email;
 pub use manage::{Command, Done, LogLine};
-pub use sessions::{Owner, Session, SessionKind};
+pub use sessions::{CompatScope, Owner, Session, SessionKind};
 pub use settings::{AdminApi, Settings};
 pub use state::{State, User};
 pub use upstream::{Link, Provider};

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::running::{ADMIN, CLIENT, RunningWorld};
 use super::{Kind, Membership, World, described, links};
 use crate::standins::keycloak::{self, Client, Keycloak, Login, Roles};
-use crate::standins::mas::{self, Email, Mas};
+use crate::standins::mas::{self, CompatScope, Email, Mas};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
@@ -185,6 +185,6 @@ fn add_token_owner(
     }
     let device = ids::word(10);
     synapse.add_account(localpart).devices.insert(device.clone());
-    mas.add_session(localpart, &device, true)
+    mas.add_session(localpart, &device, CompatScope::SynapseAdmin)
         .ok_or_else(|| StandInError::World(format!("{localpart} cannot own a token")))
 }
