@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use matrix_keycloak_sync::metrics::{Metrics, RunKind};
+use matrix_keycloak_sync::metrics::{AdminEvents, Metrics, Readiness, RunKind};
 use matrix_keycloak_sync::model::{Localpart, Server, ServerName};
 use matrix_keycloak_sync::plan::{
     DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, RunResult, Unverified, WriterKind,
@@ -52,8 +52,8 @@ fn every_metric() -> Metrics {
         metrics.run_ended(kind, RunResult::InStep, Duration::from_secs(1));
     }
     metrics.lag(Duration::from_secs(1));
-    metrics.ready(true);
-    metrics.events(true);
+    metrics.ready(Readiness::Ready);
+    metrics.events(AdminEvents::Available);
     metrics
 }
 

@@ -1,5 +1,6 @@
 //! Provides metrics for Prometheus. `docs/monitoring.md` explains each of them.
 
+mod availability;
 mod families;
 mod textfile;
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use prometheus::{GaugeVec, TextEncoder};
 use strum::{IntoStaticStr, VariantArray};
+
+pub use availability::{AdminEvents, Readiness};
 
 use crate::model::{Account, AccountState, Server, Timestamp, Word as _, serde_with_words};
 use crate::plan::{ActionKind, Outcome, Plan, RunResult};
@@ -122,13 +125,13 @@ impl Metrics {
     }
 
     /// Records whether the program is ready; `Health::set_ready` calls it.
-    pub fn ready(&self, ready: bool) {
-        set(&self.ready, usize::from(ready));
+    pub fn ready(&self, readiness: Readiness) {
+        set(&self.ready, usize::from(readiness == Readiness::Ready));
     }
 
     /// Records whether Keycloak's admin events are available.
-    pub fn events(&self, available: bool) {
-        set(&self.events, usize::from(available));
+    pub fn events(&self, events: AdminEvents) {
+        set(&self.events, usize::from(events == AdminEvents::Available));
     }
 
     /// Returns all metrics in Prometheus's text format 0.0.4.
@@ -262,8 +265,8 @@ mod tests {
     fn lag_ready_and_events_are_reported() {
         let metrics = Metrics::default();
         metrics.lag(Duration::from_millis(1500));
-        metrics.ready(true);
-        metrics.events(false);
+        metrics.ready(Readiness::Ready);
+        metrics.events(AdminEvents::Unavailable);
         assert_eq!(samples(&metrics, "event_lag_seconds_bucket{le=\"2\""), ["event_lag_seconds_bucket{le=\"2\"} 1"]);
         assert_eq!(samples(&metrics, "ready"), ["ready 1"]);
         assert_eq!(samples(&metrics, "events_available"), ["events_available 0"]);

@@ -3,18 +3,35 @@
 use std::fmt::{Display, Write as _};
 
 use super::unverified;
-use crate::model::Word as _;
+use crate::model::{Unnamed, Word as _};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, MappingSummary, Plan, Refusal};
+use crate::plan::{Action, ActionKind, MappingSummary, Plan, Refusal};
 
 /// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
 
 /// Returns the plan.
 #[must_use]
-pub fn plan(plan: &Plan, refusals: &[Refusal]) -> String {
+pub fn plan(plan: &Plan, reasons_to_refuse: &[Refusal]) -> String {
+    let mut text = String::new();
+    counts(&mut text, plan);
+    refusals(&mut text, reasons_to_refuse);
+    actions(&mut text, &plan.actions);
+    kept(&mut text, plan);
+    unverified::markdown(&mut text, &plan.unverified);
+    unnamed(&mut text, &plan.unnamed);
+    mapping(&mut text, &plan.mapping);
+    if plan.has_changes() {
+        let _ = writeln!(text, "\n`{}`", plan.digest());
+    }
+    text
+}
+
+/// Adds the heading, and how many accounts the plan changes and keeps.
+fn counts(text: &mut String, plan: &Plan) {
     let summary = plan.summary();
-    let mut text = format!(
+    let _ = write!(
+        text,
         "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\
          | activate | disable | unchanged | kept | not registered |\n| --: | --: | --: | --: | --: |\n\
          | {} | {} | {} | {} | {} |\n",
@@ -27,54 +44,68 @@ pub fn plan(plan: &Plan, refusals: &[Refusal]) -> String {
         summary.kept,
         summary.not_registered,
     );
-    if !refusals.is_empty() {
-        text.push_str("\n**A sync of this plan would be refused**, because\n\n");
-        for refusal in refusals {
-            let _ = writeln!(text, "- {}", escaped(refusal));
-        }
+}
+
+/// Adds why a sync would refuse the plan.
+fn refusals(text: &mut String, refusals: &[Refusal]) {
+    if refusals.is_empty() {
+        return;
     }
-    if !plan.actions.is_empty() {
-        text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
-        for action in plan.actions.iter().take(SHOWN) {
-            let verb = match action.kind {
-                ActionKind::Activate => action.kind.word().to_owned(),
-                ActionKind::Disable => format!("**{}**", action.kind.word()),
-            };
-            let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
-            let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
-            let mark = action.mark.map(|mark| format!("; {}", mark.text()));
-            let user_id = escaped(&action.user_id);
-            let _ = writeln!(
-                text,
-                "| {verb} | {user_id} | {}{}{}{} |",
-                action.reason.text(),
-                mark.unwrap_or_default(),
-                approval.unwrap_or_default(),
-                skipped.unwrap_or_default()
-            );
-        }
-        if plan.actions.len() > SHOWN {
-            let _ = writeln!(text, "\nand {}", counted(plan.actions.len() - SHOWN, "more", "more"));
-        }
+    text.push_str("\n**A sync of this plan would be refused**, because\n\n");
+    for refusal in refusals {
+        let _ = writeln!(text, "- {}", escaped(refusal));
     }
-    if !plan.kept.is_empty() {
-        text.push_str("\n| kept | accounts | because |\n| --- | --: | --- |\n");
-        for (reason, count) in plan.kept_by_reason() {
-            let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(&reason.text()));
-        }
+}
+
+/// Adds the accounts that the plan changes.
+fn actions(text: &mut String, actions: &[Action]) {
+    if actions.is_empty() {
+        return;
     }
-    unverified::markdown(&mut text, &plan.unverified);
-    if !plan.unnamed.is_empty() {
-        text.push_str("\n| member without a valid name | because |\n| --- | --- |\n");
-        for one in plan.unnamed.iter().take(SHOWN) {
-            let _ = writeln!(text, "| {} | {} |", escaped(&one.username), escaped(&one.why));
-        }
+    text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
+    for action in actions.iter().take(SHOWN) {
+        let verb = match action.kind {
+            ActionKind::Activate => action.kind.word().to_owned(),
+            ActionKind::Disable => format!("**{}**", action.kind.word()),
+        };
+        let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
+        let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
+        let mark = action.mark.map(|mark| format!("; {}", mark.text()));
+        let user_id = escaped(&action.user_id);
+        let _ = writeln!(
+            text,
+            "| {verb} | {user_id} | {}{}{}{} |",
+            action.reason.text(),
+            mark.unwrap_or_default(),
+            approval.unwrap_or_default(),
+            skipped.unwrap_or_default()
+        );
     }
-    mapping(&mut text, &plan.mapping);
-    if plan.has_changes() {
-        let _ = writeln!(text, "\n`{}`", plan.digest());
+    if actions.len() > SHOWN {
+        let _ = writeln!(text, "\nand {}", counted(actions.len() - SHOWN, "more", "more"));
     }
-    text
+}
+
+/// Adds why accounts are kept, and how many.
+fn kept(text: &mut String, plan: &Plan) {
+    if plan.kept.is_empty() {
+        return;
+    }
+    text.push_str("\n| kept | accounts | because |\n| --- | --: | --- |\n");
+    for (reason, count) in plan.kept_by_reason() {
+        let _ = writeln!(text, "| `{}` | {count} | {} |", reason.word(), escaped(&reason.text()));
+    }
+}
+
+/// Adds the members without a name that MAS accepts.
+fn unnamed(text: &mut String, unnamed: &[Unnamed]) {
+    if unnamed.is_empty() {
+        return;
+    }
+    text.push_str("\n| member without a valid name | because |\n| --- | --- |\n");
+    for one in unnamed.iter().take(SHOWN) {
+        let _ = writeln!(text, "| {} | {} |", escaped(&one.username), escaped(&one.why));
+    }
 }
 
 /// Adds how members and accounts match.

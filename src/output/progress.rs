@@ -21,10 +21,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows progress on a terminal, unless `--quiet` is set.
+    /// Shows progress if stderr is a terminal.
     #[must_use]
-    pub fn new(quiet: bool) -> Self {
-        Self { shown: !quiet && std::io::stderr().is_terminal() }
+    pub fn on_terminal() -> Self {
+        Self { shown: std::io::stderr().is_terminal() }
+    }
+
+    /// Shows nothing.
+    #[must_use]
+    pub fn hidden() -> Self {
+        Self { shown: false }
     }
 
     /// Shows progress while both sides are read.

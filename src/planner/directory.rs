@@ -52,11 +52,18 @@ impl<'f> Directories<'f> {
         self.doubtful.iter().copied()
     }
 
-    /// Adds Keycloak's answer about a user; `contradicts` if it differs from the list.
-    pub(super) fn see(&mut self, person: &'f KeycloakPerson, contradicts: bool) {
+    /// Adds Keycloak's answer about a user.
+    pub(super) fn see(&mut self, person: &'f KeycloakPerson) {
         if let KeycloakPerson::Known { federation_link: Some(link), .. } = person
-            && (contradicts || !self.alive.contains(link.raw()))
+            && !self.alive.contains(link.raw())
         {
+            self.doubtful.insert(link.raw());
+        }
+    }
+
+    /// Adds an answer that contradicts the list: the directory of this user is unverified.
+    pub(super) fn see_contradiction(&mut self, person: &'f KeycloakPerson) {
+        if let KeycloakPerson::Known { federation_link: Some(link), .. } = person {
             self.doubtful.insert(link.raw());
         }
     }

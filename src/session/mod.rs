@@ -88,7 +88,8 @@ impl Session {
             WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
             WriterKindConfig::MasApi => None,
         };
-        Ok((Self { mas_cli, purpose, config, readers, progress: Progress::new(global.quiet), mas, state }, warnings))
+        let progress = if global.quiet { Progress::hidden() } else { Progress::on_terminal() };
+        Ok((Self { config, readers, progress, mas, mas_cli, purpose, state }, warnings))
     }
 
     /// Returns the configured writer.

@@ -40,7 +40,7 @@ impl Writing {
     /// Opens it for `watch`: many runs, each with a lock of its own, and no progress bar.
     pub(crate) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
         let mut session = Session::for_writing(global, surroundings)?;
-        session.progress = Progress::new(true);
+        session.progress = Progress::hidden();
         let writer = session.writer(surroundings)?;
         Ok(Self { session, writer, stop, _lock: None })
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::metrics::metrics;
+use crate::metrics::{Readiness, metrics};
 
 /// The health of a program that keeps running. Clones share it.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Health {
     pub fn beat(&self) {
         self.state().beat = Instant::now();
         // It may no longer be ready.
-        metrics().ready(self.is_ready());
+        metrics().ready(readiness(self.why_not_ready()));
     }
 
     /// Returns whether the last heartbeat is recent enough.
@@ -87,7 +87,7 @@ impl Health {
 
     /// Sets it ready, or not, with the reason. The metric `ready` shows the same.
     pub fn set_ready(&self, ready: Result<(), NotReady>) {
-        metrics().ready(ready.is_ok());
+        metrics().ready(readiness(ready.err()));
         let mut state = self.state();
         state.since = Instant::now();
         state.ready = ready;
@@ -118,6 +118,10 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, HealthState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn readiness(why_not: Option<NotReady>) -> Readiness {
+    if why_not.is_none() { Readiness::Ready } else { Readiness::NotReady }
 }
 
 #[cfg(test)]

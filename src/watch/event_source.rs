@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::causes::in_one_line;
 use crate::http::HttpError;
-use crate::metrics::metrics;
+use crate::metrics::{AdminEvents, metrics};
 use crate::model::{KeycloakId, Timestamp};
 use crate::readers::{self, Group, KeycloakReader};
 use crate::watch::{Backoff, EventCursor, Mention, NewEvents};
@@ -68,13 +68,13 @@ impl EventSource {
         self.backoff.reset();
         if std::mem::take(&mut self.unreadable) {
             info!("Keycloak's admin events can be read again");
-            metrics().events(true);
+            metrics().events(AdminEvents::Available);
         }
     }
 
     /// Reports that events cannot be read now, at the first failure in a row.
     pub(super) fn fail(&mut self, why: &HttpError) {
-        metrics().events(false);
+        metrics().events(AdminEvents::Unavailable);
         if !std::mem::replace(&mut self.unreadable, true) {
             warn!("Keycloak's admin events cannot be read; trying again: {}", in_one_line(why));
         }
@@ -86,7 +86,10 @@ impl EventSource {
     }
 
     fn tell(&mut self, standing: readers::EventAccess) {
-        metrics().events(standing == readers::EventAccess::Saved);
+        metrics().events(match standing {
+            readers::EventAccess::Saved => AdminEvents::Available,
+            readers::EventAccess::NotSaved | readers::EventAccess::Forbidden => AdminEvents::Unavailable,
+        });
         if self.standing.replace(standing) == Some(standing) {
             return;
         }

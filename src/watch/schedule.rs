@@ -47,17 +47,31 @@ impl Schedule {
         Self { config: config.clone(), everything: now, last: None, events: now, members: now, accounts: now }
     }
 
-    /// Returns what comes next, and when. A full run replaces all others. The others need a reading to
-    /// compare with.
+    /// Returns what comes next, and when: a full run, which replaces all others, or one of the partial
+    /// readings that make sense now.
     #[must_use]
-    pub fn next(&self, has_reading: bool, events: bool, members: bool) -> (Instant, Due) {
-        let events =
-            (has_reading && events && self.config.events_every.is_some()).then_some((self.events, Due::Events));
-        let members =
-            (has_reading && members && self.config.members_every.is_some()).then_some((self.members, Due::Members));
-        let accounts = (has_reading && self.config.accounts_every.is_some()).then_some((self.accounts, Due::Accounts));
-        let due = [events, members, accounts].into_iter().flatten();
-        due.fold((self.everything, Due::Everything), |first, due| if due.0 < first.0 { due } else { first })
+    pub fn next(&self, partial: &[Due]) -> (Instant, Due) {
+        let mut first = (self.everything, Due::Everything);
+        for due in [Due::Events, Due::Members, Due::Accounts] {
+            if partial.contains(&due)
+                && let Some(at) = self.partial_at(due)
+                && at < first.0
+            {
+                first = (at, due);
+            }
+        }
+        first
+    }
+
+    /// Returns when a partial reading is due, unless the configuration has switched it off.
+    fn partial_at(&self, due: Due) -> Option<Instant> {
+        let (every, at) = match due {
+            Due::Everything => return None,
+            Due::Events => (self.config.events_every, self.events),
+            Due::Members => (self.config.members_every, self.members),
+            Due::Accounts => (self.config.accounts_every, self.accounts),
+        };
+        every.map(|_| at)
     }
 
     /// Schedules a full run as soon as possible.
@@ -139,6 +153,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const PARTIAL: [Due; 3] = [Due::Events, Due::Members, Due::Accounts];
+
     fn schedule() -> Schedule {
         let mut schedule = Schedule::new(&WatchConfig::default());
         schedule.everything_is_done();
@@ -148,27 +164,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_thing_is_a_full_run() {
         let schedule = Schedule::new(&WatchConfig::default());
-        assert_eq!(schedule.next(false, true, true), (Instant::now(), Due::Everything));
+        assert_eq!(schedule.next(&PARTIAL), (Instant::now(), Due::Everything));
     }
 
     #[tokio::test(start_paused = true)]
     async fn between_full_runs_events_come_before_accounts_and_the_member_list() {
         let mut schedule = schedule();
         let seconds = |due: (Instant, Due)| (due.0.duration_since(Instant::now()).as_secs(), due.1);
-        assert_eq!(seconds(schedule.next(true, true, true)), (5, Due::Events));
-        assert_eq!(seconds(schedule.next(true, false, true)), (10, Due::Accounts));
+        assert_eq!(seconds(schedule.next(&PARTIAL)), (5, Due::Events));
+        assert_eq!(seconds(schedule.next(&PARTIAL[1..])), (10, Due::Accounts));
         schedule.accounts_after(Duration::from_mins(2));
-        assert_eq!(seconds(schedule.next(true, false, true)), (60, Due::Members));
-        assert_eq!(seconds(schedule.next(true, false, false)), (120, Due::Accounts));
-        assert_eq!(schedule.next(false, true, true).1, Due::Everything);
+        assert_eq!(seconds(schedule.next(&PARTIAL[1..])), (60, Due::Members));
+        assert_eq!(seconds(schedule.next(&[Due::Accounts])), (120, Due::Accounts));
+        assert_eq!(schedule.next(&[]).1, Due::Everything);
         let off = WatchConfig { accounts_every: None, ..WatchConfig::default() };
-        assert_eq!(Schedule { config: off, ..schedule }.next(true, false, false).1, Due::Everything);
+        assert_eq!(Schedule { config: off, ..schedule }.next(&[Due::Accounts]).1, Due::Everything);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_full_run_that_events_ask_for_comes_soon_and_not_at_once_after_another() {
         let mut schedule = schedule();
-        let due_in = |schedule: &Schedule| schedule.next(false, false, false).0.duration_since(Instant::now());
+        let due_in = |schedule: &Schedule| schedule.next(&[]).0.duration_since(Instant::now());
         schedule.everything_soon();
         assert_eq!(due_in(&schedule), BREATH);
         tokio::time::advance(Duration::from_mins(1)).await;
@@ -180,13 +196,13 @@ mod tests {
     async fn a_full_run_that_has_to_be_repeated_waits_its_time() {
         let mut schedule = Schedule::new(&WatchConfig::default());
         schedule.everything_after(Duration::from_secs(7));
-        assert_eq!(schedule.next(false, false, false).0.duration_since(Instant::now()), Duration::from_secs(7));
+        assert_eq!(schedule.next(&[]).0.duration_since(Instant::now()), Duration::from_secs(7));
     }
 
     #[tokio::test(start_paused = true)]
     async fn full_runs_are_a_tenth_apart_from_their_interval_at_most() {
         for _ in 0..100 {
-            let (at, _) = schedule().next(false, false, false);
+            let (at, _) = schedule().next(&[]);
             let pause = at.duration_since(Instant::now());
             assert!((Duration::from_secs(810)..=Duration::from_secs(990)).contains(&pause), "{pause:?}");
         }

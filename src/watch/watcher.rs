@@ -114,8 +114,7 @@ impl<'g> Watcher<'g> {
     /// incomplete.
     async fn stay(&mut self) -> Exit {
         loop {
-            let can_look = self.reading.is_some();
-            let (at, due) = self.schedule.next(can_look, self.events.may_come(), self.has_directory());
+            let (at, due) = self.schedule.next(&self.partial_readings());
             let next_beat = Instant::now() + self.beat_every();
             tokio::select! {
                 biased;
@@ -262,6 +261,21 @@ impl<'g> Watcher<'g> {
             }
         }
         self.manager.ready();
+    }
+
+    /// Returns which partial readings make sense now. All need a complete reading to compare with.
+    fn partial_readings(&self) -> Vec<Due> {
+        if self.reading.is_none() {
+            return Vec::new();
+        }
+        let mut partial = vec![Due::Accounts];
+        if self.events.may_come() {
+            partial.push(Due::Events);
+        }
+        if self.has_directory() {
+            partial.push(Due::Members);
+        }
+        partial
     }
 
     /// Returns whether federated users may have changed without an event.

@@ -27,7 +27,7 @@ async fn with_a_directory() -> RunningWorld {
 fn take_down(world: &RunningWorld) {
     for name in DIRECTORY {
         world.leave(name);
-        world.keycloak.state().realm("corp").set_enabled(name, false);
+        world.keycloak.state().realm("corp").disable_user(name);
     }
 }
 
@@ -65,7 +65,7 @@ async fn no_account_is_disabled_if_the_list_is_short_and_keycloak_has_cached_use
 async fn no_account_is_disabled_if_the_list_shows_all_federated_users_as_disabled() {
     let world = with_a_directory().await;
     for name in DIRECTORY {
-        world.keycloak.state().realm("corp").set_enabled(name, false);
+        world.keycloak.state().realm("corp").disable_user(name);
     }
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.kept(), in_doubt());

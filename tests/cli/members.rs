@@ -28,7 +28,9 @@ async fn token_is_renewed_if_it_expires_between_two_pages() {
     world.keycloak.faults().on("/members").times(1).after(move |_| state.lock().expire_tokens());
     let run = program(&world).run("plan --format json").exits(0);
     assert_eq!(run.json()["read"]["members"], 5200);
-    assert_eq!(world.keycloak.requests().count("/openid-connect/token"), 2);
+    // A page that was guessed wrong may be discarded while it renews the token.
+    let tokens = world.keycloak.requests().count("/openid-connect/token");
+    assert!((2..=3).contains(&tokens), "{tokens} tokens");
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn returning_member_is_activated() {
 async fn every_change_of_a_user_counts() {
     let world = started(in_step().member("carol").account("carol")).await;
     let _watching = watching(&world, NO_LIMITS).await;
-    world.keycloak.state().realm("corp").set_enabled("alice", false);
+    world.keycloak.state().realm("corp").disable_user("alice");
     world.keycloak.state().realm("corp").delete_user("bob");
     world.rename_in_keycloak("carol", "caroline");
     for name in ["alice", "bob"] {
@@ -87,7 +87,7 @@ async fn every_change_of_a_user_counts() {
     }
     // The state file remembers whose account it is.
     assert_eq!(world.state_of("carol"), account(false, false));
-    world.keycloak.state().realm("corp").set_enabled("alice", true);
+    world.keycloak.state().realm("corp").enable_user("alice");
     becomes(&world, "alice", false, false).await;
 }
 
@@ -188,7 +188,7 @@ async fn member_in_the_list_is_kept_if_no_event_explains_another_answer() {
     let watching = watching(&world, NO_LIMITS).await;
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
     let before = (everyone(&world), world.keycloak.requests().count("/members"));
-    world.keycloak.state().realm("corp").set_enabled("alice", true);
+    world.keycloak.state().realm("corp").enable_user("alice");
     until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before.0);

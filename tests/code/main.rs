@@ -1,8 +1,9 @@
-//! What holds the code together: the floors of its rooms, its doc comments, its English.
+//! What holds the code together: the floors of its rooms, the sizes of its parts, its doc comments, its English.
 
 mod doc_comments;
 mod files;
 mod floors;
+mod sizes;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -85,7 +85,16 @@ impl World {
 
     async fn live_through_everything(&mut self) -> Outcome {
         self.is_alive("up").await?;
+        self.live_through_a_stopped_directory().await?;
+        self.live_through_a_refused_bind().await?;
+        self.live_through_a_provider_switched_off().await?;
+        self.is_alive("up again").await?;
+        self.remember().await?;
+        self.leave_the_directory().await?;
+        self.leavers_are_disabled("left, cache warm").await
+    }
 
+    async fn live_through_a_stopped_directory(&mut self) -> Outcome {
         self.remember().await?;
         self.leave("kara").await?;
         self.slapd.stop().await?;
@@ -93,29 +102,27 @@ impl World {
         self.leave("kay").await?;
         self.federation.forget().await?;
         self.is_in_doubt("stopped, cache cold", "kay").await?;
+        self.slapd.restart().await
+    }
 
-        self.slapd.restart().await?;
+    async fn live_through_a_refused_bind(&mut self) -> Outcome {
         self.remember().await?;
         self.leave("kirk").await?;
         self.slapd.restart_with_another_password().await?;
         self.says_nothing("bind refused, cache warm", "kirk").await?;
         self.federation.forget().await?;
         self.says_nothing("bind refused, cache cold", "kirk").await?;
+        self.slapd.restart().await
+    }
 
-        self.slapd.restart().await?;
+    async fn live_through_a_provider_switched_off(&mut self) -> Outcome {
         self.remember().await?;
         self.federation.switch(false).await?;
         self.is_in_doubt("switched off, cache warm", "kirk").await?;
         self.leave("kurt").await?;
         self.federation.forget().await?;
         self.is_in_doubt("switched off, cache cold", "kurt").await?;
-
-        self.federation.switch(true).await?;
-        self.is_alive("up again").await?;
-
-        self.remember().await?;
-        self.leave_the_directory().await?;
-        self.leavers_are_disabled("left, cache warm").await
+        self.federation.switch(true).await
     }
 
     /// Checks that only luca, who was never in the group, and the stranger are to be disabled, by

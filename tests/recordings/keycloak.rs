@@ -34,7 +34,7 @@ fn seed_people(realm: &mut Realm) {
     if let Some(henry) = realm.user_mut("henry_k") {
         henry.first_name = Some("Henry_K".to_owned());
     }
-    realm.set_enabled("frank", false);
+    realm.disable_user("frank");
 }
 
 /// The eight changes in the recorded admin events, oldest first.
@@ -42,8 +42,8 @@ fn change_what_the_events_tell(realm: &mut Realm) {
     realm.event_time = Some(1_795_429_749_400);
     realm.leave("grace", "/matrix-users");
     realm.join("grace", "/matrix-users");
-    realm.set_enabled("grace", false);
-    realm.set_enabled("grace", true);
+    realm.disable_user("grace");
+    realm.enable_user("grace");
     realm.add_user("temp1");
     realm.delete_user("temp1");
     realm.add_group("/temp-group");

@@ -5,6 +5,7 @@
 //! second look), then the state file's memory, then the name. A name ties nothing if stronger evidence
 //! names another user.
 
+mod holder;
 mod remembered_owners;
 mod row_index;
 
@@ -15,6 +16,8 @@ use std::collections::HashSet;
 use super::policy::Matching;
 use super::{Facts, Subjects};
 use crate::model::{Account, KeycloakId, Member, Tie, UserId};
+use holder::Listed;
+pub(super) use holder::{Holder, Namesakes, TiedBy};
 pub use remembered_owners::AccountsByLocalpart;
 use row_index::RowIndex;
 
@@ -37,100 +40,6 @@ pub(super) struct Identity<'f> {
     twins: HashSet<&'f UserId>,
     /// Whether each member has an account, by row; complete once every account was requested.
     has_account: Vec<Cell<bool>>,
-}
-
-/// What ties an account to its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TiedBy {
-    /// An upstream link of MAS.
-    Link,
-    /// The state file.
-    Memory(Tie),
-    Name,
-}
-
-/// The owner of an account by the lists.
-#[derive(Debug)]
-pub(super) enum Holder<'f> {
-    /// Links or memory tie it to this user.
-    Tied {
-        /// The user; the newest link's, if there are several.
-        id: &'f KeycloakId,
-        /// Their row, if they are a member.
-        member: Option<&'f Member>,
-        by: TiedBy,
-    },
-    /// It has the name of these members, and nothing stronger contradicts.
-    Named(Namesakes<'f>),
-    /// Memory ties it by name to a user who is not a member, and now these members have its name. It is
-    /// theirs if that user is gone.
-    Contested {
-        /// The user that memory names.
-        remembered: &'f KeycloakId,
-        named: Namesakes<'f>,
-    },
-    /// The lists show no owner.
-    Unclaimed,
-}
-
-/// The members whose account has one name; nearly always none or one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Namesakes<'f> {
-    first: Option<Listed<'f>>,
-    others: Vec<Listed<'f>>,
-}
-
-/// A member, with the number of their row.
-#[derive(Debug, Clone, Copy)]
-struct Listed<'f> {
-    row: u32,
-    member: &'f Member,
-}
-
-impl Holder<'_> {
-    /// Returns whether the account is a member's.
-    pub(super) fn is_members(&self) -> bool {
-        matches!(self, Self::Tied { member: Some(_), .. } | Self::Named(_))
-    }
-}
-
-impl<'f> Namesakes<'f> {
-    fn push(&mut self, listed: Listed<'f>) {
-        if self.first.is_none() {
-            self.first = Some(listed);
-        } else {
-            self.others.push(listed);
-        }
-    }
-
-    fn listed(&self) -> impl Iterator<Item = Listed<'f>> + use<'_, 'f> {
-        self.first.into_iter().chain(self.others.iter().copied())
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'f Member> + use<'_, 'f> {
-        self.listed().map(|listed| listed.member)
-    }
-
-    fn is_only(&self, id: &KeycloakId) -> bool {
-        self.others.is_empty() && self.contains(id)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    fn contains(&self, id: &KeycloakId) -> bool {
-        self.iter().any(|member| member.id == *id)
-    }
-
-    fn sort(&mut self) {
-        if !self.others.is_empty() {
-            let mut all: Vec<_> = self.listed().collect();
-            all.sort_by(|one, other| one.member.id.cmp(&other.member.id));
-            self.first = all.first().copied();
-            self.others = all.split_off(1);
-        }
-    }
 }
 
 impl<'f> Identity<'f> {

@@ -1,6 +1,7 @@
 //! Tests what `explain` says about the owner of an account: which evidence there is, which side each
 //! piece is on, and which decides.
 
+use super::scene::{detail_of, with_id};
 use super::*;
 use crate::model::{Owner, Tie};
 

@@ -10,6 +10,7 @@ mod lookup;
 mod members;
 mod moving_list;
 mod owners;
+mod page_requests;
 mod person;
 mod providers;
 mod stale_groups;

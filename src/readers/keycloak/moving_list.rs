@@ -8,21 +8,13 @@
 //! While pages are full, the next ones are requested ahead, before a page is decoded, so that the
 //! server need not wait for that. A wrong guess is discarded.
 
-use std::collections::VecDeque;
 use std::hash::Hash;
-use std::pin::Pin;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::stream::FuturesOrdered;
-use futures_util::{StreamExt, poll};
-
+use super::page_requests::{OVERLAP, PageRange, PageRequests, overlap_with};
 use crate::readers::page_size::PageSize;
 use crate::readers::unique_rows::UniqueRows;
 
-/// Rows that two pages share. If more than this many users leave between two requests, a page has to be
-/// requested again.
-const OVERLAP: usize = 50;
 /// How often a page may fail to overlap before the reading gives up.
 const PATIENCE: usize = 10;
 
@@ -35,66 +27,10 @@ pub(super) enum MovingListError<E> {
     Unstable,
 }
 
-/// A page of the list: the first row, and the maximum number of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct PageRange {
-    first: usize,
-    max: usize,
-}
-
-/// An answer, and how long it took.
-type Came<A, E> = (Result<A, E>, Duration);
-type Asked<'f, A, E> = Pin<Box<dyn Future<Output = Came<A, E>> + 'f>>;
-
-/// The pages that are in progress, in the order of the list.
-struct Ahead<'f, A, E> {
-    places: VecDeque<PageRange>,
-    pages: FuturesOrdered<Asked<'f, A, E>>,
-    /// The first page, if it has already come.
-    first: Option<Came<A, E>>,
-}
-
-impl<'f, A, E> Ahead<'f, A, E> {
-    fn new() -> Self {
-        Self { places: VecDeque::new(), pages: FuturesOrdered::new(), first: None }
-    }
-
-    fn push(&mut self, place: PageRange, page: impl Future<Output = Result<A, E>> + 'f) {
-        self.places.push_back(place);
-        self.pages.push_back(Box::pin(async move {
-            let asked = Instant::now();
-            (page.await, asked.elapsed())
-        }));
-    }
-
-    fn give_up(&mut self) {
-        *self = Self::new();
-    }
-
-    /// Starts the request of every page, without waiting for any.
-    async fn set_out(&mut self) {
-        if self.first.is_none()
-            && let Poll::Ready(page) = poll!(self.pages.next())
-        {
-            self.first = page;
-        }
-    }
-
-    /// Returns the first page in progress, and how long it took.
-    async fn next(&mut self) -> Option<(PageRange, Result<A, E>, Duration)> {
-        let place = self.places.pop_front()?;
-        let (page, took) = match self.first.take() {
-            Some(first) => first,
-            None => self.pages.next().await?,
-        };
-        Some((place, page, took))
-    }
-}
-
 /// Reads every row that stays in the list throughout, each once. `fetch(first, max)` returns the page
 /// at an offset, `decode` its rows; up to `at_a_time` pages are requested at the same time.
 pub(super) async fn read_all<'f, A: 'f, T, K, E: 'f, F>(
-    mut size: PageSize,
+    size: PageSize,
     at_a_time: usize,
     fetch: impl Fn(usize, usize) -> F,
     decode: impl Fn(A) -> Result<Vec<T>, E>,
@@ -104,70 +40,127 @@ where
     K: Hash + Eq + ?Sized,
     F: Future<Output = Result<A, E>> + 'f,
 {
-    let ask_ahead = |ahead: &mut Ahead<'f, A, E>, before: PageRange, rows: usize| {
-        while ahead.places.len() < at_a_time {
-            let last = ahead.places.back().copied().unwrap_or(before);
-            let guess = PageRange { first: last.first + last.max - OVERLAP.min(last.max / 2).max(1), max: rows };
-            ahead.push(guess, fetch(guess.first, guess.max));
-        }
-    };
-    let mut known = UniqueRows::new(key);
-    let mut ahead = Ahead::new();
-    let mut next = PageRange { first: 0, max: size.rows() };
-    let (mut overlap, mut misfits) = (0, 0);
-    // This costs a list of one page one needless request, and makes all others faster.
-    let mut comes_full = true;
+    let mut requests = PageRequests::new(fetch, at_a_time);
+    let mut reading = Reading::new(size, key);
     loop {
-        if ahead.places.front() != Some(&next) {
-            ahead.give_up();
-            ahead.push(next, fetch(next.first, next.max));
+        let next = requests.require(reading.next, reading.size.rows());
+        if reading.expects_full_page {
+            requests.guess_after(next, reading.size.rows());
         }
-        if comes_full {
-            ask_ahead(&mut ahead, next, size.rows());
-        }
-        let Some((PageRange { first, max }, page, took)) = ahead.next().await else { continue };
+        let Some(answer) = requests.first_answer().await else { continue };
         // Only the first page shows whether there are more.
-        if comes_full && !known.is_empty() {
-            ask_ahead(&mut ahead, next, size.rows());
-            ahead.set_out().await;
+        if reading.expects_full_page && !reading.known.is_empty() {
+            requests.guess_after(next, reading.size.rows());
+            requests.start().await;
         }
-        let page = page.and_then(&decode).map_err(MovingListError::Page)?;
-        let length = page.len();
-        size.learn(max, length, took);
-        let fits = known.is_empty() || page.iter().any(|row| known.knows_row(row));
-        let before = known.len();
+        let rows = answer.page.and_then(&decode).map_err(MovingListError::Page)?;
+        match reading.step(answer.range, rows, answer.took) {
+            Step::GoOn => {}
+            Step::End => return Ok(reading.known.into_vec()),
+            Step::GiveUp => return Err(MovingListError::Unstable),
+        }
+    }
+}
+
+/// What a page means for the reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Another page is needed.
+    GoOn,
+    /// Every row is known.
+    End,
+    /// Too many pages have shown no new row.
+    GiveUp,
+}
+
+/// What the pages so far have shown of the list.
+struct Reading<T, Key> {
+    known: UniqueRows<T, Key>,
+    size: PageSize,
+    /// The row at which the next page begins.
+    next: usize,
+    /// Rows that the next page shares with the last one; none before the first page.
+    overlap: usize,
+    /// Pages without a new row.
+    misfits: usize,
+    /// Whether to guess the pages after the next one. For the first page this costs a list of one page one
+    /// needless request, and makes all others faster.
+    expects_full_page: bool,
+}
+
+/// A page that was taken in.
+#[derive(Debug, Clone, Copy)]
+struct TakenPage {
+    range: PageRange,
+    length: usize,
+    /// Whether no row is missing between it and the known ones.
+    fits: bool,
+    has_new_rows: bool,
+}
+
+impl<T, K: Hash + Eq + ?Sized, Key: Fn(&T) -> &K> Reading<T, Key> {
+    fn new(size: PageSize, key: Key) -> Self {
+        Self { known: UniqueRows::new(key), size, next: 0, overlap: 0, misfits: 0, expects_full_page: true }
+    }
+
+    /// Takes in a page, and decides how the reading goes on.
+    fn step(&mut self, range: PageRange, rows: Vec<T>, took: Duration) -> Step {
+        self.size.learn(range.max, rows.len(), took);
+        let page = self.take_in(range, rows);
+        let is_end = self.is_end(page);
+        if self.known.is_empty() || (is_end && !self.has_shrunk(page)) {
+            return Step::End;
+        }
+        self.misfits += usize::from(!page.has_new_rows);
+        if self.misfits > PATIENCE {
+            return Step::GiveUp;
+        }
+        if is_end {
+            self.start_again();
+        } else {
+            self.move_on(page);
+        }
+        Step::GoOn
+    }
+
+    /// Adds the rows of a page, unless a row may be missing before them.
+    fn take_in(&mut self, range: PageRange, rows: Vec<T>) -> TakenPage {
+        let (length, before) = (rows.len(), self.known.len());
+        let fits = self.known.is_empty() || rows.iter().any(|row| self.known.knows_row(row));
         if fits {
-            for row in page {
-                known.put(row);
+            for row in rows {
+                self.known.put(row);
             }
         }
-        let grew = known.len() > before;
-        // A server that caps its pages, or repeats the first one, would have filled this page.
-        let ends_here = fits && !grew && length < 2 * overlap;
-        let has_shrunk = known.len() > first + length + OVERLAP;
-        if known.is_empty() || (ends_here && !has_shrunk) {
-            return Ok(known.into_vec());
-        }
-        if !grew {
-            misfits += 1;
-            if misfits > PATIENCE {
-                return Err(MovingListError::Unstable);
-            }
-        }
-        if ends_here {
-            // With this many rows gone it is another list: start again, and trust what it shows twice.
-            known.clear();
-            (next, overlap, comes_full) = (PageRange { first: 0, max: size.rows() }, 0, false);
-            continue;
-        }
+        TakenPage { range, length, fits, has_new_rows: self.known.len() > before }
+    }
+
+    /// Returns whether the list ends with this page. A server that caps its pages, or repeats the first one,
+    /// would have filled it.
+    fn is_end(&self, page: TakenPage) -> bool {
+        page.fits && !page.has_new_rows && page.length < 2 * self.overlap
+    }
+
+    /// Returns whether the list is so much shorter than what is known that rows may have been skipped.
+    fn has_shrunk(&self, page: TakenPage) -> bool {
+        self.known.len() > page.range.first + page.length + OVERLAP
+    }
+
+    /// Begins with the first page: with this many rows gone it is another list. What it shows twice counts.
+    fn start_again(&mut self) {
+        self.known.clear();
+        self.next = 0;
+        self.overlap = 0;
+        self.expects_full_page = false;
+    }
+
+    /// Goes on after a page that fits, or before one that does not.
+    fn move_on(&mut self, page: TakenPage) {
+        let TakenPage { range: PageRange { first, max }, length, fits, .. } = page;
         let end = if fits { first + length } else { first.saturating_sub(max / 2) };
-        overlap = OVERLAP.min(length / 2).max(1);
-        let wanted = end.saturating_sub(overlap);
-        next = match ahead.places.front() {
-            Some(guess) if guess.first == wanted => *guess,
-            _ => PageRange { first: wanted, max: size.rows() },
-        };
-        comes_full = fits && length == max;
+        self.overlap = overlap_with(length);
+        self.next = end.saturating_sub(self.overlap);
+        self.expects_full_page = fits && length == max;
     }
 }
 

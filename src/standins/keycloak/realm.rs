@@ -122,8 +122,17 @@ impl Realm {
         self.users.entry(&name, || user);
     }
 
-    /// Enables or disables a user.
-    pub fn set_enabled(&mut self, username: &str, enabled: bool) {
+    /// Enables a user.
+    pub fn enable_user(&mut self, username: &str) {
+        self.set_enabled(username, true);
+    }
+
+    /// Disables a user.
+    pub fn disable_user(&mut self, username: &str) {
+        self.set_enabled(username, false);
+    }
+
+    fn set_enabled(&mut self, username: &str, enabled: bool) {
         let Some(user) = self.users.get_mut(&username.to_lowercase()) else {
             return;
         };

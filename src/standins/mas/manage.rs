@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::emails::Email;
 use super::jobs::{Task, call};
-use super::sessions::SessionKind;
+use super::sessions::{CompatScope, SessionKind};
 use super::state::{DatabaseUser, MasState};
 use crate::standins::query::basic;
 use crate::standins::{Shared, ids, server, time};
@@ -289,7 +289,8 @@ async fn issue_token(state: &Shared<MasState>, username: &str, device_id: Option
     }
     let issued = {
         let mut state = state.lock();
-        let token = state.add_session(username, &device, admin);
+        let scope = if admin { CompatScope::SynapseAdmin } else { CompatScope::Client };
+        let token = state.add_session(username, &device, scope);
         token.and_then(|token| state.session(&token).map(|session| (session.id.clone(), token.clone())))
     };
     let Some((session, token)) = issued else {

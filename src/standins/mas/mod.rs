@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 pub use clients::{CLIENT, ClientAuth, RegisteredClient};
 pub use emails::Email;
 pub use manage::{Done, LogLine, ManageRequest};
-pub use sessions::{MasSession, SessionKind, SessionOwner};
+pub use sessions::{CompatScope, MasSession, SessionKind, SessionOwner};
 pub use settings::{AdminApi, MasSettings};
 pub use state::{DatabaseUser, MasState};
 pub use upstream::{Link, Provider};

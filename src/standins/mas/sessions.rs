@@ -43,6 +43,24 @@ impl SessionKind {
     }
 }
 
+/// What the token of a compatibility session opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompatScope {
+    /// The client API.
+    Client,
+    /// Synapse's admin API too.
+    SynapseAdmin,
+}
+
+impl CompatScope {
+    fn text(self) -> String {
+        match self {
+            Self::Client => CLIENT_API.to_owned(),
+            Self::SynapseAdmin => format!("{CLIENT_API} {SYNAPSE_ADMIN}"),
+        }
+    }
+}
+
 /// The owner of a personal session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionOwner {
@@ -173,10 +191,10 @@ impl MasState {
     }
 
     /// Opens a compatibility session and returns its token.
-    pub fn add_session(&mut self, username: &str, device_id: &str, synapse_admin: bool) -> Option<String> {
+    pub fn add_session(&mut self, username: &str, device_id: &str, scope: CompatScope) -> Option<String> {
         let mut session = MasSession::new(SessionKind::Compat, &self.user(username)?.id);
         session.device_id = Some(device_id.to_owned());
-        session.scope = if synapse_admin { format!("{CLIENT_API} {SYNAPSE_ADMIN}") } else { CLIENT_API.to_owned() };
+        session.scope = scope.text();
         self.put_session(session)
     }
 

@@ -16,9 +16,10 @@
 //! # }
 //! ```
 
-mod described;
 mod links;
 mod mas_api;
+mod new_account;
+mod new_user;
 mod running;
 mod seed;
 #[cfg(test)]
@@ -26,9 +27,10 @@ mod tests;
 
 use std::time::Duration;
 
-pub use described::{NewAccount, NewUser};
 use links::WorldLinks;
 use mas_api::MasApiSettings;
+pub use new_account::NewAccount;
+pub use new_user::NewUser;
 pub use running::{MasUserState, RunningWorld, ServerStates, SynapseAccountState};
 
 use super::StandInError;

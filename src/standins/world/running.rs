@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::Auth;
 use crate::standins::keycloak::Keycloak;
-use crate::standins::mas::{Mas, SessionKind};
+use crate::standins::mas::{CompatScope, Mas, SessionKind};
 use crate::standins::synapse::Synapse;
 use crate::standins::{StandInError, ids, mas_cli, runtime};
 
@@ -167,7 +167,7 @@ impl RunningWorld {
         let token = {
             let mut mas = self.mas.state();
             mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?;
-            mas.add_session(localpart, &device, false).ok_or_else(refused)?
+            mas.add_session(localpart, &device, CompatScope::Client).ok_or_else(refused)?
         };
         self.synapse.state().account_mut(localpart).ok_or_else(refused)?.devices.insert(device);
         Ok(token)

@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use secrecy::SecretString;
 
 use super::running::{ADMIN, CLIENT, RunningWorld};
-use super::{Kind, Membership, World, described, links};
+use super::{Kind, Membership, World, links, new_account, new_user};
 use crate::standins::keycloak::{self, Keycloak, Login, ManagementRoles, RealmClient};
-use crate::standins::mas::{self, Email, Mas};
+use crate::standins::mas::{self, CompatScope, Email, Mas};
 use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
@@ -29,7 +29,7 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     let keycloak = Keycloak::start(keycloak_at, keycloak_state)?;
     links::seed(world, &keycloak, &mut mas_state)?;
     for account in &world.detailed_accounts {
-        described::put_account(&mut mas_state, &mut synapse_state, account)?;
+        new_account::put_account(&mut mas_state, &mut synapse_state, account)?;
     }
     let admin_token = add_token_owner(&mut mas_state, &mut synapse_state, &world.token_owner)?;
     let mas = Mas::start(mas_at, mas_state)?;
@@ -106,7 +106,7 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
     for (parent, name) in &world.named_groups {
         realm.add_group_named(parent, name);
     }
-    let created = described::a_year_ago();
+    let created = new_user::a_year_ago();
     for person in &world.people {
         let user = realm.add_user(&person.name);
         user.first_name = Some(capitalised(&user.username));
@@ -128,7 +128,7 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         realm.join(&person.name, path);
     }
     let group = world.groups.first().map_or("", String::as_str);
-    world.users.iter().try_for_each(|user| described::put_user(realm, user, group))
+    world.users.iter().try_for_each(|user| new_user::put_user(realm, user, group))
 }
 
 fn capitalised(name: &str) -> String {
@@ -186,6 +186,6 @@ fn add_token_owner(
     }
     let device = ids::word(10);
     synapse.add_account(localpart).devices.insert(device.clone());
-    mas.add_session(localpart, &device, true)
+    mas.add_session(localpart, &device, CompatScope::SynapseAdmin)
         .ok_or_else(|| StandInError::World(format!("{localpart} cannot own a token")))
 }

@@ -57,7 +57,7 @@ async fn no_account_is_disabled_if_a_directory_goes_down() {
     world.keycloak.state().realm("corp").silently(|realm| {
         for name in DIRECTORY {
             realm.leave(name, "/matrix-users");
-            realm.set_enabled(name, false);
+            realm.disable_user(name);
         }
     });
     watching.has_run(INCOMPLETE, 1).await;
@@ -65,7 +65,7 @@ async fn no_account_is_disabled_if_a_directory_goes_down() {
     world.keycloak.state().realm("corp").silently(|realm| {
         for name in DIRECTORY {
             realm.join(name, "/matrix-users");
-            realm.set_enabled(name, true);
+            realm.enable_user(name);
         }
     });
     world.leave("alice");
@@ -83,7 +83,7 @@ async fn list_decides_if_an_event_is_about_a_user_of_a_directory_that_is_down() 
     let lists = world.keycloak.requests().count("/members");
     for name in DIRECTORY {
         world.leave(name);
-        world.keycloak.state().realm("corp").set_enabled(name, false);
+        world.keycloak.state().realm("corp").disable_user(name);
     }
     until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2).await;
     watching.has_run(INCOMPLETE, 1).await;

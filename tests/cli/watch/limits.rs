@@ -85,7 +85,7 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     watching.has_logged(&format!("sync --approve {digest}"));
 
     // A plan refused as a whole is not done piece by piece.
-    world.keycloak.state().realm("corp").set_enabled("c00000", true);
+    world.keycloak.state().realm("corp").enable_user("c00000");
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(everyone(&world), before);
 

@@ -1,6 +1,7 @@
 //! Decides with the second look about accounts that the lists alone would change.
 
-use std::collections::{BTreeSet, HashSet};
+mod list_after;
+mod owners;
 
 use super::decision_table::DecisionTable;
 use super::directory::Directories;
@@ -9,42 +10,23 @@ use super::memory::Recall;
 use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
 use super::{Facts, Rechecks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign, SignSeen, Tie,
-    Timestamp,
+    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign, SignSeen, Timestamp,
 };
 use crate::plan::{Approval, KeptReason, Reason};
+use list_after::ListAfter;
+use owners::{Candidate, PossibleOwner, externals, find, has_external_id, reason_of};
 
 /// The second look, with everything that it is compared with.
 #[derive(Debug)]
 pub(super) struct SecondLook<'l, 'f> {
     table: &'l DecisionTable<'f>,
     identity: &'l Identity<'f>,
-    after: After<'l>,
-}
-
-/// The second look's result about one possible owner of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PossibleOwner {
-    /// A member who may use Matrix, by the list and by the recheck.
-    Member,
-    /// Out by the list and in by the recheck, or the reverse.
-    Contradiction,
-    /// Known to Keycloak, and out.
-    Out(Reason),
-    /// No longer known to Keycloak.
-    Gone,
-}
-
-/// A possible owner of an account.
-#[derive(Debug, Clone, Copy)]
-struct Candidate<'e> {
-    id: &'e KeycloakId,
-    person: &'e KeycloakPerson,
+    after: ListAfter<'l>,
 }
 
 impl<'l, 'f> SecondLook<'l, 'f> {
     pub(super) fn new(table: &'l DecisionTable<'f>, identity: &'l Identity<'f>, rechecks: &'l Rechecks) -> Self {
-        Self { table, identity, after: After::new(table, rechecks) }
+        Self { table, identity, after: ListAfter::new(table, rechecks) }
     }
 
     /// Returns the members read after the look, if they were.
@@ -326,155 +308,5 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         };
         let own = || self.facts().memory.disabled_at(&account.user_id);
         seen.account.disabled_at.or_else(own).is_some_and(|disabled| disabled < *created)
-    }
-
-    /// Returns the owners of an account by the evidence; several only if it cannot distinguish them.
-    fn candidates<'e>(&self, account: &'e Account, holder: &'e Holder<'f>, seen: &'e Evidence) -> Vec<Candidate<'e>> {
-        let externals = || -> Vec<Candidate<'e>> {
-            externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
-        };
-        match holder {
-            Holder::Tied { by: TiedBy::Link, .. } => account.links.iter().map(|id| candidate(seen, id)).collect(),
-            _ if self.is_decided_by_external_id(holder, seen) => externals(),
-            Holder::Tied { id, by, .. } => {
-                let remembered = candidate(seen, id);
-                if *by == TiedBy::Memory(Tie::Name) && remembered.person.is_unknown() {
-                    let named = named(seen);
-                    if named.is_empty() { vec![remembered] } else { named }
-                } else {
-                    vec![remembered]
-                }
-            }
-            Holder::Contested { remembered, named } => {
-                let remembered = candidate(seen, remembered);
-                if remembered.person.is_unknown() {
-                    named.iter().map(|member| candidate(seen, &member.id)).collect()
-                } else {
-                    vec![remembered]
-                }
-            }
-            Holder::Named(members) => {
-                let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
-                // This includes users with another account: the name alone does not show that this one is not
-                // theirs.
-                let listed = self.identity.named(account);
-                let known = listed.iter().filter(|member| find(seen, &member.id).is_some_and(|it| !it.is_unknown()));
-                owners.extend(known.map(|member| candidate(seen, &member.id)));
-                owners.extend(named(seen));
-                owners.sort_by(|one, other| one.id.cmp(other.id));
-                owners.dedup_by(|one, other| one.id == other.id);
-                owners
-            }
-            Holder::Unclaimed => named(seen),
-        }
-    }
-
-    /// Returns whether anything has ever tied an account to a Keycloak user. A name of two users ties it to
-    /// neither.
-    fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
-        let listed = self.identity.named(account);
-        let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
-        namesakes.retain(|id| find(seen, id).is_some_and(|person| person.user().is_some()));
-        namesakes.extend(seen.by_name().filter_map(|person| person.user().map(|user| &user.id)));
-        account.tied_to().is_some() || externals(seen).next().is_some() || namesakes.len() == 1
-    }
-
-    fn is_decided_by_external_id(&self, holder: &Holder<'_>, seen: &Evidence) -> bool {
-        self.table.policy.matching != Matching::Localpart
-            && !matches!(holder, Holder::Tied { by: TiedBy::Link, .. })
-            && externals(seen).next().is_some()
-    }
-
-    fn standing(&self, Candidate { id, person }: Candidate<'_>) -> PossibleOwner {
-        let listed = self.identity.member(id);
-        match (person, listed) {
-            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => PossibleOwner::Contradiction,
-            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => PossibleOwner::Gone,
-            (KeycloakPerson::Known { in_group: false, .. }, Some(_))
-            | (KeycloakPerson::Known { in_group: true, .. }, None) => PossibleOwner::Contradiction,
-            (KeycloakPerson::Known { in_group: false, .. }, None) => PossibleOwner::Out(Reason::NotInGroup),
-            (KeycloakPerson::Known { enabled, .. }, Some(member)) => {
-                if self.table.may_use(member) {
-                    PossibleOwner::Member
-                } else if *enabled {
-                    PossibleOwner::Contradiction
-                } else {
-                    PossibleOwner::Out(Reason::DisabledInKeycloak)
-                }
-            }
-        }
-    }
-}
-
-/// Returns why an account is disabled, by its first owner that Keycloak knows, if there is one.
-fn reason_of(standings: &[PossibleOwner], holder: &Holder<'_>) -> Reason {
-    let known = standings.iter().find_map(|standing| match standing {
-        PossibleOwner::Out(reason) => Some(*reason),
-        _ => None,
-    });
-    let is_gone = standings.iter().all(|standing| *standing == PossibleOwner::Gone);
-    match (known, holder) {
-        (Some(reason), _) => reason,
-        (None, _) if is_gone => Reason::NotInKeycloak,
-        (None, Holder::Named(_) | Holder::Tied { member: Some(_), .. }) => Reason::DisabledInKeycloak,
-        (None, _) => Reason::NotInGroup,
-    }
-}
-
-const NOBODY: KeycloakPerson = KeycloakPerson::Unknown;
-
-fn candidate<'e>(seen: &'e Evidence, id: &'e KeycloakId) -> Candidate<'e> {
-    Candidate { id, person: find(seen, id).unwrap_or(&NOBODY) }
-}
-
-/// Returns Keycloak's answer about the user of an ID.
-fn find<'e>(seen: &'e Evidence, id: &KeycloakId) -> Option<&'e KeycloakPerson> {
-    let is_it = |answer: &&Answer| match &answer.asked {
-        Question::Id(asked) | Question::ExternalId(asked) => asked == id,
-        Question::Name => answer.user.user().is_some_and(|user| user.id == *id),
-    };
-    seen.keycloak.iter().find(is_it).map(|answer| &answer.user)
-}
-
-/// Returns the users of the realm that Synapse's external IDs name.
-fn externals(seen: &Evidence) -> impl Iterator<Item = &KeycloakPerson> {
-    seen.by_external_id().map(|(_, person)| person)
-}
-
-/// Returns whether one of Synapse's external IDs names this user.
-fn has_external_id(seen: &Evidence, id: &KeycloakId) -> bool {
-    externals(seen).any(|person| person.user().is_some_and(|user| user.id == *id))
-}
-
-/// Returns the users whose localpart is the account's.
-fn named(seen: &Evidence) -> Vec<Candidate<'_>> {
-    let known = seen.by_name().filter(|person| !person.is_unknown());
-    known.filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
-}
-
-/// The members in the list after the look.
-#[derive(Debug)]
-struct After<'l> {
-    /// The list that was read after the look, if it was.
-    members: Option<&'l [Member]>,
-    /// Its members who may use Matrix.
-    may_use: Vec<&'l Member>,
-    ids: HashSet<&'l KeycloakId>,
-}
-
-impl<'l> After<'l> {
-    fn new(table: &DecisionTable<'_>, rechecks: &'l Rechecks) -> Self {
-        let members = match rechecks {
-            Rechecks::Taken { members_after, .. } => members_after.as_deref(),
-            Rechecks::TooMany { .. } => None,
-        };
-        let may_use: Vec<_> = members.into_iter().flatten().filter(|member| table.may_use(member)).collect();
-        Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
-    }
-
-    fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {
-        let key = account.localpart().key().into_owned();
-        let may_use = self.may_use.iter().copied();
-        may_use.filter(move |member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key))
     }
 }

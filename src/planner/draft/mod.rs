@@ -1,0 +1,158 @@
+//! Makes the plan in two steps: without the second look, then with it.
+
+mod plan;
+mod recheck_list;
+mod verdicts;
+
+use std::collections::BTreeMap;
+
+use super::decision_table::{DecisionTable, Opinion};
+use super::identity::Identity;
+use super::mapping::Mapping;
+use super::plan_scope::PlanScope;
+use super::policy::Policy;
+use super::presence::{Presence, Reach};
+use super::{Facts, Rechecks, Verdict};
+use crate::model::{Account, UserId};
+use crate::plan::ActionKind;
+
+pub use recheck_list::{AskByName, AskFirst, ToRecheck};
+pub use verdicts::Verdicts;
+
+/// The plan before the second look.
+#[derive(Debug)]
+pub struct Draft<'f> {
+    pub(super) table: DecisionTable<'f>,
+    pub(super) identity: Identity<'f>,
+    /// The accounts it is about, if it is not about all.
+    scope: Option<&'f PlanScope>,
+    /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
+    notable: Vec<(&'f Account, Opinion<'f>)>,
+    /// How many of the other accounts are members' and active.
+    active_as_they_should_be: usize,
+    /// How many of the other accounts are disabled.
+    disabled_as_they_should_be: usize,
+    /// Active accounts that this program has changed before.
+    pub(super) settled: Vec<&'f UserId>,
+    /// Active members who were out of the group when it was last read.
+    pub(super) returned: Vec<&'f UserId>,
+    /// Accounts outside the group that only Synapse is known to have shut out.
+    unverified: Vec<&'f Account>,
+    mapping: Mapping<'f>,
+}
+
+impl<'f> Draft<'f> {
+    /// Applies the table to everything that was read.
+    #[must_use]
+    pub fn new(facts: &'f Facts, policy: &'f Policy) -> Self {
+        Self::about(facts, policy, None)
+    }
+
+    /// Applies the table to the accounts a run is about. All others only count.
+    #[must_use]
+    pub fn about(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
+        let mut draft = Self::empty(facts, policy, scope);
+        for account in &facts.accounts {
+            draft.add(account);
+        }
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft.unverified.sort_by_key(|account| &account.user_id);
+        draft
+    }
+
+    /// Reverses what was done to some accounts of `scope`, without the table. All others only count.
+    pub(super) fn reversing(
+        facts: &'f Facts,
+        policy: &'f Policy,
+        scope: &'f PlanScope,
+        kinds: &BTreeMap<&UserId, ActionKind>,
+    ) -> Self {
+        let mut draft = Self::empty(facts, policy, Some(scope));
+        for account in &facts.accounts {
+            let holder = draft.identity.holder(account);
+            match kinds.get(&account.user_id) {
+                Some(kind) => draft.notable.push((account, draft.table.reversed(account, holder, *kind))),
+                None => draft.only_count(&draft.table.opinion(account, holder, &draft.identity)),
+            }
+        }
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft
+    }
+
+    fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
+        Self {
+            table: DecisionTable { facts, policy },
+            identity: Identity::new(facts, policy.matching),
+            scope,
+            notable: Vec::new(),
+            active_as_they_should_be: 0,
+            disabled_as_they_should_be: 0,
+            settled: Vec::new(),
+            returned: Vec::new(),
+            unverified: Vec::new(),
+            mapping: Mapping::default(),
+        }
+    }
+
+    fn add(&mut self, account: &'f Account) {
+        let holder = self.identity.holder(account);
+        self.mapping.note_holder(account, &holder);
+        let is_members = holder.is_members();
+        let opinion = self.table.opinion(account, holder, &self.identity);
+        self.mapping.note_opinion(&opinion, is_members);
+        if self.scope.is_some_and(|scope| !scope.covers(&account.user_id)) {
+            return self.only_count(&opinion);
+        }
+        let Facts { memory, .. } = self.table.facts;
+        if account.can_log_in() && memory.own.contains_key(&account.user_id) {
+            self.settled.push(&account.user_id);
+        }
+        match opinion {
+            Opinion::Settled(Verdict::MemberActive) => {
+                self.active_as_they_should_be += 1;
+                if memory.absent_since.contains_key(&account.user_id) {
+                    self.returned.push(&account.user_id);
+                }
+            }
+            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
+                self.disabled_as_they_should_be += 1;
+                if self.table.is_shut_out_by_synapse_alone(account) {
+                    self.unverified.push(account);
+                }
+            }
+            opinion => self.notable.push((account, opinion)),
+        }
+    }
+
+    fn only_count(&mut self, opinion: &Opinion<'f>) {
+        let counts_as_active = match opinion {
+            Opinion::Settled(verdict) => verdict.counts_as_active(),
+            Opinion::WouldDisable(_) => true,
+            Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
+        };
+        let count =
+            if counts_as_active { &mut self.active_as_they_should_be } else { &mut self.disabled_as_they_should_be };
+        *count += 1;
+    }
+
+    /// Returns what to remember of this reading.
+    #[must_use]
+    pub fn presence<'s>(&'s self, verdicts: &Verdicts<'f>, rechecks: &'s Rechecks) -> Presence<'s> {
+        let mut presence = Presence::new(self, verdicts, rechecks);
+        if !verdicts.mapped.is_in_doubt() {
+            presence.note_owners(self, verdicts, rechecks);
+        }
+        presence
+    }
+
+    /// Returns how much of the reading this draft is about.
+    pub(super) fn reach(&self) -> Reach {
+        if self.scope.is_some() { Reach::Some } else { Reach::Everything }
+    }
+
+    /// Returns the accounts of the reading that this draft is about.
+    pub(super) fn in_focus(&self) -> impl Iterator<Item = &'f Account> {
+        let accounts = self.table.facts.accounts.iter();
+        accounts.filter(|account| self.scope.is_none_or(|scope| scope.covers(&account.user_id)))
+    }
+}

@@ -1,0 +1,98 @@
+//! Makes the plan of the decisions.
+
+use super::{Draft, Verdicts};
+use crate::model::{Account, Evidence, Localpart};
+use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
+use crate::planner::decision_table::DecisionTable;
+use crate::planner::{Rechecks, Verdict};
+
+impl<'f> Draft<'f> {
+    /// Returns the plan, once every account that would be changed was rechecked.
+    #[must_use]
+    pub fn decide(&self, rechecks: &Rechecks) -> Plan {
+        self.plan(self.verdicts(rechecks), rechecks)
+    }
+
+    /// Returns the plan of these verdicts.
+    #[must_use]
+    pub fn plan(&self, verdicts: Verdicts<'f>, rechecks: &Rechecks) -> Plan {
+        let DecisionTable { facts, policy } = &self.table;
+        let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
+        let mut plan = Plan {
+            server_name: facts.server_name.clone(),
+            writer: policy.writer,
+            disable: policy.disable,
+            read: ReadCounts { members: facts.members.len(), accounts: facts.accounts.len() },
+            actions: Vec::new(),
+            unchanged: self.active_as_they_should_be + self.disabled_as_they_should_be,
+            active: self.active_as_they_should_be,
+            not_registered: mapped.not_registered(&facts.unnamed),
+            unnamed: mapped.unnamed(&facts.unnamed),
+            kept: Vec::new(),
+            contradictions,
+            doubtful,
+            not_rechecked: matches!(rechecks, Rechecks::TooMany { .. }).then(|| self.left_to_recheck(rechecks)),
+            unverified: self.unverified(),
+            mapping: mapped.into_summary(),
+        };
+        for (account, verdict) in of_accounts {
+            plan.active += usize::from(verdict.counts_as_active());
+            let evidence = rechecks.evidence(&account.user_id);
+            let mark = self.mark(account, &verdict, evidence);
+            add_to_plan(&mut plan, account, verdict, evidence, mark);
+        }
+        plan
+    }
+
+    fn left_to_recheck(&self, rechecks: &Rechecks) -> usize {
+        self.to_recheck().filter(|account| rechecks.recheck(&account.user_id).is_none()).count()
+    }
+
+    fn unverified(&self) -> Unverified {
+        let accounts = self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
+        Unverified { accounts: accounts.collect(), mas_cli: self.table.policy.mas_cli.clone() }
+    }
+
+    /// Returns a note for the administrator about the change of an account.
+    #[must_use]
+    pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
+        let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
+        let is_by_others = self.table.is_deactivated_by_others(account, seen);
+        (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
+    }
+}
+
+fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: Option<&Evidence>, mark: Option<Mark>) {
+    let localpart: &Localpart = account.localpart();
+    let kept = |reason| Kept::new(localpart.clone(), reason);
+    let action = |kind, reason| Action {
+        kind,
+        user_id: account.user_id.clone(),
+        mas_id: account.mas.id().cloned(),
+        reason,
+        before: account.state,
+        evidence: evidence.cloned(),
+        approval: None,
+        mark,
+        skipped: None,
+    };
+    match verdict {
+        Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked | Verdict::ActivationNotConfirmed => {
+            plan.unchanged += 1;
+        }
+        Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
+        Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
+        Verdict::NeedsApproval(reason, approval) => {
+            plan.actions.push(Action { approval: Some(approval), ..action(ActionKind::Disable, reason) });
+        }
+        Verdict::DisableSkipped(reason, error) => {
+            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Disable, reason) });
+        }
+        Verdict::ActivateSkipped(reason, error) => {
+            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Activate, reason) });
+        }
+        Verdict::Kept(reason) => plan.kept.push(kept(reason)),
+        Verdict::MayBeMember(signs) => plan.kept.push(Kept { signs, ..kept(KeptReason::MayBeMember) }),
+        Verdict::InGrace(until) => plan.kept.push(Kept { until: Some(until), ..kept(KeptReason::InGrace) }),
+    }
+}

@@ -1,0 +1,177 @@
+//! Decides about each account with the second look.
+
+use super::Draft;
+use crate::model::{Account, Recheck};
+use crate::plan::{KeptReason, Reason};
+use crate::planner::decision_table::Opinion;
+use crate::planner::directory::Directories;
+use crate::planner::identity::Holder;
+use crate::planner::mapping::{Mapped, SecondLookFindings};
+use crate::planner::policy::Federation;
+use crate::planner::second_look::SecondLook;
+use crate::planner::{Facts, Rechecks, Verdict};
+
+/// The decisions about accounts that are not simply as they should be, in order of localpart.
+#[derive(Debug)]
+pub struct Verdicts<'f> {
+    /// The accounts that the rule would act on, with its decision.
+    pub of_accounts: Vec<(&'f Account, Verdict)>,
+    /// How often the list and the second look disagreed.
+    pub contradictions: usize,
+    /// The unverified storage providers, if that matters.
+    pub(super) doubtful: Vec<Box<str>>,
+    /// How members and accounts match.
+    pub(super) mapped: Mapped<'f>,
+}
+
+impl Verdicts<'_> {
+    /// Returns whether users may be missing because their directory is down.
+    pub(in crate::planner) fn is_a_directory_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+}
+
+impl<'f> Draft<'f> {
+    /// Returns the decision about one account, changed or not.
+    #[must_use]
+    pub fn verdict(&self, account: &'f Account, verdicts: &Verdicts<'f>) -> Verdict {
+        let of_accounts = &verdicts.of_accounts;
+        match of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id) {
+            Ok(at) => of_accounts[at].1.clone(),
+            Err(_) => match self.opinion(account) {
+                Opinion::Settled(verdict) => verdict,
+                Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => {
+                    unreachable!("an account that would be changed is notable")
+                }
+            },
+        }
+    }
+
+    fn opinion(&self, account: &'f Account) -> Opinion<'f> {
+        self.table.opinion(account, self.identity.holder(account), &self.identity)
+    }
+
+    /// Returns the decision about each account, and how often list and look disagreed.
+    #[must_use]
+    pub fn verdicts(&self, rechecks: &Rechecks) -> Verdicts<'f> {
+        let second = SecondLook::new(&self.table, &self.identity, rechecks);
+        let directories = self.directories(rechecks, &second);
+        let mut contradictions = 0;
+        let mut of_accounts = Vec::with_capacity(self.notable.len());
+        for (account, opinion) in &self.notable {
+            let verdict = match opinion {
+                Opinion::Settled(verdict) => verdict.clone(),
+                Opinion::WouldDisable(holder) => match rechecks.recheck(&account.user_id) {
+                    Some(Ok(seen)) => {
+                        contradictions += usize::from(second.contradicts(account, holder, seen));
+                        second.on_disable(account, holder, seen, &directories)
+                    }
+                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
+                },
+                Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
+                    Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
+                    failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, rechecks)),
+                },
+                Opinion::WouldReopen(_) => match rechecks.recheck(&account.user_id) {
+                    Some(Ok(seen)) => second.on_reopen(account, seen),
+                    failed => Verdict::ActivateSkipped(Reason::Undone, why_not(failed, rechecks)),
+                },
+            };
+            contradictions += usize::from(verdict == Verdict::ActivationNotConfirmed);
+            of_accounts.push((*account, verdict));
+        }
+        self.keep_what_mas_may_mix_up(&mut of_accounts);
+        let mapped = self.mapped(&of_accounts, &second, rechecks);
+        let verifies = self.table.policy.federation == Federation::Verify;
+        let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
+        Verdicts { of_accounts, contradictions, doubtful, mapped }
+    }
+
+    /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli finds
+    /// users without regard to case, and may change the other one.
+    fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
+        let policy = self.table.policy;
+        let becomes_disabled = |other: &'f Account| {
+            let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
+            match at.ok().map(|at| &of_accounts[at].1) {
+                Some(Verdict::Disable(_) | Verdict::NeedsApproval(..)) => Some(true),
+                Some(Verdict::Activate(_)) => Some(false),
+                _ if policy.counts_as_disabled(other.state) => Some(true),
+                _ => other.can_log_in().then_some(false),
+            }
+        };
+        let mixed_up = of_accounts.iter().enumerate().filter(|(_, (account, verdict))| {
+            let disables = match verdict {
+                Verdict::Disable(_) | Verdict::NeedsApproval(..) => true,
+                Verdict::Activate(_) => false,
+                _ => return false,
+            };
+            let others = self.identity.same_name(account).into_iter();
+            let mut others = others.filter(|other| account.mas.may_be(&other.mas));
+            others.any(|other| becomes_disabled(other) != Some(disables))
+        });
+        let mixed_up: Vec<_> = mixed_up.map(|(at, _)| at).collect();
+        for at in mixed_up {
+            of_accounts[at].1 = Verdict::Kept(KeptReason::Ambiguous);
+        }
+    }
+
+    fn directories<'l>(&'l self, rechecks: &'l Rechecks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
+        let Facts { providers, members, memory, .. } = self.table.facts;
+        let remembered = memory.directories.iter().filter(|_| providers.is_none());
+        let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
+        let mut directories = Directories::new(known, members);
+        directories.and_after(second.members_after());
+        if self.scope.is_some() {
+            directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
+        }
+        for (account, opinion) in &self.notable {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+                let contradicts = second.contradicts(account, holder, seen);
+                for answer in &seen.keycloak {
+                    if contradicts {
+                        directories.see_contradiction(&answer.user);
+                    } else {
+                        directories.see(&answer.user);
+                    }
+                }
+            }
+        }
+        directories
+    }
+
+    fn mapped(
+        &self,
+        verdicts: &[(&'f Account, Verdict)],
+        second: &SecondLook<'_, 'f>,
+        rechecks: &Rechecks,
+    ) -> Mapped<'f> {
+        let mut found = SecondLookFindings::default();
+        for (account, opinion) in &self.notable {
+            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+                let by_external_id = seen.by_external_id().next().is_some();
+                let members = second.members_found(account, holder, seen);
+                found.by_external_id += usize::from(by_external_id && !members.is_empty());
+                found.members.extend(members);
+            }
+        }
+        self.mapping.finish(&self.identity, &self.table, verdicts, &found)
+    }
+}
+
+/// Returns the reason by the lists alone.
+fn by_the_list(holder: &Holder<'_>) -> Reason {
+    match holder {
+        Holder::Named(_) | Holder::Tied { member: Some(_), .. } => Reason::DisabledInKeycloak,
+        Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => Reason::NotInGroup,
+    }
+}
+
+/// Returns why an account has no second look.
+fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> String {
+    match (recheck, rechecks) {
+        (Some(Err(error)), _) => error.clone(),
+        (_, Rechecks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
+        (_, Rechecks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Runs and actions are read back, and only unreversed disables of ours count as ours.
+
+use super::*;
+
+#[test]
+fn a_run_is_read_back_as_it_was() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let plan = plan(&[(ActionKind::Activate, "bob"), (ActionKind::Disable, "dave"), (ActionKind::Disable, "erin")]);
+    let run = begin(&state, &plan);
+    state.begin_action(run, 0).expect("written");
+    state.end_action(run, 0, &Outcome::Done, Some(AccountState::default())).expect("written");
+    state.begin_action(run, 1).expect("written");
+    state.end_action(run, 1, &failed(FailureKind::Writer, Left::InDoubt), None).expect("written");
+    state.end_run(run, RunResult::Incomplete).expect("written");
+    drop(state);
+
+    let state = fixture.open();
+    let (row, actions) = state.run(run).expect("readable").expect("a run");
+    assert_eq!((row.activated, row.disabled, row.not_done, row.result), (1, 0, 2, Some(RunResult::Incomplete)));
+    assert_eq!(row.digest, plan.digest().to_string());
+    assert_eq!(outcomes(&state, run), ["done", "failed", "skipped"]);
+    assert_eq!(actions[1].error, Some("MAS is down".into()));
+    assert_eq!(state.runs().expect("readable"), [row]);
+}
+
+#[test]
+fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
+    let fixture = fixture();
+    let state = fixture.open();
+    record(&state, &Presence::default(), Timestamp::now());
+    let run = begin(&state, &plan(&[(ActionKind::Disable, "dave"), (ActionKind::Disable, "erin")]));
+    state.begin_action(run, 0).expect("written");
+    drop(state);
+
+    let state = fixture.open();
+    assert_eq!(outcomes(&state, run), ["interrupted", "skipped"]);
+    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.is_done)).collect();
+    assert_eq!(own, [(user("dave"), false)]);
+}
+
+pub(super) fn failed(kind: FailureKind, left: Left) -> Outcome {
+    Outcome::Failed { why: "MAS is down".to_owned(), hint: String::new(), kind, left }
+}
+
+/// The disables that are ours after these actions with one account, and whether each is done.
+fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<bool> {
+    let fixture = fixture();
+    let state = fixture.open();
+    record(&state, &Presence::default(), Timestamp::now());
+    for (kind, outcome) in actions {
+        acted(&state, *kind, "dave", outcome.as_ref());
+    }
+    memory(&state).own.into_values().map(|own| own.is_done).collect()
+}
+
+#[test]
+fn disable_is_ours_until_an_activation_has_reversed_it() {
+    let (disabled, scheduled) = ((ActionKind::Disable, Some(Outcome::Done)), Outcome::Scheduled(String::new()));
+    let then = |outcome| own_after(&[disabled.clone(), (ActionKind::Activate, outcome)]);
+    assert_eq!(then(Some(Outcome::Done)), [false; 0]);
+    assert_eq!(then(Some(scheduled)), [false; 0], "it was asked for, and what is done after that was by hand");
+    assert_eq!(then(Some(failed(FailureKind::Writer, Left::InDoubt))), [true]);
+    assert_eq!(then(None), [true], "the run was killed");
+    assert_eq!(own_after(&[(ActionKind::Activate, None)]), [false; 0]);
+}
+
+#[test]
+fn disable_that_was_refused_before_its_first_change_is_not_ours() {
+    let left = |kind, left| own_after(&[(ActionKind::Disable, Some(failed(kind, left)))]);
+    assert_eq!(left(FailureKind::Account, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::Writer, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::UserNotFound, Left::Untouched), [false; 0]);
+    assert_eq!(left(FailureKind::Writer, Left::InDoubt), [false]);
+}
+
+#[test]
+fn account_that_mas_did_not_know_is_not_in_mas_for_a_day() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let not_found = failed(FailureKind::UserNotFound, Left::Untouched);
+    let run = acted(&state, ActionKind::Disable, "dave", Some(&not_found));
+    acted(&state, ActionKind::Disable, "erin", Some(&failed(FailureKind::Account, Left::Untouched)));
+    assert_eq!(memory(&state).not_in_mas, [user("dave")].into());
+    assert_eq!(state.failed_before().expect("readable"), [user("dave"), user("erin")].into());
+    fixture.sql(&format!("UPDATE actions SET begun = begun - 86400001 WHERE run = {run}"));
+    assert_eq!(memory(&state).not_in_mas, [].into());
+    acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    assert_eq!(state.failed_before().expect("readable"), [user("dave")].into());
+}
+
+#[test]
+fn a_disable_that_is_tried_again_keeps_the_time_of_its_first_try() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let at = |state: &State| memory(state).own[&user("dave")].at;
+    let set = |run: RunId, begun: i64| fixture.sql(&format!("UPDATE actions SET begun = {begun} WHERE run = {run}"));
+    set(acted(&state, ActionKind::Disable, "dave", None), 1000);
+    set(acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done)), 2000);
+    record(&state, &Presence::default(), Timestamp::now());
+    assert_eq!(at(&state), Timestamp::from_millis(1000));
+    set(acted(&state, ActionKind::Activate, "dave", Some(&Outcome::Done)), 3000);
+    set(acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done)), 4000);
+    assert_eq!(at(&state), Timestamp::from_millis(4000));
+}
+
+#[test]
+fn an_account_seen_active_ends_every_earlier_action() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    acted(&state, ActionKind::Disable, "dave", None);
+    let seen_after = |minutes| {
+        let moment = Timestamp::now().after(Duration::from_mins(minutes));
+        record(&state, &Presence { settled: vec![&dave], ..Presence::default() }, moment);
+        memory(&state).own.contains_key(&dave)
+    };
+    assert!(!seen_after(1));
+    let run = acted(&state, ActionKind::Disable, "dave", None);
+    fixture.sql(&format!("UPDATE actions SET begun = begun + 120000 WHERE run = {run}"));
+    assert!(memory(&state).own.contains_key(&dave), "what was tried since then counts");
+}
+
+#[test]
+fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let other = fixture.open_for("other", "example.org");
+    let [old, theirs, undone, young] =
+        [&state, &other, &state, &state].map(|state| acted(state, ActionKind::Disable, "dave", Some(&Outcome::Done)));
+    fixture.sql(&format!("UPDATE runs SET started = 1000, ended = 2000 WHERE id <= {undone}"));
+    fixture.sql(&format!("UPDATE runs SET undoes = {undone} WHERE id = {young}"));
+    let left = |state: &State| {
+        state.runs().expect("readable").into_iter().map(|run| (run.run, run.undoes)).collect::<Vec<_>>()
+    };
+    state.forget_runs(Timestamp::from_millis(2000)).expect("written");
+    assert_eq!(left(&state), [(young, Some(undone)), (undone, None), (old, None)], "not before that moment");
+    state.forget_runs(Timestamp::from_millis(2001)).expect("written");
+    assert_eq!((left(&state), left(&other)), (vec![(young, None)], vec![(theirs, None)]));
+    assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 1);
+    state.forget_runs(Timestamp::now().after(Duration::from_hours(1))).expect("written");
+    assert_eq!(left(&state), [(young, None)], "the newest one");
+}
+
+#[test]
+fn an_unfinished_action_is_not_ours_after_a_long_pause() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let later = |hours| Timestamp::now().after(Duration::from_hours(hours));
+    let own = |hours| state.memory(later(hours)).expect("readable").own.into_keys().collect::<Vec<_>>();
+    record(&state, &Presence::default(), later(0));
+    acted(&state, ActionKind::Disable, "dave", None);
+    acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    assert_eq!(own(30), [user("dave"), user("erin")]);
+    assert_eq!(own(40), [user("erin")]);
+    record(&state, &Presence::default(), later(40));
+    assert_eq!(own(41), [user("erin")]);
+}
