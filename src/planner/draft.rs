@@ -125,12 +125,16 @@ impl<'f> Draft<'f> {
         for account in &facts.accounts {
             let holder = draft.identity.holder(account);
             match kinds.get(&account.user_id) {
-                Some(kind) => draft.notable.push((account, draft.table.reversed(account, holder, *kind))),
+                Some(kind) => draft.notable.push((account, draft.reversed(account, holder, *kind))),
                 None => draft.only_count(&draft.table.opinion(account, holder, &draft.identity)),
             }
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft
+    }
+
+    fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
+        self.table.reversed(account, holder, kind, &self.identity)
     }
 
     fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
@@ -181,7 +185,7 @@ impl<'f> Draft<'f> {
     fn only_count(&mut self, opinion: &Opinion<'f>) {
         let counts_as_active = match opinion {
             Opinion::Settled(verdict) => verdict.counts_as_active(),
-            Opinion::WouldDisable(_) => true,
+            Opinion::WouldDisable(_) | Opinion::WouldClose(_) => true,
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
         let count =
@@ -197,9 +201,10 @@ impl<'f> Draft<'f> {
             Ok(at) => of_accounts[at].1.clone(),
             Err(_) => match self.opinion(account) {
                 Opinion::Settled(verdict) => verdict,
-                Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => {
-                    unreachable!("an account that would be changed is notable")
-                }
+                Opinion::WouldDisable(_)
+                | Opinion::WouldActivate { .. }
+                | Opinion::WouldClose(_)
+                | Opinion::WouldReopen(_) => unreachable!("an account that would be changed is notable"),
             },
         }
     }
@@ -211,7 +216,9 @@ impl<'f> Draft<'f> {
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
     pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(self.recheck_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) | Opinion::WouldClose(holder) => {
+                Some(self.recheck_before_disable(account, holder))
+            }
             Opinion::WouldReopen(holder) => {
                 let recheck = self.recheck_before_disable(account, holder);
                 Some(ToRecheck { kind: ActionKind::Activate, ask: AskFirst::Both, ..recheck })
@@ -283,6 +290,13 @@ impl<'f> Draft<'f> {
                     }
                     failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
                 },
+                Opinion::WouldClose(holder) => match rechecks.recheck(&account.user_id) {
+                    Some(Ok(seen)) => {
+                        contradictions += usize::from(second.contradicts(account, holder, seen));
+                        second.on_close(account, holder, seen, &directories)
+                    }
+                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
+                },
                 Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
                     failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, rechecks)),
@@ -310,20 +324,26 @@ impl<'f> Draft<'f> {
             let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
             match at.ok().map(|at| &of_accounts[at].1) {
                 Some(Verdict::Disable(_) | Verdict::NeedsApproval(..)) => Some(true),
-                Some(Verdict::Activate(_)) => Some(false),
+                // Without a yes it stays active.
+                Some(Verdict::Activate(_) | Verdict::DisableMember) => Some(false),
                 _ if policy.counts_as_disabled(other.state) => Some(true),
                 _ => other.can_log_in().then_some(false),
             }
         };
         let mixed_up = of_accounts.iter().enumerate().filter(|(_, (account, verdict))| {
             let disables = match verdict {
-                Verdict::Disable(_) | Verdict::NeedsApproval(..) => true,
+                Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::DisableMember => true,
                 Verdict::Activate(_) => false,
                 _ => return false,
             };
+            // Only a yes decides whether it is disabled together with another one.
+            let has_to_be_alone = *verdict == Verdict::DisableMember;
             let others = self.identity.same_name(account).into_iter();
             let mut others = others.filter(|other| account.mas.may_be(&other.mas));
-            others.any(|other| becomes_disabled(other) != Some(disables))
+            others.any(|other| {
+                becomes_disabled(other) != Some(disables)
+                    || (has_to_be_alone && !policy.counts_as_disabled(other.state))
+            })
         });
         let mixed_up: Vec<_> = mixed_up.map(|(at, _)| at).collect();
         for at in mixed_up {
@@ -341,7 +361,9 @@ impl<'f> Draft<'f> {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder) | Opinion::WouldClose(holder), Some(seen)) =
+                (opinion, rechecks.evidence(&account.user_id))
+            {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
                     directories.see(&answer.user, contradicts);
@@ -413,7 +435,9 @@ impl<'f> Draft<'f> {
     ) -> Mapped<'f> {
         let mut found = SecondLookFindings::default();
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder) | Opinion::WouldClose(holder), Some(seen)) =
+                (opinion, rechecks.evidence(&account.user_id))
+            {
                 let by_external_id = seen.by_external_id().next().is_some();
                 let members = second.members_found(account, holder, seen);
                 found.by_external_id += usize::from(by_external_id && !members.is_empty());
@@ -473,9 +497,11 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
         skipped: None,
     };
     match verdict {
-        Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked | Verdict::ActivationNotConfirmed => {
-            plan.unchanged += 1;
-        }
+        Verdict::MemberActive
+        | Verdict::DisableMember
+        | Verdict::OutsideDisabled
+        | Verdict::OutsideLocked
+        | Verdict::ActivationNotConfirmed => plan.unchanged += 1,
         Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
         Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
         Verdict::NeedsApproval(reason, approval) => {

@@ -135,6 +135,23 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
+    /// Decides about an account that `undo` would disable, for any owner. A current member's is kept for the
+    /// same reasons as any other, except those about the owner's absence.
+    pub(super) fn on_close(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Verdict {
+        match self.on_disable(account, holder, seen, directories) {
+            Verdict::MemberActive => {
+                self.kept(account, holder, seen, directories, Reason::Undone).unwrap_or(Verdict::DisableMember)
+            }
+            verdict => verdict,
+        }
+    }
+
     fn kept(
         &self,
         account: &'f Account,
@@ -205,6 +222,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
         signs.dedup();
+        let owners = self.members_found(account, holder, seen);
+        signs.retain(|sign| !owners.contains(&&sign.user.id));
         signs
     }
 

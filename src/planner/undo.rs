@@ -116,7 +116,7 @@ impl<'f> Undo<'f> {
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),
             (None, Some(at), _) => Some(Skip::MovedOn(format!("it was disabled again at {at}"))),
-            (None, None, Some(verdict)) => skip(undone.reverse(), verdict),
+            (None, None, Some(verdict)) => skip(verdict),
             (None, None, None) => Some(Skip::MovedOn("nothing to do".to_owned())),
         };
         Action {
@@ -134,11 +134,11 @@ impl<'f> Undo<'f> {
 }
 
 /// Returns why an account is not changed, by the second look.
-fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
+fn skip(verdict: &Verdict) -> Option<Skip> {
     let kept = |reason: KeptReason| Skip::MovedOn(format!("kept: {}", reason.text()));
     match verdict {
         Verdict::Activate(_) | Verdict::Disable(_) | Verdict::NeedsApproval(..) => None,
-        Verdict::MemberActive if kind == ActionKind::Disable => Some(Skip::Member),
+        Verdict::DisableMember => Some(Skip::Member),
         Verdict::MemberActive => Some(Skip::MovedOn("active now".to_owned())),
         Verdict::OutsideDisabled | Verdict::OutsideLocked => Some(Skip::MovedOn("disabled or locked now".to_owned())),
         Verdict::ActivationNotConfirmed => Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned())),

@@ -4,6 +4,7 @@ mod limits;
 mod links;
 mod memory;
 mod remembering;
+mod undo;
 mod whose;
 
 use std::collections::BTreeMap;
