@@ -209,8 +209,7 @@ impl<'f> DecisionTable<'f> {
     /// Returns whether an administrator or the owner deactivated an account in this state: this program also
     /// locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
-        let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
-        is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id)
+        seen.is_deactivated() && !seen.state.locked && !self.facts.memory.is_own(&account.user_id)
     }
 
     /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.

@@ -319,10 +319,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 
     /// Decides about an account that `undo` would activate, for any owner.
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
-        if seen.account.seen().is_active() {
+        let now = seen.account.seen();
+        if now.is_active() {
             return Verdict::MemberActive;
         }
-        self.table.never_activated(account, seen.account.state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
+        match self.table.never_activated(account, now.state) {
+            Some(reason) => Verdict::Kept(reason),
+            None if now.is_shut_further_than(account.seen()) => Verdict::OutsideDisabled,
+            None => Verdict::Activate(Reason::Undone),
+        }
     }
 
     /// Returns whether Keycloak knows a user of the account's name who is out.

@@ -3,8 +3,8 @@
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, Seen};
 
 use crate::harness::{
-    EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program, program_by, program_with, settings,
-    started,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program, program_by,
+    program_with, settings, started,
 };
 
 /// Bob is a member, and run 1 has activated him.
@@ -189,6 +189,40 @@ async fn undo_leaves_what_mas_has_disabled_later_than_the_run() {
     by_hand(&world, "dave", true, true);
     by(&world, EVERY_WAY[2]).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
     assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_keeps_an_account_that_was_deactivated_again_though_its_lock_is_the_runs() {
+    for way in [EVERY_WAY[1], BY_BOTH, BY_MAS] {
+        let world = disabled("").await;
+        // `unlock-user --reactivate` keeps the lock (trap 17), and so does `lock-user --deactivate` its time.
+        world.mas.state().user_mut("dave").expect("seeded").deactivated_at = Some("2030-01-01T00:00:00Z".to_owned());
+        by(&world, way).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
+        assert_eq!(world.state_of("dave"), account(true, true), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn undo_of_a_lock_keeps_a_deactivation_that_synapse_does_not_show() {
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    let world = disabled(lock).await;
+    // An administrator has deactivated dave, and MAS has lost the job (trap 69).
+    let now = world.mas.state().user("dave").expect("seeded").locked_at.clone();
+    world.mas.state().user_mut("dave").expect("seeded").deactivated_at = now;
+    let with_mas = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}{lock}"));
+    with_mas.run("undo 1").exits(0).prints(&["it was deactivated since"]);
+    assert_eq!(world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)), Some((true, true)));
+}
+
+#[tokio::test]
+async fn undo_keeps_an_account_that_is_deactivated_between_list_and_look() {
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    let world = disabled(lock).await;
+    let synapse = world.synapse.shared();
+    let deactivate = move |_: &Seen| synapse.lock().account_mut("dave").expect("seeded").deactivated = true;
+    world.synapse.faults().on("/v2/users/@dave").before(deactivate);
+    remembering(&world, lock).run("undo 1").exits(0).prints(&["it was locked or deactivated since"]);
+    assert!(world.login("dave").is_err());
 }
 
 #[tokio::test]

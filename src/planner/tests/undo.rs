@@ -175,3 +175,51 @@ fn undo_activates_no_account_that_is_never_activated() {
         is_kept(reason, &scene.undo(&[scene.done("bob", ActionKind::Disable, DisableMode::Deactivate)]));
     }
 }
+
+#[test]
+fn undo_of_a_lock_keeps_an_account_that_only_mas_shows_as_deactivated_since() {
+    let undone = |scene: &Scene| [scene.done("dave", ActionKind::Disable, DisableMode::Lock)];
+    let dave = || scene().user("dave");
+    let in_list = dave().account_with("dave", LOCKED, |account| account.deactivated_in_mas = true);
+    let in_look = dave().account("dave", LOCKED).detail("dave", |detail| detail.deactivated_in_mas = true);
+    for scene in [in_list, in_look, dave().account("dave", DISABLED)] {
+        let plan = scene.undo(&undone(&scene));
+        assert_eq!(actions(&plan), vec![]);
+        assert!(left_out(&plan)[0].ends_with("deactivated since"), "{plan:?}");
+    }
+    let only_locked = dave().account("dave", LOCKED);
+    assert_eq!(left_out(&only_locked.undo(&undone(&only_locked))), [""]);
+}
+
+#[test]
+fn undo_keeps_an_account_that_was_locked_or_deactivated_between_list_and_look() {
+    for (listed, now) in [(LOCKED, DISABLED), (DEACTIVATED, DISABLED)] {
+        for mode in [DisableMode::Deactivate, DisableMode::Lock] {
+            let scene = scene().user("dave").account("dave", listed).detail("dave", |detail| detail.state = now);
+            let plan = scene.undo(&[scene.done("dave", ActionKind::Disable, mode)]);
+            assert_eq!(actions(&plan), vec![], "{listed:?} {now:?} {mode:?}");
+        }
+    }
+    let both = [DISABLED, LOCKED, DEACTIVATED];
+    for (listed, now) in both.into_iter().map(|now| (DISABLED, now)) {
+        let scene = scene().user("dave").account("dave", listed).detail("dave", |detail| detail.state = now);
+        let plan = scene.undo(&[scene.done("dave", ActionKind::Disable, DisableMode::Deactivate)]);
+        assert_eq!(left_out(&plan), [""], "{now:?}");
+    }
+}
+
+#[test]
+fn undo_compares_the_run_with_the_later_of_lock_and_deactivation() {
+    let minute = 60_000;
+    let dave = |earlier: i64, later: i64| {
+        scene().user("dave").account("dave", DISABLED).detail("dave", |detail| {
+            detail.disabled_at = Some(Timestamp::from_millis(earlier));
+            detail.last_disabled_at = Some(Timestamp::from_millis(later));
+        })
+    };
+    let undo = |scene: &Scene| scene.undo(&[scene.done("dave", ActionKind::Disable, DisableMode::Deactivate)]);
+    let again = undo(&dave(ENDED, ENDED + 2 * minute));
+    assert_eq!(actions(&again), vec![]);
+    assert!(left_out(&again)[0].contains("it was disabled again at"), "{again:?}");
+    assert_eq!(left_out(&undo(&dave(ENDED - 5 * minute, ENDED + minute))), [""]);
+}
