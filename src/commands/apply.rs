@@ -128,7 +128,7 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
             return Some(Skip::NotSeen(error.clone()));
         }
         (None, _) => "the account is gone".to_owned(),
-        (Some(Verdict::MemberActive), _) => "in the group and active now".to_owned(),
+        (Some(Verdict::MemberActive | Verdict::DisableMember), _) => "in the group and active now".to_owned(),
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
         (Some(Verdict::ActivationNotConfirmed), _) => "Keycloak does not confirm that the user is a member".to_owned(),

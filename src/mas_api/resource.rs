@@ -44,8 +44,18 @@ impl UserAttributes {
     /// none.
     #[must_use]
     pub fn disabled_at(&self) -> Option<Timestamp> {
+        self.disable_times().min()
+    }
+
+    /// Returns when the user was last locked or deactivated, the later of both.
+    #[must_use]
+    pub fn last_disabled_at(&self) -> Option<Timestamp> {
+        self.disable_times().max()
+    }
+
+    fn disable_times(&self) -> impl Iterator<Item = Timestamp> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
-        times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok()).min()
+        times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok())
     }
 }
 

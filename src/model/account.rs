@@ -103,7 +103,19 @@ impl SeenState {
     /// Returns whether it is locked and nothing else.
     #[must_use]
     pub fn is_only_locked(self) -> bool {
-        self.state.locked && !self.state.deactivated && !self.deactivated_in_mas
+        self.state.locked && !self.is_deactivated()
+    }
+
+    /// Returns whether it is deactivated, even if only MAS shows it (trap 69).
+    #[must_use]
+    pub fn is_deactivated(self) -> bool {
+        self.state.deactivated || self.deactivated_in_mas
+    }
+
+    /// Returns whether it is locked or deactivated and was not before.
+    #[must_use]
+    pub fn is_shut_further_than(self, before: Self) -> bool {
+        (self.state.locked && !before.state.locked) || (self.is_deactivated() && !before.is_deactivated())
     }
 }
 

@@ -168,6 +168,9 @@ pub struct AccountDetail {
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// When MAS last locked or deactivated it, the later of both.
+    #[serde(skip)]
+    pub last_disabled_at: Option<Timestamp>,
     /// The display name in Synapse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<ServerText>,
@@ -197,6 +200,7 @@ impl AccountDetail {
             state: AccountState::default(),
             deactivated_in_mas: false,
             disabled_at: None,
+            last_disabled_at: None,
             display_name: None,
             emails: Vec::new(),
             external_ids: Vec::new(),

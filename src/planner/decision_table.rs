@@ -15,6 +15,8 @@ pub(super) enum Opinion<'f> {
     WouldDisable(Holder<'f>),
     /// To be activated unless the second look says otherwise.
     WouldActivate { member: &'f Member, by: TiedBy },
+    /// To be disabled for any owner, because `undo` reverses an activation.
+    WouldClose(Holder<'f>),
     /// To be activated for any owner, because `undo` reverses a disable.
     WouldReopen(Holder<'f>),
 }
@@ -45,18 +47,31 @@ impl<'f> DecisionTable<'f> {
     }
 
     /// Returns what the lists alone say about an account whose change is undone.
-    pub(super) fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
-        let kept = match kind {
-            ActionKind::Disable => {
-                self.outside_in_state(account, account.seen()).or(self.protects(account).map(Verdict::Kept))
-            }
-            ActionKind::Activate => None,
-        };
-        match (kept, kind) {
-            _ if account.mas == InMas::Ambiguous => Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)),
-            (Some(verdict), _) => Opinion::Settled(verdict),
-            (None, ActionKind::Disable) => Opinion::WouldDisable(holder),
-            (None, ActionKind::Activate) => Opinion::WouldReopen(holder),
+    pub(super) fn reversed(
+        &self,
+        account: &'f Account,
+        holder: Holder<'f>,
+        kind: ActionKind,
+        identity: &Identity<'f>,
+    ) -> Opinion<'f> {
+        if !account.is_on(&self.facts.server_name) {
+            return Opinion::Settled(Verdict::Kept(KeptReason::OtherServer));
+        }
+        if account.mas == InMas::Ambiguous {
+            return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
+        }
+        if kind == ActionKind::Activate {
+            let kept = self.never_activated(account, account.state);
+            return kept.map_or(Opinion::WouldReopen(holder), |reason| Opinion::Settled(Verdict::Kept(reason)));
+        }
+        if let Some(verdict) = self.outside_in_state(account, account.seen()) {
+            return Opinion::Settled(verdict);
+        }
+        let is_ambiguous = matches!(&holder, Holder::Named(named) if self.is_ambiguous(account, named, identity));
+        match self.protects(account) {
+            _ if is_ambiguous => Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)),
+            Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
+            None => Opinion::WouldClose(holder),
         }
     }
 
@@ -65,10 +80,15 @@ impl<'f> DecisionTable<'f> {
         member.enabled || self.policy.disabled_members == DisabledMembers::Keep
     }
 
+    /// Returns whether the table would treat the members or accounts of an account's name differently.
+    fn is_ambiguous(&self, account: &Account, named: &Namesakes<'f>, identity: &Identity<'f>) -> bool {
+        let (ins, outs): (Vec<_>, Vec<_>) = named.iter().partition(|member| self.may_use(member));
+        !ins.is_empty() && (!outs.is_empty() || identity.is_twin(account))
+    }
+
     /// Decides about an account that has the name of a member who may use Matrix.
     fn named(&self, account: &'f Account, named: &Namesakes<'f>, identity: &Identity<'f>) -> Opinion<'f> {
-        let all_may_use = named.iter().all(|member| self.may_use(member));
-        if !all_may_use || identity.is_twin(account) {
+        if self.is_ambiguous(account, named, identity) {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         let is_anothers = |member: &Member| {
@@ -189,8 +209,7 @@ impl<'f> DecisionTable<'f> {
     /// Returns whether an administrator or the owner deactivated an account in this state: this program also
     /// locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
-        let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
-        is_deactivated && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen)
+        seen.is_deactivated() && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen)
     }
 
     /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.
@@ -226,7 +245,7 @@ impl<'f> DecisionTable<'f> {
 impl Opinion<'_> {
     fn would_act(&self) -> bool {
         match self {
-            Self::WouldDisable(_) | Self::WouldActivate { .. } | Self::WouldReopen(_) => true,
+            Self::WouldDisable(_) | Self::WouldActivate { .. } | Self::WouldClose(_) | Self::WouldReopen(_) => true,
             Self::Settled(verdict) => matches!(verdict, Verdict::Kept(_)),
         }
     }

@@ -88,7 +88,7 @@ impl<'f> Mapping<'f> {
         let stays = match opinion {
             Opinion::Settled(verdict) => !matches!(verdict, Verdict::Kept(_)),
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => true,
-            Opinion::WouldDisable(_) => false,
+            Opinion::WouldDisable(_) | Opinion::WouldClose(_) => false,
         };
         self.staying += usize::from(stays);
         self.staying_of_members += usize::from(stays && is_members);

@@ -47,10 +47,9 @@ impl OwnDisable {
     /// changed the account since: a lock does not deactivate, and a deactivation that was confirmed does
     /// not leave a mere lock.
     fn may_have_left(self, seen: SeenState) -> bool {
-        let is_deactivated = seen.state.deactivated || seen.deactivated_in_mas;
         match self.mode {
-            DisableMode::Lock => !is_deactivated,
-            DisableMode::Deactivate => is_deactivated || !self.is_done,
+            DisableMode::Lock => !seen.is_deactivated(),
+            DisableMode::Deactivate => seen.is_deactivated() || !self.is_done,
         }
     }
 }

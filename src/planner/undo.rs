@@ -18,6 +18,7 @@ pub struct Undone {
     pub user_id: UserId,
     /// The mode at that time.
     pub mode: DisableMode,
+    /// When it ended, or else when it began.
     pub ended: Option<Timestamp>,
     /// What has happened to the account since, as far as known.
     pub since: Option<Since>,
@@ -61,7 +62,7 @@ impl Undone {
                 Some("it was active in between, and was disabled again".to_owned())
             }
             (ActionKind::Disable, None) => {
-                let is_more = self.mode == DisableMode::Lock && account.state.deactivated;
+                let is_more = self.mode == DisableMode::Lock && account.seen().is_deactivated();
                 is_more.then(|| "the run only locked it, and it was deactivated since".to_owned())
             }
         }
@@ -110,7 +111,8 @@ impl<'f> Undo<'f> {
             let at = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
             at.ok().map(|at| &verdicts.of_accounts[at].1)
         });
-        let disabled_at = evidence.and_then(|seen| seen.account.disabled_at);
+        // The lock may be the run's, and the deactivation a later one (trap 17).
+        let disabled_at = evidence.and_then(|seen| seen.account.last_disabled_at);
         let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
         let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
@@ -138,8 +140,11 @@ fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
     let kept = |reason: KeptReason| Skip::MovedOn(format!("kept: {}", reason.text()));
     match verdict {
         Verdict::Activate(_) | Verdict::Disable(_) | Verdict::NeedsApproval(..) => None,
-        Verdict::MemberActive if kind == ActionKind::Disable => Some(Skip::Member),
+        Verdict::DisableMember => Some(Skip::Member),
         Verdict::MemberActive => Some(Skip::MovedOn("active now".to_owned())),
+        Verdict::OutsideDisabled if kind == ActionKind::Activate => {
+            Some(Skip::MovedOn("it was locked or deactivated since".to_owned()))
+        }
         Verdict::OutsideDisabled | Verdict::OutsideLocked => Some(Skip::MovedOn("disabled or locked now".to_owned())),
         Verdict::ActivationNotConfirmed => Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned())),
         Verdict::Kept(reason) => Some(kept(*reason)),

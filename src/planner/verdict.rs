@@ -18,6 +18,8 @@ pub enum Verdict {
     ActivationNotConfirmed,
     /// Out of the group and active.
     Disable(Reason),
+    /// In the group and active, and `undo` would disable it if there is a yes.
+    DisableMember,
     /// Active and without a Keycloak user, but needs an approval to be disabled.
     NeedsApproval(Reason, Approval),
     /// Kept although the rule would act.
@@ -45,6 +47,13 @@ impl Verdict {
     /// Returns whether the account is active and managed, and so part of the base of the share of disables.
     #[must_use]
     pub fn counts_as_active(&self) -> bool {
-        matches!(self, Self::MemberActive | Self::Disable(_) | Self::NeedsApproval(..) | Self::DisableSkipped(..))
+        matches!(
+            self,
+            Self::MemberActive
+                | Self::Disable(_)
+                | Self::DisableMember
+                | Self::NeedsApproval(..)
+                | Self::DisableSkipped(..)
+        )
     }
 }

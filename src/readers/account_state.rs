@@ -71,6 +71,7 @@ impl Readers {
             detail.admin |= user.admin;
             detail.deactivated_in_mas = user.state.deactivated;
             detail.disabled_at = user.disabled_at;
+            detail.last_disabled_at = user.last_disabled_at;
         }
         Ok(detail)
     }

@@ -132,7 +132,8 @@ impl State {
             kind: action.action,
             since: since.get(&action.user_id).copied(),
             mode: row.disable,
-            ended: action.ended,
+            // A run that was killed has changed the account right after it began.
+            ended: action.ended.or(action.begun),
             user_id: action.user_id,
         });
         Ok(Some(undone.collect()))

@@ -3,7 +3,8 @@
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest};
 
 use crate::harness::{
-    EVERY_WAY, NO_LIMITS, Program, Way, account, by_hand, group, program, program_by, program_with, settings, started,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program, program_by,
+    program_with, settings, started,
 };
 
 /// Bob is a member, and run 1 has activated him.
@@ -27,55 +28,97 @@ fn by(world: &RunningWorld, way: Way) -> Program {
     program_by(world, way, NO_LIMITS)
 }
 
+/// The digest that a run has printed.
+fn digest(run: &Run) -> String {
+    run.stdout.split("sha256:").nth(1).expect("a digest").get(..64).expect("64 digits").to_owned()
+}
+
 fn remembering(world: &RunningWorld, more: &str) -> Program {
     program(world).file(world, &format!("{NO_LIMITS}{more}"))
 }
 
+/// What keeps bob's account, and how the plan says it.
+type Mark = (fn(&RunningWorld), &'static str);
+
+const IN_SYNAPSE: [Mark; 3] = [
+    (|world| world.synapse.state().account_mut("bob").expect("seeded").admin = true, "an administrator"),
+    (
+        |world| world.synapse.state().account_mut("bob").expect("seeded").user_type = Some("bot".to_owned()),
+        "a bot or support account",
+    ),
+    (
+        |world| world.synapse.state().account_mut("bob").expect("seeded").appservice_id = Some("irc".to_owned()),
+        "belongs to an application service",
+    ),
+];
+const IN_MAS: Mark = (|world| world.mas.state().user_mut("bob").expect("seeded").admin = true, "an administrator");
+
+/// With a yes while bob is a member, and without one when he has left.
+const RUNS: [&str; 2] = ["undo 1 --yes", "undo 1"];
+
+fn before(run: &str, world: &RunningWorld) {
+    if run == RUNS[1] {
+        world.leave("bob");
+    }
+}
+
 #[tokio::test]
-async fn undo_keeps_accounts_that_sync_keeps() {
-    type Mark = fn(&RunningWorld);
-    let synapse_marks: [(Mark, &str); 3] = [
-        (|world| world.synapse.state().account_mut("bob").expect("seeded").admin = true, "an administrator"),
-        (
-            |world| world.synapse.state().account_mut("bob").expect("seeded").user_type = Some("bot".to_owned()),
-            "a bot or support account",
-        ),
-        (
-            |world| world.synapse.state().account_mut("bob").expect("seeded").appservice_id = Some("irc".to_owned()),
-            "belongs to an application service",
-        ),
-    ];
-    let mas_mark: (Mark, &str) =
-        (|world| world.mas.state().user_mut("bob").expect("seeded").admin = true, "an administrator");
+async fn undo_keeps_accounts_that_sync_keeps_those_of_current_members_too() {
     for way in EVERY_WAY {
-        let with_synapse = synapse_marks.iter().filter(|_| way.source == "synapse");
-        for (mark, why) in with_synapse.chain([&mas_mark]) {
+        let with_synapse = IN_SYNAPSE.iter().filter(|_| way.source == "synapse");
+        for (mark, why) in with_synapse.chain([&IN_MAS]) {
             let world = activated(way).await;
-            world.leave("bob");
             mark(&world);
-            by(&world, way).run("undo 1").exits(0).prints(&["kept: ", why]);
-            assert!(world.login("bob").is_ok(), "{way:?} {why}");
+            for run in RUNS {
+                before(run, &world);
+                by(&world, way).run(run).exits(0).prints(&["kept: ", why]);
+                assert!(world.login("bob").is_ok(), "{way:?} {why} {run}");
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_lists_the_accounts() {
-    for is_admin in [true, false] {
+    for (mark, why) in &IN_SYNAPSE {
         let way = EVERY_WAY[1];
         let world = activated(way).await;
-        world.leave("bob");
-        {
-            let mut synapse = world.synapse.state();
-            let bob = synapse.account_mut("bob").expect("seeded");
-            bob.admin = is_admin;
-            bob.user_type = (!is_admin).then(|| "bot".to_owned());
+        mark(&world);
+        for run in RUNS {
+            before(run, &world);
+            // Synapse is configured too.
+            let file = format!("{}{NO_LIMITS}", settings(&world, way));
+            let with_synapse = program_with(&world, Auth::ClientCredentials).file(&world, &file);
+            with_synapse.hiding(world.mas_client_secret()).run(run).exits(0).prints(&["kept: ", why]);
+            assert!(world.login("bob").is_ok(), "{why} {run}");
         }
-        // Synapse is configured too.
-        let file = format!("{}{NO_LIMITS}", settings(&world, way));
-        let with_synapse = program_with(&world, Auth::ClientCredentials).file(&world, &file);
-        with_synapse.hiding(world.mas_client_secret()).run("undo 1").exits(0).prints(&["kept: "]);
-        assert!(world.login("bob").is_ok());
+    }
+}
+
+#[tokio::test]
+async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_configuration_of_mas() {
+    let in_configuration: Mark = (
+        |world| {
+            let path = world.mas_cli_config();
+            let text = std::fs::read_to_string(path).expect("seeded");
+            std::fs::write(path, format!("{text}policy: {{data: {{admin_users: [bob]}}}}\n")).expect("writable");
+        },
+        "an administrator",
+    );
+    for (mark, why) in [IN_MAS, in_configuration] {
+        let bob = group().member("alice").account("alice").member("bob").disabled_account("bob");
+        let world = started(bob).await;
+        remembering(&world, "").run("sync").exits(0);
+        assert!(world.settle().await);
+        let approved =
+            format!("undo 1 --approve {}", digest(&remembering(&world, "").run("undo 1 --dry-run").exits(0)));
+        mark(&world);
+        remembering(&world, "").run(&approved).prints(&["kept: ", why]);
+        for run in RUNS {
+            before(run, &world);
+            remembering(&world, "").run(run).exits(0).prints(&["kept: ", why]);
+            assert!(world.login("bob").is_ok(), "{run}");
+        }
     }
 }
 
@@ -94,8 +137,7 @@ async fn undo_disables_a_current_member_only_with_yes() {
 #[tokio::test]
 async fn undo_disables_a_current_member_with_the_digest_of_its_dry_run() {
     let world = activated(EVERY_WAY[0]).await;
-    let shown = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0).stdout;
-    let digest = shown.split("sha256:").nth(1).expect("a digest").get(..64).expect("64 digits").to_owned();
+    let digest = digest(&by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0));
     by(&world, EVERY_WAY[0]).run(&format!("undo 1 --approve {digest}")).exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));
 }
@@ -147,6 +189,40 @@ async fn undo_leaves_what_mas_has_disabled_later_than_the_run() {
     by_hand(&world, "dave", true, true);
     by(&world, EVERY_WAY[2]).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
     assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_keeps_an_account_that_was_deactivated_again_though_its_lock_is_the_runs() {
+    for way in [EVERY_WAY[1], BY_BOTH, BY_MAS] {
+        let world = disabled("").await;
+        // `unlock-user --reactivate` keeps the lock (trap 17), and so does `lock-user --deactivate` its time.
+        world.mas.state().user_mut("dave").expect("seeded").deactivated_at = Some("2030-01-01T00:00:00Z".to_owned());
+        by(&world, way).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
+        assert_eq!(world.state_of("dave"), account(true, true), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn undo_of_a_lock_keeps_a_deactivation_that_synapse_does_not_show() {
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    let world = disabled(lock).await;
+    // An administrator has deactivated dave, and MAS has lost the job (trap 69).
+    let now = world.mas.state().user("dave").expect("seeded").locked_at.clone();
+    world.mas.state().user_mut("dave").expect("seeded").deactivated_at = now;
+    let with_mas = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}{lock}"));
+    with_mas.run("undo 1").exits(0).prints(&["it was deactivated since"]);
+    assert_eq!(world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)), Some((true, true)));
+}
+
+#[tokio::test]
+async fn undo_keeps_an_account_that_is_deactivated_between_list_and_look() {
+    let lock = "[policy]\ndisable = \"lock\"\n";
+    let world = disabled(lock).await;
+    let synapse = world.synapse.shared();
+    let deactivate = move |_: &SeenRequest| synapse.lock().account_mut("dave").expect("seeded").deactivated = true;
+    world.synapse.faults().on("/v2/users/@dave").before(deactivate);
+    remembering(&world, lock).run("undo 1").exits(0).prints(&["it was locked or deactivated since"]);
+    assert!(world.login("dave").is_err());
 }
 
 #[tokio::test]

@@ -8,4 +8,5 @@ mod model;
 mod runner;
 mod servers;
 mod shrink;
+mod undo;
 mod world;

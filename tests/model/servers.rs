@@ -93,9 +93,14 @@ pub(crate) fn plan_about(world: &World, facts: &Facts, scope: Option<&PlanScope>
 
 /// Returns the answers to every look that a draft requests.
 pub(crate) fn looks(world: &World, facts: &Facts, draft: &Draft<'_>) -> Rechecks {
+    answers(world, facts, draft.to_recheck().collect())
+}
+
+/// Returns the answers to these looks.
+pub(crate) fn answers(world: &World, facts: &Facts, to_recheck: Vec<ToRecheck>) -> Rechecks {
     let mut answers: std::collections::BTreeMap<UserId, Recheck> =
-        draft.to_recheck().map(|to_recheck| (to_recheck.user_id.clone(), look(world, &to_recheck))).collect();
-    let tied = draft.to_recheck().filter(|to_recheck| to_recheck.is_tied).map(|to_recheck| to_recheck.user_id);
+        to_recheck.iter().map(|one| (one.user_id.clone(), look(world, one))).collect();
+    let tied = to_recheck.into_iter().filter(|one| one.is_tied).map(|one| one.user_id);
     let tied: std::collections::BTreeSet<UserId> = tied.collect();
     let unclaimed = answers.iter().filter_map(|(user_id, look)| {
         let seen = look.as_ref().ok()?;
@@ -265,6 +270,7 @@ fn detail(account: &world::Account) -> AccountDetail {
         state: account.now,
         deactivated_in_mas: account.deactivated_in_mas,
         disabled_at: account.disabled_at.map(Timestamp::from_millis),
+        last_disabled_at: account.disabled_at.map(Timestamp::from_millis),
         display_name: account.display_name.map(Into::into),
         emails: account.email.map(Into::into).into_iter().collect(),
         external_ids: account.external_ids.iter().map(|user| IDS[*user].into()).collect(),

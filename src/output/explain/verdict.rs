@@ -69,7 +69,9 @@ fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
 
 fn words(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::MemberActive => "in the group, and the account is active: nothing to do".to_owned(),
+        Verdict::MemberActive | Verdict::DisableMember => {
+            "in the group, and the account is active: nothing to do".to_owned()
+        }
         Verdict::OutsideDisabled => "not in the group, and the account is disabled: nothing to do".to_owned(),
         Verdict::OutsideLocked => {
             "not in the group, and locked by hand: nothing to do; a deactivation would lose the rooms".to_owned()

@@ -7,7 +7,7 @@ mod verdicts;
 use std::collections::BTreeMap;
 
 use super::decision_table::{DecisionTable, Opinion};
-use super::identity::Identity;
+use super::identity::{Holder, Identity};
 use super::mapping::Mapping;
 use super::plan_scope::PlanScope;
 use super::policy::Policy;
@@ -71,12 +71,16 @@ impl<'f> Draft<'f> {
         for account in &facts.accounts {
             let holder = draft.identity.holder(account);
             match kinds.get(&account.user_id) {
-                Some(kind) => draft.notable.push((account, draft.table.reversed(account, holder, *kind))),
+                Some(kind) => draft.notable.push((account, draft.reversed(account, holder, *kind))),
                 None => draft.only_count(&draft.table.opinion(account, holder, &draft.identity)),
             }
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft
+    }
+
+    fn reversed(&self, account: &'f Account, holder: Holder<'f>, kind: ActionKind) -> Opinion<'f> {
+        self.table.reversed(account, holder, kind, &self.identity)
     }
 
     fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
@@ -127,7 +131,7 @@ impl<'f> Draft<'f> {
     fn only_count(&mut self, opinion: &Opinion<'f>) {
         let counts_as_active = match opinion {
             Opinion::Settled(verdict) => verdict.counts_as_active(),
-            Opinion::WouldDisable(_) => true,
+            Opinion::WouldDisable(_) | Opinion::WouldClose(_) => true,
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
         let count =

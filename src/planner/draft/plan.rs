@@ -77,9 +77,11 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
         skipped: None,
     };
     match verdict {
-        Verdict::MemberActive | Verdict::OutsideDisabled | Verdict::OutsideLocked | Verdict::ActivationNotConfirmed => {
-            plan.unchanged += 1;
-        }
+        Verdict::MemberActive
+        | Verdict::DisableMember
+        | Verdict::OutsideDisabled
+        | Verdict::OutsideLocked
+        | Verdict::ActivationNotConfirmed => plan.unchanged += 1,
         Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
         Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
         Verdict::NeedsApproval(reason, approval) => {

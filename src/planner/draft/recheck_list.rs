@@ -49,7 +49,9 @@ impl<'f> Draft<'f> {
     /// Returns the accounts to recheck, in order of localpart: all that would be changed.
     pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
-            Opinion::WouldDisable(holder) => Some(self.recheck_before_disable(account, holder)),
+            Opinion::WouldDisable(holder) | Opinion::WouldClose(holder) => {
+                Some(self.recheck_before_disable(account, holder))
+            }
             Opinion::WouldReopen(holder) => {
                 let recheck = self.recheck_before_disable(account, holder);
                 Some(ToRecheck { kind: ActionKind::Activate, ask: AskFirst::Both, ..recheck })

@@ -40,9 +40,10 @@ impl<'f> Draft<'f> {
             Ok(at) => of_accounts[at].1.clone(),
             Err(_) => match self.opinion(account) {
                 Opinion::Settled(verdict) => verdict,
-                Opinion::WouldDisable(_) | Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => {
-                    unreachable!("an account that would be changed is notable")
-                }
+                Opinion::WouldDisable(_)
+                | Opinion::WouldActivate { .. }
+                | Opinion::WouldClose(_)
+                | Opinion::WouldReopen(_) => unreachable!("an account that would be changed is notable"),
             },
         }
     }
@@ -65,6 +66,13 @@ impl<'f> Draft<'f> {
                     Some(Ok(seen)) => {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_disable(account, holder, seen, &directories)
+                    }
+                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
+                },
+                Opinion::WouldClose(holder) => match rechecks.recheck(&account.user_id) {
+                    Some(Ok(seen)) => {
+                        contradictions += usize::from(second.contradicts(account, holder, seen));
+                        second.on_close(account, holder, seen, &directories)
                     }
                     failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
                 },
@@ -95,20 +103,26 @@ impl<'f> Draft<'f> {
             let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
             match at.ok().map(|at| &of_accounts[at].1) {
                 Some(Verdict::Disable(_) | Verdict::NeedsApproval(..)) => Some(true),
-                Some(Verdict::Activate(_)) => Some(false),
+                // Without a yes it stays active.
+                Some(Verdict::Activate(_) | Verdict::DisableMember) => Some(false),
                 _ if policy.counts_as_disabled(other.state) => Some(true),
                 _ => other.can_log_in().then_some(false),
             }
         };
         let mixed_up = of_accounts.iter().enumerate().filter(|(_, (account, verdict))| {
             let disables = match verdict {
-                Verdict::Disable(_) | Verdict::NeedsApproval(..) => true,
+                Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::DisableMember => true,
                 Verdict::Activate(_) => false,
                 _ => return false,
             };
+            // Only a yes decides whether it is disabled together with another one.
+            let has_to_be_alone = *verdict == Verdict::DisableMember;
             let others = self.identity.same_name(account).into_iter();
             let mut others = others.filter(|other| account.mas.may_be(&other.mas));
-            others.any(|other| becomes_disabled(other) != Some(disables))
+            others.any(|other| {
+                becomes_disabled(other) != Some(disables)
+                    || (has_to_be_alone && !policy.counts_as_disabled(other.state))
+            })
         });
         let mixed_up: Vec<_> = mixed_up.map(|(at, _)| at).collect();
         for at in mixed_up {
@@ -126,7 +140,9 @@ impl<'f> Draft<'f> {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder) | Opinion::WouldClose(holder), Some(seen)) =
+                (opinion, rechecks.evidence(&account.user_id))
+            {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {
                     if contradicts {
@@ -148,7 +164,9 @@ impl<'f> Draft<'f> {
     ) -> Mapped<'f> {
         let mut found = SecondLookFindings::default();
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder), Some(seen)) = (opinion, rechecks.evidence(&account.user_id)) {
+            if let (Opinion::WouldDisable(holder) | Opinion::WouldClose(holder), Some(seen)) =
+                (opinion, rechecks.evidence(&account.user_id))
+            {
                 let by_external_id = seen.by_external_id().next().is_some();
                 let members = second.members_found(account, holder, seen);
                 found.by_external_id += usize::from(by_external_id && !members.is_empty());

@@ -117,6 +117,23 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
+    /// Decides about an account that `undo` would disable, for any owner. A current member's is kept for the
+    /// same reasons as any other, except those about the owner's absence.
+    pub(super) fn on_close(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Verdict {
+        match self.on_disable(account, holder, seen, directories) {
+            Verdict::MemberActive => {
+                self.kept(account, holder, seen, directories, Reason::Undone).unwrap_or(Verdict::DisableMember)
+            }
+            verdict => verdict,
+        }
+    }
+
     fn kept(
         &self,
         account: &'f Account,
@@ -187,6 +204,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
         signs.dedup();
+        let owners = self.members_found(account, holder, seen);
+        signs.retain(|sign| !owners.contains(&&sign.user.id));
         signs
     }
 
@@ -282,10 +301,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
 
     /// Decides about an account that `undo` would activate, for any owner.
     pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
-        if seen.account.seen().is_active() {
+        let now = seen.account.seen();
+        if now.is_active() {
             return Verdict::MemberActive;
         }
-        self.table.never_activated(account, seen.account.state).map_or(Verdict::Activate(Reason::Undone), Verdict::Kept)
+        match self.table.never_activated(account, now.state) {
+            Some(reason) => Verdict::Kept(reason),
+            None if now.is_shut_further_than(account.seen()) => Verdict::OutsideDisabled,
+            None => Verdict::Activate(Reason::Undone),
+        }
     }
 
     /// Returns whether Keycloak knows a user of the account's name who is out.

@@ -11,6 +11,7 @@ mod remembering;
 mod scene;
 mod second_look;
 mod table;
+mod undo;
 mod whose;
 
 use super::*;

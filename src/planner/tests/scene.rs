@@ -146,7 +146,7 @@ impl Scene {
         self
     }
 
-    fn recheck(&self, person: &ToRecheck) -> Recheck {
+    pub(super) fn recheck(&self, person: &ToRecheck) -> Recheck {
         let localpart = person.user_id.localpart();
         if let Some(error) = self.errors.get(localpart.as_str()) {
             return Err(error.clone());

@@ -45,6 +45,8 @@ pub struct MasUser {
     pub admin: bool,
     /// When the user was locked or deactivated, the earlier of both.
     pub disabled_at: Option<Timestamp>,
+    /// When the user was last locked or deactivated, the later of both.
+    pub last_disabled_at: Option<Timestamp>,
 }
 
 impl MasReader {
@@ -79,6 +81,7 @@ impl MasReader {
             state: user.attributes.state(),
             admin: user.attributes.admin,
             disabled_at: user.attributes.disabled_at(),
+            last_disabled_at: user.attributes.last_disabled_at(),
             user_id: Localpart::from(user.attributes.username).on(&self.server_name),
         }))
     }

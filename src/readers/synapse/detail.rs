@@ -71,6 +71,7 @@ impl SynapseReader {
                 appservice: appservice_id,
                 deactivated_in_mas: false,
                 disabled_at: None,
+                last_disabled_at: None,
                 display_name: displayname,
                 emails: emails.map(|threepid| threepid.address).collect(),
                 external_ids: external_ids.map(|external| external.external_id).collect(),

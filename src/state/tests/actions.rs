@@ -39,6 +39,18 @@ fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
     assert_eq!(own, [(user("dave"), false)]);
 }
 
+#[test]
+fn undo_compares_an_action_under_way_when_its_run_was_killed_by_its_beginning() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let run = begin(&state, &plan(&[(ActionKind::Disable, "dave")]));
+    state.begin_action(run, 0).expect("written");
+    let (_, actions) = state.run(run).expect("readable").expect("a run");
+    let undone = state.done_by(run).expect("readable").expect("a run");
+    assert!(actions[0].begun.is_some());
+    assert_eq!((actions[0].ended, undone[0].ended), (None, actions[0].begun));
+}
+
 pub(super) fn failed(kind: FailureKind, left: Left) -> Outcome {
     Outcome::Failed { why: "MAS is down".to_owned(), hint: String::new(), kind, left }
 }
