@@ -84,7 +84,11 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
     let ties = world.ties(account, looks);
     let is_barred = !ties.is_empty() && !ins.iter().all(|user| ties.contains(user));
     let found = world.named(account.localpart, |user| looks && user.now != Standing::Gone);
-    let ours = account.own;
+    let is_deactivated = state.deactivated || account.deactivated_in_mas;
+    let ours = account.own.filter(|own| match own.mode {
+        DisableMode::Lock => !is_deactivated,
+        DisableMode::Deactivate => is_deactivated || !own.is_done,
+    });
     let disabled_at = account.shut_at().filter(|_| looks);
     let is_later = |user: &User| {
         user.now.is_known() && user.provider.is_none() && disabled_at.is_some_and(|at| user.created > Some(at))
