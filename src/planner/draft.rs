@@ -501,11 +501,14 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
     }
 }
 
+/// Why an account was not rechecked although nothing is wrong with it.
+pub const SERVER_GIVEN_UP: &str = "not rechecked, because a server had stopped answering";
+
 /// Returns why an account has no second look.
 fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> String {
     match (recheck, rechecks) {
         (Some(Err(error)), _) => error.clone(),
         (_, Rechecks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
-        (_, Rechecks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
+        (_, Rechecks::Taken { .. }) => SERVER_GIVEN_UP.to_owned(),
     }
 }

@@ -32,7 +32,7 @@ use crate::model::{
     Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
 };
 
-pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
+pub use draft::{AskByName, AskFirst, Draft, SERVER_GIVEN_UP, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past, Refusal};

@@ -12,6 +12,7 @@ mod refresh;
 mod registered;
 mod second_look;
 mod set_aside;
+mod silence;
 pub mod synapse;
 mod unique_rows;
 

@@ -86,6 +86,7 @@ impl Session {
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
         if disables && matches!(rechecks, Rechecks::Taken { .. }) {
             self.mark_admins_of_mas(&mut rechecks).await;
+        let accounts = self.skipped_last(accounts)?;
         }
         Ok(rechecks)
     }
@@ -96,6 +97,17 @@ impl Session {
         let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
         // A writing run has already checked the files.
         if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
+    /// Puts the accounts that the last run skipped behind the others, so that none waits for them.
+    fn skipped_last(&self, accounts: Vec<ToRecheck>) -> Result<Vec<ToRecheck>, Failure> {
+        let skipped = match &self.state {
+            Some(state) if accounts.len() > 1 => state.skipped_before()?,
+            _ => return Ok(accounts),
+        };
+        let (again, first): (Vec<_>, Vec<_>) =
+            accounts.into_iter().partition(|account| skipped.contains(&account.user_id));
+        Ok(first.into_iter().chain(again).collect())
+    }
+
             rechecks.mark_admins(&config.admin_users);
         }
         if self.mas.is_some() {

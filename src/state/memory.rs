@@ -12,7 +12,7 @@ use super::runs::USER_NOT_FOUND;
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable};
+use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, SERVER_GIVEN_UP};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -58,6 +58,31 @@ impl State {
             last_actions(&connection, &self.namespace, Timestamp::default()).map_err(|problem| self.error(problem))?;
         let failed = last.into_iter().filter(|last| last.outcome.as_deref() == Some("failed"));
         Ok(failed.map(|last| last.user_id).collect())
+    }
+
+    /// Returns the accounts whose last action was skipped, as after a second look that failed. Accounts that
+    /// were not rechecked because of others do not count.
+    pub fn skipped_before(&self) -> Result<BTreeSet<UserId>, StateError> {
+        let connection = self.lock();
+        let Namespace { realm, server_name } = &self.namespace;
+        let read = || {
+            // With max(), SQLite takes the other columns from the same row.
+            let mut statement = connection.prepare(
+                "SELECT user_id, outcome, begun, max(run) FROM actions JOIN runs ON id = run
+                 WHERE realm = ?1 AND server_name = ?2 AND outcome IS NOT NULL
+                    AND error IS NOT ?3 GROUP BY user_id",
+            )?;
+            let mut rows = statement.query(params![realm, server_name.as_str(), SERVER_GIVEN_UP])?;
+            let mut skipped = BTreeSet::new();
+            while let Some(row) = rows.next()? {
+                let was_skipped = row.get::<_, String>(1)? == "skipped" && row.get::<_, Option<i64>>(2)?.is_none();
+                if was_skipped {
+                    skipped.insert(from_word(&row.get::<_, String>(0)?)?);
+                }
+            }
+            Ok(skipped)
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
     }
 
     /// Returns the actions that a command has started since a time, each with its account and time.

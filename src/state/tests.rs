@@ -10,7 +10,7 @@ use crate::plan::{
     Action, ActionKind, DisableMode, FailureKind, Left, MappingSummary, Outcome, Plan, ReadCounts, Reason, Unverified,
     WriterKind,
 };
-use crate::planner::{Memory, Presence, Reach};
+use crate::planner::{Memory, Presence, Reach, SERVER_GIVEN_UP};
 
 struct Fixture {
     _directory: tempfile::TempDir,
@@ -231,6 +231,24 @@ fn account_that_mas_did_not_know_is_not_in_mas_for_a_day() {
     assert_eq!(memory(&state).not_in_mas, [].into());
     acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
     assert_eq!(state.failed_before().expect("readable"), [user("dave")].into());
+}
+
+#[test]
+fn account_was_skipped_before_until_its_next_action() {
+    let fixture = fixture();
+    let state = fixture.open();
+    assert_eq!(state.skipped_before().expect("readable"), [].into());
+    let skipped = Outcome::Skipped("the look failed".to_owned());
+    for (name, outcome) in [("dave", &skipped), ("erin", &skipped), ("frank", &Outcome::Done)] {
+        let run = acted(&state, ActionKind::Disable, name, Some(outcome));
+        if *outcome == skipped {
+            fixture.sql(&format!("UPDATE actions SET begun = NULL WHERE run = {run}"));
+        }
+    }
+    assert_eq!(state.skipped_before().expect("readable"), [user("dave"), user("erin")].into());
+    acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Skipped(SERVER_GIVEN_UP.to_owned())));
+    assert_eq!(state.skipped_before().expect("readable"), [user("dave")].into());
 }
 
 #[test]
