@@ -38,6 +38,12 @@ impl Session {
                  or it is disabled like any other"
             );
         }
+        if let Some(actor) = &reading.facts.token_owners.without_owner {
+            warn!(
+                "the owner of synapse.admin_token, a personal access token that acts as {actor}, is not known: add \
+                 the owner to policy.protect, because the token ends with the owner's account"
+            );
+        }
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
@@ -80,23 +86,17 @@ impl Session {
         most: usize,
         reading: &Reading,
     ) -> Result<Rechecks, Failure> {
+        let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
         let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
         if disables && matches!(rechecks, Rechecks::Taken { .. }) {
             self.mark_admins_of_mas(&mut rechecks).await;
-        let accounts = self.skipped_last(accounts)?;
         }
         Ok(rechecks)
     }
 
-    /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
-    /// them in every row.
-    async fn mark_admins_of_mas(&self, rechecks: &mut Rechecks) {
-        let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
-        // A writing run has already checked the files.
-        if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
     /// Puts the accounts that the last run skipped behind the others, so that none waits for them.
     fn skipped_last(&self, accounts: Vec<ToRecheck>) -> Result<Vec<ToRecheck>, Failure> {
         let skipped = match &self.state {
@@ -108,6 +108,12 @@ impl Session {
         Ok(first.into_iter().chain(again).collect())
     }
 
+    /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
+    /// them in every row.
+    async fn mark_admins_of_mas(&self, rechecks: &mut Rechecks) {
+        let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
+        // A writing run has already checked the files.
+        if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
             rechecks.mark_admins(&config.admin_users);
         }
         if self.mas.is_some() {
