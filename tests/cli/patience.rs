@@ -16,7 +16,7 @@ use matrix_keycloak_sync::failure::Failure;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use matrix_keycloak_sync::standins::world::AccountState;
-use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld};
 
 use crate::harness::{BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write};
 
@@ -119,9 +119,39 @@ async fn accounts_whose_second_look_hangs_come_last_in_the_next_run() {
     assert_eq!(sync().await.expect("a run"), (Exit::Incomplete, 8));
 }
 
+fn is_active(state: &AccountState) -> bool {
+    state.mas.is_some_and(|mas| !mas.deactivated && !mas.locked)
+}
+
 fn active_leavers(world: &RunningWorld) -> usize {
-    let is_active = |state: &AccountState| state.mas.is_some_and(|mas| !mas.deactivated && !mas.locked);
     everyone(world).iter().filter(|(name, state)| name.starts_with("gone") && is_active(state)).count()
+}
+
+#[tokio::test]
+async fn account_whose_signs_cannot_be_read_is_not_disabled_without_them() {
+    let mut world = (0..30).fold(the_table(), |world, n| {
+        let name = format!("known{n:02}");
+        world.member(&name).account(&name)
+    });
+    // Each of these accounts shows the name of a member who has no account by name.
+    for n in 0..12 {
+        let (first, last) = (format!("First{n}"), format!("Last{n}"));
+        let account = NewAccount::new(&format!("old{n:02}")).displayname(&format!("{first} {last}"));
+        world = world.with_user(NewUser::member(&format!("new{n:02}")).named(&first, &last)).with_account(account);
+    }
+    let world = started(world).await;
+    for n in 0..12 {
+        let id = world.keycloak.state().realm("corp").user(&format!("new{n:02}")).expect("seeded").id.clone();
+        world.keycloak.faults().on(&format!("/users/{id}")).answer(Fault::Hang);
+    }
+    let file = format!("state_file = \"off\"\n{}{NO_LIMITS}", settings(&world, BY_BOTH));
+    let file = write(&world, "forgetful.toml", &file).display().to_string();
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let ended = app::run(cli, &surroundings(&world)).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    let disabled = everyone(&world).into_iter().filter(|(name, state)| name.starts_with("old") && !is_active(state));
+    assert_eq!(disabled.count(), 0);
+    assert!(!is_active(&world.state_of("dave")));
 }
 
 #[tokio::test]
