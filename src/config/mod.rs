@@ -15,7 +15,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use strum::{IntoStaticStr, VariantArray};
 use url::Url;
 
@@ -122,6 +122,15 @@ pub struct SynapseConfig {
     pub url: Url,
     /// A token with `urn:synapse:admin:*`.
     pub admin_token: SecretString,
+}
+
+impl SynapseConfig {
+    /// Returns whether the token is a personal access token of MAS, whose owner may be another user than
+    /// the one it acts as.
+    #[must_use]
+    pub fn has_personal_token(&self) -> bool {
+        self.admin_token.expose_secret().starts_with("mpt_")
+    }
 }
 
 /// `[accounts]`; `match` is part of the policy.

@@ -38,7 +38,7 @@ pub async fn examine(
     let keycloak = keycloak::check(config, &readers.keycloak, members);
     let synapse = async {
         match (&config.synapse, &readers.synapse) {
-            (Some(settings), Some(reader)) => Some(synapse::check(config, settings, reader).await),
+            (Some(settings), Some(reader)) => Some(synapse::check(config, settings, reader, readers).await),
             _ => None,
         }
     };

@@ -11,15 +11,21 @@ use super::reach;
 use super::shut_out::unseen_locks;
 use crate::causes::in_one_line;
 use crate::config::{Config, SynapseConfig};
-use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
-use crate::phrases::counted;
+use crate::http::HttpError;
+use crate::model::{MasUserId, SYNAPSE_SHOWS_LOCKS, UserId, release_in};
+use crate::phrases::{counted, joined};
 use crate::plan::DisableMode;
-use crate::readers::{ReadError, SynapseReader};
+use crate::readers::{ReadError, Readers, SynapseReader};
 
 /// The first version that can lock an account.
 const LOCKS: Version = Version::new(1, 91, 0);
 
-pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &SynapseReader) -> Section {
+pub(super) async fn check(
+    config: &Config,
+    settings: &SynapseConfig,
+    synapse: &SynapseReader,
+    readers: &Readers,
+) -> Section {
     let mut section = Section::new(Area::Synapse, settings.url.as_str());
     if let Err(why) = reach::check(&mut section, "Synapse", &settings.url, synapse.probe().await) {
         section.skip(&["version", "token", "server_name", "admin", "mas_server"], &why);
@@ -43,7 +49,10 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
     if *owner.server_name() == *configured {
         section.ok("server_name", configured.to_string());
     } else {
-        section.failed("server_name", &ReadError::WrongServerName { owner, configured: configured.clone() });
+        section.failed(
+            "server_name",
+            &ReadError::WrongServerName { owner: owner.clone(), configured: configured.clone() },
+        );
     }
     match synapse.count().await {
         Ok(accounts) => {
@@ -52,8 +61,47 @@ pub(super) async fn check(config: &Config, settings: &SynapseConfig, synapse: &S
         }
         Err(error) => section.failed("admin", &error),
     }
+    if settings.has_personal_token() {
+        token_owner(&mut section, &owner, readers).await;
+    }
     mas_server(&mut section, synapse).await;
     section
+}
+
+/// Checks that the owner of a personal access token is known, because the token ends with the owner's
+/// account. Synapse names only the user that the token acts as.
+async fn token_owner(section: &mut Section, actor: &UserId, readers: &Readers) {
+    const NAME: &str = "token_owner";
+    match readers.owners_of_synapse_token(actor).await {
+        Ok(Some(owners)) if owners.is_empty() => {
+            section.ok(NAME, "the personal access token belongs to a client of MAS");
+        }
+        Ok(Some(owners)) => match names_in_mas(&owners, readers).await {
+            Ok(names) => {
+                let owners = joined(&names, ", ");
+                section.ok(NAME, format!("never disabled, because the personal access token is theirs: {owners}"));
+            }
+            Err(error) => section.failed(NAME, &error),
+        },
+        Ok(None) => section.warn(
+            NAME,
+            "the owner of the personal access token is not known, and the token ends with the owner's account",
+            "Add the owner to `policy.protect`. Or set `[writer.mas_api]`: MAS from 1.5 on shows the owner there.",
+        ),
+        Err(error) => section.failed(NAME, &error),
+    }
+}
+
+async fn names_in_mas(users: &[MasUserId], readers: &Readers) -> Result<Vec<String>, HttpError> {
+    let mut names = Vec::with_capacity(users.len());
+    for id in users {
+        let user = match &readers.mas {
+            Some(mas) => mas.user(id).await?,
+            None => None,
+        };
+        names.push(user.map_or_else(|| id.text().to_string(), |user| user.user_id.to_string()));
+    }
+    Ok(names)
 }
 
 async fn own_version(section: &mut Section, config: &Config, synapse: &SynapseReader) {

@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use super::counted::counted;
 use super::error::{HttpError, HttpErrorKind, Purpose};
-use super::format::own_words;
+use super::format::{OwnError, own_error};
 use super::issued::Issued;
 use super::oauth::Credentials;
 use super::tls::Tls;
@@ -346,8 +346,8 @@ pub(super) async fn status_error(asked: (Server, Purpose), mut response: Respons
             break;
         }
     }
-    let kind = match own_words(server, purpose, &body).filter(|_| json) {
-        Some(detail) => HttpErrorKind::Status { status, detail, retry_after },
+    let kind = match own_error(server, purpose, status, &body).filter(|_| json) {
+        Some(OwnError { detail, missing }) => HttpErrorKind::Status { status, detail, missing, retry_after },
         None if status.is_redirection() => HttpErrorKind::Redirect { status },
         None if server == Server::Mas && status == StatusCode::NOT_FOUND => HttpErrorKind::MissingPage,
         None => HttpErrorKind::ForeignStatus { server, status, retry_after },

@@ -16,6 +16,19 @@ pub enum Purpose {
     Discovery,
 }
 
+/// What does not exist, if a 404 says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A user or an account.
+    User,
+    /// A group of Keycloak.
+    Group,
+    /// A session of MAS.
+    Session,
+    /// The path itself: a release or a worker of Synapse that lacks it.
+    Path,
+}
+
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{server}: {method} {url}: {kind}")]
@@ -50,6 +63,8 @@ pub enum HttpErrorKind {
         status: StatusCode,
         /// What the server said about it.
         detail: ServerText,
+        /// What does not exist, if the server said so.
+        missing: Option<Missing>,
         /// How long the server asks to wait (`Retry-After`).
         retry_after: Option<Duration>,
     },
@@ -137,6 +152,12 @@ impl HttpError {
             HttpErrorKind::Status { status, .. } => Some(status),
             _ => None,
         }
+    }
+
+    /// Returns whether the server says that this does not exist.
+    #[must_use]
+    pub fn is_missing(&self, what: Missing) -> bool {
+        matches!(self.kind, HttpErrorKind::Status { missing: Some(missing), .. } if missing == what)
     }
 
     /// Returns whether a status came from something else than the server, such as a proxy.
@@ -241,12 +262,12 @@ impl HttpErrorKind {
     }
 }
 
-/// Returns `None` if the server itself answers 404. The 404 page of a proxy that has lost its server
-/// stays an error.
-pub fn none_if_missing<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
+/// Returns `None` if the server itself says that `what` does not exist. Every other 404 stays an error:
+/// of a proxy that has lost its server, of a realm or a path that is not there.
+pub fn none_if_missing<T>(what: Missing, answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(error) if error.is_missing(what) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -266,11 +287,17 @@ mod tests {
     #[test]
     fn missing_is_what_the_server_itself_says_is_missing() {
         let status = StatusCode::NOT_FOUND;
-        let (server, detail, retry_after) = (Server::Keycloak, "User not found".to_owned(), None);
-        let own = answered(HttpErrorKind::Status { status, detail: detail.into(), retry_after });
-        assert!(matches!(none_if_missing(own), Ok(None)));
-        let page = none_if_missing(answered(HttpErrorKind::ForeignStatus { server, status, retry_after }));
-        let page = page.expect_err("the page of a proxy");
+        let (server, retry_after) = (Server::Keycloak, None);
+        let own = |missing| {
+            let detail = "in its own words".into();
+            answered(HttpErrorKind::Status { status, detail, missing, retry_after })
+        };
+        assert!(matches!(none_if_missing(Missing::User, own(Some(Missing::User))), Ok(None)));
+        for other in [Some(Missing::Group), None] {
+            assert!(none_if_missing(Missing::User, own(other)).is_err(), "{other:?}");
+        }
+        let page = answered(HttpErrorKind::ForeignStatus { server, status, retry_after });
+        let page = none_if_missing(Missing::User, page).expect_err("the page of a proxy");
         assert_eq!((page.status(), page.is_foreign(), page.is_about_the_request()), (None, true, false));
     }
 

@@ -150,7 +150,10 @@ impl HttpError {
                     .to_owned()
             }
             (Server::Synapse, 404) => {
-                format!("Check {url_key}, and that the proxy in front of Synapse lets /_synapse/admin through to it.")
+                format!(
+                    "Check {url_key}, and that the proxy in front of Synapse lets /_synapse/admin through to its main \
+                     process: a worker does not have every path."
+                )
             }
             (Server::Synapse, 503) => {
                 "Synapse cannot check the token while MAS is down. Check MAS, then run again.".to_owned()

@@ -16,7 +16,7 @@ pub use client::{Api, HttpAnswer, Patience, client, client_beside, is_loopback};
 pub(crate) use client::{from_reqwest, short_body};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};
-pub use error::{HttpError, HttpErrorKind, Purpose, none_if_missing};
+pub use error::{HttpError, HttpErrorKind, Missing, Purpose, none_if_missing};
 pub use issued::Issued;
 pub use oauth::{Credentials, Grant, OAuth};
 pub use probe::Probe;

@@ -7,8 +7,11 @@ use super::{Account, MasUserId, UserId};
 pub struct TokenOwners {
     /// The owner of Synapse's admin token, if Synapse is asked.
     pub synapse: Option<UserId>,
-    /// The users behind the personal access token of MAS, if there is one and MAS lists it.
+    /// The users behind the personal access tokens of MAS in use, if MAS lists them.
     pub mas: Vec<MasUserId>,
+    /// The user that Synapse's admin token acts as, if it is a personal access token whose owner MAS does
+    /// not show.
+    pub without_owner: Option<UserId>,
 }
 
 impl TokenOwners {

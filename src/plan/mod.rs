@@ -95,11 +95,34 @@ pub struct Action {
     pub skipped: Option<Skip>,
 }
 
+/// Why an account was not rechecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotRechecked {
+    /// A server did not answer as it should, with the error.
+    Failed(String),
+    /// A server had stopped answering before, because of other accounts perhaps.
+    ServerGivenUp,
+    /// More accounts than `limits.max_look` would have to be.
+    TooMany,
+}
+
+impl NotRechecked {
+    /// Returns the reason in words.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Failed(error) => error,
+            Self::ServerGivenUp => "not rechecked, because a server had stopped answering",
+            Self::TooMany => "more accounts than limits.max_look",
+        }
+    }
+}
+
 /// Why an action of a plan is not tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
     /// The second look failed: the account is kept, and the run is incomplete.
-    NotSeen(String),
+    NotSeen(NotRechecked),
     /// The facts have changed since the plan was saved.
     MovedOn(String),
     NeedsApproval,
@@ -112,7 +135,8 @@ impl Skip {
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
-            Self::NotSeen(why) | Self::MovedOn(why) => why,
+            Self::NotSeen(why) => why.text(),
+            Self::MovedOn(why) => why,
             Self::NeedsApproval => "needs approval",
             Self::Member => "a member now",
         }

@@ -1,7 +1,7 @@
 //! Defines the decision about one account: every account has exactly one.
 
 use crate::model::{SignSeen, Timestamp};
-use crate::plan::{Approval, KeptReason, Reason};
+use crate::plan::{Approval, KeptReason, NotRechecked, Reason};
 
 /// The decision about one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub enum Verdict {
     /// Out of the group, but in its grace period until then.
     InGrace(Timestamp),
     /// Would be disabled, but the second look failed.
-    DisableSkipped(Reason, String),
+    DisableSkipped(Reason, NotRechecked),
     /// Would be activated, but the second look failed.
-    ActivateSkipped(Reason, String),
+    ActivateSkipped(Reason, NotRechecked),
 }
 
 impl Verdict {

@@ -12,6 +12,7 @@ mod refresh;
 mod registered;
 mod second_look;
 mod set_aside;
+mod silence;
 pub mod synapse;
 mod unique_rows;
 
@@ -22,9 +23,9 @@ use tokio::task::JoinSet;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
-use crate::http::{self, Tls};
+use crate::http::{self, HttpError, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, ServerName, Timestamp, TokenOwners};
+use crate::model::{Account, MasUserId, ServerName, Timestamp, TokenOwners, UserId};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -53,6 +54,16 @@ pub struct Readers {
     pub mas: Option<MasReader>,
     source: AccountSource,
     server_name: ServerName,
+    synapse_token: TokenKind,
+}
+
+/// The kind of Synapse's admin token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenKind {
+    /// A personal access token of MAS, whose owner may be another user than the one it acts as.
+    Personal,
+    /// Any other token, which belongs to the user that it acts as.
+    Other,
 }
 
 /// One complete reading.
@@ -122,6 +133,10 @@ impl Readers {
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,
             server_name: config.server_name.clone(),
+            synapse_token: match &config.synapse {
+                Some(synapse) if synapse.has_personal_token() => TokenKind::Personal,
+                _ => TokenKind::Other,
+            },
         })
     }
 
@@ -180,7 +195,7 @@ impl Readers {
                 if let Some(users) = users {
                     users.attach_to(&mut accounts, &config.server_name);
                 }
-                Ok((TokenOwners { synapse: Some(owner), mas }, accounts, links))
+                Ok((self.with_token_owners(Some(owner), mas).await?, accounts, links))
             }
             AccountSource::Mas => {
                 let owners = async {
@@ -188,12 +203,38 @@ impl Readers {
                         Some(synapse) => Some(synapse.owner_on(&config.server_name).await?),
                         None => None,
                     };
-                    Ok(TokenOwners { synapse, mas: self.mas().token_owners().await? })
+                    let mas = self.mas().token_owners().await?;
+                    Ok(self.with_token_owners(synapse, mas).await?)
                 };
                 let accounts = self.mas().accounts(&self.keycloak, &tallies.accounts);
                 let (owners, (accounts, links)) = try_join(owners, accounts).await?;
                 Ok((owners, accounts, links))
             }
+        }
+    }
+
+    /// Adds the owners of Synapse's admin token, which whoami does not name, to the users behind MAS's.
+    async fn with_token_owners(
+        &self,
+        synapse: Option<UserId>,
+        mut mas: Vec<MasUserId>,
+    ) -> Result<TokenOwners, HttpError> {
+        let mut without_owner = None;
+        if let Some(actor) = synapse.as_ref().filter(|_| self.synapse_token == TokenKind::Personal) {
+            match self.owners_of_synapse_token(actor).await? {
+                Some(owners) => mas.extend(owners),
+                None => without_owner = Some(actor.clone()),
+            }
+        }
+        Ok(TokenOwners { synapse, mas, without_owner })
+    }
+
+    /// Returns the users that own Synapse's admin token, a personal access token that acts as `actor`; none
+    /// if a client owns it. Returns `None` if there is no Admin API, or if MAS does not list the token.
+    pub async fn owners_of_synapse_token(&self, actor: &UserId) -> Result<Option<Vec<MasUserId>>, HttpError> {
+        match &self.mas {
+            Some(mas) => mas.owners_of_tokens_for_synapse(actor.localpart()).await,
+            None => Ok(None),
         }
     }
 

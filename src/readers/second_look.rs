@@ -1,22 +1,31 @@
 //! Takes the second look: before an account is changed, both servers are asked about it alone.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 
 use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
+use super::silence::Silences;
 use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::causes::in_one_line;
 use crate::model::{
-    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, SignSeen,
-    UserId,
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, Sign,
+    SignSeen, UserId,
 };
 use crate::planner::{AskByName, AskFirst, Facts, Rechecks, ToRecheck, members_with_signs};
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
+
+/// Whether a server has stopped answering, so that it is asked nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    Yes,
+    No,
+}
 
 /// The facts that every recheck is compared with.
 struct Context<'l> {
@@ -28,9 +37,10 @@ struct Context<'l> {
 }
 
 impl Readers {
-    /// Rechecks accounts. An error skips only its account; if no account could be rechecked, the error is
-    /// returned. A server that does not answer at all is not asked again and again. If more than `most`
-    /// accounts are left after those that Synapse alone sets aside, none of them is rechecked.
+    /// Rechecks accounts in this order. An error skips only its account, a hang too; if no account could be
+    /// rechecked, the first error is returned. A server that does not answer about several accounts in a
+    /// row is given up. If more than `most` accounts are left after those that Synapse alone sets aside,
+    /// none of them is rechecked.
     pub async fn recheck(
         &self,
         mut accounts: Vec<ToRecheck>,
@@ -52,43 +62,61 @@ impl Readers {
         let owners = if wanted.is_empty() { None } else { self.keycloak.owners(wanted, &facts.members).await? };
         let tied = accounts.iter().filter(|account| account.is_tied).map(|account| account.user_id.clone()).collect();
         let with = Context { reading, tree: GroupTree::new(groups), owners, tied };
+        let (mut answers, given_up) = self.recheck_each(accounts, &with, tally).await?;
+        let given_up = self.find_signs(&mut answers, &with, given_up).await;
+        // A server that has stopped answering cannot show that a directory is still up.
+        let members_after = match given_up {
+            GivenUp::Yes => Some(MemberList::default()),
+            GivenUp::No => self.members_after(&answers, facts, groups).await?,
+        };
+        answers.extend(aside.rechecks);
+        Ok(Rechecks::Taken { answers, members_after })
+    }
+
+    async fn recheck_each(
+        &self,
+        accounts: Vec<ToRecheck>,
+        with: &Context<'_>,
+        tally: &Tally,
+    ) -> Result<(BTreeMap<UserId, Recheck>, GivenUp), ReadError> {
+        let (count, started) = (accounts.len(), AtomicUsize::new(0));
         let (mut answers, mut first_error) = (BTreeMap::new(), None);
-        let mut rechecking = stream::iter(accounts)
-            .map(|account| async {
-                let answer = self.recheck_one(&account, &with).await;
-                (account.user_id, answer)
+        let mut rechecking = stream::iter(accounts.into_iter().enumerate())
+            .map(|(place, account)| {
+                started.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    let answer = self.recheck_one(&account, with).await;
+                    (place, account.user_id, answer)
+                }
             })
-            .buffered(AT_A_TIME);
-        let mut silent = false;
-        while let Some((user_id, answer)) = rechecking.next().await {
+            .buffer_unordered(AT_A_TIME);
+        let (mut silences, mut given_up) = (Silences::default(), GivenUp::No);
+        while let Some((place, user_id, answer)) = rechecking.next().await {
             tally.add(1);
+            silences.note(&answer);
             let recheck: Recheck = answer.map_err(|error| {
-                silent |= is_silence(&error);
                 let why = in_one_line(&error);
-                first_error.get_or_insert(error);
+                // The first in the order of the accounts, so that the same errors give the same message.
+                if first_error.as_ref().is_none_or(|(first, _)| place < *first) {
+                    first_error = Some((place, error));
+                }
                 why
             });
             answers.insert(user_id, recheck);
-            if silent {
+            if silences.are_too_many() && started.load(Ordering::Relaxed) < count {
+                given_up = GivenUp::Yes;
                 break;
             }
         }
         drop(rechecking);
         let was_rechecked = |recheck: &Recheck| recheck.as_ref().is_ok_and(Evidence::has_asked_keycloak);
-        if let Some(source) = first_error.take_if(|_| !answers.values().any(was_rechecked)) {
-            return Err(ReadError::NoneRechecked {
+        match first_error.filter(|_| !answers.values().any(was_rechecked)) {
+            Some((_, source)) => Err(ReadError::NoneRechecked {
                 count: answers.values().filter(|recheck| recheck.is_err()).count(),
                 source: Box::new(source),
-            });
+            }),
+            None => Ok((answers, given_up)),
         }
-        if !silent {
-            silent = self.find_signs(&mut answers, &with).await;
-        }
-        // A server that has stopped answering cannot show that a directory is still up.
-        let members_after =
-            if silent { Some(MemberList::default()) } else { self.members_after(&answers, facts, groups).await? };
-        answers.extend(aside.rechecks);
-        Ok(Rechecks::Taken { answers, members_after })
     }
 
     async fn recheck_one(&self, account: &ToRecheck, with: &Context<'_>) -> Result<Evidence, ReadError> {
@@ -186,47 +214,57 @@ impl Readers {
         Ok(answers)
     }
 
-    /// Finds members that weak signs of unclaimed accounts point to. Returns whether a server has stopped
-    /// answering.
-    async fn find_signs(&self, answers: &mut BTreeMap<UserId, Recheck>, with: &Context<'_>) -> bool {
+    /// Finds members that weak signs of unclaimed accounts point to. An account whose signs are not known
+    /// because a server did not answer counts as not rechecked. Returns whether a server was given up.
+    async fn find_signs(
+        &self,
+        answers: &mut BTreeMap<UserId, Recheck>,
+        with: &Context<'_>,
+        given_up: GivenUp,
+    ) -> GivenUp {
         let unclaimed = answers.iter().filter_map(|(user_id, recheck)| {
             let seen = recheck.as_ref().ok()?;
             let is_unclaimed = seen.has_asked_keycloak() && !with.tied.contains(user_id) && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
-        let found = members_with_signs(unclaimed, &with.reading.facts.members);
-        let mut rechecking = stream::iter(found)
-            .map(|(user_id, signs)| async move {
-                let asked = signs.iter().map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
-                let users = try_join_all(asked).await;
-                (user_id, signs, users)
-            })
-            .buffered(AT_A_TIME);
-        let mut silent = false;
+        let mut found = members_with_signs(unclaimed, &with.reading.facts.members);
         let mut seen = Vec::new();
-        while let Some((user_id, signs, users)) = rechecking.next().await {
-            let users = users.map(|users| {
-                let with_sign = signs.iter().zip(users);
-                let with_user = with_sign.filter_map(|((sign, _), answer)| {
-                    Some(SignSeen { sign: *sign, user: answer.user.user()?.clone() })
-                });
-                with_user.collect::<Vec<_>>()
-            });
-            silent |= users.as_ref().is_err_and(is_silence);
-            seen.push((user_id, users.map_err(|error| in_one_line(&error))));
-            if silent {
-                break;
+        let mut given_up = given_up;
+        if given_up == GivenUp::No {
+            let (count, started) = (found.len(), AtomicUsize::new(0));
+            let mut rechecking = stream::iter(found.clone())
+                .map(|(user_id, signs)| {
+                    started.fetch_add(1, Ordering::Relaxed);
+                    async move {
+                        let asked = signs.iter().map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
+                        let users = try_join_all(asked).await;
+                        (user_id, users.map(|users| signs_seen(&signs, &users)))
+                    }
+                })
+                .buffer_unordered(AT_A_TIME);
+            let mut silences = Silences::default();
+            while let Some((user_id, signs)) = rechecking.next().await {
+                silences.note(&signs);
+                found.remove(&user_id);
+                seen.push((user_id, signs.map_err(|error| in_one_line(&error))));
+                if silences.are_too_many() && started.load(Ordering::Relaxed) < count {
+                    given_up = GivenUp::Yes;
+                    break;
+                }
             }
         }
-        drop(rechecking);
-        for (user_id, users) in seen {
-            match (users, answers.get_mut(&user_id)) {
-                (Ok(users), Some(Ok(evidence))) => evidence.signs = users,
+        // Their signs are not known.
+        for user_id in found.keys() {
+            answers.remove(user_id);
+        }
+        for (user_id, signs) in seen {
+            match (signs, answers.get_mut(&user_id)) {
+                (Ok(signs), Some(Ok(evidence))) => evidence.signs = signs,
                 (Err(why), Some(recheck)) => *recheck = Err(why),
                 _ => {}
             }
         }
-        silent
+        given_up
     }
 
     /// Reads one user of Keycloak, by ID if it is known. If Keycloak shows a federated user in the group,
@@ -269,6 +307,14 @@ impl Readers {
     }
 }
 
+/// Returns the signs that lead to a user.
+fn signs_seen(signs: &[(Sign, KeycloakId)], answers: &[Answer]) -> Vec<SignSeen> {
+    let with_answer = signs.iter().zip(answers);
+    let with_user =
+        with_answer.filter_map(|((sign, _), answer)| Some(SignSeen { sign: *sign, user: answer.user.user()?.clone() }));
+    with_user.collect()
+}
+
 /// Returns whether the answer is about the user with this username.
 fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
     let user = answer.user.user().filter(|_| !answer.user.is_unknown());
@@ -282,8 +328,4 @@ fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option
     let name = member.and_then(|member| member.localpart.as_ref());
     let is_listed = name.is_some_and(|name| name.key() == localpart.key());
     (!is_listed).then(|| Answer { asked: Question::Name, user: answer.user.clone() })
-}
-
-pub(super) fn is_silence(error: &ReadError) -> bool {
-    matches!(error, ReadError::Http(error) if error.is_silence())
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::second_look::{AT_A_TIME, is_silence};
+use super::second_look::AT_A_TIME;
+use super::silence::{Silences, is_silence};
 use super::{ReadError, Readers, Tally};
 use crate::model::{AccountDetail, Evidence, Recheck, UserId};
 use crate::planner::{AskFirst, ToRecheck};
@@ -20,7 +21,7 @@ pub(super) struct SetAside {
 
 impl Readers {
     /// Asks Synapse about the accounts that may be set aside, until more than `most` others are found. An
-    /// account whose request fails is one of the others.
+    /// account whose request fails, or hangs, is one of the others.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -31,19 +32,20 @@ impl Readers {
     ) -> Result<SetAside, ReadError> {
         let may_be_aside = |account: &&ToRecheck| account.ask != AskFirst::Both;
         let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
-        let mut rechecks = BTreeMap::new();
+        let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
         let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
         while others <= most
             && let Some((account, detail)) = asking.next().await
         {
+            silences.note(&detail);
             match detail {
                 Ok(detail) if is_aside(account, &detail) => {
                     tally.add(1);
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
-                Err(error) if is_silence(&error) => {
+                Err(error) if is_silence(&error) && silences.are_too_many() => {
                     return Err(ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) });
                 }
                 Ok(_) | Err(_) => others += 1,

@@ -38,6 +38,12 @@ impl Session {
                  or it is disabled like any other"
             );
         }
+        if let Some(actor) = &reading.facts.token_owners.without_owner {
+            warn!(
+                "the owner of synapse.admin_token, a personal access token that acts as {actor}, is not known: add \
+                 the owner to policy.protect, because the token ends with the owner's account"
+            );
+        }
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");
@@ -80,6 +86,7 @@ impl Session {
         most: usize,
         reading: &Reading,
     ) -> Result<Rechecks, Failure> {
+        let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
         let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
@@ -88,6 +95,17 @@ impl Session {
             self.mark_admins_of_mas(&mut rechecks).await;
         }
         Ok(rechecks)
+    }
+
+    /// Puts the accounts that the last run skipped behind the others, so that none waits for them.
+    fn skipped_last(&self, accounts: Vec<ToRecheck>) -> Result<Vec<ToRecheck>, Failure> {
+        let skipped = match &self.state {
+            Some(state) if accounts.len() > 1 => state.skipped_before()?,
+            _ => return Ok(accounts),
+        };
+        let (again, first): (Vec<_>, Vec<_>) =
+            accounts.into_iter().partition(|account| skipped.contains(&account.user_id));
+        Ok(first.into_iter().chain(again).collect())
     }
 
     /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks

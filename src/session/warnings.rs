@@ -67,8 +67,9 @@ fn warn_of_failed_rechecks(plan: &Plan) {
         .collect();
     if let Some((user_id, why)) = not_seen.first() {
         warn!(
-            "skipped {}, because the second look failed; the first is {user_id}: {why}",
-            counted(not_seen.len(), "account", "accounts")
+            "skipped {}, because the second look failed; the first is {user_id}: {}",
+            counted(not_seen.len(), "account", "accounts"),
+            why.text()
         );
     }
 }

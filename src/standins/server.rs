@@ -227,7 +227,10 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             let error = match parts.uri.path() {
                 path if path.starts_with("/_synapse/") => serde_json::json!({"errcode": "M_UNKNOWN", "error": told}),
                 path if path.starts_with("/api/admin/") => serde_json::json!({"errors": [{"title": told}]}),
-                _ => serde_json::json!({"error": told}),
+                path if path.ends_with("/token") => {
+                    serde_json::json!({"error": "invalid_request", "error_description": told})
+                }
+                _ => serde_json::json!({"error": format!("HTTP {status}"), "error_description": told}),
             };
             (status, axum::Json(error)).into_response()
         }

@@ -60,6 +60,32 @@ impl State {
         Ok(failed.map(|last| last.user_id).collect())
     }
 
+    /// Returns the accounts whose last action was skipped, as after a second look that failed. Accounts that
+    /// were not rechecked because of others do not count.
+    pub fn skipped_before(&self) -> Result<BTreeSet<UserId>, StateError> {
+        let connection = self.lock();
+        let Namespace { realm, server_name } = &self.namespace;
+        let read = || {
+            // With max(), SQLite takes the other columns from the same row.
+            let mut statement = connection.prepare(
+                "SELECT user_id, outcome, begun, max(run) FROM actions JOIN runs ON id = run
+                 WHERE realm = ?1 AND server_name = ?2 AND outcome IS NOT NULL
+                    AND failure IS NOT ?3 GROUP BY user_id",
+            )?;
+            let mut rows =
+                statement.query(params![realm, server_name.as_str(), HarmlessFailure::NotRechecked.word()])?;
+            let mut skipped = BTreeSet::new();
+            while let Some(row) = rows.next()? {
+                let outcome: OutcomeKind = word(row, 1)?;
+                if outcome == OutcomeKind::Skipped && row.get::<_, Option<i64>>(2)?.is_none() {
+                    skipped.insert(user_id(row, 0)?);
+                }
+            }
+            Ok(skipped)
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
     /// Returns the actions that a command has started since a time, each with its account and time.
     pub fn done_since(
         &self,

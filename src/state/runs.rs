@@ -9,7 +9,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::columns::json;
 use super::{Namespace, State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Timestamp, Word};
-use crate::plan::{Digest, FailureKind, Left, Outcome, Plan, RunCommand, RunResult};
+use crate::plan::{Action, Digest, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip};
 
 /// A failure that has changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -19,6 +19,8 @@ pub(super) enum HarmlessFailure {
     UserNotFound,
     /// Any other.
     Untouched,
+    /// It was not tried, because a server had stopped answering when its account was to be rechecked.
+    NotRechecked,
 }
 
 /// The number of a run.
@@ -78,8 +80,8 @@ impl State {
             )?;
             let run = RunId::from_number(transaction.last_insert_rowid());
             let mut insert = transaction.prepare(
-                "INSERT INTO actions (run, number, action, user_id, mas_id, reason, evidence, before)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO actions (run, number, action, user_id, mas_id, reason, evidence, before, failure)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?;
             for (number, action) in (0_i64..).zip(&plan.actions) {
                 insert.execute(params![
@@ -91,6 +93,7 @@ impl State {
                     action.reason.word(),
                     action.evidence.as_ref().map(json),
                     json(&action.before),
+                    not_rechecked(action).map(Word::word),
                 ])?;
             }
             Ok(run)
@@ -122,7 +125,7 @@ impl State {
         self.transaction(|transaction| {
             transaction
                 .execute(
-                    "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after), failure = ?7
+                    "UPDATE actions SET ended = ?3, outcome = ?4, error = ?5, after = coalesce(?6, after), failure = coalesce(?7, failure)
                      WHERE run = ?1 AND number = ?2",
                     params![
                         run.number(),
@@ -196,6 +199,11 @@ impl State {
 }
 
 /// Returns how an action failed if that has changed nothing.
+fn not_rechecked(action: &Action) -> Option<HarmlessFailure> {
+    let is_given_up = matches!(action.skipped, Some(Skip::NotSeen(NotRechecked::ServerGivenUp)));
+    is_given_up.then_some(HarmlessFailure::NotRechecked)
+}
+
 fn harmless_failure(outcome: &Outcome) -> Option<HarmlessFailure> {
     match outcome {
         Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(HarmlessFailure::UserNotFound),

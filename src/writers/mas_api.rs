@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{Write, WriterError};
 use crate::causes::in_one_line;
-use crate::http::{HttpError, Patience, none_if_missing};
+use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;
 use crate::plan::{Action, DisableMode, Pass};
@@ -40,7 +40,7 @@ impl MasApiWriter {
     /// Sends `POST /users/{id}/{what}`. Each of these is harmless when sent twice.
     async fn change(&self, id: &MasUserId, what: &str, body: Option<&Value>) -> Result<UserAttributes, WriterError> {
         let answer = self.mas.post(&["users", &*id.text(), what], body).await;
-        let found: Option<Single<UserAttributes>> = none_if_missing(answer)?;
+        let found: Option<Single<UserAttributes>> = none_if_missing(Missing::User, answer)?;
         match found {
             Some(Single { data: Resource { attributes, .. } }) => Ok(attributes),
             None => Err(WriterError::UserGone { id: id.clone() }),
@@ -73,7 +73,7 @@ impl MasApiWriter {
             (user_id.as_deref() == Some(&*user) && finished_at.is_none()).then_some(session.id)
         };
         let filter = [("filter[user]", &*user), ("filter[status]", "active")];
-        let sessions = none_if_missing(self.mas.shrinking_list(&[kind], &filter, open).await)?;
+        let sessions = none_if_missing(Missing::User, self.mas.shrinking_list(&[kind], &filter, open).await)?;
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {
             match self.end(kind, &session).await {
@@ -87,7 +87,7 @@ impl MasApiWriter {
     /// Ends a session. A bad request means that it has already ended: the deactivation's job may be faster.
     async fn end(&self, kind: &str, session: &str) -> Result<(), HttpError> {
         let answer = self.mas.post(&[kind, session, "finish"], None).await;
-        let ended: Result<Option<serde::de::IgnoredAny>, _> = none_if_missing(answer);
+        let ended: Result<Option<serde::de::IgnoredAny>, _> = none_if_missing(Missing::Session, answer);
         match ended {
             Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => Ok(()),
             ended => ended.map(drop),

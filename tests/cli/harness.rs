@@ -84,7 +84,10 @@ pub(crate) fn mas_cli(world: &RunningWorld, first: &str) -> String {
 /// A refusal in the format of this server.
 pub(crate) fn own_error(server: Server, status: u16, text: &str) -> Fault {
     let body = match server {
-        Server::Keycloak => json!({"error": text}),
+        Server::Keycloak => {
+            let status = reqwest::StatusCode::from_u16(status).expect("a status");
+            json!({"error": format!("HTTP {status}"), "error_description": text})
+        }
         Server::Synapse => json!({"errcode": "M_UNKNOWN", "error": text}),
         Server::Mas => json!({"errors": [{"title": text}]}),
     };

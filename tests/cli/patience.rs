@@ -15,9 +15,10 @@ use matrix_keycloak_sync::exit::Exit;
 use matrix_keycloak_sync::failure::Failure;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::readers::{Readers, Tally};
-use matrix_keycloak_sync::standins::{Auth, Fault, Faults, Requests, RunningWorld};
+use matrix_keycloak_sync::standins::world::ServerStates;
+use matrix_keycloak_sync::standins::{Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld};
 
-use crate::harness::{BY_BOTH, PROGRAM, everyone, settings, started, the_table, write};
+use crate::harness::{BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
     let own =
@@ -86,6 +87,86 @@ async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
     let asked = world.keycloak.requests().count("/users?username=");
     assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");
     assert_eq!(everyone(&world), before);
+}
+
+/// Syncs by the Admin API with these limits.
+async fn sync_within(world: &RunningWorld, limits: &str) -> Result<Exit, Failure> {
+    let file = write(world, "limits.toml", &format!("{}{limits}", settings(world, BY_BOTH))).display().to_string();
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    app::run(cli, &surroundings(world)).await
+}
+
+#[tokio::test]
+async fn account_whose_second_look_hangs_is_skipped_and_the_others_are_done() {
+    let world = started(the_table().leavers(20, "gone")).await;
+    world.synapse.faults().on("/v2/users/@bob").answer(Fault::Hang);
+    let ended = sync_within(&world, NO_LIMITS).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    assert_eq!(["bob", "dave"].map(|name| world.state_of(name)), [account(true, true); 2]);
+    assert_eq!(active_leavers(&world), 0);
+}
+
+#[tokio::test]
+async fn accounts_whose_second_look_hangs_come_last_in_the_next_run() {
+    let world = started(the_table().leavers(40, "gone")).await;
+    // As many as are asked about at the same time.
+    for n in 0..8 {
+        world.synapse.faults().on(&format!("/v2/users/@gone{n:05}")).answer(Fault::Hang);
+    }
+    let sync = async || sync_within(&world, NO_LIMITS).await.map(|exit| (exit, active_leavers(&world)));
+    // The first look cannot tell them from a server that hangs.
+    let _ = sync().await;
+    assert_eq!(sync().await.expect("a run"), (Exit::Incomplete, 8));
+}
+
+fn is_active(state: &ServerStates) -> bool {
+    state.mas.is_some_and(|mas| !mas.deactivated && !mas.locked)
+}
+
+fn active_leavers(world: &RunningWorld) -> usize {
+    everyone(world).iter().filter(|(name, state)| name.starts_with("gone") && is_active(state)).count()
+}
+
+#[tokio::test]
+async fn account_whose_signs_cannot_be_read_is_not_disabled_without_them() {
+    let mut world = (0..30).fold(the_table(), |world, n| {
+        let name = format!("known{n:02}");
+        world.member(&name).account(&name)
+    });
+    // Each of these accounts shows the name of a member who has no account by name.
+    for n in 0..12 {
+        let (first, last) = (format!("First{n}"), format!("Last{n}"));
+        let account = NewAccount::new(&format!("old{n:02}")).displayname(&format!("{first} {last}"));
+        world = world.with_user(NewUser::member(&format!("new{n:02}")).named(&first, &last)).with_account(account);
+    }
+    let world = started(world).await;
+    for n in 0..12 {
+        let id = world.keycloak.state().realm("corp").user(&format!("new{n:02}")).expect("seeded").id.clone();
+        world.keycloak.faults().on(&format!("/users/{id}")).answer(Fault::Hang);
+    }
+    let file = format!("state_file = \"off\"\n{}{NO_LIMITS}", settings(&world, BY_BOTH));
+    let file = write(&world, "forgetful.toml", &file).display().to_string();
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let ended = app::run(cli, &surroundings(&world)).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    let disabled = everyone(&world).into_iter().filter(|(name, state)| name.starts_with("old") && !is_active(state));
+    assert_eq!(disabled.count(), 0);
+    assert!(!is_active(&world.state_of("dave")));
+}
+
+#[tokio::test]
+async fn account_of_a_bridge_that_hangs_stops_no_other() {
+    let bridged = (0..10).fold(the_table(), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
+    let world = started(bridged).await;
+    world.synapse.faults().on("/v2/users/@irc_03").answer(Fault::Hang);
+    let file = world.directory().join("bridge.toml");
+    let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
+    let toml = format!("{NO_LIMITS}max_look = 4\n[writer.mas_cli]\n{command}\n");
+    std::fs::write(&file, toml).expect("a writable directory");
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+    let ended = app::run(cli.expect("a command line"), &surroundings(&world)).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    assert_eq!(world.state_of("dave").mas, account(true, true).mas);
 }
 
 #[tokio::test]

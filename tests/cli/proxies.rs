@@ -4,11 +4,11 @@
 use std::thread;
 
 use matrix_keycloak_sync::model::Server::{self, Keycloak, Mas, Synapse};
-use matrix_keycloak_sync::standins::{Faults, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by, proxy_page, started,
-    the_table,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by, program_with, proxy_page,
+    settings, started, the_table,
 };
 use crate::sections::PROTECT;
 
@@ -162,6 +162,67 @@ async fn page_of_a_proxy_at_the_second_look_keeps_the_account() {
             assert_eq!(world.state_of("dora").mas, account(true, true).mas, "{part} × {status}");
         }
     }
+}
+
+/// A refusal of a gateway that has one field in common with Keycloak's.
+fn gateway_json(status: u16) -> Fault {
+    let error = if status == 404 { "Not Found" } else { "Forbidden" };
+    Fault::Status(status, format!("{{\"error\": \"{error}\"}}"))
+}
+
+#[tokio::test]
+async fn json_of_a_gateway_is_not_a_missing_role_of_keycloak() {
+    let world = started(the_table()).await;
+    world.keycloak.faults().on("/components?").answer(gateway_json(403));
+    let before = everyone(&world);
+    for command in ["plan", "sync"] {
+        blames_the_proxy(&by(&world, BY_BOTH).run(command).exits(1).stderr, Keycloak, 403);
+    }
+    assert_eq!(everyone(&world), before);
+    let run = by(&world, BY_BOTH).run("doctor").exits(1);
+    let run = run.prints(&["a proxy or load balancer between here and Keycloak answered 403"]);
+    assert!(!run.stdout.contains("give the client's service account the role view-realm"), "{run:?}");
+}
+
+#[tokio::test]
+async fn json_of_a_gateway_at_the_second_look_keeps_the_account() {
+    for status in [403, 404] {
+        let world = started(the_table().user("dora").account("dora")).await;
+        let (in_keycloak, _) = ids_of_dave(&world);
+        world.keycloak.faults().on(&format!("/users/{in_keycloak}")).answer(gateway_json(status));
+        let run = by(&world, BY_BOTH).run("sync --format json").exits(4);
+        blames_the_proxy(&not_done(&run, "skipped"), Keycloak, status);
+    }
+}
+
+#[tokio::test]
+async fn path_that_synapse_does_not_have_is_no_missing_account() {
+    let unrecognized = r#"{"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"}"#;
+    for way in [BY_MAS, Way { writer: "mas-cli", source: "mas" }] {
+        // Only Synapse knows that dave is an administrator.
+        let world = started(the_table()).await;
+        world.synapse.state().account_mut("dave").expect("seeded").admin = true;
+        world.synapse.faults().on("/v2/users/").answer(Fault::Status(404, unrecognized.to_owned()));
+        let before = everyone(&world);
+        let file = format!("{PROTECT}{NO_LIMITS}{}", settings(&world, way));
+        let program = program_with(&world, Auth::ClientCredentials).file(&world, &file);
+        let run = program.hiding(world.mas_client_secret()).run("sync").exits(1);
+        run.tells(&["the second look failed", "/_synapse/admin/v2/users/@", "answered 404 Not Found: M_UNRECOGNIZED"])
+            .tells(&["a worker does not have every path"]);
+        assert_eq!(everyone(&world), before, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn realm_that_keycloak_does_not_find_is_no_deleted_user() {
+    // Dave's account is linked, so he is looked up by ID; no user has his name now.
+    let world = started(the_table().link("dave", "dave")).await;
+    let (in_keycloak, _) = ids_of_dave(&world);
+    world.rename_in_keycloak("dave", "david");
+    let missing = Fault::Status(404, "{\"error\": \"Realm not found.\"}".to_owned());
+    world.keycloak.faults().on(&format!("/users/{in_keycloak}")).answer(missing);
+    let run = by(&world, BY_BOTH).run("sync --format json").exits(4);
+    assert!(not_done(&run, "skipped").contains("answered 404 Not Found: Realm not found."), "{run:?}");
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ async fn providers_of_mas_are_printed_without_effect() {
 }
 
 fn status(code: u16) -> Fault {
-    Fault::Status(code, json!({"error": format!("{HOSTILE} https://user:pass-word@host")}).to_string())
+    let text = format!("{HOSTILE} https://user:pass-word@host");
+    Fault::Status(code, json!({"error": "unknown_error", "error_description": text}).to_string())
 }
 
 #[tokio::test]

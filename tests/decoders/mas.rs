@@ -16,7 +16,7 @@ use crate::corpus::{assert_served, law, outcome, understood};
 use crate::keycloak;
 use crate::mutations::documents;
 use crate::recordings::bodies;
-use crate::stage::{self, Asked, Reply, Stage, good, missing};
+use crate::stage::{self, Asked, Reply, Stage, good};
 
 const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 const USER: &str = "01M83Z8KS5NCTZJQTCBGJ1PYKN";
@@ -49,7 +49,7 @@ impl Mas {
         self.stage.serve(move |asked| match answer(asked) {
             Some(reply) => reply,
             None if asked.path.ends_with("/site-config") => stage::json(&json!({"server_name": "test.local"})),
-            None => missing(),
+            None => stage::missing_in_mas(),
         });
     }
 }

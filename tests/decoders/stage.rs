@@ -48,9 +48,15 @@ pub(crate) fn json(body: &Value) -> Reply {
     good(body.to_string())
 }
 
-/// A 404 in a server's format.
+/// A 404 of Synapse; to the other servers' readers it is a proxy's.
 pub(crate) fn missing() -> Reply {
-    let body = br#"{"error": "not found", "errcode": "M_NOT_FOUND", "errors": [{"title": "not found"}]}"#;
+    let body = br#"{"errcode": "M_NOT_FOUND", "error": "User not found"}"#;
+    Reply { status: 404, body: body.to_vec(), date: None }
+}
+
+/// A 404 of MAS.
+pub(crate) fn missing_in_mas() -> Reply {
+    let body = br#"{"errors": [{"title": "User ID 01J44QC8BCY7FCFM7WGHQGKMTZ not found"}]}"#;
     Reply { status: 404, body: body.to_vec(), date: None }
 }
 

@@ -19,7 +19,8 @@ keys![
         Depends("needed in this section"),
         "A token with the scope `urn:synapse:admin:*`, from `mas-cli manage \
          issue-compatibility-token NAME --yes-i-want-to-grant-synapse-admin-privileges` or a \
-         personal access token of MAS. Its owner is never disabled."
+         personal access token of MAS. The \
+         user that it acts as is never disabled, nor is its owner, if `[writer.mas_api]` shows the owner."
     )
     .env("MATRIX_ADMIN_TOKEN"),
 ];

@@ -98,7 +98,7 @@ fn words(verdict: &Verdict) -> String {
             "in the member list, but Keycloak does not confirm it: nothing to do".to_owned()
         }
         Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
-            format!("{}, but skipped, because the second look failed: {error}", reason.text())
+            format!("{}, but skipped, because the second look failed: {}", reason.text(), error.text())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::model::{Account, Recheck};
-use crate::plan::{KeptReason, Reason};
+use crate::plan::{KeptReason, NotRechecked, Reason};
 use crate::planner::decision_table::Opinion;
 use crate::planner::directory::Directories;
 use crate::planner::identity::Holder;
@@ -186,10 +186,10 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
 }
 
 /// Returns why an account has no second look.
-fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> String {
+fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> NotRechecked {
     match (recheck, rechecks) {
-        (Some(Err(error)), _) => error.clone(),
-        (_, Rechecks::TooMany { .. }) => "more accounts than limits.max_look".to_owned(),
-        (_, Rechecks::Taken { .. }) => "not rechecked, because a server had stopped answering".to_owned(),
+        (Some(Err(error)), _) => NotRechecked::Failed(error.clone()),
+        (_, Rechecks::TooMany { .. }) => NotRechecked::TooMany,
+        (_, Rechecks::Taken { .. }) => NotRechecked::ServerGivenUp,
     }
 }

@@ -17,7 +17,10 @@ pub(super) struct Scene {
 
 pub(super) fn scene() -> Scene {
     let facts = Facts {
-        token_owners: TokenOwners { synapse: Some(Localpart::from("sync-bot").on(&"example.org".into())), mas: vec![] },
+        token_owners: TokenOwners {
+            synapse: Some(Localpart::from("sync-bot").on(&"example.org".into())),
+            ..TokenOwners::default()
+        },
         ..Facts::empty("example.org".into())
     };
     let policy = Policy { protect_admins: true, ..Policy::default() };

@@ -1,7 +1,7 @@
 //! Reads one user that an admin event mentions: whether they are a member now, and under which name.
 
 use super::{GroupTree, KeycloakReader};
-use crate::http::none_if_missing;
+use crate::http::{Missing, none_if_missing};
 use crate::model::{KeycloakId, Localpart, Member, Unnamed};
 use crate::readers::ReadError;
 
@@ -27,7 +27,7 @@ impl KeycloakReader {
         if user.provider().is_some() {
             return Ok(MemberNow::Federated(self.localpart(&user).ok()));
         }
-        let Some(groups) = none_if_missing(self.groups_of(&user).await)? else {
+        let Some(groups) = none_if_missing(Missing::User, self.groups_of(&user).await)? else {
             return Ok(MemberNow::Gone);
         };
         let found = self.placed(user, groups, tree).await?;

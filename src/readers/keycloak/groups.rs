@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::KeycloakReader;
 use super::group_tree::GroupPlace;
-use crate::http::{HttpError, none_if_missing};
+use crate::http::{HttpError, Missing, none_if_missing};
 use crate::model::{GroupId, ServerText};
 use crate::readers::ReadError;
 
@@ -85,10 +85,10 @@ impl KeycloakReader {
     async fn find(&self, wanted: &str) -> Result<GroupRow, ReadError> {
         let found = if let Some(path) = wanted.strip_prefix('/') {
             let path = [&["group-by-path"], &*path.split('/').collect::<Vec<_>>()].concat();
-            none_if_missing(self.get(&path, &[]).await)?
+            none_if_missing(Missing::Group, self.get(&path, &[]).await)?
         } else if looks_like_an_id(wanted) {
             let path = ["groups", wanted];
-            let group: Option<GroupRow> = none_if_missing(self.get(&path, &[]).await)?;
+            let group: Option<GroupRow> = none_if_missing(Missing::Group, self.get(&path, &[]).await)?;
             match group {
                 Some(group) => {
                     self.check_group(&path, wanted, &group.id)?;

@@ -2,7 +2,7 @@
 
 use super::group_tree::GroupPlace;
 use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
-use crate::http::{HttpError, none_if_missing};
+use crate::http::{HttpError, Missing, none_if_missing};
 use crate::localpart::Attributes;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, ServerText, Timestamp};
 use crate::readers::ReadError;
@@ -96,7 +96,7 @@ impl KeycloakReader {
     pub(super) async fn user_of_id(&self, id: &KeycloakId) -> Result<Option<UserRow>, HttpError> {
         let id_text = id.text();
         let path = ["users", &*id_text];
-        let found: Option<UserRow> = none_if_missing(self.get(&path, &[]).await)?;
+        let found: Option<UserRow> = none_if_missing(Missing::User, self.get(&path, &[]).await)?;
         match &found {
             Some(other) if *other.id != *id_text => Err(self.api.about_another(&self.path(&path), &[], &other.id)),
             _ => Ok(found),

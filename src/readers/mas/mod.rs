@@ -9,7 +9,7 @@ mod users_by_name;
 use serde::Deserialize;
 
 use crate::config::Config;
-use crate::http::{HttpError, none_if_missing};
+use crate::http::{HttpError, Missing, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, ServerText, Timestamp, UserId};
 use crate::planner::Matching;
@@ -125,7 +125,7 @@ impl MasReader {
     }
 
     async fn user_at(&self, path: &[&str]) -> Result<Option<Resource<UserAttributes>>, HttpError> {
-        let found: Option<Single<UserAttributes>> = none_if_missing(self.mas.get(path, &[]).await)?;
+        let found: Option<Single<UserAttributes>> = none_if_missing(Missing::User, self.mas.get(path, &[]).await)?;
         Ok(found.map(|found| found.data))
     }
 }

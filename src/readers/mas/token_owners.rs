@@ -1,4 +1,5 @@
-//! Finds the users behind the personal access token for MAS (trap 41).
+//! Finds the users behind personal access tokens (trap 41): the user that a token acts as, and its owner.
+//! The deactivation of either ends the token (trap 44).
 
 use semver::Version;
 use serde::Deserialize;
@@ -6,10 +7,12 @@ use serde::Deserialize;
 use super::MasReader;
 use crate::http::HttpError;
 use crate::mas_api::Resource;
-use crate::model::MasUserId;
+use crate::model::{Localpart, MasUserId};
 
 /// The scope that a token needs for the Admin API.
 const ADMIN_SCOPE: &str = "urn:mas:admin";
+/// The scope that a token needs for Synapse's admin API.
+const SYNAPSE_ADMIN_SCOPE: &str = "urn:synapse:admin:*";
 /// The first release with `/personal-sessions`.
 const PERSONAL_SESSIONS: Version = Version::new(1, 5, 0);
 
@@ -22,6 +25,12 @@ struct PersonalSession {
     owner_user_id: Option<MasUserId>,
     scope: Box<str>,
     revoked_at: Option<Box<str>>,
+}
+
+impl PersonalSession {
+    fn opens(&self, api: &str) -> bool {
+        self.revoked_at.is_none() && self.scope.split_whitespace().any(|scope| scope == api)
+    }
 }
 
 impl MasReader {
@@ -37,9 +46,7 @@ impl MasReader {
             return Ok(Vec::new());
         }
         let users = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
-            let is_open = session.revoked_at.is_none();
-            let opens_admin_api = session.scope.split_whitespace().any(|scope| scope == ADMIN_SCOPE);
-            (is_open && opens_admin_api).then_some([Some(session.actor_user_id), session.owner_user_id])
+            session.opens(ADMIN_SCOPE).then_some([Some(session.actor_user_id), session.owner_user_id])
         };
         let sessions = self.mas.list(&["personal-sessions"], &[("filter[status]", "active")], users, |_, _| {});
         let sessions = match sessions.await {
@@ -50,5 +57,31 @@ impl MasReader {
         owners.sort();
         owners.dedup();
         Ok(owners)
+    }
+
+    /// Returns the users that own a personal access token for Synapse's admin API that acts as this user;
+    /// none if clients own them. Returns `None` if MAS lists no such token, so that its owner is unknown.
+    ///
+    /// Source: `GET /personal-sessions?filter[actor_user]=…&filter[status]=active`. Each row is checked, as
+    /// for [`Self::token_owners`].
+    pub async fn owners_of_tokens_for_synapse(&self, actor: &Localpart) -> Result<Option<Vec<MasUserId>>, HttpError> {
+        let Some(actor) = self.by_username(actor).await? else { return Ok(None) };
+        let id = actor.user_id();
+        let owners = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
+            let is_theirs = session.actor_user_id == id && session.opens(SYNAPSE_ADMIN_SCOPE);
+            is_theirs.then_some(session.owner_user_id)
+        };
+        let id_text = id.text();
+        let filter = [("filter[actor_user]", &*id_text), ("filter[status]", "active")];
+        let sessions: Vec<Option<MasUserId>> =
+            match self.mas.list(&["personal-sessions"], &filter, owners, |_, _| {}).await {
+                Err(error) => self.mas.unless_older_than(&PERSONAL_SESSIONS, error).await.map(|()| Vec::new())?,
+                Ok(sessions) => sessions,
+            };
+        let is_listed = !sessions.is_empty();
+        let mut owners: Vec<_> = sessions.into_iter().flatten().collect();
+        owners.sort();
+        owners.dedup();
+        Ok(is_listed.then_some(owners))
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use super::{AccountRow, SynapseReader};
-use crate::http::{HttpError, none_if_missing};
+use crate::http::{HttpError, Missing, none_if_missing};
 use crate::model::{Account, ServerName, UserId};
 use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
@@ -44,7 +44,7 @@ const V2: ListVersion =
 pub(super) async fn of_newest_version<T>(
     read: impl AsyncFn(ListVersion) -> Result<T, HttpError>,
 ) -> Result<(ListVersion, T), HttpError> {
-    match none_if_missing(read(V3).await)? {
+    match none_if_missing(Missing::Path, read(V3).await)? {
         Some(found) => Ok((V3, found)),
         None => Ok((V2, read(V2).await?)),
     }

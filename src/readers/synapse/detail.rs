@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use super::{AccountRow, SynapseReader};
-use crate::http::{HttpError, none_if_missing};
+use crate::http::{HttpError, Missing, none_if_missing};
 use crate::model::{Account, AccountDetail, InMas, Links, Remembered, ServerText, UserId};
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +77,7 @@ impl SynapseReader {
                 external_ids: external_ids.map(|external| external.external_id).collect(),
             })
         };
-        let found = none_if_missing(self.api.get_as(&path, &[], detail).await)?;
+        let found = none_if_missing(Missing::User, self.api.get_as(&path, &[], detail).await)?;
         match &found {
             Some(other) if other.user_id != *user_id => Err(self.api.about_another(&path, &[], &other.user_id.text())),
             _ => Ok(found),

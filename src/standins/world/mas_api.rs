@@ -171,11 +171,22 @@ impl RunningWorld {
 
     /// Returns a personal access token of the client for this user (trap 41): `mpt_…`, with this scope.
     pub fn personal_token(&self, actor: &str, scope: &str) -> Result<String, StandInError> {
+        self.personal_token_of(SessionOwner::Client(self.mas_client.0.clone()), actor, scope)
+    }
+
+    /// Returns a personal access token that `owner` has created for the user `actor`.
+    pub fn personal_token_by(&self, owner: &str, actor: &str, scope: &str) -> Result<String, StandInError> {
+        let unknown = || StandInError::World(format!("{owner} owns no token"));
+        let owner = self.mas.state().user(owner).ok_or_else(unknown)?.id.clone();
+        self.personal_token_of(SessionOwner::User(owner), actor, scope)
+    }
+
+    fn personal_token_of(&self, owner: SessionOwner, actor: &str, scope: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{actor} gets no token"));
         let mut mas = self.mas.state();
         let mut session =
             MasSession::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id).with_scope(scope);
-        session.owner = SessionOwner::Client(self.mas_client.0.clone());
+        session.owner = owner;
         session.human_name = Some("made by the test".to_owned());
         mas.put_session(session).ok_or_else(refused)
     }

@@ -168,3 +168,24 @@ fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     record(&state, &Presence::default(), later(40));
     assert_eq!(own(41), [user("erin")]);
 }
+
+#[test]
+fn account_was_skipped_before_until_its_next_action() {
+    let fixture = fixture();
+    let state = fixture.open();
+    assert_eq!(state.skipped_before().expect("readable"), [].into());
+    let skipped = Outcome::Skipped("the look failed".to_owned());
+    for (name, outcome) in [("dave", &skipped), ("erin", &skipped), ("frank", &Outcome::Done)] {
+        let run = acted(&state, ActionKind::Disable, name, Some(outcome));
+        if *outcome == skipped {
+            fixture.sql(&format!("UPDATE actions SET begun = NULL WHERE run = {run}"));
+        }
+    }
+    assert_eq!(state.skipped_before().expect("readable"), [user("dave"), user("erin")].into());
+    acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    let mut plan = plan(&[(ActionKind::Disable, "dave")]);
+    plan.actions[0].skipped = Some(Skip::NotSeen(NotRechecked::ServerGivenUp));
+    let run = begin(&state, &plan);
+    state.end_action(run, 0, &skipped, None).expect("written");
+    assert_eq!(state.skipped_before().expect("readable"), [user("dave")].into());
+}
