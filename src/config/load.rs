@@ -13,8 +13,8 @@ use super::sources::Sources;
 use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
 use super::watch::watch;
 use super::{
-    AccountSource, AccountsConfig, Config, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig, MasCliConfig,
-    SynapseConfig, WriterConfig, WriterKindConfig,
+    AccountSource, AccountsConfig, Config, FilesToCheck, KeycloakAuth, KeycloakConfig, MasApiAuth, MasApiConfig,
+    MasCliConfig, SynapseConfig, WriterConfig, WriterKindConfig,
 };
 use crate::causes::in_one_line;
 use crate::files;
@@ -289,10 +289,9 @@ fn writer(fields: &mut Fields, kind: WriterKind) -> WriterConfig {
     let plain = arguments.is_empty();
     let default = || if plain { vec![PathBuf::from(DEFAULT_MAS_CONFIG)] } else { Vec::new() };
     let config = if own_config.is_empty() { given.unwrap_or_else(default) } else { Vec::new() };
-    // A file behind a wrapper may be in a container or another user's, so it cannot be checked from here.
-    let wrapped = !is_mas_cli(&program) && !plain;
     let used = if own_config.is_empty() { config.clone() } else { own_config };
-    let config_to_check = if wrapped { Vec::new() } else { used };
+    let runs_here = is_mas_cli(&program) || plain;
+    let config_to_check = if runs_here { FilesToCheck::Here(used) } else { FilesToCheck::BehindWrapper(used) };
     let mas_cli = MasCliConfig {
         program,
         arguments,

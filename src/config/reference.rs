@@ -219,7 +219,8 @@ pub const REFERENCE: &[ConfigKey] = &[
         "MAS's configuration files, each passed as `--config`; `\"\"` passes none, and none is passed if the command has \
          its own. In the variable, `:` separates them. mas-cli ignores a file that is missing or broken and uses a \
          default database, and with the files of another homeserver it would change accounts there. So they are checked \
-         first: readable, YAML, with a `database`, and `matrix.homeserver` is `server_name`.",
+         first: readable, YAML, with a `database`, and `matrix.homeserver` is `server_name`. Behind a wrapper they are \
+         checked if they can be read from here; if not, every run warns.",
     ),
     entry("writer.mas_cli.timeout", DURATION, Is("\"30s\""), "How long one call may take before it is killed."),
     entry(
