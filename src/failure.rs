@@ -26,6 +26,9 @@ pub enum Failure {
     /// The writer is not in working order.
     #[error(transparent)]
     Writer(#[from] WriterError),
+    /// Accounts would be disabled, and some may be those of administrators.
+    #[error("the administrators made in MAS are unknown, so no account is disabled")]
+    UnknownAdmins(#[source] WriterError),
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -162,6 +165,9 @@ impl Failure {
             ),
             Self::Read(error) => Some(error.hint()),
             Self::Writer(error) => Some(error.hint()),
+            Self::UnknownAdmins(error) => {
+                Some(format!("{} Or configure [writer.mas_api], which lists administrators too.", error.hint()))
+            }
             Self::State(error) => Some(error.hint()),
             Self::Lock(LockError::Held { .. }) => Some("Wait until that run ends, or check its process.".to_owned()),
             Self::Lock(LockError::Io { .. }) => {

@@ -14,7 +14,7 @@ use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
 use crate::planner::{Facts, Rechecks, Verdict};
 use crate::readers::{ReadError, Reading, ServerAnswers};
-use crate::session::{Aim, Decision, Session, command_to_go_on, print};
+use crate::session::{AdminsOfMas, Aim, Decision, Session, command_to_go_on, print};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 
@@ -40,8 +40,9 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
         return Err(Failure::UnknownUser(wanted.name()));
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
-    let approve = (needs_approval && reach == RecheckedAccounts::Plan)
-        .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
+    let is_complete = reach == RecheckedAccounts::Plan && decision.admins == AdminsOfMas::Known;
+    let approve =
+        (needs_approval && is_complete).then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::KnownFacts {
@@ -87,7 +88,7 @@ async fn decide<'f>(
 
 /// Returns the accounts to explain, in order of localpart.
 fn explained<'f>(decision: &Decision<'f>, facts: &'f Facts, subject: &Subject<'_>) -> Vec<Explained<'f>> {
-    let Decision { draft, rechecks, verdicts } = decision;
+    let Decision { draft, rechecks, verdicts, .. } = decision;
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, rechecks));
     let explain = |account: &'f Account| {
         let verdict = draft.verdict(account, verdicts);

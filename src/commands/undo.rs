@@ -19,7 +19,7 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
     let state = session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
     let id = RunId::from_number(args.run);
     let undone = state.done_by(id)?.ok_or(Failure::NoRun(id))?;
-    let aim = Aim::write(args.approve.as_ref());
+    let aim = if args.dry_run { Aim::Show } else { Aim::write(args.approve.as_ref()) };
     let mut plan = run.unless_stopped(plan(session, &undone, aim)).await?;
     if args.yes {
         plan.include_members();

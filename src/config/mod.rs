@@ -204,12 +204,31 @@ pub struct MasCliConfig {
     pub arguments: Vec<String>,
     /// Each is passed as `--config`, in this order.
     pub config: Vec<PathBuf>,
-    /// The files that mas-cli will use; empty if they cannot be read from here.
-    pub config_to_check: Vec<PathBuf>,
+    /// The files that mas-cli will use.
+    pub config_to_check: FilesToCheck,
     /// How long one call may take.
     pub timeout: Duration,
     /// Calls at the same time.
     pub concurrency: usize,
+}
+
+/// MAS's configuration files, in the order in which mas-cli reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesToCheck {
+    /// mas-cli runs here, so it has to be possible to read them.
+    Here(Vec<PathBuf>),
+    /// mas-cli runs behind a wrapper (a container, sudo, ssh): these are the files that the administrator has
+    /// named, and the paths may be valid only there.
+    BehindWrapper(Vec<PathBuf>),
+}
+
+impl FilesToCheck {
+    /// Returns the paths.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        let (Self::Here(paths) | Self::BehindWrapper(paths)) = self;
+        paths
+    }
 }
 
 impl MasCliConfig {

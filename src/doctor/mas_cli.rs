@@ -23,7 +23,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
         }
     }
     if has_config {
-        database(&mut section, mas_cli).await;
+        database(&mut section, config, mas_cli).await;
     } else {
         section.skip(&["database"], "without its configuration mas-cli would use a default database");
     }
@@ -33,7 +33,7 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
 fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
     const NAME: &str = "configuration";
     let checked = mas_cli.read_config(&config.server_name);
-    let files: Vec<_> = settings.config_to_check.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<_> = settings.config_to_check.paths().iter().map(|path| path.display().to_string()).collect();
     match &checked {
         Err(error) => section.failed(NAME, error),
         Ok(Some(mas_config)) => {
@@ -43,18 +43,26 @@ fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, m
                 choices::self_deactivation(section, config, mas_config.account_deactivation_allowed);
             }
         }
-        Ok(None) => section.skip(&[NAME], "behind a wrapper the file cannot be checked from here"),
+        Ok(None) => section.warn(
+            NAME,
+            "the homeserver of mas-cli is not proven, and administrators in policy.data.admin_users are unknown, because MAS's \
+             configuration cannot be read from here",
+            "Name a file in `writer.mas_cli.config` (MAS_CONFIG) that both this program and mas-cli can read; or check which \
+             MAS the command leads to, and add the administrators to `policy.protect`.",
+        ),
     }
     checked.is_ok()
 }
 
-async fn database(section: &mut Section, mas_cli: &MasCli) {
+async fn database(section: &mut Section, config: &Config, mas_cli: &MasCli) {
     const NAME: &str = "database";
+    let needs_list = config.mas_api.is_none() && config.policy.protect_admins;
     match mas_cli.check_database().await {
         Ok(DatabaseCheck::Answers) => section.ok(NAME, "mas-cli reads MAS's database; nothing was changed"),
         Ok(DatabaseCheck::Unknown) => {
             section.skip(&[NAME], "before MAS 1.3 mas-cli has no command that only reads the database");
         }
+        Err(WriterError::NoAdminList { .. }) if !needs_list => section.ok(NAME, "mas-cli runs; nothing was changed"),
         Err(WriterError::Failed { command, message, .. }) => section.problem(
             NAME,
             format!("`{command}`: {message}"),

@@ -1,6 +1,7 @@
 //! Provides what all commands that talk to servers need: configuration, readers, and the way to a
 //! plan.
 
+mod admins;
 mod approval;
 mod open_sessions;
 mod pipeline;
@@ -26,6 +27,7 @@ use crate::readers::{ReadError, Readers};
 use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
+pub(crate) use self::admins::AdminsOfMas;
 pub(crate) use self::approval::{Order, command_to_go_on, shell_word};
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};

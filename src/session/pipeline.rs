@@ -1,7 +1,7 @@
 //! Makes every plan: second look, verdicts, what the state file records, the plan itself and its warnings.
 
-use super::Session;
 use super::warnings::warn_of_doubts;
+use super::{AdminsOfMas, Session};
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::plan::{ApprovedDigest, Plan};
@@ -31,6 +31,7 @@ pub(crate) struct Decision<'f> {
     pub(crate) draft: Draft<'f>,
     pub(crate) rechecks: Rechecks,
     pub(crate) verdicts: Verdicts<'f>,
+    pub(crate) admins: AdminsOfMas,
 }
 
 impl Decision<'_> {
@@ -71,9 +72,10 @@ impl Session {
     ) -> Result<Decision<'f>, Failure> {
         metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
         let draft = Draft::about(&reading.facts, &self.config.policy, scope);
-        let rechecks = self.recheck(draft.to_recheck().collect(), self.most_rechecks(aim), reading).await?;
+        let accounts = draft.to_recheck().collect();
+        let (rechecks, admins) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let verdicts = draft.verdicts(&rechecks);
-        let decision = Decision { draft, rechecks, verdicts };
+        let decision = Decision { draft, rechecks, verdicts, admins };
         if aim != Aim::Show {
             self.record(&decision, &reading.facts)?;
         }
@@ -88,14 +90,15 @@ impl Session {
         accounts: Vec<ToRecheck>,
         reading: &'f Reading,
     ) -> Result<Decision<'f>, Failure> {
-        let rechecks = self.recheck(accounts, usize::MAX, reading).await?;
+        let (rechecks, admins) = self.recheck(accounts, usize::MAX, reading, Aim::Show).await?;
         let verdicts = decision.draft.verdicts(&rechecks);
-        Ok(Decision { rechecks, verdicts, ..decision })
+        Ok(Decision { rechecks, verdicts, admins, ..decision })
     }
 
     /// Makes the plan that undoes a run.
     pub(crate) async fn plan_undo(&self, undo: &Undo<'_>, reading: &Reading, aim: Aim) -> Result<Plan, Failure> {
-        let rechecks = self.recheck(undo.to_recheck().collect(), self.most_rechecks(aim), reading).await?;
+        let accounts = undo.to_recheck().collect();
+        let (rechecks, _) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let plan = undo.decide(&rechecks);
         warn_of_doubts(&reading.facts, &plan);
         Ok(plan)

@@ -3,8 +3,8 @@
 use futures_util::future::join;
 use tracing::warn;
 
-use super::warnings::{warn_of_exposure, warn_of_unknown_admins};
-use super::{Session, state_file};
+use super::warnings::warn_of_exposure;
+use super::{AdminsOfMas, Aim, Session, state_file};
 use crate::config::StateFile;
 use crate::failure::Failure;
 use crate::mas_api::Exposure;
@@ -19,6 +19,7 @@ impl Session {
         if let Some(warning) = state_file::warning_of(&self.config) {
             warn!("{warning}");
         }
+        self.warn_of_unproven_homeserver();
         self.refuse_unseen_locks().await?;
         let tallies = Tallies::default();
         let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
@@ -85,16 +86,19 @@ impl Session {
         accounts: Vec<ToRecheck>,
         most: usize,
         reading: &Reading,
-    ) -> Result<Rechecks, Failure> {
+        aim: Aim,
+    ) -> Result<(Rechecks, AdminsOfMas), Failure> {
         let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
         let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
-        if disables && matches!(rechecks, Rechecks::Taken { .. }) {
-            self.mark_admins_of_mas(&mut rechecks).await;
-        }
-        Ok(rechecks)
+        let admins = if disables && matches!(rechecks, Rechecks::Taken { .. }) {
+            self.mark_admins_of_mas(&mut rechecks, aim).await?
+        } else {
+            AdminsOfMas::Known
+        };
+        Ok((rechecks, admins))
     }
 
     /// Puts the accounts that the last run skipped behind the others, so that none waits for them.
@@ -106,23 +110,5 @@ impl Session {
         let (again, first): (Vec<_>, Vec<_>) =
             accounts.into_iter().partition(|account| skipped.contains(&account.user_id));
         Ok(first.into_iter().chain(again).collect())
-    }
-
-    /// Marks the administrators made in MAS, which Synapse does not know (trap 48). The Admin API marks
-    /// them in every row.
-    async fn mark_admins_of_mas(&self, rechecks: &mut Rechecks) {
-        let (Some(mas_cli), true) = (&self.mas_cli, self.config.policy.protect_admins) else { return };
-        // A writing run has already checked the files.
-        if let Ok(Some(config)) = mas_cli.read_config(&self.config.server_name) {
-            rechecks.mark_admins(&config.admin_users);
-        }
-        if self.mas.is_some() {
-            return;
-        }
-        match mas_cli.admins().await {
-            Ok(Some(admins)) => rechecks.mark_admins(&admins),
-            Ok(None) => warn_of_unknown_admins(None),
-            Err(error) => warn_of_unknown_admins(Some(&error)),
-        }
     }
 }

@@ -2,13 +2,11 @@
 
 use tracing::warn;
 
-use crate::causes::in_one_line;
 use crate::config::MasApiConfig;
 use crate::mas_api::Exposure;
 use crate::phrases::{counted, joined};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::Facts;
-use crate::writers::WriterError;
 
 /// Warns about what a plan could not verify.
 pub(crate) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
@@ -84,18 +82,5 @@ fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
              down and hides them. If the realm has a user federation, grant the role; else set keycloak.federation = \"trust\"",
             counted(unknown, "account is", "accounts are")
         );
-    }
-}
-
-/// Warns that administrators made in MAS cannot be kept, because no one lists them.
-pub(super) fn warn_of_unknown_admins(error: Option<&WriterError>) {
-    match error {
-        None => warn!(
-            "administrators made in MAS are unknown, because this mas-cli does not list them: add them to policy.protect"
-        ),
-        Some(error) => warn!(
-            "administrators made in MAS are unknown: {}; add them to policy.protect, or configure [writer.mas_api]",
-            in_one_line(error)
-        ),
     }
 }

@@ -94,7 +94,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Applies the actions of a plan, after checking that the writer works.
+    /// Applies the actions of a plan, after checking that the writer works and leads to this homeserver.
     pub(crate) async fn carry_out(
         &self,
         command: RunCommand,
@@ -104,6 +104,7 @@ impl Writing {
         let session = &self.session;
         if plan.to_apply().next().is_some() {
             self.unless_stopped(async { Ok(self.writer.check().await?) }).await?;
+            session.prove_mas_config()?;
         }
         let document = PlanDocument::planned(plan, &[]).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;

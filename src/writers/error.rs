@@ -16,6 +16,12 @@ pub enum WriterError {
     /// MAS's configuration file cannot be used. mas-cli itself would ignore it and use a default database.
     #[error("writer.mas_cli.config (MAS_CONFIG) = {path:?}: {problem}")]
     MasConfig { path: PathBuf, problem: MasConfigProblem },
+    /// mas-cli ended with success, and its output has no complete list of administrators.
+    #[error("`{command}` ended with success, but listed no administrators, nor that there are none")]
+    NoAdminList {
+        /// The program and its arguments.
+        command: String,
+    },
     /// A request to the Admin API failed.
     #[error(transparent)]
     Api(#[from] HttpError),
@@ -120,6 +126,14 @@ pub enum MasConfigProblem {
     NoSettings,
 }
 
+impl MasConfigProblem {
+    /// Returns whether the file may exist on the host of mas-cli, and only cannot be reached from here.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+        matches!(self, Self::Unreadable(error) if matches!(error.kind(), NotFound | PermissionDenied | NotADirectory))
+    }
+}
+
 impl WriterError {
     /// Returns what to do about it.
     #[must_use]
@@ -128,6 +142,11 @@ impl WriterError {
             Self::MasConfig { .. } => {
                 "Set `writer.mas_cli.config` (MAS_CONFIG) to the configuration file that MAS runs with, and let \
                                        this program read it."
+                    .to_owned()
+            }
+            Self::NoAdminList { .. } => {
+                "Run the same command by hand. The list is in log lines of the level INFO: if they are missing, set RUST_LOG=info \
+                 in the environment of mas-cli, for example with \"-e\", \"RUST_LOG=info\" after \"exec\" in `writer.mas_cli.command`."
                     .to_owned()
             }
             Self::CannotRun { .. } => {
@@ -181,6 +200,7 @@ impl WriterError {
             Self::Api(error) if error.is_about_the_request() => FailureKind::Account,
             Self::Api(_)
             | Self::MasConfig { .. }
+            | Self::NoAdminList { .. }
             | Self::MasTooOld { .. }
             | Self::CannotRun { .. }
             | Self::TooSlow { .. }
@@ -204,6 +224,7 @@ impl WriterError {
             | Self::UserGone { .. }
             | Self::NotInMas
             | Self::MasConfig { .. }
+            | Self::NoAdminList { .. }
             | Self::MasTooOld { .. }
             | Self::CannotRun { .. } => false,
         };

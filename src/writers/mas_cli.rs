@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::process::{Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::process::Command;
 use tracing::{debug, warn};
 
 use super::{MasConfig, Write, WriterError};
-use crate::config::MasCliConfig;
+use crate::config::{FilesToCheck, MasCliConfig};
 use crate::environment;
 use crate::environment::Environment;
 use crate::metrics::metrics;
@@ -19,6 +21,8 @@ const MESSAGE_LIMIT: usize = 2000;
 /// The error about a name that MAS does not have (recordings: `mas-cli.json`), which has no exit code of
 /// its own.
 const USER_NOT_FOUND: &str = "User not found";
+/// The error of a mas-cli before MAS 1.3, by clap and with exit code 2. A wrapper may use this code for anything.
+const NO_SUCH_COMMAND: &str = "unrecognized subcommand 'list-admin-users'";
 /// The most that is shown of a version; a wrapper may print anything.
 const VERSION_LIMIT: usize = 100;
 
@@ -35,6 +39,8 @@ pub enum DatabaseCheck {
 pub struct MasCli {
     config: MasCliConfig,
     environment: Vec<(&'static str, String)>,
+    /// Whether the configuration was read. Then it can be reached from here, and has to stay so.
+    was_read: AtomicBool,
 }
 
 /// What mas-cli printed.
@@ -49,14 +55,25 @@ struct Said {
 impl MasCli {
     /// Creates the writer, without running anything yet.
     pub fn new(config: MasCliConfig, env: &Environment) -> Self {
-        Self { config, environment: environment::for_subprocess(env) }
+        Self { config, environment: environment::for_subprocess(env), was_read: AtomicBool::new(false) }
     }
 
-    /// Reads MAS's configuration and checks that it is for this homeserver. Returns `None` if its files
-    /// cannot be read from here.
+    /// Reads MAS's configuration and checks that it is for this homeserver. Returns `None` if it cannot be read from
+    /// here: no file is named, or the files are behind a wrapper.
     pub fn read_config(&self, server_name: &ServerName) -> Result<Option<MasConfig>, WriterError> {
         let files = &self.config.config_to_check;
-        if files.is_empty() { Ok(None) } else { MasConfig::read(files, server_name).map(Some) }
+        if files.paths().is_empty() {
+            return Ok(None);
+        }
+        let may_be_elsewhere = matches!(files, FilesToCheck::BehindWrapper(_)) && !self.was_read.load(Relaxed);
+        match MasConfig::read(files.paths(), server_name) {
+            Err(WriterError::MasConfig { problem, .. }) if may_be_elsewhere && problem.is_out_of_reach() => Ok(None),
+            Err(error) => Err(error),
+            Ok(config) => {
+                self.was_read.store(true, Relaxed);
+                Ok(Some(config))
+            }
+        }
     }
 
     /// Returns the version that mas-cli prints.
@@ -69,20 +86,26 @@ impl MasCli {
     ///
     /// Source: `mas-cli manage list-admin-users`, one log line on stderr for each (recording: `mas-cli-lifecycle.json`).
     pub async fn admins(&self) -> Result<Option<Vec<Localpart>>, WriterError> {
-        match self.run(&["manage", "list-admin-users"]).await {
-            Ok(said) => Ok(admins_in(&said.log)),
-            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(None),
+        const WORDS: [&str; 2] = ["manage", "list-admin-users"];
+        match self.run(&WORDS).await {
+            Ok(said) => {
+                let command = self.command_line(&self.arguments(&WORDS));
+                admins_in(&said.log).map(Some).ok_or(WriterError::NoAdminList { command })
+            }
+            Err(WriterError::Failed { exit, message, .. })
+                if exit.code() == Some(2) && message.raw().contains(NO_SUCH_COMMAND) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Checks that MAS's database answers, without changing it.
     pub async fn check_database(&self) -> Result<DatabaseCheck, WriterError> {
-        match self.run(&["manage", "list-admin-users"]).await {
-            Ok(_) => Ok(DatabaseCheck::Answers),
-            // Wrong usage: this mas-cli does not have the command.
-            Err(WriterError::Failed { exit, .. }) if exit.code() == Some(2) => Ok(DatabaseCheck::Unknown),
-            Err(error) => Err(error),
+        match self.admins().await? {
+            Some(_) => Ok(DatabaseCheck::Answers),
+            None => Ok(DatabaseCheck::Unknown),
         }
     }
 
@@ -111,17 +134,28 @@ impl MasCli {
         ended
     }
 
-    async fn call(&self, words: &[&str]) -> Result<Said, WriterError> {
-        let MasCliConfig { program, arguments, config, timeout: limit, .. } = &self.config;
+    fn arguments(&self, words: &[&str]) -> Vec<OsString> {
+        let MasCliConfig { arguments, config, .. } = &self.config;
         let mut all: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         all.extend(config.iter().flat_map(|path| ["--config".into(), path.into()]));
         all.extend(words.iter().map(OsString::from));
-        let told: Vec<_> = all.iter().map(|word| word.to_string_lossy()).collect();
-        let command = printable(&format!("{program} {}", told.join(" "))).into_owned();
+        all
+    }
+
+    /// Returns the program and its arguments, as they are reported.
+    fn command_line(&self, arguments: &[OsString]) -> String {
+        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+        printable(&format!("{} {}", self.config.program, words.join(" "))).into_owned()
+    }
+
+    async fn call(&self, words: &[&str]) -> Result<Said, WriterError> {
+        let limit = &self.config.timeout;
+        let arguments = self.arguments(words);
+        let command = self.command_line(&arguments);
         debug!(%command, "running");
 
-        let running = Command::new(program)
-            .args(all)
+        let running = Command::new(&self.config.program)
+            .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())

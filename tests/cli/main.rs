@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod admins_of_mas;
 mod answers;
 mod apply;
 mod bad_files;
@@ -30,6 +31,7 @@ mod lock_mode;
 mod mas_api;
 mod mas_api_tls;
 mod mas_cli_calls;
+mod mas_cli_config;
 mod members;
 mod metrics;
 mod patience;

@@ -70,7 +70,7 @@ async fn failure_is_reported_without_logs_or_backtrace_and_stops_no_other_action
 #[tokio::test]
 async fn run_stops_after_too_many_failures_in_a_row() {
     let world = started(group().member("alice").leavers(4, "x")).await;
-    let toml = mas_cli(&world, "case \"$*\" in *manage*) echo 'Error: database down' >&2; exit 1;; esac");
+    let toml = mas_cli(&world, "case \"$*\" in *lock-user*) echo 'Error: database down' >&2; exit 1;; esac");
     let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
     let run = program(&world).file(&world, &(toml + &limits)).run("sync --format json").exits(4);
     let outcomes: Vec<_> = run.actions().iter().map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();

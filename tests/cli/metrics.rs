@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{
-    BY_MAS, NO_LIMITS, Program, Run, everyone, group, program, program_by, script, started, state_folder, the_table,
+    BY_MAS, NO_LIMITS, Program, Run, everyone, group, mas_cli, program, program_by, started, state_folder, the_table,
     write,
 };
 
@@ -96,10 +96,10 @@ async fn requests_to_mas_are_counted_too() {
 #[tokio::test]
 async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
     let world = started(the_table()).await;
-    let path = script(&world, "failing", "case \"$*\" in *manage*) exit 3;; esac");
-    let toml = format!("{NO_LIMITS}[writer.mas_cli]\ncommand = [\"{}\"]\n", path.display());
+    let toml = NO_LIMITS.to_owned() + &mas_cli(&world, "case \"$*\" in *lock-user*) exit 3;; esac");
     sync(&world, program(&world).file(&world, &toml)).exits(4);
-    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(3.0));
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(2.0));
+    assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"0\"}"), Some(2.0));
     assert_eq!(value(&world, "actions_total{action=\"disable\",outcome=\"failed\"}"), Some(1.0));
     assert_eq!((runs(&world, "incomplete"), value(&world, "last_success_timestamp_seconds")), (Some(1.0), None));
 }

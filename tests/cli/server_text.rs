@@ -123,8 +123,14 @@ async fn error_of_a_server_is_printed_without_effect() {
 async fn error_of_mas_cli_is_printed_and_remembered_without_effect() {
     let world = hostile().await;
     let told = write(&world, "told", &format!("Error: {HOSTILE} postgresql://mas:pass-word@db"));
-    let failing = mas_cli(&world, &format!("[ \"$3\" = manage ] && {{ cat '{}' >&2; exit 1; }}", told.display()));
-    let sections = format!("{NO_LIMITS}{failing}");
+    let failing = |calls: &str| {
+        let first = format!("case \"$*\" in {calls}) cat '{}' >&2; exit 1;; esac", told.display());
+        format!("{NO_LIMITS}{}", mas_cli(&world, &first))
+    };
+    let sections = failing("*list-admin-users");
+    let run = program(&world).hiding("pass-word").file(&world, &sections).run("sync").exits(1);
+    run.shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");
+    let sections = failing("*-user\\ *|*sessions*");
     let run = |command: &str| program(&world).hiding("pass-word").file(&world, &sections).run(command);
     run("sync").exits(4).shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");
     run("history 1").exits(0).shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");

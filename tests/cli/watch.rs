@@ -2,6 +2,7 @@
 
 mod directory;
 mod limits;
+mod mas_config;
 mod people;
 mod registered;
 mod service;

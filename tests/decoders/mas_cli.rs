@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use matrix_keycloak_sync::causes::in_one_line;
-use matrix_keycloak_sync::config::MasCliConfig;
+use matrix_keycloak_sync::config::{FilesToCheck, MasCliConfig};
 use matrix_keycloak_sync::writers::{MasCli, WriterError};
 
 use crate::corpus::{law, law_at_a_cost, outcome};
@@ -19,7 +19,7 @@ fn says(file: &Path, exit: u8) -> MasCliConfig {
         program: "/bin/sh".to_owned(),
         arguments: vec!["-c".to_owned(), script, file.to_str().expect("UTF-8").to_owned()],
         config: Vec::new(),
-        config_to_check: Vec::new(),
+        config_to_check: FilesToCheck::Here(Vec::new()),
         timeout: Duration::from_secs(10),
         concurrency: 1,
     }
@@ -64,7 +64,7 @@ fn the_configuration_of_mas_has_settings_or_is_an_error() {
                 -----BEGIN\npolicy: {data: {admin_users: [a, b]}}\nother: *db\n";
     law("mas-configuration", file!(), texts(vec![yaml.to_owned(); 2]), |text| {
         std::fs::write(&file, text).expect("a file");
-        let config = MasCliConfig { config_to_check: vec![file.clone()], ..says(&file, 0) };
+        let config = MasCliConfig { config_to_check: FilesToCheck::Here(vec![file.clone()]), ..says(&file, 0) };
         outcome(&MasCli::new(config, &|_| None).read_config(&"example.org".into()))
     });
 }

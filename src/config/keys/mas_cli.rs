@@ -20,7 +20,8 @@ keys![
          passed if the command has its own. In the variable, `:` separates them. mas-cli ignores \
          a file that is missing or broken and uses a default database, and with the files of \
          another homeserver it would change accounts there. So they are checked first: readable, \
-         YAML, with a `database`, and `matrix.homeserver` is `server_name`."
+         YAML, with a `database`, and `matrix.homeserver` is `server_name`. Behind a wrapper they are \
+         checked if they can be read from here; if not, every run warns."
     )
     .env("MAS_CONFIG"),
     TIMEOUT = key("writer.mas_cli.timeout", Duration, Is("\"30s\""), "How long one call may take before it is killed."),

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::MasCliConfig;
 use crate::config::fields::{Fields, paths};
 use crate::config::keys::mas_cli as keys;
+use crate::config::{FilesToCheck, MasCliConfig};
 
 /// Takes the section.
 pub(super) fn mas_cli(fields: &mut Fields) -> MasCliConfig {
@@ -24,16 +24,9 @@ pub(super) fn mas_cli(fields: &mut Fields) -> MasCliConfig {
         None if is_plain => keys::CONFIG.default(paths),
         None => Vec::new(),
     };
-    // A file behind a wrapper may be in a container or another user's, so it cannot be checked from
-    // here.
-    let is_wrapped = !is_mas_cli(&program) && !is_plain;
-    let config_to_check = if is_wrapped {
-        Vec::new()
-    } else if own_config.is_empty() {
-        config.clone()
-    } else {
-        own_config
-    };
+    let used = if own_config.is_empty() { config.clone() } else { own_config };
+    let runs_here = is_mas_cli(&program) || is_plain;
+    let config_to_check = if runs_here { FilesToCheck::Here(used) } else { FilesToCheck::BehindWrapper(used) };
     MasCliConfig {
         program,
         arguments,

@@ -1,0 +1,122 @@
+//! Administrators made in MAS are kept, and no run that writes goes on without knowing them.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{Program, account, everyone, mas_cli, program, started, the_table};
+
+const LIST: &str = "*list-admin-users";
+
+/// Dave is outside the group and an administrator in MAS, which Synapse does not know.
+async fn dave_is_an_administrator() -> RunningWorld {
+    let world = started(the_table()).await;
+    world.mas.state().user_mut("dave").expect("seeded").admin = true;
+    world
+}
+
+/// A mas-cli whose list of administrators runs this instead; all else works.
+fn with_list(world: &RunningWorld, instead: &str, more: &str) -> Program {
+    let toml = mas_cli(world, &format!("case \"$*\" in {LIST}) {instead};; esac"));
+    program(world).file(world, &(toml + more))
+}
+
+/// What MAS's database answers when it is full, once.
+const FULL_ONCE: &str = "[ -e \"$0.done\" ] || { : > \"$0.done\"; \
+    echo 'Error: remaining connection slots are reserved for roles with the SUPERUSER attribute' >&2; exit 1; }";
+
+/// Ways in which the list fails, and what the run says. None of them means that mas-cli has no such command.
+const FAILING: [(&str, &str); 8] = [
+    (FULL_ONCE, "remaining connection slots"),
+    // The lines have the level INFO, which a RUST_LOG in the container can hide.
+    ("exit 0", "RUST_LOG=info"),
+    ("echo 'Welcome to the jump host' >&2; exit 0", "RUST_LOG=info"),
+    (
+        "echo '2026-11-28T13:11:15.375114Z  INFO mas_cli::commands::manage:390 The following users can request admin \
+         privileges (2 total):' >&2; exit 0",
+        "RUST_LOG=info",
+    ),
+    // Exit code 2 alone may come from a shell, or from another wrong word.
+    ("echo 'sh: 1: Syntax error: word unexpected' >&2; exit 2", "Syntax error"),
+    ("echo \"error: unexpected argument '--config' found\" >&2; exit 2", "unexpected argument"),
+    ("exit 127", "failed"),
+    ("kill -KILL $$", "failed"),
+];
+
+#[tokio::test]
+async fn run_that_would_disable_fails_if_the_administrators_of_mas_are_unknown() {
+    for (instead, told) in FAILING {
+        let world = dave_is_an_administrator().await;
+        let before = everyone(&world);
+        let run = with_list(&world, instead, "").run("sync").exits(1);
+        run.tells(&["the administrators made in MAS are unknown, so no account is disabled", told, "hint: "]);
+        assert_eq!(everyone(&world), before, "{instead}");
+    }
+}
+
+#[tokio::test]
+async fn next_run_keeps_the_administrator_once_the_list_works_again() {
+    let world = dave_is_an_administrator().await;
+    with_list(&world, FULL_ONCE, "").run("sync").exits(1);
+    let run = with_list(&world, FULL_ONCE, "").run("sync --format json").exits(0);
+    assert_eq!(run.kept(), ["dave admin"]);
+    assert_eq!(["bob", "dave"].map(|name| world.state_of(name)), [account(false, false); 2]);
+}
+
+#[tokio::test]
+async fn apply_and_undo_fail_too_if_the_administrators_of_mas_are_unknown() {
+    let world = dave_is_an_administrator().await;
+    let file = world.directory().join("plan.json").display().to_string();
+    with_list(&world, "exit 0", "").run(&format!("plan --out {file}")).exits(0);
+    let before = everyone(&world);
+    let run = with_list(&world, FULL_ONCE, "").run(&format!("apply {file}")).exits(1);
+    run.tells(&["the administrators made in MAS are unknown", "remaining connection slots"]);
+    assert_eq!(everyone(&world), before);
+
+    let world = started(the_table()).await;
+    program(&world).run("sync").exits(0);
+    world.mas.state().user_mut("bob").expect("seeded").admin = true;
+    let before = everyone(&world);
+    let run = with_list(&world, "exit 1", "").run("undo 1 --yes").exits(1);
+    run.tells(&["the administrators made in MAS are unknown"]);
+    with_list(&world, "exit 1", "")
+        .run("undo 1 --dry-run")
+        .exits(0)
+        .tells(&["administrators made in MAS are unknown: "]);
+    assert_eq!(everyone(&world), before);
+}
+
+#[tokio::test]
+async fn plan_warns_and_prints_no_approving_command_if_the_administrators_are_unknown() {
+    for (instead, _) in FAILING {
+        let world = dave_is_an_administrator().await;
+        for command in ["plan", "sync --dry-run"] {
+            let run = with_list(&world, instead, "").run(command).exits(0);
+            let run =
+                run.tells(&["administrators made in MAS are unknown: ", "a sync that disables accounts would fail"]);
+            assert!(!run.stdout.contains("--approve sha256"), "{}", run.stdout);
+            let _ = std::fs::remove_file(world.directory().join("my-mas-cli.done"));
+        }
+    }
+    let world = started(the_table().account("local")).await;
+    let approving = "sync --approve sha256";
+    with_list(&world, "", "").run("explain local").exits(0).prints(&[approving]);
+    let run = with_list(&world, "exit 1", "").run("explain local").exits(0);
+    assert!(!run.stdout.contains(approving), "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn mas_cli_before_1_3_lacks_the_list_and_the_run_goes_on_with_a_warning() {
+    let lacks = "echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2";
+    let world = started(the_table()).await;
+    let run = with_list(&world, lacks, "").run("sync").exits(0);
+    run.tells(&["this mas-cli does not list them"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn run_needs_no_list_if_it_disables_no_one_or_if_administrators_are_not_protected() {
+    let world = started(the_table()).await;
+    let run = with_list(&world, "exit 1", "[policy]\nprotect = [\"dave\"]\n").run("sync").exits(0);
+    assert!(!run.stderr.contains("administrators"), "{}", run.stderr);
+    with_list(&world, "exit 1", "[policy]\nprotect_admins = false\n").run("sync").exits(0);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
