@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::lock::LockError;
 use crate::model::{ServerText, UserId, Word as _, printable};
-use crate::plan::DisableMode;
+use crate::plan::{DisableMode, PLAN_VERSION};
 use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
 use crate::writers::WriterError;
@@ -102,7 +102,7 @@ pub enum SavedPlanProblem {
     Unreadable(#[source] io::Error),
     #[error("this is not a plan that `plan --out` or `plan --format json` wrote")]
     NotAPlan(#[source] serde_json::Error),
-    #[error("this is a plan of version {0}, and this program writes and reads version 1")]
+    #[error("this is a plan of version {0}, and this program reads versions 1 to {newest}", newest = PLAN_VERSION)]
     Version(u32),
     #[error("it was made for the writer {plan:?}, and writer.type is {configured:?}")]
     OtherWriter {
@@ -125,6 +125,8 @@ pub enum SavedPlanProblem {
         /// Of the configuration.
         server_name: String,
     },
+    #[error("it names {0} twice")]
+    Twice(UserId),
     /// It was changed after it was made, or made for another server.
     #[error("its digest does not match its actions on this server")]
     DigestDoesNotFit,

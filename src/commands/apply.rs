@@ -67,6 +67,10 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     saved
         .actions
         .retain(|action| action.needs_approval || action.outcome.as_deref() != Some(OutcomeKind::Skipped.word()));
+    let mut named = HashSet::new();
+    if let Some(action) = saved.actions.iter().find(|action| !named.insert(&action.user_id)) {
+        return Err(SavedPlanProblem::Twice(action.user_id.clone()));
+    }
     let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::new(
         saved.version,

@@ -3,7 +3,7 @@
 use super::identity::{Holder, Identity, Namesakes, TiedBy};
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
-use crate::model::{Account, AccountState, InMas, Member, SeenState};
+use crate::model::{Account, AccountState, InMas, Member, SeenState, Timestamp};
 use crate::plan::{ActionKind, DisableMode, KeptReason};
 
 /// What the lists alone say about an account.
@@ -114,15 +114,20 @@ impl<'f> DecisionTable<'f> {
         if account.can_log_in() {
             return Opinion::Settled(Verdict::MemberActive);
         }
-        match self.not_activated(account, account.seen()) {
+        match self.not_activated(account, account.seen(), None) {
             Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
             None => Opinion::WouldActivate { member, by },
         }
     }
 
     /// Returns the first reason not to activate a member's account in this state.
-    pub(super) fn not_activated(&self, account: &Account, seen: SeenState) -> Option<KeptReason> {
-        let ours = self.facts.memory.is_own(&account.user_id, seen);
+    pub(super) fn not_activated(
+        &self,
+        account: &Account,
+        seen: SeenState,
+        last_disabled_at: Option<Timestamp>,
+    ) -> Option<KeptReason> {
+        let ours = self.facts.memory.is_own(&account.user_id, seen, last_disabled_at);
         let by_hand = seen.is_only_locked() && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
             Reactivate::Any => false,
@@ -162,7 +167,7 @@ impl<'f> DecisionTable<'f> {
         let is_shut = matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
         let has_name_of_member = || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {
-            let reason = self.not_activated(account, account.seen());
+            let reason = self.not_activated(account, account.seen(), None);
             let reason = reason.map_or(KeptReason::AnotherPerson, |reason| reason.min(KeptReason::AnotherPerson));
             return Opinion::Settled(Verdict::Kept(reason));
         }
@@ -201,7 +206,7 @@ impl<'f> DecisionTable<'f> {
     /// still be able to log in (trap 47).
     pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
         account.mas == InMas::NotAsked
-            && !self.facts.memory.is_own(&account.user_id, account.seen())
+            && !self.facts.memory.is_own(&account.user_id, account.seen(), None)
             && !self.is_not_in_mas(account)
             && self.protects(account).is_none()
     }
@@ -209,7 +214,7 @@ impl<'f> DecisionTable<'f> {
     /// Returns whether an administrator or the owner deactivated an account in this state: this program also
     /// locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
-        seen.is_deactivated() && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen)
+        seen.is_deactivated() && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen, None)
     }
 
     /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.

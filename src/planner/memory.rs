@@ -1,9 +1,13 @@
 //! Defines what a plan needs from the past, as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::{AccountState, SeenState, Timestamp, UserId};
 use crate::plan::DisableMode;
+
+/// The clocks of MAS and of this host may differ by this much.
+pub(super) const CLOCKS: Duration = Duration::from_mins(1);
 
 /// What the state file remembers; empty without one. Owners are stored with each account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,13 +44,18 @@ pub struct OwnDisable {
     pub is_done: bool,
     /// When it was first started.
     pub at: Timestamp,
+    /// When the last attempt ended.
+    pub until: Timestamp,
 }
 
 impl OwnDisable {
     /// Returns whether this disable can have left an account in this state. If not, an administrator has
-    /// changed the account since: a lock does not deactivate, and a deactivation that was confirmed does
-    /// not leave a mere lock.
-    fn may_have_left(self, seen: SeenState) -> bool {
+    /// changed the account since: a lock does not deactivate, a deactivation that was confirmed does not
+    /// leave a mere lock, and neither happens after it has ended.
+    fn may_have_left(self, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
+        if self.is_done && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at) {
+            return false;
+        }
         match self.mode {
             DisableMode::Lock => !seen.is_deactivated(),
             DisableMode::Deactivate => seen.is_deactivated() || !self.is_done,
@@ -56,8 +65,9 @@ impl OwnDisable {
 
 impl Memory {
     /// Returns whether this program disabled the account, or started to, and no one has changed that since.
-    pub(super) fn is_own(&self, user_id: &UserId, seen: SeenState) -> bool {
-        self.own.get(user_id).is_some_and(|own| own.may_have_left(seen))
+    /// MAS shows at the second look when it was last locked or deactivated.
+    pub(super) fn is_own(&self, user_id: &UserId, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
+        self.own.get(user_id).is_some_and(|own| own.may_have_left(seen, last_disabled_at))
     }
 
     /// Returns whether a deactivation of ours has left a lock and nothing else.

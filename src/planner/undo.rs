@@ -2,14 +2,11 @@
 //! left out and reported.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use super::memory::CLOCKS;
 use super::{Draft, Facts, PlanScope, Policy, Rechecks, ToRecheck, Verdict, Verdicts};
 use crate::model::{Account, Timestamp, UserId};
 use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
-
-/// The clocks of MAS and of this host may differ by this much.
-const CLOCKS: Duration = Duration::from_mins(1);
 
 /// What a run did to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,6 +66,12 @@ pub enum ReadError {
     /// The links of the account have changed meanwhile.
     #[error("MAS: {user_id} was linked to another Keycloak user while it was read")]
     LinksMoved { user_id: UserId },
+    /// The list of users is empty, although users have links.
+    #[error("MAS: the list of users is empty, although {links} upstream links belong to users")]
+    NoUsersInMas {
+        /// The number of links.
+        links: usize,
+    },
     /// The list of users does not contain all users, so an account without a user may have one.
     #[error("Keycloak: the list of users does not contain the user {id}, a member of the group")]
     UserNotListed {
@@ -157,6 +163,9 @@ impl ReadError {
                     .to_owned()
             }
             Self::LinksMoved { .. } => "Run again.".to_owned(),
+            Self::NoUsersInMas { .. } => {
+                "Check what answers at `writer.mas_api.url`, and MAS's database.".to_owned()
+            }
             Self::UserNotListed { .. } => {
                 "Grant the role view-users of the client realm-management, which shows every user. A directory behind \
                  Keycloak may be down: check User federation in Keycloak."

@@ -136,7 +136,7 @@ pub(super) fn own_disables(
     namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, OwnDisable>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, action, disable, outcome, begun FROM actions JOIN runs ON id = run
+        "SELECT user_id, action, disable, outcome, begun, actions.ended FROM actions JOIN runs ON id = run
          LEFT JOIN settled USING (realm, server_name, user_id)
          WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND (seen IS NULL OR begun > seen)
             AND failure IS NULL
@@ -153,7 +153,9 @@ pub(super) fn own_disables(
         match (kind, outcome) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
-                own.insert(user_id, OwnDisable { mode, is_done: outcome == Some(OutcomeKind::Done), at });
+                let is_done = outcome == Some(OutcomeKind::Done);
+                let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
+                own.insert(user_id, OwnDisable { mode, is_done, at, until });
             }
             (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => drop(own.remove(&user_id)),
             (ActionKind::Activate, _) => {}

@@ -99,6 +99,7 @@ async fn changed_plan_or_plan_for_another_server_is_refused() {
         ("sha256:", "sha256:0", "apply_of_a_changed_plan"),
         ("\"version\": 2", "\"version\": 1", "apply_of_a_changed_plan"),
         ("\"version\": 2", "\"version\": 3", "apply_of_a_newer_plan"),
+        ("@dave:", "@bob:", "apply_of_a_plan_with_an_account_twice"),
         ("\"mas-cli\"", "\"mas-api\"", "apply_of_a_plan_for_another_writer"),
     ] {
         apply(&world, &tampered(&world, &path, from, to), "").exits(1).matches(&world, name);

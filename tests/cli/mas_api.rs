@@ -322,6 +322,13 @@ async fn empty_list_with_a_count_is_an_error() {
 }
 
 #[tokio::test]
+async fn empty_list_of_users_is_an_error_if_users_have_links() {
+    let world = started(the_table()).await;
+    world.mas.admin().faults().on("/users?").answer(Fault::EmptyList);
+    refuses(&world, "sync_with_links_of_no_users");
+}
+
+#[tokio::test]
 async fn list_with_fewer_rows_than_its_count_is_an_error() {
     let world = started(the_table()).await;
     let alice = world.mas.state().user("alice").expect("seeded").id.clone();

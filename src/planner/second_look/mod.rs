@@ -279,9 +279,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if by == TiedBy::Name && self.shares_name(account, seen) {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
-        if let Some(reason) =
-            self.table.not_activated(account, seen.account.seen()).filter(|reason| *reason < KeptReason::AnotherPerson)
-        {
+        let not_activated = self.table.not_activated(account, seen.account.seen(), seen.account.last_disabled_at);
+        if let Some(reason) = not_activated.filter(|reason| *reason < KeptReason::AnotherPerson) {
             return Verdict::Kept(reason);
         }
         let is_external_id = |member: &Member| has_external_id(seen, &member.id);
@@ -293,10 +292,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if is_anothers || members.iter().any(|member| is_newer(member)) {
             return Verdict::Kept(KeptReason::AnotherPerson);
         }
-        match self.table.not_activated(account, seen.account.seen()) {
-            Some(reason) => Verdict::Kept(reason),
-            None => Verdict::Activate(Reason::InGroup),
-        }
+        not_activated.map_or(Verdict::Activate(Reason::InGroup), Verdict::Kept)
     }
 
     /// Decides about an account that `undo` would activate, for any owner.

@@ -20,7 +20,7 @@ impl Scene {
     /// Disabled by this program, or begun to be.
     fn own(mut self, name: &str, mode: DisableMode, is_done: bool) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnDisable { mode, is_done, at: Timestamp::default() };
+        let own = OwnDisable { mode, is_done, at: Timestamp::default(), until: Timestamp::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }
@@ -208,4 +208,18 @@ fn an_account_that_is_active_again_is_remembered_as_settled() {
     assert_eq!(settled(&draft), ["dave"]);
     let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, false);
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
+}
+
+#[test]
+fn what_was_disabled_after_our_disable_had_ended_is_not_ours() {
+    let minutes = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
+    let kept = |disabled_at, is_done| {
+        let dave = scene().member("dave").account("dave", DISABLED).reactivate(Reactivate::Own);
+        let dave = dave.own("dave", DisableMode::Deactivate, is_done);
+        let dave = dave.detail("dave", |detail| detail.last_disabled_at = Some(disabled_at));
+        dave.plan().kept.first().map(|kept| kept.reason)
+    };
+    assert_eq!(kept(minutes(2), true), Some(KeptReason::NotOurs));
+    assert_eq!(kept(minutes(1), true), None, "clocks may differ");
+    assert_eq!(kept(minutes(2), false), None, "MAS may have done it later");
 }

@@ -36,6 +36,7 @@ impl MasReader {
         let wanted = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
         let accounts = self.users(to_account, tally);
         let (mut accounts, links) = futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
+        links.need_users(accounts.len())?;
         for account in &mut accounts {
             account.links = account.mas.id().map(|id| links.links_of_user(id)).unwrap_or_default();
         }
@@ -83,6 +84,7 @@ impl MasReader {
         let tally = Tally::default();
         let users = self.users(to_named, &tally);
         let (users, links) = futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
+        links.need_users(users.len())?;
         Ok(UsersByName::new(users, texts, links))
     }
 

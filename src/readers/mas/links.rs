@@ -71,6 +71,14 @@ impl LinkList {
         Self { rows, texts }
     }
 
+    /// Returns an error if there are links but no users: each link is a user's.
+    pub(super) fn need_users(&self, users: usize) -> Result<(), ReadError> {
+        match self.rows.len() {
+            links if links > 0 && users == 0 => Err(ReadError::NoUsersInMas { links }),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the links of one user.
     #[must_use]
     pub fn links_of_user(&self, user: &MasUserId) -> Links {
