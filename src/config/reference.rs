@@ -210,7 +210,7 @@ pub const REFERENCE: &[ConfigKey] = &[
         "a list of texts, the program first",
         Is("[\"mas-cli\"]"),
         "The command that runs mas-cli, for example `[\"docker\", \"exec\", \"-i\", \"mas\", \"mas-cli\"]`. It is run without a \
-        shell.",
+         shell, and cannot ask for a password.",
     ),
     entry(
         "writer.mas_cli.config",
@@ -221,7 +221,12 @@ pub const REFERENCE: &[ConfigKey] = &[
          default database, and with the files of another homeserver it would change accounts there. So they are checked \
          first: readable, YAML, with a `database`, and `matrix.homeserver` is `server_name`.",
     ),
-    entry("writer.mas_cli.timeout", DURATION, Is("\"30s\""), "How long one call may take before it is killed."),
+    entry(
+        "writer.mas_cli.timeout",
+        DURATION,
+        Is("\"30s\""),
+        "How long one call may take before it is killed, with everything that it has started on this host.",
+    ),
     entry(
         "writer.mas_cli.concurrency",
         "a whole number from 1 to 64",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
-use crate::harness::{NO_LIMITS, Program, account, everyone, group, program, started, the_table};
+use crate::harness::{NO_LIMITS, Program, account, everyone, group, mas_cli, program, started, the_table};
 
 fn remembering(world: &RunningWorld) -> Program {
     let state = world.directory().join("state.db");
@@ -107,4 +107,31 @@ async fn a_run_that_is_killed_is_finished_by_the_next_and_nothing_is_lost() {
     let runs = remembering(&world).run("history --format json").exits(0).json();
     assert_eq!(runs["runs"][1]["ended"], serde_json::Value::Null);
     remembering(&world).run("history").exits(0).prints(&["interrupted"]);
+}
+
+/// Three accounts outside the group, each with a session, and a mas-cli that runs this before each lock. `$PPID` is the
+/// run that called it.
+async fn lock_mode(before_lock: &str) -> (RunningWorld, String) {
+    let world = started(group().member("alice").account("alice").leavers(3, "x")).await;
+    for name in ["x00000", "x00001", "x00002"] {
+        world.login(name).expect("an active account");
+    }
+    let first = format!("case \"$*\" in *lock-user*) {before_lock};; esac");
+    let toml = format!("[policy]\ndisable = \"lock\"\n{}{NO_LIMITS}", mas_cli(&world, &first));
+    (world, toml)
+}
+
+/// Returns whether an action was carried out. A run that was stopped does not wait until Synapse shows it.
+fn is_requested(action: &str) -> bool {
+    action.ends_with(" done") || action.ends_with(" scheduled")
+}
+
+#[tokio::test]
+async fn interrupt_from_the_terminal_lets_a_running_call_finish() {
+    // A terminal sends it to the whole foreground group, whose leader is the run.
+    let (world, toml) = lock_mode("kill -s INT -- -$PPID; sleep 0.2").await;
+    let run = program(&world).file(&world, &toml).in_own_group().run("sync --format json").exits(4);
+    assert!(is_requested(&run.actions()[0]), "{:?}", run.actions());
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("x00000"), account(true, false));
 }
