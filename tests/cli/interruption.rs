@@ -55,7 +55,7 @@ async fn a_plan_needs_no_lock() {
 
 #[tokio::test]
 async fn a_signal_before_the_first_change_ends_the_run_with_nothing_changed() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let world = started(the_table()).await;
         let before = everyone(&world);
         world.keycloak.faults().on("/members").answer(Fault::Hang);
@@ -121,9 +121,27 @@ async fn lock_mode(before_lock: &str) -> (RunningWorld, String) {
     (world, toml)
 }
 
+#[tokio::test]
+async fn hangup_finishes_and_records_current_actions() {
+    // Both the kernel and the shell send one if a terminal is closed.
+    let (world, toml) = lock_mode("kill -HUP $PPID; sleep 0.1; kill -HUP $PPID; sleep 0.1").await;
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
+    assert!(is_requested(&run.actions()[0]), "{:?}", run.actions());
+    assert_eq!(run.actions()[1..], ["x00001", "x00002"].map(|name| format!("disable {name} not_in_group skipped")));
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("x00000"), account(true, false));
+}
+
 /// Returns whether an action was carried out. A run that was stopped does not wait until Synapse shows it.
 fn is_requested(action: &str) -> bool {
     action.ends_with(" done") || action.ends_with(" scheduled")
+}
+
+#[tokio::test]
+async fn hangup_does_not_stop_a_run_that_was_started_to_survive_it() {
+    let (world, toml) = lock_mode("kill -HUP $PPID").await;
+    program(&world).file(&world, &toml).shell("trap '' HUP; exec matrix-keycloak-sync sync").exits(0);
+    assert_eq!(world.state_of("x00002"), account(true, false));
 }
 
 #[tokio::test]
@@ -134,4 +152,15 @@ async fn interrupt_from_the_terminal_lets_a_running_call_finish() {
     assert!(is_requested(&run.actions()[0]), "{:?}", run.actions());
     assert!(world.settle().await);
     assert_eq!(world.state_of("x00000"), account(true, false));
+}
+
+#[tokio::test]
+async fn second_signal_ends_running_calls_with_all_they_started() {
+    let world = started(the_table()).await;
+    let late = world.directory().join("late");
+    let twice = format!("(kill $PPID; sleep 0.5; kill $PPID; sleep 1; touch '{}')", late.display());
+    let toml = mas_cli(&world, &format!("case \"$*\" in *lock-user*) {twice};; esac"));
+    program(&world).file(&world, &toml).run("sync").exits(4);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!late.exists());
 }
