@@ -36,10 +36,20 @@ pub enum Recall {
 pub struct OwnDisable {
     /// The mode at that time.
     pub mode: DisableMode,
-    /// Whether it was confirmed. If not, it may be half done.
-    pub is_done: bool,
+    pub progress: Progress,
     /// When it was first started.
     pub at: Timestamp,
+}
+
+/// How far a disable of this program came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It was begun, and then broke off or failed: something of it may be missing.
+    Begun,
+    /// Everything was requested, and the homeserver did not show it.
+    Requested,
+    /// The homeserver showed it.
+    Done,
 }
 
 impl Memory {
@@ -48,10 +58,15 @@ impl Memory {
         self.own.contains_key(user_id)
     }
 
-    /// Returns whether a deactivation of ours has left a lock and nothing else.
-    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState) -> bool {
+    /// Returns whether a disable of ours has left a lock, and something of it is missing: the deactivation, or, if only
+    /// locks are wanted, perhaps the end of the sessions.
+    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState, wanted: DisableMode) -> bool {
         let only_locked = state.locked && !state.deactivated;
-        only_locked && self.own.get(user_id).is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
+        only_locked
+            && self.own.get(user_id).is_some_and(|own| match wanted {
+                DisableMode::Deactivate => own.mode == DisableMode::Deactivate && own.progress != Progress::Done,
+                DisableMode::Lock => own.progress == Progress::Begun,
+            })
     }
 
     /// Returns when this program last disabled the account, or started to.

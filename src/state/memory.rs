@@ -12,7 +12,7 @@ use super::runs::USER_NOT_FOUND;
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId};
 use crate::plan::{ActionKind, DisableMode};
-use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable};
+use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -36,7 +36,7 @@ impl State {
                 if goes_on {
                     memory.absent_since = absences(&connection, &self.namespace, now)?;
                 } else {
-                    memory.own.retain(|_, own| own.is_done);
+                    memory.own.retain(|_, own| own.progress == Progress::Done);
                 }
             }
             Ok(memory)
@@ -128,7 +128,12 @@ pub(super) fn own_disables(
         match (kind, outcome.as_deref()) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
-                own.insert(user_id, OwnDisable { mode, is_done: outcome == Some("done"), at });
+                let progress = match outcome {
+                    Some("done") => Progress::Done,
+                    Some("scheduled") => Progress::Requested,
+                    _ => Progress::Begun,
+                };
+                own.insert(user_id, OwnDisable { mode, progress, at });
             }
             (ActionKind::Activate, Some("done" | "scheduled")) => drop(own.remove(&user_id)),
             (ActionKind::Activate, _) => {}

@@ -164,3 +164,24 @@ async fn second_signal_ends_running_calls_with_all_they_started() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!late.exists());
 }
+
+#[tokio::test]
+async fn sessions_left_open_by_a_killed_run_are_ended_by_the_next() {
+    let (world, _) = lock_mode("").await;
+    let killed = world.directory().join("killed");
+    let first = format!(
+        "case \"$*\" in *kill-sessions*) [ -e '{0}' ] || {{ touch '{0}'; kill -KILL $PPID; exit 1; }};; esac",
+        killed.display()
+    );
+    let toml = format!("[policy]\ndisable = \"lock\"\n{}{NO_LIMITS}", mas_cli(&world, &first));
+    let mut child = program(&world).file(&world, &toml).start("sync");
+    assert_eq!(child.wait().expect("it ends").code(), None, "killed");
+    assert!(world.settle().await);
+    assert_ne!(world.state_of("x00000"), account(true, false), "a session is left");
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(0);
+    let names = ["x00000", "x00001", "x00002"];
+    assert_eq!(run.actions(), names.map(|name| format!("disable {name} not_in_group done")));
+    assert_eq!(names.map(|name| world.state_of(name)), [account(true, false); 3]);
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), [""; 0]);
+}

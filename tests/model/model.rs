@@ -135,7 +135,7 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
         Some(_) => Reason::NotInGroup,
     };
     let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
-    let has_grace = !account.is_half_shut() && (reason != Reason::DisabledInKeycloak || is_brief);
+    let has_grace = !account.is_half_shut(world.rules.disable) && (reason != Reason::DisabledInKeycloak || is_brief);
     let no_id_decides = world.rules.matching == Matching::Localpart || world.external(account).is_empty();
     // Evidence that does not decide protects: an older link, memory, and with names alone all of it.
     let is_spare = |user: &usize| match world.rules.matching {

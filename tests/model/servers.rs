@@ -281,7 +281,7 @@ fn memory(world: &World) -> Memory {
         }
         if let Some(own) = account.own {
             let at = Timestamp::from_millis(own.at);
-            let own = OwnDisable { mode: own.mode, is_done: own.is_done, at };
+            let own = OwnDisable { mode: own.mode, progress: own.progress, at };
             memory.own.insert(user_id(account), own);
         }
     }
