@@ -31,5 +31,6 @@ pub mod signals;
 #[cfg(feature = "demo")]
 pub mod standins;
 pub mod state;
+pub mod subprocess;
 pub mod watch;
 pub mod writers;

@@ -20,7 +20,7 @@ use crate::readers::{Readers, Tally};
 use crate::writers::{Write, Writer};
 
 pub use run_record::RunRecord;
-pub use stop::Stop;
+pub use stop::{Hangup, Stop};
 
 /// The progress of a run.
 #[derive(Debug, Default)]

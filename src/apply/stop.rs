@@ -1,5 +1,5 @@
-//! Handles SIGTERM and Ctrl-C: actions in progress are finished, no others are started. A second signal
-//! exits at once.
+//! Handles SIGTERM, Ctrl-C and SIGHUP: actions in progress are finished, no others are started. A second
+//! signal exits at once.
 
 use std::io;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use crate::exit::Exit;
+use crate::subprocess;
 
 /// Whether the run should end.
 #[derive(Debug, Clone, Default)]
@@ -18,34 +19,51 @@ pub struct Stop(Arc<StopState>);
 #[derive(Debug, Default)]
 struct StopState {
     requested: AtomicBool,
+    /// Whether it was requested by a signal that someone sends twice to end it at once.
+    asked: AtomicBool,
     writing: AtomicBool,
     changed: Notify,
 }
 
+/// What a SIGHUP means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// The terminal or the connection of a run is gone.
+    Stops,
+    /// `watch` has its own listener, which reads the configuration again.
+    Reloads,
+}
+
 impl Stop {
     /// Listens to the signals from now on.
-    pub fn on_signals() -> io::Result<Self> {
+    pub fn on_signals(hangup: Hangup) -> io::Result<Self> {
         let stop = Self::default();
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let listener = stop.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                listener.request();
-            }
-        });
+        stop.listen(SignalKind::terminate())?;
+        stop.listen(SignalKind::interrupt())?;
+        if hangup == Hangup::Stops && !ignores_hangup() {
+            stop.listen(SignalKind::hangup())?;
+        }
         Ok(stop)
     }
 
-    fn request(&self) {
+    fn listen(&self, kind: SignalKind) -> io::Result<()> {
+        let (listener, mut signals) = (self.clone(), signal(kind)?);
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                listener.request(kind);
+            }
+        });
+        Ok(())
+    }
+
+    fn request(&self, kind: SignalKind) {
         let writing = self.0.writing.load(Ordering::SeqCst);
-        if self.0.requested.swap(true, Ordering::SeqCst) {
+        // A closing terminal sends several, and the service manager one right after SIGTERM.
+        if kind != SignalKind::hangup() && self.0.asked.swap(true, Ordering::SeqCst) {
+            subprocess::kill_all();
             std::process::exit(if writing { Exit::Incomplete } else { Exit::Error } as i32);
         }
-        if writing {
+        if !self.0.requested.swap(true, Ordering::SeqCst) && writing {
             warn!("stopping once the actions in progress are finished; a second signal exits at once");
         }
         self.0.changed.notify_waiters();
@@ -85,4 +103,12 @@ impl Stop {
             done = work => Some(done),
         }
     }
+}
+
+/// Returns whether the program was started to survive a SIGHUP, as by `nohup`: a listener would end that.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1, SIGHUP.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

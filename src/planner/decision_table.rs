@@ -186,20 +186,16 @@ impl<'f> DecisionTable<'f> {
 
     /// Returns what the table says about an account outside the group in this state, or `None` if it is to be disabled.
     pub(super) fn outside_in_state(&self, account: &Account, seen: SeenState) -> Option<Verdict> {
-        if self.policy.counts_as_disabled(seen.state) {
+        let was_left = self.facts.memory.left_half_done(&account.user_id, seen.state, self.policy.disable);
+        if was_left {
+            None
+        } else if self.policy.counts_as_disabled(seen.state) {
             Some(Verdict::OutsideDisabled)
-        } else if seen.state.locked && !self.is_half_done(account, seen) {
+        } else if seen.state.locked && !has_lost_its_job(account, seen) {
             Some(Verdict::OutsideLocked)
         } else {
             None
         }
-    }
-
-    /// Returns whether a deactivation has left only a lock: one of ours that broke off, or one whose job MAS
-    /// has lost (trap 69). Then MAS shows the deactivation in the list and at the second look.
-    fn is_half_done(&self, account: &Account, seen: SeenState) -> bool {
-        let is_job_lost = account.deactivated_in_mas && seen.deactivated_in_mas;
-        is_job_lost || self.facts.memory.left_half_done(&account.user_id, seen.state)
     }
 
     /// Returns whether only Synapse is known to have locked or deactivated an account, so that its owner may
@@ -245,6 +241,12 @@ impl<'f> DecisionTable<'f> {
             None
         }
     }
+}
+
+/// Returns whether a deactivation has left only a lock because MAS has lost its job (trap 69). Then MAS shows the
+/// deactivation in the list and at the second look.
+fn has_lost_its_job(account: &Account, seen: SeenState) -> bool {
+    account.deactivated_in_mas && seen.deactivated_in_mas
 }
 
 impl Opinion<'_> {

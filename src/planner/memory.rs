@@ -40,8 +40,7 @@ pub enum Recall {
 pub struct OwnDisable {
     /// The mode at that time.
     pub mode: DisableMode,
-    /// Whether it was confirmed. If not, it may be half done.
-    pub is_done: bool,
+    pub progress: Progress,
     /// When it was first started.
     pub at: Timestamp,
     /// When the last attempt ended.
@@ -53,14 +52,25 @@ impl OwnDisable {
     /// changed the account since: a lock does not deactivate, a deactivation that was confirmed does not
     /// leave a mere lock, and neither happens after it has ended.
     fn may_have_left(self, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
-        if self.is_done && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at) {
+        if self.progress == Progress::Done && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at) {
             return false;
         }
         match self.mode {
             DisableMode::Lock => !seen.is_deactivated(),
-            DisableMode::Deactivate => seen.is_deactivated() || !self.is_done,
+            DisableMode::Deactivate => seen.is_deactivated() || self.progress != Progress::Done,
         }
     }
+}
+
+/// How far a disable of this program came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It was begun, and then broke off or failed: something of it may be missing.
+    Begun,
+    /// Everything was requested, and the homeserver did not show it.
+    Requested,
+    /// The homeserver showed it.
+    Done,
 }
 
 impl Memory {
@@ -70,10 +80,15 @@ impl Memory {
         self.own.get(user_id).is_some_and(|own| own.may_have_left(seen, last_disabled_at))
     }
 
-    /// Returns whether a deactivation of ours has left a lock and nothing else.
-    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState) -> bool {
+    /// Returns whether a disable of ours has left a lock, and something of it is missing: the deactivation, or, if only
+    /// locks are wanted, perhaps the end of the sessions.
+    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState, wanted: DisableMode) -> bool {
         let only_locked = state.locked && !state.deactivated;
-        only_locked && self.own.get(user_id).is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
+        only_locked
+            && self.own.get(user_id).is_some_and(|own| match wanted {
+                DisableMode::Deactivate => own.mode == DisableMode::Deactivate && own.progress != Progress::Done,
+                DisableMode::Lock => own.progress == Progress::Begun,
+            })
     }
 
     /// Returns when this program last disabled the account, or started to.

@@ -35,7 +35,7 @@ pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past};
-pub use memory::{Memory, OwnDisable, Recall};
+pub use memory::{Memory, OwnDisable, Progress, Recall};
 pub use plan_scope::PlanScope;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,

@@ -1,7 +1,7 @@
 //! Provides what all commands that may change something need: lock, signals, record and writer.
 
 use super::{Order, Session, command_to_go_on, tell, tell_the_end};
-use crate::apply::{self, ApplyTallies, RunContext, RunRecord, Stop};
+use crate::apply::{self, ApplyTallies, Hangup, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -33,7 +33,7 @@ impl Writing {
         let session = Session::for_writing(global, surroundings)?;
         let writer = session.writer(surroundings)?;
         let lock = session.lock(surroundings)?;
-        let stop = Stop::on_signals().map_err(Failure::no_signals)?;
+        let stop = Stop::on_signals(Hangup::Stops).map_err(Failure::no_signals)?;
         Ok(Self { session, writer, stop, _lock: Some(lock) })
     }
 

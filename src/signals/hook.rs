@@ -1,26 +1,24 @@
 //! Runs a command of the administrator's when something needs attention: for a mail, a chat, a pager.
 
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use futures_util::future::join3;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tracing::{debug, warn};
 
 use crate::environment;
 use crate::environment::Surroundings;
 use crate::metrics::RunKind;
-use crate::model::{Timestamp, printable, serde_with_words};
+use crate::model::{ServerText, Timestamp, printable, serde_with_words};
 use crate::plan::RefusalKind;
+use crate::subprocess;
+use crate::subprocess::{Ended, NotEnded};
 
 /// How long the command may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How much of its output goes to the log.
-const OUTPUT_LIMIT: u64 = 4000;
+const OUTPUT_LIMIT: usize = 4000;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -74,56 +72,29 @@ async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
     // Its arguments may contain a secret, such as the address of a chat.
     let shown = printable(program).into_owned();
     debug!(command = %shown, "running the hook");
-    let started = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(environment::for_subprocess(&*Surroundings::default().env))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(error) => return warn!("the hook {shown} cannot be run: {error}"),
-    };
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    match tokio::time::timeout(limit, run(&mut child, &json)).await {
-        Ok(Ok((status, said))) if status.success() => debug!(command = %shown, %said, "the hook succeeded"),
-        Ok(Ok((status, said))) => warn!("the hook {shown} failed ({status}): {said}"),
-        Ok(Err(error)) => warn!("the hook {shown} failed: {error}"),
-        Err(_) => {
-            // Processes that it started would otherwise go on.
-            if let Some(group) = group {
-                let _ = kill_process_group(group, Signal::KILL);
+    let mut run = Command::new(program);
+    run.args(arguments).env_clear().envs(environment::for_subprocess(&*Surroundings::default().env));
+    match subprocess::run(run, &json, limit).await {
+        Ok(ended) => {
+            let said = printed(&ended);
+            if ended.status.success() {
+                debug!(command = %shown, %said, "the hook succeeded");
+            } else {
+                warn!("the hook {shown} failed ({}): {said}", ended.status);
             }
+        }
+        Err(NotEnded::CannotRun(error)) => warn!("the hook {shown} cannot be run: {error}"),
+        Err(NotEnded::TooSlow) => {
             warn!("the hook {shown} was stopped, because it took longer than {}", humantime::format_duration(limit));
         }
     }
 }
 
-/// Writes the input and reads the output at the same time, so that neither waits for the other.
-async fn run(child: &mut Child, json: &[u8]) -> std::io::Result<(ExitStatus, String)> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let telling = async move {
-        if let Some(mut stdin) = stdin {
-            // The hook need not read its input.
-            let _ = stdin.write_all(json).await;
-        }
-    };
-    let ((), out, err) = join3(telling, beginning(stdout), beginning(stderr)).await;
-    let said = [err.trim(), out.trim()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
-    Ok((child.wait().await?, printable(&said).into_owned()))
-}
-
-/// Returns the start of the output; the rest is read and discarded.
-async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut pipe) = pipe else { return String::new() };
-    let mut text = Vec::new();
-    let _ = (&mut pipe).take(OUTPUT_LIMIT).read_to_end(&mut text).await;
-    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&text).into_owned()
+/// Returns what the command printed, for the log.
+fn printed(ended: &Ended) -> String {
+    let texts = [&ended.stderr, &ended.stdout].map(|text| text.trim());
+    let texts: Vec<_> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+    ServerText::beginning(&texts.join("\n"), OUTPUT_LIMIT).to_string()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
+use super::open::BUSY_TIMEOUT;
 use crate::model::ServerText;
 
 /// Why the state file cannot be used.
@@ -34,6 +35,9 @@ pub enum StateProblem {
     /// `SQLite` finds it inconsistent.
     #[error("is damaged: {0}")]
     Damaged(ServerText),
+    /// Another program did not finish writing in time.
+    #[error("is in use by another program")]
+    Busy(#[source] rusqlite::Error),
     /// `SQLite` cannot open, read or write it.
     #[error("cannot be used")]
     Sqlite(#[source] rusqlite::Error),
@@ -52,9 +56,15 @@ impl From<rusqlite::Error> for StateProblem {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string().into()),
+            _ if is_busy(&error) => Self::Busy(error),
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// Returns whether another program has the file locked.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 impl StateProblem {
@@ -80,6 +90,12 @@ impl StateError {
             StateProblem::Io(_) | StateProblem::ReadOnly | StateProblem::Sqlite(_) => {
                 "Check `state_file`: this user needs write access to the file and its folder."
             }
+            StateProblem::Busy(_) => {
+                return format!(
+                    "Wait until it has finished, and run again; it has kept the file locked for {}.",
+                    humantime::format_duration(BUSY_TIMEOUT)
+                );
+            }
             StateProblem::Link | StateProblem::Foreign => "Set `state_file` to a path of its own.",
             StateProblem::Damaged(_) | StateProblem::Row(_) => {
                 "Restore the file from a backup, or move it away: the next run then starts with an empty one, and needs \
@@ -90,5 +106,21 @@ impl StateError {
             }
         }
         .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locked_file_is_not_a_matter_of_permissions() {
+        for code in [rusqlite::ffi::SQLITE_BUSY, rusqlite::ffi::SQLITE_BUSY_SNAPSHOT, rusqlite::ffi::SQLITE_LOCKED] {
+            let problem = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into();
+            assert!(!StateProblem::is_about_the_place(&problem));
+            let error = StateError { path: "state.db".into(), problem };
+            assert_eq!(error.to_string(), "the state file state.db: is in use by another program");
+            assert!(error.hint().starts_with("Wait until it has finished") && error.hint().ends_with("10s."));
+        }
     }
 }

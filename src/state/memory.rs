@@ -12,7 +12,7 @@ use super::runs::HarmlessFailure;
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId, Word as _};
 use crate::plan::{ActionKind, OutcomeKind, RunCommand};
-use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable};
+use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -36,7 +36,7 @@ impl State {
                 if goes_on {
                     memory.absent_since = absences(&connection, &self.namespace, now)?;
                 } else {
-                    memory.own.retain(|_, own| own.is_done);
+                    memory.own.retain(|_, own| own.progress == Progress::Done);
                 }
             }
             Ok(memory)
@@ -153,9 +153,13 @@ pub(super) fn own_disables(
         match (kind, outcome) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
-                let is_done = outcome == Some(OutcomeKind::Done);
+                let progress = match outcome {
+                    Some(OutcomeKind::Done) => Progress::Done,
+                    Some(OutcomeKind::Scheduled) => Progress::Requested,
+                    _ => Progress::Begun,
+                };
                 let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
-                own.insert(user_id, OwnDisable { mode, is_done, at, until });
+                own.insert(user_id, OwnDisable { mode, progress, at, until });
             }
             (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => drop(own.remove(&user_id)),
             (ActionKind::Activate, _) => {}

@@ -6,18 +6,21 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior, ffi};
 
 use super::error::StateProblem;
 use super::schema::{self, APPLICATION_ID};
 
-/// Another process may be writing; a transaction of ours takes milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait while another process writes. A transaction of ours takes milliseconds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often a file is read without locks before it counts as damaged or foreign.
+const UNLOCKED_READS: usize = 10;
 /// The first bytes of every file of `SQLite`, and the place of the number of its application.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const APPLICATION_ID_AT: usize = 68;
@@ -41,8 +44,30 @@ pub fn make_folder(path: &Path, parents: Parents) -> io::Result<()> {
     }
 }
 
+/// Opens the file to write, and creates it if it is missing.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, StateProblem> {
     create(path)?;
+    while_busy(|| open_for_writing(path))
+}
+
+/// Opens the file to read. Returns `None` if there is none, or an empty one.
+pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
+    while_busy(|| open_for_reading(path))
+}
+
+/// Tries again while another process uses the file. `SQLite` itself does not wait if both switch to the write-ahead
+/// log at the same time.
+fn while_busy<T>(attempt: impl Fn() -> Result<T, StateProblem>) -> Result<T, StateProblem> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match attempt() {
+            Err(StateProblem::Busy(_)) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            ended => return ended,
+        }
+    }
+}
+
+fn open_for_writing(path: &Path) -> Result<Connection, StateProblem> {
     identify_unopened(path)?;
     let mut connection = connect(path)?;
     if connection.is_readonly(MAIN_DB)? {
@@ -61,7 +86,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StateProblem> {
     Ok(connection)
 }
 
-pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
+fn open_for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -107,8 +132,10 @@ fn create(path: &Path) -> Result<(), StateProblem> {
 
 fn connect(path: &Path) -> Result<Connection, StateProblem> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A transaction that first reads and then writes would fail at once if another process writes in between.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(connection)
 }
 
@@ -137,8 +164,19 @@ enum FileKind {
     Empty,
 }
 
-/// Refuses a file of another program before `SQLite` opens it, which might merge the other's log.
+/// Refuses a file of another program before `SQLite` opens it, which might merge the other's log. It reads without
+/// locks, so what it sees while another process migrates the file may be wrong: only the last answer counts.
 fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
+    for _ in 1..UNLOCKED_READS {
+        match identify_without_locks(path) {
+            Err(StateProblem::Foreign | StateProblem::Damaged(_)) => std::thread::sleep(PAUSE),
+            identified => return identified,
+        }
+    }
+    identify_without_locks(path)
+}
+
+fn identify_without_locks(path: &Path) -> Result<(), StateProblem> {
     let metadata = path.symlink_metadata()?;
     if metadata.is_symlink() {
         return Err(StateProblem::Link);
@@ -185,10 +223,12 @@ fn check(connection: &Connection) -> Result<(), StateProblem> {
 
 fn copy_all(from: &Connection, to: &mut Connection) -> Result<(), StateProblem> {
     let backup = Backup::new(from, to)?;
-    loop {
-        match backup.step(-1)? {
-            StepResult::Done => return Ok(()),
-            _ => std::thread::sleep(Duration::from_millis(50)),
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    while backup.step(-1)? != StepResult::Done {
+        if Instant::now() > deadline {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
         }
+        std::thread::sleep(PAUSE);
     }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use super::error::StateProblem;
 use super::memory::{BRIDGE_FOR, own_disables};
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId};
-use crate::planner::{Presence, Reach};
+use crate::planner::{Presence, Progress, Reach};
 
 /// A daily timer with a delay stays below this.
 const SHORT_PAUSE: i64 = 36 * 60 * 60 * 1000;
@@ -113,7 +113,7 @@ impl State {
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
             let own = own_disables(transaction, &self.namespace)?;
-            let unfinished = own.iter().filter(|(_, own)| !own.is_done).map(|(user_id, _)| user_id);
+            let unfinished = own.iter().filter(|(_, own)| own.progress != Progress::Done).map(|(user_id, _)| user_id);
             self.settle(transaction, unfinished, now)?;
         }
         let pause = before.last.map(|last| now.as_millis().saturating_sub(last).max(0));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::error::StateProblem;
+use super::error::{StateProblem, is_busy};
 
 /// The mark of our files: `mkcs` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6d6b_6373;
@@ -141,10 +141,20 @@ pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateP
     connection.pragma_update(None, "foreign_keys", true)?;
     // The migration comes before the write-ahead log, so that the file itself has our mark from the
     // start. If two processes start at the same time, one finds the work done.
-    MIGRATIONS.to_latest(connection).or_else(|_| MIGRATIONS.to_latest(connection)).map_err(StateProblem::Schema)?;
+    migrate(connection).or_else(|problem| match problem {
+        StateProblem::Busy(_) => Err(problem),
+        _ => migrate(connection),
+    })?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
     Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StateProblem> {
+    MIGRATIONS.to_latest(connection).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } if is_busy(&err) => StateProblem::Busy(err),
+        error => StateProblem::Schema(error),
+    })
 }
 
 /// Returns whether the file has all tables of this version.

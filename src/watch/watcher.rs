@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
 use super::standing::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words};
-use crate::apply::Stop;
+use crate::apply::{Hangup, Stop};
 use crate::cli::Global;
 use crate::config::SecretFiles;
 use crate::environment::Surroundings;
@@ -42,7 +42,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Keeps accounts in step until a signal comes.
 pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let hangup = signal(SignalKind::hangup()).map_err(Failure::no_signals)?;
-    let stop = Stop::on_signals().map_err(Failure::no_signals)?;
+    let stop = Stop::on_signals(Hangup::Reloads).map_err(Failure::no_signals)?;
     let mut watcher = Watcher::new(global, surroundings, hangup, stop)?;
     watcher.listen().await?;
     watcher.manager.ready();

@@ -173,8 +173,8 @@ impl WriterError {
                     .to_owned()
             }
             Self::SessionsLeft { .. } => {
-                "End the sessions by hand, because the next run finds the account disabled: `mas-cli manage kill-sessions \
-                 NAME` on the host of MAS, or POST /api/admin/v1/{compat,oauth2,user}-sessions/ID/finish."
+                "If the account is only locked, the next run with a state file ends them. Otherwise do it by hand: `mas-cli \
+                 manage kill-sessions NAME` on the host of MAS, or POST /api/admin/v1/{compat,oauth2,user}-sessions/ID/finish."
                     .to_owned()
             }
             Self::TooSlow { .. } => {

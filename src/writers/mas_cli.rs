@@ -1,7 +1,6 @@
 //! Changes accounts by running `mas-cli`, on the host of MAS (recordings: `mas-cli.json`).
 
 use std::ffi::OsString;
-use std::process::{Output, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -15,6 +14,8 @@ use crate::environment::Environment;
 use crate::metrics::metrics;
 use crate::model::{Localpart, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, Pass};
+use crate::subprocess;
+use crate::subprocess::{Ended, NotEnded};
 
 /// The most that is reported of an error of mas-cli.
 const MESSAGE_LIMIT: usize = 2000;
@@ -154,30 +155,20 @@ impl MasCli {
         let command = self.command_line(&arguments);
         debug!(%command, "running");
 
-        let running = Command::new(&self.config.program)
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| WriterError::CannotRun { command: command.clone(), source })?;
-        match tokio::time::timeout(*limit, running.wait_with_output()).await {
-            Err(_) => Err(WriterError::TooSlow { command, limit: *limit }),
-            Ok(Err(source)) => Err(WriterError::CannotRun { command, source }),
-            Ok(Ok(Output { status, stderr, .. })) if !status.success() => {
-                let message = error_of(&String::from_utf8_lossy(&stderr));
+        let mut run = Command::new(&self.config.program);
+        run.args(arguments).env_clear();
+        run.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        match subprocess::run(run, &[], *limit).await {
+            Err(NotEnded::TooSlow) => Err(WriterError::TooSlow { command, limit: *limit }),
+            Err(NotEnded::CannotRun(source)) => Err(WriterError::CannotRun { command, source }),
+            Ok(Ended { status, stderr, .. }) if !status.success() => {
+                let message = error_of(&stderr);
                 if status.code() == Some(1) && message.raw() == USER_NOT_FOUND {
                     return Err(WriterError::UserNotFound { command });
                 }
                 Err(WriterError::Failed { command, exit: status, message })
             }
-            Ok(Ok(Output { stdout, stderr, .. })) => Ok(Said {
-                data: String::from_utf8_lossy(&stdout).into_owned(),
-                log: String::from_utf8_lossy(&stderr).into_owned(),
-            }),
+            Ok(Ended { stdout, stderr, .. }) => Ok(Said { data: stdout, log: stderr }),
         }
     }
 }

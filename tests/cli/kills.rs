@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates};
@@ -234,17 +234,36 @@ struct Figures {
 
 /// Kills it, with all its child processes if `with_all`. Returns whether it was still running.
 fn kill(child: &mut Child, with_all: bool) -> bool {
-    let process = child.id();
-    let target = if with_all { format!("-{process}") } else { process.to_string() };
-    // If it has ended by itself, there may be no process left to kill; its exit status shows that.
-    let _ = Command::new("kill").args(["-s", "KILL", "--", &target]).status().expect("kill");
+    let mut targets = vec![child.id().to_string()];
+    if with_all {
+        // A stopped run starts no others.
+        send("STOP", &targets);
+        for process in children(child.id()) {
+            // It leads a group of its own, unless it has only just begun.
+            targets.extend([format!("-{process}"), process]);
+        }
+    }
+    send("KILL", &targets);
     child.wait().expect("a child of ours").signal() == Some(9)
+}
+
+fn send(signal: &str, targets: &[String]) {
+    // If a process has ended by itself, there may be nothing left to signal; its exit status shows that.
+    let _ = Command::new("kill").args(["-s", signal, "--"]).args(targets).stderr(Stdio::null()).status().expect("kill");
+}
+
+/// Returns the child processes of all threads of a process.
+fn children(process: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let of_thread = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children"));
+    let children = threads.filter_map(|thread| of_thread(thread).ok());
+    children.flat_map(|children| children.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Kills one run after `moment`, and does the next one. `None` if it had ended before.
 async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figures: &mut Figures) -> Option<()> {
     let scene = Scene::new(writer).await;
-    let mut child = scene.program(1).in_own_group().start("sync");
+    let mut child = scene.program(1).start("sync");
     tokio::time::sleep(moment).await;
     if !kill(&mut child, at_rest) {
         return None;

@@ -1,6 +1,8 @@
 //! How mas-cli is called: it fails silently on a bad configuration, with an error on a bad name,
 //! and each call starts a process.
 
+use std::time::{Duration, Instant};
+
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{
@@ -85,6 +87,46 @@ async fn hanging_call_is_ended_in_time() {
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("did not end within 5s"), "{error}");
+}
+
+#[tokio::test]
+async fn call_that_takes_too_long_is_ended_with_all_it_started() {
+    let world = started(the_table()).await;
+    let late = world.directory().join("late");
+    let slow = format!("case \"$*\" in *'--deactivate -- dave') (sleep 6; touch '{}');; esac", late.display());
+    let toml = mas_cli(&world, &slow) + "timeout = \"5s\"\n";
+    let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
+    assert!(run.json()["actions"][1]["error"].to_string().contains("did not end within 5s"), "{}", run.stdout);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!late.exists());
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn call_ends_with_its_command_even_if_a_child_keeps_its_output_open() {
+    let world = started(the_table()).await;
+    let toml = mas_cli(&world, "case \"$*\" in *'lock-user --deactivate -- dave') sleep 20 & esac");
+    let begin = Instant::now();
+    program(&world).file(&world, &(toml + "timeout = \"10s\"\n")).run("sync").exits(0);
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn output_of_a_call_is_read_to_its_end_and_not_kept_whole() {
+    let world = started(the_table()).await;
+    let peak = world.directory().join("peak");
+    let noisy = format!(
+        "case \"$*\" in *'lock-user --deactivate -- dave') head -c 200000000 /dev/zero | tee /dev/stderr; \
+         grep VmHWM /proc/$PPID/status > '{}'; printf '\\nError: could not lock\\n' >&2; exit 1;; esac",
+        peak.display()
+    );
+    let run = program(&world).file(&world, &mas_cli(&world, &noisy)).run("sync --format json").exits(4);
+    let error = run.json()["actions"][1]["error"].as_str().expect("a text").to_owned();
+    assert!(error.ends_with("could not lock"), "{error}");
+    let peak = std::fs::read_to_string(peak).expect("the memory of the run, in kB");
+    let peak: u64 = peak.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    assert!(peak < 150_000, "{peak} kB");
 }
 
 #[tokio::test]

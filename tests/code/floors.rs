@@ -12,7 +12,7 @@ use regex::Regex;
 use crate::sources;
 
 /// Every file and folder of `src`, lowest first.
-const FLOORS: [(&str, &str); 31] = [
+const FLOORS: [(&str, &str); 32] = [
     ("model", "users, members, accounts, names: plain data"),
     ("environment", "what a run takes from the world around it"),
     ("exit", "exit codes"),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, &str); 31] = [
     ("shell", "arguments as a shell reads them"),
     ("causes", "the text of an error and its causes"),
     ("phrases", "counts and lists in sentences"),
+    ("subprocess", "commands of the administrator's: process groups, time, output"),
     ("plan", "a plan: actions, reasons, outcomes, its JSON"),
     ("metrics", "what Prometheus reads"),
     ("http", "requests to servers"),

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{Action, ActionKind, Plan, Reason};
-use matrix_keycloak_sync::planner::{Draft, Federation, Matching, PlanScope, Recall, Subjects};
+use matrix_keycloak_sync::planner::{Draft, Federation, Matching, PlanScope, Progress, Recall, Subjects};
 
 use crate::compare::{planned, same};
 use crate::runner::holds;
@@ -162,7 +162,7 @@ fn in_step(world: &World) -> World {
         account.now = account.listed;
         account.look = Answering::Answers;
         account.deactivated_in_mas = account.listed.deactivated;
-        account.own = account.own.map(|own| Own { is_done: true, ..own });
+        account.own = account.own.map(|own| Own { progress: Progress::Done, ..own });
     }
     world
 }
@@ -207,7 +207,8 @@ fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
     account.now = account.listed;
     account.deactivated_in_mas = deactivated;
     account.disabled_at = (kind == ActionKind::Disable && account.mas == Mas::Known).then_some(NOW);
-    account.own = (kind == ActionKind::Disable).then_some(Own { mode: plan.disable, is_done: true, at: NOW });
+    account.own =
+        (kind == ActionKind::Disable).then_some(Own { mode: plan.disable, progress: Progress::Done, at: NOW });
 }
 
 /// Renames some users, to names that are free or were another's, and lets some leave, join and be deleted.

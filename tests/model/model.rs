@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use matrix_keycloak_sync::model::Tie;
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason as Why, Reason};
-use matrix_keycloak_sync::planner::{Federation, LockedMembers, Matching, Reactivate, Recall, UnknownAccounts};
+use matrix_keycloak_sync::planner::{
+    Federation, LockedMembers, Matching, Progress, Reactivate, Recall, UnknownAccounts,
+};
 
 use crate::world::{Account, Answering, Fate, Mark, Mas, Server, Standing, User, World};
 
@@ -87,7 +89,7 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
     let is_deactivated = state.deactivated || account.deactivated_in_mas;
     let ours = account.own.filter(|own| match own.mode {
         DisableMode::Lock => !is_deactivated,
-        DisableMode::Deactivate => is_deactivated || !own.is_done,
+        DisableMode::Deactivate => is_deactivated || own.progress != Progress::Done,
     });
     let disabled_at = account.shut_at().filter(|_| looks);
     let is_later = |user: &User| {
@@ -139,7 +141,7 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
         Some(_) => Reason::NotInGroup,
     };
     let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
-    let has_grace = !account.is_half_shut() && (reason != Reason::DisabledInKeycloak || is_brief);
+    let has_grace = !account.is_half_shut(world.rules.disable) && (reason != Reason::DisabledInKeycloak || is_brief);
     let no_id_decides = world.rules.matching == Matching::Localpart || world.external(account).is_empty();
     // Evidence that does not decide protects: an older link, memory, and with names alone all of it.
     let is_spare = |user: &usize| match world.rules.matching {

@@ -287,7 +287,7 @@ fn memory(world: &World) -> Memory {
         }
         if let Some(own) = account.own {
             let at = Timestamp::from_millis(own.at);
-            let own = OwnDisable { mode: own.mode, is_done: own.is_done, at, until: at };
+            let own = OwnDisable { mode: own.mode, progress: own.progress, at, until: at };
             memory.own.insert(user_id(account), own);
         }
     }

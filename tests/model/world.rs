@@ -9,7 +9,7 @@ use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason, Reason};
 use matrix_keycloak_sync::planner::{
-    DisabledMembers, Federation, LockedMembers, Matching, Reactivate, Recall, Subjects, UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Progress, Reactivate, Recall, Subjects, UnknownAccounts,
 };
 
 /// When the lists were read, in milliseconds.
@@ -158,7 +158,7 @@ pub(crate) enum Mas {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Own {
     pub(crate) mode: DisableMode,
-    pub(crate) is_done: bool,
+    pub(crate) progress: Progress,
     pub(crate) at: i64,
 }
 
@@ -254,8 +254,8 @@ impl Account {
     }
 
     /// Returns whether the account is shut, and an action of this program may have stopped halfway.
-    pub(crate) fn is_half_shut(&self) -> bool {
-        self.has_half_done() && !self.listed.is_active()
+    pub(crate) fn is_half_shut(&self, wanted: DisableMode) -> bool {
+        self.has_half_done(wanted) && !self.listed.is_active()
     }
 
     /// Returns the remembered user, unless from a restored state file.
@@ -268,10 +268,12 @@ impl Account {
         self.links.is_empty() && self.memory.is_some_and(|(owner, _)| owner == user)
     }
 
-    /// Returns whether an action of this program may have locked the account and not deactivated
-    /// it.
-    pub(crate) fn has_half_done(&self) -> bool {
-        self.own.is_some_and(|own| !own.is_done && own.mode == DisableMode::Deactivate)
+    /// Returns whether an action of this program may have locked the account and not done the rest.
+    pub(crate) fn has_half_done(&self, wanted: DisableMode) -> bool {
+        self.own.is_some_and(|own| match wanted {
+            DisableMode::Deactivate => own.mode == DisableMode::Deactivate && own.progress != Progress::Done,
+            DisableMode::Lock => own.progress == Progress::Begun,
+        })
     }
 }
 
@@ -460,8 +462,9 @@ impl World {
 
     /// Returns whether an account in this state can still be disabled: also if MAS or we stopped half way.
     pub(crate) fn can_be_disabled(&self, account: &Account, state: AccountState) -> bool {
-        let is_half = account.deactivated_in_mas || account.has_half_done();
-        state.is_active() || (self.rules.disable == DisableMode::Deactivate && !state.deactivated && is_half)
+        let wanted = self.rules.disable;
+        let has_lost_its_job = account.deactivated_in_mas && wanted == DisableMode::Deactivate;
+        state.is_active() || (!state.deactivated && (has_lost_its_job || account.has_half_done(wanted)))
     }
 
     /// Returns whether a name can say whose account it is, as nothing stronger is there.
@@ -715,7 +718,7 @@ fn random_own(rng: &mut Rng) -> Option<Own> {
     let holds = rng.bool();
     let own = Own {
         mode: either(rng, DisableMode::Deactivate, DisableMode::Lock),
-        is_done: rng.bool(),
+        progress: one_of(rng, &[Progress::Begun, Progress::Requested, Progress::Done]),
         at: one_of(rng, &[2000, 7000]),
     };
     holds.then_some(own)

@@ -10,7 +10,7 @@ keys![
         Command,
         Is("[\"mas-cli\"]"),
         "The command that runs mas-cli, for example `[\"docker\", \"exec\", \"-i\", \"mas\", \
-         \"mas-cli\"]`. It is run without a shell."
+         \"mas-cli\"]`. It is run without a shell, and cannot ask for a password."
     ),
     CONFIG = key(
         "writer.mas_cli.config",
@@ -24,7 +24,13 @@ keys![
          checked if they can be read from here; if not, every run warns."
     )
     .env("MAS_CONFIG"),
-    TIMEOUT = key("writer.mas_cli.timeout", Duration, Is("\"30s\""), "How long one call may take before it is killed."),
+    TIMEOUT = key(
+        "writer.mas_cli.timeout",
+        Duration,
+        Is("\"30s\""),
+        "How long one call may take before it is killed, with everything that it has started on \
+         this host."
+    ),
     CONCURRENCY = key(
         "writer.mas_cli.concurrency",
         Count { least: 1, most: 64 },

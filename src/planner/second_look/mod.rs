@@ -259,7 +259,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
         });
         let waits = (reason != Reason::DisabledInKeycloak || may_pass)
-            && !memory.left_half_done(&account.user_id, account.state);
+            && !memory.left_half_done(&account.user_id, account.state, self.table.policy.disable);
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
         let until = (*since.min(now)).after(self.table.policy.grace);
         (waits && *now < until).then_some(until)

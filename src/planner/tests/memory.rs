@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::model::{Owner, Tie};
 
+const EVERY_PROGRESS: [Progress; 3] = [Progress::Begun, Progress::Requested, Progress::Done];
+
 impl Scene {
     fn at(mut self, millis: i64) -> Self {
         self.facts.now = Timestamp::from_millis(millis);
@@ -18,9 +20,9 @@ impl Scene {
     }
 
     /// Disabled by this program, or begun to be.
-    fn own(mut self, name: &str, mode: DisableMode, is_done: bool) -> Self {
+    fn own(mut self, name: &str, mode: DisableMode, progress: Progress) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnDisable { mode, is_done, at: Timestamp::default(), until: Timestamp::default() };
+        let own = OwnDisable { mode, progress, at: Timestamp::default(), until: Timestamp::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }
@@ -67,25 +69,45 @@ fn every_other_reason_to_keep_someone_comes_before_the_grace() {
 fn own_activates_members_that_this_program_disabled_or_started_to() {
     let bob = || scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::Own);
     keeps(&bob(), kept_as("bob", KeptReason::NotOurs));
-    for is_done in [true, false] {
-        acts(&bob().own("bob", DisableMode::Deactivate, is_done), activate("bob"));
+    for progress in EVERY_PROGRESS {
+        acts(&bob().own("bob", DisableMode::Deactivate, progress), activate("bob"));
     }
 }
 
 #[test]
 fn none_activates_no_member() {
     let bob = scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::None);
-    keeps(&bob.own("bob", DisableMode::Deactivate, true), kept_as("bob", KeptReason::NotOurs));
+    keeps(&bob.own("bob", DisableMode::Deactivate, Progress::Done), kept_as("bob", KeptReason::NotOurs));
 }
 
 #[test]
 fn a_lock_that_was_half_of_our_deactivation_is_finished() {
     let dave = || scene().user("dave").account("dave", LOCKED);
     acts(&dave(), vec![]);
-    acts(&dave().own("dave", DisableMode::Deactivate, true), vec![]);
-    acts(&dave().own("dave", DisableMode::Deactivate, false), disable("dave", Reason::NotInGroup));
-    acts(&dave().own("dave", DisableMode::Deactivate, false).grace(1000), disable("dave", Reason::NotInGroup));
-    acts(&dave().own("dave", DisableMode::Lock, false), vec![]);
+    acts(&dave().own("dave", DisableMode::Deactivate, Progress::Done), vec![]);
+    acts(&dave().own("dave", DisableMode::Deactivate, Progress::Begun), disable("dave", Reason::NotInGroup));
+    acts(
+        &dave().own("dave", DisableMode::Deactivate, Progress::Begun).grace(1000),
+        disable("dave", Reason::NotInGroup),
+    );
+    acts(&dave().own("dave", DisableMode::Lock, Progress::Begun), vec![]);
+}
+
+#[test]
+fn disable_of_ours_that_broke_off_is_repeated_in_lock_mode() {
+    let lock = |scene: Scene| scene.policy(|policy| policy.disable = DisableMode::Lock);
+    let dave = || lock(scene().user("dave").account("dave", LOCKED));
+    acts(&dave(), vec![]);
+    for mode in [DisableMode::Lock, DisableMode::Deactivate] {
+        acts(&dave().own("dave", mode, Progress::Begun), disable("dave", Reason::NotInGroup));
+        acts(&dave().own("dave", mode, Progress::Begun).grace(1000), disable("dave", Reason::NotInGroup));
+        acts(&dave().own("dave", mode, Progress::Requested), vec![]);
+        acts(&dave().own("dave", mode, Progress::Done), vec![]);
+    }
+    let deactivated = lock(scene().user("dave").account("dave", DISABLED));
+    acts(&deactivated.own("dave", DisableMode::Lock, Progress::Begun), vec![]);
+    let member = lock(scene().member("dave").account("dave", LOCKED));
+    acts(&member.own("dave", DisableMode::Lock, Progress::Begun), activate("dave"));
 }
 
 #[test]
@@ -104,30 +126,32 @@ fn account_that_mas_cli_did_not_find_is_kept() {
 fn a_member_with_a_lock_of_ours_is_let_in_again() {
     let dave = || scene().member("dave").account("dave", LOCKED);
     keeps(&dave(), kept_as("dave", KeptReason::LockedByHand));
-    acts(&dave().own("dave", DisableMode::Deactivate, false), activate("dave"));
-    acts(&dave().own("dave", DisableMode::Lock, true), activate("dave"));
+    for progress in [Progress::Begun, Progress::Requested] {
+        acts(&dave().own("dave", DisableMode::Deactivate, progress), activate("dave"));
+    }
+    acts(&dave().own("dave", DisableMode::Lock, Progress::Done), activate("dave"));
 }
 
 #[test]
 fn disable_of_ours_excuses_only_what_it_can_have_left() {
     use DisableMode::{Deactivate, Lock};
-    let kept = |state, mode, is_done| {
+    let kept = |state, mode, progress| {
         let dave = scene().member("dave").account("dave", state).reactivate(Reactivate::Own);
-        dave.own("dave", mode, is_done).plan().kept.first().map(|kept| kept.reason)
+        dave.own("dave", mode, progress).plan().kept.first().map(|kept| kept.reason)
     };
     let table = [
-        (DISABLED, Deactivate, true, None),
-        (DEACTIVATED, Deactivate, true, None),
+        (DISABLED, Deactivate, Progress::Done, None),
+        (DEACTIVATED, Deactivate, Progress::Done, None),
         // It was given back, and locked by hand.
-        (LOCKED, Deactivate, true, Some(KeptReason::LockedByHand)),
-        (LOCKED, Deactivate, false, None),
-        (LOCKED, Lock, true, None),
+        (LOCKED, Deactivate, Progress::Done, Some(KeptReason::LockedByHand)),
+        (LOCKED, Deactivate, Progress::Begun, None),
+        (LOCKED, Lock, Progress::Done, None),
         // It was deactivated by hand.
-        (DISABLED, Lock, true, Some(KeptReason::NotOurs)),
-        (DEACTIVATED, Lock, false, Some(KeptReason::NotOurs)),
+        (DISABLED, Lock, Progress::Done, Some(KeptReason::NotOurs)),
+        (DEACTIVATED, Lock, Progress::Begun, Some(KeptReason::NotOurs)),
     ];
-    for (state, mode, is_done, expected) in table {
-        assert_eq!(kept(state, mode, is_done), expected, "{state:?} {mode:?} {is_done}");
+    for (state, mode, progress, expected) in table {
+        assert_eq!(kept(state, mode, progress), expected, "{state:?} {mode:?} {progress:?}");
     }
 }
 
@@ -201,25 +225,26 @@ fn a_directory_that_was_ever_up_has_to_be_up_if_directories_are_not_visible() {
 
 #[test]
 fn an_account_that_is_active_again_is_remembered_as_settled() {
-    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, false);
+    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, Progress::Begun);
     let draft = Draft::new(&scene.facts, &scene.policy);
     let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).settled);
     assert_eq!(settled(&draft), ["dave"]);
-    let locked = super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, false);
+    let locked =
+        super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, Progress::Begun);
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
 }
 
 #[test]
 fn what_was_disabled_after_our_disable_had_ended_is_not_ours() {
     let minutes = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
-    let kept = |disabled_at, is_done| {
+    let kept = |disabled_at, progress| {
         let dave = scene().member("dave").account("dave", DISABLED).reactivate(Reactivate::Own);
-        let dave = dave.own("dave", DisableMode::Deactivate, is_done);
+        let dave = dave.own("dave", DisableMode::Deactivate, progress);
         let dave = dave.detail("dave", |detail| detail.last_disabled_at = Some(disabled_at));
         dave.plan().kept.first().map(|kept| kept.reason)
     };
-    assert_eq!(kept(minutes(2), true), Some(KeptReason::NotOurs));
-    assert_eq!(kept(minutes(1), true), None, "clocks may differ");
-    assert_eq!(kept(minutes(2), false), None, "MAS may have done it later");
+    assert_eq!(kept(minutes(2), Progress::Done), Some(KeptReason::NotOurs));
+    assert_eq!(kept(minutes(1), Progress::Done), None, "clocks may differ");
+    assert_eq!(kept(minutes(2), Progress::Requested), None, "MAS may have done it later");
 }

@@ -35,8 +35,8 @@ fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
 
     let state = fixture.open();
     assert_eq!(outcomes(&state, run), ["interrupted", "skipped"]);
-    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.is_done)).collect();
-    assert_eq!(own, [(user("dave"), false)]);
+    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.progress)).collect();
+    assert_eq!(own, [(user("dave"), Progress::Begun)]);
 }
 
 #[test]
@@ -55,35 +55,36 @@ pub(super) fn failed(kind: FailureKind, left: Left) -> Outcome {
     Outcome::Failed { why: "MAS is down".to_owned(), hint: String::new(), kind, left }
 }
 
-/// The disables that are ours after these actions with one account, and whether each is done.
-fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<bool> {
+/// The disables that are ours after these actions with one account, and how far each came.
+fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<Progress> {
     let fixture = fixture();
     let state = fixture.open();
     record(&state, &Presence::default(), Timestamp::now());
     for (kind, outcome) in actions {
         acted(&state, *kind, "dave", outcome.as_ref());
     }
-    memory(&state).own.into_values().map(|own| own.is_done).collect()
+    memory(&state).own.into_values().map(|own| own.progress).collect()
 }
 
 #[test]
 fn disable_is_ours_until_an_activation_has_reversed_it() {
     let (disabled, scheduled) = ((ActionKind::Disable, Some(Outcome::Done)), Outcome::Scheduled(String::new()));
     let then = |outcome| own_after(&[disabled.clone(), (ActionKind::Activate, outcome)]);
-    assert_eq!(then(Some(Outcome::Done)), [false; 0]);
-    assert_eq!(then(Some(scheduled)), [false; 0], "it was asked for, and what is done after that was by hand");
-    assert_eq!(then(Some(failed(FailureKind::Writer, Left::InDoubt))), [true]);
-    assert_eq!(then(None), [true], "the run was killed");
-    assert_eq!(own_after(&[(ActionKind::Activate, None)]), [false; 0]);
+    assert_eq!(then(Some(Outcome::Done)), []);
+    assert_eq!(then(Some(scheduled)), [], "it was asked for, and what is done after that was by hand");
+    assert_eq!(then(Some(failed(FailureKind::Writer, Left::InDoubt))), [Progress::Done]);
+    assert_eq!(then(None), [Progress::Done], "the run was killed");
+    assert_eq!(own_after(&[(ActionKind::Activate, None)]), []);
 }
 
 #[test]
 fn disable_that_was_refused_before_its_first_change_is_not_ours() {
     let left = |kind, left| own_after(&[(ActionKind::Disable, Some(failed(kind, left)))]);
-    assert_eq!(left(FailureKind::Account, Left::Untouched), [false; 0]);
-    assert_eq!(left(FailureKind::Writer, Left::Untouched), [false; 0]);
-    assert_eq!(left(FailureKind::UserNotFound, Left::Untouched), [false; 0]);
-    assert_eq!(left(FailureKind::Writer, Left::InDoubt), [false]);
+    assert_eq!(left(FailureKind::Account, Left::Untouched), []);
+    assert_eq!(left(FailureKind::Writer, Left::Untouched), []);
+    assert_eq!(left(FailureKind::UserNotFound, Left::Untouched), []);
+    assert_eq!(left(FailureKind::Writer, Left::InDoubt), [Progress::Begun]);
+    assert_eq!(own_after(&[(ActionKind::Disable, Some(Outcome::Scheduled(String::new())))]), [Progress::Requested]);
 }
 
 #[test]

@@ -47,6 +47,65 @@ fn a_file_of_version_0_1_keeps_its_runs_its_claims_and_its_directories() {
     assert_eq!(fixture.bytes()[68..72], schema::APPLICATION_ID.to_be_bytes());
 }
 
+/// Has another program write for a moment, and runs `work` meanwhile.
+fn while_another_program_writes<T>(fixture: &Fixture, work: impl FnOnce() -> T) -> T {
+    let other = Connection::open(&fixture.path).expect("a database");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is free");
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            other.execute_batch("ROLLBACK").expect("a transaction");
+        });
+        work()
+    })
+}
+
+#[test]
+fn a_program_waits_while_another_one_writes() {
+    let fixture = fixture();
+    drop(fixture.open());
+    let state = while_another_program_writes(&fixture, || fixture.open());
+    let (number, _) = while_another_program_writes(&fixture, || state.count_run(None, hours(1))).expect("it waits");
+    assert_eq!(number, 1);
+    let plan = plan(&[(ActionKind::Disable, "dave")]);
+    let run = while_another_program_writes(&fixture, || begin(&state, &plan));
+    while_another_program_writes(&fixture, || record(&state, &Presence::default(), hours(1)));
+    while_another_program_writes(&fixture, || state.end_run(run, RunResult::InStep)).expect("it waits");
+}
+
+#[test]
+fn a_migration_waits_while_another_program_writes() {
+    let fixture = fixture();
+    fixture.sql(FIRST_VERSION);
+    while_another_program_writes(&fixture, || fixture.open());
+}
+
+/// Opens the file from six programs at once, and counts a run in each.
+fn open_together(fixture: &Fixture) {
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| fixture.open().count_run(None, hours(1)).expect("it waits"));
+        }
+    });
+    assert_eq!(fixture.open().count_run(None, hours(1)).expect("a number").0, 7);
+}
+
+#[test]
+fn programs_may_create_one_file_at_the_same_time() {
+    for _ in 0..20 {
+        open_together(&fixture());
+    }
+}
+
+#[test]
+fn programs_may_migrate_one_file_at_the_same_time() {
+    for _ in 0..20 {
+        let fixture = fixture();
+        fixture.sql(FIRST_VERSION);
+        open_together(&fixture);
+    }
+}
+
 #[test]
 fn a_new_file_is_for_its_owner_alone_and_says_whose_it_is() {
     let fixture = fixture();

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Owner, Tie, Timestamp, UserId, Word as _};
 use crate::plan::{ActionKind, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip};
-use crate::planner::{Memory, Presence, Reach};
+use crate::planner::{Memory, Presence, Progress, Reach};
 use fixture::{
     Fixture, acted, begin, fixture, hours, memory, namespace, outcomes, owner, owners, plan, record, record_owner, user,
 };
