@@ -75,12 +75,9 @@ fn open_for_writing(path: &Path) -> Result<Connection, StateProblem> {
     }
     // A file that is damaged or not ours must stay as it is, even when it is closed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let identity = identify(&connection)?;
+    identify(&connection)?;
     check(&connection)?;
-    if identity == FileKind::Ours && !schema::is_up_to_date(&connection)? {
-        // Version 0.1 left this to the umask.
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    }
+    close_to_others(path);
     schema::bring_up_to_date(&mut connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(connection)
@@ -120,6 +117,12 @@ fn open_for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
     copy_all(&connection, &mut copy)?;
     schema::bring_up_to_date(&mut copy)?;
     Ok(Some(copy))
+}
+
+/// Takes the permissions of others away: version 0.1 left them to the umask, and a backup may bring them
+/// back. Only the owner of the file can; for anyone else it stays as its owner wants it.
+fn close_to_others(path: &Path) {
+    let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
 }
 
 /// Creates the file for this user alone; an existing file stays as it is.

@@ -27,6 +27,15 @@ const FIRST_VERSION: &str = "PRAGMA journal_mode = wal;
     INSERT INTO directories VALUES ('corp', 'ldap'), ('other', 'ad');";
 
 #[test]
+fn file_that_others_may_read_is_closed_to_them() {
+    let fixture = fixture();
+    drop(fixture.open());
+    std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644)).expect("a file of ours");
+    drop(fixture.open());
+    assert_eq!(fixture.folder().1, 0o600);
+}
+
+#[test]
 fn a_file_of_version_0_1_keeps_its_runs_its_claims_and_its_directories() {
     let fixture = fixture();
     fixture.sql(FIRST_VERSION);
