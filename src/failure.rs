@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::causes::{causes, in_one_line};
 use crate::config::ConfigError;
+use crate::error_chain::{causes, in_one_line};
 use crate::exit::Exit;
 use crate::lock::LockError;
 use crate::model::{ServerText, UserId, Word as _, printable};

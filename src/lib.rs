@@ -5,12 +5,12 @@
 
 pub mod app;
 pub mod apply;
-pub mod causes;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod doctor;
 pub mod environment;
+pub mod error_chain;
 pub mod exit;
 pub mod failure;
 pub mod files;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use crate::apply::RunContext;
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::model::AccountState;
 use crate::plan::{Action, ActionKind, DisableMode, Outcome, Plan};
 use crate::readers::{CurrentState, Readers, Tally};

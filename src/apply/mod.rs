@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{StreamExt, stream};
 use tracing::info;
 
-use crate::causes::in_one_line;
 use crate::config::Config;
+use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::model::UserId;
 use crate::plan::{ActionKind, DisableMode, FailureKind, Left, Outcome, Pass, Plan, Skip};

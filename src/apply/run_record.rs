@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use tracing::{error, info};
 
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::model::{AccountState, Word as _};
 use crate::plan::{Action, Digest, Outcome, RunResult};
 use crate::state::{RunId, State, StateError};

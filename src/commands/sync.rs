@@ -6,9 +6,9 @@ use std::time::Instant;
 use tracing::error;
 
 use super::plan as plan_command;
-use crate::causes::in_one_line;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
 use crate::environment::Surroundings;
+use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};

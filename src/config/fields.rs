@@ -8,10 +8,10 @@ use secrecy::{SecretSlice, SecretString};
 use toml::Value;
 use url::Url;
 
+use super::given_values::{Given, Sources};
 use super::keys::{ConfigKey, OFF, with_variable};
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
-use super::sources::{Given, Sources};
 use crate::files;
 use crate::model::{Word, mask_secret};
 

@@ -2,11 +2,11 @@
 
 mod exposure;
 mod fields;
+mod given_values;
 mod keys;
 mod load;
 mod problem;
 mod secret_files;
-mod sources;
 mod state_file;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::error::Error;
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::http::HttpError;
 use crate::model::serde_with_words;
 use crate::readers::ReadError;

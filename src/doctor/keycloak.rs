@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::check::{Area, Section};
 use super::{events, reach};
-use crate::causes::in_one_line;
 use crate::config::{Config, KeycloakAuth};
+use crate::error_chain::in_one_line;
 use crate::model::{Member, Unnamed};
 use crate::phrases::{counted, joined};
 use crate::planner::Federation;

@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 
 use super::check::{Area, Section};
 use super::{reach, settings, version};
-use crate::causes::in_one_line;
 use crate::config::{Config, MasApiAuth, MasApiConfig};
+use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
 use crate::mas_api::{MasApi, SOON, SiteConfig};
 use crate::model::release_in;

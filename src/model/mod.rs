@@ -12,11 +12,11 @@ mod person;
 mod release;
 mod secrets;
 mod server;
-mod signs;
 mod text;
 mod tie;
 mod timestamp;
 mod token_owners;
+mod weak_signs;
 mod word;
 
 pub use account::{Account, AccountState, InMas, SeenState};
@@ -29,11 +29,11 @@ pub use person::{AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, 
 pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, SYNAPSE_WITHOUT_MSC3861, release_in};
 pub(crate) use secrets::{mask_basic, mask_secret, mask_token};
 pub use server::Server;
-pub use signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use text::ServerText;
 pub(crate) use text::{printable, to_json};
 pub use tie::{Owner, Recalled, Remembered, Tie};
 pub use timestamp::Timestamp;
 pub use token_owners::TokenOwners;
+pub use weak_signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use word::Word;
 pub(crate) use word::{deserialize_word, serde_with_words};

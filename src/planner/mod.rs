@@ -17,10 +17,10 @@ mod plan_scope;
 mod policy;
 mod presence;
 mod second_look;
-mod signs;
 mod template_fit;
 mod undo;
 mod verdict;
+mod weak_signs;
 
 #[cfg(test)]
 mod tests;
@@ -41,10 +41,10 @@ pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
-pub use signs::{SignsOfAccounts, members_with_signs};
 pub use template_fit::TemplateFit;
 pub use undo::{Since, Undo, Undone};
 pub use verdict::Verdict;
+pub use weak_signs::{SignsOfAccounts, members_with_signs};
 
 /// Everything that one complete reading found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
 use super::silence::Silences;
 use super::{Group, ReadError, Readers, Reading, Tally};
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::model::{
     AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, Sign,
     SignSeen, UserId,

@@ -4,7 +4,7 @@
 use tracing::warn;
 
 use super::{Aim, Session};
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::planner::Rechecks;
 use crate::writers::{MasCli, WriterError};

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use tracing::error;
 
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 

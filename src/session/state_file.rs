@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::causes::in_one_line;
 use crate::config::{Config, StateFile, Warning};
+use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::lock;
 use crate::state::{Parents, State, StateError, StateProblem, make_folder};

@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::Session;
 use super::state_file::StateFileUse;
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::failure::{Failure, UnseenLocks};
 use crate::model::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::plan::DisableMode;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::http::HttpError;
 use crate::metrics::{AdminEvents, metrics};
 use crate::model::{KeycloakId, Timestamp};

@@ -1,13 +1,13 @@
 //! Keeps accounts in step: what Keycloak's events say, which accounts are new, when to read next, what the last
 //! hour has used of the limits, and the loop that combines them.
 
+mod after_run;
 mod event_cursor;
 mod event_source;
 mod new_accounts;
 mod registrations;
 mod round;
 mod schedule;
-mod standing;
 mod watcher;
 mod window;
 

@@ -2,10 +2,10 @@
 
 use tracing::{info, warn};
 
+use super::after_run::Ended;
 use super::round::{Heard, MOST};
-use super::standing::Ended;
 use super::watcher::{PAUSE, Watcher};
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::metrics::RunKind;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tracing::{info, warn};
 
-use super::standing::{CarriedOut, Ended, Reached, Waiting};
+use super::after_run::{CarriedOut, Ended, Reached, Waiting};
 use super::watcher::{COMMAND, PAUSE, Watcher};
 use crate::exit::Exit;
 use crate::failure::Failure;

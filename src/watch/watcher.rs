@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use super::after_run::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words};
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
-use super::standing::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words};
 use crate::apply::{Hangup, Stop};
 use crate::cli::Global;
 use crate::config::SecretFiles;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{Write, WriterError};
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::MasUserId;

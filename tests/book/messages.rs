@@ -24,7 +24,7 @@ const FILES: &[&str] = &[
     "config/load/mod.rs",
     "config/load/policy.rs",
     "config/load/warnings.rs",
-    "config/sources.rs",
+    "config/given_values.rs",
     "config/watch.rs",
 ];
 /// Functions in which every text is a message.

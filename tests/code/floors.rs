@@ -18,7 +18,7 @@ const FLOORS: [(&str, &str); 32] = [
     ("exit", "exit codes"),
     ("files", "files that are read and written whole"),
     ("shell", "arguments as a shell reads them"),
-    ("causes", "the text of an error and its causes"),
+    ("error_chain", "the text of an error and its causes"),
     ("phrases", "counts and lists in sentences"),
     ("subprocess", "commands of the administrator's: process groups, time, output"),
     ("plan", "a plan: actions, reasons, outcomes, its JSON"),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use matrix_keycloak_sync::causes::in_one_line;
 use matrix_keycloak_sync::config::{Config, ConfigError, ConfigKey, Loaded, load};
+use matrix_keycloak_sync::error_chain::in_one_line;
 
 use crate::corpus::Input;
 use crate::corpus::{law, outcome};

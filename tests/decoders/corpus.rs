@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use matrix_keycloak_sync::causes::in_one_line;
+use matrix_keycloak_sync::error_chain::in_one_line;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use serde::de::DeserializeOwned;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use matrix_keycloak_sync::causes::in_one_line;
 use matrix_keycloak_sync::config::{FilesToCheck, MasCliConfig};
+use matrix_keycloak_sync::error_chain::in_one_line;
 use matrix_keycloak_sync::writers::{MasCli, WriterError};
 
 use crate::corpus::{law, law_at_a_cost, outcome};

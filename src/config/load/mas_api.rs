@@ -3,11 +3,11 @@
 use url::Url;
 
 use super::accounts::AccountsSection;
-use crate::causes::in_one_line;
 use crate::config::fields::{Fields, PemFile};
 use crate::config::keys::mas_api as keys;
 use crate::config::keys::{ConfigKey, accounts::MATCH};
 use crate::config::{AccountSource, MasApiAuth, MasApiConfig, WriterConfig, WriterKindConfig};
+use crate::error_chain::in_one_line;
 use crate::http::{Tls, is_loopback};
 use crate::model::Word as _;
 use crate::planner::Matching;

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::exposure::exposed_secrets;
 use super::fields::Fields;
+use super::given_values::Sources;
 use super::keys;
 use super::problem::ConfigError;
-use super::sources::Sources;
 use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
 use super::watch::watch;
 use super::{Config, WriterConfig, WriterKindConfig};

@@ -8,7 +8,7 @@ use arcstr::ArcStr;
 
 use super::moving_list::{MovingListError, read_all};
 use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
-use crate::causes::in_one_line;
+use crate::error_chain::in_one_line;
 use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
 use crate::model::{KeycloakId, Member, MemberList, ServerText, Signs, Unnamed};
