@@ -32,7 +32,10 @@ const CONCURRENCY: usize = 8;
 #[tokio::main]
 async fn main() -> Outcomes<ExitCode> {
     let mut out = std::io::stdout();
-    writeln!(out, "{DISABLES} disables, {CONCURRENCY} at a time, in seconds\n\nround  bare client  mas-api  ratio")?;
+    writeln!(
+        out,
+        "{DISABLES} disables, {CONCURRENCY} at a time, in seconds\n\nround  bare client  mas-api  ratio"
+    )?;
     let mut ratios = Vec::new();
     for round in 1..=ROUNDS {
         let bare = bare().await?.as_secs_f64();
@@ -58,7 +61,10 @@ async fn world() -> Outcomes<RunningWorld> {
 async fn ours() -> Outcomes<Duration> {
     let world = world().await?;
     let config = configuration(&world)?;
-    let mas = MasApi::new(config.mas_api.as_ref().ok_or("[writer.mas_api] is there")?, Timeouts::default())?;
+    let mas = MasApi::new(
+        config.mas_api.as_ref().ok_or("[writer.mas_api] is there")?,
+        Timeouts::default(),
+    )?;
     let readers = Readers::new(&config, Some(&mas), Timeouts::default())?;
     let writer = Writer::new(&config.writer, &config.server_name, Some(&mas), &|_| None)?;
     let plan = plan(&readers, &config).await?;
@@ -68,7 +74,8 @@ async fn ours() -> Outcomes<Duration> {
         failed_before: BTreeSet::new(),
     };
     let started = Instant::now();
-    let outcomes = apply::apply(&plan, &writer, &readers, &config, &context, &ApplyTallies::default()).await;
+    let outcomes =
+        apply::apply(&plan, &writer, &readers, &config, &context, &ApplyTallies::default()).await;
     let took = started.elapsed();
     match outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count() {
         DISABLES => Ok(took),
@@ -79,7 +86,9 @@ async fn ours() -> Outcomes<Duration> {
 async fn plan(readers: &Readers, config: &Config) -> Outcomes<Plan> {
     let reading = readers.read(config, &Tallies::default()).await?;
     let draft = Draft::new(&reading.facts, &config.policy);
-    let rechecks = readers.recheck(draft.to_recheck().collect(), usize::MAX, &reading, &Tally::default()).await?;
+    let rechecks = readers
+        .recheck(draft.to_recheck().collect(), usize::MAX, &reading, &Tally::default())
+        .await?;
     Ok(draft.decide(&rechecks))
 }
 
@@ -96,9 +105,9 @@ fn configuration(world: &RunningWorld) -> Outcomes<Config> {
     std::fs::write(&file, text)?;
     let variables = world.env(Auth::ClientCredentials);
     let of_mas_alone = |name: &str| {
-        let found = variables
-            .iter()
-            .find(|(variable, _)| variable == name && !["MATRIX_URL", "MATRIX_ADMIN_TOKEN"].contains(&name));
+        let found = variables.iter().find(|(variable, _)| {
+            variable == name && !["MATRIX_URL", "MATRIX_ADMIN_TOKEN"].contains(&name)
+        });
         found.map(|(_, value)| value.clone())
     };
     Ok(config::load(Some(&file), &of_mas_alone)?.config)
@@ -127,7 +136,8 @@ async fn bare() -> Outcomes<Duration> {
                 let body = json!({"skip_erase": true});
                 ask(client.post(format!("{api}/users/{id}/deactivate")).json(&body)).await?;
                 for kind in ["compat-sessions", "oauth2-sessions", "user-sessions"] {
-                    let filter = format!("filter[user]={id}&filter[status]=active&page[first]=10000");
+                    let filter =
+                        format!("filter[user]={id}&filter[status]=active&page[first]=10000");
                     ask(client.get(format!("{api}/{kind}?{filter}"))).await?;
                 }
                 Ok::<_, reqwest::Error>(())
@@ -147,7 +157,8 @@ async fn bare() -> Outcomes<Duration> {
 async fn token(world: &RunningWorld, client: &reqwest::Client) -> Outcomes<String> {
     let request = client.post(format!("{}oauth2/token", world.mas_issuer()));
     let form = "grant_type=client_credentials&scope=urn%3Amas%3Aadmin";
-    let request = request.basic_auth(world.mas_client_id(), Some(world.mas_client_secret())).body(form);
+    let request =
+        request.basic_auth(world.mas_client_id(), Some(world.mas_client_secret())).body(form);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let answer: Value = request.send().await?.error_for_status()?.json().await?;
     Ok(answer["access_token"].as_str().ok_or("a token")?.to_owned())

@@ -68,8 +68,12 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Sync(args)) => Box::pin(commands::sync(&global, &args, surroundings)).await,
         Some(Command::Apply(args)) => Box::pin(commands::apply(&global, &args, surroundings)).await,
         Some(Command::Watch) => Box::pin(commands::watch(&global, surroundings)).await,
-        Some(Command::Explain(args)) => Box::pin(commands::explain(&global, &args, surroundings)).await,
-        Some(Command::Doctor(args)) => Box::pin(commands::doctor(&global, &args, surroundings)).await,
+        Some(Command::Explain(args)) => {
+            Box::pin(commands::explain(&global, &args, surroundings)).await
+        }
+        Some(Command::Doctor(args)) => {
+            Box::pin(commands::doctor(&global, &args, surroundings)).await
+        }
         Some(Command::History(args)) => commands::history(&global, &args, surroundings),
         Some(Command::Undo(args)) => Box::pin(commands::undo(&global, &args, surroundings)).await,
         #[cfg(feature = "demo")]
@@ -107,13 +111,18 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (false, LogFormat::Json) => level.max(LevelFilter::INFO),
         _ => level,
     };
-    let ours = filter::Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_target("audit", audit);
+    let ours = filter::Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_target("audit", audit);
     let ansi = match global.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .with_target(false);
     let layer = match (global.log_format, journald_layer(env)) {
         (LogFormat::Text, Some(journal)) => journal.boxed(),
         (LogFormat::Text, None) if verbose == 0 => lines.without_time().boxed(),

@@ -11,7 +11,8 @@ use url::Url;
 
 use crate::plan::ApprovedDigest;
 
-const ABOUT: &str = "Only members of a Keycloak group may use Matrix, and no member is locked out by mistake";
+const ABOUT: &str =
+    "Only members of a Keycloak group may use Matrix, and no member is locked out by mistake";
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 in step; 1 error, nothing changed; 2 changes (plan --detailed-exitcode); 3 refused by a limit, \
@@ -147,8 +148,8 @@ pub struct SyncArgs {
     /// Output format of the plan and its outcome
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
-    /// Write metrics to FILE when the run ends, even if it failed, for Prometheus's textfile collector; a
-    /// dry run writes none
+    /// Write metrics to FILE when the run ends, even if it failed, for Prometheus's textfile
+    /// collector; a dry run writes none
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }
@@ -176,7 +177,8 @@ pub struct ApplyArgs {
 /// `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// A localpart (alice), a Matrix user ID (@alice:example.org), or a Keycloak username, ID or e-mail address
+    /// A localpart (alice), a Matrix user ID (@alice:example.org), or a Keycloak username, ID or
+    /// e-mail address
     pub user: String,
 }
 

@@ -1,5 +1,5 @@
-//! What a run takes from the world around it: environment variables and how long servers may take, and what
-//! subprocesses see of them.
+//! What a run takes from the world around it: environment variables and how long servers may take,
+//! and what subprocesses see of them.
 
 use std::time::Duration;
 
@@ -33,11 +33,16 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), progress: Duration::from_secs(30), answer: Duration::from_mins(5) }
+        Self {
+            connect: Duration::from_secs(10),
+            progress: Duration::from_secs(30),
+            answer: Duration::from_mins(5),
+        }
     }
 }
 
-/// All of our environment that a subprocess sees: what programs need, and what a wrapper such as `docker` needs.
+/// All of our environment that a subprocess sees: what programs need, and what a wrapper such as
+/// `docker` needs.
 const NAMES: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"];
 
 /// The variables for a subprocess; secrets are not among them.

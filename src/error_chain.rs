@@ -16,7 +16,8 @@ pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
-        // The HTTP client wraps an error in layers of its own; only the innermost says what happened.
+        // The HTTP client wraps an error in layers of its own; only the innermost says what
+        // happened.
         let is_http = cause.is::<reqwest::Error>();
         let cause = if is_http { root(cause) } else { cause };
         let mut text = cause.to_string();

@@ -53,7 +53,9 @@ pub enum Failure {
     #[error("there is no run {0}")]
     NoRun(RunId),
     /// Synapse does not show the locks of MAS, so members would stay locked out.
-    #[error("policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown")]
+    #[error(
+        "policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown"
+    )]
     UnseenLocks {
         /// Why Synapse does not show them.
         unseen: UnseenLocks,

@@ -37,7 +37,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// Reads a text file of at most `most` bytes.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(read(path, most)?)
+        .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// Opens a file of this program. A link is not followed, and a pipe or a device is an error.
@@ -57,7 +58,9 @@ fn not_a_file() -> io::Error {
 /// Writes a file at once. A link, a pipe or a device is an error.
 pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     match path.symlink_metadata() {
-        Ok(there) if there.is_symlink() => Err(io::Error::other("it is a link, and links are not followed")),
+        Ok(there) if there.is_symlink() => {
+            Err(io::Error::other("it is a link, and links are not followed"))
+        }
         Ok(there) if !there.is_file() => Err(not_a_file()),
         Ok(there) => replace(path, text, mode.permissions(Some(there.permissions()))),
         Err(_) => replace(path, text, mode.permissions(None)),
@@ -83,7 +86,8 @@ impl Mode {
 }
 
 fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().set_permissions(permissions)?;

@@ -46,8 +46,13 @@ pub enum LockError {
 }
 
 impl RunLock {
-    /// Takes the lock, or returns who holds it. The file is next to the state file, if one is in use.
-    pub fn take(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<Self, LockError> {
+    /// Takes the lock, or returns who holds it. The file is next to the state file, if one is in
+    /// use.
+    pub fn take(
+        config: &Config,
+        state_file: Option<&Path>,
+        env: &Environment,
+    ) -> Result<Self, LockError> {
         let path = place(config, state_file, env)?;
         Self::lock(&path).map_err(|problem| match problem {
             LockProblem::Held(holder) => LockError::Held { path: path.clone(), holder },
@@ -132,16 +137,24 @@ fn last_run(content: &str) -> Option<i64> {
 }
 
 fn name(config: &Config) -> String {
-    let (realm, server_name) = (name_part(&config.keycloak.realm), name_part(config.server_name.as_str()));
+    let (realm, server_name) =
+        (name_part(&config.keycloak.realm), name_part(config.server_name.as_str()));
     format!("matrix-keycloak-sync-{realm}-{server_name}.lock")
 }
 
 /// Returns the path next to the state file, else in the folder for files that live as long as a
 /// session.
-fn place(config: &Config, state_file: Option<&Path>, env: &Environment) -> Result<PathBuf, LockError> {
+fn place(
+    config: &Config,
+    state_file: Option<&Path>,
+    env: &Environment,
+) -> Result<PathBuf, LockError> {
     // systemd gives a list if a unit has several.
     let given = |name: &str| env(name)?.split(':').find(|path| !path.is_empty()).map(PathBuf::from);
-    let given = state_file.map(beside).or_else(|| given("RUNTIME_DIRECTORY")).or_else(|| given("XDG_RUNTIME_DIR"));
+    let given = state_file
+        .map(beside)
+        .or_else(|| given("RUNTIME_DIRECTORY"))
+        .or_else(|| given("XDG_RUNTIME_DIR"));
     let folder = given.map_or_else(own_folder_of_this_user, Ok)?;
     Ok(folder.join(name(config)))
 }
@@ -170,8 +183,14 @@ fn own_folder(folder: &Path) -> io::Result<()> {
         made => return made,
     }
     let found = folder.symlink_metadata()?;
-    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
-    if is_ours { Ok(()) } else { Err(io::Error::new(ErrorKind::PermissionDenied, "another user can write to it")) }
+    let is_ours = found.is_dir()
+        && found.uid() == rustix::process::geteuid().as_raw()
+        && found.mode() & 0o022 == 0;
+    if is_ours {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::PermissionDenied, "another user can write to it"))
+    }
 }
 
 #[cfg(test)]
@@ -197,8 +216,13 @@ mod tests {
         let path = directory.path().join("lock");
         let mut first = RunLock::lock(&path).ok().expect("it is free");
         first.note_run(3).expect("written");
-        let Err(LockProblem::Held(holder)) = RunLock::lock(&path) else { unreachable!("it is held") };
-        assert!(holder.starts_with(&format!("process {} since ", std::process::id())) && !holder.contains("run"));
+        let Err(LockProblem::Held(holder)) = RunLock::lock(&path) else {
+            unreachable!("it is held")
+        };
+        assert!(
+            holder.starts_with(&format!("process {} since ", std::process::id()))
+                && !holder.contains("run")
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Runs a command of the administrator's: in a process group of its own, within a time, and with output
-//! that is read to its end but not kept whole.
+//! Runs a command of the administrator's: in a process group of its own, within a time, and with
+//! output that is read to its end but not kept whole.
 //!
-//! The group is killed if the command takes too long and if the run ends first, because a wrapper script would
-//! otherwise leave processes behind that still act later. It also keeps the signals of a terminal from the command,
-//! so that a run that was interrupted can finish its calls.
+//! The group is killed if the command takes too long and if the run ends first, because a wrapper
+//! script would otherwise leave processes behind that still act later. It also keeps the signals of
+//! a terminal from the command, so that a run that was interrupted can finish its calls.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long to read on after the command has ended: a process that it left in the background may keep its output
-/// open forever.
+/// How long to read on after the command has ended: a process that it left in the background may
+/// keep its output open forever.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much is kept of the beginning of an output, and as much of its end.
 const HALF: usize = 512 * 1024;
@@ -49,7 +49,12 @@ pub enum NotEnded {
 /// Runs a command with this input, for at most `limit`.
 pub async fn run(mut command: Command, input: &[u8], limit: Duration) -> Result<Ended, NotEnded> {
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
     let mut child = command.spawn().map_err(NotEnded::CannotRun)?;
     // Dropped before the child: until the child is waited for, no other group can have this number.
     let group = Group::new(&child);
@@ -79,7 +84,8 @@ pub async fn run(mut command: Command, input: &[u8], limit: Duration) -> Result<
     Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
 }
 
-/// Kills every command that still runs, with everything that it has started, before the program exits at once.
+/// Kills every command that still runs, with everything that it has started, before the program
+/// exits at once.
 pub fn kill_all() {
     for group in running().drain(..) {
         let _ = kill_process_group(group, Signal::KILL);
@@ -181,7 +187,10 @@ mod tests {
     async fn output_is_kept_whole_unless_it_is_too_long() {
         let minute = Duration::from_mins(1);
         let ended = run(shell("cat; echo two >&2; exit 3"), b"one", minute).await.expect("a shell");
-        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str(), ended.status.code()), ("one", "two\n", Some(3)));
+        assert_eq!(
+            (ended.stdout.as_str(), ended.stderr.as_str(), ended.status.code()),
+            ("one", "two\n", Some(3))
+        );
         let long = "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo last";
         let ended = run(shell(long), b"", minute).await.expect("a shell");
         assert_eq!(ended.stdout.len(), 2 * HALF + OMISSION.len());
@@ -192,14 +201,18 @@ mod tests {
     #[test]
     fn output_of_any_length_has_its_beginning_and_its_end() {
         for length in [0, 1, HALF - 1, HALF, HALF + 1, 2 * HALF, 2 * HALF + 1, 5 * HALF] {
-            let whole: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).expect("a letter")).collect();
+            let whole: Vec<u8> =
+                (0..length).map(|at| b'a' + u8::try_from(at % 26).expect("a letter")).collect();
             let mut output = Output::default();
             whole.chunks(1000).for_each(|chunk| output.add(chunk));
             let text = output.text();
             match text.split_once(OMISSION) {
                 None => assert_eq!((text.as_bytes(), length <= 2 * HALF), (&whole[..], true)),
                 Some((first, last)) => {
-                    assert_eq!((first.as_bytes(), last.as_bytes()), (&whole[..HALF], &whole[length - HALF..]));
+                    assert_eq!(
+                        (first.as_bytes(), last.as_bytes()),
+                        (&whole[..HALF], &whole[length - HALF..])
+                    );
                 }
             }
         }
@@ -223,9 +236,14 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let late = directory.path().join("late");
         let line = format!("(sleep 1; touch '{}'); true", late.display());
-        let given_up = timeout(Duration::from_millis(300), run(shell(&line), b"", Duration::from_mins(1))).await;
+        let given_up =
+            timeout(Duration::from_millis(300), run(shell(&line), b"", Duration::from_mins(1)))
+                .await;
         assert!(given_up.is_err());
-        assert!(matches!(run(shell(&line), b"", Duration::from_millis(300)).await, Err(NotEnded::TooSlow)));
+        assert!(matches!(
+            run(shell(&line), b"", Duration::from_millis(300)).await,
+            Err(NotEnded::TooSlow)
+        ));
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert!(!late.exists());
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use matrix_keycloak_sync::metrics::{AdminEvents, Metrics, Readiness, RunKind};
 use matrix_keycloak_sync::model::{Localpart, Server, ServerName};
 use matrix_keycloak_sync::plan::{
-    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, RunResult, Unverified, WriterKind,
+    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, RunResult, Unverified,
+    WriterKind,
 };
 use regex::Regex;
 use serde_json::Value;
@@ -66,7 +67,9 @@ fn names(text: &str) -> BTreeSet<String> {
 /// The program's metric families.
 fn families() -> BTreeSet<String> {
     let text = every_metric().text();
-    text.lines().filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split_once(' ')?.0.to_owned())).collect()
+    text.lines()
+        .filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split_once(' ')?.0.to_owned()))
+        .collect()
 }
 
 /// All texts of a JSON value under this key, at any depth.
@@ -84,7 +87,8 @@ fn all<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
 #[test]
 fn dashboard_and_alerts_use_only_existing_metrics() {
     let there = names(&every_metric().text());
-    let dashboard: Value = serde_json::from_str(&read("packaging/monitoring/grafana-dashboard.json")).expect("JSON");
+    let dashboard: Value =
+        serde_json::from_str(&read("packaging/monitoring/grafana-dashboard.json")).expect("JSON");
     let alerts = yaml("packaging/monitoring/alerts.yml");
     for asked in [all(&dashboard, "expr"), all(&dashboard, "query"), all(&alerts, "expr")] {
         assert!(!asked.is_empty());
@@ -103,7 +107,8 @@ fn dashboard_shows_every_metric_except_the_time_of_the_last_run() {
 
 #[test]
 fn every_alert_has_a_runbook_a_test_and_documentation() {
-    let (alerts, tested) = (yaml("packaging/monitoring/alerts.yml"), yaml("packaging/monitoring/alerts.test.yml"));
+    let (alerts, tested) =
+        (yaml("packaging/monitoring/alerts.yml"), yaml("packaging/monitoring/alerts.test.yml"));
     let rules = alerts["groups"][0]["rules"].as_array().expect("rules");
     let alert_of = |value: &Value| value["alert"].as_str().unwrap_or_default().to_owned();
     let names: BTreeSet<String> = rules.iter().map(alert_of).collect();
@@ -111,29 +116,48 @@ fn every_alert_has_a_runbook_a_test_and_documentation() {
         for annotation in ["summary", "description", "runbook"] {
             assert!(rule["annotations"][annotation].is_string(), "{annotation}: {rule}");
         }
-        assert!(["critical", "warning"].contains(&rule["labels"]["severity"].as_str().unwrap_or_default()), "{rule}");
+        assert!(
+            ["critical", "warning"]
+                .contains(&rule["labels"]["severity"].as_str().unwrap_or_default()),
+            "{rule}"
+        );
     }
-    assert_eq!(all(&tested, "alertname").into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), names);
+    assert_eq!(
+        all(&tested, "alertname").into_iter().map(str::to_owned).collect::<BTreeSet<_>>(),
+        names
+    );
     let word = Regex::new(r"`(MatrixKeycloakSync\w+)`").expect("a pattern");
     let docs = read("docs/monitoring.md");
-    assert_eq!(word.captures_iter(&docs).map(|found| found[1].to_owned()).collect::<BTreeSet<_>>(), names);
+    assert_eq!(
+        word.captures_iter(&docs).map(|found| found[1].to_owned()).collect::<BTreeSet<_>>(),
+        names
+    );
 }
 
 #[test]
 fn every_metric_is_documented_with_its_type_and_its_labels() {
     let text = every_metric().text();
     let label = Regex::new(r#"([a-z]+)=""#).expect("a pattern");
-    let written = text.lines().filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_")).map(|line| {
-        let (name, kind) = line.split_once(' ').expect("a type");
-        let samples = text.lines().filter(|line| line.starts_with(&format!("matrix_keycloak_sync_{name}")));
-        let labels = samples.flat_map(|sample| label.captures_iter(sample).map(|found| found[1].to_owned()));
-        let labels: BTreeSet<_> = labels.filter(|label| label != "le").map(|label| format!("`{label}`")).collect();
-        let labels: Vec<_> = labels.into_iter().collect();
-        format!("| `{name}` | {kind} | {} |", labels.join(", ")).replace("|  |", "| |")
-    });
+    let written = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE matrix_keycloak_sync_"))
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').expect("a type");
+            let samples = text
+                .lines()
+                .filter(|line| line.starts_with(&format!("matrix_keycloak_sync_{name}")));
+            let labels = samples
+                .flat_map(|sample| label.captures_iter(sample).map(|found| found[1].to_owned()));
+            let labels: BTreeSet<_> =
+                labels.filter(|label| label != "le").map(|label| format!("`{label}`")).collect();
+            let labels: Vec<_> = labels.into_iter().collect();
+            format!("| `{name}` | {kind} | {} |", labels.join(", ")).replace("|  |", "| |")
+        });
     let docs = read("docs/monitoring.md");
-    let row = Regex::new(r"(?m)^(\| `[a-z_]+` \| (?:gauge|counter|histogram) \| [^|]*\|) ").expect("a pattern");
-    let documented: BTreeSet<_> = row.captures_iter(&docs).map(|found| found[1].to_owned()).collect();
+    let row = Regex::new(r"(?m)^(\| `[a-z_]+` \| (?:gauge|counter|histogram) \| [^|]*\|) ")
+        .expect("a pattern");
+    let documented: BTreeSet<_> =
+        row.captures_iter(&docs).map(|found| found[1].to_owned()).collect();
     assert_eq!(documented, written.collect());
 }
 
@@ -141,7 +165,11 @@ fn every_metric_is_documented_with_its_type_and_its_labels() {
 #[test]
 fn a_file_holds_every_metric() {
     let directory = tempfile::tempdir().expect("a directory");
-    let path = std::env::var_os("METRICS_SAMPLE").map_or_else(|| directory.path().join("every.prom"), Into::into);
+    let path = std::env::var_os("METRICS_SAMPLE")
+        .map_or_else(|| directory.path().join("every.prom"), Into::into);
     every_metric().write_file(&path).expect("a writable directory");
-    assert_eq!(names(&std::fs::read_to_string(path).expect("just written")), names(&every_metric().text()));
+    assert_eq!(
+        names(&std::fs::read_to_string(path).expect("just written")),
+        names(&every_metric().text())
+    );
 }

@@ -45,9 +45,12 @@ pub(crate) fn asked(log: &str) -> Vec<String> {
 /// Returns the requests of the program that the bare client repeats.
 pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<Lane> {
     let pages = |part: &str| asked.iter().filter(|url| url.contains(part)).cloned().collect();
-    let form = |id: &str, secret: &str| format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let form = |id: &str, secret: &str| {
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
+    };
     let realm = format!("{}/realms/{}", servers.variable("KC_URL"), servers.variable("KC_REALM"));
-    let form_for_keycloak = form(servers.variable("KC_CLIENT_ID"), servers.variable("KC_CLIENT_SECRET"));
+    let form_for_keycloak =
+        form(servers.variable("KC_CLIENT_ID"), servers.variable("KC_CLIENT_SECRET"));
     let mut lanes = vec![
         Lane {
             token: Some((format!("{realm}/protocol/openid-connect/token"), form_for_keycloak)),
@@ -95,7 +98,8 @@ async fn along(client: &reqwest::Client, lane: &Lane) -> Result<(), Box<dyn Erro
     let bearer = match &lane.token {
         None => lane.bearer.clone(),
         Some((url, form)) => {
-            let request = client.post(url).header("content-type", "application/x-www-form-urlencoded");
+            let request =
+                client.post(url).header("content-type", "application/x-www-form-urlencoded");
             let answer = request.body(form.clone()).send().await?.error_for_status()?;
             answer.json::<Token>().await?.access_token
         }
@@ -108,6 +112,10 @@ async fn along(client: &reqwest::Client, lane: &Lane) -> Result<(), Box<dyn Erro
     for url in &lane.before {
         page(url).await?;
     }
-    stream::iter(&lane.pages).map(page).buffer_unordered(lane.at_a_time).try_collect::<Vec<_>>().await?;
+    stream::iter(&lane.pages)
+        .map(page)
+        .buffer_unordered(lane.at_a_time)
+        .try_collect::<Vec<_>>()
+        .await?;
     Ok(())
 }

@@ -23,7 +23,8 @@ pub(crate) fn run(command: &mut Command) -> Result<(Measured, String), Box<dyn E
     let started = Instant::now();
     // Into a file, because an unread pipe would fill up.
     let mut stderr = tempfile::tempfile()?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?).spawn()?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?).spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let (mut peak, mut took) = (0, Duration::ZERO);
     let code = loop {

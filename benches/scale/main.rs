@@ -37,7 +37,8 @@ const LONG_ROUNDS: usize = 3;
 const IDLE: usize = 10;
 
 fn main() -> Outcome<ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (into, arguments) = match arguments.as_slice() {
@@ -80,12 +81,20 @@ async fn measure(sizes: &[usize], into: Option<&Path>) -> Outcome<ExitCode> {
     for size in sizes {
         let begun = Instant::now();
         let servers = Servers::stand_ins(*size).await?;
-        writeln!(std::io::stderr(), "stand-ins of {size} after {:.1} s", begun.elapsed().as_secs_f64())?;
+        writeln!(
+            std::io::stderr(),
+            "stand-ins of {size} after {:.1} s",
+            begun.elapsed().as_secs_f64()
+        )?;
         let paced = LATENCIES.map(|millis| (Duration::from_millis(millis), Speed::TenTimesReal));
         for lists in [Lists::Accounts, Lists::Links] {
             for (latency, speed) in paced.into_iter().chain([(Duration::ZERO, Speed::FlatOut)]) {
                 servers.set(latency, speed);
-                report.take(Row { latency, speed: speed.as_str(), ..compare(&servers, lists, *size)? })?;
+                report.take(Row {
+                    latency,
+                    speed: speed.as_str(),
+                    ..compare(&servers, lists, *size)?
+                })?;
             }
         }
     }
@@ -96,8 +105,10 @@ async fn real(into: Option<&Path>) -> Outcome<ExitCode> {
     let mut report = Report::new(idle().await?, into)?;
     let servers = Servers::real()?;
     servers.plan(Lists::Accounts, &[])?;
-    let plan: serde_json::Value = serde_json::from_slice(&std::fs::read(servers.directory().join("plan.json"))?)?;
-    let size = plan["read"]["members"].as_u64().ok_or("a plan tells how many members it has read")?;
+    let plan: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(servers.directory().join("plan.json"))?)?;
+    let size =
+        plan["read"]["members"].as_u64().ok_or("a plan tells how many members it has read")?;
     report.take(compare(&servers, Lists::Accounts, usize::try_from(size)?)?)?;
     report.verdict()
 }
@@ -115,7 +126,15 @@ fn compare(servers: &Servers, lists: Lists, size: usize) -> Outcome<Row> {
         rounds.push((bare(&file)?, servers.plan(lists, &[])?.0));
     }
     let asked_by_bare = lanes.iter().map(Lane::requests).sum();
-    Ok(Row { size, lists, latency: Duration::ZERO, speed: "real", rounds, asked: asked.len(), asked_by_bare })
+    Ok(Row {
+        size,
+        lists,
+        latency: Duration::ZERO,
+        speed: "real",
+        rounds,
+        asked: asked.len(),
+        asked_by_bare,
+    })
 }
 
 fn bare(lanes: &Path) -> Outcome<Measured> {

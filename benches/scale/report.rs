@@ -114,7 +114,8 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(idle: u64, into: Option<&Path>) -> io::Result<Self> {
-        let into = into.map(|path| File::options().create(true).append(true).open(path)).transpose()?;
+        let into =
+            into.map(|path| File::options().create(true).append(true).open(path)).transpose()?;
         head(idle)?;
         Ok(Self { idle, rows: Vec::new(), into })
     }
@@ -122,7 +123,8 @@ impl Report {
     pub(crate) fn take(&mut self, row: Row) -> io::Result<()> {
         let figures = row.figures(self.idle);
         let widths = [9, 9, 8, 5, 8, 8, 5, 5, 5, 9, 9, 10];
-        let line: Vec<_> = figures.iter().zip(widths).map(|(figure, width)| format!("{figure:>width$}")).collect();
+        let line: Vec<_> =
+            figures.iter().zip(widths).map(|(figure, width)| format!("{figure:>width$}")).collect();
         writeln!(io::stdout(), "{}", line.join("  "))?;
         if let Some(file) = &mut self.into {
             writeln!(file, "{}", figures.join("\t"))?;
@@ -152,24 +154,49 @@ fn head(idle: u64) -> io::Result<()> {
     writeln!(
         out,
         "{:>9}  {:>9}  {:>8}  {:>5}  {:>8}  {:>8}  {:>5}  {:>5}  {:>5}  {:>9}  {:>9}  {:>10}",
-        "size", "read", "servers", "ms", "client", "", "ratio", "bare", "plan", "bare", "plan", "plan"
+        "size",
+        "read",
+        "servers",
+        "ms",
+        "client",
+        "",
+        "ratio",
+        "bare",
+        "plan",
+        "bare",
+        "plan",
+        "plan"
     )
 }
 
 fn verdict(rows: &[Row], idle: u64) -> Result<ExitCode, Box<dyn Error>> {
     let mut broken = Vec::new();
     for row in rows {
-        let at = format!("{} {} {} at {} ms", row.size, row.lists.as_str(), row.speed, row.latency.as_millis());
+        let at = format!(
+            "{} {} {} at {} ms",
+            row.size,
+            row.lists.as_str(),
+            row.speed,
+            row.latency.as_millis()
+        );
         let bound = row.ratio_bound();
         if row.size >= 100_000 && row.speed != Speed::FlatOut.as_str() && row.ratio() > bound {
-            broken.push(format!("{at}: {:.2} times the bare client, {bound:.2} is promised", row.ratio()));
+            broken.push(format!(
+                "{at}: {:.2} times the bare client, {bound:.2} is promised",
+                row.ratio()
+            ));
         }
         if row.asked > row.asked_by_bare + REQUESTS_MORE {
-            broken.push(format!("{at}: {} requests more than the bare client", row.asked - row.asked_by_bare));
+            broken.push(format!(
+                "{at}: {} requests more than the bare client",
+                row.asked - row.asked_by_bare
+            ));
         }
         let above = mib(row.peaks().1.saturating_sub(idle));
         if let Some(bound) = row.memory_bound(idle).filter(|bound| above > *bound) {
-            broken.push(format!("{at}: {above:.1} MiB above the idle process, {bound:.0} MiB is promised"));
+            broken.push(format!(
+                "{at}: {above:.1} MiB above the idle process, {bound:.0} MiB is promised"
+            ));
         }
     }
     let mut out = io::stdout();

@@ -100,8 +100,12 @@ pub(crate) struct Servers {
 impl Servers {
     /// As many members as accounts, and nothing to change, as in nearly every run.
     pub(crate) async fn stand_ins(size: usize) -> Outcome<Self> {
-        let world = World::new("example.org").group("/matrix-users").members(size, "person-").accounts(size, "person-");
-        let world = world.token_owner("person-00000").mas_api_client_auth(ClientAuth::Post).start().await?;
+        let world = World::new("example.org")
+            .group("/matrix-users")
+            .members(size, "person-")
+            .accounts(size, "person-");
+        let world =
+            world.token_owner("person-00000").mas_api_client_auth(ClientAuth::Post).start().await?;
         let variables = world.env(Auth::ClientCredentials);
         let directory = tempfile::tempdir()?;
         std::fs::write(configuration(directory.path(), Lists::Accounts), "")?;
@@ -120,7 +124,8 @@ impl Servers {
 
     pub(crate) fn real() -> Outcome<Self> {
         let set = |name: &str| {
-            let value = std::env::var(name).map_err(|_| format!("{name} is not set; benches/run.sh --real sets it"))?;
+            let value = std::env::var(name)
+                .map_err(|_| format!("{name} is not set; benches/run.sh --real sets it"))?;
             Ok::<_, String>((name.to_owned(), value))
         };
         let variables = VARIABLES.into_iter().map(set).collect::<Result<_, _>>()?;
@@ -170,7 +175,10 @@ impl Servers {
     pub(crate) fn plan(&self, lists: Lists, arguments: &[&str]) -> Outcome<(Measured, String)> {
         let mut command = Command::new(PROGRAM);
         command.arg("--config").arg(configuration(self.directory(), lists));
-        command.args(arguments).args(["plan", "--format", "json", "--out"]).arg(self.directory().join("plan.json"));
+        command
+            .args(arguments)
+            .args(["plan", "--format", "json", "--out"])
+            .arg(self.directory().join("plan.json"));
         command.env_clear();
         command.env("RUNTIME_DIRECTORY", self.directory()).env("XDG_STATE_HOME", self.directory());
         child::run(command.envs(self.variables.iter().map(|(name, value)| (name, value))))

@@ -1,4 +1,5 @@
-//! Waits after the last action: MAS queues changes, and an action is done once the homeserver shows it.
+//! Waits after the last action: MAS queues changes, and an action is done once the homeserver shows
+//! it.
 
 use std::time::Duration;
 
@@ -33,15 +34,21 @@ pub(super) async fn wait(
     // Even without time to wait, each account is read once.
     let (deadline, end) = (start + timeout, start + timeout.max(ONE_ROUND));
     let mut pause = SHORTEST_PAUSE;
-    let mut open: Vec<usize> = (0..outcomes.len()).filter(|index| outcomes[*index] == Outcome::Done).collect();
+    let mut open: Vec<usize> =
+        (0..outcomes.len()).filter(|index| outcomes[*index] == Outcome::Done).collect();
     for index in &open {
-        outcomes[*index] = Outcome::Scheduled("requested, but its result could not be read in time".to_owned());
+        outcomes[*index] =
+            Outcome::Scheduled("requested, but its result could not be read in time".to_owned());
     }
     loop {
         let mut round = stream::iter(open.clone())
-            .map(|index| async move { (index, check_shown(&plan.actions[index], plan.disable, readers).await) })
+            .map(|index| async move {
+                (index, check_shown(&plan.actions[index], plan.disable, readers).await)
+            })
             .buffer_unordered(AT_A_TIME);
-        while let Ok(Some((index, (seen, after)))) = tokio::time::timeout_at(end, round.next()).await {
+        while let Ok(Some((index, (seen, after)))) =
+            tokio::time::timeout_at(end, round.next()).await
+        {
             outcomes[index] = match seen {
                 Ok(()) => {
                     confirmed.add(1);
@@ -73,21 +80,28 @@ async fn check_shown(
         Ok(CurrentState { server, state: Some(state) }) => {
             let AccountState { deactivated, locked, .. } = state;
             let told = || {
-                format!("requested, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})")
+                format!(
+                    "requested, but {server} does not show it yet (deactivated: {deactivated}, locked: {locked})"
+                )
             };
             (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
         Ok(CurrentState { server, state: None }) => {
             (Err(format!("requested, but {server} no longer knows the account")), None)
         }
-        Err(error) => {
-            (Err(format!("requested, but {} could not be asked: {}", error.server, in_one_line(&error))), None)
-        }
+        Err(error) => (
+            Err(format!(
+                "requested, but {} could not be asked: {}",
+                error.server,
+                in_one_line(&error)
+            )),
+            None,
+        ),
     }
 }
 
-/// Returns whether this state confirms the action. Before MAS 1.14 a lock does not reach Synapse, but
-/// the deactivation does, and it keeps the user out.
+/// Returns whether this state confirms the action. Before MAS 1.14 a lock does not reach Synapse,
+/// but the deactivation does, and it keeps the user out.
 fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
         (ActionKind::Activate, _) => !state.deactivated && !state.locked,
@@ -104,7 +118,8 @@ mod tests {
     fn action_is_confirmed_by_the_state_that_it_leads_to_and_by_no_other() {
         use ActionKind::{Activate, Disable};
         use DisableMode::{Deactivate, Lock};
-        let kinds = [(Activate, Deactivate), (Activate, Lock), (Disable, Deactivate), (Disable, Lock)];
+        let kinds =
+            [(Activate, Deactivate), (Activate, Lock), (Disable, Deactivate), (Disable, Lock)];
         let confirmed = |deactivated, locked| {
             let state = AccountState { deactivated, locked, erased: false };
             kinds.map(|(kind, mode)| shows(state, kind, mode))

@@ -35,7 +35,8 @@ pub struct ApplyTallies {
 pub struct RunContext<'r> {
     pub record: RunRecord<'r>,
     pub stop: Stop,
-    /// The accounts whose last action failed. They come last, so that no other account waits for them.
+    /// The accounts whose last action failed. They come last, so that no other account waits for
+    /// them.
     pub failed_before: BTreeSet<UserId>,
 }
 
@@ -61,7 +62,11 @@ pub async fn apply(
     for kind in [ActionKind::Activate, ActionKind::Disable] {
         // A failure of one kind may not affect the other.
         let breaker = Breaker::new(config.max_consecutive_failures);
-        let passes = plan.actions.iter().enumerate().filter_map(|(index, action)| Some((index, action.pass()?)));
+        let passes = plan
+            .actions
+            .iter()
+            .enumerate()
+            .filter_map(|(index, action)| Some((index, action.pass()?)));
         let open = passes.filter(|(_, action)| action.kind == kind);
         let (again, first): (Vec<_>, Vec<_>) =
             open.partition(|(_, action)| context.failed_before.contains(&action.user_id));
@@ -80,7 +85,15 @@ pub async fn apply(
             outcomes[index] = outcome;
         }
     }
-    confirm::wait(plan, &mut outcomes, readers, config.writer.confirm_timeout, context, &tallies.confirmed).await;
+    confirm::wait(
+        plan,
+        &mut outcomes,
+        readers,
+        config.writer.confirm_timeout,
+        context,
+        &tallies.confirmed,
+    )
+    .await;
     for (number, (action, outcome)) in plan.actions.iter().zip(&outcomes).enumerate() {
         if matches!(outcome, Outcome::Skipped(_)) {
             context.record.end(number, outcome, None);
@@ -99,7 +112,11 @@ pub fn exit(plan: &Plan, outcomes: &[Outcome], context: &RunContext<'_>) -> Exit
         Outcome::Scheduled(_) | Outcome::Failed { .. } => true,
     });
     let cut_short = context.stop.is_requested() && plan.to_apply().next().is_some();
-    if open || cut_short || plan.is_in_doubt() || !context.record.is_whole() { Exit::Incomplete } else { Exit::InStep }
+    if open || cut_short || plan.is_in_doubt() || !context.record.is_whole() {
+        Exit::Incomplete
+    } else {
+        Exit::InStep
+    }
 }
 
 /// Tries an action, between its two entries in the journal.
@@ -112,7 +129,12 @@ async fn attempt(
 ) -> Outcome {
     if let Err(failure) = record.begin(number) {
         let why = format!("not tried: {}", in_one_line(&failure));
-        return Outcome::Failed { why, hint: failure.hint(), kind: FailureKind::Writer, left: Left::Untouched };
+        return Outcome::Failed {
+            why,
+            hint: failure.hint(),
+            kind: FailureKind::Writer,
+            left: Left::Untouched,
+        };
     }
     let outcome = carry_out(action, writer, mode).await;
     // An action is recorded as done only once the homeserver shows it.
@@ -137,12 +159,18 @@ async fn carry_out(action: Pass<'_>, writer: &Writer, mode: DisableMode) -> Outc
         Err(failure) => {
             let told = in_one_line(&failure);
             info!(user_id = %action.user_id, action = ?action.kind, "{told}");
-            Outcome::Failed { why: told, hint: failure.hint(), kind: failure.kind(), left: failure.left() }
+            Outcome::Failed {
+                why: told,
+                hint: failure.hint(),
+                kind: failure.kind(),
+                left: failure.left(),
+            }
         }
     }
 }
 
-/// Stops the run if the writer fails again and again. Failures of single accounts show that it works.
+/// Stops the run if the writer fails again and again. Failures of single accounts show that it
+/// works.
 struct Breaker {
     limit: usize,
     failures_in_a_row: AtomicUsize,
@@ -153,16 +181,25 @@ impl Breaker {
         Self { limit, failures_in_a_row: AtomicUsize::new(0) }
     }
 
-    async fn guard<F: Future<Output = Outcome>>(&self, stop: &Stop, attempt: impl FnOnce() -> F) -> Outcome {
+    async fn guard<F: Future<Output = Outcome>>(
+        &self,
+        stop: &Stop,
+        attempt: impl FnOnce() -> F,
+    ) -> Outcome {
         if stop.is_requested() {
             return Outcome::Skipped("not tried: the run was stopped".to_owned());
         }
         if self.failures_in_a_row.load(Ordering::Relaxed) >= self.limit {
-            return Outcome::Skipped(format!("not tried: the writer had failed {} times in a row", self.limit));
+            return Outcome::Skipped(format!(
+                "not tried: the writer had failed {} times in a row",
+                self.limit
+            ));
         }
         let outcome = attempt().await;
         match outcome {
-            Outcome::Failed { kind: FailureKind::Writer, .. } => self.failures_in_a_row.fetch_add(1, Ordering::Relaxed),
+            Outcome::Failed { kind: FailureKind::Writer, .. } => {
+                self.failures_in_a_row.fetch_add(1, Ordering::Relaxed)
+            }
             _ => self.failures_in_a_row.swap(0, Ordering::Relaxed),
         };
         outcome
@@ -173,20 +210,26 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    /// What becomes of attempts that would end like this, one after the other, if the breaker opens after two failures:
-    /// `.` done, `w` failed for the writer, `a` failed for the account, `-` not tried.
+    /// What becomes of attempts that would end like this, one after the other, if the breaker opens
+    /// after two failures: `.` done, `w` failed for the writer, `a` failed for the account, `-` not
+    /// tried.
     async fn tried(ends: &str) -> String {
         let (breaker, stop) = (Breaker::new(2), Stop::default());
         let mut tried = String::new();
         for end in ends.chars() {
-            let failed =
-                |kind| Outcome::Failed { why: String::new(), hint: String::new(), kind, left: Left::Untouched };
+            let failed = |kind| Outcome::Failed {
+                why: String::new(),
+                hint: String::new(),
+                kind,
+                left: Left::Untouched,
+            };
             let outcome = match end {
                 'w' => failed(FailureKind::Writer),
                 'a' => failed(FailureKind::Account),
                 _ => Outcome::Done,
             };
-            let was_skipped = matches!(breaker.guard(&stop, async || outcome).await, Outcome::Skipped(_));
+            let was_skipped =
+                matches!(breaker.guard(&stop, async || outcome).await, Outcome::Skipped(_));
             tried.push(if was_skipped { '-' } else { end });
         }
         tried

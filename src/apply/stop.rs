@@ -1,5 +1,5 @@
-//! Handles SIGTERM, Ctrl-C and SIGHUP: actions in progress are finished, no others are started. A second
-//! signal exits at once.
+//! Handles SIGTERM, Ctrl-C and SIGHUP: actions in progress are finished, no others are started. A
+//! second signal exits at once.
 
 use std::io;
 use std::sync::Arc;
@@ -64,7 +64,9 @@ impl Stop {
             std::process::exit(if writing { Exit::Incomplete } else { Exit::Error } as i32);
         }
         if !self.0.requested.swap(true, Ordering::SeqCst) && writing {
-            warn!("stopping once the actions in progress are finished; a second signal exits at once");
+            warn!(
+                "stopping once the actions in progress are finished; a second signal exits at once"
+            );
         }
         self.0.changed.notify_waiters();
     }
@@ -105,10 +107,13 @@ impl Stop {
     }
 }
 
-/// Returns whether the program was started to survive a SIGHUP, as by `nohup`: a listener would end that.
+/// Returns whether the program was started to survive a SIGHUP, as by `nohup`: a listener would end
+/// that.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // Bit 0 is signal 1, SIGHUP.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }

@@ -1,5 +1,5 @@
-//! Applies a saved plan and nothing else (`apply FILE`). Actions that no longer fit are left out and
-//! reported.
+//! Applies a saved plan and nothing else (`apply FILE`). Actions that no longer fit are left out
+//! and reported.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::files;
 use crate::model::Word as _;
 use crate::output::{Terminal, text};
 use crate::plan::{
-    Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand, SavedAction, SavedPlan, Skip,
+    Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand,
+    SavedAction, SavedPlan, Skip,
 };
 use crate::planner::{Policy, Verdict};
 use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
@@ -21,10 +22,15 @@ use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_do
 const LONGEST_PLAN: u64 = 256 << 20;
 
 /// Applies the actions of a saved plan that still fit.
-pub async fn apply(global: &Global, args: &ApplyArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub async fn apply(
+    global: &Global,
+    args: &ApplyArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
-    let saved = load(&args.file, session).map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
+    let saved = load(&args.file, session)
+        .map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let order = Order {
         command: RunCommand::Apply,
         line: format!("apply {}", shell_word(&args.file)),
@@ -49,29 +55,43 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
     let Policy { writer, disable, .. } = session.config.policy;
     let server_name = &session.config.server_name;
     let bytes = files::read(path, LONGEST_PLAN).map_err(SavedPlanProblem::Unreadable)?;
-    let mut saved: SavedPlan = serde_json::from_slice(&bytes).map_err(SavedPlanProblem::NotAPlan)?;
+    let mut saved: SavedPlan =
+        serde_json::from_slice(&bytes).map_err(SavedPlanProblem::NotAPlan)?;
     if !(1..=PLAN_VERSION).contains(&saved.version) {
         return Err(SavedPlanProblem::Version(saved.version));
     }
     if saved.writer.raw() != writer.word() {
-        return Err(SavedPlanProblem::OtherWriter { plan: saved.writer, configured: writer.word() });
+        return Err(SavedPlanProblem::OtherWriter {
+            plan: saved.writer,
+            configured: writer.word(),
+        });
     }
     if saved.disable != disable {
-        return Err(SavedPlanProblem::OtherDisableMode { plan: saved.disable, configured: disable });
+        return Err(SavedPlanProblem::OtherDisableMode {
+            plan: saved.disable,
+            configured: disable,
+        });
     }
-    if let Some(action) = saved.actions.iter().find(|action| action.user_id.server_name() != server_name) {
+    if let Some(action) =
+        saved.actions.iter().find(|action| action.user_id.server_name() != server_name)
+    {
         let user_id = action.user_id.clone();
-        return Err(SavedPlanProblem::OtherServer { user_id, server_name: server_name.to_string() });
+        return Err(SavedPlanProblem::OtherServer {
+            user_id,
+            server_name: server_name.to_string(),
+        });
     }
-    // The digest covers actions that waited for an approval, but not those that could not be rechecked.
-    saved
-        .actions
-        .retain(|action| action.needs_approval || action.outcome.as_deref() != Some(OutcomeKind::Skipped.word()));
+    // The digest covers actions that waited for an approval, but not those that could not be
+    // rechecked.
+    saved.actions.retain(|action| {
+        action.needs_approval || action.outcome.as_deref() != Some(OutcomeKind::Skipped.word())
+    });
     let mut named = HashSet::new();
     if let Some(action) = saved.actions.iter().find(|action| !named.insert(&action.user_id)) {
         return Err(SavedPlanProblem::Twice(action.user_id.clone()));
     }
-    let consistent = saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
+    let consistent =
+        saved.actions.iter().all(|action| *action.user_id.localpart() == action.localpart);
     let digest = Digest::new(
         saved.version,
         server_name,
@@ -79,23 +99,35 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
         disable,
         saved.actions.iter().map(|action| (action.action, &action.localpart, action.reason)),
     );
-    if consistent && digest == saved.digest { Ok(saved) } else { Err(SavedPlanProblem::DigestDoesNotFit) }
+    if consistent && digest == saved.digest {
+        Ok(saved)
+    } else {
+        Err(SavedPlanProblem::DigestDoesNotFit)
+    }
 }
 
 /// Returns a plan of the saved actions. Those that would not be planned now are skipped, with the
 /// reason.
-async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, aim: Aim) -> Result<Plan, Failure> {
+async fn what_still_holds(
+    session: &Session,
+    saved: Vec<SavedAction>,
+    aim: Aim,
+) -> Result<Plan, Failure> {
     let reading = session.read().await?;
     let decision = session.decide(&reading, None, aim).await?;
     let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();
     let wanted = reading.facts.accounts.iter().filter(|account| wanted.contains(&account.user_id));
     let by_user: BTreeMap<_, _> = wanted
-        .map(|account| (&account.user_id, (account, decision.draft.verdict(account, &decision.verdicts))))
+        .map(|account| {
+            (&account.user_id, (account, decision.draft.verdict(account, &decision.verdicts)))
+        })
         .collect();
 
     let mut plan = decision.into_plan();
-    let mut planned: BTreeMap<_, _> =
-        std::mem::take(&mut plan.actions).into_iter().map(|action| (action.user_id.clone(), action)).collect();
+    let mut planned: BTreeMap<_, _> = std::mem::take(&mut plan.actions)
+        .into_iter()
+        .map(|action| (action.user_id.clone(), action))
+        .collect();
     plan.actions = saved
         .into_iter()
         .map(|action| {
@@ -122,9 +154,10 @@ async fn what_still_holds(session: &Session, saved: Vec<SavedAction>, aim: Aim) 
 fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
     let why = match (verdict, action.action) {
         (Some(Verdict::Activate(reason)), ActionKind::Activate)
-        | (Some(Verdict::Disable(reason) | Verdict::NeedsApproval(reason, _)), ActionKind::Disable)
-            if *reason == action.reason =>
-        {
+        | (
+            Some(Verdict::Disable(reason) | Verdict::NeedsApproval(reason, _)),
+            ActionKind::Disable,
+        ) if *reason == action.reason => {
             return None;
         }
         (Some(Verdict::DisableSkipped(_, error)), ActionKind::Disable)
@@ -132,12 +165,18 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
             return Some(Skip::NotSeen(error.clone()));
         }
         (None, _) => "the account is gone".to_owned(),
-        (Some(Verdict::MemberActive | Verdict::DisableMember), _) => "in the group and active now".to_owned(),
+        (Some(Verdict::MemberActive | Verdict::DisableMember), _) => {
+            "in the group and active now".to_owned()
+        }
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
-        (Some(Verdict::ActivationNotConfirmed), _) => "Keycloak does not confirm that the user is a member".to_owned(),
+        (Some(Verdict::ActivationNotConfirmed), _) => {
+            "Keycloak does not confirm that the user is a member".to_owned()
+        }
         (Some(Verdict::Kept(reason)), _) => format!("kept now: {}", reason.text()),
-        (Some(Verdict::MayBeMember(_)), _) => format!("kept now: {}", KeptReason::MayBeMember.text()),
+        (Some(Verdict::MayBeMember(_)), _) => {
+            format!("kept now: {}", KeptReason::MayBeMember.text())
+        }
         (Some(Verdict::InGrace(until)), _) => {
             format!("kept until {until}: {}", KeptReason::InGrace.text())
         }

@@ -43,7 +43,11 @@ fn world() -> World {
 }
 
 /// Shows the table of accounts, a plan, a run, a second run with nothing to do, and a refusal.
-pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub async fn demo(
+    global: &Global,
+    args: &DemoArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let world = world().start().await.map_err(cannot("start the stand-ins"))?;
     let config = write_config(&world)?;
     if args.serve {
@@ -52,7 +56,8 @@ pub async fn demo(global: &Global, args: &DemoArgs, surroundings: &Surroundings)
     let global = Global { config: Some(config), ..global.clone() };
     let env = own_variables(surroundings);
     let surroundings = Surroundings { env, timeouts: surroundings.timeouts };
-    let sync_args = SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text, metrics_file: None };
+    let sync_args =
+        SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text, metrics_file: None };
 
     print(&start())?;
     heading("The plan", "plan")?;
@@ -104,15 +109,17 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
          #   matrix-keycloak-sync --config {file} plan\n\
          #   matrix-keycloak-sync --config {file} explain dave\n#   matrix-keycloak-sync --config {file} sync\n"
     ))?;
-    tokio::signal::ctrl_c().await.map_err(|source| Failure::Local { what: "wait for Ctrl-C".to_owned(), source })?;
+    tokio::signal::ctrl_c()
+        .await
+        .map_err(|source| Failure::Local { what: "wait for Ctrl-C".to_owned(), source })?;
     Ok(Exit::InStep)
 }
 
 /// Writes the variables of the stand-ins to a file, because only a file can say how to run the one
 /// for mas-cli. State file and lock are temporary too, so nothing is left behind.
 fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
-    let exe =
-        std::env::current_exe().map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
+    let exe = std::env::current_exe()
+        .map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
     let variables = world.env(Auth::ClientCredentials);
     let value = |name: &str| {
         let found = variables.iter().find(|(variable, _)| variable == name);

@@ -9,11 +9,17 @@ use crate::output::doctor as output;
 use crate::readers::Tallies;
 use crate::session::{Session, print};
 
-/// Runs the checks and prints the findings. A wrong configuration is an error, as with every command.
-pub async fn doctor(global: &Global, args: &DoctorArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+/// Runs the checks and prints the findings. A wrong configuration is an error, as with every
+/// command.
+pub async fn doctor(
+    global: &Global,
+    args: &DoctorArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let (session, warnings) = Session::quietly(global, surroundings)?;
     let tallies = Tallies::default();
-    let examining = examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
+    let examining =
+        examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
     let mut report = session.progress.reading(&tallies, examining).await;
     examine_mapping(&mut report, &session.config, &session.readers, session.state.as_ref()).await;
     print(&match args.format {

@@ -19,7 +19,11 @@ use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 
 /// Shows everything about one user or account. Reading, second look and rule are those of a plan.
-pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub async fn explain(
+    global: &Global,
+    args: &ExplainArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
     let wanted = Wanted::find(&args.user, &session).await?;
     let reading = session.read().await?;
@@ -41,8 +45,8 @@ pub async fn explain(global: &Global, args: &ExplainArgs, surroundings: &Surroun
     }
     let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
     let is_complete = reach == RecheckedAccounts::Plan && decision.admins == AdminsOfMas::Known;
-    let approve =
-        (needs_approval && is_complete).then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
+    let approve = (needs_approval && is_complete)
+        .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     print(&text::person(&text::KnownFacts {
@@ -80,14 +84,19 @@ async fn decide<'f>(
         return Ok((decision, RecheckedAccounts::Plan));
     }
     let facts = &reading.facts;
-    let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.rechecks));
+    let accounts =
+        facts.accounts.iter().filter(|account| subject.covers(account, facts, &decision.rechecks));
     let wanted: BTreeSet<&UserId> = accounts.map(|account| &account.user_id).collect();
     let few = decision.draft.to_recheck().filter(|one| wanted.contains(&one.user_id)).collect();
     Ok((session.decide_closer(decision, few, reading).await?, RecheckedAccounts::Explained))
 }
 
 /// Returns the accounts to explain, in order of localpart.
-fn explained<'f>(decision: &Decision<'f>, facts: &'f Facts, subject: &Subject<'_>) -> Vec<Explained<'f>> {
+fn explained<'f>(
+    decision: &Decision<'f>,
+    facts: &'f Facts,
+    subject: &Subject<'_>,
+) -> Vec<Explained<'f>> {
     let Decision { draft, rechecks, verdicts, .. } = decision;
     let accounts = facts.accounts.iter().filter(|account| subject.covers(account, facts, rechecks));
     let explain = |account: &'f Account| {
@@ -153,7 +162,8 @@ fn past(session: &Session, accounts: &[Explained<'_>]) -> Result<Vec<(RunId, Act
 }
 
 fn exit(accounts: &[Explained<'_>]) -> Exit {
-    let is_skipped =
-        |one: &Explained<'_>| matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..));
+    let is_skipped = |one: &Explained<'_>| {
+        matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..))
+    };
     if accounts.iter().any(is_skipped) { Exit::Incomplete } else { Exit::InStep }
 }

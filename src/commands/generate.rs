@@ -21,7 +21,8 @@ pub fn completions(shell: Shell) -> Result<Exit, Failure> {
 /// Prints the man page: the program, then each command.
 pub fn man() -> Result<Exit, Failure> {
     let mut page = Vec::new();
-    render(&mut page).map_err(|source| Failure::Local { what: "make the man page".to_owned(), source })?;
+    render(&mut page)
+        .map_err(|source| Failure::Local { what: "make the man page".to_owned(), source })?;
     print(&String::from_utf8_lossy(&page))?;
     Ok(Exit::InStep)
 }
@@ -35,7 +36,9 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
     man.render_options_section(page)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+    for sub in
+        command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+    {
         let man = clap_mangen::Man::new(sub.clone());
         page.extend(format!(".SH \"COMMAND {}\"\n", sub.get_name().to_uppercase()).bytes());
         man.render_description_section(page)?;

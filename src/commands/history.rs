@@ -10,7 +10,11 @@ use crate::session::{print, state_file};
 use crate::state::{RunId, State};
 
 /// Lists the runs of the state file, or the actions of one run, without asking any server.
-pub fn history(global: &Global, args: &HistoryArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub fn history(
+    global: &Global,
+    args: &HistoryArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
     let path = config.state_file.path().ok_or_else(|| state_file::missing(&config, "`history`"))?;
     let state = State::read(path, config.namespace())?;

@@ -12,7 +12,11 @@ use crate::plan::{Plan, PlanDocument};
 use crate::session::{Aim, Session, print};
 
 /// Shows what would change.
-pub async fn plan(global: &Global, args: &PlanArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub async fn plan(
+    global: &Global,
+    args: &PlanArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
     let plan = session.plan(Aim::Show).await?;
     let refusals = session.config.limits.refuse(&plan);

@@ -13,7 +13,15 @@ use crate::standins::mas;
 /// Runs a stand-in.
 pub async fn stand_in(stand_in: StandIn) -> Result<Exit, Failure> {
     match stand_in {
-        StandIn::Mas { listen, synapse, secret_file, admin_listen, client_id, client_secret_file, server_name } => {
+        StandIn::Mas {
+            listen,
+            synapse,
+            secret_file,
+            admin_listen,
+            client_id,
+            client_secret_file,
+            server_name,
+        } => {
             let client_secret = client_secret_file.as_deref().map(secret).transpose()?;
             mas::run(mas::Options {
                 listen,

@@ -17,13 +17,18 @@ use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
 use crate::session::{Aim, Order, Writing, command_to_go_on, print, tell};
 
 /// Makes a plan and applies it within the limits.
-pub async fn sync(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub async fn sync(
+    global: &Global,
+    args: &SyncArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     if args.dry_run {
         let format = match args.format {
             SyncFormat::Text => PlanFormat::Text,
             SyncFormat::Json => PlanFormat::Json,
         };
-        return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings).await;
+        return plan_command(global, &PlanArgs { format, ..PlanArgs::default() }, surroundings)
+            .await;
     }
     let begin = Instant::now();
     let ended = run(global, args, surroundings).await;
@@ -58,7 +63,11 @@ fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Fail
     }
 }
 
-async fn run(global: &Global, args: &SyncArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+async fn run(
+    global: &Global,
+    args: &SyncArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let aim = Aim::write(args.approve.as_ref());
     let mut plan = run.unless_stopped(run.session.plan(aim)).await?;

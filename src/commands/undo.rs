@@ -11,12 +11,17 @@ use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
 use crate::state::RunId;
 
-/// Undoes the actions of a run that were the last on their account. Current members are disabled only
-/// with a yes.
-pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings) -> Result<Exit, Failure> {
+/// Undoes the actions of a run that were the last on their account. Current members are disabled
+/// only with a yes.
+pub async fn undo(
+    global: &Global,
+    args: &UndoArgs,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
-    let state = session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
+    let state =
+        session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
     let id = RunId::from_number(args.run);
     let undone = state.done_by(id)?.ok_or(Failure::NoRun(id))?;
     let aim = if args.dry_run { Aim::Show } else { Aim::write(args.approve.as_ref()) };
@@ -34,7 +39,13 @@ pub async fn undo(global: &Global, args: &UndoArgs, surroundings: &Surroundings)
         return Ok(Exit::InStep);
     }
     let line = format!("undo {id}");
-    let order = Order { command: RunCommand::Undo, line, digest, approve: args.approve.as_ref(), undoes: Some(id) };
+    let order = Order {
+        command: RunCommand::Undo,
+        line,
+        digest,
+        approve: args.approve.as_ref(),
+        undoes: Some(id),
+    };
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }

@@ -13,15 +13,16 @@ const GROUP_READS: u32 = 0o040;
 /// Root, who can read every file.
 const ROOT: u32 = 0;
 
-/// Returns a warning if other users can read a file with these secrets. A group of this process does
-/// not count: packages use one to give their service the file.
+/// Returns a warning if other users can read a file with these secrets. A group of this process
+/// does not count: packages use one to give their service the file.
 pub(super) fn exposed_secrets(path: &Path, secrets: &[&str]) -> Option<Warning> {
     let file = path.metadata().ok().filter(Metadata::is_file)?;
     if secrets.is_empty() {
         return None;
     }
     let readers = readers(file.mode(), file.gid(), &own_groups())?;
-    let what = format!("{readers} can read {}, which contains {}", path.display(), secrets.join(", "));
+    let what =
+        format!("{readers} can read {}, which contains {}", path.display(), secrets.join(", "));
     let instead = "Set its mode to 0600, or move each secret to a file of its own and set its path with `_file`.";
     Some(Warning { what, instead })
 }

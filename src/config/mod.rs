@@ -125,8 +125,8 @@ pub struct SynapseConfig {
 }
 
 impl SynapseConfig {
-    /// Returns whether the token is a personal access token of MAS, whose owner may be another user than
-    /// the one it acts as.
+    /// Returns whether the token is a personal access token of MAS, whose owner may be another user
+    /// than the one it acts as.
     #[must_use]
     pub fn has_personal_token(&self) -> bool {
         self.admin_token.expose_secret().starts_with("mpt_")
@@ -217,8 +217,8 @@ pub struct MasCliConfig {
 pub enum FilesToCheck {
     /// mas-cli runs here, so it has to be possible to read them.
     Here(Vec<PathBuf>),
-    /// mas-cli runs behind a wrapper (a container, sudo, ssh): these are the files that the administrator has
-    /// named, and the paths may be valid only there.
+    /// mas-cli runs behind a wrapper (a container, sudo, ssh): these are the files that the
+    /// administrator has named, and the paths may be valid only there.
     BehindWrapper(Vec<PathBuf>),
 }
 
@@ -235,8 +235,12 @@ impl MasCliConfig {
     /// Returns the command that runs it, for a shell.
     #[must_use]
     pub fn in_shell(&self) -> String {
-        let files = self.config.iter().map(|path| format!("--config {}", shell_word(&path.display().to_string())));
-        let words = std::iter::once(&self.program).chain(&self.arguments).map(|word| shell_word(word));
+        let files = self
+            .config
+            .iter()
+            .map(|path| format!("--config {}", shell_word(&path.display().to_string())));
+        let words =
+            std::iter::once(&self.program).chain(&self.arguments).map(|word| shell_word(word));
         words.chain(files).collect::<Vec<_>>().join(" ")
     }
 }

@@ -34,7 +34,8 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// The file is not TOML. The parser's own text would quote the line, which may contain a secret.
+    /// The file is not TOML. The parser's own text would quote the line, which may contain a
+    /// secret.
     #[error("{}: line {line}, column {column}: this is not TOML: {message}", path.display())]
     NotToml {
         path: PathBuf,

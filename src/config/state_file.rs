@@ -76,7 +76,10 @@ pub(super) fn default_place(
     let given = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
     // systemd gives a list if a unit has several.
     let of_the_unit = env("STATE_DIRECTORY").and_then(|list| {
-        list.split(':').map(Path::new).find(|path| path.is_absolute()).map(|folder| folder.join("state.db"))
+        list.split(':')
+            .map(Path::new)
+            .find(|path| path.is_absolute())
+            .map(|folder| folder.join("state.db"))
     });
     let name = format!("{}@{}.db", name_part(realm), name_part(server_name));
     of_the_unit.or_else(|| {
@@ -116,7 +119,10 @@ mod tests {
     fn the_state_folder_of_the_user_comes_next_for_root_too() {
         for caller in [Caller::Root, Caller::Other] {
             let place = place(caller, &[("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")]);
-            assert_eq!(place.as_deref(), Some("/xdg/matrix-keycloak-sync/corp@example.org%3A8448.db"));
+            assert_eq!(
+                place.as_deref(),
+                Some("/xdg/matrix-keycloak-sync/corp@example.org%3A8448.db")
+            );
         }
     }
 

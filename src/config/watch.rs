@@ -16,8 +16,8 @@ pub struct WatchConfig {
     pub interval: Duration,
     /// Between two readings of Keycloak's admin events; `None` if they are not read.
     pub events_every: Option<Duration>,
-    /// Between two readings of the member list alone, for changes without events; `None` if it is not
-    /// read.
+    /// Between two readings of the member list alone, for changes without events; `None` if it is
+    /// not read.
     pub members_every: Option<Duration>,
     /// Between two readings of the newest accounts; `None` if they are not read.
     pub accounts_every: Option<Duration>,

@@ -77,7 +77,11 @@ impl Report {
     /// Returns how many checks have this result.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
-        self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.status == status).count()
+        self.sections
+            .iter()
+            .flat_map(|section| &section.checks)
+            .filter(|check| check.status == status)
+            .count()
     }
 }
 
@@ -129,11 +133,21 @@ impl Section {
         self.add(name, Status::Ok, found.into(), None);
     }
 
-    pub(super) fn warn(&mut self, name: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn warn(
+        &mut self,
+        name: &'static str,
+        found: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add(name, Status::Warning, found.into(), Some(fix.into()));
     }
 
-    pub(super) fn problem(&mut self, name: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn problem(
+        &mut self,
+        name: &'static str,
+        found: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add(name, Status::Problem, found.into(), Some(fix.into()));
     }
 

@@ -44,7 +44,10 @@ pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
     };
     let fix = "Synchronise both clocks by NTP: `timedatectl` shows whether a machine does.";
     match judge(theirs, probe.received) {
-        Skew::None => section.ok(NAME, format!("the same as on this machine, within {} s", NOTABLE.as_secs())),
+        Skew::None => {
+            section
+                .ok(NAME, format!("the same as on this machine, within {} s", NOTABLE.as_secs()));
+        }
         Skew::Notable(apart) => section.warn(NAME, found(apart), fix),
         Skew::TooMuch(apart) => section.problem(NAME, found(apart), fix),
     }
@@ -79,8 +82,15 @@ mod tests {
     fn the_direction_is_reported() {
         let ours = SystemTime::UNIX_EPOCH + Duration::from_hours(400_000);
         let mut section = Section::new(Area::Synapse, "");
-        check(&mut section, "Synapse", Probe { date: Some(ours - Duration::from_secs(3725)), received: ours });
-        assert_eq!(section.checks[0].found, "the clock of Synapse is 1h 2m 5s behind that of this machine");
+        check(
+            &mut section,
+            "Synapse",
+            Probe { date: Some(ours - Duration::from_secs(3725)), received: ours },
+        );
+        assert_eq!(
+            section.checks[0].found,
+            "the clock of Synapse is 1h 2m 5s behind that of this machine"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Checks whether `watch` can follow Keycloak's admin events. Only `watch` uses them, so missing ones
-//! are reported but are not a problem.
+//! Checks whether `watch` can follow Keycloak's admin events. Only `watch` uses them, so missing
+//! ones are reported but are not a problem.
 
 use super::check::Section;
 use crate::config::Config;
@@ -7,7 +7,12 @@ use crate::readers::{EventAccess, KeycloakReader};
 
 pub(super) const NAME: &str = "events";
 
-pub(super) async fn check(section: &mut Section, config: &Config, keycloak: &KeycloakReader, management: &str) {
+pub(super) async fn check(
+    section: &mut Section,
+    config: &Config,
+    keycloak: &KeycloakReader,
+    management: &str,
+) {
     if config.watch.events_every.is_none() {
         section.skip(&[NAME], "watch.events_every = \"off\": only full runs find changes");
         return;

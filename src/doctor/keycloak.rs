@@ -17,17 +17,23 @@ const NAMED: usize = 10;
 
 pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Tally) -> Section {
     let url = &config.keycloak.url;
-    let mut section = Section::new(Area::Keycloak, format!("{url}, realm {}", config.keycloak.realm));
+    let mut section =
+        Section::new(Area::Keycloak, format!("{url}, realm {}", config.keycloak.realm));
     if let Err(why) = reach::check(&mut section, "Keycloak", url, keycloak.probe().await) {
-        section.skip(&["token", "roles", "users", "version", "events", "group", "members", "directories"], &why);
+        section.skip(
+            &["token", "roles", "users", "version", "events", "group", "members", "directories"],
+            &why,
+        );
         return section;
     }
     let access = match keycloak.access().await {
         Ok(access) => access,
         Err(error) => {
             section.failed("token", &error);
-            section
-                .skip(&["roles", "users", "version", "events", "group", "members", "directories"], "there is no token");
+            section.skip(
+                &["roles", "users", "version", "events", "group", "members", "directories"],
+                "there is no token",
+            );
             return section;
         }
     };
@@ -45,8 +51,11 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
     }
     let members = match keycloak.groups().await {
         Ok(groups) => {
-            let told: Vec<_> =
-                groups.iter().take(NAMED).map(|group| format!("{} ({})", group.path, group.id)).collect();
+            let told: Vec<_> = groups
+                .iter()
+                .take(NAMED)
+                .map(|group| format!("{} ({})", group.path, group.id))
+                .collect();
             let more = groups.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             section.ok("group", told.join(", ") + &more);
@@ -64,12 +73,18 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
 
 fn token(section: &mut Section, config: &Config, access: &Access) {
     let whose = match &config.keycloak.auth {
-        KeycloakAuth::ClientCredentials { client_id, .. } => format!("the client {client_id}, by its own credentials"),
+        KeycloakAuth::ClientCredentials { client_id, .. } => {
+            format!("the client {client_id}, by its own credentials")
+        }
         KeycloakAuth::Password { auth_realm, client_id, username, .. } => {
-            format!("the user {username} of the realm {auth_realm}, by password and the client {client_id}")
+            format!(
+                "the user {username} of the realm {auth_realm}, by password and the client {client_id}"
+            )
         }
     };
-    let life = access.life.map(|life| format!("; a token is valid for {}", humantime::format_duration(life)));
+    let life = access
+        .life
+        .map(|life| format!("; a token is valid for {}", humantime::format_duration(life)));
     section.ok("token", whose + &life.unwrap_or_default());
 }
 
@@ -92,7 +107,8 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     const NAME: &str = "roles";
     let management = &access.management;
     let Some(roles) = &access.roles else {
-        section.skip(&[NAME], "the token does not list its roles, as is usual for a lightweight one");
+        section
+            .skip(&[NAME], "the token does not list its roles, as is usual for a lightweight one");
         return true;
     };
     let who = whose_roles(config);
@@ -100,7 +116,9 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
     if !roles.see_users() {
         section.problem(
             NAME,
-            format!("the role view-users of the client {management} is missing, so users may be hidden"),
+            format!(
+                "the role view-users of the client {management} is missing, so users may be hidden"
+            ),
             give_view_users(config, access),
         );
     } else if !needless.is_empty() {
@@ -120,7 +138,10 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
         };
         section.warn(
             NAME,
-            format!("it may do more than read, which is all that is needed here: {}", joined(&needless, ", ")),
+            format!(
+                "it may do more than read, which is all that is needed here: {}",
+                joined(&needless, ", ")
+            ),
             instead,
         );
     } else {
@@ -153,7 +174,9 @@ async fn version(section: &mut Section, keycloak: &KeycloakReader) {
     }
     match keycloak.version().await {
         Ok(Some(version)) => section.ok(NAME, version.to_string()),
-        Ok(None) => section.skip(&[NAME], "Keycloak shows it only with more rights than are needed here"),
+        Ok(None) => {
+            section.skip(&[NAME], "Keycloak shows it only with more rights than are needed here");
+        }
         // A proxy that blocks everything unneeded is no problem.
         Err(error) if error.is_foreign() => section.skip(&[NAME], &in_one_line(&error)),
         Err(error) => section.failed(NAME, &error),
@@ -179,9 +202,16 @@ async fn members(
             Ok(Members { people: members, unnamed, .. }) => {
                 without_name.extend(unnamed);
                 let disabled = members.iter().filter(|member| !member.enabled).count();
-                let of_these =
-                    if disabled > 0 { format!(", {disabled} of them disabled in Keycloak") } else { String::new() };
-                told.push(format!("{} in {}{of_these}", counted(members.len(), "member", "members"), group.path));
+                let of_these = if disabled > 0 {
+                    format!(", {disabled} of them disabled in Keycloak")
+                } else {
+                    String::new()
+                };
+                told.push(format!(
+                    "{} in {}{of_these}",
+                    counted(members.len(), "member", "members"),
+                    group.path
+                ));
                 all.extend(members.into_iter().filter(|member| seen.insert(member.id.clone())));
             }
             Err(error) => {
@@ -220,7 +250,10 @@ fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
     let few: Vec<_> = few.map(|one| format!("{} ({})", one.username, one.why)).collect();
     section.warn(
         "names",
-        format!("{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}", few.join(", ")),
+        format!(
+            "{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}",
+            few.join(", ")
+        ),
         "Complete them in Keycloak, or correct `keycloak.localpart`.",
     );
 }
@@ -262,16 +295,25 @@ async fn directories(
     }
 }
 
-/// Checks that each directory has an enabled user in the group. During an outage none of its users is
-/// listed as enabled.
-fn signs_of_life(section: &mut Section, name: &'static str, providers: &[Box<str>], members: Option<&[Member]>) {
+/// Checks that each directory has an enabled user in the group. During an outage none of its users
+/// is listed as enabled.
+fn signs_of_life(
+    section: &mut Section,
+    name: &'static str,
+    providers: &[Box<str>],
+    members: Option<&[Member]>,
+) {
     let told = format!("{} behind Keycloak", counted(providers.len(), "directory", "directories"));
     let Some(members) = members else {
-        section.skip(&[name], &format!("{told}; whether they answer is unknown without the members"));
+        section
+            .skip(&[name], &format!("{told}; whether they answer is unknown without the members"));
         return;
     };
-    let alive: HashSet<&str> =
-        members.iter().filter(|member| member.enabled).filter_map(|member| member.federation_link.as_deref()).collect();
+    let alive: HashSet<&str> = members
+        .iter()
+        .filter(|member| member.enabled)
+        .filter_map(|member| member.federation_link.as_deref())
+        .collect();
     let silent = providers.iter().filter(|provider| !alive.contains(&***provider)).count();
     if silent == 0 {
         section.ok(name, format!("{told}, each with enabled users in the group"));

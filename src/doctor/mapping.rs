@@ -24,7 +24,8 @@ const EXAMPLES: usize = 5;
 /// Columns of a line of examples.
 const WIDTH: usize = 69;
 
-/// Reads members and accounts, rechecks as a plan does, and reports how they match. Returns the plan.
+/// Reads members and accounts, rechecks as a plan does, and reports how they match. Returns the
+/// plan.
 pub(super) async fn check(
     section: &mut Section,
     config: &Config,
@@ -46,14 +47,19 @@ pub(super) async fn check(
     None
 }
 
-async fn read(config: &Config, readers: &Readers, state: Option<&State>) -> Result<(Plan, TemplateFit), Failure> {
+async fn read(
+    config: &Config,
+    readers: &Readers,
+    state: Option<&State>,
+) -> Result<(Plan, TemplateFit), Failure> {
     let mut reading = readers.read(config, &Tallies::default()).await?;
     if let Some(state) = state {
         state.recall(&mut reading.facts)?;
     }
     let draft = Draft::new(&reading.facts, &config.policy);
     let accounts: Vec<_> = draft.to_recheck().collect();
-    let rechecks = readers.recheck(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
+    let rechecks =
+        readers.recheck(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
     Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE)))
 }
 
@@ -64,10 +70,17 @@ fn mapping(section: &mut Section, config: &Config, plan: &Plan) {
     if let Some(doubt) = &mapping.doubt {
         let (why, fix) = (refusal::doubt(doubt), refusal::doubt_fix(doubt));
         section.problem(NAME, format!("{found}\n{why}"), fix);
-    } else if mapping.members > 0 && mapping.with_account() == 0 && managed(plan) > 0 && !has_namesake(plan) {
+    } else if mapping.members > 0
+        && mapping.with_account() == 0
+        && managed(plan) > 0
+        && !has_namesake(plan)
+    {
         section.problem(
             NAME,
-            format!("{found}\nkeycloak.localpart ({}) gives no member the name of an account", config.policy.template),
+            format!(
+                "{found}\nkeycloak.localpart ({}) gives no member the name of an account",
+                config.policy.template
+            ),
             "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`.",
         );
     } else {
@@ -110,7 +123,9 @@ fn found(plan: &Plan) -> String {
     }
     add(&mut lines, mapping.without_account, "without an account", &plan.not_registered);
     if plan.not_rechecked.is_some() {
-        lines.push_str("\n  accounts were not rechecked, because they are more than limits.max_look");
+        lines.push_str(
+            "\n  accounts were not rechecked, because they are more than limits.max_look",
+        );
     } else {
         let examples = &mapping.of_nobody_examples;
         add(&mut lines, mapping.of_nobody, "of no Keycloak user", examples);
@@ -141,7 +156,8 @@ fn template(section: &mut Section, config: &Config, fit: &TemplateFit) {
         section.skip(&[NAME], "no account with a link to a member to compare");
     } else if differing >= FEW && 2 * differing >= fit.compared {
         let pairs = fit.differing.iter().take(EXAMPLES);
-        let pairs: Vec<_> = pairs.map(|Pair { member, account }| format!("\n  {member} - {account}")).collect();
+        let pairs: Vec<_> =
+            pairs.map(|Pair { member, account }| format!("\n  {member} - {account}")).collect();
         section.warn(
             NAME,
             format!(

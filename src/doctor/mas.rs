@@ -1,5 +1,5 @@
-//! Checks MAS through its Admin API: where tokens come from, what they may do, and whether access is
-//! wider than it has to be.
+//! Checks MAS through its Admin API: where tokens come from, what they may do, and whether access
+//! is wider than it has to be.
 
 use futures_util::future::join;
 use reqwest::StatusCode;
@@ -66,7 +66,10 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
 
 pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
     let open = |url: &&url::Url| url.scheme() == "http" && !is_loopback(url);
-    let addresses = [("writer.mas_api.url", Some(&settings.url)), ("writer.mas_api.issuer", settings.issuer.as_ref())];
+    let addresses = [
+        ("writer.mas_api.url", Some(&settings.url)),
+        ("writer.mas_api.issuer", settings.issuer.as_ref()),
+    ];
     for (key, url) in addresses {
         if let Some(url) = url.filter(open) {
             section.warn(
@@ -80,7 +83,11 @@ pub(super) fn plain_http(section: &mut Section, settings: &MasApiConfig) {
 }
 
 /// Checks where tokens come from, and gets the first one.
-fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, HttpError>) -> Result<(), String> {
+fn token(
+    section: &mut Section,
+    mas: &MasApi,
+    issued: Result<Option<Issued>, HttpError>,
+) -> Result<(), String> {
     let MasApiAuth::Client { client_id, .. } = &mas.config().auth else {
         section.skip(&["issuer"], "a personal access token needs none");
         section.ok("token", "a personal access token");
@@ -101,10 +108,14 @@ fn token(section: &mut Section, mas: &MasApi, issued: Result<Option<Issued>, Htt
         Ok(issued) => {
             if let Some(Issued { endpoint, shown_in, life, scope, .. }) = issued {
                 section.ok("issuer", format!("its token endpoint is {endpoint}"));
-                let life = life.map(|life| format!(", valid for {}", humantime::format_duration(life)));
+                let life =
+                    life.map(|life| format!(", valid for {}", humantime::format_duration(life)));
                 let scope = scope.map(|scope| format!(" for {scope}"));
                 let (life, scope) = (life.unwrap_or_default(), scope.unwrap_or_default());
-                let told = format!("the client {client_id}, by {}, has a token{scope}{life}", shown_in.method());
+                let told = format!(
+                    "the client {client_id}, by {}, has a token{scope}{life}",
+                    shown_in.method()
+                );
                 section.ok("token", told);
             }
             Ok(())
@@ -136,7 +147,13 @@ async fn token_owners(section: &mut Section, reader: &MasReader) {
             "Add that account to `policy.protect`, or give this program a client of its own.",
         );
     } else {
-        section.ok(NAME, format!("never disabled, because a personal access token acts as them: {}", names.join(", ")));
+        section.ok(
+            NAME,
+            format!(
+                "never disabled, because a personal access token acts as them: {}",
+                names.join(", ")
+            ),
+        );
     }
 }
 
@@ -153,7 +170,11 @@ async fn own_version(section: &mut Section, mas: &MasApi, config: &Config) -> bo
             true
         }
         Ok(None) => {
-            section.warn(NAME, "MAS is older than 1.4, which is enough to list the accounts", "Update MAS.");
+            section.warn(
+                NAME,
+                "MAS is older than 1.4, which is enough to list the accounts",
+                "Update MAS.",
+            );
             true
         }
         Err(error) => {
@@ -175,7 +196,10 @@ async fn server_name(section: &mut Section, mas: &MasApi, config: &Config) {
             if actual == *configured {
                 section.ok(NAME, actual.to_string());
             } else {
-                section.failed(NAME, &ReadError::MasServesAnother { actual, configured: configured.clone() });
+                section.failed(
+                    NAME,
+                    &ReadError::MasServesAnother { actual, configured: configured.clone() },
+                );
             }
             settings::self_deactivation(section, config, account_deactivation_allowed);
         }
@@ -190,7 +214,8 @@ async fn accounts(section: &mut Section, mas: &MasApi) {
         return;
     }
     match mas.count().await {
-        Ok(Some(count)) => section.ok(NAME, format!("the Admin API lists {}", counted(count, "account", "accounts"))),
+        Ok(Some(count)) => section
+            .ok(NAME, format!("the Admin API lists {}", counted(count, "account", "accounts"))),
         Ok(None) => section.ok(NAME, "the Admin API lists the accounts"),
         Err(error) => section.failed(NAME, &error),
     }
@@ -203,8 +228,11 @@ pub(super) async fn provider(section: &mut Section, reader: &MasReader, readers:
         return;
     }
     match reader.link_provider_in_use(&readers.keycloak).await {
-        Ok(Some(provider)) => section.ok(NAME, format!("the realm is the upstream provider {provider}")),
-        Ok(None) => section.skip(&[NAME], "no upstream provider of MAS is the realm, so accounts have no links"),
+        Ok(Some(provider)) => {
+            section.ok(NAME, format!("the realm is the upstream provider {provider}"));
+        }
+        Ok(None) => section
+            .skip(&[NAME], "no upstream provider of MAS is the realm, so accounts have no links"),
         Err(error) => section.failed(NAME, &error),
     }
 }
@@ -249,7 +277,11 @@ async fn other_doors(section: &mut Section, mas: &MasApi, readers: &Readers, con
     use secrecy::ExposeSecret as _;
     const NAME: &str = "other_doors";
     let (Some(token), Some(synapse)) = (mas.personal_token(), &readers.synapse) else { return };
-    if config.synapse.as_ref().is_some_and(|synapse| synapse.admin_token.expose_secret() == token.expose_secret()) {
+    if config
+        .synapse
+        .as_ref()
+        .is_some_and(|synapse| synapse.admin_token.expose_secret() == token.expose_secret())
+    {
         section.ok(NAME, "the same token opens Synapse, as configured");
         return;
     }

@@ -1,5 +1,5 @@
-//! Checks mas-cli: whether it exists, its version, and whether it reaches MAS's own database and not
-//! another one.
+//! Checks mas-cli: whether it exists, its version, and whether it reaches MAS's own database and
+//! not another one.
 
 use super::check::{Area, Section};
 use super::{settings as choices, version};
@@ -25,15 +25,22 @@ pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &Ma
     if has_config {
         database(&mut section, config, mas_cli).await;
     } else {
-        section.skip(&["database"], "without its configuration mas-cli would use a default database");
+        section
+            .skip(&["database"], "without its configuration mas-cli would use a default database");
     }
     section
 }
 
-fn own_config(section: &mut Section, config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> bool {
+fn own_config(
+    section: &mut Section,
+    config: &Config,
+    settings: &MasCliConfig,
+    mas_cli: &MasCli,
+) -> bool {
     const NAME: &str = "configuration";
     let checked = mas_cli.read_config(&config.server_name);
-    let files: Vec<_> = settings.config_to_check.paths().iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<_> =
+        settings.config_to_check.paths().iter().map(|path| path.display().to_string()).collect();
     match &checked {
         Err(error) => section.failed(NAME, error),
         Ok(Some(mas_config)) => {

@@ -1,7 +1,7 @@
 //! Checks everything that a run needs, server by server, without changing anything.
 //!
-//! A check is data, so that text and JSON say the same. After a failure, checks that depend on it are
-//! reported as skipped; a failed server hides nothing about the others.
+//! A check is data, so that text and JSON say the same. After a failure, checks that depend on it
+//! are reported as skipped; a failed server hides nothing about the others.
 
 mod check;
 mod clock;
@@ -38,7 +38,9 @@ pub async fn examine(
     let keycloak = keycloak::check(config, &readers.keycloak, members);
     let synapse = async {
         match (&config.synapse, &readers.synapse) {
-            (Some(settings), Some(reader)) => Some(synapse::check(config, settings, reader, readers).await),
+            (Some(settings), Some(reader)) => {
+                Some(synapse::check(config, settings, reader, readers).await)
+            }
             _ => None,
         }
     };
@@ -76,14 +78,26 @@ pub async fn examine(
     Report { sections: sections.into_iter().flatten().collect() }
 }
 
-/// Checks how members and accounts match, if the servers have no problem: else reading the lists would
-/// be in vain.
-pub async fn examine_mapping(report: &mut Report, config: &Config, readers: &Readers, state: Option<&State>) {
-    let is_server = |section: &&Section| matches!(section.area, Area::Keycloak | Area::Synapse | Area::Mas);
+/// Checks how members and accounts match, if the servers have no problem: else reading the lists
+/// would be in vain.
+pub async fn examine_mapping(
+    report: &mut Report,
+    config: &Config,
+    readers: &Readers,
+    state: Option<&State>,
+) {
+    let is_server =
+        |section: &&Section| matches!(section.area, Area::Keycloak | Area::Synapse | Area::Mas);
     let in_trouble = report.sections.iter().filter(is_server).any(Section::has_problem);
-    let Some(section) = report.sections.iter_mut().find(|section| section.area == Area::Keycloak) else { return };
+    let Some(section) = report.sections.iter_mut().find(|section| section.area == Area::Keycloak)
+    else {
+        return;
+    };
     if in_trouble {
-        section.skip(&["mapping", "template"], "members and accounts are not read while there is a problem");
+        section.skip(
+            &["mapping", "template"],
+            "members and accounts are not read while there is a problem",
+        );
     } else {
         let plan = mapping::check(section, config, readers, state).await;
         let synapse = report.sections.iter_mut().find(|section| section.area == Area::Synapse);
@@ -112,7 +126,9 @@ mod tests {
     }
 
     fn warnings(section: &Section, name: &str) -> Vec<String> {
-        let warned = |check: &&Check| check.name == name && check.status == Status::Warning && check.fix.is_some();
+        let warned = |check: &&Check| {
+            check.name == name && check.status == Status::Warning && check.fix.is_some()
+        };
         section.checks.iter().filter(warned).map(|check| check.found.clone()).collect()
     }
 
@@ -125,7 +141,10 @@ mod tests {
             "{found:?}"
         );
 
-        let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, crate::environment::Timeouts::default()));
+        let mas = config
+            .mas_api
+            .as_ref()
+            .map(|mas| MasApi::new(mas, crate::environment::Timeouts::default()));
         let mas = mas.expect("configured").expect("TLS");
         let mut section = Section::new(Area::Mas, "");
         mas::plain_http(&mut section, mas.config());

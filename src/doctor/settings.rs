@@ -51,9 +51,13 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
 /// or a bot.
 fn services(section: &mut Section, config: &Config) {
     const NAME: &str = "protect";
-    const WHY: &str = "without [synapse] accounts of bots, scripts and tokens look like those of users";
+    const WHY: &str =
+        "without [synapse] accounts of bots, scripts and tokens look like those of users";
     if config.synapse.is_some() {
-        section.ok(NAME, "Synapse shows who owns its token, and which accounts belong to bridges and bots");
+        section.ok(
+            NAME,
+            "Synapse shows who owns its token, and which accounts belong to bridges and bots",
+        );
     } else if config.policy.protect.is_empty() {
         section.warn(
             NAME,
@@ -65,7 +69,8 @@ fn services(section: &mut Section, config: &Config) {
     }
 }
 
-/// Warns if users may deactivate their own accounts (trap 70) and the next run would activate those of members.
+/// Warns if users may deactivate their own accounts (trap 70) and the next run would activate those
+/// of members.
 pub(super) fn self_deactivation(section: &mut Section, config: &Config, is_allowed: bool) {
     const NAME: &str = "self_deactivation";
     if config.policy.reactivate != Reactivate::Any {

@@ -25,7 +25,12 @@ struct Compared {
 }
 
 /// Compares the accounts that both servers know.
-pub(super) async fn compare(section: &mut Section, config: &Config, synapse: &SynapseReader, mas: &MasReader) {
+pub(super) async fn compare(
+    section: &mut Section,
+    config: &Config,
+    synapse: &SynapseReader,
+    mas: &MasReader,
+) {
     if section.gives_up("locks") {
         return;
     }
@@ -38,7 +43,11 @@ pub(super) async fn compare(section: &mut Section, config: &Config, synapse: &Sy
     }
 }
 
-async fn compared(config: &Config, synapse: &SynapseReader, mas: &MasReader) -> Result<Compared, ReadError> {
+async fn compared(
+    config: &Config,
+    synapse: &SynapseReader,
+    mas: &MasReader,
+) -> Result<Compared, ReadError> {
     let users = mas.ids(LinksOf::NoProvider).await?;
     let (_, accounts) = synapse.accounts(&config.server_name, &Tally::default()).await?;
     let mut compared = Compared::default();
@@ -93,7 +102,9 @@ fn jobs(section: &mut Section, config: &Config, unseen: &[Localpart]) {
         return;
     }
     let again = match config.accounts.source {
-        AccountSource::Synapse => "The next `sync` repeats the deactivation of accounts outside the group.".to_owned(),
+        AccountSource::Synapse => {
+            "The next `sync` repeats the deactivation of accounts outside the group.".to_owned()
+        }
         AccountSource::Mas => {
             format!("Repeat it: `{} manage lock-user --deactivate -- NAME`.", config.policy.mas_cli)
         }
@@ -110,7 +121,8 @@ fn named(localparts: &[Localpart]) -> String {
     format!("{} ({shown})", counted(localparts.len(), "account", "accounts"))
 }
 
-/// Reports how many accounts outside the group only Synapse is known to have shut out, if MAS's state is unknown.
+/// Reports how many accounts outside the group only Synapse is known to have shut out, if MAS's
+/// state is unknown.
 pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Unverified) {
     const NAME: &str = "shut_out";
     if !config.trusts_synapse() {
@@ -139,7 +151,8 @@ pub(super) fn unverified(section: &mut Section, config: &Config, unverified: &Un
 /// Reports that Synapse does not show locks of MAS; `stays` says why, `update` what to update.
 pub(super) fn unseen_locks(section: &mut Section, config: &Config, stays: &str, update: &str) {
     const NAME: &str = "version";
-    let fix = format!("{update}, then run `{} manage provision-all-users` once", config.policy.mas_cli);
+    let fix =
+        format!("{update}, then run `{} manage provision-all-users` once", config.policy.mas_cli);
     match (config.policy.disable, config.trusts_synapse()) {
         (DisableMode::Lock, true) => section.problem(
             NAME,

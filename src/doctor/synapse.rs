@@ -40,7 +40,8 @@ pub(super) async fn check(
         Ok(owner) => owner,
         Err(error) => {
             section.failed("token", &error);
-            section.skip(&["server_name", "admin", "mas_server"], "the token has not been accepted");
+            section
+                .skip(&["server_name", "admin", "mas_server"], "the token has not been accepted");
             return section;
         }
     };
@@ -68,8 +69,8 @@ pub(super) async fn check(
     section
 }
 
-/// Checks that the owner of a personal access token is known, because the token ends with the owner's
-/// account. Synapse names only the user that the token acts as.
+/// Checks that the owner of a personal access token is known, because the token ends with the
+/// owner's account. Synapse names only the user that the token acts as.
 async fn token_owner(section: &mut Section, actor: &UserId, readers: &Readers) {
     const NAME: &str = "token_owner";
     match readers.owners_of_synapse_token(actor).await {
@@ -127,15 +128,17 @@ async fn own_version(section: &mut Section, config: &Config, synapse: &SynapseRe
     }
 }
 
-/// Checks that MAS's server answers, by a token that does not exist: Synapse has to ask MAS about it.
-/// mas-cli needs only the database, and without the server its work is queued and never done (trap
-/// 72).
+/// Checks that MAS's server answers, by a token that does not exist: Synapse has to ask MAS about
+/// it. mas-cli needs only the database, and without the server its work is queued and never done
+/// (trap 72).
 async fn mas_server(section: &mut Section, synapse: &SynapseReader) {
     const NAME: &str = "mas_server";
     if section.gives_up(NAME) {
         return;
     }
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let nanos = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
     let unknown = synapse.opened_by(format!("mct_nobody_{nanos:x}").into());
     match unknown.token_owner().await.map_err(|error| (error.status(), error)) {
         Err((Some(StatusCode::UNAUTHORIZED), _)) => section.ok(NAME, "MAS answers Synapse"),

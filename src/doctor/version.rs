@@ -11,7 +11,12 @@ use crate::model::{MAS_SHARES_LOCKS, ServerText};
 const REACTIVATE: Version = Version::new(0, 20, 0);
 
 /// Checks that MAS is new enough for the configuration; `said` is the version it reports.
-pub(super) fn check_mas(section: &mut Section, said: &ServerText, version: Option<&Version>, config: &Config) {
+pub(super) fn check_mas(
+    section: &mut Section,
+    said: &ServerText,
+    version: Option<&Version>,
+    config: &Config,
+) {
     const NAME: &str = "version";
     let Some(version) = version else {
         section.ok(NAME, format!("{said:?} is not a release, so it is treated as the newest"));

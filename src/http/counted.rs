@@ -1,5 +1,6 @@
-//! Counts every request by server and outcome, including requests for tokens and each retry. A request
-//! that was cancelled is not counted: a page fetched ahead in vain is not the server's fault.
+//! Counts every request by server and outcome, including requests for tokens and each retry. A
+//! request that was cancelled is not counted: a page fetched ahead in vain is not the server's
+//! fault.
 
 use reqwest::StatusCode;
 

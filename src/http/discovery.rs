@@ -75,17 +75,28 @@ impl TokenEndpoint {
     }
 
     /// Returns the endpoint, after asking the issuer if necessary.
-    pub(super) async fn find(&self, server: Server, client: &Client) -> Result<Endpoint, HttpError> {
+    pub(super) async fn find(
+        &self,
+        server: Server,
+        client: &Client,
+    ) -> Result<Endpoint, HttpError> {
         match self {
             Self::At(url) => Ok(Endpoint { url: url.clone(), ways: vec![ClientSecretIn::Form] }),
-            Self::Discovered { issuer, allow_http } => discover(server, client, issuer, *allow_http).await,
+            Self::Discovered { issuer, allow_http } => {
+                discover(server, client, issuer, *allow_http).await
+            }
         }
     }
 }
 
-/// Reads the issuer's metadata. It counts only if it is the issuer's own and the secret stays secret
-/// on its way.
-async fn discover(server: Server, client: &Client, issuer: &Url, allow_http: bool) -> Result<Endpoint, HttpError> {
+/// Reads the issuer's metadata. It counts only if it is the issuer's own and the secret stays
+/// secret on its way.
+async fn discover(
+    server: Server,
+    client: &Client,
+    issuer: &Url,
+    allow_http: bool,
+) -> Result<Endpoint, HttpError> {
     let mut url = issuer.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend([".well-known", "openid-configuration"]);

@@ -77,7 +77,9 @@ pub enum HttpErrorKind {
         retry_after: Option<Duration>,
     },
     /// A 404 page: MAS sends one for a path that it does not have, and so does a proxy.
-    #[error("MAS without this path, or a proxy or load balancer between here and MAS, answered 404 Not Found")]
+    #[error(
+        "MAS without this path, or a proxy or load balancer between here and MAS, answered 404 Not Found"
+    )]
     MissingPage,
     /// A redirect, which is not followed.
     #[error("answered {status}, a redirect")]
@@ -142,7 +144,14 @@ impl HttpError {
         url: impl std::fmt::Display,
         kind: HttpErrorKind,
     ) -> Self {
-        Self { server, purpose, method, url: printable(&url.to_string()).into_owned(), kind, tried_in_doubt: false }
+        Self {
+            server,
+            purpose,
+            method,
+            url: printable(&url.to_string()).into_owned(),
+            kind,
+            tried_in_doubt: false,
+        }
     }
 
     /// Returns the status if the server itself answered with one, in its own format.
@@ -166,18 +175,24 @@ impl HttpError {
         matches!(self.kind, HttpErrorKind::ForeignStatus { .. })
     }
 
-    /// Returns whether MAS may not have this path: then it answers with a web page, as a proxy does.
+    /// Returns whether MAS may not have this path: then it answers with a web page, as a proxy
+    /// does.
     #[must_use]
     pub fn is_missing_in_mas(&self) -> bool {
         self.server == Server::Mas && self.kind.any_status() == Some(StatusCode::NOT_FOUND)
     }
 
-    /// Returns whether another try may help. Every request that is retried is harmless when sent twice.
+    /// Returns whether another try may help. Every request that is retried is harmless when sent
+    /// twice.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match &self.kind {
-            HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => true,
-            kind => kind.any_status().is_some_and(|status| matches!(status.as_u16(), 429 | 502 | 503 | 504)),
+            HttpErrorKind::Connect(_) | HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) => {
+                true
+            }
+            kind => kind
+                .any_status()
+                .is_some_and(|status| matches!(status.as_u16(), 429 | 502 | 503 | 504)),
         }
     }
 
@@ -196,8 +211,8 @@ impl HttpError {
         }
     }
 
-    /// Returns whether the request may have been carried out although its answer broke off. This excludes a
-    /// server that says nothing at all: it would be waited for again and again.
+    /// Returns whether the request may have been carried out although its answer broke off. This
+    /// excludes a server that says nothing at all: it would be waited for again and again.
     #[must_use]
     pub fn is_answer_lost(&self) -> bool {
         self.purpose == Purpose::Data && matches!(self.kind, HttpErrorKind::BrokenOff(_))
@@ -206,7 +221,8 @@ impl HttpError {
     /// Returns whether the server refused this request only, and would answer others.
     #[must_use]
     pub fn is_about_the_request(&self) -> bool {
-        self.purpose == Purpose::Data && matches!(self.status().map(|it| it.as_u16()), Some(400 | 404 | 409 | 422))
+        self.purpose == Purpose::Data
+            && matches!(self.status().map(|it| it.as_u16()), Some(400 | 404 | 409 | 422))
     }
 
     /// Returns whether the request may have been carried out although no good answer came.
@@ -219,7 +235,8 @@ impl HttpError {
             | HttpErrorKind::Decode(_)
             | HttpErrorKind::TooLarge { .. }
             | HttpErrorKind::Inconsistent(_) => true,
-            // A proxy sends these although the server may have done it; some send 503 if the connection broke.
+            // A proxy sends these although the server may have done it; some send 503 if the
+            // connection broke.
             HttpErrorKind::ForeignStatus { status, .. } => status.is_server_error(),
             HttpErrorKind::Status { status, .. } => matches!(status.as_u16(), 502 | 504),
             HttpErrorKind::Connect(_)
@@ -245,9 +262,9 @@ impl HttpErrorKind {
     /// Returns the status, no matter what answered with it.
     pub(super) fn any_status(&self) -> Option<StatusCode> {
         match self {
-            Self::Status { status, .. } | Self::ForeignStatus { status, .. } | Self::Redirect { status } => {
-                Some(*status)
-            }
+            Self::Status { status, .. }
+            | Self::ForeignStatus { status, .. }
+            | Self::Redirect { status } => Some(*status),
             Self::MissingPage => Some(StatusCode::NOT_FOUND),
             _ => None,
         }
@@ -256,15 +273,20 @@ impl HttpErrorKind {
     /// Returns how long to wait before the next try, if the answer said so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Status { retry_after, .. } | Self::ForeignStatus { retry_after, .. } => *retry_after,
+            Self::Status { retry_after, .. } | Self::ForeignStatus { retry_after, .. } => {
+                *retry_after
+            }
             _ => None,
         }
     }
 }
 
-/// Returns `None` if the server itself says that `what` does not exist. Every other 404 stays an error:
-/// of a proxy that has lost its server, of a realm or a path that is not there.
-pub fn none_if_missing<T>(what: Missing, answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
+/// Returns `None` if the server itself says that `what` does not exist. Every other 404 stays an
+/// error: of a proxy that has lost its server, of a realm or a path that is not there.
+pub fn none_if_missing<T>(
+    what: Missing,
+    answer: Result<T, HttpError>,
+) -> Result<Option<T>, HttpError> {
     match answer {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_missing(what) => Ok(None),
@@ -281,7 +303,13 @@ mod tests {
     use super::*;
 
     fn answered(kind: HttpErrorKind) -> Result<(), HttpError> {
-        Err(HttpError::new(Server::Keycloak, Purpose::Data, "GET", "https://sso.example.org/x", kind))
+        Err(HttpError::new(
+            Server::Keycloak,
+            Purpose::Data,
+            "GET",
+            "https://sso.example.org/x",
+            kind,
+        ))
     }
 
     #[test]
@@ -298,7 +326,10 @@ mod tests {
         }
         let page = answered(HttpErrorKind::ForeignStatus { server, status, retry_after });
         let page = none_if_missing(Missing::User, page).expect_err("the page of a proxy");
-        assert_eq!((page.status(), page.is_foreign(), page.is_about_the_request()), (None, true, false));
+        assert_eq!(
+            (page.status(), page.is_foreign(), page.is_about_the_request()),
+            (None, true, false)
+        );
     }
 
     #[test]

@@ -91,12 +91,14 @@ impl HttpError {
         }
     }
 
-    /// Returns what to do about a status that is not the server's, and so says nothing about tokens, roles
-    /// or users.
+    /// Returns what to do about a status that is not the server's, and so says nothing about
+    /// tokens, roles or users.
     fn foreign_hint(&self, status: StatusCode) -> String {
         let (server, url_key, paths) = (self.server, self.url_key(), self.paths());
         match status.as_u16() {
-            429 => format!("Raise the limit of the proxy in front of {server}, or run again later."),
+            429 => {
+                format!("Raise the limit of the proxy in front of {server}, or run again later.")
+            }
             502..=504 => format!(
                 "Check that {server} is up and that the proxy in front of it reaches it. The log of the proxy says why it \
                  did not."
@@ -115,7 +117,9 @@ impl HttpError {
             (Server::Keycloak, Purpose::Token | Purpose::Discovery) => "/realms",
             (Server::Synapse, _) => "/_synapse/admin and /_matrix/client",
             (Server::Mas, Purpose::Data) => "/api/admin/v1",
-            (Server::Mas, Purpose::Token | Purpose::Discovery) => "/.well-known/openid-configuration and /oauth2/token",
+            (Server::Mas, Purpose::Token | Purpose::Discovery) => {
+                "/.well-known/openid-configuration and /oauth2/token"
+            }
         }
     }
 

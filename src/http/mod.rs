@@ -1,6 +1,7 @@
 //! Sends every request the same way: timeouts, one token renewal after a 401, retries with a busy
 //! server. An answer is either complete and of the right kind, or an error with server and request.
 
+mod answer;
 mod client;
 mod counted;
 mod discovery;
@@ -10,14 +11,16 @@ mod hint;
 mod issued;
 mod oauth;
 mod probe;
+mod retry;
 mod tls;
 
-pub use client::{Api, HttpAnswer, Patience, client, client_beside, is_loopback};
-pub(crate) use client::{from_reqwest, short_body};
+pub(crate) use answer::{from_reqwest, short_body};
+pub use client::{Api, HttpAnswer, client, client_beside, is_loopback};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Missing, Purpose, none_if_missing};
 pub use issued::Issued;
 pub use oauth::{Credentials, Grant, OAuth};
 pub use probe::Probe;
+pub use retry::Patience;
 pub use tls::{Tls, TlsError};

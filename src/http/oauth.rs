@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AsyncHttpClient, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, ResourceOwnerPassword,
-    ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
+    AsyncHttpClient, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError,
+    ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
 };
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,12 +15,13 @@ use tokio::sync::Mutex;
 use tracing::debug;
 use url::Url;
 
-use super::client::{Patience, from_reqwest, persistently, status_error, whole_json};
+use super::answer::{from_reqwest, status_error, whole_json};
 use super::counted::counted;
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::told;
 use super::issued::Issued;
+use super::retry::{Patience, persistently};
 use crate::model::{Server, mask_basic, mask_token};
 
 /// How long before it expires a token is renewed; a short one after three quarters of its life.
@@ -51,7 +52,11 @@ impl Credentials {
     }
 
     /// Returns another token than the refused one, if there is a way to get one.
-    pub async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<Option<SecretString>, HttpError> {
+    pub async fn renewed(
+        &self,
+        refused: &SecretString,
+        patience: Patience,
+    ) -> Result<Option<SecretString>, HttpError> {
         match self {
             Self::Token(_) => Ok(None),
             Self::OAuth(oauth) => oauth.renewed(refused, patience).await.map(Some),
@@ -148,14 +153,19 @@ impl OAuth {
         }
     }
 
-    /// Returns a new token. Many requests may be refused at once; only the first of them asks for one. A
-    /// late refusal may find a newer token that has expired since.
-    async fn renewed(&self, refused: &SecretString, patience: Patience) -> Result<SecretString, HttpError> {
+    /// Returns a new token. Many requests may be refused at once; only the first of them asks for
+    /// one. A late refusal may find a newer token that has expired since.
+    async fn renewed(
+        &self,
+        refused: &SecretString,
+        patience: Patience,
+    ) -> Result<SecretString, HttpError> {
         let asked_at = Instant::now();
         let mut state = self.state.lock().await;
         match &state.current {
             Some(held)
-                if held.issued.token.expose_secret() != refused.expose_secret() && Instant::now() < held.renew_at =>
+                if held.issued.token.expose_secret() != refused.expose_secret()
+                    && Instant::now() < held.renew_at =>
             {
                 Ok(held.issued.token.clone())
             }
@@ -163,11 +173,17 @@ impl OAuth {
         }
     }
 
-    /// Requests a token, unless another request failed while this one waited: otherwise a token endpoint
-    /// that hangs would block all of them, one after another.
-    async fn renew(&self, state: &mut TokenState, asked_at: Instant, patience: Patience) -> Result<Issued, HttpError> {
+    /// Requests a token, unless another request failed while this one waited: otherwise a token
+    /// endpoint that hangs would block all of them, one after another.
+    async fn renew(
+        &self,
+        state: &mut TokenState,
+        asked_at: Instant,
+        patience: Patience,
+    ) -> Result<Issued, HttpError> {
         if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
-            let url = state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
+            let url =
+                state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
             let kind = HttpErrorKind::NoTokenEither;
             return Err(HttpError::new(self.http.server, Purpose::Token, "POST", url, kind));
         }
@@ -176,15 +192,21 @@ impl OAuth {
         renewed
     }
 
-    async fn renew_now(&self, state: &mut TokenState, patience: Patience) -> Result<Issued, HttpError> {
+    async fn renew_now(
+        &self,
+        state: &mut TokenState,
+        patience: Patience,
+    ) -> Result<Issued, HttpError> {
         let mut endpoint = match state.endpoint.take() {
             Some(endpoint) => endpoint,
             None => self.at.find(self.http.server, &self.http.client).await?,
         };
-        let mut answer = Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
+        let mut answer =
+            Err(self.error(&endpoint.url, RequestTokenError::Other(NO_WAY.to_owned())));
         for way in endpoint.ways.clone() {
             answer = self.ask(&endpoint.url, way, patience).await;
-            // A client is registered with one way to send its secret; any other is refused like a wrong secret.
+            // A client is registered with one way to send its secret; any other is refused like a
+            // wrong secret.
             match &answer {
                 Err(error) if error.is_invalid_client() => {}
                 Err(_) => break,
@@ -201,7 +223,12 @@ impl OAuth {
         Ok(issued)
     }
 
-    async fn ask(&self, url: &Url, way: ClientSecretIn, patience: Patience) -> Result<Current, HttpError> {
+    async fn ask(
+        &self,
+        url: &Url,
+        way: ClientSecretIn,
+        patience: Patience,
+    ) -> Result<Current, HttpError> {
         debug!(server = %self.http.server, %url, method = way.method(), "asking for a token");
         let asked_at = Instant::now();
         let http = OAuthHttp { patience, ..self.http.clone() };
@@ -213,19 +240,25 @@ impl OAuth {
         }
         let answer = match &self.grant {
             Grant::ClientCredentials => {
-                client.exchange_client_credentials().add_scopes(self.scope.clone()).request_async(&http).await
+                client
+                    .exchange_client_credentials()
+                    .add_scopes(self.scope.clone())
+                    .request_async(&http)
+                    .await
             }
             Grant::Password { username, password } => {
                 let username = ResourceOwnerUsername::new(username.clone());
                 let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
-                let asked = client.exchange_password(&username, &password).add_scopes(self.scope.clone());
+                let asked =
+                    client.exchange_password(&username, &password).add_scopes(self.scope.clone());
                 asked.request_async(&http).await
             }
         };
         let answer = answer.map_err(|error| self.error(url, error))?;
         let life = answer.expires_in().unwrap_or(UNTOLD_LIFE).min(LONGEST_LIFE);
-        let scopes =
-            answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
+        let scopes = answer
+            .scopes()
+            .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
         let token = SecretString::from(answer.access_token().secret().clone());
         mask_token(&token);
         let issued = Issued {
@@ -238,7 +271,11 @@ impl OAuth {
         Ok(Current { issued, renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 4)) })
     }
 
-    fn error(&self, url: &Url, error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>) -> HttpError {
+    fn error(
+        &self,
+        url: &Url,
+        error: RequestTokenError<HttpError, oauth2::basic::BasicErrorResponse>,
+    ) -> HttpError {
         let kind = match error {
             RequestTokenError::Request(error) => return error,
             RequestTokenError::ServerResponse(response) => HttpErrorKind::NoToken {
@@ -247,8 +284,12 @@ impl OAuth {
             },
             // The parser's own text may quote the answer, and with it a token.
             RequestTokenError::Parse(error, _) => HttpErrorKind::Inconsistent(
-                format!("the answer is no token (line {}, column {})", error.inner().line(), error.inner().column())
-                    .into(),
+                format!(
+                    "the answer is no token (line {}, column {})",
+                    error.inner().line(),
+                    error.inner().column()
+                )
+                .into(),
             ),
             RequestTokenError::Other(what) => HttpErrorKind::Inconsistent(told(&what)),
         };
@@ -274,8 +315,8 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttp {
 }
 
 impl OAuthHttp {
-    /// Returns what OAuth 2.0 defines, a token or a refusal in its format; everything else is an ordinary
-    /// error.
+    /// Returns what OAuth 2.0 defines, a token or a refusal in its format; everything else is an
+    /// ordinary error.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let url = request.uri().to_string();
         let answered = async {
@@ -289,7 +330,10 @@ impl OAuthHttp {
                 .await
                 .map_err(from_reqwest)?;
             let status = response.status();
-            let refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            let refusal = matches!(
+                status,
+                StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            );
             let asked = (self.server, Purpose::Token);
             let body = if refusal {
                 match status_error(asked, response).await {

@@ -4,9 +4,11 @@ use std::time::SystemTime;
 
 use reqwest::header::DATE;
 
-use super::client::{Api, Patience, from_reqwest, persistently, status_error};
+use super::answer::{from_reqwest, status_error};
+use super::client::Api;
 use super::counted::counted;
 use super::error::{HttpError, Purpose};
+use super::retry::{Patience, persistently};
 
 /// Any answer.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +20,8 @@ pub struct Probe {
 }
 
 impl Api {
-    /// Sends `GET base/path…` without the token. A refusal counts as an answer if it is the server's own,
-    /// and so does the page of MAS for a path that it does not have.
+    /// Sends `GET base/path…` without the token. A refusal counts as an answer if it is the
+    /// server's own, and so does the page of MAS for a path that it does not have.
     pub async fn probe(&self, path: &[&str]) -> Result<Probe, HttpError> {
         let url = self.url(path, &[]);
         let error = |kind| HttpError::new(self.server, Purpose::Data, "GET", &url, kind);
@@ -27,8 +29,10 @@ impl Api {
             let answered = async {
                 let response = self.client.get(url.clone()).send().await.map_err(from_reqwest)?;
                 let status = response.status();
-                let date =
-                    response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+                let date = response
+                    .headers()
+                    .get(DATE)
+                    .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
                 if !status.is_success() {
                     let (kind, _) = status_error((self.server, Purpose::Data), response).await;
                     let refused = error(kind);

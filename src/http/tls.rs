@@ -26,7 +26,8 @@ pub enum TlsError {
 impl Tls {
     /// Trusts these authorities (PEM) in addition to the system's.
     pub fn trust(&mut self, pem: &SecretSlice<u8>) -> Result<(), TlsError> {
-        let authorities = Certificate::from_pem_bundle(pem.expose_secret()).map_err(TlsError::Pem)?;
+        let authorities =
+            Certificate::from_pem_bundle(pem.expose_secret()).map_err(TlsError::Pem)?;
         if authorities.is_empty() {
             return Err(TlsError::Empty);
         }
@@ -35,8 +36,13 @@ impl Tls {
     }
 
     /// Sends this certificate, with private key `key` (both PEM), to servers that ask for one.
-    pub fn identify(&mut self, certificate: &SecretSlice<u8>, key: &SecretSlice<u8>) -> Result<(), TlsError> {
-        let both = SecretSlice::from([certificate.expose_secret(), b"\n", key.expose_secret()].concat());
+    pub fn identify(
+        &mut self,
+        certificate: &SecretSlice<u8>,
+        key: &SecretSlice<u8>,
+    ) -> Result<(), TlsError> {
+        let both =
+            SecretSlice::from([certificate.expose_secret(), b"\n", key.expose_secret()].concat());
         self.identity = Some(Identity::from_pem(both.expose_secret()).map_err(TlsError::Pem)?);
         self.try_out()
     }
@@ -61,6 +67,11 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tls({} authorities, own certificate: {})", self.authorities.len(), self.identity.is_some())
+        write!(
+            f,
+            "Tls({} authorities, own certificate: {})",
+            self.authorities.len(),
+            self.identity.is_some()
+        )
     }
 }

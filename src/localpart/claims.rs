@@ -1,4 +1,5 @@
-//! Builds the claims of a user, as Keycloak's default scopes `profile` and `email` put them into a token.
+//! Builds the claims of a user, as Keycloak's default scopes `profile` and `email` put them into a
+//! token.
 
 use std::collections::BTreeMap;
 

@@ -207,7 +207,9 @@ fn computed_argument_is_not_taken_for_the_name_of_a_filter_or_test() {
     ] {
         template(&format!("{{{{ user.names | {filter} | first }}}}"));
     }
-    assert!(refusal("{{ user.names | map('fallback', user) | first }}").contains("no filter fallback"));
+    assert!(
+        refusal("{{ user.names | map('fallback', user) | first }}").contains("no filter fallback")
+    );
 }
 
 #[test]

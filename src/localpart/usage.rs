@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use minijinja::machinery::Instruction::{
-    self, ApplyFilter, CallFunction, CallMethod, Emit, GetAttr, GetItem, Include, LoadBlocks, LoadConst, Lookup, Mul,
-    PerformTest, Pow, StoreLocal,
+    self, ApplyFilter, CallFunction, CallMethod, Emit, GetAttr, GetItem, Include, LoadBlocks,
+    LoadConst, Lookup, Mul, PerformTest, Pow, StoreLocal,
 };
 use minijinja::machinery::{CompiledTemplate, Instructions};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
@@ -277,8 +277,8 @@ fn claim_behind<'i>(after: &[&'i Instruction<'_>]) -> Option<&'i str> {
     }
 }
 
-/// Returns the constant arguments of a filter, without the value that it is applied to. Returns nothing
-/// if an argument is computed, because then the instructions of each argument are unknown.
+/// Returns the constant arguments of a filter, without the value that it is applied to. Returns
+/// nothing if an argument is computed, because then the instructions of each argument are unknown.
 fn constants<'i>(before: &[&'i Instruction<'_>], count: Option<u16>) -> Vec<Option<&'i str>> {
     let count = usize::from(count.unwrap_or(1)).saturating_sub(1);
     let arguments = &before[before.len().saturating_sub(count)..];

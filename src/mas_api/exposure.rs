@@ -22,8 +22,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 pub struct Exposure {
     /// Whether the Admin API answers at the issuer's public address; `None` if unknown.
     pub public: Option<bool>,
-    /// What our client has and does not need: redirect URIs, and the grants of a client that registered
-    /// itself. `None` if unknown.
+    /// What our client has and does not need: redirect URIs, and the grants of a client that
+    /// registered itself. `None` if unknown.
     pub client: Option<Vec<ServerText>>,
 }
 
@@ -45,8 +45,8 @@ impl MasApi {
         tokio::time::timeout(SOON, check).await.unwrap_or_default()
     }
 
-    /// Checks without a token: the API refuses in its own format, and a listener without it answers with a
-    /// web page.
+    /// Checks without a token: the API refuses in its own format, and a listener without it answers
+    /// with a web page.
     async fn public(&self) -> Option<bool> {
         #[derive(Deserialize)]
         struct ApiErrors {
@@ -72,14 +72,17 @@ impl MasApi {
         Some(serde_json::from_slice::<ApiErrors>(&body).is_ok())
     }
 
-    /// Returns what our client does not need. A client of MAS's configuration may use every grant, but
-    /// without a redirect URI no one can log in through it with a browser.
+    /// Returns what our client does not need. A client of MAS's configuration may use every grant,
+    /// but without a redirect URI no one can log in through it with a browser.
     async fn needless(&self) -> Option<Vec<ServerText>> {
         let MasApiAuth::Client { client_id, .. } = &self.config.auth else { return None };
-        let found: Result<Single<ClientAttributes>, _> = self.get(&["oauth2-clients", client_id], &[]).await;
+        let found: Result<Single<ClientAttributes>, _> =
+            self.get(&["oauth2-clients", client_id], &[]).await;
         let Single { data } = found.ok()?;
         let ClientAttributes { redirect_uris, grant_types, is_static } = data.attributes;
-        let grants = grant_types.into_iter().filter(|grant| !is_static && grant.raw() != "client_credentials");
+        let grants = grant_types
+            .into_iter()
+            .filter(|grant| !is_static && grant.raw() != "client_credentials");
         Some(redirect_uris.into_iter().chain(grants).collect())
     }
 }

@@ -39,11 +39,12 @@ struct Walked {
 }
 
 impl MasApi {
-    /// Reads every row of a list, made smaller as it comes. `seen` gets the number of rows of each page,
-    /// and the total with the first one.
+    /// Reads every row of a list, made smaller as it comes. `seen` gets the number of rows of each
+    /// page, and the total with the first one.
     ///
-    /// Rows are in order of their IDs, which grow with time. So a list that changes meanwhile grows at its
-    /// end, and no row is missed. A list shorter than its own count is read again, and then an error.
+    /// Rows are in order of their IDs, which grow with time. So a list that changes meanwhile grows
+    /// at its end, and no row is missed. A list shorter than its own count is read again, and then
+    /// an error.
     pub async fn list<A: DeserializeOwned, T>(
         &self,
         path: &[&str],
@@ -57,8 +58,8 @@ impl MasApi {
             let walked = self.walk(path, filter, None, |row| kept.extend(make(row)), &seen).await?;
             match walked {
                 Walked { rows, count: Some(count) } => {
-                    // A list that becomes empty while it is read does not explain its earlier total. A row that is really
-                    // gone is gone the next time too.
+                    // A list that becomes empty while it is read does not explain its earlier
+                    // total. A row that is really gone is gone the next time too.
                     told = count.max(told);
                     let stays = before.replace(count) == Some(count) && rows >= count && rows > 0;
                     if rows >= told || stays {
@@ -67,7 +68,10 @@ impl MasApi {
                     missing = format!("the list claims {told} rows and contains {rows}");
                 }
                 Walked { count: None, .. } => {
-                    return Err(self.inconsistent(path, "the list does not say how many rows it has".to_owned()));
+                    return Err(self.inconsistent(
+                        path,
+                        "the list does not say how many rows it has".to_owned(),
+                    ));
                 }
             }
         }
@@ -93,13 +97,19 @@ impl MasApi {
         cursor: &str,
     ) -> Result<Vec<Resource<A>>, HttpError> {
         let mut rows = Vec::new();
-        self.walk(path, &[UNCOUNTED], Some(cursor.into()), |row| rows.push(row), &|_, _| {}).await?;
+        self.walk(path, &[UNCOUNTED], Some(cursor.into()), |row| rows.push(row), &|_, _| {})
+            .await?;
         Ok(rows)
     }
 
     /// Returns the newest rows of a list.
-    pub async fn newest<A: DeserializeOwned>(&self, path: &[&str], rows: usize) -> Result<Vec<Resource<A>>, HttpError> {
-        let page: ListPage<A> = self.get(path, &[UNCOUNTED, ("page[last]", &rows.to_string())]).await?;
+    pub async fn newest<A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        rows: usize,
+    ) -> Result<Vec<Resource<A>>, HttpError> {
+        let page: ListPage<A> =
+            self.get(path, &[UNCOUNTED, ("page[last]", &rows.to_string())]).await?;
         Ok(page.data)
     }
 
@@ -120,7 +130,8 @@ impl MasApi {
             seen(rows, walked.count.filter(|_| after.is_none()));
             for row in page.data {
                 if after.as_ref().is_some_and(|last| row.id <= *last) {
-                    let what = "a page of the list starts before the end of the previous one".to_owned();
+                    let what =
+                        "a page of the list starts before the end of the previous one".to_owned();
                     return Err(self.inconsistent(path, what));
                 }
                 after = Some(row.id.clone());
@@ -145,7 +156,8 @@ impl MasApi {
     ) -> Result<ListPage<A>, HttpError> {
         let size = PAGE.to_string();
         let cursor = after.map(|after| ("page[after]", after));
-        let query: Vec<_> = filter.iter().copied().chain([("page[first]", &*size)]).chain(cursor).collect();
+        let query: Vec<_> =
+            filter.iter().copied().chain([("page[first]", &*size)]).chain(cursor).collect();
         self.get(path, &query).await
     }
 }

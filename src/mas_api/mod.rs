@@ -50,13 +50,24 @@ impl MasApi {
     pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
         let issuer = config.issuer.as_ref().unwrap_or(&config.url);
         let for_issuer = http::client(timeouts, issuer, &config.tls)?;
-        let for_api = http::client_beside((&for_issuer, issuer), timeouts, &config.url, &config.tls)?;
+        let for_api =
+            http::client_beside((&for_issuer, issuer), timeouts, &config.url, &config.tls)?;
         let credentials = match &config.auth {
             MasApiAuth::Token(token) => Credentials::Token(token.clone()),
             MasApiAuth::Client { client_id, client_secret } => {
-                let at = TokenEndpoint::Discovered { issuer: issuer.clone(), allow_http: config.allow_http };
+                let at = TokenEndpoint::Discovered {
+                    issuer: issuer.clone(),
+                    allow_http: config.allow_http,
+                };
                 let (id, secret) = (client_id.clone(), Some(client_secret.clone()));
-                let oauth = OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, for_issuer.clone());
+                let oauth = OAuth::new(
+                    Server::Mas,
+                    at,
+                    id,
+                    secret,
+                    Grant::ClientCredentials,
+                    for_issuer.clone(),
+                );
                 Credentials::OAuth(Box::new(oauth.for_scope(SCOPE)))
             }
         };
@@ -80,12 +91,20 @@ impl MasApi {
     }
 
     /// Sends `GET /api/admin/v1/path…?query`.
-    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, HttpError> {
         self.api.get(&full(path), query).await
     }
 
     /// Sends `POST /api/admin/v1/path…`; only for requests that are harmless when sent twice.
-    pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: Option<&Value>) -> Result<T, HttpError> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<T, HttpError> {
         self.api.post(&full(path), body).await
     }
 
@@ -117,15 +136,19 @@ impl MasApi {
         }
     }
 
-    /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this path. If
-    /// MAS has a version, it has the path too, so something in between blocks it.
+    /// Returns the error unless it is the 404 page of a MAS before 1.4, which does not have this
+    /// path. If MAS has a version, it has the path too, so something in between blocks it.
     pub(crate) async fn unless_too_old(&self, error: HttpError) -> Result<(), HttpError> {
         self.unless_older_than(&OLDEST_WITH_VERSION, error).await
     }
 
-    /// Returns the error unless it is the 404 page of a MAS older than the release that added this path. A
-    /// build without a release number counts as newest.
-    pub(crate) async fn unless_older_than(&self, brought_by: &Version, error: HttpError) -> Result<(), HttpError> {
+    /// Returns the error unless it is the 404 page of a MAS older than the release that added this
+    /// path. A build without a release number counts as newest.
+    pub(crate) async fn unless_older_than(
+        &self,
+        brought_by: &Version,
+        error: HttpError,
+    ) -> Result<(), HttpError> {
         if !error.is_missing_in_mas() {
             return Err(error);
         }

@@ -37,11 +37,15 @@ impl UserAttributes {
     /// Returns the state; MAS does not record an erasure.
     #[must_use]
     pub fn state(&self) -> AccountState {
-        AccountState { deactivated: self.deactivated_at.is_some(), locked: self.locked_at.is_some(), erased: false }
+        AccountState {
+            deactivated: self.deactivated_at.is_some(),
+            locked: self.locked_at.is_some(),
+            erased: false,
+        }
     }
 
-    /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time counts as
-    /// none.
+    /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time
+    /// counts as none.
     #[must_use]
     pub fn disabled_at(&self) -> Option<Timestamp> {
         self.disable_times().min()

@@ -15,7 +15,8 @@ const RUN_SECONDS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300
 /// Buckets for the seconds from an event to its effect.
 const LAG_SECONDS: [f64; 11] = [0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
-/// All metrics. A gauge without a value yet is missing: no members is different from an unknown number.
+/// All metrics. A gauge without a value yet is missing: no members is different from an unknown
+/// number.
 #[derive(Debug)]
 pub struct Metrics {
     pub(super) registry: Registry,
@@ -38,46 +39,79 @@ pub struct Metrics {
     pub(super) lag: HistogramVec,
 }
 
+/// The name, meaning and labels of a metric.
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+}
+
+const fn family(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Family {
+    Family { name, help, labels }
+}
+
+const BUILD_INFO: Family = family("build_info", "The version of the program.", &["version"]);
+const LAST_SUCCESS: Family = family(
+    "last_success_timestamp_seconds",
+    "When a full run last ended in step, in seconds since 1970.",
+    &[],
+);
+const LAST_RUN: Family = family(
+    "last_run_timestamp_seconds",
+    "When a full run last ended, with any result, in seconds since 1970.",
+    &[],
+);
+const LAST_DURATION: Family =
+    family("last_run_duration_seconds", "How long the last run took.", &["kind"]);
+const DURATION: Family = family("run_duration_seconds", "How long runs take.", &["kind"]);
+const RUNS: Family = family("runs_total", "Runs by kind and result.", &["kind", "result"]);
+const FAILURES_IN_A_ROW: Family =
+    family("run_failures_in_a_row", "Full runs that have failed in a row.", &[]);
+const REFUSED: Family = family("refused", "1 while a refused plan waits for an approval.", &[]);
+const READY: Family = family("ready", "1 while /readyz reports ready.", &[]);
+const MEMBERS: Family = family("members", "Users in the groups at the last complete reading.", &[]);
+const ACCOUNTS: Family = family("accounts", "Accounts at the last complete reading.", &["state"]);
+const PLANNED: Family = family("planned_actions", "Actions of the last plan.", &["action"]);
+const KEPT: Family = family("kept_accounts", "Accounts that the last plan keeps.", &["reason"]);
+const NOT_REGISTERED: Family = family("not_registered", "Enabled members without an account.", &[]);
+const ACTIONS: Family = family("actions_total", "Actions by outcome.", &["action", "outcome"]);
+const REQUESTS: Family = family(
+    "requests_total",
+    "Requests to servers and calls of mas-cli, by result.",
+    &["server", "status"],
+);
+const EVENTS: Family =
+    family("events_available", "1 while Keycloak's admin events are available.", &[]);
+const LAG: Family = family(
+    "event_lag_seconds",
+    "Seconds from an event in Keycloak until the homeserver shows the change.",
+    &[],
+);
+
 impl Default for Metrics {
     fn default() -> Self {
         let families = Families(Registry::default());
-        let build = families.gauge("build_info", "The version of the program.", &["version"]);
+        let build = families.gauge(&BUILD_INFO);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
         let metrics = Self {
-            last_success: families.gauge(
-                "last_success_timestamp_seconds",
-                "When a full run last ended in step, in seconds since 1970.",
-                &[],
-            ),
-            last_run: families.gauge(
-                "last_run_timestamp_seconds",
-                "When a full run last ended, with any result, in seconds since 1970.",
-                &[],
-            ),
-            last_duration: families.gauge("last_run_duration_seconds", "How long the last run took.", &["kind"]),
-            duration: families.histogram("run_duration_seconds", "How long runs take.", &["kind"], &RUN_SECONDS),
-            runs: families.counter("runs_total", "Runs by kind and result.", &["kind", "result"]),
-            failures_in_a_row: families.gauge("run_failures_in_a_row", "Full runs that have failed in a row.", &[]),
-            refused: families.gauge("refused", "1 while a refused plan waits for an approval.", &[]),
-            ready: families.gauge("ready", "1 while /readyz reports ready.", &[]),
-            members: families.gauge("members", "Users in the groups at the last complete reading.", &[]),
-            accounts: families.gauge("accounts", "Accounts at the last complete reading.", &["state"]),
-            planned: families.gauge("planned_actions", "Actions of the last plan.", &["action"]),
-            kept: families.gauge("kept_accounts", "Accounts that the last plan keeps.", &["reason"]),
-            not_registered: families.gauge("not_registered", "Enabled members without an account.", &[]),
-            actions: families.counter("actions_total", "Actions by outcome.", &["action", "outcome"]),
-            requests: families.counter(
-                "requests_total",
-                "Requests to servers and calls of mas-cli, by result.",
-                &["server", "status"],
-            ),
-            events: families.gauge("events_available", "1 while Keycloak's admin events are available.", &[]),
-            lag: families.histogram(
-                "event_lag_seconds",
-                "Seconds from an event in Keycloak until the homeserver shows the change.",
-                &[],
-                &LAG_SECONDS,
-            ),
+            last_success: families.gauge(&LAST_SUCCESS),
+            last_run: families.gauge(&LAST_RUN),
+            last_duration: families.gauge(&LAST_DURATION),
+            duration: families.histogram(&DURATION, &RUN_SECONDS),
+            runs: families.counter(&RUNS),
+            failures_in_a_row: families.gauge(&FAILURES_IN_A_ROW),
+            refused: families.gauge(&REFUSED),
+            ready: families.gauge(&READY),
+            members: families.gauge(&MEMBERS),
+            accounts: families.gauge(&ACCOUNTS),
+            planned: families.gauge(&PLANNED),
+            kept: families.gauge(&KEPT),
+            not_registered: families.gauge(&NOT_REGISTERED),
+            actions: families.counter(&ACTIONS),
+            requests: families.counter(&REQUESTS),
+            events: families.gauge(&EVENTS),
+            lag: families.histogram(&LAG, &LAG_SECONDS),
             registry: families.0,
         };
         metrics.begin_at_zero();
@@ -86,8 +120,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Sets counters to 0, because `rate` and `increase` miss the first raise of a counter that did not
-    /// exist before.
+    /// Sets counters to 0, because `rate` and `increase` miss the first raise of a counter that did
+    /// not exist before.
     fn begin_at_zero(&self) {
         for kind in RunKind::VARIANTS {
             for result in RunResult::VARIANTS {
@@ -102,22 +136,22 @@ impl Metrics {
     }
 }
 
-/// Creates and registers metrics. All names and labels are in this file, so that any mistake fails in
-/// the first test.
+/// Creates and registers metrics. All names and labels are in this file, so that any mistake fails
+/// in the first test.
 struct Families(Registry);
 
 impl Families {
-    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-        self.known(GaugeVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
+    fn gauge(&self, family: &Family) -> GaugeVec {
+        self.known(GaugeVec::new(options(family), family.labels))
     }
 
-    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.known(IntCounterVec::new(Opts::new(name, help).namespace(NAMESPACE), labels))
+    fn counter(&self, family: &Family) -> IntCounterVec {
+        self.known(IntCounterVec::new(options(family), family.labels))
     }
 
-    fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let options = HistogramOpts::new(name, help).namespace(NAMESPACE).buckets(buckets.to_vec());
-        self.known(HistogramVec::new(options, labels))
+    fn histogram(&self, family: &Family, buckets: &[f64]) -> HistogramVec {
+        let options = HistogramOpts::from(options(family)).buckets(buckets.to_vec());
+        self.known(HistogramVec::new(options, family.labels))
     }
 
     fn known<M: Collector + Clone + 'static>(&self, metric: prometheus::Result<M>) -> M {
@@ -125,4 +159,8 @@ impl Families {
         self.0.register(Box::new(metric.clone())).expect("a name of its own");
         metric
     }
+}
+
+fn options(family: &Family) -> Opts {
+    Opts::new(family.name, family.help).namespace(NAMESPACE)
 }

@@ -64,7 +64,8 @@ impl Metrics {
                 AccountState { .. } => &mut active,
             } += 1;
         }
-        for (state, count) in [("active", active), ("locked", locked), ("deactivated", deactivated)] {
+        for (state, count) in [("active", active), ("locked", locked), ("deactivated", deactivated)]
+        {
             self.accounts.with_label_values(&[state]).set(number(count));
         }
     }
@@ -72,7 +73,9 @@ impl Metrics {
     /// Records the plan of a full run.
     pub fn plan(&self, plan: &Plan) {
         for action in ActionKind::VARIANTS {
-            self.planned.with_label_values(&[action.word()]).set(number(plan.count_to_apply(*action)));
+            self.planned
+                .with_label_values(&[action.word()])
+                .set(number(plan.count_to_apply(*action)));
         }
         // Reasons that no longer occur must not stay.
         self.kept.reset();
@@ -89,8 +92,8 @@ impl Metrics {
         }
     }
 
-    /// Records the end of a run. Only a full run shows whether all is well, and not if another run held the
-    /// lock.
+    /// Records the end of a run. Only a full run shows whether all is well, and not if another run
+    /// held the lock.
     pub fn run_ended(&self, kind: RunKind, result: RunResult, took: Duration) {
         self.runs.with_label_values(&[kind.word(), result.word()]).inc();
         if result == RunResult::Locked {
@@ -141,8 +144,8 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
-    /// Writes all metrics to a file for `node_exporter`'s textfile collector, and adds what the last
-    /// process left in it.
+    /// Writes all metrics to a file for `node_exporter`'s textfile collector, and adds what the
+    /// last process left in it.
     pub fn write_file(&self, path: &Path) -> io::Result<()> {
         textfile::write(path, &self.text())
     }
@@ -187,7 +190,17 @@ mod tests {
     #[test]
     fn unknown_values_are_missing() {
         let metrics = Metrics::default();
-        for name in ["members", "accounts", "last_", "refused", "ready", "run_failures", "events", "kept", "planned"] {
+        for name in [
+            "members",
+            "accounts",
+            "last_",
+            "refused",
+            "ready",
+            "run_failures",
+            "events",
+            "kept",
+            "planned",
+        ] {
             assert_eq!(samples(&metrics, name), Vec::<String>::new(), "{name}");
         }
         assert_eq!(
@@ -202,8 +215,9 @@ mod tests {
         assert_eq!(samples(&metrics, "runs_total").len(), 20);
         assert_eq!(
             samples(&metrics, "actions_total{action=\"disable\""),
-            ["done", "failed", "scheduled", "skipped"]
-                .map(|outcome| format!("actions_total{{action=\"disable\",outcome=\"{outcome}\"}} 0"))
+            ["done", "failed", "scheduled", "skipped"].map(|outcome| format!(
+                "actions_total{{action=\"disable\",outcome=\"{outcome}\"}} 0"
+            ))
         );
     }
 
@@ -211,8 +225,14 @@ mod tests {
     fn a_full_run_in_step_is_the_last_success() {
         let metrics = after(&[(RunKind::Full, RunResult::InStep)]);
         assert_eq!(samples(&metrics, "last_success_timestamp_seconds").len(), 1);
-        assert_eq!(samples(&metrics, "last_run_duration"), ["last_run_duration_seconds{kind=\"full\"} 3"]);
-        assert_eq!(samples(&metrics, "run_duration_seconds_count"), ["run_duration_seconds_count{kind=\"full\"} 1"]);
+        assert_eq!(
+            samples(&metrics, "last_run_duration"),
+            ["last_run_duration_seconds{kind=\"full\"} 3"]
+        );
+        assert_eq!(
+            samples(&metrics, "run_duration_seconds_count"),
+            ["run_duration_seconds_count{kind=\"full\"} 1"]
+        );
         assert_eq!(
             (samples(&metrics, "refused"), samples(&metrics, "run_failures")),
             (vec!["refused 0".to_owned()], vec!["run_failures_in_a_row 0".to_owned()])
@@ -221,10 +241,19 @@ mod tests {
 
     #[test]
     fn nothing_but_a_full_run_in_step_is_a_success() {
-        for result in [RunResult::Incomplete, RunResult::Refused, RunResult::Failed, RunResult::Locked] {
-            assert_eq!(samples(&after(&[(RunKind::Full, result)]), "last_success"), Vec::<String>::new(), "{result:?}");
+        for result in
+            [RunResult::Incomplete, RunResult::Refused, RunResult::Failed, RunResult::Locked]
+        {
+            assert_eq!(
+                samples(&after(&[(RunKind::Full, result)]), "last_success"),
+                Vec::<String>::new(),
+                "{result:?}"
+            );
         }
-        assert_eq!(samples(&after(&[(RunKind::People, RunResult::InStep)]), "last_success"), Vec::<String>::new());
+        assert_eq!(
+            samples(&after(&[(RunKind::People, RunResult::InStep)]), "last_success"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -232,13 +261,20 @@ mod tests {
         let failed = (RunKind::Full, RunResult::Failed);
         let told = |runs: &[_]| samples(&after(runs), "run_failures_in_a_row");
         assert_eq!(told(&[failed, failed]), ["run_failures_in_a_row 2"]);
-        assert_eq!(told(&[failed, (RunKind::Full, RunResult::Locked), failed]), ["run_failures_in_a_row 2"]);
-        assert_eq!(told(&[failed, (RunKind::Full, RunResult::Refused)]), ["run_failures_in_a_row 0"]);
+        assert_eq!(
+            told(&[failed, (RunKind::Full, RunResult::Locked), failed]),
+            ["run_failures_in_a_row 2"]
+        );
+        assert_eq!(
+            told(&[failed, (RunKind::Full, RunResult::Refused)]),
+            ["run_failures_in_a_row 0"]
+        );
     }
 
     #[test]
     fn a_refusal_stands_until_a_full_run_is_not_refused() {
-        let told = |then| samples(&after(&[(RunKind::People, RunResult::Refused), then]), "refused");
+        let told =
+            |then| samples(&after(&[(RunKind::People, RunResult::Refused), then]), "refused");
         assert_eq!(told((RunKind::People, RunResult::InStep)), ["refused 1"]);
         assert_eq!(told((RunKind::Full, RunResult::Failed)), ["refused 1"]);
         assert_eq!(told((RunKind::Full, RunResult::Incomplete)), ["refused 0"]);
@@ -267,7 +303,10 @@ mod tests {
         metrics.lag(Duration::from_millis(1500));
         metrics.ready(Readiness::Ready);
         metrics.events(AdminEvents::Unavailable);
-        assert_eq!(samples(&metrics, "event_lag_seconds_bucket{le=\"2\""), ["event_lag_seconds_bucket{le=\"2\"} 1"]);
+        assert_eq!(
+            samples(&metrics, "event_lag_seconds_bucket{le=\"2\""),
+            ["event_lag_seconds_bucket{le=\"2\"} 1"]
+        );
         assert_eq!(samples(&metrics, "ready"), ["ready 1"]);
         assert_eq!(samples(&metrics, "events_available"), ["events_available 0"]);
     }

@@ -1,5 +1,5 @@
-//! Writes the file for `node_exporter`. Each run of a timer is a process of its own. Without the file of
-//! the last one, every counter would start at 0, and a failure would hide the last success.
+//! Writes the file for `node_exporter`. Each run of a timer is a process of its own. Without the
+//! file of the last one, every counter would start at 0, and a failure would hide the last success.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,8 @@ const LONGEST: u64 = 1 << 20;
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     // A pipe would block, and a longer file is not ours.
     let ours = path.symlink_metadata().is_ok_and(|there| there.is_file() && there.len() <= LONGEST);
-    let before = if ours { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    let before =
+        if ours { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
     files::write(path, &carried_on(&before, text), files::Mode::Shared)
 }
 
@@ -33,8 +34,8 @@ struct Family<'t> {
     samples: Vec<(&'t str, f64)>,
 }
 
-/// Returns the metrics of this process, combined with those of the last one: counters are added up, and
-/// a gauge stays until it has a new value.
+/// Returns the metrics of this process, combined with those of the last one: counters are added up,
+/// and a gauge stays until it has a new value.
 fn carried_on(before: &str, now: &str) -> String {
     let (mut before, mut all) = (families(before), families(now));
     // Another version may have other buckets and other labels.
@@ -58,7 +59,8 @@ fn version<'t>(families: &BTreeMap<&'t str, Family<'t>>) -> Option<&'t str> {
 }
 
 fn adds_up(name: &str, family: &Family<'_>) -> bool {
-    let failed_again = name == FAILURES_IN_A_ROW && family.samples.iter().any(|(_, value)| *value > 0.0);
+    let failed_again =
+        name == FAILURES_IN_A_ROW && family.samples.iter().any(|(_, value)| *value > 0.0);
     matches!(family.kind, "counter" | "histogram") || failed_again
 }
 
@@ -76,7 +78,8 @@ fn families(text: &str) -> BTreeMap<&str, Family<'_>> {
     let mut families: BTreeMap<&str, Family<'_>> = BTreeMap::new();
     let mut name = "";
     for line in text.lines() {
-        if let Some(comment) = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")) {
+        if let Some(comment) = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "))
+        {
             let Some((family, rest)) = comment.split_once(' ') else { continue };
             name = family;
             let family = families.entry(name).or_default();
@@ -86,7 +89,9 @@ fn families(text: &str) -> BTreeMap<&str, Family<'_>> {
             }
         } else if let Some((sample, value)) = line.rsplit_once(' ') {
             let value = value.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
-            if let (Some(value), Some(family), true) = (value, families.get_mut(name), sample.starts_with(name)) {
+            if let (Some(value), Some(family), true) =
+                (value, families.get_mut(name), sample.starts_with(name))
+            {
                 family.samples.push((sample, value));
             }
         }
@@ -129,11 +134,15 @@ mod tests {
 
     /// Returns the file after these runs, each a process of its own.
     fn after(results: &[RunResult]) -> String {
-        results.iter().fold(String::new(), |before, result| carried_on(&before, &a_run(*result).text()))
+        results
+            .iter()
+            .fold(String::new(), |before, result| carried_on(&before, &a_run(*result).text()))
     }
 
     fn value(text: &str, sample: &str) -> Option<f64> {
-        let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
+        let value = |line: &str| {
+            line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok()
+        };
         text.lines().find_map(value)
     }
 
@@ -162,7 +171,10 @@ mod tests {
         );
         let text = carried_on(&before, &a_run(RunResult::Failed).text());
         assert!(value(&text, "last_success_timestamp_seconds").is_some());
-        assert_eq!(value(&text, "last_success_timestamp_seconds"), value(&before, "last_success_timestamp_seconds"));
+        assert_eq!(
+            value(&text, "last_success_timestamp_seconds"),
+            value(&before, "last_success_timestamp_seconds")
+        );
         assert_eq!((value(&text, "members"), value(&text, "refused")), (Some(7.0), Some(0.0)));
     }
 
@@ -179,7 +191,10 @@ mod tests {
     fn a_file_of_another_version_only_tells_the_last_success() {
         let before = after(&[RunResult::InStep]).replace(env!("CARGO_PKG_VERSION"), "0.0.1");
         let text = carried_on(&before, &a_run(RunResult::Failed).text());
-        assert_eq!(value(&text, "last_success_timestamp_seconds"), value(&before, "last_success_timestamp_seconds"));
+        assert_eq!(
+            value(&text, "last_success_timestamp_seconds"),
+            value(&before, "last_success_timestamp_seconds")
+        );
         assert_eq!(value(&text, "requests_total{server=\"synapse\",status=\"200\"}"), Some(1.0));
         assert!(!text.contains("0.0.1"));
     }
@@ -191,7 +206,8 @@ mod tests {
         let mode = || path.metadata().expect("a file").permissions().mode() & 0o777;
         write(&path, &a_run(RunResult::InStep).text()).expect("written");
         assert_eq!(mode(), 0o644);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("a file of ours");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640))
+            .expect("a file of ours");
         write(&path, &a_run(RunResult::InStep).text()).expect("written");
         assert_eq!(mode(), 0o640);
         let left: Vec<_> = directory.path().read_dir().expect("a directory").collect();

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeycloakId, Links, Localpart, MasUserId, Recalled, Remembered, ServerName, Tie, UserId};
+use super::{
+    KeycloakId, Links, Localpart, MasUserId, Recalled, Remembered, ServerName, Tie, UserId,
+};
 
 /// One row of `GET /_synapse/admin/v3/users`, or of `GET /api/admin/v1/users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +18,11 @@ pub struct Account {
     pub bot: bool,
     /// Whether MAS knows it, and by which ID.
     pub mas: InMas,
-    /// Whether MAS has it deactivated, even if the homeserver shows it active, as after an interrupted
-    /// activation.
+    /// Whether MAS has it deactivated, even if the homeserver shows it active, as after an
+    /// interrupted activation.
     pub deactivated_in_mas: bool,
-    /// The Keycloak users that MAS links it to (`upstream-oauth-links`); empty if links were not read.
+    /// The Keycloak users that MAS links it to (`upstream-oauth-links`); empty if links were not
+    /// read.
     pub links: Links,
     /// The owner that the state file remembers.
     pub remembered: Remembered,
@@ -34,7 +37,8 @@ pub enum InMas {
     /// MAS has no user of this name, for example for a bridge's account.
     Unknown,
     Known(MasUserId),
-    /// MAS has several users whose names differ only in case, and none of them has exactly this name.
+    /// MAS has several users whose names differ only in case, and none of them has exactly this
+    /// name.
     Ambiguous,
 }
 
@@ -71,11 +75,15 @@ pub struct AccountState {
 }
 
 impl AccountState {
-    /// Combines this state from MAS with that from Synapse. Only MAS keeps the owner from logging in (trap
-    /// 47), but if Synapse shows no deactivation, MAS's job may be lost (trap 69).
+    /// Combines this state from MAS with that from Synapse. Only MAS keeps the owner from logging
+    /// in (trap 47), but if Synapse shows no deactivation, MAS's job may be lost (trap 69).
     #[must_use]
     pub fn in_mas_and(self, synapse: Self) -> Self {
-        Self { deactivated: self.deactivated && synapse.deactivated, locked: self.locked, erased: synapse.erased }
+        Self {
+            deactivated: self.deactivated && synapse.deactivated,
+            locked: self.locked,
+            erased: synapse.erased,
+        }
     }
 
     /// Returns whether its owner can log in.
@@ -115,7 +123,8 @@ impl SeenState {
     /// Returns whether it is locked or deactivated and was not before.
     #[must_use]
     pub fn is_shut_further_than(self, before: Self) -> bool {
-        (self.state.locked && !before.state.locked) || (self.is_deactivated() && !before.is_deactivated())
+        (self.state.locked && !before.state.locked)
+            || (self.is_deactivated() && !before.is_deactivated())
     }
 }
 

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::Timestamp;
 use super::text::printable;
 
-/// 16 bytes if the text is the usual form of 16 bytes; any other text, including another form of the
-/// same bytes, as it is.
+/// 16 bytes if the text is the usual form of 16 bytes; any other text, including another form of
+/// the same bytes, as it is.
 #[derive(Clone, PartialEq, Eq)]
 enum Id {
     Bytes([u8; 16]),
@@ -22,7 +22,9 @@ enum Id {
 impl Ord for Id {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Self::Bytes(one), Self::Bytes(other)) => u128::from_be_bytes(*one).cmp(&u128::from_be_bytes(*other)),
+            (Self::Bytes(one), Self::Bytes(other)) => {
+                u128::from_be_bytes(*one).cmp(&u128::from_be_bytes(*other))
+            }
             (Self::Text(one), Self::Text(other)) => one.cmp(other),
             (Self::Bytes(_), Self::Text(_)) => Ordering::Less,
             (Self::Text(_), Self::Bytes(_)) => Ordering::Greater,
@@ -120,7 +122,8 @@ macro_rules! id {
 }
 
 id! {
-    /// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for federated users that are not imported.
+    /// The ID of a user in Keycloak: a UUID, or `f:PROVIDER:NAME` for federated users that are not
+    /// imported.
     KeycloakId, read_uuid, write_uuid
 }
 id! {
@@ -129,8 +132,8 @@ id! {
 }
 
 impl KeycloakId {
-    /// Returns whether Keycloak can be asked for this ID, as one part of a path. The subject of a link may
-    /// be anything; with a slash, only IDs of users that are not imported are allowed.
+    /// Returns whether Keycloak can be asked for this ID, as one part of a path. The subject of a
+    /// link may be anything; with a slash, only IDs of users that are not imported are allowed.
     #[must_use]
     pub fn can_be_asked_for(&self) -> bool {
         let text = self.text();
@@ -160,7 +163,8 @@ impl MasUserId {
 
 fn read_uuid(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text).ok()?;
-    (*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text).then(|| uuid.into_bytes())
+    (*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text)
+        .then(|| uuid.into_bytes())
 }
 
 fn write_uuid(bytes: [u8; 16]) -> String {
@@ -172,16 +176,16 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn read_ulid(text: &str) -> Option<[u8; 16]> {
     let is_ulid = text.len() == 26 && text.as_bytes()[0] <= b'7';
-    let value = text
-        .bytes()
-        .filter(|_| is_ulid)
-        .try_fold(0_u128, |value, digit| Some((value << 5) | DIGITS.iter().position(|each| *each == digit)? as u128));
+    let value = text.bytes().filter(|_| is_ulid).try_fold(0_u128, |value, digit| {
+        Some((value << 5) | DIGITS.iter().position(|each| *each == digit)? as u128)
+    });
     value.filter(|_| is_ulid).map(u128::to_be_bytes)
 }
 
 fn write_ulid(bytes: [u8; 16]) -> String {
     let value = u128::from_be_bytes(bytes);
-    let digit = |place: u32| char::from(DIGITS[usize::from((value >> (place * 5)).to_le_bytes()[0] & 31)]);
+    let digit =
+        |place: u32| char::from(DIGITS[usize::from((value >> (place * 5)).to_le_bytes()[0] & 31)]);
     (0..26).rev().map(digit).collect()
 }
 
@@ -192,7 +196,14 @@ mod tests {
     #[test]
     fn keycloak_is_asked_for_anything_that_may_be_an_id() {
         let asked = |id: &str| KeycloakId::from(id).can_be_asked_for();
-        for id in ["e5d0b2a4-0000-4000-8000-000000000000", "f:ldap:a#b", "f:ldap:a/b", "f:ldap:50%", "who?", "a b"] {
+        for id in [
+            "e5d0b2a4-0000-4000-8000-000000000000",
+            "f:ldap:a#b",
+            "f:ldap:a/b",
+            "f:ldap:50%",
+            "who?",
+            "a b",
+        ] {
             assert!(asked(id), "{id}");
         }
         for id in ["", ".", "..", "https://example.org/a", &"a".repeat(256)] {
@@ -217,11 +228,18 @@ mod tests {
             "0ÄÄÄÄÄÄÄÄÄÄÄÄ0",
             "",
         ] {
-            assert_eq!((KeycloakId::from(text).text(), MasUserId::from(text).text()), (text.into(), text.into()));
+            assert_eq!(
+                (KeycloakId::from(text).text(), MasUserId::from(text).text()),
+                (text.into(), text.into())
+            );
         }
-        let (one, other) = ("BE243450-FB1F-4473-A05D-860BEB99AC30", "be243450-fb1f-4473-a05d-860beb99ac30");
+        let (one, other) =
+            ("BE243450-FB1F-4473-A05D-860BEB99AC30", "be243450-fb1f-4473-a05d-860beb99ac30");
         assert_ne!(KeycloakId::from(one), KeycloakId::from(other));
-        assert_ne!(MasUserId::from("01J44QC8BCY7FCFM7WGHQGKMTJ"), "01j44qc8bcy7fcfm7wghqgkmtj".into());
+        assert_ne!(
+            MasUserId::from("01J44QC8BCY7FCFM7WGHQGKMTJ"),
+            "01j44qc8bcy7fcfm7wghqgkmtj".into()
+        );
     }
 
     #[test]
@@ -240,14 +258,19 @@ mod tests {
         assert_eq!(alice.made_at(), Some(made));
         assert_eq!(MasUserId::first_at(made).text(), "01M83YANYY0000000000000000");
         assert!(
-            MasUserId::first_at(made) < alice && alice < MasUserId::first_at(Timestamp::from_millis(1_795_428_800_479))
+            MasUserId::first_at(made) < alice
+                && alice < MasUserId::first_at(Timestamp::from_millis(1_795_428_800_479))
         );
         assert_eq!(MasUserId::from("alice").made_at(), None);
     }
 
     #[test]
     fn ids_are_in_the_order_of_their_texts() {
-        let texts = ["01J44QC8BCY7FCFM7WGHQGKMTJ", "01J44QC8BCY7FCFM7WGHQGKMTK", "71J44QC8BCY7FCFM7WGHQGKMTJ"];
+        let texts = [
+            "01J44QC8BCY7FCFM7WGHQGKMTJ",
+            "01J44QC8BCY7FCFM7WGHQGKMTK",
+            "71J44QC8BCY7FCFM7WGHQGKMTJ",
+        ];
         let ids = texts.map(MasUserId::from);
         assert!(ids.is_sorted());
     }

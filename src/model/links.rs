@@ -1,5 +1,5 @@
-//! Stores the Keycloak users an account is linked to in MAS, in little memory: most accounts have one
-//! link.
+//! Stores the Keycloak users an account is linked to in MAS, in little memory: most accounts have
+//! one link.
 
 use std::ops::Deref;
 use std::slice;
@@ -46,7 +46,9 @@ impl FromIterator<KeycloakId> for Links {
         Self(match (rest.next(), rest.next()) {
             (None, _) => LinkIds::None,
             (Some(only), None) => LinkIds::One(only),
-            (Some(first), Some(second)) => LinkIds::Several([first, second].into_iter().chain(rest).collect()),
+            (Some(first), Some(second)) => {
+                LinkIds::Several([first, second].into_iter().chain(rest).collect())
+            }
         })
     }
 }

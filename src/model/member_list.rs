@@ -83,14 +83,23 @@ mod tests {
     use crate::model::Signs;
 
     fn member(id: &str, enabled: bool) -> Member {
-        Member { id: id.into(), localpart: None, enabled, federation_link: None, signs: Signs::default() }
+        Member {
+            id: id.into(),
+            localpart: None,
+            enabled,
+            federation_link: None,
+            signs: Signs::default(),
+        }
     }
 
     #[test]
     fn a_member_is_found_in_any_order_of_what_was_read() {
         for ids in [["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"]] {
             let members: MemberList = ids.into_iter().map(|id| member(id, true)).collect();
-            assert!(ids.into_iter().all(|id| members.get(&id.into()).is_some_and(|found| found.id == id.into())));
+            assert!(
+                ids.into_iter()
+                    .all(|id| members.get(&id.into()).is_some_and(|found| found.id == id.into()))
+            );
             assert_eq!(members.get(&"d".into()), None);
         }
     }

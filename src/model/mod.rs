@@ -25,7 +25,10 @@ pub use links::Links;
 pub use member::{Member, Unnamed};
 pub use member_list::MemberList;
 pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
-pub use person::{AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Question, Recheck, Sign, SignSeen};
+pub use person::{
+    AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Question, Recheck, Sign,
+    SignSeen,
+};
 pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, SYNAPSE_WITHOUT_MSC3861, release_in};
 pub(crate) use secrets::{mask_basic, mask_secret, mask_token};
 pub use server::Server;

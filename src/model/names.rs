@@ -43,13 +43,13 @@ name! {
     GroupId(Box<str>)
 }
 name! {
-    /// The part of a Matrix user ID between `@` and the first `:`, in the server's case. Up to 24 bytes need
-    /// no allocation.
+    /// The part of a Matrix user ID between `@` and the first `:`, in the server's case. Up to 24
+    /// bytes need no allocation.
     Localpart(CompactString)
 }
 name! {
-    /// The name of a homeserver, which may have a port: `example.org`, `example.org:8448`, `[::1]:8448`.
-    /// Copies share one text.
+    /// The name of a homeserver, which may have a port: `example.org`, `example.org:8448`,
+    /// `[::1]:8448`. Copies share one text.
     ServerName(ArcStr)
 }
 
@@ -68,7 +68,8 @@ impl Localpart {
         self.0.as_bytes().iter().fold(true, |all, byte| all & is_key(byte))
     }
 
-    /// Returns whether it has only characters of Matrix's grammar, or capital letters, as old accounts have.
+    /// Returns whether it has only characters of Matrix's grammar, or capital letters, as old
+    /// accounts have.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._=-/+".contains(byte);
@@ -117,8 +118,9 @@ impl UserId {
     /// Parses an ID. If it is on the `likely` homeserver, it shares the text of its name.
     pub fn parse(text: &str, likely: &ServerName) -> Result<Self, NotAUserId> {
         let split = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
-        let (localpart, server) =
-            split.filter(|(_, server)| !server.is_empty()).ok_or_else(|| NotAUserId(text.into()))?;
+        let (localpart, server) = split
+            .filter(|(_, server)| !server.is_empty())
+            .ok_or_else(|| NotAUserId(text.into()))?;
         let server = if server == likely.as_str() { likely.clone() } else { server.into() };
         Ok(Self { localpart: localpart.into(), server })
     }
@@ -161,7 +163,10 @@ mod tests {
     #[test]
     fn a_server_name_may_carry_a_port() {
         let id = user_id("@alice:example.org:8448").expect("well formed");
-        assert_eq!((id.localpart(), id.server_name()), (&"alice".into(), &"example.org:8448".into()));
+        assert_eq!(
+            (id.localpart(), id.server_name()),
+            (&"alice".into(), &"example.org:8448".into())
+        );
         let id = user_id("@alice:[::1]:8448").expect("well formed");
         assert_eq!(*id.server_name(), "[::1]:8448".into());
     }
@@ -173,7 +178,9 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_regard_to_case() {
-        for (name, key) in [("alice", "alice"), ("Alice", "alice"), ("ÄRGER", "ärger"), ("straße-1", "straße-1")] {
+        for (name, key) in
+            [("alice", "alice"), ("Alice", "alice"), ("ÄRGER", "ärger"), ("straße-1", "straße-1")]
+        {
             assert_eq!(Localpart::from(name).key(), key);
         }
     }
@@ -181,7 +188,10 @@ mod tests {
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {
         let name = Localpart::from("a\u{1b}[2Jb\u{202e}");
-        assert_eq!((name.to_string().as_str(), name.as_str()), ("a\\u{1b}[2Jb\\u{202e}", "a\u{1b}[2Jb\u{202e}"));
+        assert_eq!(
+            (name.to_string().as_str(), name.as_str()),
+            ("a\\u{1b}[2Jb\\u{202e}", "a\u{1b}[2Jb\u{202e}")
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub struct Evidence {
     pub keycloak: Vec<Answer>,
     /// What the account's server says about it.
     pub account: AccountDetail,
-    /// Members that a weak sign points to; searched only if nothing else ties the account to a user.
+    /// Members that a weak sign points to; searched only if nothing else ties the account to a
+    /// user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signs: Vec<SignSeen>,
 }
@@ -24,7 +25,8 @@ impl Evidence {
         Self { keycloak: Vec::new(), account, signs: Vec::new() }
     }
 
-    /// Returns whether Keycloak was asked. It is not if Synapse alone shows that the account stays as it is.
+    /// Returns whether Keycloak was asked. It is not if Synapse alone shows that the account stays
+    /// as it is.
     #[must_use]
     pub fn has_asked_keycloak(&self) -> bool {
         !self.keycloak.is_empty()
@@ -39,17 +41,19 @@ impl Evidence {
     /// Returns whether Keycloak knows exactly one user whose localpart is the account's.
     #[must_use]
     pub fn has_one_namesake(&self) -> bool {
-        let mut ids: Vec<_> = self.by_name().filter_map(|person| person.user().map(|user| &user.id)).collect();
+        let mut ids: Vec<_> =
+            self.by_name().filter_map(|person| person.user().map(|user| &user.id)).collect();
         ids.sort();
         ids.dedup();
         ids.len() == 1
     }
 
-    /// Returns whether neither an external ID nor the name of exactly one user ties the account. A user
-    /// requested by ID may share the name.
+    /// Returns whether neither an external ID nor the name of exactly one user ties the account. A
+    /// user requested by ID may share the name.
     #[must_use]
     pub fn may_be_unclaimed(&self) -> bool {
-        let is_id = |answer: &Answer| matches!(answer.asked, Question::Id(_)) && !answer.user.is_unknown();
+        let is_id =
+            |answer: &Answer| matches!(answer.asked, Question::Id(_)) && !answer.user.is_unknown();
         let by_one_name = self.has_one_namesake() && !self.keycloak.iter().any(is_id);
         self.by_external_id().next().is_none() && !by_one_name
     }
@@ -104,8 +108,8 @@ pub struct KeycloakUser {
 pub enum KeycloakPerson {
     /// Keycloak has no such user.
     Unknown,
-    /// Keycloak knows the ID from memory only, and the user's directory no longer has the name: the same as
-    /// unknown.
+    /// Keycloak knows the ID from memory only, and the user's directory no longer has the name: the
+    /// same as unknown.
     OnlyRemembered {
         user: KeycloakUser,
         /// The paths of the groups that Keycloak remembers.
@@ -122,12 +126,13 @@ pub enum KeycloakPerson {
         /// Whether Keycloak disabled the user itself, after failed logins (`disabledReason`).
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         locked_out: bool,
-        /// Whether one of their groups, other than those only remembered, is one of the configured groups.
+        /// Whether one of their groups, other than those only remembered, is one of the configured
+        /// groups.
         in_group: bool,
         /// The paths of their groups, as Keycloak lists them.
         groups: Vec<ServerText>,
-        /// The groups that Keycloak only remembers: the directory does not count the user there, but counts
-        /// others.
+        /// The groups that Keycloak only remembers: the directory does not count the user there,
+        /// but counts others.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         remembered: Vec<ServerText>,
         /// The storage provider of a federated user.
@@ -165,7 +170,8 @@ pub struct AccountDetail {
     /// Whether MAS has it deactivated, even if Synapse does not show it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deactivated_in_mas: bool,
-    /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not asked.
+    /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not
+    /// asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
     /// When MAS last locked or deactivated it, the later of both.

@@ -10,8 +10,9 @@ pub const MAS_SHARES_LOCKS: Version = Version::new(1, 14, 0);
 /// The first Synapse without MSC3861 (trap 71).
 pub const SYNAPSE_WITHOUT_MSC3861: Version = Version::new(1, 157, 0);
 
-/// Returns the first release in a text: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. It ignores everything
-/// after the numbers: a build such as `v1.14.0-5-g0123abc` is newer than its release, not older.
+/// Returns the first release in a text: `mas-cli v1.22.0`, `1.163.2`, `1.98.0rc1`. It ignores
+/// everything after the numbers: a build such as `v1.14.0-5-g0123abc` is newer than its release,
+/// not older.
 #[must_use]
 pub fn release_in(text: &str) -> Option<Version> {
     text.split_whitespace().find_map(|word| {
@@ -38,7 +39,8 @@ mod tests {
             ("", None),
             ("v1.2", None),
         ] {
-            let found = release_in(text).map(|version| (version.major, version.minor, version.patch));
+            let found =
+                release_in(text).map(|version| (version.major, version.minor, version.patch));
             assert_eq!(found, expected, "{text}");
         }
     }

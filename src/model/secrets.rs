@@ -1,7 +1,8 @@
 //! Masks the secrets of this process in every text that is printed.
 //!
-//! The list is global, not per connection, because a secret may come back anywhere: in the error page of
-//! a proxy in front of several servers, in the output of a wrapper of mas-cli, or as the name of a group.
+//! The list is global, not per connection, because a secret may come back anywhere: in the error
+//! page of a proxy in front of several servers, in the output of a wrapper of mas-cli, or as the
+//! name of a group.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -22,7 +23,8 @@ const TOKENS: usize = 16;
 const MASK: &str = "***";
 
 /// Every secret, in every form in which it is sent.
-static KNOWN: RwLock<KnownSecrets> = RwLock::new(KnownSecrets { configured: Vec::new(), tokens: VecDeque::new() });
+static KNOWN: RwLock<KnownSecrets> =
+    RwLock::new(KnownSecrets { configured: Vec::new(), tokens: VecDeque::new() });
 
 struct KnownSecrets {
     /// The longest first, because one may contain another.
@@ -42,7 +44,10 @@ pub(crate) fn mask_secret(secret: &SecretString) {
 pub(crate) fn mask_basic(client_id: &str, secret: &SecretString) {
     let plain = secret.expose_secret();
     let encoded = format!("{}:{}", in_form(client_id), in_form(plain));
-    mask_forms([BASE64_STANDARD.encode(encoded), BASE64_STANDARD.encode(format!("{client_id}:{plain}"))]);
+    mask_forms([
+        BASE64_STANDARD.encode(encoded),
+        BASE64_STANDARD.encode(format!("{client_id}:{plain}")),
+    ]);
 }
 
 /// Masks an access token that a server has issued.
@@ -87,7 +92,8 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
 }
 
 /// Matches user and password in a URL. The password itself may contain an `@`.
-static LOGIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"://[^\s/?#:@]*:[^\s/?#]*@").expect("a valid expression"));
+static LOGIN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"://[^\s/?#:@]*:[^\s/?#]*@").expect("a valid expression"));
 
 #[cfg(test)]
 mod tests {
@@ -101,7 +107,10 @@ mod tests {
         mask_token(&"eyJ.of-this-test.x".into());
         for (text, expected) in [
             ("it was mask/ed+s3cret=1&2, twice: mask/ed+s3cret=1&2", "it was ***, twice: ***"),
-            ("client_secret=mask%2Fed%2Bs3cret%3D1%262&grant_type=x", "client_secret=***&grant_type=x"),
+            (
+                "client_secret=mask%2Fed%2Bs3cret%3D1%262&grant_type=x",
+                "client_secret=***&grant_type=x",
+            ),
             ("Basic c29tZStjbGllbnQ6bWFzayUyRmVkJTJCczNjcmV0JTNEMSUyNjI=", "Basic ***"),
             ("Basic c29tZSBjbGllbnQ6bWFzay9lZCtzM2NyZXQ9MSYy", "Basic ***"),
             ("Authorization: Bearer eyJ.of-this-test.x", "Authorization: Bearer ***"),

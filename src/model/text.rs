@@ -11,8 +11,8 @@ use super::secrets::masked;
 ///
 /// Only its escaped form can be printed ([`fmt::Display`], and in quotes [`fmt::Debug`]).
 /// Characters that control a terminal, change the direction of text or are invisible appear as
-/// `\u{202e}`. Our own secrets, and user and password in a URL, appear as `***`. As JSON it is data,
-/// so it keeps its characters, but no secret.
+/// `\u{202e}`. Our own secrets, and user and password in a URL, appear as `***`. As JSON it is
+/// data, so it keeps its characters, but no secret.
 ///
 /// It does not convert to `str` or `String`, so code that prints it cannot forget to escape it:
 ///
@@ -67,8 +67,8 @@ impl Serialize for ServerText {
     }
 }
 
-/// Invisible characters other than control characters. They change the direction of text, break lines,
-/// or make two names look alike. Emoji need variation selectors, so these are not here.
+/// Invisible characters other than control characters. They change the direction of text, break
+/// lines, or make two names look alike. Emoji need variation selectors, so these are not here.
 const INVISIBLE: [(char, char); 17] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -90,7 +90,8 @@ const INVISIBLE: [(char, char); 17] = [
 ];
 
 fn is_hidden(character: char) -> bool {
-    let is_invisible = || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&character));
+    let is_invisible =
+        || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&character));
     character.is_control() || (!character.is_ascii() && is_invisible())
 }
 
@@ -111,8 +112,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Returns a value as JSON, with a newline at the end. Texts keep their values, but control characters
-/// and invisible ones are written as `\u202e`.
+/// Returns a value as JSON, with a newline at the end. Texts keep their values, but control
+/// characters and invisible ones are written as `\u202e`.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     let plain = serde_json::to_string_pretty(value).expect("strings and numbers always serialize");
     let mut json = String::with_capacity(plain.len() + 1);
@@ -138,8 +139,8 @@ mod tests {
 
     /// The controls of the bidirectional algorithm (UAX 9), and what ends a line.
     const FORBIDDEN: [char; 14] = [
-        '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}',
-        '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+        '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}',
+        '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
     ];
 
     fn is_harmless(text: &str) -> bool {

@@ -16,7 +16,8 @@ pub enum Tie {
     ExternalId,
     /// The user's name by the template.
     Name,
-    /// Any of these, in a state file that is older than the last run. It ties nothing, and only protects.
+    /// Any of these, in a state file that is older than the last run. It ties nothing, and only
+    /// protects.
     Restored,
 }
 
@@ -28,8 +29,8 @@ pub struct Owner {
     pub tie: Tie,
 }
 
-/// The owner that the state file remembers, if a complete reading has ever tied the account. There may
-/// be millions of accounts, so this is one pointer.
+/// The owner that the state file remembers, if a complete reading has ever tied the account. There
+/// may be millions of accounts, so this is one pointer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered(Option<Arc<Recalled>>);
 
@@ -45,7 +46,8 @@ impl Remembered {
     /// Returns that the user of the newest link is remembered; all of these share one value.
     #[must_use]
     pub fn same_as_link() -> Self {
-        static SAME_AS_LINK: LazyLock<Arc<Recalled>> = LazyLock::new(|| Arc::new(Recalled::SameAsLink));
+        static SAME_AS_LINK: LazyLock<Arc<Recalled>> =
+            LazyLock::new(|| Arc::new(Recalled::SameAsLink));
         Self(Some(SAME_AS_LINK.clone()))
     }
 

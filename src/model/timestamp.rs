@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970, in UTC; printed as RFC 3339 to the second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(into = "String", try_from = "String")]
 pub struct Timestamp(i64);
 
@@ -53,7 +55,11 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Years beyond 9999 have no RFC 3339.
         let millis = u64::try_from(self.0).unwrap_or(0).min(253_402_300_799_000);
-        write!(f, "{}", humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(millis)))
+        write!(
+            f,
+            "{}",
+            humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(millis))
+        )
     }
 }
 
@@ -80,13 +86,19 @@ mod tests {
     fn a_moment_is_printed_as_rfc_3339() {
         let moment = Timestamp::from_millis(1_795_000_000_999);
         assert_eq!(moment.to_string(), "2026-11-18T11:06:40Z");
-        assert_eq!(Timestamp::try_from(moment.to_string()).ok(), Some(Timestamp::from_millis(1_795_000_000_000)));
+        assert_eq!(
+            Timestamp::try_from(moment.to_string()).ok(),
+            Some(Timestamp::from_millis(1_795_000_000_000))
+        );
         assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
     }
 
     #[test]
     fn what_is_over_takes_no_time() {
         let (early, late) = (Timestamp::from_millis(1000), Timestamp::from_millis(3500));
-        assert_eq!((early.until(late), late.until(early)), (Duration::from_millis(2500), Duration::ZERO));
+        assert_eq!(
+            (early.until(late), late.until(early)),
+            (Duration::from_millis(2500), Duration::ZERO)
+        );
     }
 }

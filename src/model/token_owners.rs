@@ -9,8 +9,8 @@ pub struct TokenOwners {
     pub synapse: Option<UserId>,
     /// The users behind the personal access tokens of MAS in use, if MAS lists them.
     pub mas: Vec<MasUserId>,
-    /// The user that Synapse's admin token acts as, if it is a personal access token whose owner MAS does
-    /// not show.
+    /// The user that Synapse's admin token acts as, if it is a personal access token whose owner
+    /// MAS does not show.
     pub without_owner: Option<UserId>,
 }
 

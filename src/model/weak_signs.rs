@@ -1,14 +1,15 @@
-//! Stores weak signs that an account may be a member's, as fingerprints, because there may be millions of
-//! members.
+//! Stores weak signs that an account may be a member's, as fingerprints, because there may be
+//! millions of members.
 //!
-//! A fingerprint never ties an account to a user. At worst, two texts that share one keep an account.
+//! A fingerprint never ties an account to a user. At worst, two texts that share one keep an
+//! account.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU8;
 
-/// A text, folded and hashed to five bytes; the same text has the same fingerprint in every run. One text in
-/// 300,000 shares a fingerprint with one of the three signs of a million members.
+/// A text, folded and hashed to five bytes; the same text has the same fingerprint in every run.
+/// One text in 300,000 shares a fingerprint with one of the three signs of a million members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint {
     // A byte that is never zero makes room for the absence of a sign.
@@ -44,7 +45,12 @@ pub struct Signs {
 impl Signs {
     /// Returns the signs of a user.
     #[must_use]
-    pub fn new(username: &str, email: Option<&str>, first: Option<&str>, last: Option<&str>) -> Self {
+    pub fn new(
+        username: &str,
+        email: Option<&str>,
+        first: Option<&str>,
+        last: Option<&str>,
+    ) -> Self {
         Self {
             username: Fingerprint::new(username),
             email: email.and_then(Fingerprint::new),
@@ -60,10 +66,12 @@ pub fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
     (!first.is_empty() && !last.is_empty()).then(|| format!("{first} {last}"))
 }
 
-/// Returns the name that Synapse once escaped into this localpart, or `None` if nothing in it is escaped.
+/// Returns the name that Synapse once escaped into this localpart, or `None` if nothing in it is
+/// escaped.
 ///
-/// Source: trap 50, Synapse's `map_username_to_mxid_localpart`: each byte outside `a-z0-9._=/-` (newer
-/// versions keep `+` too), a leading `_` and `=` itself become `=` and two hexadecimal digits.
+/// Source: trap 50, Synapse's `map_username_to_mxid_localpart`: each byte outside `a-z0-9._=/-`
+/// (newer versions keep `+` too), a leading `_` and `=` itself become `=` and two hexadecimal
+/// digits.
 #[must_use]
 pub fn unescape_localpart(localpart: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(localpart.len());

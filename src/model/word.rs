@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use strum::VariantArray;
 
-/// An enum with one word for each variant. `strum` derives it from the name, so it stands nowhere else.
+/// An enum with one word for each variant. `strum` derives it from the name, so it stands nowhere
+/// else.
 pub trait Word: Copy + Into<&'static str> + VariantArray {
     /// Returns the word.
     #[must_use]
@@ -49,7 +50,9 @@ macro_rules! serde_with_words {
 pub(crate) use serde_with_words;
 
 /// Reads a variant by its word.
-pub(crate) fn deserialize_word<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn deserialize_word<'de, T: Word, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     deserializer.deserialize_str(OneOf(PhantomData))
 }
 
@@ -88,14 +91,20 @@ mod tests {
         for colour in Colour::VARIANTS {
             assert_eq!(Colour::from_word(colour.word()), Some(*colour));
             assert_eq!(serde_json::to_value(colour).expect("JSON"), colour.word());
-            assert_eq!(serde_json::from_value::<Colour>(colour.word().into()).expect("a colour"), *colour);
+            assert_eq!(
+                serde_json::from_value::<Colour>(colour.word().into()).expect("a colour"),
+                *colour
+            );
         }
     }
 
     #[test]
     fn unknown_word_is_an_error_that_lists_the_known_ones() {
         let error = serde_json::from_str::<Colour>("\"Red\"").expect_err("no colour").to_string();
-        assert!(error.starts_with("invalid value: string \"Red\", expected one of red, dark_green"), "{error}");
+        assert!(
+            error.starts_with("invalid value: string \"Red\", expected one of red, dark_green"),
+            "{error}"
+        );
         assert_eq!(Colour::from_word(""), None);
     }
 }

@@ -16,8 +16,8 @@ const INDENT: usize = 11;
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const OK: Style = AnsiColor::Green.on_default();
 
-/// Returns the text: grouped by server, wrapped, with a word for each status, so that nothing depends
-/// on colour.
+/// Returns the text: grouped by server, wrapped, with a word for each status, so that nothing
+/// depends on colour.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
@@ -54,7 +54,9 @@ fn checks(text: &mut String, section: &Section) {
     while let Some((first, after)) = rest.split_first() {
         // Checks skipped for the same reason share a line.
         let same = |check: &&Check| {
-            first.status == Status::Skipped && check.status == first.status && check.found == first.found
+            first.status == Status::Skipped
+                && check.status == first.status
+                && check.found == first.found
         };
         let more = after.iter().take_while(same).count();
         let names: Vec<_> = rest[..=more].iter().map(|check| check.name).collect();
@@ -73,8 +75,8 @@ fn checks(text: &mut String, section: &Section) {
     }
 }
 
-/// Wraps text at 80 columns, with the indentation of a check. A line that begins with a blank stays as
-/// it is.
+/// Wraps text at 80 columns, with the indentation of a check. A line that begins with a blank stays
+/// as it is.
 fn wrapped(text: &str) -> String {
     let margin = " ".repeat(INDENT);
     let mut lines: Vec<String> = Vec::new();
@@ -124,10 +126,9 @@ struct CheckCounts {
 /// Returns the JSON: one entry per check, in the order in which they were made.
 #[must_use]
 pub fn json(report: &Report) -> String {
-    let entries = report
-        .sections
-        .iter()
-        .flat_map(|section| section.checks.iter().map(|check| CheckEntry { server: section.area, check }));
+    let entries = report.sections.iter().flat_map(|section| {
+        section.checks.iter().map(|check| CheckEntry { server: section.area, check })
+    });
     let document = Document {
         version: 1,
         checks: entries.collect(),
@@ -190,6 +191,9 @@ Checked: 1 ok, 0 warnings, 1 problem, 2 skipped; nothing was changed
             value["checks"][0],
             serde_json::json!({"server": "keycloak", "check": "reachable", "status": "ok", "found": "Keycloak answers"})
         );
-        assert_eq!(value["summary"], serde_json::json!({"ok": 1, "warning": 0, "problem": 1, "skipped": 2}));
+        assert_eq!(
+            value["summary"],
+            serde_json::json!({"ok": 1, "warning": 0, "problem": 1, "skipped": 2})
+        );
     }
 }

@@ -59,11 +59,16 @@ fn result(run: &RunRow) -> String {
 /// Returns one run as text: its facts, then one action per line.
 #[must_use]
 pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
-    let mut text = format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command.word(), result(run));
+    let mut text =
+        format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command.word(), result(run));
     let ended = run.ended.map_or_else(|| "never".to_owned(), |ended| ended.to_string());
     let _ = writeln!(text, "  started {}, ended {ended}", run.started);
     let (writer, disable) = (run.writer.word(), run.disable.word());
-    let _ = writeln!(text, "  by {writer}, policy.disable = {disable:?}\n  {FAINT}{}{FAINT:#}\n", run.digest);
+    let _ = writeln!(
+        text,
+        "  by {writer}, policy.disable = {disable:?}\n  {FAINT}{}{FAINT:#}\n",
+        run.digest
+    );
     for action in actions {
         let _ = writeln!(
             text,

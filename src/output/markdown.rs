@@ -68,8 +68,10 @@ fn actions(text: &mut String, actions: &[Action]) {
             ActionKind::Activate => action.kind.word().to_owned(),
             ActionKind::Disable => format!("**{}**", action.kind.word()),
         };
-        let skipped = action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
-        let approval = action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
+        let skipped =
+            action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));
+        let approval =
+            action.approval.map(|approval| format!("; **needs an approval**: {}", approval.text()));
         let mark = action.mark.map(|mark| format!("; {}", mark.text()));
         let user_id = escaped(&action.user_id);
         let _ = writeln!(
@@ -125,8 +127,8 @@ fn mapping(text: &mut String, mapping: &MappingSummary) {
     }
 }
 
-/// Returns plain text in Markdown, without format, link, mention or entity. An entity could stand for a
-/// character that the text may not contain. A newline of ours becomes a space.
+/// Returns plain text in Markdown, without format, link, mention or entity. An entity could stand
+/// for a character that the text may not contain. A newline of ours becomes a space.
 fn escaped(text: &impl Display) -> String {
     const SYNTAX: &str = r"\`*_[]<>|#@~&!$";
     let text = text.to_string();

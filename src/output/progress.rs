@@ -53,10 +53,20 @@ impl Progress {
     }
 
     /// Shows progress while a plan is applied and confirmed.
-    pub async fn applying<T>(self, tallies: &ApplyTallies, of: usize, work: impl Future<Output = T>) -> T {
+    pub async fn applying<T>(
+        self,
+        tallies: &ApplyTallies,
+        of: usize,
+        work: impl Future<Output = T>,
+    ) -> T {
         let (tried, confirmed) = (&tallies.tried, &tallies.confirmed);
-        let told =
-            || if tried.count() < of { "applying".to_owned() } else { "waiting for Synapse to show it".to_owned() };
+        let told = || {
+            if tried.count() < of {
+                "applying".to_owned()
+            } else {
+                "waiting for Synapse to show it".to_owned()
+            }
+        };
         let done = || if tried.count() < of { tried.count() } else { confirmed.count() };
         self.during(Some(of), done, told, work).await
     }
@@ -90,8 +100,8 @@ impl Progress {
     }
 }
 
-/// Returns how many were read, and how fast. If the server reports a total, which Keycloak does for no
-/// group, it adds the time left.
+/// Returns how many were read, and how fast. If the server reports a total, which Keycloak does for
+/// no group, it adds the time left.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -117,7 +127,8 @@ fn bar(of: Option<usize>) -> ProgressBar {
         None => "{spinner} {msg}",
         Some(_) => "{spinner} {msg} {bar:24} {human_pos}/{human_len} ({per_sec}, {eta} left)",
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = of.map_or_else(ProgressBar::new_spinner, |length| ProgressBar::new(length as u64));
     bar.with_style(style)
 }

@@ -1,4 +1,5 @@
-//! Prints the plan and its outcome for a terminal: grouped, counted, and cut if it would scroll away.
+//! Prints the plan and its outcome for a terminal: grouped, counted, and cut if it would scroll
+//! away.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +11,8 @@ use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
 use crate::model::Word as _;
 use crate::phrases::{counted, examples};
 use crate::plan::{
-    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome, Plan, Refusal, Skip,
+    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome,
+    Plan, Refusal, Skip,
 };
 
 /// The longest list on a terminal, in lines.
@@ -38,7 +40,8 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Termin
     mapping(&mut text, &plan.mapping);
     summary(&mut text, plan, digest);
     if !refusals.is_empty() {
-        let _ = writeln!(text, "\n{DISABLE}A sync of this plan would be refused{DISABLE:#}, because");
+        let _ =
+            writeln!(text, "\n{DISABLE}A sync of this plan would be refused{DISABLE:#}, because");
         reasons(&mut text, refusals);
     }
     text
@@ -48,16 +51,21 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
     match (kind, plan.disable) {
         (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
         (ActionKind::Disable, DisableMode::Deactivate) => {
-            format!("{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses are lost)")
+            format!(
+                "{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses are lost)"
+            )
         }
         (ActionKind::Disable, DisableMode::Lock) => {
-            format!("{DISABLE}Disable {count}{DISABLE:#} (lock: rooms, e-mail addresses and devices are kept)")
+            format!(
+                "{DISABLE}Disable {count}{DISABLE:#} (lock: rooms, e-mail addresses and devices are kept)"
+            )
         }
     }
 }
 
 fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal) {
-    let of_kind: Vec<&Action> = plan.of_kind(kind).filter(|action| action.approval.is_none()).collect();
+    let of_kind: Vec<&Action> =
+        plan.of_kind(kind).filter(|action| action.approval.is_none()).collect();
     if of_kind.is_empty() {
         return;
     }
@@ -69,7 +77,8 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     // Each reason gets its share, so that a long list does not hide a short one.
     let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
-        let group: Vec<_> = of_kind.iter().copied().filter(|action| action.reason == reason).collect();
+        let group: Vec<_> =
+            of_kind.iter().copied().filter(|action| action.reason == reason).collect();
         let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
         names(text, &group, room);
     }
@@ -82,23 +91,38 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
         let note = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
         let mark = action.mark.map(|mark| format!("  {FAINT}({}){FAINT:#}", mark.text()));
-        let _ = writeln!(text, "    {}{}{}", action.localpart(), mark.unwrap_or_default(), note.unwrap_or_default());
+        let _ = writeln!(
+            text,
+            "    {}{}{}",
+            action.localpart(),
+            mark.unwrap_or_default(),
+            note.unwrap_or_default()
+        );
     }
     if group.len() > shown {
-        let _ = writeln!(text, "    {FAINT}and {} more{FAINT:#}", HumanCount((group.len() - shown) as u64));
+        let _ = writeln!(
+            text,
+            "    {FAINT}and {} more{FAINT:#}",
+            HumanCount((group.len() - shown) as u64)
+        );
     }
 }
 
 /// Lists the accounts that an administrator has to decide about.
 fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
-    let waiting: Vec<&Action> = plan.actions.iter().filter(|action| action.approval.is_some()).collect();
+    let waiting: Vec<&Action> =
+        plan.actions.iter().filter(|action| action.approval.is_some()).collect();
     if waiting.is_empty() {
         return;
     }
     let count = counted(waiting.len(), "account", "accounts");
-    let _ = writeln!(text, "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)");
+    let _ = writeln!(
+        text,
+        "\n{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)"
+    );
     for approval in Approval::VARIANTS {
-        let group: Vec<_> = waiting.iter().copied().filter(|action| action.approval == Some(*approval)).collect();
+        let group: Vec<_> =
+            waiting.iter().copied().filter(|action| action.approval == Some(*approval)).collect();
         if group.is_empty() {
             continue;
         }
@@ -158,10 +182,15 @@ fn left_alone(text: &mut String, plan: &Plan) {
     let _ = writeln!(text, "\n{HEADING}Kept{HEADING:#}, although the rule would act");
     for (reason, count) in plan.kept_by_reason() {
         let one = plan.kept.iter().find(|kept| kept.reason == reason).filter(|_| count == 1);
-        let who = one.map_or_else(|| counted(count, "account", "accounts"), |kept| kept.localpart.to_string());
+        let who = one.map_or_else(
+            || counted(count, "account", "accounts"),
+            |kept| kept.localpart.to_string(),
+        );
         let _ = writeln!(text, "  {who}: {}", reason.text());
         if reason == KeptReason::FederationInDoubt {
-            text.push_str("    Check User federation in Keycloak, and that the directory answers.\n");
+            text.push_str(
+                "    Check User federation in Keycloak, and that the directory answers.\n",
+            );
         }
         if reason == KeptReason::AnotherPerson {
             text.push_str(
@@ -180,7 +209,13 @@ fn left_alone(text: &mut String, plan: &Plan) {
 fn may_be_members(text: &mut String, plan: &Plan) {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
     for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
-        let _ = writeln!(text, "    {}: {} of {}", kept.localpart, seen.sign.text(), seen.user.username);
+        let _ = writeln!(
+            text,
+            "    {}: {} of {}",
+            kept.localpart,
+            seen.sign.text(),
+            seen.user.username
+        );
     }
 }
 
@@ -189,7 +224,8 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
         return;
     }
     let _ = writeln!(text, "\n{HEADING}No account yet{HEADING:#} (created at the first login)");
-    let shown = if terminal.cut { SHOWN.min(plan.not_registered.len()) } else { plan.not_registered.len() };
+    let shown =
+        if terminal.cut { SHOWN.min(plan.not_registered.len()) } else { plan.not_registered.len() };
     for localpart in &plan.not_registered[..shown] {
         let _ = writeln!(text, "    {localpart}");
     }
@@ -202,10 +238,21 @@ fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
 fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
     let summary = plan.summary();
     let n = |count: usize| HumanCount(count as u64);
-    let left_out = plan.actions.iter().filter(|action| matches!(action.skipped, Some(Skip::MovedOn(_)))).count();
+    let left_out = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.skipped, Some(Skip::MovedOn(_))))
+        .count();
     if left_out > 0 {
-        let (activate, disable) = (plan.count_to_apply(ActionKind::Activate), plan.count_to_apply(ActionKind::Disable));
-        let _ = writeln!(text, "\n{} to activate, {} to disable, {} left out", n(activate), n(disable), n(left_out));
+        let (activate, disable) =
+            (plan.count_to_apply(ActionKind::Activate), plan.count_to_apply(ActionKind::Disable));
+        let _ = writeln!(
+            text,
+            "\n{} to activate, {} to disable, {} left out",
+            n(activate),
+            n(disable),
+            n(left_out)
+        );
         return;
     }
     let _ = writeln!(
@@ -230,9 +277,16 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     let mut text = String::new();
     let counts = Counts::compute(plan, outcomes);
     not_done(&mut text, plan, outcomes, terminal);
-    let mut parts = vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
-    let rest = [(counts.scheduled, "not confirmed in time"), (counts.failed, "failed"), (counts.skipped, "skipped")];
-    parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let mut parts =
+        vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
+    let rest = [
+        (counts.scheduled, "not confirmed in time"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+    ];
+    parts.extend(
+        rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+    );
     if !plan.actions.is_empty() {
         let _ = writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "));
     }
@@ -244,7 +298,10 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
     let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         if let Some(why) = outcome.error() {
-            together.entry((outcome.kind().word(), action.kind, why)).or_default().push(action.localpart().to_string());
+            together
+                .entry((outcome.kind().word(), action.kind, why))
+                .or_default()
+                .push(action.localpart().to_string());
         }
     }
     if together.is_empty() {
@@ -263,7 +320,11 @@ fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Term
         let _ = writeln!(text, "  {word} {verb} {names}: {why}");
     }
     if together.len() > room {
-        let _ = writeln!(text, "  {FAINT}and {} more{FAINT:#}", HumanCount((together.len() - room) as u64));
+        let _ = writeln!(
+            text,
+            "  {FAINT}and {} more{FAINT:#}",
+            HumanCount((together.len() - room) as u64)
+        );
     }
     let hint = outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Failed { hint, .. } => Some(hint),
@@ -291,7 +352,8 @@ pub fn members_spared(members: usize, command: &str) -> String {
 /// Returns how many actions wait for an approval, and the exact command that approves them.
 #[must_use]
 pub fn waiting(plan: &Plan, command: &str) -> String {
-    let waiting = plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
+    let waiting =
+        plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
     format!(
         "\n{} for an approval. To disable {}, run\n  {command}\n",
         counted(waiting, "account waits", "accounts wait"),
@@ -309,9 +371,14 @@ pub fn refused(refusals: &[Refusal], plan: &Plan, command: &str) -> String {
             "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
         );
     } else if plan.has_changes() {
-        let _ = writeln!(text, "Check the plan. If it is right, apply exactly this plan with\n  {command}");
+        let _ = writeln!(
+            text,
+            "Check the plan. If it is right, apply exactly this plan with\n  {command}"
+        );
     } else {
-        text.push_str("Check the group and the limits; if they are right, raise the limit in [limits].\n");
+        text.push_str(
+            "Check the group and the limits; if they are right, raise the limit in [limits].\n",
+        );
     }
     text
 }
@@ -323,73 +390,4 @@ fn reasons(text: &mut String, refusals: &[Refusal]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Localpart;
-    use crate::plan::{Kept, ReadCounts, Reason, Unverified, WriterKind};
-
-    fn plan_of(disables: usize) -> Plan {
-        let action = |number: usize| Action {
-            mas_id: None,
-            before: crate::model::AccountState::default(),
-            evidence: None,
-            approval: None,
-            mark: None,
-            kind: ActionKind::Disable,
-            user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
-            reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
-            skipped: None,
-        };
-        Plan {
-            server_name: "example.org".into(),
-            writer: WriterKind::MasCli,
-            disable: DisableMode::Deactivate,
-            read: ReadCounts { members: 7, accounts: disables + 1 },
-            actions: (0..disables).map(action).collect(),
-            unchanged: 0,
-            active: disables,
-            not_registered: Vec::new(),
-            unnamed: Vec::new(),
-            kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
-            contradictions: 0,
-            doubtful: Vec::new(),
-            not_rechecked: None,
-            unverified: Unverified::default(),
-            mapping: MappingSummary::default(),
-        }
-    }
-
-    fn plain(plan: &Plan, cut: bool) -> String {
-        anstream::adapter::strip_str(&super::plan(plan, &plan.digest(), &[], Terminal { cut })).to_string()
-    }
-
-    #[test]
-    fn a_long_list_is_cut_on_a_terminal_and_whole_in_a_file() {
-        let plan = plan_of(3000);
-        let cut = plain(&plan, true);
-        assert!(cut.contains("\n    and 2,973 more\n") && cut.lines().count() < 50, "{cut}");
-        assert_eq!(plain(&plan, false).matches("\n    u").count(), 3000);
-    }
-
-    #[test]
-    fn a_short_plan_is_printed_in_full_within_80_columns() {
-        let told = plain(&plan_of(3), true);
-        let expected = "\
-Plan for example.org: 7 members in the group, 4 accounts
-
-Disable 3 accounts (deactivate: rooms and e-mail addresses are lost)
-  not in the group (1):
-    u00002
-  not in Keycloak (2):
-    u00000
-    u00001
-
-Kept, although the rule would act
-  bot: owns a token that this program uses
-
-0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
-";
-        assert!(told.starts_with(expected), "{told}");
-        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! Prints accounts outside the group that only Synapse is known to have shut out, and how to make sure
-//! that MAS does too.
+//! Prints accounts outside the group that only Synapse is known to have shut out, and how to make
+//! sure that MAS does too.
 
 use std::fmt::Write as _;
 
@@ -21,8 +21,10 @@ pub(super) fn text(text: &mut String, unverified: &Unverified) {
         return;
     }
     let accounts = counted(count, "account", "accounts");
-    let _ =
-        writeln!(text, "\n{HEADING}Shut out by Synapse, perhaps not by MAS{HEADING:#}: {accounts} outside the group");
+    let _ = writeln!(
+        text,
+        "\n{HEADING}Shut out by Synapse, perhaps not by MAS{HEADING:#}: {accounts} outside the group"
+    );
     text.push_str(
         "  Only MAS keeps users out, and its state is unknown without [writer.mas_api].\n  Each of these makes \
          sure, and is harmless if MAS keeps the user out already:\n",
@@ -32,7 +34,10 @@ pub(super) fn text(text: &mut String, unverified: &Unverified) {
     }
     if count > COMMANDS {
         let more = HumanCount((count - COMMANDS) as u64);
-        let _ = writeln!(text, "    {FAINT}and {more} more (unverified in `plan --format json`){FAINT:#}");
+        let _ = writeln!(
+            text,
+            "    {FAINT}and {more} more (unverified in `plan --format json`){FAINT:#}"
+        );
     }
 }
 

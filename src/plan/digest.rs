@@ -18,8 +18,8 @@ pub struct Digest(String);
 pub const PLAN_VERSION: u32 = 2;
 
 impl Digest {
-    /// Computes the digest over version, server name, writer, disable mode and actions only, so that
-    /// someone's first login does not invalidate an approval.
+    /// Computes the digest over version, server name, writer, disable mode and actions only, so
+    /// that someone's first login does not invalidate an approval.
     #[must_use]
     pub fn new<'a>(
         version: u32,
@@ -62,7 +62,9 @@ impl FromStr for ApprovedDigest {
         if is_hex && (FEWEST_DIGITS..=64).contains(&digits.len()) {
             Ok(Self(digits))
         } else {
-            Err(format!("expected the digest of a plan, or its first {FEWEST_DIGITS} or more hexadecimal digits"))
+            Err(format!(
+                "expected the digest of a plan, or its first {FEWEST_DIGITS} or more hexadecimal digits"
+            ))
         }
     }
 }

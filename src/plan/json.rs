@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
 use super::{
-    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome, OutcomeKind, Plan, ReadCounts,
-    Reason, Refusal, RefusalKind, Summary, WriterKind,
+    Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome,
+    OutcomeKind, Plan, ReadCounts, Reason, Refusal, RefusalKind, Summary, WriterKind,
 };
-use crate::model::{KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json};
+use crate::model::{
+    KeycloakUser, Localpart, ServerText, Sign, Timestamp, Unnamed, UserId, to_json,
+};
 
 /// What `plan --format json` prints and `apply` reads.
 #[derive(Debug, Serialize)]
@@ -86,8 +88,8 @@ impl<'p> PlanDocument<'p> {
         })
     }
 
-    /// Returns the document of a plan with its outcomes, in the order of its actions. Its digest is that of
-    /// the plan that remains.
+    /// Returns the document of a plan with its outcomes, in the order of its actions. Its digest is
+    /// that of the plan that remains.
     #[must_use]
     pub fn applied(plan: &'p Plan, outcomes: &'p [Outcome]) -> Self {
         let digest = plan.digest_after(outcomes);
@@ -182,7 +184,8 @@ pub struct SavedAction {
     pub reason: Reason,
     #[serde(default)]
     pub needs_approval: bool,
-    /// `skipped` if the second look failed; such an action is not part of the digest and never applied.
+    /// `skipped` if the second look failed; such an action is not part of the digest and never
+    /// applied.
     #[serde(default)]
     pub outcome: Option<String>,
 }

@@ -57,7 +57,8 @@ impl MappingSummary {
 /// Why members and accounts do not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MappingDoubt {
-    /// Most members have no account, and most accounts to be disabled have no user: the template is probably not MAS's.
+    /// Most members have no account, and most accounts to be disabled have no user: the template is
+    /// probably not MAS's.
     Names {
         /// `keycloak.localpart`.
         template: String,

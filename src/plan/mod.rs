@@ -16,8 +16,8 @@ use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp, Unnamed, UserId,
-    serde_with_words,
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp,
+    Unnamed, UserId, serde_with_words,
 };
 
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
@@ -46,7 +46,11 @@ impl ActionKind {
     pub fn leaves(self, mode: DisableMode) -> AccountState {
         match self {
             Self::Activate => AccountState::default(),
-            Self::Disable => AccountState { deactivated: mode == DisableMode::Deactivate, locked: true, erased: false },
+            Self::Disable => AccountState {
+                deactivated: mode == DisableMode::Deactivate,
+                locked: true,
+                erased: false,
+            },
         }
     }
 }
@@ -80,7 +84,8 @@ serde_with_words!(ActionKind, DisableMode, WriterKind);
 pub struct Action {
     pub kind: ActionKind,
     pub user_id: UserId,
-    /// The account's ID in MAS, if it is known: a name may belong to another account when it is written.
+    /// The account's ID in MAS, if it is known: a name may belong to another account when it is
+    /// written.
     pub mas_id: Option<MasUserId>,
     pub reason: Reason,
     /// The account as it was read.
@@ -216,7 +221,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Accounts that are as they should be.
     pub unchanged: usize,
-    /// Active accounts that are not kept, members and disables together: the base of the share of disables.
+    /// Active accounts that are not kept, members and disables together: the base of the share of
+    /// disables.
     pub active: usize,
     /// Enabled members without an account, sorted.
     pub not_registered: Vec<Localpart>,
@@ -259,8 +265,8 @@ impl Plan {
         self.actions.iter().filter(|action| action.pass().is_some())
     }
 
-    /// Returns how many of a kind will be tried and count to the limits. Those that need an approval do not
-    /// count.
+    /// Returns how many of a kind will be tried and count to the limits. Those that need an
+    /// approval do not count.
     #[must_use]
     pub fn count_within_limits(&self, kind: ActionKind) -> usize {
         let counted = self.to_apply().filter(|action| action.approval.is_none());
@@ -305,7 +311,8 @@ impl Plan {
         self.digest_of(self.in_digest())
     }
 
-    /// Returns the digest of the plan that remains after a run; that of the plan itself, if nothing remains.
+    /// Returns the digest of the plan that remains after a run; that of the plan itself, if nothing
+    /// remains.
     #[must_use]
     pub fn digest_after(&self, outcomes: &[Outcome]) -> Digest {
         let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::Scheduled(_));
@@ -331,19 +338,23 @@ impl Plan {
     /// Returns whether only actions that wait for an approval are left.
     #[must_use]
     pub fn waits_for_approval_alone(&self, outcomes: &[Outcome]) -> bool {
-        let mut open = self.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done);
+        let mut open =
+            self.actions.iter().zip(outcomes).filter(|(_, outcome)| **outcome != Outcome::Done);
         self.to_approve().next().is_some()
             && !self.is_in_doubt()
             && open.all(|(action, _)| action.skipped == Some(Skip::NeedsApproval))
     }
 
-    /// Returns whether a run of this plan is incomplete: an account could not be rechecked, or a directory
-    /// is unverified.
+    /// Returns whether a run of this plan is incomplete: an account could not be rechecked, or a
+    /// directory is unverified.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
             || (self.not_rechecked.is_none()
-                && self.actions.iter().any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
+                && self
+                    .actions
+                    .iter()
+                    .any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
     }
 
     /// Returns how many accounts are kept for each reason.

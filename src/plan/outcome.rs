@@ -7,7 +7,11 @@ use crate::model::serde_with_words;
 
 /// The outcome of an action.
 #[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
-#[strum_discriminants(name(OutcomeKind), derive(IntoStaticStr, VariantArray), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(
+    name(OutcomeKind),
+    derive(IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case")
+)]
 #[strum_discriminants(doc = "The outcome of an action in one word.")]
 pub enum Outcome {
     /// Done, and the homeserver shows it.

@@ -10,11 +10,12 @@ use super::Action;
 pub struct Pass<'p>(&'p Action);
 
 impl Action {
-    /// Returns the pass of an action, if the second look has evidence about this very account and there is
-    /// no reason to skip it.
+    /// Returns the pass of an action, if the second look has evidence about this very account and
+    /// there is no reason to skip it.
     #[must_use]
     pub fn pass(&self) -> Option<Pass<'_>> {
-        let is_seen = self.evidence.as_ref().is_some_and(|seen| seen.account.user_id == self.user_id);
+        let is_seen =
+            self.evidence.as_ref().is_some_and(|seen| seen.account.user_id == self.user_id);
         (is_seen && self.skipped.is_none()).then_some(Pass(self))
     }
 }

@@ -39,10 +39,11 @@ impl Reason {
 pub enum Approval {
     /// Nothing has ever tied it to a Keycloak user: it may be a local account.
     NeverTied,
-    /// The user it is tied to was deleted, and a member has its name: it may be the same person, created again.
+    /// The user it is tied to was deleted, and a member has its name: it may be the same person,
+    /// created again.
     NameOfMember,
-    /// The user it is linked to was deleted, and the state file remembers it as a member's: the link may be
-    /// an old one.
+    /// The user it is linked to was deleted, and the state file remembers it as a member's: the
+    /// link may be an old one.
     MemoryOfMember,
 }
 
@@ -53,7 +54,9 @@ impl Approval {
         match self {
             Self::NeverTied => "no Keycloak user was ever seen to own it",
             Self::NameOfMember => "its Keycloak user was deleted, and a member has its name",
-            Self::MemoryOfMember => "its Keycloak user was deleted, and a member was seen to own it",
+            Self::MemoryOfMember => {
+                "its Keycloak user was deleted, and a member was seen to own it"
+            }
         }
     }
 }
@@ -61,8 +64,8 @@ impl Approval {
 /// A note for the administrator about an action that is done anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// An activation of an account that is deactivated and not locked. This program always locks as well, so an
-    /// administrator or its owner did it (trap 70).
+    /// An activation of an account that is deactivated and not locked. This program always locks as
+    /// well, so an administrator or its owner did it (trap 70).
     DeactivatedByOthers,
 }
 
@@ -76,7 +79,8 @@ impl Mark {
     }
 }
 
-/// Why an account is kept although the rule would act on it, in the order in which reasons are tried.
+/// Why an account is kept although the rule would act on it, in the order in which reasons are
+/// tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum KeptReason {
@@ -131,13 +135,17 @@ impl KeptReason {
             Self::NotInMas => "unknown to MAS",
             Self::MayBeMember => "may be a member's, by a sign that decides nothing",
             Self::FederationInDoubt => "a directory behind Keycloak is unverified",
-            Self::InGroupAtSecondLook => "missing in the member list, but in the group at the second look",
+            Self::InGroupAtSecondLook => {
+                "missing in the member list, but in the group at the second look"
+            }
             Self::UnknownAccount => "unknown to Keycloak (policy.unknown_accounts = \"keep\")",
             Self::InGrace => "out of the group for a shorter time than policy.grace",
             Self::Erased => "a member whose account was erased",
             Self::AnotherPerson => "has the name of a member, but belongs to another user",
             Self::LockedByHand => "a member locked by hand (policy.locked_members = \"keep\")",
-            Self::NotOurs => "a member's account that this program did not disable (policy.reactivate)",
+            Self::NotOurs => {
+                "a member's account that this program did not disable (policy.reactivate)"
+            }
         }
     }
 }
@@ -182,7 +190,8 @@ mod tests {
         (KeptReason::NotOurs, "not_ours"),
     ];
 
-    /// Checks that the table has every variant in order, and that each word stands for its variant in text and JSON.
+    /// Checks that the table has every variant in order, and that each word stands for its variant
+    /// in text and JSON.
     #[track_caller]
     fn are_all<T: Word + PartialEq + Debug + Serialize + DeserializeOwned>(table: &[(T, &str)]) {
         let (variants, words): (Vec<_>, Vec<_>) = table.iter().copied().unzip();
@@ -212,6 +221,9 @@ mod tests {
 
     #[test]
     fn reasons_are_in_the_order_in_which_they_are_tried() {
-        assert!(REASONS.is_sorted_by_key(|(reason, _)| reason) && KEPT.is_sorted_by_key(|(reason, _)| reason));
+        assert!(
+            REASONS.is_sorted_by_key(|(reason, _)| reason)
+                && KEPT.is_sorted_by_key(|(reason, _)| reason)
+        );
     }
 }

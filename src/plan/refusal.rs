@@ -11,7 +11,11 @@ use crate::phrases::counted;
 
 /// Why a plan may not be carried out: a limit that it exceeds, or a doubt about the whole plan.
 #[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
-#[strum_discriminants(name(RefusalKind), derive(IntoStaticStr, VariantArray), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(
+    name(RefusalKind),
+    derive(IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case")
+)]
 #[strum_discriminants(doc = "Why a plan may not be carried out, in one word.")]
 pub enum Refusal {
     /// Fewer members than `limits.min_members`.
@@ -136,7 +140,12 @@ fn min_members(f: &mut fmt::Formatter<'_>, members: usize, min: usize) -> fmt::R
     }
 }
 
-fn max_look(f: &mut fmt::Formatter<'_>, people: usize, max: usize, prefix: Option<&str>) -> fmt::Result {
+fn max_look(
+    f: &mut fmt::Formatter<'_>,
+    people: usize,
+    max: usize,
+    prefix: Option<&str>,
+) -> fmt::Result {
     write!(
         f,
         "{} accounts would have to be rechecked before they are changed, limits.max_look is {}: none was rechecked",
@@ -165,9 +174,11 @@ pub(crate) fn doubt(doubt: &MappingDoubt) -> String {
             ),
             pairs,
         ),
-        MappingDoubt::Subjects { pairs } => {
-            ("none of the links in MAS leads to a user of the realm. Subjects and their accounts:".to_owned(), pairs)
-        }
+        MappingDoubt::Subjects { pairs } => (
+            "none of the links in MAS leads to a user of the realm. Subjects and their accounts:"
+                .to_owned(),
+            pairs,
+        ),
     };
     for Pair { member, account } in pairs {
         let _ = write!(found, "\n  {} - {}", printable(member), printable(account));
@@ -178,7 +189,9 @@ pub(crate) fn doubt(doubt: &MappingDoubt) -> String {
 /// Returns what to do about it.
 pub(crate) fn doubt_fix(doubt: &MappingDoubt) -> &'static str {
     match doubt {
-        MappingDoubt::Names { .. } => "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`.",
+        MappingDoubt::Names { .. } => {
+            "Set `keycloak.localpart` to the template in MAS's `claims_imports.localpart`."
+        }
         MappingDoubt::Subjects { .. } => {
             "Check `keycloak.realm` and `accounts.provider`. If the subjects are no user IDs (`claims_imports.subject` in \
              MAS's configuration, or a pairwise mapper in Keycloak), set `accounts.match = \"localpart\"`."

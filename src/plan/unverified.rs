@@ -2,8 +2,8 @@
 
 use crate::model::{AccountState, Localpart};
 
-/// Accounts outside the group that Synapse shows as locked or deactivated. If MAS does not, their owners can still log
-/// in, and without the Admin API MAS's state is unknown.
+/// Accounts outside the group that Synapse shows as locked or deactivated. If MAS does not, their
+/// owners can still log in, and without the Admin API MAS's state is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unverified {
     /// The accounts with Synapse's state, sorted by localpart.
@@ -18,8 +18,8 @@ impl Unverified {
         self.accounts.iter().map(|(localpart, _)| localpart)
     }
 
-    /// Returns the commands that make MAS keep the owners out, too. They are harmless if it does already.
-    /// Names with special characters have none, because a shell would interpret them.
+    /// Returns the commands that make MAS keep the owners out, too. They are harmless if it does
+    /// already. Names with special characters have none, because a shell would interpret them.
     pub fn commands(&self) -> impl Iterator<Item = String> {
         let plain = self.accounts.iter().filter(|(localpart, _)| localpart.is_plain());
         plain.map(|(localpart, state)| {
@@ -36,7 +36,11 @@ mod tests {
     #[test]
     fn command_does_to_mas_what_synapse_shows_and_names_only_plain_accounts() {
         let state = |deactivated| AccountState { deactivated, locked: true, erased: false };
-        let accounts = vec![("a;b".into(), state(true)), ("frank".into(), state(true)), ("lou".into(), state(false))];
+        let accounts = vec![
+            ("a;b".into(), state(true)),
+            ("frank".into(), state(true)),
+            ("lou".into(), state(false)),
+        ];
         let unverified = Unverified { accounts, mas_cli: "mas-cli".to_owned() };
         assert_eq!(
             unverified.commands().collect::<Vec<_>>(),

@@ -1,4 +1,5 @@
-//! Finds the prefix that most of many names share, which an administrator would add to `policy.protect`.
+//! Finds the prefix that most of many names share, which an administrator would add to
+//! `policy.protect`.
 
 use crate::model::Localpart;
 
@@ -8,8 +9,8 @@ const FEWEST: usize = 10;
 const SHORTEST: usize = 3;
 
 /// Returns the longest prefix that at least half of the names share, up to its last separator and
-/// without numbers at its end: `telegram_` for `telegram_4711` and `telegram_4712`. Returns `None` if
-/// the names are too few or too different.
+/// without numbers at its end: `telegram_` for `telegram_4711` and `telegram_4712`. Returns `None`
+/// if the names are too few or too different.
 pub(super) fn common_prefix<'l>(names: impl Iterator<Item = &'l Localpart>) -> Option<String> {
     let mut names: Vec<_> = names.map(Localpart::key).collect();
     names.sort_unstable();
@@ -39,17 +40,32 @@ mod tests {
     use super::*;
 
     fn prefix_of(groups: &[(&str, usize)]) -> Option<String> {
-        let names = groups.iter().flat_map(|(name, count)| (0..*count).map(move |at| format!("{name}{}", 7000 + at)));
+        let names = groups
+            .iter()
+            .flat_map(|(name, count)| (0..*count).map(move |at| format!("{name}{}", 7000 + at)));
         let names: Vec<_> = names.map(|name| Localpart::from(&*name)).collect();
         common_prefix(names.iter())
     }
 
     #[test]
     fn prefix_is_what_at_least_half_of_the_names_begin_with() {
-        assert_eq!(prefix_of(&[("telegram_", 40), ("dave", 5), ("Zoe", 3)]).as_deref(), Some("telegram_"));
-        assert_eq!(prefix_of(&[("_irc_libera_", 20), ("_irc_oftc_", 20)]).as_deref(), Some("_irc_libera_"));
-        assert_eq!(prefix_of(&[("_irc_libera_", 12), ("_irc_oftc_", 12), ("x", 1)]).as_deref(), Some("_irc_"));
-        assert_eq!(prefix_of(&[("signal", 30)]).as_deref(), Some("signal"), "no number, no separator");
+        assert_eq!(
+            prefix_of(&[("telegram_", 40), ("dave", 5), ("Zoe", 3)]).as_deref(),
+            Some("telegram_")
+        );
+        assert_eq!(
+            prefix_of(&[("_irc_libera_", 20), ("_irc_oftc_", 20)]).as_deref(),
+            Some("_irc_libera_")
+        );
+        assert_eq!(
+            prefix_of(&[("_irc_libera_", 12), ("_irc_oftc_", 12), ("x", 1)]).as_deref(),
+            Some("_irc_")
+        );
+        assert_eq!(
+            prefix_of(&[("signal", 30)]).as_deref(),
+            Some("signal"),
+            "no number, no separator"
+        );
     }
 
     #[test]
@@ -63,7 +79,8 @@ mod tests {
 
     #[test]
     fn letters_of_several_bytes_are_never_cut() {
-        let names: Vec<_> = (0..30).map(|at| Localpart::from(["brückeé", "brückeè", "brückeë"][at % 3])).collect();
+        let names: Vec<_> =
+            (0..30).map(|at| Localpart::from(["brückeé", "brückeè", "brückeë"][at % 3])).collect();
         assert_eq!(common_prefix(names.iter()).as_deref(), Some("brücke"));
     }
 }

@@ -30,9 +30,16 @@ pub(super) struct DecisionTable<'f> {
 
 impl<'f> DecisionTable<'f> {
     /// Returns what the lists alone say about an account.
-    pub(super) fn opinion(&self, account: &'f Account, holder: Holder<'f>, identity: &Identity<'f>) -> Opinion<'f> {
+    pub(super) fn opinion(
+        &self,
+        account: &'f Account,
+        holder: Holder<'f>,
+        identity: &Identity<'f>,
+    ) -> Opinion<'f> {
         let opinion = match holder {
-            Holder::Tied { member: Some(member), by, .. } if self.may_use(member) => self.inside(account, member, by),
+            Holder::Tied { member: Some(member), by, .. } if self.may_use(member) => {
+                self.inside(account, member, by)
+            }
             Holder::Named(ref named) if named.iter().any(|member| self.may_use(member)) => {
                 self.named(account, named, identity)
             }
@@ -62,12 +69,15 @@ impl<'f> DecisionTable<'f> {
         }
         if kind == ActionKind::Activate {
             let kept = self.never_activated(account, account.state);
-            return kept.map_or(Opinion::WouldReopen(holder), |reason| Opinion::Settled(Verdict::Kept(reason)));
+            return kept.map_or(Opinion::WouldReopen(holder), |reason| {
+                Opinion::Settled(Verdict::Kept(reason))
+            });
         }
         if let Some(verdict) = self.outside_in_state(account, account.seen()) {
             return Opinion::Settled(verdict);
         }
-        let is_ambiguous = matches!(&holder, Holder::Named(named) if self.is_ambiguous(account, named, identity));
+        let is_ambiguous =
+            matches!(&holder, Holder::Named(named) if self.is_ambiguous(account, named, identity));
         match self.protects(account) {
             _ if is_ambiguous => Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous)),
             Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
@@ -80,19 +90,31 @@ impl<'f> DecisionTable<'f> {
         member.enabled || self.policy.disabled_members == DisabledMembers::Keep
     }
 
-    /// Returns whether the table would treat the members or accounts of an account's name differently.
-    fn is_ambiguous(&self, account: &Account, named: &Namesakes<'f>, identity: &Identity<'f>) -> bool {
+    /// Returns whether the table would treat the members or accounts of an account's name
+    /// differently.
+    fn is_ambiguous(
+        &self,
+        account: &Account,
+        named: &Namesakes<'f>,
+        identity: &Identity<'f>,
+    ) -> bool {
         let (ins, outs): (Vec<_>, Vec<_>) = named.iter().partition(|member| self.may_use(member));
         !ins.is_empty() && (!outs.is_empty() || identity.is_twin(account))
     }
 
     /// Decides about an account that has the name of a member who may use Matrix.
-    fn named(&self, account: &'f Account, named: &Namesakes<'f>, identity: &Identity<'f>) -> Opinion<'f> {
+    fn named(
+        &self,
+        account: &'f Account,
+        named: &Namesakes<'f>,
+        identity: &Identity<'f>,
+    ) -> Opinion<'f> {
         if self.is_ambiguous(account, named, identity) {
             return Opinion::Settled(Verdict::Kept(KeptReason::Ambiguous));
         }
         let is_anothers = |member: &Member| {
-            identity.is_tied_to_another(account, &member.id) || identity.is_tied_elsewhere(&member.id, account)
+            identity.is_tied_to_another(account, &member.id)
+                || identity.is_tied_elsewhere(&member.id, account)
         };
         let Some(member) = named.iter().next() else {
             return self.outside(account, Holder::Unclaimed);
@@ -110,7 +132,8 @@ impl<'f> DecisionTable<'f> {
 
     /// Decides about a member's account.
     fn inside(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Opinion<'f> {
-        // MAS reactivates on the homeserver first: a member that only MAS has deactivated cannot log in.
+        // MAS reactivates on the homeserver first: a member that only MAS has deactivated cannot
+        // log in.
         if account.can_log_in() {
             return Opinion::Settled(Verdict::MemberActive);
         }
@@ -128,7 +151,8 @@ impl<'f> DecisionTable<'f> {
         last_disabled_at: Option<Timestamp>,
     ) -> Option<KeptReason> {
         let ours = self.facts.memory.is_own(&account.user_id, seen, last_disabled_at);
-        let by_hand = seen.is_only_locked() && self.policy.disable == DisableMode::Deactivate && !ours;
+        let by_hand =
+            seen.is_only_locked() && self.policy.disable == DisableMode::Deactivate && !ours;
         let not_ours = match self.policy.reactivate {
             Reactivate::Any => false,
             Reactivate::Own => !ours,
@@ -146,7 +170,11 @@ impl<'f> DecisionTable<'f> {
     }
 
     /// Returns why an account in this state is never activated, for any owner.
-    pub(super) fn never_activated(&self, account: &Account, state: AccountState) -> Option<KeptReason> {
+    pub(super) fn never_activated(
+        &self,
+        account: &Account,
+        state: AccountState,
+    ) -> Option<KeptReason> {
         if self.is_not_in_mas(account) {
             Some(KeptReason::NotInMas)
         } else {
@@ -154,8 +182,8 @@ impl<'f> DecisionTable<'f> {
         }
     }
 
-    /// Decides about an account that belongs to no member. If a member has its name and it is disabled, the
-    /// plan reports `another_person`.
+    /// Decides about an account that belongs to no member. If a member has its name and it is
+    /// disabled, the plan reports `another_person`.
     fn outside_or_another_person(
         &self,
         account: &'f Account,
@@ -164,11 +192,14 @@ impl<'f> DecisionTable<'f> {
     ) -> Opinion<'f> {
         let is_tied = matches!(holder, Holder::Tied { .. } | Holder::Contested { .. });
         let opinion = self.outside(account, holder);
-        let is_shut = matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
-        let has_name_of_member = || identity.named(account).iter().any(|member| self.may_use(member));
+        let is_shut =
+            matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
+        let has_name_of_member =
+            || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {
             let reason = self.not_activated(account, account.seen(), None);
-            let reason = reason.map_or(KeptReason::AnotherPerson, |reason| reason.min(KeptReason::AnotherPerson));
+            let reason = reason
+                .map_or(KeptReason::AnotherPerson, |reason| reason.min(KeptReason::AnotherPerson));
             return Opinion::Settled(Verdict::Kept(reason));
         }
         opinion
@@ -184,9 +215,11 @@ impl<'f> DecisionTable<'f> {
         }
     }
 
-    /// Returns what the table says about an account outside the group in this state, or `None` if it is to be disabled.
+    /// Returns what the table says about an account outside the group in this state, or `None` if
+    /// it is to be disabled.
     pub(super) fn outside_in_state(&self, account: &Account, seen: SeenState) -> Option<Verdict> {
-        let was_left = self.facts.memory.left_half_done(&account.user_id, seen.state, self.policy.disable);
+        let was_left =
+            self.facts.memory.left_half_done(&account.user_id, seen.state, self.policy.disable);
         if was_left {
             None
         } else if self.policy.counts_as_disabled(seen.state) {
@@ -198,8 +231,8 @@ impl<'f> DecisionTable<'f> {
         }
     }
 
-    /// Returns whether only Synapse is known to have locked or deactivated an account, so that its owner may
-    /// still be able to log in (trap 47).
+    /// Returns whether only Synapse is known to have locked or deactivated an account, so that its
+    /// owner may still be able to log in (trap 47).
     pub(super) fn is_shut_out_by_synapse_alone(&self, account: &Account) -> bool {
         account.mas == InMas::NotAsked
             && !self.facts.memory.is_own(&account.user_id, account.seen(), None)
@@ -207,13 +240,16 @@ impl<'f> DecisionTable<'f> {
             && self.protects(account).is_none()
     }
 
-    /// Returns whether an administrator or the owner deactivated an account in this state: this program also
-    /// locks (trap 70).
+    /// Returns whether an administrator or the owner deactivated an account in this state: this
+    /// program also locks (trap 70).
     pub(super) fn is_deactivated_by_others(&self, account: &Account, seen: SeenState) -> bool {
-        seen.is_deactivated() && !seen.state.locked && !self.facts.memory.is_own(&account.user_id, seen, None)
+        seen.is_deactivated()
+            && !seen.state.locked
+            && !self.facts.memory.is_own(&account.user_id, seen, None)
     }
 
-    /// Returns whether MAS does not know an account, by its list or because mas-cli has not found it.
+    /// Returns whether MAS does not know an account, by its list or because mas-cli has not found
+    /// it.
     pub(super) fn is_not_in_mas(&self, account: &Account) -> bool {
         match account.mas {
             InMas::Unknown => true,
@@ -243,8 +279,8 @@ impl<'f> DecisionTable<'f> {
     }
 }
 
-/// Returns whether a deactivation has left only a lock because MAS has lost its job (trap 69). Then MAS shows the
-/// deactivation in the list and at the second look.
+/// Returns whether a deactivation has left only a lock because MAS has lost its job (trap 69). Then
+/// MAS shows the deactivation in the list and at the second look.
 fn has_lost_its_job(account: &Account, seen: SeenState) -> bool {
     account.deactivated_in_mas && seen.deactivated_in_mas
 }
@@ -252,7 +288,10 @@ fn has_lost_its_job(account: &Account, seen: SeenState) -> bool {
 impl Opinion<'_> {
     fn would_act(&self) -> bool {
         match self {
-            Self::WouldDisable(_) | Self::WouldActivate { .. } | Self::WouldClose(_) | Self::WouldReopen(_) => true,
+            Self::WouldDisable(_)
+            | Self::WouldActivate { .. }
+            | Self::WouldClose(_)
+            | Self::WouldReopen(_) => true,
             Self::Settled(verdict) => matches!(verdict, Verdict::Kept(_)),
         }
     }

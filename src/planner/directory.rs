@@ -1,7 +1,7 @@
 //! Verifies in each reading that the directories behind Keycloak are up.
 //!
-//! Keycloak with LDAP or Active Directory fails open: while the directory is down it answers 200 without
-//! its members, and shows each of them as disabled and in no group (recordings:
+//! Keycloak with LDAP or Active Directory fails open: while the directory is down it answers 200
+//! without its members, and shows each of them as disabled and in no group (recordings:
 //! `keycloak-federation.json`).
 
 use std::collections::BTreeSet;
@@ -16,14 +16,15 @@ pub(super) struct Directories<'f> {
 }
 
 impl<'f> Directories<'f> {
-    /// Creates it from the member list. A provider is up if one of its listed members is enabled; during an
-    /// outage none is. `known` are the providers that have to prove it.
+    /// Creates it from the member list. A provider is up if one of its listed members is enabled;
+    /// during an outage none is. `known` are the providers that have to prove it.
     pub(super) fn new(known: impl IntoIterator<Item = &'f str>, members: &'f [Member]) -> Self {
         let mut directories = Self::default();
         directories.doubtful.extend(known);
         for member in members {
             if let Some(link) = &member.federation_link {
-                let set = if member.enabled { &mut directories.alive } else { &mut directories.doubtful };
+                let set =
+                    if member.enabled { &mut directories.alive } else { &mut directories.doubtful };
                 set.insert(link);
             }
         }
@@ -68,12 +69,16 @@ impl<'f> Directories<'f> {
         }
     }
 
-    /// Returns whether this user must not be disabled now, because their directory is unverified. For a user
-    /// unknown to Keycloak any directory counts, because the user may be in it.
+    /// Returns whether this user must not be disabled now, because their directory is unverified.
+    /// For a user unknown to Keycloak any directory counts, because the user may be in it.
     pub(super) fn doubts(&self, person: &KeycloakPerson) -> bool {
         match person {
-            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => !self.doubtful.is_empty(),
-            KeycloakPerson::Known { federation_link: Some(link), .. } => self.doubtful.contains(link.raw()),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => {
+                !self.doubtful.is_empty()
+            }
+            KeycloakPerson::Known { federation_link: Some(link), .. } => {
+                self.doubtful.contains(link.raw())
+            }
             KeycloakPerson::Known { federation_link: None, .. } => false,
         }
     }

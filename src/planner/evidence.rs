@@ -109,7 +109,9 @@ impl<'f> Draft<'f> {
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
             (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
-            (_, Some(seen)) => SecondLook::new(&self.table, &self.identity, rechecks).owners(account, holder, seen),
+            (_, Some(seen)) => {
+                SecondLook::new(&self.table, &self.identity, rechecks).owners(account, holder, seen)
+            }
             (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
                 vec![(*id).clone()]
             }
@@ -133,7 +135,8 @@ impl<'f> Draft<'f> {
         if account.is_on(&self.table.facts.server_name) {
             let listed = self.identity.named(account);
             let mut named: BTreeSet<_> = listed.iter().map(|member| member.id.clone()).collect();
-            let known = seen.into_iter().flat_map(Evidence::by_name).filter(|person| !person.is_unknown());
+            let known =
+                seen.into_iter().flat_map(Evidence::by_name).filter(|person| !person.is_unknown());
             named.extend(known.filter_map(|person| Some(person.user()?.id.clone())));
             clues.extend(named.into_iter().map(|id| (Clue::Name, id)));
         }
@@ -154,7 +157,13 @@ impl<'f> Draft<'f> {
         twins.map(|twin| twin.user_id.clone()).collect()
     }
 
-    fn ruling(&self, account: &Account, holder: &Holder<'f>, seen: Option<&Evidence>, owners: &[KeycloakId]) -> Ruling {
+    fn ruling(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: Option<&Evidence>,
+        owners: &[KeycloakId],
+    ) -> Ruling {
         let acts_on_ties = self.table.policy.matching != Matching::Localpart;
         let has_external_id = || seen.is_some_and(|seen| seen.by_external_id().next().is_some());
         if !account.is_on(&self.table.facts.server_name) {
@@ -163,7 +172,9 @@ impl<'f> Draft<'f> {
         match holder {
             Holder::Tied { by: TiedBy::Link, .. } => Ruling::Link,
             _ if acts_on_ties && has_external_id() => Ruling::ExternalId,
-            Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. } if !owners.contains(id) => {
+            Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }
+                if !owners.contains(id) =>
+            {
                 Ruling::NameAfterDeletion
             }
             Holder::Tied { by: TiedBy::Memory(tie), .. } => Ruling::Memory(*tie),
@@ -179,7 +190,11 @@ impl<'f> Draft<'f> {
     fn ruling_by_name(&self, account: &Account, owners: &[KeycloakId]) -> Ruling {
         let remembered = account.tied_by_memory();
         let is_replaced = remembered.is_some_and(|(id, _)| !owners.contains(id));
-        if self.table.policy.matching == Matching::Auto && is_replaced { Ruling::NameAfterMove } else { Ruling::Name }
+        if self.table.policy.matching == Matching::Auto && is_replaced {
+            Ruling::NameAfterMove
+        } else {
+            Ruling::Name
+        }
     }
 }
 

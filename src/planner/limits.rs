@@ -18,8 +18,8 @@ pub struct Limits {
     pub max_look: usize,
 }
 
-/// What was already done in the time that limits are counted over; nothing if they are about one run
-/// alone.
+/// What was already done in the time that limits are counted over; nothing if they are about one
+/// run alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Past {
     pub disabled: usize,
@@ -35,8 +35,8 @@ impl Limits {
         self.refuse_after(plan, Past::default())
     }
 
-    /// Does the same, and counts what was done before, so that many small steps do not evade a limit. A plan
-    /// without actions of a kind exceeds none of its limits.
+    /// Does the same, and counts what was done before, so that many small steps do not evade a
+    /// limit. A plan without actions of a kind exceeds none of its limits.
     #[must_use]
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_within_limits(ActionKind::Disable);
@@ -45,9 +45,11 @@ impl Limits {
         let active = plan.active + inactive;
         let share = self.share_of(active);
         let members = plan.read.members;
-        let is_over = |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
+        let is_over =
+            |planned: usize, before: usize, max: usize| planned > 0 && planned + before > max;
         [
-            (members < self.min_members).then_some(Refusal::MinMembers { members, min: self.min_members }),
+            (members < self.min_members)
+                .then_some(Refusal::MinMembers { members, min: self.min_members }),
             plan.not_rechecked.map(|people| Refusal::MaxLook {
                 people,
                 max: self.max_look,
@@ -77,8 +79,8 @@ impl Limits {
         .collect()
     }
 
-    /// Returns the share in accounts, rounded down, but at least one, so that a server with few accounts can
-    /// still lose one.
+    /// Returns the share in accounts, rounded down, but at least one, so that a server with few
+    /// accounts can still lose one.
     fn share_of(&self, active: usize) -> usize {
         (active.saturating_mul(self.max_disable_percent) / 100).max(1)
     }

@@ -1,5 +1,5 @@
-//! Shows how members and accounts match as a whole, for the plan and `doctor`, and whether the template
-//! is in doubt.
+//! Shows how members and accounts match as a whole, for the plan and `doctor`, and whether the
+//! template is in doubt.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -75,9 +75,16 @@ impl<'f> Mapping<'f> {
             Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } if member.enabled => {
                 (&mut self.summary.by_memory, 1)
             }
-            Holder::Tied { member: Some(member), .. } if member.enabled => (&mut self.summary.by_link, 0),
-            Holder::Named(named) if named.iter().any(|member| member.enabled) => (&mut self.summary.by_name, 2),
-            Holder::Tied { .. } | Holder::Named(_) | Holder::Contested { .. } | Holder::Unclaimed => return,
+            Holder::Tied { member: Some(member), .. } if member.enabled => {
+                (&mut self.summary.by_link, 0)
+            }
+            Holder::Named(named) if named.iter().any(|member| member.enabled) => {
+                (&mut self.summary.by_name, 2)
+            }
+            Holder::Tied { .. }
+            | Holder::Named(_)
+            | Holder::Contested { .. }
+            | Holder::Unclaimed => return,
         };
         *count += 1;
         self.examples[examples].add(account.localpart());
@@ -118,7 +125,8 @@ impl<'f> Mapping<'f> {
             (!has_account || lost.contains(&member.id)) && !found.members.contains(&member.id)
         };
         let members = table.facts.members.iter().zip(identity.have_account());
-        let without = members.filter(|(member, has_account)| member.enabled && is_without(member, *has_account));
+        let without = members
+            .filter(|(member, has_account)| member.enabled && is_without(member, *has_account));
         let without_account: Vec<_> = without.map(|(member, _)| member).collect();
         let enabled = table.facts.members.iter().filter(|member| member.enabled).count();
         let mut summary = self.summary.clone();
@@ -127,13 +135,17 @@ impl<'f> Mapping<'f> {
         summary.without_account = without_account.len();
         summary.members = enabled;
         let examples = |few: &Smallest<&'f Localpart>| {
-            few.iter().filter(|name| !not_theirs.contains(**name)).map(|name| (*name).clone()).collect()
+            few.iter()
+                .filter(|name| !not_theirs.contains(**name))
+                .map(|name| (*name).clone())
+                .collect()
         };
         summary.examples = self.examples.iter().map(examples).collect();
         let nobodys = verdicts.iter().filter(|(_, verdict)| belongs_to_nobody(verdict));
         let nobodys: Vec<_> = nobodys.map(|(account, _)| account.localpart()).collect();
         summary.of_nobody = nobodys.len();
-        summary.of_nobody_examples = nobodys.iter().take(EXAMPLES).map(|name| (*name).clone()).collect();
+        summary.of_nobody_examples =
+            nobodys.iter().take(EXAMPLES).map(|name| (*name).clone()).collect();
         summary.doubt = self.doubt(table, &without_account, enabled, verdicts, &nobodys);
         Mapped { without_account, summary }
     }
@@ -146,13 +158,16 @@ impl<'f> Mapping<'f> {
         verdicts: &[(&'f Account, Verdict)],
         nobodys: &[&'f Localpart],
     ) -> Option<MappingDoubt> {
-        if table.policy.matching != Matching::Localpart && table.facts.subjects == Subjects::NoUsers {
+        if table.policy.matching != Matching::Localpart && table.facts.subjects == Subjects::NoUsers
+        {
             return Some(MappingDoubt::Subjects { pairs: subjects(table) });
         }
         let leaving = verdicts.iter().filter(|(_, verdict)| leaves(verdict)).count();
         let is_much = |part: usize, whole: usize| part >= FEW && 2 * part >= whole;
         let others_fit = self.staying > 0 && 2 * self.staying_of_members >= self.staying;
-        let is_in_doubt = is_much(without_account.len(), enabled) && is_much(nobodys.len(), leaving) && !others_fit;
+        let is_in_doubt = is_much(without_account.len(), enabled)
+            && is_much(nobodys.len(), leaving)
+            && !others_fit;
         is_in_doubt.then(|| MappingDoubt::Names {
             template: table.policy.template.clone(),
             without_account: without_account.len(),
@@ -165,8 +180,8 @@ impl<'f> Mapping<'f> {
 }
 
 impl Mapped<'_> {
-    /// Returns the names of enabled members without an account, sorted, without members that have no valid
-    /// name.
+    /// Returns the names of enabled members without an account, sorted, without members that have
+    /// no valid name.
     pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {
         let unnamed: HashSet<_> = unnamed.iter().map(|one| &one.id).collect();
         let members = self.without_account.iter().filter(|member| !unnamed.contains(&member.id));
@@ -175,13 +190,16 @@ impl Mapped<'_> {
         names
     }
 
-    /// Returns the enabled members without a valid name and without an account, in order of username.
+    /// Returns the enabled members without a valid name and without an account, in order of
+    /// username.
     pub(super) fn unnamed(&self, unnamed: &[Unnamed]) -> Vec<Unnamed> {
         if unnamed.is_empty() {
             return Vec::new();
         }
-        let without_account: HashSet<_> = self.without_account.iter().map(|member| &member.id).collect();
-        let mut unnamed: Vec<_> = unnamed.iter().filter(|one| without_account.contains(&one.id)).cloned().collect();
+        let without_account: HashSet<_> =
+            self.without_account.iter().map(|member| &member.id).collect();
+        let mut unnamed: Vec<_> =
+            unnamed.iter().filter(|one| without_account.contains(&one.id)).cloned().collect();
         unnamed.sort_by(|one, other| (&one.username, &one.id).cmp(&(&other.username, &other.id)));
         unnamed
     }
@@ -197,11 +215,17 @@ impl Mapped<'_> {
 }
 
 fn belongs_to_nobody(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Disable(Reason::NotInKeycloak) | Verdict::NeedsApproval(..) | Verdict::MayBeMember(_))
+    matches!(
+        verdict,
+        Verdict::Disable(Reason::NotInKeycloak)
+            | Verdict::NeedsApproval(..)
+            | Verdict::MayBeMember(_)
+    )
 }
 
 fn leaves(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Disable(_) | Verdict::DisableSkipped(..)) || belongs_to_nobody(verdict)
+    matches!(verdict, Verdict::Disable(_) | Verdict::DisableSkipped(..))
+        || belongs_to_nobody(verdict)
 }
 
 /// Returns members next to accounts that may be theirs, first those that a sign points to.
@@ -222,10 +246,14 @@ fn pairs(without_account: &[&Member], verdicts: &[(&Account, Verdict)]) -> Vec<P
             None => others.push(account.localpart().to_string()),
         }
     }
-    let mut names: Vec<_> = without_account.iter().filter_map(|member| member.localpart.as_ref()).collect();
+    let mut names: Vec<_> =
+        without_account.iter().filter_map(|member| member.localpart.as_ref()).collect();
     names.sort();
     let names = names.into_iter().map(ToString::to_string);
-    let names = names.filter(|name| !pairs.iter().any(|pair| pair.member == *name)).take(EXAMPLES).collect::<Vec<_>>();
+    let names = names
+        .filter(|name| !pairs.iter().any(|pair| pair.member == *name))
+        .take(EXAMPLES)
+        .collect::<Vec<_>>();
     pairs.extend(names.into_iter().zip(others).map(|(member, account)| Pair { member, account }));
     pairs.truncate(EXAMPLES);
     pairs
@@ -240,5 +268,10 @@ fn subjects(table: &DecisionTable<'_>) -> Vec<Pair> {
         }
     }
     let pairs = smallest.iter();
-    pairs.map(|(account, subject)| Pair { member: subject.to_string(), account: account.to_string() }).collect()
+    pairs
+        .map(|(account, subject)| Pair {
+            member: subject.to_string(),
+            account: account.to_string(),
+        })
+        .collect()
 }

@@ -48,11 +48,13 @@ pub struct OwnDisable {
 }
 
 impl OwnDisable {
-    /// Returns whether this disable can have left an account in this state. If not, an administrator has
-    /// changed the account since: a lock does not deactivate, a deactivation that was confirmed does not
-    /// leave a mere lock, and neither happens after it has ended.
+    /// Returns whether this disable can have left an account in this state. If not, an
+    /// administrator has changed the account since: a lock does not deactivate, a deactivation that
+    /// was confirmed does not leave a mere lock, and neither happens after it has ended.
     fn may_have_left(self, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
-        if self.progress == Progress::Done && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at) {
+        if self.progress == Progress::Done
+            && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at)
+        {
             return false;
         }
         match self.mode {
@@ -74,19 +76,31 @@ pub enum Progress {
 }
 
 impl Memory {
-    /// Returns whether this program disabled the account, or started to, and no one has changed that since.
-    /// MAS shows at the second look when it was last locked or deactivated.
-    pub(super) fn is_own(&self, user_id: &UserId, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
+    /// Returns whether this program disabled the account, or started to, and no one has changed
+    /// that since. MAS shows at the second look when it was last locked or deactivated.
+    pub(super) fn is_own(
+        &self,
+        user_id: &UserId,
+        seen: SeenState,
+        last_disabled_at: Option<Timestamp>,
+    ) -> bool {
         self.own.get(user_id).is_some_and(|own| own.may_have_left(seen, last_disabled_at))
     }
 
-    /// Returns whether a disable of ours has left a lock, and something of it is missing: the deactivation, or, if only
-    /// locks are wanted, perhaps the end of the sessions.
-    pub(super) fn left_half_done(&self, user_id: &UserId, state: AccountState, wanted: DisableMode) -> bool {
+    /// Returns whether a disable of ours has left a lock, and something of it is missing: the
+    /// deactivation, or, if only locks are wanted, perhaps the end of the sessions.
+    pub(super) fn left_half_done(
+        &self,
+        user_id: &UserId,
+        state: AccountState,
+        wanted: DisableMode,
+    ) -> bool {
         let only_locked = state.locked && !state.deactivated;
         only_locked
             && self.own.get(user_id).is_some_and(|own| match wanted {
-                DisableMode::Deactivate => own.mode == DisableMode::Deactivate && own.progress != Progress::Done,
+                DisableMode::Deactivate => {
+                    own.mode == DisableMode::Deactivate && own.progress != Progress::Done
+                }
                 DisableMode::Lock => own.progress == Progress::Begun,
             })
     }

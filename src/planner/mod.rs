@@ -1,8 +1,9 @@
-//! Decides what would be done from what was read. It is pure and synchronous: nothing here awaits, reads
-//! a clock or writes.
+//! Decides what would be done from what was read. It is pure and synchronous: nothing here awaits,
+//! reads a clock or writes.
 //!
 //! There are two steps, because one list without the user is not enough to disable an account:
-//! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the result.
+//! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the
+//! result.
 
 mod common_prefix;
 mod decision_table;
@@ -28,7 +29,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed, UserId,
+    Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed,
+    UserId,
 };
 
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
@@ -38,7 +40,8 @@ pub use limits::{Limits, Past};
 pub use memory::{Memory, OwnDisable, Progress, Recall};
 pub use plan_scope::PlanScope;
 pub use policy::{
-    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection, Reactivate, UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection,
+    Reactivate, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
 pub use template_fit::TemplateFit;
@@ -105,7 +108,8 @@ pub enum Rechecks {
     Taken {
         /// Each answer is evidence or an error.
         answers: BTreeMap<UserId, Recheck>,
-        /// The members after the rechecks, if a directory has to be up before and after: it may go down meanwhile.
+        /// The members after the rechecks, if a directory has to be up before and after: it may go
+        /// down meanwhile.
         members_after: Option<MemberList>,
     },
     /// More accounts than `limits.max_look` were left, and none of them was rechecked.
@@ -120,7 +124,9 @@ impl Rechecks {
     #[must_use]
     pub fn recheck(&self, user_id: &UserId) -> Option<&Recheck> {
         match self {
-            Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks } => rechecks.get(user_id),
+            Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks } => {
+                rechecks.get(user_id)
+            }
         }
     }
 

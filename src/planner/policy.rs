@@ -143,10 +143,11 @@ impl Matcher {
 }
 
 impl Protection {
-    /// Creates it from localparts and `/regular expressions/`, which have to match a whole localpart. A `!`
-    /// in front makes an exception from the others.
+    /// Creates it from localparts and `/regular expressions/`, which have to match a whole
+    /// localpart. A `!` in front makes an exception from the others.
     pub fn new(entries: &[String]) -> Result<Self, ProtectError> {
-        let entries = entries.iter().map(|entry| ProtectEntry::new(entry)).collect::<Result<_, _>>()?;
+        let entries =
+            entries.iter().map(|entry| ProtectEntry::new(entry)).collect::<Result<_, _>>()?;
         Ok(Self { entries })
     }
 
@@ -160,8 +161,11 @@ impl Protection {
     #[must_use]
     pub fn covers(&self, localpart: &Localpart) -> bool {
         let key = localpart.key();
-        let hit =
-            |takes_out| self.entries.iter().any(|entry| entry.takes_out == takes_out && entry.matcher.matches(&key));
+        let hit = |takes_out| {
+            self.entries
+                .iter()
+                .any(|entry| entry.takes_out == takes_out && entry.matcher.matches(&key))
+        };
         hit(false) && !hit(true)
     }
 
@@ -187,7 +191,9 @@ pub enum ProtectError {
     #[error("{entry:?} is not a regular expression: {source}")]
     Pattern { entry: String, source: regex::Error },
     /// A localpart has no `@`, `:` or `/`.
-    #[error("{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/")]
+    #[error(
+        "{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/"
+    )]
     NoLocalpart(String),
 }
 
@@ -199,13 +205,17 @@ impl ProtectEntry {
         };
         let pattern = body.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let matcher = match pattern {
-            // Like names, patterns ignore case. Each has to be valid on its own: `a)|(b` would escape its anchors.
+            // Like names, patterns ignore case. Each has to be valid on its own: `a)|(b` would
+            // escape its anchors.
             Some(pattern) => Matcher::Pattern(
                 Regex::new(pattern)
                     .and_then(|_| Regex::new(&format!("^(?i:{pattern})$")))
                     .map_err(|source| ProtectError::Pattern { entry: entry.to_owned(), source })?,
             ),
-            None if body.is_empty() || body.contains(['@', ':', '/']) || body.contains(char::is_whitespace) => {
+            None if body.is_empty()
+                || body.contains(['@', ':', '/'])
+                || body.contains(char::is_whitespace) =>
+            {
                 return Err(ProtectError::NoLocalpart(entry.to_owned()));
             }
             None => Matcher::Name(body.to_lowercase()),
@@ -256,6 +266,9 @@ mod tests {
     #[test]
     fn an_entry_that_matches_no_account_is_reported() {
         let protection = protection(&["admin", "amdin", "/x+/"]);
-        assert_eq!(protection.idle_entries([&"admin".into(), &"alice".into()].into_iter()), ["amdin", "/x+/"]);
+        assert_eq!(
+            protection.idle_entries([&"admin".into(), &"alice".into()].into_iter()),
+            ["amdin", "/x+/"]
+        );
     }
 }

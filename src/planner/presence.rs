@@ -19,8 +19,8 @@ pub enum Reach {
     Some,
 }
 
-/// What one complete reading shows about members, absent users and owners, without accounts that are in
-/// doubt.
+/// What one complete reading shows about members, absent users and owners, without accounts that
+/// are in doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Presence<'f> {
     pub reach: Reach,
@@ -49,7 +49,9 @@ impl<'f> Presence<'f> {
         };
         for (account, verdict) in &verdicts.of_accounts {
             match verdict {
-                Verdict::Kept(KeptReason::Ambiguous) if may_be_members(draft, account, rechecks) => {
+                Verdict::Kept(KeptReason::Ambiguous)
+                    if may_be_members(draft, account, rechecks) =>
+                {
                     presence.present.push(&account.user_id);
                 }
                 verdict => presence.note(account, verdict),
@@ -57,20 +59,26 @@ impl<'f> Presence<'f> {
         }
         presence.note_directories(draft, rechecks);
         let seen = rechecks.all_evidence().map(|seen| &seen.account);
-        presence.bridges = seen.filter(|seen| seen.appservice.is_some()).map(|seen| &seen.user_id).collect();
+        presence.bridges =
+            seen.filter(|seen| seen.appservice.is_some()).map(|seen| &seen.user_id).collect();
         presence
     }
 
     fn note(&mut self, account: &'f Account, verdict: &Verdict) {
         match verdict {
-            Verdict::Disable(Reason::NotInGroup | Reason::NotInKeycloak | Reason::DisabledInKeycloak)
+            Verdict::Disable(
+                Reason::NotInGroup | Reason::NotInKeycloak | Reason::DisabledInKeycloak,
+            )
             | Verdict::NeedsApproval(..)
             | Verdict::InGrace(_) => self.absent.push(&account.user_id),
             Verdict::MemberActive
             | Verdict::Activate(_)
             | Verdict::MayBeMember(_)
             | Verdict::Kept(
-                KeptReason::InGroupAtSecondLook | KeptReason::Erased | KeptReason::LockedByHand | KeptReason::NotOurs,
+                KeptReason::InGroupAtSecondLook
+                | KeptReason::Erased
+                | KeptReason::LockedByHand
+                | KeptReason::NotOurs,
             ) => self.present.push(&account.user_id),
             _ => {}
         }
@@ -79,7 +87,8 @@ impl<'f> Presence<'f> {
     fn note_directories(&mut self, draft: &Draft<'f>, rechecks: &'f Rechecks) {
         let facts = draft.table.facts;
         let mut alive = BTreeSet::new();
-        let mut seen: BTreeSet<&str> = facts.providers.iter().flatten().map(|provider| &**provider).collect();
+        let mut seen: BTreeSet<&str> =
+            facts.providers.iter().flatten().map(|provider| &**provider).collect();
         for member in &facts.members {
             if let Some(link) = member.federation_link.as_deref() {
                 let set = if member.enabled { &mut alive } else { &mut seen };
@@ -89,8 +98,12 @@ impl<'f> Presence<'f> {
         for evidence in rechecks.all_evidence() {
             for answer in &evidence.keycloak {
                 match &answer.user {
-                    KeycloakPerson::Known { federation_link: Some(link), .. } => drop(seen.insert(link.raw())),
-                    KeycloakPerson::OnlyRemembered { federation_link, .. } => drop(seen.insert(federation_link.raw())),
+                    KeycloakPerson::Known { federation_link: Some(link), .. } => {
+                        seen.insert(link.raw());
+                    }
+                    KeycloakPerson::OnlyRemembered { federation_link, .. } => {
+                        seen.insert(federation_link.raw());
+                    }
                     KeycloakPerson::Known { .. } | KeycloakPerson::Unknown => {}
                 }
             }
@@ -100,7 +113,12 @@ impl<'f> Presence<'f> {
     }
 
     /// Adds the owners of accounts.
-    pub(super) fn note_owners(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &'f Rechecks) {
+    pub(super) fn note_owners(
+        &mut self,
+        draft: &Draft<'f>,
+        verdicts: &Verdicts<'f>,
+        rechecks: &'f Rechecks,
+    ) {
         for account in draft.in_focus() {
             let seen = rechecks.evidence(&account.user_id);
             if seen.is_none() && is_known(draft, account) {
@@ -109,9 +127,12 @@ impl<'f> Presence<'f> {
             let verdict = draft.verdict(account, verdicts);
             if let Some(owner) = owner(draft, account, &verdict, rechecks)
                 && is_news(draft, account, &owner)
-                && !(account.remembered_owner().is_some() && is_in_doubt(&verdict) && !protects(draft, &owner))
+                && !(account.remembered_owner().is_some()
+                    && is_in_doubt(&verdict)
+                    && !protects(draft, &owner))
                 && !replaces_member(draft, account, &owner)
-                && !(verdicts.is_a_directory_in_doubt() && replaces_missing_user(draft, account, &owner))
+                && !(verdicts.is_a_directory_in_doubt()
+                    && replaces_missing_user(draft, account, &owner))
             {
                 self.owners.push((&account.user_id, owner));
             }
@@ -128,7 +149,8 @@ fn may_be_members<'f>(draft: &Draft<'f>, account: &'f Account, rechecks: &Rechec
     by_name || users.any(|user| is_member(draft, &user.id))
 }
 
-/// Returns whether the state file already knows everything that the lists show about an account's owner.
+/// Returns whether the state file already knows everything that the lists show about an account's
+/// owner.
 fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
     match account.remembered.what() {
         None => false,
@@ -138,7 +160,12 @@ fn is_known(draft: &Draft<'_>, account: &Account) -> bool {
 }
 
 /// Returns the owner that this reading has found, if it is one user.
-fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, rechecks: &Rechecks) -> Option<Owner> {
+fn owner<'f>(
+    draft: &Draft<'f>,
+    account: &'f Account,
+    verdict: &Verdict,
+    rechecks: &Rechecks,
+) -> Option<Owner> {
     let seen = rechecks.evidence(&account.user_id);
     if !account.is_on(&draft.table.facts.server_name) {
         return None;
@@ -156,8 +183,8 @@ fn owner<'f>(draft: &Draft<'f>, account: &'f Account, verdict: &Verdict, recheck
     Some(Owner { id, tie: Tie::Name })
 }
 
-/// Returns the only user that has the account's name. For accounts that are not active, the second look
-/// has to confirm it.
+/// Returns the only user that has the account's name. For accounts that are not active, the second
+/// look has to confirm it.
 fn owner_by_name<'f>(
     draft: &Draft<'f>,
     account: &'f Account,
@@ -179,7 +206,11 @@ fn owner_by_name<'f>(
         return None;
     }
     let listed = match draft.identity.holder(account) {
-        Holder::Named(named) | Holder::Contested { named, .. } if *verdict == Verdict::MemberActive => named,
+        Holder::Named(named) | Holder::Contested { named, .. }
+            if *verdict == Verdict::MemberActive =>
+        {
+            named
+        }
         Holder::Named(named) => named,
         Holder::Tied { .. } | Holder::Contested { .. } => return None,
         Holder::Unclaimed => Namesakes::default(),
@@ -231,8 +262,8 @@ fn protects(draft: &Draft<'_>, owner: &Owner) -> bool {
     owner.tie < Tie::Name && is_member(draft, &owner.id)
 }
 
-/// Returns whether the state file would replace a member by a user who is not one. Its memory is then the
-/// only protection of the account.
+/// Returns whether the state file would replace a member by a user who is not one. Its memory is
+/// then the only protection of the account.
 fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
     account.remembered_owner().is_some_and(|(id, tie)| {
         let may_be_theirs = tie == Tie::Restored && owner.tie == Tie::Name && *id != owner.id;
@@ -240,9 +271,11 @@ fn replaces_member(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool 
     })
 }
 
-/// Returns whether the state file would replace a user who is not listed, perhaps because their directory
-/// is down.
+/// Returns whether the state file would replace a user who is not listed, perhaps because their
+/// directory is down.
 fn replaces_missing_user(draft: &Draft<'_>, account: &Account, owner: &Owner) -> bool {
     let mut remembered = account.remembered_owner().into_iter();
-    remembered.any(|(id, _)| *id != owner.id && owner.tie == Tie::Name && draft.identity.member(id).is_none())
+    remembered.any(|(id, _)| {
+        *id != owner.id && owner.tie == Tie::Name && draft.identity.member(id).is_none()
+    })
 }

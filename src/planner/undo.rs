@@ -1,12 +1,14 @@
-//! Reverses a run, with the same second look as every other change. Accounts that have changed since are
-//! left out and reported.
+//! Reverses a run, with the same second look as every other change. Accounts that have changed
+//! since are left out and reported.
 
 use std::collections::BTreeMap;
 
 use super::memory::CLOCKS;
 use super::{Draft, Facts, PlanScope, Policy, Rechecks, ToRecheck, Verdict, Verdicts};
 use crate::model::{Account, Timestamp, UserId};
-use crate::plan::{Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip};
+use crate::plan::{
+    Action, ActionKind, DisableMode, KeptReason, MappingSummary, Plan, Reason, Skip,
+};
 
 /// What a run did to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +71,17 @@ impl Undone {
 impl<'f> Undo<'f> {
     /// Creates the reversal of a run; `scope` has its accounts.
     #[must_use]
-    pub fn new(facts: &'f Facts, policy: &'f Policy, undone: &'f [Undone], scope: &'f PlanScope) -> Self {
+    pub fn new(
+        facts: &'f Facts,
+        policy: &'f Policy,
+        undone: &'f [Undone],
+        scope: &'f PlanScope,
+    ) -> Self {
         let in_scope = facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
-        let accounts: BTreeMap<_, _> = in_scope.map(|account| (&account.user_id, account)).collect();
-        let open = undone.iter().filter(|one| one.left_out(accounts.get(&one.user_id).copied()).is_none());
+        let accounts: BTreeMap<_, _> =
+            in_scope.map(|account| (&account.user_id, account)).collect();
+        let open =
+            undone.iter().filter(|one| one.left_out(accounts.get(&one.user_id).copied()).is_none());
         let kinds = open.map(|one| (&one.user_id, one.reverse())).collect();
         Self { draft: Draft::reversing(facts, policy, scope, &kinds), undone, accounts }
     }
@@ -86,7 +95,8 @@ impl<'f> Undo<'f> {
     #[must_use]
     pub fn decide(&self, rechecks: &Rechecks) -> Plan {
         let verdicts = self.draft.verdicts(rechecks);
-        let mut actions: Vec<_> = self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
+        let mut actions: Vec<_> =
+            self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
         let to_apply = actions.iter().filter(|action| action.pass().is_some()).count();
         let plan = self.draft.plan(verdicts, rechecks);
@@ -105,13 +115,16 @@ impl<'f> Undo<'f> {
         let account = self.accounts.get(&undone.user_id).copied();
         let evidence = rechecks.evidence(&undone.user_id);
         let verdict = account.and_then(|account| {
-            let at = verdicts.of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
+            let at = verdicts
+                .of_accounts
+                .binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
             at.ok().map(|at| &verdicts.of_accounts[at].1)
         });
         // The lock may be the run's, and the deactivation a later one (trap 17).
         let disabled_at = evidence.and_then(|seen| seen.account.last_disabled_at);
         let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
-        let disabled_since = disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
+        let disabled_since =
+            disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),
             (None, Some(at), _) => Some(Skip::MovedOn(format!("it was disabled again at {at}"))),
@@ -142,11 +155,17 @@ fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
         Verdict::OutsideDisabled if kind == ActionKind::Activate => {
             Some(Skip::MovedOn("it was locked or deactivated since".to_owned()))
         }
-        Verdict::OutsideDisabled | Verdict::OutsideLocked => Some(Skip::MovedOn("disabled or locked now".to_owned())),
-        Verdict::ActivationNotConfirmed => Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned())),
+        Verdict::OutsideDisabled | Verdict::OutsideLocked => {
+            Some(Skip::MovedOn("disabled or locked now".to_owned()))
+        }
+        Verdict::ActivationNotConfirmed => {
+            Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned()))
+        }
         Verdict::Kept(reason) => Some(kept(*reason)),
         Verdict::MayBeMember(_) => Some(kept(KeptReason::MayBeMember)),
         Verdict::InGrace(_) => Some(kept(KeptReason::InGrace)),
-        Verdict::DisableSkipped(_, error) | Verdict::ActivateSkipped(_, error) => Some(Skip::NotSeen(error.clone())),
+        Verdict::DisableSkipped(_, error) | Verdict::ActivateSkipped(_, error) => {
+            Some(Skip::NotSeen(error.clone()))
+        }
     }
 }

@@ -44,7 +44,8 @@ impl Verdict {
         }
     }
 
-    /// Returns whether the account is active and managed, and so part of the base of the share of disables.
+    /// Returns whether the account is active and managed, and so part of the base of the share of
+    /// disables.
     #[must_use]
     pub fn counts_as_active(&self) -> bool {
         matches!(

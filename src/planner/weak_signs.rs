@@ -1,8 +1,11 @@
-//! Finds members that the weak signs of an account point to. A sign ties nothing, and only protects.
+//! Finds members that the weak signs of an account point to. A sign ties nothing, and only
+//! protects.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::{AccountDetail, Fingerprint, KeycloakId, Member, Sign, UserId, unescape_localpart};
+use crate::model::{
+    AccountDetail, Fingerprint, KeycloakId, Member, Sign, UserId, unescape_localpart,
+};
 
 /// The members that the signs of each account point to.
 pub type SignsOfAccounts = BTreeMap<UserId, Vec<(Sign, KeycloakId)>>;
@@ -14,12 +17,12 @@ struct Shown {
     fingerprint: Fingerprint,
 }
 
-/// Returns the members that the accounts' signs point to, including disabled ones: by the name as Synapse
-/// once escaped it, by e-mail address, and by display name if only one member has that first and last
-/// name.
+/// Returns the members that the accounts' signs point to, including disabled ones: by the name as
+/// Synapse once escaped it, by e-mail address, and by display name if only one member has that
+/// first and last name.
 ///
-/// There may be millions of members and dozens of such accounts, so one pass over the members serves all
-/// accounts.
+/// There may be millions of members and dozens of such accounts, so one pass over the members
+/// serves all accounts.
 #[must_use]
 pub fn members_with_signs<'a>(
     accounts: impl Iterator<Item = (&'a UserId, &'a AccountDetail)>,
@@ -64,9 +67,11 @@ fn shown_by(user_id: &UserId, detail: &AccountDetail) -> Vec<Shown> {
     let unescaped = unescape_localpart(user_id.localpart().as_str());
     let escaped = unescaped.map(|name| (Sign::EscapedName, name));
     let emails = detail.emails.iter().map(|email| (Sign::Email, email.raw().to_owned()));
-    let display_name = detail.display_name.as_ref().map(|name| (Sign::DisplayName, name.raw().to_owned()));
+    let display_name =
+        detail.display_name.as_ref().map(|name| (Sign::DisplayName, name.raw().to_owned()));
     let all = escaped.into_iter().chain(emails).chain(display_name);
-    all.filter_map(|(sign, text)| Some(Shown { sign, fingerprint: Fingerprint::new(&text)? })).collect()
+    all.filter_map(|(sign, text)| Some(Shown { sign, fingerprint: Fingerprint::new(&text)? }))
+        .collect()
 }
 
 fn shows(member: &Member) -> impl Iterator<Item = Shown> + use<> {

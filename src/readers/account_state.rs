@@ -38,8 +38,8 @@ impl Readers {
         Ok(asked)
     }
 
-    /// Returns everything that the servers know about one account: its state from MAS if MAS was asked,
-    /// else from Synapse, and the rest from both.
+    /// Returns everything that the servers know about one account: its state from MAS if MAS was
+    /// asked, else from Synapse, and the rest from both.
     pub(super) async fn detail(
         &self,
         user_id: &UserId,
@@ -59,7 +59,10 @@ impl Readers {
         };
         let (in_synapse, in_mas) = try_join(async { Ok(in_synapse.await?) }, in_mas).await?;
         if in_synapse.is_none() && (in_mas.is_none() || self.source == AccountSource::Synapse) {
-            return Err(ReadError::AccountGone { server: Server::Synapse, user_id: user_id.clone() });
+            return Err(ReadError::AccountGone {
+                server: Server::Synapse,
+                user_id: user_id.clone(),
+            });
         }
         // An account is in Synapse only once its owner has first opened a client.
         let mut detail = in_synapse.unwrap_or_else(|| AccountDetail::new(user_id.clone()));
@@ -106,7 +109,11 @@ impl Readers {
 
     /// Returns the state of an account that counts in the end: on the homeserver, or in MAS if no
     /// homeserver is configured or it does not know the account.
-    pub async fn current_state(&self, user_id: &UserId, mas_id: Option<&MasUserId>) -> Result<CurrentState, HttpError> {
+    pub async fn current_state(
+        &self,
+        user_id: &UserId,
+        mas_id: Option<&MasUserId>,
+    ) -> Result<CurrentState, HttpError> {
         if let Some(synapse) = &self.synapse {
             let state = synapse.detail(user_id).await?.map(|detail| detail.state);
             if state.is_some() || self.source == AccountSource::Synapse {

@@ -113,7 +113,8 @@ fn number_of(providers: usize) -> String {
 fn named(providers: &[UpstreamProvider]) -> String {
     let mut told = String::new();
     for UpstreamProvider { id, issuer, name } in providers.iter().take(NAMED) {
-        let issuer = issuer.as_ref().map_or_else(|| "unknown issuer".to_owned(), ToString::to_string);
+        let issuer =
+            issuer.as_ref().map_or_else(|| "unknown issuer".to_owned(), ToString::to_string);
         let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         let _ = write!(told, "\n  {id}: {issuer}{name}");
     }

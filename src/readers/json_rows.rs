@@ -1,5 +1,5 @@
-//! Decodes a list row by row, and makes each row smaller at once, so that a page of whole rows is never
-//! in memory.
+//! Decodes a list row by row, and makes each row smaller at once, so that a page of whole rows is
+//! never in memory.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -31,10 +31,12 @@ use crate::planner::{Facts, Federation, Memory, Subjects};
 pub use account_state::{CurrentState, ServerAnswers};
 pub use error::{ReadError, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader, Members, MembershipHint,
-    Owners, Roles, Witnesses,
+    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader, Members,
+    MembershipHint, Owners, Roles, Witnesses,
 };
-pub use mas::{FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName};
+pub use mas::{
+    FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName,
+};
 pub use refresh::Refresh;
 pub use registered::{Judge, NEWEST, Registered};
 pub use synapse::SynapseReader;
@@ -118,9 +120,13 @@ pub struct Tallies {
 }
 
 impl Readers {
-    /// Creates the readers of the configured servers, without a request yet. `mas` is the Admin API, if it
-    /// is configured.
-    pub fn new(config: &Config, mas: Option<&MasApi>, timeouts: Timeouts) -> Result<Self, ReadError> {
+    /// Creates the readers of the configured servers, without a request yet. `mas` is the Admin
+    /// API, if it is configured.
+    pub fn new(
+        config: &Config,
+        mas: Option<&MasApi>,
+        timeouts: Timeouts,
+    ) -> Result<Self, ReadError> {
         let (url, tls) = (&config.keycloak.url, Tls::default());
         let keycloak = http::client(timeouts, url, &tls).map_err(ReadError::Client)?;
         let synapse = |synapse: &SynapseConfig| {
@@ -191,7 +197,8 @@ impl Readers {
                     let users = users_of(mas.clone(), provider.clone()).await?;
                     Ok((Some(users), owners, provider))
                 };
-                let ((owner, mut accounts), (users, mas, links)) = try_join(in_synapse, in_mas).await?;
+                let ((owner, mut accounts), (users, mas, links)) =
+                    try_join(in_synapse, in_mas).await?;
                 if let Some(users) = users {
                     users.attach_to(&mut accounts, &config.server_name);
                 }
@@ -213,14 +220,16 @@ impl Readers {
         }
     }
 
-    /// Adds the owners of Synapse's admin token, which whoami does not name, to the users behind MAS's.
+    /// Adds the owners of Synapse's admin token, which whoami does not name, to the users behind
+    /// MAS's.
     async fn with_token_owners(
         &self,
         synapse: Option<UserId>,
         mut mas: Vec<MasUserId>,
     ) -> Result<TokenOwners, HttpError> {
         let mut without_owner = None;
-        if let Some(actor) = synapse.as_ref().filter(|_| self.synapse_token == TokenKind::Personal) {
+        if let Some(actor) = synapse.as_ref().filter(|_| self.synapse_token == TokenKind::Personal)
+        {
             match self.owners_of_synapse_token(actor).await? {
                 Some(owners) => mas.extend(owners),
                 None => without_owner = Some(actor.clone()),
@@ -229,9 +238,13 @@ impl Readers {
         Ok(TokenOwners { synapse, mas, without_owner })
     }
 
-    /// Returns the users that own Synapse's admin token, a personal access token that acts as `actor`; none
-    /// if a client owns it. Returns `None` if there is no Admin API, or if MAS does not list the token.
-    pub async fn owners_of_synapse_token(&self, actor: &UserId) -> Result<Option<Vec<MasUserId>>, HttpError> {
+    /// Returns the users that own Synapse's admin token, a personal access token that acts as
+    /// `actor`; none if a client owns it. Returns `None` if there is no Admin API, or if MAS does
+    /// not list the token.
+    pub async fn owners_of_synapse_token(
+        &self,
+        actor: &UserId,
+    ) -> Result<Option<Vec<MasUserId>>, HttpError> {
         match &self.mas {
             Some(mas) => mas.owners_of_tokens_for_synapse(actor.localpart()).await,
             None => Ok(None),
@@ -264,10 +277,15 @@ impl Readers {
 
 /// Reads MAS's users in a task of its own, so that the other lists need not wait while pages are
 /// decoded and sorted.
-async fn users_of(mas: MasReader, provider: Option<LinkProvider>) -> Result<UsersByName, ReadError> {
+async fn users_of(
+    mas: MasReader,
+    provider: Option<LinkProvider>,
+) -> Result<UsersByName, ReadError> {
     // Dropping the set ends the task.
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { mas.ids(provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider)).await });
+    tasks.spawn(async move {
+        mas.ids(provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider)).await
+    });
     match tasks.join_next().await.expect("there is one task") {
         Ok(users) => users,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

@@ -45,7 +45,8 @@ impl Default for IdTexts {
 impl IdTexts {
     /// Packs an ID.
     pub(super) fn pack<I: Pack>(&mut self, id: I) -> PackedId {
-        id.bytes().map_or_else(|| PackedId::Text(self.0.put(id.into()).to_ne_bytes()), PackedId::Bytes)
+        id.bytes()
+            .map_or_else(|| PackedId::Text(self.0.put(id.into()).to_ne_bytes()), PackedId::Bytes)
     }
 
     /// Returns the packed ID, if it was packed before.
@@ -70,7 +71,8 @@ mod tests {
     #[test]
     fn ids_come_out_as_they_were_packed() {
         let mut texts = IdTexts::default();
-        let ids = ["01J44QC8BCY7FCFM7WGHQGKMTJ", "bob", "01j44qc8bcy7fcfm7wghqgkmtj", "", "bob"].map(MasUserId::from);
+        let ids = ["01J44QC8BCY7FCFM7WGHQGKMTJ", "bob", "01j44qc8bcy7fcfm7wghqgkmtj", "", "bob"]
+            .map(MasUserId::from);
         let packed = ids.each_ref().map(|id| texts.pack(id.clone()));
         assert_eq!(packed.map(|packed| texts.unpack::<MasUserId>(packed)), ids);
         assert_eq!(ids.each_ref().map(|id| texts.find(id)), packed.map(Some));

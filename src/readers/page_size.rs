@@ -26,7 +26,8 @@ impl PageSize {
         self.rows
     }
 
-    /// Learns from the time of a page. One with fewer rows than requested says nothing about bigger ones.
+    /// Learns from the time of a page. One with fewer rows than requested says nothing about bigger
+    /// ones.
     pub(super) fn learn(&mut self, asked: usize, came: usize, took: Duration) {
         if took > LATE {
             self.rows = self.rows.min((asked / 2).max(LEAST));

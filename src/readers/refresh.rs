@@ -1,5 +1,6 @@
-//! Re-reads a few users after a complete reading: users that an admin event mentions, or that a newer
-//! member list shows differently. It updates the reading in place, and returns the accounts to recheck.
+//! Re-reads a few users after a complete reading: users that an admin event mentions, or that a
+//! newer member list shows differently. It updates the reading in place, and returns the accounts
+//! to recheck.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -26,8 +27,9 @@ pub struct Refresh {
 }
 
 impl Readers {
-    /// Re-reads the users, with the accounts that are `theirs` in the state file. Returns the accounts that
-    /// may have changed, or `None` if there are more than `most`: then only a complete reading helps.
+    /// Re-reads the users, with the accounts that are `theirs` in the state file. Returns the
+    /// accounts that may have changed, or `None` if there are more than `most`: then only a
+    /// complete reading helps.
     pub async fn refresh(
         &self,
         reading: &mut Reading,
@@ -40,8 +42,9 @@ impl Readers {
         }
         let mut touched = Touched { localparts: theirs, ..Touched::default() };
         let now = self.members_now(&refresh.people, reading).await?;
-        // An answer that no event explains is not enough against the list, and one that contradicts the event
-        // may be older than it. A directory that is down may hide its users as if they were deleted.
+        // An answer that no event explains is not enough against the list, and one that contradicts
+        // the event may be older than it. A directory that is down may hide its users as if they
+        // were deleted.
         let doubtful = |(id, now): &(KeycloakId, MemberNow)| {
             let member = reading.facts.members.get(id);
             match (now, refresh.people[id]) {
@@ -49,10 +52,11 @@ impl Readers {
                 (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Left) => {
                     member.is_some_and(|member| member.federation_link.is_some())
                 }
-                (MemberNow::Federated(_), _) | (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Joined) => {
-                    true
+                (MemberNow::Federated(_), _)
+                | (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Joined) => true,
+                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Nothing) => {
+                    member.is_some()
                 }
-                (MemberNow::Outside(_) | MemberNow::Gone, MembershipHint::Nothing) => member.is_some(),
             }
         };
         let registered = self.news_of(&refresh.accounts, reading).await?;
@@ -89,8 +93,8 @@ impl Readers {
             .await
     }
 
-    /// Reads the accounts of these users as they are now, including accounts newer than the reading.
-    /// Returns them and the registered ones.
+    /// Reads the accounts of these users as they are now, including accounts newer than the
+    /// reading. Returns them and the registered ones.
     async fn refresh_accounts(
         &self,
         reading: &mut Reading,
@@ -109,7 +113,8 @@ impl Readers {
         let gone: HashSet<_> = now.keys().cloned().collect();
         // MAS ignores case, so it may return one account for two names.
         let found = registered.into_iter().chain(now.into_values().flatten());
-        let found: HashMap<_, _> = found.map(|account| (account.user_id.clone(), account)).collect();
+        let found: HashMap<_, _> =
+            found.map(|account| (account.user_id.clone(), account)).collect();
         let mut scope = PlanScope::default();
         scope.extend(found.keys().cloned());
         let is_old = |user_id: &UserId| gone.contains(user_id) || found.contains_key(user_id);
@@ -126,7 +131,9 @@ impl Readers {
     ) -> Result<Option<Account>, ReadError> {
         match self.source {
             AccountSource::Synapse => {
-                let Some(mut account) = self.synapse().account(user_id).await? else { return Ok(None) };
+                let Some(mut account) = self.synapse().account(user_id).await? else {
+                    return Ok(None);
+                };
                 if let Some(mas) = &self.mas {
                     let found = mas.found_by_name(user_id.localpart(), provider).await?;
                     self.unless_anothers(found, user_id).await?.attach_to(&mut account);
@@ -139,10 +146,16 @@ impl Readers {
 }
 
 impl Readers {
-    /// Returns the user unless MAS spells the name differently and another account is spelled that way:
-    /// then the user belongs to that account.
-    async fn unless_anothers(&self, found: FoundInMas, user_id: &UserId) -> Result<FoundInMas, ReadError> {
-        let Some(user) = found.user().filter(|user| user.name != *user_id.localpart()) else { return Ok(found) };
+    /// Returns the user unless MAS spells the name differently and another account is spelled that
+    /// way: then the user belongs to that account.
+    async fn unless_anothers(
+        &self,
+        found: FoundInMas,
+        user_id: &UserId,
+    ) -> Result<FoundInMas, ReadError> {
+        let Some(user) = found.user().filter(|user| user.name != *user_id.localpart()) else {
+            return Ok(found);
+        };
         let exact = user.name.clone().on(user_id.server_name());
         Ok(match self.synapse().account(&exact).await? {
             Some(_) => FoundInMas::Nothing,
@@ -172,7 +185,8 @@ impl Touched {
                     || account.remembered_owner().is_some_and(|(id, _)| self.ids.contains(id)))
         };
         let known: Vec<_> = facts.accounts.iter().filter(is_touched).collect();
-        let known_names: HashSet<_> = known.iter().map(|account| account.localpart().key()).collect();
+        let known_names: HashSet<_> =
+            known.iter().map(|account| account.localpart().key()).collect();
         let strangers = names.iter().filter(|name| !known_names.contains(*name));
         let strangers = strangers.map(|name| Localpart::from(&**name).on(&facts.server_name));
         known.iter().map(|account| account.user_id.clone()).chain(strangers).collect()
@@ -257,8 +271,10 @@ mod tests {
 
     #[test]
     fn a_user_in_only_one_list_or_changed_is_touched() {
-        let before = MemberList::from(vec![member("a", true), member("b", true), member("c", true)]);
-        let after = MemberList::from(vec![member("b", true), member("c", false), member("d", true)]);
+        let before =
+            MemberList::from(vec![member("a", true), member("b", true), member("c", true)]);
+        let after =
+            MemberList::from(vec![member("b", true), member("c", false), member("d", true)]);
         let mut touched = Touched::default();
         touched.note_differences(&before, &after);
         assert_eq!(touched.ids, ["a", "c", "d"].into_iter().map(Into::into).collect());

@@ -25,8 +25,8 @@ pub struct Registered {
 pub enum Judge {
     /// As it is.
     Now,
-    /// Once MAS has linked it, if links are read. Until then its name would decide, which may be another
-    /// user's.
+    /// Once MAS has linked it, if links are read. Until then its name would decide, which may be
+    /// another user's.
     OnceLinked,
 }
 
@@ -36,15 +36,15 @@ impl Judge {
     }
 }
 
-/// Returns whether a server shows an account differently than before, apart from what the state file
-/// adds later.
+/// Returns whether a server shows an account differently than before, apart from what the state
+/// file adds later.
 fn is_changed(before: &Account, now: &Account) -> bool {
     *now != Account { remembered: now.remembered.clone(), ..before.clone() }
 }
 
 impl Readers {
-    /// Returns the newest accounts, at most a hundred. They come from MAS if its Admin API is configured,
-    /// because its users can log in, and bridges create none there.
+    /// Returns the newest accounts, at most a hundred. They come from MAS if its Admin API is
+    /// configured, because its users can log in, and bridges create none there.
     pub async fn newest_accounts(&self) -> Result<Vec<Registered>, HttpError> {
         match &self.mas {
             Some(mas) => mas.newest().await,
@@ -60,8 +60,8 @@ impl Readers {
         }
     }
 
-    /// Reads accounts that were just registered. Returns those that can be judged and that are new or
-    /// different in the reading.
+    /// Reads accounts that were just registered. Returns those that can be judged and that are new
+    /// or different in the reading.
     pub(super) async fn news_of(
         &self,
         registered: &BTreeMap<UserId, Judge>,
@@ -71,16 +71,22 @@ impl Readers {
             return Ok(Vec::new());
         }
         let provider = reading.links.as_ref();
-        let known = reading.facts.accounts.iter().filter(|account| registered.contains_key(&account.user_id));
-        let known: HashMap<&UserId, &Account> = known.map(|account| (&account.user_id, account)).collect();
-        let now =
-            stream::iter(registered)
-                .map(|(user_id, judge)| async move {
-                    Ok::<_, ReadError>((judge, self.account_now(user_id, provider).await?))
-                })
-                .buffer_unordered(AT_A_TIME)
-                .try_collect::<Vec<_>>();
-        let is_news = |account: &Account| known.get(&account.user_id).is_none_or(|known| is_changed(known, account));
+        let known = reading
+            .facts
+            .accounts
+            .iter()
+            .filter(|account| registered.contains_key(&account.user_id));
+        let known: HashMap<&UserId, &Account> =
+            known.map(|account| (&account.user_id, account)).collect();
+        let now = stream::iter(registered)
+            .map(|(user_id, judge)| async move {
+                Ok::<_, ReadError>((judge, self.account_now(user_id, provider).await?))
+            })
+            .buffer_unordered(AT_A_TIME)
+            .try_collect::<Vec<_>>();
+        let is_news = |account: &Account| {
+            known.get(&account.user_id).is_none_or(|known| is_changed(known, account))
+        };
         let judged = now.await?.into_iter().filter_map(|(judge, account)| {
             account.filter(|account| judge.can_decide(account, provider) && is_news(account))
         });

@@ -12,8 +12,8 @@ use super::silence::Silences;
 use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::error_chain::in_one_line;
 use crate::model::{
-    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question, Recheck, Sign,
-    SignSeen, UserId,
+    AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question,
+    Recheck, Sign, SignSeen, UserId,
 };
 use crate::planner::{AskByName, AskFirst, Facts, Rechecks, ToRecheck, members_with_signs};
 
@@ -37,10 +37,10 @@ struct Context<'l> {
 }
 
 impl Readers {
-    /// Rechecks accounts in this order. An error skips only its account, a hang too; if no account could be
-    /// rechecked, the first error is returned. A server that does not answer about several accounts in a
-    /// row is given up. If more than `most` accounts are left after those that Synapse alone sets aside,
-    /// none of them is rechecked.
+    /// Rechecks accounts in this order. An error skips only its account, a hang too; if no account
+    /// could be rechecked, the first error is returned. A server that does not answer about several
+    /// accounts in a row is given up. If more than `most` accounts are left after those that
+    /// Synapse alone sets aside, none of them is rechecked.
     pub async fn recheck(
         &self,
         mut accounts: Vec<ToRecheck>,
@@ -59,8 +59,16 @@ impl Readers {
         }
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();
-        let owners = if wanted.is_empty() { None } else { self.keycloak.owners(wanted, &facts.members).await? };
-        let tied = accounts.iter().filter(|account| account.is_tied).map(|account| account.user_id.clone()).collect();
+        let owners = if wanted.is_empty() {
+            None
+        } else {
+            self.keycloak.owners(wanted, &facts.members).await?
+        };
+        let tied = accounts
+            .iter()
+            .filter(|account| account.is_tied)
+            .map(|account| account.user_id.clone())
+            .collect();
         let with = Context { reading, tree: GroupTree::new(groups), owners, tied };
         let (mut answers, given_up) = self.recheck_each(accounts, &with, tally).await?;
         let given_up = self.find_signs(&mut answers, &with, given_up).await;
@@ -96,7 +104,8 @@ impl Readers {
             silences.note(&answer);
             let recheck: Recheck = answer.map_err(|error| {
                 let why = in_one_line(&error);
-                // The first in the order of the accounts, so that the same errors give the same message.
+                // The first in the order of the accounts, so that the same errors give the same
+                // message.
                 if first_error.as_ref().is_none_or(|(first, _)| place < *first) {
                     first_error = Some((place, error));
                 }
@@ -109,7 +118,8 @@ impl Readers {
             }
         }
         drop(rechecking);
-        let was_rechecked = |recheck: &Recheck| recheck.as_ref().is_ok_and(Evidence::has_asked_keycloak);
+        let was_rechecked =
+            |recheck: &Recheck| recheck.as_ref().is_ok_and(Evidence::has_asked_keycloak);
         match first_error.filter(|_| !answers.values().any(was_rechecked)) {
             Some((_, source)) => Err(ReadError::NoneRechecked {
                 count: answers.values().filter(|recheck| recheck.is_err()).count(),
@@ -119,7 +129,11 @@ impl Readers {
         }
     }
 
-    async fn recheck_one(&self, account: &ToRecheck, with: &Context<'_>) -> Result<Evidence, ReadError> {
+    async fn recheck_one(
+        &self,
+        account: &ToRecheck,
+        with: &Context<'_>,
+    ) -> Result<Evidence, ReadError> {
         let mas_id = account.mas_id.as_ref();
         let links = with.reading.links.as_ref();
         let mut first = None;
@@ -137,7 +151,9 @@ impl Readers {
             self.links_hold(&account.user_id, mas_id, &account.links, links).await?;
             self.detail(&account.user_id, mas_id).await
         };
-        let by_id = try_join_all(account.ids.iter().map(|id| self.ask_by_id(id, Question::Id(id.clone()), with)));
+        let by_id = try_join_all(
+            account.ids.iter().map(|id| self.ask_by_id(id, Question::Id(id.clone()), with)),
+        );
         let (mut keycloak, mut detail) = futures_util::future::try_join(by_id, detail).await?;
         if account.links.is_empty() {
             keycloak.extend(self.ask_by_external_ids(&detail, with).await?);
@@ -156,7 +172,12 @@ impl Readers {
         Ok(Evidence { keycloak, account: detail, signs: Vec::new() })
     }
 
-    async fn ask_by_id(&self, id: &KeycloakId, asked: Question, with: &Context<'_>) -> Result<Answer, ReadError> {
+    async fn ask_by_id(
+        &self,
+        id: &KeycloakId,
+        asked: Question,
+        with: &Context<'_>,
+    ) -> Result<Answer, ReadError> {
         // The subject of a link can be anything, too.
         if !id.can_be_asked_for() {
             return Ok(Answer { asked, user: KeycloakPerson::Unknown });
@@ -167,7 +188,11 @@ impl Readers {
     }
 
     /// Reads the users of external IDs. An ID that is not a user of the realm means nothing.
-    async fn ask_by_external_ids(&self, detail: &AccountDetail, with: &Context<'_>) -> Result<Vec<Answer>, ReadError> {
+    async fn ask_by_external_ids(
+        &self,
+        detail: &AccountDetail,
+        with: &Context<'_>,
+    ) -> Result<Vec<Answer>, ReadError> {
         let ids = detail.external_ids.iter().map(|id| KeycloakId::from(id.raw()));
         let ids: Vec<_> = ids.filter(KeycloakId::can_be_asked_for).collect();
         let asked = ids.iter().map(|id| self.ask_by_id(id, Question::ExternalId(id.clone()), with));
@@ -176,8 +201,9 @@ impl Readers {
         Ok(answers)
     }
 
-    /// Reads the users whose localpart is the account's: by exact username, and by the list of users if
-    /// the template is more than the username. Users known by an ID are not requested twice.
+    /// Reads the users whose localpart is the account's: by exact username, and by the list of
+    /// users if the template is more than the username. Users known by an ID are not requested
+    /// twice.
     async fn ask_by_name(
         &self,
         account: &ToRecheck,
@@ -185,7 +211,8 @@ impl Readers {
         with: &Context<'_>,
     ) -> Result<Vec<Answer>, ReadError> {
         let localpart = account.user_id.localpart();
-        let Some(owners) = with.owners.as_ref().filter(|_| account.by_name == AskByName::Always) else {
+        let Some(owners) = with.owners.as_ref().filter(|_| account.by_name == AskByName::Always)
+        else {
             // The template is the username, and usernames are unique.
             if let Some(answer) = known.iter().find(|answer| has_username(answer, localpart)) {
                 return Ok(Vec::from_iter(by_name(answer, localpart, with)));
@@ -203,7 +230,8 @@ impl Readers {
         }
         let asked = unknown.into_iter().map(|id| self.ask_by_id(id, Question::Name, with));
         answers.extend(try_join_all(asked).await?);
-        let is_found = !owners.named(localpart).is_empty() || known.iter().any(|answer| !answer.user.is_unknown());
+        let is_found = !owners.named(localpart).is_empty()
+            || known.iter().any(|answer| !answer.user.is_unknown());
         if !is_found {
             let user = self.person_in(&with.tree, None, localpart, with.reading).await?;
             if let Some(missing) = owners.missing().filter(|_| user.is_unknown()) {
@@ -214,8 +242,9 @@ impl Readers {
         Ok(answers)
     }
 
-    /// Finds members that weak signs of unclaimed accounts point to. An account whose signs are not known
-    /// because a server did not answer counts as not rechecked. Returns whether a server was given up.
+    /// Finds members that weak signs of unclaimed accounts point to. An account whose signs are not
+    /// known because a server did not answer counts as not rechecked. Returns whether a server was
+    /// given up.
     async fn find_signs(
         &self,
         answers: &mut BTreeMap<UserId, Recheck>,
@@ -224,7 +253,9 @@ impl Readers {
     ) -> GivenUp {
         let unclaimed = answers.iter().filter_map(|(user_id, recheck)| {
             let seen = recheck.as_ref().ok()?;
-            let is_unclaimed = seen.has_asked_keycloak() && !with.tied.contains(user_id) && seen.may_be_unclaimed();
+            let is_unclaimed = seen.has_asked_keycloak()
+                && !with.tied.contains(user_id)
+                && seen.may_be_unclaimed();
             is_unclaimed.then_some((user_id, &seen.account))
         });
         let mut found = members_with_signs(unclaimed, &with.reading.facts.members);
@@ -236,7 +267,9 @@ impl Readers {
                 .map(|(user_id, signs)| {
                     started.fetch_add(1, Ordering::Relaxed);
                     async move {
-                        let asked = signs.iter().map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
+                        let asked = signs
+                            .iter()
+                            .map(|(_, id)| self.ask_by_id(id, Question::Id(id.clone()), with));
                         let users = try_join_all(asked).await;
                         (user_id, users.map(|users| signs_seen(&signs, &users)))
                     }
@@ -267,8 +300,9 @@ impl Readers {
         given_up
     }
 
-    /// Reads one user of Keycloak, by ID if it is known. If Keycloak shows a federated user in the group,
-    /// but the member list has only others of that directory, Keycloak may only remember them there.
+    /// Reads one user of Keycloak, by ID if it is known. If Keycloak shows a federated user in the
+    /// group, but the member list has only others of that directory, Keycloak may only remember
+    /// them there.
     pub async fn person(
         &self,
         id: Option<&KeycloakId>,
@@ -298,7 +332,8 @@ impl Readers {
         groups: &[Group],
     ) -> Result<Option<MemberList>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
-        let is_rechecked = |recheck: &Recheck| recheck.as_ref().map_or(true, Evidence::has_asked_keycloak);
+        let is_rechecked =
+            |recheck: &Recheck| recheck.as_ref().map_or(true, Evidence::has_asked_keycloak);
         if !answers.values().any(is_rechecked) || !listed {
             return Ok(None);
         }
@@ -310,8 +345,9 @@ impl Readers {
 /// Returns the signs that lead to a user.
 fn signs_seen(signs: &[(Sign, KeycloakId)], answers: &[Answer]) -> Vec<SignSeen> {
     let with_answer = signs.iter().zip(answers);
-    let with_user =
-        with_answer.filter_map(|((sign, _), answer)| Some(SignSeen { sign: *sign, user: answer.user.user()?.clone() }));
+    let with_user = with_answer.filter_map(|((sign, _), answer)| {
+        Some(SignSeen { sign: *sign, user: answer.user.user()?.clone() })
+    });
     with_user.collect()
 }
 
@@ -321,8 +357,8 @@ fn has_username(answer: &Answer, localpart: &Localpart) -> bool {
     user.is_some_and(|user| user.username.raw().to_lowercase() == localpart.key())
 }
 
-/// Returns an answer by ID as the answer to the account's name, if the user has that name. For members
-/// the list already says so.
+/// Returns an answer by ID as the answer to the account's name, if the user has that name. For
+/// members the list already says so.
 fn by_name(answer: &Answer, localpart: &Localpart, with: &Context<'_>) -> Option<Answer> {
     let member = with.reading.facts.members.get(&answer.user.user()?.id);
     let name = member.and_then(|member| member.localpart.as_ref());

@@ -15,13 +15,14 @@ use crate::planner::{AskFirst, ToRecheck};
 #[derive(Debug, Default)]
 pub(super) struct SetAside {
     pub(super) rechecks: BTreeMap<UserId, Recheck>,
-    /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked about all.
+    /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked
+    /// about all.
     pub(super) leaves_too_many: bool,
 }
 
 impl Readers {
-    /// Asks Synapse about the accounts that may be set aside, until more than `most` others are found. An
-    /// account whose request fails, or hangs, is one of the others.
+    /// Asks Synapse about the accounts that may be set aside, until more than `most` others are
+    /// found. An account whose request fails, or hangs, is one of the others.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -46,7 +47,10 @@ impl Readers {
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
                 Err(error) if is_silence(&error) && silences.are_too_many() => {
-                    return Err(ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) });
+                    return Err(ReadError::NoneRechecked {
+                        count: accounts.len(),
+                        source: Box::new(error),
+                    });
                 }
                 Ok(_) | Err(_) => others += 1,
             }

@@ -6,10 +6,11 @@
 use super::ReadError;
 use crate::http::{HttpError, HttpErrorKind};
 
-/// The silences in a row after which a server is given up. As many requests as this wait at the same
-/// time.
+/// The silences in a row after which a server is given up. As many requests as this wait at the
+/// same time.
 const MOST_IN_A_ROW: usize = 3;
-/// The silences in all after which a server is given up: each takes one of eight places for a minute.
+/// The silences in all after which a server is given up: each takes one of eight places for a
+/// minute.
 const MOST_IN_ALL: usize = 24;
 
 /// The silences so far.
@@ -20,15 +21,17 @@ pub(super) struct Silences {
 }
 
 impl Silences {
-    /// Counts how a request ended. Every answer, an error too, ends the row. A request that was not sent
-    /// because another got no token ended like that one.
+    /// Counts how a request ended. Every answer, an error too, ends the row. A request that was not
+    /// sent because another got no token ended like that one.
     pub(super) fn note<T>(&mut self, answer: &Result<T, ReadError>) {
         match answer {
             Err(error) if is_silence(error) => {
                 self.in_a_row += 1;
                 self.in_all += 1;
             }
-            Err(error) if is_without_token(error) => self.in_a_row += usize::from(self.in_a_row > 0),
+            Err(error) if is_without_token(error) => {
+                self.in_a_row += usize::from(self.in_a_row > 0);
+            }
             _ => self.in_a_row = 0,
         }
     }
@@ -56,16 +59,27 @@ mod tests {
 
     async fn silence() -> Result<(), ReadError> {
         // Port 9 of this machine has no listener.
-        let refused = reqwest::Client::new().get("http://127.0.0.1:9/").send().await.expect_err("no listener");
+        let refused = reqwest::Client::new()
+            .get("http://127.0.0.1:9/")
+            .send()
+            .await
+            .expect_err("no listener");
         failed(HttpErrorKind::Connect(refused))
     }
 
     fn failed(kind: HttpErrorKind) -> Result<(), ReadError> {
-        Err(HttpError::new(Server::Synapse, Purpose::Data, "GET", "https://matrix.example.org/x", kind).into())
+        Err(HttpError::new(
+            Server::Synapse,
+            Purpose::Data,
+            "GET",
+            "https://matrix.example.org/x",
+            kind,
+        )
+        .into())
     }
 
-    /// Returns after how many requests the server is given up: `.` is an answer, `e` an error that the
-    /// server sent, `-` a silence, `t` a request that was not sent because there was no token.
+    /// Returns after how many requests the server is given up: `.` is an answer, `e` an error that
+    /// the server sent, `-` a silence, `t` a request that was not sent because there was no token.
     async fn given_up_after(ends: &str) -> Option<usize> {
         let mut silences = Silences::default();
         for (at, end) in ends.chars().enumerate() {
@@ -99,6 +113,10 @@ mod tests {
         ] {
             assert_eq!(given_up_after(ends).await, expected, "{ends}");
         }
-        assert_eq!(given_up_after(&"-.".repeat(100)).await, Some(2 * MOST_IN_ALL - 1), "each is waited for");
+        assert_eq!(
+            given_up_after(&"-.".repeat(100)).await,
+            Some(2 * MOST_IN_ALL - 1),
+            "each is waited for"
+        );
     }
 }

@@ -18,7 +18,12 @@ pub(super) struct UniqueRows<T, F> {
 impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> UniqueRows<T, F> {
     /// Creates an empty list whose rows differ by `key`.
     pub(super) fn new(key: F) -> Self {
-        Self { in_order: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), key }
+        Self {
+            in_order: Vec::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            key,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,9 +50,12 @@ impl<T, K: Hash + Eq + ?Sized, F: Fn(&T) -> &K> UniqueRows<T, F> {
             self.in_order[place as usize] = row;
             place
         } else {
-            let place = u32::try_from(self.in_order.len()).expect("fewer rows than any server has users");
+            let place =
+                u32::try_from(self.in_order.len()).expect("fewer rows than any server has users");
             let hash_of = |row: &T| self.hasher.hash_one((self.key)(row));
-            self.places.insert_unique(hash_of(&row), place, |place| hash_of(&self.in_order[*place as usize]));
+            self.places.insert_unique(hash_of(&row), place, |place| {
+                hash_of(&self.in_order[*place as usize])
+            });
             self.in_order.push(row);
             place
         }

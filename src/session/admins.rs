@@ -1,5 +1,5 @@
-//! Keeps the administrators of MAS: those made in MAS, and those named in its configuration. Synapse knows neither
-//! (trap 48).
+//! Keeps the administrators of MAS: those made in MAS, and those named in its configuration.
+//! Synapse knows neither (trap 48).
 
 use tracing::warn;
 
@@ -17,10 +17,15 @@ pub(crate) enum AdminsOfMas {
 }
 
 impl Session {
-    /// Marks the administrators of MAS. A run that may write fails if they cannot be read, because it would disable
-    /// them like any other account; a plan warns.
-    pub(super) async fn mark_admins_of_mas(&self, rechecks: &mut Rechecks, aim: Aim) -> Result<AdminsOfMas, Failure> {
-        let Some(mas_cli) = self.mas_cli.as_ref().filter(|_| self.config.policy.protect_admins) else {
+    /// Marks the administrators of MAS. A run that may write fails if they cannot be read, because
+    /// it would disable them like any other account; a plan warns.
+    pub(super) async fn mark_admins_of_mas(
+        &self,
+        rechecks: &mut Rechecks,
+        aim: Aim,
+    ) -> Result<AdminsOfMas, Failure> {
+        let Some(mas_cli) = self.mas_cli.as_ref().filter(|_| self.config.policy.protect_admins)
+        else {
             return Ok(AdminsOfMas::Known);
         };
         match (mas_cli.read_config(&self.config.server_name), aim) {
@@ -30,16 +35,23 @@ impl Session {
             (Err(error), Aim::Write | Aim::WriteApproved) => return Err(error.into()),
             // With this configuration mas-cli would list those of a default database (trap 21).
             (Err(error), Aim::Show) => {
-                warn!("administrators of MAS are unknown: {}; a sync would fail", in_one_line(&error));
+                warn!(
+                    "administrators of MAS are unknown: {}; a sync would fail",
+                    in_one_line(&error)
+                );
                 return Ok(AdminsOfMas::Unknown);
             }
         }
         // The Admin API marks them in every row.
-        if self.mas.is_some() { Ok(AdminsOfMas::Known) } else { mark_listed(mas_cli, rechecks, aim).await }
+        if self.mas.is_some() {
+            Ok(AdminsOfMas::Known)
+        } else {
+            mark_listed(mas_cli, rechecks, aim).await
+        }
     }
 
-    /// Checks MAS's configuration right before the first change: it may be another one since the run began, and with
-    /// it mas-cli would change accounts of another database.
+    /// Checks MAS's configuration right before the first change: it may be another one since the
+    /// run began, and with it mas-cli would change accounts of another database.
     pub(super) fn prove_mas_config(&self) -> Result<(), WriterError> {
         match &self.mas_cli {
             Some(mas_cli) => mas_cli.read_config(&self.config.server_name).map(drop),
@@ -60,7 +72,11 @@ impl Session {
     }
 }
 
-async fn mark_listed(mas_cli: &MasCli, rechecks: &mut Rechecks, aim: Aim) -> Result<AdminsOfMas, Failure> {
+async fn mark_listed(
+    mas_cli: &MasCli,
+    rechecks: &mut Rechecks,
+    aim: Aim,
+) -> Result<AdminsOfMas, Failure> {
     match (mas_cli.admins().await, aim) {
         (Ok(Some(admins)), _) => {
             rechecks.mark_admins(&admins);

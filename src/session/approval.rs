@@ -20,13 +20,16 @@ pub(crate) struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another plan. The
-    /// right approval lifts every limit for this run.
+    /// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another
+    /// plan. The right approval lifts every limit for this run.
     pub(super) fn refusals(&self, plan: &Plan, limits: &Limits) -> Vec<Refusal> {
         match self.approve {
             Some(approved) if self.digest.is_meant_by(approved) => Vec::new(),
             Some(approved) => {
-                vec![Refusal::OtherDigest { approved: approved.clone(), digest: self.digest.clone() }]
+                vec![Refusal::OtherDigest {
+                    approved: approved.clone(),
+                    digest: self.digest.clone(),
+                }]
             }
             None => limits.refuse(plan),
         }
@@ -35,7 +38,11 @@ impl Order<'_> {
 
 /// Returns the command line that applies this very plan, to paste into a shell.
 pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
-    let config = global.config.as_ref().map(|path| format!("--config {} ", shell_word(path))).unwrap_or_default();
+    let config = global
+        .config
+        .as_ref()
+        .map(|path| format!("--config {} ", shell_word(path)))
+        .unwrap_or_default();
     format!("matrix-keycloak-sync {config}{command} --approve {digest}")
 }
 

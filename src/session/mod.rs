@@ -55,11 +55,18 @@ impl Session {
     }
 
     /// Opens a session for a command that may change something. A missing state file is created.
-    pub(crate) fn for_writing(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
+    pub(crate) fn for_writing(
+        global: &Global,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Failure> {
         Self::telling(global, surroundings, StateFileUse::Write)
     }
 
-    fn telling(global: &Global, surroundings: &Surroundings, purpose: StateFileUse) -> Result<Self, Failure> {
+    fn telling(
+        global: &Global,
+        surroundings: &Surroundings,
+        purpose: StateFileUse,
+    ) -> Result<Self, Failure> {
         let (session, warnings) = Self::open(global, surroundings, purpose)?;
         for warning in &warnings {
             warn!("{warning}");
@@ -67,9 +74,12 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a session and returns the warnings about the configuration, for commands that report them
-    /// themselves.
-    pub(crate) fn quietly(global: &Global, surroundings: &Surroundings) -> Result<(Self, Vec<Warning>), Failure> {
+    /// Opens a session and returns the warnings about the configuration, for commands that report
+    /// them themselves.
+    pub(crate) fn quietly(
+        global: &Global,
+        surroundings: &Surroundings,
+    ) -> Result<(Self, Vec<Warning>), Failure> {
         let (session, mut warnings) = Self::open(global, surroundings, StateFileUse::Read)?;
         warnings.extend(state_file::warning_of(&session.config));
         Ok((session, warnings))
@@ -80,14 +90,17 @@ impl Session {
         surroundings: &Surroundings,
         purpose: StateFileUse,
     ) -> Result<(Self, Vec<Warning>), Failure> {
-        let Loaded { config, mut warnings } = config::load(global.config.as_deref(), &*surroundings.env)?;
+        let Loaded { config, mut warnings } =
+            config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
         let (state, warning) = state_file::open(&config, purpose)?;
         warnings.extend(warning);
         let mas_cli = match &config.writer.kind {
-            WriterKindConfig::MasCli(settings) => Some(MasCli::new(settings.clone(), &*surroundings.env)),
+            WriterKindConfig::MasCli(settings) => {
+                Some(MasCli::new(settings.clone(), &*surroundings.env))
+            }
             WriterKindConfig::MasApi => None,
         };
         let progress = if global.quiet { Progress::hidden() } else { Progress::on_terminal() };
@@ -96,7 +109,12 @@ impl Session {
 
     /// Returns the configured writer.
     pub(crate) fn writer(&self, surroundings: &Surroundings) -> Result<Writer, WriterError> {
-        Writer::new(&self.config.writer, &self.config.server_name, self.mas.as_ref(), &*surroundings.env)
+        Writer::new(
+            &self.config.writer,
+            &self.config.server_name,
+            self.mas.as_ref(),
+            &*surroundings.env,
+        )
     }
 
     /// Takes the lock of a run that may write, and counts the run in the state file.

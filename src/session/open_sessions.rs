@@ -1,5 +1,5 @@
-//! Warns about open sessions of disabled accounts. With MSC3861, Synapse notices their end late (trap
-//! 71).
+//! Warns about open sessions of disabled accounts. With MSC3861, Synapse notices their end late
+//! (trap 71).
 
 use tracing::warn;
 
@@ -10,7 +10,8 @@ use crate::model::{SYNAPSE_WITHOUT_MSC3861, release_in};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Joined {
     ByMsc3861,
-    /// Perhaps by MSC3861: this Synapse still has it, and MAS's configuration cannot be read from here.
+    /// Perhaps by MSC3861: this Synapse still has it, and MAS's configuration cannot be read from
+    /// here.
     PerhapsByMsc3861,
     /// By the stable integration that replaced it.
     Stably,
@@ -31,7 +32,10 @@ impl Session {
 
     async fn joined(&self) -> Joined {
         let server_name = &self.config.server_name;
-        let mas_config = self.mas_cli.as_ref().and_then(|mas_cli| mas_cli.read_config(server_name).ok().flatten());
+        let mas_config = self
+            .mas_cli
+            .as_ref()
+            .and_then(|mas_cli| mas_cli.read_config(server_name).ok().flatten());
         if let Some(mas_config) = mas_config {
             return if mas_config.is_msc3861 { Joined::ByMsc3861 } else { Joined::Stably };
         }

@@ -1,4 +1,5 @@
-//! Makes every plan: second look, verdicts, what the state file records, the plan itself and its warnings.
+//! Makes every plan: second look, verdicts, what the state file records, the plan itself and its
+//! warnings.
 
 use super::warnings::warn_of_doubts;
 use super::{AdminsOfMas, Session};
@@ -73,7 +74,8 @@ impl Session {
         metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
         let draft = Draft::about(&reading.facts, &self.config.policy, scope);
         let accounts = draft.to_recheck().collect();
-        let (rechecks, admins) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
+        let (rechecks, admins) =
+            self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins };
         if aim != Aim::Show {
@@ -82,8 +84,8 @@ impl Session {
         Ok(decision)
     }
 
-    /// Rechecks and decides about some accounts regardless of the limits, because nothing is changed
-    /// because of it.
+    /// Rechecks and decides about some accounts regardless of the limits, because nothing is
+    /// changed because of it.
     pub(crate) async fn decide_closer<'f>(
         &self,
         decision: Decision<'f>,
@@ -96,7 +98,12 @@ impl Session {
     }
 
     /// Makes the plan that undoes a run.
-    pub(crate) async fn plan_undo(&self, undo: &Undo<'_>, reading: &Reading, aim: Aim) -> Result<Plan, Failure> {
+    pub(crate) async fn plan_undo(
+        &self,
+        undo: &Undo<'_>,
+        reading: &Reading,
+        aim: Aim,
+    ) -> Result<Plan, Failure> {
         let accounts = undo.to_recheck().collect();
         let (rechecks, _) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let plan = undo.decide(&rechecks);
@@ -117,7 +124,8 @@ impl Session {
         let presence = decision.draft.presence(&decision.verdicts, &decision.rechecks);
         state.record(&presence, facts.now)?;
         // Old runs are few: what `watch` reads for an event need not delete them.
-        if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything) {
+        if let Some(keep) = self.config.history_keep.filter(|_| presence.reach == Reach::Everything)
+        {
             state.forget_runs(facts.now.before(keep))?;
         }
         Ok(())

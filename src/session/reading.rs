@@ -32,7 +32,8 @@ impl Session {
             reading.facts.memory.recall = Recall::Off;
         }
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
-        let has_personal_token = self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
+        let has_personal_token =
+            self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
         if has_personal_token && reading.facts.token_owners.mas.is_empty() {
             warn!(
                 "MAS does not say which account writer.mas_api.access_token acts as: add it to policy.protect, \
@@ -68,13 +69,16 @@ impl Session {
     ) -> Result<Option<PlanScope>, Failure> {
         let ids: Vec<_> = refresh.people.keys().cloned().collect();
         let theirs = match &self.state {
-            Some(state) => state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect(),
+            Some(state) => {
+                state.owners_of(&[], &ids)?.into_iter().map(|(localpart, _)| localpart).collect()
+            }
             None => Vec::new(),
         };
         let scope = self.readers.refresh(reading, refresh, theirs, most).await?;
         if let (Some(state), Some(scope)) = (&self.state, &scope) {
             reading.facts.memory = state.memory(reading.facts.now)?;
-            let localparts: Vec<_> = scope.iter().map(|account| account.localpart().clone()).collect();
+            let localparts: Vec<_> =
+                scope.iter().map(|account| account.localpart().clone()).collect();
             reading.facts.recall(&localparts, &state.owners_of(&localparts, &[])?);
         }
         Ok(scope)

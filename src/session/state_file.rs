@@ -19,8 +19,8 @@ pub(crate) enum StateFileUse {
 /// The state file, if there is one, and what to warn about.
 pub(crate) type Opened = (Option<State>, Option<Warning>);
 
-/// Opens the state file. A configured path has to be usable; the default place need not be, if no key
-/// depends on the state file.
+/// Opens the state file. A configured path has to be usable; the default place need not be, if no
+/// key depends on the state file.
 pub(crate) fn open(config: &Config, purpose: StateFileUse) -> Result<Opened, Failure> {
     let is_default = match config.state_file {
         StateFile::Off => return Ok((None, None)),
@@ -39,15 +39,21 @@ pub(crate) fn open(config: &Config, purpose: StateFileUse) -> Result<Opened, Fai
     }
 }
 
-fn open_at(config: &Config, path: &Path, purpose: StateFileUse) -> Result<Option<State>, StateError> {
+fn open_at(
+    config: &Config,
+    path: &Path,
+    purpose: StateFileUse,
+) -> Result<Option<State>, StateError> {
     match purpose {
         StateFileUse::Write => {
             let parents = match config.state_file {
                 StateFile::Default(_) => Parents::AreMade,
                 _ => Parents::MustExist,
             };
-            make_folder(path, parents)
-                .map_err(|error| StateError { path: path.to_owned(), problem: StateProblem::Io(error) })?;
+            make_folder(path, parents).map_err(|error| StateError {
+                path: path.to_owned(),
+                problem: StateProblem::Io(error),
+            })?;
             State::open(path, config.namespace()).map(Some)
         }
         StateFileUse::Read => {
@@ -70,8 +76,7 @@ pub(crate) fn missing(config: &Config, what: &'static str) -> Failure {
 
 /// Returns the warning that belongs to every run with `state_file = "off"`.
 pub(crate) fn warning_of(config: &Config) -> Option<Warning> {
-    let found =
-        "state_file = \"off\": accounts that were never tied to a Keycloak user are disabled without an approval";
+    let found = "state_file = \"off\": accounts that were never tied to a Keycloak user are disabled without an approval";
     let instead = "Remove the key, or set it to a path.";
     (config.state_file == StateFile::Off).then(|| Warning { what: found.to_owned(), instead })
 }

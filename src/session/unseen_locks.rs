@@ -1,5 +1,5 @@
-//! Refuses to lock if Synapse does not show the locks of MAS (traps 56 and 67). Without the Admin API,
-//! a plan would take locked accounts for active ones, and members would stay locked out.
+//! Refuses to lock if Synapse does not show the locks of MAS (traps 56 and 67). Without the Admin
+//! API, a plan would take locked accounts for active ones, and members would stay locked out.
 
 use tracing::warn;
 

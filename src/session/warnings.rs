@@ -59,7 +59,9 @@ fn warn_of_failed_rechecks(plan: &Plan) {
         .actions
         .iter()
         .filter_map(|action| match &action.skipped {
-            Some(Skip::NotSeen(why)) if plan.not_rechecked.is_none() => Some((&action.user_id, why)),
+            Some(Skip::NotSeen(why)) if plan.not_rechecked.is_none() => {
+                Some((&action.user_id, why))
+            }
             _ => None,
         })
         .collect();
@@ -72,10 +74,11 @@ fn warn_of_failed_rechecks(plan: &Plan) {
     }
 }
 
-/// Warns about directories that may be down unnoticed: if users are not imported, Keycloak then shows
-/// neither the directory nor its users.
+/// Warns about directories that may be down unnoticed: if users are not imported, Keycloak then
+/// shows neither the directory nor its users.
 fn warn_of_unseen_directories(facts: &Facts, plan: &Plan) {
-    let unknown = plan.actions.iter().filter(|action| action.reason == Reason::NotInKeycloak).count();
+    let unknown =
+        plan.actions.iter().filter(|action| action.reason == Reason::NotInKeycloak).count();
     if facts.providers.is_none() && unknown > 0 {
         warn!(
             "{} unknown to Keycloak, and without the role view-realm it is unknown whether a directory behind Keycloak is \

@@ -9,7 +9,9 @@ use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
-use crate::plan::{Action, ActionKind, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
+use crate::plan::{
+    Action, ActionKind, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip,
+};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -38,7 +40,11 @@ impl Writing {
     }
 
     /// Opens it for `watch`: many runs, each with a lock of its own, and no progress bar.
-    pub(crate) fn open_quietly(global: &Global, surroundings: &Surroundings, stop: Stop) -> Result<Self, Failure> {
+    pub(crate) fn open_quietly(
+        global: &Global,
+        surroundings: &Surroundings,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
         let mut session = Session::for_writing(global, surroundings)?;
         session.progress = Progress::hidden();
         let writer = session.writer(surroundings)?;
@@ -46,13 +52,21 @@ impl Writing {
     }
 
     /// Does work that a signal may end at any time, because nothing was changed yet.
-    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         self.stop.unless_requested(Box::pin(work)).await.unwrap_or(Err(Failure::Stopped))
     }
 
-    /// Holds back what needs an approval, and returns why the plan may not be carried out. A refusal is
-    /// printed and recorded.
-    pub(crate) fn check(&self, order: &Order<'_>, global: &Global, plan: &mut Plan) -> Result<Vec<Refusal>, Failure> {
+    /// Holds back what needs an approval, and returns why the plan may not be carried out. A
+    /// refusal is printed and recorded.
+    pub(crate) fn check(
+        &self,
+        order: &Order<'_>,
+        global: &Global,
+        plan: &mut Plan,
+    ) -> Result<Vec<Refusal>, Failure> {
         let refusals = order.refusals(plan, &self.session.config.limits);
         if order.approve.is_none() {
             plan.hold_back();
@@ -81,20 +95,28 @@ impl Writing {
     }
 
     /// Records a plan that was refused.
-    pub(crate) fn refused(&self, command: RunCommand, plan: &Plan, refusals: &[Refusal]) -> Result<(), Failure> {
+    pub(crate) fn refused(
+        &self,
+        command: RunCommand,
+        plan: &Plan,
+        refusals: &[Refusal],
+    ) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
             && state.refuse_again(command, &plan.digest())?
         {
             return Ok(());
         }
         let document = PlanDocument::planned(plan, refusals).to_json();
-        if let (Some(run), Some(state)) = (self.remembered(command, plan, &document, None)?, &self.session.state) {
+        if let (Some(run), Some(state)) =
+            (self.remembered(command, plan, &document, None)?, &self.session.state)
+        {
             state.end_run(run, RunResult::Refused)?;
         }
         Ok(())
     }
 
-    /// Applies the actions of a plan, after checking that the writer works and leads to this homeserver.
+    /// Applies the actions of a plan, after checking that the writer works and leads to this
+    /// homeserver.
     pub(crate) async fn carry_out(
         &self,
         command: RunCommand,
@@ -109,11 +131,18 @@ impl Writing {
         let document = PlanDocument::planned(plan, &[]).to_json();
         let run = self.remembered(command, plan, &document, undoes)?;
         let record = RunRecord::new(session.state.as_ref().zip(run), plan.digest());
-        let failed_before = session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
+        let failed_before =
+            session.state.as_ref().map(State::failed_before).transpose()?.unwrap_or_default();
         let context = RunContext { record, stop: self.stop.clone(), failed_before };
         let tallies = ApplyTallies::default();
-        let applying =
-            Box::pin(apply::apply(plan, &self.writer, &session.readers, &session.config, &context, &tallies));
+        let applying = Box::pin(apply::apply(
+            plan,
+            &self.writer,
+            &session.readers,
+            &session.config,
+            &context,
+            &tallies,
+        ));
         let outcomes = session.progress.applying(&tallies, plan.to_apply().count(), applying).await;
         metrics().outcomes(plan, &outcomes);
         context.record.close(match apply::exit(plan, &outcomes, &context) {
@@ -122,8 +151,9 @@ impl Writing {
         });
         let exit = apply::exit(plan, &outcomes, &context);
         // If nothing was confirmed, Synapse may not answer, and asking it would only wait again.
-        let is_disabled =
-            |(action, outcome): (&Action, &Outcome)| action.kind == ActionKind::Disable && *outcome == Outcome::Done;
+        let is_disabled = |(action, outcome): (&Action, &Outcome)| {
+            action.kind == ActionKind::Disable && *outcome == Outcome::Done
+        };
         if plan.actions.iter().zip(&outcomes).any(is_disabled) {
             session.warn_of_open_sessions().await;
         }

@@ -57,8 +57,8 @@ impl NotReady {
 }
 
 impl Health {
-    /// Creates the state: alive as long as there is a beat every `patience`, and not ready before the end
-    /// of the first run.
+    /// Creates the state: alive as long as there is a beat every `patience`, and not ready before
+    /// the end of the first run.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
         let (beat, ready) = (Instant::now(), Err(NotReady::FirstRun));

@@ -1,4 +1,5 @@
-//! Runs a command of the administrator's when something needs attention: for a mail, a chat, a pager.
+//! Runs a command of the administrator's when something needs attention: for a mail, a chat, a
+//! pager.
 
 use std::time::Duration;
 
@@ -73,7 +74,9 @@ async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
     let shown = printable(program).into_owned();
     debug!(command = %shown, "running the hook");
     let mut run = Command::new(program);
-    run.args(arguments).env_clear().envs(environment::for_subprocess(&*Surroundings::default().env));
+    run.args(arguments)
+        .env_clear()
+        .envs(environment::for_subprocess(&*Surroundings::default().env));
     match subprocess::run(run, &json, limit).await {
         Ok(ended) => {
             let said = printed(&ended);
@@ -85,7 +88,10 @@ async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
         }
         Err(NotEnded::CannotRun(error)) => warn!("the hook {shown} cannot be run: {error}"),
         Err(NotEnded::TooSlow) => {
-            warn!("the hook {shown} was stopped, because it took longer than {}", humantime::format_duration(limit));
+            warn!(
+                "the hook {shown} was stopped, because it took longer than {}",
+                humantime::format_duration(limit)
+            );
         }
     }
 }
@@ -125,7 +131,8 @@ mod tests {
 
     /// Runs a shell with this line in a directory that it knows as `$1`.
     async fn hook(directory: &Path, line: &str, limit: Duration) {
-        let command = ["/bin/sh", "-c", line, "hook", &directory.display().to_string()].map(str::to_owned);
+        let command =
+            ["/bin/sh", "-c", line, "hook", &directory.display().to_string()].map(str::to_owned);
         tell_within(&command, &input(), limit).await;
     }
 
@@ -162,7 +169,12 @@ mod tests {
     async fn a_hook_that_hangs_is_ended_with_all_that_it_started() {
         let directory = tempfile::tempdir().expect("a directory");
         let begin = Instant::now();
-        hook(directory.path(), "(sleep 1; touch \"$1/late\") & echo begun; wait", Duration::from_millis(300)).await;
+        hook(
+            directory.path(),
+            "(sleep 1; touch \"$1/late\") & echo begun; wait",
+            Duration::from_millis(300),
+        )
+        .await;
         assert!(begin.elapsed() < Duration::from_secs(1));
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert!(!directory.path().join("late").exists());
@@ -171,7 +183,12 @@ mod tests {
     #[tokio::test]
     async fn a_hook_that_does_not_listen_or_talks_too_much_is_waited_for() {
         let directory = tempfile::tempdir().expect("a directory");
-        hook(directory.path(), "exec <&-; head -c 1000000 /dev/zero; touch \"$1/done\"; exit 3", LIMIT).await;
+        hook(
+            directory.path(),
+            "exec <&-; head -c 1000000 /dev/zero; touch \"$1/done\"; exit 3",
+            LIMIT,
+        )
+        .await;
         assert!(directory.path().join("done").exists());
     }
 

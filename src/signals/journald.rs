@@ -1,4 +1,5 @@
-//! Logs to systemd's journal if stderr leads there: levels become priorities, and fields are searchable.
+//! Logs to systemd's journal if stderr leads there: levels become priorities, and fields are
+//! searchable.
 
 use std::io;
 
@@ -6,15 +7,19 @@ use tracing_journald::{Layer, Priority, PriorityMappings};
 
 use crate::environment::Environment;
 
-/// Returns a log to the journal with levels and fields, if stderr leads there and it can be reached.
+/// Returns a log to the journal with levels and fields, if stderr leads there and it can be
+/// reached.
 #[must_use]
 pub fn journald_layer(env: &Environment) -> Option<Layer> {
     if !is_stderr(&env("JOURNAL_STREAM")?) {
         return None;
     }
     let layer = Layer::new().ok()?;
-    let priorities =
-        PriorityMappings { info: Priority::Informational, debug: Priority::Debug, ..PriorityMappings::new() };
+    let priorities = PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
+    };
     Some(
         layer
             .with_field_prefix(None)
@@ -23,8 +28,8 @@ pub fn journald_layer(env: &Environment) -> Option<Layer> {
     )
 }
 
-/// Returns whether stderr is `JOURNAL_STREAM`, a device and an inode. A program inherits the variable
-/// even if it is started with another stderr.
+/// Returns whether stderr is `JOURNAL_STREAM`, a device and an inode. A program inherits the
+/// variable even if it is started with another stderr.
 fn is_stderr(stream: &str) -> bool {
     match (stream.split_once(':'), rustix::fs::fstat(io::stderr())) {
         (Some((device, inode)), Ok(stderr)) => {

@@ -22,11 +22,11 @@ use tokio::time::Instant;
 use super::health::Health;
 use crate::metrics::metrics;
 
-/// The most open connections. One more closes the oldest, so that idle clients never block a probe, and
-/// never use up the files that we need.
+/// The most open connections. One more closes the oldest, so that idle clients never block a probe,
+/// and never use up the files that we need.
 const CONNECTIONS: usize = 128;
-/// How long a connection stays open at least, even if others wait. A probe sends its request at once and is
-/// answered long before, however many clients come back whenever they are closed.
+/// How long a connection stays open at least, even if others wait. A probe sends its request at
+/// once and is answered long before, however many clients come back whenever they are closed.
 const LEAST: Duration = Duration::from_millis(50);
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(5);
@@ -51,7 +51,8 @@ pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr>
             // If no files are left, this waits and tries again.
             let (stream, _) = Listener::accept(&mut tcp).await;
             open.admit(answer(stream, router.clone(), Deadlines { head: HEAD, life: LIFE }));
-            // Even if many clients wait, each connection gets its turn before the next one is closed.
+            // Even if many clients wait, each connection gets its turn before the next one is
+            // closed.
             tokio::task::yield_now().await;
         }
     });
@@ -90,8 +91,8 @@ struct OpenConnection {
 }
 
 impl Connections {
-    /// Closes the oldest connection if all places are taken, once it has had its time. Until then, new
-    /// clients wait for the system to accept them, in the order in which they came.
+    /// Closes the oldest connection if all places are taken, once it has had its time. Until then,
+    /// new clients wait for the system to accept them, in the order in which they came.
     async fn have_a_place(&mut self) {
         self.0.retain(|open| !open.task.is_finished());
         if self.0.len() < CONNECTIONS {
@@ -125,7 +126,8 @@ async fn tell_whether_alive(State(health): State<Health>) -> Response {
 async fn tell_whether_ready(State(health): State<Health>) -> Response {
     match health.why_not_ready() {
         None => "ready\n".into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", why.text())).into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", why.text()))
+            .into_response(),
     }
 }
 
@@ -150,7 +152,10 @@ mod tests {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(ask(address, "/healthz").await, (200, "alive\n".to_owned()));
-        assert_eq!(ask(address, "/readyz").await, (503, "not ready: the first run has not ended yet\n".to_owned()));
+        assert_eq!(
+            ask(address, "/readyz").await,
+            (503, "not ready: the first run has not ended yet\n".to_owned())
+        );
         health.set_ready(Ok(()));
         assert_eq!(ask(address, "/readyz").await, (200, "ready\n".to_owned()));
         assert_eq!(ask(address, "/").await.0, 404);
@@ -171,7 +176,10 @@ mod tests {
     async fn a_port_that_is_taken_is_reported_at_once() {
         let health = Health::new(LIFE);
         let address = served(&health).await;
-        assert_eq!(serve(address, health).await.map_err(|error| error.kind()), Err(io::ErrorKind::AddrInUse));
+        assert_eq!(
+            serve(address, health).await.map_err(|error| error.kind()),
+            Err(io::ErrorKind::AddrInUse)
+        );
     }
 
     async fn connected(address: SocketAddr) -> TcpStream {
@@ -212,7 +220,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn probe_is_answered_while_clients_come_back_whenever_they_are_closed() {
         let address = served(&Health::new(Duration::from_hours(1))).await;
-        let clients: JoinSet<()> = (0..CONNECTIONS * 2).map(|_| come_back_forever(address)).collect();
+        let clients: JoinSet<()> =
+            (0..CONNECTIONS * 2).map(|_| come_back_forever(address)).collect();
         tokio::time::sleep(LEAST * 4).await;
         for _ in 0..10 {
             assert_eq!(ask(address, "/healthz").await.0, 200);
@@ -231,7 +240,8 @@ mod tests {
 
     #[tokio::test]
     async fn client_that_does_not_finish_its_head_in_time_is_cut_off() {
-        let deadlines = Deadlines { head: Duration::from_millis(200), life: Duration::from_mins(1) };
+        let deadlines =
+            Deadlines { head: Duration::from_millis(200), life: Duration::from_mins(1) };
         for sent in [&b""[..], b"GET /healthz HTTP/1.1\r\nHost:"] {
             let (mut client, server) = pair().await;
             client.write_all(sent).await.expect("it is open");

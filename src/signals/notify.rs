@@ -52,8 +52,8 @@ impl ServiceManager {
         self.tell(&[NotifyState::Watchdog]);
     }
 
-    /// Returns how often a heartbeat is due: twice in the time after which the service manager assumes that
-    /// the program hangs.
+    /// Returns how often a heartbeat is due: twice in the time after which the service manager
+    /// assumes that the program hangs.
     #[must_use]
     pub fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / 2)
@@ -75,7 +75,8 @@ mod tests {
 
     use super::*;
 
-    /// Returns the notifications of the other test, run in a process of its own with these variables.
+    /// Returns the notifications of the other test, run in a process of its own with these
+    /// variables.
     fn said(variables: &[(&str, &str)]) -> Vec<String> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("notify");
@@ -84,7 +85,9 @@ mod tests {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
         command.args(["--exact", "signals::notify::tests::everything_is_said", "--ignored"]);
         command.env("NOTIFY_SOCKET", &path).env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
-        assert!(command.envs(variables.iter().copied()).output().expect("it runs").status.success());
+        assert!(
+            command.envs(variables.iter().copied()).output().expect("it runs").status.success()
+        );
         let mut buffer = [0; 1000];
         let next = || {
             let length = socket.recv(&mut buffer).ok()?;
@@ -110,7 +113,13 @@ mod tests {
         let mut said = said(&[("WATCHDOG_USEC", "30000000")]);
         let reloading = said.remove(2);
         assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
-        let expected = ["READY=1", "STATUS=in step\\nMAINPID=1", "WATCHDOG=1", "STATUS=Some(15s)", "STOPPING=1"];
+        let expected = [
+            "READY=1",
+            "STATUS=in step\\nMAINPID=1",
+            "WATCHDOG=1",
+            "STATUS=Some(15s)",
+            "STOPPING=1",
+        ];
         assert_eq!(said, expected);
     }
 

@@ -126,7 +126,10 @@ impl Faults {
     }
 
     /// Starts a rule about the requests that `matches` selects.
-    pub fn matching(&self, matches: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static) -> RuleBuilder<'_> {
+    pub fn matching(
+        &self,
+        matches: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static,
+    ) -> RuleBuilder<'_> {
         RuleBuilder { faults: self, matches: Arc::new(matches), skip: 0, times: None }
     }
 
@@ -143,7 +146,9 @@ impl Faults {
     pub(super) fn applied(&self, seen: &SeenRequest) -> AppliedRules {
         let mut applied = AppliedRules::default();
         for rule in self.rules.lock().iter_mut() {
-            if matches!(rule.effect, RuleEffect::Answer(_)) && applied.fault.is_some() || !rule.take(seen) {
+            if matches!(rule.effect, RuleEffect::Answer(_)) && applied.fault.is_some()
+                || !rule.take(seen)
+            {
                 continue;
             }
             match rule.effect.clone() {
@@ -208,14 +213,14 @@ impl RuleBuilder<'_> {
         self.add(RuleEffect::Before(Arc::new(hook)));
     }
 
-    /// Runs `hook` once the answer is complete, before the client gets it: the world changes between two
-    /// pages.
+    /// Runs `hook` once the answer is complete, before the client gets it: the world changes
+    /// between two pages.
     pub fn after(self, hook: impl Fn(&SeenRequest) + Send + Sync + 'static) {
         self.add(RuleEffect::After(Arc::new(hook)));
     }
 
-    /// Limits the pages of these lists, even if the request wants more rows, so that a small list has several
-    /// pages. Other rules apply to the smaller page.
+    /// Limits the pages of these lists, even if the request wants more rows, so that a small list
+    /// has several pages. Other rules apply to the smaller page.
     pub fn in_pages_of(self, rows: usize) {
         self.add(RuleEffect::Pages(rows));
     }

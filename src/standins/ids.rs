@@ -1,7 +1,7 @@
 //! Creates identifiers in the formats of the real servers.
 //!
-//! They only have to be unique, even between two processes that talk to the same homeserver. None is a
-//! secret.
+//! They only have to be unique, even between two processes that talk to the same homeserver. None
+//! is a secret.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 //! Stands in for mas-cli, the administrator's command of MAS.
 //!
-//! It follows `tests/contract/mas-cli.json`: the streams of its output, exit 1 for failures and 2 for
-//! usage, and a configuration that is silently ignored if it cannot be read (trap 21). Its "database" is
-//! the MAS stand-in in `database.uri`.
+//! It follows `tests/contract/mas-cli.json`: the streams of its output, exit 1 for failures and 2
+//! for usage, and a configuration that is silently ignored if it cannot be read (trap 21). Its
+//! "database" is the MAS stand-in in `database.uri`.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -139,10 +139,16 @@ impl From<ManageCommand> for ManageRequest {
             ManageCommand::IssueCompatibilityToken { username, device_id, admin } => {
                 Self::IssueCompatibilityToken { username, device_id, admin }
             }
-            ManageCommand::KillSessions { username, dry_run } => Self::KillSessions { username, dry_run },
+            ManageCommand::KillSessions { username, dry_run } => {
+                Self::KillSessions { username, dry_run }
+            }
             ManageCommand::ListAdminUsers => Self::ListAdminUsers,
-            ManageCommand::LockUser { username, deactivate } => Self::LockUser { username, deactivate },
-            ManageCommand::UnlockUser { username, reactivate } => Self::UnlockUser { username, reactivate },
+            ManageCommand::LockUser { username, deactivate } => {
+                Self::LockUser { username, deactivate }
+            }
+            ManageCommand::UnlockUser { username, reactivate } => {
+                Self::UnlockUser { username, reactivate }
+            }
             ManageCommand::RegisterUser { username, emails, admin, display_name, .. } => {
                 Self::RegisterUser { username, displayname: display_name, emails, admin }
             }
@@ -150,8 +156,8 @@ impl From<ManageCommand> for ManageRequest {
     }
 }
 
-/// Runs mas-cli with the arguments after the program's name. Writes to stdout and stderr, and returns the
-/// exit code.
+/// Runs mas-cli with the arguments after the program's name. Writes to stdout and stderr, and
+/// returns the exit code.
 pub async fn run(arguments: Vec<OsString>) -> u8 {
     let output = execute(arguments, std::env::var_os("MAS_CONFIG")).await;
     // A closed pipe is not a failure of mas-cli.
@@ -199,8 +205,8 @@ struct Database {
     uri: Option<String>,
 }
 
-/// Returns the last database in the files. A file that is missing or not YAML is silently ignored (trap
-/// 21).
+/// Returns the last database in the files. A file that is missing or not YAML is silently ignored
+/// (trap 21).
 fn database(files: &[PathBuf]) -> Option<String> {
     let read = |file: &PathBuf| {
         let text = std::fs::read_to_string(file).ok()?;
@@ -216,7 +222,10 @@ async fn ask(uri: &str, command: &ManageRequest) -> Output {
     let response = match runtime::client().post(url).json(command).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => {
-            return cannot_connect("error communicating with database: ", "Connection refused (os error 111)");
+            return cannot_connect(
+                "error communicating with database: ",
+                "Connection refused (os error 111)",
+            );
         }
         Err(_) => {
             return cannot_connect("error communicating with database: ", "unexpected end of file");
@@ -248,10 +257,13 @@ fn failed(error: &str) -> Output {
 }
 
 fn cannot_connect(what: &str, cause: &str) -> Output {
-    failed(&format!("could not connect to the database\n\nCaused by:\n    0: {what}{cause}\n    1: {cause}"))
+    failed(&format!(
+        "could not connect to the database\n\nCaused by:\n    0: {what}{cause}\n    1: {cause}"
+    ))
 }
 
-/// Writes an executable `mas-cli` into `directory` that calls the hidden subcommand of the program `exe`.
+/// Writes an executable `mas-cli` into `directory` that calls the hidden subcommand of the program
+/// `exe`.
 pub fn install(directory: &Path, exe: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
 

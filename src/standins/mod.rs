@@ -1,10 +1,11 @@
 //! Stands in for Keycloak, Synapse and MAS inside this process.
 //!
-//! With the stand-ins, the demo and the tests run on a machine without the real servers, and a test can
-//! make a server fail in rare ways. Their answers follow recordings of the real servers
+//! With the stand-ins, the demo and the tests run on a machine without the real servers, and a test
+//! can make a server fail in rare ways. Their answers follow recordings of the real servers
 //! (`tests/contract`), and `tests/recordings/` replays all of them.
 //!
-//! Start with [`World`]: it describes groups, users and accounts in a few words and starts all three.
+//! Start with [`World`]: it describes groups, users and accounts in a few words and starts all
+//! three.
 
 mod connection;
 pub mod faults;

@@ -26,8 +26,8 @@ pub(crate) fn handle() -> io::Result<Handle> {
 
 static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
 
-/// Returns the client for requests between stand-ins: no proxy, and no reused connection that a stopped
-/// server could have broken.
+/// Returns the client for requests between stand-ins: no proxy, and no reused connection that a
+/// stopped server could have broken.
 pub(crate) fn client() -> reqwest::Client {
     let build = || {
         let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);

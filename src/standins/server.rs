@@ -47,7 +47,11 @@ impl SeenRequest {
     /// Returns path and query together.
     #[must_use]
     pub fn target(&self) -> String {
-        if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
     }
 }
 
@@ -96,9 +100,11 @@ struct Watch {
 }
 
 impl StandInServer {
-    /// Listens on `listen` (port 0: any free one). `empty_list` is this server's answer for "nothing found".
+    /// Listens on `listen` (port 0: any free one). `empty_list` is this server's answer for
+    /// "nothing found".
     pub(super) fn start(listen: SocketAddr, router: Router, empty_list: Value) -> io::Result<Self> {
-        let watch = Arc::new(Watch { requests: Requests::default(), faults: Faults::new(empty_list) });
+        let watch =
+            Arc::new(Watch { requests: Requests::default(), faults: Faults::new(empty_list) });
         let router = router.layer(from_fn_with_state(Arc::clone(&watch), watched));
         let mut server = Self { address: listen, router, watch, running: Shared::default() };
         server.address = server.listen()?;
@@ -129,8 +135,8 @@ impl StandInServer {
         &self.watch.faults
     }
 
-    /// Returns how many connections are open. If its client is gone, a connection is closed once its last
-    /// request is done.
+    /// Returns how many connections are open. If its client is gone, a connection is closed once
+    /// its last request is done.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.running.lock().as_ref().map_or(0, |running| running.open.count())
@@ -207,16 +213,27 @@ async fn watched(
         hook(&seen);
     }
     if let (Some(pace), Some(length)) = (pace, response.body().size_hint().exact()) {
-        tokio::time::sleep(Duration::from_micros(length.saturating_mul(1_000_000) / pace.max(1))).await;
+        tokio::time::sleep(Duration::from_micros(length.saturating_mul(1_000_000) / pace.max(1)))
+            .await;
     }
     response
 }
 
-async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Request, next: Next) -> Response {
+async fn faulty(
+    fault: Fault,
+    empty_list: &Value,
+    cut: &Cut,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match fault {
         Fault::Status(code, body) => {
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
+            let kind = if body.starts_with(['{', '[']) {
+                "application/json"
+            } else {
+                "text/plain; charset=utf-8"
+            };
             (status, [(header::CONTENT_TYPE, kind)], body).into_response()
         }
         Fault::Echo(code) => {
@@ -225,12 +242,18 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             let form = to_bytes(body, usize::MAX).await.unwrap_or_default();
             let told = format!("{}; {:?}", String::from_utf8_lossy(&form), parts.headers);
             let error = match parts.uri.path() {
-                path if path.starts_with("/_synapse/") => serde_json::json!({"errcode": "M_UNKNOWN", "error": told}),
-                path if path.starts_with("/api/admin/") => serde_json::json!({"errors": [{"title": told}]}),
+                path if path.starts_with("/_synapse/") => {
+                    serde_json::json!({"errcode": "M_UNKNOWN", "error": told})
+                }
+                path if path.starts_with("/api/admin/") => {
+                    serde_json::json!({"errors": [{"title": told}]})
+                }
                 path if path.ends_with("/token") => {
                     serde_json::json!({"error": "invalid_request", "error_description": told})
                 }
-                _ => serde_json::json!({"error": format!("HTTP {status}"), "error_description": told}),
+                _ => {
+                    serde_json::json!({"error": format!("HTTP {status}"), "error_description": told})
+                }
             };
             (status, axum::Json(error)).into_response()
         }
@@ -243,7 +266,10 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, there)], "").into_response()
         }
         Fault::CutBody => cut_body(next.run(request).await).await,
-        Fault::Html => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<!doctype html><title>Sign in</title>")
+        Fault::Html => (
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            "<!doctype html><title>Sign in</title>",
+        )
             .into_response(),
         Fault::EmptyList => axum::Json(empty_list.clone()).into_response(),
         Fault::Json(value) => axum::Json(value).into_response(),
@@ -254,7 +280,8 @@ async fn faulty(fault: Fault, empty_list: &Value, cut: &Cut, mut request: Reques
             std::future::pending().await
         }
         Fault::RepeatPage => {
-            *request.uri_mut() = without(request.uri(), &["first=", "from=", "page[after]=", "page%5Bafter%5D="]);
+            *request.uri_mut() =
+                without(request.uri(), &["first=", "from=", "page[after]=", "page%5Bafter%5D="]);
             next.run(request).await
         }
         Fault::WithoutFilters => {
@@ -316,7 +343,11 @@ async fn cut_body(response: Response) -> Response {
 }
 
 /// Returns an answer in JSON with the content type of the server.
-pub(super) fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+pub(super) fn json(
+    status: StatusCode,
+    content_type: &'static str,
+    body: &impl Serialize,
+) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(header::CONTENT_TYPE, content_type)], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

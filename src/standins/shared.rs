@@ -1,7 +1,7 @@
 //! Shares state between a server's handlers and the test.
 //!
-//! If a test panics while it holds the lock, later answers of the server must not cause more, misleading
-//! panics. So a poisoned lock is still used.
+//! If a test panics while it holds the lock, later answers of the server must not cause more,
+//! misleading panics. So a poisoned lock is still used.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

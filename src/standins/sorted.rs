@@ -1,5 +1,5 @@
-//! Stores rows in order of their keys, and finds the n-th without counting all before it, which a page of
-//! a million rows needs. The list stays live, so it is not copied.
+//! Stores rows in order of their keys, and finds the n-th without counting all before it, which a
+//! page of a million rows needs. The list stays live, so it is not copied.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,7 +19,10 @@ impl<V> Chunk<V> {
     }
 
     fn shown(&self, shows: fn(&V) -> bool) -> usize {
-        let count = self.shown.get().unwrap_or_else(|| self.rows.iter().filter(|(_, row)| shows(row)).count());
+        let count = self
+            .shown
+            .get()
+            .unwrap_or_else(|| self.rows.iter().filter(|(_, row)| shows(row)).count());
         self.shown.set(Some(count));
         count
     }
@@ -143,7 +146,8 @@ impl<V> Sorted<V> {
 
     /// Returns the chunk that has the key, or would have it.
     fn chunk_of(&self, key: &str) -> usize {
-        let begins_before = |chunk: &Chunk<V>| chunk.rows.first().is_some_and(|(first, _)| first.as_str() <= key);
+        let begins_before =
+            |chunk: &Chunk<V>| chunk.rows.first().is_some_and(|(first, _)| first.as_str() <= key);
         self.chunks.partition_point(begins_before).saturating_sub(1)
     }
 }
@@ -176,7 +180,10 @@ mod tests {
     /// Returns random-looking numbers, the same each time.
     fn chances() -> impl Iterator<Item = u64> {
         std::iter::successors(Some(7_u64), |last| {
-            Some(last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+            Some(
+                last.wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407),
+            )
         })
         .map(|number| number >> 33)
     }
@@ -197,10 +204,21 @@ mod tests {
                 plain.insert(key, step);
             }
             if step.is_multiple_of(1000) {
-                let shown: Vec<_> = plain.iter().filter(|(_, row)| !row.is_multiple_of(3)).collect();
+                let shown: Vec<_> =
+                    plain.iter().filter(|(_, row)| !row.is_multiple_of(3)).collect();
                 assert_eq!((sorted.len(), sorted.shown()), (plain.len(), shown.len()));
-                for skip in [0, 1, shown.len() / 2, shown.len().saturating_sub(1), shown.len(), shown.len() + 1] {
-                    assert!(sorted.shown_from(skip).eq(shown.iter().skip(skip).copied()), "{step} {skip}");
+                for skip in [
+                    0,
+                    1,
+                    shown.len() / 2,
+                    shown.len().saturating_sub(1),
+                    shown.len(),
+                    shown.len() + 1,
+                ] {
+                    assert!(
+                        sorted.shown_from(skip).eq(shown.iter().skip(skip).copied()),
+                        "{step} {skip}"
+                    );
                 }
             }
         }
@@ -211,7 +229,11 @@ mod tests {
     #[test]
     fn an_empty_one_has_nothing_at_any_place() {
         let mut sorted: Sorted<()> = Sorted::default();
-        assert!(sorted.is_empty() && sorted.shown_from(0).next().is_none() && sorted.remove("a").is_none());
+        assert!(
+            sorted.is_empty()
+                && sorted.shown_from(0).next().is_none()
+                && sorted.remove("a").is_none()
+        );
         sorted.entry("a", || ());
         sorted.remove("a");
         assert_eq!((sorted.len(), sorted.shown(), sorted.keys().count()), (0, 0, 0));

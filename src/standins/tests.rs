@@ -21,7 +21,10 @@ async fn mas_cli(world: &RunningWorld, arguments: &[&str]) -> Output {
 async fn token(world: &RunningWorld) -> String {
     let url = format!("{}/realms/corp/protocol/openid-connect/token", world.keycloak.url());
     let form = "grant_type=client_credentials&client_id=matrix-sync&client_secret=syncsecret";
-    let request = runtime::client().post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+    let request = runtime::client()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
     let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
     answer["access_token"].as_str().expect("a token").to_owned()
 }
@@ -31,7 +34,14 @@ async fn get(url: &str, token: &str) -> reqwest::Result<reqwest::Response> {
 }
 
 fn members_url(world: &RunningWorld, query: &str) -> String {
-    let id = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
+    let id = world
+        .keycloak
+        .state()
+        .realm("corp")
+        .group_by_path("/matrix-users")
+        .expect("seeded")
+        .id
+        .clone();
     format!("{}/admin/realms/corp/groups/{id}/members?{query}", world.keycloak.url())
 }
 
@@ -78,11 +88,18 @@ async fn a_token_expires() {
 #[tokio::test]
 async fn a_realm_says_where_its_tokens_come_from() {
     let world = started(four()).await;
-    let at = |realm: &str| format!("{}/realms/{realm}/.well-known/openid-configuration", world.keycloak.url());
-    let discovery = async || -> Value { get(&at("corp"), "").await.expect("an answer").json().await.expect("JSON") };
+    let at = |realm: &str| {
+        format!("{}/realms/{realm}/.well-known/openid-configuration", world.keycloak.url())
+    };
+    let discovery = async || -> Value {
+        get(&at("corp"), "").await.expect("an answer").json().await.expect("JSON")
+    };
     let issuer = format!("{}/realms/corp", world.keycloak.url());
     assert_eq!(discovery().await["issuer"], issuer);
-    assert_eq!(discovery().await["token_endpoint"], format!("{issuer}/protocol/openid-connect/token"));
+    assert_eq!(
+        discovery().await["token_endpoint"],
+        format!("{issuer}/protocol/openid-connect/token")
+    );
     assert_eq!(get(&at("nowhere"), "").await.expect("an answer").status(), 404);
     "https://id.example.org".clone_into(&mut world.keycloak.state().url);
     assert_eq!(discovery().await["issuer"], "https://id.example.org/realms/corp");
@@ -93,12 +110,19 @@ async fn an_old_keycloak_puts_subgroups_inside_and_has_no_children() {
     let world = started(four().group("/matrix-users/contractors").old_keycloak()).await;
     let token = token(&world).await;
     let at = |path: &str| format!("{}/admin/realms/corp/{path}", world.keycloak.url());
-    let group: Value =
-        get(&at("group-by-path/matrix-users"), &token).await.expect("an answer").json().await.expect("JSON");
+    let group: Value = get(&at("group-by-path/matrix-users"), &token)
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     assert_eq!(group["subGroups"][0]["name"], "contractors");
     assert!(group.get("access").is_none() && group.get("subGroupCount").is_none());
     let id = group["id"].as_str().expect("an ID");
-    assert_eq!(get(&at(&format!("groups/{id}/children")), &token).await.expect("an answer").status(), 405);
+    assert_eq!(
+        get(&at(&format!("groups/{id}/children")), &token).await.expect("an answer").status(),
+        405
+    );
 }
 
 #[tokio::test]
@@ -114,7 +138,15 @@ async fn every_fault_does_what_it_says() {
     once(Fault::TooManyRequests { retry_after_secs: 7 });
     assert_eq!(get(&url, &token).await.expect("an answer").headers()["retry-after"], "7");
     once(Fault::Html);
-    assert!(get(&url, &token).await.expect("an answer").text().await.expect("text").starts_with("<!doctype"));
+    assert!(
+        get(&url, &token)
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("text")
+            .starts_with("<!doctype")
+    );
     once(Fault::EmptyList);
     assert!(names(&url, &token).await.is_empty());
     once(Fault::RepeatPage);
@@ -136,10 +168,18 @@ async fn every_fault_does_what_it_says() {
 async fn a_rule_lets_the_first_ones_pass() {
     let world = started(four()).await;
     let token = token(&world).await;
-    world.keycloak.faults().on("/members").skip(1).times(1).answer(Fault::Status(500, String::new()));
+    world
+        .keycloak
+        .faults()
+        .on("/members")
+        .skip(1)
+        .times(1)
+        .answer(Fault::Status(500, String::new()));
     let mut statuses = Vec::new();
     for _ in 0..3 {
-        statuses.push(get(&members_url(&world, ""), &token).await.expect("an answer").status().as_u16());
+        statuses.push(
+            get(&members_url(&world, ""), &token).await.expect("an answer").status().as_u16(),
+        );
     }
     assert_eq!(statuses, [200, 500, 200]);
 }
@@ -148,7 +188,10 @@ async fn a_rule_lets_the_first_ones_pass() {
 async fn disabling_ends_in_both_servers_and_activating_takes_two_calls() {
     let world = started(World::new("example.org").account("dave")).await;
     world.login("dave").expect("dave can log in");
-    assert_eq!(mas_cli(&world, &["manage", "lock-user", "--deactivate", "--", "dave"]).await.exit, 0);
+    assert_eq!(
+        mas_cli(&world, &["manage", "lock-user", "--deactivate", "--", "dave"]).await.exit,
+        0
+    );
     assert!(world.settle().await);
     let disabled = ServerStates {
         mas: Some(MasUserState { locked: true, deactivated: true, sessions: 0 }),
@@ -157,10 +200,16 @@ async fn disabling_ends_in_both_servers_and_activating_takes_two_calls() {
     assert_eq!(world.state_of("dave"), disabled);
     mas_cli(&world, &["manage", "unlock-user", "--reactivate", "dave"]).await;
     assert!(world.settle().await);
-    assert_eq!(world.state_of("dave").synapse.map(|seen| (seen.deactivated, seen.locked)), Some((false, true)));
+    assert_eq!(
+        world.state_of("dave").synapse.map(|seen| (seen.deactivated, seen.locked)),
+        Some((false, true))
+    );
     mas_cli(&world, &["manage", "unlock-user", "dave"]).await;
     assert!(world.settle().await);
-    assert_eq!(world.state_of("dave").synapse.map(|seen| (seen.deactivated, seen.locked)), Some((false, false)));
+    assert_eq!(
+        world.state_of("dave").synapse.map(|seen| (seen.deactivated, seen.locked)),
+        Some((false, false))
+    );
 }
 
 #[tokio::test]
@@ -203,7 +252,8 @@ async fn a_job_waits_for_a_homeserver_that_is_down() {
 #[tokio::test]
 async fn a_registered_user_gets_a_token_that_works_at_once() {
     let world = started(World::new("example.org").job_delay(Duration::ZERO)).await;
-    let registered = mas_cli(&world, &["manage", "register-user", "--yes", "new", "-p", "secret"]).await;
+    let registered =
+        mas_cli(&world, &["manage", "register-user", "--yes", "new", "-p", "secret"]).await;
     assert!(registered.stderr.contains("User registered"), "{}", registered.stderr);
     assert!(world.settle().await);
     let admin = "--yes-i-want-to-grant-synapse-admin-privileges";
@@ -223,9 +273,11 @@ async fn newest_accounts_come_first_and_those_of_one_second_by_name() {
     }
     let users = format!("{}/_synapse/admin/v3/users?guests=false&locked=true", world.synapse.url());
     let list = format!("{users}&order_by=creation_ts&dir=b&from=0&limit=4");
-    let answer: Value = get(&list, world.admin_token()).await.expect("an answer").json().await.expect("JSON");
+    let answer: Value =
+        get(&list, world.admin_token()).await.expect("an answer").json().await.expect("JSON");
     let rows = answer["users"].as_array().expect("a list").iter();
-    let rows: Vec<_> = rows.map(|row| (row["name"].as_str(), row["creation_ts"].as_u64())).collect();
+    let rows: Vec<_> =
+        rows.map(|row| (row["name"].as_str(), row["creation_ts"].as_u64())).collect();
     let row = |name, second: u64| (Some(name), Some(4_000_000_000_000 + second * 1000));
     assert_eq!(
         rows,
@@ -240,12 +292,15 @@ async fn newest_accounts_come_first_and_those_of_one_second_by_name() {
 
 #[tokio::test]
 async fn ten_thousand_members_are_served_in_pages_each_once() {
-    let world = World::new("example.org").group("/matrix-users").members(10_000, "u").accounts(10_000, "u");
+    let world =
+        World::new("example.org").group("/matrix-users").members(10_000, "u").accounts(10_000, "u");
     let world = started(world).await;
     let token = token(&world).await;
     let mut seen = BTreeSet::new();
     for page in 0..10 {
-        seen.extend(names(&members_url(&world, &format!("first={}&max=1000", page * 1000)), &token).await);
+        seen.extend(
+            names(&members_url(&world, &format!("first={}&max=1000", page * 1000)), &token).await,
+        );
     }
     assert_eq!(seen.len(), 10_000);
     assert_eq!(world.env(Auth::Password).len(), 10);

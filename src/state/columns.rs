@@ -13,9 +13,13 @@ pub(super) fn word<T: Word>(row: &Row<'_>, column: usize) -> Result<T, StateProb
 }
 
 /// Reads a variant of an enum, if there is one.
-pub(super) fn word_if_any<T: Word>(row: &Row<'_>, column: usize) -> Result<Option<T>, StateProblem> {
+pub(super) fn word_if_any<T: Word>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<T>, StateProblem> {
     let value = row.get_ref(column)?;
-    let word = value.as_str_or_null().map_err(|error| StateProblem::Row(error.to_string().into()))?;
+    let word =
+        value.as_str_or_null().map_err(|error| StateProblem::Row(error.to_string().into()))?;
     word.map(parsed).transpose()
 }
 
@@ -25,7 +29,8 @@ fn parsed<T: Word>(word: &str) -> Result<T, StateProblem> {
 
 /// Reads a Matrix user ID.
 pub(super) fn user_id(row: &Row<'_>, column: usize) -> Result<UserId, StateProblem> {
-    UserId::try_from(Box::from(text(row, column)?)).map_err(|error| StateProblem::Row(error.to_string().into()))
+    UserId::try_from(Box::from(text(row, column)?))
+        .map_err(|error| StateProblem::Row(error.to_string().into()))
 }
 
 pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StateProblem> {

@@ -55,7 +55,9 @@ pub enum StateProblem {
 impl From<rusqlite::Error> for StateProblem {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string().into()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string().into())
+            }
             _ if is_busy(&error) => Self::Busy(error),
             _ => Self::Sqlite(error),
         }
@@ -75,7 +77,12 @@ impl StateProblem {
             Self::Io(_) | Self::ReadOnly => true,
             Self::Sqlite(error) => matches!(
                 error.sqlite_error_code(),
-                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::DiskFull)
+                Some(
+                    ErrorCode::CannotOpen
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::DiskFull
+                )
             ),
             _ => false,
         }
@@ -115,12 +122,20 @@ mod tests {
 
     #[test]
     fn locked_file_is_not_a_matter_of_permissions() {
-        for code in [rusqlite::ffi::SQLITE_BUSY, rusqlite::ffi::SQLITE_BUSY_SNAPSHOT, rusqlite::ffi::SQLITE_LOCKED] {
-            let problem = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into();
+        for code in [
+            rusqlite::ffi::SQLITE_BUSY,
+            rusqlite::ffi::SQLITE_BUSY_SNAPSHOT,
+            rusqlite::ffi::SQLITE_LOCKED,
+        ] {
+            let problem =
+                rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into();
             assert!(!StateProblem::is_about_the_place(&problem));
             let error = StateError { path: "state.db".into(), problem };
             assert_eq!(error.to_string(), "the state file state.db: is in use by another program");
-            assert!(error.hint().starts_with("Wait until it has finished") && error.hint().ends_with("10s."));
+            assert!(
+                error.hint().starts_with("Wait until it has finished")
+                    && error.hint().ends_with("10s.")
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ use super::error::StateProblem;
 use super::runs::{HarmlessFailure, RunId};
 use super::{Namespace, State, StateError};
 use crate::model::{AccountState, ServerText, Timestamp, UserId, Word as _};
-use crate::plan::{ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind};
+use crate::plan::{
+    ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind,
+};
 use crate::planner::{Since, Undone};
 
 /// A run, with the counts of its outcomes.
@@ -116,15 +118,18 @@ impl State {
         Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
     }
 
-    /// Returns what a run did, for `undo`, or `None` if this scope has no such run. A disable counts once it
-    /// was started: activating such an account does no harm, and is skipped if there is no need. An
-    /// activation counts only if it was done.
+    /// Returns what a run did, for `undo`, or `None` if this scope has no such run. A disable
+    /// counts once it was started: activating such an account does no harm, and is skipped if there
+    /// is no need. An activation counts only if it was done.
     pub fn done_by(&self, run: RunId) -> Result<Option<Vec<Undone>>, StateError> {
         let Some((row, actions)) = self.run(run)? else { return Ok(None) };
         let counts = |action: &ActionRow| match action.action {
             ActionKind::Disable => action.begun.is_some() && !action.is_untouched,
             ActionKind::Activate => {
-                matches!(action.outcome, RecordedOutcome::Known(OutcomeKind::Done | OutcomeKind::Scheduled))
+                matches!(
+                    action.outcome,
+                    RecordedOutcome::Known(OutcomeKind::Done | OutcomeKind::Scheduled)
+                )
             }
         };
         let since = self.since(run)?;
@@ -182,7 +187,8 @@ impl State {
             )?;
             let Namespace { realm, server_name } = &self.namespace;
             let of_user = params![realm, server_name.as_str(), user_id.text()];
-            let rows = statement.query_map(of_user, |row| Ok((RunId::from_number(row.get(11)?), action(row))))?;
+            let rows = statement
+                .query_map(of_user, |row| Ok((RunId::from_number(row.get(11)?), action(row))))?;
             rows.map(|row| {
                 let (run, action) = row?;
                 Ok((run, action?))

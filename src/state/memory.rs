@@ -54,14 +54,14 @@ impl State {
     /// Returns the accounts whose last action failed.
     pub fn failed_before(&self) -> Result<BTreeSet<UserId>, StateError> {
         let connection = self.lock();
-        let last =
-            last_actions(&connection, &self.namespace, Timestamp::default()).map_err(|problem| self.error(problem))?;
+        let last = last_actions(&connection, &self.namespace, Timestamp::default())
+            .map_err(|problem| self.error(problem))?;
         let failed = last.into_iter().filter(|last| last.outcome == Some(OutcomeKind::Failed));
         Ok(failed.map(|last| last.user_id).collect())
     }
 
-    /// Returns the accounts whose last action was skipped, as after a second look that failed. Accounts that
-    /// were not rechecked because of others do not count.
+    /// Returns the accounts whose last action was skipped, as after a second look that failed.
+    /// Accounts that were not rechecked because of others do not count.
     pub fn skipped_before(&self) -> Result<BTreeSet<UserId>, StateError> {
         let connection = self.lock();
         let Namespace { realm, server_name } = &self.namespace;
@@ -72,8 +72,11 @@ impl State {
                  WHERE realm = ?1 AND server_name = ?2 AND outcome IS NOT NULL
                     AND failure IS NOT ?3 GROUP BY user_id",
             )?;
-            let mut rows =
-                statement.query(params![realm, server_name.as_str(), HarmlessFailure::NotRechecked.word()])?;
+            let mut rows = statement.query(params![
+                realm,
+                server_name.as_str(),
+                HarmlessFailure::NotRechecked.word()
+            ])?;
             let mut skipped = BTreeSet::new();
             while let Some(row) = rows.next()? {
                 let outcome: OutcomeKind = word(row, 1)?;
@@ -99,7 +102,12 @@ impl State {
                 "SELECT user_id, action, begun FROM actions JOIN runs ON id = run
                  WHERE realm = ?1 AND server_name = ?2 AND command = ?3 AND begun >= ?4",
             )?;
-            let mut rows = statement.query(params![realm, server_name.as_str(), command.word(), since.as_millis()])?;
+            let mut rows = statement.query(params![
+                realm,
+                server_name.as_str(),
+                command.word(),
+                since.as_millis()
+            ])?;
             let mut done = Vec::new();
             while let Some(row) = rows.next()? {
                 done.push((user_id(row, 0)?, word(row, 1)?, Timestamp::from_millis(row.get(2)?)));
@@ -116,8 +124,8 @@ fn absences(
     namespace: &Namespace,
     now: Timestamp,
 ) -> Result<BTreeMap<UserId, Timestamp>, StateProblem> {
-    let mut statement =
-        connection.prepare("SELECT user_id, since FROM absences WHERE realm = ?1 AND server_name = ?2")?;
+    let mut statement = connection
+        .prepare("SELECT user_id, since FROM absences WHERE realm = ?1 AND server_name = ?2")?;
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut absent = BTreeMap::new();
     while let Some(row) = rows.next()? {
@@ -127,10 +135,10 @@ fn absences(
     Ok(absent)
 }
 
-/// Returns the disables of this program that still hold. One that was refused before its first change
-/// does not count. A disable ends once the account was seen active: a later lock or deactivation is by
-/// hand. It also ends with an activation, unless that failed or was interrupted, and so may have
-/// reversed nothing.
+/// Returns the disables of this program that still hold. One that was refused before its first
+/// change does not count. A disable ends once the account was seen active: a later lock or
+/// deactivation is by hand. It also ends with an activation, unless that failed or was interrupted,
+/// and so may have reversed nothing.
 pub(super) fn own_disables(
     connection: &Connection,
     namespace: &Namespace,
@@ -161,7 +169,9 @@ pub(super) fn own_disables(
                 let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
                 own.insert(user_id, OwnDisable { mode, progress, at, until });
             }
-            (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => drop(own.remove(&user_id)),
+            (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => {
+                own.remove(&user_id);
+            }
             (ActionKind::Activate, _) => {}
         }
     }
@@ -179,13 +189,22 @@ fn not_in_mas(
     Ok(unknown.map(|last| last.user_id).collect())
 }
 
-/// Returns the accounts that belonged to a bridge less than [`BRIDGE_FOR`] ago. A time in the future
-/// does not count, because it would count for too long.
-fn bridges(connection: &Connection, namespace: &Namespace, now: Timestamp) -> Result<BTreeSet<UserId>, StateProblem> {
+/// Returns the accounts that belonged to a bridge less than [`BRIDGE_FOR`] ago. A time in the
+/// future does not count, because it would count for too long.
+fn bridges(
+    connection: &Connection,
+    namespace: &Namespace,
+    now: Timestamp,
+) -> Result<BTreeSet<UserId>, StateProblem> {
     let mut statement = connection
         .prepare("SELECT user_id FROM bridges WHERE realm = ?1 AND server_name = ?2 AND seen > ?3 AND seen <= ?4")?;
     let since = now.before(BRIDGE_FOR).as_millis();
-    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since, now.as_millis()])?;
+    let mut rows = statement.query(params![
+        namespace.realm,
+        namespace.server_name.as_str(),
+        since,
+        now.as_millis()
+    ])?;
     let mut bridges = BTreeSet::new();
     while let Some(row) = rows.next()? {
         bridges.insert(user_id(row, 0)?);
@@ -211,7 +230,11 @@ fn last_actions(
         "SELECT user_id, outcome, failure, max(begun) FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND begun >= ?3 GROUP BY user_id",
     )?;
-    let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str(), since.as_millis()])?;
+    let mut rows = statement.query(params![
+        namespace.realm,
+        namespace.server_name.as_str(),
+        since.as_millis()
+    ])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
         last.push(LastAction {
@@ -224,10 +247,15 @@ fn last_actions(
 }
 
 /// Returns every directory that was ever seen; those from version 0.1 for each homeserver.
-fn directories(connection: &Connection, namespace: &Namespace) -> Result<BTreeSet<Box<str>>, StateProblem> {
-    let mut statement =
-        connection.prepare("SELECT provider FROM directories WHERE realm = ?1 AND server_name IN (?2, '')")?;
-    let rows =
-        statement.query_map(params![namespace.realm, namespace.server_name.as_str()], |row| row.get::<_, String>(0))?;
+fn directories(
+    connection: &Connection,
+    namespace: &Namespace,
+) -> Result<BTreeSet<Box<str>>, StateProblem> {
+    let mut statement = connection
+        .prepare("SELECT provider FROM directories WHERE realm = ?1 AND server_name IN (?2, '')")?;
+    let rows = statement
+        .query_map(params![namespace.realm, namespace.server_name.as_str()], |row| {
+            row.get::<_, String>(0)
+        })?;
     rows.map(|row| Ok(row?.into())).collect()
 }

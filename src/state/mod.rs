@@ -1,8 +1,8 @@
 //! Keeps what the program remembers between its runs, in one `SQLite` file: the state file.
 //!
-//! Each action is recorded before it is tried and again afterwards, each in a transaction of its own.
-//! So a run that is killed leaves a record of what may have been done. Rows belong to a realm and a
-//! server name, the [`Namespace`]; two of them in one file do not see each other.
+//! Each action is recorded before it is tried and again afterwards, each in a transaction of its
+//! own. So a run that is killed leaves a record of what may have been done. Rows belong to a realm
+//! and a server name, the [`Namespace`]; two of them in one file do not see each other.
 //!
 //! # Why an older file never makes the program do more
 //!
@@ -12,22 +12,22 @@
 //! - `owners`: an account that was never tied needs an approval before it is disabled. The planner
 //!   treats an outdated row like any other: links win over it, and a name replaces it only by the
 //!   rule.
-//! - `absences`: a missing row starts the grace again. An outdated row could end it early, because the
-//!   user may have been back in between. So absences count only while complete readings follow each
-//!   other without a long pause (`readings`). After a pause they start again.
+//! - `absences`: a missing row starts the grace again. An outdated row could end it early, because
+//!   the user may have been back in between. So absences count only while complete readings follow
+//!   each other without a long pause (`readings`). After a pause they start again.
 //! - `actions`, as our last action on an account: a missing row makes a lock one by hand, which the
-//!   program respects. An outdated row could make a lock by hand ours. So after a long pause nothing
-//!   unfinished counts, and a file older than the last run (the lock file has its number) loses every
-//!   claim.
-//! - `actions`, as what `watch` did in the last hour: missing history let a restarted `watch` use its
-//!   limits once more within that hour, as it does without a state file.
+//!   program respects. An outdated row could make a lock by hand ours. So after a long pause
+//!   nothing unfinished counts, and a file older than the last run (the lock file has its number)
+//!   loses every claim.
+//! - `actions`, as what `watch` did in the last hour: missing history let a restarted `watch` use
+//!   its limits once more within that hour, as it does without a state file.
 //! - `settled`: it only removes claims, and is as old as its actions.
 //! - `directories`: a directory is recorded in the transaction that records its members' accounts.
 //!   Without its row these accounts have no owner either, unless MAS links them.
 //! - `bridges`: a row keeps an account as it is, and a missing row costs a request.
 //!
-//! One case is left: a whole volume that is restored with its lock file. A completed disable of ours
-//! then counts as ours although someone may have changed the account since. It matters only to
+//! One case is left: a whole volume that is restored with its lock file. A completed disable of
+//! ours then counts as ours although someone may have changed the account since. It matters only to
 //! `policy.reactivate = "own"`.
 
 mod columns;
@@ -84,13 +84,20 @@ impl State {
     /// is no file yet.
     pub fn read(path: &Path, namespace: Namespace) -> Result<Option<Self>, StateError> {
         match open::for_reading(path) {
-            Ok(connection) => Ok(connection.map(|connection| Self::new(path, namespace, connection))),
+            Ok(connection) => {
+                Ok(connection.map(|connection| Self::new(path, namespace, connection)))
+            }
             Err(problem) => Err(StateError { path: path.to_owned(), problem }),
         }
     }
 
     fn new(path: &Path, namespace: Namespace, connection: Connection) -> Self {
-        Self { path: path.to_owned(), namespace, age: Age::AsExpected, connection: Mutex::new(connection) }
+        Self {
+            path: path.to_owned(),
+            namespace,
+            age: Age::AsExpected,
+            connection: Mutex::new(connection),
+        }
     }
 
     /// Returns the path that the file was opened by.

@@ -1,5 +1,5 @@
-//! Opens the file: creates it for its owner alone, checks it before anything is written, and reads it
-//! without a trace.
+//! Opens the file: creates it for its owner alone, checks it before anything is written, and reads
+//! it without a trace.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _};
@@ -37,7 +37,9 @@ pub enum Parents {
 
 /// Creates the folder of a state file, for this user alone, if it is missing.
 pub fn make_folder(path: &Path, parents: Parents) -> io::Result<()> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
     match DirBuilder::new().mode(0o700).recursive(parents == Parents::AreMade).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made,
@@ -55,8 +57,8 @@ pub(super) fn for_reading(path: &Path) -> Result<Option<Connection>, StateProble
     while_busy(|| open_for_reading(path))
 }
 
-/// Tries again while another process uses the file. `SQLite` itself does not wait if both switch to the write-ahead
-/// log at the same time.
+/// Tries again while another process uses the file. `SQLite` itself does not wait if both switch to
+/// the write-ahead log at the same time.
 fn while_busy<T>(attempt: impl Fn() -> Result<T, StateProblem>) -> Result<T, StateProblem> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -119,8 +121,8 @@ fn open_for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
     Ok(Some(copy))
 }
 
-/// Takes the permissions of others away: version 0.1 left them to the umask, and a backup may bring them
-/// back. Only the owner of the file can; for anyone else it stays as its owner wants it.
+/// Takes the permissions of others away: version 0.1 left them to the umask, and a backup may bring
+/// them back. Only the owner of the file can; for anyone else it stays as its owner wants it.
 fn close_to_others(path: &Path) {
     let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
 }
@@ -137,15 +139,21 @@ fn connect(path: &Path) -> Result<Connection, StateProblem> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // A transaction that first reads and then writes would fail at once if another process writes in between.
+    // A transaction that first reads and then writes would fail at once if another process writes
+    // in between.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(connection)
 }
 
 /// Opens the file as if it could not change: without locks, and without a second file.
 fn connect_frozen(path: &Path) -> Result<Connection, StateProblem> {
-    let uri = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let uri = format!(
+        "file:{}?immutable=1",
+        percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC)
+    );
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     Ok(Connection::open_with_flags(uri, flags)?)
 }
 
@@ -167,8 +175,9 @@ enum FileKind {
     Empty,
 }
 
-/// Refuses a file of another program before `SQLite` opens it, which might merge the other's log. It reads without
-/// locks, so what it sees while another process migrates the file may be wrong: only the last answer counts.
+/// Refuses a file of another program before `SQLite` opens it, which might merge the other's log.
+/// It reads without locks, so what it sees while another process migrates the file may be wrong:
+/// only the last answer counts.
 fn identify_unopened(path: &Path) -> Result<(), StateProblem> {
     for _ in 1..UNLOCKED_READS {
         match identify_without_locks(path) {
@@ -207,10 +216,12 @@ fn identify_without_locks(path: &Path) -> Result<(), StateProblem> {
 
 fn identify(connection: &Connection) -> Result<FileKind, StateProblem> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?;
     let tables = names.collect::<Result<Vec<_>, _>>()?;
-    let is_first_version = || schema::FIRST_TABLES.iter().all(|table| tables.iter().any(|name| name == table));
+    let is_first_version =
+        || schema::FIRST_TABLES.iter().all(|table| tables.iter().any(|name| name == table));
     match id {
         APPLICATION_ID => Ok(FileKind::Ours),
         0 if tables.is_empty() => Ok(FileKind::Empty),
@@ -229,7 +240,9 @@ fn copy_all(from: &Connection, to: &mut Connection) -> Result<(), StateProblem> 
     let deadline = Instant::now() + BUSY_TIMEOUT;
     while backup.step(-1)? != StepResult::Done {
         if Instant::now() > deadline {
-            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
+            return Err(
+                rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into()
+            );
         }
         std::thread::sleep(PAUSE);
     }

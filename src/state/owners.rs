@@ -13,11 +13,12 @@ use crate::model::{KeycloakId, Localpart, Owner, Tie, Timestamp, UserId, Word as
 /// With more new rows than this, rebuilding the index is faster than updating it.
 const MANY: usize = 50_000;
 
-const INDEX: &str = "CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id)";
+const INDEX: &str =
+    "CREATE INDEX owners_by_keycloak_id ON owners (realm, server_name, keycloak_id)";
 
 impl State {
-    /// Passes every account that was ever tied to a Keycloak user to `take`, by localpart as the server
-    /// spells it.
+    /// Passes every account that was ever tied to a Keycloak user to `take`, by localpart as the
+    /// server spells it.
     pub fn owners(&self, mut take: impl FnMut(&str, Owner)) -> Result<(), StateError> {
         let connection = self.lock();
         let Namespace { realm, server_name } = &self.namespace;
@@ -57,7 +58,8 @@ impl State {
                 Ok::<_, StateProblem>(())
             };
             find("WHERE localpart", &mut localparts.iter().map(|name| name.as_str().to_owned()))?;
-            // SQLite would otherwise read the whole table, which saves it the step from index to row.
+            // SQLite would otherwise read the whole table, which saves it the step from index to
+            // row.
             let by_user = "INDEXED BY owners_by_keycloak_id WHERE keycloak_id";
             find(by_user, &mut ids.iter().map(|id| id.text().into_owned()))?;
             Ok(found.into_iter().collect())
@@ -65,7 +67,8 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Lets all remembered owners only protect from now on, because the file is older than the last run.
+    /// Lets all remembered owners only protect from now on, because the file is older than the last
+    /// run.
     pub(super) fn doubt_owners(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
         transaction.execute(
@@ -102,7 +105,9 @@ impl State {
                 keycloak_id = excluded.keycloak_id,
                 tie = excluded.tie",
         )?;
-        for (user_id, owner) in owners.iter().filter(|(user_id, _)| user_id.server_name() == server_name) {
+        for (user_id, owner) in
+            owners.iter().filter(|(user_id, _)| user_id.server_name() == server_name)
+        {
             insert.execute(params![
                 realm,
                 server_name.as_str(),

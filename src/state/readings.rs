@@ -1,9 +1,10 @@
 //! Records complete readings, and whether they follow each other without a long pause.
 //!
-//! Absences and unfinished actions of ours count because every reading since then agrees. If the program
-//! did not run for a long time, or an older file was restored, no one knows what happened meanwhile. So
-//! after a long pause both start again. A pause is long if it takes more than [`SHORT_PAUSE`] and more
-//! than twice the pause before: a monthly timer has long pauses, but all of the same length.
+//! Absences and unfinished actions of ours count because every reading since then agrees. If the
+//! program did not run for a long time, or an older file was restored, no one knows what happened
+//! meanwhile. So after a long pause both start again. A pause is long if it takes more than
+//! [`SHORT_PAUSE`] and more than twice the pause before: a monthly timer has long pauses, but all
+//! of the same length.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -37,7 +38,10 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    pub(super) fn read(connection: &rusqlite::Connection, namespace: &Namespace) -> Result<Self, StateProblem> {
+    pub(super) fn read(
+        connection: &rusqlite::Connection,
+        namespace: &Namespace,
+    ) -> Result<Self, StateProblem> {
         let row = connection
             .query_row(
                 "SELECT last, pause, runs FROM readings WHERE realm = ?1 AND server_name = ?2",
@@ -56,9 +60,9 @@ impl Readings {
 }
 
 impl State {
-    /// Counts a run that may write, and returns its number. `before` is the number of the previous run in
-    /// the lock file. If it is greater, the file is older than that run, and no action of ours counts from
-    /// now on.
+    /// Counts a run that may write, and returns its number. `before` is the number of the previous
+    /// run in the lock file. If it is greater, the file is older than that run, and no action of
+    /// ours counts from now on.
     pub fn count_run(&self, before: Option<i64>, now: Timestamp) -> Result<(i64, Age), StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         let server_name = server_name.as_str();
@@ -85,16 +89,22 @@ impl State {
         })
     }
 
-    /// Compares the file with the number of the last run in the lock file, like [`State::count_run`], for a
-    /// command that only reads.
+    /// Compares the file with the number of the last run in the lock file, like
+    /// [`State::count_run`], for a command that only reads.
     pub fn compare(&mut self, last_run: Option<i64>) -> Result<(), StateError> {
-        let runs = Readings::read(&self.lock(), &self.namespace).map_err(|problem| self.error(problem))?.runs;
-        self.age = if last_run.is_some_and(|last_run| last_run > runs) { Age::Older } else { Age::AsExpected };
+        let runs = Readings::read(&self.lock(), &self.namespace)
+            .map_err(|problem| self.error(problem))?
+            .runs;
+        self.age = if last_run.is_some_and(|last_run| last_run > runs) {
+            Age::Older
+        } else {
+            Age::AsExpected
+        };
         Ok(())
     }
 
-    /// Records one complete reading: accounts newly outside the group are absent since now, those inside
-    /// are no longer absent, and nothing changes for the others.
+    /// Records one complete reading: accounts newly outside the group are absent since now, those
+    /// inside are no longer absent, and nothing changes for the others.
     pub fn record(&self, presence: &Presence<'_>, now: Timestamp) -> Result<(), StateError> {
         self.transaction(|transaction| {
             if presence.reach == Reach::Everything {
@@ -107,13 +117,20 @@ impl State {
         })
     }
 
-    fn note_reading(&self, transaction: &Transaction<'_>, now: Timestamp) -> Result<(), StateProblem> {
+    fn note_reading(
+        &self,
+        transaction: &Transaction<'_>,
+        now: Timestamp,
+    ) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
         let before = Readings::read(transaction, &self.namespace)?;
         if !before.go_on(now) {
             self.forget_absences(transaction)?;
             let own = own_disables(transaction, &self.namespace)?;
-            let unfinished = own.iter().filter(|(_, own)| own.progress != Progress::Done).map(|(user_id, _)| user_id);
+            let unfinished = own
+                .iter()
+                .filter(|(_, own)| own.progress != Progress::Done)
+                .map(|(user_id, _)| user_id);
             self.settle(transaction, unfinished, now)?;
         }
         let pause = before.last.map(|last| now.as_millis().saturating_sub(last).max(0));
@@ -152,8 +169,9 @@ impl State {
         for user_id in &presence.absent {
             absent.execute(params![realm, server_name, user_id.text(), millis])?;
         }
-        let mut present =
-            transaction.prepare("DELETE FROM absences WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3")?;
+        let mut present = transaction.prepare(
+            "DELETE FROM absences WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3",
+        )?;
         for user_id in &presence.present {
             present.execute(params![realm, server_name, user_id.text()])?;
         }
@@ -171,7 +189,12 @@ impl State {
         let mut settled = transaction
             .prepare("INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
         for user_id in accounts {
-            settled.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
+            settled.execute(params![
+                realm,
+                server_name.as_str(),
+                user_id.text(),
+                now.as_millis()
+            ])?;
         }
         Ok(())
     }
@@ -209,7 +232,12 @@ impl State {
         let mut insert = transaction
             .prepare("INSERT OR REPLACE INTO bridges (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
         for user_id in bridges {
-            insert.execute(params![realm, server_name.as_str(), user_id.text(), now.as_millis()])?;
+            insert.execute(params![
+                realm,
+                server_name.as_str(),
+                user_id.text(),
+                now.as_millis()
+            ])?;
         }
         Ok(())
     }

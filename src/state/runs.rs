@@ -9,7 +9,9 @@ use strum::{IntoStaticStr, VariantArray};
 use super::columns::json;
 use super::{Namespace, State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Timestamp, Word};
-use crate::plan::{Action, Digest, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip};
+use crate::plan::{
+    Action, Digest, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip,
+};
 
 /// A failure that has changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -19,7 +21,8 @@ pub(super) enum HarmlessFailure {
     UserNotFound,
     /// Any other.
     Untouched,
-    /// It was not tried, because a server had stopped answering when its account was to be rechecked.
+    /// It was not tried, because a server had stopped answering when its account was to be
+    /// rechecked.
     NotRechecked,
 }
 
@@ -142,8 +145,8 @@ impl State {
         })
     }
 
-    /// Counts a refusal that repeats the last run of this scope: the same command and plan, also refused.
-    /// Returns whether it does.
+    /// Counts a refusal that repeats the last run of this scope: the same command and plan, also
+    /// refused. Returns whether it does.
     pub fn refuse_again(&self, command: RunCommand, digest: &Digest) -> Result<bool, StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
@@ -164,8 +167,8 @@ impl State {
         })
     }
 
-    /// Deletes the runs of this scope that ended before a time, with their actions. The newest run stays, so
-    /// that no number is used twice.
+    /// Deletes the runs of this scope that ended before a time, with their actions. The newest run
+    /// stays, so that no number is used twice.
     pub fn forget_runs(&self, before: Timestamp) -> Result<(), StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
@@ -206,7 +209,9 @@ fn not_rechecked(action: &Action) -> Option<HarmlessFailure> {
 
 fn harmless_failure(outcome: &Outcome) -> Option<HarmlessFailure> {
     match outcome {
-        Outcome::Failed { kind: FailureKind::UserNotFound, .. } => Some(HarmlessFailure::UserNotFound),
+        Outcome::Failed { kind: FailureKind::UserNotFound, .. } => {
+            Some(HarmlessFailure::UserNotFound)
+        }
         Outcome::Failed { left: Left::Untouched, .. } => Some(HarmlessFailure::Untouched),
         _ => None,
     }

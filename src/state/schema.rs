@@ -152,7 +152,9 @@ pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateP
 
 fn migrate(connection: &mut Connection) -> Result<(), StateProblem> {
     MIGRATIONS.to_latest(connection).map_err(|error| match error {
-        rusqlite_migration::Error::RusqliteError { err, .. } if is_busy(&err) => StateProblem::Busy(err),
+        rusqlite_migration::Error::RusqliteError { err, .. } if is_busy(&err) => {
+            StateProblem::Busy(err)
+        }
         error => StateProblem::Schema(error),
     })
 }

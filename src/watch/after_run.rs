@@ -15,8 +15,8 @@ use crate::signals::{self, NotReady};
 const LOCK_PAUSE: Duration = Duration::from_secs(30);
 /// How many intervals another run may hold the lock before that is a failure.
 const INTERVALS_LOCKED: u32 = 2;
-/// How many intervals it stays ready after a full run has succeeded, and how many full runs may leave
-/// something undone before that is a failure.
+/// How many intervals it stays ready after a full run has succeeded, and how many full runs may
+/// leave something undone before that is a failure.
 pub(super) const INTERVALS_READY: u32 = 3;
 
 /// How a run ended.
@@ -100,7 +100,8 @@ pub(super) enum Effect {
     Ready,
     /// Say that the last run left something undone.
     Incomplete,
-    /// Say that it is not ready. Anyone may read the reason; the details are for the service manager.
+    /// Say that it is not ready. Anyone may read the reason; the details are for the service
+    /// manager.
     NotReady(NotReady, String),
     /// Say why it is not ready, if it is not.
     StillNotReady(NotReady, String),
@@ -136,7 +137,9 @@ impl Ended {
     pub(super) fn result(&self) -> RunResult {
         match self {
             Self::CarriedOut(CarriedOut { reached: Reached::InStep, .. }) => RunResult::InStep,
-            Self::CarriedOut(CarriedOut { reached: Reached::Incomplete, .. }) => RunResult::Incomplete,
+            Self::CarriedOut(CarriedOut { reached: Reached::Incomplete, .. }) => {
+                RunResult::Incomplete
+            }
             Self::Refused { .. } => RunResult::Refused,
             Self::Failed(Failed { cause: Cause::Locked, .. }) => RunResult::Locked,
             Self::Failed(Failed { cause: Cause::Other, .. }) => RunResult::Failed,
@@ -146,7 +149,15 @@ impl Ended {
 
 impl HookCall {
     fn new(event: signals::Event) -> Self {
-        Self { event, refusals: Vec::new(), waiting: Vec::new(), plan: None, count: None, error: None, hint: None }
+        Self {
+            event,
+            refusals: Vec::new(),
+            waiting: Vec::new(),
+            plan: None,
+            count: None,
+            error: None,
+            hint: None,
+        }
     }
 }
 
@@ -214,7 +225,8 @@ impl Standing {
         (self.refusals.last, self.waiting) = (None, None);
     }
 
-    /// Returns whether a refused plan waits for an approval. It must not be carried out piece by piece.
+    /// Returns whether a refused plan waits for an approval. It must not be carried out piece by
+    /// piece.
     pub(super) fn is_refused(&self) -> bool {
         self.refusals.last.is_some()
     }
@@ -228,20 +240,24 @@ impl Standing {
             Ended::CarriedOut(done) => self.carried_out(kind, done),
             // A full run follows, whose plan can be approved.
             Ended::Refused { .. } if kind != RunKind::Full => vec![Effect::FullRun(When::Soon)],
-            Ended::Refused { digest, refusals, command } => self.refused(digest, refusals, &command),
+            Ended::Refused { digest, refusals, command } => {
+                self.refused(digest, refusals, &command)
+            }
             Ended::Failed(failed) => self.failed(failed),
         };
         // A grace period in the past had its run just now; if that failed, its pause applies.
         let now = Timestamp::now();
         self.grace_ends = self.grace_ends.filter(|until| *until > now);
-        effects.extend(self.grace_ends.map(|until| Effect::FullRun(When::Within(now.until(until)))));
+        effects
+            .extend(self.grace_ends.map(|until| Effect::FullRun(When::Within(now.until(until)))));
         effects
     }
 
     fn carried_out(&mut self, kind: RunKind, done: CarriedOut) -> Vec<Effect> {
         let CarriedOut { reached, waiting, grace_ends } = done;
         let is_full = kind == RunKind::Full;
-        self.grace_ends = if is_full { grace_ends } else { grace_ends.into_iter().chain(self.grace_ends).min() };
+        self.grace_ends =
+            if is_full { grace_ends } else { grace_ends.into_iter().chain(self.grace_ends).min() };
         let mut effects = if is_full { self.note_waiting(waiting) } else { Vec::new() };
         match reached {
             Reached::InStep if is_full => {
@@ -264,7 +280,10 @@ impl Standing {
         self.refusals.last = None;
         let mut effects = vec![Effect::FullRun(When::After(pause)), Effect::Incomplete];
         if self.succeeded.elapsed() <= self.interval * INTERVALS_READY {
-            effects.push(Effect::StillNotReady(NotReady::Incomplete, NotReady::Incomplete.text().to_owned()));
+            effects.push(Effect::StillNotReady(
+                NotReady::Incomplete,
+                NotReady::Incomplete.text().to_owned(),
+            ));
             return effects;
         }
         let line = format!("{}: each left something undone", NotReady::Stale.text());
@@ -283,7 +302,8 @@ impl Standing {
             return Vec::new();
         }
         let call = HookCall::new(signals::Event::NeedsApproval);
-        let call = HookCall { waiting: reasons, plan: Some((digest.clone(), command.clone())), ..call };
+        let call =
+            HookCall { waiting: reasons, plan: Some((digest.clone(), command.clone())), ..call };
         vec![Effect::LogWaiting { digest, count, command }, Effect::RunHook(call)]
     }
 
@@ -300,7 +320,8 @@ impl Standing {
             });
             self.refusals.unreported += 1;
         }
-        let is_time = self.refusals.reported.is_none_or(|reported| reported.elapsed() >= self.interval);
+        let is_time =
+            self.refusals.reported.is_none_or(|reported| reported.elapsed() >= self.interval);
         if self.refusals.unreported > 0 && is_time {
             let call = HookCall::new(signals::Event::Refused);
             let count = Some(self.refusals.unreported);
@@ -309,14 +330,16 @@ impl Standing {
             (self.refusals.unreported, self.refusals.reported) = (0, Some(Instant::now()));
         }
         self.refusals.last = Some(digest);
-        effects.extend([Effect::NotReady(NotReady::Refused, details), Effect::FullRun(When::Regular)]);
+        effects
+            .extend([Effect::NotReady(NotReady::Refused, details), Effect::FullRun(When::Regular)]);
         effects
     }
 
     /// Waiting for another run's lock is normal at first; every other failure is reported.
     fn failed(&mut self, failed: Failed) -> Vec<Effect> {
         let Failed { cause, line, hint } = failed;
-        let longest = if cause == Cause::Locked { self.interval.min(LOCK_PAUSE) } else { self.interval };
+        let longest =
+            if cause == Cause::Locked { self.interval.min(LOCK_PAUSE) } else { self.interval };
         let pause = self.backoff.pause(longest);
         let mut effects = vec![Effect::ForgetReading, Effect::FullRun(When::After(pause))];
         let why = match cause {
@@ -337,7 +360,13 @@ impl Standing {
     }
 
     /// The hook runs only at the first failure.
-    fn report_failure(&mut self, why: NotReady, line: String, hint: Option<String>, pause: Duration) -> Vec<Effect> {
+    fn report_failure(
+        &mut self,
+        why: NotReady,
+        line: String,
+        hint: Option<String>,
+        pause: Duration,
+    ) -> Vec<Effect> {
         let mut effects = vec![
             Effect::LogFailure { line: line.clone(), hint: hint.clone(), pause },
             Effect::NotReady(why, format!("the last run failed: {line}")),

@@ -53,20 +53,22 @@ pub struct NewEvents {
 }
 
 impl EventCursor {
-    /// Returns the time since which events have to be read, if any was seen. A time in the future does not
-    /// count.
+    /// Returns the time since which events have to be read, if any was seen. A time in the future
+    /// does not count.
     #[must_use]
     pub fn since(&self, now: Timestamp) -> Option<Timestamp> {
         self.newest.as_ref().map(|(at, _)| (*at).min(now).before(LATE))
     }
 
-    /// Adds events, read as far back as [`EventCursor::since`]. The first reading only sets the position.
+    /// Adds events, read as far back as [`EventCursor::since`]. The first reading only sets the
+    /// position.
     pub fn take(&mut self, AdminEvents { events, whole }: &AdminEvents) -> NewEvents {
         let key = |event: &AdminEvent| (event.at, event.id.clone());
         let mut found = NewEvents::default();
         if self.started {
             // The list is newest first: if an event is there, so are all later ones.
-            let is_gone = |newest: &(Timestamp, Box<str>)| !events.iter().any(|event| key(event) == *newest);
+            let is_gone =
+                |newest: &(Timestamp, Box<str>)| !events.iter().any(|event| key(event) == *newest);
             found.missed = self.newest.as_ref().map_or(!whole, is_gone);
             found.everyone = found.missed;
             for event in events.iter().filter(|event| !self.seen.contains(&key(event))) {
@@ -75,7 +77,11 @@ impl EventCursor {
                     About::Everyone => found.everyone = true,
                     About::Person(id, hint) => {
                         let mention = Mention { since: event.at, newest: event.at, hint: *hint };
-                        found.people.entry(id.clone()).and_modify(|known| known.and(mention)).or_insert(mention);
+                        found
+                            .people
+                            .entry(id.clone())
+                            .and_modify(|known| known.and(mention))
+                            .or_insert(mention);
                     }
                 }
             }
@@ -92,7 +98,8 @@ mod tests {
     use super::*;
 
     fn event(millis: i64, id: &str) -> AdminEvent {
-        let about = About::Person(format!("person-of-{id}").as_str().into(), MembershipHint::Nothing);
+        let about =
+            About::Person(format!("person-of-{id}").as_str().into(), MembershipHint::Nothing);
         AdminEvent { id: id.into(), at: Timestamp::from_millis(millis), about }
     }
 
@@ -107,7 +114,11 @@ mod tests {
     /// Returns a feed after these events.
     fn after(events: &[AdminEvent]) -> EventCursor {
         let mut cursor = EventCursor::default();
-        assert_eq!(take(&mut cursor, events), NewEvents::default(), "the first reading only sets the position");
+        assert_eq!(
+            take(&mut cursor, events),
+            NewEvents::default(),
+            "the first reading only sets the position"
+        );
         cursor
     }
 
@@ -122,7 +133,8 @@ mod tests {
     #[test]
     fn an_event_that_becomes_visible_after_later_ones_is_new_too() {
         let mut cursor = after(&[event(90_000, "b"), event(1000, "a")]);
-        let late = take(&mut cursor, &[event(90_000, "b"), event(40_000, "late"), event(1000, "a")]);
+        let late =
+            take(&mut cursor, &[event(90_000, "b"), event(40_000, "late"), event(1000, "a")]);
         assert_eq!(people(&late), ["person-of-late"]);
     }
 
@@ -150,14 +162,21 @@ mod tests {
         assert!(found.missed && found.everyone);
         assert_eq!(cursor.take(&many), NewEvents::default(), "nothing is new");
         let more = AdminEvents { events: vec![event(3000, "c"), event(2000, "b")], whole: false };
-        assert_eq!((people(&cursor.take(&more)), more.whole), (vec!["person-of-c".to_owned()], false));
+        assert_eq!(
+            (people(&cursor.take(&more)), more.whole),
+            (vec!["person-of-c".to_owned()], false)
+        );
     }
 
     #[test]
     fn a_clock_that_was_ahead_hides_no_event() {
         let mut cursor = after(&[event(9_000_000, "ahead"), event(1000, "a")]);
-        assert_eq!(cursor.since(Timestamp::from_millis(100_000)), Some(Timestamp::from_millis(40_000)));
-        let found = take(&mut cursor, &[event(9_000_000, "ahead"), event(2000, "b"), event(1000, "a")]);
+        assert_eq!(
+            cursor.since(Timestamp::from_millis(100_000)),
+            Some(Timestamp::from_millis(40_000))
+        );
+        let found =
+            take(&mut cursor, &[event(9_000_000, "ahead"), event(2000, "b"), event(1000, "a")]);
         assert_eq!(people(&found), ["person-of-b"]);
     }
 
@@ -175,9 +194,18 @@ mod tests {
 
     #[test]
     fn of_several_events_about_one_user_the_newest_counts() {
-        assert_eq!(of_alice(&[(1, MembershipHint::Left), (2, MembershipHint::Joined)]).hint, MembershipHint::Joined);
-        assert_eq!(of_alice(&[(1, MembershipHint::Joined), (2, MembershipHint::Left)]).hint, MembershipHint::Left);
-        assert_eq!(of_alice(&[(1, MembershipHint::Left), (2, MembershipHint::Nothing)]).hint, MembershipHint::Nothing);
+        assert_eq!(
+            of_alice(&[(1, MembershipHint::Left), (2, MembershipHint::Joined)]).hint,
+            MembershipHint::Joined
+        );
+        assert_eq!(
+            of_alice(&[(1, MembershipHint::Joined), (2, MembershipHint::Left)]).hint,
+            MembershipHint::Left
+        );
+        assert_eq!(
+            of_alice(&[(1, MembershipHint::Left), (2, MembershipHint::Nothing)]).hint,
+            MembershipHint::Nothing
+        );
         assert_eq!(
             of_alice(&[(1, MembershipHint::Left), (1, MembershipHint::Joined)]).hint,
             MembershipHint::Nothing,

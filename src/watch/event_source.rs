@@ -1,5 +1,5 @@
-//! Follows Keycloak's admin events. If they are unavailable, that is reported once, and full runs find
-//! the changes.
+//! Follows Keycloak's admin events. If they are unavailable, that is reported once, and full runs
+//! find the changes.
 
 use std::collections::BTreeMap;
 
@@ -48,18 +48,27 @@ impl EventSource {
         let was_there = self.are_there();
         self.tell(standing);
         if self.cursor.take(&events).missed && was_there {
-            info!("some of Keycloak's admin events are gone, or there are too many: this full run finds their changes");
+            info!(
+                "some of Keycloak's admin events are gone, or there are too many: this full run finds their changes"
+            );
         }
         Ok(())
     }
 
     /// Reads new events. Users that they mention are kept until a run has rechecked them.
-    pub(super) async fn read(&mut self, keycloak: &KeycloakReader, groups: &[Group]) -> Result<NewEvents, HttpError> {
+    pub(super) async fn read(
+        &mut self,
+        keycloak: &KeycloakReader,
+        groups: &[Group],
+    ) -> Result<NewEvents, HttpError> {
         let events = keycloak.events_since(self.cursor.since(Timestamp::now()), groups).await?;
         self.works();
         let found = self.cursor.take(&events);
         for (id, mention) in &found.people {
-            self.people.entry(id.clone()).and_modify(|known| known.and(*mention)).or_insert(*mention);
+            self.people
+                .entry(id.clone())
+                .and_modify(|known| known.and(*mention))
+                .or_insert(*mention);
         }
         Ok(found)
     }
@@ -88,13 +97,17 @@ impl EventSource {
     fn tell(&mut self, standing: readers::EventAccess) {
         metrics().events(match standing {
             readers::EventAccess::Saved => AdminEvents::Available,
-            readers::EventAccess::NotSaved | readers::EventAccess::Forbidden => AdminEvents::Unavailable,
+            readers::EventAccess::NotSaved | readers::EventAccess::Forbidden => {
+                AdminEvents::Unavailable
+            }
         });
         if self.standing.replace(standing) == Some(standing) {
             return;
         }
         match standing {
-            readers::EventAccess::Saved => info!("Keycloak's admin events show changes between full runs"),
+            readers::EventAccess::Saved => {
+                info!("Keycloak's admin events show changes between full runs");
+            }
             readers::EventAccess::NotSaved => warn!(
                 "the realm saves no admin events, so only full runs find changes (watch.interval): turn on Realm \
                  settings, Events, Admin events settings, Save events; or set watch.events_every = \"off\""

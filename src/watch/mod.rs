@@ -1,5 +1,5 @@
-//! Keeps accounts in step: what Keycloak's events say, which accounts are new, when to read next, what the last
-//! hour has used of the limits, and the loop that combines them.
+//! Keeps accounts in step: what Keycloak's events say, which accounts are new, when to read next,
+//! what the last hour has used of the limits, and the loop that combines them.
 
 mod after_run;
 mod event_cursor;

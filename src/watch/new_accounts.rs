@@ -41,14 +41,16 @@ impl NewAccounts {
         Ok(Some(self.registrations.take(registered, Timestamp::now())))
     }
 
-    /// Removes the accounts that were judged with everything known. An account without a link stays: it
-    /// may still get one.
+    /// Removes the accounts that were judged with everything known. An account without a link
+    /// stays: it may still get one.
     pub(super) fn judged(&mut self, scope: &PlanScope, reading: &Reading) {
         if scope.is_empty() {
             return;
         }
-        let accounts = reading.facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
-        let complete = accounts.filter(|account| reading.links.is_none() || account.links.newest().is_some());
+        let accounts =
+            reading.facts.accounts.iter().filter(|account| scope.covers(&account.user_id));
+        let complete =
+            accounts.filter(|account| reading.links.is_none() || account.links.newest().is_some());
         self.registrations.close(complete.map(|account| &account.user_id));
     }
 
@@ -106,7 +108,8 @@ impl Watcher<'_> {
         if accounts.is_empty() {
             return Ok(None);
         }
-        let heard = if self.events.are_there() { self.read_events().await? } else { Heard::Nothing };
+        let heard =
+            if self.events.are_there() { self.read_events().await? } else { Heard::Nothing };
         let list = match heard {
             Heard::Anyone => return Ok(None),
             Heard::Nothing => true,

@@ -1,9 +1,9 @@
 //! Tracks the newest accounts: which are new, and which have to be read again.
 //!
-//! The time of a registration is not a safe position in the list: MAS creates the ID before the end of
-//! its transaction, its processes have clocks of their own, and Synapse keeps seconds. So each reading
-//! repeats a minute, and remembers what was seen in it. The next full run finds accounts that become
-//! visible even later.
+//! The time of a registration is not a safe position in the list: MAS creates the ID before the end
+//! of its transaction, its processes have clocks of their own, and Synapse keeps seconds. So each
+//! reading repeats a minute, and remembers what was seen in it. The next full run finds accounts
+//! that become visible even later.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -36,19 +36,20 @@ struct Seen {
 }
 
 impl Registrations {
-    /// Returns the time since which registrations are new or remembered, once the end of the list is known.
-    /// After an import, less than a minute is repeated.
+    /// Returns the time since which registrations are new or remembered, once the end of the list
+    /// is known. After an import, less than a minute is repeated.
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
         let newest = self.newest?;
-        let mut times: Vec<_> = self.seen.values().map(|seen| seen.at).filter(|at| *at <= newest).collect();
+        let mut times: Vec<_> =
+            self.seen.values().map(|seen| seen.at).filter(|at| *at <= newest).collect();
         times.sort_unstable_by(|one, other| other.cmp(one));
         let first = times.get(NEWEST - 1).copied().unwrap_or_default();
         Some(newest.before(LATE).max(first))
     }
 
-    /// Adds the newest accounts before a full run, which will judge them. Accounts registered just now are
-    /// read again after it.
+    /// Adds the newest accounts before a full run, which will judge them. Accounts registered just
+    /// now are read again after it.
     pub fn begin(&mut self, newest: Vec<Registered>, now: Timestamp) {
         for Registered { user_id, at } in newest {
             let open_since = (now < at.after(YOUNG)).then_some(at.min(now));
@@ -82,7 +83,8 @@ impl Registrations {
         self.seen.retain(|_, seen| seen.at >= begin || seen.open_since.is_some());
     }
 
-    /// Returns the accounts to read now. Each is judged at least once, even if this is called rarely.
+    /// Returns the accounts to read now. Each is judged at least once, even if this is called
+    /// rarely.
     pub fn due(&mut self, now: Timestamp) -> BTreeMap<UserId, Judge> {
         let mut due = BTreeMap::new();
         for (user_id, seen) in &mut self.seen {
@@ -160,7 +162,10 @@ mod tests {
         let mut registrations = begun(&[("old", 1000)], 5000);
         registrations.take(registered(&[("later", 5030)]), second(5031));
         assert!(registrations.since() <= Some(second(4999)));
-        assert_eq!(registrations.take(registered(&[("late", 4999), ("later", 5030)]), second(5041)), 1);
+        assert_eq!(
+            registrations.take(registered(&[("late", 4999), ("later", 5030)]), second(5041)),
+            1
+        );
     }
 
     #[test]
@@ -213,7 +218,10 @@ mod tests {
     fn clock_that_was_ahead_or_behind_hides_no_account() {
         let mut ahead = begun(&[("ahead", 9000), ("old", 900)], 1000);
         assert_eq!(ahead.since(), Some(second(840)));
-        assert_eq!(ahead.take(registered(&[("old", 900), ("new", 1001), ("ahead", 9000)]), second(1002)), 1);
+        assert_eq!(
+            ahead.take(registered(&[("old", 900), ("new", 1001), ("ahead", 9000)]), second(1002)),
+            1
+        );
         let only_ahead = begun(&[("ahead", 9000)], 1000);
         assert_eq!(only_ahead.since(), Some(second(940)));
     }
@@ -221,7 +229,8 @@ mod tests {
     #[test]
     fn import_of_thousands_is_not_read_each_time() {
         let mut registrations = begun(&[], 1000);
-        let import: Vec<_> = (0..3000).map(|number| (format!("u{number}"), 1001 + number / 100)).collect();
+        let import: Vec<_> =
+            (0..3000).map(|number| (format!("u{number}"), 1001 + number / 100)).collect();
         let rows: Vec<_> = import.iter().map(|(name, at)| (name.as_str(), *at)).collect();
         assert_eq!(registrations.take(registered(&rows), second(1040)), 3000);
         assert_eq!(registrations.since(), Some(second(1030)));

@@ -80,7 +80,9 @@ impl Watcher<'_> {
             return Ok(None);
         }
         match self.read_events().await? {
-            Heard::AFew if !self.events.people.is_empty() => self.some(RunKind::People, Refresh::default()).await,
+            Heard::AFew if !self.events.people.is_empty() => {
+                self.some(RunKind::People, Refresh::default()).await
+            }
             Heard::AFew | Heard::Anyone | Heard::Nothing => Ok(None),
         }
     }
@@ -123,8 +125,13 @@ impl Watcher<'_> {
         self.schedule.events_after(pause);
     }
 
-    /// Re-reads `refresh` and the users that events mention, and decides about what may have changed.
-    pub(super) async fn some(&mut self, kind: RunKind, refresh: Refresh) -> Result<Option<Ended>, Failure> {
+    /// Re-reads `refresh` and the users that events mention, and decides about what may have
+    /// changed.
+    pub(super) async fn some(
+        &mut self,
+        kind: RunKind,
+        refresh: Refresh,
+    ) -> Result<Option<Ended>, Failure> {
         if self.standing.is_refused() {
             self.schedule.everything_within(WHILE_REFUSED);
             return Ok(None);
@@ -132,10 +139,12 @@ impl Watcher<'_> {
         let _lock = self.lock()?;
         // After a failure the reading is partly updated and can no longer be compared with.
         let Some(mut reading) = self.reading.take() else { return Ok(None) };
-        let people = self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
+        let people =
+            self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
         let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
-        let scope = self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
+        let scope =
+            self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
         let Some(scope) = scope else {
             info!("more than {MOST} users have changed: a full run follows");
             self.new_accounts.leave_to_full_run();
@@ -146,7 +155,10 @@ impl Watcher<'_> {
         let planned = if scope.is_empty() {
             Ok(None)
         } else {
-            self.writing.unless_stopped(session.plan_of(&reading, Some(&scope), Aim::Write)).await.map(Some)
+            self.writing
+                .unless_stopped(session.plan_of(&reading, Some(&scope), Aim::Write))
+                .await
+                .map(Some)
         };
         let plan = match planned {
             Err(Failure::Read(ReadError::NoneRechecked { source, .. }))
@@ -172,7 +184,12 @@ impl Watcher<'_> {
     }
 
     /// Checks the limits over the last hour, and writes.
-    async fn decide(&mut self, mut plan: Plan, kind: RunKind, since: Option<Timestamp>) -> Result<Ended, Failure> {
+    async fn decide(
+        &mut self,
+        mut plan: Plan,
+        kind: RunKind,
+        since: Option<Timestamp>,
+    ) -> Result<Ended, Failure> {
         // No one is there to approve anything.
         plan.hold_back();
         let plan = &plan;

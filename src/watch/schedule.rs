@@ -1,5 +1,5 @@
-//! Schedules the next reading. Full runs have jitter, so that many instances do not ask one Keycloak at
-//! the same moment, and growing pauses after failures.
+//! Schedules the next reading. Full runs have jitter, so that many instances do not ask one
+//! Keycloak at the same moment, and growing pauses after failures.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::config::WatchConfig;
 
-/// The pause before a full run because of events: a script that moves groups would otherwise cause one
-/// after another.
+/// The pause before a full run because of events: a script that moves groups would otherwise cause
+/// one after another.
 const BREATH: Duration = Duration::from_secs(10);
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -44,11 +44,18 @@ impl Schedule {
     #[must_use]
     pub fn new(config: &WatchConfig) -> Self {
         let now = Instant::now();
-        Self { config: config.clone(), everything: now, last: None, events: now, members: now, accounts: now }
+        Self {
+            config: config.clone(),
+            everything: now,
+            last: None,
+            events: now,
+            members: now,
+            accounts: now,
+        }
     }
 
-    /// Returns what comes next, and when: a full run, which replaces all others, or one of the partial
-    /// readings that make sense now.
+    /// Returns what comes next, and when: a full run, which replaces all others, or one of the
+    /// partial readings that make sense now.
     #[must_use]
     pub fn next(&self, partial: &[Due]) -> (Instant, Due) {
         let mut first = (self.everything, Due::Everything);
@@ -77,7 +84,8 @@ impl Schedule {
     /// Schedules a full run as soon as possible.
     pub fn everything_soon(&mut self) {
         let now = Instant::now();
-        self.everything = self.last.map_or(now, |last| now.max(last + BREATH)).min(self.everything.max(now));
+        self.everything =
+            self.last.map_or(now, |last| now.max(last + BREATH)).min(self.everything.max(now));
     }
 
     /// Schedules a full run after this pause, unless one comes sooner anyway.
@@ -90,8 +98,8 @@ impl Schedule {
         self.everything_after(jittered(self.config.interval));
     }
 
-    /// Schedules the next full run this long after one that just ended, which also replaces the other
-    /// readings.
+    /// Schedules the next full run this long after one that just ended, which also replaces the
+    /// other readings.
     pub fn everything_after(&mut self, pause: Duration) {
         let now = Instant::now();
         (self.everything, self.last) = (now + pause, Some(now));
@@ -138,8 +146,12 @@ pub struct Backoff(Option<ExponentialBackoff>);
 impl Backoff {
     /// Returns the next pause, at most `most`.
     pub fn pause(&mut self, most: Duration) -> Duration {
-        let builder = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_jitter().without_max_times();
-        let pauses = self.0.get_or_insert_with(|| builder.with_max_delay(most.max(FIRST_PAUSE)).build());
+        let builder = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_jitter()
+            .without_max_times();
+        let pauses =
+            self.0.get_or_insert_with(|| builder.with_max_delay(most.max(FIRST_PAUSE)).build());
         pauses.next().unwrap_or(most).min(most)
     }
 
@@ -204,7 +216,10 @@ mod tests {
         for _ in 0..100 {
             let (at, _) = schedule().next(&[]);
             let pause = at.duration_since(Instant::now());
-            assert!((Duration::from_secs(810)..=Duration::from_secs(990)).contains(&pause), "{pause:?}");
+            assert!(
+                (Duration::from_secs(810)..=Duration::from_secs(990)).contains(&pause),
+                "{pause:?}"
+            );
         }
     }
 

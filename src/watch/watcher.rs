@@ -1,6 +1,6 @@
-//! Keeps accounts in step (`watch`): a full run at the start and every interval. In between, users that
-//! Keycloak's events mention, and changes in the member list, take the same steps: reading, second
-//! look, plan, limits, writer.
+//! Keeps accounts in step (`watch`): a full run at the start and every interval. In between, users
+//! that Keycloak's events mention, and changes in the member list, take the same steps: reading,
+//! second look, plan, limits, writer.
 
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::after_run::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words};
+use super::after_run::{
+    Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words,
+};
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
 use crate::apply::{Hangup, Stop};
@@ -77,7 +79,12 @@ pub(super) struct Watcher<'g> {
 }
 
 impl<'g> Watcher<'g> {
-    fn new(global: &'g Global, surroundings: &'g Surroundings, hangup: Signal, stop: Stop) -> Result<Self, Failure> {
+    fn new(
+        global: &'g Global,
+        surroundings: &'g Surroundings,
+        hangup: Signal,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
         let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
         let config = &writing.session.config;
         let health = Health::new(DEAD_AFTER);
@@ -103,15 +110,15 @@ impl<'g> Watcher<'g> {
 
     async fn listen(&self) -> Result<(), Failure> {
         let Some(address) = self.writing.session.config.watch.listen else { return Ok(()) };
-        let address = signals::serve(address, self.health.clone())
-            .await
-            .map_err(|source| Failure::Local { what: format!("listen on {address} (watch.listen)"), source })?;
+        let address = signals::serve(address, self.health.clone()).await.map_err(|source| {
+            Failure::Local { what: format!("listen on {address} (watch.listen)"), source }
+        })?;
         info!("metrics and health at http://{address}");
         Ok(())
     }
 
-    /// Does one thing after another until a signal comes. A run that is stopped between changes ends as
-    /// incomplete.
+    /// Does one thing after another until a signal comes. A run that is stopped between changes
+    /// ends as incomplete.
     async fn stay(&mut self) -> Exit {
         loop {
             let (at, due) = self.schedule.next(&self.partial_readings());
@@ -140,7 +147,8 @@ impl<'g> Watcher<'g> {
         }
     }
 
-    /// Does what is due and sends heartbeats meanwhile. Returns `None` if there was nothing to decide.
+    /// Does what is due and sends heartbeats meanwhile. Returns `None` if there was nothing to
+    /// decide.
     async fn alive(&mut self, due: Due) -> Result<Option<Ended>, Failure> {
         let (health, manager, every) = (self.health.clone(), self.manager, self.beat_every());
         let mut round = Box::pin(self.round(due));
@@ -156,7 +164,12 @@ impl<'g> Watcher<'g> {
     }
 
     /// Takes in the end of a run. Returns an exit code if a signal has come meanwhile.
-    fn note(&mut self, kind: RunKind, begin: Instant, ended: Result<Option<Ended>, Failure>) -> Option<Exit> {
+    fn note(
+        &mut self,
+        kind: RunKind,
+        begin: Instant,
+        ended: Result<Option<Ended>, Failure>,
+    ) -> Option<Exit> {
         let ended = match ended {
             Ok(Some(ended)) => ended,
             Ok(None) => return self.stop.is_requested().then_some(Exit::InStep),
@@ -232,7 +245,8 @@ impl<'g> Watcher<'g> {
         self.hooks.spawn(async move { signals::tell(&program, &input).await });
     }
 
-    /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones stay.
+    /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones
+    /// stay.
     fn reload(&mut self, why: &str) {
         self.manager.reloading();
         let before = self.writing.session.config.watch.listen;

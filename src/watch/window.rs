@@ -1,5 +1,5 @@
-//! Tracks what was done within the last hour. The limits count over it, so that many small steps do not
-//! evade them.
+//! Tracks what was done within the last hour. The limits count over it, so that many small steps do
+//! not evade them.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -44,7 +44,8 @@ impl Window {
         }
     }
 
-    /// Returns what counts now in addition to a plan. An account in the plan counts there, and not twice.
+    /// Returns what counts now in addition to a plan. An account in the plan counts there, and not
+    /// twice.
     pub fn past(&mut self, now: Timestamp, plan: &Plan, accounts: &[Account]) -> Past {
         for done in [&mut self.disabled, &mut self.activated] {
             done.retain(|_, at| now < at.after(HOUR));
@@ -53,12 +54,20 @@ impl Window {
             return Past::default();
         }
         let planned = |kind| -> HashSet<&UserId> {
-            plan.to_apply().filter(|action| action.kind == kind).map(|action| &action.user_id).collect()
+            plan.to_apply()
+                .filter(|action| action.kind == kind)
+                .map(|action| &action.user_id)
+                .collect()
         };
         let (disable, activate) = (planned(ActionKind::Disable), planned(ActionKind::Activate));
-        let disabled: HashSet<_> = self.disabled.keys().filter(|user_id| !disable.contains(user_id)).collect();
+        let disabled: HashSet<_> =
+            self.disabled.keys().filter(|user_id| !disable.contains(user_id)).collect();
         let is_active = |account: &&Account| account.state == AccountState::default();
-        let active = accounts.iter().filter(is_active).filter(|account| disabled.contains(&account.user_id)).count();
+        let active = accounts
+            .iter()
+            .filter(is_active)
+            .filter(|account| disabled.contains(&account.user_id))
+            .count();
         Past {
             disabled: disabled.len(),
             inactive: disabled.len() - active,
@@ -72,7 +81,8 @@ mod tests {
     use super::*;
     use crate::model::{AccountDetail, Evidence, Localpart};
     use crate::plan::{
-        Action, DisableMode, FailureKind, Left, MappingSummary, ReadCounts, Reason, Unverified, WriterKind,
+        Action, DisableMode, FailureKind, Left, MappingSummary, ReadCounts, Reason, Unverified,
+        WriterKind,
     };
 
     const THEN: Timestamp = Timestamp::from_millis(1000);
@@ -143,7 +153,11 @@ mod tests {
         let tried = plan(&names.map(|name| (ActionKind::Disable, name)));
         let scheduled = Outcome::Scheduled("requested".to_owned());
         let mut window = Window::default();
-        window.note_run(&tried, &[failed, scheduled, Outcome::Done, Outcome::Skipped(String::new())], THEN);
+        window.note_run(
+            &tried,
+            &[failed, scheduled, Outcome::Done, Outcome::Skipped(String::new())],
+            THEN,
+        );
         assert_eq!(window.past(NOW, &plan(&[]), &[]).disabled, 3);
     }
 
@@ -153,7 +167,10 @@ mod tests {
         for kind in [ActionKind::Disable, ActionKind::Activate] {
             window.note(user("alice"), kind, NOW);
         }
-        assert_eq!(window.past(NOW, &plan(&[]), &[]), Past { disabled: 1, inactive: 1, activated: 1 });
+        assert_eq!(
+            window.past(NOW, &plan(&[]), &[]),
+            Past { disabled: 1, inactive: 1, activated: 1 }
+        );
     }
 
     #[test]
@@ -167,6 +184,9 @@ mod tests {
     #[test]
     fn an_account_that_is_active_again_already_counts_as_active() {
         let counted = Past { disabled: 1, inactive: 0, activated: 0 };
-        assert_eq!(alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]), counted);
+        assert_eq!(
+            alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]),
+            counted
+        );
     }
 }

@@ -13,11 +13,14 @@ use crate::plan::{FailureKind, Left};
 /// Why a writer failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
-    /// MAS's configuration file cannot be used. mas-cli itself would ignore it and use a default database.
+    /// MAS's configuration file cannot be used. mas-cli itself would ignore it and use a default
+    /// database.
     #[error("writer.mas_cli.config (MAS_CONFIG) = {path:?}: {problem}")]
     MasConfig { path: PathBuf, problem: MasConfigProblem },
     /// mas-cli ended with success, and its output has no complete list of administrators.
-    #[error("`{command}` ended with success, but listed no administrators, nor that there are none")]
+    #[error(
+        "`{command}` ended with success, but listed no administrators, nor that there are none"
+    )]
     NoAdminList {
         /// The program and its arguments.
         command: String,
@@ -110,7 +113,9 @@ pub enum MasConfigProblem {
     },
     #[error("this has no section `database`: mas-cli would use a default database")]
     NoDatabase,
-    #[error("this has no `matrix.homeserver`, so it may be the configuration of another homeserver")]
+    #[error(
+        "this has no `matrix.homeserver`, so it may be the configuration of another homeserver"
+    )]
     NoHomeserver,
     /// It belongs to another homeserver.
     #[error(
@@ -127,7 +132,8 @@ pub enum MasConfigProblem {
 }
 
 impl MasConfigProblem {
-    /// Returns whether the file may exist on the host of mas-cli, and only cannot be reached from here.
+    /// Returns whether the file may exist on the host of mas-cli, and only cannot be reached from
+    /// here.
     pub(super) fn is_out_of_reach(&self) -> bool {
         use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
         matches!(self, Self::Unreadable(error) if matches!(error.kind(), NotFound | PermissionDenied | NotADirectory))
@@ -193,10 +199,12 @@ impl WriterError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::UserNotFound { .. } => FailureKind::UserNotFound,
-            Self::UserGone { .. } | Self::NotInMas | Self::UnsafeName { .. } => FailureKind::Account,
-            Self::NotReactivated { source } | Self::NotDeactivated { source } | Self::SessionsLeft { source } => {
-                source.kind()
+            Self::UserGone { .. } | Self::NotInMas | Self::UnsafeName { .. } => {
+                FailureKind::Account
             }
+            Self::NotReactivated { source }
+            | Self::NotDeactivated { source }
+            | Self::SessionsLeft { source } => source.kind(),
             Self::Api(error) if error.is_about_the_request() => FailureKind::Account,
             Self::Api(_)
             | Self::MasConfig { .. }
@@ -217,7 +225,8 @@ impl WriterError {
             | Self::SessionsLeft { .. }
             | Self::TooSlow { .. } => true,
             Self::Api(error) => error.may_be_carried_out(),
-            // mas-cli ends with 1 if it refuses; a signal or a panic may have come after the change.
+            // mas-cli ends with 1 if it refuses; a signal or a panic may have come after the
+            // change.
             Self::Failed { exit, .. } => exit.code() != Some(1),
             Self::UserNotFound { .. }
             | Self::UnsafeName { .. }

@@ -30,15 +30,20 @@ struct SessionAttributes {
 }
 
 impl MasApiWriter {
-    /// Creates a writer on the reader's connection, with more patience: a change that was started should be
-    /// completed.
+    /// Creates a writer on the reader's connection, with more patience: a change that was started
+    /// should be completed.
     #[must_use]
     pub fn new(mas: &MasApi) -> Self {
         Self { mas: mas.with(Patience::Writing) }
     }
 
     /// Sends `POST /users/{id}/{what}`. Each of these is harmless when sent twice.
-    async fn change(&self, id: &MasUserId, what: &str, body: Option<&Value>) -> Result<UserAttributes, WriterError> {
+    async fn change(
+        &self,
+        id: &MasUserId,
+        what: &str,
+        body: Option<&Value>,
+    ) -> Result<UserAttributes, WriterError> {
         let answer = self.mas.post(&["users", &*id.text(), what], body).await;
         let found: Option<Single<UserAttributes>> = none_if_missing(Missing::User, answer)?;
         match found {
@@ -52,8 +57,9 @@ impl MasApiWriter {
         self.change(id, "deactivate", Some(&json!({"skip_erase": true}))).await.map(drop)
     }
 
-    /// Ends every session, goes on if one cannot be ended, and returns the first error. A server that did
-    /// not answer is not asked again: with the sessions of three lists, a hang would take minutes.
+    /// Ends every session, goes on if one cannot be ended, and returns the first error. A server
+    /// that did not answer is not asked again: with the sessions of three lists, a hang would take
+    /// minutes.
     async fn end_sessions(&self, id: &MasUserId) -> Result<(), HttpError> {
         let mut ended = Ok(());
         for kind in SESSIONS {
@@ -73,7 +79,8 @@ impl MasApiWriter {
             (user_id.as_deref() == Some(&*user) && finished_at.is_none()).then_some(session.id)
         };
         let filter = [("filter[user]", &*user), ("filter[status]", "active")];
-        let sessions = none_if_missing(Missing::User, self.mas.shrinking_list(&[kind], &filter, open).await)?;
+        let sessions =
+            none_if_missing(Missing::User, self.mas.shrinking_list(&[kind], &filter, open).await)?;
         let mut ended = Ok(());
         for session in sessions.into_iter().flatten() {
             match self.end(kind, &session).await {
@@ -84,10 +91,12 @@ impl MasApiWriter {
         ended
     }
 
-    /// Ends a session. A bad request means that it has already ended: the deactivation's job may be faster.
+    /// Ends a session. A bad request means that it has already ended: the deactivation's job may be
+    /// faster.
     async fn end(&self, kind: &str, session: &str) -> Result<(), HttpError> {
         let answer = self.mas.post(&[kind, session, "finish"], None).await;
-        let ended: Result<Option<serde::de::IgnoredAny>, _> = none_if_missing(Missing::Session, answer);
+        let ended: Result<Option<serde::de::IgnoredAny>, _> =
+            none_if_missing(Missing::Session, answer);
         match ended {
             Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => Ok(()),
             ended => ended.map(drop),
@@ -103,7 +112,8 @@ impl Write for MasApiWriter {
         }
     }
 
-    /// Unlocks first, because after an interruption the next run then still sees the account as disabled.
+    /// Unlocks first, because after an interruption the next run then still sees the account as
+    /// disabled.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
         let id = id_of(&action)?;
         self.change(id, "unlock", None).await?;
@@ -111,10 +121,11 @@ impl Write for MasApiWriter {
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
-    /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and everything
-    /// else still follows: the next run would not touch the lock. Sessions are ended even if the
-    /// deactivation failed, because the next run would find the account disabled and leave them open. But a
-    /// server that did not answer is not asked again: then the deactivation, or its repetition, ends them.
+    /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and
+    /// everything else still follows: the next run would not touch the lock. Sessions are ended
+    /// even if the deactivation failed, because the next run would find the account disabled and
+    /// leave them open. But a server that did not answer is not asked again: then the deactivation,
+    /// or its repetition, ends them.
     async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
         let id = id_of(&action)?;
         let locked = self.change(id, "lock", None).await.map(drop);
@@ -139,7 +150,8 @@ impl Write for MasApiWriter {
                 }
             },
         };
-        let ended = ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) });
+        let ended =
+            ended.map_err(|source| WriterError::SessionsLeft { source: Box::new(source.into()) });
         if let (Err(_), Err(also)) = (&deactivated, &ended) {
             warn!("{}: {}", action.user_id, in_one_line(also));
         }
@@ -154,7 +166,8 @@ impl Write for MasApiWriter {
     }
 }
 
-/// Returns whether this action should send no more requests: the server does not answer, or stays busy.
+/// Returns whether this action should send no more requests: the server does not answer, or stays
+/// busy.
 fn ends_the_waiting(error: &HttpError) -> bool {
     error.is_silence() || error.is_waited_out()
 }

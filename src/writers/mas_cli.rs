@@ -19,10 +19,11 @@ use crate::subprocess::{Ended, NotEnded};
 
 /// The most that is reported of an error of mas-cli.
 const MESSAGE_LIMIT: usize = 2000;
-/// The error about a name that MAS does not have (recordings: `mas-cli.json`), which has no exit code of
-/// its own.
+/// The error about a name that MAS does not have (recordings: `mas-cli.json`), which has no exit
+/// code of its own.
 const USER_NOT_FOUND: &str = "User not found";
-/// The error of a mas-cli before MAS 1.3, by clap and with exit code 2. A wrapper may use this code for anything.
+/// The error of a mas-cli before MAS 1.3, by clap and with exit code 2. A wrapper may use this code
+/// for anything.
 const NO_SUCH_COMMAND: &str = "unrecognized subcommand 'list-admin-users'";
 /// The most that is shown of a version; a wrapper may print anything.
 const VERSION_LIMIT: usize = 100;
@@ -56,19 +57,28 @@ struct Said {
 impl MasCli {
     /// Creates the writer, without running anything yet.
     pub fn new(config: MasCliConfig, env: &Environment) -> Self {
-        Self { config, environment: environment::for_subprocess(env), was_read: AtomicBool::new(false) }
+        Self {
+            config,
+            environment: environment::for_subprocess(env),
+            was_read: AtomicBool::new(false),
+        }
     }
 
-    /// Reads MAS's configuration and checks that it is for this homeserver. Returns `None` if it cannot be read from
-    /// here: no file is named, or the files are behind a wrapper.
+    /// Reads MAS's configuration and checks that it is for this homeserver. Returns `None` if it
+    /// cannot be read from here: no file is named, or the files are behind a wrapper.
     pub fn read_config(&self, server_name: &ServerName) -> Result<Option<MasConfig>, WriterError> {
         let files = &self.config.config_to_check;
         if files.paths().is_empty() {
             return Ok(None);
         }
-        let may_be_elsewhere = matches!(files, FilesToCheck::BehindWrapper(_)) && !self.was_read.load(Relaxed);
+        let may_be_elsewhere =
+            matches!(files, FilesToCheck::BehindWrapper(_)) && !self.was_read.load(Relaxed);
         match MasConfig::read(files.paths(), server_name) {
-            Err(WriterError::MasConfig { problem, .. }) if may_be_elsewhere && problem.is_out_of_reach() => Ok(None),
+            Err(WriterError::MasConfig { problem, .. })
+                if may_be_elsewhere && problem.is_out_of_reach() =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
             Ok(config) => {
                 self.was_read.store(true, Relaxed);
@@ -83,9 +93,11 @@ impl MasCli {
         Ok(ServerText::beginning(said.data.trim(), VERSION_LIMIT))
     }
 
-    /// Returns the administrators of MAS, or `None` if this mas-cli has no command that lists them (before MAS 1.3).
+    /// Returns the administrators of MAS, or `None` if this mas-cli has no command that lists them
+    /// (before MAS 1.3).
     ///
-    /// Source: `mas-cli manage list-admin-users`, one log line on stderr for each (recording: `mas-cli-lifecycle.json`).
+    /// Source: `mas-cli manage list-admin-users`, one log line on stderr for each (recording:
+    /// `mas-cli-lifecycle.json`).
     pub async fn admins(&self) -> Result<Option<Vec<Localpart>>, WriterError> {
         const WORDS: [&str; 2] = ["manage", "list-admin-users"];
         match self.run(&WORDS).await {
@@ -110,8 +122,9 @@ impl MasCli {
         }
     }
 
-    /// Runs `mas-cli --config FILE manage SUBCOMMAND… -- NAME`, because a name may begin with a dash. A
-    /// wrapper such as ssh may join the words for a shell, so names with shell characters are refused.
+    /// Runs `mas-cli --config FILE manage SUBCOMMAND… -- NAME`, because a name may begin with a
+    /// dash. A wrapper such as ssh may join the words for a shell, so names with shell characters
+    /// are refused.
     async fn manage(&self, subcommand: &[&str], localpart: &Localpart) -> Result<(), WriterError> {
         if !localpart.is_plain() {
             return Err(WriterError::UnsafeName { localpart: localpart.clone() });
@@ -127,7 +140,8 @@ impl MasCli {
             Ok(_) => metrics().mas_cli("0"),
             Err(WriterError::UserNotFound { .. }) => metrics().mas_cli("1"),
             Err(WriterError::Failed { exit, .. }) => {
-                metrics().mas_cli(&exit.code().map_or("signal".to_owned(), |code| code.to_string()));
+                metrics()
+                    .mas_cli(&exit.code().map_or("signal".to_owned(), |code| code.to_string()));
             }
             Err(WriterError::TooSlow { .. }) => metrics().mas_cli("timeout"),
             Err(_) => metrics().mas_cli("not_run"),
@@ -178,8 +192,8 @@ impl Write for MasCli {
         self.version().await.map(drop)
     }
 
-    /// Makes both calls, because `--reactivate` does not unlock. The unlock comes first, because after an
-    /// interruption the next run then still sees the account as disabled.
+    /// Makes both calls, because `--reactivate` does not unlock. The unlock comes first, because
+    /// after an interruption the next run then still sees the account as disabled.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         self.manage(&["unlock-user"], localpart).await?;
@@ -187,7 +201,8 @@ impl Write for MasCli {
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
     }
 
-    /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come late.
+    /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come
+    /// late.
     async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
         let localpart = &action.localpart();
         let locked = match mode {
@@ -195,7 +210,8 @@ impl Write for MasCli {
             DisableMode::Lock => self.manage(&["lock-user"], localpart).await,
         };
         if let Err(error) = locked {
-            // A call that was killed may have locked, and then the next run would not end the sessions.
+            // A call that was killed may have locked, and then the next run would not end the
+            // sessions.
             if matches!(error, WriterError::TooSlow { .. }) {
                 let _ = self.manage(&["kill-sessions"], localpart).await;
             }
@@ -221,13 +237,14 @@ impl Write for MasCli {
 /// announced one.
 fn admins_in(log: &str) -> Option<Vec<Localpart>> {
     let announced = log.split_once("admin privileges (")?.1.split_once(" total)")?.0;
-    let names = log.lines().filter_map(|line| line.split_once(" username=").map(|(_, name)| name.trim()));
+    let names =
+        log.lines().filter_map(|line| line.split_once(" username=").map(|(_, name)| name.trim()));
     let names: Vec<Localpart> = names.map(Localpart::from).collect();
     (announced.parse() == Ok(names.len())).then_some(names)
 }
 
-/// Returns the text from `Error:` to the backtrace, or everything if there is none (stderr also has the
-/// logs).
+/// Returns the text from `Error:` to the backtrace, or everything if there is none (stderr also has
+/// the logs).
 fn error_of(stderr: &str) -> ServerText {
     let from_error = stderr
         .match_indices("Error: ")
@@ -235,8 +252,13 @@ fn error_of(stderr: &str) -> ServerText {
         .last()
         .map_or(stderr, |(at, label)| &stderr[at + label.len()..]);
     let before_backtrace = from_error.split("\nStack backtrace:").next().unwrap_or(from_error);
-    let lines: Vec<_> = before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() { "no error text".into() } else { ServerText::beginning(&lines.join("; "), MESSAGE_LIMIT) }
+    let lines: Vec<_> =
+        before_backtrace.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() {
+        "no error text".into()
+    } else {
+        ServerText::beginning(&lines.join("; "), MESSAGE_LIMIT)
+    }
 }
 
 #[cfg(test)]
@@ -265,7 +287,10 @@ mod tests {
             error_of(stderr).raw(),
             "could not connect to the database; Caused by:; 0: Connection refused (os error 111)"
         );
-        assert_eq!(error_of("error: unexpected argument '-m' found\n").raw(), "error: unexpected argument '-m' found");
+        assert_eq!(
+            error_of("error: unexpected argument '-m' found\n").raw(),
+            "error: unexpected argument '-m' found"
+        );
         assert_eq!(error_of("").raw(), "no error text");
     }
 }

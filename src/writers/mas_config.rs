@@ -1,6 +1,6 @@
 //! Checks MAS's own configuration before mas-cli is run. mas-cli ignores a file that is missing or
-//! broken, and uses a default database. With files of another homeserver it would change accounts of the
-//! same name there.
+//! broken, and uses a default database. With files of another homeserver it would change accounts
+//! of the same name there.
 
 use std::path::{Path, PathBuf};
 
@@ -34,9 +34,11 @@ impl MasConfig {
         }
         let last = || files.last().cloned().unwrap_or_default();
         check(&settings, server_name).map_err(|problem| wrong(&last(), problem))?;
-        let admin_users = settings.get("policy").and_then(|policy| policy.pointer("/data/admin_users"));
+        let admin_users =
+            settings.get("policy").and_then(|policy| policy.pointer("/data/admin_users"));
         let names = admin_users.and_then(Value::as_array).into_iter().flatten();
-        let value = |section: &str, key: &str| settings.get(section).and_then(|section| section.get(key));
+        let value =
+            |section: &str, key: &str| settings.get(section).and_then(|section| section.get(key));
         Ok(Self {
             admin_users: names.filter_map(Value::as_str).map(Localpart::from).collect(),
             account_deactivation_allowed: value("account", "account_deactivation_allowed")
@@ -76,12 +78,14 @@ fn check(settings: &Map<String, Value>, server_name: &ServerName) -> Result<(), 
     if !settings.get("database").is_some_and(Value::is_object) {
         return Err(MasConfigProblem::NoDatabase);
     }
-    let homeserver = settings.get("matrix").and_then(|matrix| matrix.get("homeserver")).and_then(Value::as_str);
+    let homeserver =
+        settings.get("matrix").and_then(|matrix| matrix.get("homeserver")).and_then(Value::as_str);
     match homeserver {
         None => Err(MasConfigProblem::NoHomeserver),
-        Some(actual) if actual != server_name.as_str() => {
-            Err(MasConfigProblem::OtherHomeserver { actual: actual.into(), configured: server_name.clone() })
-        }
+        Some(actual) if actual != server_name.as_str() => Err(MasConfigProblem::OtherHomeserver {
+            actual: actual.into(),
+            configured: server_name.clone(),
+        }),
         Some(_) => Ok(()),
     }
 }
@@ -113,13 +117,20 @@ mod tests {
         assert_eq!(read_of(&[GOOD]), Ok(vec![]));
         let other = "database: {uri: a}\nmatrix: {homeserver: \"example.org:8448\"}\n";
         assert!(read_of(&[other]).is_err_and(|told| told.contains("example.org:8448")));
-        assert!(read_of(&["database: {uri: a}\n"]).is_err_and(|told| told.contains("matrix.homeserver")));
-        assert!(read_of(&["matrix: {homeserver: example.org}\n"]).is_err_and(|told| told.contains("database")));
+        assert!(
+            read_of(&["database: {uri: a}\n"])
+                .is_err_and(|told| told.contains("matrix.homeserver"))
+        );
+        assert!(
+            read_of(&["matrix: {homeserver: example.org}\n"])
+                .is_err_and(|told| told.contains("database"))
+        );
     }
 
     #[test]
     fn later_file_wins_and_keeps_what_it_does_not_name() {
-        let other = "matrix: {homeserver: other.test, kind: synapse}\npolicy: {data: {admin_users: [a]}}\n";
+        let other =
+            "matrix: {homeserver: other.test, kind: synapse}\npolicy: {data: {admin_users: [a]}}\n";
         assert_eq!(read_of(&[other, GOOD]), Ok(vec!["a".to_owned()]));
         assert!(read_of(&[GOOD, other]).is_err_and(|told| told.contains("other.test")));
         assert_eq!(

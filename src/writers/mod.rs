@@ -21,7 +21,10 @@ pub use mas_config::MasConfig;
 /// The interface of all writers. They leave the same state behind, and each call is harmless when
 /// repeated.
 #[enum_dispatch]
-#[expect(async_fn_in_trait, reason = "the futures are driven by the one task that applies a plan and need not be Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "the futures are driven by the one task that applies a plan and need not be Send"
+)]
 pub trait Write {
     /// Checks that the writer works, before the first change.
     async fn check(&self) -> Result<(), WriterError>;
@@ -63,7 +66,8 @@ impl Writer {
                 Ok(mas_cli.into())
             }
             WriterKindConfig::MasApi => {
-                let mas = mas.expect("a configuration with writer.type = \"mas-api\" has the Admin API");
+                let mas =
+                    mas.expect("a configuration with writer.type = \"mas-api\" has the Admin API");
                 Ok(MasApiWriter::new(mas).into())
             }
         }

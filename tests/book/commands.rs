@@ -53,7 +53,10 @@ const MORE: &[(&str, &str)] = &[
     ),
     ("watch", "See [Staying in step](watch.md)."),
     ("explain", "Every fact about one user with its server, and the rule that decides."),
-    ("doctor", "For each problem: what to change, and where. Run it first, and whenever something is wrong."),
+    (
+        "doctor",
+        "For each problem: what to change, and where. Run it first, and whenever something is wrong.",
+    ),
     ("history", "The runs in the state file with their counts, or every action of one run."),
     (
         "undo",
@@ -81,7 +84,10 @@ fn the_command_line_reference_is_what_the_code_says() {
     for (exit, meaning) in EXIT_CODES {
         let _ = writeln!(page, "| {} | {meaning} |", *exit as u8);
     }
-    for command in whole.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
+    for command in whole
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "help")
+    {
         let name = command.get_name();
         let _ = write!(page, "\n## `{name}`\n\n");
         if let Some((_, more)) = MORE.iter().find(|(of, _)| *of == name) {
@@ -94,7 +100,8 @@ fn the_command_line_reference_is_what_the_code_says() {
 
 /// The help of a command without the options that every command takes.
 fn own_help(command: &Command) -> String {
-    let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).map(clap::Arg::get_id).collect();
+    let globals: Vec<_> =
+        command.get_arguments().filter(|arg| arg.is_global_set()).map(clap::Arg::get_id).collect();
     let mut own = command.clone();
     for id in globals {
         own = own.mut_arg(id, |arg| arg.hide(true));

@@ -82,7 +82,8 @@ fn variables_of(key: &ConfigKey) -> Option<String> {
 fn in_code(text: &str) -> String {
     let mut shown = String::new();
     for (number, part) in text.split('"').enumerate() {
-        let _ = if number % 2 == 1 { write!(shown, "`\"{part}\"`") } else { write!(shown, "{part}") };
+        let _ =
+            if number % 2 == 1 { write!(shown, "`\"{part}\"`") } else { write!(shown, "{part}") };
     }
     shown
 }

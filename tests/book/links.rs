@@ -23,17 +23,22 @@ fn read(path: &Path) -> Page {
     let mut heading: Option<String> = None;
     for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
         match event {
-            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => page.links.push(dest_url.into()),
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                page.links.push(dest_url.into());
+            }
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
                 let slug = slug(&heading.take().unwrap_or_default());
                 let again = (1..).map(|number| format!("{slug}-{number}"));
-                let free = std::iter::once(slug.clone()).chain(again).find(|name| !page.anchors.contains(name));
+                let free = std::iter::once(slug.clone())
+                    .chain(again)
+                    .find(|name| !page.anchors.contains(name));
                 page.anchors.extend(free);
             }
             Event::Text(text) | Event::Code(text) => {
                 if ["src/", "tests/", "benches/"].iter().any(|folder| text.starts_with(folder)) {
-                    page.sources.push(text.split_whitespace().next().unwrap_or_default().to_owned());
+                    page.sources
+                        .push(text.split_whitespace().next().unwrap_or_default().to_owned());
                 }
                 if let Some(heading) = &mut heading {
                     *heading += &text;
@@ -84,15 +89,23 @@ fn every_link_between_files_leads_somewhere() {
     let (mut wrong, mut links) = (Vec::new(), 0);
     for (path, page) in &pages {
         let is_in_book = path.starts_with(root.join("docs"));
-        for link in page.links.iter().filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
+        for link in
+            page.links.iter().filter(|link| !link.contains("://") && !link.starts_with("mailto:"))
+        {
             links += 1;
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { path.clone() } else { plain(&path.parent().unwrap_or(root).join(file)) };
+            let target = if file.is_empty() {
+                path.clone()
+            } else {
+                plain(&path.parent().unwrap_or(root).join(file))
+            };
             let leads = target.exists()
                 && (!is_in_book || target.starts_with(root.join("docs")))
-                && (anchor.is_empty() || pages.get(&target).is_some_and(|page| page.anchors.contains(anchor)));
+                && (anchor.is_empty()
+                    || pages.get(&target).is_some_and(|page| page.anchors.contains(anchor)));
             if !leads {
-                wrong.push(format!("{}: {link}", path.strip_prefix(root).unwrap_or(path).display()));
+                wrong
+                    .push(format!("{}: {link}", path.strip_prefix(root).unwrap_or(path).display()));
             }
         }
     }
@@ -112,7 +125,8 @@ fn every_source_file_that_the_documentation_names_exists() {
     assert_eq!(missing, Vec::<String>::new());
 }
 
-/// Returns the functions that a line names, each with its file: `` `src/file.rs`: `function`, `function` ``.
+/// Returns the functions that a line names, each with its file: `` `src/file.rs`: `function`,
+/// `function` ``.
 fn functions(line: &str) -> Vec<(&str, &str)> {
     let (mut functions, mut file, mut before) = (Vec::new(), None, "");
     for (number, part) in line.split('`').enumerate() {

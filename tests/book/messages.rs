@@ -7,8 +7,8 @@ use matrix_keycloak_sync::config::{ConfigKey, Expected};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Expr, ExprCall, ExprLit, ExprMethodCall, ExprStruct, FieldValue, ImplItemFn, ItemFn, ItemMod, Lit,
-    LitStr, Local, Macro, Member, Pat,
+    Attribute, Expr, ExprCall, ExprLit, ExprMethodCall, ExprStruct, FieldValue, ImplItemFn, ItemFn,
+    ItemMod, Lit, LitStr, Local, Macro, Member, Pat,
 };
 
 use crate::files::files;
@@ -47,7 +47,8 @@ const CALLS: &[(&str, usize)] = &[("inconsistent", 1), ("problem", 1), ("warn", 
 /// Macros that log a message.
 const MACROS: &[&str] = &["error", "warn"];
 /// Texts in those places that are only a part of a message.
-const PARTS: &[&str] = &["the users of the realm", "the credentials for Keycloak", "the admin token"];
+const PARTS: &[&str] =
+    &["the users of the realm", "the credentials for Keycloak", "the admin token"];
 
 /// Returns every message with its file.
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
@@ -72,13 +73,15 @@ pub(crate) fn of_the_code() -> BTreeMap<String, String> {
 /// Returns whether a file or folder is not the program's own: only tests and the demo use the
 /// stand-ins.
 fn is_for_tests(path: &Path) -> bool {
-    path.file_stem().is_some_and(|name| ["standins", "stand_in", "tests"].iter().any(|other| name == *other))
+    path.file_stem()
+        .is_some_and(|name| ["standins", "stand_in", "tests"].iter().any(|other| name == *other))
 }
 
 /// Returns a message on one line, with `…` for its arguments.
 pub(crate) fn normalised(text: &str) -> String {
     let mut plain = String::new();
-    let mut characters = text.replace("{{", "\u{1}").replace("}}", "\u{2}").chars().collect::<Vec<_>>().into_iter();
+    let mut characters =
+        text.replace("{{", "\u{1}").replace("}}", "\u{2}").chars().collect::<Vec<_>>().into_iter();
     while let Some(c) = characters.next() {
         match c {
             '{' => {
@@ -99,7 +102,8 @@ pub(crate) fn normalised(text: &str) -> String {
 /// Returns whether a text is more than a name, a path or a separator.
 fn is_prose(text: &str) -> bool {
     let words = normalised(text);
-    words.contains(' ') && words.split(' ').any(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3)
+    words.contains(' ')
+        && words.split(' ').any(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 3)
 }
 
 struct Collector<'f> {
@@ -148,7 +152,9 @@ impl Collector<'_> {
 
 fn as_text(token: &TokenTree) -> Option<String> {
     match token {
-        TokenTree::Literal(_) => syn::parse2::<LitStr>(token.clone().into()).ok().map(|text| text.value()),
+        TokenTree::Literal(_) => {
+            syn::parse2::<LitStr>(token.clone().into()).ok().map(|text| text.value())
+        }
         _ => None,
     }
 }
@@ -186,7 +192,9 @@ impl<'ast> Visit<'ast> for Collector<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
-        self.function(&function.sig.ident.to_string(), |this| visit::visit_impl_item_fn(this, function));
+        self.function(&function.sig.ident.to_string(), |this| {
+            visit::visit_impl_item_fn(this, function);
+        });
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
@@ -215,7 +223,8 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             _ => String::new(),
         };
         // Failed system calls.
-        let prefix = if name == "what" && self.file.starts_with("commands/") { "cannot " } else { "" };
+        let prefix =
+            if name == "what" && self.file.starts_with("commands/") { "cannot " } else { "" };
         if VARIABLES.contains(&&*name) {
             self.telling(prefix, |this| visit::visit_local(this, local));
         } else {
@@ -271,7 +280,9 @@ impl<'ast> Visit<'ast> for Collector<'_> {
 
     fn visit_field_value(&mut self, field: &'ast FieldValue) {
         match &field.member {
-            Member::Named(name) if name == "why" => self.telling("", |this| visit::visit_field_value(this, field)),
+            Member::Named(name) if name == "why" => {
+                self.telling("", |this| visit::visit_field_value(this, field));
+            }
             // A remedy belongs to a warning, and is no message of its own.
             Member::Named(name) if name == "instead" => {}
             _ => visit::visit_field_value(self, field),

@@ -5,7 +5,8 @@ use matrix_keycloak_sync::standins::{Fault, World};
 use serde_json::json;
 
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, account, everyone, group, program, program_by, program_for, started, the_table,
+    BY_BOTH, EVERY_WAY, NO_LIMITS, account, everyone, group, program, program_by, program_for,
+    started, the_table,
 };
 
 #[tokio::test]
@@ -13,7 +14,11 @@ async fn both_versions_of_the_list_show_everyone() {
     for world in [the_table(), the_table().synapse_without_v3()] {
         let world = started(world.member("frank").deactivated_account("frank")).await;
         let run = program(&world).run("sync --format json").exits(0);
-        let done = ["activate bob in_group done", "disable dave not_in_group done", "activate frank in_group done"];
+        let done = [
+            "activate bob in_group done",
+            "disable dave not_in_group done",
+            "activate frank in_group done",
+        ];
         assert_eq!(run.actions(), done);
         assert_eq!(run.json()["read"]["accounts"], 6);
     }
@@ -21,7 +26,9 @@ async fn both_versions_of_the_list_show_everyone() {
 
 #[tokio::test]
 async fn every_list_is_requested_without_guests_and_with_locked_accounts() {
-    for (world, path) in [(the_table(), "/v3/users?"), (the_table().synapse_without_v3(), "/v2/users?")] {
+    for (world, path) in
+        [(the_table(), "/v3/users?"), (the_table().synapse_without_v3(), "/v2/users?")]
+    {
         let world = started(world).await;
         program(&world).run("plan").exits(0);
         let requests = world.synapse.requests();
@@ -33,7 +40,8 @@ async fn every_list_is_requested_without_guests_and_with_locked_accounts() {
 
 #[tokio::test]
 async fn accounts_of_bridges_and_bots_are_skipped() {
-    let world = started(the_table().bridge_account("telegram_1", "telegram").bot_account("reminder")).await;
+    let world =
+        started(the_table().bridge_account("telegram_1", "telegram").bot_account("reminder")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.kept(), ["reminder bot", "telegram_1 appservice"]);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
@@ -83,16 +91,24 @@ async fn member_whose_account_was_erased_is_skipped() {
 
 #[tokio::test]
 async fn names_are_compared_without_regard_to_case() {
-    let world = started(group().member("ALICE").account("Alice").user("dave").account("Dave")).await;
+    let world =
+        started(group().member("ALICE").account("Alice").user("dave").account("Dave")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable Dave not_in_group done"]);
-    assert_eq!(["Alice", "Dave"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["Alice", "Dave"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
 async fn two_accounts_that_differ_only_in_case_are_disabled_with_their_user() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave").account("DAVE")).await;
-    let run = program(&world).file(&world, crate::harness::NO_LIMITS).run("sync --format json").exits(0);
+    let world = started(
+        group().member("alice").account("alice").user("dave").account("dave").account("DAVE"),
+    )
+    .await;
+    let run =
+        program(&world).file(&world, crate::harness::NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable DAVE not_in_group done", "disable dave not_in_group done"]);
 }
 
@@ -101,10 +117,13 @@ async fn names_with_odd_characters_are_requested_unchanged() {
     let names = ["-rf", "--deactivate", "a+b", "a/b", "a=b&c", "a%2Fb"];
     // mas-cli is not called with all of them.
     for (way, names) in [(BY_BOTH, &names[..]), (EVERY_WAY[0], &names[..4])] {
-        let world = names.iter().fold(group().member("alice"), |world, name| world.user(name).account(name));
+        let world = names
+            .iter()
+            .fold(group().member("alice"), |world, name| world.user(name).account(name));
         let world = started(world).await;
         let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
-        let mut done: Vec<_> = names.iter().map(|name| format!("disable {name} not_in_group done")).collect();
+        let mut done: Vec<_> =
+            names.iter().map(|name| format!("disable {name} not_in_group done")).collect();
         done.sort();
         assert_eq!(run.actions(), done);
         assert!(names.iter().all(|name| world.state_of(name) == account(true, true)));
@@ -126,21 +145,30 @@ async fn a_token_of_no_administrator_is_an_error_with_a_remedy() {
     let world = started(the_table()).await;
     let token = world.login("alice").expect("alice can log in");
     let run = program(&world).env("MATRIX_ADMIN_TOKEN", &token).run("sync").exits(1);
-    run.tells(&["Synapse: GET ", "/_synapse/admin/v3/users", "403", "--yes-i-want-to-grant-synapse-admin-privileges"]);
+    run.tells(&[
+        "Synapse: GET ",
+        "/_synapse/admin/v3/users",
+        "403",
+        "--yes-i-want-to-grant-synapse-admin-privileges",
+    ]);
 }
 
 #[tokio::test]
 async fn another_server_name_than_the_homeservers_own_is_an_error() {
     let world = started(the_table()).await;
     let run = program_for(&world, "example.com").run("sync").exits(1);
-    run.tells(&["the token belongs to @matrix-sync-bot:example.org, and server_name is example.com"]);
+    run.tells(&[
+        "the token belongs to @matrix-sync-bot:example.org, and server_name is example.com",
+    ]);
 }
 
 #[tokio::test]
 async fn list_without_all_rows_of_its_total_or_the_token_owner_is_an_error() {
     let world = started(the_table()).await;
     let row = json!({"name": "@matrix-sync-bot:example.org", "deactivated": false});
-    for (users, total, told) in [(vec![row], 9, "claims 9 accounts and contains 1"), (vec![], 0, "does not contain")] {
+    for (users, total, told) in
+        [(vec![row], 9, "claims 9 accounts and contains 1"), (vec![], 0, "does not contain")]
+    {
         let short = Fault::Json(json!({"users": users, "total": total}));
         world.synapse.faults().clear();
         world.synapse.faults().on("/v3/users?").answer(short);
@@ -150,9 +178,13 @@ async fn list_without_all_rows_of_its_total_or_the_token_owner_is_an_error() {
 
 #[tokio::test]
 async fn more_accounts_than_a_page_are_all_read() {
-    let world = started(World::new("example.org").group("/g").members(5100, "u").accounts(5100, "u")).await;
+    let world =
+        started(World::new("example.org").group("/g").members(5100, "u").accounts(5100, "u")).await;
     let run = program(&world).run("plan --format json").exits(0);
-    assert_eq!((run.json()["read"].clone(), run.actions()), (json!({"members": 5100, "accounts": 5101}), vec![]));
+    assert_eq!(
+        (run.json()["read"].clone(), run.actions()),
+        (json!({"members": 5100, "accounts": 5101}), vec![])
+    );
 }
 
 #[tokio::test]
@@ -161,7 +193,11 @@ async fn rows_that_one_page_of_several_leaves_out_are_missed() {
     let before = everyone(&world);
     for users in [json!([]), json!([{"name": "@u00001:example.org", "deactivated": false}])] {
         world.synapse.faults().clear();
-        world.synapse.faults().on("from=5000").answer(Fault::Json(json!({"users": users, "total": 5101})));
+        world
+            .synapse
+            .faults()
+            .on("from=5000")
+            .answer(Fault::Json(json!({"users": users, "total": 5101})));
         let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
         run.tells(&["Synapse: GET ", "claims 5101 accounts and contains ", "hint: "]);
     }

@@ -11,8 +11,10 @@ const IMPATIENT: &str = "[writer]\nconfirm_timeout = \"300ms\"";
 
 #[tokio::test]
 async fn activating_undoes_lock_and_deactivation() {
-    let world =
-        started(group().member("bob").disabled_account("bob").member("frank").deactivated_account("frank")).await;
+    let world = started(
+        group().member("bob").disabled_account("bob").member("frank").deactivated_account("frank"),
+    )
+    .await;
     program(&world).run("sync").exits(0);
     assert_eq!(["bob", "frank"].map(|name| world.state_of(name)), [account(false, false); 2]);
     world.login("bob").expect("bob can log in");
@@ -32,7 +34,10 @@ async fn action_stays_scheduled_and_the_run_incomplete_if_synapse_never_shows_it
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
-    assert_eq!(run.actions(), ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]);
+    assert_eq!(
+        run.actions(),
+        ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]
+    );
     let told = "requested, but Synapse does not show it yet (deactivated: false, locked: false)";
     assert_eq!(run.json()["actions"][1]["error"], told);
 
@@ -66,7 +71,10 @@ async fn sessions_end_at_once_in_both_modes() {
         let world = started(the_table()).await;
         let token = world.login("dave").expect("dave can log in");
         assert_eq!(world.whoami(&token).await.expect("an answer"), 200);
-        program(&world).file(&world, &format!("[policy]\ndisable = \"{mode}\"")).run("sync").exits(0);
+        program(&world)
+            .file(&world, &format!("[policy]\ndisable = \"{mode}\""))
+            .run("sync")
+            .exits(0);
         assert!(world.settle().await);
         assert_eq!(world.whoami(&token).await.expect("an answer"), 401, "{mode}");
     }
@@ -94,11 +102,22 @@ async fn an_error_after_the_first_change_is_incomplete() {
     let world = started(the_table()).await;
     let looked_at_once = |seen: &SeenRequest| seen.path.contains("/admin/v2/users/");
     // The first look at each is the second look before the change.
-    world.synapse.faults().matching(looked_at_once).skip(2).answer(Fault::Status(500, String::new()));
+    world
+        .synapse
+        .faults()
+        .matching(looked_at_once)
+        .skip(2)
+        .answer(Fault::Status(500, String::new()));
     let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
-    assert_eq!(run.actions(), ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]);
+    assert_eq!(
+        run.actions(),
+        ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]
+    );
     let told = run.json()["actions"][1]["error"].to_string();
-    assert!(told.contains("Synapse could not be asked: Synapse: GET ") && told.contains("500"), "{told}");
+    assert!(
+        told.contains("Synapse could not be asked: Synapse: GET ") && told.contains("500"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -107,11 +126,17 @@ async fn only_the_action_fails_whose_account_mas_does_not_know() {
     world.keycloak.shared().lock().realm("corp").add_user("casper");
     world.synapse.state().add_account("casper");
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
-    let actions =
-        ["activate bob in_group done", "disable casper not_in_group failed", "disable dave not_in_group done"];
+    let actions = [
+        "activate bob in_group done",
+        "disable casper not_in_group failed",
+        "disable dave not_in_group done",
+    ];
     assert_eq!(run.actions(), actions);
     let told = run.json()["actions"][1]["error"].to_string();
-    assert!(told.contains("manage lock-user --deactivate -- casper") && told.contains("User not found"), "{told}");
+    assert!(
+        told.contains("manage lock-user --deactivate -- casper") && told.contains("User not found"),
+        "{told}"
+    );
     assert_eq!(world.state_of("dave"), account(true, true));
 }
 
@@ -119,17 +144,21 @@ async fn only_the_action_fails_whose_account_mas_does_not_know() {
 async fn nothing_is_ever_erased() {
     let world = started(the_table()).await;
     program(&world).run("sync").exits(0);
-    let erased: Vec<_> =
-        everyone(&world).into_iter().filter(|(_, state)| state.synapse.is_some_and(|seen| seen.erased)).collect();
+    let erased: Vec<_> = everyone(&world)
+        .into_iter()
+        .filter(|(_, state)| state.synapse.is_some_and(|seen| seen.erased))
+        .collect();
     assert_eq!(erased, []);
 }
 
 #[tokio::test]
 async fn activation_is_done_only_once_synapse_shows_no_lock() {
-    let world = started(group().member("alice").account("alice").member("bob").locked_account("bob")).await;
+    let world =
+        started(group().member("alice").account("alice").member("bob").locked_account("bob")).await;
     world.mas.state().worker_on = false;
-    let run =
-        program(&world).file(&world, &format!("[policy]\ndisable = \"lock\"\n{IMPATIENT}")).run("sync --format json");
+    let run = program(&world)
+        .file(&world, &format!("[policy]\ndisable = \"lock\"\n{IMPATIENT}"))
+        .run("sync --format json");
     let run = run.exits(4);
     assert_eq!(run.actions(), ["activate bob in_group scheduled"]);
     let told = run.json()["actions"][0]["error"].to_string();

@@ -23,7 +23,8 @@ fn with_list(world: &RunningWorld, instead: &str, more: &str) -> Program {
 const FULL_ONCE: &str = "[ -e \"$0.done\" ] || { : > \"$0.done\"; \
     echo 'Error: remaining connection slots are reserved for roles with the SUPERUSER attribute' >&2; exit 1; }";
 
-/// Ways in which the list fails, and what the run says. None of them means that mas-cli has no such command.
+/// Ways in which the list fails, and what the run says. None of them means that mas-cli has no such
+/// command.
 const FAILING: [(&str, &str); 8] = [
     (FULL_ONCE, "remaining connection slots"),
     // The lines have the level INFO, which a RUST_LOG in the container can hide.
@@ -47,7 +48,11 @@ async fn run_that_would_disable_fails_if_the_administrators_of_mas_are_unknown()
         let world = dave_is_an_administrator().await;
         let before = everyone(&world);
         let run = with_list(&world, instead, "").run("sync").exits(1);
-        run.tells(&["the administrators made in MAS are unknown, so no account is disabled", told, "hint: "]);
+        run.tells(&[
+            "the administrators made in MAS are unknown, so no account is disabled",
+            told,
+            "hint: ",
+        ]);
         assert_eq!(everyone(&world), before, "{instead}");
     }
 }
@@ -90,8 +95,10 @@ async fn plan_warns_and_prints_no_approving_command_if_the_administrators_are_un
         let world = dave_is_an_administrator().await;
         for command in ["plan", "sync --dry-run"] {
             let run = with_list(&world, instead, "").run(command).exits(0);
-            let run =
-                run.tells(&["administrators made in MAS are unknown: ", "a sync that disables accounts would fail"]);
+            let run = run.tells(&[
+                "administrators made in MAS are unknown: ",
+                "a sync that disables accounts would fail",
+            ]);
             assert!(!run.stdout.contains("--approve sha256"), "{}", run.stdout);
             let _ = std::fs::remove_file(world.directory().join("my-mas-cli.done"));
         }

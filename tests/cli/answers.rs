@@ -3,13 +3,16 @@
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
-use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, group, program_by, started};
+use crate::harness::{
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, group, program_by, started,
+};
 use crate::sections::PROTECT;
 use crate::watch::watching::{QUICK, start};
 
 /// Dave and Dora are outside the group, Alice is in it, Mallory is a disabled member.
 async fn world() -> RunningWorld {
-    let world = group().member("alice").account("alice").disabled_member("mallory").account("mallory");
+    let world =
+        group().member("alice").account("alice").disabled_member("mallory").account("mallory");
     started(world.user("dave").account("dave").user("dora").account("dora")).await
 }
 
@@ -49,10 +52,15 @@ fn answer(faults: &Faults, path_ends_with: &str, with: Value) {
 /// Runs a sync that skips this account because of the answer, and does the rest.
 fn skips(world: &RunningWorld, way: Way, name: &str, asked: &str) {
     let run = by(world, way).run("sync --format json").exits(4);
-    let skipped: Vec<_> = run.actions().into_iter().filter(|line| line.ends_with("skipped")).collect();
-    assert!(matches!(&*skipped, [only] if only.starts_with(&format!("disable {name} "))), "{run:?}");
+    let skipped: Vec<_> =
+        run.actions().into_iter().filter(|line| line.ends_with("skipped")).collect();
+    assert!(
+        matches!(&*skipped, [only] if only.starts_with(&format!("disable {name} "))),
+        "{run:?}"
+    );
     let actions = run.json()["actions"].clone();
-    let action = actions.as_array().expect("a list").iter().find(|action| action["localpart"] == name);
+    let action =
+        actions.as_array().expect("a list").iter().find(|action| action["localpart"] == name);
     let error = action.expect("an action")["error"].to_string();
     assert!(error.contains(asked) && error.contains("about another user"), "{error}");
     assert_eq!(world.state_of(name), account(false, false));
@@ -72,7 +80,11 @@ async fn keycloak_answers_to_a_name_with_another_user() {
     let world = world().await;
     // Without a link, only the name says whose account it is.
     world.unlink("dave");
-    world.keycloak.faults().on("username=dave").answer(Fault::Json(json!([alice_in_keycloak(&world)])));
+    world
+        .keycloak
+        .faults()
+        .on("username=dave")
+        .answer(Fault::Json(json!([alice_in_keycloak(&world)])));
     skips(&world, BY_BOTH, "dave", "username=dave");
 }
 
@@ -103,7 +115,8 @@ async fn synapse_answers_with_another_account() {
 
 /// Runs a `watch` in which Alice leaves and a server answers about another user.
 async fn fails_a_round(way: Way, fault: impl Fn(&RunningWorld)) {
-    let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
+    let world =
+        started(group().member("alice").account("alice").member("bob").account("bob")).await;
     let program = program_by(&world, way, &format!("{QUICK}{PROTECT}{NO_LIMITS}"));
     let watching = start(&world, program);
     watching.is_ready().await;

@@ -2,12 +2,18 @@
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, program_for, started, the_table, write};
+use crate::harness::{
+    NO_LIMITS, Run, account, everyone, group, program, program_for, started, the_table, write,
+};
 
 /// Saves a plan and returns its path.
 fn saved(world: &RunningWorld, toml: &str) -> String {
     let path = world.directory().join("plan.json").display().to_string();
-    program(world).file(world, toml).run(&format!("plan --out {path}")).exits(0).prints(&["Plan for example.org"]);
+    program(world)
+        .file(world, toml)
+        .run(&format!("plan --out {path}"))
+        .exits(0)
+        .prints(&["Plan for example.org"]);
     path
 }
 
@@ -27,7 +33,10 @@ async fn saved_plan_is_applied() {
     let world = started(the_table()).await;
     let path = saved(&world, "");
     apply(&world, &path, "").exits(0).matches(&world, "apply");
-    assert_eq!(["bob", "dave"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["bob", "dave"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
@@ -40,14 +49,18 @@ async fn a_printed_plan_can_be_applied_too() {
 
 #[tokio::test]
 async fn changed_accounts_are_skipped_and_reported() {
-    let world = started(the_table().user("dora").account("dora").user("dirk").account("dirk")).await;
+    let world =
+        started(the_table().user("dora").account("dora").user("dirk").account("dirk")).await;
     let path = saved(&world, NO_LIMITS);
     world.join("dave");
     world.keycloak.state().realm("corp").delete_user("dirk");
     world.leave("bob");
     apply(&world, &path, NO_LIMITS).exits(0).matches(&world, "apply_after_changes");
     let states = ["bob", "dave", "dirk", "dora"].map(|name| world.state_of(name));
-    assert_eq!(states, [account(true, true), account(false, false), account(false, false), account(true, true)]);
+    assert_eq!(
+        states,
+        [account(true, true), account(false, false), account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
@@ -84,7 +97,10 @@ async fn account_is_kept_and_the_run_incomplete_if_the_second_look_fails() {
     let path = saved(&world, NO_LIMITS);
     world.keycloak.faults().on("username=dave").answer(Fault::Status(400, String::new()));
     apply(&world, &path, NO_LIMITS).exits(4);
-    assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["dave", "dora"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
@@ -131,8 +147,15 @@ async fn the_limits_hold_for_a_saved_plan_until_it_is_approved() {
     let before = everyone(&world);
     let run = apply(&world, &path, "").exits(3);
     assert_eq!(everyone(&world), before);
-    let command = run.stderr.lines().find(|line| line.starts_with("  matrix-keycloak-sync apply ")).expect("a command");
-    program(&world).run(&format!("apply {path} --approve sha256:01234567")).exits(3).tells(&["names sha256:01234567"]);
+    let command = run
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("  matrix-keycloak-sync apply "))
+        .expect("a command");
+    program(&world)
+        .run(&format!("apply {path} --approve sha256:01234567"))
+        .exits(3)
+        .tells(&["names sha256:01234567"]);
     program(&world).shell(command).exits(0).prints(&["2 disabled"]);
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Program, program, script, set_mode, started, state_folder, the_table};
+use crate::harness::{
+    NO_LIMITS, Program, program, script, set_mode, started, state_folder, the_table,
+};
 use crate::watch::watching::{QUICK, start};
 
 /// Longer than any run with stand-ins.
@@ -50,7 +52,9 @@ enum Thing {
     /// Of another program.
     OtherDatabase,
 }
-use Thing::{Bytes, DanglingLink, Deep, Folder, HalfAState, Huge, Link, Missing, OtherDatabase, Pipe};
+use Thing::{
+    Bytes, DanglingLink, Deep, Folder, HalfAState, Huge, Link, Missing, OtherDatabase, Pipe,
+};
 
 const EMPTY: Thing = Bytes(b"");
 const GARBAGE: Thing = Bytes(b"\x01 = evil {{{ \x02\n");
@@ -164,7 +168,9 @@ fn half_a_state(world: &RunningWorld, path: &Path) {
 
 fn other_database(path: &Path) {
     let other = rusqlite::Connection::open(path).expect("a database");
-    other.execute_batch("CREATE TABLE evil (id INTEGER); INSERT INTO evil VALUES (1);").expect("a table");
+    other
+        .execute_batch("CREATE TABLE evil (id INTEGER); INSERT INTO evil VALUES (1);")
+        .expect("a table");
 }
 
 fn path_of(world: &RunningWorld, place: Place) -> PathBuf {

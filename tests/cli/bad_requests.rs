@@ -46,8 +46,16 @@ fn too_much() -> Vec<Row> {
         ("a header of 20 kB", get("/healthz", &format!("X-Evil: {long}\r\n")), 431),
         ("200 headers", get("/healthz", &"X-Evil: 1\r\n".repeat(200)), 431),
         ("a path of 20 kB", get(&format!("/{long}"), ""), 431),
-        ("a body of 10 GB that never comes", get("/healthz", "Content-Length: 10000000000\r\n"), 200),
-        ("chunks that are none", [get("/healthz", "Transfer-Encoding: chunked\r\n"), raw("evil\r\n")].concat(), 200),
+        (
+            "a body of 10 GB that never comes",
+            get("/healthz", "Content-Length: 10000000000\r\n"),
+            200,
+        ),
+        (
+            "chunks that are none",
+            [get("/healthz", "Transfer-Encoding: chunked\r\n"), raw("evil\r\n")].concat(),
+            200,
+        ),
         ("three requests at once", get("/healthz", "").repeat(3), 200),
         ("an upgrade", get("/healthz", "Connection: Upgrade\r\nUpgrade: h2c\r\n"), 200),
         ("a client that wants to stay", get("/healthz", "Connection: keep-alive\r\n"), 200),
@@ -111,7 +119,11 @@ async fn bad_request_has_one_answer_that_repeats_nothing_and_harms_no_probe() {
         assert_eq!(status(&answer), expected, "{what}: {answer:?}");
         assert!(answer.matches("HTTP/1.").count() <= 1, "{what}: {answer:?}");
         assert!(!answer.to_lowercase().contains("evil"), "{what}: {answer:?}");
-        assert_eq!(watching.ask("/healthz").await, Some((200, "alive\n".to_owned())), "after {what}");
+        assert_eq!(
+            watching.ask("/healthz").await,
+            Some((200, "alive\n".to_owned())),
+            "after {what}"
+        );
     }
     assert_eq!(watching.stop(), 0);
 }

@@ -7,7 +7,8 @@ use crate::harness::{BY_BOTH, NO_LIMITS, Run, group, program, program_by, starte
 /// One member, one leaver, and this many accounts of a bridge.
 fn bridged(count: usize) -> World {
     let world = group().member("alice").account("alice").user("dave").account("dave");
-    (0..count).fold(world, |world, at| world.bridge_account(&format!("telegram_{at:03}"), "telegram"))
+    (0..count)
+        .fold(world, |world, at| world.bridge_account(&format!("telegram_{at:03}"), "telegram"))
 }
 
 fn kept_as(run: &Run, reason: &str) -> usize {
@@ -18,7 +19,10 @@ fn kept_as(run: &Run, reason: &str) -> usize {
 async fn keycloak_is_not_asked_about_a_bridge() {
     let world = started(bridged(40)).await;
     let run = program(&world).run("sync --format json").exits(0);
-    assert_eq!((run.actions(), kept_as(&run, "appservice")), (vec!["disable dave not_in_group done".into()], 40));
+    assert_eq!(
+        (run.actions(), kept_as(&run, "appservice")),
+        (vec!["disable dave not_in_group done".into()], 40)
+    );
     assert_eq!(world.keycloak.requests().count("telegram_"), 0);
     assert_eq!(world.synapse.requests().count("/v2/users/@telegram_"), 40);
 }
@@ -36,8 +40,14 @@ async fn next_run_makes_no_request_about_a_remembered_bridge() {
 #[tokio::test]
 async fn bridges_do_not_count_for_the_limit_of_accounts_to_recheck() {
     let world = started(bridged(40)).await;
-    let run = program(&world).file(&world, &format!("{NO_LIMITS}max_look = 1")).run("sync --format json").exits(0);
-    assert_eq!((run.actions(), kept_as(&run, "appservice")), (vec!["disable dave not_in_group done".into()], 40));
+    let run = program(&world)
+        .file(&world, &format!("{NO_LIMITS}max_look = 1"))
+        .run("sync --format json")
+        .exits(0);
+    assert_eq!(
+        (run.actions(), kept_as(&run, "appservice")),
+        (vec!["disable dave not_in_group done".into()], 40)
+    );
     assert_eq!(world.keycloak.requests().count("telegram_"), 0);
 }
 
@@ -45,7 +55,9 @@ async fn bridges_do_not_count_for_the_limit_of_accounts_to_recheck() {
 async fn accounts_unknown_to_mas_do_not_count_and_keycloak_is_not_asked_about_them() {
     let world = bridged(20).synapse_only_account("casper").synapse_only_account("slimer");
     let world = started(world).await;
-    let run = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}max_look = 1")).run("sync --format json").exits(0);
+    let run = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}max_look = 1"))
+        .run("sync --format json")
+        .exits(0);
     assert_eq!(run.actions(), ["disable dave not_in_group done"]);
     assert_eq!((kept_as(&run, "appservice"), kept_as(&run, "not_in_mas")), (20, 2));
     let asked = ["telegram_", "casper", "slimer"].map(|name| world.keycloak.requests().count(name));
@@ -63,7 +75,11 @@ async fn refusal_names_the_prefix_that_most_of_the_accounts_share() {
          Most of them begin with signal_: if they belong to a bridge, add '/signal_.*/' to policy.protect",
     ]);
     assert_eq!(world.keycloak.requests().count("signal_"), 0, "none is rechecked");
-    assert_eq!(world.synapse.requests().count("/v2/users/@telegram_019"), 0, "nor asked about without need");
+    assert_eq!(
+        world.synapse.requests().count("/v2/users/@telegram_019"),
+        0,
+        "nor asked about without need"
+    );
     let advised = format!("[policy]\nprotect = ['/signal_.*/']\n{limited}");
     let run = program(&world).file(&world, &advised).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable dave not_in_group done"]);
@@ -75,7 +91,8 @@ async fn failed_second_look_at_a_bridge_blocks_nothing() {
     world.synapse.faults().on("/v2/users/@telegram_007").answer(Fault::Status(500, String::new()));
     for limits in ["", "max_look = 2"] {
         let world_file = format!("{NO_LIMITS}{limits}");
-        let run = program(&world).file(&world, &world_file).run("sync --dry-run --format json").exits(4);
+        let run =
+            program(&world).file(&world, &world_file).run("sync --dry-run --format json").exits(4);
         assert_eq!(kept_as(&run, "appservice"), 19, "{limits}");
         assert_eq!(run.actions().len(), 2, "{limits}: {:?}", run.actions());
     }
@@ -85,5 +102,8 @@ async fn failed_second_look_at_a_bridge_blocks_nothing() {
 async fn missing_answer_of_keycloak_is_an_error_even_if_synapse_knows_the_bridges() {
     let world = started(bridged(20)).await;
     world.keycloak.faults().on("username=dave").answer(Fault::Status(500, String::new()));
-    program(&world).run("sync").exits(1).tells(&["the second look failed for all accounts (1 tried)"]);
+    program(&world)
+        .run("sync")
+        .exits(1)
+        .tells(&["the second look failed for all accounts (1 tried)"]);
 }

@@ -30,7 +30,9 @@ async fn lock_by_hand_after_an_activation_that_was_not_confirmed_stays() {
     remembering(&world, "").run("sync").exits(0);
     world.join("bob");
     world.mas.state().worker_on = false;
-    let scheduled = remembering(&world, "[writer]\nconfirm_timeout = \"0s\"\n").run("sync --format json").exits(4);
+    let scheduled = remembering(&world, "[writer]\nconfirm_timeout = \"0s\"\n")
+        .run("sync --format json")
+        .exits(4);
     assert_eq!(scheduled.actions(), ["activate bob in_group scheduled"]);
     world.mas.state().worker_on = true;
     assert!(world.settle().await);
@@ -41,7 +43,8 @@ async fn lock_by_hand_after_an_activation_that_was_not_confirmed_stays() {
 
 #[tokio::test]
 async fn lock_by_hand_after_a_disable_that_was_refused_is_not_finished() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     let refusing = "case \"$*\" in *lock-user*) echo 'Error: permission denied' >&2; exit 1;; esac";
     let command = mas_cli(&world, refusing);
     let failed = remembering(&world, &command).run("sync --format json").exits(4);
@@ -54,7 +57,8 @@ async fn lock_by_hand_after_a_disable_that_was_refused_is_not_finished() {
 
 #[tokio::test]
 async fn lock_left_by_lock_mode_is_not_half_a_deactivation() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.mas.state().worker_on = false;
     let lock = "[policy]\ndisable = \"lock\"\n[writer]\nconfirm_timeout = \"0s\"\n";
     let scheduled = remembering(&world, lock).run("sync --format json").exits(4);

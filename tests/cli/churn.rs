@@ -88,7 +88,12 @@ impl Churn {
 
     /// Starts a run.
     fn begin(&mut self) {
-        self.out = self.pool.iter().filter(|(_, inside)| !inside).map(|(number, _)| name(*number)).collect();
+        self.out = self
+            .pool
+            .iter()
+            .filter(|(_, inside)| !inside)
+            .map(|(number, _)| name(*number))
+            .collect();
         self.naive.clear();
         self.read = 0;
     }
@@ -106,7 +111,8 @@ impl Churn {
                 let side = if leaves == leave_below { 0..middle } else { middle..self.pool.len() };
                 let start = self.random.below(side.len().max(1));
                 let places = side.clone().cycle().skip(start).take(side.len());
-                let moving: Vec<usize> = places.filter(|place| self.pool[*place].1 == leaves).take(count).collect();
+                let moving: Vec<usize> =
+                    places.filter(|place| self.pool[*place].1 == leaves).take(count).collect();
                 for place in moving {
                     let (number, inside) = &mut self.pool[place];
                     *inside = !leaves;
@@ -125,7 +131,11 @@ impl Churn {
 
     /// Requests the next page by plain offsets, of the same size as the requested one.
     fn naive_page(&mut self, keycloak: &mut KeycloakState, asked: &SeenRequest) {
-        let max = asked.query.split('&').find_map(|part| part.strip_prefix("max=")).expect("the reader says how many");
+        let max = asked
+            .query
+            .split('&')
+            .find_map(|part| part.strip_prefix("max="))
+            .expect("the reader says how many");
         let max: usize = max.parse().expect("a number");
         let group = keycloak.realm("corp").group_by_path("/matrix-users").expect("seeded");
         self.naive.extend(group.members.keys().skip(self.read).take(max).cloned());
@@ -135,7 +145,8 @@ impl Churn {
     /// Counts the staying members that the reader by plain offsets has missed.
     fn missed(&self, left: bool) -> usize {
         assert!(self.read > PEOPLE, "the list was read to its end");
-        let stayers = (0..PEOPLE).filter(|number| role(*number) == Role::Stayer && !(left && *number == LEAVER));
+        let stayers = (0..PEOPLE)
+            .filter(|number| role(*number) == Role::Stayer && !(left && *number == LEAVER));
         stayers.filter(|number| !self.naive.contains(&name(*number))).count()
     }
 }
@@ -143,9 +154,17 @@ impl Churn {
 /// Changes the group at every request to Keycloak.
 fn set_going(world: &RunningWorld, churn: &Shared<Churn>) {
     let (state, naive) = (world.keycloak.shared(), churn.clone());
-    world.keycloak.faults().on("/members").before(move |asked| naive.lock().naive_page(&mut state.lock(), asked));
+    world
+        .keycloak
+        .faults()
+        .on("/members")
+        .before(move |asked| naive.lock().naive_page(&mut state.lock(), asked));
     let (state, churn) = (world.keycloak.shared(), churn.clone());
-    world.keycloak.faults().on("/admin/realms/corp/").after(move |_| churn.lock().turn(&mut state.lock()));
+    world
+        .keycloak
+        .faults()
+        .on("/admin/realms/corp/")
+        .after(move |_| churn.lock().turn(&mut state.lock()));
 }
 
 /// The totals of all runs, printed at the end.
@@ -160,11 +179,19 @@ struct Figures {
 }
 
 async fn no_staying_member_is_disabled(way: Way) {
-    let (start, runs, mut figures) = (Instant::now(), rounds("CHURN_RUNS", RUNS), Figures::default());
+    let (start, runs, mut figures) =
+        (Instant::now(), rounds("CHURN_RUNS", RUNS), Figures::default());
     let churn = Shared::new(Churn::new(Random::new(way.source)));
     let description = churn.lock().world();
     let world = started(description).await;
-    let size = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").members.len();
+    let size = world
+        .keycloak
+        .state()
+        .realm("corp")
+        .group_by_path("/matrix-users")
+        .expect("seeded")
+        .members
+        .len();
     assert!(size >= 20_000, "{size} members");
     set_going(&world, &churn);
     let policy = "[policy]\nprotect = [\"matrix-sync-bot\"]\n";
@@ -174,7 +201,8 @@ async fn no_staying_member_is_disabled(way: Way) {
             world.leave(&name(LEAVER));
         }
         churn.lock().begin();
-        let command = if (number + 1) % WRITING == 0 { "sync --format json" } else { "plan --format json" };
+        let command =
+            if (number + 1) % WRITING == 0 { "sync --format json" } else { "plan --format json" };
         let run = program_by(&world, way, &format!("{policy}{NO_LIMITS}")).run(command);
         // A list that moves too much to be read is an error, and then no account is disabled.
         if run.code == 1 {
@@ -186,9 +214,11 @@ async fn no_staying_member_is_disabled(way: Way) {
         let churn = churn.lock();
         for action in run.actions() {
             let mut words = action.split(' ');
-            let (kind, user) = (words.next().expect("an action"), words.next().expect("a localpart"));
+            let (kind, user) =
+                (words.next().expect("an action"), words.next().expect("a localpart"));
             let is_leaver = has_left && user == name(LEAVER);
-            let index = user.strip_prefix('u').and_then(|digits| digits.parse().ok()).expect("one of ours");
+            let index =
+                user.strip_prefix('u').and_then(|digits| digits.parse().ok()).expect("one of ours");
             assert!(is_leaver || role(index) == Role::Regular, "run {number}: {action}");
             assert!(
                 is_leaver || kind == "activate" || churn.out.contains(user),
@@ -216,9 +246,17 @@ async fn no_staying_member_is_disabled(way: Way) {
     // every other run. In a few runs, fewer than a quarter can happen by chance.
     let quiet = if plans < 40 { harsh * 8 < plans } else { harsh * 4 < plans };
     assert!(plans * 10 >= runs * 9 && !quiet, "too quiet or too loud to show anything");
-    assert_eq!(world.state_of(&name(LEAVER)), account(true, true), "the user who leaves for good is disabled");
+    assert_eq!(
+        world.state_of(&name(LEAVER)),
+        account(true, true),
+        "the user who leaves for good is disabled"
+    );
     let stays = |number: &usize| role(*number) == Role::Stayer && *number != LEAVER;
-    assert!((0..PEOPLE).filter(stays).all(|number| world.state_of(&name(number)) == account(false, false)));
+    assert!(
+        (0..PEOPLE)
+            .filter(stays)
+            .all(|number| world.state_of(&name(number)) == account(false, false))
+    );
 }
 
 #[tokio::test]

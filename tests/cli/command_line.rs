@@ -5,7 +5,14 @@ use crate::harness::{bare, program, started, the_table};
 #[test]
 fn without_a_command_the_help_is_printed() {
     let run = bare().run("").exits(0);
-    run.prints(&["Usage: matrix-keycloak-sync", "plan", "sync", "apply", "explain", "Exit codes: 0 in step"]);
+    run.prints(&[
+        "Usage: matrix-keycloak-sync",
+        "plan",
+        "sync",
+        "apply",
+        "explain",
+        "Exit codes: 0 in step",
+    ]);
 }
 
 #[test]
@@ -63,7 +70,10 @@ fn all_missing_keys_are_reported_at_once() {
 #[test]
 fn completions_and_man_pages_hold_every_command() {
     for line in ["completions bash", "completions zsh", "completions fish", "man"] {
-        bare().run(line).exits(0).prints(&["plan", "sync", "apply", "explain", "detailed", "approve"]);
+        bare()
+            .run(line)
+            .exits(0)
+            .prints(&["plan", "sync", "apply", "explain", "detailed", "approve"]);
     }
 }
 

@@ -11,8 +11,13 @@ use crate::sections::PROTECT;
 /// If Synapse is not configured, the owner of its token is an account like any other.
 /// Every state of an account, inside and outside the group.
 fn every_state() -> World {
-    let world =
-        group().member("anna").account("anna").user("oskar").account("oskar").user("stranger").account("stranger");
+    let world = group()
+        .member("anna")
+        .account("anna")
+        .user("oskar")
+        .account("oskar")
+        .user("stranger")
+        .account("stranger");
     ["disabled", "deactivated", "locked"].iter().fold(world, |world, state| {
         let (inside, outside) = (format!("in-{state}"), format!("out-{state}"));
         let world = world.member(&inside).user(&outside);
@@ -37,7 +42,8 @@ struct Left {
 
 fn left(world: &RunningWorld) -> Vec<Left> {
     let of = |(name, state): (String, ServerStates)| {
-        let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser, SessionKind::Personal];
+        let kinds =
+            [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser, SessionKind::Personal];
         let sessions = kinds.map(|kind| world.sessions_of(&name, kind).len());
         let synapse = world.synapse.state();
         let account = synapse.account(&name).expect("an account");
@@ -92,7 +98,8 @@ async fn second_run_finds_nothing_to_do_with_any_writer_and_source() {
 async fn no_account_is_erased_by_any_writer() {
     for way in EVERY_WAY {
         let (_, left) = run(way, "deactivate").await;
-        let erased = left.iter().filter(|left| left.state.synapse.is_some_and(|state| state.erased)).count();
+        let erased =
+            left.iter().filter(|left| left.state.synapse.is_some_and(|state| state.erased)).count();
         assert_eq!(erased, 0, "{way:?}");
         assert_eq!(left.iter().filter(|left| left.displayname.is_none()).count(), 0, "{way:?}");
     }

@@ -10,7 +10,8 @@ use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 use serde_json::Value;
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, program_with, started, the_table,
+    BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, program_with,
+    started, the_table,
 };
 use crate::sections::PROTECT;
 use crate::snapshots::assert_snapshot;
@@ -67,9 +68,12 @@ impl Findings {
     pub(crate) fn shown(&self, checks: &[&str]) -> String {
         let shown = self.checks.iter().filter_map(|check| {
             let text = |field: &str| check[field].as_str().unwrap_or("none");
-            let [server, name, status, found, fix] = ["server", "check", "status", "found", "fix"].map(text);
+            let [server, name, status, found, fix] =
+                ["server", "check", "status", "found", "fix"].map(text);
             match status {
-                "warning" | "problem" => Some(format!("{server} {name} {status}\n  {found}\n  fix: {fix}\n")),
+                "warning" | "problem" => {
+                    Some(format!("{server} {name} {status}\n  {found}\n  fix: {fix}\n"))
+                }
                 _ if checks.contains(&&*format!("{server} {name}")) => {
                     Some(format!("{server} {name} {status}\n  {found}\n"))
                 }
@@ -118,11 +122,19 @@ async fn doctor_changes_nothing() {
         doctor(program_by(&world, way, at_ease(way)));
         assert_eq!(everyone(&world), before);
         // Requests between the stand-ins are not ours: mas-cli's to its database, Synapse's to MAS.
-        let servers = [world.keycloak.server(), world.synapse.server(), world.mas.server(), world.mas.admin()];
+        let servers = [
+            world.keycloak.server(),
+            world.synapse.server(),
+            world.mas.server(),
+            world.mas.admin(),
+        ];
         let seen = servers.into_iter().flat_map(|server| server.requests().all());
         let harmless = ["/token", "/oauth2/introspect", "/stand-in/manage", "/stand-in/read"];
-        let changes: Vec<_> =
-            seen.filter(|seen| seen.method != "GET" && !harmless.iter().any(|end| seen.path.ends_with(end))).collect();
+        let changes: Vec<_> = seen
+            .filter(|seen| {
+                seen.method != "GET" && !harmless.iter().any(|end| seen.path.ends_with(end))
+            })
+            .collect();
         assert_eq!(changes, []);
     }
 }
@@ -136,7 +148,8 @@ async fn report_fits_into_80_columns_with_and_without_problems() {
         let run = program_by(&world, way, "").run("doctor");
         assert_eq!(wide_lines(&run), [""; 0]);
 
-        let run = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
+        let run =
+            program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
         let run = run.prints(&["  PROBLEM  token: ", "           fix: Check `keycloak.client_id`"]);
         assert_eq!(wide_lines(&run), [""; 0]);
         world.mas.stop().await;
@@ -174,7 +187,8 @@ async fn one_server_that_is_down_hides_nothing_of_the_others() {
 async fn invalid_configuration_is_reported_as_by_other_commands() {
     let world = started(the_table()).await;
     for command in ["doctor", "doctor --format json"] {
-        let run = program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
+        let run =
+            program(&world).without("KC_URL").without("MATRIX_SERVER_NAME").run(command).exits(78);
         run.matches(&world, "doctor_invalid_configuration");
     }
 }

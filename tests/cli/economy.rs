@@ -18,8 +18,13 @@ async fn ten_thousand_unchanged_accounts_need_a_dozen_requests() {
 
 #[tokio::test]
 async fn only_accounts_that_would_be_disabled_are_rechecked() {
-    let world = started(group().members(50, "u").accounts(50, "u").user("dave").account("dave")).await;
+    let world =
+        started(group().members(50, "u").accounts(50, "u").user("dave").account("dave")).await;
     program(&world).run("plan").exits(0);
-    let looked_at = |path: &str| world.keycloak.requests().count(path) + world.synapse.requests().count(path);
-    assert_eq!((looked_at("username=dave"), looked_at("/v2/users/@"), looked_at("username=")), (1, 1, 1));
+    let looked_at =
+        |path: &str| world.keycloak.requests().count(path) + world.synapse.requests().count(path);
+    assert_eq!(
+        (looked_at("username=dave"), looked_at("/v2/users/@"), looked_at("username=")),
+        (1, 1, 1)
+    );
 }

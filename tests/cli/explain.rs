@@ -13,7 +13,9 @@ fn explain(world: &RunningWorld, name: &str) -> Run {
 
 #[tokio::test]
 async fn facts_have_their_servers_and_the_rule_follows_for_members_and_others() {
-    let world = started(the_table().account("old-timer").disabled_member("mallory").account("mallory")).await;
+    let world =
+        started(the_table().account("old-timer").disabled_member("mallory").account("mallory"))
+            .await;
     let before = everyone(&world);
     for (name, what) in [
         ("alice", "member"),
@@ -57,7 +59,10 @@ async fn a_name_that_no_server_knows_is_an_error() {
         ("stranger", "@stranger:example.org"),
         ("@alice:elsewhere.org", "@alice:elsewhere.org"),
         ("stranger@example.org", "stranger@example.org"),
-        ("0ba50303-5dc2-4485-ad77-acd8b74f5b9f", "@0ba50303-5dc2-4485-ad77-acd8b74f5b9f:example.org"),
+        (
+            "0ba50303-5dc2-4485-ad77-acd8b74f5b9f",
+            "@0ba50303-5dc2-4485-ad77-acd8b74f5b9f:example.org",
+        ),
     ] {
         let run = program(&world).run(&format!("explain {text}")).exits(1);
         run.tells(&[&format!("no server knows {name}"), "hint: "]);
@@ -68,7 +73,10 @@ async fn a_name_that_no_server_knows_is_an_error() {
 async fn invalid_name_is_an_error() {
     let world = started(the_table()).await;
     for name in ["@alice", "alice:example.org", "@alice:"] {
-        program(&world).run(&format!("explain {name}")).exits(1).tells(&["neither a localpart nor a Matrix user ID"]);
+        program(&world)
+            .run(&format!("explain {name}"))
+            .exits(1)
+            .tells(&["neither a localpart nor a Matrix user ID"]);
     }
 }
 

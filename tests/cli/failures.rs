@@ -18,15 +18,23 @@ struct Place {
     pattern: &'static str,
 }
 
-const TOKEN: Place =
-    Place { server: "Keycloak", request: "POST http", pattern: "/realms/master/protocol/openid-connect/token" };
-const GROUPS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/admin/realms/corp/groups?" };
+const TOKEN: Place = Place {
+    server: "Keycloak",
+    request: "POST http",
+    pattern: "/realms/master/protocol/openid-connect/token",
+};
+const GROUPS: Place =
+    Place { server: "Keycloak", request: "GET http", pattern: "/admin/realms/corp/groups?" };
 const MEMBERS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/members" };
-const WHOAMI: Place = Place { server: "Synapse", request: "GET http", pattern: "/_matrix/client/v3/account/whoami" };
-const ACCOUNTS: Place = Place { server: "Synapse", request: "GET http", pattern: "/_synapse/admin/v3/users?" };
+const WHOAMI: Place =
+    Place { server: "Synapse", request: "GET http", pattern: "/_matrix/client/v3/account/whoami" };
+const ACCOUNTS: Place =
+    Place { server: "Synapse", request: "GET http", pattern: "/_synapse/admin/v3/users?" };
 
-const GROUPS_OF_A_PERSON: Place = Place { server: "Keycloak", request: "GET http", pattern: "/groups?brief" };
-const COMPONENTS: Place = Place { server: "Keycloak", request: "GET http", pattern: "/components?" };
+const GROUPS_OF_A_PERSON: Place =
+    Place { server: "Keycloak", request: "GET http", pattern: "/groups?brief" };
+const COMPONENTS: Place =
+    Place { server: "Keycloak", request: "GET http", pattern: "/components?" };
 
 /// How the request fails, and what the error says about it.
 fn troubles(server: &str) -> Vec<(Fault, &'static str)> {
@@ -149,15 +157,27 @@ async fn empty_list_is_an_error_if_it_must_have_rows() {
     let world = started(the_table()).await;
     let mad = serde_json::json!({"users": [], "total": u64::MAX});
     world.synapse.faults().on(ACCOUNTS.pattern).answer(Fault::Json(mad));
-    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "accounts and contains 0", "hint: "]);
-    empty(ACCOUNTS).await.exits(1).tells(&["Synapse: GET ", "does not contain @matrix-sync-bot", "hint: "]);
+    program(&world).run("sync").exits(1).tells(&[
+        "Synapse: GET ",
+        "accounts and contains 0",
+        "hint: ",
+    ]);
+    empty(ACCOUNTS).await.exits(1).tells(&[
+        "Synapse: GET ",
+        "does not contain @matrix-sync-bot",
+        "hint: ",
+    ]);
 }
 
 #[tokio::test]
 async fn oauth_error_says_what_to_check() {
     let world = started(the_table()).await;
     let wrong = |name: &str| program(&world).env(name, "wr0ng-canary").run("sync").exits(1);
-    wrong("KC_ADMIN_PASS").tells(&["Keycloak: POST ", "invalid_grant: Invalid user credentials", "KC_ADMIN_PASS"]);
+    wrong("KC_ADMIN_PASS").tells(&[
+        "Keycloak: POST ",
+        "invalid_grant: Invalid user credentials",
+        "KC_ADMIN_PASS",
+    ]);
     wrong("KC_CLIENT_ID").tells(&["Keycloak: POST ", "issued no token", "KC_CLIENT_ID"]);
     wrong("KC_REALM").tells(&["Keycloak: GET ", "404", "KC_REALM"]);
     wrong("MATRIX_ADMIN_TOKEN").tells(&["Synapse: GET ", "401", "MATRIX_ADMIN_TOKEN"]);
@@ -165,7 +185,11 @@ async fn oauth_error_says_what_to_check() {
 
 #[tokio::test]
 async fn temporary_failure_is_retried() {
-    for fault in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new()), Fault::Reset] {
+    for fault in [
+        Fault::TooManyRequests { retry_after_secs: 1 },
+        Fault::Status(503, String::new()),
+        Fault::Reset,
+    ] {
         let world = started(the_table()).await;
         for place in [TOKEN, MEMBERS, ACCOUNTS] {
             place.faults(&world).on(place.pattern).times(1).answer(fault.clone());
@@ -181,8 +205,19 @@ async fn not_found_from_a_proxy_does_not_count_as_the_servers() {
     let missing = || Fault::Status(404, "<html>no such backend</html>".to_owned());
     world.keycloak.faults().on("/users/").answer(missing());
     let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(1);
-    run.tells(&["the second look failed for all accounts", "Keycloak: GET ", "/users/", "404", "hint: "]);
+    run.tells(&[
+        "the second look failed for all accounts",
+        "Keycloak: GET ",
+        "/users/",
+        "404",
+        "hint: ",
+    ]);
     world.synapse.faults().on("/v3/users").answer(missing());
-    program(&world).run("sync").exits(1).tells(&["Synapse: GET ", "/_synapse/admin/v3/users", "404", "hint: "]);
+    program(&world).run("sync").exits(1).tells(&[
+        "Synapse: GET ",
+        "/_synapse/admin/v3/users",
+        "404",
+        "hint: ",
+    ]);
     assert_eq!((everyone(&world), world.synapse.requests().count("/v2/users?")), (before, 0));
 }

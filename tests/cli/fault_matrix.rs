@@ -83,14 +83,17 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     }
     let end = scene.everyone();
     let out_of_place = before.keys().filter(|name| !in_place(name, &before, &end, &members));
-    wrong.extend(out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))));
+    wrong.extend(
+        out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))),
+    );
     Ended { cell, way, exit, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
 }
 
 /// Cases that mostly wait run all at once, the others a few at a time.
 fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
     let runtime = Runtime::new().expect("a runtime");
-    let (waiting, busy): (Vec<_>, Vec<_>) = cases.into_iter().partition(|(cell, _)| cell.mostly_waits());
+    let (waiting, busy): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|(cell, _)| cell.mostly_waits());
     let (queue, ended) = (Mutex::new(busy), Mutex::new(Vec::new()));
     let play = |(cell, way)| {
         let one = play(&runtime, cell, way);
@@ -123,9 +126,14 @@ fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
                     return "—".to_owned();
                 }
                 let ways = cell.ways().iter();
-                let of_way = |way: &Way| ended.iter().find(|one| one.cell == cell && one.way == *way);
+                let of_way =
+                    |way: &Way| ended.iter().find(|one| one.cell == cell && one.way == *way);
                 let exit: Vec<_> = ways.filter_map(of_way).map(|one| one.exit.clone()).collect();
-                if exit.iter().all(|one| *one == exit[0]) { exit[0].clone() } else { exit.join("/") }
+                if exit.iter().all(|one| *one == exit[0]) {
+                    exit[0].clone()
+                } else {
+                    exit.join("/")
+                }
             };
             table.insert((server, trouble), MOMENTS.map(exit).to_vec());
         }
@@ -153,7 +161,8 @@ fn footnotes() -> String {
     let mut rules: Vec<&str> = Vec::new();
     for server in SERVERS {
         for &trouble in server.troubles() {
-            let of = MOMENTS.into_iter().filter_map(|moment| Cell { server, trouble, moment }.why_not());
+            let of =
+                MOMENTS.into_iter().filter_map(|moment| Cell { server, trouble, moment }.why_not());
             for rule in of {
                 if !rules.contains(&rule) {
                     rules.push(rule);
@@ -167,8 +176,11 @@ fn footnotes() -> String {
 #[test]
 fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
     let begin = Instant::now();
-    let cells =
-        || SERVERS.into_iter().flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)));
+    let cells = || {
+        SERVERS
+            .into_iter()
+            .flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)))
+    };
     let cases: Vec<_> = cells()
         .flat_map(|(server, trouble)| MOMENTS.map(|moment| Cell { server, trouble, moment }))
         .filter(|cell| cell.why_not().is_none())
@@ -180,12 +192,16 @@ fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
     let mut wrong = Vec::new();
     for one in &ended {
         let Report { wrong_disables, wrong_activations, lost_records } = &one.report;
-        let of_case = wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
+        let of_case =
+            wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
         let of_case: Vec<_> = of_case.cloned().collect();
         if !of_case.is_empty() || one.exit == "hang" {
             let Way { writer, source } = one.way;
             let what = of_case.join("\n  ");
-            wrong.push(format!("{} ({writer}, {source}): {}\n  {what}\n{}", one.cell, one.exit, one.stderr));
+            wrong.push(format!(
+                "{} ({writer}, {source}): {}\n  {what}\n{}",
+                one.cell, one.exit, one.stderr
+            ));
         }
     }
     let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();

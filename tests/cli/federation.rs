@@ -6,19 +6,23 @@ use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::json;
 
-use crate::harness::{NO_LIMITS, everyone, group, program, program_with, proxy_page, started, the_table};
+use crate::harness::{
+    NO_LIMITS, everyone, group, program, program_with, proxy_page, started, the_table,
+};
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
 /// Alice is a local user, the three federated users are members, dave is no member; all have
 /// accounts.
 async fn with_a_directory() -> RunningWorld {
-    let world =
-        DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.member(name).account(name));
+    let world = DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| {
+        world.member(name).account(name)
+    });
     let world = started(world.user("dave").account("dave")).await;
     for name in DIRECTORY {
         let mut state = world.keycloak.state();
-        state.realm("corp").user_mut(name).expect("seeded").federation_link = Some("ldap-1".to_owned());
+        state.realm("corp").user_mut(name).expect("seeded").federation_link =
+            Some("ldap-1".to_owned());
     }
     world
 }
@@ -40,7 +44,10 @@ async fn no_account_is_disabled_if_the_directory_of_its_user_is_down() {
     let world = with_a_directory().await;
     take_down(&world);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
-    assert_eq!((run.kept(), run.actions()), (in_doubt(), vec!["disable dave not_in_group done".to_owned()]));
+    assert_eq!(
+        (run.kept(), run.actions()),
+        (in_doubt(), vec!["disable dave not_in_group done".to_owned()])
+    );
     run.tells(&["directory behind Keycloak", "3 accounts are kept", "User federation"]);
 }
 
@@ -48,7 +55,10 @@ async fn no_account_is_disabled_if_the_directory_of_its_user_is_down() {
 async fn plan_is_incomplete_too_if_a_directory_is_down() {
     let world = with_a_directory().await;
     take_down(&world);
-    program(&world).run("plan").exits(4).prints(&["3 accounts: a directory behind Keycloak is unverified"]);
+    program(&world)
+        .run("plan")
+        .exits(4)
+        .prints(&["3 accounts: a directory behind Keycloak is unverified"]);
 }
 
 #[tokio::test]
@@ -124,7 +134,12 @@ async fn directory_is_unverified_if_it_goes_down_after_the_list_was_read() {
 #[tokio::test]
 async fn account_unknown_to_keycloak_is_kept_if_a_directory_shows_no_user() {
     let world = started(the_table().account("old-timer")).await;
-    let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
+    let unseen = StorageProvider {
+        id: "ldap-1".to_owned(),
+        name: "AD".to_owned(),
+        import: false,
+        enabled: true,
+    };
     world.keycloak.state().realm("corp").storage_providers.push(unseen);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.kept(), ["old-timer federation_in_doubt"]);
@@ -134,8 +149,10 @@ async fn account_unknown_to_keycloak_is_kept_if_a_directory_shows_no_user() {
 #[tokio::test]
 async fn run_goes_on_without_the_role_to_see_directories() {
     let world = started(the_table().account("old-timer").service_roles(&["view-users"])).await;
-    let run =
-        program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("plan -v --format json").exits(0);
+    let run = program_with(&world, Auth::ClientCredentials)
+        .file(&world, NO_LIMITS)
+        .run("plan -v --format json")
+        .exits(0);
     assert_eq!(run.kept(), [""; 0]);
     run.tells(&["view-realm"]);
 }
@@ -144,7 +161,12 @@ async fn run_goes_on_without_the_role_to_see_directories() {
 async fn protection_stays_on_if_a_proxy_answers_with_a_page() {
     for status in [401, 403, 404, 503] {
         let world = started(the_table().account("old-timer")).await;
-        let unseen = StorageProvider { id: "ldap-1".to_owned(), name: "AD".to_owned(), import: false, enabled: true };
+        let unseen = StorageProvider {
+            id: "ldap-1".to_owned(),
+            name: "AD".to_owned(),
+            import: false,
+            enabled: true,
+        };
         world.keycloak.state().realm("corp").storage_providers.push(unseen);
         world.keycloak.faults().on("/components?").answer(proxy_page(status));
         let before = everyone(&world);
@@ -156,16 +178,21 @@ async fn protection_stays_on_if_a_proxy_answers_with_a_page() {
 
 #[tokio::test]
 async fn directory_that_was_never_verified_is_remembered() {
-    let world =
-        DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
+    let world = DIRECTORY.iter().fold(group().member("alice").account("alice"), |world, name| {
+        world.user(name).account(name)
+    });
     let world = started(world.service_roles(&["view-users"])).await;
     for name in DIRECTORY {
         let mut state = world.keycloak.state();
         let user = state.realm("corp").user_mut(name).expect("seeded");
         (user.federation_link, user.enabled) = (Some("ldap-1".to_owned()), false);
     }
-    let sync =
-        || program_with(&world, Auth::ClientCredentials).file(&world, NO_LIMITS).run("sync --format json").exits(4);
+    let sync = || {
+        program_with(&world, Auth::ClientCredentials)
+            .file(&world, NO_LIMITS)
+            .run("sync --format json")
+            .exits(4)
+    };
     assert_eq!(sync().kept(), in_doubt());
     // Now Keycloak has no cached users either.
     for name in DIRECTORY {

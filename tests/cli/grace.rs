@@ -17,7 +17,10 @@ fn sync(world: &RunningWorld) -> Run {
 
 fn only_gina_is_disabled(world: &RunningWorld) {
     let run = sync(world);
-    let expected = (vec!["disable gina disabled_in_keycloak done".to_owned()], vec!["frank in_grace".to_owned()]);
+    let expected = (
+        vec!["disable gina disabled_in_keycloak done".to_owned()],
+        vec!["frank in_grace".to_owned()],
+    );
     assert_eq!((run.actions(), run.kept()), expected);
     assert_eq!(world.state_of("frank"), account(false, false));
 }

@@ -59,8 +59,12 @@ pub(crate) fn account(locked: bool, deactivated: bool) -> ServerStates {
 /// Every account with its state on both servers.
 pub(crate) fn everyone(world: &RunningWorld) -> Vec<(String, ServerStates)> {
     let localpart = |id: &str| id[1..].split(':').next().unwrap_or_default().to_owned();
-    let localparts: Vec<String> = world.synapse.state().accounts().map(|(id, _)| localpart(id)).collect();
-    localparts.into_iter().map(|localpart| (localpart.clone(), world.state_of(&localpart))).collect()
+    let localparts: Vec<String> =
+        world.synapse.state().accounts().map(|(id, _)| localpart(id)).collect();
+    localparts
+        .into_iter()
+        .map(|localpart| (localpart.clone(), world.state_of(&localpart)))
+        .collect()
 }
 
 /// Changes an account by hand, as an administrator would, on both servers, in 2030.
@@ -77,7 +81,8 @@ pub(crate) fn by_hand(world: &RunningWorld, localpart: &str, locked: bool, deact
 
 /// A mas-cli that runs this first; `$1` is `--config`, `$2` the file.
 pub(crate) fn mas_cli(world: &RunningWorld, first: &str) -> String {
-    let path = script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
+    let path =
+        script(world, "my-mas-cli", &format!("{first}\nexec '{PROGRAM}' stand-in mas-cli \"$@\""));
     format!("[writer.mas_cli]\nconcurrency = 1\ncommand = [\"{}\"]\n", path.display())
 }
 
@@ -96,7 +101,10 @@ pub(crate) fn own_error(server: Server, status: u16, text: &str) -> Fault {
 
 /// A refusal in the format of a proxy or a load balancer.
 pub(crate) fn proxy_page(status: u16) -> Fault {
-    Fault::Status(status, format!("<html><head><title>{status}</title></head><body>nginx</body></html>"))
+    Fault::Status(
+        status,
+        format!("<html><head><title>{status}</title></head><body>nginx</body></html>"),
+    )
 }
 
 /// What a run left behind.
@@ -184,7 +192,10 @@ pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     let path = format!("{}:/usr/bin:/bin", bin.display());
     // Every world has the same names, and would share state file and lock with the others.
     let directory = world.directory().display().to_string();
-    let own = bare().env("PATH", &path).env("RUNTIME_DIRECTORY", &directory).env("XDG_STATE_HOME", &directory);
+    let own = bare()
+        .env("PATH", &path)
+        .env("RUNTIME_DIRECTORY", &directory)
+        .env("XDG_STATE_HOME", &directory);
     world.env(auth).iter().fold(own, |program, (name, value)| program.env(name, value))
 }
 
@@ -200,8 +211,12 @@ pub(crate) const BY_MAS: Way = Way { writer: "mas-api", source: "mas" };
 /// Accounts from Synapse, changed by the Admin API.
 pub(crate) const BY_BOTH: Way = Way { writer: "mas-api", source: "synapse" };
 /// All ways.
-pub(crate) const EVERY_WAY: [Way; 4] =
-    [Way { writer: "mas-cli", source: "synapse" }, Way { writer: "mas-cli", source: "mas" }, BY_BOTH, BY_MAS];
+pub(crate) const EVERY_WAY: [Way; 4] = [
+    Way { writer: "mas-cli", source: "synapse" },
+    Way { writer: "mas-cli", source: "mas" },
+    BY_BOTH,
+    BY_MAS,
+];
 
 /// The configuration of a way, to which more sections can be added.
 pub(crate) fn settings(world: &RunningWorld, way: Way) -> String {
@@ -223,14 +238,20 @@ pub(crate) fn program_by(world: &RunningWorld, way: Way, more: &str) -> Program 
     let program = program_with(world, Auth::ClientCredentials)
         .file(world, &format!("{}{more}", settings(world, way)))
         .hiding(world.mas_client_secret());
-    if way.source == "mas" { program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN") } else { program }
+    if way.source == "mas" {
+        program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN")
+    } else {
+        program
+    }
 }
 
 /// The program for another homeserver, with a configuration of MAS for that homeserver.
 pub(crate) fn program_for(world: &RunningWorld, server_name: &str) -> Program {
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let mas_config = write(world, "other-mas.yaml", &text.replace("example.org", server_name));
-    program(world).env("MATRIX_SERVER_NAME", server_name).env("MAS_CONFIG", &mas_config.display().to_string())
+    program(world)
+        .env("MATRIX_SERVER_NAME", server_name)
+        .env("MAS_CONFIG", &mas_config.display().to_string())
 }
 
 /// The program with no configuration at all.
@@ -276,7 +297,8 @@ impl Program {
 
     /// Runs it with these arguments, separated by blanks.
     pub(crate) fn run(mut self, arguments: &str) -> Run {
-        let output = self.command.args(arguments.split_whitespace()).output().expect("the binary is there");
+        let output =
+            self.command.args(arguments.split_whitespace()).output().expect("the binary is there");
         let run = Run::of(output);
         self.secrets.assert_absent(arguments, &run);
         run
@@ -284,10 +306,17 @@ impl Program {
 
     /// Runs it with these arguments. If it takes longer than `limit`, it is killed and there is no
     /// run. Its output goes to files in the directory, so that it never waits for a reader.
-    pub(crate) fn run_within(mut self, directory: &Path, arguments: &str, limit: Duration) -> Option<Run> {
+    pub(crate) fn run_within(
+        mut self,
+        directory: &Path,
+        arguments: &str,
+        limit: Duration,
+    ) -> Option<Run> {
         let (stdout, stderr) = (directory.join("stdout"), directory.join("stderr"));
-        let to = |path: &Path| Stdio::from(std::fs::File::create(path).expect("a writable directory"));
-        let command = self.command.args(arguments.split_whitespace()).stdout(to(&stdout)).stderr(to(&stderr));
+        let to =
+            |path: &Path| Stdio::from(std::fs::File::create(path).expect("a writable directory"));
+        let command =
+            self.command.args(arguments.split_whitespace()).stdout(to(&stdout)).stderr(to(&stderr));
         let (mut child, begin) = (command.spawn().expect("the binary is there"), Instant::now());
         let status = loop {
             if let Some(status) = child.try_wait().expect("a child of ours") {
@@ -308,14 +337,22 @@ impl Program {
 
     /// Runs it in this process, where timeouts can be shorter; there is no run if it takes longer
     /// than `limit`.
-    pub(crate) async fn run_here(self, arguments: &str, timeouts: Timeouts, limit: Duration) -> Option<Run> {
+    pub(crate) async fn run_here(
+        self,
+        arguments: &str,
+        timeouts: Timeouts,
+        limit: Duration,
+    ) -> Option<Run> {
         let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
-        let variables = self.command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
+        let variables =
+            self.command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
         let variables: HashMap<_, _> = variables.collect();
-        let surroundings = Surroundings { env: Box::new(move |name| variables.get(name).cloned()), timeouts };
+        let surroundings =
+            Surroundings { env: Box::new(move |name| variables.get(name).cloned()), timeouts };
         let words = std::iter::once("matrix-keycloak-sync").chain(arguments.split_whitespace());
         let cli = Cli::try_parse_from(words).expect("a command line");
-        let ended = tokio::time::timeout(limit, Box::pin(app::run(cli, &surroundings))).await.ok()?;
+        let ended =
+            tokio::time::timeout(limit, Box::pin(app::run(cli, &surroundings))).await.ok()?;
         let (exit, stderr) = match ended {
             Ok(exit) => (exit, String::new()),
             Err(failure) => (failure.exit(), failure.render()),
@@ -330,7 +367,9 @@ impl Program {
         let mut shell = Command::new("/bin/sh");
         let mut path = Path::new(PROGRAM).parent().expect("a directory").as_os_str().to_owned();
         shell.env_clear();
-        for (name, value) in self.command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        for (name, value) in
+            self.command.get_envs().filter_map(|(name, value)| Some((name, value?)))
+        {
             shell.env(name, value);
             if name == "PATH" {
                 path.push(":");
@@ -351,15 +390,26 @@ impl Program {
 
     /// Starts it with all output in this file, which must not contain its secrets.
     pub(crate) fn start_logging(mut self, arguments: &str, log: &Path) -> (Child, Secrets) {
-        let to =
-            || Stdio::from(std::fs::File::options().create(true).append(true).open(log).expect("a writable directory"));
+        let to = || {
+            Stdio::from(
+                std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(log)
+                    .expect("a writable directory"),
+            )
+        };
         let command = self.command.args(arguments.split_whitespace()).stdout(to()).stderr(to());
         (command.spawn().expect("the binary is there"), self.secrets)
     }
 
     /// Starts it and does not wait.
     pub(crate) fn start(mut self, arguments: &str) -> Child {
-        let command = self.command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+        let command = self
+            .command
+            .args(arguments.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.spawn().expect("the binary is there")
     }
 }

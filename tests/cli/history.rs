@@ -15,10 +15,16 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 async fn run_is_listed_with_its_counts_and_shown_with_its_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
-    remembering(&world, "").run("history --format json").exits(0).matches(&world, "history_in_json");
+    remembering(&world, "")
+        .run("history --format json")
+        .exits(0)
+        .matches(&world, "history_in_json");
     remembering(&world, "").run("history").exits(0).matches(&world, "history");
     remembering(&world, "").run("history 1").exits(0).matches(&world, "history_of_a_run");
-    remembering(&world, "").run("history 1 --format json").exits(0).matches(&world, "history_of_a_run_in_json");
+    remembering(&world, "")
+        .run("history 1 --format json")
+        .exits(0)
+        .matches(&world, "history_of_a_run_in_json");
 }
 
 #[tokio::test]
@@ -49,7 +55,10 @@ async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
     let history = || remembering(&world, "").run("history --format json").exits(0).json();
     let runs = history();
     let run = &runs["runs"][0];
-    assert_eq!(json!([runs["runs"].as_array().map(Vec::len), run["result"], run["repeats"]]), json!([1, "refused", 2]));
+    assert_eq!(
+        json!([runs["runs"].as_array().map(Vec::len), run["result"], run["repeats"]]),
+        json!([1, "refused", 2])
+    );
     remembering(&world, "").run("history").exits(0).prints(&["refused 3 times"]);
     world.join("dave");
     remembering(&world, "").run("sync").exits(3);
@@ -61,13 +70,17 @@ async fn runs_older_than_history_keep_are_deleted_by_the_next_run_that_may_write
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
     let state = rusqlite::Connection::open(world.directory().join("state.db")).expect("a database");
-    state.execute_batch("UPDATE runs SET started = started - 172800000, ended = ended - 172800000").expect("SQL");
+    state
+        .execute_batch("UPDATE runs SET started = started - 172800000, ended = ended - 172800000")
+        .expect("SQL");
     world.leave("alice");
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let left = |keep: &str| {
         let file = format!("history_keep = \"{keep}\"\n");
         remembering(&world, &file).run("sync").exits(0);
-        remembering(&world, &file).run("history --format json").exits(0).json()["runs"].as_array().map(Vec::len)
+        remembering(&world, &file).run("history --format json").exits(0).json()["runs"]
+            .as_array()
+            .map(Vec::len)
     };
     assert_eq!((left("forever"), left("3d"), left("2d")), (Some(2), Some(2), Some(1)));
     remembering(&world, "history_keep = \"2d\"\n").run("undo 1").exits(1);
@@ -86,7 +99,10 @@ async fn undo_puts_back_what_a_run_changed_and_says_what_cannot_come_back() {
     assert_eq!(world.state_of("dave"), account(true, true));
     remembering(&world, NO_LIMITS).run("undo 1 --yes").exits(0).matches(&world, "undo");
     assert!(world.settle().await);
-    assert_eq!((world.state_of("dave"), world.state_of("bob")), (account(false, false), account(true, true)));
+    assert_eq!(
+        (world.state_of("dave"), world.state_of("bob")),
+        (account(false, false), account(true, true))
+    );
     remembering(&world, "").run("history").exits(0).prints(&["in step, undoes 1"]);
 }
 
@@ -107,7 +123,10 @@ async fn undo_disables_no_protected_account() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     let protect = format!("{NO_LIMITS}[policy]\nprotect = [\"bob\"]\n");
-    remembering(&world, &protect).run("undo 1").exits(0).prints(&["kept: protected by policy.protect"]);
+    remembering(&world, &protect)
+        .run("undo 1")
+        .exits(0)
+        .prints(&["kept: protected by policy.protect"]);
     assert_eq!(world.state_of("bob"), account(false, false));
 }
 
@@ -115,7 +134,10 @@ async fn undo_disables_no_protected_account() {
 async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_it_is_off() {
     let world = started(the_table()).await;
     let off = |more: &str| program(&world).file(&world, &format!("state_file = \"off\"\n{more}"));
-    off("").run("history").exits(78).tells(&["`history` needs the state file", "Remove `state_file`"]);
+    off("")
+        .run("history")
+        .exits(78)
+        .tells(&["`history` needs the state file", "Remove `state_file`"]);
     off("").run("undo 1").exits(78).tells(&["`undo` needs the state file"]);
     for (key, value) in [("grace", "\"3days\""), ("reactivate", "\"own\"")] {
         let file = format!("[policy]\n{key} = {value}\n");
@@ -127,15 +149,23 @@ async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_
 async fn unknown_run_is_reported() {
     let world = started(the_table()).await;
     for command in ["history 7", "undo 7"] {
-        remembering(&world, "").run(command).exits(1).tells(&["there is no run 7", "Run `history` to list the runs."]);
+        remembering(&world, "")
+            .run(command)
+            .exits(1)
+            .tells(&["there is no run 7", "Run `history` to list the runs."]);
     }
 }
 
 #[tokio::test]
 async fn unusable_state_file_stops_the_run_before_the_first_change() {
     let world = started(the_table()).await;
-    write(&world, "state.db", "this is no database, despite its name; it is long enough to look like one\n");
-    let told = ["the state file", "state.db", "was not written by this program", "Set `state_file`"];
+    write(
+        &world,
+        "state.db",
+        "this is no database, despite its name; it is long enough to look like one\n",
+    );
+    let told =
+        ["the state file", "state.db", "was not written by this program", "Set `state_file`"];
     for command in ["plan", "history", "sync"] {
         remembering(&world, "").run(command).exits(1).tells(&told);
     }
@@ -166,12 +196,19 @@ async fn reactivate_none_activates_no_account() {
 #[tokio::test]
 async fn user_who_has_left_is_disabled_only_after_the_grace() {
     let world = started(the_table().disabled_member("frank").account("frank")).await;
-    let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
+    let grace =
+        |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
     let first = grace("1h").run("sync --format json").exits(0);
-    assert_eq!(first.actions(), ["activate bob in_group done", "disable frank disabled_in_keycloak done"]);
+    assert_eq!(
+        first.actions(),
+        ["activate bob in_group done", "disable frank disabled_in_keycloak done"]
+    );
     let kept = &first.json()["kept"][0];
     assert_eq!((&kept["localpart"], &kept["reason"]), (&json!("dave"), &json!("in_grace")));
-    assert!(kept["until"].as_str().is_some_and(|until| until.ends_with('Z') && until.len() == 20), "{kept}");
+    assert!(
+        kept["until"].as_str().is_some_and(|until| until.ends_with('Z') && until.len() == 20),
+        "{kept}"
+    );
     std::thread::sleep(std::time::Duration::from_millis(1200));
     let later = grace("1s").run("sync --format json").exits(0);
     assert_eq!(later.actions(), ["disable dave not_in_group done"]);
@@ -180,7 +217,8 @@ async fn user_who_has_left_is_disabled_only_after_the_grace() {
 #[tokio::test]
 async fn grace_starts_again_if_the_user_comes_back_in_between() {
     let world = started(the_table()).await;
-    let grace = |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
+    let grace =
+        |time: &str| remembering(&world, &format!("{NO_LIMITS}[policy]\ngrace = \"{time}\"\n"));
     grace("1h").run("sync").exits(0);
     world.join("dave");
     grace("1h").run("sync").exits(0);
@@ -212,28 +250,37 @@ async fn explain_shows_earlier_actions() {
     let world = started(the_table()).await;
     remembering(&world, "").run("explain dave").exits(0);
     remembering(&world, NO_LIMITS).run("sync").exits(0);
-    remembering(&world, "").run("explain dave").exits(0).matches(&world, "explain_disabled_by_an_earlier_run");
+    remembering(&world, "")
+        .run("explain dave")
+        .exits(0)
+        .matches(&world, "explain_disabled_by_an_earlier_run");
 }
 
 #[tokio::test]
 async fn every_action_is_a_line_of_the_audit_log_with_run_digest_reason_and_outcome() {
     let world = started(the_table()).await;
     let run = remembering(&world, NO_LIMITS).run("--log-format json sync --format json").exits(0);
-    let lines = run.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let lines = run
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let audit: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
     let words = |line: &serde_json::Value| {
         ["action", "user_id", "reason", "outcome"]
             .map(|field| line[field].as_str().unwrap_or_default().to_owned())
             .join(" ")
     };
-    let expected = ["activate @bob:example.org in_group done", "disable @dave:example.org not_in_group done"];
+    let expected =
+        ["activate @bob:example.org in_group done", "disable @dave:example.org not_in_group done"];
     assert_eq!(audit.iter().map(words).collect::<Vec<_>>(), expected);
     assert!(audit.iter().all(|line| line["run"] == 1 && line["digest"] == run.json()["digest"]));
 }
 
 #[tokio::test]
 async fn undo_disables_no_account_that_the_run_did_not_activate() {
-    let world = started(group().member("alice").account("alice").member("bob").disabled_account("bob")).await;
+    let world =
+        started(group().member("alice").account("alice").member("bob").disabled_account("bob"))
+            .await;
     world.mas.faults().on("/stand-in/manage").answer(Fault::Status(500, String::new()));
     remembering(&world, NO_LIMITS).run("sync").exits(4);
     world.mas.faults().clear();
@@ -241,7 +288,10 @@ async fn undo_disables_no_account_that_the_run_did_not_activate() {
     assert_eq!(world.state_of("bob"), account(false, false));
     let nothing = remembering(&world, NO_LIMITS).run("undo 1 --dry-run").exits(0);
     assert!(!nothing.stdout.contains("bob"), "{}", nothing.stdout);
-    remembering(&world, NO_LIMITS).run("undo 2 --dry-run").exits(0).prints(&["Disable 1 account", "bob"]);
+    remembering(&world, NO_LIMITS)
+        .run("undo 2 --dry-run")
+        .exits(0)
+        .prints(&["Disable 1 account", "bob"]);
 }
 
 #[tokio::test]
@@ -249,9 +299,9 @@ async fn action_is_not_tried_if_its_beginning_cannot_be_written_down() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     world.leave("bob");
-    let connection = rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
-    let full =
-        "CREATE TRIGGER full BEFORE UPDATE OF begun ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    let connection =
+        rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
+    let full = "CREATE TRIGGER full BEFORE UPDATE OF begun ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
     connection.execute_batch(full).expect("a trigger");
     let run = remembering(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["disable bob not_in_group failed"]);

@@ -193,7 +193,8 @@ impl Account {
         }
         if let Some(state) = &self.synapse_state {
             let (locked, deactivated) = (is_locked(state), is_deactivated(state));
-            account = account.in_synapse(SynapseAccountState { deactivated, locked, erased: false });
+            account =
+                account.in_synapse(SynapseAccountState { deactivated, locked, erased: false });
         }
         if let Some(email) = &self.email {
             account = account.email(email);
@@ -216,7 +217,9 @@ impl Account {
         if let Some(subject) = other {
             account = account.linked_by(OTHER_PROVIDER, subject);
         }
-        self.external_ids.iter().fold(account, |account, id| account.external_id("oidc-keycloak", id))
+        self.external_ids
+            .iter()
+            .fold(account, |account, id| account.external_id("oidc-keycloak", id))
     }
 }
 
@@ -270,8 +273,11 @@ impl<'c> Scene<'c> {
             }
         }
         for account in accounts {
-            let (subject, other) = (links.get(&account.localpart), self.case.other_links.get(&account.localpart));
-            self.world.put_account(&account.describe(subject, other)).expect("an account that can be");
+            let (subject, other) =
+                (links.get(&account.localpart), self.case.other_links.get(&account.localpart));
+            self.world
+                .put_account(&account.describe(subject, other))
+                .expect("an account that can be");
         }
         let unknown = links.keys().find(|localpart| !named.contains(localpart));
         assert_eq!(unknown, None, "a link of no account");
@@ -294,7 +300,9 @@ impl<'c> Scene<'c> {
     fn settings(&self) -> String {
         let mut config = self.case.config.clone();
         let state_file = self.world.directory().join("state.db");
-        config.entry("state_file".to_owned()).or_insert_with(|| state_file.display().to_string().into());
+        config
+            .entry("state_file".to_owned())
+            .or_insert_with(|| state_file.display().to_string().into());
         if self.is("writer.type", "mas-api") || self.is("accounts.source", "mas") {
             for (key, value) in [
                 ("url", self.world.mas_admin_url()),
@@ -408,12 +416,18 @@ impl Expectation {
             .as_array()
             .into_iter()
             .flatten()
-            .map(|row| (row["localpart"].as_str().unwrap_or_default(), row["reason"].as_str().unwrap_or_default()))
+            .map(|row| {
+                (
+                    row["localpart"].as_str().unwrap_or_default(),
+                    row["reason"].as_str().unwrap_or_default(),
+                )
+            })
             .collect();
         for (localpart, reason) in self.kept.iter().flatten() {
             let came = kept.get(localpart.as_str());
             let is_changed = actions.iter().any(|action| action[1] == *localpart);
-            if came == Some(&reason.as_str()) || self.or_unchanged && came.is_none() && !is_changed {
+            if came == Some(&reason.as_str()) || self.or_unchanged && came.is_none() && !is_changed
+            {
                 continue;
             }
             found.push(format!("kept: expected {localpart} {reason}, got {came:?}"));
@@ -421,7 +435,12 @@ impl Expectation {
     }
 }
 
-fn differ<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, came: &T, found: &mut Vec<String>) {
+fn differ<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    expected: &T,
+    came: &T,
+    found: &mut Vec<String>,
+) {
     if expected != came {
         found.push(format!("{what}: expected {expected:?}, got {came:?}"));
     }
@@ -440,7 +459,8 @@ fn played(case: &Case) -> Vec<String> {
 fn play_all(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(file);
     let text = std::fs::read_to_string(path).expect("the cases are in the repository");
-    let mut cases: Vec<Case> = serde_json::from_str(&text).expect("the cases have the form that is read");
+    let mut cases: Vec<Case> =
+        serde_json::from_str(&text).expect("the cases have the form that is read");
     let names: BTreeSet<_> = cases.iter().map(|case| case.name.clone()).collect();
     assert_eq!(names.len(), cases.len(), "two worlds have one name");
     let picked = std::env::var("CASE").unwrap_or_default();
@@ -448,7 +468,9 @@ fn play_all(file: &str) {
 
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
-        while let Some(number) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < cases.len()) {
+        while let Some(number) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < cases.len())
+        {
             let found = played(&cases[number]);
             if !found.is_empty() {
                 failures.lock().expect("no thread panics with it").insert(number, found);
@@ -467,7 +489,12 @@ fn play_all(file: &str) {
         let why = why.as_ref().map_or_else(String::new, |why| format!("\n    why: {why}"));
         writeln!(report, "- {name}\n    {}{why}", found.join("\n    ")).expect("a text");
     }
-    assert!(failures.is_empty(), "{} of {} worlds of {file} fail:\n{report}", failures.len(), cases.len());
+    assert!(
+        failures.is_empty(),
+        "{} of {} worlds of {file} fail:\n{report}",
+        failures.len(),
+        cases.len()
+    );
 }
 
 #[test]

@@ -62,7 +62,9 @@ impl Setting {
         for (writer, source, api) in ways {
             for matching in ["auto", "upstream-link", "localpart"] {
                 // Links alone need the Admin API.
-                for memory in [false, true].into_iter().filter(|_| api || matching != "upstream-link") {
+                for memory in
+                    [false, true].into_iter().filter(|_| api || matching != "upstream-link")
+                {
                     all.push(Self { writer, source, api, matching, memory });
                 }
             }
@@ -85,10 +87,16 @@ impl Setting {
         let more = format!("[keycloak]\nlocalpart = {template:?}\n{NO_LIMITS}");
         let way = Way { writer: self.writer, source: self.source };
         let settings = if self.api { settings(world, way) } else { "[accounts]\n".to_owned() };
-        let settings = settings.replacen("[accounts]", &format!("[accounts]\nmatch = {:?}", self.matching), 1);
-        let program = program_with(world, Auth::ClientCredentials).file(world, &format!("{settings}{more}"));
+        let settings =
+            settings.replacen("[accounts]", &format!("[accounts]\nmatch = {:?}", self.matching), 1);
+        let program =
+            program_with(world, Auth::ClientCredentials).file(world, &format!("{settings}{more}"));
         let program = program.hiding(world.mas_client_secret());
-        if self.source == "mas" { program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN") } else { program }
+        if self.source == "mas" {
+            program.without("MATRIX_URL").without("MATRIX_ADMIN_TOKEN")
+        } else {
+            program
+        }
     }
 }
 
@@ -163,7 +171,8 @@ impl Row {
             subject.into_iter().fold(account, NewAccount::linked_to)
         };
         let account = (self.change)(described(self.account, self.link));
-        let account = if self.is_disabled && is_now { account.locked().deactivated() } else { account };
+        let account =
+            if self.is_disabled && is_now { account.locked().deactivated() } else { account };
         let other = self.other.map(|(name, subject)| described(name, Some(subject)));
         for account in [account].into_iter().chain(other) {
             world.put_account(&account).expect("an account that can be");
@@ -197,7 +206,10 @@ fn changed() -> Vec<Row> {
         Memory | NameBesideMemory | Name => "approve not_in_keycloak",
     };
     vec![
-        account("renamed", renamed).linked("r1").before(member("renamed", "r1")).now(member("renamed.new", "r1")),
+        account("renamed", renamed)
+            .linked("r1")
+            .before(member("renamed", "r1"))
+            .now(member("renamed.new", "r1")),
         account("reused", |_, _| "unchanged")
             .linked("r2")
             .before(member("reused", "r2"))
@@ -208,10 +220,13 @@ fn changed() -> Vec<Row> {
             .before(member("taken", "t1"))
             .now(member("taken.new", "t1"))
             .now(outsider("taken", "t2")),
-        account("recreated", |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" })
-            .linked("c1")
-            .before(member("recreated", "c1"))
-            .now(member("recreated", "c2")),
+        account(
+            "recreated",
+            |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" },
+        )
+        .linked("c1")
+        .before(member("recreated", "c1"))
+        .now(member("recreated", "c2")),
         account("recreated.out", |decides, _| match decides {
             Name => "activate in_group",
             _ => "kept another_person",
@@ -229,11 +244,14 @@ fn changed() -> Vec<Row> {
         .now(outsider("shielded.old", "s1"))
         .now(member("shielded", "s2")),
         account("cool.cat", chosen).linked("k1").user(member("chosen", "k1")),
-        account("moved", |decides, _| if decides == Name { "activate in_group" } else { "kept another_person" })
-            .disabled()
-            .other("moved.old", "m1")
-            .before(member("moved.old", "m1"))
-            .now(member("moved", "m1")),
+        account(
+            "moved",
+            |decides, _| if decides == Name { "activate in_group" } else { "kept another_person" },
+        )
+        .disabled()
+        .other("moved.old", "m1")
+        .before(member("moved.old", "m1"))
+        .now(member("moved", "m1")),
     ]
 }
 
@@ -244,7 +262,10 @@ fn left_and_linked() -> Vec<Row> {
             .linked("l1")
             .before(member("leaver", "l1"))
             .now(outsider("leaver", "l1")),
-        account("returned", |_, _| "activate in_group").linked("b1").disabled().user(member("returned", "b1")),
+        account("returned", |_, _| "activate in_group")
+            .linked("b1")
+            .disabled()
+            .user(member("returned", "b1")),
         account("deleted", |decides, _| match decides {
             Name => "approve not_in_keycloak",
             _ => "disable not_in_keycloak",
@@ -261,12 +282,18 @@ fn left_and_linked() -> Vec<Row> {
             .with(|account| account.linked_by(OTHER_PROVIDER, "gone"))
             .user(member("two.links", "p2")),
         // The link names no user of the realm, so it looks like the link of a deleted user.
-        account("subject", |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" })
-            .linked("subject@example.org")
-            .user(member("subject", "u1")),
-        account("pairwise", |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" })
-            .linked("5b0b7a6c-0000-4000-8000-000000000000")
-            .user(member("pairwise", "u2")),
+        account(
+            "subject",
+            |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" },
+        )
+        .linked("subject@example.org")
+        .user(member("subject", "u1")),
+        account(
+            "pairwise",
+            |decides, _| if decides == Link { "approve not_in_keycloak" } else { "unchanged" },
+        )
+        .linked("5b0b7a6c-0000-4000-8000-000000000000")
+        .user(member("pairwise", "u2")),
         account("before.sso", |_, setting| match (setting.source, setting.matching) {
             // Nothing of Synapse is configured.
             ("mas", _) => "approve not_in_keycloak",
@@ -287,7 +314,9 @@ fn spelled() -> Vec<Row> {
         account("kim", |_, _| "unchanged").user(member("kim", "q2")),
         account("KIM", |_, _| "kept ambiguous"),
         account("g/h", |_, _| "unchanged").user(member("g/h", "o1")),
-        account("i/j", |_, _| "disable not_in_group").before(member("i/j", "o2")).now(outsider("i/j", "o2")),
+        account("i/j", |_, _| "disable not_in_group")
+            .before(member("i/j", "o2"))
+            .now(outsider("i/j", "o2")),
     ];
     for (escaped, username, id) in [
         ("m=c3=bcller", "müller", "n1"),
@@ -325,18 +354,18 @@ fn rows_by_email() -> Vec<Row> {
             .linked("n1")
             .before(with_email("m5", "n1", "lost@corp.test"))
             .now(member("m5", "n1")),
-        account("vera", |_, _| "unchanged").linked("v1").user(with_email("m6", "v1", "Vera@corp.test")),
-        account("both.in", |_, _| "unchanged").user(with_email("m7", "b1", "both.in@corp.test")).user(with_email(
-            "m8",
-            "b2",
-            "both.in@other.test",
+        account("vera", |_, _| "unchanged").linked("v1").user(with_email(
+            "m6",
+            "v1",
+            "Vera@corp.test",
         )),
+        account("both.in", |_, _| "unchanged")
+            .user(with_email("m7", "b1", "both.in@corp.test"))
+            .user(with_email("m8", "b2", "both.in@other.test")),
         // Keycloak is asked for other users of the name only before a change.
-        account("one.in", |_, _| "unchanged").user(with_email("m9", "b3", "one.in@corp.test")).user(out_with_email(
-            "m10",
-            "b4",
-            "one.in@other.test",
-        )),
+        account("one.in", |_, _| "unchanged")
+            .user(with_email("m9", "b3", "one.in@corp.test"))
+            .user(out_with_email("m10", "b4", "one.in@other.test")),
         account("both.out", |_, _| "disable not_in_group")
             .before(with_email("m11", "b5", "both.out@corp.test"))
             .before(with_email("m12", "b6", "both.out@other.test"))
@@ -350,7 +379,8 @@ fn outcomes(plan: &Value) -> BTreeMap<String, String> {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let rows = |list: &str| plan[list].as_array().cloned().unwrap_or_default();
     let action = |row: &Value| {
-        let verb = if row["needs_approval"] == true { "approve".to_owned() } else { text(row, "action") };
+        let verb =
+            if row["needs_approval"] == true { "approve".to_owned() } else { text(row, "action") };
         (text(row, "localpart"), format!("{verb} {}", text(row, "reason")))
     };
     let kept = |row: &Value| (text(row, "localpart"), format!("kept {}", text(row, "reason")));
@@ -364,9 +394,13 @@ fn play(
     rows: &[Row],
     unnamed: fn(Setting) -> &'static [&'static str],
 ) -> Vec<String> {
-    let world = group().members(60, "u").accounts(60, "u").provider(OTHER_PROVIDER, "https://other.example");
+    let world = group()
+        .members(60, "u")
+        .accounts(60, "u")
+        .provider(OTHER_PROVIDER, "https://other.example");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let world = runtime.block_on(world.job_delay(Duration::from_millis(20)).start()).expect("a world");
+    let world =
+        runtime.block_on(world.job_delay(Duration::from_millis(20)).start()).expect("a world");
     if setting.source == "mas" {
         world.remove_account("matrix-sync-bot");
     }
@@ -403,11 +437,18 @@ fn play(
         let expected = (row.expected)(decides, setting);
         let came = outcomes.get(row.account).map_or("unchanged", String::as_str);
         if came != expected {
-            found.push(format!("{}: expected {expected}, came {came} ({decides:?}, {setting:?})", row.account));
+            found.push(format!(
+                "{}: expected {expected}, came {came} ({decides:?}, {setting:?})",
+                row.account
+            ));
         }
     }
-    let found_unnamed: Vec<_> =
-        plan["unnamed"].as_array().into_iter().flatten().map(|one| one["username"].clone()).collect();
+    let found_unnamed: Vec<_> = plan["unnamed"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| one["username"].clone())
+        .collect();
     let unnamed = unnamed(setting);
     if found_unnamed != unnamed {
         found.push(format!("unnamed: expected {unnamed:?}, came {found_unnamed:?} ({setting:?})"));
@@ -415,7 +456,11 @@ fn play(
     found
 }
 
-fn play_all(template: &str, rows: fn() -> Vec<Row>, unnamed: fn(Setting) -> &'static [&'static str]) {
+fn play_all(
+    template: &str,
+    rows: fn() -> Vec<Row>,
+    unnamed: fn(Setting) -> &'static [&'static str],
+) {
     let settings = Setting::all();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {

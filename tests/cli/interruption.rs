@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
-use crate::harness::{NO_LIMITS, Program, account, everyone, group, mas_cli, program, started, the_table};
+use crate::harness::{
+    NO_LIMITS, Program, account, everyone, group, mas_cli, program, started, the_table,
+};
 use crate::sections::state_file;
 
 fn remembering(world: &RunningWorld) -> Program {
@@ -20,7 +22,10 @@ async fn asked(world: &RunningWorld, times: usize) {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().expect("kill");
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .expect("kill");
     assert!(sent.success());
 }
 
@@ -80,8 +85,16 @@ async fn signal_during_changes_finishes_and_records_current_actions() {
     let actions = history["actions"].as_array().expect("a list").clone();
     assert!(world.settle().await);
     for action in &actions {
-        let name = action["user_id"].as_str().expect("a text")[1..].split(':').next().expect("a name").to_owned();
-        let expected = if action["outcome"] == "skipped" { account(false, false) } else { account(true, true) };
+        let name = action["user_id"].as_str().expect("a text")[1..]
+            .split(':')
+            .next()
+            .expect("a name")
+            .to_owned();
+        let expected = if action["outcome"] == "skipped" {
+            account(false, false)
+        } else {
+            account(true, true)
+        };
         assert_eq!(world.state_of(&name), expected, "{action}");
     }
     let skipped = actions.iter().filter(|action| action["outcome"] == "skipped").count();
@@ -109,8 +122,8 @@ async fn a_run_that_is_killed_is_finished_by_the_next_and_nothing_is_lost() {
     remembering(&world).run("history").exits(0).prints(&["interrupted"]);
 }
 
-/// Three accounts outside the group, each with a session, and a mas-cli that runs this before each lock. `$PPID` is the
-/// run that called it.
+/// Three accounts outside the group, each with a session, and a mas-cli that runs this before each
+/// lock. `$PPID` is the run that called it.
 async fn lock_mode(before_lock: &str) -> (RunningWorld, String) {
     let world = started(group().member("alice").account("alice").leavers(3, "x")).await;
     for name in ["x00000", "x00001", "x00002"] {
@@ -127,12 +140,16 @@ async fn hangup_finishes_and_records_current_actions() {
     let (world, toml) = lock_mode("kill -HUP $PPID; sleep 0.1; kill -HUP $PPID; sleep 0.1").await;
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
     assert!(is_requested(&run.actions()[0]), "{:?}", run.actions());
-    assert_eq!(run.actions()[1..], ["x00001", "x00002"].map(|name| format!("disable {name} not_in_group skipped")));
+    assert_eq!(
+        run.actions()[1..],
+        ["x00001", "x00002"].map(|name| format!("disable {name} not_in_group skipped"))
+    );
     assert!(world.settle().await);
     assert_eq!(world.state_of("x00000"), account(true, false));
 }
 
-/// Returns whether an action was carried out. A run that was stopped does not wait until Synapse shows it.
+/// Returns whether an action was carried out. A run that was stopped does not wait until Synapse
+/// shows it.
 fn is_requested(action: &str) -> bool {
     action.ends_with(" done") || action.ends_with(" scheduled")
 }
@@ -140,7 +157,10 @@ fn is_requested(action: &str) -> bool {
 #[tokio::test]
 async fn hangup_does_not_stop_a_run_that_was_started_to_survive_it() {
     let (world, toml) = lock_mode("kill -HUP $PPID").await;
-    program(&world).file(&world, &toml).shell("trap '' HUP; exec matrix-keycloak-sync sync").exits(0);
+    program(&world)
+        .file(&world, &toml)
+        .shell("trap '' HUP; exec matrix-keycloak-sync sync")
+        .exits(0);
     assert_eq!(world.state_of("x00002"), account(true, false));
 }
 

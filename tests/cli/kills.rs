@@ -27,7 +27,9 @@ use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates};
 use matrix_keycloak_sync::standins::{RunningWorld, StandInServer};
 use serde_json::Value;
 
-use crate::harness::{NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started};
+use crate::harness::{
+    NO_LIMITS, Program, Way, account, executable, group, program_by, settings, started,
+};
 use crate::random::{Random, rounds};
 use crate::sections::state_file;
 
@@ -75,7 +77,8 @@ impl Scene {
     async fn new(writer: &'static str) -> Self {
         let people = group().members(STAYERS, "m").accounts(STAYERS, "m").leavers(OUTSIDERS, "x");
         let returners = (0..RETURNERS).map(|number| format!("r{number:05}"));
-        let world = returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
+        let world =
+            returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
         let world = started(world).await;
         // The shell sends no password.
         world.mas.state().settings.database_password = None;
@@ -83,7 +86,8 @@ impl Scene {
             world.login(&name).expect("an active account");
         }
         let address = world.mas.server().address();
-        let text = LIGHT_MAS_CLI.replace("HOST", "127.0.0.1").replace("PORT", &address.port().to_string());
+        let text =
+            LIGHT_MAS_CLI.replace("HOST", "127.0.0.1").replace("PORT", &address.port().to_string());
         let mas_cli = executable(&world, "light-mas-cli", &text).display().to_string();
         Self { world, way: Way { writer, source: "synapse" }, mas_cli }
     }
@@ -128,11 +132,16 @@ impl Scene {
             if self.by_mas_cli() {
                 let mut words = seen.query.split('&').map(str::to_owned);
                 let run = words.next()?.parse().ok()?;
-                return (seen.path == "/stand-in/manage").then_some((run, words.next()?, words.next()?));
+                return (seen.path == "/stand-in/manage").then_some((
+                    run,
+                    words.next()?,
+                    words.next()?,
+                ));
             }
             let (id, what) = seen.path.strip_prefix("/api/admin/v1/users/")?.split_once('/')?;
             let name = self.world.mas.state().user_by_id(id)?.username.clone();
-            (seen.method == "POST").then(|| (if place < second { 1 } else { 2 }, name, what.to_owned()))
+            (seen.method == "POST")
+                .then(|| (if place < second { 1 } else { 2 }, name, what.to_owned()))
         })
         .collect()
     }
@@ -167,7 +176,8 @@ impl Scene {
             let user_id = action["user_id"].as_str().expect("a text");
             user_id[1..].split(':').next().expect("a localpart").to_owned()
         };
-        let records: BTreeMap<_, _> = actions.iter().map(|action| (name(action), action.clone())).collect();
+        let records: BTreeMap<_, _> =
+            actions.iter().map(|action| (name(action), action.clone())).collect();
         assert_eq!(records.len(), actions.len(), "run {run} has two records of one account");
         records
     }
@@ -185,12 +195,18 @@ impl Scene {
         for (name, record) in records {
             let asked = asked.get(name.as_str()).map_or(&[][..], Vec::as_slice);
             let changes = self.changes(name);
-            match (record["begun"].is_string(), record["ended"].is_string(), record["outcome"].as_str()) {
+            match (
+                record["begun"].is_string(),
+                record["ended"].is_string(),
+                record["outcome"].as_str(),
+            ) {
                 (false, _, Some("skipped")) => assert_eq!(asked, [""; 0], "run {run}: {record}"),
                 (true, false, Some("interrupted")) => {
                     assert!(changes.starts_with(asked), "run {run}: {record}, {asked:?}");
                 }
-                (true, true, Some("scheduled" | "done")) => assert_eq!(asked, changes, "run {run}: {record}"),
+                (true, true, Some("scheduled" | "done")) => {
+                    assert_eq!(asked, changes, "run {run}: {record}");
+                }
                 _ => unreachable!("run {run}: {record}"),
             }
         }
@@ -248,20 +264,35 @@ fn kill(child: &mut Child, with_all: bool) -> bool {
 }
 
 fn send(signal: &str, targets: &[String]) {
-    // If a process has ended by itself, there may be nothing left to signal; its exit status shows that.
-    let _ = Command::new("kill").args(["-s", signal, "--"]).args(targets).stderr(Stdio::null()).status().expect("kill");
+    // If a process has ended by itself, there may be nothing left to signal; its exit status shows
+    // that.
+    let _ = Command::new("kill")
+        .args(["-s", signal, "--"])
+        .args(targets)
+        .stderr(Stdio::null())
+        .status()
+        .expect("kill");
 }
 
 /// Returns the child processes of all threads of a process.
 fn children(process: u32) -> Vec<String> {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let of_thread = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children"));
+    let threads =
+        std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let of_thread =
+        |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children"));
     let children = threads.filter_map(|thread| of_thread(thread).ok());
-    children.flat_map(|children| children.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+    children
+        .flat_map(|children| children.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Kills one run after `moment`, and does the next one. `None` if it had ended before.
-async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figures: &mut Figures) -> Option<()> {
+async fn killed_once(
+    writer: &'static str,
+    moment: Duration,
+    at_rest: bool,
+    figures: &mut Figures,
+) -> Option<()> {
     let scene = Scene::new(writer).await;
     let mut child = scene.program(1).start("sync");
     tokio::time::sleep(moment).await;
@@ -284,7 +315,12 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
     assert!(scene.world.settle().await);
     let now = scene.there();
     let left: Vec<_> = to_change().filter(|name| !now.contains(name)).collect();
-    assert_eq!(left, [""; 0], "left by the next run: {:?}", left.first().map(|name| scene.world.state_of(name)));
+    assert_eq!(
+        left,
+        [""; 0],
+        "left by the next run: {:?}",
+        left.first().map(|name| scene.world.state_of(name))
+    );
     scene.program(0).run("plan --detailed-exitcode").exits(0);
     let stays = ServerStates {
         mas: Some(MasUserState { sessions: 1, locked: false, deactivated: false }),
@@ -293,18 +329,32 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
     assert!(names(STAYERS, 'm').all(|name| scene.world.state_of(&name) == stays));
 
     let calls = scene.calls(second);
-    assert!(runs.len() <= 1 && (first.is_empty() || first.len() == OUTSIDERS + RETURNERS), "{} records", first.len());
+    assert!(
+        runs.len() <= 1 && (first.is_empty() || first.len() == OUTSIDERS + RETURNERS),
+        "{} records",
+        first.len()
+    );
     scene.check(&first, &calls, 1);
     let new: Vec<u64> = scene.runs().into_keys().filter(|run| !runs.contains_key(run)).collect();
     let records: BTreeMap<_, _> = new.iter().flat_map(|run| scene.records(*run)).collect();
     scene.check(&records, &calls, 2);
-    assert!(new.len() <= 1 && records.values().all(|record| record["outcome"] == "done"), "{records:?}");
+    assert!(
+        new.len() <= 1 && records.values().all(|record| record["outcome"] == "done"),
+        "{records:?}"
+    );
     for (name, record) in &first {
-        assert!(record["outcome"] != "done" || there.contains(name), "recorded as done, and it was not: {record}");
+        assert!(
+            record["outcome"] != "done" || there.contains(name),
+            "recorded as done, and it was not: {record}"
+        );
     }
     if at_rest {
         let left: BTreeSet<String> = to_change().filter(|name| !there.contains(name)).collect();
-        assert_eq!(records.into_keys().collect::<BTreeSet<_>>(), left, "what was left is what the next run records");
+        assert_eq!(
+            records.into_keys().collect::<BTreeSet<_>>(),
+            left,
+            "what was left is what the next run records"
+        );
     }
     if runs.values().any(|ended| !ended) {
         scene.program(0).run("history").exits(0).prints(&["interrupted"]);
@@ -318,7 +368,8 @@ async fn killed_once(writer: &'static str, moment: Duration, at_rest: bool, figu
     };
     *figures.phases.entry(phase).or_default() += 1;
     figures.half_done += half_done;
-    figures.interrupted += first.values().filter(|record| record["outcome"] == "interrupted").count();
+    figures.interrupted +=
+        first.values().filter(|record| record["outcome"] == "interrupted").count();
     figures.left_to_the_next += OUTSIDERS + RETURNERS - there.len();
     Some(())
 }
@@ -337,7 +388,8 @@ fn before(name: &str) -> ServerStates {
 
 /// Kills at moments spread over the whole run, each at random within its part.
 async fn killed_at_any_moment(writer: &'static str) {
-    let (start, mut random, mut figures) = (Instant::now(), Random::new(writer), Figures::default());
+    let (start, mut random, mut figures) =
+        (Instant::now(), Random::new(writer), Figures::default());
     let scene = Scene::new(writer).await;
     let calm = Instant::now();
     scene.program(1).run("sync").exits(0);

@@ -10,7 +10,11 @@ use crate::harness::{NO_LIMITS, Run, account, everyone, group, program, started,
 /// `active` accounts, of which `to_go` have no member; one member without an account keeps the
 /// group from being empty.
 fn losing(to_go: usize, active: usize) -> World {
-    group().member("zoe.new").members(active - to_go, "m").accounts(active - to_go, "m").leavers(to_go, "x")
+    group()
+        .member("zoe.new")
+        .members(active - to_go, "m")
+        .accounts(active - to_go, "m")
+        .leavers(to_go, "x")
 }
 
 /// Returns why a plan would be refused.
@@ -32,8 +36,9 @@ fn command_to_go_on(run: &Run) -> String {
 
 #[tokio::test]
 async fn the_share_counts_neither_kept_nor_disabled_accounts() {
-    let world = (0..20)
-        .fold(losing(2, 19), |world, n| world.bot_account(&format!("bot{n}")).disabled_account(&format!("old{n}")));
+    let world = (0..20).fold(losing(2, 19), |world, n| {
+        world.bot_account(&format!("bot{n}")).disabled_account(&format!("old{n}"))
+    });
     let world = started(world).await;
     let told = "2 of 19 active accounts would be disabled, limits.max_disable_percent is 10, which allows 1";
     assert_eq!(refused(&world, ""), [told]);
@@ -57,12 +62,18 @@ async fn the_number_of_disables_has_a_limit_of_its_own() {
 
 #[tokio::test]
 async fn the_number_of_activations_has_a_limit() {
-    let world = (0..3).fold(group(), |world, n| world.member(&format!("m{n}")).disabled_account(&format!("m{n}")));
+    let world = (0..3).fold(group(), |world, n| {
+        world.member(&format!("m{n}")).disabled_account(&format!("m{n}"))
+    });
     let world = started(world).await;
     assert_eq!(refused(&world, "[limits]\nmax_activate = 3"), [""; 0]);
     let told = "3 accounts would be activated, limits.max_activate is 2";
     assert_eq!(refused(&world, "[limits]\nmax_activate = 2"), [told]);
-    let run = program(&world).file(&world, "[limits]\nmax_activate = 2").run("sync").exits(3).tells(&[told]);
+    let run = program(&world)
+        .file(&world, "[limits]\nmax_activate = 2")
+        .run("sync")
+        .exits(3)
+        .tells(&[told]);
     assert_eq!((world.state_of("m0"), run.code), (account(true, true), 3));
 }
 
@@ -120,7 +131,8 @@ async fn a_refusal_names_the_command_that_applies_this_very_plan() {
 #[tokio::test]
 async fn printed_command_names_the_configuration_with_any_path() {
     let world = one_too_many().await;
-    let path = write(&world, "it's my config.toml", "[limits]\nmin_members = 2").display().to_string();
+    let path =
+        write(&world, "it's my config.toml", "[limits]\nmin_members = 2").display().to_string();
     let quoted = format!("matrix-keycloak-sync --config \"{path}\" sync");
     let run = program(&world).shell(&quoted).exits(3);
     program(&world).shell(&command_to_go_on(&run)).exits(0);
@@ -129,7 +141,10 @@ async fn printed_command_names_the_configuration_with_any_path() {
 #[tokio::test]
 async fn approval_of_another_plan_is_refused_with_the_new_digest() {
     let world = one_too_many().await;
-    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    let digest = program(&world).run("plan --format json").json()["digest"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
     let before = everyone(&world);
     let run = program(&world).run("sync --approve sha256:01234567").exits(3);
     run.tells(&["--approve names sha256:01234567, and this plan is ", &digest]);
@@ -140,7 +155,10 @@ async fn approval_of_another_plan_is_refused_with_the_new_digest() {
 #[tokio::test]
 async fn an_approval_does_not_cover_what_was_added_since() {
     let world = one_too_many().await;
-    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    let digest = program(&world).run("plan --format json").json()["digest"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
     world.leave("m00000");
     program(&world).run(&format!("sync --approve {digest}")).exits(3);
     assert_eq!(world.state_of("x00000"), account(false, false));
@@ -149,7 +167,10 @@ async fn an_approval_does_not_cover_what_was_added_since() {
 #[tokio::test]
 async fn approval_survives_changes_outside_the_plan() {
     let world = one_too_many().await;
-    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
+    let digest = program(&world).run("plan --format json").json()["digest"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
     world.keycloak.state().realm("corp").add_user("newcomer");
     world.join("newcomer");
     program(&world).run(&format!("sync --approve {digest}")).exits(0);
@@ -159,7 +180,10 @@ async fn approval_survives_changes_outside_the_plan() {
 async fn a_plan_says_that_a_sync_would_be_refused() {
     let world = one_too_many().await;
     let plan = program(&world).run("plan").exits(0).matches(&world, "plan_over_a_limit");
-    program(&world).run("plan --format markdown").exits(0).matches(&world, "plan_over_a_limit_in_markdown");
+    program(&world)
+        .run("plan --format markdown")
+        .exits(0)
+        .matches(&world, "plan_over_a_limit_in_markdown");
     assert_eq!(program(&world).run("sync --dry-run").exits(0).stdout, plan.stdout);
     assert_eq!(program(&world).run("plan --detailed-exitcode").exits(2).stdout, plan.stdout);
 }
@@ -179,9 +203,13 @@ async fn a_refused_sync_prints_its_plan_as_json_too() {
 #[tokio::test]
 async fn json_names_the_limits_only_if_the_plan_is_over_one() {
     let world = one_too_many().await;
-    let plan = |toml: &str| program(&world).file(&world, toml).run("plan --format json").exits(0).json();
+    let plan =
+        |toml: &str| program(&world).file(&world, toml).run("plan --format json").exits(0).json();
     let limits = "[limits]\nmin_members = 3\nmax_disable = 1\n";
-    assert_eq!(plan(limits)["refused_by"], json!(["min_members", "max_disable", "max_disable_percent"]));
+    assert_eq!(
+        plan(limits)["refused_by"],
+        json!(["min_members", "max_disable", "max_disable_percent"])
+    );
     assert_eq!(plan("[limits]\nmax_look = 1\n")["refused_by"], json!(["max_look"]));
     let within = plan(NO_LIMITS);
     assert_eq!((within.get("refused"), within.get("refused_by")), (None, None));
@@ -193,7 +221,10 @@ async fn saved_plan_is_read_with_and_without_the_words_for_its_refusal() {
     let mut plan = program(&world).run("plan --format json").exits(0).json();
     for _ in 0..2 {
         let path = write(&world, "plan.json", &plan.to_string()).display().to_string();
-        program(&world).run(&format!("apply {path}")).exits(3).tells(&["limits.max_disable_percent is 10"]);
+        program(&world)
+            .run(&format!("apply {path}"))
+            .exits(3)
+            .tells(&["limits.max_disable_percent is 10"]);
         plan.as_object_mut().expect("an object").remove("refused_by");
     }
 }
@@ -213,8 +244,14 @@ async fn no_account_is_rechecked_if_more_would_be_than_allowed() {
 async fn approval_lifts_the_limit_of_accounts_to_recheck() {
     let world = one_too_many().await;
     let toml = format!("{NO_LIMITS}max_look = 1");
-    let digest = program(&world).run("plan --format json").json()["digest"].as_str().expect("a text").to_owned();
-    let run = program(&world).file(&world, &toml).run(&format!("sync --format json --approve {digest}")).exits(0);
+    let digest = program(&world).run("plan --format json").json()["digest"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    let run = program(&world)
+        .file(&world, &toml)
+        .run(&format!("sync --format json --approve {digest}"))
+        .exits(0);
     assert_eq!(
         run.json()["summary"],
         json!({"activate": 0, "disable": 2, "unchanged": 2, "not_registered": 0, "kept": 1})

@@ -29,7 +29,10 @@ async fn lock_mode_waits_until_synapse_shows_the_lock() {
     world.mas.state().worker_on = false;
     let toml = format!("{LOCK}\n[writer]\nconfirm_timeout = \"300ms\"");
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
-    assert_eq!(run.actions(), ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]);
+    assert_eq!(
+        run.actions(),
+        ["activate bob in_group scheduled", "disable dave not_in_group scheduled"]
+    );
 }
 
 #[tokio::test]
@@ -41,10 +44,14 @@ async fn locked_member_is_activated_in_lock_mode() {
 
 #[tokio::test]
 async fn locked_or_deactivated_account_outside_the_group_is_unchanged_in_lock_mode() {
-    let world = started(group().member("alice").locked_account("lou").deactivated_account("frank")).await;
+    let world =
+        started(group().member("alice").locked_account("lou").deactivated_account("frank")).await;
     let run = sync(&world, LOCK);
     assert_eq!((run.actions(), run.kept()), (vec![], vec![]));
-    assert_eq!(["lou", "frank"].map(|name| world.state_of(name)), [account(true, false), account(false, true)]);
+    assert_eq!(
+        ["lou", "frank"].map(|name| world.state_of(name)),
+        [account(true, false), account(false, true)]
+    );
 }
 
 #[tokio::test]
@@ -61,13 +68,19 @@ async fn member_locked_by_hand_stays_locked_unless_configured_otherwise() {
     assert_eq!((run.kept(), run.actions()), (vec!["lou locked_by_hand".to_owned()], vec![]));
     assert_eq!(world.state_of("lou"), account(true, false));
     let run = sync(&world, "[policy]\nlocked_members = \"activate\"");
-    assert_eq!((run.kept(), run.actions()), (vec![], vec!["activate lou in_group done".to_owned()]));
+    assert_eq!(
+        (run.kept(), run.actions()),
+        (vec![], vec!["activate lou in_group done".to_owned()])
+    );
 }
 
 #[tokio::test]
 async fn account_outside_the_group_that_is_locked_by_hand_is_not_deactivated() {
     let world = started(group().member("alice").locked_account("lou")).await;
     let run = sync(&world, "");
-    assert_eq!((run.kept(), run.actions(), run.json()["summary"]["unchanged"].clone()), (vec![], vec![], 1.into()));
+    assert_eq!(
+        (run.kept(), run.actions(), run.json()["summary"]["unchanged"].clone()),
+        (vec![], vec![], 1.into())
+    );
     assert_eq!(world.state_of("lou"), account(true, false));
 }

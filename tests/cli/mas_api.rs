@@ -7,7 +7,8 @@ use matrix_keycloak_sync::standins::mas::{AdminApi, ClientAuth, SessionKind};
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest, World};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Run, account, everyone, group, program_by, settings, started, the_table,
+    BY_BOTH, BY_MAS, NO_LIMITS, Run, account, everyone, group, program_by, settings, started,
+    the_table,
 };
 use crate::sections::PROTECT;
 use crate::snapshots::assert_snapshot;
@@ -35,9 +36,15 @@ async fn disabling_is_lock_deactivate_and_the_end_of_every_session() {
     world.login("dave").expect("dave can log in");
     world.login_by_oauth2("dave").expect("dave can log in");
     program_by(&world, BY_BOTH, "").run("sync").exits(0);
-    assert_eq!(changes(&world), ["unlock", "reactivate", "lock", "deactivate", "finish", "finish", "finish"]);
+    assert_eq!(
+        changes(&world),
+        ["unlock", "reactivate", "lock", "deactivate", "finish", "finish", "finish"]
+    );
     assert!(world.settle().await);
-    assert_eq!(["bob", "dave"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["bob", "dave"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
@@ -53,7 +60,8 @@ async fn locking_is_lock_and_the_end_of_every_session() {
 async fn activation_interrupted_at_the_homeserver_is_finished() {
     let world = started(group().member("alice").account("alice")).await;
     // MAS changes the homeserver first, and drops the rest if the client has gone.
-    world.mas.state().user_mut("alice").expect("seeded").deactivated_at = Some("2026-11-24T01:00:00Z".to_owned());
+    world.mas.state().user_mut("alice").expect("seeded").deactivated_at =
+        Some("2026-11-24T01:00:00Z".to_owned());
     let run = program_by(&world, BY_BOTH, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate alice in_group done"]);
     assert_eq!(world.state_of("alice"), account(false, false));
@@ -72,14 +80,21 @@ async fn no_request_goes_to_synapse_if_it_is_not_configured() {
     let world = started(the_table()).await;
     let run = program_by(&world, BY_MAS, PROTECT).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
-    let by_the_program =
-        world.synapse.requests().all().into_iter().filter(|seen| !seen.path.starts_with("/_synapse/mas/"));
+    let by_the_program = world
+        .synapse
+        .requests()
+        .all()
+        .into_iter()
+        .filter(|seen| !seen.path.starts_with("/_synapse/mas/"));
     assert_eq!(by_the_program.count(), 0);
 }
 
 #[tokio::test]
 async fn an_account_that_mas_does_not_know_is_kept_and_no_failure() {
-    let world = started(the_table().bridge_account("telegram_42", "telegram").synapse_only_account("casper")).await;
+    let world = started(
+        the_table().bridge_account("telegram_42", "telegram").synapse_only_account("casper"),
+    )
+    .await;
     let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
     assert_eq!(run.kept(), ["casper not_in_mas", "telegram_42 appservice"]);
@@ -121,7 +136,9 @@ async fn token_is_renewed_if_it_expires_during_500_actions() {
     let world = started(crowd(500).mas_api_token_lifetime(lifetime)).await;
     // On any machine, eight at a time take longer than the token's lifetime.
     world.mas.admin().faults().on("/lock").late(lifetime / 40);
-    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}"))
+        .run("sync --format json")
+        .exits(0);
     assert_eq!(run.json()["summary"]["disable"], 500);
     assert!(run.actions().iter().all(|line| line.ends_with("done")));
     assert!(world.mas.requests().count("/oauth2/token") > 1);
@@ -140,7 +157,14 @@ async fn late_refused_request_is_not_repeated_with_an_expired_newer_token() {
 async fn new_token_is_requested_if_mas_forgets_the_old_one() {
     let world = started(crowd(50)).await;
     let state = world.mas.shared();
-    world.mas.admin().faults().on("/lock").skip(20).times(1).before(move |_| state.lock().forget_client_tokens());
+    world
+        .mas
+        .admin()
+        .faults()
+        .on("/lock")
+        .skip(20)
+        .times(1)
+        .before(move |_| state.lock().forget_client_tokens());
     program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync").exits(0);
 }
 
@@ -158,7 +182,8 @@ async fn personal_access_token_works_too() {
     let world = started(the_table()).await;
     let token = world.personal_token("matrix-sync-bot", "urn:mas:admin").expect("a token");
     let section = settings(&world, BY_MAS);
-    let lines = section.lines().filter(|line| !line.starts_with("client_") && !line.starts_with("issuer"));
+    let lines =
+        section.lines().filter(|line| !line.starts_with("client_") && !line.starts_with("issuer"));
     let file = lines.fold(String::new(), |file, line| file + line + "\n");
     let file = format!("{file}access_token = {token:?}\n{PROTECT}");
     program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("sync").exits(0);
@@ -184,20 +209,32 @@ async fn client_missing_from_admin_clients_is_reported() {
 async fn wrong_secret_is_reported_and_not_printed() {
     let world = started(the_table()).await;
     let file = settings(&world, BY_MAS).replace(world.mas_client_secret(), "wrongsecret");
-    let run = program_by(&world, BY_MAS, "").hiding("wrongsecret").file(&world, &file).run("sync").exits(1);
+    let run = program_by(&world, BY_MAS, "")
+        .hiding("wrongsecret")
+        .file(&world, &file)
+        .run("sync")
+        .exits(1);
     run.matches(&world, "sync_with_a_wrong_secret");
 }
 
 #[tokio::test]
 async fn token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
-    let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
+    let token =
+        world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
     let file = settings(&world, BY_MAS)
         .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
-        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"));
-    let run = program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("plan").exits(1);
+        .replace(
+            &format!("client_secret = {:?}", world.mas_client_secret()),
+            &format!("access_token = {token:?}"),
+        );
+    let run =
+        program_by(&world, BY_MAS, "").file(&world, &file).hiding(&token).run("plan").exits(1);
     // Several requests are sent at once.
-    run.tells(&["answered 401 Unauthorized: Missing urn:mas:admin scope", "lacks the scope urn:mas:admin"]);
+    run.tells(&[
+        "answered 401 Unauthorized: Missing urn:mas:admin scope",
+        "lacks the scope urn:mas:admin",
+    ]);
 }
 
 #[tokio::test]
@@ -213,7 +250,8 @@ async fn listener_without_the_admin_api_is_distinguished_from_a_failing_mas() {
 async fn wrong_issuer_is_refused() {
     let world = started(the_table()).await;
     world.mas.state().settings.issuer = "https://auth.example.org/".to_owned();
-    let file = settings(&world, BY_MAS).replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
+    let file = settings(&world, BY_MAS)
+        .replace("https://auth.example.org/", &format!("{}/", world.mas.url()));
     let run = program_by(&world, BY_MAS, "").file(&world, &file).run("plan").exits(1);
     run.matches(&world, "plan_with_a_wrong_issuer");
 }
@@ -225,9 +263,14 @@ async fn only_the_action_fails_whose_user_is_deleted_after_the_plan() {
     world.mas.admin().faults().on("/lock").times(1).before(move |_| {
         state.lock().remove_user("dave");
     });
-    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);
-    let actions =
-        ["activate bob in_group done", "disable dave not_in_group failed", "disable mallory not_in_group done"];
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}"))
+        .run("sync --format json")
+        .exits(4);
+    let actions = [
+        "activate bob in_group done",
+        "disable dave not_in_group failed",
+        "disable mallory not_in_group done",
+    ];
     assert_eq!(run.actions(), actions);
     assert_snapshot("error_of_a_deleted_user", &error_of_dave(&run));
 }
@@ -242,16 +285,22 @@ async fn new_user_with_the_name_of_a_deleted_one_is_not_disabled() {
         mas.add_user("dave");
     });
     program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync").exits(4);
-    assert_eq!(world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)), Some((false, false)));
+    assert_eq!(
+        world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)),
+        Some((false, false))
+    );
 }
 
 #[tokio::test]
 async fn many_temporary_refusals_are_retried_until_they_end() {
-    for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())] {
+    for storm in [Fault::TooManyRequests { retry_after_secs: 1 }, Fault::Status(503, String::new())]
+    {
         let world = started(crowd(60)).await;
         let busy = |seen: &SeenRequest| seen.method == "POST" || seen.path.contains("-sessions");
         world.mas.admin().faults().matching(busy).times(25).answer(storm.clone());
-        let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(0);
+        let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}"))
+            .run("sync --format json")
+            .exits(0);
         assert!(run.actions().iter().all(|line| line.ends_with("done")), "{storm:?}");
     }
 }
@@ -295,7 +344,9 @@ async fn other_sessions_end_if_one_kind_cannot_be_ended() {
     world.login("dave").expect("dave can log in");
     world.login_by_oauth2("dave").expect("dave can log in");
     world.mas.admin().faults().on("/compat-sessions").answer(Fault::Status(500, String::new()));
-    let run = program_by(&world, BY_MAS, &format!("{PROTECT}disable = \"lock\"\n")).run("sync --format json").exits(4);
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}disable = \"lock\"\n"))
+        .run("sync --format json")
+        .exits(4);
     assert_snapshot("error_of_a_lock_without_the_end_of_sessions", &error_of_dave(&run));
     let kinds = [SessionKind::Compat, SessionKind::OAuth2, SessionKind::Browser];
     assert_eq!(kinds.map(|kind| world.sessions_of("dave", kind).len()), [1, 0, 0]);
@@ -306,9 +357,17 @@ async fn failed_token_request_is_shared_by_all_waiting_actions() {
     let world = started(crowd(40)).await;
     let state = world.mas.shared();
     let lock = |seen: &SeenRequest| seen.path.ends_with("/lock");
-    world.mas.admin().faults().matching(lock).times(1).before(move |_| state.lock().forget_client_tokens());
+    world
+        .mas
+        .admin()
+        .faults()
+        .matching(lock)
+        .times(1)
+        .before(move |_| state.lock().forget_client_tokens());
     world.mas.faults().on("/oauth2/token").skip(1).answer(Fault::Status(500, String::new()));
-    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}")).run("sync --format json").exits(4);
+    let run = program_by(&world, BY_MAS, &format!("{PROTECT}{NO_LIMITS}"))
+        .run("sync --format json")
+        .exits(4);
     assert!(run.actions().iter().any(|line| line.ends_with("skipped")), "the run stops trying");
     assert!(world.mas.requests().count("/oauth2/token") < 12);
 }
@@ -359,7 +418,8 @@ async fn owner_of_the_synapse_token_is_kept_if_mas_lists_the_accounts() {
     let world = started(the_table()).await;
     let way = crate::harness::Way { writer: "mas-api", source: "mas" };
     let program = program_by(&world, way, "").env("MATRIX_URL", &world.synapse.url());
-    let run = program.env("MATRIX_ADMIN_TOKEN", world.admin_token()).run("sync --format json").exits(0);
+    let run =
+        program.env("MATRIX_ADMIN_TOKEN", world.admin_token()).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
     assert_eq!(run.json()["kept"][0]["reason"], "token_owner");
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
-use crate::harness::{BY_MAS, Program, Run, account, everyone, program_by, settings, started, the_table};
+use crate::harness::{
+    BY_MAS, Program, Run, account, everyone, program_by, settings, started, the_table,
+};
 use crate::sections::PROTECT;
 use crate::tls::{Authority, Identity, TlsFront};
 
@@ -63,7 +65,11 @@ async fn private_authority_is_trusted_only_if_configured() {
 #[tokio::test]
 async fn a_certificate_that_is_wrong_in_any_way_is_refused() {
     let own = Authority::new("own");
-    for wrong in [own.expired_server(), own.server_called(&["mas.example.org"]), Authority::new("other").server()] {
+    for wrong in [
+        own.expired_server(),
+        own.server_called(&["mas.example.org"]),
+        Authority::new("other").server(),
+    ] {
         let mas = behind(&wrong, None).await;
         let ca = own.write(mas.world.directory(), "ca");
         // An expired certificate is reported with the time.
@@ -79,14 +85,16 @@ async fn configured_certificate_is_sent_if_the_server_requests_one() {
     let (certificate, key) = clients.client("sync").write(mas.world.directory(), "sync");
     // The server may refuse the handshake or the first request.
     mas.refuses(&[("ca_file", &ca)]).tells(&["MAS: GET https://localhost:", "/api/admin/v1/"]);
-    let files = [("ca_file", &*ca), ("client_cert_file", &*certificate), ("client_key_file", &*key)];
+    let files =
+        [("ca_file", &*ca), ("client_cert_file", &*certificate), ("client_key_file", &*key)];
     mas.program(&files).run("sync").exits(0);
 }
 
 #[tokio::test]
 async fn a_token_endpoint_on_plain_http_beyond_this_machine_gets_no_secret() {
     let world = started(the_table()).await;
-    world.mas.state().settings.token_endpoint = Some("http://auth.example.org/oauth2/token".to_owned());
+    world.mas.state().settings.token_endpoint =
+        Some("http://auth.example.org/oauth2/token".to_owned());
     let run = program_by(&world, BY_MAS, "").run("plan").exits(1);
     run.matches(&world, "plan_with_a_token_endpoint_on_plain_http");
 }
@@ -105,7 +113,12 @@ async fn token_endpoint_at_another_address_than_the_issuers_gets_no_secret() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let world = started(the_table()).await;
-    world.mas.admin().faults().on("/api/admin/v1/users").answer(Fault::Redirect(world.synapse.url()));
+    world
+        .mas
+        .admin()
+        .faults()
+        .on("/api/admin/v1/users")
+        .answer(Fault::Redirect(world.synapse.url()));
     let run = program_by(&world, BY_MAS, "").run("plan").exits(1);
     run.matches(&world, "plan_with_a_redirect");
     assert_eq!(world.synapse.requests().count("/api/admin"), 0);

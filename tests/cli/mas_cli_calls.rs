@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{
-    NO_LIMITS, PROGRAM, account, everyone, group, mas_cli, program, script, started, the_table, write,
+    NO_LIMITS, PROGRAM, account, everyone, group, mas_cli, program, script, started, the_table,
+    write,
 };
 
 fn calls(world: &RunningWorld) -> Vec<String> {
@@ -18,9 +19,12 @@ fn calls(world: &RunningWorld) -> Vec<String> {
 async fn each_action_is_two_calls_with_the_name_after_two_dashes() {
     let world = started(the_table().user("-rf").account("-rf").leavers(10, "x")).await;
     let log = world.directory().join("calls");
-    let first =
-        format!("config=$1; shift 2; echo \"$config $*\" >> '{}'; set -- --config \"$MAS\" \"$@\"", log.display());
-    let toml = mas_cli(&world, &first.replace("$MAS", &world.mas_cli_config().display().to_string()));
+    let first = format!(
+        "config=$1; shift 2; echo \"$config $*\" >> '{}'; set -- --config \"$MAS\" \"$@\"",
+        log.display()
+    );
+    let toml =
+        mas_cli(&world, &first.replace("$MAS", &world.mas_cli_config().display().to_string()));
     let limits = "[policy]\nprotect = [\"/x.*/\"]\n".to_owned() + NO_LIMITS;
     program(&world).file(&world, &(toml + &limits)).run("sync").exits(0);
     let expected = [
@@ -48,7 +52,11 @@ async fn disable_is_two_calls_in_both_modes_and_a_run_two_more_or_three_if_it_lo
         program(&world).file(&world, &(toml + &policy)).run("sync").exits(0);
         let calls = calls(&world);
         let of = |command: &str| calls.iter().filter(|call| call.contains(command)).count();
-        assert_eq!((calls.len(), of("lock-user"), of("kill-sessions")), (of_run + 2 * 10, 10, 10), "{mode}");
+        assert_eq!(
+            (calls.len(), of("lock-user"), of("kill-sessions")),
+            (of_run + 2 * 10, 10, 10),
+            "{mode}"
+        );
     }
 }
 
@@ -61,28 +69,43 @@ async fn failure_is_reported_without_logs_or_backtrace_and_stops_no_other_action
         exit 1;; esac";
     let toml = mas_cli(&world, fails) + NO_LIMITS;
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
-    let actions = ["activate bob in_group done", "disable dave not_in_group failed", "disable dora not_in_group done"];
+    let actions = [
+        "activate bob in_group done",
+        "disable dave not_in_group failed",
+        "disable dora not_in_group done",
+    ];
     assert_eq!(run.actions(), actions);
     let error = run.json()["actions"][1]["error"].as_str().expect("a text").to_owned();
     assert!(error.ends_with("could not lock; Caused by:; 0: it is Monday"), "{error}");
     assert!(!run.stderr.contains("backtrace"), "{}", run.stderr);
-    assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["dave", "dora"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
 }
 
 #[tokio::test]
 async fn run_stops_after_too_many_failures_in_a_row() {
     let world = started(group().member("alice").leavers(4, "x")).await;
-    let toml = mas_cli(&world, "case \"$*\" in *lock-user*) echo 'Error: database down' >&2; exit 1;; esac");
+    let toml = mas_cli(
+        &world,
+        "case \"$*\" in *lock-user*) echo 'Error: database down' >&2; exit 1;; esac",
+    );
     let limits = NO_LIMITS.to_owned() + "max_consecutive_failures = 2\n";
     let run = program(&world).file(&world, &(toml + &limits)).run("sync --format json").exits(4);
-    let outcomes: Vec<_> = run.actions().iter().map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();
-    assert_eq!(outcomes, ["failed", "failed", "skipped", "skipped"].map(|word| Some(word.to_owned())));
+    let outcomes: Vec<_> =
+        run.actions().iter().map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();
+    assert_eq!(
+        outcomes,
+        ["failed", "failed", "skipped", "skipped"].map(|word| Some(word.to_owned()))
+    );
 }
 
 #[tokio::test]
 async fn hanging_call_is_ended_in_time() {
     let world = started(the_table()).await;
-    let toml = mas_cli(&world, "case \"$*\" in *'-- dave') exec sleep 60;; esac") + "timeout = \"5s\"\n";
+    let toml =
+        mas_cli(&world, "case \"$*\" in *'-- dave') exec sleep 60;; esac") + "timeout = \"5s\"\n";
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group failed"]);
     let error = run.json()["actions"][1]["error"].to_string();
@@ -93,10 +116,17 @@ async fn hanging_call_is_ended_in_time() {
 async fn call_that_takes_too_long_is_ended_with_all_it_started() {
     let world = started(the_table()).await;
     let late = world.directory().join("late");
-    let slow = format!("case \"$*\" in *'--deactivate -- dave') (sleep 6; touch '{}');; esac", late.display());
+    let slow = format!(
+        "case \"$*\" in *'--deactivate -- dave') (sleep 6; touch '{}');; esac",
+        late.display()
+    );
     let toml = mas_cli(&world, &slow) + "timeout = \"5s\"\n";
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
-    assert!(run.json()["actions"][1]["error"].to_string().contains("did not end within 5s"), "{}", run.stdout);
+    assert!(
+        run.json()["actions"][1]["error"].to_string().contains("did not end within 5s"),
+        "{}",
+        run.stdout
+    );
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!late.exists());
     assert_eq!(world.state_of("dave"), account(false, false));
@@ -121,7 +151,8 @@ async fn output_of_a_call_is_read_to_its_end_and_not_kept_whole() {
          grep VmHWM /proc/$PPID/status > '{}'; printf '\\nError: could not lock\\n' >&2; exit 1;; esac",
         peak.display()
     );
-    let run = program(&world).file(&world, &mas_cli(&world, &noisy)).run("sync --format json").exits(4);
+    let run =
+        program(&world).file(&world, &mas_cli(&world, &noisy)).run("sync --format json").exits(4);
     let error = run.json()["actions"][1]["error"].as_str().expect("a text").to_owned();
     assert!(error.ends_with("could not lock"), "{error}");
     let peak = std::fs::read_to_string(peak).expect("the memory of the run, in kB");
@@ -134,9 +165,11 @@ async fn configuration_is_refused_before_any_request_if_mas_cli_would_ignore_it(
     let world = started(the_table()).await;
     let missing = world.directory().join("nowhere.yaml");
     let not_yaml = write(&world, "not.yaml", "database:\n  uri: \"postgresql://\n");
-    let (empty, a_text) = (write(&world, "empty.yaml", ""), write(&world, "text.yaml", "just words\n"));
+    let (empty, a_text) =
+        (write(&world, "empty.yaml", ""), write(&world, "text.yaml", "just words\n"));
     let no_database = write(&world, "matrix.yaml", "matrix:\n  homeserver: example.org\n");
-    let other = write(&world, "other.yaml", "database:\n  uri: a\nmatrix:\n  homeserver: other.test\n");
+    let other =
+        write(&world, "other.yaml", "database:\n  uri: a\nmatrix:\n  homeserver: other.test\n");
     for (path, told) in [
         (missing, "cannot read this file"),
         (not_yaml, "not YAML"),
@@ -149,23 +182,31 @@ async fn configuration_is_refused_before_any_request_if_mas_cli_would_ignore_it(
         let run = program(&world).env("MAS_CONFIG", &path).run("sync").exits(78);
         run.tells(&["writer.mas_cli.config (MAS_CONFIG)", &path, told, "hint: "]);
     }
-    let asked = [world.keycloak.requests(), world.synapse.requests(), world.mas.requests()].map(|all| all.count(""));
+    let asked = [world.keycloak.requests(), world.synapse.requests(), world.mas.requests()]
+        .map(|all| all.count(""));
     assert_eq!(asked, [0, 0, 0]);
 }
 
 #[tokio::test]
 async fn name_that_a_shell_would_read_never_reaches_a_command() {
     let names = ["a;reboot", "$(id)", "`id`", "a'b", "a|b", "a>b", "ä"];
+    let world = names.iter().fold(group().member("alice").account("alice"), |world, name| {
+        world.user(name).account(name)
+    });
     let world =
-        names.iter().fold(group().member("alice").account("alice"), |world, name| world.user(name).account(name));
-    let world = started(world.user("Dave").account("Dave").user("-x/y=z+1").account("-x/y=z+1")).await;
+        started(world.user("Dave").account("Dave").user("-x/y=z+1").account("-x/y=z+1")).await;
     let log = world.directory().join("calls");
     let toml = mas_cli(&world, &format!("echo \"$*\" >> '{}'", log.display())) + NO_LIMITS;
     let run = program(&world).file(&world, &toml).run("sync --format json").exits(4);
-    let failed = |name: &&str| run.actions().contains(&format!("disable {name} not_in_group failed"));
+    let failed =
+        |name: &&str| run.actions().contains(&format!("disable {name} not_in_group failed"));
     assert!(names.iter().all(failed), "{:?}", run.actions());
     let done = ["disable -x/y=z+1 not_in_group done", "disable Dave not_in_group done"];
-    assert!(done.iter().all(|line| run.actions().contains(&(*line).to_owned())), "{:?}", run.actions());
+    assert!(
+        done.iter().all(|line| run.actions().contains(&(*line).to_owned())),
+        "{:?}",
+        run.actions()
+    );
     let calls = std::fs::read_to_string(&log).expect("calls");
     assert!(!names.iter().any(|name| calls.contains(name)), "{calls}");
 }
@@ -181,7 +222,11 @@ async fn missing_mas_cli_is_an_error_before_the_first_change() {
     let world = started(the_table()).await;
     let before = everyone(&world);
     let run = program(&world).env("PATH", "/nowhere").run("sync").exits(1);
-    run.tells(&["cannot run `mas-cli --config ", "hint: Install mas-cli on this host", "writer.mas_cli.command"]);
+    run.tells(&[
+        "cannot run `mas-cli --config ",
+        "hint: Install mas-cli on this host",
+        "writer.mas_cli.command",
+    ]);
     assert_eq!(everyone(&world), before);
 }
 
@@ -224,7 +269,10 @@ async fn calls_run_with_the_configured_concurrency() {
                 "echo + >> '{log}'; sleep 0.1; '{PROGRAM}' stand-in mas-cli \"$@\"; code=$?; echo - >> '{log}'; exit $code"
             ),
         );
-        let toml = format!("[writer.mas_cli]\nconcurrency = {concurrency}\ncommand = [\"{}\"]\n", path.display());
+        let toml = format!(
+            "[writer.mas_cli]\nconcurrency = {concurrency}\ncommand = [\"{}\"]\n",
+            path.display()
+        );
         program(&world).file(&world, &(toml + NO_LIMITS)).run("sync").exits(0);
         let mut under_way = 0;
         let most_under_way = calls(&world).into_iter().map(|step| {

@@ -36,8 +36,14 @@ async fn token_is_renewed_if_it_expires_between_two_pages() {
 #[tokio::test]
 async fn token_is_renewed_if_it_expires_while_keycloak_asks_to_wait() {
     let second = Duration::from_secs(1);
-    let world = started(group().member("alice").account("alice").token_lifetimes(second, second)).await;
-    world.keycloak.faults().on("/members").times(1).answer(Fault::TooManyRequests { retry_after_secs: 1 });
+    let world =
+        started(group().member("alice").account("alice").token_lifetimes(second, second)).await;
+    world
+        .keycloak
+        .faults()
+        .on("/members")
+        .times(1)
+        .answer(Fault::TooManyRequests { retry_after_secs: 1 });
     let run = program(&world).run("plan --format json").exits(0);
     assert_eq!((run.json()["read"]["members"].clone(), run.actions()), (json!(1), vec![]));
 }
@@ -48,7 +54,11 @@ async fn list_is_an_error_if_a_later_page_fails() {
     for status in [401, 403, 404, 500] {
         let world = started(two_pages()).await;
         let before = everyone(&world);
-        world.keycloak.faults().on("/members?first=4950").answer(Fault::Status(status, String::new()));
+        world
+            .keycloak
+            .faults()
+            .on("/members?first=4950")
+            .answer(Fault::Status(status, String::new()));
         printed += &program(&world).run("sync").exits(1).printed(&world);
         assert_eq!(everyone(&world), before, "{status}");
     }
@@ -76,7 +86,10 @@ async fn no_member_is_missed_if_another_leaves_a_page_that_was_read() {
 
 #[tokio::test]
 async fn ambiguous_group_name_is_refused_with_both_paths() {
-    for world in [the_table().group("/old/matrix-users"), the_table().group("/old/matrix-users").old_keycloak()] {
+    for world in [
+        the_table().group("/old/matrix-users"),
+        the_table().group("/old/matrix-users").old_keycloak(),
+    ] {
         let world = started(world).await;
         program(&world).run("sync").exits(1).matches(&world, "sync_with_an_ambiguous_group");
     }
@@ -85,19 +98,31 @@ async fn ambiguous_group_name_is_refused_with_both_paths() {
 #[tokio::test]
 async fn a_group_is_found_by_path_by_id_and_by_a_nested_name() {
     let world = started(the_table().member_of("/old/matrix-users/staff", "olga")).await;
-    let id = world.keycloak.state().realm("corp").group_by_path("/matrix-users").expect("seeded").id.clone();
+    let id = world
+        .keycloak
+        .state()
+        .realm("corp")
+        .group_by_path("/matrix-users")
+        .expect("seeded")
+        .id
+        .clone();
     let members = |group: &str| {
         let run = program(&world).env("KC_GROUP_NAME", group).run("plan --format json").exits(0);
         run.json()["read"]["members"].clone()
     };
-    assert_eq!(["/matrix-users", &id, "/old/matrix-users/staff", "staff"].map(members), [3, 3, 1, 1]);
+    assert_eq!(
+        ["/matrix-users", &id, "/old/matrix-users/staff", "staff"].map(members),
+        [3, 3, 1, 1]
+    );
 }
 
 #[tokio::test]
 async fn missing_group_is_an_error() {
     let world = started(the_table()).await;
     let groups = ["matrix-user", "/matrix-users/x", "00000000-0000-4000-8000-000000000000"];
-    let printed = groups.map(|group| program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1).printed(&world));
+    let printed = groups.map(|group| {
+        program(&world).env("KC_GROUP_NAME", group).run("sync").exits(1).printed(&world)
+    });
     assert_snapshot("sync_without_the_group", &printed.concat());
 }
 
@@ -133,10 +158,13 @@ async fn a_group_whose_members_may_not_be_seen_is_an_error() {
 #[tokio::test]
 async fn members_of_subgroups_count_only_if_configured() {
     for world in [the_table(), the_table().old_keycloak()] {
-        let world = started(world.member_of("/matrix-users/staff/it", "carol").account("carol")).await;
+        let world =
+            started(world.member_of("/matrix-users/staff/it", "carol").account("carol")).await;
         let plain = program(&world).run("plan --format json").exits(0);
         assert!(plain.actions().contains(&"disable carol not_in_group".to_owned()), "{plain:?}");
-        let with = program(&world).file(&world, "[keycloak]\ninclude_subgroups = true").run("plan --format json");
+        let with = program(&world)
+            .file(&world, "[keycloak]\ninclude_subgroups = true")
+            .run("plan --format json");
         assert_eq!(with.actions(), ["activate bob in_group", "disable dave not_in_group"]);
     }
 }
@@ -147,7 +175,9 @@ async fn more_subgroups_than_a_default_page_are_all_read() {
         world.member_of(&format!("/matrix-users/team{number:02}"), &format!("u{number:02}"))
     });
     let world = started(world).await;
-    let run = program(&world).file(&world, "[keycloak]\ninclude_subgroups = true").run("plan --format json");
+    let run = program(&world)
+        .file(&world, "[keycloak]\ninclude_subgroups = true")
+        .run("plan --format json");
     assert_eq!(run.json()["read"]["members"], 13);
 }
 
@@ -163,7 +193,8 @@ async fn membership_in_one_of_several_groups_is_enough() {
 
 #[tokio::test]
 async fn a_member_disabled_in_keycloak_is_disabled() {
-    let world = started(group().member("alice").disabled_member("mallory").account("mallory")).await;
+    let world =
+        started(group().member("alice").disabled_member("mallory").account("mallory")).await;
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable mallory disabled_in_keycloak done"]);
     assert_eq!(run.json()["read"]["members"], 2);
@@ -171,14 +202,19 @@ async fn a_member_disabled_in_keycloak_is_disabled() {
 
 #[tokio::test]
 async fn member_disabled_in_keycloak_is_kept_if_configured() {
-    let world = started(group().member("alice").disabled_member("mallory").account("mallory")).await;
-    let run = program(&world).file(&world, "[keycloak]\ndisabled_members = \"keep\"").run("sync --format json");
+    let world =
+        started(group().member("alice").disabled_member("mallory").account("mallory")).await;
+    let run = program(&world)
+        .file(&world, "[keycloak]\ndisabled_members = \"keep\"")
+        .run("sync --format json");
     assert_eq!(run.exits(0).actions(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_member_disabled_in_keycloak_is_neither_activated_nor_not_registered() {
-    let world = started(group().member("alice").disabled_member("mallory").disabled_account("mallory")).await;
+    let world =
+        started(group().member("alice").disabled_member("mallory").disabled_account("mallory"))
+            .await;
     let run = program(&world).run("plan --format json").exits(0);
     assert_eq!((run.actions(), run.json()["not_registered"].clone()), (vec![], json!(["alice"])));
 }
@@ -195,11 +231,14 @@ async fn keycloak_22_gives_the_same_plan() {
 
 #[tokio::test]
 async fn template_decides_whose_account_it_is() {
-    let world =
-        started(group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3")).await;
+    let world = started(
+        group().member("k1").account("alice").user("k2").account("dave").account("k3").user("k3"),
+    )
+    .await;
     for (username, name) in [("k1", "alice"), ("k2", "dave"), ("k3", "robin")] {
         let mut state = world.keycloak.state();
-        state.realm("corp").user_mut(username).expect("seeded").email = Some(format!("{name}@corp.test"));
+        state.realm("corp").user_mut(username).expect("seeded").email =
+            Some(format!("{name}@corp.test"));
     }
     let toml = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
     let run = program(&world).file(&world, toml).run("plan --format json").exits(0);

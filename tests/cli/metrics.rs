@@ -1,4 +1,5 @@
-//! `--metrics-file`: what the textfile collector of Prometheus reads after every run, however it ended.
+//! `--metrics-file`: what the textfile collector of Prometheus reads after every run, however it
+//! ended.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -6,8 +7,8 @@ use std::path::PathBuf;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 
 use crate::harness::{
-    BY_MAS, NO_LIMITS, Program, Run, everyone, group, mas_cli, program, program_by, started, state_folder, the_table,
-    write,
+    BY_MAS, NO_LIMITS, Program, Run, everyone, group, mas_cli, program, program_by, started,
+    state_folder, the_table, write,
 };
 
 fn file(world: &RunningWorld) -> PathBuf {
@@ -22,7 +23,9 @@ fn sync(world: &RunningWorld, program: Program) -> Run {
 /// The value of a sample in the file.
 fn value(world: &RunningWorld, sample: &str) -> Option<f64> {
     let text = std::fs::read_to_string(file(world)).expect("a file");
-    let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
+    let value = |line: &str| {
+        line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok()
+    };
     text.lines().find_map(value)
 }
 
@@ -64,12 +67,20 @@ async fn metrics_of_a_run_show_what_it_found_and_did() {
 #[tokio::test]
 async fn request_counts_match_the_servers_logs() {
     let world = started(the_table()).await;
-    world.synapse.faults().on("/_synapse/admin/v3/users?").times(1).answer(Fault::Status(503, String::new()));
+    world
+        .synapse
+        .faults()
+        .on("/_synapse/admin/v3/users?")
+        .times(1)
+        .answer(Fault::Status(503, String::new()));
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
     let text = std::fs::read_to_string(file(&world)).expect("a file");
     let asked = |server: &str| {
         let begin = format!("matrix_keycloak_sync_requests_total{{server=\"{server}\"");
-        let values = text.lines().filter(|line| line.starts_with(&begin)).filter_map(|line| line.rsplit(' ').next());
+        let values = text
+            .lines()
+            .filter(|line| line.starts_with(&begin))
+            .filter_map(|line| line.rsplit(' ').next());
         values.filter_map(|value| value.parse::<usize>().ok()).sum::<usize>()
     };
     // Token requests and retries are counted too.
@@ -101,7 +112,10 @@ async fn calls_of_mas_cli_are_counted_by_their_exit_code() {
     assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"3\"}"), Some(2.0));
     assert_eq!(value(&world, "requests_total{server=\"mas-cli\",status=\"0\"}"), Some(2.0));
     assert_eq!(value(&world, "actions_total{action=\"disable\",outcome=\"failed\"}"), Some(1.0));
-    assert_eq!((runs(&world, "incomplete"), value(&world, "last_success_timestamp_seconds")), (Some(1.0), None));
+    assert_eq!(
+        (runs(&world, "incomplete"), value(&world, "last_success_timestamp_seconds")),
+        (Some(1.0), None)
+    );
 }
 
 #[tokio::test]
@@ -142,17 +156,22 @@ async fn wrong_configuration_counts_as_a_failure_in_the_metrics() {
 async fn run_that_finds_the_lock_held_reports_only_that() {
     let world = started(the_table()).await;
     sync(&world, program(&world).file(&world, NO_LIMITS)).exits(0);
-    let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name));
+    let before = ["last_run_timestamp_seconds", "last_success_timestamp_seconds"]
+        .map(|name| value(&world, name));
     let lock = state_folder(&world).join("matrix-keycloak-sync-corp-example.org.lock");
     let held = File::options().write(true).open(lock);
     let held = held.expect("the lock of the run before");
     held.lock().expect("a lock");
     sync(&world, program(&world)).exits(5);
     assert_eq!(
-        ["last_run_timestamp_seconds", "last_success_timestamp_seconds"].map(|name| value(&world, name)),
+        ["last_run_timestamp_seconds", "last_success_timestamp_seconds"]
+            .map(|name| value(&world, name)),
         before
     );
-    assert_eq!((runs(&world, "locked"), value(&world, "run_failures_in_a_row")), (Some(1.0), Some(0.0)));
+    assert_eq!(
+        (runs(&world, "locked"), value(&world, "run_failures_in_a_row")),
+        (Some(1.0), Some(0.0))
+    );
 }
 
 #[tokio::test]
@@ -160,7 +179,11 @@ async fn unwritable_metrics_file_is_an_error_that_hides_no_other() {
     let world = started(group().members(2, "m").accounts(2, "m").leavers(2, "x")).await;
     let told = ["cannot write the metrics to /nowhere/sync.prom"];
     program(&world).run("sync --metrics-file /nowhere/sync.prom").exits(3).tells(&told);
-    program(&world).file(&world, NO_LIMITS).run("sync --metrics-file /nowhere/sync.prom").exits(4).tells(&told);
+    program(&world)
+        .file(&world, NO_LIMITS)
+        .run("sync --metrics-file /nowhere/sync.prom")
+        .exits(4)
+        .tells(&told);
     // The actions are done.
     program(&world).run("sync").exits(0);
 }
@@ -169,7 +192,8 @@ async fn unwritable_metrics_file_is_an_error_that_hides_no_other() {
 async fn a_dry_run_leaves_no_metrics() {
     let world = started(the_table()).await;
     let before = everyone(&world);
-    let run = program(&world).run(&format!("sync --dry-run --metrics-file {}", file(&world).display()));
+    let run =
+        program(&world).run(&format!("sync --dry-run --metrics-file {}", file(&world).display()));
     run.exits(0);
     assert_eq!((everyone(&world), file(&world).exists()), (before, false));
 }
@@ -183,11 +207,17 @@ async fn files_are_written_through_no_link_and_to_no_pipe() {
     std::os::unix::fs::symlink(path("nowhere"), path("dangling")).expect("a writable directory");
     let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo");
     assert!(made.success());
-    for (name, why) in
-        [("link", "links are not followed"), ("dangling", "links are not followed"), ("pipe", "not a regular file")]
-    {
+    for (name, why) in [
+        ("link", "links are not followed"),
+        ("dangling", "links are not followed"),
+        ("pipe", "not a regular file"),
+    ] {
         let arguments = format!("sync --metrics-file {}", path(name).display());
-        program(&world).file(&world, NO_LIMITS).run(&arguments).exits(4).tells(&["write the metrics to", why]);
+        program(&world)
+            .file(&world, NO_LIMITS)
+            .run(&arguments)
+            .exits(4)
+            .tells(&["write the metrics to", why]);
         let arguments = format!("plan --out {}", path(name).display());
         program(&world).file(&world, NO_LIMITS).run(&arguments).exits(1).tells(&[why]);
     }
@@ -203,5 +233,9 @@ async fn log_goes_to_stderr_if_there_is_no_journal() {
     }
     let world = started(the_table()).await;
     let line = "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) matrix-keycloak-sync -v sync";
-    program(&world).file(&world, NO_LIMITS).shell(line).exits(0).tells(&["INFO disable @dave:example.org: done"]);
+    program(&world)
+        .file(&world, NO_LIMITS)
+        .shell(line)
+        .exits(0)
+        .tells(&["INFO disable @dave:example.org: done"]);
 }

@@ -16,13 +16,17 @@ use matrix_keycloak_sync::failure::Failure;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use matrix_keycloak_sync::standins::world::ServerStates;
-use matrix_keycloak_sync::standins::{Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld};
+use matrix_keycloak_sync::standins::{
+    Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld,
+};
 
-use crate::harness::{BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write};
+use crate::harness::{
+    BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write,
+};
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
-    let own =
-        ["RUNTIME_DIRECTORY", "XDG_STATE_HOME"].map(|name| (name.to_owned(), world.directory().display().to_string()));
+    let own = ["RUNTIME_DIRECTORY", "XDG_STATE_HOME"]
+        .map(|name| (name.to_owned(), world.directory().display().to_string()));
     let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().chain(own).collect();
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
@@ -73,7 +77,12 @@ async fn assert_all_end(fault: &Fault) {
         ("Synapse: GET ", synapse, "/account/whoami"),
         ("Synapse: GET ", synapse, "/_synapse/admin/v3/users"),
     ];
-    join_all(places.map(|(server, faults, part)| Box::pin(assert_ends(fault.clone(), server, faults, part)))).await;
+    join_all(
+        places.map(|(server, faults, part)| {
+            Box::pin(assert_ends(fault.clone(), server, faults, part))
+        }),
+    )
+    .await;
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 
@@ -91,8 +100,11 @@ async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
 
 /// Syncs by the Admin API with these limits.
 async fn sync_within(world: &RunningWorld, limits: &str) -> Result<Exit, Failure> {
-    let file = write(world, "limits.toml", &format!("{}{limits}", settings(world, BY_BOTH))).display().to_string();
-    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let file = write(world, "limits.toml", &format!("{}{limits}", settings(world, BY_BOTH)))
+        .display()
+        .to_string();
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"])
+        .expect("a command line");
     app::run(cli, &surroundings(world)).await
 }
 
@@ -113,7 +125,8 @@ async fn accounts_whose_second_look_hangs_come_last_in_the_next_run() {
     for n in 0..8 {
         world.synapse.faults().on(&format!("/v2/users/@gone{n:05}")).answer(Fault::Hang);
     }
-    let sync = async || sync_within(&world, NO_LIMITS).await.map(|exit| (exit, active_leavers(&world)));
+    let sync =
+        async || sync_within(&world, NO_LIMITS).await.map(|exit| (exit, active_leavers(&world)));
     // The first look cannot tell them from a server that hangs.
     let _ = sync().await;
     assert_eq!(sync().await.expect("a run"), (Exit::Incomplete, 8));
@@ -124,7 +137,10 @@ fn is_active(state: &ServerStates) -> bool {
 }
 
 fn active_leavers(world: &RunningWorld) -> usize {
-    everyone(world).iter().filter(|(name, state)| name.starts_with("gone") && is_active(state)).count()
+    everyone(world)
+        .iter()
+        .filter(|(name, state)| name.starts_with("gone") && is_active(state))
+        .count()
 }
 
 #[tokio::test]
@@ -136,34 +152,53 @@ async fn account_whose_signs_cannot_be_read_is_not_disabled_without_them() {
     // Each of these accounts shows the name of a member who has no account by name.
     for n in 0..12 {
         let (first, last) = (format!("First{n}"), format!("Last{n}"));
-        let account = NewAccount::new(&format!("old{n:02}")).displayname(&format!("{first} {last}"));
-        world = world.with_user(NewUser::member(&format!("new{n:02}")).named(&first, &last)).with_account(account);
+        let account =
+            NewAccount::new(&format!("old{n:02}")).displayname(&format!("{first} {last}"));
+        world = world
+            .with_user(NewUser::member(&format!("new{n:02}")).named(&first, &last))
+            .with_account(account);
     }
     let world = started(world).await;
     for n in 0..12 {
-        let id = world.keycloak.state().realm("corp").user(&format!("new{n:02}")).expect("seeded").id.clone();
+        let id = world
+            .keycloak
+            .state()
+            .realm("corp")
+            .user(&format!("new{n:02}"))
+            .expect("seeded")
+            .id
+            .clone();
         world.keycloak.faults().on(&format!("/users/{id}")).answer(Fault::Hang);
     }
     let file = format!("state_file = \"off\"\n{}{NO_LIMITS}", settings(&world, BY_BOTH));
     let file = write(&world, "forgetful.toml", &file).display().to_string();
-    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"])
+        .expect("a command line");
     let ended = app::run(cli, &surroundings(&world)).await;
     assert_eq!(ended.expect("a run"), Exit::Incomplete);
-    let disabled = everyone(&world).into_iter().filter(|(name, state)| name.starts_with("old") && !is_active(state));
+    let disabled = everyone(&world)
+        .into_iter()
+        .filter(|(name, state)| name.starts_with("old") && !is_active(state));
     assert_eq!(disabled.count(), 0);
     assert!(!is_active(&world.state_of("dave")));
 }
 
 #[tokio::test]
 async fn account_of_a_bridge_that_hangs_stops_no_other() {
-    let bridged = (0..10).fold(the_table(), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
+    let bridged =
+        (0..10).fold(the_table(), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
     let world = started(bridged).await;
     world.synapse.faults().on("/v2/users/@irc_03").answer(Fault::Hang);
     let file = world.directory().join("bridge.toml");
     let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
     let toml = format!("{NO_LIMITS}max_look = 4\n[writer.mas_cli]\n{command}\n");
     std::fs::write(&file, toml).expect("a writable directory");
-    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+    let cli = Cli::try_parse_from([
+        "matrix-keycloak-sync",
+        "--config",
+        &file.display().to_string(),
+        "sync",
+    ]);
     let ended = app::run(cli.expect("a command line"), &surroundings(&world)).await;
     assert_eq!(ended.expect("a run"), Exit::Incomplete);
     assert_eq!(world.state_of("dave").mas, account(true, true).mas);
@@ -178,7 +213,12 @@ async fn run_does_not_wait_for_confirmation_if_the_homeserver_stops_answering() 
     let command = format!("command = [{PROGRAM:?}, \"stand-in\", \"mas-cli\"]");
     let toml = format!("[writer]\nconfirm_timeout = \"1s\"\n[writer.mas_cli]\n{command}\n");
     std::fs::write(&file, toml).expect("a writable directory");
-    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+    let cli = Cli::try_parse_from([
+        "matrix-keycloak-sync",
+        "--config",
+        &file.display().to_string(),
+        "sync",
+    ]);
     let exit = app::run(cli.expect("a command line"), &surroundings(&world)).await;
     assert_eq!(exit.ok(), Some(Exit::Incomplete));
 }
@@ -187,7 +227,8 @@ async fn run_does_not_wait_for_confirmation_if_the_homeserver_stops_answering() 
 /// requested.
 async fn sync_by_the_admin_api(world: &RunningWorld) -> (Option<Exit>, usize) {
     let file = write(world, "mas-api.toml", &settings(world, BY_BOTH)).display().to_string();
-    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"]).expect("a command line");
+    let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file, "sync"])
+        .expect("a command line");
     let exit = app::run(cli, &surroundings(world)).await;
     (exit.ok(), world.mas.admin().requests().count("-sessions"))
 }
@@ -201,7 +242,10 @@ async fn mas_is_waited_for_once_if_it_hangs_after_the_lock() {
     let world = started(the_table()).await;
     world.mas.admin().faults().on("-sessions").answer(Fault::Hang);
     let two_tries_at_the_first_list = 2;
-    assert_eq!(sync_by_the_admin_api(&world).await, (Some(Exit::Incomplete), two_tries_at_the_first_list));
+    assert_eq!(
+        sync_by_the_admin_api(&world).await,
+        (Some(Exit::Incomplete), two_tries_at_the_first_list)
+    );
 }
 
 #[test]
@@ -226,7 +270,11 @@ async fn examined(world: &RunningWorld) -> Report {
 }
 
 /// Checks that a request that is never answered is made at most this often: once, and one retry.
-async fn assert_asked_at_most(most: usize, server: fn(&RunningWorld) -> (&Faults, &Requests), part: &str) {
+async fn assert_asked_at_most(
+    most: usize,
+    server: fn(&RunningWorld) -> (&Faults, &Requests),
+    part: &str,
+) {
     let world = started(the_table()).await;
     let (faults, requests) = server(&world);
     faults.on(part).answer(Fault::Hang);
@@ -240,8 +288,10 @@ async fn assert_asked_at_most(most: usize, server: fn(&RunningWorld) -> (&Faults
 async fn doctor_waits_for_a_silent_server_once() {
     let keycloak: fn(&RunningWorld) -> (&Faults, &Requests) =
         |world| (world.keycloak.faults(), world.keycloak.requests());
-    let synapse: fn(&RunningWorld) -> (&Faults, &Requests) = |world| (world.synapse.faults(), world.synapse.requests());
-    let issuer: fn(&RunningWorld) -> (&Faults, &Requests) = |world| (world.mas.faults(), world.mas.requests());
+    let synapse: fn(&RunningWorld) -> (&Faults, &Requests) =
+        |world| (world.synapse.faults(), world.synapse.requests());
+    let issuer: fn(&RunningWorld) -> (&Faults, &Requests) =
+        |world| (world.mas.faults(), world.mas.requests());
     let admin_api: fn(&RunningWorld) -> (&Faults, &Requests) =
         |world| (world.mas.admin().faults(), world.mas.admin().requests());
     let places = [
@@ -254,7 +304,8 @@ async fn doctor_waits_for_a_silent_server_once() {
         (2, admin_api, "/"),
         (2, issuer, "/.well-known/"),
     ];
-    join_all(places.map(|(most, server, part)| Box::pin(assert_asked_at_most(most, server, part)))).await;
+    join_all(places.map(|(most, server, part)| Box::pin(assert_asked_at_most(most, server, part))))
+        .await;
 }
 
 #[tokio::test]
@@ -274,7 +325,12 @@ async fn admin_api_is_waited_for_once_at_each_step_with_any_number_of_sessions()
         let file = world.directory().join("short.toml");
         let toml = format!("{}[policy]\ndisable = {mode:?}\n", settings(&world, BY_BOTH));
         std::fs::write(&file, toml).expect("a writable directory");
-        let cli = Cli::try_parse_from(["matrix-keycloak-sync", "--config", &file.display().to_string(), "sync"]);
+        let cli = Cli::try_parse_from([
+            "matrix-keycloak-sync",
+            "--config",
+            &file.display().to_string(),
+            "sync",
+        ]);
         let cli = cli.expect("a command line");
         let ended = app::run(cli, &surroundings(&world)).await;
         assert_eq!(ended.expect("a run"), Exit::Incomplete, "{part}");

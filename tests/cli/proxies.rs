@@ -7,8 +7,8 @@ use matrix_keycloak_sync::model::Server::{self, Keycloak, Mas, Synapse};
 use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by, program_with, proxy_page,
-    settings, started, the_table,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, Way, account, everyone, own_error, program_by,
+    program_with, proxy_page, settings, started, the_table,
 };
 use crate::sections::PROTECT;
 
@@ -67,15 +67,20 @@ fn by(world: &RunningWorld, way: Way) -> Program {
     program_by(world, way, &format!("{PROTECT}{NO_LIMITS}"))
 }
 
-/// Checks that the error is about a proxy. MAS answers with a page itself if it does not have the path.
+/// Checks that the error is about a proxy. MAS answers with a page itself if it does not have the
+/// path.
 fn blames_the_proxy(error: &str, server: Server, status: u16) {
     let expected = match (server, status) {
         (Mas, 404) => {
-            "MAS without this path, or a proxy or load balancer between here and MAS, answered 404".to_owned()
+            "MAS without this path, or a proxy or load balancer between here and MAS, answered 404"
+                .to_owned()
         }
         _ => format!("a proxy or load balancer between here and {server} answered {status}"),
     };
-    assert!(error.contains(&format!("{server}: ")) && error.contains(&expected), "no {expected:?} in {error}");
+    assert!(
+        error.contains(&format!("{server}: ")) && error.contains(&expected),
+        "no {expected:?} in {error}"
+    );
     for blame in BLAME {
         assert!(!error.contains(blame), "{blame:?} in {error}");
     }
@@ -84,7 +89,9 @@ fn blames_the_proxy(error: &str, server: Server, status: u16) {
 #[tokio::test]
 async fn error_names_the_proxy_if_any_request_gets_its_page() {
     let mut cases = Vec::new();
-    for (place, status) in PLACES.into_iter().flat_map(|place| STATUSES.map(|status| (place, status))) {
+    for (place, status) in
+        PLACES.into_iter().flat_map(|place| STATUSES.map(|status| (place, status)))
+    {
         let world = started(the_table()).await;
         for faults in faults_of(&world, place.server) {
             faults.on(place.part).answer(proxy_page(status));
@@ -98,7 +105,11 @@ async fn error_names_the_proxy_if_any_request_gets_its_page() {
                 let run = by(world, *way).run("sync");
                 assert_eq!(run.code, 1, "{part} × {status}\n{run:?}");
                 blames_the_proxy(&run.stderr, *server, *status);
-                assert!(run.stderr.contains("\nhint: ") && run.stderr.contains("proxy in "), "{}", run.stderr);
+                assert!(
+                    run.stderr.contains("\nhint: ") && run.stderr.contains("proxy in "),
+                    "{}",
+                    run.stderr
+                );
                 assert_eq!(everyone(world), before, "{part} × {status}");
             });
         }
@@ -130,7 +141,8 @@ async fn status_in_the_servers_own_format_is_the_servers() {
 /// Returns the error of the one action on dave that was not carried out.
 fn not_done(run: &Run, outcome: &str) -> String {
     let actions = run.json()["actions"].clone();
-    let mut actions = actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);
+    let mut actions =
+        actions.as_array().expect("a list").iter().filter(|action| action["outcome"] == outcome);
     let action = actions.next().expect(outcome);
     assert_eq!((&action["localpart"], actions.next()), (&"dave".into(), None), "{run:?}");
     action["error"].to_string()
@@ -144,7 +156,9 @@ fn ids_of_dave(world: &RunningWorld) -> (String, String) {
 
 #[tokio::test]
 async fn page_of_a_proxy_at_the_second_look_keeps_the_account() {
-    for (server, way) in [(Keycloak, BY_BOTH), (Keycloak, BY_MAS), (Synapse, BY_BOTH), (Mas, BY_MAS)] {
+    for (server, way) in
+        [(Keycloak, BY_BOTH), (Keycloak, BY_MAS), (Synapse, BY_BOTH), (Mas, BY_MAS)]
+    {
         for status in STATUSES {
             let world = started(the_table().user("dora").account("dora")).await;
             let (in_keycloak, in_mas) = ids_of_dave(&world);
@@ -181,7 +195,10 @@ async fn json_of_a_gateway_is_not_a_missing_role_of_keycloak() {
     assert_eq!(everyone(&world), before);
     let run = by(&world, BY_BOTH).run("doctor").exits(1);
     let run = run.prints(&["a proxy or load balancer between here and Keycloak answered 403"]);
-    assert!(!run.stdout.contains("give the client's service account the role view-realm"), "{run:?}");
+    assert!(
+        !run.stdout.contains("give the client's service account the role view-realm"),
+        "{run:?}"
+    );
 }
 
 #[tokio::test]
@@ -207,8 +224,12 @@ async fn path_that_synapse_does_not_have_is_no_missing_account() {
         let file = format!("{PROTECT}{NO_LIMITS}{}", settings(&world, way));
         let program = program_with(&world, Auth::ClientCredentials).file(&world, &file);
         let run = program.hiding(world.mas_client_secret()).run("sync").exits(1);
-        run.tells(&["the second look failed", "/_synapse/admin/v2/users/@", "answered 404 Not Found: M_UNRECOGNIZED"])
-            .tells(&["a worker does not have every path"]);
+        run.tells(&[
+            "the second look failed",
+            "/_synapse/admin/v2/users/@",
+            "answered 404 Not Found: M_UNRECOGNIZED",
+        ])
+        .tells(&["a worker does not have every path"]);
         assert_eq!(everyone(&world), before, "{way:?}");
     }
 }
@@ -222,13 +243,18 @@ async fn realm_that_keycloak_does_not_find_is_no_deleted_user() {
     let missing = Fault::Status(404, "{\"error\": \"Realm not found.\"}".to_owned());
     world.keycloak.faults().on(&format!("/users/{in_keycloak}")).answer(missing);
     let run = by(&world, BY_BOTH).run("sync --format json").exits(4);
-    assert!(not_done(&run, "skipped").contains("answered 404 Not Found: Realm not found."), "{run:?}");
+    assert!(
+        not_done(&run, "skipped").contains("answered 404 Not Found: Realm not found."),
+        "{run:?}"
+    );
 }
 
 #[tokio::test]
 async fn page_of_a_proxy_to_a_change_is_no_answer_of_mas() {
     // MAS says 404 if the user is gone, and 400 if the session has ended already.
-    for (part, status) in [("/lock", 404), ("/lock", 403), ("/lock", 401), ("/lock", 503), ("/finish", 400)] {
+    for (part, status) in
+        [("/lock", 404), ("/lock", 403), ("/lock", 401), ("/lock", 503), ("/finish", 400)]
+    {
         let world = started(the_table()).await;
         world.login("dave").expect("an active account");
         world.mas.admin().faults().on(part).method("POST").answer(proxy_page(status));

@@ -13,7 +13,9 @@ impl Random {
     /// Starts from the variable `SEED`, else from a fixed seed; each test has its own numbers.
     pub(crate) fn new(test: &str) -> Self {
         let seed = set("SEED").unwrap_or(SEED);
-        let state = test.bytes().fold(seed, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let state = test
+            .bytes()
+            .fold(seed, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(byte)));
         Self { seed, state }
     }
 

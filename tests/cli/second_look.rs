@@ -4,8 +4,8 @@ use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest, Wor
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, account, by_hand, everyone, group, program, program_by, program_with, settings,
-    started, the_table,
+    BY_BOTH, EVERY_WAY, NO_LIMITS, account, by_hand, everyone, group, program, program_by,
+    program_with, settings, started, the_table,
 };
 
 /// The member list with only these members.
@@ -25,11 +25,18 @@ async fn only_this_account_is_kept_if_its_second_look_fails() {
     let refused = Fault::Status(400, "{\"errorMessage\": \"Could not bind\"}".to_owned());
     world.keycloak.faults().on("username=dave").answer(refused);
     let run = program(&world).file(&world, NO_LIMITS).run("sync --format json").exits(4);
-    let actions = ["activate bob in_group done", "disable dave not_in_group skipped", "disable dora not_in_group done"];
+    let actions = [
+        "activate bob in_group done",
+        "disable dave not_in_group skipped",
+        "disable dora not_in_group done",
+    ];
     assert_eq!(run.actions(), actions);
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("Keycloak: GET ") && error.contains("Could not bind"), "{error}");
-    assert_eq!(["dave", "dora"].map(|name| world.state_of(name)), [account(false, false), account(true, true)]);
+    assert_eq!(
+        ["dave", "dora"].map(|name| world.state_of(name)),
+        [account(false, false), account(true, true)]
+    );
     run.tells(&["the second look failed; the first is @dave:example.org"]);
 }
 
@@ -39,7 +46,12 @@ async fn nothing_is_changed_if_every_second_look_fails() {
     let before = everyone(&world);
     world.keycloak.faults().on("/users").answer(Fault::Status(500, String::new()));
     let run = program(&world).run("sync").exits(1);
-    run.tells(&["the second look failed for all accounts (2 tried)", "because: Keycloak: GET ", "/users", "hint: "]);
+    run.tells(&[
+        "the second look failed for all accounts (2 tried)",
+        "because: Keycloak: GET ",
+        "/users",
+        "hint: ",
+    ]);
     assert_eq!(everyone(&world), before);
 }
 
@@ -58,17 +70,27 @@ async fn truncated_list_is_an_error_not_a_short_list() {
     let broken = "[{\"id\":\"1\",\"username\":\"alice\",\"enabled\":true},{\"id\":\"2\",{\"error\":\"unknown_error\"}";
     world.keycloak.faults().on("/members").answer(Fault::Status(200, broken.to_owned()));
     let run = program(&world).run("sync").exits(1);
-    run.tells(&["Keycloak: GET ", "/members", "the answer is not of the expected kind", "because: ", "hint: "]);
+    run.tells(&[
+        "Keycloak: GET ",
+        "/members",
+        "the answer is not of the expected kind",
+        "because: ",
+        "hint: ",
+    ]);
     assert_eq!(everyone(&world), before);
 }
 
 #[tokio::test]
 async fn account_is_kept_and_the_contradiction_reported_if_the_list_lacks_a_member() {
-    let world = started(group().member("alice").account("alice").member("bea").account("bea")).await;
+    let world =
+        started(group().member("alice").account("alice").member("bea").account("bea")).await;
     let short = list_of(&world, &["alice"]);
     world.keycloak.faults().on("/members").answer(short);
     let run = program(&world).run("sync --format json").exits(0);
-    assert_eq!((run.kept(), run.actions()), (vec!["bea in_group_at_second_look".to_owned()], vec![]));
+    assert_eq!(
+        (run.kept(), run.actions()),
+        (vec!["bea in_group_at_second_look".to_owned()], vec![])
+    );
     assert_eq!(run.json()["contradictions"], 1);
     run.tells(&["answers about 1 user disagree"]);
 }
@@ -77,7 +99,11 @@ async fn account_is_kept_and_the_contradiction_reported_if_the_list_lacks_a_memb
 async fn user_who_joins_after_the_list_was_read_is_kept() {
     let world = started(the_table()).await;
     let state = world.keycloak.shared();
-    world.keycloak.faults().on("/users?").before(move |_| state.lock().realm("corp").join("dave", "/matrix-users"));
+    world
+        .keycloak
+        .faults()
+        .on("/users?")
+        .before(move |_| state.lock().realm("corp").join("dave", "/matrix-users"));
     let run = program(&world).run("sync --format json").exits(0);
     assert_eq!(run.kept(), ["dave in_group_at_second_look"]);
     assert_eq!(world.state_of("dave"), account(false, false));
@@ -85,15 +111,26 @@ async fn user_who_joins_after_the_list_was_read_is_kept() {
 
 #[tokio::test]
 async fn account_dropped_by_the_second_look_counts_for_no_limit() {
-    let world = (0..30).fold(group().member("alice"), |world, n| world.bridge_account(&format!("irc_{n:02}"), "irc"));
+    let world = (0..30).fold(group().member("alice"), |world, n| {
+        world.bridge_account(&format!("irc_{n:02}"), "irc")
+    });
     let world = started(world.user("dave").account("dave")).await;
     let run = program(&world).run("sync --format json").exits(0);
-    assert_eq!((run.actions(), run.kept().len()), (vec!["disable dave not_in_group done".to_owned()], 30));
+    assert_eq!(
+        (run.actions(), run.kept().len()),
+        (vec!["disable dave not_in_group done".to_owned()], 30)
+    );
 }
 
 #[tokio::test]
 async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_the_accounts() {
-    let world = group().member("alice").account("alice").user("boss").account("boss").user("robot").account("robot");
+    let world = group()
+        .member("alice")
+        .account("alice")
+        .user("boss")
+        .account("boss")
+        .user("robot")
+        .account("robot");
     let world = started(world).await;
     {
         let mut synapse = world.synapse.state();
@@ -102,10 +139,14 @@ async fn administrator_and_bot_known_only_to_synapse_are_kept_though_mas_lists_t
     }
     for way in EVERY_WAY.iter().filter(|way| way.source == "mas") {
         let file = format!("{NO_LIMITS}{}", settings(&world, *way));
-        let program =
-            program_with(&world, Auth::ClientCredentials).file(&world, &file).hiding(world.mas_client_secret());
+        let program = program_with(&world, Auth::ClientCredentials)
+            .file(&world, &file)
+            .hiding(world.mas_client_secret());
         let run = program.run("sync --format json").exits(0);
-        assert_eq!((run.actions(), run.kept()), (vec![], vec!["boss admin".to_owned(), "robot bot".to_owned()]));
+        assert_eq!(
+            (run.actions(), run.kept()),
+            (vec![], vec!["boss admin".to_owned(), "robot bot".to_owned()])
+        );
     }
 }
 
@@ -143,12 +184,14 @@ async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
 
 #[tokio::test]
 async fn lock_by_hand_of_an_account_outside_the_group_stays_if_mas_no_longer_has_it_deactivated() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     by_hand(&world, "dave", true, true);
     world.synapse.state().account_mut("dave").expect("seeded").deactivated = false;
     let mas = world.mas.shared();
     let by_id = format!("/users/{}", world.mas.state().user("dave").expect("seeded").id);
-    let reactivate = move |_: &SeenRequest| mas.lock().user_mut("dave").expect("seeded").deactivated_at = None;
+    let reactivate =
+        move |_: &SeenRequest| mas.lock().user_mut("dave").expect("seeded").deactivated_at = None;
     world.mas.admin().faults().on(&by_id).before(reactivate);
     let run = program_by(&world, BY_BOTH, NO_LIMITS).run("sync --format json").exits(0);
     assert_eq!((run.actions(), run.kept()), (vec![], vec![]));
@@ -164,14 +207,22 @@ async fn account_whose_look_always_fails_blocks_neither_activations_nor_other_di
         for part in ["username=dave", &*by_id] {
             world.keycloak.faults().on(part).answer(refused.clone());
         }
-        let sync = || program_by(&world, way, NO_LIMITS).run("sync --format json").exits(4).actions();
-        let first =
-            ["activate bob in_group done", "disable dave not_in_group skipped", "disable dora not_in_group done"];
+        let sync =
+            || program_by(&world, way, NO_LIMITS).run("sync --format json").exits(4).actions();
+        let first = [
+            "activate bob in_group done",
+            "disable dave not_in_group skipped",
+            "disable dora not_in_group done",
+        ];
         assert_eq!(sync(), first, "{way:?}");
         // Without Synapse the run does not wait for MAS's jobs.
         assert!(world.settle().await);
         world.join("dora");
-        assert_eq!(sync(), ["disable dave not_in_group skipped", "activate dora in_group done"], "{way:?}");
+        assert_eq!(
+            sync(),
+            ["disable dave not_in_group skipped", "activate dora in_group done"],
+            "{way:?}"
+        );
         assert_eq!(world.state_of("dave"), account(false, false));
     }
 }
@@ -183,8 +234,11 @@ async fn activation_whose_look_always_fails_blocks_no_disable() {
         let bob = format!("/users/{}", id_in_keycloak(&world, "bob"));
         world.keycloak.faults().on(&bob).answer(Fault::Status(500, String::new()));
         let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(4);
-        let actions =
-            ["activate bob in_group skipped", "disable dave not_in_group done", "disable dora not_in_group done"];
+        let actions = [
+            "activate bob in_group skipped",
+            "disable dave not_in_group done",
+            "disable dora not_in_group done",
+        ];
         assert_eq!(run.actions(), actions, "{way:?}");
         assert_eq!(world.state_of("bob"), account(true, true));
     }
@@ -194,10 +248,14 @@ async fn activation_whose_look_always_fails_blocks_no_disable() {
 async fn user_with_an_odd_name_blocks_nothing() {
     for way in EVERY_WAY {
         // The first is a member whose name MAS does not accept, the second is outside the group.
-        let world = started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;
+        let world =
+            started(bob_and_dave().member("o'brien @work").user("j\u{fc}rgen (extern)")).await;
         let run = program_by(&world, way, NO_LIMITS).run("sync --format json").exits(0);
-        let actions =
-            ["activate bob in_group done", "disable dave not_in_group done", "disable dora not_in_group done"];
+        let actions = [
+            "activate bob in_group done",
+            "disable dave not_in_group done",
+            "disable dora not_in_group done",
+        ];
         assert_eq!(run.actions(), actions, "{way:?}");
         assert_eq!(run.json()["unnamed"][0]["username"], "o'brien @work", "{way:?}");
     }

@@ -19,14 +19,17 @@ pub(crate) struct Secrets(Vec<String>);
 impl Secrets {
     /// Notes the value of a variable, if it is a secret.
     pub(crate) fn note(&mut self, variable: &str, value: &str) {
-        if ["KC_ADMIN_PASS", "KC_CLIENT_SECRET", "MATRIX_ADMIN_TOKEN"].contains(&variable) && !value.is_empty() {
+        if ["KC_ADMIN_PASS", "KC_CLIENT_SECRET", "MATRIX_ADMIN_TOKEN"].contains(&variable)
+            && !value.is_empty()
+        {
             self.add(value);
         }
     }
 
     /// Notes a secret.
     pub(crate) fn add(&mut self, secret: &str) {
-        self.0.extend([secret.to_owned(), utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()]);
+        self.0
+            .extend([secret.to_owned(), utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()]);
         self.0.push(byte_serialize(secret.as_bytes()).collect());
         self.0.extend((0..3).map(|shift| base64_inside(secret, shift)));
     }
@@ -44,9 +47,12 @@ impl Secrets {
 fn base64_inside(secret: &str, shift: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [&[0; 3][..shift], secret.as_bytes()].concat();
-    let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let bits: Vec<u8> =
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
     let first = (shift * 8).div_ceil(6);
-    let letter = |six: &[u8]| char::from(LETTERS[six.iter().fold(0, |value, bit| value << 1 | usize::from(*bit))]);
+    let letter = |six: &[u8]| {
+        char::from(LETTERS[six.iter().fold(0, |value, bit| value << 1 | usize::from(*bit))])
+    };
     bits.chunks_exact(6).skip(first).map(letter).collect()
 }
 
@@ -75,11 +81,15 @@ async fn canaries() -> RunningWorld {
 fn by_variables(world: &RunningWorld) -> Program {
     let mas = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let database = mas.split(['@', ':']).find(|part| part.len() == 20).expect("a password");
-    program(world).env("KC_ADMIN_PASS", PASSWORD).env("KC_CLIENT_SECRET", CLIENT_SECRET).hiding(database)
+    program(world)
+        .env("KC_ADMIN_PASS", PASSWORD)
+        .env("KC_CLIENT_SECRET", CLIENT_SECRET)
+        .hiding(database)
 }
 
 fn by_files(world: &RunningWorld) -> Program {
-    let path = |name: &str, text: &str| write(world, name, &format!("{text}\n")).display().to_string();
+    let path =
+        |name: &str, text: &str| write(world, name, &format!("{text}\n")).display().to_string();
     by_variables(world)
         .without("KC_ADMIN_PASS")
         .without("KC_CLIENT_SECRET")
@@ -131,7 +141,9 @@ async fn no_command_prints_a_secret() {
 #[tokio::test]
 async fn credentials_of_a_client_are_not_printed_either() {
     let world = canaries().await;
-    let run = program_with(&world, Auth::ClientCredentials).env("KC_CLIENT_SECRET", CLIENT_SECRET).run("-vvv sync");
+    let run = program_with(&world, Auth::ClientCredentials)
+        .env("KC_CLIENT_SECRET", CLIENT_SECRET)
+        .run("-vvv sync");
     run.exits(0).tells(&["asking for a token"]);
 }
 
@@ -151,10 +163,15 @@ async fn error_about_a_wrong_file_shows_no_secret() {
         format!("[keycloak]\nclient_secret = '{PASSWORD}\n"),
         format!("[synapse]\nadmin_token = [1, \"{PASSWORD}\"]\n"),
         format!("[synapse]\nadmin_token = \"\\q{PASSWORD}\"\n"),
-        format!("[writer.mas_api]\nclient_secret = \"{PASSWORD}\"\naccess_token = \"{PASSWORD}\"\n"),
+        format!(
+            "[writer.mas_api]\nclient_secret = \"{PASSWORD}\"\naccess_token = \"{PASSWORD}\"\n"
+        ),
     ];
     for toml in &wrong {
-        let run = by_files(&world).without("KC_ADMIN_PASS_FILE").without("MATRIX_ADMIN_TOKEN_FILE").hiding(PASSWORD);
+        let run = by_files(&world)
+            .without("KC_ADMIN_PASS_FILE")
+            .without("MATRIX_ADMIN_TOKEN_FILE")
+            .hiding(PASSWORD);
         let run = run.file(&world, toml).run("-vvv --log-format json sync");
         assert_eq!(run.code, 78, "{toml}\n{run:?}");
     }
@@ -171,7 +188,11 @@ async fn an_address_with_a_password_in_it_is_refused_and_not_shown() {
             "https://me:s3cr3t/c4nary@sso.test/s3cr3tc4nary",
             "https://sso.test/?token=s3cr3tc4nary",
         ] {
-            let run = by_variables(&world).env(name, address).hiding("s3cr3tc4nary").run("sync").exits(78);
+            let run = by_variables(&world)
+                .env(name, address)
+                .hiding("s3cr3tc4nary")
+                .run("sync")
+                .exits(78);
             run.tells(&[name]);
         }
     }
@@ -194,7 +215,8 @@ async fn a_secret_in_mas_clis_own_configuration_is_not_shown() {
 async fn error_of_mas_cli_is_printed_without_secrets() {
     let world = canaries().await;
     for (calls, exit) in [("*manage*", 1), ("*-user\\ *", 4)] {
-        let toml = mas_cli(&world, &format!("case \"$*\" in {calls}) echo Error: no >&2; exit 1;; esac"));
+        let toml =
+            mas_cli(&world, &format!("case \"$*\" in {calls}) echo Error: no >&2; exit 1;; esac"));
         by_variables(&world).file(&world, &toml).run("-vvv sync").exits(exit);
     }
 }

@@ -5,7 +5,8 @@ use matrix_keycloak_sync::standins::{Auth, Fault, Faults, RunningWorld};
 use serde_json::json;
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, group, mas_cli, program, program_by, program_with, started, write,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Run, group, mas_cli, program, program_by, program_with,
+    started, write,
 };
 use crate::watch::watching::{QUICK, start};
 
@@ -44,9 +45,12 @@ impl Run {
 
 /// A world in which everything that has a name has a hostile one.
 async fn hostile() -> RunningWorld {
-    let user = NewUser::member(HOSTILE).id(ID).email(HOSTILE).named(HOSTILE, HOSTILE).federated(HOSTILE);
-    let outsider = NewUser::new("dave").in_group(&format!("/{HOSTILE}")).email(HOSTILE).federated(HOSTILE);
-    let account = NewAccount::new("dave").displayname(HOSTILE).email(HOSTILE).external_id("oidc", HOSTILE);
+    let user =
+        NewUser::member(HOSTILE).id(ID).email(HOSTILE).named(HOSTILE, HOSTILE).federated(HOSTILE);
+    let outsider =
+        NewUser::new("dave").in_group(&format!("/{HOSTILE}")).email(HOSTILE).federated(HOSTILE);
+    let account =
+        NewAccount::new("dave").displayname(HOSTILE).email(HOSTILE).external_id("oidc", HOSTILE);
     let world = group()
         .group_named("/matrix-users", HOSTILE)
         .member("alice")
@@ -72,7 +76,9 @@ async fn names_are_printed_without_effect() {
     program(&world).run("plan --format markdown").shows(IN_MARKDOWN).shows(r"e\\u{202e}vil");
     with_subgroups(&world).run("doctor").shows(SHOWN);
     with_subgroups(&world).run("doctor --format json").shows(r"\\u{202e}vil");
-    let explained = program(&world).run(&format!("explain {ID}")).shows(&format!("user {SHOWN} ({ID}, {SHOWN})"));
+    let explained = program(&world)
+        .run(&format!("explain {ID}"))
+        .shows(&format!("user {SHOWN} ({ID}, {SHOWN})"));
     explained.shows(&format!("comes from the storage provider {SHOWN}"));
     let outsider = program(&world).run("explain dave").shows(&format!("groups: /{SHOWN}"));
     outsider.shows(&format!("e-mail address {SHOWN}")).shows(&format!("external ID {SHOWN}"));
@@ -106,7 +112,9 @@ fn status(code: u16) -> Fault {
 async fn error_of_a_server_is_printed_without_effect() {
     let world = hostile().await;
     world.keycloak.faults().on("/members").answer(status(400));
-    for command in ["plan", "sync", "-vvv sync", "--log-format json sync", "doctor", "doctor --format json"] {
+    for command in
+        ["plan", "sync", "-vvv sync", "--log-format json sync", "doctor", "doctor --format json"]
+    {
         let run = program(&world).hiding("pass-word").run(command).exits(1);
         run.shows("u{202e}vil").shows("forged line https://***@host");
     }
@@ -131,7 +139,8 @@ async fn error_of_mas_cli_is_printed_and_remembered_without_effect() {
     let run = program(&world).hiding("pass-word").file(&world, &sections).run("sync").exits(1);
     run.shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");
     let sections = failing("*-user\\ *|*sessions*");
-    let run = |command: &str| program(&world).hiding("pass-word").file(&world, &sections).run(command);
+    let run =
+        |command: &str| program(&world).hiding("pass-word").file(&world, &sections).run(command);
     run("sync").exits(4).shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");
     run("history 1").exits(0).shows("postgresql://***@db").shows(r"e\u{1b}[2k\u{202e}vil");
     run("history 1 --format json").exits(0).shows("postgresql://***@db");
@@ -157,10 +166,17 @@ async fn no_secret_is_printed_if_a_server_quotes_the_request() {
     }
     let row = json!([{"id": "x", "username": "x", "enabled": CLIENT_SECRET}]);
     world.keycloak.faults().on("/members").answer(Fault::Json(row));
-    program_by(&world, BY_BOTH, "").run("plan").exits(1).shows(r#"invalid type: string "***", expected a boolean"#);
+    program_by(&world, BY_BOTH, "")
+        .run("plan")
+        .exits(1)
+        .shows(r#"invalid type: string "***", expected a boolean"#);
     world.keycloak.faults().clear();
     world.mas.faults().on("/oauth2/token").answer(Fault::Echo(500));
     program_by(&world, BY_MAS, "").run("plan").exits(1).shows("***");
     world.keycloak.faults().on("/token").answer(Fault::Echo(403));
-    program_with(&world, Auth::Password).env("KC_ADMIN_PASS", "pass/w+rd=1&2").run("plan").exits(1).shows("***");
+    program_with(&world, Auth::Password)
+        .env("KC_ADMIN_PASS", "pass/w+rd=1&2")
+        .run("plan")
+        .exits(1)
+        .shows("***");
 }

@@ -20,7 +20,10 @@ fn in_step() -> World {
 /// The list of users without these.
 fn hide(world: &RunningWorld, hidden: &[&str]) {
     let mut state = world.keycloak.state();
-    let listed = state.realm("corp").users().filter(|user| !user.service && !hidden.contains(&&*user.username));
+    let listed = state
+        .realm("corp")
+        .users()
+        .filter(|user| !user.service && !hidden.contains(&&*user.username));
     let rows: Vec<Value> = listed
         .map(|user| json!({"id": user.id, "username": user.username, "email": user.email, "enabled": user.enabled}))
         .collect();
@@ -38,9 +41,16 @@ async fn a_service_account_in_the_group_is_a_member_like_any_other() {
     let off = NewUser::service_account("off").in_first_group().disabled();
     let world = started(world.with_user(off).account("service-account-off")).await;
     for template in ["", LOWER] {
-        let run = program(&world).file(&world, &format!("{template}{NO_LIMITS}")).run("plan --format json").exits(0);
-        let actions = ["disable dave not_in_group", "disable service-account-off disabled_in_keycloak"];
-        assert_eq!((run.actions(), run.json()["read"]["members"].clone()), (actions.map(Into::into).into(), json!(3)));
+        let run = program(&world)
+            .file(&world, &format!("{template}{NO_LIMITS}"))
+            .run("plan --format json")
+            .exits(0);
+        let actions =
+            ["disable dave not_in_group", "disable service-account-off disabled_in_keycloak"];
+        assert_eq!(
+            (run.actions(), run.json()["read"]["members"].clone()),
+            (actions.map(Into::into).into(), json!(3))
+        );
     }
     sync(&world, LOWER).exits(0);
     assert_eq!(world.state_of("service-account-bot"), account(false, false));
@@ -51,8 +61,14 @@ async fn a_service_account_outside_the_group_is_found_by_its_name() {
     let world = in_step().with_user(NewUser::service_account("bot")).account("service-account-bot");
     let world = started(world).await;
     for template in ["", LOWER] {
-        let run = program(&world).file(&world, &format!("{template}{NO_LIMITS}")).run("plan --format json").exits(0);
-        assert_eq!(run.actions(), ["disable dave not_in_group", "disable service-account-bot not_in_group"]);
+        let run = program(&world)
+            .file(&world, &format!("{template}{NO_LIMITS}"))
+            .run("plan --format json")
+            .exits(0);
+        assert_eq!(
+            run.actions(),
+            ["disable dave not_in_group", "disable service-account-bot not_in_group"]
+        );
     }
 }
 
@@ -61,7 +77,10 @@ async fn a_service_account_in_the_group_is_no_gap_in_the_list() {
     let bot = NewUser::service_account("bot").in_first_group();
     let world = started(in_step().with_user(bot).account("ghost")).await;
     let run = sync(&world, LOWER).exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable ghost not_in_keycloak skipped"]);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group done", "disable ghost not_in_keycloak skipped"]
+    );
 }
 
 #[tokio::test]
@@ -69,7 +88,10 @@ async fn a_list_that_lacks_a_member_skips_only_accounts_without_a_user() {
     let world = started(in_step().member("mia").account("mia").account("ghost")).await;
     hide(&world, &["mia"]);
     let run = sync(&world, LOWER).exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable ghost not_in_group skipped"]);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group done", "disable ghost not_in_group skipped"]
+    );
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("the list of users does not contain the user "), "{error}");
     assert_eq!(world.state_of("ghost"), account(false, false));
@@ -86,8 +108,11 @@ async fn user_missing_from_the_list_is_requested_by_name() {
 #[tokio::test]
 async fn a_user_of_that_name_with_another_localpart_is_not_the_owner() {
     let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n";
-    let world = group().with_user(NewUser::member("alice").email("alice@corp.test")).account("alice");
-    let world = started(world.with_user(NewUser::member("ghost").email("gina@corp.test")).account("ghost")).await;
+    let world =
+        group().with_user(NewUser::member("alice").email("alice@corp.test")).account("alice");
+    let world =
+        started(world.with_user(NewUser::member("ghost").email("gina@corp.test")).account("ghost"))
+            .await;
     let run = sync(&world, template).exits(4);
     assert_eq!(run.actions(), ["disable ghost not_in_keycloak skipped"]);
 }
@@ -103,7 +128,10 @@ async fn a_member_deleted_in_keycloak_is_no_gap_in_the_list() {
         .times(1)
         .before(move |_| state.lock().realm("corp").delete_user("mia"));
     let run = sync(&world, LOWER).exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable ghost not_in_keycloak skipped"]);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group done", "disable ghost not_in_keycloak skipped"]
+    );
 }
 
 #[tokio::test]
@@ -115,19 +143,28 @@ async fn federated_member_that_no_request_finds_is_a_gap_in_the_list() {
     let gone = Fault::Status(404, "{\"error\": \"User not found\"}".to_owned());
     world.keycloak.faults().on(&format!("/users/{id}")).answer(gone);
     let run = sync(&world, LOWER).exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group done", "disable ghost not_in_group skipped"]);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group done", "disable ghost not_in_group skipped"]
+    );
 }
 
 #[tokio::test]
 async fn all_users_of_a_localpart_are_requested() {
     let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n";
     let user = |name| NewUser::new(name).email("dave@corp.test");
-    let world = group().with_user(NewUser::member("alice").email("alice@corp.test")).account("alice");
+    let world =
+        group().with_user(NewUser::member("alice").email("alice@corp.test")).account("alice");
     let world = world.with_user(user("dave1")).with_user(user("dave2")).account("dave");
     let world = started(world).await;
     let state = world.keycloak.shared();
     let id = state.lock().realm("corp").user("dave2").expect("seeded").id.clone();
-    let plan = || program(&world).file(&world, &format!("{template}{NO_LIMITS}")).run("plan --format json").exits(0);
+    let plan = || {
+        program(&world)
+            .file(&world, &format!("{template}{NO_LIMITS}"))
+            .run("plan --format json")
+            .exits(0)
+    };
     assert_eq!(plan().actions(), ["disable dave not_in_group"]);
     // The second of them joins after the members were read.
     let joins = move |_: &_| state.lock().realm("corp").join("dave2", "/matrix-users");

@@ -43,7 +43,11 @@ impl Run {
     /// Returns all it printed, with a name for each server of the world.
     pub(crate) fn printed(&self, world: &RunningWorld) -> String {
         let Self { stdout, stderr, .. } = self;
-        let printed = if stderr.is_empty() { stdout.clone() } else { format!("{stdout}--- stderr\n{stderr}") };
+        let printed = if stderr.is_empty() {
+            stdout.clone()
+        } else {
+            format!("{stdout}--- stderr\n{stderr}")
+        };
         named(world, &printed)
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 
 use crate::harness::{
-    BY_MAS, NO_LIMITS, Program, Run, account, group, mas_cli, program, program_by, started, state_folder, the_table,
+    BY_MAS, NO_LIMITS, Program, Run, account, group, mas_cli, program, program_by, started,
+    state_folder, the_table,
 };
 use crate::sections::state_file;
 
@@ -27,7 +28,9 @@ fn mode(path: &Path) -> u32 {
 
 /// Returns whether the run has warned that nothing is remembered.
 fn warns_of_no_memory(run: &Run) -> bool {
-    run.stderr.contains("accounts that were never tied to a Keycloak user are disabled without an approval")
+    run.stderr.contains(
+        "accounts that were never tied to a Keycloak user are disabled without an approval",
+    )
 }
 
 #[tokio::test]
@@ -68,7 +71,10 @@ async fn the_state_directory_of_a_unit_comes_before_the_folder_of_the_user() {
     let list = format!("{}:/elsewhere", folder.display());
     program(&world).env("STATE_DIRECTORY", &list).run("sync").exits(0);
     assert!(folder.join("state.db").exists() && !default_file(&world).exists());
-    assert!(folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(), "the lock is in its folder");
+    assert!(
+        folder.join("matrix-keycloak-sync-corp-example.org.lock").exists(),
+        "the lock is in its folder"
+    );
 }
 
 #[tokio::test]
@@ -98,8 +104,12 @@ async fn a_default_place_that_cannot_be_written_is_a_warning() {
     let world = started(the_table()).await;
     let file = world.directory().join("file");
     std::fs::write(&file, "").expect("a writable directory");
-    let nowhere = |more: &str| with(&world, more).env("XDG_STATE_HOME", &file.display().to_string());
-    let told = ["nothing is remembered, because the state file", "Set `state_file` to a path that this user can write"];
+    let nowhere =
+        |more: &str| with(&world, more).env("XDG_STATE_HOME", &file.display().to_string());
+    let told = [
+        "nothing is remembered, because the state file",
+        "Set `state_file` to a path that this user can write",
+    ];
     nowhere(NO_LIMITS).run("plan").exits(0).tells(&told);
     nowhere(NO_LIMITS).run("sync").exits(0).tells(&told);
 }
@@ -109,7 +119,8 @@ async fn run_ends_if_a_key_needs_a_state_file_and_none_can_be_written() {
     let world = started(the_table()).await;
     let file = world.directory().join("file");
     std::fs::write(&file, "").expect("a writable directory");
-    let nowhere = |more: &str| with(&world, more).env("XDG_STATE_HOME", &file.display().to_string());
+    let nowhere =
+        |more: &str| with(&world, more).env("XDG_STATE_HOME", &file.display().to_string());
     for (more, key) in [
         ("[policy]\ngrace = \"1h\"\n", "policy.grace needs the state file"),
         ("[policy]\nreactivate = \"own\"\n", "policy.reactivate = \"own\" needs the state file"),
@@ -156,7 +167,9 @@ async fn restored_file_is_noticed_and_its_records_do_not_count() {
 #[tokio::test]
 async fn an_email_address_in_mas_protects_an_account_if_a_restored_file_names_a_deleted_user() {
     let ada = NewUser::member("ada").email("ada@corp.test");
-    let world = group().with_user(NewUser::member("lost")).with_account(NewAccount::new("lost").email("ada@corp.test"));
+    let world = group()
+        .with_user(NewUser::member("lost"))
+        .with_account(NewAccount::new("lost").email("ada@corp.test"));
     let world = started(world.with_user(ada).members(3, "u").accounts(3, "u")).await;
     world.remove_account("matrix-sync-bot");
     let run = |arguments: &str| program_by(&world, BY_MAS, NO_LIMITS).run(arguments);
@@ -176,5 +189,9 @@ async fn two_realms_in_one_file_each_have_their_history() {
     with(&world, &state).run("sync").exits(0);
     let other = with(&world, &state).env("KC_REALM", "other");
     other.run("history").exits(0).prints(&["No run has changed anything yet."]);
-    with(&world, &state).env("KC_REALM", "other").run("history 1").exits(1).tells(&["there is no run 1"]);
+    with(&world, &state)
+        .env("KC_REALM", "other")
+        .run("history 1")
+        .exits(1)
+        .tells(&["there is no run 1"]);
 }

@@ -30,7 +30,10 @@ async fn a_group_with_a_slash_in_its_name_is_no_subgroup() {
         let id = world.keycloak.state().realm("corp").add_group_named("", "matrix-users/other");
         join_by_id(&world, "dave", &id);
         let run = sync(&world).exits(0);
-        assert_eq!((run.actions(), run.kept()), (vec!["disable dave not_in_group done".to_owned()], vec![]));
+        assert_eq!(
+            (run.actions(), run.kept()),
+            (vec!["disable dave not_in_group done".to_owned()], vec![])
+        );
         assert_eq!(run.json()["read"]["members"], 2);
     }
 }
@@ -53,9 +56,11 @@ async fn a_subgroup_with_a_slash_in_its_name_is_one() {
 
 #[tokio::test]
 async fn a_subgroup_newer_than_the_list_counts_at_any_depth() {
-    for (path, old) in
-        [("/matrix-users/new", false), ("/matrix-users/new/deep/deeper", false), ("/matrix-users/new", true)]
-    {
+    for (path, old) in [
+        ("/matrix-users/new", false),
+        ("/matrix-users/new/deep/deeper", false),
+        ("/matrix-users/new", true),
+    ] {
         let world = if old { in_step().old_keycloak() } else { in_step() };
         let world = started(world).await;
         let state = world.keycloak.shared();
@@ -65,7 +70,11 @@ async fn a_subgroup_newer_than_the_list_counts_at_any_depth() {
             state.realm("corp").join("dave", path);
         });
         let run = sync(&world).exits(0);
-        assert_eq!((run.kept(), run.actions()), (vec!["dave in_group_at_second_look".to_owned()], vec![]), "{path}");
+        assert_eq!(
+            (run.kept(), run.actions()),
+            (vec!["dave in_group_at_second_look".to_owned()], vec![]),
+            "{path}"
+        );
     }
 }
 
@@ -87,7 +96,12 @@ async fn other_groups_do_not_count_and_each_is_requested_once() {
         assert!(run.actions().iter().all(|line| line.ends_with("not_in_group done")));
         if !old {
             let mut state = world.keycloak.state();
-            let parent = state.realm("corp").group_by_path("/other/matrix-users").expect("seeded").id.clone();
+            let parent = state
+                .realm("corp")
+                .group_by_path("/other/matrix-users")
+                .expect("seeded")
+                .id
+                .clone();
             drop(state);
             let asked = world.keycloak.requests().count(&format!("/groups/{parent}"));
             // Users rechecked at the same time may each request it; there is no later request.
@@ -111,7 +125,8 @@ async fn account_is_skipped_if_a_parent_group_is_not_visible() {
     });
     let is_new = move |seen: &SeenRequest| {
         let mut state = state.lock();
-        let new = state.realm("corp").group_by_path("/matrix-users/new").map(|group| group.id.clone());
+        let new =
+            state.realm("corp").group_by_path("/matrix-users/new").map(|group| group.id.clone());
         new.is_some_and(|id| seen.path.ends_with(&format!("/groups/{id}")))
     };
     world.keycloak.faults().matching(is_new).answer(refused);
@@ -124,10 +139,20 @@ async fn account_is_skipped_if_a_parent_group_is_not_visible() {
 async fn groups_above_themselves_skip_the_account() {
     let world = started(in_step().user("erin").account("erin")).await;
     let id = world.keycloak.state().realm("corp").user("dave").expect("seeded").id.clone();
-    let row = |id: &str, parent: &str| json!({"id": id, "name": id, "path": "/x/y", "parentId": parent});
-    world.keycloak.faults().on(&format!("/users/{id}/groups")).answer(Fault::Json(json!([row("g1", "g2")])));
+    let row =
+        |id: &str, parent: &str| json!({"id": id, "name": id, "path": "/x/y", "parentId": parent});
+    world
+        .keycloak
+        .faults()
+        .on(&format!("/users/{id}/groups"))
+        .answer(Fault::Json(json!([row("g1", "g2")])));
     world.keycloak.faults().on("/groups/g2").answer(Fault::Json(row("g2", "g1")));
     let run = sync(&world).exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group skipped", "disable erin not_in_group done"]);
-    assert!(run.json()["actions"][0]["error"].to_string().contains("among the groups above itself"));
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group skipped", "disable erin not_in_group done"]
+    );
+    assert!(
+        run.json()["actions"][0]["error"].to_string().contains("among the groups above itself")
+    );
 }

@@ -32,12 +32,25 @@ async fn mas_cli_gets_only_the_variables_it_needs() {
     let world = started(the_table()).await;
     let toml = spy(&world);
     let mut run = program(&world).file(&world, &toml).env("KC_CLIENT_SECRET", "c4n4ry-cl13nt");
-    for name in ["HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG", "USER", "LD_PRELOAD_X", "MAS_CLI_X", "LC_ALL"] {
+    for name in [
+        "HOME",
+        "LANG",
+        "TZ",
+        "DOCKER_HOST",
+        "KUBECONFIG",
+        "USER",
+        "LD_PRELOAD_X",
+        "MAS_CLI_X",
+        "LC_ALL",
+    ] {
         run = run.env(name, "/");
     }
     run.run("sync").exits(0);
     let seen = seen(&world);
-    assert_eq!(names(&seen), BTreeSet::from(["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"]));
+    assert_eq!(
+        names(&seen),
+        BTreeSet::from(["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"])
+    );
     for secret in [world.admin_token(), "syncpw", "c4n4ry-cl13nt", "eyJ"] {
         assert!(!seen.contains(secret), "{secret}\n{seen}");
     }

@@ -10,21 +10,34 @@ async fn every_row_of_the_table() {
     let run = program(&world).run("sync --format json").exits(0);
     run.matches(&world, "sync_in_json");
     let states = ["alice", "bob", "dave", "erin"].map(|name| world.state_of(name));
-    assert_eq!(states, [account(false, false), account(false, false), account(true, true), account(true, true)]);
+    assert_eq!(
+        states,
+        [account(false, false), account(false, false), account(true, true), account(true, true)]
+    );
 }
 
 /// The table, and an account for each common reason to keep or to ask.
 fn much_to_say() -> World {
-    let kept = the_table().admin_account("root").bridge_account("irc_1", "heisenbridge").bot_account("help");
-    kept.member("eve").erased_account("eve").account("old-timer").user("lou").locked_account("lou").members(9, "m")
+    let kept = the_table()
+        .admin_account("root")
+        .bridge_account("irc_1", "heisenbridge")
+        .bot_account("help");
+    kept.member("eve")
+        .erased_account("eve")
+        .account("old-timer")
+        .user("lou")
+        .locked_account("lou")
+        .members(9, "m")
 }
 
 #[tokio::test]
 async fn plan_says_the_same_in_each_format_within_80_columns() {
     let world = started(much_to_say().accounts(9, "m")).await;
-    for (options, name) in
-        [("", "plan"), (" --format markdown", "plan_in_markdown"), (" --format json", "plan_in_json")]
-    {
+    for (options, name) in [
+        ("", "plan"),
+        (" --format markdown", "plan_in_markdown"),
+        (" --format json", "plan_in_json"),
+    ] {
         program(&world).run(&format!("plan{options}")).exits(0).matches(&world, name);
     }
     let text = program(&world).run("plan").exits(0).stdout;

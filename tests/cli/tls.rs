@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -116,9 +116,14 @@ pub(crate) struct TlsFront {
 impl TlsFront {
     /// Listens on a free port of 127.0.0.1. With `client_ca`, clients must show a certificate of
     /// this authority.
-    pub(crate) fn start(target: SocketAddr, identity: &Identity, client_ca: Option<&Authority>) -> Self {
+    pub(crate) fn start(
+        target: SocketAddr,
+        identity: &Identity,
+        client_ca: Option<&Authority>,
+    ) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(configured(identity, client_ca)));
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = socket.local_addr().expect("it listens").port();
         socket.set_nonblocking(true).expect("a socket of ours");
@@ -151,7 +156,8 @@ pub(crate) fn configured(identity: &Identity, client_ca: Option<&Authority>) -> 
         Some(authority) => {
             let mut roots = RootCertStore::empty();
             roots.add(authority.0.der().clone()).expect("an authority's certificate");
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let builder =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             builder.build().expect("there is an authority")
         }
     };

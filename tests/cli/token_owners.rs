@@ -3,17 +3,18 @@
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, Program, Way, group, program, program_by, program_with, proxy_page, settings, started,
-    the_table,
+    BY_BOTH, BY_MAS, EVERY_WAY, Program, Way, group, program, program_by, program_with, proxy_page,
+    settings, started, the_table,
 };
 
 const ADMIN: &str = "urn:mas:admin";
 
 /// The file that configures MAS with a personal access token in place of client and secret.
 pub(crate) fn settings_with_token(world: &RunningWorld, way: Way, token: &str) -> String {
-    settings(world, way)
-        .replace(&format!("client_id = {:?}\n", world.mas_client_id()), "")
-        .replace(&format!("client_secret = {:?}", world.mas_client_secret()), &format!("access_token = {token:?}"))
+    settings(world, way).replace(&format!("client_id = {:?}\n", world.mas_client_id()), "").replace(
+        &format!("client_secret = {:?}", world.mas_client_secret()),
+        &format!("access_token = {token:?}"),
+    )
 }
 
 fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
@@ -23,7 +24,8 @@ fn by_token(world: &RunningWorld, way: Way, token: &str) -> Program {
 #[tokio::test]
 async fn users_behind_a_personal_token_of_mas_are_kept() {
     for way in [BY_MAS, BY_BOTH] {
-        let world = started(group().member("alice").account("alice").account("tool").account("dave")).await;
+        let world =
+            started(group().member("alice").account("alice").account("tool").account("dave")).await;
         let token = world.personal_token("tool", ADMIN).expect("a token");
         let run = by_token(&world, way, &token).run("plan --format json").exits(0);
         assert!(run.kept().contains(&"tool token_owner".to_owned()), "{way:?}: {:?}", run.kept());
@@ -34,7 +36,10 @@ async fn users_behind_a_personal_token_of_mas_are_kept() {
 
 #[tokio::test]
 async fn users_of_tokens_that_do_not_open_the_admin_api_are_not_kept_for_that() {
-    let world = started(group().member("alice").account("alice").account("tool").user("dave").account("dave")).await;
+    let world = started(
+        group().member("alice").account("alice").account("tool").user("dave").account("dave"),
+    )
+    .await;
     let token = world.personal_token("tool", ADMIN).expect("a token");
     world.personal_token("dave", "urn:matrix:client:api:*").expect("a token");
     let run = by_token(&world, BY_BOTH, &token).run("plan --format json").exits(0);
@@ -59,7 +64,8 @@ async fn proxy_that_blocks_the_list_of_personal_tokens_is_an_error_if_mas_has_th
         let world = started(group().member("alice").account("alice").account("tool")).await;
         let token = world.personal_token("tool", ADMIN).expect("a token");
         world.mas.admin().faults().on("/personal-sessions").answer(proxy_page(404));
-        let told = ["/personal-sessions", "a proxy or load balancer between here and MAS", "hint: "];
+        let told =
+            ["/personal-sessions", "a proxy or load balancer between here and MAS", "hint: "];
         by_token(&world, way, &token).run("sync").exits(1).tells(&told);
         assert!(world.login("tool").is_ok(), "{way:?}");
     }
@@ -69,7 +75,13 @@ const SYNAPSE_ADMIN: &str = "urn:synapse:admin:* urn:matrix:client:api:*";
 
 /// Dave is in no group, and neither is the account that scripts use.
 fn owned_by_dave() -> World {
-    group().member("alice").account("alice").account("tool").user("dave").account("dave").token_owner("alice")
+    group()
+        .member("alice")
+        .account("alice")
+        .account("tool")
+        .user("dave")
+        .account("dave")
+        .token_owner("alice")
 }
 
 /// The program whose admin token for Synapse is this personal access token.
@@ -86,10 +98,16 @@ async fn owner_of_a_personal_token_for_synapse_is_kept() {
         let run = with_admin_token(&world, way, &token).run("plan --format json").exits(0);
         assert_eq!(run.actions(), [] as [&str; 0], "{way:?}");
         for name in ["dave", "tool"] {
-            assert!(run.kept().contains(&format!("{name} token_owner")), "{way:?}: {:?}", run.kept());
+            assert!(
+                run.kept().contains(&format!("{name} token_owner")),
+                "{way:?}: {:?}",
+                run.kept()
+            );
         }
         let doctor = with_admin_token(&world, way, &token).run("doctor --format json");
-        doctor.prints(&["never disabled, because the personal access token is theirs: @dave:example.org"]);
+        doctor.prints(&[
+            "never disabled, because the personal access token is theirs: @dave:example.org",
+        ]);
     }
 }
 
@@ -124,7 +142,10 @@ async fn owner_that_nothing_shows_is_a_warning() {
 #[tokio::test]
 async fn secret_that_synapse_shares_with_mas_is_refused_as_admin_token() {
     let world = started(the_table().token_owner("__oidc_admin")).await;
-    let told = ["@__oidc_admin:example.org, which is not an account", "mas-cli manage issue-compatibility-token"];
+    let told = [
+        "@__oidc_admin:example.org, which is not an account",
+        "mas-cli manage issue-compatibility-token",
+    ];
     program(&world).run("sync").exits(1).tells(&told);
     program(&world).run("doctor --format json").exits(1).prints(&told);
 }

@@ -3,8 +3,8 @@
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program, program_by,
-    program_with, settings, started,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program,
+    program_by, program_with, settings, started,
 };
 
 /// Bob is a member, and run 1 has activated him.
@@ -18,7 +18,8 @@ async fn activated(way: Way) -> RunningWorld {
 
 /// Dave is outside the group, and run 1 has disabled him.
 async fn disabled(more: &str) -> RunningWorld {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     remembering(&world, more).run("sync").exits(0);
     assert!(world.settle().await);
     world
@@ -41,17 +42,27 @@ fn remembering(world: &RunningWorld, more: &str) -> Program {
 type Mark = (fn(&RunningWorld), &'static str);
 
 const IN_SYNAPSE: [Mark; 3] = [
-    (|world| world.synapse.state().account_mut("bob").expect("seeded").admin = true, "an administrator"),
     (
-        |world| world.synapse.state().account_mut("bob").expect("seeded").user_type = Some("bot".to_owned()),
+        |world| world.synapse.state().account_mut("bob").expect("seeded").admin = true,
+        "an administrator",
+    ),
+    (
+        |world| {
+            world.synapse.state().account_mut("bob").expect("seeded").user_type =
+                Some("bot".to_owned());
+        },
         "a bot or support account",
     ),
     (
-        |world| world.synapse.state().account_mut("bob").expect("seeded").appservice_id = Some("irc".to_owned()),
+        |world| {
+            world.synapse.state().account_mut("bob").expect("seeded").appservice_id =
+                Some("irc".to_owned());
+        },
         "belongs to an application service",
     ),
 ];
-const IN_MAS: Mark = (|world| world.mas.state().user_mut("bob").expect("seeded").admin = true, "an administrator");
+const IN_MAS: Mark =
+    (|world| world.mas.state().user_mut("bob").expect("seeded").admin = true, "an administrator");
 
 /// With a yes while bob is a member, and without one when he has left.
 const RUNS: [&str; 2] = ["undo 1 --yes", "undo 1"];
@@ -79,7 +90,8 @@ async fn undo_keeps_accounts_that_sync_keeps_those_of_current_members_too() {
 }
 
 #[tokio::test]
-async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_lists_the_accounts() {
+async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_lists_the_accounts()
+{
     for (mark, why) in &IN_SYNAPSE {
         let way = EVERY_WAY[1];
         let world = activated(way).await;
@@ -89,19 +101,25 @@ async fn undo_keeps_an_administrator_and_a_bot_known_only_to_synapse_though_mas_
             // Synapse is configured too.
             let file = format!("{}{NO_LIMITS}", settings(&world, way));
             let with_synapse = program_with(&world, Auth::ClientCredentials).file(&world, &file);
-            with_synapse.hiding(world.mas_client_secret()).run(run).exits(0).prints(&["kept: ", why]);
+            with_synapse
+                .hiding(world.mas_client_secret())
+                .run(run)
+                .exits(0)
+                .prints(&["kept: ", why]);
             assert!(world.login("bob").is_ok(), "{why} {run}");
         }
     }
 }
 
 #[tokio::test]
-async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_configuration_of_mas() {
+async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_configuration_of_mas()
+{
     let in_configuration: Mark = (
         |world| {
             let path = world.mas_cli_config();
             let text = std::fs::read_to_string(path).expect("seeded");
-            std::fs::write(path, format!("{text}policy: {{data: {{admin_users: [bob]}}}}\n")).expect("writable");
+            std::fs::write(path, format!("{text}policy: {{data: {{admin_users: [bob]}}}}\n"))
+                .expect("writable");
         },
         "an administrator",
     );
@@ -110,8 +128,10 @@ async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_co
         let world = started(bob).await;
         remembering(&world, "").run("sync").exits(0);
         assert!(world.settle().await);
-        let approved =
-            format!("undo 1 --approve {}", digest(&remembering(&world, "").run("undo 1 --dry-run").exits(0)));
+        let approved = format!(
+            "undo 1 --approve {}",
+            digest(&remembering(&world, "").run("undo 1 --dry-run").exits(0))
+        );
         mark(&world);
         remembering(&world, "").run(&approved).prints(&["kept: ", why]);
         for run in RUNS {
@@ -126,9 +146,10 @@ async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_co
 async fn undo_disables_a_current_member_only_with_yes() {
     let world = activated(EVERY_WAY[0]).await;
     let spared = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
-    spared
-        .prints(&["skipped: a member now"])
-        .tells(&["1 account was not disabled, because it belongs to a member", "undo 1 --approve sha256:"]);
+    spared.prints(&["skipped: a member now"]).tells(&[
+        "1 account was not disabled, because it belongs to a member",
+        "undo 1 --approve sha256:",
+    ]);
     assert_eq!(world.state_of("bob"), account(false, false));
     by(&world, EVERY_WAY[0]).run("undo 1 --yes").exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));
@@ -195,8 +216,10 @@ async fn undo_leaves_what_mas_has_disabled_later_than_the_run() {
 async fn undo_keeps_an_account_that_was_deactivated_again_though_its_lock_is_the_runs() {
     for way in [EVERY_WAY[1], BY_BOTH, BY_MAS] {
         let world = disabled("").await;
-        // `unlock-user --reactivate` keeps the lock (trap 17), and so does `lock-user --deactivate` its time.
-        world.mas.state().user_mut("dave").expect("seeded").deactivated_at = Some("2030-01-01T00:00:00Z".to_owned());
+        // `unlock-user --reactivate` keeps the lock (trap 17), and so does `lock-user --deactivate`
+        // its time.
+        world.mas.state().user_mut("dave").expect("seeded").deactivated_at =
+            Some("2030-01-01T00:00:00Z".to_owned());
         by(&world, way).run("undo 1").exits(0).prints(&["it was disabled again at 2030-"]);
         assert_eq!(world.state_of("dave"), account(true, true), "{way:?}");
     }
@@ -211,7 +234,10 @@ async fn undo_of_a_lock_keeps_a_deactivation_that_synapse_does_not_show() {
     world.mas.state().user_mut("dave").expect("seeded").deactivated_at = now;
     let with_mas = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}{lock}"));
     with_mas.run("undo 1").exits(0).prints(&["it was deactivated since"]);
-    assert_eq!(world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)), Some((true, true)));
+    assert_eq!(
+        world.state_of("dave").mas.map(|mas| (mas.locked, mas.deactivated)),
+        Some((true, true))
+    );
 }
 
 #[tokio::test]
@@ -219,9 +245,14 @@ async fn undo_keeps_an_account_that_is_deactivated_between_list_and_look() {
     let lock = "[policy]\ndisable = \"lock\"\n";
     let world = disabled(lock).await;
     let synapse = world.synapse.shared();
-    let deactivate = move |_: &SeenRequest| synapse.lock().account_mut("dave").expect("seeded").deactivated = true;
+    let deactivate = move |_: &SeenRequest| {
+        synapse.lock().account_mut("dave").expect("seeded").deactivated = true;
+    };
     world.synapse.faults().on("/v2/users/@dave").before(deactivate);
-    remembering(&world, lock).run("undo 1").exits(0).prints(&["it was locked or deactivated since"]);
+    remembering(&world, lock)
+        .run("undo 1")
+        .exits(0)
+        .prints(&["it was locked or deactivated since"]);
     assert!(world.login("dave").is_err());
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::doctor::doctor;
 use crate::harness::{
-    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, account, by_hand, everyone, group, program, program_by,
-    program_with, started, the_table, write,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, account, by_hand, everyone, group, program,
+    program_by, program_with, started, the_table, write,
 };
 use crate::sections::{PROTECT, mas_cli_of};
 
@@ -39,15 +39,27 @@ fn unverified(plan: &Value) -> Value {
 
 #[tokio::test]
 async fn account_shut_out_only_in_synapse_is_counted_with_the_command_to_verify_it() {
-    let world = group().member("alice").account("alice").user("frank").account("frank").user("lou").account("lou");
+    let world = group()
+        .member("alice")
+        .account("alice")
+        .user("frank")
+        .account("frank")
+        .user("lou")
+        .account("lou");
     let world = started(world.user("dave").account("dave")).await;
     in_synapse(&world, "frank", false, true);
     in_synapse(&world, "lou", true, false);
     program(&world).run("plan").exits(0).matches(&world, "plan_with_accounts_shut_out_by_synapse");
-    assert_eq!(unverified(&program(&world).run("plan --format json").exits(0).json()), json!(["frank", "lou"]));
+    assert_eq!(
+        unverified(&program(&world).run("plan --format json").exits(0).json()),
+        json!(["frank", "lou"])
+    );
     let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(0);
     run.matches(&world, "sync_with_accounts_shut_out_by_synapse");
-    assert!(["frank", "lou"].map(|name| world.login(name).is_ok()) == [true; 2], "they are not touched");
+    assert!(
+        ["frank", "lou"].map(|name| world.login(name).is_ok()) == [true; 2],
+        "they are not touched"
+    );
     // Dave was disabled by this program, so his state is known.
     let later = program(&world).run("plan --format json").exits(0);
     assert_eq!((later.actions(), unverified(&later.json())), (vec![], json!(["frank", "lou"])));
@@ -55,10 +67,12 @@ async fn account_shut_out_only_in_synapse_is_counted_with_the_command_to_verify_
 
 #[tokio::test]
 async fn printed_command_shuts_the_user_out_in_mas() {
-    let world = started(group().member("alice").account("alice").user("frank").account("frank")).await;
+    let world =
+        started(group().member("alice").account("alice").user("frank").account("frank")).await;
     in_synapse(&world, "frank", false, true);
     let plan = program(&world).run("plan").exits(0).stdout;
-    let command = plan.lines().find(|line| line.contains("lock-user")).expect("a command").trim().to_owned();
+    let command =
+        plan.lines().find(|line| line.contains("lock-user")).expect("a command").trim().to_owned();
     program(&world).shell(&command).exits(0);
     assert!(world.settle().await);
     assert_eq!(world.state_of("frank"), account(true, true));
@@ -68,7 +82,10 @@ async fn printed_command_shuts_the_user_out_in_mas() {
 async fn account_is_not_counted_as_unverified_if_mas_or_the_policy_decides_about_it() {
     let world = group().member("alice").account("alice").user("frank").disabled_account("frank");
     let world = started(world).await;
-    assert_eq!(unverified(&program(&world).run("plan --format json").exits(0).json()), json!(["frank"]));
+    assert_eq!(
+        unverified(&program(&world).run("plan --format json").exits(0).json()),
+        json!(["frank"])
+    );
     let by_mas = program_by(&world, BY_BOTH, "").run("plan --format json").exits(0);
     assert_eq!(unverified(&by_mas.json()), Value::Null);
     let protected = program(&world).file(&world, "[policy]\nprotect = [\"frank\"]\n");
@@ -76,7 +93,8 @@ async fn account_is_not_counted_as_unverified_if_mas_or_the_policy_decides_about
 }
 
 #[tokio::test]
-async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_synapse_does_not_show_locks() {
+async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_synapse_does_not_show_locks()
+ {
     let world = started(the_table()).await;
     let before = everyone(&world);
     let sync = |version: &str| {
@@ -92,8 +110,14 @@ async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_s
 }
 
 #[tokio::test]
-async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_locks_of_mas_do_not_reach_synapse() {
-    let world = group().member("alice").account("alice").user("dave").account("dave").mas_version("v1.13.0");
+async fn lock_mode_without_the_admin_api_is_refused_before_the_first_change_if_locks_of_mas_do_not_reach_synapse()
+ {
+    let world = group()
+        .member("alice")
+        .account("alice")
+        .user("dave")
+        .account("dave")
+        .mas_version("v1.13.0");
     let world = started(world).await;
     let before = everyone(&world);
     let refusal = "sync_with_locks_that_do_not_reach_synapse";
@@ -122,13 +146,21 @@ async fn member_locked_only_in_mas_is_activated_if_the_admin_api_shows_it() {
 async fn deactivation_whose_job_mas_lost_is_asked_for_again_with_a_state_file_or_without() {
     for more in ["", "state_file = \"off\"\n"] {
         for synapse_is_locked in [true, false] {
-            let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+            let world =
+                started(group().member("alice").account("alice").user("dave").account("dave"))
+                    .await;
             in_mas(&world, "dave", true, true);
             in_synapse(&world, "dave", synapse_is_locked, false);
             let program = program_by(&world, BY_BOTH, "");
-            let file = std::fs::read_to_string(world.directory().join("config.toml")).expect("just written");
-            let run = program.file(&world, &format!("{more}{file}")).run("sync --format json").exits(0);
-            assert_eq!(run.actions(), ["disable dave not_in_group done"], "{more} {synapse_is_locked}");
+            let file = std::fs::read_to_string(world.directory().join("config.toml"))
+                .expect("just written");
+            let run =
+                program.file(&world, &format!("{more}{file}")).run("sync --format json").exits(0);
+            assert_eq!(
+                run.actions(),
+                ["disable dave not_in_group done"],
+                "{more} {synapse_is_locked}"
+            );
             assert_eq!(world.state_of("dave"), account(true, true));
         }
     }
@@ -136,16 +168,25 @@ async fn deactivation_whose_job_mas_lost_is_asked_for_again_with_a_state_file_or
 
 #[tokio::test]
 async fn activation_of_an_account_that_its_owner_has_deactivated_is_marked() {
-    let world = group().member("alice").account("alice").member("frank").deactivated_account("frank");
+    let world =
+        group().member("alice").account("alice").member("frank").deactivated_account("frank");
     let world = started(world.member("bob").disabled_account("bob").token_owner("alice")).await;
     for way in EVERY_WAY {
         let run = program_by(&world, way, "").run("plan --format json").exits(0);
         assert_eq!(run.actions(), ["activate bob in_group", "activate frank in_group"]);
         let why: Vec<_> = (0..2).map(|at| run.json()["actions"][at]["why"].clone()).collect();
         assert_eq!(why, [Value::Null, json!("deactivated by someone else")], "{way:?}");
-        program_by(&world, way, "").run("plan").exits(0).prints(&["    frank  (deactivated by someone else)\n"]);
-        program_by(&world, way, "").run("explain frank").exits(0).prints(&["deactivated by someone else"]);
-        program_by(&world, way, "").run("plan --format markdown").prints(&["in the group; deactivated by someone"]);
+        program_by(&world, way, "")
+            .run("plan")
+            .exits(0)
+            .prints(&["    frank  (deactivated by someone else)\n"]);
+        program_by(&world, way, "")
+            .run("explain frank")
+            .exits(0)
+            .prints(&["deactivated by someone else"]);
+        program_by(&world, way, "")
+            .run("plan --format markdown")
+            .prints(&["in the group; deactivated by someone"]);
     }
 }
 
@@ -166,11 +207,14 @@ async fn activation_of_an_account_that_this_program_has_disabled_is_not_marked()
 #[tokio::test]
 async fn erased_account_is_never_activated_with_any_source() {
     for way in EVERY_WAY {
-        let world = started(group().member("alice").account("alice").member("eve").erased_account("eve")).await;
+        let world =
+            started(group().member("alice").account("alice").member("eve").erased_account("eve"))
+                .await;
         // Synapse keeps the mark, so it has to be configured.
         let (url, token) = (world.synapse.url(), world.admin_token().to_owned());
-        let with_synapse =
-            |more: &str| program_by(&world, way, more).env("MATRIX_URL", &url).env("MATRIX_ADMIN_TOKEN", &token);
+        let with_synapse = |more: &str| {
+            program_by(&world, way, more).env("MATRIX_URL", &url).env("MATRIX_ADMIN_TOKEN", &token)
+        };
         let policy = format!("{NO_LIMITS}[policy]\nlocked_members = \"activate\"\n");
         let run = with_synapse(&policy).run("sync --format json").exits(0);
         assert_eq!((run.actions(), run.kept()), (vec![], vec!["eve erased".to_owned()]), "{way:?}");
@@ -187,9 +231,11 @@ async fn doctor_says_that_erased_accounts_are_unknown_without_synapse() {
 
 #[tokio::test]
 async fn explain_says_that_the_servers_contradict_each_other() {
-    let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
-    let explained =
-        |name: &str| drop(program_by(&world, BY_BOTH, "").run("explain bob").exits(0).matches(&world, name));
+    let world =
+        started(group().member("alice").account("alice").member("bob").account("bob")).await;
+    let explained = |name: &str| {
+        drop(program_by(&world, BY_BOTH, "").run("explain bob").exits(0).matches(&world, name));
+    };
     in_mas(&world, "bob", true, false);
     explained("explain_locked_only_in_mas");
     in_mas(&world, "bob", true, true);
@@ -203,13 +249,19 @@ async fn explain_says_that_the_servers_contradict_each_other() {
 
 #[tokio::test]
 async fn doctor_says_how_many_locks_of_mas_synapse_does_not_know() {
-    let world = group().member("alice").account("alice").locked_account("lou").account("bob").account("carol");
+    let world = group()
+        .member("alice")
+        .account("alice")
+        .locked_account("lou")
+        .account("bob")
+        .account("carol");
     let world = started(world).await;
     doctor(program_by(&world, BY_BOTH, "")).matches(&["mas locks"], "doctor_mas_locks");
     for name in ["bob", "carol"] {
         in_mas(&world, name, true, false);
     }
-    doctor(program_by(&world, BY_BOTH, "")).ailing_matches("doctor_mas_locks_that_synapse_does_not_know");
+    doctor(program_by(&world, BY_BOTH, ""))
+        .ailing_matches("doctor_mas_locks_that_synapse_does_not_know");
 }
 
 #[tokio::test]
@@ -235,7 +287,9 @@ async fn doctor_says_that_the_server_of_mas_does_not_answer_although_mas_cli_doe
 
 #[tokio::test]
 async fn doctor_warns_if_users_may_deactivate_their_own_accounts_and_members_get_them_back() {
-    let world = started(World::new("example.org").group("/matrix-users").member("alice").account("alice")).await;
+    let world =
+        started(World::new("example.org").group("/matrix-users").member("alice").account("alice"))
+            .await;
     let by_cli = |more: &str| program_with(&world, Auth::ClientCredentials).file(&world, more);
     doctor(by_cli("")).ailing_matches("doctor_mas_cli_self_deactivation");
     doctor(program_by(&world, BY_BOTH, "")).ailing_matches("doctor_mas_self_deactivation");
@@ -262,7 +316,8 @@ async fn doctor_says_what_a_synapse_means_that_does_not_show_locks() {
 }
 
 #[tokio::test]
-async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_is_joined_by_msc3861() {
+async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_is_joined_by_msc3861()
+ {
     let world = started(the_table()).await;
     let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
     let legacy = text.replace("matrix:\n", "matrix:\n  kind: synapse_legacy\n");

@@ -3,7 +3,9 @@
 
 use matrix_keycloak_sync::standins::{RunningWorld, SeenRequest, World};
 
-use crate::harness::{BY_MAS, NO_LIMITS, Program, Run, account, group, program_by, started, the_table};
+use crate::harness::{
+    BY_MAS, NO_LIMITS, Program, Run, account, group, program_by, started, the_table,
+};
 use crate::sections::PROTECT;
 
 /// The program with `match = "upstream-link"`; `more` goes into `[accounts]`.
@@ -13,7 +15,8 @@ pub(crate) fn linked(world: &RunningWorld, more: &str) -> Program {
 
 fn matching(world: &RunningWorld, matching: &str, more: &str) -> Program {
     let file = crate::harness::settings(world, BY_MAS);
-    let file = file.replacen("[accounts]\n", &format!("[accounts]\nmatch = {matching:?}\n{more}"), 1);
+    let file =
+        file.replacen("[accounts]\n", &format!("[accounts]\nmatch = {matching:?}\n{more}"), 1);
     program_by(world, BY_MAS, "").file(world, &format!("{file}{PROTECT}{NO_LIMITS}"))
 }
 
@@ -38,7 +41,10 @@ async fn no_account_is_disabled_if_a_user_is_renamed_in_keycloak() {
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
     assert_eq!(world.state_of("alice"), account(false, false));
     let by_name = matching(&world, "localpart", "").run("plan --format json").exits(0);
-    assert_eq!((by_name.actions(), by_name.kept().contains(&"alice may_be_member".to_owned())), (vec![], true));
+    assert_eq!(
+        (by_name.actions(), by_name.kept().contains(&"alice may_be_member".to_owned())),
+        (vec![], true)
+    );
 }
 
 #[tokio::test]
@@ -52,7 +58,8 @@ async fn renamed_and_disabled_member_is_activated_under_the_name_of_the_account(
 
 #[tokio::test]
 async fn renamed_user_who_has_left_is_requested_by_id_and_disabled() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.rename_in_keycloak("dave", "david");
     let run = linked(&world, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable dave not_in_group done"]);
@@ -65,13 +72,15 @@ async fn the_same_name_with_a_new_id_waits_for_an_approval() {
     assert_eq!(run.actions(), ["disable carol not_in_keycloak skipped"]);
     assert_eq!(run.json()["actions"][0]["needs_approval"], true);
     let digest = run.json()["digest"].as_str().expect("a digest").to_owned();
-    let approved = linked(&world, "").run(&format!("sync --format json --approve {digest}")).exits(0);
+    let approved =
+        linked(&world, "").run(&format!("sync --format json --approve {digest}")).exits(0);
     assert_eq!(approved.actions(), ["disable carol not_in_keycloak done"]);
 }
 
 #[tokio::test]
 async fn account_without_a_link_is_matched_by_name() {
-    let world = started(group().member("alice").account("alice").user("dave").account("dave")).await;
+    let world =
+        started(group().member("alice").account("alice").user("dave").account("dave")).await;
     world.unlink("alice");
     world.unlink("dave");
     let run = linked(&world, "").run("plan --format json").exits(0);
@@ -80,7 +89,11 @@ async fn account_without_a_link_is_matched_by_name() {
 
 #[tokio::test]
 async fn name_does_not_count_if_its_member_has_another_account() {
-    let world = group().member("alice").account("old.name").link("old.name", "alice").disabled_account("alice");
+    let world = group()
+        .member("alice")
+        .account("old.name")
+        .link("old.name", "alice")
+        .disabled_account("alice");
     let run = plan_of(world).await;
     assert_eq!(
         (run.actions(), run.kept()),
@@ -90,14 +103,25 @@ async fn name_does_not_count_if_its_member_has_another_account() {
 
 #[tokio::test]
 async fn account_is_kept_if_its_link_changes_between_the_list_and_the_second_look() {
-    let world = started(group().member("alice").account("dave").user("dave").account("erin").user("erin")).await;
+    let world =
+        started(group().member("alice").account("dave").user("dave").account("erin").user("erin"))
+            .await;
     let state = world.mas.shared();
     let dave = world.mas.state().user("dave").expect("a user").id.clone();
     let about_dave = format!("filter%5Buser%5D={dave}");
     let is_about_dave = move |seen: &SeenRequest| seen.query.contains(&about_dave);
-    world.mas.admin().faults().matching(is_about_dave).times(1).before(move |_| state.lock().unlink(&dave));
+    world
+        .mas
+        .admin()
+        .faults()
+        .matching(is_about_dave)
+        .times(1)
+        .before(move |_| state.lock().unlink(&dave));
     let run = linked(&world, "").run("sync --format json").exits(4);
-    assert_eq!(run.actions(), ["disable dave not_in_group skipped", "disable erin not_in_group done"]);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group skipped", "disable erin not_in_group done"]
+    );
     assert_eq!(world.state_of("dave"), account(false, false));
 }
 
@@ -105,13 +129,15 @@ async fn account_is_kept_if_its_link_changes_between_the_list_and_the_second_loo
 async fn run_ends_without_a_provider_for_the_realm() {
     let world = started(the_table()).await;
     let provider = world.upstream_provider();
-    world.mas.state().provider_mut(provider).expect("the provider").issuer = Some("https://other.example/".to_owned());
+    world.mas.state().provider_mut(provider).expect("the provider").issuer =
+        Some("https://other.example/".to_owned());
     linked(&world, "").run("plan").exits(1).tells(&[
         "MAS: no upstream provider is ",
         "01H8PKNWKKRPCBW4YGH1RWV279: https://other.example/",
         "accounts.provider",
     ]);
-    let named = linked(&world, &format!("provider = {provider:?}\n")).run("plan --format json").exits(0);
+    let named =
+        linked(&world, &format!("provider = {provider:?}\n")).run("plan --format json").exits(0);
     assert_eq!(named.actions(), ["activate bob in_group", "disable dave not_in_group"]);
 }
 
@@ -121,7 +147,10 @@ async fn explain_finds_the_account_by_the_new_name_and_the_user_by_the_old_one()
     world.rename_in_keycloak("alice", "alice.cooper");
     for name in ["alice", "alice.cooper"] {
         let run = linked(&world, "").run(&format!("explain {name}")).exits(0);
-        run.prints(&["in the group, and the account is active: nothing", "@alice:example.org: active, user 01"]);
+        run.prints(&[
+            "in the group, and the account is active: nothing",
+            "@alice:example.org: active, user 01",
+        ]);
     }
 }
 
@@ -129,8 +158,16 @@ async fn explain_finds_the_account_by_the_new_name_and_the_user_by_the_old_one()
 async fn no_account_is_disabled_if_the_list_lacks_a_recreated_user() {
     let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
     let (before, after) = (world.keycloak.shared(), world.keycloak.shared());
-    world.keycloak.faults().on("/members").before(move |_| before.lock().realm("corp").leave("carol", "/matrix-users"));
-    world.keycloak.faults().on("/members").after(move |_| after.lock().realm("corp").join("carol", "/matrix-users"));
+    world
+        .keycloak
+        .faults()
+        .on("/members")
+        .before(move |_| before.lock().realm("corp").leave("carol", "/matrix-users"));
+    world
+        .keycloak
+        .faults()
+        .on("/members")
+        .after(move |_| after.lock().realm("corp").join("carol", "/matrix-users"));
     let run = linked(&world, "").run("sync --format json").exits(0);
     assert_eq!(run.kept(), ["carol in_group_at_second_look", "matrix-sync-bot protected"]);
     assert_eq!(world.state_of("carol"), account(false, false));

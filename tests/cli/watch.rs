@@ -15,8 +15,8 @@ use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
 
 use self::watching::{FAILED, IN_STEP, QUICK, Watching, start, until_so};
 use crate::harness::{
-    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with, proxy_page, script,
-    started, state_folder, write,
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, account, everyone, group, program_by, program_with,
+    proxy_page, script, started, state_folder, write,
 };
 use crate::sections::state_file;
 
@@ -61,7 +61,9 @@ async fn user_who_leaves_the_group_is_disabled_and_the_session_ends() {
 async fn only_the_changed_user_is_rechecked_and_no_list_is_read() {
     let world = started(in_step().accounts(30, "c").members(30, "c")).await;
     let _watching = watching(&world, NO_LIMITS).await;
-    let lists = || (world.keycloak.requests().count("/members"), world.synapse.requests().count("/v3/users"));
+    let lists = || {
+        (world.keycloak.requests().count("/members"), world.synapse.requests().count("/v3/users"))
+    };
     let before = lists();
     world.leave("alice");
     becomes(&world, "alice", true, true).await;
@@ -190,7 +192,10 @@ async fn member_in_the_list_is_kept_if_no_event_explains_another_answer() {
     world.keycloak.faults().on("/groups?").answer(Fault::EmptyList);
     let before = (everyone(&world), world.keycloak.requests().count("/members"));
     world.keycloak.state().realm("corp").enable_user("alice");
-    until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
+    until_so("the list is read again", async || {
+        world.keycloak.requests().count("/members") > before.1
+    })
+    .await;
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before.0);
 }
@@ -226,7 +231,10 @@ async fn answer_without_the_group_is_not_believed_if_the_newest_event_says_joine
         std::thread::sleep(Duration::from_millis(5));
         realm.join("alice", "/matrix-users");
     }
-    until_so("the list is read again", async || world.keycloak.requests().count("/members") > before.1).await;
+    until_so("the list is read again", async || {
+        world.keycloak.requests().count("/members") > before.1
+    })
+    .await;
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before.0);
 }
@@ -258,7 +266,8 @@ async fn watch_waits_for_other_runs_between_its_own() {
     let before = world.keycloak.requests().count("/members");
     world.keycloak.faults().on("/members").answer(Fault::Hang);
     let mut other = by_mas_cli(&world, NO_LIMITS).start("sync");
-    until_so("the other run reads", async || world.keycloak.requests().count("/members") > before).await;
+    until_so("the other run reads", async || world.keycloak.requests().count("/members") > before)
+        .await;
     world.leave("alice");
     watching.has_run("result=\"locked\"", 1).await;
     other.kill().expect("running");
@@ -277,8 +286,14 @@ async fn actions_are_in_the_history() {
     becomes(&world, "alice", true, true).await;
     watching.has_done(1.0).await;
     assert_eq!(watching.stop(), 0);
-    let history = by_mas_cli(&world, &format!("{state}{NO_LIMITS}")).run("history --format json").exits(0).json();
-    assert_eq!((&history["runs"][0]["command"], &history["runs"][0]["disabled"]), (&"watch".into(), &1.into()));
+    let history = by_mas_cli(&world, &format!("{state}{NO_LIMITS}"))
+        .run("history --format json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&history["runs"][0]["command"], &history["runs"][0]["disabled"]),
+        (&"watch".into(), &1.into())
+    );
 }
 
 #[tokio::test]
@@ -302,7 +317,8 @@ async fn lock_that_another_run_holds_for_two_intervals_is_a_failure() {
     let world = started(in_step()).await;
     let folder = state_folder(&world);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let lock = File::create(folder.join("matrix-keycloak-sync-corp-example.org.lock")).expect("a file");
+    let lock =
+        File::create(folder.join("matrix-keycloak-sync-corp-example.org.lock")).expect("a file");
     lock.try_lock().expect("the lock is free");
     let hooked = world.directory().join("hooked");
     let hook = script(&world, "hook", &format!("cat > {}", hooked.display()));

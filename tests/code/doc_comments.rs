@@ -1,5 +1,5 @@
-//! Every public type, trait and function has a doc comment. Fields and variants may go without one, because a comment
-//! that only repeats a name is noise.
+//! Every public type, trait and function has a doc comment. Fields and variants may go without one,
+//! because a comment that only repeats a name is noise.
 
 use std::fs;
 
@@ -72,7 +72,9 @@ fn every_public_type_trait_and_function_has_a_doc_comment() {
     let mut missing = Vec::new();
     for file in sources() {
         let text = fs::read_to_string(&file).expect("a source file");
-        missing.extend(undocumented(&text).into_iter().map(|name| format!("{}: {name}", file.display())));
+        missing.extend(
+            undocumented(&text).into_iter().map(|name| format!("{}: {name}", file.display())),
+        );
     }
     assert_eq!(missing, Vec::<String>::new());
 }

@@ -1,5 +1,5 @@
-//! The rooms of the code, from the ground floor up: a room imports only rooms below it, so that each can be understood
-//! without those above.
+//! The rooms of the code, from the ground floor up: a room imports only rooms below it, so that
+//! each can be understood without those above.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -79,7 +79,9 @@ fn tokens(file: &Path) -> Vec<TokenTree> {
 /// Adds the rooms that `crate::…` and `super::super::…` lead to.
 fn imports(tokens: &[TokenTree], module: &[String], found: &mut BTreeSet<String>) {
     let text = |token: &TokenTree| token.to_string();
-    let is_path = |at: usize| tokens.get(at..at + 2).is_some_and(|two| two.iter().all(|token| text(token) == ":"));
+    let is_path = |at: usize| {
+        tokens.get(at..at + 2).is_some_and(|two| two.iter().all(|token| text(token) == ":"))
+    };
     let mut at = 0;
     while at < tokens.len() {
         if let TokenTree::Group(group) = &tokens[at] {
@@ -155,7 +157,8 @@ fn picture_shows_every_room_above_or_right_of_those_it_imports() {
     let room = Regex::new(r#"class="room" x="(\d+)" y="(\d+)">(\w+)<"#).expect("an expression");
     let number = |text: &str| text.parse::<u32>().expect("a number");
     let found = room.captures_iter(picture).map(|found| found.extract().1);
-    let mut rooms: Vec<_> = found.map(|[x, y, name]| (Reverse(number(y)), number(x), name)).collect();
+    let mut rooms: Vec<_> =
+        found.map(|[x, y, name]| (Reverse(number(y)), number(x), name)).collect();
     rooms.sort_unstable();
     let shown: Vec<_> = rooms.iter().map(|(_, _, name)| *name).collect();
     assert_eq!(imports_from_above(&shown), Vec::<String>::new());

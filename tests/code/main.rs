@@ -1,4 +1,5 @@
-//! What holds the code together: the floors of its rooms, the sizes of its parts, its doc comments, its English.
+//! What holds the code together: the floors of its rooms, the sizes of its parts, its doc comments,
+//! its English.
 
 mod doc_comments;
 mod files;

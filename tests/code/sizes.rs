@@ -1,5 +1,6 @@
-//! Every function fits on a screen, every file has one subject, and a call of a public function says what its
-//! arguments mean. The stand-ins may have longer functions, because they copy servers.
+//! Every function fits on a screen, every file has one subject, and a call of a public function
+//! says what its arguments mean. The stand-ins may have longer functions, because they copy
+//! servers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,9 @@ impl Found {
 
 fn is_bool(argument: &FnArg) -> bool {
     match argument {
-        FnArg::Typed(argument) => matches!(&*argument.ty, Type::Path(path) if path.path.is_ident("bool")),
+        FnArg::Typed(argument) => {
+            matches!(&*argument.ty, Type::Path(path) if path.path.is_ident("bool"))
+        }
         FnArg::Receiver(_) => false,
     }
 }
@@ -71,7 +74,8 @@ impl<'ast> Visit<'ast> for Found {
 /// Returns every source file, those of tests too, and its text.
 fn sources() -> impl Iterator<Item = (PathBuf, String)> {
     let all = files(Path::new("src"), &|_: &Path| false);
-    let of_rust = all.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    let of_rust =
+        all.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
     of_rust.map(|path| {
         let text = fs::read_to_string(&path).expect("a source file");
         (path, text)
@@ -84,7 +88,9 @@ fn no_function_outside_the_stand_ins_is_longer_than_60_lines() {
     for (path, text) in sources() {
         if !path.starts_with("src/standins") {
             let found = Found::in_source(&text).long;
-            long.extend(found.into_iter().map(|function| format!("{}: {function}", path.display())));
+            long.extend(
+                found.into_iter().map(|function| format!("{}: {function}", path.display())),
+            );
         }
     }
     assert_eq!(long, Vec::<String>::new());
@@ -107,7 +113,8 @@ fn no_public_function_takes_a_bool() {
     let mut with_bool = Vec::new();
     for (path, text) in sources() {
         let found = Found::in_source(&text).with_bool;
-        with_bool.extend(found.into_iter().map(|function| format!("{}: {function}", path.display())));
+        with_bool
+            .extend(found.into_iter().map(|function| format!("{}: {function}", path.display())));
     }
     assert_eq!(with_bool, Vec::<String>::new());
 }

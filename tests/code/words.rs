@@ -1,4 +1,5 @@
-//! Plain English in documentation, comments and messages: the words of `avoid.txt` do not come back.
+//! Plain English in documentation, comments and messages: the words of `avoid.txt` do not come
+//! back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,8 @@ use crate::files::files;
 /// Files with words for people.
 const ENDINGS: [&str; 7] = ["md", "rs", "toml", "yml", "yaml", "sh", "svg"];
 /// Folders with files that others wrote, or that builds create.
-const NOT_OURS: [&str; 5] = ["target", ".git", "tests/contract", "tests/decoders/corpus", "proptest-regressions"];
+const NOT_OURS: [&str; 5] =
+    ["target", ".git", "tests/contract", "tests/decoders/corpus", "proptest-regressions"];
 
 /// Returns the lines of a list without its comments.
 fn lines(list: &str) -> impl Iterator<Item = &str> {
@@ -33,11 +35,17 @@ fn words(path: &Path, line: &str, texts: &Regex) -> String {
 #[test]
 fn words_that_plain_english_does_without_do_not_come_back() {
     let avoided = lines(include_str!("avoid.txt")).collect::<Vec<_>>().join("|");
-    let avoided = RegexBuilder::new(&format!(r"\b(?:{avoided})\b")).case_insensitive(true).build().expect("a list");
+    let avoided = RegexBuilder::new(&format!(r"\b(?:{avoided})\b"))
+        .case_insensitive(true)
+        .build()
+        .expect("a list");
     let texts = Regex::new(r#""(?:[^"\\]|\\.)*""#).expect("an expression");
-    let is_foreign = |path: &Path| NOT_OURS.iter().any(|foreign| path == Path::new(".").join(foreign));
+    let is_foreign =
+        |path: &Path| NOT_OURS.iter().any(|foreign| path == Path::new(".").join(foreign));
     let all = files(Path::new("."), &is_foreign);
-    let for_people = |path: &PathBuf| path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known));
+    let for_people = |path: &PathBuf| {
+        path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known))
+    };
     let (mut counts, mut places) = (BTreeMap::<String, usize>::new(), Vec::new());
     for path in all.into_iter().filter(for_people) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
@@ -55,5 +63,8 @@ fn words_that_plain_english_does_without_do_not_come_back() {
         .filter_map(|line| line.split_once(' '))
         .map(|(folder, count)| (folder.to_owned(), count.parse::<usize>().expect("a number")))
         .collect();
-    assert_eq!(counts, left, "if a number has become smaller, write it into tests/code/left.txt\n{places:#?}");
+    assert_eq!(
+        counts, left,
+        "if a number has become smaller, write it into tests/code/left.txt\n{places:#?}"
+    );
 }

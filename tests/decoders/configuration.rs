@@ -71,21 +71,27 @@ fn an_environment_is_a_configuration_or_an_error() {
     ];
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("config.toml");
-    std::fs::write(&file, "[writer.mas_cli]\ncommand = [\"docker\", \"exec\", \"mas\", \"mas-cli\"]\n")
-        .expect("a file");
+    std::fs::write(
+        &file,
+        "[writer.mas_cli]\ncommand = [\"docker\", \"exec\", \"mas\", \"mas-cli\"]\n",
+    )
+    .expect("a file");
     let variables = ConfigKey::all().filter_map(|key| key.variable);
-    let names: Vec<_> = variables.flat_map(|name| [name.to_owned(), format!("{name}_FILE")]).collect();
+    let names: Vec<_> =
+        variables.flat_map(|name| [name.to_owned(), format!("{name}_FILE")]).collect();
     let set = vec((select(names), any_text()), 0..4);
     // One variable per line; the last one of a name counts.
     let inputs = set.prop_map(move |set| {
         let good = good.iter().map(|(name, value)| format!("{name}={value}"));
-        let set = set.into_iter().map(|(name, value)| format!("{name}={}", value.replace('\n', "\r")));
+        let set =
+            set.into_iter().map(|(name, value)| format!("{name}={}", value.replace('\n', "\r")));
         Input(good.chain(set).collect::<Vec<_>>().join("\n").into_bytes())
     });
     law("environment", file!(), inputs, |text| {
         let text = String::from_utf8_lossy(text);
         let get = |name: &str| {
-            let of_name = |line: &&str| line.split_once('=').is_some_and(|(found, _)| found == name);
+            let of_name =
+                |line: &&str| line.split_once('=').is_some_and(|(found, _)| found == name);
             Some(text.lines().rfind(of_name)?.split_once('=')?.1.to_owned())
         };
         judged(&load(Some(&file), &get))

@@ -34,7 +34,9 @@ impl fmt::Debug for Input {
 pub(crate) fn outcome<T, E: Error>(result: &Result<T, E>) -> String {
     let Err(error) = result else { return "a value".to_owned() };
     let line = in_one_line(error);
-    let plain = |(place, part): (usize, &str)| (place % 2 == 0).then(|| part.replace(|c: char| c.is_ascii_digit(), ""));
+    let plain = |(place, part): (usize, &str)| {
+        (place % 2 == 0).then(|| part.replace(|c: char| c.is_ascii_digit(), ""))
+    };
     line.split(['"', '`']).enumerate().filter_map(plain).collect()
 }
 
@@ -57,12 +59,16 @@ pub(crate) fn law_at_a_cost(
     inputs: impl Strategy<Value = Input>,
     check: impl Fn(&[u8]) -> String,
 ) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decoders/corpus").join(decoder);
+    let directory =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decoders/corpus").join(decoder);
     let files = files_of(&directory);
     assert!(!files.is_empty() || keeps(), "there is no corpus for {decoder}");
-    let mut seen: BTreeSet<String> = files.iter().map(|file| check(&std::fs::read(file).expect("a file"))).collect();
+    let mut seen: BTreeSet<String> =
+        files.iter().map(|file| check(&std::fs::read(file).expect("a file"))).collect();
 
-    let cases = std::env::var("DECODER_CASES").ok().map_or(CASES, |cases| cases.parse().expect("a number of cases"));
+    let cases = std::env::var("DECODER_CASES")
+        .ok()
+        .map_or(CASES, |cases| cases.parse().expect("a number of cases"));
     let config = Config {
         cases: (cases / cost).max(1),
         source_file: Some(module),
@@ -75,7 +81,11 @@ pub(crate) fn law_at_a_cost(
     let tried = TestRunner::new(config).run(&inputs, |Input(bytes)| {
         let outcome = check(&bytes);
         let is_new = seen.borrow_mut().insert(outcome);
-        if is_new && keeps() && bytes.len() <= LONGEST_KEPT && files_of(&directory).len() < MOST_KEPT {
+        if is_new
+            && keeps()
+            && bytes.len() <= LONGEST_KEPT
+            && files_of(&directory).len() < MOST_KEPT
+        {
             keep(&directory, &bytes);
         }
         Ok(())
@@ -114,7 +124,8 @@ pub(crate) fn texts_in(document: &Value) -> Vec<&str> {
 
 fn files_of(directory: &Path) -> Vec<PathBuf> {
     let Ok(files) = std::fs::read_dir(directory) else { return Vec::new() };
-    let mut files: Vec<_> = files.map(|file| file.expect("a directory that can be read").path()).collect();
+    let mut files: Vec<_> =
+        files.map(|file| file.expect("a directory that can be read").path()).collect();
     files.sort();
     files
 }
@@ -127,5 +138,6 @@ fn keep(directory: &Path, bytes: &[u8]) {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     std::fs::create_dir_all(directory).expect("a directory");
-    std::fs::write(directory.join(format!("found-{:016x}", hasher.finish())), bytes).expect("a file");
+    std::fs::write(directory.join(format!("found-{:016x}", hasher.finish())), bytes)
+        .expect("a file");
 }

@@ -19,10 +19,13 @@ use crate::stage::{self, Reply, Stage, good, missing};
 
 /// Examines the stage, and returns the checks with this name.
 fn examined(stage: &Stage, name: &str) -> Vec<Check> {
-    let more =
-        format!("[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n", stage.url.as_str());
+    let more = format!(
+        "[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n",
+        stage.url.as_str()
+    );
     let config = loaded(stage, &more);
-    let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default()).expect("a client");
+    let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default())
+        .expect("a client");
     let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
     let report = stage.run(examine(&config, &[], &readers, &|_| None, &Tally::default()));
     assert_complete(&report);
@@ -34,7 +37,8 @@ fn examined(stage: &Stage, name: &str) -> Vec<Check> {
 fn assert_complete(report: &Report) {
     let checks: Vec<_> = report.sections.iter().flat_map(|section| &section.checks).collect();
     let json: Value = serde_json::from_str(&doctor::json(report)).expect("JSON");
-    let entries: Vec<_> = json["checks"].as_array().expect("a list").iter().map(|entry| &entry["found"]).collect();
+    let entries: Vec<_> =
+        json["checks"].as_array().expect("a list").iter().map(|entry| &entry["found"]).collect();
     assert_eq!(entries, checks.iter().map(|check| &check.found).collect::<Vec<_>>());
     let text = doctor::text(report);
     for check in checks {
@@ -66,11 +70,18 @@ fn token_shows_its_roles_or_nothing() {
             None => format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload)),
         };
         let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 60});
-        stage.serve(move |asked| if asked.path.ends_with("/token") { stage::json(&answer) } else { missing() });
+        stage.serve(
+            move |asked| {
+                if asked.path.ends_with("/token") { stage::json(&answer) } else { missing() }
+            },
+        );
         let checks = examined(&stage, "roles");
         for check in checks.iter().filter(|check| check.status == Status::Ok) {
             let served = printed(payload).expect("roles only in JSON");
-            assert!(check.found.split(", ").all(|role| served.iter().any(|text| text == role)), "{check:?}");
+            assert!(
+                check.found.split(", ").all(|role| served.iter().any(|text| text == role)),
+                "{check:?}"
+            );
         }
         statuses(&checks)
     });
@@ -87,9 +98,9 @@ fn any_answer_of_the_servers_gives_a_report() {
     law_at_a_cost(8, "doctor", file!(), documents(recorded.concat()), |body| {
         let served = body.to_vec();
         let token = json!({"access_token": "t", "token_type": "Bearer"});
-        stage.serve(
-            move |asked| if asked.path.ends_with("/token") { stage::json(&token) } else { good(served.clone()) },
-        );
+        stage.serve(move |asked| {
+            if asked.path.ends_with("/token") { stage::json(&token) } else { good(served.clone()) }
+        });
         let checks = examined(&stage, "version");
         if let Some(served) = printed(body) {
             for check in checks.iter().filter(|check| check.status == Status::Ok) {
@@ -103,7 +114,11 @@ fn any_answer_of_the_servers_gives_a_report() {
 #[test]
 fn clock_is_used_if_valid_or_ignored() {
     let stage = Stage::new();
-    let dates = ["Mon, 23 Nov 2026 10:31:26 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
+    let dates = [
+        "Mon, 23 Nov 2026 10:31:26 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ];
     law_at_a_cost(8, "date", file!(), texts(dates.map(str::to_owned).to_vec()), |date| {
         let date = String::from_utf8_lossy(date).into_owned();
         let date_sent = date.clone();
@@ -119,7 +134,10 @@ fn clock_is_used_if_valid_or_ignored() {
         // Keycloak's realm is missing here; the others say no more than the time.
         let (keycloak, others) = checks.split_first().expect("a check");
         assert_eq!(keycloak.status, Status::Skipped);
-        assert!(!others.is_empty() && others.iter().all(|check| check.status == expected), "{checks:?}");
+        assert!(
+            !others.is_empty() && others.iter().all(|check| check.status == expected),
+            "{checks:?}"
+        );
         statuses(&checks)
     });
 }

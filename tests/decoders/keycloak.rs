@@ -21,13 +21,20 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
         realm: "corp".to_owned(),
         groups: vec![group.to_owned()],
         include_subgroups,
-        auth: KeycloakAuth::ClientCredentials { client_id: "sync".to_owned(), client_secret: "secret".into() },
+        auth: KeycloakAuth::ClientCredentials {
+            client_id: "sync".to_owned(),
+            client_secret: "secret".into(),
+        },
         localpart: LocalpartTemplate::new("{{ user.preferred_username }}").expect("a template"),
     }
 }
 
 fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader {
-    KeycloakReader::new(&config(stage, group, include_subgroups), &"test.local".into(), stage.client.clone())
+    KeycloakReader::new(
+        &config(stage, group, include_subgroups),
+        &"test.local".into(),
+        stage.client.clone(),
+    )
 }
 
 fn group() -> Group {
@@ -37,7 +44,9 @@ fn group() -> Group {
 /// Answers with a token, and passes other requests to `answer`.
 fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
     if asked.path.ends_with("/token") {
-        return stage::json(&json!({"access_token": "t", "expires_in": 600, "token_type": "Bearer"}));
+        return stage::json(
+            &json!({"access_token": "t", "expires_in": 600, "token_type": "Bearer"}),
+        );
     }
     answer()
 }
@@ -51,7 +60,9 @@ fn served(body: &[u8]) -> Option<BTreeMap<String, Value>> {
 #[test]
 fn groups_are_found_or_an_error() {
     let stage = Stage::new();
-    let recorded = [bodies("keycloak.json", "/groups?search"), bodies("keycloak.json", "/group-by-path/")].concat();
+    let recorded =
+        [bodies("keycloak.json", "/groups?search"), bodies("keycloak.json", "/group-by-path/")]
+            .concat();
     for (decoder, wanted, below) in [
         ("keycloak-groups", "matrix-users", false),
         ("keycloak-group-by-path", "/matrix-users", false),
@@ -59,15 +70,18 @@ fn groups_are_found_or_an_error() {
     ] {
         law(decoder, file!(), documents(recorded.clone()), |body| {
             let served = body.to_vec();
-            stage.serve(move |asked| with_token(asked, || page_of(&served, asked.number("first").unwrap_or(0))));
+            stage.serve(move |asked| {
+                with_token(asked, || page_of(&served, asked.number("first").unwrap_or(0)))
+            });
             let found = stage.run(reader(&stage, wanted, below).groups());
             if let Ok(groups) = &found {
                 assert!(groups.len() == 1 || below && !groups.is_empty(), "{groups:?}");
             }
             if let (Ok(groups), Some(answer)) = (&found, understood::<Value>(body)) {
                 let texts = texts_in(&answer);
-                let is_served =
-                    |group: &Group| [group.id.as_str(), group.path.raw()].iter().all(|text| texts.contains(text));
+                let is_served = |group: &Group| {
+                    [group.id.as_str(), group.path.raw()].iter().all(|text| texts.contains(text))
+                };
                 assert!(groups.iter().all(is_served), "a group was made up: {groups:?}");
             }
             outcome(&found)
@@ -78,8 +92,7 @@ fn groups_are_found_or_an_error() {
 #[test]
 fn children_of_a_group_are_all_read_or_an_error() {
     let stage = Stage::new();
-    let parent =
-        json!([{"id": GROUP, "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 1, "subGroups": []}]);
+    let parent = json!([{"id": GROUP, "name": "matrix-users", "path": "/matrix-users", "subGroupCount": 1, "subGroups": []}]);
     law("keycloak-children", file!(), documents(bodies("keycloak.json", "/children?")), |body| {
         let (parent, children) = (parent.clone(), body.to_vec());
         stage.serve(move |asked| {
@@ -94,7 +107,10 @@ fn children_of_a_group_are_all_read_or_an_error() {
         let found = stage.run(reader(&stage, "matrix-users", true).groups());
         if let (Ok(groups), Some(rows)) = (&found, served(body)) {
             let ids: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
-            assert!(rows.keys().all(|id| ids.contains(id.as_str())), "a child was left out: {groups:?}");
+            assert!(
+                rows.keys().all(|id| ids.contains(id.as_str())),
+                "a child was left out: {groups:?}"
+            );
         }
         outcome(&found)
     });
@@ -103,14 +119,21 @@ fn children_of_a_group_are_all_read_or_an_error() {
 #[test]
 fn members_are_all_read_or_an_error() {
     let stage = Stage::new();
-    let recorded =
-        [bodies("keycloak.json", "/members?first"), bodies("keycloak-federation.json", "/members?first")].concat();
+    let recorded = [
+        bodies("keycloak.json", "/members?first"),
+        bodies("keycloak-federation.json", "/members?first"),
+    ]
+    .concat();
     law("keycloak-members", file!(), documents(recorded), |body| {
         let served_body = body.to_vec();
-        stage.serve(move |asked| with_token(asked, || page_of(&served_body, asked.number("first").unwrap_or(0))));
-        let read = stage.run(reader(&stage, "matrix-users", false).members(&[group()], &Tally::default()));
+        stage.serve(move |asked| {
+            with_token(asked, || page_of(&served_body, asked.number("first").unwrap_or(0)))
+        });
+        let read =
+            stage.run(reader(&stage, "matrix-users", false).members(&[group()], &Tally::default()));
         if let (Ok(members), Some(rows)) = (&read, served(body)) {
-            let ids: BTreeSet<_> = members.people.iter().map(|member| member.id.text().into_owned()).collect();
+            let ids: BTreeSet<_> =
+                members.people.iter().map(|member| member.id.text().into_owned()).collect();
             assert_eq!(ids, rows.into_keys().collect(), "a member was dropped or made up");
             let rows: Vec<Value> = understood(body).expect("a list");
             for member in &members.people {
@@ -157,8 +180,11 @@ fn attributes_are_read_only_if_the_template_needs_them() {
         let config = KeycloakConfig { localpart, ..config(&stage, "matrix-users", false) };
         let reader = KeycloakReader::new(&config, &"test.local".into(), stage.client.clone());
         let members = stage.run(reader.members(&[group()], &Tally::default())).expect("members");
-        let found: Vec<_> =
-            members.people.iter().map(|member| member.localpart.as_ref().expect("a name").as_str()).collect();
+        let found: Vec<_> = members
+            .people
+            .iter()
+            .map(|member| member.localpart.as_ref().expect("a name").as_str())
+            .collect();
         assert_eq!(found, names, "{template}");
         let wanted = Localpart::from(names[0]);
         let owners = stage.run(reader.owners([&wanted], &members.people)).expect("users");
@@ -175,25 +201,45 @@ fn user_is_known_if_the_answer_has_the_user_or_an_error() {
     law("keycloak-person", file!(), documents(recorded), |body| {
         let served = body.to_vec();
         stage.serve(move |asked| {
-            with_token(asked, || if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) })
+            with_token(asked, || {
+                if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) }
+            })
         });
-        let found = stage.run(reader(&stage, "matrix-users", false).person(None, &"alice".into(), &[group()]));
-        if let (Ok(KeycloakPerson::Unknown), Some(rows)) = (&found, understood::<Vec<Value>>(body)) {
-            let is_alice = |row: &Value| row["username"].as_str().is_some_and(|name| name.to_lowercase() == "alice");
+        let found = stage.run(reader(&stage, "matrix-users", false).person(
+            None,
+            &"alice".into(),
+            &[group()],
+        ));
+        if let (Ok(KeycloakPerson::Unknown), Some(rows)) = (&found, understood::<Vec<Value>>(body))
+        {
+            let is_alice = |row: &Value| {
+                row["username"].as_str().is_some_and(|name| name.to_lowercase() == "alice")
+            };
             assert!(!rows.iter().any(is_alice), "someone who was served is unknown");
         }
         outcome(&found)
     });
-    let by_id: Vec<_> =
-        bodies("keycloak.json", "/users?username").into_iter().filter_map(|list| list.get(0).cloned()).collect();
+    let by_id: Vec<_> = bodies("keycloak.json", "/users?username")
+        .into_iter()
+        .filter_map(|list| list.get(0).cloned())
+        .collect();
     law("keycloak-person-by-id", file!(), documents(by_id), |body| {
         let served = body.to_vec();
         stage.serve(move |asked| {
-            with_token(asked, || if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) })
+            with_token(asked, || {
+                if asked.path.ends_with("/groups") { good("[]") } else { good(served.clone()) }
+            })
         });
         let id = "fa4918d5-ee08-4111-8360-0d859fef89ee".into();
-        let found = stage.run(reader(&stage, "matrix-users", false).person(Some(&id), &"alice".into(), &[group()]));
-        assert!(!matches!(found, Ok(KeycloakPerson::Unknown)), "an answer of 200 is no unknown person");
+        let found = stage.run(reader(&stage, "matrix-users", false).person(
+            Some(&id),
+            &"alice".into(),
+            &[group()],
+        ));
+        assert!(
+            !matches!(found, Ok(KeycloakPerson::Unknown)),
+            "an answer of 200 is no unknown person"
+        );
         outcome(&found)
     });
 }
@@ -210,11 +256,18 @@ fn user_is_a_member_if_the_users_groups_say_so_or_an_error() {
             let alice = json!({"id": "a", "username": "alice", "enabled": true});
             stage.serve(move |asked| {
                 with_token(asked, || {
-                    if asked.path.ends_with("/groups") { good(served.clone()) } else { stage::json(&alice) }
+                    if asked.path.ends_with("/groups") {
+                        good(served.clone())
+                    } else {
+                        stage::json(&alice)
+                    }
                 })
             });
-            let found =
-                stage.run(reader(&stage, "matrix-users", false).person(Some(&"a".into()), &"alice".into(), &[group()]));
+            let found = stage.run(reader(&stage, "matrix-users", false).person(
+                Some(&"a".into()),
+                &"alice".into(),
+                &[group()],
+            ));
             if let (Ok(KeycloakPerson::Known { in_group, groups, .. }), Some(rows)) =
                 (&found, understood::<Vec<Value>>(body))
             {
@@ -231,18 +284,28 @@ fn user_is_a_member_if_the_users_groups_say_so_or_an_error() {
 #[test]
 fn directories_are_all_read_or_an_error() {
     let stage = Stage::new();
-    law("keycloak-components", file!(), documents(bodies("keycloak-federation.json", "/components")), |body| {
-        let served_body = body.to_vec();
-        stage.serve(move |asked| with_token(asked, || good(served_body.clone())));
-        let found = stage.run(reader(&stage, "matrix-users", false).providers());
-        if let (Ok(providers), Some(rows)) = (&found, understood::<Vec<Value>>(body)) {
-            // A row may be an array too, with the values of the fields in their order.
-            let ids = rows.iter().map(|row| row["id"].as_str().or(row[0].as_str()));
-            let read = providers.as_ref().expect("no lack of permission").iter().map(|id| Some(&**id));
-            assert_eq!(read.collect::<Vec<_>>(), ids.collect::<Vec<_>>(), "a directory was dropped or made up");
-        }
-        outcome(&found)
-    });
+    law(
+        "keycloak-components",
+        file!(),
+        documents(bodies("keycloak-federation.json", "/components")),
+        |body| {
+            let served_body = body.to_vec();
+            stage.serve(move |asked| with_token(asked, || good(served_body.clone())));
+            let found = stage.run(reader(&stage, "matrix-users", false).providers());
+            if let (Ok(providers), Some(rows)) = (&found, understood::<Vec<Value>>(body)) {
+                // A row may be an array too, with the values of the fields in their order.
+                let ids = rows.iter().map(|row| row["id"].as_str().or(row[0].as_str()));
+                let read =
+                    providers.as_ref().expect("no lack of permission").iter().map(|id| Some(&**id));
+                assert_eq!(
+                    read.collect::<Vec<_>>(),
+                    ids.collect::<Vec<_>>(),
+                    "a directory was dropped or made up"
+                );
+            }
+            outcome(&found)
+        },
+    );
     law(
         "keycloak-issuer",
         file!(),

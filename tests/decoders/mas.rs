@@ -1,4 +1,5 @@
-//! The answers of MAS's Admin API: version, site-config, users, providers, links, and the sessions that are ended.
+//! The answers of MAS's Admin API: version, site-config, users, providers, links, and the sessions
+//! that are ended.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -32,9 +33,14 @@ struct Mas {
 impl Mas {
     fn new(matching: &str) -> Self {
         let stage = Stage::new();
-        let config =
-            loaded(&stage, &format!("[accounts]\nsource = \"mas\"\nprovider = {PROVIDER:?}\nmatch = {matching:?}\n"));
-        let api = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default()).expect("a client");
+        let config = loaded(
+            &stage,
+            &format!(
+                "[accounts]\nsource = \"mas\"\nprovider = {PROVIDER:?}\nmatch = {matching:?}\n"
+            ),
+        );
+        let api = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default())
+            .expect("a client");
         let reader = MasReader::new(&config, api.clone());
         let keycloak = KeycloakReader::new(
             &keycloak::config(&stage, "matrix-users", false),
@@ -48,7 +54,9 @@ impl Mas {
     fn serve(&self, answer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
         self.stage.serve(move |asked| match answer(asked) {
             Some(reply) => reply,
-            None if asked.path.ends_with("/site-config") => stage::json(&json!({"server_name": "test.local"})),
+            None if asked.path.ends_with("/site-config") => {
+                stage::json(&json!({"server_name": "test.local"}))
+            }
             None => stage::missing_in_mas(),
         });
     }
@@ -97,7 +105,9 @@ fn users_are_all_read_or_an_error() {
                 (row["id"].clone(), is_set("deactivated_at"), is_set("locked_at"))
             };
             let served: Vec<_> = rows.iter().filter(|row| !is_guest(row)).map(facts).collect();
-            let facts = |account: &Account| (json!(account.mas.id()), account.state.deactivated, account.state.locked);
+            let facts = |account: &Account| {
+                (json!(account.mas.id()), account.state.deactivated, account.state.locked)
+            };
             let read: Vec<_> = accounts.iter().map(facts).collect();
             assert_eq!(read, served, "a user was dropped or made up, or has another state");
         }
@@ -108,30 +118,44 @@ fn users_are_all_read_or_an_error() {
 #[test]
 fn a_user_is_what_was_served_or_an_error() {
     let mas = Mas::new("localpart");
-    law("mas-user", file!(), documents(bodies("mas-admin-api.json", "/users/by-username/")), |body| {
-        let served = body.to_vec();
-        mas.serve(move |_| Some(good(served.clone())));
-        let found = mas.stage.run(mas.reader.user(&USER.into()));
-        if let Ok(user) = &found {
-            let user = user.as_ref().expect("an answer of 200 is a user");
-            if let Some(answer) = understood::<Map<String, Value>>(body) {
-                let attributes = &answer["data"]["attributes"];
-                assert_eq!(user.state.deactivated, attributes["deactivated_at"].is_string());
-                assert_eq!(user.state.locked, attributes["locked_at"].is_string());
-                assert_eq!(answer["data"]["id"], USER, "another user was taken for this one");
+    law(
+        "mas-user",
+        file!(),
+        documents(bodies("mas-admin-api.json", "/users/by-username/")),
+        |body| {
+            let served = body.to_vec();
+            mas.serve(move |_| Some(good(served.clone())));
+            let found = mas.stage.run(mas.reader.user(&USER.into()));
+            if let Ok(user) = &found {
+                let user = user.as_ref().expect("an answer of 200 is a user");
+                if let Some(answer) = understood::<Map<String, Value>>(body) {
+                    let attributes = &answer["data"]["attributes"];
+                    assert_eq!(user.state.deactivated, attributes["deactivated_at"].is_string());
+                    assert_eq!(user.state.locked, attributes["locked_at"].is_string());
+                    assert_eq!(answer["data"]["id"], USER, "another user was taken for this one");
+                }
             }
-        }
-        outcome(&found)
-    });
-    law("mas-user", file!(), documents(bodies("mas-admin-api.json", "/users/by-username/")), |body| {
-        let served = body.to_vec();
-        mas.serve(move |_| Some(good(served.clone())));
-        let found = mas.stage.run(mas.reader.account(&"Ivan".into(), None));
-        if let Ok(Some(account)) = &found {
-            assert_eq!(account.localpart().key(), "ivan", "another user was taken for this one");
-        }
-        outcome(&found)
-    });
+            outcome(&found)
+        },
+    );
+    law(
+        "mas-user",
+        file!(),
+        documents(bodies("mas-admin-api.json", "/users/by-username/")),
+        |body| {
+            let served = body.to_vec();
+            mas.serve(move |_| Some(good(served.clone())));
+            let found = mas.stage.run(mas.reader.account(&"Ivan".into(), None));
+            if let Ok(Some(account)) = &found {
+                assert_eq!(
+                    account.localpart().key(),
+                    "ivan",
+                    "another user was taken for this one"
+                );
+            }
+            outcome(&found)
+        },
+    );
 }
 
 #[test]
@@ -153,13 +177,20 @@ fn links_are_all_read_or_an_error() {
         let read = mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default()));
         if let (Ok((accounts, _)), Some(rows)) = (&read, rows(body)) {
             let is_ours = |link: &Value| {
-                let is_realm = |id: &Value| id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(PROVIDER));
-                is_realm(&link["attributes"]["provider_id"]) && link["attributes"]["user_id"] == USER
+                let is_realm =
+                    |id: &Value| id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(PROVIDER));
+                is_realm(&link["attributes"]["provider_id"])
+                    && link["attributes"]["user_id"] == USER
             };
-            let subjects = rows.into_iter().filter(is_ours).map(|link| link["attributes"]["subject"].clone());
+            let subjects =
+                rows.into_iter().filter(is_ours).map(|link| link["attributes"]["subject"].clone());
             let read = accounts[0].links.iter().map(|id| json!(id));
             // Newest first; MAS lists the oldest first.
-            assert_eq!(read.rev().collect::<Vec<_>>(), subjects.collect::<Vec<_>>(), "a link was dropped or made up");
+            assert_eq!(
+                read.rev().collect::<Vec<_>>(),
+                subjects.collect::<Vec<_>>(),
+                "a link was dropped or made up"
+            );
         }
         outcome(&read)
     });
@@ -170,7 +201,9 @@ fn the_provider_is_the_configured_one_or_an_error() {
     let mas = Mas::new("upstream-link");
     law("mas-providers", file!(), documents(lists("/upstream-oauth-providers")), |body| {
         let served = body.to_vec();
-        mas.serve(move |asked| asked.path.ends_with("/upstream-oauth-providers").then(|| good(served.clone())));
+        mas.serve(move |asked| {
+            asked.path.ends_with("/upstream-oauth-providers").then(|| good(served.clone()))
+        });
         let found = mas.stage.run(mas.reader.link_provider(&mas.keycloak));
         if let Ok(provider) = &found {
             assert!(provider.to_string().eq_ignore_ascii_case(PROVIDER));
@@ -187,7 +220,11 @@ fn version_and_homeserver_are_returned_or_an_error() {
         mas.serve(move |_| Some(good(served.clone())));
         let found = mas.stage.run(mas.api.version());
         if let Ok(version) = &found {
-            assert_served(version.as_ref().expect("an answer of 200 is a version").raw(), body, "version");
+            assert_served(
+                version.as_ref().expect("an answer of 200 is a version").raw(),
+                body,
+                "version",
+            );
         }
         outcome(&found)
     });
@@ -214,7 +251,9 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         mas_id: Some(USER.into()),
         reason: Reason::NotInGroup,
         before: AccountState::default(),
-        evidence: Some(Evidence::new(AccountDetail::new(Localpart::from("alice").on(&"test.local".into())))),
+        evidence: Some(Evidence::new(AccountDetail::new(
+            Localpart::from("alice").on(&"test.local".into()),
+        ))),
         approval: None,
         mark: None,
         skipped: None,
@@ -239,8 +278,9 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         });
         let disabled = mas.stage.run(writer.disable(pass, DisableMode::Deactivate));
         if let (Ok(()), Some(rows)) = (&disabled, rows(body)) {
-            let is_open =
-                |row: &Value| row["attributes"]["user_id"] == USER && row["attributes"]["finished_at"].is_null();
+            let is_open = |row: &Value| {
+                row["attributes"]["user_id"] == USER && row["attributes"]["finished_at"].is_null()
+            };
             let open = rows.into_iter().filter(is_open).count();
             assert_eq!(ended.lock().expect("no panic").len(), open, "a session was left open");
         }

@@ -26,8 +26,9 @@ fn says(file: &Path, exit: u8) -> MasCliConfig {
 }
 
 fn said(stream: &str) -> Vec<String> {
-    let of =
-        |recording: &serde_json::Value| recording[stream].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let of = |recording: &serde_json::Value| {
+        recording[stream].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     recordings("mas-cli.json").iter().filter_map(of).collect()
 }
 
@@ -37,21 +38,27 @@ fn output_of_mas_cli_is_reported_in_one_printable_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("said");
     let environment = |name: &str| (name == "PATH").then(|| "/usr/bin:/bin".to_owned());
-    law_at_a_cost(2, "mas-cli-output", file!(), texts([said("stderr"), said("stdout")].concat()), |text| {
-        std::fs::write(&file, text).expect("a file");
-        let version = |exit| stage.run(MasCli::new(says(&file, exit), &environment).version());
-        let failed = version(1).expect_err("exit code 1 is an error");
-        let is_not_found = matches!(failed, WriterError::UserNotFound { .. });
-        assert!(
-            matches!(failed, WriterError::Failed { .. })
-                || (is_not_found && String::from_utf8_lossy(text).contains("User not found"))
-        );
-        assert!(!in_one_line(&failed).contains(char::is_control), "{failed:?}");
-        assert!(in_one_line(&failed).chars().count() < 3000);
-        let version = version(0).expect("exit code 0 is a version");
-        assert!(!version.to_string().contains(char::is_control), "{version:?}");
-        outcome::<(), _>(&Err(failed)).chars().take(80).collect()
-    });
+    law_at_a_cost(
+        2,
+        "mas-cli-output",
+        file!(),
+        texts([said("stderr"), said("stdout")].concat()),
+        |text| {
+            std::fs::write(&file, text).expect("a file");
+            let version = |exit| stage.run(MasCli::new(says(&file, exit), &environment).version());
+            let failed = version(1).expect_err("exit code 1 is an error");
+            let is_not_found = matches!(failed, WriterError::UserNotFound { .. });
+            assert!(
+                matches!(failed, WriterError::Failed { .. })
+                    || (is_not_found && String::from_utf8_lossy(text).contains("User not found"))
+            );
+            assert!(!in_one_line(&failed).contains(char::is_control), "{failed:?}");
+            assert!(in_one_line(&failed).chars().count() < 3000);
+            let version = version(0).expect("exit code 0 is a version");
+            assert!(!version.to_string().contains(char::is_control), "{version:?}");
+            outcome::<(), _>(&Err(failed)).chars().take(80).collect()
+        },
+    );
 }
 
 #[test]
@@ -64,7 +71,10 @@ fn the_configuration_of_mas_has_settings_or_is_an_error() {
                 -----BEGIN\npolicy: {data: {admin_users: [a, b]}}\nother: *db\n";
     law("mas-configuration", file!(), texts(vec![yaml.to_owned(); 2]), |text| {
         std::fs::write(&file, text).expect("a file");
-        let config = MasCliConfig { config_to_check: FilesToCheck::Here(vec![file.clone()]), ..says(&file, 0) };
+        let config = MasCliConfig {
+            config_to_check: FilesToCheck::Here(vec![file.clone()]),
+            ..says(&file, 0)
+        };
         outcome(&MasCli::new(config, &|_| None).read_config(&"example.org".into()))
     });
 }

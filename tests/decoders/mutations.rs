@@ -35,53 +35,60 @@ enum Damage {
 
 /// Documents like `originals`, well-formed or not, and sometimes an unrelated one.
 pub(crate) fn documents(originals: Vec<Value>) -> impl Strategy<Value = Input> {
-    let changed = (select(originals), vec((any::<Index>(), changes()), 0..4), vec(damages(), 0..2)).prop_map(
-        |(mut document, changes, damages)| {
+    let changed = (select(originals), vec((any::<Index>(), changes()), 0..4), vec(damages(), 0..2))
+        .prop_map(|(mut document, changes, damages)| {
             for (at, change) in changes {
                 document = changed(document, at, change);
             }
             Input(damaged(written(&document).into_bytes(), damages))
-        },
-    );
+        });
     prop_oneof![1 => anything(), 1 => scraps().prop_map(|text| Input(text.into_bytes())), 8 => changed]
 }
 
 /// Texts like `originals`, changed by line and by byte.
 pub(crate) fn texts(originals: Vec<String>) -> impl Strategy<Value = Input> {
     let lines = vec((any::<Index>(), any::<Index>(), 0..4_u8), 0..6);
-    let changed = (select(originals), lines, vec(damages(), 0..3)).prop_map(|(text, changes, damages)| {
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        for (at, other, kind) in changes {
-            if lines.is_empty() {
-                break;
-            }
-            let (at, other) = (at.index(lines.len()), other.index(lines.len()));
-            match kind {
-                0 => drop(lines.remove(at)),
-                1 => lines.insert(other, lines[at].clone()),
-                // An alternative in a comment becomes active.
-                2 => lines[at] = lines[at].replacen("# ", "", 1),
-                _ => {
-                    let value = lines[other].split_once(['=', ':']).map(|(_, value)| value.to_owned());
-                    let name = lines[at].split(['=', ':']).next().unwrap_or_default().to_owned();
-                    lines[at] = format!("{name}={}", value.unwrap_or_default());
+    let changed =
+        (select(originals), lines, vec(damages(), 0..3)).prop_map(|(text, changes, damages)| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            for (at, other, kind) in changes {
+                if lines.is_empty() {
+                    break;
+                }
+                let (at, other) = (at.index(lines.len()), other.index(lines.len()));
+                match kind {
+                    0 => drop(lines.remove(at)),
+                    1 => lines.insert(other, lines[at].clone()),
+                    // An alternative in a comment becomes active.
+                    2 => lines[at] = lines[at].replacen("# ", "", 1),
+                    _ => {
+                        let value =
+                            lines[other].split_once(['=', ':']).map(|(_, value)| value.to_owned());
+                        let name =
+                            lines[at].split(['=', ':']).next().unwrap_or_default().to_owned();
+                        lines[at] = format!("{name}={}", value.unwrap_or_default());
+                    }
                 }
             }
-        }
-        Input(damaged(lines.join("\n").into_bytes(), damages))
-    });
+            Input(damaged(lines.join("\n").into_bytes(), damages))
+        });
     prop_oneof![1 => anything(), 1 => scraps().prop_map(|text| Input(text.into_bytes())), 8 => changed]
 }
 
 /// Bytes like `originals`, changed by byte.
 pub(crate) fn bytes(originals: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
-    let changed = (select(originals), vec(damages(), 0..6)).prop_map(|(bytes, damages)| Input(damaged(bytes, damages)));
+    let changed = (select(originals), vec(damages(), 0..6))
+        .prop_map(|(bytes, damages)| Input(damaged(bytes, damages)));
     prop_oneof![1 => anything(), 4 => changed]
 }
 
 /// Text of all kinds of characters.
 pub(crate) fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof!["\\PC{0,40}", vec(any::<char>(), 0..40).prop_map(String::from_iter), select(odd_texts())]
+    prop_oneof![
+        "\\PC{0,40}",
+        vec(any::<char>(), 0..40).prop_map(String::from_iter),
+        select(odd_texts())
+    ]
 }
 
 fn anything() -> impl Strategy<Value = Input> {
@@ -115,7 +122,11 @@ fn odd_texts() -> Vec<String> {
         "-1",
         "null",
     ];
-    texts.into_iter().map(str::to_owned).chain(["ä".repeat(3000), "/".repeat(300), "9".repeat(400)]).collect()
+    texts
+        .into_iter()
+        .map(str::to_owned)
+        .chain(["ä".repeat(3000), "/".repeat(300), "9".repeat(400)])
+        .collect()
 }
 
 fn odd_values() -> Vec<Value> {
@@ -171,7 +182,8 @@ fn damages() -> impl Strategy<Value = Damage> {
     ]);
     prop_oneof![
         any::<Index>().prop_map(Damage::Cut),
-        (any::<Index>(), select(scraps.collect::<Vec<_>>())).prop_map(|(at, what)| Damage::Insert(at, what)),
+        (any::<Index>(), select(scraps.collect::<Vec<_>>()))
+            .prop_map(|(at, what)| Damage::Insert(at, what)),
         (any::<Index>(), 0..8_u8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
         (any::<Index>(), 1..20_usize).prop_map(|(at, length)| Damage::Drop(at, length)),
         (any::<Index>(), 1..60_usize).prop_map(|(at, length)| Damage::Repeat(at, length)),
@@ -185,10 +197,15 @@ fn nodes(document: &Value) -> Vec<String> {
         let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
         match value {
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(place, item)| walk(item, &format!("{way}/{place}"), found));
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(place, item)| walk(item, &format!("{way}/{place}"), found));
             }
             Value::Object(fields) => {
-                fields.iter().for_each(|(name, field)| walk(field, &format!("{way}/{}", escaped(name)), found));
+                fields.iter().for_each(|(name, field)| {
+                    walk(field, &format!("{way}/{}", escaped(name)), found);
+                });
             }
             _ => {}
         }
@@ -205,8 +222,9 @@ fn changed(mut document: Value, at: Index, change: Change) -> Value {
         Change::Swap(other) => document.pointer(&nodes[other.index(nodes.len())]).cloned(),
         _ => None,
     };
-    let parent_and_name =
-        way.rsplit_once('/').map(|(parent, name)| (parent, name.replace("~1", "/").replace("~0", "~")));
+    let parent_and_name = way
+        .rsplit_once('/')
+        .map(|(parent, name)| (parent, name.replace("~1", "/").replace("~0", "~")));
     match change {
         Change::Remove | Change::Duplicate => {
             let Some((parent, name)) = parent_and_name else { return document };
@@ -251,10 +269,12 @@ fn flipped(value: Value) -> Value {
         Value::Bool(value) => json!(value.to_string()),
         Value::Number(number) => json!(number.to_string()),
         Value::String(text) => text.parse::<u64>().map_or_else(|_| json!([text]), Value::from),
-        Value::Array(items) => {
-            Value::Object(items.into_iter().enumerate().map(|(n, item)| (n.to_string(), item)).collect())
+        Value::Array(items) => Value::Object(
+            items.into_iter().enumerate().map(|(n, item)| (n.to_string(), item)).collect(),
+        ),
+        Value::Object(fields) => {
+            Value::Array(fields.into_iter().map(|(_, field)| field).collect::<Vec<_>>())
         }
-        Value::Object(fields) => Value::Array(fields.into_iter().map(|(_, field)| field).collect::<Vec<_>>()),
     }
 }
 

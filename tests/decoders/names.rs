@@ -86,7 +86,8 @@ fn a_template_gives_a_localpart_or_an_error() {
     ];
     let template = prop_oneof![
         words(&of_the_language, 12),
-        words(&of_the_language[2..], 8).prop_map(|inner| format!("{{{{ user.preferred_username{inner} }}}}")),
+        words(&of_the_language[2..], 8)
+            .prop_map(|inner| format!("{{{{ user.preferred_username{inner} }}}}")),
     ];
     law("localpart-template", file!(), parts(template), |input| {
         let [template, username, email] = split(input);
@@ -100,8 +101,12 @@ fn a_template_gives_a_localpart_or_an_error() {
         let Ok(template) = checked else { return outcome(&checked) };
         let name = template.render(&claims);
         if let Ok(name) = &name {
-            let impossible = |c: char| matches!(c, '@' | ':') || c.is_whitespace() || c.is_control();
-            assert!(!name.as_str().is_empty() && !name.as_str().contains(impossible), "{name} is no localpart");
+            let impossible =
+                |c: char| matches!(c, '@' | ':') || c.is_whitespace() || c.is_control();
+            assert!(
+                !name.as_str().is_empty() && !name.as_str().contains(impossible),
+                "{name} is no localpart"
+            );
         }
         outcome(&name)
     });
@@ -110,8 +115,8 @@ fn a_template_gives_a_localpart_or_an_error() {
 #[test]
 fn pattern_protects_names_it_matches_as_a_whole_or_is_an_error() {
     let of_the_language = [
-        "a", "b", ".", "*", "+", "?", "|", "(", ")", "(?:", "(?x)", "(?-i)", "#", "[", "]", "^", "$", "{2}", "{1000}",
-        "\\", "\\d", "\\p{L}",
+        "a", "b", ".", "*", "+", "?", "|", "(", ")", "(?:", "(?x)", "(?-i)", "#", "[", "]", "^",
+        "$", "{2}", "{1000}", "\\", "\\d", "\\p{L}",
     ];
     let entry = prop_oneof![
         4 => words(&of_the_language, 8).prop_map(|pattern| format!("/{pattern}/")),
@@ -121,16 +126,22 @@ fn pattern_protects_names_it_matches_as_a_whole_or_is_an_error() {
         let [entry, one, other] = split(input);
         let protection = Protection::new(std::slice::from_ref(&entry));
         if let Ok(protection) = &protection {
-            let everyone = ["a", "ab", "b", "bb", "aXb", "admin"].map(str::to_owned).into_iter().chain([one, other]);
+            let everyone = ["a", "ab", "b", "bb", "aXb", "admin"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([one, other]);
             for name in everyone {
                 let name = Localpart::from(name);
                 let covered = protection.covers(&name);
-                let Some(pattern) = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) else { continue };
+                let Some(pattern) = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'))
+                else {
+                    continue;
+                };
                 // Alone it also has to be a pattern, and has to match from the first to the last
                 // letter.
                 let alone = Regex::new(pattern).expect("a pattern is one without its anchors too");
-                let matches_somewhere =
-                    Regex::new(&format!("(?i){}", alone.as_str())).is_ok_and(|any| any.is_match(&name.key()));
+                let matches_somewhere = Regex::new(&format!("(?i){}", alone.as_str()))
+                    .is_ok_and(|any| any.is_match(&name.key()));
                 assert!(!covered || matches_somewhere, "{entry} protects {name}");
             }
             let _ = protection.idle_entries([&Localpart::from("admin")].into_iter());

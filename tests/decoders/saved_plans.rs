@@ -15,10 +15,14 @@ use crate::mutations::documents;
 use crate::stage::Stage;
 
 fn plan() -> Value {
-    let planned = [(ActionKind::Activate, "alice", Reason::InGroup), (ActionKind::Disable, "dave", Reason::NotInGroup)];
+    let planned = [
+        (ActionKind::Activate, "alice", Reason::InGroup),
+        (ActionKind::Disable, "dave", Reason::NotInGroup),
+    ];
     let actions = planned.map(|(kind, name, reason)| (kind, Localpart::from(name), reason));
     let facts = actions.iter().map(|(kind, name, reason)| (*kind, name, *reason));
-    let digest = Digest::new(2, &"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, facts);
+    let digest =
+        Digest::new(2, &"test.local".into(), WriterKind::MasApi, DisableMode::Deactivate, facts);
     let entry = |(kind, name, reason): (ActionKind, Localpart, Reason)| {
         let user_id = name.clone().on(&"test.local".into());
         json!({"action": kind, "localpart": name, "user_id": user_id, "reason": reason})
@@ -34,8 +38,14 @@ fn plan() -> Value {
 
 /// What a plan would do.
 fn actions(plan: &Value) -> Vec<[Value; 4]> {
-    let entries = plan["actions"].as_array().expect("actions").iter().filter(|entry| entry["outcome"] != "skipped");
-    entries.map(|entry| ["action", "localpart", "user_id", "reason"].map(|field| entry[field].clone())).collect()
+    let entries = plan["actions"]
+        .as_array()
+        .expect("actions")
+        .iter()
+        .filter(|entry| entry["outcome"] != "skipped");
+    entries
+        .map(|entry| ["action", "localpart", "user_id", "reason"].map(|field| entry[field].clone()))
+        .collect()
 }
 
 /// The stack size of the program's main thread; a test has a quarter of it, which a debug build
@@ -51,11 +61,13 @@ fn a_plan_is_applied_as_it_was_saved_or_not_at_all() {
 fn hold() {
     let stage = Stage::new();
     let directory = tempfile::tempdir().expect("a directory");
-    let [config, file, past] = ["config.toml", "plan.json", "state.db"].map(|name| directory.path().join(name));
+    let [config, file, past] =
+        ["config.toml", "plan.json", "state.db"].map(|name| directory.path().join(name));
     let more = "[accounts]\nsource = \"mas\"\n";
     let text = format!("state_file = '{}'\n{}", past.display(), settings(&stage, more));
     std::fs::write(&config, text).expect("a file");
-    let words = [&"matrix-keycloak-sync".into(), &"apply".into(), &file, &"--config".into(), &config];
+    let words =
+        [&"matrix-keycloak-sync".into(), &"apply".into(), &file, &"--config".into(), &config];
     let original = plan();
     law_at_a_cost(2, "saved-plan", file!(), documents(vec![original.clone()]), |plan| {
         std::fs::write(&file, plan).expect("a file");
@@ -67,7 +79,11 @@ fn hold() {
             Err(Failure::SavedPlan { .. }) => {}
             _ => {
                 if let Some(plan) = understood::<Value>(plan) {
-                    assert_eq!(actions(&plan), actions(&original), "a plan that was changed is accepted");
+                    assert_eq!(
+                        actions(&plan),
+                        actions(&original),
+                        "a plan that was changed is accepted"
+                    );
                 }
             }
         }

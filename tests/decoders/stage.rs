@@ -88,8 +88,10 @@ impl Stage {
             let address = listener.local_addr().expect("an address");
             let router = Router::new().fallback(move |request: Request| {
                 let answer = Arc::clone(&said.lock().expect("no panic in a reply"));
-                let (path, query) =
-                    (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+                let (path, query) = (
+                    request.uri().path().to_owned(),
+                    request.uri().query().unwrap_or_default().to_owned(),
+                );
                 async move { respond(answer(&Asked { path, query })) }
             });
             tokio::spawn(async move { axum::serve(listener, router).await });
@@ -112,8 +114,11 @@ impl Stage {
 }
 
 fn respond(reply: Reply) -> Response {
-    let mut response = Response::builder().status(reply.status).header(CONTENT_TYPE, "application/json");
-    if let Some(date) = reply.date.and_then(|date| axum::http::HeaderValue::from_bytes(date.as_bytes()).ok()) {
+    let mut response =
+        Response::builder().status(reply.status).header(CONTENT_TYPE, "application/json");
+    if let Some(date) =
+        reply.date.and_then(|date| axum::http::HeaderValue::from_bytes(date.as_bytes()).ok())
+    {
         response = response.header(DATE, date);
     }
     response.body(reply.body.into()).expect("a response")

@@ -14,7 +14,8 @@ use crate::corpus::{law, law_at_a_cost, outcome};
 use crate::mutations::{bytes, documents, fields};
 
 /// The tables with a row each, in an order that satisfies their references.
-const TABLES: [&str; 7] = ["runs", "actions", "absences", "settled", "directories", "owners", "readings"];
+const TABLES: [&str; 7] =
+    ["runs", "actions", "absences", "settled", "directories", "owners", "readings"];
 
 fn namespace() -> Namespace {
     Namespace { realm: "corp".to_owned(), server_name: "test.local".into() }
@@ -22,7 +23,8 @@ fn namespace() -> Namespace {
 
 /// Reads everything, as all commands together do: first as a command that only reads.
 fn read_all(path: &Path) -> Result<(), StateError> {
-    let read = State::read(path, namespace()).and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
+    let read = State::read(path, namespace())
+        .and_then(|state| state.map_or(Ok(()), |state| read_state(&state)));
     read_state(&State::open(path, namespace())?)?;
     read
 }
@@ -72,9 +74,9 @@ fn sql(value: Value) -> Sql {
     match value {
         Value::Null => Sql::Null,
         Value::Bool(value) => Sql::Integer(value.into()),
-        Value::Number(number) => {
-            number.as_i64().map_or_else(|| Sql::Real(number.as_f64().unwrap_or_default()), Sql::Integer)
-        }
+        Value::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Sql::Real(number.as_f64().unwrap_or_default()), Sql::Integer),
         Value::String(text) => Sql::Text(text),
         other => Sql::Text(other.to_string()),
     }
@@ -87,15 +89,17 @@ fn fill(path: &Path, rows: &Map<String, Value>) {
     connection.pragma_update(None, "foreign_keys", false).expect("a database");
     for table in TABLES {
         let row = fields(rows.get(table).unwrap_or(&Value::Null));
-        if row.keys().any(|name| !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') || name.is_empty())
-            || row.is_empty()
+        if row.keys().any(|name| {
+            !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') || name.is_empty()
+        }) || row.is_empty()
         {
             continue;
         }
         let columns: Vec<_> = row.keys().map(|name| format!("\"{name}\"")).collect();
         let places = vec!["?"; columns.len()].join(", ");
         let insert = format!("INSERT INTO {table} ({}) VALUES ({places})", columns.join(", "));
-        let _ = connection.execute(&insert, params_from_iter(row.into_iter().map(|(_, value)| sql(value))));
+        let _ = connection
+            .execute(&insert, params_from_iter(row.into_iter().map(|(_, value)| sql(value))));
     }
 }
 

@@ -22,7 +22,8 @@ fn reader(stage: &Stage) -> SynapseReader {
 /// Lists as recorded, and a complete one: all rows on one page, with the token's owner.
 fn lists() -> Vec<Value> {
     let recorded = bodies("synapse.json", "/v3/users?limit=");
-    let mut rows: Vec<Value> = recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
+    let mut rows: Vec<Value> =
+        recorded.iter().filter_map(|page| page["users"].as_array()).flatten().cloned().collect();
     rows.dedup_by_key(|row| row["name"].clone());
     rows.truncate(4);
     for (row, state) in rows.iter_mut().zip(["locked", "deactivated", "erased", "admin"]) {
@@ -39,10 +40,14 @@ fn lists() -> Vec<Value> {
 fn assert_all_read(accounts: &[Account], page: &Value) {
     let users = page["users"].as_array().expect("accounts only by a list");
     let names: BTreeSet<_> = accounts.iter().map(|account| account.user_id.text()).collect();
-    assert_eq!(names, users.iter().filter_map(|row| Some(row["name"].as_str()?.to_owned())).collect());
+    assert_eq!(
+        names,
+        users.iter().filter_map(|row| Some(row["name"].as_str()?.to_owned())).collect()
+    );
     assert!(names.contains(OWNER) && Some(names.len() as u64) >= page["total"].as_u64());
     for account in accounts {
-        let has = |row: &Value, field: &str, read: bool| row[field].as_bool().unwrap_or_default() == read;
+        let has =
+            |row: &Value, field: &str, read: bool| row[field].as_bool().unwrap_or_default() == read;
         let is_as_served = |row: &Value| {
             row["name"] == account.user_id.text()
                 && has(row, "deactivated", account.state.deactivated)
@@ -91,9 +96,13 @@ fn a_list_whose_pages_repeat_ends() {
     law("synapse-repeated-page", file!(), documents(lists()), |body| {
         let served = body.to_vec();
         let whoami = json!({"user_id": OWNER});
-        stage.serve(
-            move |asked| if asked.path.ends_with("/whoami") { stage::json(&whoami) } else { good(served.clone()) },
-        );
+        stage.serve(move |asked| {
+            if asked.path.ends_with("/whoami") {
+                stage::json(&whoami)
+            } else {
+                good(served.clone())
+            }
+        });
         outcome_of_the_list(&stage, body)
     });
 }
@@ -111,7 +120,10 @@ fn an_account_is_what_was_served_or_an_error() {
             if let Some(row) = understood::<Value>(body) {
                 assert_eq!(row["name"].as_str(), Some(&*detail.user_id.text()));
                 assert_eq!(row["deactivated"].as_bool(), Some(detail.state.deactivated));
-                assert_eq!(row["appservice_id"].as_str(), detail.appservice.as_ref().map(ServerText::raw));
+                assert_eq!(
+                    row["appservice_id"].as_str(),
+                    detail.appservice.as_ref().map(ServerText::raw)
+                );
             }
         }
         outcome(&found)

@@ -12,14 +12,16 @@ use crate::stage::{self, Reply, Stage, good};
 
 fn client(stage: &Stage, at: TokenEndpoint) -> Credentials {
     let (id, secret) = ("sync".to_owned(), Some("secret".into()));
-    let oauth = OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, stage.client.clone());
+    let oauth =
+        OAuth::new(Server::Mas, at, id, secret, Grant::ClientCredentials, stage.client.clone());
     Credentials::OAuth(Box::new(oauth))
 }
 
 /// Every answer to a token request, good or not.
 fn answers(file: &str) -> Vec<Value> {
     let of = |recording: Value| {
-        let is_token = recording["request"]["path"].as_str().is_some_and(|path| path.ends_with("/token"));
+        let is_token =
+            recording["request"]["path"].as_str().is_some_and(|path| path.ends_with("/token"));
         is_token.then(|| recording["response"]["body"].clone())
     };
     recordings(file).into_iter().filter_map(of).collect()
@@ -36,7 +38,10 @@ fn a_token_is_the_one_that_was_served_or_an_error() {
             let at = TokenEndpoint::At(stage.url.join("token").expect("a URL"));
             let token = stage.run(client(&stage, at).token(Patience::Reading));
             if let (Ok(token), Some(answer)) = (&token, understood::<Value>(body)) {
-                assert_eq!((status, answer["access_token"].as_str()), (200, Some(token.expose_secret())));
+                assert_eq!(
+                    (status, answer["access_token"].as_str()),
+                    (200, Some(token.expose_secret()))
+                );
             }
             outcome(&token)
         });
@@ -48,17 +53,23 @@ fn a_token_is_the_one_that_was_served_or_an_error() {
 fn discovery_is_the_issuers_own_or_an_error() {
     let stage = Stage::new();
     let description = |recording: Value| {
-        let is_it = recording["request"]["path"].as_str() == Some("/.well-known/openid-configuration");
-        let body = recording["response"]["body"].to_string().replace("http://mas.test/", stage.url.as_str());
+        let is_it =
+            recording["request"]["path"].as_str() == Some("/.well-known/openid-configuration");
+        let body = recording["response"]["body"]
+            .to_string()
+            .replace("http://mas.test/", stage.url.as_str());
         is_it.then(|| serde_json::from_str(&body).expect("JSON"))
     };
-    let recorded: Vec<Value> = recordings("mas-admin-api.json").into_iter().filter_map(description).collect();
+    let recorded: Vec<Value> =
+        recordings("mas-admin-api.json").into_iter().filter_map(description).collect();
     let used = json!({"issuer": stage.url, "token_endpoint": stage.url.join("oauth2/token").expect("a URL"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"]});
     let originals = [recorded, vec![used; 3]].concat();
     law_at_a_cost(2, "mas-discovery", file!(), documents(originals), |body| {
         // The stage has a different port each time.
-        let body = String::from_utf8_lossy(body).replace("http://127.0.0.1:1/", stage.url.as_str()).into_bytes();
+        let body = String::from_utf8_lossy(body)
+            .replace("http://127.0.0.1:1/", stage.url.as_str())
+            .into_bytes();
         let served = body.clone();
         let token = json!({"access_token": "t", "token_type": "Bearer", "expires_in": 300});
         stage.serve(move |asked| {

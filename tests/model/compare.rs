@@ -75,7 +75,8 @@ fn survey() {
     for ((planner, model), (count, seed, name)) in found {
         println!("--- {count} times, seed {seed}, {name}: planner {planner:?}, model {model:?}");
         let is_same = |world: &World| {
-            planned(world, &plan(world)).get(name) == Some(&planner) && fates(world).get(name) == Some(&model)
+            planned(world, &plan(world)).get(name) == Some(&planner)
+                && fates(world).get(name) == Some(&model)
         };
         println!("{}", shown(&shrunk(&World::from_seed(seed), &is_same)));
     }

@@ -6,14 +6,17 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{Action, ActionKind, Plan, Reason};
-use matrix_keycloak_sync::planner::{Draft, Federation, Matching, PlanScope, Progress, Recall, Subjects};
+use matrix_keycloak_sync::planner::{
+    Draft, Federation, Matching, PlanScope, Progress, Recall, Subjects,
+};
 
 use crate::compare::{planned, same};
 use crate::runner::holds;
 use crate::servers::{facts, looks, place_of, plan, plan_about, policy, user_id};
 use crate::shrink::shown;
 use crate::world::{
-    Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Server, Standing, Template, USERNAMES, World,
+    Account, Answering, Mark, Mas, NOW, Own, PROVIDERS, SHARED_LOCALPARTS, Server, Standing,
+    Template, USERNAMES, World,
 };
 
 /// Each law is tried on one world in this number.
@@ -62,7 +65,8 @@ fn members_keep_their_accounts(world: &World) -> Result<(), String> {
         }
         let named = world.named(account.localpart, |user| world.counts(user.listed));
         let has_name = named.iter().any(|user| is_member(world, *user));
-        let is_nobodys = world.named(account.localpart, |user| user.now != Standing::Gone).is_empty();
+        let is_nobodys =
+            world.named(account.localpart, |user| user.now != Standing::Gone).is_empty();
         let has_sign = is_nobodys && world.has_sign(account);
         if ties.next().is_none() && (has_name || has_sign) {
             return Err(format!("{}: of a member", account.localpart));
@@ -96,10 +100,12 @@ fn a_part_is_planned_like_the_whole(world: &World) -> Result<(), String> {
     facts.doubtful.clone_from(&whole.doubtful);
     let whole = planned(world, &whole);
     let mut rng = Rng::with_seed(whole.len() as u64);
-    let keys: BTreeSet<_> = world.accounts.iter().map(|account| account.localpart.to_lowercase()).collect();
+    let keys: BTreeSet<_> =
+        world.accounts.iter().map(|account| account.localpart.to_lowercase()).collect();
     let keys: BTreeSet<_> = keys.into_iter().filter(|_| rng.bool()).collect();
     let chosen = world.accounts.iter().map(|account| account.localpart);
-    let chosen: BTreeSet<_> = chosen.filter(|localpart| keys.contains(&localpart.to_lowercase())).collect();
+    let chosen: BTreeSet<_> =
+        chosen.filter(|localpart| keys.contains(&localpart.to_lowercase())).collect();
     let mut scope = PlanScope::default();
     let inside = world.accounts.iter().filter(|account| chosen.contains(account.localpart));
     scope.extend(inside.map(user_id));
@@ -175,7 +181,8 @@ fn run(world: &mut World, does: Does) {
     let verdicts = draft.verdicts(&looks);
     let presence = draft.presence(&verdicts, &looks);
     let seen = presence.directories.iter().chain(&presence.directories_seen);
-    let seen: Vec<_> = PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
+    let seen: Vec<_> =
+        PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
     let remembers = facts.memory.recall == Recall::On;
     let owners = presence.owners;
     let mut plan = draft.plan(verdicts, &looks);
@@ -207,21 +214,28 @@ fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
     account.now = account.listed;
     account.deactivated_in_mas = deactivated;
     account.disabled_at = (kind == ActionKind::Disable && account.mas == Mas::Known).then_some(NOW);
-    account.own =
-        (kind == ActionKind::Disable).then_some(Own { mode: plan.disable, progress: Progress::Done, at: NOW });
+    account.own = (kind == ActionKind::Disable).then_some(Own {
+        mode: plan.disable,
+        progress: Progress::Done,
+        at: NOW,
+    });
 }
 
-/// Renames some users, to names that are free or were another's, and lets some leave, join and be deleted.
+/// Renames some users, to names that are free or were another's, and lets some leave, join and be
+/// deleted.
 fn change_users(world: &mut World, rng: &mut Rng) {
     for place in 0..world.users.len() {
         let is_deleted = !world.users[place].now.is_known();
         if !is_deleted && rng.u8(..3) == 0 {
-            let standings = [Standing::In, Standing::In, Standing::In, Standing::Out, Standing::Gone];
+            let standings =
+                [Standing::In, Standing::In, Standing::In, Standing::Out, Standing::Gone];
             let standing = standings[rng.usize(..standings.len())];
             let user = &mut world.users[place];
             (user.listed, user.now, user.after) = (standing, standing, standing);
         }
-        let is_taken = |name: &&str| world.users.iter().any(|user| user.now.is_known() && user.username == *name);
+        let is_taken = |name: &&str| {
+            world.users.iter().any(|user| user.now.is_known() && user.username == *name)
+        };
         let free: Vec<_> = USERNAMES.into_iter().filter(|name| !is_taken(name)).collect();
         if !is_deleted && rng.u8(..3) == 0 && !free.is_empty() {
             let username = free[rng.usize(..free.len())];
@@ -243,15 +257,20 @@ fn accounts_stay_their_owners(world: &World) -> Result<(), String> {
     format!("{world:?}").hash(&mut hasher);
     let mut rng = Rng::with_seed(hasher.finish());
     run(&mut world, Does::WhatNeedsNoApproval);
-    let owner = |account: &Account| account.links.first().copied().or(account.memory.map(|(user, _)| user));
+    let owner =
+        |account: &Account| account.links.first().copied().or(account.memory.map(|(user, _)| user));
     let kept = world.accounts.iter().filter(|account| world.external(account).is_empty());
     let kept = kept.filter_map(|account| Some((account.localpart, owner(account)?)));
     let mut kept: BTreeMap<_, _> = kept.filter(|(_, user)| is_member(&world, *user)).collect();
     for _ in 0..3 {
         change_users(&mut world, &mut rng);
-        let stays = |account: &Account, user: usize| world.is_known(user) && !has_another(&world, account, user);
+        let stays = |account: &Account, user: usize| {
+            world.is_known(user) && !has_another(&world, account, user)
+        };
         let lost = world.accounts.iter().filter(|account| account.links.is_empty());
-        let lost = lost.filter(|account| kept.get(account.localpart).is_some_and(|user| !stays(account, *user)));
+        let lost = lost.filter(|account| {
+            kept.get(account.localpart).is_some_and(|user| !stays(account, *user))
+        });
         let lost: BTreeSet<_> = lost.map(|account| account.localpart).collect();
         kept.retain(|localpart, _| !lost.contains(localpart));
         changes_of_others(&world, &kept)?;
@@ -260,7 +279,8 @@ fn accounts_stay_their_owners(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Shows links to a run or, if the Admin API is not configured, nothing of MAS, and takes a value of `accounts.match`.
+/// Shows links to a run or, if the Admin API is not configured, nothing of MAS, and takes a value
+/// of `accounts.match`.
 fn configure(world: &mut World, seen: &World, rng: &mut Rng) {
     let is_api = rng.bool();
     let choices = [Matching::Auto, Matching::Localpart, Matching::UpstreamLink];
@@ -283,8 +303,10 @@ fn links_count_in_every_configuration(world: &World) -> Result<(), String> {
     format!("{world:?}").hash(&mut hasher);
     let mut rng = Rng::with_seed(hasher.finish());
     run(&mut world, Does::WhatNeedsNoApproval);
-    let linked =
-        seen.accounts.iter().filter(|account| account.server == Server::Ours && account.external_ids.is_empty());
+    let linked = seen
+        .accounts
+        .iter()
+        .filter(|account| account.server == Server::Ours && account.external_ids.is_empty());
     let linked = linked.filter_map(|account| Some((account.localpart, *account.links.first()?)));
     let mut kept: BTreeMap<_, _> = linked.filter(|(_, user)| is_member(&world, *user)).collect();
     for _ in 0..3 {
@@ -305,7 +327,12 @@ fn changes_of_others(world: &World, owners: &BTreeMap<&str, usize>) -> Result<()
         let is_disabled = action.kind == ActionKind::Disable && action.approval.is_none();
         let is_opened = action.kind == ActionKind::Activate;
         if (is_in == Some(true) && is_disabled) || (is_in == Some(false) && is_opened) {
-            return Err(format!("{localpart} of user {}: {:?}, {}", owners[localpart], action.kind, shown(world)));
+            return Err(format!(
+                "{localpart} of user {}: {:?}, {}",
+                owners[localpart],
+                action.kind,
+                shown(world)
+            ));
         }
     }
     Ok(())
@@ -322,7 +349,8 @@ fn counts_add_up(world: &World) -> Result<(), String> {
         let same = world.accounts.iter();
         let mut same = same.filter(|account| account.localpart == localpart.as_str());
         let is_spared = |mark: &Mark| matches!(mark, Mark::TokenOwner | Mark::Protected);
-        let disables = plan.of_kind(ActionKind::Disable).any(|action| action.localpart() == *localpart);
+        let disables =
+            plan.of_kind(ActionKind::Disable).any(|action| action.localpart() == *localpart);
         disables && same.any(|account| account.marks.iter().any(is_spared))
     });
     match (sum == plan.read.accounts, both, bound) {

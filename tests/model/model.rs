@@ -19,15 +19,18 @@ pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
         Err(ActionKind::Activate) => activation(world, one, true).unwrap_or(Fate::Activate),
         Err(ActionKind::Disable) => disable(world, one, true, &doubtful).unwrap_or(Fate::Unchanged),
     };
-    let fates: BTreeMap<_, _> = world.accounts.iter().map(|one| (one.localpart, fate(one))).collect();
+    let fates: BTreeMap<_, _> =
+        world.accounts.iter().map(|one| (one.localpart, fate(one))).collect();
     let ends_disabled = |one: &Account| match fates[one.localpart] {
         Fate::Disable(_) | Fate::NeedsApproval(_) => Some(true),
         Fate::Activate => Some(false),
         Fate::Unchanged | Fate::Kept(_) | Fate::Skipped(_) => world.is_disabled(one),
     };
-    let changes =
-        |one: &Account| matches!(fates[one.localpart], Fate::Disable(_) | Fate::NeedsApproval(_) | Fate::Activate);
-    let is_mixed_up = |one: &Account| world.mixed_up(one).any(|twin| ends_disabled(twin) != ends_disabled(one));
+    let changes = |one: &Account| {
+        matches!(fates[one.localpart], Fate::Disable(_) | Fate::NeedsApproval(_) | Fate::Activate)
+    };
+    let is_mixed_up =
+        |one: &Account| world.mixed_up(one).any(|twin| ends_disabled(twin) != ends_disabled(one));
     let kept = world.accounts.iter().filter(|one| changes(one) && is_mixed_up(one));
     let kept: Vec<_> = kept.map(|one| (one.localpart, Fate::Kept(Why::Ambiguous))).collect();
     fates.into_iter().chain(kept).collect()
@@ -36,7 +39,9 @@ pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
 /// Returns what the lists decide, or else the change that the look has to confirm.
 fn by_lists(world: &World, account: &Account) -> Result<Fate, ActionKind> {
     let owners = owners(world, account, false).1;
-    if !owners.iter().any(|user| world.is_listed(*user)) && world.can_be_disabled(account, account.listed) {
+    if !owners.iter().any(|user| world.is_listed(*user))
+        && world.can_be_disabled(account, account.listed)
+    {
         return disable(world, account, false, &BTreeSet::new()).ok_or(ActionKind::Disable);
     }
     activation(world, account, false).ok_or(ActionKind::Activate)
@@ -46,7 +51,8 @@ fn first(reasons: &[(bool, Why)]) -> Option<Fate> {
     reasons.iter().find(|(holds, _)| *holds).map(|(_, why)| Fate::Kept(*why))
 }
 
-/// Returns whether just a name decides whose account it is, and the users, before the look or with it.
+/// Returns whether just a name decides whose account it is, and the users, before the look or with
+/// it.
 fn owners(world: &World, account: &Account, looks: bool) -> (bool, Vec<usize>) {
     let (rule, external) = (world.rules.matching, world.external(account));
     let memory = memory(world, account, looks);
@@ -56,12 +62,15 @@ fn owners(world: &World, account: &Account, looks: bool) -> (bool, Vec<usize>) {
         Some(newest) => (false, vec![*newest]),
         None if rule != Matching::Localpart && looks && !external.is_empty() => (false, external),
         None if rule == Matching::Auto && memory.is_some() => (false, memory.into_iter().collect()),
-        None if looks => (true, if is_settled { world.claimants(account) } else { world.all_named(account) }),
+        None if looks => {
+            (true, if is_settled { world.claimants(account) } else { world.all_named(account) })
+        }
         None => (true, world.claimants(account)),
     }
 }
 
-/// Returns the remembered user, unless a remembered name is replaced: its user is gone or has another account.
+/// Returns the remembered user, unless a remembered name is replaced: its user is gone or has
+/// another account.
 fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let (user, tie) = account.remembered().filter(|_| account.links.is_empty())?;
     let mut named = world.members(account);
@@ -69,19 +78,23 @@ fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     named.extend(shown.into_iter().filter(|user| world.is_known(*user)));
     let is_gone = looks && !world.is_known(user);
     let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
-    (tie != Tie::Name || named.is_empty() || world.members(account).contains(&user) || !leaves()).then_some(user)
+    (tie != Tie::Name || named.is_empty() || world.members(account).contains(&user) || !leaves())
+        .then_some(user)
 }
 
 /// Returns why a shut account is not activated, by the lists or by the look.
 fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
     let (by_name, owners) = owners(world, account, false);
-    let (ins, rest): (Vec<usize>, Vec<usize>) = owners.iter().partition(|user| world.is_listed(**user));
+    let (ins, rest): (Vec<usize>, Vec<usize>) =
+        owners.iter().partition(|user| world.is_listed(**user));
     let state = if looks { account.now } else { account.listed };
     let is_unclear = by_name && (!rest.is_empty() || world.is_twin(account));
-    let is_denied = looks && !ins.is_empty() && !ins.iter().any(|user| world.stays(*user)) && !state.erased;
+    let is_denied =
+        looks && !ins.is_empty() && !ins.iter().any(|user| world.stays(*user)) && !state.erased;
     let is_unclaimed = ins.is_empty() && (by_name || !world.has_namesake(account));
     if !account.is_shut(state) || is_unclaimed || is_denied {
-        return first(&[(is_unclear && !ins.is_empty() && !looks, Why::Ambiguous)]).or(Some(Fate::Unchanged));
+        return first(&[(is_unclear && !ins.is_empty() && !looks, Why::Ambiguous)])
+            .or(Some(Fate::Unchanged));
     }
     let ties = world.ties(account, looks);
     let is_barred = !ties.is_empty() && !ins.iter().all(|user| ties.contains(user));
@@ -93,14 +106,21 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
     });
     let disabled_at = account.shut_at().filter(|_| looks);
     let is_later = |user: &User| {
-        user.now.is_known() && user.provider.is_none() && disabled_at.is_some_and(|at| user.created > Some(at))
+        user.now.is_known()
+            && user.provider.is_none()
+            && disabled_at.is_some_and(|at| user.created > Some(at))
     };
-    let is_new = |user: &usize| !world.external(account).contains(user) && is_later(&world.users[*user]);
+    let is_new =
+        |user: &usize| !world.external(account).contains(user) && is_later(&world.users[*user]);
     let is_another = ins.iter().any(|user| is_new(user) || world.has_tied(account, *user));
-    let by_hand = ours.is_none() && world.rules.disable == DisableMode::Deactivate && account.is_only_locked(state);
+    let by_hand = ours.is_none()
+        && world.rules.disable == DisableMode::Deactivate
+        && account.is_only_locked(state);
     first(&[
         (
-            account.mas == Mas::Ambiguous || is_unclear || (by_name && !found.iter().all(|user| world.stays(*user))),
+            account.mas == Mas::Ambiguous
+                || is_unclear
+                || (by_name && !found.iter().all(|user| world.stays(*user))),
             Why::Ambiguous,
         ),
         (account.mas == Mas::Unknown, Why::NotInMas),
@@ -114,10 +134,12 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
 
 /// Returns whether look or second list show an owner in the group, against the first list.
 fn is_found(world: &World, account: &Account) -> bool {
-    let links = account.links.iter().copied().filter(|_| world.rules.matching != Matching::Localpart);
+    let links =
+        account.links.iter().copied().filter(|_| world.rules.matching != Matching::Localpart);
     let is_new = |user: &usize| !world.is_member(*user) && !world.has_tied(account, *user);
     let named = world.shown_by_name(account).unwrap_or_default().into_iter().filter(is_new);
-    let after = world.named(account.localpart, |user| world.reads_again() && world.counts(user.after));
+    let after =
+        world.named(account.localpart, |user| world.reads_again() && world.counts(user.after));
     let returns = |user: &usize| !world.is_listed(*user) && !world.has_tied(account, *user);
     let mut users = owners(world, account, true).1.into_iter().chain(links).chain(named);
     users.any(|user| world.differs(user)) || after.iter().any(returns)
@@ -125,7 +147,12 @@ fn is_found(world: &World, account: &Account) -> bool {
 
 /// Returns the outcome of an account that belongs to no member by the lists, or without the look
 /// only why it is kept.
-fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&str>) -> Option<Fate> {
+fn disable(
+    world: &World,
+    account: &Account,
+    looks: bool,
+    doubtful: &BTreeSet<&str>,
+) -> Option<Fate> {
     let (by_name, owners) = owners(world, account, looks);
     let stays = |user: &usize| world.is_listed(*user) && world.now(*user).is_member();
     let ins = owners.iter().filter(|user| stays(user)).count();
@@ -141,22 +168,29 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
         Some(_) => Reason::NotInGroup,
     };
     let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
-    let has_grace = !account.is_half_shut(world.rules.disable) && (reason != Reason::DisabledInKeycloak || is_brief);
-    let no_id_decides = world.rules.matching == Matching::Localpart || world.external(account).is_empty();
-    // Evidence that does not decide protects: an older link, memory, and with names alone all of it.
+    let has_grace = !account.is_half_shut(world.rules.disable)
+        && (reason != Reason::DisabledInKeycloak || is_brief);
+    let no_id_decides =
+        world.rules.matching == Matching::Localpart || world.external(account).is_empty();
+    // Evidence that does not decide protects: an older link, memory, and with names alone all of
+    // it.
     let is_spare = |user: &usize| match world.rules.matching {
         Matching::Localpart => true,
         Matching::UpstreamLink => !owners.contains(user) || account.remembers(*user),
-        Matching::Auto => (by_name || !owners.contains(user)) && memory(world, account, looks).is_none(),
+        Matching::Auto => {
+            (by_name || !owners.contains(user)) && memory(world, account, looks).is_none()
+        }
     };
     let is_spared = evidence.iter().any(|user| is_spare(user) && world.shows_member(*user));
     let is_unclear = ins > 0 || (looks && !by_name && account.links.iter().skip(1).any(stays));
     let named = shown.iter().flatten().count();
     let shows_sign = !world.has_owner(account) && named != 1 && world.has_sign(account);
     let (asked, claimants) = (world.asked(account).into_iter(), world.claimants(account));
-    let mut asked = asked.filter(|user| no_id_decides || evidence.contains(user) || claimants.contains(user));
+    let mut asked =
+        asked.filter(|user| no_id_decides || evidence.contains(user) || claimants.contains(user));
 
-    let is_doubtful = |user: &User| user.provider.is_some_and(|provider| doubtful.contains(provider));
+    let is_doubtful =
+        |user: &User| user.provider.is_some_and(|provider| doubtful.contains(provider));
     let in_doubt = asked.any(|user| world.known(user).map_or(!doubtful.is_empty(), is_doubtful));
     let finds_none = no_id_decides && shown.is_some() && named == 0 && !doubtful.is_empty();
     let marks = if looks { &account.marks_now } else { &account.marks };
@@ -172,14 +206,21 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
         (is_spared || shows_sign, Why::MayBeMember),
         (in_doubt || finds_none, Why::FederationInDoubt),
         (is_found(world, account), Why::InGroupAtSecondLook),
-        (reason == Reason::NotInKeycloak && world.rules.unknown == UnknownAccounts::Keep, Why::UnknownAccount),
+        (
+            reason == Reason::NotInKeycloak && world.rules.unknown == UnknownAccounts::Keep,
+            Why::UnknownAccount,
+        ),
         (has_grace && account.absence() < world.rules.grace, Why::InGrace),
     ];
     let kept = first(if looks { &reasons } else { &reasons[..7] }); // The lists show the marks.
     kept.or(looks.then_some(match reason {
         Reason::NotInKeycloak if world.rules.recall == Recall::Off => Fate::Disable(reason),
-        Reason::NotInKeycloak if !world.has_owner(account) && named != 1 => Fate::NeedsApproval(Approval::NeverTied),
-        Reason::NotInKeycloak if world.has_namesake(account) => Fate::NeedsApproval(Approval::NameOfMember),
+        Reason::NotInKeycloak if !world.has_owner(account) && named != 1 => {
+            Fate::NeedsApproval(Approval::NeverTied)
+        }
+        Reason::NotInKeycloak if world.has_namesake(account) => {
+            Fate::NeedsApproval(Approval::NameOfMember)
+        }
         Reason::NotInKeycloak if account.memory.is_some_and(|(user, _)| world.is_listed(user)) => {
             Fate::NeedsApproval(Approval::MemoryOfMember)
         }
@@ -190,13 +231,19 @@ fn disable(world: &World, account: &Account, looks: bool, doubtful: &BTreeSet<&s
 /// Returns the directories that do not prove that they are up, or that list and look contradict.
 fn doubtful(world: &World) -> BTreeSet<&str> {
     let trusts = world.rules.federation == Federation::Trust;
-    let leaves = |one: &&Account| one.look == Answering::Answers && by_lists(world, one) == Err(ActionKind::Disable);
+    let leaves = |one: &&Account| {
+        one.look == Answering::Answers && by_lists(world, one) == Err(ActionKind::Disable)
+    };
     let looked = || world.accounts.iter().filter(leaves);
     let of = |user: usize| world.users[user].provider;
-    let shown = |account| world.asked(account).into_iter().filter(|user| world.is_known(*user)).filter_map(of);
-    let contradicted: BTreeSet<_> = looked().filter(|account| is_found(world, account)).flat_map(shown).collect();
+    let shown = |account| {
+        world.asked(account).into_iter().filter(|user| world.is_known(*user)).filter_map(of)
+    };
+    let contradicted: BTreeSet<_> =
+        looked().filter(|account| is_found(world, account)).flat_map(shown).collect();
     let members = (0..world.users.len()).filter(|user| world.is_member(*user)).filter_map(of);
     let known = world.providers.as_ref().unwrap_or(&world.remembered_providers).iter().copied();
     let all = known.chain(members).chain(looked().flat_map(shown));
-    all.filter(|provider| !trusts && (!world.is_alive(provider) || contradicted.contains(provider))).collect()
+    all.filter(|provider| !trusts && (!world.is_alive(provider) || contradicted.contains(provider)))
+        .collect()
 }

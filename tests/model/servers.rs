@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
-    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Localpart, Member,
-    MemberList, Owner, Question, Recheck, Remembered, SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
+    Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser,
+    Localpart, Member, MemberList, Owner, Question, Recheck, Remembered, SignSeen, Signs,
+    Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
-    AskByName, Draft, Facts, Memory, OwnDisable, PlanScope, Policy, Protection, Rechecks, ToRecheck, members_with_signs,
+    AskByName, Draft, Facts, Memory, OwnDisable, PlanScope, Policy, Protection, Rechecks,
+    ToRecheck, members_with_signs,
 };
 
 use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
@@ -47,7 +49,10 @@ pub(crate) fn facts(world: &World) -> Facts {
         members: users().map(|(place, user)| member(place, user, user.listed)).collect(),
         unnamed: unnamed.map(|(place, user)| unnamed_user(place, user)).collect(),
         subjects: world.subjects,
-        providers: world.providers.as_ref().map(|names| names.iter().map(|name| (*name).into()).collect()),
+        providers: world
+            .providers
+            .as_ref()
+            .map(|names| names.iter().map(|name| (*name).into()).collect()),
         accounts: world.accounts.iter().map(listed_account).collect(),
         now: Timestamp::from_millis(NOW),
         memory: memory(world),
@@ -61,7 +66,8 @@ pub(crate) fn facts(world: &World) -> Facts {
 /// Returns the policy of a world.
 pub(crate) fn policy(world: &World) -> Policy {
     let rules = &world.rules;
-    let protected = world.accounts.iter().filter(|account| account.marks.contains(&Mark::Protected));
+    let protected =
+        world.accounts.iter().filter(|account| account.marks.contains(&Mark::Protected));
     let protected: Vec<_> = protected.map(|account| account.localpart.to_owned()).collect();
     Policy {
         disable: rules.disable,
@@ -159,7 +165,8 @@ fn by_id(world: &World, id: &KeycloakId) -> KeycloakPerson {
 /// who has the name.
 /// Users that are requested by ID are not requested by name too.
 fn ask_by_name(world: &World, to_recheck: &ToRecheck, known: &[Answer]) -> Vec<Answer> {
-    let reads_the_list = world.template == Template::Shared && to_recheck.by_name == AskByName::Always;
+    let reads_the_list =
+        world.template == Template::Shared && to_recheck.by_name == AskByName::Always;
     let asks_by_username = world.template == Template::Username;
     let named: Vec<_> = if reads_the_list || asks_by_username {
         world.named(to_recheck.user_id.localpart().as_str(), |user| user.now != Standing::Gone)
@@ -177,7 +184,9 @@ fn ask_by_name(world: &World, to_recheck: &ToRecheck, known: &[Answer]) -> Vec<A
         !(listed.is_member() && ids.any(|user| user.id == id))
     };
     let fresh = named.into_iter().filter(is_new);
-    fresh.map(|place| Answer { asked: Question::Name, user: person(place, &world.users[place]) }).collect()
+    fresh
+        .map(|place| Answer { asked: Question::Name, user: person(place, &world.users[place]) })
+        .collect()
 }
 
 fn person(place: usize, user: &User) -> KeycloakPerson {

@@ -38,7 +38,9 @@ fn simpler(world: &World) -> Vec<World> {
             found.push(other);
         }
     }
-    found.extend(simpler_rules(&world.rules).into_iter().map(|rules| World { rules, ..world.clone() }));
+    found.extend(
+        simpler_rules(&world.rules).into_iter().map(|rules| World { rules, ..world.clone() }),
+    );
     found.push(World { providers: None, ..world.clone() });
     found.push(World { remembered_providers: Vec::new(), ..world.clone() });
     found.retain(|other| other != world);
@@ -123,7 +125,8 @@ pub(crate) fn shown(world: &World) -> String {
     for (place, user) in world.users.iter().enumerate() {
         if user.username != "-" {
             let standings = (user.listed, user.now, user.after);
-            write!(text, "\n  user {place} {standings:?} localpart={}", user.localpart).expect("text");
+            write!(text, "\n  user {place} {standings:?} localpart={}", user.localpart)
+                .expect("text");
             let plain = User {
                 localpart: user.localpart,
                 now: user.now,
@@ -142,7 +145,8 @@ pub(crate) fn shown(world: &World) -> String {
             (state.erased, "erased"),
             (state.is_active(), "active"),
         ];
-        let words: Vec<_> = words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+        let words: Vec<_> =
+            words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
         write!(text, "\n  account {} {}:", account.localpart, words.join("+")).expect("text");
         write_changes(&mut text, &field_lines(&plain), &field_lines(account));
     }

@@ -1,5 +1,5 @@
-//! The laws of `undo`, over the same worlds: it keeps what a sync keeps, and activates nothing that is erased or that
-//! others have disabled later.
+//! The laws of `undo`, over the same worlds: it keeps what a sync keeps, and activates nothing that
+//! is erased or that others have disabled later.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -58,7 +58,8 @@ fn acted(plan: &Plan) -> BTreeSet<&str> {
 fn deserted(world: &World) -> World {
     let mut world = world.clone();
     for user in &mut world.users {
-        (user.listed, user.now, user.after, user.provider) = (Standing::Out, Standing::Out, Standing::Out, None);
+        (user.listed, user.now, user.after, user.provider) =
+            (Standing::Out, Standing::Out, Standing::Out, None);
     }
     (world.providers, world.rules.grace) = (None, 0);
     world.remembered_providers.clear();
@@ -67,7 +68,8 @@ fn deserted(world: &World) -> World {
 
 /// Returns whether a reason to keep an account keeps it from any disable, not only in this plan.
 fn is_about_disables(world: &World, localpart: &str, reason: KeptReason) -> bool {
-    let mut same_name = world.accounts.iter().filter(|other| other.localpart.eq_ignore_ascii_case(localpart));
+    let mut same_name =
+        world.accounts.iter().filter(|other| other.localpart.eq_ignore_ascii_case(localpart));
     match reason {
         // If one of two accounts is to be activated, the other one is kept only for that.
         KeptReason::Ambiguous => same_name.all(|other| !other.is_shut(other.listed)),
@@ -82,8 +84,12 @@ fn undo_keeps_what_a_sync_keeps(world: &World) -> Result<(), String> {
     let deserted = deserted(world);
     for kept in [world, &deserted].into_iter().flat_map(|world| plan(world).kept) {
         let localpart = kept.localpart.as_str();
-        let is_disabled = acted(&disables).contains(localpart) && is_about_disables(world, localpart, kept.reason);
-        let never = matches!(kept.reason, KeptReason::OtherServer | KeptReason::NotInMas | KeptReason::Erased);
+        let is_disabled = acted(&disables).contains(localpart)
+            && is_about_disables(world, localpart, kept.reason);
+        let never = matches!(
+            kept.reason,
+            KeptReason::OtherServer | KeptReason::NotInMas | KeptReason::Erased
+        );
         if is_disabled || (never && acted(&activates).contains(localpart)) {
             return Err(format!("{localpart}: a sync keeps it, because {:?}", kept.reason));
         }
@@ -99,7 +105,10 @@ fn members_need_a_yes(world: &World) -> Result<(), String> {
         let named = world.named(account.localpart, |user| user.listed.is_member());
         let owners = if ties.is_empty() { &named } else { &ties };
         let is_members = !owners.is_empty() && owners.iter().all(|user| world.stays(*user));
-        if is_members && world.rules.matching == Matching::Auto && acted(&plan).contains(account.localpart) {
+        if is_members
+            && world.rules.matching == Matching::Auto
+            && acted(&plan).contains(account.localpart)
+        {
             return Err(format!("{}: of {owners:?}", account.localpart));
         }
     }
@@ -114,8 +123,10 @@ fn later_disables_stay(world: &World) -> Result<(), String> {
         let deactivated = |state: AccountState| state.deactivated || account.deactivated_in_mas;
         let is_more = (deactivated(account.now) && !deactivated(account.listed))
             || (account.now.locked && !account.listed.locked)
-            || (undone.mode == DisableMode::Lock && (deactivated(account.now) || deactivated(account.listed)));
-        let is_later = account.mas == Mas::Known && undone.ended == Some(Timestamp::from_millis(ENDED[1]));
+            || (undone.mode == DisableMode::Lock
+                && (deactivated(account.now) || deactivated(account.listed)));
+        let is_later =
+            account.mas == Mas::Known && undone.ended == Some(Timestamp::from_millis(ENDED[1]));
         let is_later = is_later && account.disabled_at.is_some();
         if (account.now.erased || is_more || is_later) && acted(&plan).contains(account.localpart) {
             return Err(format!("{}: activated by {undone:?}", account.localpart));

@@ -9,7 +9,8 @@ use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Tie};
 use matrix_keycloak_sync::plan::{ActionKind, Approval, DisableMode, KeptReason, Reason};
 use matrix_keycloak_sync::planner::{
-    DisabledMembers, Federation, LockedMembers, Matching, Progress, Reactivate, Recall, Subjects, UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Progress, Reactivate, Recall, Subjects,
+    UnknownAccounts,
 };
 
 /// When the lists were read, in milliseconds.
@@ -271,7 +272,9 @@ impl Account {
     /// Returns whether an action of this program may have locked the account and not done the rest.
     pub(crate) fn has_half_done(&self, wanted: DisableMode) -> bool {
         self.own.is_some_and(|own| match wanted {
-            DisableMode::Deactivate => own.mode == DisableMode::Deactivate && own.progress != Progress::Done,
+            DisableMode::Deactivate => {
+                own.mode == DisableMode::Deactivate && own.progress != Progress::Done
+            }
             DisableMode::Lock => own.progress == Progress::Begun,
         })
     }
@@ -356,7 +359,8 @@ impl World {
         self.named(account.localpart, |user| user.listed.is_member())
     }
 
-    /// Returns the users who may own an account by its name, as the list or Keycloak's answers show them.
+    /// Returns the users who may own an account by its name, as the list or Keycloak's answers show
+    /// them.
     pub(crate) fn all_named(&self, account: &Account) -> Vec<usize> {
         let known = self.named(account.localpart, |user| user.now.is_known()).into_iter();
         let all: BTreeSet<_> = known.chain(self.claimants(account)).collect();
@@ -365,16 +369,21 @@ impl World {
 
     /// Returns whether a link, an external ID or memory ties an account to any user.
     pub(crate) fn has_owner(&self, account: &Account) -> bool {
-        !account.links.is_empty() || !self.external(account).is_empty() || account.remembered().is_some()
+        !account.links.is_empty()
+            || !self.external(account).is_empty()
+            || account.remembered().is_some()
     }
 
     /// Returns whether a link or memory ties a user to another account.
     pub(crate) fn has_tied(&self, account: &Account, user: usize) -> bool {
-        let owner = |other: &Account| other.links.first().copied().or(other.remembered().map(|(owner, _)| owner));
+        let owner = |other: &Account| {
+            other.links.first().copied().or(other.remembered().map(|(owner, _)| owner))
+        };
         self.others(account).any(|other| owner(other) == Some(user))
     }
 
-    /// Returns the members of an account's name; of several, those that nothing ties to another account.
+    /// Returns the members of an account's name; of several, those that nothing ties to another
+    /// account.
     pub(crate) fn claimants(&self, account: &Account) -> Vec<usize> {
         let (tied, free): (Vec<_>, Vec<_>) =
             self.members(account).iter().partition(|user| self.has_tied(account, **user));
@@ -384,24 +393,31 @@ impl World {
     /// Returns whether only the case distinguishes two accounts, and no member has exactly this
     /// name.
     pub(crate) fn is_twin(&self, account: &Account) -> bool {
-        let is_exact = self.members(account).iter().any(|user| self.users[*user].localpart == account.localpart);
+        let is_exact = self
+            .members(account)
+            .iter()
+            .any(|user| self.users[*user].localpart == account.localpart);
         !is_exact && self.is_free(account) && self.twins(account).next().is_some()
     }
 
     /// Returns whether a user has another account in use by name.
     pub(crate) fn has_named(&self, account: &Account, user: usize) -> bool {
-        let mut others = self.others(account).filter(|other| !other.is_shut(other.listed) && self.is_free(other));
+        let mut others = self
+            .others(account)
+            .filter(|other| !other.is_shut(other.listed) && self.is_free(other));
         others.any(|other| self.members(other) == [user] && !self.is_twin(other))
     }
 
-    /// Returns whether a remembered name is replaced by the lists: members have the name, and its user another account.
+    /// Returns whether a remembered name is replaced by the lists: members have the name, and its
+    /// user another account.
     pub(crate) fn is_replaced(&self, account: &Account, (user, tie): (usize, Tie)) -> bool {
         let members = self.members(account);
         let has_another = self.has_tied(account, user) || self.has_named(account, user);
         tie == Tie::Name && !members.is_empty() && !members.contains(&user) && has_another
     }
 
-    /// Returns whether members have the name of an account that another user is remembered for, by a name that stays.
+    /// Returns whether members have the name of an account that another user is remembered for, by
+    /// a name that stays.
     pub(crate) fn is_contested(&self, account: &Account) -> bool {
         let stays = |owner| !self.is_replaced(account, owner);
         account.remembered().is_some_and(stays) && !self.members(account).is_empty()
@@ -410,7 +426,9 @@ impl World {
     /// Returns the other accounts of this homeserver.
     pub(crate) fn others(&self, account: &Account) -> impl Iterator<Item = &Account> {
         let name = account.localpart;
-        self.accounts.iter().filter(move |other| other.localpart != name && other.server == Server::Ours)
+        self.accounts
+            .iter()
+            .filter(move |other| other.localpart != name && other.server == Server::Ours)
     }
 
     /// Returns the other accounts whose names differ from an account's only in case.
@@ -426,7 +444,8 @@ impl World {
         account.links.iter().copied().chain(self.external(account)).chain(memory).collect()
     }
 
-    /// Returns the users that Keycloak shows for an account's name: by username, or from the list of users.
+    /// Returns the users that Keycloak shows for an account's name: by username, or from the list
+    /// of users.
     ///
     /// The list is read only if it has to be, and names no one if an ID is known.
     pub(crate) fn shown_by_name(&self, account: &Account) -> Option<Vec<usize>> {
@@ -442,12 +461,15 @@ impl World {
         let named = self.named(account.localpart, |user| user.now != Standing::Gone);
         match self.template {
             Template::Username => (has_to || !knows_any).then_some(named),
-            Template::Shared if has_to => Some(named).filter(|named| !named.is_empty() || !knows_any),
+            Template::Shared if has_to => {
+                Some(named).filter(|named| !named.is_empty() || !knows_any)
+            }
             Template::Shared => (!knows_any).then(Vec::new),
         }
     }
 
-    /// Returns the accounts that MAS may change in place of one: mas-cli finds users without regard to case.
+    /// Returns the accounts that MAS may change in place of one: mas-cli finds users without regard
+    /// to case.
     pub(crate) fn mixed_up(&self, account: &Account) -> impl Iterator<Item = &Account> {
         let is_by_name = account.mas == Mas::NotAsked && account.server == Server::Ours;
         self.twins(account).filter(move |twin| is_by_name && twin.mas == Mas::NotAsked)
@@ -460,11 +482,13 @@ impl World {
         (is_disabled || !account.is_shut(account.listed)).then_some(is_disabled)
     }
 
-    /// Returns whether an account in this state can still be disabled: also if MAS or we stopped half way.
+    /// Returns whether an account in this state can still be disabled: also if MAS or we stopped
+    /// half way.
     pub(crate) fn can_be_disabled(&self, account: &Account, state: AccountState) -> bool {
         let wanted = self.rules.disable;
         let has_lost_its_job = account.deactivated_in_mas && wanted == DisableMode::Deactivate;
-        state.is_active() || (!state.deactivated && (has_lost_its_job || account.has_half_done(wanted)))
+        state.is_active()
+            || (!state.deactivated && (has_lost_its_job || account.has_half_done(wanted)))
     }
 
     /// Returns whether a name can say whose account it is, as nothing stronger is there.
@@ -478,11 +502,13 @@ impl World {
         self.members(account).iter().any(|user| self.is_listed(*user))
     }
 
-    /// Returns the users that the strongest evidence names: a link, an external ID in the look, or memory.
+    /// Returns the users that the strongest evidence names: a link, an external ID in the look, or
+    /// memory.
     ///
     /// With names alone it may be known that subjects are no IDs of users.
     pub(crate) fn ties(&self, account: &Account, looks: bool) -> Vec<usize> {
-        let is_id = self.rules.matching != Matching::Localpart || self.subjects != Subjects::NoUsers;
+        let is_id =
+            self.rules.matching != Matching::Localpart || self.subjects != Subjects::NoUsers;
         let external = self.external(account);
         match (account.links.first().filter(|_| is_id), account.memory) {
             (Some(newest), _) => vec![*newest],
@@ -492,7 +518,8 @@ impl World {
         }
     }
 
-    /// Returns the users that Keycloak is asked about: of the evidence, and of the name if it may decide.
+    /// Returns the users that Keycloak is asked about: of the evidence, and of the name if it may
+    /// decide.
     pub(crate) fn asked(&self, account: &Account) -> BTreeSet<usize> {
         let members = self.members(account);
         let may_leave = |(user, tie): (usize, Tie)| {
@@ -502,7 +529,9 @@ impl World {
         let may_decide = match self.rules.matching {
             Matching::Localpart => true,
             Matching::UpstreamLink => account.links.is_empty(),
-            Matching::Auto => account.links.is_empty() && account.remembered().is_none_or(may_leave),
+            Matching::Auto => {
+                account.links.is_empty() && account.remembered().is_none_or(may_leave)
+            }
         };
         let members = self.claimants(account).into_iter().filter(|_| may_decide);
         let named = self.shown_by_name(account).unwrap_or_default();
@@ -514,7 +543,8 @@ impl World {
         self.users.iter().any(|user| user.listed.is_member() && user.provider.is_some())
     }
 
-    /// Returns whether look or second list show a user in the group, or more so than the first list.
+    /// Returns whether look or second list show a user in the group, or more so than the first
+    /// list.
     pub(crate) fn differs(&self, user: usize) -> bool {
         self.users.get(user).is_some_and(|user| {
             let is_in = self.counts(user.now) || (self.reads_again() && self.counts(user.after));
@@ -527,16 +557,19 @@ impl World {
     /// Returns whether both lists show an enabled member of a storage provider.
     pub(crate) fn is_alive(&self, provider: &str) -> bool {
         let users = || self.users.iter().filter(|user| user.provider == Some(provider));
-        users().any(|user| user.listed == Standing::In) && users().any(|user| user.after == Standing::In)
+        users().any(|user| user.listed == Standing::In)
+            && users().any(|user| user.after == Standing::In)
     }
 
     /// Returns whether the policy protects an account; MAS ignores case.
     pub(crate) fn is_protected(&self, account: &Account) -> bool {
-        let mut others = self.accounts.iter().filter(|other| other.marks.contains(&Mark::Protected));
+        let mut others =
+            self.accounts.iter().filter(|other| other.marks.contains(&Mark::Protected));
         others.any(|other| other.localpart.eq_ignore_ascii_case(account.localpart))
     }
 
-    /// Returns the users of the realm that Synapse has as external IDs; they count only without a link.
+    /// Returns the users of the realm that Synapse has as external IDs; they count only without a
+    /// link.
     pub(crate) fn external(&self, account: &Account) -> Vec<usize> {
         let ids = account.external_ids.iter().copied().filter(|_| account.links.is_empty());
         ids.filter(|user| self.is_known(*user)).collect()
@@ -546,7 +579,9 @@ impl World {
     pub(crate) fn has_sign(&self, account: &Account) -> bool {
         let listed = |user: &&User| user.listed.is_member();
         let shown = |user: &User| user.full_name.map(|(first, last)| format!("{first} {last}"));
-        let is_named = |user: &&User| account.display_name.is_some() && shown(user).as_deref() == account.display_name;
+        let is_named = |user: &&User| {
+            account.display_name.is_some() && shown(user).as_deref() == account.display_name
+        };
         let is_one = self.users.iter().filter(listed).filter(is_named).count() == 1;
         let enabled = |user: &&User| self.counts(user.listed) && user.now != Standing::Gone;
         self.users.iter().filter(enabled).any(|user| {
@@ -601,9 +636,15 @@ fn some_providers(rng: &mut Rng) -> Vec<&'static str> {
 
 fn random_rules(rng: &mut Rng) -> Rules {
     Rules {
-        matching: one_of(rng, &[Matching::Auto, Matching::Auto, Matching::Localpart, Matching::UpstreamLink]),
+        matching: one_of(
+            rng,
+            &[Matching::Auto, Matching::Auto, Matching::Localpart, Matching::UpstreamLink],
+        ),
         disable: either(rng, DisableMode::Deactivate, DisableMode::Lock),
-        reactivate: one_of(rng, &[Reactivate::Any, Reactivate::Any, Reactivate::Own, Reactivate::None]),
+        reactivate: one_of(
+            rng,
+            &[Reactivate::Any, Reactivate::Any, Reactivate::Own, Reactivate::None],
+        ),
         grace: one_of(rng, &[0, 0, 1000]),
         unknown: rarely(rng, 4, &[UnknownAccounts::Keep]).unwrap_or_default(),
         disabled_members: rarely(rng, 4, &[DisabledMembers::Keep]).unwrap_or_default(),
@@ -640,7 +681,11 @@ fn random_user(rng: &mut Rng, template: Template, username: &'static str) -> Use
     ];
     let listed = one_of(rng, &standings);
     let forgotten = (listed == Standing::Gone && provider.is_some()) && rng.bool();
-    let now = if forgotten { Standing::OnlyRemembered } else { rarely(rng, 8, &standings).unwrap_or(listed) };
+    let now = if forgotten {
+        Standing::OnlyRemembered
+    } else {
+        rarely(rng, 8, &standings).unwrap_or(listed)
+    };
     User {
         username,
         localpart,
@@ -651,7 +696,11 @@ fn random_user(rng: &mut Rng, template: Template, username: &'static str) -> Use
         locked_out: !listed.is_enabled() && rng.bool(),
         listed,
         now,
-        after: rarely(rng, 10, &standings).unwrap_or(if now.is_known() { now } else { Standing::Gone }),
+        after: rarely(rng, 10, &standings).unwrap_or(if now.is_known() {
+            now
+        } else {
+            Standing::Gone
+        }),
     }
 }
 
@@ -659,13 +708,21 @@ fn random_accounts(rng: &mut Rng, users: usize) -> Vec<Account> {
     let mut localparts = LOCALPARTS;
     rng.shuffle(&mut localparts);
     let count = rng.usize(1..=4);
-    localparts.into_iter().take(count).map(|localpart| random_account(rng, users, localpart)).collect()
+    localparts
+        .into_iter()
+        .take(count)
+        .map(|localpart| random_account(rng, users, localpart))
+        .collect()
 }
 
 fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Account {
     let listed = random_state(rng);
     let now = if rng.u8(..16) == 0 { random_state(rng) } else { listed };
-    let marks = Vec::from_iter(rarely(rng, 6, &[Mark::TokenOwner, Mark::Protected, Mark::Admin, Mark::Bot]));
+    let marks = Vec::from_iter(rarely(
+        rng,
+        6,
+        &[Mark::TokenOwner, Mark::Protected, Mark::Admin, Mark::Bot],
+    ));
     let appeared = rarely(rng, 12, &[Mark::Admin, Mark::Bot, Mark::Appservice]);
     let marks_now = marks.iter().copied().chain(appeared).collect();
     let mas = rarely(rng, 3, &[Mas::NotAsked, Mas::Unknown, Mas::Ambiguous]).unwrap_or(Mas::Known);

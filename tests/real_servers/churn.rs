@@ -48,7 +48,10 @@ async fn no_staying_member_of_2000_is_disabled_while_others_come_and_go() -> Out
         for _ in 0..PLANS {
             let before = moves.load(Ordering::SeqCst);
             let lines = scene.plan(&settings).await?;
-            assert!(moves.load(Ordering::SeqCst) > before, "the group did not change while it was read");
+            assert!(
+                moves.load(Ordering::SeqCst) > before,
+                "the group did not change while it was read"
+            );
             assert!(lines.contains(&"disable oskar, not_in_group".to_owned()), "{lines:?}");
             wrong.extend(lines.into_iter().filter(|line| names_a_stayer(line)));
         }
@@ -67,7 +70,9 @@ async fn no_staying_member_of_2000_is_disabled_while_others_come_and_go() -> Out
 /// line.
 fn names_a_stayer(line: &str) -> bool {
     let mut words = line.split([' ', ',']);
-    let stayer = |word: &str| word.strip_prefix('m').and_then(|n| n.parse().ok()).is_some_and(|n| !is_restless(n));
+    let stayer = |word: &str| {
+        word.strip_prefix('m').and_then(|n| n.parse().ok()).is_some_and(|n| !is_restless(n))
+    };
     words.any(stayer)
 }
 
@@ -89,20 +94,26 @@ async fn come_and_go(scene: &Scene, moves: &AtomicUsize) -> Outcome {
     let (keycloak, realm) = (&scene.servers.keycloak, scene.realm());
     let group = keycloak.ask(Method::GET, &format!("/{realm}/group-by-path/{GROUP}"), None).await?;
     let group = group["id"].as_str().ok_or("a group without an ID")?;
-    let names: Vec<_> = (0..MEMBERS).filter(|n| is_restless(*n)).map(|n| scene.full(&member(n))).collect();
+    let names: Vec<_> =
+        (0..MEMBERS).filter(|n| is_restless(*n)).map(|n| scene.full(&member(n))).collect();
     let mut memberships = Vec::new();
     for name in names {
-        memberships.push(format!("/{realm}/users/{}/groups/{group}", keycloak.user_id(realm, &name).await?));
+        memberships.push(format!(
+            "/{realm}/users/{}/groups/{group}",
+            keycloak.user_id(realm, &name).await?
+        ));
     }
-    let moving = memberships.chunks(memberships.len().div_ceil(AT_A_TIME)).map(async |memberships| -> Outcome {
-        loop {
-            for method in [Method::DELETE, Method::PUT] {
-                for membership in memberships {
-                    keycloak.ask(method.clone(), membership, None).await?;
-                    moves.fetch_add(1, Ordering::SeqCst);
+    let moving = memberships.chunks(memberships.len().div_ceil(AT_A_TIME)).map(
+        async |memberships| -> Outcome {
+            loop {
+                for method in [Method::DELETE, Method::PUT] {
+                    for membership in memberships {
+                        keycloak.ask(method.clone(), membership, None).await?;
+                        moves.fetch_add(1, Ordering::SeqCst);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     try_join_all(moving).await.map(drop)
 }

@@ -20,7 +20,8 @@ fn every_state(topic: &str) -> Plot {
         .everybody_logged_in()
 }
 
-const EVERYBODY: &str = "anna in-both in-deactivated in-locked oskar out-both out-deactivated out-locked stranger";
+const EVERYBODY: &str =
+    "anna in-both in-deactivated in-locked oskar out-both out-deactivated out-locked stranger";
 
 /// Returns what remains of each account: its state on both servers, its display name and its
 /// session.
@@ -32,12 +33,21 @@ async fn left(scene: &Scene) -> Outcome<Vec<String>> {
         let synapse = scene.states(name).await?.concat();
         let called = scene.displayname(name).await?;
         let status = scene.whoami(scene.session(name)?).await?;
-        left.push(format!("{synapse}; {} in MAS; {open}/{all} sessions: {status}; called {called}", user.state()));
+        left.push(format!(
+            "{synapse}; {} in MAS; {open}/{all} sessions: {status}; called {called}",
+            user.state()
+        ));
     }
     Ok(left)
 }
 
-async fn leaves_the_same(topic: &str, disable: &str, done: &[&str], kept: &[&str], stands: [&str; 9]) -> Outcome {
+async fn leaves_the_same(
+    topic: &str,
+    disable: &str,
+    done: &[&str],
+    kept: &[&str],
+    stands: [&str; 9],
+) -> Outcome {
     let test = async |way: Way, scene: Scene| {
         let settings = scene.settings_by(way).set("policy.disable", disable);
         assert_eq!(scene.whoami(scene.session("oskar")?).await?, 200, "{way:?}");
@@ -69,7 +79,8 @@ async fn deactivating_erases_no_account_and_leaves_the_same_state_by_every_way()
         "out-locked: locked; locked in MAS; 1/1 sessions: 401; called out-locked",
         "stranger: deactivated, locked; deactivated, locked in MAS; 0/1 sessions: 401; called stranger",
     ];
-    leaves_the_same("dconform", "deactivate", &done, &["keep in-locked, locked_by_hand"], stands).await
+    leaves_the_same("dconform", "deactivate", &done, &["keep in-locked, locked_by_hand"], stands)
+        .await
 }
 
 #[tokio::test]

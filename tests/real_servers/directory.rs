@@ -39,14 +39,16 @@ const BY_LINK: Way = Way { writer: "mas-api", source: "mas", synapse: true };
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn federated_users_are_kept_while_the_directory_is_down_and_leavers_disabled_once_it_is_up() -> Outcome {
+async fn federated_users_are_kept_while_the_directory_is_down_and_leavers_disabled_once_it_is_up()
+-> Outcome {
     let worlds = try_join_all(MODES.map(async |mode| {
         let mut world = World::open(mode).await.map_err(|error| format!("{mode:?}: {error}"))?;
         world.live_through_everything().await.map_err(|error| format!("{mode:?}: {error}"))?;
         Ok::<_, String>((world.scenarios, world.wrong.len()))
     }));
     let counts = worlds.await?;
-    let (scenarios, wrong) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let (scenarios, wrong) =
+        counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     println!("directories: {} modes, {scenarios} scenarios, wrong disables {wrong}", MODES.len());
     Ok(())
 }
@@ -73,14 +75,26 @@ impl World {
         let plot = plot(mode.name).members(LOCALS).reader_may("view-realm");
         let scene = plot.accounts(LOCALS).accounts(DIRECTORY).accounts(STRANGER).open().await?;
         let slapd = Slapd::start().await?;
-        let names = |names: &str| names.split_whitespace().map(|name| scene.full(name)).collect::<Vec<_>>();
+        let names =
+            |names: &str| names.split_whitespace().map(|name| scene.full(name)).collect::<Vec<_>>();
         slapd.add_people(&names(DIRECTORY)).await?;
         slapd.add_group(GROUP, &names(MEMBERS)).await?;
-        let federation = Federation::with(&slapd, &scene.servers.keycloak, scene.realm(), mode).await?;
+        let federation =
+            Federation::with(&slapd, &scene.servers.keycloak, scene.realm(), mode).await?;
         scene.tie(LOCALS).await?;
         scene.tie(DIRECTORY).await?;
-        let (stayers, locals) = (MEMBERS.split_whitespace().collect(), LOCALS.split_whitespace().collect());
-        Ok(Self { mode, scene, slapd, federation, stayers, locals, scenarios: 0, wrong: Vec::new() })
+        let (stayers, locals) =
+            (MEMBERS.split_whitespace().collect(), LOCALS.split_whitespace().collect());
+        Ok(Self {
+            mode,
+            scene,
+            slapd,
+            federation,
+            stayers,
+            locals,
+            scenarios: 0,
+            wrong: Vec::new(),
+        })
     }
 
     async fn live_through_everything(&mut self) -> Outcome {
@@ -140,7 +154,8 @@ impl World {
     /// Checks that federated users and the stranger are skipped; `leaver` is a local user, and is
     /// disabled.
     async fn is_in_doubt(&mut self, scenario: &str, leaver: &str) -> Outcome {
-        let lines = |done: &str| self.lines_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
+        let lines =
+            |done: &str| self.lines_in_doubt(&format!("disable {leaver}, not_in_group{done}"), &[]);
         let (planned, done) = (lines(""), lines(": done"));
         self.check(scenario, "sync", &done, &planned).await
     }
@@ -164,7 +179,12 @@ impl World {
     async fn leavers_are_disabled(&mut self, scenario: &str) -> Outcome {
         let lines = |done: &str| {
             let members = format!("exit 0, {} members", self.locals.len() + self.stayers.len());
-            let reasons = [("lola", "group"), ("luca", "group"), ("lutz", "keycloak"), (STRANGER, "keycloak")];
+            let reasons = [
+                ("lola", "group"),
+                ("luca", "group"),
+                ("lutz", "keycloak"),
+                (STRANGER, "keycloak"),
+            ];
             let disabled = reasons.map(|(name, of)| format!("disable {name}, not_in_{of}{done}"));
             [vec![members], disabled.to_vec(), vec!["keep bot, token_owner".to_owned()]].concat()
         };
@@ -176,7 +196,8 @@ impl World {
         // If groups are imported, the federated members are still listed, as disabled users.
         let listed = if self.mode.groups == "IMPORT" { self.stayers.len() } else { 0 };
         let members = format!("exit 4, {} members", self.locals.len() + listed);
-        let names = DIRECTORY.split_whitespace().chain([STRANGER]).chain(also_skipped.iter().copied());
+        let names =
+            DIRECTORY.split_whitespace().chain([STRANGER]).chain(also_skipped.iter().copied());
         let mut lines: Vec<_> = names.map(|name| format!("skip {name}")).collect();
         lines.push("keep bot, token_owner".to_owned());
         lines.extend((!action.is_empty()).then(|| action.to_owned()));
@@ -186,7 +207,13 @@ impl World {
 
     /// Runs the program by name and by link, compares its output, and counts wrongly disabled
     /// accounts.
-    async fn check(&mut self, scenario: &str, command: &str, by_name: &[String], by_link: &[String]) -> Outcome {
+    async fn check(
+        &mut self,
+        scenario: &str,
+        command: &str,
+        by_name: &[String],
+        by_link: &[String],
+    ) -> Outcome {
         let linked = self.scene.settings_by(BY_LINK).set("accounts.match", "upstream-link");
         // Without a memory, only the name says which user an account belongs to.
         let by_name_alone = self.scene.settings().set("state_file", "off");
@@ -194,14 +221,20 @@ impl World {
             [("by link", linked, "plan", by_link), ("by name", by_name_alone, command, by_name)]
         {
             let lines = self.lines(&settings, command).await?;
-            let disabled = lines
-                .iter()
-                .filter(|line| self.stayers.iter().any(|name| line.starts_with(&format!("disable {name},"))));
+            let disabled = lines.iter().filter(|line| {
+                self.stayers.iter().any(|name| line.starts_with(&format!("disable {name},")))
+            });
             self.wrong.extend(disabled.cloned());
             assert_eq!(lines, expected, "{:?}, {scenario}, {how}", self.mode);
         }
         for name in &self.stayers {
-            self.wrong.extend(self.scene.states(name).await?.into_iter().filter(|state| !state.ends_with(": active")));
+            self.wrong.extend(
+                self.scene
+                    .states(name)
+                    .await?
+                    .into_iter()
+                    .filter(|state| !state.ends_with(": active")),
+            );
         }
         assert_eq!(self.wrong, Vec::<String>::new(), "{:?}, {scenario}", self.mode);
         self.scenarios += 1;
@@ -252,8 +285,11 @@ impl World {
 
 /// The line for an account that was skipped because of its user's directory.
 fn skipped(line: String) -> String {
-    let kept = line.strip_prefix("keep ").and_then(|rest| rest.strip_suffix(", federation_in_doubt"));
-    let skipped = || line.strip_prefix("disable ").filter(|rest| rest.contains(": skipped: "))?.split(',').next();
+    let kept =
+        line.strip_prefix("keep ").and_then(|rest| rest.strip_suffix(", federation_in_doubt"));
+    let skipped = || {
+        line.strip_prefix("disable ").filter(|rest| rest.contains(": skipped: "))?.split(',').next()
+    };
     match kept.or_else(skipped) {
         Some(name) => format!("skip {name}"),
         None => line,

@@ -58,7 +58,9 @@ impl Keycloak {
     /// Renames a user.
     pub(crate) async fn rename(&self, realm: &str, username: &str, new: &str) -> Outcome {
         let id = self.user_id(realm, username).await?;
-        self.ask(Method::PUT, &format!("/{realm}/users/{id}"), Some(&json!({"username": new}))).await.map(drop)
+        self.ask(Method::PUT, &format!("/{realm}/users/{id}"), Some(&json!({"username": new})))
+            .await
+            .map(drop)
     }
 
     /// Deletes a user and creates another one with the same name.
@@ -71,7 +73,12 @@ impl Keycloak {
 
     /// Creates a user of the realm `master` who may only view the users of `realm`, and returns the
     /// ID.
-    pub(crate) async fn create_reader(&self, realm: &str, username: &str, password: &str) -> Outcome<String> {
+    pub(crate) async fn create_reader(
+        &self,
+        realm: &str,
+        username: &str,
+        password: &str,
+    ) -> Outcome<String> {
         let user = json!({
             "username": username, "enabled": true, "firstName": "Reader", "lastName": "Of Groups",
             "email": format!("{username}@example.org"), "emailVerified": true,
@@ -79,9 +86,12 @@ impl Keycloak {
         });
         self.ask(Method::POST, "/master/users", Some(&user)).await?;
         let id = self.user_id("master", username).await?;
-        let clients = self.ask(Method::GET, &format!("/master/clients?clientId={realm}-realm"), None).await?;
+        let clients =
+            self.ask(Method::GET, &format!("/master/clients?clientId={realm}-realm"), None).await?;
         let client = text(&clients[0]["id"])?;
-        let role = self.ask(Method::GET, &format!("/master/clients/{client}/roles/view-users"), None).await?;
+        let role = self
+            .ask(Method::GET, &format!("/master/clients/{client}/roles/view-users"), None)
+            .await?;
         let mappings = format!("/master/users/{id}/role-mappings/clients/{client}");
         self.ask(Method::POST, &mappings, Some(&json!([role]))).await?;
         Ok(id)
@@ -98,12 +108,19 @@ impl Keycloak {
     }
 
     pub(crate) async fn user_id(&self, realm: &str, username: &str) -> Outcome<String> {
-        let found = self.ask(Method::GET, &format!("/{realm}/users?username={username}&exact=true"), None).await?;
+        let found = self
+            .ask(Method::GET, &format!("/{realm}/users?username={username}&exact=true"), None)
+            .await?;
         text(&found[0]["id"])
     }
 
     /// `METHOD /admin/realms/path`, for requests that only one test needs.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Outcome<Value> {
         let url = format!("{}/admin/realms{path}", self.url);
         let mut request = self.http.request(method.clone(), &url).bearer_auth(self.token().await?);
         if let Some(body) = body {
@@ -124,11 +141,19 @@ impl Keycloak {
             return Ok(token.clone());
         }
         let (username, password) = &self.admin;
-        let form =
-            [("grant_type", "password"), ("client_id", "admin-cli"), ("username", username), ("password", password)];
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", username),
+            ("password", password),
+        ];
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
-        let request = self.http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        let request = self
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
         let answer: Value = request.send().await?.error_for_status()?.json().await?;
         let token = text(&answer["access_token"])?;
         *kept = Some((Instant::now(), token.clone()));

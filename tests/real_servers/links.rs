@@ -10,7 +10,8 @@ const WAYS: [Way; 2] = [Way { writer: "mas-cli", source: "mas", synapse: true },
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn linked_account_belongs_to_the_linked_user_despite_renames() -> Outcome {
-    let people = plot("tied").realm("editUsernameAllowed", true).members("alice bob erin").outsiders("dave");
+    let people =
+        plot("tied").realm("editUsernameAllowed", true).members("alice bob erin").outsiders("dave");
     let plot = people.accounts("alice bob dave").deactivated("erin");
     plot.by_each(&WAYS, async |way, scene| {
         let settings = scene.settings_by(way).set("accounts.match", "auto");
@@ -30,7 +31,11 @@ async fn linked_account_belongs_to_the_linked_user_despite_renames() -> Outcome 
         ];
         assert_eq!(by_tie, way.with_bot(&done), "{way:?}");
         let stands = ["alice: active", "bob: active", "dave: deactivated, locked", "erin: active"];
-        assert_eq!(scene.states_after(way, "alice bob dave erin", &stands).await?, stands, "{way:?}");
+        assert_eq!(
+            scene.states_after(way, "alice bob dave erin", &stands).await?,
+            stands,
+            "{way:?}"
+        );
         Ok(())
     })
     .await
@@ -39,7 +44,10 @@ async fn linked_account_belongs_to_the_linked_user_despite_renames() -> Outcome 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn a_renamed_member_keeps_the_account_by_memory() -> Outcome {
-    let plot = plot("recall").realm("editUsernameAllowed", true).members("alice bob").accounts("alice bob");
+    let plot = plot("recall")
+        .realm("editUsernameAllowed", true)
+        .members("alice bob")
+        .accounts("alice bob");
     let scene = plot.open().await?;
     let settings = scene.settings();
     let in_step = ["exit 0, 2 members", "keep bot, token_owner"];
@@ -58,7 +66,8 @@ async fn service_account_and_user_with_an_odd_name_block_nothing() -> Outcome {
     scene.join_service_account().await?;
     // With a template that is more than the username, the program searches the list of users for
     // owners.
-    let settings = scene.settings().set("keycloak.localpart", "{{ user.preferred_username | lower }}");
+    let settings =
+        scene.settings().set("keycloak.localpart", "{{ user.preferred_username | lower }}");
     let run = scene.run(&settings, &["sync", "--format", "json"]).await?;
     let done = ["exit 0, 3 members", "disable dave, not_in_group: done", "keep bot, token_owner"];
     assert_eq!(scene.lines(&run)?, done, "{}", run.stderr);

@@ -1,7 +1,7 @@
 //! The program on real servers: Keycloak and Synapse, with MAS or its stand-in.
 //!
-//! `tests/real-servers.sh` starts servers and runs these tests on them. To run them on servers of your own, set the
-//! variables below and call `cargo test --test real_servers -- --ignored`.
+//! `tests/real-servers.sh` starts servers and runs these tests on them. To run them on servers of
+//! your own, set the variables below and call `cargo test --test real_servers -- --ignored`.
 //!
 //! | variable | what it is |
 //! | --- | --- |

@@ -47,7 +47,12 @@ impl Mas {
 
     /// Issues a token for Synapse's admin API.
     pub(crate) async fn admin_token(&self, username: &str) -> Outcome<String> {
-        self.issue(&["issue-compatibility-token", username, "--yes-i-want-to-grant-synapse-admin-privileges"]).await
+        self.issue(&[
+            "issue-compatibility-token",
+            username,
+            "--yes-i-want-to-grant-synapse-admin-privileges",
+        ])
+        .await
     }
 
     async fn issue(&self, arguments: &[&str]) -> Outcome<String> {
@@ -65,10 +70,21 @@ impl Mas {
     async fn manage(&self, arguments: &[&str]) -> Outcome<String> {
         let (program, wrapped) = self.command.split_first().ok_or("E2E_MAS_CLI is empty")?;
         let config = self.config.iter().flat_map(|file| ["--config", file]);
-        let output = Command::new(program).args(wrapped).args(config).arg("manage").args(arguments).output().await?;
+        let output = Command::new(program)
+            .args(wrapped)
+            .args(config)
+            .arg("manage")
+            .args(arguments)
+            .output()
+            .await?;
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
-            return Err(format!("mas-cli manage {}: {}: {log}", arguments.join(" "), output.status).into());
+            return Err(format!(
+                "mas-cli manage {}: {}: {log}",
+                arguments.join(" "),
+                output.status
+            )
+            .into());
         }
         Ok(log + &String::from_utf8_lossy(&output.stdout))
     }

@@ -48,7 +48,8 @@ impl MasApi {
     }
 
     pub(crate) async fn user(&self, username: &str) -> Outcome<MasUser> {
-        let user = &self.ask(Method::GET, &format!("users/by-username/{username}"), None).await?["data"];
+        let user =
+            &self.ask(Method::GET, &format!("users/by-username/{username}"), None).await?["data"];
         Ok(MasUser { id: text(&user["id"])?, attributes: user["attributes"].clone() })
     }
 
@@ -56,7 +57,9 @@ impl MasApi {
     pub(crate) async fn sessions(&self, user: &MasUser) -> Outcome<(usize, usize)> {
         let (mut open, mut all) = (0, 0);
         for kind in SESSIONS {
-            let list = self.ask(Method::GET, &format!("{kind}?filter[user]={}&page[first]=100", user.id), None).await?;
+            let list = self
+                .ask(Method::GET, &format!("{kind}?filter[user]={}&page[first]=100", user.id), None)
+                .await?;
             let rows = list["data"].as_array().ok_or("a list without rows")?;
             all += rows.len();
             open += rows.iter().filter(|row| row["attributes"]["finished_at"].is_null()).count();
@@ -87,7 +90,9 @@ impl MasApi {
         let url = format!("{}/oauth2/token", self.issuer.trim_end_matches('/'));
         let request = self.http.post(url).basic_auth(&self.client.0, Some(&self.client.1));
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        text(&answer(request.body("grant_type=client_credentials&scope=urn:mas:admin")).await?["access_token"])
+        text(
+            &answer(request.body("grant_type=client_credentials&scope=urn:mas:admin")).await?["access_token"],
+        )
     }
 }
 

@@ -10,7 +10,10 @@ use crate::Outcome;
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(30);
 
 /// Returns what was seen once it is what was wanted, or what it still is after the time limit.
-pub(crate) async fn eventually<T, U: ?Sized>(wanted: &U, see: impl AsyncFn() -> Outcome<T>) -> Outcome<T>
+pub(crate) async fn eventually<T, U: ?Sized>(
+    wanted: &U,
+    see: impl AsyncFn() -> Outcome<T>,
+) -> Outcome<T>
 where
     T: PartialEq<U>,
 {

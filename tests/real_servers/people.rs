@@ -13,7 +13,11 @@ async fn locked_and_deactivated_member_can_log_in_after_activation() -> Outcome 
         let lines = scene.sync(&scene.settings_by(way)).await?;
         let done = ["exit 0, 1 members", "activate bob, in_group: done"];
         assert_eq!(lines, way.with_bot(&done), "{way:?}");
-        assert_eq!(scene.states_after(way, "bob", &["bob: active"]).await?, ["bob: active"], "{way:?}");
+        assert_eq!(
+            scene.states_after(way, "bob", &["bob: active"]).await?,
+            ["bob: active"],
+            "{way:?}"
+        );
         assert_eq!(scene.whoami(&scene.log_in("bob").await?).await?, 200, "{way:?}");
         Ok(())
     })
@@ -31,7 +35,10 @@ async fn session_ends_if_its_user_leaves_and_login_works_after_the_return() -> O
         let lines = scene.sync(&settings).await?;
         let disabled = ["exit 0, 1 members", "disable bob, not_in_group: done"];
         assert_eq!(lines, way.with_bot(&disabled), "{way:?}");
-        assert!(scene.servers.synapse.is_shut_out(&session).await?, "an open session outlives the membership: {way:?}");
+        assert!(
+            scene.servers.synapse.is_shut_out(&session).await?,
+            "an open session outlives the membership: {way:?}"
+        );
         scene.join("bob").await?;
         let lines = scene.sync(&settings).await?;
         let activated = ["exit 0, 2 members", "activate bob, in_group: done"];
@@ -46,24 +53,40 @@ async fn session_ends_if_its_user_leaves_and_login_works_after_the_return() -> O
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn open_session_ends_at_once_with_a_lock_too() -> Outcome {
-    let scene = plot("shut").members("alice").outsiders("dave").accounts("alice dave").open().await?;
+    let scene =
+        plot("shut").members("alice").outsiders("dave").accounts("alice dave").open().await?;
     let session = scene.log_in("dave").await?;
     assert_eq!(scene.whoami(&session).await?, 200);
     let lines = scene.sync(&scene.settings().set("policy.disable", "lock")).await?;
-    assert_eq!(lines, ["exit 0, 1 members", "disable dave, not_in_group: done", "keep bot, token_owner"]);
-    assert!(scene.servers.synapse.is_shut_out(&session).await?, "an open session outlives the lock");
+    assert_eq!(
+        lines,
+        ["exit 0, 1 members", "disable dave, not_in_group: done", "keep bot, token_owner"]
+    );
+    assert!(
+        scene.servers.synapse.is_shut_out(&session).await?,
+        "an open session outlives the lock"
+    );
     Ok(())
 }
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn member_locked_by_hand_stays_locked_by_default() -> Outcome {
-    let scene = plot("hand").members("alice bob").outsiders("dave").accounts("alice").locked("bob dave").open().await?;
+    let scene = plot("hand")
+        .members("alice bob")
+        .outsiders("dave")
+        .accounts("alice")
+        .locked("bob dave")
+        .open()
+        .await?;
     let lines = scene.sync(&scene.settings()).await?;
     assert_eq!(lines, ["exit 0, 2 members", "keep bob, locked_by_hand", "keep bot, token_owner"]);
     assert_eq!(scene.states("bob dave").await?, ["bob: locked", "dave: locked"]);
     let lines = scene.sync(&scene.settings().set("policy.locked_members", "activate")).await?;
-    assert_eq!(lines, ["exit 0, 2 members", "activate bob, in_group: done", "keep bot, token_owner"]);
+    assert_eq!(
+        lines,
+        ["exit 0, 2 members", "activate bob, in_group: done", "keep bot, token_owner"]
+    );
     assert_eq!(scene.states("bob dave").await?, ["bob: active", "dave: locked"]);
     Ok(())
 }
@@ -84,7 +107,11 @@ async fn bridge_user_is_kept_if_synapse_lists_accounts_and_not_listed_if_mas_doe
         let mut expected = way.with_bot(&lines.collect::<Vec<_>>());
         expected.sort_unstable();
         assert_eq!(found, expected, "{way:?}");
-        assert_eq!(scene.servers.synapse.state(&scene.admin_token, &user).await?, "active", "{way:?}");
+        assert_eq!(
+            scene.servers.synapse.state(&scene.admin_token, &user).await?,
+            "active",
+            "{way:?}"
+        );
         Ok(())
     })
     .await

@@ -17,7 +17,8 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The environment that the program and a wrapper around mas-cli may need. Nothing else is passed
 /// on, so that variables of the tests' user cannot configure the program.
-const PASSED_ON: [&str; 7] = ["PATH", "HOME", "DOCKER_HOST", "KUBECONFIG", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
+const PASSED_ON: [&str; 7] =
+    ["PATH", "HOME", "DOCKER_HOST", "KUBECONFIG", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
 
 /// A configuration file: values by section and key.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +56,12 @@ pub(crate) struct Run {
 }
 
 /// The program with this configuration and these variables, in a directory of its own.
-fn program(directory: &Path, settings: &Settings, variables: &[(&str, &str)], arguments: &[&str]) -> Outcome<Command> {
+fn program(
+    directory: &Path,
+    settings: &Settings,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome<Command> {
     let config = directory.join("config.toml");
     std::fs::write(&config, settings.to_toml())?;
     let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -82,8 +88,9 @@ pub(crate) async fn run(
     arguments: &[&str],
 ) -> Outcome<Run> {
     let child = program(directory, settings, variables, arguments)?.output();
-    let output =
-        timeout(PATIENCE, child).await.map_err(|_| format!("{arguments:?} takes more than {PATIENCE:?}"))??;
+    let output = timeout(PATIENCE, child)
+        .await
+        .map_err(|_| format!("{arguments:?} takes more than {PATIENCE:?}"))??;
     Ok(Run {
         exit: output.status.code(),
         stdout: String::from_utf8(output.stdout)?,
@@ -99,7 +106,8 @@ pub(crate) fn start(directory: &Path, settings: &Settings, arguments: &[&str]) -
 
 impl Run {
     pub(crate) fn json(&self) -> Outcome<Value> {
-        serde_json::from_str(&self.stdout).map_err(|error| format!("no JSON ({error}): {self:?}").into())
+        serde_json::from_str(&self.stdout)
+            .map_err(|error| format!("no JSON ({error}): {self:?}").into())
     }
 
     /// Returns the output in lines: the exit code, each action with its account and reason, members
@@ -110,21 +118,30 @@ impl Run {
         check_the_sum(&plan)?;
         let short = |entry: &Value| {
             let name = entry.as_str().unwrap_or_default();
-            name.strip_prefix(prefix).or(also.iter().any(|one| one == name).then_some(name)).map(ToOwned::to_owned)
+            name.strip_prefix(prefix)
+                .or(also.iter().any(|one| one == name).then_some(name))
+                .map(ToOwned::to_owned)
         };
-        let mut lines = vec![format!("exit {}, {} members", self.exit.unwrap_or(-1), plan["read"]["members"])];
+        let mut lines =
+            vec![format!("exit {}, {} members", self.exit.unwrap_or(-1), plan["read"]["members"])];
         for entry in list(&plan["actions"]) {
             let Some(name) = short(&entry["localpart"]) else { continue };
-            let outcome = entry["outcome"].as_str().map(|outcome| format!(": {outcome}")).unwrap_or_default();
-            let error = entry["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
-            lines.push(format!("{} {name}, {}{outcome}{error}", word(&entry["action"]), word(&entry["reason"])));
+            let outcome =
+                entry["outcome"].as_str().map(|outcome| format!(": {outcome}")).unwrap_or_default();
+            let error =
+                entry["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
+            lines.push(format!(
+                "{} {name}, {}{outcome}{error}",
+                word(&entry["action"]),
+                word(&entry["reason"])
+            ));
         }
         let unregistered = list(&plan["not_registered"]).iter().filter_map(short);
         lines.extend(unregistered.map(|name| format!("no account {name}")));
         let kept = list(&plan["kept"]).iter();
-        lines.extend(
-            kept.filter_map(|entry| Some(format!("keep {}, {}", short(&entry["localpart"])?, word(&entry["reason"])))),
-        );
+        lines.extend(kept.filter_map(|entry| {
+            Some(format!("keep {}, {}", short(&entry["localpart"])?, word(&entry["reason"])))
+        }));
         Ok(lines)
     }
 }
@@ -133,7 +150,11 @@ impl Run {
 fn check_the_sum(plan: &Value) -> Outcome {
     let count = |key: &str| plan["summary"][key].as_u64().unwrap_or_default();
     let sum = ["activate", "disable", "unchanged", "kept"].map(count).iter().sum::<u64>();
-    if plan["read"]["accounts"] == sum { Ok(()) } else { Err(format!("the counts do not add up: {plan}").into()) }
+    if plan["read"]["accounts"] == sum {
+        Ok(())
+    } else {
+        Err(format!("the counts do not add up: {plan}").into())
+    }
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -45,7 +45,8 @@ const CROWD: usize = 5_300;
 async fn no_member_is_missed_if_others_leave_while_pages_are_read() -> Outcome {
     let stayers = "m01000 m02000 m03000 m04000 m04999 m05000 m05001 m05299";
     let scene = plot("moving").members(&crowd(CROWD)).accounts(stayers).open().await?;
-    let (keycloak, realm, first) = (scene.servers.keycloak.clone(), scene.realm().to_owned(), scene.full("m"));
+    let (keycloak, realm, first) =
+        (scene.servers.keycloak.clone(), scene.realm().to_owned(), scene.full("m"));
     let left = Arc::new(AtomicUsize::new(0));
     let (counter, failed) = (left.clone(), Arc::new(AtomicBool::new(false)));
     let failure = failed.clone();
@@ -63,13 +64,21 @@ async fn no_member_is_missed_if_others_leave_while_pages_are_read() -> Outcome {
     let relay = relay.await?;
     let lines = scene.plan(&scene.settings().set("keycloak.url", &*relay.url)).await?;
     let left = left.load(Ordering::SeqCst);
-    assert!(left > 0 && !failed.load(Ordering::SeqCst), "{left} left, between {:?}", relay.seen("/members"));
-    assert!(!relay.seen("/members")[0].contains(&format!("max={CROWD}")), "the first page has all members");
+    assert!(
+        left > 0 && !failed.load(Ordering::SeqCst),
+        "{left} left, between {:?}",
+        relay.seen("/members")
+    );
+    assert!(
+        !relay.seen("/members")[0].contains(&format!("max={CROWD}")),
+        "the first page has all members"
+    );
     let all = without_accounts(CROWD, stayers);
     let seen: HashSet<_> = lines.iter().collect();
     let missed: Vec<_> = all[left..].iter().filter(|line| !seen.contains(line)).collect();
     assert_eq!(missed, Vec::<&String>::new());
-    let others: Vec<_> = lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
+    let others: Vec<_> =
+        lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
     assert_eq!(others, ["keep bot, token_owner"], "no staying member is to be disabled");
     Ok(())
 }
@@ -93,7 +102,8 @@ async fn no_staying_member_is_disabled_while_others_come_and_go() -> Outcome {
     let plan_again_and_again = async {
         for _ in 0..10 {
             let lines = scene.plan(&settings).await?;
-            let others: Vec<_> = lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
+            let others: Vec<_> =
+                lines.iter().skip(1).filter(|line| !line.starts_with("no account ")).collect();
             assert_eq!(others, ["keep bot, token_owner"]);
         }
         Ok(())
@@ -105,13 +115,15 @@ async fn no_staying_member_is_disabled_while_others_come_and_go() -> Outcome {
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn list_is_read_to_its_end_if_the_token_expires_on_the_way() -> Outcome {
     let registered = "m00000 m00249";
-    let plot = plot("brief").realm("accessTokenLifespan", json!(2)).members(&crowd(250)).outsiders("dave");
+    let plot =
+        plot("brief").realm("accessTokenLifespan", json!(2)).members(&crowd(250)).outsiders("dave");
     let scene = plot.accounts(registered).accounts("dave").open().await?;
     // The first two are requested at the same time; the third shows the end of the list.
     let dies_on_the_way = |page| sleep(Duration::from_secs(if page == 3 { 3 } else { 0 }));
     let relay = Relay::start(&scene.servers.keycloak.url, dies_on_the_way).await?;
     let lines = scene.sync(&scene.settings().set("keycloak.url", &*relay.url)).await?;
-    let mut expected = vec!["exit 0, 250 members".to_owned(), "disable dave, not_in_group: done".to_owned()];
+    let mut expected =
+        vec!["exit 0, 250 members".to_owned(), "disable dave, not_in_group: done".to_owned()];
     expected.extend(without_accounts(250, registered));
     expected.push("keep bot, token_owner".to_owned());
     assert_eq!(lines, expected);

@@ -38,7 +38,10 @@ struct Way {
 }
 
 impl Relay {
-    pub(crate) async fn start<F>(to: &str, before_page: impl Fn(usize) -> F + Send + Sync + 'static) -> Outcome<Self>
+    pub(crate) async fn start<F>(
+        to: &str,
+        before_page: impl Fn(usize) -> F + Send + Sync + 'static,
+    ) -> Outcome<Self>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -55,7 +58,9 @@ impl Relay {
     /// Returns the requests so far whose path ends like this, with their queries.
     pub(crate) fn seen(&self, end: &str) -> Vec<String> {
         let seen = self.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
-        seen.into_iter().filter(|target| target.split('?').next().is_some_and(|path| path.ends_with(end))).collect()
+        seen.into_iter()
+            .filter(|target| target.split('?').next().is_some_and(|path| path.ends_with(end)))
+            .collect()
     }
 }
 
@@ -85,7 +90,8 @@ async fn forward(way: &Way, target: &str, request: Request) -> Outcome<Response<
     }
     let body = to_bytes(body, usize::MAX).await?;
     let url = format!("{}{target}", way.to);
-    let answer = way.http.request(parts.method, url).headers(parts.headers).body(body).send().await?;
+    let answer =
+        way.http.request(parts.method, url).headers(parts.headers).body(body).send().await?;
     let mut response = Response::builder().status(answer.status());
     if let Some(kind) = answer.headers().get(CONTENT_TYPE) {
         response = response.header(CONTENT_TYPE, kind);

@@ -158,13 +158,22 @@ impl Plot {
 
     /// Creates everything once for each way, with a group for each, and runs the test for all ways
     /// at the same time. They share a realm, because it takes longest to create.
-    pub(crate) async fn by_each(mut self, ways: &[Way], test: impl AsyncFn(Way, Scene) -> Outcome) -> Outcome {
+    pub(crate) async fn by_each(
+        mut self,
+        ways: &[Way],
+        test: impl AsyncFn(Way, Scene) -> Outcome,
+    ) -> Outcome {
         let servers = Servers::from_environment()?;
-        let casts: Vec<_> =
-            (0..).zip(ways).map(|(n, way)| (format!("{}-{n}-", self.topic), format!("{GROUP}-{n}"), *way)).collect();
+        let casts: Vec<_> = (0..)
+            .zip(ways)
+            .map(|(n, way)| (format!("{}-{n}-", self.topic), format!("{GROUP}-{n}"), *way))
+            .collect();
         let mut users = Vec::new();
         for (prefix, group, _) in &casts {
-            self.realm["groups"].as_array_mut().ok_or("groups are a list")?.push(json!({"name": group}));
+            self.realm["groups"]
+                .as_array_mut()
+                .ok_or("groups are a list")?
+                .push(json!({"name": group}));
             for user in &self.users {
                 let mut user = called(user, prefix);
                 if user["groups"].is_array() {
@@ -189,14 +198,24 @@ impl Plot {
     async fn make_realm(&mut self, servers: &Servers, mut users: Vec<Value>) -> Outcome<Realm> {
         let secret = random();
         self.realm["realm"] = self.topic.clone().into();
-        self.realm["clients"] = [READER, SEARCHER, UNPRIVILEGED].map(|id| service(id, &secret)).into();
-        users.extend([account_of(READER, &self.reader_roles), account_of(SEARCHER, &["query-users", "query-groups"])]);
+        self.realm["clients"] =
+            [READER, SEARCHER, UNPRIVILEGED].map(|id| service(id, &secret)).into();
+        users.extend([
+            account_of(READER, &self.reader_roles),
+            account_of(SEARCHER, &["query-users", "query-groups"]),
+        ]);
         self.realm["users"] = users.into();
         servers.keycloak.create_realm(&self.realm).await?;
         Ok(Realm { keycloak: servers.keycloak.clone(), name: self.topic.clone(), secret })
     }
 
-    async fn make_scene(&self, servers: Servers, realm: Arc<Realm>, prefix: String, group: String) -> Outcome<Scene> {
+    async fn make_scene(
+        &self,
+        servers: Servers,
+        realm: Arc<Realm>,
+        prefix: String,
+        group: String,
+    ) -> Outcome<Scene> {
         for name in &self.accounts {
             servers.mas.register(&format!("{prefix}{name}")).await?;
         }
@@ -226,7 +245,12 @@ impl Plot {
 }
 
 impl Scene {
-    async fn settle(&self, locked: &[String], deactivated: &[String], and_unlocked: &[String]) -> Outcome {
+    async fn settle(
+        &self,
+        locked: &[String],
+        deactivated: &[String],
+        and_unlocked: &[String],
+    ) -> Outcome {
         for name in locked {
             self.servers.mas.lock(&self.full(name)).await?;
         }
@@ -276,7 +300,9 @@ impl Scene {
             .set("keycloak.client_id", READER)
             .set("keycloak.client_secret", &*self.realm.secret);
         if way.synapse {
-            settings = settings.set("synapse.url", &*synapse.url).set("synapse.admin_token", &*self.admin_token);
+            settings = settings
+                .set("synapse.url", &*synapse.url)
+                .set("synapse.admin_token", &*self.admin_token);
         }
         if way.writer == "mas-api" || way.source == "mas" {
             settings = settings
@@ -301,7 +327,8 @@ impl Scene {
 
     fn writing_by(&self, way: Way) -> Settings {
         // Only Synapse knows the owner of the token, so without it the bot needs `policy.protect`.
-        let ours = self.accounts.iter().map(String::as_str).filter(|name| way.synapse || *name != "bot");
+        let ours =
+            self.accounts.iter().map(String::as_str).filter(|name| way.synapse || *name != "bot");
         let ours = ours.collect::<Vec<_>>().join("|");
         let mut protect = vec!["/.*/".to_owned(), format!("!/{}({ours})/", self.prefix)];
         protect.extend(self.also.iter().map(|name| format!("!{name}")));
@@ -331,12 +358,16 @@ impl Scene {
     /// and password.
     pub(crate) async fn reader_in_master(&mut self) -> Outcome<(String, String)> {
         let (name, password) = (self.full("reader"), random());
-        self.readers.push(self.servers.keycloak.create_reader(self.realm(), &name, &password).await?);
+        self.readers
+            .push(self.servers.keycloak.create_reader(self.realm(), &name, &password).await?);
         Ok((name, password))
     }
 
     pub(crate) async fn join(&self, name: &str) -> Outcome {
-        self.servers.keycloak.join(self.realm(), &self.full(name), &format!("/{}", self.group)).await
+        self.servers
+            .keycloak
+            .join(self.realm(), &self.full(name), &format!("/{}", self.group))
+            .await
     }
 
     /// Adds the service account of the reading client to the group.
@@ -346,7 +377,10 @@ impl Scene {
     }
 
     pub(crate) async fn leave(&self, name: &str) -> Outcome {
-        self.servers.keycloak.leave(self.realm(), &self.full(name), &format!("/{}", self.group)).await
+        self.servers
+            .keycloak
+            .leave(self.realm(), &self.full(name), &format!("/{}", self.group))
+            .await
     }
 
     /// Renames a user in Keycloak only.
@@ -365,7 +399,9 @@ impl Scene {
         let Servers { keycloak, mas_api, provider, .. } = &self.servers;
         let provider = match provider {
             Some(provider) => provider.clone(),
-            None => mas_api.make_provider(&format!("{}/realms/{}", keycloak.url, self.realm())).await?,
+            None => {
+                mas_api.make_provider(&format!("{}/realms/{}", keycloak.url, self.realm())).await?
+            }
         };
         for name in names.split_whitespace() {
             let person = keycloak.user_id(self.realm(), &self.full(name)).await?;
@@ -404,14 +440,25 @@ impl Scene {
     }
 
     /// Returns the states after a run, which without Synapse has only waited for MAS.
-    pub(crate) async fn states_after(&self, way: Way, names: &str, wanted: &[&str]) -> Outcome<Vec<String>> {
-        if way.synapse { self.states(names).await } else { eventually(wanted, async || self.states(names).await).await }
+    pub(crate) async fn states_after(
+        &self,
+        way: Way,
+        names: &str,
+        wanted: &[&str],
+    ) -> Outcome<Vec<String>> {
+        if way.synapse {
+            self.states(names).await
+        } else {
+            eventually(wanted, async || self.states(names).await).await
+        }
     }
 
     /// Returns the display name in Synapse.
     pub(crate) async fn displayname(&self, name: &str) -> Outcome<String> {
         let user = self.servers.synapse.user(&self.admin_token, &self.full(name)).await?;
-        let called = user["displayname"].as_str().ok_or_else(|| format!("{name} has lost their name: {user}"))?;
+        let called = user["displayname"]
+            .as_str()
+            .ok_or_else(|| format!("{name} has lost their name: {user}"))?;
         Ok(called.strip_prefix(&self.prefix).unwrap_or(called).to_owned())
     }
 

@@ -29,8 +29,15 @@ impl Servers {
         Ok(Self {
             keycloak: Keycloak::new(&variable("E2E_KEYCLOAK_URL")?, admin)?,
             synapse: Synapse::new(&variable("E2E_SYNAPSE_URL")?, &variable("E2E_SERVER_NAME")?)?,
-            mas: Mas::new(&variable("E2E_MAS_CLI").unwrap_or("mas-cli".into()), variable("E2E_MAS_CONFIG").ok()),
-            mas_api: MasApi::new(&variable("E2E_MAS_ADMIN_URL")?, &variable("E2E_MAS_ISSUER")?, client)?,
+            mas: Mas::new(
+                &variable("E2E_MAS_CLI").unwrap_or("mas-cli".into()),
+                variable("E2E_MAS_CONFIG").ok(),
+            ),
+            mas_api: MasApi::new(
+                &variable("E2E_MAS_ADMIN_URL")?,
+                &variable("E2E_MAS_ISSUER")?,
+                client,
+            )?,
             provider: variable("E2E_MAS_PROVIDER").ok(),
         })
     }
@@ -54,5 +61,7 @@ pub(crate) fn ldap() -> Outcome<Ldap> {
 
 fn variable(name: &str) -> Outcome<String> {
     let set = env::var(name).ok().filter(|value| !value.is_empty());
-    Ok(set.ok_or_else(|| format!("{name} is not set; tests/real-servers.sh sets it, main.rs says what it is"))?)
+    Ok(set.ok_or_else(|| {
+        format!("{name} is not set; tests/real-servers.sh sets it, main.rs says what it is")
+    })?)
 }

@@ -1,5 +1,5 @@
-//! `watch` for a long time, while users come and go, administrators change accounts by hand, users outside the group
-//! register, a directory is down now and then, and every server is restarted.
+//! `watch` for a long time, while users come and go, administrators change accounts by hand, users
+//! outside the group register, a directory is down now and then, and every server is restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -49,7 +49,8 @@ struct Cast {
 impl Cast {
     fn new() -> Self {
         let [restless, renamed, locked, deactivated, of_directory, outsiders] =
-            [('r', 6), ('s', 4), ('l', 3), ('h', 2), ('d', 3), ('o', 2)].map(|(letter, count)| numbered(letter, count));
+            [('r', 6), ('s', 4), ('l', 3), ('h', 2), ('d', 3), ('o', 2)]
+                .map(|(letter, count)| numbered(letter, count));
         Self { restless, renamed, locked, deactivated, of_directory, outsiders }
     }
 
@@ -75,10 +76,12 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
     let seconds = std::env::var("E2E_SOAK_SECONDS")?.parse()?;
     let lasting = Duration::from_secs(seconds);
     let cast = Cast::new();
-    let members =
-        [&cast.restless, &cast.renamed, &cast.locked, &cast.deactivated].map(|names| names.join(" ")).join(" ");
+    let members = [&cast.restless, &cast.renamed, &cast.locked, &cast.deactivated]
+        .map(|names| names.join(" "))
+        .join(" ");
     let members: Vec<_> = members.split(' ').map(ToOwned::to_owned).collect();
-    let plot = with_events("soak", &members).realm("editUsernameAllowed", true).reader_may("view-realm");
+    let plot =
+        with_events("soak", &members).realm("editUsernameAllowed", true).reader_may("view-realm");
     let plot = plot.outsiders(&cast.outsiders.join(" ")).locked(&cast.outsiders.join(" "));
     let mut scene = plot.accounts(&cast.of_directory.join(" ")).open().await?;
     let newcomers = format!("/{}x[0-9]+/", scene.full(""));
@@ -119,7 +122,8 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
     let failures = log.matches("the run failed").count();
     let exit = watching.stop().await?;
     let past = Past::of(&scene, &settings).await?;
-    let (wrong_disables, wrong_activations) = (past.wrong("disable", "rx"), past.wrong("activate", "rh"));
+    let (wrong_disables, wrong_activations) =
+        (past.wrong("disable", "rx"), past.wrong("activate", "rh"));
     let median = median(&closed);
     println!(
         "soak: {seconds} s, {moves} joins and leaves, {by_hand} changes by hand, {} accounts registered by outsiders and \
@@ -132,7 +136,10 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
         wrong_activations.len(),
     );
     assert_eq!((wrong_disables, wrong_activations), (BTreeSet::new(), BTreeSet::new()), "{log}");
-    assert!(closed.len() < ENOUGH_FOR_A_MEDIAN || median <= CLOSED_WITHIN, "closed after {closed:?}");
+    assert!(
+        closed.len() < ENOUGH_FOR_A_MEDIAN || median <= CLOSED_WITHIN,
+        "closed after {closed:?}"
+    );
     assert!(late <= early + GROWTH, "it grew from {early} to {late} KiB");
     assert_eq!(exit, Some(0), "{log}");
     Ok(())
@@ -164,9 +171,15 @@ async fn come_and_go(
 
 /// Renames, locks, deactivates, and stops the directory for a while, at random. Returns how often
 /// that worked.
-async fn change_by_hand(scene: &Scene, cast: &Cast, slapd: &mut Slapd, lasting: Duration) -> Outcome<usize> {
+async fn change_by_hand(
+    scene: &Scene,
+    cast: &Cast,
+    slapd: &mut Slapd,
+    lasting: Duration,
+) -> Outcome<usize> {
     let (began, mas) = (Instant::now(), &scene.servers.mas);
-    let mut names: BTreeMap<&String, String> = cast.renamed.iter().map(|name| (name, name.clone())).collect();
+    let mut names: BTreeMap<&String, String> =
+        cast.renamed.iter().map(|name| (name, name.clone())).collect();
     let mut changes = 0;
     while began.elapsed() < lasting {
         let done = match fastrand::u8(..4) {
@@ -180,7 +193,12 @@ async fn change_by_hand(scene: &Scene, cast: &Cast, slapd: &mut Slapd, lasting: 
                 renamed
             }
             1 => mas.lock(&scene.full(&cast.locked[fastrand::usize(..cast.locked.len())])).await,
-            2 => mas.deactivate(&scene.full(&cast.deactivated[fastrand::usize(..cast.deactivated.len())])).await,
+            2 => {
+                mas.deactivate(
+                    &scene.full(&cast.deactivated[fastrand::usize(..cast.deactivated.len())]),
+                )
+                .await
+            }
             _ => {
                 slapd.stop().await?;
                 sleep(Duration::from_secs(fastrand::u64(1..8))).await;
@@ -212,7 +230,9 @@ async fn register_outsiders(scene: &Scene, lasting: Duration) -> Outcome<Vec<Dur
         let registered = Instant::now();
         while !is_closed(scene, &name).await {
             if registered.elapsed() > LONGEST {
-                return Err(format!("the account of {name}, a user outside the group, stays open").into());
+                return Err(
+                    format!("the account of {name}, a user outside the group, stays open").into()
+                );
             }
             sleep(Duration::from_millis(200)).await;
         }
@@ -245,7 +265,12 @@ async fn every_server_is_up(scene: &Scene) -> Outcome {
     while !directory.join("soak-all-up").exists() {
         sleep(Duration::from_millis(200)).await;
     }
-    scene.servers.keycloak.ask(Method::GET, &format!("/{}/group-by-path/{GROUP}", scene.realm()), None).await.map(drop)
+    scene
+        .servers
+        .keycloak
+        .ask(Method::GET, &format!("/{}/group-by-path/{GROUP}", scene.realm()), None)
+        .await
+        .map(drop)
 }
 
 /// Puts every user into the state that is expected at the end.
@@ -266,7 +291,8 @@ async fn in_step(scene: &Scene, expected: &[(String, String)]) -> Outcome<Vec<(S
     loop {
         let states = scene.states(&names.join(" ")).await?;
         let states = states.iter().filter_map(|line| line.split_once(": "));
-        let states: Vec<_> = states.map(|(name, state)| (name.to_owned(), state.to_owned())).collect();
+        let states: Vec<_> =
+            states.map(|(name, state)| (name.to_owned(), state.to_owned())).collect();
         if states == expected || began.elapsed() > Duration::from_mins(2) {
             return Ok(states);
         }
@@ -284,10 +310,14 @@ struct Past {
 impl Past {
     async fn of(scene: &Scene, settings: &Settings) -> Outcome<Self> {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let runs = list(&scene.run(settings, &["history", "--format", "json"]).await?.json()?["runs"]);
+        let runs =
+            list(&scene.run(settings, &["history", "--format", "json"]).await?.json()?["runs"]);
         let mut tried = BTreeSet::new();
         for run in &runs {
-            let run = scene.run(settings, &["history", &run["run"].to_string(), "--format", "json"]).await?.json()?;
+            let run = scene
+                .run(settings, &["history", &run["run"].to_string(), "--format", "json"])
+                .await?
+                .json()?;
             for action in list(&run["actions"]).iter().filter(|action| !action["begun"].is_null()) {
                 let name = action["user_id"].as_str().unwrap_or_default();
                 let name = name.trim_start_matches('@').split(':').next().unwrap_or_default();
@@ -300,7 +330,10 @@ impl Past {
 
     /// Returns the accounts for which an action was tried, without those whose letter is in `of`.
     fn wrong(&self, action: &str, of: &str) -> BTreeSet<String> {
-        let tried = self.tried.iter().filter(|(kind, name)| kind == action && !name.starts_with(|c| of.contains(c)));
+        let tried = self
+            .tried
+            .iter()
+            .filter(|(kind, name)| kind == action && !name.starts_with(|c| of.contains(c)));
         tried.map(|(_, name)| name.clone()).collect()
     }
 }

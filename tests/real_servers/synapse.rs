@@ -17,7 +17,11 @@ pub(crate) struct Synapse {
 impl Synapse {
     pub(crate) fn new(url: &str, server_name: &str) -> Outcome<Self> {
         let http = Client::builder().timeout(SETTLES_WITHIN).build()?;
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), server_name: server_name.to_owned(), http })
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            server_name: server_name.to_owned(),
+            http,
+        })
     }
 
     /// Returns an account from Synapse's admin API, or nothing if there is none.
@@ -37,14 +41,21 @@ impl Synapse {
         if user.is_null() {
             return Ok("unknown".to_owned());
         }
-        let words: Vec<_> = ["deactivated", "locked", "erased"].into_iter().filter(|word| user[word] == true).collect();
+        let words: Vec<_> = ["deactivated", "locked", "erased"]
+            .into_iter()
+            .filter(|word| user[word] == true)
+            .collect();
         Ok(if words.is_empty() { "active".to_owned() } else { words.join(", ") })
     }
 
     /// Waits until an account is in this state.
     pub(crate) async fn settles(&self, token: &str, localpart: &str, wanted: &str) -> Outcome {
         let state = eventually(wanted, async || self.state(token, localpart).await).await?;
-        if state == wanted { Ok(()) } else { Err(format!("{localpart} should become {wanted} and is {state}").into()) }
+        if state == wanted {
+            Ok(())
+        } else {
+            Err(format!("{localpart} should become {wanted} and is {state}").into())
+        }
     }
 
     /// Returns the status of Synapse's answer to a client with this token.

@@ -37,8 +37,11 @@ const DONE: [&str; 6] = [
     "no account zoe",
 ];
 
-const IN_STEP: [&str; 3] =
-    ["exit 4, 4 members", "disable carol, not_in_keycloak: skipped: needs approval", "no account zoe"];
+const IN_STEP: [&str; 3] = [
+    "exit 4, 4 members",
+    "disable carol, not_in_keycloak: skipped: needs approval",
+    "no account zoe",
+];
 
 const EVERYBODY: &str = "alice bob bot carol dave erin frank zoe";
 
@@ -70,11 +73,23 @@ async fn every_row_of_the_table_by_every_way_with_client_credentials_in_the_real
     let test = async |way: Way, scene: Scene| {
         let settings = scene.settings_by(way);
         assert_eq!(scene.plan(&settings).await?, way.with_bot(&PLANNED), "{way:?}");
-        assert_eq!(scene.states(EVERYBODY).await?, STATES_BEFORE, "a plan changes nothing: {way:?}");
+        assert_eq!(
+            scene.states(EVERYBODY).await?,
+            STATES_BEFORE,
+            "a plan changes nothing: {way:?}"
+        );
         assert_eq!(scene.sync(&settings).await?, way.with_bot(&DONE), "{way:?}");
-        assert_eq!(scene.states_after(way, EVERYBODY, &STATES_IN_STEP).await?, STATES_IN_STEP, "{way:?}");
+        assert_eq!(
+            scene.states_after(way, EVERYBODY, &STATES_IN_STEP).await?,
+            STATES_IN_STEP,
+            "{way:?}"
+        );
         assert_eq!(scene.sync(&settings).await?, way.with_bot(&IN_STEP), "{way:?}");
-        assert_eq!(scene.whoami(&scene.admin_token).await?, 200, "the token's owner is untouched: {way:?}");
+        assert_eq!(
+            scene.whoami(&scene.admin_token).await?,
+            200,
+            "the token's owner is untouched: {way:?}"
+        );
         Ok(())
     };
     everybody("table").by_each(&EVERY_WAY, test).await
@@ -82,7 +97,8 @@ async fn every_row_of_the_table_by_every_way_with_client_credentials_in_the_real
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
-async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variables_alone() -> Outcome {
+async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variables_alone()
+-> Outcome {
     let mut scene = everybody("nine").open().await?;
     let (username, password) = scene.reader_in_master().await?;
     let variables = [
@@ -111,7 +127,12 @@ async fn every_row_of_the_table_with_the_password_grant_in_master_and_the_variab
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn a_plan_beyond_a_limit_is_refused_until_its_digest_is_approved() -> Outcome {
-    let scene = plot("limit").members("alice").outsiders("dave erin").accounts("alice dave erin").open().await?;
+    let scene = plot("limit")
+        .members("alice")
+        .outsiders("dave erin")
+        .accounts("alice dave erin")
+        .open()
+        .await?;
     let settings = scene.settings().set("limits.max_disable", 1);
     let refused = scene.run(&settings, &["sync", "--format", "json"]).await?;
     assert_eq!(refused.exit, Some(3));
@@ -120,7 +141,10 @@ async fn a_plan_beyond_a_limit_is_refused_until_its_digest_is_approved() -> Outc
     let digest = plan["digest"].as_str().ok_or("a plan without a digest")?;
     let approved = scene.run(&settings, &["sync", "--approve", digest, "--format", "json"]).await?;
     assert_eq!(approved.exit, Some(0), "{}", approved.stderr);
-    assert_eq!(scene.states("dave erin").await?, ["dave: deactivated, locked", "erin: deactivated, locked"]);
+    assert_eq!(
+        scene.states("dave erin").await?,
+        ["dave: deactivated, locked", "erin: deactivated, locked"]
+    );
     Ok(())
 }
 
@@ -129,17 +153,28 @@ async fn a_plan_beyond_a_limit_is_refused_until_its_digest_is_approved() -> Outc
 async fn an_empty_group_is_refused() -> Outcome {
     let scene = plot("empty").outsiders("alice").accounts("alice").open().await?;
     let run = scene.run(&scene.settings(), &["sync", "--format", "json"]).await?;
-    assert_eq!((run.exit, scene.states("alice").await?), (Some(3), vec!["alice: active".to_owned()]));
+    assert_eq!(
+        (run.exit, scene.states("alice").await?),
+        (Some(3), vec!["alice: active".to_owned()])
+    );
     Ok(())
 }
 
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn saved_plan_skips_members_who_have_come_back() -> Outcome {
-    let scene = plot("saved").members("alice").outsiders("dave erin").accounts("alice dave erin").open().await?;
+    let scene = plot("saved")
+        .members("alice")
+        .outsiders("dave erin")
+        .accounts("alice dave erin")
+        .open()
+        .await?;
     let (settings, saved) = (scene.settings(), scene.directory.path().join("plan.json"));
     let saved = saved.to_str().ok_or("a directory with a strange name")?;
-    assert_eq!(scene.run(&settings, &["plan", "--out", saved, "--detailed-exitcode"]).await?.exit, Some(2));
+    assert_eq!(
+        scene.run(&settings, &["plan", "--out", saved, "--detailed-exitcode"]).await?.exit,
+        Some(2)
+    );
     scene.join("dave").await?;
     let applied = scene.run(&settings, &["apply", saved]).await?;
     assert_eq!(applied.exit, Some(0), "{}", applied.stderr);
@@ -150,7 +185,13 @@ async fn saved_plan_skips_members_who_have_come_back() -> Outcome {
 #[tokio::test]
 #[ignore = "needs real servers: tests/real-servers.sh starts them"]
 async fn disabling_by_a_lock_keeps_the_account() -> Outcome {
-    let scene = plot("lock").members("alice bob").outsiders("dave").accounts("alice dave").locked("bob").open().await?;
+    let scene = plot("lock")
+        .members("alice bob")
+        .outsiders("dave")
+        .accounts("alice dave")
+        .locked("bob")
+        .open()
+        .await?;
     let settings = scene.settings().set("policy.disable", json!("lock"));
     let lines = scene.sync(&settings).await?;
     let expected = [
@@ -160,6 +201,9 @@ async fn disabling_by_a_lock_keeps_the_account() -> Outcome {
         "keep bot, token_owner",
     ];
     assert_eq!(lines, expected);
-    assert_eq!(scene.states("alice bob dave").await?, ["alice: active", "bob: active", "dave: locked"]);
+    assert_eq!(
+        scene.states("alice bob dave").await?,
+        ["alice: active", "bob: active", "dave: locked"]
+    );
     Ok(())
 }

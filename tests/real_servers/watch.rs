@@ -25,7 +25,11 @@ pub(crate) fn numbered(letter: char, count: usize) -> Vec<String> {
 /// All users are members with accounts, and the realm saves its admin events.
 pub(crate) fn with_events(topic: &str, names: &[String]) -> Plot {
     let names = names.join(" ");
-    plot(topic).realm("adminEventsEnabled", true).reader_may("view-events").members(&names).accounts(&names)
+    plot(topic)
+        .realm("adminEventsEnabled", true)
+        .reader_may("view-events")
+        .members(&names)
+        .accounts(&names)
 }
 
 /// A `watch` that has made its first run.
@@ -55,7 +59,10 @@ impl Watching {
 
     /// Its resident memory in KiB.
     pub(crate) fn memory(&self) -> Outcome<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it has ended")?))?;
+        let status = std::fs::read_to_string(format!(
+            "/proc/{}/status",
+            self.child.id().ok_or("it has ended")?
+        ))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
@@ -100,7 +107,11 @@ async fn a_session_is_refused_within_seconds_of_leaving_the_group() -> Outcome {
     }
     times.sort();
     let median = times[times.len() / 2];
-    println!("watch: sessions refused after {} s, median {:.1} s", printed(&times), median.as_secs_f64());
+    println!(
+        "watch: sessions refused after {} s, median {:.1} s",
+        printed(&times),
+        median.as_secs_f64()
+    );
     assert!(median <= WITHIN, "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     scene.settles(&names[LEAVERS - 1], "deactivated, locked").await
@@ -113,13 +124,17 @@ async fn without_events_a_session_is_refused_within_the_interval() -> Outcome {
     let scene = plot("silent").members(&format!("{} stays", names.join(" ")));
     let scene = scene.accounts(&format!("{} stays", names.join(" "))).open().await?;
     let interval = humantime::format_duration(INTERVAL).to_string();
-    let settings = scene.settings().set("watch.events_every", "off").set("watch.interval", interval);
+    let settings =
+        scene.settings().set("watch.events_every", "off").set("watch.interval", interval);
     let watching = Watching::start(&scene, &settings).await?;
     let mut times = Vec::new();
     for name in &names {
         times.push(shut_out_after(&scene, name).await?);
     }
-    println!("watch: without events, every {INTERVAL:?}: sessions refused after {} s", printed(&times));
+    println!(
+        "watch: without events, every {INTERVAL:?}: sessions refused after {} s",
+        printed(&times)
+    );
     assert!(times.iter().all(|time| *time <= INTERVAL.mul_f64(1.1) + SLACK), "{}", watching.log());
     assert_eq!(scene.states("stays").await?, ["stays: active"]);
     Ok(())

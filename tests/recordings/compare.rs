@@ -38,21 +38,34 @@ pub(crate) fn recording(name: &str) -> Vec<Value> {
     serde_json::from_str(&text).expect("the recording is JSON")
 }
 
-/// Returns the exchanges of a file in `tests/contract` that have one of these names, in the order of the file.
+/// Returns the exchanges of a file in `tests/contract` that have one of these names, in the order
+/// of the file.
 pub(crate) fn exchanges(file: &str, names: &[&str]) -> Vec<Value> {
     let mut exchanges = recording(file);
-    exchanges.retain(|exchange| exchange["name"].as_str().is_some_and(|name| names.contains(&name)));
+    exchanges
+        .retain(|exchange| exchange["name"].as_str().is_some_and(|name| names.contains(&name)));
     assert_eq!(exchanges.len(), names.len(), "{file} lacks some of {names:?}");
     exchanges
 }
 
 /// Collects every difference between the recording and the answers.
-pub(crate) fn differences(at: &str, field: &str, recorded: &Value, came: &Value, found: &mut Vec<String>) {
+pub(crate) fn differences(
+    at: &str,
+    field: &str,
+    recorded: &Value,
+    came: &Value,
+    found: &mut Vec<String>,
+) {
     match (recorded, came) {
         (Value::Object(recorded), Value::Object(came)) => {
-            let names = |row: &serde_json::Map<String, Value>| row.keys().cloned().collect::<BTreeSet<_>>();
+            let names =
+                |row: &serde_json::Map<String, Value>| row.keys().cloned().collect::<BTreeSet<_>>();
             if names(recorded) != names(came) {
-                found.push(format!("{at}: fields {:?}, recorded {:?}", names(came), names(recorded)));
+                found.push(format!(
+                    "{at}: fields {:?}, recorded {:?}",
+                    names(came),
+                    names(recorded)
+                ));
             }
             for (name, value) in recorded {
                 if let Some(other) = came.get(name) {
@@ -82,7 +95,8 @@ fn may_differ(at: &str, field: &str, recorded: &Value, came: &Value) -> bool {
     if recorded.is_null() != came.is_null() {
         return MAY_BE_NULL.contains(&field);
     }
-    let same_type = recorded.is_string() == came.is_string() && recorded.is_number() == came.is_number();
+    let same_type =
+        recorded.is_string() == came.is_string() && recorded.is_number() == came.is_number();
     // The recorded server had 100,000 accounts more than fit into a test.
     let large_total = matches!(field, "total" | "count") && recorded.as_u64() > Some(1000);
     let id_of_event = field == "id" && at.contains("event");
@@ -109,7 +123,12 @@ pub(crate) async fn replay(target: &Target<'_>, exchange: &Value) -> Vec<String>
     if json!(came.status().as_u16()) != response["status"] {
         found.push(format!("{name}: status {}, recorded {}", came.status(), response["status"]));
     }
-    let kind = came.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    let kind = came
+        .headers()
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     if essence(&kind) != essence(response["content_type"].as_str().unwrap_or_default()) {
         found.push(format!("{name}: content type {kind}, recorded {}", response["content_type"]));
     }
@@ -118,14 +137,21 @@ pub(crate) async fn replay(target: &Target<'_>, exchange: &Value) -> Vec<String>
         text = text.replace(here, recorded);
     }
     let is_json = essence(&kind) == "application/json";
-    let body = if is_json { serde_json::from_str(&text).expect("the stand-in answers in JSON") } else { json!(text) };
+    let body = if is_json {
+        serde_json::from_str(&text).expect("the stand-in answers in JSON")
+    } else {
+        json!(text)
+    };
     differences(name, "", &response["body"], &body, &mut found);
     found
 }
 
 fn request(target: &Target<'_>, recorded: &Value) -> reqwest::RequestBuilder {
     let path = recorded["path"].as_str().expect("a recorded path");
-    let method = recorded["method"].as_str().and_then(|method| method.parse().ok()).expect("a recorded method");
+    let method = recorded["method"]
+        .as_str()
+        .and_then(|method| method.parse().ok())
+        .expect("a recorded method");
     let mut call = reqwest::Client::new().request(method, format!("{}{path}", target.base));
     match recorded["headers"]["authorization"].as_str() {
         Some("Bearer <token>") => call = call.bearer_auth(target.credentials),
@@ -139,12 +165,15 @@ fn request(target: &Target<'_>, recorded: &Value) -> reqwest::RequestBuilder {
     let kind = recorded["headers"]["content-type"].as_str();
     match &recorded["body"] {
         Value::Null => call,
-        Value::String(raw) => call.header("content-type", kind.expect("recorded")).body(raw.clone()),
+        Value::String(raw) => {
+            call.header("content-type", kind.expect("recorded")).body(raw.clone())
+        }
         body if kind == Some("application/json") => call.json(body),
         body => {
             let form = body.as_object().expect("a form").iter();
             let pairs = form.map(|(name, value)| (name, value.as_str().unwrap_or_default()));
-            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            let body =
+                url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
             call.header("content-type", "application/x-www-form-urlencoded").body(body)
         }
     }

@@ -66,8 +66,10 @@ async fn recorded_keycloak() -> RunningWorld {
             ("events", "secret", Some(&["view-users", "view-events"])),
         ];
         for (id, secret, roles) in clients {
-            let client =
-                RealmClient { secret: Some(secret.into()), service_account: roles.map(ManagementRoles::from_names) };
+            let client = RealmClient {
+                secret: Some(secret.into()),
+                service_account: roles.map(ManagementRoles::from_names),
+            };
             realm.clients.insert(id.to_owned(), client);
         }
     }
@@ -149,8 +151,11 @@ async fn keycloak_distinguishes_users_as_recorded() {
         .id("87252f41-61a9-4ce8-87cb-b615ba03104e")
         .named("Bygroup", "Test")
         .email(&address("bygroup71437"));
-    let service = NewUser::service_account("cap-svc71437").id("de49f3de-eecc-4888-a79e-f75d9c7f457f");
-    let world = [locked_out, renamed, member, service].into_iter().fold(World::new("corp.test"), World::with_user);
+    let service =
+        NewUser::service_account("cap-svc71437").id("de49f3de-eecc-4888-a79e-f75d9c7f457f");
+    let world = [locked_out, renamed, member, service]
+        .into_iter()
+        .fold(World::new("corp.test"), World::with_user);
     let world = world.service_roles(&["view-users"]).start().await.expect("the world starts");
     {
         let mut state = world.keycloak.state();

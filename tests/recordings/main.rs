@@ -1,6 +1,7 @@
 //! Replays every exchange recorded with the real servers (`tests/contract`) against the stand-ins.
 //!
-//! A stand-in that drifts from the recordings would let the product pass its tests and fail in service.
+//! A stand-in that drifts from the recordings would let the product pass its tests and fail in
+//! service.
 
 mod compare;
 mod keycloak;
@@ -14,7 +15,11 @@ use matrix_keycloak_sync::standins::{Auth, World};
 
 #[tokio::test]
 async fn environment_of_a_world_has_the_variables_the_program_needs() {
-    let world = World::new("example.org").group("/staff/matrix-users").start().await.expect("the world starts");
+    let world = World::new("example.org")
+        .group("/staff/matrix-users")
+        .start()
+        .await
+        .expect("the world starts");
     let names = |auth| world.env(auth).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
     let nine = [
         "KC_URL",

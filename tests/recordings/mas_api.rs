@@ -1,6 +1,9 @@
-//! MAS's stand-in against `mas-admin-api.json` and `mas-lifecycle.json`: discovery, token endpoint and Admin API.
+//! MAS's stand-in against `mas-admin-api.json` and `mas-lifecycle.json`: discovery, token endpoint
+//! and Admin API.
 
-use matrix_keycloak_sync::standins::mas::{ClientAuth, Email, Link, MasSession, Provider, SessionKind};
+use matrix_keycloak_sync::standins::mas::{
+    ClientAuth, Email, Link, MasSession, Provider, SessionKind,
+};
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 use serde_json::Value;
 
@@ -24,8 +27,16 @@ const USERS: [(&str, &str, &str); 11] = [
 const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 /// ULID, creation time and subject of the two recorded links; five more were only counted.
 const LINKS: [(&str, &str, &str); 2] = [
-    ("01M83YANZ40Z5J05VK6RKWJJGF", "2026-11-23T10:13:20.484088Z", "fa4918d5-ee08-4111-8360-0d859fef89ee"),
-    ("01M83YAP62EPJ0Y96S9SHM8XNG", "2026-11-23T10:13:20.706480Z", "9d2eb96a-2e13-4b1e-a7f2-de934857e0f0"),
+    (
+        "01M83YANZ40Z5J05VK6RKWJJGF",
+        "2026-11-23T10:13:20.484088Z",
+        "fa4918d5-ee08-4111-8360-0d859fef89ee",
+    ),
+    (
+        "01M83YAP62EPJ0Y96S9SHM8XNG",
+        "2026-11-23T10:13:20.706480Z",
+        "9d2eb96a-2e13-4b1e-a7f2-de934857e0f0",
+    ),
 ];
 /// ULID, time of opening and device of ivan's sessions.
 const SESSIONS: [(&str, &str, &str); 2] = [
@@ -36,7 +47,12 @@ const SESSIONS: [(&str, &str, &str); 2] = [
 async fn recorded_mas() -> RunningWorld {
     let names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "ivan"];
     let world = names.iter().fold(World::new("corp.test"), |world, name| world.account(name));
-    let world = world.locked_account("judy").disabled_account("ken").start().await.expect("the world starts");
+    let world = world
+        .locked_account("judy")
+        .disabled_account("ken")
+        .start()
+        .await
+        .expect("the world starts");
     {
         let mut state = world.mas.state();
         state.add_client("not-listed", "secret", ClientAuth::Basic);
@@ -44,7 +60,8 @@ async fn recorded_mas() -> RunningWorld {
             state.set_user_id(name, id);
             created.clone_into(&mut state.user_mut(name).expect("seeded above").created_at);
         }
-        let mut provider = Provider::new(PROVIDER, &format!("{}/realms/corp", world.keycloak.url()));
+        let mut provider =
+            Provider::new(PROVIDER, &format!("{}/realms/corp", world.keycloak.url()));
         "2026-11-23T10:12:59.440759Z".clone_into(&mut provider.created_at);
         state.add_provider(provider);
         for (number, (_, user, _)) in USERS.iter().take(7).enumerate() {
@@ -82,13 +99,18 @@ async fn token(world: &RunningWorld, scope: &str) -> String {
         .json()
         .await
         .expect("a token");
-    answer["access_token"].as_str().filter(|token| token.starts_with("mat_")).expect("a token").to_owned()
+    answer["access_token"]
+        .as_str()
+        .filter(|token| token.starts_with("mat_"))
+        .expect("a token")
+        .to_owned()
 }
 
 #[tokio::test]
 async fn mas_answers_as_recorded() {
     let world = recorded_mas().await;
-    let hosts = [(world.mas.url(), "http://mas.test"), (world.keycloak.url(), "http://keycloak.test")];
+    let hosts =
+        [(world.mas.url(), "http://mas.test"), (world.keycloak.url(), "http://keycloak.test")];
     let client = format!("{}:{}", world.mas_client_id(), world.mas_client_secret());
     let (admin, plain) = (token(&world, "&scope=urn:mas:admin").await, token(&world, "").await);
     let mut found = Vec::new();
@@ -105,7 +127,8 @@ async fn mas_answers_as_recorded() {
             _ => &admin,
         };
         let path = exchange["request"]["path"].as_str().unwrap_or_default();
-        let base = if path.starts_with("/api/admin/") { world.mas_admin_url() } else { world.mas.url() };
+        let base =
+            if path.starts_with("/api/admin/") { world.mas_admin_url() } else { world.mas.url() };
         found.extend(replay(&Target { base: &base, credentials, hosts: &hosts }, &exchange).await);
         // The recorded server had time for its jobs between two requests.
         assert!(world.settle().await, "{path}: jobs are left");
@@ -162,7 +185,9 @@ async fn mas_shows_the_life_of_an_account_as_recorded() {
     let base = world.mas_admin_url();
     let mut found = Vec::new();
     for exchange in exchanges("mas-lifecycle.json", &OF_A_LIFE) {
-        found.extend(replay(&Target { base: &base, credentials: &token, hosts: &[] }, &exchange).await);
+        found.extend(
+            replay(&Target { base: &base, credentials: &token, hosts: &[] }, &exchange).await,
+        );
         if exchange["name"] == "before: not there" {
             begin_the_life(&world);
         }

@@ -15,12 +15,19 @@ use crate::compare::{differences, exchanges, nothing, recording};
 
 async fn recorded_mas() -> RunningWorld {
     let delay = Duration::from_millis(200);
-    let world = World::new("test.local").account("mona").job_delay(delay).start().await.expect("the world starts");
+    let world = World::new("test.local")
+        .account("mona")
+        .job_delay(delay)
+        .start()
+        .await
+        .expect("the world starts");
     world.mas.state().set_user_id("mona", "01M83ZBQ4SSD5E24ESBVV4PKDK");
     let config = fs::read_to_string(world.mas_cli_config()).expect("the world wrote it");
     let password = Regex::new("mas:[^@]+@").expect("a pattern");
     let address = Regex::new("@[^/]+/").expect("a pattern");
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a port");
     for (name, text) in [
         ("db-only.yaml", config.clone()),
         ("bad-password.yaml", password.replace(&config, "mas:wrong@").into_owned()),
@@ -70,7 +77,8 @@ fn state_of(world: &RunningWorld, localpart: &str) -> Value {
     })
 }
 
-/// Calls the stand-in as recorded and collects every difference; IDs that the recording made have no value.
+/// Calls the stand-in as recorded and collects every difference; IDs that the recording made have
+/// no value.
 async fn called(world: &RunningWorld, call: &Value, localpart: &str) -> Vec<String> {
     let name = call["name"].as_str().unwrap_or_default();
     let of_one_run = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z|email\.id=\w+").expect("a pattern");
@@ -123,7 +131,8 @@ async fn mas_cli_does_and_says_what_was_recorded() {
 async fn mas_cli_makes_administrators_as_recorded() {
     let name = "cli71465";
     let account = NewAccount::new(name).displayname("Cli Person");
-    let world = World::new("test.local").with_account(account).start().await.expect("the world starts");
+    let world =
+        World::new("test.local").with_account(account).start().await.expect("the world starts");
     world.mas.state().set_user_id(name, "01M8H4FRC7E21H8HYYECS9110G");
     let calls = [
         "list-admin-users: none",

@@ -21,9 +21,12 @@ async fn recorded_synapse() -> RunningWorld {
         .expect("the world starts");
     {
         let mut state = world.synapse.state();
-        for (localpart, displayname) in
-            [("alice", Some("alice")), ("bob", Some("bob")), ("carol", Some("carol")), ("dave", None)]
-        {
+        for (localpart, displayname) in [
+            ("alice", Some("alice")),
+            ("bob", Some("bob")),
+            ("carol", Some("carol")),
+            ("dave", None),
+        ] {
             let account = state.account_mut(localpart).expect("seeded above");
             account.displayname = displayname.map(str::to_owned);
         }
@@ -54,7 +57,8 @@ async fn synapse_answers_as_recorded() {
 #[tokio::test]
 async fn synapse_shows_what_mas_did_to_an_account_as_recorded() {
     let new = || NewAccount::new("new71437").displayname("New Person");
-    let world = World::new("test.local").with_account(new()).start().await.expect("the world starts");
+    let world =
+        World::new("test.local").with_account(new()).start().await.expect("the world starts");
     let steps = [
         ("an account made by MAS, before its first login", new()),
         ("an administrator of MAS: Synapse's admin stays false", new().mas_admin()),
@@ -63,7 +67,8 @@ async fn synapse_shows_what_mas_did_to_an_account_as_recorded() {
     let mut found = Vec::new();
     for (name, account) in steps {
         world.put_account(&account).expect("it can be");
-        let target = Target { base: &world.synapse.url(), credentials: world.admin_token(), hosts: &[] };
+        let target =
+            Target { base: &world.synapse.url(), credentials: world.admin_token(), hosts: &[] };
         found.extend(replay(&target, &exchanges("synapse-lifecycle.json", &[name])[0]).await);
     }
     nothing(&found);

@@ -35,7 +35,11 @@ impl Wanted {
         let users = session.readers.keycloak.users_called(text).await.map_err(ReadError::from)?;
         if account.is_none() && users.is_empty() {
             let is_email = text.contains('@');
-            return Err(if is_email { Failure::UnknownUser(text.to_owned()) } else { not_a_user() });
+            return Err(if is_email {
+                Failure::UnknownUser(text.to_owned())
+            } else {
+                not_a_user()
+            });
         }
         Ok(Self { text: text.to_owned(), account, users })
     }
@@ -57,7 +61,8 @@ impl Wanted {
 
     fn is_account(&self, user_id: &UserId) -> bool {
         self.account.as_ref().is_some_and(|wanted| {
-            wanted.server_name() == user_id.server_name() && wanted.localpart().key() == user_id.localpart().key()
+            wanted.server_name() == user_id.server_name()
+                && wanted.localpart().key() == user_id.localpart().key()
         })
     }
 
@@ -101,7 +106,9 @@ impl Subject<'_> {
 
     /// Returns whether an account is the wanted one, or any evidence ties it to one of the users.
     pub(super) fn covers(&self, account: &Account, facts: &Facts, rechecks: &Rechecks) -> bool {
-        let is_named = || account.is_on(&facts.server_name) && self.names.contains(&*account.localpart().key());
+        let is_named = || {
+            account.is_on(&facts.server_name) && self.names.contains(&*account.localpart().key())
+        };
         self.wanted.is_account(&account.user_id)
             || account.links.iter().any(|id| self.ids.contains(id))
             || account.remembered_owner().is_some_and(|(id, _)| self.ids.contains(id))

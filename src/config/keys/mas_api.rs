@@ -23,8 +23,12 @@ keys![
          issues the tokens. With a personal access token it is only used to check whether the \
          Admin API is public."
     ),
-    CLIENT_ID =
-        key("writer.mas_api.client_id", Text, CLIENT, "A client of MAS listed in its `policy.data.admin_clients`."),
+    CLIENT_ID = key(
+        "writer.mas_api.client_id",
+        Text,
+        CLIENT,
+        "A client of MAS listed in its `policy.data.admin_clients`."
+    ),
     CLIENT_SECRET = key("writer.mas_api.client_secret", Secret, CLIENT, "The client's secret."),
     ACCESS_TOKEN = key(
         "writer.mas_api.access_token",

@@ -107,7 +107,12 @@ pub(super) fn with_variable(name: &str, variable: Option<&str>) -> String {
     }
 }
 
-const fn key(name: &'static str, expected: Expected, absent: Absent, meaning: &'static str) -> ConfigKey {
+const fn key(
+    name: &'static str,
+    expected: Expected,
+    absent: Absent,
+    meaning: &'static str,
+) -> ConfigKey {
     ConfigKey { name, variable: None, expected, absent, meaning }
 }
 

@@ -14,7 +14,11 @@ use crate::planner::Matching;
 
 /// Takes the section if it is given or needed. Links are read if the Admin API is configured, for
 /// any writer and source.
-pub(super) fn mas_api(fields: &mut Fields, accounts: &AccountsSection, writer: &WriterConfig) -> Option<MasApiConfig> {
+pub(super) fn mas_api(
+    fields: &mut Fields,
+    accounts: &AccountsSection,
+    writer: &WriterConfig,
+) -> Option<MasApiConfig> {
     let is_written = matches!(writer.kind, WriterKindConfig::MasApi);
     let is_read = accounts.config.source == AccountSource::Mas;
     if is_written || is_read || fields.is_any_given(keys::KEYS) {

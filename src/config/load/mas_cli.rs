@@ -26,7 +26,8 @@ pub(super) fn mas_cli(fields: &mut Fields) -> MasCliConfig {
     };
     let used = if own_config.is_empty() { config.clone() } else { own_config };
     let runs_here = is_mas_cli(&program) || is_plain;
-    let config_to_check = if runs_here { FilesToCheck::Here(used) } else { FilesToCheck::BehindWrapper(used) };
+    let config_to_check =
+        if runs_here { FilesToCheck::Here(used) } else { FilesToCheck::BehindWrapper(used) };
     MasCliConfig {
         program,
         arguments,

@@ -56,10 +56,13 @@ impl fmt::Display for Warning {
 
 /// Reads the file (`--config`, else `MATRIX_KEYCLOAK_SYNC_CONFIG`, else the default one if it
 /// exists) and the environment, which overrides it.
-pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
-    let named = file
-        .map(Path::to_owned)
-        .or_else(|| env("MATRIX_KEYCLOAK_SYNC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
+pub fn load(
+    file: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
+    let named = file.map(Path::to_owned).or_else(|| {
+        env("MATRIX_KEYCLOAK_SYNC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+    });
     let path = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
     let mut sources = Sources::default();
     let mut warning = None;

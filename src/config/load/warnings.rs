@@ -17,7 +17,10 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     }
     if config.accounts.provider.is_some() && config.mas_api.is_none() {
         let what = "accounts.provider is not used, because links are read through MAS's Admin API";
-        warnings.push(Warning { what: what.to_owned(), instead: "Remove it, or configure [writer.mas_api]." });
+        warnings.push(Warning {
+            what: what.to_owned(),
+            instead: "Remove it, or configure [writer.mas_api].",
+        });
     }
     warnings
 }

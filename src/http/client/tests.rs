@@ -23,8 +23,11 @@ async fn answering(answer: String) -> (Url, tokio::task::JoinHandle<String>) {
 async fn no_redirect_takes_the_token_along() {
     for status in [301, 302, 303, 307, 308] {
         for method in [Method::GET, Method::POST] {
-            let (target, stolen) = answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_owned()).await;
-            let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
+            let (target, stolen) =
+                answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_owned()).await;
+            let head = format!(
+                "HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+            );
             let (server, request) = answering(head).await;
             let client = client(Timeouts::default(), &server, &Tls::default()).expect("a client");
             let answer = client.request(method.clone(), server).bearer_auth("secret").send().await;

@@ -16,7 +16,8 @@ pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
         let _ = writeln!(text, "  {} {}", account.user_id, belongs_to(evidence, known));
         for line in &evidence.lines {
             let (side, clue) = (side(line.side), clue(line.clue));
-            let unused = if is_used(line, known) { "" } else { ", which accounts.match does not use" };
+            let unused =
+                if is_used(line, known) { "" } else { ", which accounts.match does not use" };
             let _ = writeln!(text, "    {side:<7}  {clue}: {}{unused}", known.user(&line.user));
         }
         for twin in &evidence.twins {
@@ -55,7 +56,9 @@ fn clue(clue: Clue) -> &'static str {
         Clue::Memory(Tie::Link) => "remembered in the state file, from a link",
         Clue::Memory(Tie::ExternalId) => "remembered in the state file, from an external ID",
         Clue::Memory(Tie::Name) => "remembered in the state file, from a name",
-        Clue::Memory(Tie::Restored) => "remembered in a state file older than the last run, which only protects",
+        Clue::Memory(Tie::Restored) => {
+            "remembered in a state file older than the last run, which only protects"
+        }
         Clue::Name => "name by the template",
         Clue::Sign(Sign::EscapedName) => "name as Synapse once escaped it",
         Clue::Sign(Sign::Email) => "e-mail address",
@@ -86,7 +89,9 @@ fn ruling(evidence: &AccountEvidence, matching: Matching) -> &'static str {
         }
         Ruling::Link if other_name => "The link decides: a name never replaces a link.",
         Ruling::Link => "The link decides.",
-        Ruling::ExternalId if other_name => "The external ID decides: a name never replaces an external ID.",
+        Ruling::ExternalId if other_name => {
+            "The external ID decides: a name never replaces an external ID."
+        }
         Ruling::ExternalId => "The external ID decides.",
         Ruling::Memory(Tie::Link | Tie::ExternalId) if other_name => {
             "The state file decides: a name never replaces an owner by link or external ID."
@@ -104,10 +109,14 @@ fn ruling(evidence: &AccountEvidence, matching: Matching) -> &'static str {
             "The name decides: accounts.match = \"localpart\" acts on names alone."
         }
         Ruling::Name => "The name decides: nothing stronger names another user.",
-        Ruling::NameAfterDeletion => "The name decides: Keycloak no longer has the remembered user.",
+        Ruling::NameAfterDeletion => {
+            "The name decides: Keycloak no longer has the remembered user."
+        }
         Ruling::NameAfterMove => "The name decides: the remembered user has another account.",
         Ruling::SharedName => "Nothing decides: several users have this name.",
-        Ruling::Twin => "Nothing decides: the name differs from that of another account only in case.",
+        Ruling::Twin => {
+            "Nothing decides: the name differs from that of another account only in case."
+        }
         Ruling::Nothing if evidence.lines.is_empty() => "Nothing ties the account to a user.",
         Ruling::Nothing => "Nothing decides: such signs only protect the account.",
     }

@@ -1,5 +1,5 @@
-//! Prints one user or account for an administrator: every fact with its server, the evidence for the
-//! owner, then the rule.
+//! Prints one user or account for an administrator: every fact with its server, the evidence for
+//! the owner, then the rule.
 
 mod evidence;
 mod servers;

@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 use super::super::HEADING;
 use super::{AskedFor, Explained, InKeycloak, KnownFacts};
 use crate::config::AccountSource;
-use crate::model::{Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, Word as _};
+use crate::model::{
+    Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, Word as _,
+};
 use crate::phrases::{counted, joined};
 
 pub(super) fn keycloak(text: &mut String, known: &KnownFacts<'_>) {
     let config = &known.config.keycloak;
-    let _ = writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
+    let _ =
+        writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
     let groups: Vec<_> = known.groups.iter().map(|group| &group.path).collect();
     let list = format!(
         "the member list of {} ({})",
@@ -55,10 +58,16 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             text.push_str("    so not in Keycloak\n");
         }
         KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, .. } => {
-            let groups = if groups.is_empty() { "no groups".to_owned() } else { joined(groups, ", ") };
-            let _ = writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
+            let groups =
+                if groups.is_empty() { "no groups".to_owned() } else { joined(groups, ", ") };
+            let _ =
+                writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
-            let _ = writeln!(text, "    so {}", if *in_group { "in the group" } else { "not in the group" });
+            let _ = writeln!(
+                text,
+                "    so {}",
+                if *in_group { "in the group" } else { "not in the group" }
+            );
         }
     }
 }
@@ -153,9 +162,17 @@ pub(super) fn mas(text: &mut String, known: &KnownFacts<'_>) {
 }
 
 /// Prints what MAS and Synapse contradict each other about, and what that means.
-fn contradiction(text: &mut String, known: &KnownFacts<'_>, account: &Account, in_mas: AccountState) {
+fn contradiction(
+    text: &mut String,
+    known: &KnownFacts<'_>,
+    account: &Account,
+    in_mas: AccountState,
+) {
     let asked = known.asked.get(&account.user_id).and_then(|asked| asked.synapse.as_ref());
-    let Some(in_synapse) = asked.map(|detail| AccountState { erased: false, ..detail.state }) else { return };
+    let Some(in_synapse) = asked.map(|detail| AccountState { erased: false, ..detail.state })
+    else {
+        return;
+    };
     if in_mas == in_synapse {
         return;
     }
@@ -199,7 +216,8 @@ pub(super) fn state_file(text: &mut String, known: &KnownFacts<'_>) {
 }
 
 fn words(state: AccountState) -> String {
-    let marks = [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")];
+    let marks =
+        [(state.deactivated, "deactivated"), (state.locked, "locked"), (state.erased, "erased")];
     let words: Vec<_> = marks.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
     if words.is_empty() { "active".to_owned() } else { words.join(", ") }
 }

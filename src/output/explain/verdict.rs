@@ -27,13 +27,19 @@ pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
 }
 
 fn has_account(member: &Member, known: &KnownFacts<'_>) -> bool {
-    known.accounts.iter().any(|one| one.evidence.owners.contains(&member.id) || may_log_in(member, one))
+    known
+        .accounts
+        .iter()
+        .any(|one| one.evidence.owners.contains(&member.id) || may_log_in(member, one))
 }
 
-/// Returns whether an account that is kept may be the member's by a link or memory that does not decide.
+/// Returns whether an account that is kept may be the member's by a link or memory that does not
+/// decide.
 fn may_log_in(member: &Member, Explained { verdict, evidence, .. }: &Explained<'_>) -> bool {
     match verdict {
-        Verdict::Kept(KeptReason::Ambiguous) => evidence.lines.iter().any(|line| line.user == member.id),
+        Verdict::Kept(KeptReason::Ambiguous) => {
+            evidence.lines.iter().any(|line| line.user == member.id)
+        }
         Verdict::MayBeMember(signs) => {
             let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
             signs.iter().any(|seen| is_tie(seen.sign) && seen.user.id == member.id)
@@ -49,13 +55,18 @@ fn without_account(member: &Member, known: &KnownFacts<'_>) -> String {
     let unnamed = known.facts.unnamed.iter().find(|one| one.id == member.id);
     match (unnamed, &member.localpart) {
         (Some(unnamed), _) => {
-            format!("in the group, no account, and no valid name: MAS would refuse the account ({})", unnamed.why)
+            format!(
+                "in the group, no account, and no valid name: MAS would refuse the account ({})",
+                unnamed.why
+            )
         }
         (None, Some(localpart)) if is_taken(localpart, known) => {
             format!("{localpart}: in the group, no account; another account has the name")
         }
         (None, Some(localpart)) => {
-            format!("{localpart}: in the group, no account yet: nothing to do; the first login creates it")
+            format!(
+                "{localpart}: in the group, no account yet: nothing to do; the first login creates it"
+            )
         }
         (None, None) => "in the group, no account yet: nothing to do".to_owned(),
     }
@@ -64,7 +75,9 @@ fn without_account(member: &Member, known: &KnownFacts<'_>) -> String {
 /// Returns whether an account of the homeserver has this name, without regard to case.
 fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
     let mut accounts = known.facts.accounts.iter();
-    accounts.any(|account| account.is_on(&known.facts.server_name) && account.localpart().key() == localpart.key())
+    accounts.any(|account| {
+        account.is_on(&known.facts.server_name) && account.localpart().key() == localpart.key()
+    })
 }
 
 fn words(verdict: &Verdict) -> String {
@@ -124,8 +137,12 @@ fn advice(verdict: &Verdict, known: &KnownFacts<'_>) -> Vec<String> {
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
         }
-        Verdict::MayBeMember(signs) if by_names_alone && signs.iter().any(|seen| is_tie(seen.sign)) => {
-            &["If it is the member's account, set accounts.match = \"auto\", so that the evidence decides."]
+        Verdict::MayBeMember(signs)
+            if by_names_alone && signs.iter().any(|seen| is_tie(seen.sign)) =>
+        {
+            &[
+                "If it is the member's account, set accounts.match = \"auto\", so that the evidence decides.",
+            ]
         }
         Verdict::MayBeMember(_) => &[
             "If it is the member's account, link it to them in MAS (upstream-oauth-links). If not,",

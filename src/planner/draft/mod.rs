@@ -60,7 +60,8 @@ impl<'f> Draft<'f> {
         draft
     }
 
-    /// Reverses what was done to some accounts of `scope`, without the table. All others only count.
+    /// Reverses what was done to some accounts of `scope`, without the table. All others only
+    /// count.
     pub(super) fn reversing(
         facts: &'f Facts,
         policy: &'f Policy,
@@ -134,8 +135,11 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable(_) | Opinion::WouldClose(_) => true,
             Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
         };
-        let count =
-            if counts_as_active { &mut self.active_as_they_should_be } else { &mut self.disabled_as_they_should_be };
+        let count = if counts_as_active {
+            &mut self.active_as_they_should_be
+        } else {
+            &mut self.disabled_as_they_should_be
+        };
         *count += 1;
     }
 

@@ -2,7 +2,9 @@
 
 use super::{Draft, Verdicts};
 use crate::model::{Account, Evidence, Localpart};
-use crate::plan::{Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified};
+use crate::plan::{
+    Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified,
+};
 use crate::planner::decision_table::DecisionTable;
 use crate::planner::{Rechecks, Verdict};
 
@@ -31,7 +33,8 @@ impl<'f> Draft<'f> {
             kept: Vec::new(),
             contradictions,
             doubtful,
-            not_rechecked: matches!(rechecks, Rechecks::TooMany { .. }).then(|| self.left_to_recheck(rechecks)),
+            not_rechecked: matches!(rechecks, Rechecks::TooMany { .. })
+                .then(|| self.left_to_recheck(rechecks)),
             unverified: self.unverified(),
             mapping: mapped.into_summary(),
         };
@@ -49,20 +52,33 @@ impl<'f> Draft<'f> {
     }
 
     fn unverified(&self) -> Unverified {
-        let accounts = self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
+        let accounts =
+            self.unverified.iter().map(|account| (account.localpart().clone(), account.state));
         Unverified { accounts: accounts.collect(), mas_cli: self.table.policy.mas_cli.clone() }
     }
 
     /// Returns a note for the administrator about the change of an account.
     #[must_use]
-    pub fn mark(&self, account: &Account, verdict: &Verdict, evidence: Option<&Evidence>) -> Option<Mark> {
+    pub fn mark(
+        &self,
+        account: &Account,
+        verdict: &Verdict,
+        evidence: Option<&Evidence>,
+    ) -> Option<Mark> {
         let seen = evidence.map_or(account.seen(), |seen| seen.account.seen());
         let is_by_others = self.table.is_deactivated_by_others(account, seen);
-        (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others).then_some(Mark::DeactivatedByOthers)
+        (*verdict == Verdict::Activate(Reason::InGroup) && is_by_others)
+            .then_some(Mark::DeactivatedByOthers)
     }
 }
 
-fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: Option<&Evidence>, mark: Option<Mark>) {
+fn add_to_plan(
+    plan: &mut Plan,
+    account: &Account,
+    verdict: Verdict,
+    evidence: Option<&Evidence>,
+    mark: Option<Mark>,
+) {
     let localpart: &Localpart = account.localpart();
     let kept = |reason| Kept::new(localpart.clone(), reason);
     let action = |kind, reason| Action {
@@ -85,16 +101,27 @@ fn add_to_plan(plan: &mut Plan, account: &Account, verdict: Verdict, evidence: O
         Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
         Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
         Verdict::NeedsApproval(reason, approval) => {
-            plan.actions.push(Action { approval: Some(approval), ..action(ActionKind::Disable, reason) });
+            plan.actions
+                .push(Action { approval: Some(approval), ..action(ActionKind::Disable, reason) });
         }
         Verdict::DisableSkipped(reason, error) => {
-            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Disable, reason) });
+            plan.actions.push(Action {
+                skipped: Some(Skip::NotSeen(error)),
+                ..action(ActionKind::Disable, reason)
+            });
         }
         Verdict::ActivateSkipped(reason, error) => {
-            plan.actions.push(Action { skipped: Some(Skip::NotSeen(error)), ..action(ActionKind::Activate, reason) });
+            plan.actions.push(Action {
+                skipped: Some(Skip::NotSeen(error)),
+                ..action(ActionKind::Activate, reason)
+            });
         }
         Verdict::Kept(reason) => plan.kept.push(kept(reason)),
-        Verdict::MayBeMember(signs) => plan.kept.push(Kept { signs, ..kept(KeptReason::MayBeMember) }),
-        Verdict::InGrace(until) => plan.kept.push(Kept { until: Some(until), ..kept(KeptReason::InGrace) }),
+        Verdict::MayBeMember(signs) => {
+            plan.kept.push(Kept { signs, ..kept(KeptReason::MayBeMember) });
+        }
+        Verdict::InGrace(until) => {
+            plan.kept.push(Kept { until: Some(until), ..kept(KeptReason::InGrace) });
+        }
     }
 }

@@ -24,8 +24,8 @@ pub struct ToRecheck {
     pub ask: AskFirst,
 }
 
-/// Which server is asked first about an account. A bridge may have more accounts than there are members,
-/// and Keycloak knows none of them.
+/// Which server is asked first about an account. A bridge may have more accounts than there are
+/// members, and Keycloak knows none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskFirst {
     /// Both at the same time: the account does not belong to a bridge.

@@ -43,7 +43,9 @@ impl<'f> Draft<'f> {
                 Opinion::WouldDisable(_)
                 | Opinion::WouldActivate { .. }
                 | Opinion::WouldClose(_)
-                | Opinion::WouldReopen(_) => unreachable!("an account that would be changed is notable"),
+                | Opinion::WouldReopen(_) => {
+                    unreachable!("an account that would be changed is notable")
+                }
             },
         }
     }
@@ -67,14 +69,18 @@ impl<'f> Draft<'f> {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_disable(account, holder, seen, &directories)
                     }
-                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
+                    failed => {
+                        Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
+                    }
                 },
                 Opinion::WouldClose(holder) => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => {
                         contradictions += usize::from(second.contradicts(account, holder, seen));
                         second.on_close(account, holder, seen, &directories)
                     }
-                    failed => Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks)),
+                    failed => {
+                        Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
+                    }
                 },
                 Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
@@ -95,12 +101,13 @@ impl<'f> Draft<'f> {
         Verdicts { of_accounts, contradictions, doubtful, mapped }
     }
 
-    /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli finds
-    /// users without regard to case, and may change the other one.
+    /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli
+    /// finds users without regard to case, and may change the other one.
     fn keep_what_mas_may_mix_up(&self, of_accounts: &mut [(&'f Account, Verdict)]) {
         let policy = self.table.policy;
         let becomes_disabled = |other: &'f Account| {
-            let at = of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
+            let at =
+                of_accounts.binary_search_by_key(&&other.user_id, |(account, _)| &account.user_id);
             match at.ok().map(|at| &of_accounts[at].1) {
                 Some(Verdict::Disable(_) | Verdict::NeedsApproval(..)) => Some(true),
                 // Without a yes it stays active.
@@ -130,7 +137,11 @@ impl<'f> Draft<'f> {
         }
     }
 
-    fn directories<'l>(&'l self, rechecks: &'l Rechecks, second: &SecondLook<'l, 'f>) -> Directories<'l> {
+    fn directories<'l>(
+        &'l self,
+        rechecks: &'l Rechecks,
+        second: &SecondLook<'l, 'f>,
+    ) -> Directories<'l> {
         let Facts { providers, members, memory, .. } = self.table.facts;
         let remembered = memory.directories.iter().filter(|_| providers.is_none());
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);

@@ -25,8 +25,8 @@ pub(in crate::planner) enum Holder<'f> {
     },
     /// It has the name of these members, and nothing stronger contradicts.
     Named(Namesakes<'f>),
-    /// Memory ties it by name to a user who is not a member, and now these members have its name. It is
-    /// theirs if that user is gone.
+    /// Memory ties it by name to a user who is not a member, and now these members have its name.
+    /// It is theirs if that user is gone.
     Contested {
         /// The user that memory names.
         remembered: &'f KeycloakId,

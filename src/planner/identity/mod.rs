@@ -1,9 +1,9 @@
-//! Decides which Keycloak user each account belongs to, and by which evidence. The rest of the planner
-//! compares no names.
+//! Decides which Keycloak user each account belongs to, and by which evidence. The rest of the
+//! planner compares no names.
 //!
-//! The strongest evidence decides: MAS's upstream link, then an external ID in Synapse (only seen in the
-//! second look), then the state file's memory, then the name. A name ties nothing if stronger evidence
-//! names another user.
+//! The strongest evidence decides: MAS's upstream link, then an external ID in Synapse (only seen
+//! in the second look), then the state file's memory, then the name. A name ties nothing if
+//! stronger evidence names another user.
 
 mod holder;
 mod remembered_owners;
@@ -36,7 +36,8 @@ pub(super) struct Identity<'f> {
     accounts: RowIndex,
     /// Accounts whose name differs from another one only in case.
     same_name: HashSet<&'f UserId>,
-    /// Accounts of these whose owner only a name decides, and that are not spelled like a member's name.
+    /// Accounts of these whose owner only a name decides, and that are not spelled like a member's
+    /// name.
     twins: HashSet<&'f UserId>,
     /// Whether each member has an account, by row; complete once every account was requested.
     has_account: Vec<Cell<bool>>,
@@ -72,8 +73,9 @@ impl<'f> Identity<'f> {
     fn index_accounts(&mut self) {
         let facts = self.facts;
         // A growing table would read every key again.
-        self.tied =
-            RowIndex::with_capacity(facts.accounts.iter().filter(|account| account.tied_to().is_some()).count());
+        self.tied = RowIndex::with_capacity(
+            facts.accounts.iter().filter(|account| account.tied_to().is_some()).count(),
+        );
         let account_at = |row: u32| &facts.accounts[row as usize];
         for (row, account) in (0..).zip(&facts.accounts) {
             if !account.is_on(&facts.server_name) {
@@ -82,21 +84,29 @@ impl<'f> Identity<'f> {
             if let Some(id) = account.tied_to() {
                 self.tied.add(row, id, |row| facts.tied_to(row));
             }
-            let other = self.accounts.add_beside(row, &facts.account_name(row), |row| facts.account_name(row));
-            self.same_name.extend(other.into_iter().chain(other.map(|_| row)).map(|row| &account_at(row).user_id));
+            let other = self
+                .accounts
+                .add_beside(row, &facts.account_name(row), |row| facts.account_name(row));
+            self.same_name.extend(
+                other.into_iter().chain(other.map(|_| row)).map(|row| &account_at(row).user_id),
+            );
         }
-        let shared = facts.accounts.iter().filter(|account| self.same_name.contains(&account.user_id));
-        let undecided = shared.filter(|account| !self.ties_decide(account) && !self.is_exact(account));
+        let shared =
+            facts.accounts.iter().filter(|account| self.same_name.contains(&account.user_id));
+        let undecided =
+            shared.filter(|account| !self.ties_decide(account) && !self.is_exact(account));
         self.twins = undecided.map(|account| &account.user_id).collect();
     }
 
-    /// Returns the other accounts of this homeserver that have an account's name, without regard to case.
+    /// Returns the other accounts of this homeserver that have an account's name, without regard to
+    /// case.
     pub(super) fn same_name(&self, account: &Account) -> Vec<&'f Account> {
         if !self.same_name.contains(&account.user_id) {
             return Vec::new();
         }
         let name = account.localpart().key();
-        let rows = self.accounts.candidates(&name).filter(|row| self.facts.account_name(*row) == name);
+        let rows =
+            self.accounts.candidates(&name).filter(|row| self.facts.account_name(*row) == name);
         let accounts = rows.map(|row| &self.facts.accounts[row as usize]);
         accounts.filter(|other| other.user_id != account.user_id).collect()
     }
@@ -115,8 +125,8 @@ impl<'f> Identity<'f> {
         named.iter().any(|member| member.localpart.as_ref() == Some(account.localpart()))
     }
 
-    /// Returns whether an account shares its name with another one, and is not the one that counts as the
-    /// member's.
+    /// Returns whether an account shares its name with another one, and is not the one that counts
+    /// as the member's.
     pub(super) fn is_twin(&self, account: &Account) -> bool {
         self.twins.contains(&account.user_id)
     }
@@ -148,9 +158,15 @@ impl<'f> Identity<'f> {
         Holder::Tied { id, member: listed.map(|listed| listed.member), by }
     }
 
-    /// Returns the owner by memory. A new name replaces memory by name if its user has another account, or is
-    /// gone, which only the second look shows.
-    fn remembered_holder(&self, account: &Account, id: &'f KeycloakId, tie: Tie, named: Namesakes<'f>) -> Holder<'f> {
+    /// Returns the owner by memory. A new name replaces memory by name if its user has another
+    /// account, or is gone, which only the second look shows.
+    fn remembered_holder(
+        &self,
+        account: &Account,
+        id: &'f KeycloakId,
+        tie: Tie,
+        named: Namesakes<'f>,
+    ) -> Holder<'f> {
         if tie != Tie::Name || named.is_empty() || named.contains(id) {
             self.tied(id, TiedBy::Memory(tie))
         } else if self.has_another_account(id, account) {
@@ -158,7 +174,10 @@ impl<'f> Identity<'f> {
         } else if self.member(id).is_some() {
             self.tied(id, TiedBy::Memory(tie))
         } else {
-            Holder::Contested { remembered: id, named: self.without_those_settled_elsewhere(named, account) }
+            Holder::Contested {
+                remembered: id,
+                named: self.without_those_settled_elsewhere(named, account),
+            }
         }
     }
 
@@ -174,12 +193,18 @@ impl<'f> Identity<'f> {
     }
 
     /// Drops members with an account of their own, if several members have one name.
-    fn without_those_settled_elsewhere(&self, named: Namesakes<'f>, account: &Account) -> Namesakes<'f> {
+    fn without_those_settled_elsewhere(
+        &self,
+        named: Namesakes<'f>,
+        account: &Account,
+    ) -> Namesakes<'f> {
         if named.others.is_empty() {
             return named;
         }
         let mut left = Namesakes::default();
-        for listed in named.listed().filter(|listed| !self.is_tied_elsewhere(&listed.member.id, account)) {
+        for listed in
+            named.listed().filter(|listed| !self.is_tied_elsewhere(&listed.member.id, account))
+        {
             left.push(listed);
         }
         if left.is_empty() { named } else { left }
@@ -189,7 +214,8 @@ impl<'f> Identity<'f> {
         self.has_account[listed.row as usize].set(true);
     }
 
-    /// Returns whether each member has an account, by row; complete once every account was requested.
+    /// Returns whether each member has an account, by row; complete once every account was
+    /// requested.
     pub(super) fn have_account(&self) -> impl Iterator<Item = bool> {
         self.has_account.iter().map(Cell::get)
     }
@@ -207,7 +233,8 @@ impl<'f> Identity<'f> {
         Some(Listed { row, member: &self.facts.members[row as usize] })
     }
 
-    /// Returns the members whose account has this account's name, without regard to case, in order of ID.
+    /// Returns the members whose account has this account's name, without regard to case, in order
+    /// of ID.
     pub(super) fn named(&self, account: &Account) -> Namesakes<'f> {
         let key = account.localpart().key();
         let mut named = Namesakes::default();
@@ -232,8 +259,14 @@ impl<'f> Identity<'f> {
         others.any(|other| other.user_id != account.user_id && other.tied_to() == Some(id))
     }
 
-    /// Returns the members that an account would be activated for: one, unless several have its name.
-    pub(super) fn would_get(&self, account: &'f Account, member: &'f Member, by: TiedBy) -> Vec<&'f Member> {
+    /// Returns the members that an account would be activated for: one, unless several have its
+    /// name.
+    pub(super) fn would_get(
+        &self,
+        account: &'f Account,
+        member: &'f Member,
+        by: TiedBy,
+    ) -> Vec<&'f Member> {
         match self.holder(account) {
             Holder::Named(named) if by == TiedBy::Name => named.iter().collect(),
             _ => vec![member],
@@ -245,14 +278,15 @@ impl<'f> Identity<'f> {
         self.is_tied_elsewhere(id, account) || self.has_account_by_name(id)
     }
 
-    /// Returns whether a user has an active account by name alone. A disabled one belonged to another user,
-    /// because this one had the account that is remembered.
+    /// Returns whether a user has an active account by name alone. A disabled one belonged to
+    /// another user, because this one had the account that is remembered.
     fn has_account_by_name(&self, id: &KeycloakId) -> bool {
         let Some(name) = self.member(id).and_then(|member| member.localpart.as_ref()) else {
             return false;
         };
         let key = name.key();
-        let mut rows = self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
+        let mut rows =
+            self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
         rows.any(|row| {
             let account = &self.facts.accounts[row as usize];
             let is_free = !self.ties_decide(account) && !self.is_twin(account);
@@ -260,8 +294,8 @@ impl<'f> Identity<'f> {
         })
     }
 
-    /// Returns whether links or memory tie an account to another user than this one, so that its name does
-    /// not count.
+    /// Returns whether links or memory tie an account to another user than this one, so that its
+    /// name does not count.
     pub(super) fn is_tied_to_another(&self, account: &'f Account, id: &KeycloakId) -> bool {
         let link = account.links.newest().filter(|_| self.subjects_count());
         let remembered = || self.remembered(account).map(|(owner, _)| owner);
@@ -273,8 +307,8 @@ impl<'f> Identity<'f> {
         account.remembered_owner().filter(|(_, tie)| *tie != Tie::Link || self.subjects_count())
     }
 
-    /// Returns whether subjects count: with `match = "localpart"`, those that are not IDs (trap 52) mean
-    /// nothing.
+    /// Returns whether subjects count: with `match = "localpart"`, those that are not IDs (trap 52)
+    /// mean nothing.
     pub(super) fn subjects_count(&self) -> bool {
         self.matching != Matching::Localpart || self.facts.subjects == Subjects::Users
     }
@@ -313,6 +347,8 @@ impl Facts {
     }
 
     fn tied_to(&self, row: u32) -> &KeycloakId {
-        self.accounts[row as usize].tied_to().expect("only tied accounts are looked up by their tie")
+        self.accounts[row as usize]
+            .tied_to()
+            .expect("only tied accounts are looked up by their tie")
     }
 }

@@ -14,7 +14,8 @@ pub struct AccountsByLocalpart {
 }
 
 impl AccountsByLocalpart {
-    /// Indexes the accounts of a reading. The index is valid until accounts are added, removed or moved.
+    /// Indexes the accounts of a reading. The index is valid until accounts are added, removed or
+    /// moved.
     #[must_use]
     pub fn new(facts: &Facts) -> Self {
         let hasher = DefaultHashBuilder::default();
@@ -41,7 +42,8 @@ impl Account {
     /// Notes the owner of the account; the user of the newest link takes no memory.
     pub fn remember(&mut self, owner: Owner) {
         let is_as_linked = owner.tie == Tie::Link && self.links.newest() == Some(&owner.id);
-        self.remembered = if is_as_linked { Remembered::same_as_link() } else { Remembered::owner(owner) };
+        self.remembered =
+            if is_as_linked { Remembered::same_as_link() } else { Remembered::owner(owner) };
     }
 }
 

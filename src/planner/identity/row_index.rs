@@ -24,7 +24,12 @@ impl RowIndex {
     }
 
     /// Adds a row, and returns an earlier one with the same key, if there is one.
-    pub(super) fn add_beside<K: Hash + Eq>(&mut self, row: u32, key: &K, key_of: impl Fn(u32) -> K) -> Option<u32> {
+    pub(super) fn add_beside<K: Hash + Eq>(
+        &mut self,
+        row: u32,
+        key: &K,
+        key_of: impl Fn(u32) -> K,
+    ) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         let other = self.rows.find(hash, |row| key_of(*row) == *key).copied();
         self.rows.insert_unique(hash, row, |row| self.hasher.hash_one(key_of(*row)));

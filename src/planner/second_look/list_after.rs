@@ -22,13 +22,16 @@ impl<'l> ListAfter<'l> {
             Rechecks::Taken { members_after, .. } => members_after.as_deref(),
             Rechecks::TooMany { .. } => None,
         };
-        let may_use: Vec<_> = members.into_iter().flatten().filter(|member| table.may_use(member)).collect();
+        let may_use: Vec<_> =
+            members.into_iter().flatten().filter(|member| table.may_use(member)).collect();
         Self { members, ids: may_use.iter().map(|member| &member.id).collect(), may_use }
     }
 
     pub(super) fn named(&self, account: &Account) -> impl Iterator<Item = &'l Member> {
         let key = account.localpart().key().into_owned();
         let may_use = self.may_use.iter().copied();
-        may_use.filter(move |member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key))
+        may_use.filter(move |member| {
+            member.localpart.as_ref().is_some_and(|localpart| localpart.key() == key)
+        })
     }
 }

@@ -10,7 +10,8 @@ use super::memory::Recall;
 use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
 use super::{Facts, Rechecks, Verdict};
 use crate::model::{
-    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign, SignSeen, Timestamp,
+    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign,
+    SignSeen, Timestamp,
 };
 use crate::plan::{Approval, KeptReason, Reason};
 use list_after::ListAfter;
@@ -25,7 +26,11 @@ pub(super) struct SecondLook<'l, 'f> {
 }
 
 impl<'l, 'f> SecondLook<'l, 'f> {
-    pub(super) fn new(table: &'l DecisionTable<'f>, identity: &'l Identity<'f>, rechecks: &'l Rechecks) -> Self {
+    pub(super) fn new(
+        table: &'l DecisionTable<'f>,
+        identity: &'l Identity<'f>,
+        rechecks: &'l Rechecks,
+    ) -> Self {
         Self { table, identity, after: ListAfter::new(table, rechecks) }
     }
 
@@ -38,12 +43,20 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         self.table.facts
     }
 
-    /// Returns whether list and look contradict each other about the users an account may belong to.
-    pub(super) fn contradicts(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> bool {
+    /// Returns whether list and look contradict each other about the users an account may belong
+    /// to.
+    pub(super) fn contradicts(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+    ) -> bool {
         let owners = self.candidates(account, holder, seen);
         let is_owner = |id: &KeycloakId| owners.iter().any(|owner| owner.id == id);
-        let by_owner = owners.iter().any(|owner| self.standing(*owner) == PossibleOwner::Contradiction);
-        // A user of this name may have been re-created with a new ID; one with another account means nothing.
+        let by_owner =
+            owners.iter().any(|owner| self.standing(*owner) == PossibleOwner::Contradiction);
+        // A user of this name may have been re-created with a new ID; one with another account
+        // means nothing.
         let by_name = seen.by_name().any(|person| match person {
             KeycloakPerson::Known { user, in_group: true, .. } => {
                 !is_owner(&user.id)
@@ -55,31 +68,43 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         by_owner || by_name || self.is_listed_by_now(account, &owners)
     }
 
-    /// Returns whether the list after the look has an owner, or a user of the same name, that it did not have
-    /// before.
+    /// Returns whether the list after the look has an owner, or a user of the same name, that it
+    /// did not have before.
     fn is_listed_by_now(&self, account: &Account, owners: &[Candidate<'_>]) -> bool {
         let newly_in = |id: &KeycloakId| {
             let before = self.identity.member(id);
             self.after.ids.contains(id) && !before.is_some_and(|member| self.table.may_use(member))
         };
-        let namesake = self
-            .after
-            .named(account)
-            .any(|member| newly_in(&member.id) && !self.identity.is_tied_elsewhere(&member.id, account));
+        let namesake = self.after.named(account).any(|member| {
+            newly_in(&member.id) && !self.identity.is_tied_elsewhere(&member.id, account)
+        });
         namesake || owners.iter().any(|owner| newly_in(owner.id))
     }
 
     /// Returns the owners of an account by the evidence.
-    pub(super) fn owners(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<KeycloakId> {
+    pub(super) fn owners(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+    ) -> Vec<KeycloakId> {
         let owners = self.candidates(account, holder, seen);
         owners.into_iter().map(|owner| owner.id.clone()).collect()
     }
 
     /// Returns the members that own an account by the look.
-    pub(super) fn members_found(&self, account: &Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<&'f KeycloakId> {
+    pub(super) fn members_found(
+        &self,
+        account: &Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+    ) -> Vec<&'f KeycloakId> {
         let owners = self.candidates(account, holder, seen);
-        let members = owners.into_iter().filter(|owner| self.standing(*owner) == PossibleOwner::Member);
-        members.filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id)).collect()
+        let members =
+            owners.into_iter().filter(|owner| self.standing(*owner) == PossibleOwner::Member);
+        members
+            .filter_map(|owner| self.identity.member(owner.id).map(|member| &member.id))
+            .collect()
     }
 
     /// Decides about an account that would be disabled.
@@ -95,7 +120,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
         let owners = self.candidates(account, holder, seen);
         let standings: Vec<_> = owners.iter().map(|owner| self.standing(*owner)).collect();
-        let members = standings.iter().filter(|standing| **standing == PossibleOwner::Member).count();
+        let members =
+            standings.iter().filter(|standing| **standing == PossibleOwner::Member).count();
         if members > 0 && members == standings.len() {
             return Verdict::MemberActive;
         }
@@ -117,8 +143,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    /// Decides about an account that `undo` would disable, for any owner. A current member's is kept for the
-    /// same reasons as any other, except those about the owner's absence.
+    /// Decides about an account that `undo` would disable, for any owner. A current member's is
+    /// kept for the same reasons as any other, except those about the owner's absence.
     pub(super) fn on_close(
         &self,
         account: &'f Account,
@@ -127,9 +153,9 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         directories: &Directories<'_>,
     ) -> Verdict {
         match self.on_disable(account, holder, seen, directories) {
-            Verdict::MemberActive => {
-                self.kept(account, holder, seen, directories, Reason::Undone).unwrap_or(Verdict::DisableMember)
-            }
+            Verdict::MemberActive => self
+                .kept(account, holder, seen, directories, Reason::Undone)
+                .unwrap_or(Verdict::DisableMember),
             verdict => verdict,
         }
     }
@@ -162,23 +188,26 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             return Some(Verdict::MayBeMember(signs));
         }
         // If an external ID decides, it does not matter who has the name.
-        let decides =
-            |answer: &&Answer| answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen);
+        let decides = |answer: &&Answer| {
+            answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen)
+        };
         let in_doubt = policy.federation == Federation::Verify
             && seen.keycloak.iter().filter(decides).any(|answer| directories.doubts(&answer.user));
         if in_doubt {
             Some(Verdict::Kept(KeptReason::FederationInDoubt))
         } else if self.contradicts(account, holder, seen) {
             Some(Verdict::Kept(KeptReason::InGroupAtSecondLook))
-        } else if reason == Reason::NotInKeycloak && policy.unknown_accounts == UnknownAccounts::Keep {
+        } else if reason == Reason::NotInKeycloak
+            && policy.unknown_accounts == UnknownAccounts::Keep
+        {
             Some(Verdict::Kept(KeptReason::UnknownAccount))
         } else {
             None
         }
     }
 
-    /// Returns the signs that an account may be a member's: links and memory that do not decide, and weak
-    /// signs if nothing ties it to a user.
+    /// Returns the signs that an account may be a member's: links and memory that do not decide,
+    /// and weak signs if nothing ties it to a user.
     fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
         let mut signs = Vec::new();
         // A tie to the user of the deciding external ID adds nothing.
@@ -193,13 +222,15 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
         }
         // With `match = "localpart"` an external ID decides nothing, but protects like a link.
-        for person in externals(seen).filter(|_| self.table.policy.matching == Matching::Localpart) {
+        for person in externals(seen).filter(|_| self.table.policy.matching == Matching::Localpart)
+        {
             let member = self.user_if_member(person);
             signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
         }
         if !self.is_tied(account, seen) {
-            let is_of_member =
-                |seen: &&SignSeen| self.identity.member(&seen.user.id).is_some_and(|it| self.table.may_use(it));
+            let is_of_member = |seen: &&SignSeen| {
+                self.identity.member(&seen.user.id).is_some_and(|it| self.table.may_use(it))
+            };
             signs.extend(seen.signs.iter().filter(is_of_member).cloned());
         }
         signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
@@ -221,24 +252,32 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     fn may_use_now(&self, person: &KeycloakPerson) -> bool {
         let keeps_disabled = self.table.policy.disabled_members == DisabledMembers::Keep;
         match person {
-            KeycloakPerson::Known { enabled, in_group, .. } => *in_group && (*enabled || keeps_disabled),
+            KeycloakPerson::Known { enabled, in_group, .. } => {
+                *in_group && (*enabled || keeps_disabled)
+            }
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
         }
     }
 
-    fn unless_approval_is_needed(&self, account: &'f Account, seen: &Evidence, reason: Reason) -> Verdict {
+    fn unless_approval_is_needed(
+        &self,
+        account: &'f Account,
+        seen: &Evidence,
+        reason: Reason,
+    ) -> Verdict {
         let may_use = |member: &Member| self.table.may_use(member);
-        let approval = if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
-            None
-        } else if !self.is_tied(account, seen) {
-            Some(Approval::NeverTied)
-        } else if self.identity.named(account).iter().any(may_use) {
-            Some(Approval::NameOfMember)
-        } else if self.remembered_member(account).is_some_and(may_use) {
-            Some(Approval::MemoryOfMember)
-        } else {
-            None
-        };
+        let approval =
+            if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
+                None
+            } else if !self.is_tied(account, seen) {
+                Some(Approval::NeverTied)
+            } else if self.identity.named(account).iter().any(may_use) {
+                Some(Approval::NameOfMember)
+            } else if self.remembered_member(account).is_some_and(may_use) {
+                Some(Approval::MemoryOfMember)
+            } else {
+                None
+            };
         match approval {
             Some(approval) => Verdict::NeedsApproval(reason, approval),
             None => Verdict::Disable(reason),
@@ -251,11 +290,19 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Returns the end of an account's grace period, if it is in the future.
-    fn grace_of(&self, account: &Account, reason: Reason, owners: &[Candidate<'_>]) -> Option<Timestamp> {
+    fn grace_of(
+        &self,
+        account: &Account,
+        reason: Reason,
+        owners: &[Candidate<'_>],
+    ) -> Option<Timestamp> {
         let Facts { now, memory, .. } = self.facts();
-        // Keycloak itself disables users after failed logins, and federated users if their directory did.
+        // Keycloak itself disables users after failed logins, and federated users if their
+        // directory did.
         let may_pass = owners.iter().any(|owner| match owner.person {
-            KeycloakPerson::Known { locked_out, federation_link, .. } => *locked_out || federation_link.is_some(),
+            KeycloakPerson::Known { locked_out, federation_link, .. } => {
+                *locked_out || federation_link.is_some()
+            }
             KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => false,
         });
         let waits = (reason != Reason::DisabledInKeycloak || may_pass)
@@ -266,20 +313,29 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     }
 
     /// Decides about an account that would be activated.
-    pub(super) fn on_activate(&self, account: &'f Account, member: &'f Member, by: TiedBy, seen: &Evidence) -> Verdict {
+    pub(super) fn on_activate(
+        &self,
+        account: &'f Account,
+        member: &'f Member,
+        by: TiedBy,
+        seen: &Evidence,
+    ) -> Verdict {
         let state = seen.account.state;
         if seen.account.seen().is_active() {
             return Verdict::MemberActive;
         }
         let members = self.identity.would_get(account, member, by);
-        let is_confirmed = |member: &&Member| find(seen, &member.id).is_some_and(|person| self.may_use_now(person));
+        let is_confirmed = |member: &&Member| {
+            find(seen, &member.id).is_some_and(|person| self.may_use_now(person))
+        };
         if !state.erased && !members.iter().any(is_confirmed) {
             return Verdict::ActivationNotConfirmed;
         }
         if by == TiedBy::Name && self.shares_name(account, seen) {
             return Verdict::Kept(KeptReason::Ambiguous);
         }
-        let not_activated = self.table.not_activated(account, seen.account.seen(), seen.account.last_disabled_at);
+        let not_activated =
+            self.table.not_activated(account, seen.account.seen(), seen.account.last_disabled_at);
         if let Some(reason) = not_activated.filter(|reason| *reason < KeptReason::AnotherPerson) {
             return Verdict::Kept(reason);
         }
@@ -287,7 +343,9 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let is_by_external_id = externals(seen).next().is_some() && by != TiedBy::Link;
         let is_anothers = is_by_external_id && !members.iter().all(|member| is_external_id(member));
         let is_newer = |member: &Member| {
-            by == TiedBy::Name && !is_external_id(member) && self.is_newer(account, seen, find(seen, &member.id))
+            by == TiedBy::Name
+                && !is_external_id(member)
+                && self.is_newer(account, seen, find(seen, &member.id))
         };
         if is_anothers || members.iter().any(|member| is_newer(member)) {
             return Verdict::Kept(KeptReason::AnotherPerson);
@@ -320,10 +378,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         listed.any(is_out) || seen.by_name().any(is_stranger)
     }
 
-    /// Returns whether a user was created in Keycloak after the account was disabled. The time when a
-    /// federated user was imported means nothing.
+    /// Returns whether a user was created in Keycloak after the account was disabled. The time when
+    /// a federated user was imported means nothing.
     fn is_newer(&self, account: &Account, seen: &Evidence, user: Option<&KeycloakPerson>) -> bool {
-        let Some(KeycloakPerson::Known { created: Some(created), federation_link: None, .. }) = user else {
+        let Some(KeycloakPerson::Known { created: Some(created), federation_link: None, .. }) =
+            user
+        else {
             return false;
         };
         let own = || self.facts().memory.disabled_at(&account.user_id);

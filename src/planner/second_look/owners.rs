@@ -29,7 +29,8 @@ pub(super) struct Candidate<'e> {
 }
 
 impl<'f> SecondLook<'_, 'f> {
-    /// Returns the owners of an account by the evidence; several only if it cannot distinguish them.
+    /// Returns the owners of an account by the evidence; several only if it cannot distinguish
+    /// them.
     pub(super) fn candidates<'e>(
         &self,
         account: &'e Account,
@@ -37,10 +38,14 @@ impl<'f> SecondLook<'_, 'f> {
         seen: &'e Evidence,
     ) -> Vec<Candidate<'e>> {
         let externals = || -> Vec<Candidate<'e>> {
-            externals(seen).filter_map(|person| Some(Candidate { id: &person.user()?.id, person })).collect()
+            externals(seen)
+                .filter_map(|person| Some(Candidate { id: &person.user()?.id, person }))
+                .collect()
         };
         match holder {
-            Holder::Tied { by: TiedBy::Link, .. } => account.links.iter().map(|id| candidate(seen, id)).collect(),
+            Holder::Tied { by: TiedBy::Link, .. } => {
+                account.links.iter().map(|id| candidate(seen, id)).collect()
+            }
             _ if self.is_decided_by_external_id(holder, seen) => externals(),
             Holder::Tied { id, by, .. } => {
                 let remembered = candidate(seen, id);
@@ -60,11 +65,14 @@ impl<'f> SecondLook<'_, 'f> {
                 }
             }
             Holder::Named(members) => {
-                let mut owners: Vec<_> = members.iter().map(|member| candidate(seen, &member.id)).collect();
-                // This includes users with another account: the name alone does not show that this one is not
-                // theirs.
+                let mut owners: Vec<_> =
+                    members.iter().map(|member| candidate(seen, &member.id)).collect();
+                // This includes users with another account: the name alone does not show that this
+                // one is not theirs.
                 let listed = self.identity.named(account);
-                let known = listed.iter().filter(|member| find(seen, &member.id).is_some_and(|it| !it.is_unknown()));
+                let known = listed
+                    .iter()
+                    .filter(|member| find(seen, &member.id).is_some_and(|it| !it.is_unknown()));
                 owners.extend(known.map(|member| candidate(seen, &member.id)));
                 owners.extend(named(seen));
                 owners.sort_by(|one, other| one.id.cmp(other.id));
@@ -75,8 +83,8 @@ impl<'f> SecondLook<'_, 'f> {
         }
     }
 
-    /// Returns whether anything has ever tied an account to a Keycloak user. A name of two users ties it to
-    /// neither.
+    /// Returns whether anything has ever tied an account to a Keycloak user. A name of two users
+    /// ties it to neither.
     pub(super) fn is_tied(&self, account: &'f Account, seen: &Evidence) -> bool {
         let listed = self.identity.named(account);
         let mut namesakes: BTreeSet<_> = listed.iter().map(|member| &member.id).collect();
@@ -94,11 +102,17 @@ impl<'f> SecondLook<'_, 'f> {
     pub(super) fn standing(&self, Candidate { id, person }: Candidate<'_>) -> PossibleOwner {
         let listed = self.identity.member(id);
         match (person, listed) {
-            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => PossibleOwner::Contradiction,
-            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => PossibleOwner::Gone,
+            (KeycloakPerson::Unknown, Some(member)) if self.table.may_use(member) => {
+                PossibleOwner::Contradiction
+            }
+            (KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. }, _) => {
+                PossibleOwner::Gone
+            }
             (KeycloakPerson::Known { in_group: false, .. }, Some(_))
             | (KeycloakPerson::Known { in_group: true, .. }, None) => PossibleOwner::Contradiction,
-            (KeycloakPerson::Known { in_group: false, .. }, None) => PossibleOwner::Out(Reason::NotInGroup),
+            (KeycloakPerson::Known { in_group: false, .. }, None) => {
+                PossibleOwner::Out(Reason::NotInGroup)
+            }
             (KeycloakPerson::Known { enabled, .. }, Some(member)) => {
                 if self.table.may_use(member) {
                     PossibleOwner::Member
@@ -122,7 +136,9 @@ pub(super) fn reason_of(standings: &[PossibleOwner], holder: &Holder<'_>) -> Rea
     match (known, holder) {
         (Some(reason), _) => reason,
         (None, _) if is_gone => Reason::NotInKeycloak,
-        (None, Holder::Named(_) | Holder::Tied { member: Some(_), .. }) => Reason::DisabledInKeycloak,
+        (None, Holder::Named(_) | Holder::Tied { member: Some(_), .. }) => {
+            Reason::DisabledInKeycloak
+        }
         (None, _) => Reason::NotInGroup,
     }
 }

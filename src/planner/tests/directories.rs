@@ -33,8 +33,9 @@ fn an_account_is_kept_if_its_user_is_now_listed_and_enabled() {
         .account("l0003", ACTIVE)
         .seen("l0003", known(false, false, Some("ldap")));
     let after = scene.clone().listed("l0003", true, Some("ldap"));
-    scene.members_after =
-        Some(after.facts.members.into_iter().map(|member| Member { enabled: true, ..member }).collect());
+    scene.members_after = Some(
+        after.facts.members.into_iter().map(|member| Member { enabled: true, ..member }).collect(),
+    );
     let both = ["l0002", "l0003"].map(|name| (name.to_owned(), KeptReason::FederationInDoubt));
     keeps(&scene, both.to_vec());
     let mut local = scene.account("alice", ACTIVE);
@@ -50,7 +51,8 @@ fn an_account_is_kept_if_its_user_is_now_listed_and_enabled() {
 
 #[test]
 fn a_directory_without_listed_users_is_unverified() {
-    let mut scene = scene().member("alice").account("l0007", ACTIVE).user("dave").account("dave", ACTIVE);
+    let mut scene =
+        scene().member("alice").account("l0007", ACTIVE).user("dave").account("dave", ACTIVE);
     scene.facts.providers = Some(vec!["ldap".into()]);
     let plan = scene.plan();
     assert_eq!(kept(&plan), kept_as("l0007", KeptReason::FederationInDoubt));
@@ -80,7 +82,10 @@ fn a_contradiction_puts_the_whole_directory_in_doubt() {
 
 #[test]
 fn no_account_is_disabled_as_unknown_if_any_directory_is_unverified() {
-    let scene = scene().listed("l0001", false, Some("ldap")).account("l0001", DISABLED).account("mallory", ACTIVE);
+    let scene = scene()
+        .listed("l0001", false, Some("ldap"))
+        .account("l0001", DISABLED)
+        .account("mallory", ACTIVE);
     keeps(&scene, kept_as("mallory", KeptReason::FederationInDoubt));
     let with_local = scene.user("dave").account("dave", ACTIVE);
     assert_eq!(actions(&with_local.plan()), disable("dave", Reason::NotInGroup));

@@ -9,24 +9,46 @@ fn any_state() -> impl Strategy<Value = AccountState> {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    (any::<[bool; 6]>(), prop::sample::select(vec![vec![], vec!["u1".to_owned()], vec!["/u[2-4]/".to_owned()]]))
-        .prop_map(|([lock, keep_disabled, activate_locked, keep_unknown, trust, protect_admins], protect)| Policy {
-            disable: if lock { DisableMode::Lock } else { DisableMode::Deactivate },
-            disabled_members: if keep_disabled { DisabledMembers::Keep } else { DisabledMembers::Disable },
-            locked_members: if activate_locked { LockedMembers::Activate } else { LockedMembers::Keep },
-            unknown_accounts: if keep_unknown { UnknownAccounts::Keep } else { UnknownAccounts::Disable },
-            federation: if trust { Federation::Trust } else { Federation::Verify },
-            protect: Protection::new(&protect).expect("valid"),
-            protect_admins,
-            ..Policy::default()
-        })
+    (
+        any::<[bool; 6]>(),
+        prop::sample::select(vec![vec![], vec!["u1".to_owned()], vec!["/u[2-4]/".to_owned()]]),
+    )
+        .prop_map(
+            |(
+                [lock, keep_disabled, activate_locked, keep_unknown, trust, protect_admins],
+                protect,
+            )| Policy {
+                disable: if lock { DisableMode::Lock } else { DisableMode::Deactivate },
+                disabled_members: if keep_disabled {
+                    DisabledMembers::Keep
+                } else {
+                    DisabledMembers::Disable
+                },
+                locked_members: if activate_locked {
+                    LockedMembers::Activate
+                } else {
+                    LockedMembers::Keep
+                },
+                unknown_accounts: if keep_unknown {
+                    UnknownAccounts::Keep
+                } else {
+                    UnknownAccounts::Disable
+                },
+                federation: if trust { Federation::Trust } else { Federation::Verify },
+                protect: Protection::new(&protect).expect("valid"),
+                protect_admins,
+                ..Policy::default()
+            },
+        )
 }
 
-/// Worlds of a few names, so that they collide: members, accounts in other cases, people seen otherwise, errors.
+/// Worlds of a few names, so that they collide: members, accounts in other cases, people seen
+/// otherwise, errors.
 fn any_scene() -> impl Strategy<Value = Scene> {
     let link = || prop::option::of(prop::sample::select(vec!["ldap", "ad"]));
     let members = prop::collection::vec((0..8_u8, any::<bool>(), link()), 0..8);
-    let accounts = prop::collection::btree_map((0..8_u8, any::<bool>()), (any_state(), 0..6_u8), 0..10);
+    let accounts =
+        prop::collection::btree_map((0..8_u8, any::<bool>()), (any_state(), 0..6_u8), 0..10);
     let seen = prop::collection::vec((0..8_u8, any::<bool>(), any::<bool>(), link()), 0..6);
     (members, accounts, seen, any_policy()).prop_map(|(members, accounts, seen, policy)| {
         let mut scene = scene().policy(|own| *own = policy);
@@ -64,7 +86,8 @@ fn any_scene_and_its_shuffle() -> impl Strategy<Value = (Scene, Vec<Account>)> {
 fn applied(scene: &Scene, plan: &Plan) -> Scene {
     let mut after = scene.clone();
     for action in plan.to_apply() {
-        let account = after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
+        let account =
+            after.facts.accounts.iter_mut().find(|account| account.user_id == action.user_id);
         let account = account.expect("an action is about an account");
         account.deactivated_in_mas = false;
         account.state = match (action.kind, plan.disable) {

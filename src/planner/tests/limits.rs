@@ -1,8 +1,10 @@
-//! What one run may do, at the sizes where rounding shows: at a limit it may, one further it may not.
+//! What one run may do, at the sizes where rounding shows: at a limit it may, one further it may
+//! not.
 
 use super::*;
 
-/// One account, two, just under and at the first whole tenth, and a share that is the larger number.
+/// One account, two, just under and at the first whole tenth, and a share that is the larger
+/// number.
 const SIZES: [usize; 6] = [1, 2, 9, 10, 100, 10_000];
 
 /// `of` active accounts, of which `out` are out of the group.
@@ -22,9 +24,18 @@ fn share_allows(percent: usize, allowed: [usize; 6]) {
     for (of, may_go) in SIZES.into_iter().zip(allowed) {
         assert_eq!(limits.refuse(&losing(may_go, of)), [], "{may_go} of {of}, {percent} %");
         if may_go < of {
-            let refused =
-                Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent, max: may_go };
-            assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "one too many of {of}, {percent} %");
+            let refused = Refusal::MaxDisablePercent {
+                planned: may_go + 1,
+                before: 0,
+                active: of,
+                percent,
+                max: may_go,
+            };
+            assert_eq!(
+                limits.refuse(&losing(may_go + 1, of)),
+                [refused],
+                "one too many of {of}, {percent} %"
+            );
         }
     }
 }
@@ -46,8 +57,13 @@ fn the_share_grows_at_each_whole_tenth_and_not_before() {
     let limits = Limits { max_disable_percent: 10, ..OPEN };
     for (of, may_go) in [(19, 1), (20, 2), (99, 9), (9_999, 999)] {
         assert_eq!(limits.refuse(&losing(may_go, of)), []);
-        let refused =
-            Refusal::MaxDisablePercent { planned: may_go + 1, before: 0, active: of, percent: 10, max: may_go };
+        let refused = Refusal::MaxDisablePercent {
+            planned: may_go + 1,
+            before: 0,
+            active: of,
+            percent: 10,
+            max: may_go,
+        };
         assert_eq!(limits.refuse(&losing(may_go + 1, of)), [refused], "{of} accounts");
     }
 }
@@ -85,10 +101,17 @@ fn a_group_that_is_empty_or_short_is_refused() {
 #[test]
 fn the_limits_are_asked_one_by_one_and_all_of_them() {
     for size in SIZES {
-        let limits = Limits { max_disable: 0, max_disable_percent: 0, min_members: size + 1, ..OPEN };
+        let limits =
+            Limits { max_disable: 0, max_disable_percent: 0, min_members: size + 1, ..OPEN };
         let members = Refusal::MinMembers { members: 0, min: size + 1 };
         let number = Refusal::MaxDisable { planned: size, before: 0, max: 0 };
-        let share = Refusal::MaxDisablePercent { planned: size, before: 0, active: size, percent: 0, max: 1 };
+        let share = Refusal::MaxDisablePercent {
+            planned: size,
+            before: 0,
+            active: size,
+            percent: 0,
+            max: 1,
+        };
         let refused = limits.refuse(&losing(size, size));
         if size == 1 {
             assert_eq!(refused, [members, number]);
@@ -101,7 +124,8 @@ fn the_limits_are_asked_one_by_one_and_all_of_them() {
 #[test]
 fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
     let limits = Limits { max_disable: 10, ..OPEN };
-    let after = |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, ..Past::default() });
+    let after =
+        |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, ..Past::default() });
     assert_eq!(after(9), []);
     assert_eq!(after(10), [Refusal::MaxDisable { planned: 1, before: 10, max: 10 }]);
 }
@@ -109,10 +133,12 @@ fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
 #[test]
 fn the_share_is_of_those_who_were_active_before_the_first_step() {
     let limits = Limits { max_disable_percent: 10, ..OPEN };
-    let after =
-        |disabled, inactive| limits.refuse_after(&losing(1, 100 - inactive), Past { disabled, inactive, activated: 0 });
+    let after = |disabled, inactive| {
+        limits.refuse_after(&losing(1, 100 - inactive), Past { disabled, inactive, activated: 0 })
+    };
     assert_eq!(after(9, 9), []);
-    let refused = Refusal::MaxDisablePercent { planned: 1, before: 10, active: 100, percent: 10, max: 10 };
+    let refused =
+        Refusal::MaxDisablePercent { planned: 1, before: 10, active: 100, percent: 10, max: 10 };
     assert_eq!(after(10, 10), std::slice::from_ref(&refused));
     assert_eq!(after(10, 4), [refused], "who is active again is counted once");
 }
@@ -120,5 +146,8 @@ fn the_share_is_of_those_who_were_active_before_the_first_step() {
 #[test]
 fn a_plan_that_changes_nothing_exceeds_no_limit() {
     let limits = Limits { max_disable: 0, max_activate: 0, ..OPEN };
-    assert_eq!(limits.refuse_after(&losing(0, 10), Past { disabled: 5, inactive: 5, activated: 5 }), []);
+    assert_eq!(
+        limits.refuse_after(&losing(0, 10), Past { disabled: 5, inactive: 5, activated: 5 }),
+        []
+    );
 }

@@ -50,7 +50,8 @@ impl Crowd {
 
 #[test]
 fn mapping_is_in_doubt_if_many_members_and_many_leavers_match_nothing_and_the_rest_do_not_fit() {
-    let crowd = |lost, of_nobody, leaving, fitting, shut| Crowd { lost, of_nobody, leaving, fitting, shut };
+    let crowd =
+        |lost, of_nobody, leaving, fitting, shut| Crowd { lost, of_nobody, leaving, fitting, shut };
     let table = [
         (crowd(5, 5, 0, 0, 0), true),
         (crowd(4, 5, 0, 0, 0), false),
@@ -91,9 +92,10 @@ fn summary_counts_by_evidence_and_shows_the_first_five_names() {
         let name = format!("named-{number}");
         scene = scene.member(&name).account(&name, ACTIVE);
     }
-    scene = scene.listed_as("l", "linked.new", true, None).account_with("linked", ACTIVE, |account| {
-        account.links = [KeycloakId::from("l")].into_iter().collect();
-    });
+    scene =
+        scene.listed_as("l", "linked.new", true, None).account_with("linked", ACTIVE, |account| {
+            account.links = [KeycloakId::from("l")].into_iter().collect();
+        });
     scene = scene.listed_as("r", "recalled.new", true, None).account("recalled", ACTIVE);
     let plan = scene.remembered("recalled", "r", Tie::Name).plan();
     let named = (1..=5).map(|number| format!("named-{number}").as_str().into()).collect();
@@ -120,7 +122,8 @@ fn doubt_names_the_members_that_a_sign_points_to_first() {
         Some(MappingDoubt::Names { pairs, .. }) => pairs,
         doubt => unreachable!("{doubt:?}"),
     };
-    let pairs: Vec<_> = pairs.iter().map(|pair| (pair.member.as_str(), pair.account.as_str())).collect();
+    let pairs: Vec<_> =
+        pairs.iter().map(|pair| (pair.member.as_str(), pair.account.as_str())).collect();
     let expected = [
         ("lost-3", "nobodys-4"),
         ("lost-0", "nobodys-0"),
@@ -135,7 +138,8 @@ fn doubt_names_the_members_that_a_sign_points_to_first() {
 fn account_is_changed_if_that_is_right_for_one_that_differs_in_case_too() {
     let out = scene().user("kim").account("kim", ACTIVE).account("KIM", DISABLED);
     assert_eq!(outcome(&out, "kim"), "disable not_in_group");
-    let world = scene().listed_as("k", "kim", true, None).account("kim", DISABLED).account("KIM", DISABLED);
+    let world =
+        scene().listed_as("k", "kim", true, None).account("kim", DISABLED).account("KIM", DISABLED);
     let world = world.seen("r", known(true, false, None)).remembered("KIM", "r", Tie::Name);
     assert_eq!(outcome(&world, "kim"), "kept ambiguous", "mas-cli may open the other one");
 }

@@ -1,4 +1,5 @@
-//! What the past changes: the grace of those who left, whose activation it is, and what was left half done.
+//! What the past changes: the grace of those who left, whose activation it is, and what was left
+//! half done.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ impl Scene {
     /// Disabled by this program, or begun to be.
     fn own(mut self, name: &str, mode: DisableMode, progress: Progress) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own = OwnDisable { mode, progress, at: Timestamp::default(), until: Timestamp::default() };
+        let own =
+            OwnDisable { mode, progress, at: Timestamp::default(), until: Timestamp::default() };
         self.facts.memory.own.insert(user_id, own);
         self
     }
@@ -42,7 +44,9 @@ fn leaver() -> Scene {
 
 #[test]
 fn who_has_left_has_the_grace_from_the_first_absence_on() {
-    let in_grace = |scene: &Scene| scene.plan().kept.first().and_then(|kept| kept.until).map(Timestamp::as_millis);
+    let in_grace = |scene: &Scene| {
+        scene.plan().kept.first().and_then(|kept| kept.until).map(Timestamp::as_millis)
+    };
     assert_eq!(in_grace(&leaver().at(5000)), Some(6000));
     assert_eq!(in_grace(&leaver().at(5000).absent_since("dave", 4500)), Some(5500));
     acts(&leaver().at(5000).absent_since("dave", 4000), disable("dave", Reason::NotInGroup));
@@ -77,7 +81,10 @@ fn own_activates_members_that_this_program_disabled_or_started_to() {
 #[test]
 fn none_activates_no_member() {
     let bob = scene().member("bob").account("bob", DISABLED).reactivate(Reactivate::None);
-    keeps(&bob.own("bob", DisableMode::Deactivate, Progress::Done), kept_as("bob", KeptReason::NotOurs));
+    keeps(
+        &bob.own("bob", DisableMode::Deactivate, Progress::Done),
+        kept_as("bob", KeptReason::NotOurs),
+    );
 }
 
 #[test]
@@ -85,7 +92,10 @@ fn a_lock_that_was_half_of_our_deactivation_is_finished() {
     let dave = || scene().user("dave").account("dave", LOCKED);
     acts(&dave(), vec![]);
     acts(&dave().own("dave", DisableMode::Deactivate, Progress::Done), vec![]);
-    acts(&dave().own("dave", DisableMode::Deactivate, Progress::Begun), disable("dave", Reason::NotInGroup));
+    acts(
+        &dave().own("dave", DisableMode::Deactivate, Progress::Begun),
+        disable("dave", Reason::NotInGroup),
+    );
     acts(
         &dave().own("dave", DisableMode::Deactivate, Progress::Begun).grace(1000),
         disable("dave", Reason::NotInGroup),
@@ -100,7 +110,10 @@ fn disable_of_ours_that_broke_off_is_repeated_in_lock_mode() {
     acts(&dave(), vec![]);
     for mode in [DisableMode::Lock, DisableMode::Deactivate] {
         acts(&dave().own("dave", mode, Progress::Begun), disable("dave", Reason::NotInGroup));
-        acts(&dave().own("dave", mode, Progress::Begun).grace(1000), disable("dave", Reason::NotInGroup));
+        acts(
+            &dave().own("dave", mode, Progress::Begun).grace(1000),
+            disable("dave", Reason::NotInGroup),
+        );
         acts(&dave().own("dave", mode, Progress::Requested), vec![]);
         acts(&dave().own("dave", mode, Progress::Done), vec![]);
     }
@@ -175,7 +188,8 @@ fn what_is_remembered_is_who_is_out_and_who_is_in() {
     let rechecks = scene.rechecks(&draft);
     let verdicts = draft.verdicts(&rechecks);
     let presence = draft.presence(&verdicts, &rechecks);
-    let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
+    let names =
+        |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
     assert_eq!(
         (names(&presence.absent), names(&presence.present)),
         (vec!["dave".to_owned()], vec!["alice".to_owned()])
@@ -192,7 +206,8 @@ fn present(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn grace_starts_again_if_the_account_may_have_been_a_members_meanwhile() {
-    let by_sign = scene().member_with_id("alice", "a").account("l0001", ACTIVE).shows_name_of("l0001", "a");
+    let by_sign =
+        scene().member_with_id("alice", "a").account("l0001", ACTIVE).shows_name_of("l0001", "a");
     keeps(&by_sign, kept_as("l0001", KeptReason::MayBeMember));
     assert_eq!(present(&by_sign), ["l0001"]);
     let by_name = scene().member("sam").disabled_member("sam").account("sam", ACTIVE);
@@ -208,8 +223,13 @@ fn grace_starts_again_if_the_account_may_have_been_a_members_meanwhile() {
 
 #[test]
 fn grace_goes_on_if_mas_cli_may_only_mix_up_two_accounts() {
-    let scene = scene().member_with_id("kim", "k").account("kim", ACTIVE).seen("r", known(true, false, None));
-    let scene = scene.account_with("KIM", ACTIVE, |account| account.remember(Owner { id: "r".into(), tie: Tie::Link }));
+    let scene = scene()
+        .member_with_id("kim", "k")
+        .account("kim", ACTIVE)
+        .seen("r", known(true, false, None));
+    let scene = scene.account_with("KIM", ACTIVE, |account| {
+        account.remember(Owner { id: "r".into(), tie: Tie::Link });
+    });
     keeps(&scene, kept_as("KIM", KeptReason::Ambiguous));
     assert_eq!(present(&scene), [""; 0]);
 }
@@ -225,13 +245,22 @@ fn a_directory_that_was_ever_up_has_to_be_up_if_directories_are_not_visible() {
 
 #[test]
 fn an_account_that_is_active_again_is_remembered_as_settled() {
-    let scene = scene().user("dave").account("dave", ACTIVE).own("dave", DisableMode::Deactivate, Progress::Begun);
+    let scene = scene().user("dave").account("dave", ACTIVE).own(
+        "dave",
+        DisableMode::Deactivate,
+        Progress::Begun,
+    );
     let draft = Draft::new(&scene.facts, &scene.policy);
-    let names = |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
-    let settled = |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).settled);
+    let names =
+        |ids: &[&UserId]| ids.iter().map(|id| id.localpart().to_string()).collect::<Vec<_>>();
+    let settled =
+        |draft: &Draft<'_>| names(&draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).settled);
     assert_eq!(settled(&draft), ["dave"]);
-    let locked =
-        super::scene().user("dave").account("dave", LOCKED).own("dave", DisableMode::Deactivate, Progress::Begun);
+    let locked = super::scene().user("dave").account("dave", LOCKED).own(
+        "dave",
+        DisableMode::Deactivate,
+        Progress::Begun,
+    );
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
 }
 

@@ -16,11 +16,13 @@ mod whose;
 
 use super::*;
 use crate::model::{
-    AccountDetail, AccountState, Answer, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign,
-    SignSeen, Signs,
+    AccountDetail, AccountState, Answer, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Member,
+    Question, Sign, SignSeen, Signs,
 };
-use crate::plan::{ActionKind, Approval, DisableMode, KeptReason, Mark, Plan, Reason, Refusal, WriterKind};
+use crate::plan::{
+    ActionKind, Approval, DisableMode, KeptReason, Mark, Plan, Reason, Refusal, WriterKind,
+};
 use scene::{
-    ACTIVE, DEACTIVATED, DISABLED, ERASED, LOCKED, NO_LOOKS, OPEN, Scene, actions, activate, acts, disable, keeps,
-    kept, kept_as, known, scene,
+    ACTIVE, DEACTIVATED, DISABLED, ERASED, LOCKED, NO_LOOKS, OPEN, Scene, actions, activate, acts,
+    disable, keeps, kept, kept_as, known, scene,
 };

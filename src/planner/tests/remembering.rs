@@ -1,4 +1,5 @@
-//! Whose account is whose, from one run to the next: what a run remembers, and what that does to the run after it.
+//! Whose account is whose, from one run to the next: what a run remembers, and what that does to
+//! the run after it.
 
 use super::whose::outcome;
 use super::*;
@@ -14,7 +15,9 @@ impl Scene {
     }
 
     fn linked(self, name: &str, id: &str, state: AccountState) -> Self {
-        self.account_with(name, state, |account| account.links = [KeycloakId::from(id)].into_iter().collect())
+        self.account_with(name, state, |account| {
+            account.links = [KeycloakId::from(id)].into_iter().collect();
+        })
     }
 
     /// Links that name no user of the realm, by which MAS knows an account for each of these names.
@@ -23,7 +26,8 @@ impl Scene {
         self
     }
 
-    /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run found is remembered.
+    /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run
+    /// found is remembered.
     fn then(&self, next: Self) -> Self {
         let draft = Draft::new(&self.facts, &self.policy);
         let rechecks = self.rechecks(&draft);
@@ -32,7 +36,8 @@ impl Scene {
         let mut next = Self { policy: self.policy.clone(), ..next };
         next.facts.accounts.clone_from(&self.facts.accounts);
         for (user_id, owner) in presence.owners {
-            let account = next.facts.accounts.iter_mut().find(|account| account.user_id == *user_id);
+            let account =
+                next.facts.accounts.iter_mut().find(|account| account.user_id == *user_id);
             account.expect("an account").remember(owner);
         }
         next
@@ -40,7 +45,8 @@ impl Scene {
 
     /// Who is remembered as the owner of an account.
     fn owner(&self, name: &str) -> (String, Tie) {
-        let account = self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
+        let account =
+            self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
         let (id, tie) = account.expect("an account").remembered_owner().expect("an owner");
         (id.to_string(), tie)
     }
@@ -57,14 +63,18 @@ fn run(world: &Scene) -> Scene {
 
 #[test]
 fn pair_of_a_complete_reading_is_remembered() {
-    let world =
-        run(&scene().member_with_id("alice", "a").account("alice", ACTIVE).user("dave").account("dave", ACTIVE));
+    let world = run(&scene()
+        .member_with_id("alice", "a")
+        .account("alice", ACTIVE)
+        .user("dave")
+        .account("dave", ACTIVE));
     assert_eq!((world.owner("alice"), world.owner("dave")), (by_name("a"), by_name("id-of-dave")));
 }
 
 #[test]
 fn disabled_account_of_the_new_name_is_no_account_of_ones_own() {
-    let before = scene().member_with_id("alice", "r").account("alice", ACTIVE).account("rita", DISABLED);
+    let before =
+        scene().member_with_id("alice", "r").account("alice", ACTIVE).account("rita", DISABLED);
     let renamed = || scene().member_with_id("rita", "r").member_with_id("alice", "m");
     let mut world = before.then(renamed());
     for run in 1..=3 {
@@ -73,17 +83,24 @@ fn disabled_account_of_the_new_name_is_no_account_of_ones_own() {
         assert_eq!(outcomes, expected, "run {run}");
         world = world.then(renamed());
     }
-    let without_m = world.then(scene().member_with_id("rita", "r").seen("m", known(true, false, None)));
+    let without_m =
+        world.then(scene().member_with_id("rita", "r").seen("m", known(true, false, None)));
     assert_eq!(outcome(&without_m, "alice"), "unchanged", "the newcomer has left");
 }
 
 #[test]
 fn active_account_of_the_new_name_is_an_account_of_ones_own() {
     let without_account = |rita| {
-        let scene = scene().member_with_id("rita", "r").member_with_id("alice", "m").account("alice", ACTIVE);
+        let scene = scene()
+            .member_with_id("rita", "r")
+            .member_with_id("alice", "m")
+            .account("alice", ACTIVE);
         scene.account("rita", rita).remembered("alice", "r", Tie::Name).plan().not_registered
     };
-    assert_eq!((without_account(ACTIVE), without_account(DISABLED)), (vec![], vec!["alice".into()]));
+    assert_eq!(
+        (without_account(ACTIVE), without_account(DISABLED)),
+        (vec![], vec!["alice".into()])
+    );
 }
 
 #[test]
@@ -92,10 +109,15 @@ fn names_are_remembered_beside_subjects_that_are_no_ids() {
         let scene = scene.policy(|policy| policy.matching = Matching::Localpart);
         scene.subjects_that_are_no_ids()
     };
-    let before = by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
+    let before =
+        by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
     let world = before.then(by_name_alone(scene().member_with_id("alicia", "a")));
-    assert_eq!((world.owner("alice"), outcome(&world, "alice").as_str()), (by_name("a"), "kept may_be_member"));
-    let as_linked = by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
+    assert_eq!(
+        (world.owner("alice"), outcome(&world, "alice").as_str()),
+        (by_name("a"), "kept may_be_member")
+    );
+    let as_linked =
+        by_name_alone(scene().member_with_id("alice", "a").linked("alice", "pw-1", ACTIVE));
     let as_linked = as_linked.remembered("alice", "pw-1", Tie::Link);
     assert_eq!(run(&as_linked).owner("alice"), by_name("a"), "such a subject gives way");
 }
@@ -114,24 +136,38 @@ fn account_that_differs_in_case_from_a_remembered_one_is_ambiguous() {
         let world = scene().member_with_id("kim", "k").account("kim", ACTIVE).account("KIM", state);
         let world = run(&world);
         assert_eq!(world.owner("kim"), by_name("k"));
-        assert_eq!(["kim", "KIM"].map(|name| outcome(&world, name)), ["unchanged", "kept ambiguous"]);
+        assert_eq!(
+            ["kim", "KIM"].map(|name| outcome(&world, name)),
+            ["unchanged", "kept ambiguous"]
+        );
     }
 }
 
 #[test]
 fn restored_pair_disables_and_opens_no_account() {
     let world = |tie| {
-        let scene = scene().member_with_id("alice", "m").account("alice", ACTIVE).account("left", ACTIVE);
-        let scene = scene.member_with_id("amy", "renamed").account("old-amy", ACTIVE).member_with_id("eve", "e");
+        let scene =
+            scene().member_with_id("alice", "m").account("alice", ACTIVE).account("left", ACTIVE);
+        let scene = scene
+            .member_with_id("amy", "renamed")
+            .account("old-amy", ACTIVE)
+            .member_with_id("eve", "e");
         let out = known(true, false, None);
         let scene = scene.account("old-eve", DISABLED).seen("a1", out.clone()).seen("a2", out);
         let scene = scene.remembered("alice", "a1", tie).remembered("left", "a2", tie);
         scene.remembered("old-amy", "renamed", tie).remembered("old-eve", "e", tie)
     };
-    let outcomes = |tie| ["alice", "left", "old-amy", "old-eve"].map(|name| outcome(&world(tie), name));
-    assert_eq!(outcomes(Tie::Name), ["disable not_in_group", "disable not_in_group", "unchanged", "activate in_group"]);
+    let outcomes =
+        |tie| ["alice", "left", "old-amy", "old-eve"].map(|name| outcome(&world(tie), name));
+    assert_eq!(
+        outcomes(Tie::Name),
+        ["disable not_in_group", "disable not_in_group", "unchanged", "activate in_group"]
+    );
     let restored = outcomes(Tie::Restored);
-    assert_eq!(restored, ["unchanged", "approve not_in_keycloak", "kept may_be_member", "unchanged"]);
+    assert_eq!(
+        restored,
+        ["unchanged", "approve not_in_keycloak", "kept may_be_member", "unchanged"]
+    );
     let next = run(&world(Tie::Restored));
     assert_eq!(next.owner("alice"), by_name("m"), "what is seen now replaces it");
     assert_eq!(next.owner("old-amy"), ("renamed".to_owned(), Tie::Restored));
@@ -139,7 +175,8 @@ fn restored_pair_disables_and_opens_no_account() {
 
 #[test]
 fn restored_pair_of_a_member_is_not_forgotten_for_a_namesake() {
-    let world = scene().member_with_id("amy", "a").member_with_id("alice", "m").account("alice", ACTIVE);
+    let world =
+        scene().member_with_id("amy", "a").member_with_id("alice", "m").account("alice", ACTIVE);
     let world = run(&world.remembered("alice", "a", Tie::Restored));
     assert_eq!(world.owner("alice"), ("a".to_owned(), Tie::Restored));
     let m_has_left = world.then(scene().member_with_id("amy", "a"));
@@ -148,8 +185,13 @@ fn restored_pair_of_a_member_is_not_forgotten_for_a_namesake() {
 
 #[test]
 fn link_to_a_member_is_remembered_although_it_only_protects() {
-    let world = scene().policy(|policy| policy.matching = Matching::Localpart).member_with_id("robert", "b");
-    let world = world.linked("bob", "b", ACTIVE).remembered("bob", "x", Tie::Name).seen("x", known(true, false, None));
+    let world = scene()
+        .policy(|policy| policy.matching = Matching::Localpart)
+        .member_with_id("robert", "b");
+    let world = world
+        .linked("bob", "b", ACTIVE)
+        .remembered("bob", "x", Tie::Name)
+        .seen("x", known(true, false, None));
     assert_eq!(outcome(&world, "bob"), "kept may_be_member");
     assert_eq!(run(&world).owner("bob"), ("b".to_owned(), Tie::Link));
 }
@@ -158,7 +200,8 @@ fn link_to_a_member_is_remembered_although_it_only_protects() {
 fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
     let world = |providers: &[&str]| {
         let mut scene = scene().member_with_id("alice", "m").account("alice", ACTIVE);
-        scene.facts.providers = Some(providers.iter().map(|provider| Box::from(*provider)).collect());
+        scene.facts.providers =
+            Some(providers.iter().map(|provider| Box::from(*provider)).collect());
         run(&scene.remembered("alice", "r", Tie::Name)).owner("alice")
     };
     assert_eq!((world(&[]), world(&["ldap"])), (by_name("m"), by_name("r")));
@@ -168,7 +211,8 @@ fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
 fn names_are_not_remembered_by_a_run_without_a_second_look() {
     let world = scene().member_with_id("alice", "a").account("alice", ACTIVE);
     let draft = Draft::new(&world.facts, &world.policy);
-    let owners = |rechecks: &Rechecks| draft.presence(&draft.verdicts(rechecks), rechecks).owners.len();
+    let owners =
+        |rechecks: &Rechecks| draft.presence(&draft.verdicts(rechecks), rechecks).owners.len();
     assert_eq!((owners(&world.rechecks(&draft)), owners(&NO_LOOKS)), (1, 0));
 }
 
@@ -176,7 +220,11 @@ fn names_are_not_remembered_by_a_run_without_a_second_look() {
 fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
     let x = known(true, true, Some("ldap"));
     let y = known(true, false, Some("ldap"));
-    let world = scene().listed("usual", true, Some("ldap")).account("usual", ACTIVE).seen("x", x).seen("y", y);
+    let world = scene()
+        .listed("usual", true, Some("ldap"))
+        .account("usual", ACTIVE)
+        .seen("x", x)
+        .seen("y", y);
     let mut world = world.account("x", ACTIVE).account("y", ACTIVE);
     let whole = world.plan();
     assert_eq!(whole.doubtful, [Box::from("ldap")]);
@@ -187,14 +235,19 @@ fn directory_in_doubt_stays_in_doubt_for_a_plan_about_a_part() {
         let plan = draft.decide(&world.rechecks(&draft));
         (actions(&plan), kept(&plan))
     };
-    assert_eq!(part(&world).0, disable("y", Reason::NotInGroup), "the part alone sees a directory that is alive");
+    assert_eq!(
+        part(&world).0,
+        disable("y", Reason::NotInGroup),
+        "the part alone sees a directory that is alive"
+    );
     world.facts.doubtful.clone_from(&whole.doubtful);
     assert_eq!(part(&world), (vec![], kept_as("y", KeptReason::FederationInDoubt)));
 }
 
 #[test]
 fn name_of_two_users_ties_an_account_to_neither() {
-    let world = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
+    let world =
+        scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
     let two = world.clone().disabled_member("someone").disabled_member("someone");
     assert_eq!(outcome(&two, "someone"), "kept may_be_member");
     let one = world.disabled_member("someone");
@@ -204,7 +257,10 @@ fn name_of_two_users_ties_an_account_to_neither() {
 #[test]
 fn weak_sign_of_a_disabled_member_protects_if_disabled_members_count() {
     let world = |disabled| {
-        let mut scene = scene().member_with_id("kim", "k").account("someone", ACTIVE).shows_name_of("someone", "k");
+        let mut scene = scene()
+            .member_with_id("kim", "k")
+            .account("someone", ACTIVE)
+            .shows_name_of("someone", "k");
         let one = Member { enabled: false, ..scene.facts.members[0].clone() };
         scene.facts.members.insert(one);
         outcome(&scene.policy(|policy| policy.disabled_members = disabled), "someone")
@@ -218,7 +274,9 @@ fn mapping_in_doubt_is_refused_even_if_nothing_would_be_changed() {
     let mut world = scene();
     for number in 0..6 {
         let id = format!("id-{number}");
-        world = world.member_with_id(&format!("o'{number}"), &id).account(&format!("o=27{number}"), ACTIVE);
+        world = world
+            .member_with_id(&format!("o'{number}"), &id)
+            .account(&format!("o=27{number}"), ACTIVE);
         world = world.shows_name_of(&format!("o=27{number}"), &id);
     }
     let plan = world.plan();
@@ -241,10 +299,16 @@ fn account_of_two_members_is_activated_only_if_both_are_in() {
 fn account_that_mas_may_take_for_a_members_is_not_changed() {
     let world = |mas: [InMas; 2]| {
         let [member, other] = mas;
-        let scene = scene().member_with_id("bob", "b").account_with("bob", ACTIVE, |account| account.mas = member);
+        let scene = scene()
+            .member_with_id("bob", "b")
+            .account_with("bob", ACTIVE, |account| account.mas = member);
         let scene = scene.account_with("Bob", ACTIVE, |account| account.mas = other);
         let out = known(true, false, None);
-        scene.seen("r", out).remembered("bob", "b", Tie::Name).remembered("Bob", "r", Tie::ExternalId)
+        scene.seen("r", out).remembered("bob", "b", Tie::Name).remembered(
+            "Bob",
+            "r",
+            Tie::ExternalId,
+        )
     };
     let by_name = world([InMas::NotAsked, InMas::NotAsked]);
     assert_eq!(["bob", "Bob"].map(|name| outcome(&by_name, name)), ["unchanged", "kept ambiguous"]);
@@ -254,7 +318,8 @@ fn account_that_mas_may_take_for_a_members_is_not_changed() {
 
 #[test]
 fn account_of_a_user_with_another_one_is_not_remembered_by_name() {
-    let world = scene().member_with_id("cat", "c").linked("cool", "c", ACTIVE).account("cat", ACTIVE);
+    let world =
+        scene().member_with_id("cat", "c").linked("cool", "c", ACTIVE).account("cat", ACTIVE);
     let next = run(&world);
     let cat = next.facts.accounts.iter().find(|account| account.localpart().as_str() == "cat");
     assert_eq!(cat.and_then(Account::remembered_owner), None);

@@ -45,11 +45,16 @@ pub(super) const OPEN: Limits = Limits {
 };
 
 pub(super) const NO_LOOKS: Rechecks = Rechecks::TooMany { aside: BTreeMap::new() };
-pub(super) const ACTIVE: AccountState = AccountState { deactivated: false, locked: false, erased: false };
-pub(super) const LOCKED: AccountState = AccountState { deactivated: false, locked: true, erased: false };
-pub(super) const DEACTIVATED: AccountState = AccountState { deactivated: true, locked: false, erased: false };
-pub(super) const DISABLED: AccountState = AccountState { deactivated: true, locked: true, erased: false };
-pub(super) const ERASED: AccountState = AccountState { deactivated: true, locked: true, erased: true };
+pub(super) const ACTIVE: AccountState =
+    AccountState { deactivated: false, locked: false, erased: false };
+pub(super) const LOCKED: AccountState =
+    AccountState { deactivated: false, locked: true, erased: false };
+pub(super) const DEACTIVATED: AccountState =
+    AccountState { deactivated: true, locked: false, erased: false };
+pub(super) const DISABLED: AccountState =
+    AccountState { deactivated: true, locked: true, erased: false };
+pub(super) const ERASED: AccountState =
+    AccountState { deactivated: true, locked: true, erased: true };
 
 pub(super) fn known(enabled: bool, in_group: bool, link: Option<&str>) -> KeycloakPerson {
     let groups = if in_group { vec!["/matrix-users".into()] } else { Vec::new() };
@@ -84,7 +89,13 @@ impl Scene {
         self.listed_as(&id, name, enabled, link)
     }
 
-    pub(super) fn listed_as(mut self, id: &str, name: &str, enabled: bool, link: Option<&str>) -> Self {
+    pub(super) fn listed_as(
+        mut self,
+        id: &str,
+        name: &str,
+        enabled: bool,
+        link: Option<&str>,
+    ) -> Self {
         self.facts.members.insert(Member {
             id: id.into(),
             localpart: Some(name.into()),
@@ -118,7 +129,12 @@ impl Scene {
         self.account_with(name, state, |_| ())
     }
 
-    pub(super) fn account_with(mut self, name: &str, state: AccountState, change: impl FnOnce(&mut Account)) -> Self {
+    pub(super) fn account_with(
+        mut self,
+        name: &str,
+        state: AccountState,
+        change: impl FnOnce(&mut Account),
+    ) -> Self {
         let user_id = if name.contains(':') {
             UserId::try_from(Box::from(name)).expect("a user ID")
         } else {
@@ -132,7 +148,12 @@ impl Scene {
 
     pub(super) fn detail(mut self, name: &str, change: impl FnOnce(&mut AccountDetail)) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let account = self.facts.accounts.iter().find(|account| account.user_id == user_id).expect("an account");
+        let account = self
+            .facts
+            .accounts
+            .iter()
+            .find(|account| account.user_id == user_id)
+            .expect("an account");
         let mut detail = detail_of(account);
         change(&mut detail);
         self.details.insert(name.to_owned(), detail);
@@ -156,8 +177,11 @@ impl Scene {
         }
         let account = self.facts.accounts.iter().find(|account| account.user_id == person.user_id);
         let listed = account.map(detail_of).expect("an account of the list");
-        let mut keycloak: Vec<_> =
-            person.ids.iter().map(|id| Answer { asked: Question::Id(id.clone()), user: self.by_id(id) }).collect();
+        let mut keycloak: Vec<_> = person
+            .ids
+            .iter()
+            .map(|id| Answer { asked: Question::Id(id.clone()), user: self.by_id(id) })
+            .collect();
         let named = self.by_name(localpart);
         let is_asked = keycloak.iter().any(|answer| answer.user.user() == named.user());
         let is_unknown = keycloak.iter().all(|answer| answer.user.is_unknown());
@@ -172,13 +196,17 @@ impl Scene {
     }
 
     fn member_called(&self, name: &str) -> Option<&Member> {
-        let is_called = |member: &&Member| member.localpart.as_ref().is_some_and(|localpart| localpart.key() == name);
+        let is_called = |member: &&Member| {
+            member.localpart.as_ref().is_some_and(|localpart| localpart.key() == name)
+        };
         self.facts.members.iter().find(is_called)
     }
 
     fn by_name(&self, localpart: &Localpart) -> KeycloakPerson {
         let key = localpart.key();
-        let id = self.member_called(&key).map_or_else(|| format!("id-of-{key}").into(), |member| member.id.clone());
+        let id = self
+            .member_called(&key)
+            .map_or_else(|| format!("id-of-{key}").into(), |member| member.id.clone());
         self.people.get(&*key).map_or(KeycloakPerson::Unknown, |person| with_id(person, &id))
     }
 
@@ -197,12 +225,16 @@ impl Scene {
 
     /// The display name of this account is that of the member of this ID.
     pub(super) fn shows_name_of(mut self, name: &str, id: &str) -> Self {
-        self.signs.insert(name.to_owned(), vec![SignSeen { sign: Sign::DisplayName, user: user(id) }]);
+        self.signs
+            .insert(name.to_owned(), vec![SignSeen { sign: Sign::DisplayName, user: user(id) }]);
         self
     }
 
     pub(super) fn rechecks(&self, draft: &Draft<'_>) -> Rechecks {
-        let answers = draft.to_recheck().map(|person| (person.user_id.clone(), self.recheck(&person))).collect();
+        let answers = draft
+            .to_recheck()
+            .map(|person| (person.user_id.clone(), self.recheck(&person)))
+            .collect();
         Rechecks::Taken { answers, members_after: self.members_after.clone() }
     }
 
@@ -224,7 +256,9 @@ pub(super) fn detail_of(account: &Account) -> AccountDetail {
 
 /// `(action, localpart, reason)` of everything that would be tried.
 pub(super) fn actions(plan: &Plan) -> Vec<(ActionKind, String, Reason)> {
-    plan.to_apply().map(|action| (action.kind, action.localpart().to_string(), action.reason)).collect()
+    plan.to_apply()
+        .map(|action| (action.kind, action.localpart().to_string(), action.reason))
+        .collect()
 }
 
 pub(super) fn kept(plan: &Plan) -> Vec<(String, KeptReason)> {

@@ -11,7 +11,10 @@ fn a_second_look_that_finds_them_in_the_group_keeps_them() {
 
 #[test]
 fn a_second_look_that_finds_a_disabled_member_enabled_keeps_them() {
-    let scene = scene().disabled_member("frank").account("frank", ACTIVE).seen("frank", known(true, true, None));
+    let scene = scene()
+        .disabled_member("frank")
+        .account("frank", ACTIVE)
+        .seen("frank", known(true, true, None));
     keeps(&scene, kept_as("frank", KeptReason::InGroupAtSecondLook));
 }
 
@@ -23,22 +26,31 @@ fn a_second_look_that_fails_keeps_them_and_leaves_the_run_incomplete() {
 
 #[test]
 fn who_was_disabled_meanwhile_is_not_disabled_again() {
-    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.state.deactivated = true);
+    let scene = scene()
+        .user("dave")
+        .account("dave", ACTIVE)
+        .detail("dave", |detail| detail.state.deactivated = true);
     acts(&scene, vec![]);
 }
 
 #[test]
 fn who_was_locked_meanwhile_keeps_their_rooms() {
-    let scene = scene().user("dave").account("dave", ACTIVE).detail("dave", |detail| detail.state.locked = true);
+    let scene = scene()
+        .user("dave")
+        .account("dave", ACTIVE)
+        .detail("dave", |detail| detail.state.locked = true);
     acts(&scene, vec![]);
 }
 
 #[test]
 fn any_contradiction_between_list_and_user_keeps_the_account() {
-    let disabled_but_in_group = scene().account("alice", ACTIVE).seen("alice", known(false, true, None));
+    let disabled_but_in_group =
+        scene().account("alice", ACTIVE).seen("alice", known(false, true, None));
     keeps(&disabled_but_in_group, kept_as("alice", KeptReason::InGroupAtSecondLook));
-    let listed_but_in_no_group =
-        scene().disabled_member("frank").account("frank", ACTIVE).seen("frank", known(false, false, None));
+    let listed_but_in_no_group = scene()
+        .disabled_member("frank")
+        .account("frank", ACTIVE)
+        .seen("frank", known(false, false, None));
     keeps(&listed_but_in_no_group, kept_as("frank", KeptReason::InGroupAtSecondLook));
 }
 

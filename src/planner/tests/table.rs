@@ -18,7 +18,10 @@ fn a_member_who_is_disabled_is_activated() {
 fn a_member_that_only_mas_still_has_deactivated_is_activated() {
     let half = |account: &mut Account| account.deactivated_in_mas = true;
     acts(&scene().member("bob").account_with("bob", ACTIVE, half), activate("bob"));
-    acts(&scene().user("dave").account_with("dave", ACTIVE, half), disable("dave", Reason::NotInGroup));
+    acts(
+        &scene().user("dave").account_with("dave", ACTIVE, half),
+        disable("dave", Reason::NotInGroup),
+    );
 }
 
 #[test]
@@ -76,7 +79,8 @@ fn accounts_that_differ_only_in_case_are_ambiguous_but_for_the_one_spelled_as_th
         keeps(&scene, kept_as("Eve", KeptReason::Ambiguous));
     }
     let none_is_exact = scene().member("EVE").account("eve", ACTIVE).account("Eve", ACTIVE);
-    let both = vec![("Eve".to_owned(), KeptReason::Ambiguous), ("eve".to_owned(), KeptReason::Ambiguous)];
+    let both =
+        vec![("Eve".to_owned(), KeptReason::Ambiguous), ("eve".to_owned(), KeptReason::Ambiguous)];
     keeps(&none_is_exact, both);
 }
 
@@ -89,7 +93,8 @@ fn two_members_with_one_localpart_are_ambiguous_if_the_table_treats_them_differe
         let mixed = scene().member("sam").disabled_member("sam").account("sam", state);
         keeps(&mixed, kept_as("sam", KeptReason::Ambiguous));
     }
-    let both_out = scene().disabled_member("sam").disabled_member("sam").seen("sam", known(false, true, None));
+    let both_out =
+        scene().disabled_member("sam").disabled_member("sam").seen("sam", known(false, true, None));
     acts(&both_out.account("sam", ACTIVE), disable("sam", Reason::DisabledInKeycloak));
 }
 
@@ -108,7 +113,10 @@ fn an_account_of_another_server_is_kept() {
 fn administrators_bots_and_the_protected_are_kept() {
     let admin = scene().account_with("root", ACTIVE, |account| account.admin = true);
     keeps(&admin, kept_as("root", KeptReason::Admin));
-    acts(&admin.policy(|policy| policy.protect_admins = false), disable("root", Reason::NotInKeycloak));
+    acts(
+        &admin.policy(|policy| policy.protect_admins = false),
+        disable("root", Reason::NotInKeycloak),
+    );
     let bot = scene().account_with("helper", ACTIVE, |account| account.bot = true);
     keeps(&bot, kept_as("helper", KeptReason::Bot));
     let protect = Protection::new(&["/svc-.*/".to_owned()]).expect("valid");
@@ -119,7 +127,8 @@ fn administrators_bots_and_the_protected_are_kept() {
 #[test]
 fn protection_does_not_keep_a_member_from_being_activated() {
     let protect = Protection::new(&["bob".to_owned()]).expect("valid");
-    let scene = scene().member("bob").account("bob", DISABLED).policy(|policy| policy.protect = protect);
+    let scene =
+        scene().member("bob").account("bob", DISABLED).policy(|policy| policy.protect = protect);
     acts(&scene, activate("bob"));
 }
 
@@ -134,7 +143,8 @@ fn an_account_of_an_application_service_is_kept() {
 #[test]
 fn account_that_was_a_bridges_is_kept_without_a_second_look() {
     let mut scene = scene().account("telegram_42", ACTIVE);
-    scene.facts.memory.bridges = [Localpart::from("telegram_42").on(&scene.facts.server_name)].into();
+    scene.facts.memory.bridges =
+        [Localpart::from("telegram_42").on(&scene.facts.server_name)].into();
     let draft = Draft::new(&scene.facts, &scene.policy);
     assert_eq!(draft.to_recheck().count(), 0);
     keeps(&scene, kept_as("telegram_42", KeptReason::Appservice));
@@ -182,7 +192,13 @@ fn the_digest_names_the_actions_and_nothing_else() {
     let scene = scene().user("dave").account("dave", ACTIVE);
     let digest = scene.plan().digest();
     assert_eq!(scene.clone().member("zoe").plan().digest(), digest);
-    assert_ne!(scene.clone().policy(|policy| policy.disable = DisableMode::Lock).plan().digest(), digest);
-    assert_ne!(scene.clone().policy(|policy| policy.writer = WriterKind::MasApi).plan().digest(), digest);
+    assert_ne!(
+        scene.clone().policy(|policy| policy.disable = DisableMode::Lock).plan().digest(),
+        digest
+    );
+    assert_ne!(
+        scene.clone().policy(|policy| policy.writer = WriterKind::MasApi).plan().digest(),
+        digest
+    );
     assert_ne!(scene.seen("dave", KeycloakPerson::Unknown).plan().digest(), digest);
 }

@@ -1,5 +1,5 @@
-//! `undo` keeps every account that a run would keep, members' accounts included, and activates nothing that was
-//! disabled later by others.
+//! `undo` keeps every account that a run would keep, members' accounts included, and activates
+//! nothing that was disabled later by others.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ const ENDED: i64 = 1_000_000;
 impl Scene {
     /// An action of the run that is undone.
     fn done(&self, name: &str, kind: ActionKind, mode: DisableMode) -> Undone {
-        let account = self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
+        let account =
+            self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
         let user_id = account.expect("an account").user_id.clone();
         Undone { kind, user_id, mode, ended: Some(Timestamp::from_millis(ENDED)), since: None }
     }
@@ -26,7 +27,10 @@ impl Scene {
         let mut scope = PlanScope::default();
         scope.extend(undone.iter().map(|one| one.user_id.clone()));
         let undo = Undo::new(&self.facts, &self.policy, undone, &scope);
-        let answers = undo.to_recheck().map(|person| (person.user_id.clone(), self.recheck(&person))).collect();
+        let answers = undo
+            .to_recheck()
+            .map(|person| (person.user_id.clone(), self.recheck(&person)))
+            .collect();
         let mut rechecks = Rechecks::Taken { answers, members_after: self.members_after.clone() };
         rechecks.mark_admins(admins);
         undo.decide(&rechecks)
@@ -39,7 +43,10 @@ impl Scene {
 
 /// Returns why an undone action is left out, or an empty text if it is done even without a yes.
 fn left_out(plan: &Plan) -> Vec<String> {
-    plan.actions.iter().map(|action| action.skipped.as_ref().map_or("", Skip::why).to_owned()).collect()
+    plan.actions
+        .iter()
+        .map(|action| action.skipped.as_ref().map_or("", Skip::why).to_owned())
+        .collect()
 }
 
 /// Bob is a member, and a run has activated his account.
@@ -67,13 +74,15 @@ fn remembering(mut scene: Scene, change: impl FnOnce(&mut Memory, UserId)) -> Sc
     scene
 }
 
-/// Every reason to keep the account of a current member; the marks that only the second look has are apart.
+/// Every reason to keep the account of a current member; the marks that only the second look has
+/// are apart.
 fn kept_members() -> Vec<(KeptReason, Scene)> {
     let twin = scene().member("BOB").account("bob", ACTIVE).account("Bob", ACTIVE);
     let down = scene().listed("bob", true, Some("ldap")).account("bob", ACTIVE);
     let created_again = bob_with(linked_to(&["b"]));
     let after = created_again.clone().member_with_id("bob", "b2").facts.members;
-    let of_another = bob_with(linked_to(&["z"])).member_with_id("zoe", "z").match_by(Matching::Localpart);
+    let of_another =
+        bob_with(linked_to(&["z"])).member_with_id("zoe", "z").match_by(Matching::Localpart);
     vec![
         (KeptReason::OtherServer, scene().member("bob").account("@bob:elsewhere.org", ACTIVE)),
         (KeptReason::Ambiguous, bob().disabled_member("bob")),
@@ -85,12 +94,18 @@ fn kept_members() -> Vec<(KeptReason, Scene)> {
         (KeptReason::Admin, bob().detail("bob", |detail| detail.admin = true)),
         (KeptReason::Bot, bob_with(|account| account.bot = true)),
         (KeptReason::Bot, bob().detail("bob", |detail| detail.bot = true)),
-        (KeptReason::Appservice, bob().detail("bob", |detail| detail.appservice = Some("irc".into()))),
+        (
+            KeptReason::Appservice,
+            bob().detail("bob", |detail| detail.appservice = Some("irc".into())),
+        ),
         (KeptReason::Appservice, remembering(bob(), |memory, bob| memory.bridges.extend([bob]))),
         (KeptReason::NotInMas, bob_with(|account| account.mas = InMas::Unknown)),
         (KeptReason::NotInMas, remembering(bob(), |memory, bob| memory.not_in_mas.extend([bob]))),
         (KeptReason::MayBeMember, of_another),
-        (KeptReason::FederationInDoubt, Scene { members_after: Some(MemberList::default()), ..down }),
+        (
+            KeptReason::FederationInDoubt,
+            Scene { members_after: Some(MemberList::default()), ..down },
+        ),
         (KeptReason::InGroupAtSecondLook, Scene { members_after: Some(after), ..created_again }),
     ]
 }
@@ -112,12 +127,16 @@ fn is_kept(reason: KeptReason, plan: &Plan) {
 #[test]
 fn undo_with_yes_keeps_a_current_members_account_for_every_reason_of_a_sync() {
     for (reason, scene) in kept_members() {
-        is_kept(reason, &scene.undo(&[scene.done("bob", ActionKind::Activate, DisableMode::Deactivate)]));
+        is_kept(
+            reason,
+            &scene.undo(&[scene.done("bob", ActionKind::Activate, DisableMode::Deactivate)]),
+        );
     }
 }
 
 #[test]
-fn undo_with_yes_keeps_a_current_member_that_mas_cli_or_the_configuration_of_mas_names_as_administrator() {
+fn undo_with_yes_keeps_a_current_member_that_mas_cli_or_the_configuration_of_mas_names_as_administrator()
+ {
     let undone = [bob().done("bob", ActionKind::Activate, DisableMode::Deactivate)];
     is_kept(KeptReason::Admin, &bob().undo_with_admins(&undone, &["Bob".into()]));
     let unprotected = bob().policy(|policy| policy.protect_admins = false);
@@ -125,12 +144,18 @@ fn undo_with_yes_keeps_a_current_member_that_mas_cli_or_the_configuration_of_mas
 }
 
 #[test]
-fn undo_keeps_former_members_for_reasons_about_their_absence_and_current_members_only_without_yes() {
+fn undo_keeps_former_members_for_reasons_about_their_absence_and_current_members_only_without_yes()
+{
     let undone = [bob().done("bob", ActionKind::Activate, DisableMode::Deactivate)];
-    let unknown = scene().account("bob", ACTIVE).policy(|policy| policy.unknown_accounts = UnknownAccounts::Keep);
+    let unknown = scene()
+        .account("bob", ACTIVE)
+        .policy(|policy| policy.unknown_accounts = UnknownAccounts::Keep);
     is_kept(KeptReason::UnknownAccount, &unknown.undo(&undone));
     let waiting = |scene: Scene| scene.policy(|policy| policy.grace = Duration::from_mins(1));
-    is_kept(KeptReason::InGrace, &waiting(scene().user("bob").account("bob", ACTIVE)).undo(&undone));
+    is_kept(
+        KeptReason::InGrace,
+        &waiting(scene().user("bob").account("bob", ACTIVE)).undo(&undone),
+    );
     let federated = scene().listed("bob", true, Some("ldap")).account("bob", ACTIVE);
     let own_link = bob_with(linked_to(&["b"])).match_by(Matching::Localpart);
     let keeps_unknown = bob().policy(|policy| policy.unknown_accounts = UnknownAccounts::Keep);
@@ -151,11 +176,16 @@ fn undo_with_yes_keeps_a_current_member_that_mas_cli_may_mix_up_with_another_acc
     };
     let both = scene().member_with_id("kim", "k").member_with_id("r", "r");
     let both = both.account_with("kim", ACTIVE, tied("k")).account_with("KIM", ACTIVE, tied("r"));
-    is_kept(KeptReason::Ambiguous, &both.undo(&[both.done("kim", ActionKind::Activate, DisableMode::Lock)]));
+    is_kept(
+        KeptReason::Ambiguous,
+        &both.undo(&[both.done("kim", ActionKind::Activate, DisableMode::Lock)]),
+    );
     // The other one would be disabled even without a yes.
     let one_out = scene().member_with_id("kim", "k").seen("r", known(true, false, None));
-    let one_out = one_out.account_with("kim", ACTIVE, tied("k")).account_with("KIM", ACTIVE, tied("r"));
-    let undone = ["kim", "KIM"].map(|name| one_out.done(name, ActionKind::Activate, DisableMode::Deactivate));
+    let one_out =
+        one_out.account_with("kim", ACTIVE, tied("k")).account_with("KIM", ACTIVE, tied("r"));
+    let undone = ["kim", "KIM"]
+        .map(|name| one_out.done(name, ActionKind::Activate, DisableMode::Deactivate));
     let kept = format!("kept: {}", KeptReason::Ambiguous.text());
     assert_eq!(left_out(&one_out.undo(&undone)), [kept.clone(), kept]);
 }
@@ -166,13 +196,22 @@ fn undo_activates_no_account_that_is_never_activated() {
     let not_in_mas = scene().account_with("bob", DISABLED, |account| account.mas = InMas::Unknown);
     for (reason, scene) in [
         (KeptReason::OtherServer, scene().account("@bob:elsewhere.org", DISABLED)),
-        (KeptReason::Ambiguous, scene().account_with("bob", DISABLED, |account| account.mas = InMas::Ambiguous)),
+        (
+            KeptReason::Ambiguous,
+            scene().account_with("bob", DISABLED, |account| account.mas = InMas::Ambiguous),
+        ),
         (KeptReason::NotInMas, not_in_mas),
         (KeptReason::Erased, scene().account("bob", ERASED)),
-        (KeptReason::Erased, scene().account("bob", ERASED).detail("bob", |detail| detail.state = DISABLED)),
+        (
+            KeptReason::Erased,
+            scene().account("bob", ERASED).detail("bob", |detail| detail.state = DISABLED),
+        ),
         (KeptReason::Erased, erased),
     ] {
-        is_kept(reason, &scene.undo(&[scene.done("bob", ActionKind::Disable, DisableMode::Deactivate)]));
+        is_kept(
+            reason,
+            &scene.undo(&[scene.done("bob", ActionKind::Disable, DisableMode::Deactivate)]),
+        );
     }
 }
 
@@ -181,7 +220,8 @@ fn undo_of_a_lock_keeps_an_account_that_only_mas_shows_as_deactivated_since() {
     let undone = |scene: &Scene| [scene.done("dave", ActionKind::Disable, DisableMode::Lock)];
     let dave = || scene().user("dave");
     let in_list = dave().account_with("dave", LOCKED, |account| account.deactivated_in_mas = true);
-    let in_look = dave().account("dave", LOCKED).detail("dave", |detail| detail.deactivated_in_mas = true);
+    let in_look =
+        dave().account("dave", LOCKED).detail("dave", |detail| detail.deactivated_in_mas = true);
     for scene in [in_list, in_look, dave().account("dave", DISABLED)] {
         let plan = scene.undo(&undone(&scene));
         assert_eq!(actions(&plan), vec![]);
@@ -195,14 +235,20 @@ fn undo_of_a_lock_keeps_an_account_that_only_mas_shows_as_deactivated_since() {
 fn undo_keeps_an_account_that_was_locked_or_deactivated_between_list_and_look() {
     for (listed, now) in [(LOCKED, DISABLED), (DEACTIVATED, DISABLED)] {
         for mode in [DisableMode::Deactivate, DisableMode::Lock] {
-            let scene = scene().user("dave").account("dave", listed).detail("dave", |detail| detail.state = now);
+            let scene = scene()
+                .user("dave")
+                .account("dave", listed)
+                .detail("dave", |detail| detail.state = now);
             let plan = scene.undo(&[scene.done("dave", ActionKind::Disable, mode)]);
             assert_eq!(actions(&plan), vec![], "{listed:?} {now:?} {mode:?}");
         }
     }
     let both = [DISABLED, LOCKED, DEACTIVATED];
     for (listed, now) in both.into_iter().map(|now| (DISABLED, now)) {
-        let scene = scene().user("dave").account("dave", listed).detail("dave", |detail| detail.state = now);
+        let scene = scene()
+            .user("dave")
+            .account("dave", listed)
+            .detail("dave", |detail| detail.state = now);
         let plan = scene.undo(&[scene.done("dave", ActionKind::Disable, DisableMode::Deactivate)]);
         assert_eq!(left_out(&plan), [""], "{now:?}");
     }
@@ -217,7 +263,9 @@ fn undo_compares_the_run_with_the_later_of_lock_and_deactivation() {
             detail.last_disabled_at = Some(Timestamp::from_millis(later));
         })
     };
-    let undo = |scene: &Scene| scene.undo(&[scene.done("dave", ActionKind::Disable, DisableMode::Deactivate)]);
+    let undo = |scene: &Scene| {
+        scene.undo(&[scene.done("dave", ActionKind::Disable, DisableMode::Deactivate)])
+    };
     let again = undo(&dave(ENDED, ENDED + 2 * minute));
     assert_eq!(actions(&again), vec![]);
     assert!(left_out(&again)[0].contains("it was disabled again at"), "{again:?}");

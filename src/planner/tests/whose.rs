@@ -1,5 +1,5 @@
-//! Tests who owns an account, one row per situation: for each way to read and write, every value of `accounts.match`, with the
-//! state file and without it.
+//! Tests who owns an account, one row per situation: for each way to read and write, every value of
+//! `accounts.match`, with the state file and without it.
 
 use super::*;
 use crate::model::{Owner, Tie, Word as _};
@@ -26,8 +26,11 @@ enum Ties {
 impl Setting {
     fn every() -> Vec<Self> {
         let mut all = Vec::new();
-        // mas-cli with Synapse, mas-cli also with the Admin API, and the Admin API with either source.
-        for (writer, links) in [(WriterKind::MasCli, false), (WriterKind::MasCli, true), (WriterKind::MasApi, true)] {
+        // mas-cli with Synapse, mas-cli also with the Admin API, and the Admin API with either
+        // source.
+        for (writer, links) in
+            [(WriterKind::MasCli, false), (WriterKind::MasCli, true), (WriterKind::MasApi, true)]
+        {
             for memory in [false, true] {
                 for matching in [Matching::Auto, Matching::Localpart, Matching::UpstreamLink] {
                     all.push(Self { writer, links, memory, matching });
@@ -85,7 +88,8 @@ pub(super) fn outcome(scene: &Scene, name: &str) -> String {
     kept.map_or_else(|| "unchanged".to_owned(), |kept| format!("kept {}", kept.reason.word()))
 }
 
-/// Checks one account in every setting: what becomes of it if its ties decide, if they only protect, and if there are none.
+/// Checks one account in every setting: what becomes of it if its ties decide, if they only
+/// protect, and if there are none.
 #[track_caller]
 fn whose(name: &str, world: impl Fn(Setting) -> Scene, [decide, protect, unknown]: [&str; 3]) {
     for setting in Setting::every() {
@@ -107,7 +111,9 @@ fn always(name: &str, world: impl Fn(Setting) -> Scene, expected: &str) {
 fn renamed_member_keeps_the_account() {
     whose(
         "alice",
-        |setting| setting.scene().member_with_id("alice.new", "a").tied(setting, "alice", "a", ACTIVE),
+        |setting| {
+            setting.scene().member_with_id("alice.new", "a").tied(setting, "alice", "a", ACTIVE)
+        },
         ["unchanged", "kept may_be_member", "approve not_in_keycloak"],
     );
 }
@@ -116,7 +122,9 @@ fn renamed_member_keeps_the_account() {
 fn renamed_member_is_let_in_again_by_ties_alone() {
     whose(
         "alice",
-        |setting| setting.scene().member_with_id("alice.new", "a").tied(setting, "alice", "a", DISABLED),
+        |setting| {
+            setting.scene().member_with_id("alice.new", "a").tied(setting, "alice", "a", DISABLED)
+        },
         ["activate in_group", "unchanged", "unchanged"],
     );
 }
@@ -133,7 +141,8 @@ fn renamed_member_keeps_the_account_if_another_takes_the_old_name() {
 #[test]
 fn leaver_is_not_shielded_by_a_namesake() {
     let world = |setting: Setting| {
-        let scene = setting.scene().member_with_id("jsmith", "jane").seen("john", known(true, false, None));
+        let scene =
+            setting.scene().member_with_id("jsmith", "jane").seen("john", known(true, false, None));
         scene.tied(setting, "jsmith", "john", ACTIVE)
     };
     whose("jsmith", world, ["disable not_in_group", "unchanged", "unchanged"]);
@@ -141,21 +150,25 @@ fn leaver_is_not_shielded_by_a_namesake() {
 
 #[test]
 fn account_of_a_deleted_user_is_not_disabled_unseen_if_a_member_has_its_name() {
-    let world = |setting: Setting| setting.scene().member_with_id("carol", "new").tied(setting, "carol", "old", ACTIVE);
+    let world = |setting: Setting| {
+        setting.scene().member_with_id("carol", "new").tied(setting, "carol", "old", ACTIVE)
+    };
     whose("carol", world, ["approve not_in_keycloak", "unchanged", "unchanged"]);
 }
 
 #[test]
 fn account_of_another_user_is_not_opened_for_a_namesake() {
-    let world =
-        |setting: Setting| setting.scene().member_with_id("carol", "new").tied(setting, "carol", "old", DISABLED);
+    let world = |setting: Setting| {
+        setting.scene().member_with_id("carol", "new").tied(setting, "carol", "old", DISABLED)
+    };
     whose("carol", world, ["kept another_person", "kept another_person", "activate in_group"]);
 }
 
 #[test]
 fn name_chosen_at_the_first_login_is_known_by_ties() {
-    let world =
-        |setting: Setting| setting.scene().member_with_id("charlie", "c").tied(setting, "cool.cat", "c", ACTIVE);
+    let world = |setting: Setting| {
+        setting.scene().member_with_id("charlie", "c").tied(setting, "cool.cat", "c", ACTIVE)
+    };
     whose("cool.cat", world, ["unchanged", "kept may_be_member", "approve not_in_keycloak"]);
 }
 
@@ -177,13 +190,18 @@ fn account_of_a_deleted_user_needs_no_approval() {
 
 #[test]
 fn account_that_was_never_tied_needs_an_approval() {
-    always("grandma", |setting| setting.scene().account("grandma", ACTIVE), "approve not_in_keycloak");
+    always(
+        "grandma",
+        |setting| setting.scene().account("grandma", ACTIVE),
+        "approve not_in_keycloak",
+    );
 }
 
 #[test]
 fn member_with_another_account_gets_none_by_name() {
     let world = |setting: Setting| {
-        let scene = setting.scene().member_with_id("bob", "b").tied(setting, "bob.old", "b", ACTIVE);
+        let scene =
+            setting.scene().member_with_id("bob", "b").tied(setting, "bob.old", "b", ACTIVE);
         scene.account("bob", DISABLED)
     };
     whose("bob", world, ["kept another_person", "kept another_person", "activate in_group"]);
@@ -191,15 +209,26 @@ fn member_with_another_account_gets_none_by_name() {
 
 #[test]
 fn names_are_compared_without_regard_to_case_on_both_sides() {
-    always("alice", |setting| setting.scene().member("Alice").account("alice", ACTIVE), "unchanged");
-    always("Alice", |setting| setting.scene().member("alice").account("Alice", DISABLED), "activate in_group");
+    always(
+        "alice",
+        |setting| setting.scene().member("Alice").account("alice", ACTIVE),
+        "unchanged",
+    );
+    always(
+        "Alice",
+        |setting| setting.scene().member("alice").account("Alice", DISABLED),
+        "activate in_group",
+    );
 }
 
 #[test]
 fn two_users_with_one_localpart_are_ambiguous_only_if_it_matters() {
-    let both_in = |setting: Setting| setting.scene().member("sam").member("sam").account("sam", ACTIVE);
+    let both_in =
+        |setting: Setting| setting.scene().member("sam").member("sam").account("sam", ACTIVE);
     always("sam", both_in, "unchanged");
-    let one_in = |setting: Setting| setting.scene().member("sam").disabled_member("sam").account("sam", ACTIVE);
+    let one_in = |setting: Setting| {
+        setting.scene().member("sam").disabled_member("sam").account("sam", ACTIVE)
+    };
     always("sam", one_in, "kept ambiguous");
     let both_out = |setting: Setting| {
         let scene = setting.scene().disabled_member("sam").disabled_member("sam");

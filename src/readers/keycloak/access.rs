@@ -20,7 +20,8 @@ pub struct Access {
     pub life: Option<Duration>,
     /// Its roles; `None` if it does not list them, like lightweight tokens.
     pub roles: Option<Roles>,
-    /// The client whose roles count: `realm-management`, or `REALM-realm` for a user of the master realm.
+    /// The client whose roles count: `realm-management`, or `REALM-realm` for a user of the master
+    /// realm.
     pub management: String,
 }
 
@@ -46,9 +47,14 @@ impl Roles {
         if realm_access.is_none() && resource_access.is_none() {
             return None;
         }
-        let mut roles = resource_access.and_then(|mut clients| clients.remove(management)).unwrap_or_default().roles;
+        let mut roles = resource_access
+            .and_then(|mut clients| clients.remove(management))
+            .unwrap_or_default()
+            .roles;
         let of_realm = realm_access.unwrap_or_default().roles;
-        roles.extend(of_realm.into_iter().filter(|role| by_master && OF_MASTER.contains(&role.raw())));
+        roles.extend(
+            of_realm.into_iter().filter(|role| by_master && OF_MASTER.contains(&role.raw())),
+        );
         Some(Self(roles))
     }
 
@@ -73,7 +79,8 @@ impl Roles {
 }
 
 impl KeycloakReader {
-    /// Checks whether Keycloak answers. Source: `GET /realms/{realm}/.well-known/openid-configuration`.
+    /// Checks whether Keycloak answers. Source: `GET
+    /// /realms/{realm}/.well-known/openid-configuration`.
     pub async fn probe(&self) -> Result<Probe, HttpError> {
         self.api.probe(&["realms", &self.auth_realm, ".well-known", "openid-configuration"]).await
     }
@@ -82,18 +89,20 @@ impl KeycloakReader {
     pub async fn access(&self) -> Result<Access, HttpError> {
         let issued = self.api.issued().await?;
         let by_master = self.auth_realm == "master";
-        let management = if by_master { format!("{}-realm", self.realm) } else { "realm-management".to_owned() };
+        let management =
+            if by_master { format!("{}-realm", self.realm) } else { "realm-management".to_owned() };
         let claims = issued.as_ref().and_then(crate::http::Issued::claims);
         let roles = claims.and_then(|claims| Roles::from_claims(claims, &management, by_master));
         Ok(Access { life: issued.and_then(|issued| issued.life), roles, management })
     }
 
-    /// Returns whether any user of the realm is visible: without `view-users`, Keycloak returns an empty
-    /// list.
+    /// Returns whether any user of the realm is visible: without `view-users`, Keycloak returns an
+    /// empty list.
     ///
     /// Source: `GET …/users`.
     pub async fn sees_anyone(&self) -> Result<bool, HttpError> {
-        let found: Vec<UserRow> = self.get(&["users"], &[("max", "1"), ("briefRepresentation", "true")]).await?;
+        let found: Vec<UserRow> =
+            self.get(&["users"], &[("max", "1"), ("briefRepresentation", "true")]).await?;
         Ok(!found.is_empty())
     }
 
@@ -112,7 +121,14 @@ impl KeycloakReader {
         }
         match self.api.get(&["admin", "serverinfo"], &[]).await {
             Ok(ServerInfo { system_info }) => Ok(system_info.and_then(|info| info.version)),
-            Err(error) if matches!(error.status(), Some(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.status(),
+                    Some(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -159,7 +175,8 @@ mod tests {
     #[test]
     fn a_token_that_tells_no_roles_is_not_one_without_roles() {
         assert_eq!(roles(json!({"sub": "x"}), "realm-management", false), None);
-        let none = roles(json!({"realm_access": {"roles": []}}), "realm-management", false).expect("told");
+        let none =
+            roles(json!({"realm_access": {"roles": []}}), "realm-management", false).expect("told");
         assert!(!none.see_users());
     }
 }

@@ -1,4 +1,5 @@
-//! Reads one user that an admin event mentions: whether they are a member now, and under which name.
+//! Reads one user that an admin event mentions: whether they are a member now, and under which
+//! name.
 
 use super::{GroupTree, KeycloakReader};
 use crate::http::{Missing, none_if_missing};
@@ -22,7 +23,11 @@ impl KeycloakReader {
     /// Reads one user by ID.
     ///
     /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`.
-    pub async fn member_now(&self, id: &KeycloakId, tree: &GroupTree<'_>) -> Result<MemberNow, ReadError> {
+    pub async fn member_now(
+        &self,
+        id: &KeycloakId,
+        tree: &GroupTree<'_>,
+    ) -> Result<MemberNow, ReadError> {
         let Some(user) = self.user_of_id(id).await? else { return Ok(MemberNow::Gone) };
         if user.provider().is_some() {
             return Ok(MemberNow::Federated(self.localpart(&user).ok()));

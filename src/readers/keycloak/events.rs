@@ -80,21 +80,27 @@ struct EventRow {
 impl EventRow {
     fn event(self, groups: &BTreeSet<&str>, subgroups: bool) -> AdminEvent {
         let about = self.about(groups, subgroups);
-        let id = self.id.unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
+        let id = self
+            .id
+            .unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
         AdminEvent { id, at: Timestamp::from_millis(self.time), about }
     }
 
-    /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An unknown path
-    /// may be about any user.
+    /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An
+    /// unknown path may be about any user.
     fn about(&self, groups: &BTreeSet<&str>, subgroups: bool) -> About {
         let parts: Vec<_> = self.resource_path.split('/').collect();
         match (&*self.resource_type, parts.as_slice()) {
             // A subgroup may be newer than the reading of the groups.
-            ("GROUP_MEMBERSHIP", ["users", _, "groups", group, ..]) if !subgroups && !groups.contains(group) => {
+            ("GROUP_MEMBERSHIP", ["users", _, "groups", group, ..])
+                if !subgroups && !groups.contains(group) =>
+            {
                 About::Nobody
             }
             // A new group is empty, and each join has an event of its own.
-            ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => About::Nobody,
+            ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => {
+                About::Nobody
+            }
             ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
                 let is_the_only_one = !subgroups && groups.len() == 1;
                 let hint = match &*self.operation_type {
@@ -108,7 +114,9 @@ impl EventRow {
             ("USER", ["users", id]) if &*self.operation_type == "DELETE" => {
                 About::Person((*id).into(), MembershipHint::Left)
             }
-            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => About::Person((*id).into(), MembershipHint::Nothing),
+            ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => {
+                About::Person((*id).into(), MembershipHint::Nothing)
+            }
             _ => About::Everyone,
         }
     }
@@ -128,17 +136,23 @@ impl KeycloakReader {
         match self.get(&["events", "config"], &[]).await {
             Ok(EventsConfig { admin_events_enabled: true }) => Ok(EventAccess::Saved),
             Ok(EventsConfig { admin_events_enabled: false }) => Ok(EventAccess::NotSaved),
-            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(EventAccess::Forbidden),
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => {
+                Ok(EventAccess::Forbidden)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Reads the events, newest first, up to the first that is older than `since`; without it, the newest.
-    /// It stops once a full reading costs less.
+    /// Reads the events, newest first, up to the first that is older than `since`; without it, the
+    /// newest. It stops once a full reading costs less.
     ///
-    /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event may be
-    /// seen twice, but none is missed.
-    pub async fn events_since(&self, since: Option<Timestamp>, groups: &[Group]) -> Result<AdminEvents, HttpError> {
+    /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event
+    /// may be seen twice, but none is missed.
+    pub async fn events_since(
+        &self,
+        since: Option<Timestamp>,
+        groups: &[Group],
+    ) -> Result<AdminEvents, HttpError> {
         let groups: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
         let mut events: Vec<AdminEvent> = Vec::new();
         loop {
@@ -162,7 +176,13 @@ mod tests {
 
     use super::*;
 
-    fn about_in(ours: &[&'static str], kind: &str, operation: &str, path: &str, subgroups: bool) -> About {
+    fn about_in(
+        ours: &[&'static str],
+        kind: &str,
+        operation: &str,
+        path: &str,
+        subgroups: bool,
+    ) -> About {
         let row = json!({"time": 1, "operationType": operation, "resourceType": kind, "resourcePath": path});
         let row: EventRow = serde_json::from_value(row).expect("a row");
         row.event(&ours.iter().copied().collect(), subgroups).about
@@ -185,13 +205,22 @@ mod tests {
             (moves("CREATE", "ours"), moves("DELETE", "ours")),
             (alice(MembershipHint::Joined), alice(MembershipHint::Left))
         );
-        assert_eq!((moves("CREATE", "theirs"), moves("DELETE", "theirs")), (About::Nobody, About::Nobody));
+        assert_eq!(
+            (moves("CREATE", "theirs"), moves("DELETE", "theirs")),
+            (About::Nobody, About::Nobody)
+        );
     }
 
     #[test]
     fn who_leaves_one_of_several_groups_may_be_in_another() {
         let left = |ours: &[&'static str], group: &str, subgroups| {
-            about_in(ours, "GROUP_MEMBERSHIP", "DELETE", &format!("users/alice/groups/{group}"), subgroups)
+            about_in(
+                ours,
+                "GROUP_MEMBERSHIP",
+                "DELETE",
+                &format!("users/alice/groups/{group}"),
+                subgroups,
+            )
         };
         assert_eq!(left(&["ours", "others"], "ours", false), alice(MembershipHint::Nothing));
         assert_eq!(left(&["ours"], "below", true), alice(MembershipHint::Nothing));

@@ -70,7 +70,11 @@ impl<'g> GroupTree<'g> {
 
 impl KeycloakReader {
     /// Returns whether members of this group count as members of a configured group.
-    pub(super) async fn counts(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<bool, ReadError> {
+    pub(super) async fn counts(
+        &self,
+        group: &GroupPlace,
+        tree: &GroupTree<'_>,
+    ) -> Result<bool, ReadError> {
         if !self.include_subgroups {
             return Ok(tree.ours.contains(&*group.id));
         }
@@ -80,7 +84,11 @@ impl KeycloakReader {
     /// Follows the parents up to a group whose place is known, or to the top.
     ///
     /// Source: `GET …/groups/{id}`.
-    async fn place(&self, group: &GroupPlace, tree: &GroupTree<'_>) -> Result<UnlistedPlace, ReadError> {
+    async fn place(
+        &self,
+        group: &GroupPlace,
+        tree: &GroupTree<'_>,
+    ) -> Result<UnlistedPlace, ReadError> {
         let mut passed: Vec<Box<str>> = Vec::new();
         let mut at = group.clone();
         let place = loop {

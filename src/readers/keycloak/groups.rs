@@ -58,7 +58,8 @@ impl KeycloakReader {
         Err(self.api.inconsistent(&self.path(path), what))
     }
 
-    /// Returns the configured groups, each once, or an error if one is missing, ambiguous or not visible.
+    /// Returns the configured groups, each once, or an error if one is missing, ambiguous or not
+    /// visible.
     pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
         let mut found = BTreeSet::new();
         for wanted in &self.groups {
@@ -70,7 +71,10 @@ impl KeycloakReader {
                     continue;
                 }
                 if row.access.view_members == Some(false) {
-                    return Err(ReadError::GroupForbidden { realm: self.realm.clone(), path: row.path });
+                    return Err(ReadError::GroupForbidden {
+                        realm: self.realm.clone(),
+                        path: row.path,
+                    });
                 }
                 if self.include_subgroups {
                     open.extend(self.subgroups(&row).await?);
@@ -88,7 +92,8 @@ impl KeycloakReader {
             none_if_missing(Missing::Group, self.get(&path, &[]).await)?
         } else if looks_like_an_id(wanted) {
             let path = ["groups", wanted];
-            let group: Option<GroupRow> = none_if_missing(Missing::Group, self.get(&path, &[]).await)?;
+            let group: Option<GroupRow> =
+                none_if_missing(Missing::Group, self.get(&path, &[]).await)?;
             match group {
                 Some(group) => {
                     self.check_group(&path, wanted, &group.id)?;
@@ -99,11 +104,14 @@ impl KeycloakReader {
         } else {
             self.find_by_name(wanted).await?
         };
-        found.ok_or_else(|| ReadError::GroupNotFound { realm: self.realm.clone(), group: wanted.to_owned() })
+        found.ok_or_else(|| ReadError::GroupNotFound {
+            realm: self.realm.clone(),
+            group: wanted.to_owned(),
+        })
     }
 
-    /// Finds a group by name, which may not be unique: the search covers every depth, and nests hits in
-    /// their parents (always in Keycloak 22, later only without `populateHierarchy=false`).
+    /// Finds a group by name, which may not be unique: the search covers every depth, and nests
+    /// hits in their parents (always in Keycloak 22, later only without `populateHierarchy=false`).
     async fn find_by_name(&self, name: &str) -> Result<Option<GroupRow>, ReadError> {
         let query = [("search", name), ("exact", "true"), ("populateHierarchy", "false")];
         let mut open: Vec<GroupRow> = self.get(&["groups"], &query).await?;
@@ -118,7 +126,11 @@ impl KeycloakReader {
         }
         if hits.len() > 1 {
             let paths = hits.into_keys().map(|(path, _)| path).collect();
-            return Err(ReadError::GroupAmbiguous { realm: self.realm.clone(), group: name.to_owned(), paths });
+            return Err(ReadError::GroupAmbiguous {
+                realm: self.realm.clone(),
+                group: name.to_owned(),
+                paths,
+            });
         }
         Ok(hits.into_values().next())
     }
@@ -135,11 +147,13 @@ impl KeycloakReader {
         while found.len() < count {
             let path = ["groups", &*group.id, "children"];
             let first = found.len().to_string();
-            let page: Vec<GroupRow> = self.get(&path, &[("first", &first), ("max", &SUBGROUPS.to_string())]).await?;
+            let page: Vec<GroupRow> =
+                self.get(&path, &[("first", &first), ("max", &SUBGROUPS.to_string())]).await?;
             let known = found.len();
             found.extend(page.into_iter().map(|row| (row.id.clone(), row)));
             if found.len() == known {
-                let what = format!("{} has {count} subgroups, and only {known} are listed", group.path);
+                let what =
+                    format!("{} has {count} subgroups, and only {known} are listed", group.path);
                 return Err(self.api.inconsistent(&self.path(&path), what).into());
             }
         }

@@ -16,7 +16,8 @@ pub struct FoundUser {
 impl KeycloakReader {
     /// Finds the users that have this ID, username or e-mail address, each once.
     ///
-    /// Source: `GET …/users/{id}`, `GET …/users?username=…&exact=true`, and the same with `email=…`.
+    /// Source: `GET …/users/{id}`, `GET …/users?username=…&exact=true`, and the same with
+    /// `email=…`.
     pub async fn users_called(&self, text: &str) -> Result<Vec<FoundUser>, HttpError> {
         let mut rows: Vec<UserRow> = Vec::new();
         if looks_like_an_id(text) {
@@ -44,7 +45,9 @@ impl KeycloakReader {
         let wanted = email.to_lowercase();
         found.retain(|user| user.email.as_ref().is_some_and(|has| has.to_lowercase() == wanted));
         match other {
-            Some(other) if found.is_empty() => Err(self.api.about_another(&self.path(&["users"]), &query, &other)),
+            Some(other) if found.is_empty() => {
+                Err(self.api.about_another(&self.path(&["users"]), &query, &other))
+            }
             _ => Ok(found),
         }
     }

@@ -17,8 +17,8 @@ use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
 use crate::readers::{ReadError, Tally};
 
-/// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that there
-/// are more.
+/// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that
+/// there are more.
 const PAGE: usize = 5000;
 /// Bigger pages gain nothing and take memory.
 const BIGGEST_PAGE: usize = 10_000;
@@ -55,7 +55,8 @@ impl Intake {
 }
 
 impl KeycloakReader {
-    /// Reads the members of the groups. The result does not depend on the order of Keycloak's lists.
+    /// Reads the members of the groups. The result does not depend on the order of Keycloak's
+    /// lists.
     ///
     /// Source: `GET /admin/realms/{realm}/groups/{id}/members`.
     pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Members, ReadError> {
@@ -93,7 +94,10 @@ impl KeycloakReader {
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
         let member = |row: UserRow<JsonText<'_>, A>| self.member(&row, &mut intake.borrow_mut());
-        self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| &member.id).await
+        self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| {
+            &member.id
+        })
+        .await
     }
 
     /// Reads every page of a list of users, and makes each row smaller as it comes.
@@ -122,13 +126,18 @@ impl KeycloakReader {
         let size = PageSize::new(PAGE, BIGGEST_PAGE);
         read_all(size, PAGES_AT_A_TIME, fetch, decode, id).await.map_err(|error| match error {
             MovingListError::Page(error) => error,
-            MovingListError::Unstable => {
-                self.api.inconsistent(&full_path, format!("the pages of {what} do not fit together")).into()
-            }
+            MovingListError::Unstable => self
+                .api
+                .inconsistent(&full_path, format!("the pages of {what} do not fit together"))
+                .into(),
         })
     }
 
-    fn member<A: Representation>(&self, row: &UserRow<JsonText<'_>, A>, intake: &mut Intake) -> Member {
+    fn member<A: Representation>(
+        &self,
+        row: &UserRow<JsonText<'_>, A>,
+        intake: &mut Intake,
+    ) -> Member {
         let federation_link = row.provider().map(|provider| intake.provider(provider));
         let (member, unnamed) = self.to_member(row, federation_link);
         intake.unnamed.extend(unnamed);
@@ -149,10 +158,15 @@ impl KeycloakReader {
             }
             Err(why) => (None, Some(ServerText::from(in_one_line(&why)))),
         };
-        let signs =
-            Signs::new(&row.username, row.email.as_deref(), row.first_name.as_deref(), row.last_name.as_deref());
+        let signs = Signs::new(
+            &row.username,
+            row.email.as_deref(),
+            row.first_name.as_deref(),
+            row.last_name.as_deref(),
+        );
         let id = KeycloakId::from(&*row.id);
-        let unnamed = why.map(|why| Unnamed { id: id.clone(), username: (*row.username).into(), why });
+        let unnamed =
+            why.map(|why| Unnamed { id: id.clone(), username: (*row.username).into(), why });
         (Member { id, localpart, enabled: row.enabled, federation_link, signs }, unnamed)
     }
 }

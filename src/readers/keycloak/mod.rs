@@ -94,7 +94,8 @@ impl Representation for Attributes {
 }
 
 impl<T> UserRow<T> {
-    /// Returns whether Keycloak disabled the user itself, after failed logins (recording: `keycloak-lockout.json`).
+    /// Returns whether Keycloak disabled the user itself, after failed logins (recording:
+    /// `keycloak-lockout.json`).
     fn is_locked_out(&self) -> bool {
         self.attributes.as_ref().is_some_and(|attributes| attributes.has("disabledReason"))
     }
@@ -118,18 +119,37 @@ impl KeycloakReader {
                 (&config.realm, client_id, Some(client_secret), Grant::ClientCredentials)
             }
             KeycloakAuth::Password { auth_realm, client_id, client_secret, username, password } => {
-                let grant = Grant::Password { username: username.clone(), password: password.clone() };
+                let grant =
+                    Grant::Password { username: username.clone(), password: password.clone() };
                 (auth_realm, client_id, client_secret.as_ref(), grant)
             }
         };
         let mut token_url = config.url.clone();
         if let Ok(mut segments) = token_url.path_segments_mut() {
-            segments.pop_if_empty().extend(["realms", realm, "protocol", "openid-connect", "token"]);
+            segments.pop_if_empty().extend([
+                "realms",
+                realm,
+                "protocol",
+                "openid-connect",
+                "token",
+            ]);
         }
         let endpoint = TokenEndpoint::At(token_url);
-        let oauth = OAuth::new(Server::Keycloak, endpoint, client_id.clone(), secret.cloned(), grant, http.clone());
+        let oauth = OAuth::new(
+            Server::Keycloak,
+            endpoint,
+            client_id.clone(),
+            secret.cloned(),
+            grant,
+            http.clone(),
+        );
         Self {
-            api: Api::new(Server::Keycloak, config.url.clone(), http, Credentials::OAuth(Box::new(oauth))),
+            api: Api::new(
+                Server::Keycloak,
+                config.url.clone(),
+                http,
+                Credentials::OAuth(Box::new(oauth)),
+            ),
             realm: config.realm.clone(),
             auth_realm: realm.clone(),
             groups: config.groups.clone(),
@@ -153,7 +173,11 @@ impl KeycloakReader {
     }
 
     /// Sends `GET /admin/realms/{realm}/path…`.
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+    async fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, HttpError> {
         self.api.get(&self.path(path), query).await
     }
 

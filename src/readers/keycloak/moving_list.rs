@@ -1,9 +1,10 @@
 //! Reads a list by offsets while it changes.
 //!
 //! `members` pages by offset over a live list: if a user leaves an earlier page, the next page is
-//! shifted, and another user is never seen. So each page overlaps the last one. The list is in a fixed
-//! order: a page that contains a known row misses no one between that row and its own end, no matter
-//! what changed before it. Only an additional page proves the end, never a page that is merely short.
+//! shifted, and another user is never seen. So each page overlaps the last one. The list is in a
+//! fixed order: a page that contains a known row misses no one between that row and its own end, no
+//! matter what changed before it. Only an additional page proves the end, never a page that is
+//! merely short.
 //!
 //! While pages are full, the next ones are requested ahead, before a page is decoded, so that the
 //! server need not wait for that. A wrong guess is discarded.
@@ -27,8 +28,8 @@ pub(super) enum MovingListError<E> {
     Unstable,
 }
 
-/// Reads every row that stays in the list throughout, each once. `fetch(first, max)` returns the page
-/// at an offset, `decode` its rows; up to `at_a_time` pages are requested at the same time.
+/// Reads every row that stays in the list throughout, each once. `fetch(first, max)` returns the
+/// page at an offset, `decode` its rows; up to `at_a_time` pages are requested at the same time.
 pub(super) async fn read_all<'f, A: 'f, T, K, E: 'f, F>(
     size: PageSize,
     at_a_time: usize,
@@ -83,8 +84,8 @@ struct Reading<T, Key> {
     overlap: usize,
     /// Pages without a new row.
     misfits: usize,
-    /// Whether to guess the pages after the next one. For the first page this costs a list of one page one
-    /// needless request, and makes all others faster.
+    /// Whether to guess the pages after the next one. For the first page this costs a list of one
+    /// page one needless request, and makes all others faster.
     expects_full_page: bool,
 }
 
@@ -100,7 +101,14 @@ struct TakenPage {
 
 impl<T, K: Hash + Eq + ?Sized, Key: Fn(&T) -> &K> Reading<T, Key> {
     fn new(size: PageSize, key: Key) -> Self {
-        Self { known: UniqueRows::new(key), size, next: 0, overlap: 0, misfits: 0, expects_full_page: true }
+        Self {
+            known: UniqueRows::new(key),
+            size,
+            next: 0,
+            overlap: 0,
+            misfits: 0,
+            expects_full_page: true,
+        }
     }
 
     /// Takes in a page, and decides how the reading goes on.
@@ -135,18 +143,20 @@ impl<T, K: Hash + Eq + ?Sized, Key: Fn(&T) -> &K> Reading<T, Key> {
         TakenPage { range, length, fits, has_new_rows: self.known.len() > before }
     }
 
-    /// Returns whether the list ends with this page. A server that caps its pages, or repeats the first one,
-    /// would have filled it.
+    /// Returns whether the list ends with this page. A server that caps its pages, or repeats the
+    /// first one, would have filled it.
     fn is_end(&self, page: TakenPage) -> bool {
         page.fits && !page.has_new_rows && page.length < 2 * self.overlap
     }
 
-    /// Returns whether the list is so much shorter than what is known that rows may have been skipped.
+    /// Returns whether the list is so much shorter than what is known that rows may have been
+    /// skipped.
     fn has_shrunk(&self, page: TakenPage) -> bool {
         self.known.len() > page.range.first + page.length + OVERLAP
     }
 
-    /// Begins with the first page: with this many rows gone it is another list. What it shows twice counts.
+    /// Begins with the first page: with this many rows gone it is another list. What it shows twice
+    /// counts.
     fn start_again(&mut self) {
         self.known.clear();
         self.next = 0;
@@ -174,7 +184,11 @@ mod tests {
     use super::*;
 
     /// Reads `list` in pages; `between` changes it after each request.
-    async fn read(list: Vec<u32>, page: usize, between: impl Fn(&mut Vec<u32>, usize)) -> Option<Vec<u32>> {
+    async fn read(
+        list: Vec<u32>,
+        page: usize,
+        between: impl Fn(&mut Vec<u32>, usize),
+    ) -> Option<Vec<u32>> {
         let list = RefCell::new(list);
         let requests = RefCell::new(0);
         let fetch = |first: usize, max: usize| {
@@ -254,8 +268,9 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_repeats_its_first_page_is_an_error() {
         for length in [2_u32, 3, 40, 99, 100, 100_000] {
-            let fetch =
-                |_: usize, max: usize| async move { Ok::<Vec<u32>, Infallible>((0..length).take(max).collect()) };
+            let fetch = |_: usize, max: usize| async move {
+                Ok::<Vec<u32>, Infallible>((0..length).take(max).collect())
+            };
             let read = read_all(PageSize::new(100, 100), 2, fetch, Ok, |row| row).await;
             assert!(matches!(read, Err(MovingListError::Unstable)));
         }
@@ -287,7 +302,8 @@ mod tests {
     }
 
     fn change() -> impl Strategy<Value = Change> {
-        let leave = (0..600_usize, 1..200_usize).prop_map(|(position, rows)| Change::Leave { position, rows });
+        let leave = (0..600_usize, 1..200_usize)
+            .prop_map(|(position, rows)| Change::Leave { position, rows });
         prop_oneof![leave, prop::collection::vec(0..6000_u32, 1..60).prop_map(Change::Join)]
     }
 

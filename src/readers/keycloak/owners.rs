@@ -1,5 +1,5 @@
-//! Finds the users of the realm that have a certain localpart by the template. The list of users never
-//! contains service accounts, and lacks the users of a directory that is down.
+//! Finds the users of the realm that have a certain localpart by the template. The list of users
+//! never contains service accounts, and lacks the users of a directory that is down.
 
 use std::collections::HashMap;
 
@@ -29,15 +29,15 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Returns the users with this localpart, in order of their IDs. There are several if the template
-    /// does not distinguish them.
+    /// Returns the users with this localpart, in order of their IDs. There are several if the
+    /// template does not distinguish them.
     #[must_use]
     pub fn named(&self, localpart: &Localpart) -> &[KeycloakId] {
         self.by_name.get(&*localpart.key()).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns a member that is missing in the list of users without being a service account. Then the
-    /// list is incomplete, and a localpart without a user proves nothing.
+    /// Returns a member that is missing in the list of users without being a service account. Then
+    /// the list is incomplete, and a localpart without a user proves nothing.
     #[must_use]
     pub fn missing(&self) -> Option<&KeycloakId> {
         self.missing.as_ref()
@@ -58,8 +58,8 @@ enum NotListed {
 type ListedUser = (KeycloakId, Option<u32>);
 
 impl KeycloakReader {
-    /// Reads which users have the `wanted` localparts. Returns `None` if the template is the username
-    /// alone, because then users can be requested by name.
+    /// Reads which users have the `wanted` localparts. Returns `None` if the template is the
+    /// username alone, because then users can be requested by name.
     ///
     /// Source: `GET …/users`, in pages, and `GET …/users/{id}` for members who are missing there.
     pub async fn owners<'l>(
@@ -88,7 +88,8 @@ impl KeycloakReader {
         }
         let (service_accounts, missing) = self.not_listed(members, &listed).await?;
         for member in service_accounts {
-            let number = member.localpart.as_ref().and_then(|localpart| numbers.get(&*localpart.key()));
+            let number =
+                member.localpart.as_ref().and_then(|localpart| numbers.get(&*localpart.key()));
             if let Some(number) = number {
                 owners[*number as usize].push(member.id.clone());
             }
@@ -113,26 +114,30 @@ impl KeycloakReader {
             (KeycloakId::from(&*user.id), number)
         };
         let tally = Tally::default();
-        let users = self.whole_list(&["users"], "the users of the realm", &tally, to_listed, |(id, _)| id);
+        let users =
+            self.whole_list(&["users"], "the users of the realm", &tally, to_listed, |(id, _)| id);
         let mut listed = users.await?;
         listed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(listed)
     }
 
-    /// Returns the service accounts among the members that are not listed, and the first other member
-    /// that should be.
+    /// Returns the service accounts among the members that are not listed, and the first other
+    /// member that should be.
     async fn not_listed<'m>(
         &self,
         members: &'m [Member],
         listed: &[ListedUser],
     ) -> Result<(Vec<&'m Member>, Option<KeycloakId>), ReadError> {
-        let is_listed = |member: &Member| listed.binary_search_by(|(id, _)| id.cmp(&member.id)).is_ok();
+        let is_listed =
+            |member: &Member| listed.binary_search_by(|(id, _)| id.cmp(&member.id)).is_ok();
         let not_listed: Vec<&Member> = members.iter().filter(|member| !is_listed(member)).collect();
         let unasked = not_listed.get(MOST_ASKED);
         let mut missing = unasked.map(|member| member.id.clone());
         let asked = not_listed.iter().take(MOST_ASKED);
         let answers: Vec<_> = stream::iter(asked)
-            .map(|member| async move { Ok::<_, HttpError>((*member, self.not_listed_why(member).await?)) })
+            .map(|member| async move {
+                Ok::<_, HttpError>((*member, self.not_listed_why(member).await?))
+            })
             .buffered(AT_A_TIME)
             .try_collect()
             .await?;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{StreamExt, poll};
 
-/// Rows that two pages share. If more than this many users leave between two requests, a page has to be
-/// requested again.
+/// Rows that two pages share. If more than this many users leave between two requests, a page has
+/// to be requested again.
 pub(super) const OVERLAP: usize = 50;
 
 /// A page of the list: the first row, and the maximum number of rows.
@@ -58,11 +58,17 @@ where
     F: Future<Output = Result<A, E>> + 'f,
 {
     pub(super) fn new(fetch: Fetch, at_a_time: usize) -> Self {
-        Self { fetch, at_a_time, ranges: VecDeque::new(), pages: FuturesOrdered::new(), first: None }
+        Self {
+            fetch,
+            at_a_time,
+            ranges: VecDeque::new(),
+            pages: FuturesOrdered::new(),
+            first: None,
+        }
     }
 
-    /// Makes the page that begins at this row the first one in progress, and returns its range. If it was
-    /// not guessed, all guesses are discarded.
+    /// Makes the page that begins at this row the first one in progress, and returns its range. If
+    /// it was not guessed, all guesses are discarded.
     pub(super) fn require(&mut self, first: usize, max: usize) -> PageRange {
         if let Some(guess) = self.ranges.front().filter(|guess| guess.first == first) {
             return *guess;

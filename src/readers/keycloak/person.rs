@@ -26,7 +26,8 @@ impl UserWithGroups {
 impl KeycloakReader {
     /// Reads one user, by ID if it is known, else by the username that is the localpart.
     ///
-    /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET …/users/{id}/groups`.
+    /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET
+    /// …/users/{id}/groups`.
     pub async fn person(
         &self,
         id: Option<&KeycloakId>,
@@ -48,7 +49,9 @@ impl KeycloakReader {
     ) -> Result<Option<UserWithGroups>, ReadError> {
         let user = match id {
             Some(id) => self.user_of_id(id).await?,
-            None => self.user_called(&localpart.key()).await?.filter(|user| self.names(user, localpart)),
+            None => {
+                self.user_called(&localpart.key()).await?.filter(|user| self.names(user, localpart))
+            }
         };
         match user {
             Some(user) => self.with_groups(user, tree).await.map(Some),
@@ -61,7 +64,11 @@ impl KeycloakReader {
         self.localpart(user).is_ok_and(|theirs| theirs.key() == localpart.key())
     }
 
-    pub(super) async fn with_groups(&self, user: UserRow, tree: &GroupTree<'_>) -> Result<UserWithGroups, ReadError> {
+    pub(super) async fn with_groups(
+        &self,
+        user: UserRow,
+        tree: &GroupTree<'_>,
+    ) -> Result<UserWithGroups, ReadError> {
         let groups = self.groups_of(&user).await?;
         self.placed(user, groups, tree).await
     }
@@ -98,22 +105,27 @@ impl KeycloakReader {
         let path = ["users", &*id_text];
         let found: Option<UserRow> = none_if_missing(Missing::User, self.get(&path, &[]).await)?;
         match &found {
-            Some(other) if *other.id != *id_text => Err(self.api.about_another(&self.path(&path), &[], &other.id)),
+            Some(other) if *other.id != *id_text => {
+                Err(self.api.about_another(&self.path(&path), &[], &other.id))
+            }
             _ => Ok(found),
         }
     }
 
-    /// Returns the user of that username. Keycloak keeps usernames in lower case; a storage provider may
-    /// not.
+    /// Returns the user of that username. Keycloak keeps usernames in lower case; a storage
+    /// provider may not.
     pub(super) async fn user_called(&self, name: &str) -> Result<Option<UserRow>, HttpError> {
-        let brief = if self.template.needs_attributes() { Attributes::BRIEF } else { Unread::BRIEF };
+        let brief =
+            if self.template.needs_attributes() { Attributes::BRIEF } else { Unread::BRIEF };
         let query = [("username", name), ("exact", "true"), ("briefRepresentation", brief)];
         let found: Vec<UserRow> = self.get(&["users"], &query).await?;
         let other = found.first().map(|user| user.username.clone());
         let name = name.to_lowercase();
         let user = found.into_iter().find(|user| user.username.to_lowercase() == name);
         match (user, other) {
-            (None, Some(other)) => Err(self.api.about_another(&self.path(&["users"]), &query, &other)),
+            (None, Some(other)) => {
+                Err(self.api.about_another(&self.path(&["users"]), &query, &other))
+            }
             (user, _) => Ok(user),
         }
     }
@@ -137,7 +149,8 @@ pub(super) fn as_told(found: &UserWithGroups) -> KeycloakPerson {
 /// Returns a user as people know them.
 pub(super) fn to_user(row: &UserRow) -> KeycloakUser {
     let names = [row.first_name.as_deref(), row.last_name.as_deref()];
-    let names: Vec<&str> = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> =
+        names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
     KeycloakUser {
         id: (*row.id).into(),
         username: row.username.clone().into(),

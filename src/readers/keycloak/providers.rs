@@ -12,15 +12,17 @@ struct Component {
 }
 
 impl KeycloakReader {
-    /// Returns the IDs of the realm's user storage providers, as in `federationLink` of users. Returns
-    /// `None` if the role `view-realm` is missing, which nothing else needs.
+    /// Returns the IDs of the realm's user storage providers, as in `federationLink` of users.
+    /// Returns `None` if the role `view-realm` is missing, which nothing else needs.
     ///
     /// Source: `GET …/components?type=org.keycloak.storage.UserStorageProvider`.
     pub async fn providers(&self) -> Result<Option<Vec<Box<str>>>, HttpError> {
         let query = [("type", "org.keycloak.storage.UserStorageProvider")];
         let answer: Result<Vec<Component>, HttpError> = self.get(&["components"], &query).await;
         match answer {
-            Ok(components) => Ok(Some(components.into_iter().map(|component| component.id).collect())),
+            Ok(components) => {
+                Ok(Some(components.into_iter().map(|component| component.id).collect()))
+            }
             Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(None),
             Err(error) => Err(error),
         }

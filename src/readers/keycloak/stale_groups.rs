@@ -1,11 +1,11 @@
 //! Finds groups that Keycloak only remembers for a federated user.
 //!
 //! Keycloak caches the groups of a federated user as long as the user, by default forever, and so
-//! contradicts every list that the user has left. Two answers never come from this cache: the count of a
-//! user's groups, and the search by name, which no longer finds a deleted user. Either counts only if,
-//! right before and right after, the same request finds a witness: a user that the list shows in that
-//! very group. A directory that is down has no members in any group, and some releases may not count
-//! the groups of a directory.
+//! contradicts every list that the user has left. Two answers never come from this cache: the count
+//! of a user's groups, and the search by name, which no longer finds a deleted user. Either counts
+//! only if, right before and right after, the same request finds a witness: a user that the list
+//! shows in that very group. A directory that is down has no members in any group, and some
+//! releases may not count the groups of a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +23,8 @@ use crate::readers::ReadError;
 /// Witnesses per group and directory: one may leave the group or the directory during the run.
 const WITNESSES: usize = 3;
 
-/// For each group, enabled users of each directory that are listed in that very group. They have the
-/// lowest IDs, so that the same lists give the same witnesses.
+/// For each group, enabled users of each directory that are listed in that very group. They have
+/// the lowest IDs, so that the same lists give the same witnesses.
 #[derive(Debug, Default)]
 pub struct Witnesses(BTreeMap<Box<str>, BTreeMap<ArcStr, BTreeSet<KeycloakId>>>);
 
@@ -69,11 +69,13 @@ struct Count {
 }
 
 impl KeycloakReader {
-    /// Reads one user like [`Self::person`]. For a federated user that no list has (`is_listed`), it also
-    /// finds the groups that Keycloak only remembers. Without proof, Keycloak's answer stays as it is.
+    /// Reads one user like [`Self::person`]. For a federated user that no list has (`is_listed`),
+    /// it also finds the groups that Keycloak only remembers. Without proof, Keycloak's answer
+    /// stays as it is.
     ///
-    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of groups whose name contains NAME;
-    /// if that fails, `GET …/users?username=…&exact=true`. Neither is ever answered from memory.
+    /// Source: `GET …/users/{id}/groups/count?search=NAME`, the number of groups whose name
+    /// contains NAME; if that fails, `GET …/users?username=…&exact=true`. Neither is ever answered
+    /// from memory.
     pub async fn person_without_stale_groups(
         &self,
         id: Option<&KeycloakId>,
@@ -82,7 +84,9 @@ impl KeycloakReader {
         witnesses: &Witnesses,
         is_listed: impl Fn(&KeycloakId) -> bool,
     ) -> Result<KeycloakPerson, ReadError> {
-        let Some(found) = self.find_user(id, localpart, tree).await? else { return Ok(KeycloakPerson::Unknown) };
+        let Some(found) = self.find_user(id, localpart, tree).await? else {
+            return Ok(KeycloakPerson::Unknown);
+        };
         let mut told = as_told(&found);
         let KeycloakPerson::Known {
             user: KeycloakUser { id: user_id, .. },
@@ -120,7 +124,9 @@ impl KeycloakReader {
         witnesses: &Witnesses,
         provider: &str,
     ) -> Result<GroupStanding, HttpError> {
-        let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(GroupStanding::In) };
+        let Some(witness) = self.witness(of, witnesses, provider).await? else {
+            return Ok(GroupStanding::In);
+        };
         match self.count(id, of).await {
             Ok(0) if self.is_counted_in(witness, of).await? => Ok(GroupStanding::Left),
             Ok(_) => Ok(GroupStanding::In),
@@ -133,9 +139,9 @@ impl KeycloakReader {
         }
     }
 
-    /// Reads a user that may have been deleted in the directory by name: Keycloak then finds no user, or
-    /// another one. Returns `None` without proof. `wanted` is the localpart if the user was requested by
-    /// name.
+    /// Reads a user that may have been deleted in the directory by name: Keycloak then finds no
+    /// user, or another one. Returns `None` without proof. `wanted` is the localpart if the user
+    /// was requested by name.
     async fn as_found_by_name(
         &self,
         found: &UserWithGroups,
@@ -146,7 +152,9 @@ impl KeycloakReader {
         let Some(provider) = found.user.provider() else { return Ok(None) };
         let mut before = Vec::new();
         for of in found.groups_that_count() {
-            let Some(witness) = self.witness(of, witnesses, provider).await? else { return Ok(None) };
+            let Some(witness) = self.witness(of, witnesses, provider).await? else {
+                return Ok(None);
+            };
             before.push((of, witness));
         }
         let by_name = self.user_called(&found.user.username).await?;
@@ -184,22 +192,36 @@ impl KeycloakReader {
         Ok(None)
     }
 
-    /// Returns whether a witness is counted in this very group. The count includes groups with longer
-    /// names. So this group has to be listed, and the count has to equal the number of all listed groups
-    /// that it can include. If the list comes from memory, all of it has to be still true.
-    async fn is_counted_in(&self, witness: &KeycloakId, of: &GroupPlace) -> Result<bool, HttpError> {
+    /// Returns whether a witness is counted in this very group. The count includes groups with
+    /// longer names. So this group has to be listed, and the count has to equal the number of all
+    /// listed groups that it can include. If the list comes from memory, all of it has to be still
+    /// true.
+    async fn is_counted_in(
+        &self,
+        witness: &KeycloakId,
+        of: &GroupPlace,
+    ) -> Result<bool, HttpError> {
         let is_counted = async {
             let path = ["users", &witness.text(), "groups"];
-            let listed: Vec<GroupPlace> =
-                self.get(&path, &[("search", of.name.raw()), ("briefRepresentation", "true")]).await?;
+            let listed: Vec<GroupPlace> = self
+                .get(&path, &[("search", of.name.raw()), ("briefRepresentation", "true")])
+                .await?;
             let name = of.name.raw().to_lowercase();
-            let matching = listed.iter().filter(|listed| listed.name.raw().to_lowercase().contains(&name)).count();
+            let matching = listed
+                .iter()
+                .filter(|listed| listed.name.raw().to_lowercase().contains(&name))
+                .count();
             let is_listed = listed.iter().any(|listed| listed.id == of.id);
             Ok::<_, HttpError>(is_listed && self.count(witness, of).await? == matching)
         };
         match is_counted.await {
             // A user that was just deleted is not a witness; the next one is tried.
-            Err(error) if matches!(error.status(), Some(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => {
+            Err(error)
+                if matches!(
+                    error.status(),
+                    Some(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)
+                ) =>
+            {
                 Ok(false)
             }
             other => other,
@@ -207,7 +229,9 @@ impl KeycloakReader {
     }
 
     async fn count(&self, id: &KeycloakId, of: &GroupPlace) -> Result<usize, HttpError> {
-        let Count { count } = self.get(&["users", &id.text(), "groups", "count"], &[("search", of.name.raw())]).await?;
+        let Count { count } = self
+            .get(&["users", &id.text(), "groups", "count"], &[("search", of.name.raw())])
+            .await?;
         Ok(count)
     }
 }
@@ -231,8 +255,10 @@ mod tests {
     fn the_same_members_give_the_same_witnesses_in_any_order() {
         let provider: ArcStr = "ldap-1".into();
         let group = Group { id: "g".into(), path: "/g".into() };
-        let of = GroupPlace { id: "g".into(), name: "g".into(), path: "/g".into(), parent_id: None };
-        let mut members: Vec<_> = ["5", "1", "0", "4", "2", "3"].map(|id| member(id, &provider)).into();
+        let of =
+            GroupPlace { id: "g".into(), name: "g".into(), path: "/g".into(), parent_id: None };
+        let mut members: Vec<_> =
+            ["5", "1", "0", "4", "2", "3"].map(|id| member(id, &provider)).into();
         for _ in 0..members.len() {
             members.rotate_left(1);
             let mut witnesses = Witnesses::default();
@@ -247,7 +273,12 @@ mod tests {
         let mut witnesses = Witnesses::default();
         let provider: ArcStr = "ldap-1".into();
         witnesses.note(&Group { id: "g".into(), path: "/g".into() }, &[member("1", &provider)]);
-        let of = |id: &str| GroupPlace { id: id.into(), name: "g".into(), path: "/g".into(), parent_id: None };
+        let of = |id: &str| GroupPlace {
+            id: id.into(),
+            name: "g".into(),
+            path: "/g".into(),
+            parent_id: None,
+        };
         assert_eq!(witnesses.in_group(&of("h"), "ldap-1").count(), 0);
         assert_eq!(witnesses.in_group(&of("g"), "ldap-2").count(), 0);
         assert_eq!(witnesses.in_group(&of("g"), "ldap-1").count(), 1);

@@ -18,8 +18,8 @@ pub enum LinksOf<'p> {
 }
 
 impl MasReader {
-    /// Reads every account in any state, with its links to Keycloak users if wanted. It leaves out guests,
-    /// as the list of the homeserver does.
+    /// Reads every account in any state, with its links to Keycloak users if wanted. It leaves out
+    /// guests, as the list of the homeserver does.
     ///
     /// Source: `GET /users`, and `GET /upstream-oauth-links`.
     pub async fn accounts(
@@ -35,7 +35,8 @@ impl MasReader {
         };
         let wanted = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
         let accounts = self.users(to_account, tally);
-        let (mut accounts, links) = futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
+        let (mut accounts, links) =
+            futures_util::future::try_join(accounts, self.links_wanted(wanted)).await?;
         links.need_users(accounts.len())?;
         for account in &mut accounts {
             account.links = account.mas.id().map(|id| links.links_of_user(id)).unwrap_or_default();
@@ -51,7 +52,9 @@ impl MasReader {
         localpart: &Localpart,
         provider: Option<&LinkProvider>,
     ) -> Result<Option<Account>, HttpError> {
-        let Some(user) = self.by_username(localpart).await?.filter(|user| !user.attributes.legacy_guest) else {
+        let Some(user) =
+            self.by_username(localpart).await?.filter(|user| !user.attributes.legacy_guest)
+        else {
             return Ok(None);
         };
         let links = match provider {
@@ -83,7 +86,8 @@ impl MasReader {
         let to_named = |user: Resource<UserAttributes>| Some(NamedUser::new(user, &mut texts));
         let tally = Tally::default();
         let users = self.users(to_named, &tally);
-        let (users, links) = futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
+        let (users, links) =
+            futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
         links.need_users(users.len())?;
         Ok(UsersByName::new(users, texts, links))
     }

@@ -1,5 +1,5 @@
-//! Reads the links between users of MAS and Keycloak. They survive a rename, and distinguish users with
-//! the same name.
+//! Reads the links between users of MAS and Keycloak. They survive a rename, and distinguish users
+//! with the same name.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -90,9 +90,12 @@ impl LinkList {
 }
 
 impl MasReader {
-    /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS has none,
-    /// and `"localpart"` works without one that matches.
-    pub async fn link_provider_in_use(&self, keycloak: &KeycloakReader) -> Result<Option<LinkProvider>, ReadError> {
+    /// Returns the provider whose links are read. Only `match = "upstream-link"` needs one if MAS
+    /// has none, and `"localpart"` works without one that matches.
+    pub async fn link_provider_in_use(
+        &self,
+        keycloak: &KeycloakReader,
+    ) -> Result<Option<LinkProvider>, ReadError> {
         match (self.link_provider(keycloak).await, self.matching) {
             (Err(ReadError::NoProvider { .. }), Matching::Localpart) => Ok(None),
             (Err(ReadError::NoProvider { all, wanted, .. }), Matching::Auto)
@@ -110,12 +113,17 @@ impl MasReader {
     }
 
     /// Returns the configured provider, or the one whose issuer is the realm's.
-    pub async fn link_provider(&self, keycloak: &KeycloakReader) -> Result<LinkProvider, ReadError> {
+    pub async fn link_provider(
+        &self,
+        keycloak: &KeycloakReader,
+    ) -> Result<LinkProvider, ReadError> {
         let realm = match self.provider {
             Some(_) => ServerText::default(),
             None => keycloak.issuer().await?,
         };
-        let is_realm = |issuer: &ServerText| issuer.raw().trim_end_matches('/') == realm.raw().trim_end_matches('/');
+        let is_realm = |issuer: &ServerText| {
+            issuer.raw().trim_end_matches('/') == realm.raw().trim_end_matches('/')
+        };
         let every = |provider: Resource<ProviderAttributes>| Some(provider);
         let all = self.mas.list(&["upstream-oauth-providers"], &[], every, |_, _| {}).await?;
         let fits = |provider: &&Resource<ProviderAttributes>| match &self.provider {
@@ -139,13 +147,21 @@ impl MasReader {
     }
 
     /// Reads the links that one user has now.
-    pub async fn links_of(&self, id: &MasUserId, provider: &LinkProvider) -> Result<Links, HttpError> {
+    pub async fn links_of(
+        &self,
+        id: &MasUserId,
+        provider: &LinkProvider,
+    ) -> Result<Links, HttpError> {
         Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.links_of_user(id))
     }
 
-    /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown filters
-    /// and then returns every link, so each row is checked.
-    async fn link_list(&self, provider: &LinkProvider, filter: &[(&str, &str)]) -> Result<LinkList, HttpError> {
+    /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown
+    /// filters and then returns every link, so each row is checked.
+    async fn link_list(
+        &self,
+        provider: &LinkProvider,
+        filter: &[(&str, &str)],
+    ) -> Result<LinkList, HttpError> {
         let (mut texts, mut places) = (IdTexts::default(), 0_u32..);
         let make = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
             let ours = link.provider_id.eq_ignore_ascii_case(provider.id());

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use crate::config::Config;
 use crate::http::{HttpError, Missing, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{AccountState, Links, Localpart, MasUserId, ServerName, ServerText, Timestamp, UserId};
+use crate::model::{
+    AccountState, Links, Localpart, MasUserId, ServerName, ServerText, Timestamp, UserId,
+};
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
@@ -86,8 +88,8 @@ impl MasReader {
         }))
     }
 
-    /// Finds the user of an account's name, as the list would show it, with their links. If several names
-    /// differ only in case and none is exact, MAS finds none.
+    /// Finds the user of an account's name, as the list would show it, with their links. If several
+    /// names differ only in case and none is exact, MAS finds none.
     pub async fn found_by_name(
         &self,
         localpart: &Localpart,
@@ -104,7 +106,10 @@ impl MasReader {
     /// Finds a user by name, without regard to case.
     ///
     /// Source: `GET /users/by-username/{username}`.
-    async fn by_username(&self, localpart: &Localpart) -> Result<Option<Resource<UserAttributes>>, HttpError> {
+    async fn by_username(
+        &self,
+        localpart: &Localpart,
+    ) -> Result<Option<Resource<UserAttributes>>, HttpError> {
         let path = ["users", "by-username", localpart.as_str()];
         let Some(user) = self.user_at(&path).await? else { return Ok(None) };
         let username = Localpart::from(user.attributes.username.clone());
@@ -116,16 +121,18 @@ impl MasReader {
 
     /// Reads the e-mail addresses of a user.
     ///
-    /// Source: `GET /user-emails?filter[user]=…` (recording: `mas-lifecycle.json`). MAS ignores filters that it
-    /// does not know, so each row is checked.
+    /// Source: `GET /user-emails?filter[user]=…` (recording: `mas-lifecycle.json`). MAS ignores
+    /// filters that it does not know, so each row is checked.
     pub async fn emails_of(&self, id: &MasUserId) -> Result<Vec<ServerText>, HttpError> {
-        let to_email =
-            |Resource { attributes: row, .. }: Resource<EmailAttributes>| (row.user_id == *id).then_some(row.email);
+        let to_email = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
+            (row.user_id == *id).then_some(row.email)
+        };
         self.mas.list(&["user-emails"], &[("filter[user]", &*id.text())], to_email, |_, _| {}).await
     }
 
     async fn user_at(&self, path: &[&str]) -> Result<Option<Resource<UserAttributes>>, HttpError> {
-        let found: Option<Single<UserAttributes>> = none_if_missing(Missing::User, self.mas.get(path, &[]).await)?;
+        let found: Option<Single<UserAttributes>> =
+            none_if_missing(Missing::User, self.mas.get(path, &[]).await)?;
         Ok(found.map(|found| found.data))
     }
 }

@@ -24,13 +24,19 @@ impl MasReader {
         self.registered(self.mas.list_after(&USERS, &MasUserId::first_at(since).text()).await?)
     }
 
-    fn registered(&self, rows: Vec<Resource<UserAttributes>>) -> Result<Vec<Registered>, HttpError> {
+    fn registered(
+        &self,
+        rows: Vec<Resource<UserAttributes>>,
+    ) -> Result<Vec<Registered>, HttpError> {
         let users = rows.into_iter().filter(|row| !row.attributes.legacy_guest);
         let registered = |row: Resource<UserAttributes>| {
             let id = row.user_id();
             let no_ulid = || self.mas.inconsistent(&USERS, format!("the ID {id} is not a ULID"));
             let at = id.made_at().ok_or_else(no_ulid)?;
-            Ok(Registered { user_id: Localpart::from(row.attributes.username).on(&self.server_name), at })
+            Ok(Registered {
+                user_id: Localpart::from(row.attributes.username).on(&self.server_name),
+                at,
+            })
         };
         users.map(registered).collect()
     }

@@ -1,5 +1,5 @@
-//! Finds the users behind personal access tokens (trap 41): the user that a token acts as, and its owner.
-//! The deactivation of either ends the token (trap 44).
+//! Finds the users behind personal access tokens (trap 41): the user that a token acts as, and its
+//! owner. The deactivation of either ends the token (trap 44).
 
 use semver::Version;
 use serde::Deserialize;
@@ -36,21 +36,31 @@ impl PersonalSession {
 impl MasReader {
     /// Returns the users behind the personal access token in use; none for client credentials.
     ///
-    /// MAS does not say which session a token belongs to, so the users of every token for the Admin API
-    /// count. Versions without the list have no such tokens.
+    /// MAS does not say which session a token belongs to, so the users of every token for the Admin
+    /// API count. Versions without the list have no such tokens.
     ///
-    /// Source: `GET /personal-sessions?filter[status]=active` (recording: `mas-admin-api-1.12.0.json`). MAS ignores
-    /// filters that it does not know, so each row is checked.
+    /// Source: `GET /personal-sessions?filter[status]=active` (recording:
+    /// `mas-admin-api-1.12.0.json`). MAS ignores filters that it does not know, so each row is
+    /// checked.
     pub async fn token_owners(&self) -> Result<Vec<MasUserId>, HttpError> {
         if self.mas.personal_token().is_none() {
             return Ok(Vec::new());
         }
         let users = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
-            session.opens(ADMIN_SCOPE).then_some([Some(session.actor_user_id), session.owner_user_id])
+            session
+                .opens(ADMIN_SCOPE)
+                .then_some([Some(session.actor_user_id), session.owner_user_id])
         };
-        let sessions = self.mas.list(&["personal-sessions"], &[("filter[status]", "active")], users, |_, _| {});
+        let sessions = self.mas.list(
+            &["personal-sessions"],
+            &[("filter[status]", "active")],
+            users,
+            |_, _| {},
+        );
         let sessions = match sessions.await {
-            Err(error) => self.mas.unless_older_than(&PERSONAL_SESSIONS, error).await.map(|()| Vec::new())?,
+            Err(error) => {
+                self.mas.unless_older_than(&PERSONAL_SESSIONS, error).await.map(|()| Vec::new())?
+            }
             Ok(sessions) => sessions,
         };
         let mut owners: Vec<_> = sessions.into_iter().flatten().flatten().collect();
@@ -59,12 +69,16 @@ impl MasReader {
         Ok(owners)
     }
 
-    /// Returns the users that own a personal access token for Synapse's admin API that acts as this user;
-    /// none if clients own them. Returns `None` if MAS lists no such token, so that its owner is unknown.
+    /// Returns the users that own a personal access token for Synapse's admin API that acts as this
+    /// user; none if clients own them. Returns `None` if MAS lists no such token, so that its owner
+    /// is unknown.
     ///
-    /// Source: `GET /personal-sessions?filter[actor_user]=…&filter[status]=active`. Each row is checked, as
-    /// for [`Self::token_owners`].
-    pub async fn owners_of_tokens_for_synapse(&self, actor: &Localpart) -> Result<Option<Vec<MasUserId>>, HttpError> {
+    /// Source: `GET /personal-sessions?filter[actor_user]=…&filter[status]=active`. Each row is
+    /// checked, as for [`Self::token_owners`].
+    pub async fn owners_of_tokens_for_synapse(
+        &self,
+        actor: &Localpart,
+    ) -> Result<Option<Vec<MasUserId>>, HttpError> {
         let Some(actor) = self.by_username(actor).await? else { return Ok(None) };
         let id = actor.user_id();
         let owners = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
@@ -75,7 +89,11 @@ impl MasReader {
         let filter = [("filter[actor_user]", &*id_text), ("filter[status]", "active")];
         let sessions: Vec<Option<MasUserId>> =
             match self.mas.list(&["personal-sessions"], &filter, owners, |_, _| {}).await {
-                Err(error) => self.mas.unless_older_than(&PERSONAL_SESSIONS, error).await.map(|()| Vec::new())?,
+                Err(error) => self
+                    .mas
+                    .unless_older_than(&PERSONAL_SESSIONS, error)
+                    .await
+                    .map(|()| Vec::new())?,
                 Ok(sessions) => sessions,
             };
         let is_listed = !sessions.is_empty();

@@ -82,7 +82,8 @@ pub(super) struct NamedUser {
 
 impl NamedUser {
     pub(super) fn new(user: Resource<UserAttributes>, texts: &mut IdTexts) -> Self {
-        let (id, state, admin) = (texts.pack(user.user_id()), user.attributes.state(), user.attributes.admin);
+        let (id, state, admin) =
+            (texts.pack(user.user_id()), user.attributes.state(), user.attributes.admin);
         let name = Localpart::from(user.attributes.username);
         Self { is_key: name.is_key(), name, id, state, admin }
     }
@@ -92,8 +93,8 @@ impl NamedUser {
     }
 }
 
-/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts in
-/// order of name, so each user is found right after the last.
+/// Every user of MAS. A sorted list takes half the memory of a map, and Synapse lists its accounts
+/// in order of name, so each user is found right after the last.
 #[derive(Debug)]
 pub struct UsersByName {
     /// In order of name without regard to case.
@@ -123,13 +124,14 @@ impl UsersByName {
         }
     }
 
-    /// Returns the places of the users of a name without regard to case. It is fastest if they are at
-    /// `near`.
+    /// Returns the places of the users of a name without regard to case. It is fastest if they are
+    /// at `near`.
     fn places_of(&self, localpart: &Localpart, near: usize) -> Range<usize> {
         let key = localpart.key();
         let is_before = |user: &NamedUser| user.key() < key;
         let begins_at = |at: usize| {
-            self.users.get(at).is_some_and(|user| !is_before(user)) && self.users[..at].last().is_none_or(is_before)
+            self.users.get(at).is_some_and(|user| !is_before(user))
+                && self.users[..at].last().is_none_or(is_before)
         };
         let begin = if begins_at(near) { near } else { self.users.partition_point(is_before) };
         let count = self.users[begin..].iter().take_while(|user| user.key() == key).count();
@@ -140,12 +142,16 @@ impl UsersByName {
     pub fn attach_to(&self, accounts: &mut [Account], server_name: &ServerName) {
         let mut in_another_case: HashMap<Localpart, Vec<(usize, FoundInMas)>> = HashMap::new();
         let mut near = 0;
-        for (row, account) in accounts.iter_mut().enumerate().filter(|(_, account)| account.is_on(server_name)) {
+        for (row, account) in
+            accounts.iter_mut().enumerate().filter(|(_, account)| account.is_on(server_name))
+        {
             let places = self.places_of(account.localpart(), near);
             near = places.end;
             let found = self.found_among(account.localpart(), places);
             match found.user().filter(|user| user.name != *account.localpart()) {
-                Some(user) => in_another_case.entry(user.name.clone()).or_default().push((row, found)),
+                Some(user) => {
+                    in_another_case.entry(user.name.clone()).or_default().push((row, found));
+                }
                 None => found.attach_to(account),
             }
         }
@@ -154,7 +160,9 @@ impl UsersByName {
         }
         // A user of MAS has one account at most: the one with exactly this name, if there is one.
         let ours = accounts.iter().filter(|account| account.is_on(server_name));
-        let exact = ours.map(Account::localpart).filter(|localpart| in_another_case.contains_key(*localpart));
+        let exact = ours
+            .map(Account::localpart)
+            .filter(|localpart| in_another_case.contains_key(*localpart));
         let exact: HashSet<Localpart> = exact.cloned().collect();
         for (name, rows) in in_another_case {
             let is_only = rows.len() == 1;
@@ -226,7 +234,9 @@ mod tests {
     fn names_are_found_from_any_place() {
         let names = ["a", "b", "B", "c", "e"];
         let users = users(&names);
-        for (wanted, places) in [("a", 0..1), ("b", 1..3), ("c", 3..4), ("d", 4..4), ("e", 4..5), ("f", 5..5)] {
+        for (wanted, places) in
+            [("a", 0..1), ("b", 1..3), ("c", 3..4), ("d", 4..4), ("e", 4..5), ("f", 5..5)]
+        {
             for near in 0..=names.len() + 1 {
                 assert_eq!(users.places_of(&wanted.into(), near), places, "{wanted} from {near}");
             }
@@ -237,15 +247,20 @@ mod tests {
     fn user_of_mas_is_one_account_at_most() {
         let attached = |in_mas: &[&str], listed: &[&str]| {
             let server_name = ServerName::from("example.org");
-            let mut accounts: Vec<_> =
-                listed.iter().map(|name| Account::active(Localpart::from(*name).on(&server_name))).collect();
+            let mut accounts: Vec<_> = listed
+                .iter()
+                .map(|name| Account::active(Localpart::from(*name).on(&server_name)))
+                .collect();
             users(in_mas).attach_to(&mut accounts, &server_name);
             accounts.into_iter().map(|account| account.mas).collect::<Vec<_>>()
         };
         let known = InMas::Known("id of bob".into());
         assert_eq!(attached(&["bob"], &["Bob"]), slice::from_ref(&known));
         assert_eq!(attached(&["bob"], &["Bob", "bob"]), [InMas::Unknown, known.clone()]);
-        assert_eq!(attached(&["bob"], &["bob", "BOB", "Bob"]), [known, InMas::Unknown, InMas::Unknown]);
+        assert_eq!(
+            attached(&["bob"], &["bob", "BOB", "Bob"]),
+            [known, InMas::Unknown, InMas::Unknown]
+        );
         assert_eq!(attached(&["bob"], &["BOB", "Bob"]), [InMas::Ambiguous, InMas::Ambiguous]);
     }
 

@@ -14,7 +14,8 @@ use crate::readers::page_size::PageSize;
 use crate::readers::unique_rows::UniqueRows;
 use crate::readers::{ReadError, Tally};
 
-/// Rows per page: 48,000 accounts/s in one page, 37,600/s at 10,000 per page, 3,900/s at 100 per page.
+/// Rows per page: 48,000 accounts/s in one page, 37,600/s at 10,000 per page, 3,900/s at 100 per
+/// page.
 const PAGE: usize = 5000;
 /// Bigger pages gain little and take memory.
 const BIGGEST_PAGE: usize = 10_000;
@@ -28,17 +29,20 @@ const SHARED_TOKEN_OWNER: &str = "__oidc_admin";
 const STALE_PAGES: usize = 10;
 
 /// The parameters of a version of the list that show all accounts. With MAS, `guests=false` is
-/// mandatory. Without `locked=true` the list hides disabled accounts. v2 hides deactivated accounts by
-/// default, v3 shows them.
+/// mandatory. Without `locked=true` the list hides disabled accounts. v2 hides deactivated accounts
+/// by default, v3 shows them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListVersion {
     pub(super) version: &'static str,
     pub(super) everyone: &'static [(&'static str, &'static str)],
 }
 
-const V3: ListVersion = ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
-const V2: ListVersion =
-    ListVersion { version: "v2", everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")] };
+const V3: ListVersion =
+    ListVersion { version: "v3", everyone: &[("guests", "false"), ("locked", "true")] };
+const V2: ListVersion = ListVersion {
+    version: "v2",
+    everyone: &[("guests", "false"), ("locked", "true"), ("deactivated", "true")],
+};
 
 /// Reads the newest version of the list that the server has, with `read`.
 pub(super) async fn of_newest_version<T>(
@@ -76,7 +80,8 @@ impl SynapseReader {
         }
     }
 
-    /// Returns the account that owns the token. The secret that Synapse shares with MAS belongs to no account.
+    /// Returns the account that owns the token. The secret that Synapse shares with MAS belongs to
+    /// no account.
     pub async fn account_of_token(&self) -> Result<UserId, ReadError> {
         let owner = self.token_owner().await?;
         if owner.localpart().as_str() == SHARED_TOKEN_OWNER {
@@ -88,7 +93,11 @@ impl SynapseReader {
     /// Reads the owner of the token and every account of the homeserver, in any state.
     ///
     /// Source: `GET /_synapse/admin/v3/users`, or v2 if there is no v3.
-    pub async fn accounts(&self, configured: &ServerName, tally: &Tally) -> Result<(UserId, Vec<Account>), ReadError> {
+    pub async fn accounts(
+        &self,
+        configured: &ServerName,
+        tally: &Tally,
+    ) -> Result<(UserId, Vec<Account>), ReadError> {
         let owner = self.owner_on(configured).await?;
         let mut missing = String::new();
         for _ in 0..READINGS {
@@ -96,7 +105,9 @@ impl SynapseReader {
             if rows.len() < total {
                 missing = format!("the list claims {total} accounts and contains {}", rows.len());
             } else if !rows.knows(&owner) {
-                missing = format!("the list does not contain {owner}, the owner of the token that reads it");
+                missing = format!(
+                    "the list does not contain {owner}, the owner of the token that reads it"
+                );
             } else {
                 return Ok((owner, rows.into_vec()));
             }
@@ -109,13 +120,17 @@ impl SynapseReader {
         Ok(self.first_page(1, &ServerName::from("")).await?.1.total)
     }
 
-    async fn first_page(&self, rows: usize, likely: &ServerName) -> Result<(ListVersion, AccountPage), HttpError> {
+    async fn first_page(
+        &self,
+        rows: usize,
+        likely: &ServerName,
+    ) -> Result<(ListVersion, AccountPage), HttpError> {
         of_newest_version(async |version| self.page(version, 0, rows, likely).await).await
     }
 
-    /// Reads every page of the list, several at a time, and the largest total on any page. Accounts are
-    /// never deleted, so the list only grows: an account seen twice is kept once, and a larger total shows
-    /// that an account may have been missed.
+    /// Reads every page of the list, several at a time, and the largest total on any page. Accounts
+    /// are never deleted, so the list only grows: an account seen twice is kept once, and a larger
+    /// total shows that an account may have been missed.
     async fn all_pages(
         &self,
         likely: &ServerName,
@@ -138,7 +153,9 @@ impl SynapseReader {
         let mut stale = 0;
         let mut page = Some(first);
         // An empty page is behind the end, even if the total is larger.
-        while let Some(AccountPage { accounts, total: told }) = page.filter(|page| !page.accounts.is_empty()) {
+        while let Some(AccountPage { accounts, total: told }) =
+            page.filter(|page| !page.accounts.is_empty())
+        {
             tally.add(accounts.len());
             total = total.max(told);
             let known = rows.len();

@@ -58,11 +58,13 @@ impl SynapseReader {
     pub async fn detail(&self, user_id: &UserId) -> Result<Option<AccountDetail>, HttpError> {
         let path = ["_synapse", "admin", "v2", "users", &user_id.text()];
         let detail = |answer: &str| {
-            let Detail { row, appservice_id, displayname, threepids, external_ids } = serde_json::from_str(answer)?;
+            let Detail { row, appservice_id, displayname, threepids, external_ids } =
+                serde_json::from_str(answer)?;
             let Account { user_id, state, admin, bot, .. } =
                 row.account(user_id.server_name()).map_err(serde_json::Error::custom)?;
             let emails = threepids.into_iter().filter(|threepid| &*threepid.medium == "email");
-            let external_ids = external_ids.into_iter().filter(|external| &*external.auth_provider != OF_MAS);
+            let external_ids =
+                external_ids.into_iter().filter(|external| &*external.auth_provider != OF_MAS);
             Ok(AccountDetail {
                 user_id,
                 state,
@@ -79,7 +81,9 @@ impl SynapseReader {
         };
         let found = none_if_missing(Missing::User, self.api.get_as(&path, &[], detail).await)?;
         match &found {
-            Some(other) if other.user_id != *user_id => Err(self.api.about_another(&path, &[], &other.user_id.text())),
+            Some(other) if other.user_id != *user_id => {
+                Err(self.api.about_another(&path, &[], &other.user_id.text()))
+            }
             _ => Ok(found),
         }
     }

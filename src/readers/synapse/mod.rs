@@ -1,5 +1,5 @@
-//! Reads Synapse: accounts, the owner of the token, and single accounts. It cannot write. Source: the
-//! admin API (recordings: `synapse.json`).
+//! Reads Synapse: accounts, the owner of the token, and single accounts. It cannot write. Source:
+//! the admin API (recordings: `synapse.json`).
 
 mod access;
 mod accounts;
@@ -13,7 +13,9 @@ use serde::Deserialize;
 
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError};
-use crate::model::{Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, UserId};
+use crate::model::{
+    Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, UserId,
+};
 
 /// Reads one homeserver, and cannot write.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ impl SynapseReader {
         struct Whoami {
             user_id: UserId,
         }
-        let whoami: Whoami = self.api.get(&["_matrix", "client", "v3", "account", "whoami"], &[]).await?;
+        let whoami: Whoami =
+            self.api.get(&["_matrix", "client", "v3", "account", "whoami"], &[]).await?;
         Ok(whoami.user_id)
     }
 }
@@ -68,7 +71,8 @@ impl<T: Deref<Target = str>> AccountRow<T> {
 
     /// Returns the account. Most are on this homeserver, and share the text of its name.
     fn account(&self, likely: &ServerName) -> Result<Account, NotAUserId> {
-        let (state, bot, user_id) = (self.state(), self.is_bot(), UserId::parse(&self.name, likely)?);
+        let (state, bot, user_id) =
+            (self.state(), self.is_bot(), UserId::parse(&self.name, likely)?);
         Ok(Account {
             user_id,
             state,

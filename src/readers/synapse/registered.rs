@@ -26,7 +26,8 @@ struct RawRegisteredPage<'a> {
 struct RegisteredRow<'a> {
     #[serde(borrow)]
     name: JsonText<'a>,
-    /// In milliseconds, though it is kept in seconds. Accounts without it come first, even if they are old.
+    /// In milliseconds, though it is kept in seconds. Accounts without it come first, even if they
+    /// are old.
     creation_ts: Option<i64>,
 }
 
@@ -68,7 +69,10 @@ impl SynapseReader {
         Ok(found)
     }
 
-    async fn first_newest_page(&self, server_name: &ServerName) -> Result<(ListVersion, RegisteredPage), HttpError> {
+    async fn first_newest_page(
+        &self,
+        server_name: &ServerName,
+    ) -> Result<(ListVersion, RegisteredPage), HttpError> {
         of_newest_version(async |version| self.newest_page(version, 0, server_name).await).await
     }
 
@@ -79,14 +83,17 @@ impl SynapseReader {
         server_name: &ServerName,
     ) -> Result<RegisteredPage, HttpError> {
         let (from, limit) = (from.to_string(), NEWEST.to_string());
-        let query = [list.everyone, &NEWEST_FIRST, &[("from", &*from), ("limit", &*limit)]].concat();
+        let query =
+            [list.everyone, &NEWEST_FIRST, &[("from", &*from), ("limit", &*limit)]].concat();
         let decode = |answer: &str| {
             let RawRegisteredPage { users } = serde_json::from_str(answer)?;
             let mut page = RegisteredPage { rows: users.len(), registered: Vec::new() };
             for RegisteredRow { name, creation_ts } in &users {
-                let user_id = UserId::parse(name, server_name).map_err(serde_json::Error::custom)?;
+                let user_id =
+                    UserId::parse(name, server_name).map_err(serde_json::Error::custom)?;
                 if let Some(millis) = creation_ts.filter(|_| user_id.server_name() == server_name) {
-                    page.registered.push(Registered { user_id, at: Timestamp::from_millis(millis) });
+                    page.registered
+                        .push(Registered { user_id, at: Timestamp::from_millis(millis) });
                 }
             }
             Ok(page)

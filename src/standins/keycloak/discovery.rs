@@ -17,7 +17,10 @@ pub(super) fn routes() -> Router<Shared<KeycloakState>> {
     Router::new().route("/realms/{realm}/.well-known/openid-configuration", get(discovery))
 }
 
-async fn discovery(State(state): State<Shared<KeycloakState>>, Path(realm): Path<String>) -> Response {
+async fn discovery(
+    State(state): State<Shared<KeycloakState>>,
+    Path(realm): Path<String>,
+) -> Response {
     let state = state.lock();
     if !state.realms.contains_key(&realm) {
         return error(StatusCode::NOT_FOUND, "Realm does not exist").into_response();

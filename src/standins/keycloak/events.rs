@@ -52,7 +52,12 @@ impl Realm {
         }
     }
 
-    pub(super) fn event_membership(&mut self, operation: &str, group: &RealmGroup, user: &RealmUser) {
+    pub(super) fn event_membership(
+        &mut self,
+        operation: &str,
+        group: &RealmGroup,
+        user: &RealmUser,
+    ) {
         let path = format!("users/{}/groups/{}", user.id, group.id);
         let text = representation::group_in_event(group).to_string();
         let mut details = json!({"username": user.username});
@@ -62,7 +67,14 @@ impl Realm {
         self.remember(operation, "GROUP_MEMBERSHIP", &path, &text, Some(details));
     }
 
-    fn remember(&mut self, operation: &str, resource: &str, path: &str, text: &str, details: Option<Value>) {
+    fn remember(
+        &mut self,
+        operation: &str,
+        resource: &str,
+        path: &str,
+        text: &str,
+        details: Option<Value>,
+    ) {
         let time = self.event_time.unwrap_or_else(time::now_ms);
         let mut body = json!({
             "id": ids::uuid(),
@@ -94,9 +106,9 @@ impl Realm {
         let max = query.int("max").and_then(|max| usize::try_from(max).ok()).unwrap_or(100);
         let from = query.get("dateFrom").and_then(moment);
         // A date includes the whole day.
-        let to = query
-            .get("dateTo")
-            .and_then(|text| time::day_start_ms(text).map(|start| start + 86_399_999).or_else(|| text.parse().ok()));
+        let to = query.get("dateTo").and_then(|text| {
+            time::day_start_ms(text).map(|start| start + 86_399_999).or_else(|| text.parse().ok())
+        });
         let wanted = self.events.iter().filter(|event| {
             from.is_none_or(|from| event.time >= from)
                 && to.is_none_or(|to| event.time <= to)

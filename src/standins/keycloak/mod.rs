@@ -1,8 +1,9 @@
 //! A stand-in for Keycloak: tokens, groups, members, users and admin events of its Admin REST API.
 //!
-//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`KeycloakState::old`], trap 40 of the
-//! contract's README (Keycloak 22). `state` and `realm` contain the data, `events` the admin events,
-//! `discovery` and `token` the login of clients, `admin` the endpoints, `representation` the JSON.
+//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`KeycloakState::old`], trap
+//! 40 of the contract's README (Keycloak 22). `state` and `realm` contain the data, `events` the
+//! admin events, `discovery` and `token` the login of clients, `admin` the endpoints,
+//! `representation` the JSON.
 
 mod admin;
 mod discovery;

@@ -1,7 +1,7 @@
 //! Stores one realm: its groups, its users and their memberships.
 //!
-//! Members and users are in order of username, so that a page of a large list costs as much as its rows.
-//! The lists are live, which makes offset paging skip users (trap 3).
+//! Members and users are in order of username, so that a page of a large list costs as much as its
+//! rows. The lists are live, which makes offset paging skip users (trap 3).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -192,8 +192,8 @@ impl Realm {
         parent.unwrap_or_default()
     }
 
-    /// Adds a group to the group at `parent`, or on top if that is empty. The name may contain slashes:
-    /// Keycloak writes them into the path as they are.
+    /// Adds a group to the group at `parent`, or on top if that is empty. The name may contain
+    /// slashes: Keycloak writes them into the path as they are.
     pub fn add_group_named(&mut self, parent: &str, name: &str) -> String {
         let above = self.group_by_path(parent);
         let path = format!("{}/{name}", above.map_or("", |group| &group.path));
@@ -201,7 +201,8 @@ impl Realm {
         self.insert_group(ids::uuid(), name, &path, above.as_deref())
     }
 
-    /// Adds the group at `path` with a chosen ID, as recordings need it; the groups above must be there.
+    /// Adds the group at `path` with a chosen ID, as recordings need it; the groups above must be
+    /// there.
     pub fn add_group_with_id(&mut self, path: &str, id: &str) {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let parent = self.group_by_path(above).map(|group| group.id.clone());
@@ -254,8 +255,9 @@ impl Realm {
         self.groups.get(id)
     }
 
-    /// Returns the group at a path. At each level the shortest name that fits is taken, as Keycloak does: of a group
-    /// `a` with the subgroup `b` and a group `a/b`, the path `/a/b` means the first.
+    /// Returns the group at a path. At each level the shortest name that fits is taken, as Keycloak
+    /// does: of a group `a` with the subgroup `b` and a group `a/b`, the path `/a/b` means the
+    /// first.
     #[must_use]
     pub fn group_by_path(&self, path: &str) -> Option<&RealmGroup> {
         let mut found: Option<&RealmGroup> = None;
@@ -299,7 +301,8 @@ impl Realm {
             return;
         };
         let username = username.to_lowercase();
-        let (Some(group), Some(user)) = (self.groups.get_mut(&id), self.users.get_mut(&username)) else {
+        let (Some(group), Some(user)) = (self.groups.get_mut(&id), self.users.get_mut(&username))
+        else {
             return;
         };
         let changed = if member {

@@ -53,7 +53,8 @@ struct Full {
 
 /// Returns a user in a list of members, without `access`.
 pub(super) fn member(user: &RealmUser, brief: bool) -> UserRepresentation<'_> {
-    let shows_attributes = !user.attributes.is_empty() && (!brief || user.federation_link.is_some());
+    let shows_attributes =
+        !user.attributes.is_empty() && (!brief || user.federation_link.is_some());
     UserRepresentation {
         id: &user.id,
         username: &user.username,
@@ -73,7 +74,8 @@ pub(super) fn member(user: &RealmUser, brief: bool) -> UserRepresentation<'_> {
 
 /// Returns a user in a list of users.
 pub(super) fn listed_user(user: &RealmUser, brief: bool, manage: bool) -> UserRepresentation<'_> {
-    let mut row = UserRepresentation { access: Some(json!({"manage": manage})), ..member(user, brief) };
+    let mut row =
+        UserRepresentation { access: Some(json!({"manage": manage})), ..member(user, brief) };
     if row.attributes.is_none() {
         row.attributes = disabled_reason(user).map(Cow::Owned);
     }

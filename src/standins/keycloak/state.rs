@@ -73,15 +73,15 @@ pub struct RealmUser {
     pub created: u64,
     /// The storage provider (directory) that the user comes from.
     pub federation_link: Option<String>,
-    /// Attributes, shown in full representations and for federated users; why Keycloak disabled a user also in brief
-    /// ones.
+    /// Attributes, shown in full representations and for federated users; why Keycloak disabled a
+    /// user also in brief ones.
     pub attributes: BTreeMap<String, Vec<String>>,
     /// Whether the user is a client's service account: lists of users leave it out (trap 49).
     pub service: bool,
     /// The IDs of the groups that the user is in.
     pub groups: BTreeSet<String>,
-    /// The IDs of the groups that Keycloak remembers for a federated user, if it has not asked the directory
-    /// since.
+    /// The IDs of the groups that Keycloak remembers for a federated user, if it has not asked the
+    /// directory since.
     pub remembered_groups: Option<BTreeSet<String>>,
 }
 

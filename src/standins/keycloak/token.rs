@@ -1,7 +1,7 @@
 //! Authenticates requests: clients, passwords, access tokens and their roles.
 //!
-//! It follows the exchanges "token: …" of `keycloak.json`. Tokens really expire, because a reader that
-//! mistakes a 401 for the end of the list would lock users out (trap 1).
+//! It follows the exchanges "token: …" of `keycloak.json`. Tokens really expire, because a reader
+//! that mistakes a 401 for the end of the list would lock users out (trap 1).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,7 +21,8 @@ use super::state::KeycloakState;
 use crate::standins::query::{Params, basic, bearer};
 use crate::standins::{Shared, ids, server};
 
-/// Roles of `realm-management` by name (`view-users`, `query-groups`, `view-events`, `view-realm`, …).
+/// Roles of `realm-management` by name (`view-users`, `query-groups`, `view-events`, `view-realm`,
+/// …).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManagementRoles(BTreeSet<String>);
 
@@ -113,7 +114,11 @@ pub(super) struct RealmGrant {
 
 impl KeycloakState {
     /// Returns the roles of the request in this realm; the error is the answer.
-    pub(super) fn roles_in(&self, realm: &str, headers: &HeaderMap) -> Result<ManagementRoles, KeycloakRefusal> {
+    pub(super) fn roles_in(
+        &self,
+        realm: &str,
+        headers: &HeaderMap,
+    ) -> Result<ManagementRoles, KeycloakRefusal> {
         let grant = bearer(headers)
             .and_then(|token| self.grants.get(token))
             .filter(|grant| grant.expires > Instant::now())
@@ -131,16 +136,26 @@ impl KeycloakState {
         let now = Instant::now();
         self.grants.retain(|_, grant| grant.expires > now);
         let claims = self.claims(realm, &roles).to_string();
-        let token = format!("eyJhbGciOiJub25lIn0.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(claims), ids::word(16));
-        self.grants.insert(token.clone(), RealmGrant { realm: realm.to_owned(), roles, expires: now + lifetime });
+        let token = format!(
+            "eyJhbGciOiJub25lIn0.{}.{}",
+            BASE64_URL_SAFE_NO_PAD.encode(claims),
+            ids::word(16)
+        );
+        self.grants.insert(
+            token.clone(),
+            RealmGrant { realm: realm.to_owned(), roles, expires: now + lifetime },
+        );
         token
     }
 
-    /// Returns the claims of a token: roles belong to a client of the realm, or, for the master realm, to one
-    /// client for each realm.
+    /// Returns the claims of a token: roles belong to a client of the realm, or, for the master
+    /// realm, to one client for each realm.
     fn claims(&self, realm: &str, roles: &ManagementRoles) -> Value {
         let clients: serde_json::Map<String, Value> = if realm == "master" {
-            self.realms.keys().map(|name| (format!("{name}-realm"), json!({"roles": roles.told()}))).collect()
+            self.realms
+                .keys()
+                .map(|name| (format!("{name}-realm"), json!({"roles": roles.told()})))
+                .collect()
         } else {
             [("realm-management".to_owned(), json!({"roles": roles.told()}))].into_iter().collect()
         };
@@ -213,7 +228,11 @@ async fn token(
     let checked = client(realm, &form, &headers).and_then(|client| match form.get("grant_type") {
         Some("password") => password(realm, &form).map(|roles| (roles, true)),
         Some("client_credentials") => service_account(client).map(|roles| (roles, false)),
-        _ => Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Unsupported grant_type")),
+        _ => Err(refused(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "Unsupported grant_type",
+        )),
     });
     match checked {
         Err(refusal) => refusal.into_response(),
@@ -221,7 +240,12 @@ async fn token(
     }
 }
 
-fn granted(state: &mut KeycloakState, realm: &str, roles: ManagementRoles, by_password: bool) -> Response {
+fn granted(
+    state: &mut KeycloakState,
+    realm: &str,
+    roles: ManagementRoles,
+    by_password: bool,
+) -> Response {
     let Lifetimes { password, client_credentials } = state.lifetimes;
     let lifetime = if by_password { password } else { client_credentials };
     let mut body = json!({
@@ -242,13 +266,19 @@ fn granted(state: &mut KeycloakState, realm: &str, roles: ManagementRoles, by_pa
 
 const BAD_CLIENT: &str = "Invalid client or Invalid client credentials";
 
-fn client<'a>(realm: &'a Realm, form: &Params, headers: &HeaderMap) -> Result<&'a RealmClient, KeycloakRefusal> {
+fn client<'a>(
+    realm: &'a Realm,
+    form: &Params,
+    headers: &HeaderMap,
+) -> Result<&'a RealmClient, KeycloakRefusal> {
     let (id, secret) = basic(headers).unwrap_or_else(|| {
         let field = |name| form.get(name).unwrap_or_default().to_owned();
         (field("client_id"), field("client_secret"))
     });
-    let client =
-        realm.clients.get(&id).ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "invalid_client", BAD_CLIENT))?;
+    let client = realm
+        .clients
+        .get(&id)
+        .ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "invalid_client", BAD_CLIENT))?;
     match &client.secret {
         Some(expected) if expected.expose_secret() != secret => {
             Err(refused(StatusCode::UNAUTHORIZED, "unauthorized_client", BAD_CLIENT))
@@ -264,7 +294,9 @@ fn password(realm: &Realm, form: &Params) -> Result<ManagementRoles, KeycloakRef
         .get(&given("username").to_lowercase())
         .filter(|login| login.password.expose_secret() == given("password"))
         .map(|login| login.roles.clone())
-        .ok_or_else(|| refused(StatusCode::BAD_REQUEST, "invalid_grant", "Invalid user credentials"))
+        .ok_or_else(|| {
+            refused(StatusCode::BAD_REQUEST, "invalid_grant", "Invalid user credentials")
+        })
 }
 
 fn service_account(client: &RealmClient) -> Result<ManagementRoles, KeycloakRefusal> {
@@ -272,5 +304,8 @@ fn service_account(client: &RealmClient) -> Result<ManagementRoles, KeycloakRefu
     if client.secret.is_none() {
         return Err(refuse("Public client not allowed to retrieve service account"));
     }
-    client.service_account.clone().ok_or_else(|| refuse("Client not enabled to retrieve service account"))
+    client
+        .service_account
+        .clone()
+        .ok_or_else(|| refuse("Client not enabled to retrieve service account"))
 }

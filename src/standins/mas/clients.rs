@@ -72,7 +72,8 @@ impl MasState {
     pub(super) fn issue(&mut self, client_id: &str, scope: &str) -> String {
         let token = format!("mat_{}_{}", ids::word(30), ids::word(6));
         let expires = Instant::now() + self.settings.token_lifetime;
-        let grant = ClientGrant { client_id: client_id.to_owned(), scope: scope.to_owned(), expires };
+        let grant =
+            ClientGrant { client_id: client_id.to_owned(), scope: scope.to_owned(), expires };
         self.clients.grants.insert(token.clone(), grant);
         token
     }

@@ -1,7 +1,7 @@
 //! Changes settings of MAS's configuration file while it runs: `POST /stand-in/upstream-providers`.
 //!
-//! Tests with a real Keycloak create a realm each, long after the MAS stand-in was started for all of
-//! them.
+//! Tests with a real Keycloak create a realm each, long after the MAS stand-in was started for all
+//! of them.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -35,7 +35,11 @@ async fn provider(
     if let Err(answer) = admitted(&state, &headers) {
         return *answer;
     }
-    let known = state.upstream.providers.values().find(|provider| provider.issuer.as_ref() == Some(&asked.issuer));
+    let known = state
+        .upstream
+        .providers
+        .values()
+        .find(|provider| provider.issuer.as_ref() == Some(&asked.issuer));
     let id = known.map_or_else(ids::ulid, |provider| provider.id.clone());
     let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     if known.is_none() {

@@ -12,16 +12,20 @@ use super::settings::{CLIENT_AUTH, MasSettings};
 use super::state::MasState;
 use crate::standins::{Shared, server};
 
-const CLIENT_ALGORITHMS: [&str; 12] =
-    ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES256K"];
-const TOKEN_ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512", "ES256K"];
+const CLIENT_ALGORITHMS: [&str; 12] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "ES256K",
+];
+const TOKEN_ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512", "ES256K"];
 
 pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/.well-known/openid-configuration", get(discovery))
 }
 
 async fn discovery(State(state): State<Shared<MasState>>) -> Response {
-    let MasSettings { issuer, token_endpoint, token_endpoint_auth_methods, .. } = state.lock().settings.clone();
+    let MasSettings { issuer, token_endpoint, token_endpoint_auth_methods, .. } =
+        state.lock().settings.clone();
     let at = |path: &str| format!("{issuer}{path}");
     let mut body = json!({
         "issuer": issuer,
@@ -57,12 +61,15 @@ async fn discovery(State(state): State<Shared<MasState>>) -> Response {
             "org.matrix.session_end",
         ],
     });
-    for (endpoint, path) in [("revocation", "oauth2/revoke"), ("introspection", "oauth2/introspect")] {
+    for (endpoint, path) in
+        [("revocation", "oauth2/revoke"), ("introspection", "oauth2/introspect")]
+    {
         body[format!("{endpoint}_endpoint")] = json!(at(path));
     }
     for endpoint in ["token", "revocation", "introspection"] {
         body[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(CLIENT_AUTH);
-        body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(CLIENT_ALGORITHMS);
+        body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] =
+            json!(CLIENT_ALGORITHMS);
     }
     body["token_endpoint_auth_methods_supported"] = json!(token_endpoint_auth_methods);
     server::json(StatusCode::OK, "application/json", &body)

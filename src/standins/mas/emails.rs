@@ -22,7 +22,12 @@ impl Email {
     /// Creates an address of the user with this ULID.
     #[must_use]
     pub fn new(user_id: &str, email: &str) -> Self {
-        Self { id: ids::ulid(), created_at: time::now_rfc3339(), user_id: user_id.to_owned(), email: email.to_owned() }
+        Self {
+            id: ids::ulid(),
+            created_at: time::now_rfc3339(),
+            user_id: user_id.to_owned(),
+            email: email.to_owned(),
+        }
     }
 }
 

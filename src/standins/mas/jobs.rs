@@ -1,5 +1,5 @@
-//! Runs the worker: changes by mas-cli and the Admin API are done later, and reach the homeserver even
-//! later (trap 18).
+//! Runs the worker: changes by mas-cli and the Admin API are done later, and reach the homeserver
+//! even later (trap 18).
 //!
 //! Jobs run in order, one at a time. A job whose call to the homeserver fails is retried.
 
@@ -94,8 +94,14 @@ async fn attempt(state: &Shared<MasState>, job: &Job) -> bool {
     match &job.task {
         Task::Provision { displayname } => {
             let tells_locks = state.lock().settings.release() >= Version::LOCK_ON_HOMESERVER;
-            let emails: Vec<String> = state.lock().emails_of(&user.id).map(|email| email.email.clone()).collect();
-            call(state, "provision_user", &provision(&user, &emails, displayname.as_deref(), tells_locks)).await
+            let emails: Vec<String> =
+                state.lock().emails_of(&user.id).map(|email| email.email.clone()).collect();
+            call(
+                state,
+                "provision_user",
+                &provision(&user, &emails, displayname.as_deref(), tells_locks),
+            )
+            .await
         }
         Task::Deactivate { erase } => {
             deactivate(&mut state.lock(), &user);
@@ -111,14 +117,23 @@ async fn attempt(state: &Shared<MasState>, job: &Job) -> bool {
         Task::SyncDevices => {
             let devices: Vec<String> = {
                 let state = state.lock();
-                state.open_sessions(&user.id).filter_map(|session| session.device_id.clone()).collect()
+                state
+                    .open_sessions(&user.id)
+                    .filter_map(|session| session.device_id.clone())
+                    .collect()
             };
-            call(state, "sync_devices", &json!({"localpart": user.username, "devices": devices})).await
+            call(state, "sync_devices", &json!({"localpart": user.username, "devices": devices}))
+                .await
         }
     }
 }
 
-fn provision(user: &DatabaseUser, emails: &[String], displayname: Option<&str>, tells_locks: bool) -> Value {
+fn provision(
+    user: &DatabaseUser,
+    emails: &[String],
+    displayname: Option<&str>,
+    tells_locks: bool,
+) -> Value {
     let mut body = json!({"localpart": user.username, "set_emails": emails});
     if tells_locks {
         body["locked"] = json!(user.locked_at.is_some());
@@ -141,6 +156,7 @@ fn deactivate(state: &mut MasState, user: &DatabaseUser) {
 pub(super) async fn call(state: &Shared<MasState>, method: &str, body: &Value) -> bool {
     let settings = state.lock().settings.clone();
     let url = format!("{}/_synapse/mas/{method}", settings.synapse_url.trim_end_matches('/'));
-    let request = runtime::client().post(url).bearer_auth(settings.shared_secret.expose_secret()).json(body);
+    let request =
+        runtime::client().post(url).bearer_auth(settings.shared_secret.expose_secret()).json(body);
     request.send().await.is_ok_and(|response| response.status().is_success())
 }

@@ -1,8 +1,8 @@
 //! Changes MAS's database for mas-cli.
 //!
-//! The real mas-cli opens that database itself. Here the database is inside the MAS stand-in, so the
-//! stand-in for mas-cli sends its command to `POST /stand-in/manage` and prints the returned log lines.
-//! They follow `mas-cli.json`, including source line numbers, which log parsers may use.
+//! The real mas-cli opens that database itself. Here the database is inside the MAS stand-in, so
+//! the stand-in for mas-cli sends its command to `POST /stand-in/manage` and prints the returned
+//! log lines. They follow `mas-cli.json`, including source line numbers, which log parsers may use.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -119,11 +119,20 @@ async fn manage(
 /// Checks that the request has the database's password; the error is the answer.
 pub(super) fn admitted(state: &MasState, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let given = basic(headers).unwrap_or_default();
-    if state.settings.database_password.as_ref().is_none_or(|expected| given.1 == expected.expose_secret()) {
+    if state
+        .settings
+        .database_password
+        .as_ref()
+        .is_none_or(|expected| given.1 == expected.expose_secret())
+    {
         return Ok(());
     }
     let error = format!("password authentication failed for user \"{}\"", given.0);
-    Err(Box::new(server::json(StatusCode::UNAUTHORIZED, "application/json", &json!({ "error": error }))))
+    Err(Box::new(server::json(
+        StatusCode::UNAUTHORIZED,
+        "application/json",
+        &json!({ "error": error }),
+    )))
 }
 
 fn change(state: &mut MasState, command: ManageRequest) -> Done {
@@ -152,7 +161,9 @@ fn change(state: &mut MasState, command: ManageRequest) -> Done {
         ManageRequest::RegisterUser { username, displayname, emails, admin } => {
             register(state, &username, displayname, emails, admin)
         }
-        ManageRequest::IssueCompatibilityToken { .. } => Done::failed("not a change of the database alone"),
+        ManageRequest::IssueCompatibilityToken { .. } => {
+            Done::failed("not a change of the database alone")
+        }
     }
 }
 
@@ -236,7 +247,10 @@ fn set_admin(state: &mut MasState, user: &DatabaseUser, admin: Admin) -> Done {
 fn list_admin_users(state: &MasState) -> Done {
     let admins: Vec<&DatabaseUser> = state.users().filter(|user| user.admin).collect();
     let mut done = Done::default();
-    done.info(390, format!("The following users can request admin privileges ({} total):", admins.len()));
+    done.info(
+        390,
+        format!("The following users can request admin privileges ({} total):", admins.len()),
+    );
     for user in admins {
         done.info(395, format!("user.id={} username={}", user.id, user.username));
     }
@@ -250,7 +264,10 @@ fn add_email(state: &mut MasState, user: &DatabaseUser, email: &str) -> Done {
     let DatabaseUser { id, username, .. } = user;
     done.info(
         304,
-        format!("Email added user.id={id} user.username={username} email.id={} email.email={}", email.id, email.email),
+        format!(
+            "Email added user.id={id} user.username={username} email.id={} email.email={}",
+            email.id, email.email
+        ),
     );
     state.add_email(email);
     done
@@ -279,19 +296,28 @@ fn register(
 }
 
 /// Issues a token. The device is created on the homeserver first, so that the token works at once.
-async fn issue_token(state: &Shared<MasState>, username: &str, device_id: Option<String>, admin: bool) -> Done {
+async fn issue_token(
+    state: &Shared<MasState>,
+    username: &str,
+    device_id: Option<String>,
+    admin: bool,
+) -> Done {
     let Some(user) = state.lock().user(username).cloned() else {
         return Done::failed("User not found");
     };
     let device = device_id.unwrap_or_else(|| ids::word(10));
-    if !call(state, "upsert_device", &json!({"localpart": user.username, "device_id": device})).await {
+    if !call(state, "upsert_device", &json!({"localpart": user.username, "device_id": device}))
+        .await
+    {
         return Done::failed("Failed to create the device on the homeserver");
     }
     let issued = {
         let mut state = state.lock();
         let scope = if admin { CompatScope::SynapseAdmin } else { CompatScope::Client };
         let token = state.add_session(username, &device, scope);
-        token.and_then(|token| state.session(&token).map(|session| (session.id.clone(), token.clone())))
+        token.and_then(|token| {
+            state.session(&token).map(|session| (session.id.clone(), token.clone()))
+        })
     };
     let Some((session, token)) = issued else {
         return Done::failed("User not found");

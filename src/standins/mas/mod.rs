@@ -1,9 +1,9 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database (with `sessions`, `emails`, `clients`, `upstream`), `jobs` the worker that
-//! sends changes to the homeserver, `oauth` the introspection for Synapse, `discovery` and `token` the
-//! login of clients, `admin` the Admin API, `manage` the changes by mas-cli, `configure` settings of the
-//! configuration file, `version` what an old MAS lacks.
+//! `state` is its database (with `sessions`, `emails`, `clients`, `upstream`), `jobs` the worker
+//! that sends changes to the homeserver, `oauth` the introspection for Synapse, `discovery` and
+//! `token` the login of clients, `admin` the Admin API, `manage` the changes by mas-cli,
+//! `configure` settings of the configuration file, `version` what an old MAS lacks.
 //!
 //! It talks to the homeserver only over HTTP, so that it also works with a real Synapse.
 
@@ -62,7 +62,11 @@ impl Mas {
         let state = Shared::new(state);
         let start = |listen, router: Router<Shared<MasState>>| {
             let router = router.fallback(|| async { admin::not_here() }).with_state(state.clone());
-            StandInServer::start(listen, router, json!({"meta": {"count": 0}, "data": [], "links": {}}))
+            StandInServer::start(
+                listen,
+                router,
+                json!({"meta": {"count": 0}, "data": [], "links": {}}),
+            )
         };
         let public = Router::new()
             .merge(discovery::routes())
@@ -72,7 +76,8 @@ impl Mas {
             .merge(configure::routes())
             .merge(admin::routes(&state, Listener::Public));
         let server = start(listen, public)?;
-        let internal = internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
+        let internal =
+            internal.map(|at| start(at, admin::routes(&state, Listener::Internal))).transpose()?;
         state.lock().settings.issuer = format!("{}/", server.url());
         let worker = runtime::handle()?.spawn(jobs::work(state.clone()));
         Ok(Self { public: RunningStandIn::new(server, state), internal, worker })
@@ -147,15 +152,16 @@ pub struct Options {
 /// How long a restart takes.
 const AWAY: Duration = Duration::from_secs(3);
 
-/// Runs a MAS with an empty database and one client until it is interrupted. Once it listens it prints
-/// its URL, and on a second line that of the Admin API's own listener, if there is one. SIGHUP is a
-/// restart: it does not listen for a while, and the database stays, like a real one.
+/// Runs a MAS with an empty database and one client until it is interrupted. Once it listens it
+/// prints its URL, and on a second line that of the Admin API's own listener, if there is one.
+/// SIGHUP is a restart: it does not listen for a while, and the database stays, like a real one.
 pub async fn run(options: Options) -> Result<(), StandInError> {
     let mut settings = MasSettings::new(options.shared_secret);
     settings.synapse_url = options.synapse_url;
     settings.database_password = options.database_password;
     settings.internal = options.admin_listen;
-    settings.admin_api = if options.admin_listen.is_some() { AdminApi::Internal } else { AdminApi::Public };
+    settings.admin_api =
+        if options.admin_listen.is_some() { AdminApi::Internal } else { AdminApi::Public };
     settings.server_name = options.server_name.unwrap_or_default();
     let (id, secret) = options.client.unwrap_or_else(|| (CLIENT.0.to_owned(), CLIENT.1.into()));
     settings.admin_clients.insert(id.clone());

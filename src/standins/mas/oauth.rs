@@ -22,7 +22,11 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// `POST /oauth2/introspect`, with the shared secret as bearer token.
-async fn introspect(State(state): State<Shared<MasState>>, headers: HeaderMap, body: String) -> Response {
+async fn introspect(
+    State(state): State<Shared<MasState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let state = state.lock();
     if bearer(&headers) != Some(state.settings.shared_secret.expose_secret()) {
         let text = "Client authentication failed";
@@ -30,7 +34,8 @@ async fn introspect(State(state): State<Shared<MasState>>, headers: HeaderMap, b
         return answer(StatusCode::UNAUTHORIZED, &body);
     }
     let form = Params::parse(&body);
-    let explicit_device = headers.contains_key(http::HeaderName::from_static("x-mas-supports-device-id"));
+    let explicit_device =
+        headers.contains_key(http::HeaderName::from_static("x-mas-supports-device-id"));
     let token = form.get("token").unwrap_or_default();
     let found = of_session(&state, token, explicit_device).or_else(|| of_client(&state, token));
     answer(StatusCode::OK, &found.unwrap_or_else(|| json!({"active": false})))
@@ -38,7 +43,8 @@ async fn introspect(State(state): State<Shared<MasState>>, headers: HeaderMap, b
 
 /// Returns the introspection of an open session, if its user is neither locked nor deactivated.
 fn of_session(state: &MasState, token: &str, explicit_device: bool) -> Option<Value> {
-    let session = state.session(token).filter(|session| session.is_open() && !session.is_expired())?;
+    let session =
+        state.session(token).filter(|session| session.is_open() && !session.is_expired())?;
     let user = state.user_by_id(&session.user_id).filter(|user| user.is_valid())?;
     let mut body = json!({
         "active": true, "scope": session.scope, "username": user.username, "token_type": "access_token",
@@ -47,13 +53,17 @@ fn of_session(state: &MasState, token: &str, explicit_device: bool) -> Option<Va
     if let Some(client) = &session.client_id {
         body["client_id"] = json!(client);
     }
-    // Only compatibility sessions have their device in addition to the scope; in others the scope names it.
+    // Only compatibility sessions have their device in addition to the scope; in others the scope
+    // names it.
     if let (SessionKind::Compat, Some(device)) = (session.kind, &session.device_id) {
         body["client_id"] = json!("legacy");
         if explicit_device {
             body["device_id"] = json!(device);
         } else {
-            body["scope"] = json!(format!("{} urn:matrix:org.matrix.msc2967.client:device:{device}", session.scope));
+            body["scope"] = json!(format!(
+                "{} urn:matrix:org.matrix.msc2967.client:device:{device}",
+                session.scope
+            ));
         }
     }
     Some(body)

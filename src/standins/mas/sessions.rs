@@ -1,7 +1,7 @@
 //! Stores sessions of every kind, and their tokens.
 //!
-//! mas-cli's `kill-sessions` does not end personal sessions (trap 44). The deactivation job ends all,
-//! including those owned by the user.
+//! mas-cli's `kill-sessions` does not end personal sessions (trap 44). The deactivation job ends
+//! all, including those owned by the user.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,8 @@ use crate::standins::{ids, time};
 /// The first name of `urn:matrix:…:api:*`, which homeservers of every version know.
 const CLIENT_API: &str = "urn:matrix:org.matrix.msc2967.client:api:*";
 const SYNAPSE_ADMIN: &str = "urn:synapse:admin:*";
-const DEVICE: [&str; 2] = ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
+const DEVICE: [&str; 2] =
+    ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
 
 /// What opened a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +118,9 @@ impl MasSession {
     /// Returns the session with this scope, and the device that the scope names.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
-        let device = |part: &str| DEVICE.iter().find_map(|prefix| part.strip_prefix(prefix)).map(str::to_owned);
+        let device = |part: &str| {
+            DEVICE.iter().find_map(|prefix| part.strip_prefix(prefix)).map(str::to_owned)
+        };
         self.device_id = scope.split_whitespace().find_map(device);
         scope.clone_into(&mut self.scope);
         self
@@ -136,7 +139,8 @@ impl MasSession {
     }
 
     fn concerns(&self, user_id: &str) -> bool {
-        self.user_id == user_id || matches!(&self.owner, SessionOwner::User(owner) if owner == user_id)
+        self.user_id == user_id
+            || matches!(&self.owner, SessionOwner::User(owner) if owner == user_id)
     }
 }
 
@@ -191,7 +195,12 @@ impl MasState {
     }
 
     /// Opens a compatibility session and returns its token.
-    pub fn add_session(&mut self, username: &str, device_id: &str, scope: CompatScope) -> Option<String> {
+    pub fn add_session(
+        &mut self,
+        username: &str,
+        device_id: &str,
+        scope: CompatScope,
+    ) -> Option<String> {
         let mut session = MasSession::new(SessionKind::Compat, &self.user(username)?.id);
         session.device_id = Some(device_id.to_owned());
         session.scope = scope.text();

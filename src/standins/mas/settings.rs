@@ -10,8 +10,8 @@ use secrecy::SecretString;
 pub(super) const CLIENT_AUTH: [&str; 5] =
     ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 
-/// The listeners that have the resource `adminapi`. A listener without it answers with a web page (trap
-/// 28).
+/// The listeners that have the resource `adminapi`. A listener without it answers with a web page
+/// (trap 28).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdminApi {
     /// The listener of its own, as MAS's documentation advises.

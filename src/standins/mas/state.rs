@@ -1,5 +1,5 @@
-//! Stores the database of MAS: users and jobs here; sessions, e-mail addresses, clients and upstream
-//! links in files of their own.
+//! Stores the database of MAS: users and jobs here; sessions, e-mail addresses, clients and
+//! upstream links in files of their own.
 //!
 //! Everything is in order of its ULID, because the Admin API pages that way.
 
@@ -80,10 +80,13 @@ impl MasState {
         }
     }
 
-    /// Adds a user, or returns the one of exactly that name: two that differ only in case are two users (trap 51).
+    /// Adds a user, or returns the one of exactly that name: two that differ only in case are two
+    /// users (trap 51).
     pub fn add_user(&mut self, username: &str) -> &mut DatabaseUser {
         let namesakes = self.names.entry(username.to_lowercase()).or_default();
-        let known = namesakes.iter().find(|id| self.users.get(*id).is_some_and(|user| user.username == username));
+        let known = namesakes
+            .iter()
+            .find(|id| self.users.get(*id).is_some_and(|user| user.username == username));
         let id = known.cloned().unwrap_or_else(|| {
             let id = ids::ulid();
             namesakes.push(id.clone());
@@ -120,7 +123,8 @@ impl MasState {
         }
     }
 
-    /// Removes a user with links and sessions, as no API does. A later one of the same name is another user.
+    /// Removes a user with links and sessions, as no API does. A later one of the same name is
+    /// another user.
     pub fn remove_user(&mut self, username: &str) {
         if let Some(id) = self.user_id(username).map(str::to_owned) {
             self.remove_emails(&id);
@@ -133,7 +137,8 @@ impl MasState {
         }
     }
 
-    /// Returns the user of a name: case is ignored (trap 22) unless several users differ only in case (trap 51).
+    /// Returns the user of a name: case is ignored (trap 22) unless several users differ only in
+    /// case (trap 51).
     #[must_use]
     pub fn user(&self, username: &str) -> Option<&DatabaseUser> {
         self.users.get(self.user_id(username)?)
@@ -153,7 +158,8 @@ impl MasState {
 
     fn user_id(&self, username: &str) -> Option<&str> {
         let namesakes = self.names.get(&username.to_lowercase())?;
-        let is_exact = |id: &&String| self.users.get(*id).is_some_and(|user| user.username == username);
+        let is_exact =
+            |id: &&String| self.users.get(*id).is_some_and(|user| user.username == username);
         let found = match namesakes.as_slice() {
             [only] => Some(only),
             several => several.iter().find(is_exact),

@@ -1,4 +1,5 @@
-//! Authenticates clients and issues access tokens: `POST /oauth2/token`, only for client credentials.
+//! Authenticates clients and issues access tokens: `POST /oauth2/token`, only for client
+//! credentials.
 //!
 //! It follows the exchanges "token: …" of `mas-admin-api.json`.
 
@@ -35,7 +36,11 @@ fn refused(status: StatusCode, error: &'static str, description: &str) -> TokenR
     TokenRefusal { status, error, description: description.to_owned() }
 }
 
-async fn token(State(state): State<Shared<MasState>>, headers: HeaderMap, body: String) -> Response {
+async fn token(
+    State(state): State<Shared<MasState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let form = Params::parse(&body);
     match granted(&mut state.lock(), &headers, &form) {
         Ok(body) => server::json(StatusCode::OK, "application/json", &body),
@@ -46,7 +51,11 @@ async fn token(State(state): State<Shared<MasState>>, headers: HeaderMap, body: 
     }
 }
 
-fn granted(state: &mut MasState, headers: &HeaderMap, form: &Params) -> Result<Value, TokenRefusal> {
+fn granted(
+    state: &mut MasState,
+    headers: &HeaderMap,
+    form: &Params,
+) -> Result<Value, TokenRefusal> {
     let client = client(state, headers, form)?;
     if form.get("grant_type") != Some("client_credentials") {
         let text = "The stand-in knows client_credentials only.";

@@ -76,7 +76,8 @@ impl Link {
 }
 
 impl Link {
-    /// Returns the link as if it had been created at this time, in milliseconds since 1970; its ULID matches.
+    /// Returns the link as if it had been created at this time, in milliseconds since 1970; its
+    /// ULID matches.
     #[must_use]
     pub fn made_at(self, millis: u64) -> Self {
         Self { id: ids::ulid_at(millis), created_at: time::rfc3339(millis * 1000), ..self }

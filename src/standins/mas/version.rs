@@ -1,6 +1,7 @@
 //! Compares versions: which release of MAS added what.
 //!
-//! The recordings only have the newest MAS; this is what earlier releases did, endpoint by endpoint.
+//! The recordings only have the newest MAS; this is what earlier releases did, endpoint by
+//! endpoint.
 
 use super::settings::MasSettings;
 
@@ -28,20 +29,22 @@ impl Version {
     const NEWER_THAN_ANY: Self = Self(u64::MAX, 0, 0);
 
     fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.strip_prefix('v')?.split(['.', '-']).map(|number| number.parse().ok());
+        let mut numbers =
+            text.strip_prefix('v')?.split(['.', '-']).map(|number| number.parse().ok());
         Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
     }
 }
 
 impl MasSettings {
-    /// Returns the release that this MAS claims to be; a text without one is a build newer than all.
+    /// Returns the release that this MAS claims to be; a text without one is a build newer than
+    /// all.
     pub(super) fn release(&self) -> Version {
         Version::parse(&self.version).unwrap_or(Version::NEWER_THAN_ANY)
     }
 }
 
-/// Returns the release that added an endpoint, by its path below the Admin API's root; `None` if it was
-/// always there.
+/// Returns the release that added an endpoint, by its path below the Admin API's root; `None` if it
+/// was always there.
 pub(super) fn brought(path: &str) -> Option<Version> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {

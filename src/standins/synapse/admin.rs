@@ -1,7 +1,7 @@
 //! Serves the admin API: `whoami`, `server_version`, the lists of users and one user.
 //!
-//! The lists follow traps 10 to 13: they refuse without `guests=false`, hide locked users by default,
-//! treat `deactivated` differently in v2 and v3, and do not mark the accounts of bridges.
+//! The lists follow traps 10 to 13: they refuse without `guests=false`, hide locked users by
+//! default, treat `deactivated` differently in v2 and v3, and do not mark the accounts of bridges.
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -44,15 +44,24 @@ async fn server_version(State(state): State<Shared<SynapseState>>) -> Response {
 }
 
 /// `GET /_synapse/admin/v2/users`: deactivated users only on request (trap 12).
-async fn users_v2(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn users_v2(
+    State(state): State<Shared<SynapseState>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
     auth::admin(&state, &headers).await?;
     let query = Params::parse(&query.0.unwrap_or_default());
-    let deactivated = if boolean(&query, "deactivated")? == Some(true) { None } else { Some(false) };
+    let deactivated =
+        if boolean(&query, "deactivated")? == Some(true) { None } else { Some(false) };
     list(&state.lock(), &query, deactivated)
 }
 
 /// `GET /_synapse/admin/v3/users`: both by default (trap 12).
-async fn users_v3(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn users_v3(
+    State(state): State<Shared<SynapseState>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
     if !state.lock().settings.has_v3 {
         return Ok(unrecognised());
     }
@@ -84,15 +93,27 @@ fn list(state: &SynapseState, query: &Params, deactivated: Option<bool>) -> Answ
                 (None, None) => true,
             }
     };
-    let everyone = locked && [deactivated, admins] == [None, None] && (&name, &user_id) == (&None, &None);
-    let (total, users) = if everyone && query.get("order_by").is_none() && query.get("dir") != Some("b") {
-        (state.accounts.shown(), state.listed_from(from).take(limit).map(ListedAccount::from_account).collect())
-    } else {
-        let mut rows: Vec<(&str, &SynapseAccount)> =
-            state.accounts().filter(|(id, account)| wanted(id, account)).collect();
-        order(&mut rows, query);
-        (rows.len(), rows.into_iter().skip(from).take(limit).map(ListedAccount::from_account).collect::<Vec<_>>())
-    };
+    let everyone =
+        locked && [deactivated, admins] == [None, None] && (&name, &user_id) == (&None, &None);
+    let (total, users) =
+        if everyone && query.get("order_by").is_none() && query.get("dir") != Some("b") {
+            (
+                state.accounts.shown(),
+                state.listed_from(from).take(limit).map(ListedAccount::from_account).collect(),
+            )
+        } else {
+            let mut rows: Vec<(&str, &SynapseAccount)> =
+                state.accounts().filter(|(id, account)| wanted(id, account)).collect();
+            order(&mut rows, query);
+            (
+                rows.len(),
+                rows.into_iter()
+                    .skip(from)
+                    .take(limit)
+                    .map(ListedAccount::from_account)
+                    .collect::<Vec<_>>(),
+            )
+        };
     let more = from.saturating_add(limit) < total;
     let next_token = more.then(|| (from + users.len()).to_string());
     Ok(answer(StatusCode::OK, &AccountsPage { users, next_token, total }))
@@ -107,12 +128,13 @@ fn is_called(name: &str, id: &str, account: &SynapseAccount) -> bool {
 /// Matches SQL's `LIKE '%part%'`, in which an underscore is any one character.
 fn contains(text: &str, part: &str) -> bool {
     let (text, part): (Vec<char>, Vec<char>) = (text.chars().collect(), part.chars().collect());
-    let fits = |window: &[char]| window.iter().zip(&part).all(|(have, want)| *want == '_' || have == want);
+    let fits =
+        |window: &[char]| window.iter().zip(&part).all(|(have, want)| *want == '_' || have == want);
     part.is_empty() || text.windows(part.len()).any(fits)
 }
 
-/// Sorts the rows. Rows with the same value stay in order of name in both directions: Synapse sorts by
-/// name last.
+/// Sorts the rows. Rows with the same value stay in order of name in both directions: Synapse sorts
+/// by name last.
 fn order(rows: &mut [(&str, &SynapseAccount)], query: &Params) {
     let backward = query.get("dir") == Some("b");
     match query.get("order_by") {
@@ -125,7 +147,11 @@ fn order(rows: &mut [(&str, &SynapseAccount)], query: &Params) {
     }
 }
 
-fn sort_by<K: Ord>(rows: &mut [(&str, &SynapseAccount)], backward: bool, key: impl Fn(&SynapseAccount) -> K) {
+fn sort_by<K: Ord>(
+    rows: &mut [(&str, &SynapseAccount)],
+    backward: bool,
+    key: impl Fn(&SynapseAccount) -> K,
+) {
     rows.sort_by(|(_, one), (_, other)| {
         let order = key(one).cmp(&key(other));
         if backward { order.reverse() } else { order }
@@ -178,11 +204,18 @@ impl<'a> ListedAccount<'a> {
 }
 
 /// `GET /_synapse/admin/v2/users/{user_id}`
-async fn user(State(state): State<Shared<SynapseState>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn user(
+    State(state): State<Shared<SynapseState>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     auth::admin(&state, &headers).await?;
     let state = state.lock();
     if !id.starts_with('@') || !id.contains(':') {
-        return Err(SynapseRefusal::bad_request("M_INVALID_PARAM", "Expected UserID string to start with '@'"));
+        return Err(SynapseRefusal::bad_request(
+            "M_INVALID_PARAM",
+            "Expected UserID string to start with '@'",
+        ));
     }
     if !id.ends_with(&format!(":{}", state.settings.server_name)) {
         return Err(SynapseRefusal::bad_request("M_UNKNOWN", "Can only look up local users"));
@@ -240,7 +273,10 @@ fn whole_number(query: &Params, name: &str, default: usize) -> Result<usize, Syn
         return Ok(default);
     };
     let number: i64 = text.parse().map_err(|_| {
-        SynapseRefusal::bad_request("M_INVALID_PARAM", &format!("Query parameter {name} must be an integer."))
+        SynapseRefusal::bad_request(
+            "M_INVALID_PARAM",
+            &format!("Query parameter {name} must be an integer."),
+        )
     })?;
     usize::try_from(number).map_err(|_| {
         let text = format!("Query parameter {name} must be a positive integer.");

@@ -1,8 +1,8 @@
-//! Authenticates requests: Synapse has no tokens of its own, but asks MAS and caches the answer for two
-//! minutes.
+//! Authenticates requests: Synapse has no tokens of its own, but asks MAS and caches the answer for
+//! two minutes.
 //!
-//! Because of that cache an open session outlives a lock (trap 19), and an outage of MAS refuses only
-//! some tokens (trap 14). An entry expires early only if the token's device is gone.
+//! Because of that cache an open session outlives a lock (trap 19), and an outage of MAS refuses
+//! only some tokens (trap 14). An entry expires early only if the token's device is gone.
 
 use std::time::Instant;
 
@@ -16,8 +16,10 @@ use crate::standins::query::bearer;
 use crate::standins::{Shared, runtime};
 
 const ADMIN: &str = "urn:synapse:admin:*";
-const CLIENT_API: [&str; 2] = ["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*"];
-const DEVICE: [&str; 2] = ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
+const CLIENT_API: [&str; 2] =
+    ["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*"];
+const DEVICE: [&str; 2] =
+    ["urn:matrix:client:device:", "urn:matrix:org.matrix.msc2967.client:device:"];
 
 /// What MAS said about a token.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,11 +40,18 @@ pub(super) struct Requester {
 }
 
 /// Returns the owner of the request's token.
-pub(super) async fn requester(state: &Shared<SynapseState>, headers: &HeaderMap) -> Result<Requester, SynapseRefusal> {
+pub(super) async fn requester(
+    state: &Shared<SynapseState>,
+    headers: &HeaderMap,
+) -> Result<Requester, SynapseRefusal> {
     let token = bearer(headers).ok_or_else(SynapseRefusal::no_token)?;
     let found = introspection(state, token).await?;
     let scopes: Vec<&str> = found.scope.split_whitespace().collect();
-    let username = found.username.as_deref().filter(|_| found.active).ok_or_else(SynapseRefusal::token_not_active)?;
+    let username = found
+        .username
+        .as_deref()
+        .filter(|_| found.active)
+        .ok_or_else(SynapseRefusal::token_not_active)?;
     if !CLIENT_API.iter().any(|api| scopes.contains(api)) {
         return Err(SynapseRefusal::token_not_active());
     }
@@ -50,10 +59,9 @@ pub(super) async fn requester(state: &Shared<SynapseState>, headers: &HeaderMap)
     let mut state = state.lock();
     let user_id = state.user_id(username);
     let gone = {
-        let account = state
-            .accounts
-            .get(&user_id)
-            .ok_or_else(|| SynapseRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "User not found"))?;
+        let account = state.accounts.get(&user_id).ok_or_else(|| {
+            SynapseRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "User not found")
+        })?;
         device_id.as_ref().is_some_and(|device| !account.devices.contains(device))
     };
     if gone {
@@ -64,11 +72,17 @@ pub(super) async fn requester(state: &Shared<SynapseState>, headers: &HeaderMap)
 }
 
 fn device_in(scopes: &[&str]) -> Option<String> {
-    scopes.iter().find_map(|scope| DEVICE.iter().find_map(|prefix| scope.strip_prefix(prefix))).map(str::to_owned)
+    scopes
+        .iter()
+        .find_map(|scope| DEVICE.iter().find_map(|prefix| scope.strip_prefix(prefix)))
+        .map(str::to_owned)
 }
 
 /// Accepts only the tokens of server administrators.
-pub(super) async fn admin(state: &Shared<SynapseState>, headers: &HeaderMap) -> Result<Requester, SynapseRefusal> {
+pub(super) async fn admin(
+    state: &Shared<SynapseState>,
+    headers: &HeaderMap,
+) -> Result<Requester, SynapseRefusal> {
     let requester = requester(state, headers).await?;
     if requester.admin {
         return Ok(requester);
@@ -82,10 +96,17 @@ pub(super) fn from_mas(state: &SynapseState, headers: &HeaderMap) -> Result<(), 
     if token == state.settings.shared_secret.expose_secret() {
         return Ok(());
     }
-    Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_UNKNOWN", "This endpoint must only be called by MAS"))
+    Err(SynapseRefusal::new(
+        StatusCode::FORBIDDEN,
+        "M_UNKNOWN",
+        "This endpoint must only be called by MAS",
+    ))
 }
 
-async fn introspection(state: &Shared<SynapseState>, token: &str) -> Result<Introspection, SynapseRefusal> {
+async fn introspection(
+    state: &Shared<SynapseState>,
+    token: &str,
+) -> Result<Introspection, SynapseRefusal> {
     let settings = {
         let state = state.lock();
         if let Some((found, asked)) = state.introspections.get(token)
@@ -100,11 +121,19 @@ async fn introspection(state: &Shared<SynapseState>, token: &str) -> Result<Intr
         .bearer_auth(settings.shared_secret.expose_secret())
         .header("X-MAS-Supports-Device-Id", "1")
         .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish());
+        .body(
+            url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("token", token)
+                .finish(),
+        );
     let answer = async { asked.send().await?.error_for_status()?.json::<Introspection>().await };
     // Synapse sends the same error for any problem with MAS.
     let found = answer.await.map_err(|_: reqwest::Error| {
-        SynapseRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "Unable to introspect the access token")
+        SynapseRefusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "M_UNKNOWN",
+            "Unable to introspect the access token",
+        )
     })?;
     state.lock().introspections.insert(token.to_owned(), (found.clone(), Instant::now()));
     Ok(found)

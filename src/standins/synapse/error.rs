@@ -49,7 +49,8 @@ impl IntoResponse for SynapseRefusal {
 
 /// Returns the answer for a path that this version does not know.
 pub(super) fn unrecognised() -> Response {
-    SynapseRefusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request").into_response()
+    SynapseRefusal::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request")
+        .into_response()
 }
 
 /// Returns an answer in JSON.

@@ -1,7 +1,8 @@
 //! Serves the API for MAS: `/_synapse/mas/…`, protected by the shared secret.
 //!
 //! Only MAS changes accounts; each call changes what Synapse 1.163 changes. Devices matter most: an
-//! introspection is cached only while its device exists, so deleting the device ends a session at once.
+//! introspection is cached only while its device exists, so deleting the device ends a session at
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,22 +43,37 @@ fn done(status: StatusCode) -> Response {
     answer(status, &json!({}))
 }
 
-fn read<T: DeserializeOwned>(state: &SynapseState, headers: &HeaderMap, body: &str) -> Result<T, SynapseRefusal> {
+fn read<T: DeserializeOwned>(
+    state: &SynapseState,
+    headers: &HeaderMap,
+    body: &str,
+) -> Result<T, SynapseRefusal> {
     auth::from_mas(state, headers)?;
-    serde_json::from_str(body).map_err(|error| SynapseRefusal::bad_request("M_BAD_JSON", &error.to_string()))
+    serde_json::from_str(body)
+        .map_err(|error| SynapseRefusal::bad_request("M_BAD_JSON", &error.to_string()))
 }
 
-fn existing<'a>(state: &'a mut SynapseState, localpart: &str) -> Result<&'a mut SynapseAccount, SynapseRefusal> {
+fn existing<'a>(
+    state: &'a mut SynapseState,
+    localpart: &str,
+) -> Result<&'a mut SynapseAccount, SynapseRefusal> {
     state.account_mut(localpart).ok_or_else(SynapseRefusal::user_not_found)
 }
 
 /// `GET …/query_user?localpart=…`
-async fn query_user(State(state): State<Shared<SynapseState>>, query: RawQuery, headers: HeaderMap) -> Answer {
+async fn query_user(
+    State(state): State<Shared<SynapseState>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
     let localpart = query.get("localpart").ok_or_else(|| {
-        SynapseRefusal::bad_request("M_MISSING_PARAM", "Missing required string query parameter 'localpart'")
+        SynapseRefusal::bad_request(
+            "M_MISSING_PARAM",
+            "Missing required string query parameter 'localpart'",
+        )
     })?;
     let account = state.account(localpart).ok_or_else(SynapseRefusal::user_not_found)?;
     let body = json!({
@@ -76,9 +92,12 @@ async fn is_localpart_available(
     let state = state.lock();
     auth::from_mas(&state, &headers)?;
     let query = Params::parse(&query.0.unwrap_or_default());
-    let localpart =
-        query.get("localpart").ok_or_else(|| SynapseRefusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
-    let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter);
+    let localpart = query
+        .get("localpart")
+        .ok_or_else(|| SynapseRefusal::bad_request("M_UNKNOWN", "Missing localpart"))?;
+    let allowed = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter)
+    };
     if localpart.is_empty() || !localpart.chars().all(allowed) {
         let text = "User ID can only contain characters a-z, 0-9, or '=_-./+'";
         return Err(SynapseRefusal::bad_request("M_INVALID_USERNAME", text));
@@ -102,7 +121,11 @@ struct Provision {
 }
 
 /// `POST …/provision_user`: 201 for a new account, 200 for an existing one.
-async fn provision_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn provision_user(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: Provision = read(&state, &headers, &body)?;
     let is_new = state.account(&asked.localpart).is_none();
@@ -140,7 +163,11 @@ struct Delete {
 }
 
 /// `POST …/delete_user`: a reactivation does not restore what it removes (trap 31).
-async fn delete_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn delete_user(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: Delete = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -163,7 +190,11 @@ struct LocalpartRequest {
 }
 
 /// `POST …/reactivate_user`: it keeps the lock, and removes the mark of erasure.
-async fn reactivate_user(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn reactivate_user(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: LocalpartRequest = read(&state, &headers, &body)?;
     let account = existing(&mut state, &asked.localpart)?;
@@ -179,7 +210,11 @@ struct DisplayName {
 }
 
 /// `POST …/set_displayname`
-async fn set_displayname(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn set_displayname(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: DisplayName = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = Some(asked.displayname);
@@ -187,7 +222,11 @@ async fn set_displayname(State(state): State<Shared<SynapseState>>, headers: Hea
 }
 
 /// `POST …/unset_displayname`
-async fn unset_displayname(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn unset_displayname(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: LocalpartRequest = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.displayname = None;
@@ -201,7 +240,11 @@ struct OneDevice {
 }
 
 /// `POST …/upsert_device`
-async fn upsert_device(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn upsert_device(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
     let is_new = existing(&mut state, &asked.localpart)?.devices.insert(asked.device_id);
@@ -221,7 +264,11 @@ async fn update_device_display_name(
 }
 
 /// `POST …/delete_device`
-async fn delete_device(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn delete_device(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: OneDevice = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.devices.remove(&asked.device_id);
@@ -235,7 +282,11 @@ struct AllDevices {
 }
 
 /// `POST …/sync_devices`: sets exactly these devices.
-async fn sync_devices(State(state): State<Shared<SynapseState>>, headers: HeaderMap, body: String) -> Answer {
+async fn sync_devices(
+    State(state): State<Shared<SynapseState>>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer {
     let mut state = state.lock();
     let asked: AllDevices = read(&state, &headers, &body)?;
     existing(&mut state, &asked.localpart)?.devices = asked.devices;

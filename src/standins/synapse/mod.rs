@@ -1,7 +1,7 @@
 //! Stands in for a Synapse that delegates authentication to MAS.
 //!
-//! It follows `tests/contract/synapse.json`. `state` has the data, `auth` authenticates requests, `admin`
-//! is the admin API, `mas_api` the API for MAS, `error` the refusals.
+//! It follows `tests/contract/synapse.json`. `state` has the data, `auth` authenticates requests,
+//! `admin` is the admin API, `mas_api` the API for MAS, `error` the refusals.
 
 mod admin;
 mod auth;

@@ -41,7 +41,8 @@ impl SynapseSettings {
         }
     }
 
-    /// Returns whether this release shows the locks of MAS (trap 56). A text without a release is newer.
+    /// Returns whether this release shows the locks of MAS (trap 56). A text without a release is
+    /// newer.
     pub(super) fn shows_locks(&self) -> bool {
         release_in(&self.version).is_none_or(|release| release >= SYNAPSE_SHOWS_LOCKS)
     }
@@ -57,7 +58,10 @@ pub struct SynapseExternalId {
 }
 
 /// One account of the homeserver.
-#[expect(clippy::struct_excessive_bools, reason = "they are columns of Synapse's table, each on its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are columns of Synapse's table, each on its own"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SynapseAccount {
     pub displayname: Option<String>,
@@ -100,7 +104,11 @@ impl SynapseState {
     /// Creates a homeserver without accounts.
     #[must_use]
     pub fn new(settings: SynapseSettings) -> Self {
-        Self { settings, accounts: Sorted::showing(|account| !account.guest), introspections: HashMap::new() }
+        Self {
+            settings,
+            accounts: Sorted::showing(|account| !account.guest),
+            introspections: HashMap::new(),
+        }
     }
 
     /// Returns the Matrix user ID of a localpart.
@@ -124,7 +132,9 @@ impl SynapseState {
     /// Adds an account, or returns the one of that localpart.
     pub fn add_account(&mut self, localpart: &str) -> &mut SynapseAccount {
         let id = self.user_id(localpart);
-        self.accounts.entry(&id, || Box::new(SynapseAccount { created: time::now_ms(), ..SynapseAccount::default() }))
+        self.accounts.entry(&id, || {
+            Box::new(SynapseAccount { created: time::now_ms(), ..SynapseAccount::default() })
+        })
     }
 
     /// Removes an account, as no API does.
@@ -139,7 +149,10 @@ impl SynapseState {
     }
 
     /// Returns the accounts that lists show, from the n-th on.
-    pub(super) fn listed_from(&self, first: usize) -> impl Iterator<Item = (&str, &SynapseAccount)> {
+    pub(super) fn listed_from(
+        &self,
+        first: usize,
+    ) -> impl Iterator<Item = (&str, &SynapseAccount)> {
         self.accounts.shown_from(first).map(|(id, account)| (id.as_str(), &**account))
     }
 

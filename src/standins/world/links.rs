@@ -1,5 +1,5 @@
-//! Describes links between accounts and Keycloak users: those that logins create in MAS (trap 30), and
-//! later changes.
+//! Describes links between accounts and Keycloak users: those that logins create in MAS (trap 30),
+//! and later changes.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ impl World {
         self
     }
 
-    /// Adds a member and an account of the same name that is linked to another user: the one of that name who
-    /// was deleted from Keycloak before.
+    /// Adds a member and an account of the same name that is linked to another user: the one of
+    /// that name who was deleted from Keycloak before.
     #[must_use]
     pub fn recreated_member(self, name: &str) -> Self {
         let mut world = self.member(name).account(name);
@@ -54,8 +54,13 @@ impl World {
     }
 }
 
-/// Creates a link for each name in both servers: these users have logged in through Keycloak before.
-pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::MasState) -> Result<(), StandInError> {
+/// Creates a link for each name in both servers: these users have logged in through Keycloak
+/// before.
+pub(super) fn seed(
+    world: &World,
+    keycloak: &Keycloak,
+    mas: &mut mas::MasState,
+) -> Result<(), StandInError> {
     let issuer = format!("{}/realms/{}", keycloak.url(), world.realm);
     mas.add_provider(Provider::new(PROVIDER, &issuer));
     for (id, issuer) in &world.links.providers {
@@ -64,11 +69,17 @@ pub(super) fn seed(world: &World, keycloak: &Keycloak, mas: &mut mas::MasState) 
     let mut keycloak = keycloak.state();
     let realm = keycloak.realm(&world.realm);
     let is_taken = |name: &str| {
-        world.links.owners.values().any(|owner| matches!(owner, LinkOwner::Person(person) if person == name))
+        world
+            .links
+            .owners
+            .values()
+            .any(|owner| matches!(owner, LinkOwner::Person(person) if person == name))
     };
     let mut links = Vec::new();
     for user in mas.users().filter(|user| !world.links.owners.contains_key(&user.username)) {
-        if let Some(person) = realm.user(&user.username).filter(|person| !is_taken(&person.username)) {
+        if let Some(person) =
+            realm.user(&user.username).filter(|person| !is_taken(&person.username))
+        {
             links.push((person.id.clone(), user.id.clone()));
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{RunningWorld, World};
-use crate::standins::mas::{self, AdminApi, CLIENT, ClientAuth, MasSession, SessionKind, SessionOwner};
+use crate::standins::mas::{
+    self, AdminApi, CLIENT, ClientAuth, MasSession, SessionKind, SessionOwner,
+};
 use crate::standins::{StandInError, ids};
 
 /// The settings of the Admin API.
@@ -151,14 +153,15 @@ impl RunningWorld {
         mas.open_sessions(&user.id).filter(|session| session.kind == kind).cloned().collect()
     }
 
-    /// Logs a user in like current Matrix clients, by OAuth 2.0: a session with a device, and one of the
-    /// browser. Returns the access token, or `None` if the user is locked or deactivated.
+    /// Logs a user in like current Matrix clients, by OAuth 2.0: a session with a device, and one
+    /// of the browser. Returns the access token, or `None` if the user is locked or deactivated.
     pub fn login_by_oauth2(&self, localpart: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{localpart} cannot log in"));
         let device = ids::word(10);
         let token = {
             let mut mas = self.mas.state();
-            let user = mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?.id.clone();
+            let user =
+                mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?.id.clone();
             mas.put_session(MasSession::new(SessionKind::Browser, &user));
             let scope = format!("openid urn:matrix:client:api:* urn:matrix:client:device:{device}");
             let mut session = MasSession::new(SessionKind::OAuth2, &user).with_scope(&scope);
@@ -169,23 +172,35 @@ impl RunningWorld {
         Ok(token)
     }
 
-    /// Returns a personal access token of the client for this user (trap 41): `mpt_…`, with this scope.
+    /// Returns a personal access token of the client for this user (trap 41): `mpt_…`, with this
+    /// scope.
     pub fn personal_token(&self, actor: &str, scope: &str) -> Result<String, StandInError> {
         self.personal_token_of(SessionOwner::Client(self.mas_client.0.clone()), actor, scope)
     }
 
     /// Returns a personal access token that `owner` has created for the user `actor`.
-    pub fn personal_token_by(&self, owner: &str, actor: &str, scope: &str) -> Result<String, StandInError> {
+    pub fn personal_token_by(
+        &self,
+        owner: &str,
+        actor: &str,
+        scope: &str,
+    ) -> Result<String, StandInError> {
         let unknown = || StandInError::World(format!("{owner} owns no token"));
         let owner = self.mas.state().user(owner).ok_or_else(unknown)?.id.clone();
         self.personal_token_of(SessionOwner::User(owner), actor, scope)
     }
 
-    fn personal_token_of(&self, owner: SessionOwner, actor: &str, scope: &str) -> Result<String, StandInError> {
+    fn personal_token_of(
+        &self,
+        owner: SessionOwner,
+        actor: &str,
+        scope: &str,
+    ) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{actor} gets no token"));
         let mut mas = self.mas.state();
         let mut session =
-            MasSession::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id).with_scope(scope);
+            MasSession::new(SessionKind::Personal, &mas.user(actor).ok_or_else(refused)?.id)
+                .with_scope(scope);
         session.owner = owner;
         session.human_name = Some("made by the test".to_owned());
         mas.put_session(session).ok_or_else(refused)

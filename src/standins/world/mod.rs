@@ -131,7 +131,8 @@ impl World {
         self
     }
 
-    /// Adds a group below the group at `parent`, or on top if that is empty. Its name may contain slashes.
+    /// Adds a group below the group at `parent`, or on top if that is empty. Its name may contain
+    /// slashes.
     #[must_use]
     pub fn group_named(mut self, parent: &str, name: &str) -> Self {
         self.named_groups.push((parent.to_owned(), name.to_owned()));
@@ -239,11 +240,12 @@ impl World {
         (0..count).fold(self, |world, number| world.account(&format!("{prefix}{number:05}")))
     }
 
-    /// Adds `count` users without groups, each with an active account, named `prefix` and five digits from
-    /// 00000.
+    /// Adds `count` users without groups, each with an active account, named `prefix` and five
+    /// digits from 00000.
     #[must_use]
     pub fn leavers(self, count: usize, prefix: &str) -> Self {
-        let users = (0..count).fold(self, |world, number| world.user(&format!("{prefix}{number:05}")));
+        let users =
+            (0..count).fold(self, |world, number| world.user(&format!("{prefix}{number:05}")));
         users.accounts(count, prefix)
     }
 
@@ -309,7 +311,10 @@ impl World {
     }
 
     /// Starts all three servers.
-    #[expect(clippy::unused_async, reason = "starting may come to wait for a port, and callers are async anyway")]
+    #[expect(
+        clippy::unused_async,
+        reason = "starting may come to wait for a port, and callers are async anyway"
+    )]
     pub async fn start(self) -> Result<RunningWorld, StandInError> {
         seed::start(&self)
     }

@@ -40,8 +40,8 @@ struct NewLink {
     created: Option<String>,
 }
 
-/// An account. It has only what is described, and its localpart as display name: by default no e-mail
-/// address, and no link even if a user has its name.
+/// An account. It has only what is described, and its localpart as display name: by default no
+/// e-mail address, and no link even if a user has its name.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     localpart: String,
@@ -222,8 +222,12 @@ fn put_into_mas(mas: &mut mas::MasState, new: &NewAccount) -> Result<(), StandIn
     for email in &new.emails {
         mas.add_email(Email::new(&id, email));
     }
-    let is_same = |link: &Link, new: &NewLink| link.provider_id == new.provider && link.subject == new.subject;
-    mas.retain_links(|link| link.user_id.as_ref() != Some(&id) || new.links.iter().any(|new| is_same(link, new)));
+    let is_same = |link: &Link, new: &NewLink| {
+        link.provider_id == new.provider && link.subject == new.subject
+    };
+    mas.retain_links(|link| {
+        link.user_id.as_ref() != Some(&id) || new.links.iter().any(|new| is_same(link, new))
+    });
     for new in &new.links {
         if mas.links().any(|link| link.user_id.as_ref() == Some(&id) && is_same(link, new)) {
             continue;
@@ -269,7 +273,8 @@ impl World {
 }
 
 impl RunningWorld {
-    /// Adds an account to MAS and Synapse, or changes the existing one to what is described; its ULID stays.
+    /// Adds an account to MAS and Synapse, or changes the existing one to what is described; its
+    /// ULID stays.
     pub fn put_account(&self, account: &NewAccount) -> Result<(), StandInError> {
         put_account(&mut self.mas.state(), &mut self.synapse.state(), account)
     }

@@ -77,7 +77,10 @@ impl RunningWorld {
                 ("KC_ADMIN_PASS", ADMIN.1.to_owned()),
             ],
             Auth::ClientCredentials => {
-                vec![("KC_CLIENT_ID", CLIENT.0.to_owned()), ("KC_CLIENT_SECRET", CLIENT.1.to_owned())]
+                vec![
+                    ("KC_CLIENT_ID", CLIENT.0.to_owned()),
+                    ("KC_CLIENT_SECRET", CLIENT.1.to_owned()),
+                ]
             }
         });
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -144,7 +147,10 @@ impl RunningWorld {
             state.user(localpart).map(|user| MasUserState {
                 locked: user.locked_at.is_some(),
                 deactivated: user.deactivated_at.is_some(),
-                sessions: state.open_sessions(&user.id).filter(|session| session.kind != SessionKind::Personal).count(),
+                sessions: state
+                    .open_sessions(&user.id)
+                    .filter(|session| session.kind != SessionKind::Personal)
+                    .count(),
             })
         };
         let synapse = self.synapse.state().account(localpart).map(|account| SynapseAccountState {
@@ -160,7 +166,8 @@ impl RunningWorld {
         self.mas.settle(Duration::from_secs(10)).await
     }
 
-    /// Opens a session on a new device and returns its token, or `None` if the user is locked or deactivated.
+    /// Opens a session on a new device and returns its token, or `None` if the user is locked or
+    /// deactivated.
     pub fn login(&self, localpart: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{localpart} cannot log in"));
         let device = ids::word(10);

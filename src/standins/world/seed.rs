@@ -14,7 +14,8 @@ use crate::standins::synapse::{self, Synapse};
 use crate::standins::{StandInError, ids, time};
 
 pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
-    let [keycloak_at, synapse_at, mas_at] = world.ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let [keycloak_at, synapse_at, mas_at] =
+        world.ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let secret = SecretString::from(ids::word(25));
     let database_password = ids::word(20);
 
@@ -24,7 +25,8 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
         let accounts = accounts(world, &secret, &database_password);
         (keycloak.join(), accounts)
     });
-    let keycloak_state = keycloak_state.map_err(|_| StandInError::World("it cannot be seeded".to_owned()))??;
+    let keycloak_state =
+        keycloak_state.map_err(|_| StandInError::World("it cannot be seeded".to_owned()))??;
     let (mut mas_state, mut synapse_state) = accounts;
     let keycloak = Keycloak::start(keycloak_at, keycloak_state)?;
     links::seed(world, &keycloak, &mut mas_state)?;
@@ -62,7 +64,11 @@ pub(super) fn start(world: &World) -> Result<RunningWorld, StandInError> {
     })
 }
 
-fn accounts(world: &World, secret: &SecretString, database_password: &str) -> (mas::MasState, synapse::SynapseState) {
+fn accounts(
+    world: &World,
+    secret: &SecretString,
+    database_password: &str,
+) -> (mas::MasState, synapse::SynapseState) {
     let mut mas = mas::MasState::new(mas::MasSettings {
         server_name: world.server_name.clone(),
         job_delay: world.job_delay,
@@ -92,8 +98,10 @@ fn keycloak_state(world: &World) -> Result<keycloak::KeycloakState, StandInError
 
     let roles: Vec<&str> = world.service_roles.iter().map(String::as_str).collect();
     let realm = state.add_realm(&world.realm);
-    let client =
-        RealmClient { secret: Some(CLIENT.1.into()), service_account: Some(ManagementRoles::from_names(&roles)) };
+    let client = RealmClient {
+        secret: Some(CLIENT.1.into()),
+        service_account: Some(ManagementRoles::from_names(&roles)),
+    };
     realm.clients.insert(CLIENT.0.to_owned(), client);
     realm.silently(|realm| add_people(realm, world))?;
     Ok(state)
@@ -118,9 +126,10 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         let path = match &person.group {
             None => continue,
             Some(Membership::At(path)) => path,
-            Some(Membership::First) => {
-                world.groups.first().ok_or_else(|| StandInError::World("a member, but no group".to_owned()))?
-            }
+            Some(Membership::First) => world
+                .groups
+                .first()
+                .ok_or_else(|| StandInError::World("a member, but no group".to_owned()))?,
         };
         if realm.group_by_path(path).is_none() {
             realm.add_group(path);
@@ -136,7 +145,12 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn add_account(mas: &mut mas::MasState, synapse: &mut synapse::SynapseState, localpart: &str, kind: &Kind) {
+fn add_account(
+    mas: &mut mas::MasState,
+    synapse: &mut synapse::SynapseState,
+    localpart: &str,
+    kind: &Kind,
+) {
     let email = format!("{localpart}@{}", synapse.settings.server_name);
     let room = format!("!lobby:{}", synapse.settings.server_name);
     let (locked, deactivated) = match kind {

@@ -1,9 +1,11 @@
-//! Tests the users and accounts of a world: links, accounts on one server only, users who were renamed or
-//! re-created.
+//! Tests the users and accounts of a world: links, accounts on one server only, users who were
+//! renamed or re-created.
 
 use serde_json::Value;
 
-use super::{MasUserState, NewAccount, NewUser, RunningWorld, ServerStates, SynapseAccountState, World};
+use super::{
+    MasUserState, NewAccount, NewUser, RunningWorld, ServerStates, SynapseAccountState, World,
+};
 use crate::standins::runtime;
 
 async fn started(world: World) -> RunningWorld {
@@ -28,7 +30,12 @@ fn subjects(world: &RunningWorld, localpart: &str) -> Vec<String> {
 
 async fn localparts(world: &RunningWorld) -> Vec<String> {
     let url = format!("{}/_synapse/admin/v3/users?guests=false", world.synapse.url());
-    let answer = runtime::client().get(url).bearer_auth(world.admin_token()).send().await.expect("an answer");
+    let answer = runtime::client()
+        .get(url)
+        .bearer_auth(world.admin_token())
+        .send()
+        .await
+        .expect("an answer");
     let list: Value = answer.json().await.expect("JSON");
     let rows = list["users"].as_array().expect("rows").iter();
     rows.map(|row| row["name"].as_str().unwrap_or_default().to_owned()).collect()
@@ -42,7 +49,9 @@ async fn an_account_of_synapse_alone_is_listed_like_any_other() {
     assert!(localparts(&world).await.contains(&"@old:example.org".to_owned()));
     let state = world.synapse.state();
     let account = state.account("old").expect("seeded");
-    assert!(account.appservice_id.is_none() && account.user_type.is_none() && !account.rooms.is_empty());
+    assert!(
+        account.appservice_id.is_none() && account.user_type.is_none() && !account.rooms.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -81,7 +90,13 @@ async fn users(world: &RunningWorld, query: &str) -> Vec<String> {
     let form = "grant_type=client_credentials&client_id=matrix-sync&client_secret=syncsecret";
     let url = format!("{}/realms/corp/protocol/openid-connect/token", world.keycloak.url());
     let kind = ("content-type", "application/x-www-form-urlencoded");
-    let answer = runtime::client().post(url).header(kind.0, kind.1).body(form).send().await.expect("an answer");
+    let answer = runtime::client()
+        .post(url)
+        .header(kind.0, kind.1)
+        .body(form)
+        .send()
+        .await
+        .expect("an answer");
     let token: Value = answer.json().await.expect("JSON");
     let token = token["access_token"].as_str().expect("a token");
     let url = format!("{}/admin/realms/corp/{query}", world.keycloak.url());
@@ -93,18 +108,27 @@ async fn users(world: &RunningWorld, query: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_described_user_has_what_is_said_and_nothing_else() {
-    let user = NewUser::member("Zoe").id("id-zoe").named("Zoe", "Doe").created("2026-11-01T00:00:00Z");
+    let user =
+        NewUser::member("Zoe").id("id-zoe").named("Zoe", "Doe").created("2026-11-01T00:00:00Z");
     let world = started(people().with_user(user)).await;
     {
         let mut keycloak = world.keycloak.state();
         let realm = keycloak.realm("corp");
         let zoe = realm.user_by_id("id-zoe").expect("described");
-        assert_eq!((zoe.username.as_str(), zoe.email.as_deref(), zoe.created), ("zoe", None, 1_793_491_200_000));
+        assert_eq!(
+            (zoe.username.as_str(), zoe.email.as_deref(), zoe.created),
+            ("zoe", None, 1_793_491_200_000)
+        );
         assert!(realm.group_by_path("/staff").expect("seeded").members.contains("zoe"));
         assert!(realm.user("ann").expect("seeded").created < 1_795_867_200_000);
     }
-    world.put_user(&NewUser::new("zoe.new").id("id-zoe").email("zoe@corp.test")).expect("it can be");
-    assert_eq!((id_in_keycloak(&world, "zoe"), id_in_keycloak(&world, "zoe.new")), (None, Some("id-zoe".to_owned())));
+    world
+        .put_user(&NewUser::new("zoe.new").id("id-zoe").email("zoe@corp.test"))
+        .expect("it can be");
+    assert_eq!(
+        (id_in_keycloak(&world, "zoe"), id_in_keycloak(&world, "zoe.new")),
+        (None, Some("id-zoe".to_owned()))
+    );
     assert_eq!(users(&world, "users?email=ZOE@corp.test&exact=true").await, ["zoe.new"]);
     assert_eq!(users(&world, "users?firstName=ann&lastName=test").await, ["ann"]);
     assert!(people().with_user(NewUser::new("x").created("tomorrow")).start().await.is_err());
@@ -121,7 +145,8 @@ async fn a_service_account_is_found_by_exact_name_and_id_alone() {
     assert_eq!(users(&world, "users?search=service").await, [""; 0]);
     assert_eq!(users(&world, "users?search=*n").await, ["ann"]);
     assert_eq!(users(&world, "users/count").await, ["1"]);
-    let group = world.keycloak.state().realm("corp").group_by_path("/staff").expect("seeded").id.clone();
+    let group =
+        world.keycloak.state().realm("corp").group_by_path("/staff").expect("seeded").id.clone();
     assert_eq!(users(&world, &format!("groups/{group}/members")).await, ["ann", name]);
 }
 
@@ -152,7 +177,9 @@ async fn a_described_account_has_what_is_said_on_each_server() {
         .linked_to_at("id-c", "2026-01-01T00:00:00Z")
         .linked_to("id-d");
     let world = people().user("cat").provider(other, "https://other.example").with_account(account);
-    let world = started(world.with_account(NewAccount::new("alone").mas_only().email("alone@corp.test"))).await;
+    let world =
+        started(world.with_account(NewAccount::new("alone").mas_only().email("alone@corp.test")))
+            .await;
     let expected = ServerStates {
         mas: Some(MasUserState { locked: true, deactivated: false, sessions: 0 }),
         synapse: Some(SynapseAccountState { deactivated: true, locked: false, erased: false }),
@@ -166,7 +193,12 @@ async fn a_described_account_has_what_is_said_on_each_server() {
     assert!(world.synapse.state().account("cat").is_some_and(|account| !account.admin));
     assert_eq!(world.state_of("alone").synapse, None);
     let url = format!("{}/_synapse/admin/v2/users/@cat:example.org", world.synapse.url());
-    let answer = runtime::client().get(url).bearer_auth(world.admin_token()).send().await.expect("an answer");
+    let answer = runtime::client()
+        .get(url)
+        .bearer_auth(world.admin_token())
+        .send()
+        .await
+        .expect("an answer");
     let detail: Value = answer.json().await.expect("JSON");
     let ids = serde_json::json!([{"auth_provider": "oidc-keycloak", "external_id": "id-old"}]);
     assert_eq!((&detail["external_ids"], &detail["displayname"]), (&ids, &Value::from("Cool Cat")));
@@ -185,7 +217,10 @@ async fn two_accounts_can_differ_only_in_case() {
     {
         let mas = world.mas.state();
         let name = |name: &str| mas.user(name).map(|user| user.username.clone());
-        assert_eq!((name("dave").as_deref(), name("DAVE").as_deref()), (Some("dave"), Some("DAVE")));
+        assert_eq!(
+            (name("dave").as_deref(), name("DAVE").as_deref()),
+            (Some("dave"), Some("DAVE"))
+        );
         assert_eq!((name("Dave"), name("EVE").as_deref()), (None, Some("Eve")));
         assert!(mas.is_taken("Dave"));
     }

@@ -20,7 +20,8 @@ fn an_absence_begins_once_and_ends_with_the_first_return() {
     assert_eq!(since(), Some(moment(4000)));
 }
 
-/// Since when dave is absent after readings at these hours, all of which miss him, and at which hour that is asked.
+/// Since when dave is absent after readings at these hours, all of which miss him, and at which
+/// hour that is asked.
 fn absent_after(readings: &[u64], asked: u64) -> Option<Timestamp> {
     let fixture = fixture();
     let state = fixture.open();

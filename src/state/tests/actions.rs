@@ -6,7 +6,11 @@ use super::*;
 fn a_run_is_read_back_as_it_was() {
     let fixture = fixture();
     let state = fixture.open();
-    let plan = plan(&[(ActionKind::Activate, "bob"), (ActionKind::Disable, "dave"), (ActionKind::Disable, "erin")]);
+    let plan = plan(&[
+        (ActionKind::Activate, "bob"),
+        (ActionKind::Disable, "dave"),
+        (ActionKind::Disable, "erin"),
+    ]);
     let run = begin(&state, &plan);
     state.begin_action(run, 0).expect("written");
     state.end_action(run, 0, &Outcome::Done, Some(AccountState::default())).expect("written");
@@ -17,7 +21,10 @@ fn a_run_is_read_back_as_it_was() {
 
     let state = fixture.open();
     let (row, actions) = state.run(run).expect("readable").expect("a run");
-    assert_eq!((row.activated, row.disabled, row.not_done, row.result), (1, 0, 2, Some(RunResult::Incomplete)));
+    assert_eq!(
+        (row.activated, row.disabled, row.not_done, row.result),
+        (1, 0, 2, Some(RunResult::Incomplete))
+    );
     assert_eq!(row.digest, plan.digest().to_string());
     assert_eq!(outcomes(&state, run), ["done", "failed", "skipped"]);
     assert_eq!(actions[1].error, Some("MAS is down".into()));
@@ -35,7 +42,8 @@ fn an_action_under_way_when_its_run_was_killed_is_interrupted() {
 
     let state = fixture.open();
     assert_eq!(outcomes(&state, run), ["interrupted", "skipped"]);
-    let own: Vec<_> = memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.progress)).collect();
+    let own: Vec<_> =
+        memory(&state).own.into_iter().map(|(user_id, own)| (user_id, own.progress)).collect();
     assert_eq!(own, [(user("dave"), Progress::Begun)]);
 }
 
@@ -68,10 +76,15 @@ fn own_after(actions: &[(ActionKind, Option<Outcome>)]) -> Vec<Progress> {
 
 #[test]
 fn disable_is_ours_until_an_activation_has_reversed_it() {
-    let (disabled, scheduled) = ((ActionKind::Disable, Some(Outcome::Done)), Outcome::Scheduled(String::new()));
+    let (disabled, scheduled) =
+        ((ActionKind::Disable, Some(Outcome::Done)), Outcome::Scheduled(String::new()));
     let then = |outcome| own_after(&[disabled.clone(), (ActionKind::Activate, outcome)]);
     assert_eq!(then(Some(Outcome::Done)), []);
-    assert_eq!(then(Some(scheduled)), [], "it was asked for, and what is done after that was by hand");
+    assert_eq!(
+        then(Some(scheduled)),
+        [],
+        "it was asked for, and what is done after that was by hand"
+    );
     assert_eq!(then(Some(failed(FailureKind::Writer, Left::InDoubt))), [Progress::Done]);
     assert_eq!(then(None), [Progress::Done], "the run was killed");
     assert_eq!(own_after(&[(ActionKind::Activate, None)]), []);
@@ -84,7 +97,10 @@ fn disable_that_was_refused_before_its_first_change_is_not_ours() {
     assert_eq!(left(FailureKind::Writer, Left::Untouched), []);
     assert_eq!(left(FailureKind::UserNotFound, Left::Untouched), []);
     assert_eq!(left(FailureKind::Writer, Left::InDoubt), [Progress::Begun]);
-    assert_eq!(own_after(&[(ActionKind::Disable, Some(Outcome::Scheduled(String::new())))]), [Progress::Requested]);
+    assert_eq!(
+        own_after(&[(ActionKind::Disable, Some(Outcome::Scheduled(String::new())))]),
+        [Progress::Requested]
+    );
 }
 
 #[test]
@@ -93,7 +109,12 @@ fn account_that_mas_did_not_know_is_not_in_mas_for_a_day() {
     let state = fixture.open();
     let not_found = failed(FailureKind::UserNotFound, Left::Untouched);
     let run = acted(&state, ActionKind::Disable, "dave", Some(&not_found));
-    acted(&state, ActionKind::Disable, "erin", Some(&failed(FailureKind::Account, Left::Untouched)));
+    acted(
+        &state,
+        ActionKind::Disable,
+        "erin",
+        Some(&failed(FailureKind::Account, Left::Untouched)),
+    );
     assert_eq!(memory(&state).not_in_mas, [user("dave")].into());
     assert_eq!(state.failed_before().expect("readable"), [user("dave"), user("erin")].into());
     fixture.sql(&format!("UPDATE actions SET begun = begun - 86400001 WHERE run = {run}"));
@@ -107,7 +128,9 @@ fn a_disable_that_is_tried_again_keeps_the_time_of_its_first_try() {
     let fixture = fixture();
     let state = fixture.open();
     let at = |state: &State| memory(state).own[&user("dave")].at;
-    let set = |run: RunId, begun: i64| fixture.sql(&format!("UPDATE actions SET begun = {begun} WHERE run = {run}"));
+    let set = |run: RunId, begun: i64| {
+        fixture.sql(&format!("UPDATE actions SET begun = {begun} WHERE run = {run}"));
+    };
     set(acted(&state, ActionKind::Disable, "dave", None), 1000);
     set(acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done)), 2000);
     record(&state, &Presence::default(), Timestamp::now());
@@ -139,15 +162,24 @@ fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
     let fixture = fixture();
     let state = fixture.open();
     let other = fixture.open_for("other", "example.org");
-    let [old, theirs, undone, young] =
-        [&state, &other, &state, &state].map(|state| acted(state, ActionKind::Disable, "dave", Some(&Outcome::Done)));
+    let [old, theirs, undone, young] = [&state, &other, &state, &state]
+        .map(|state| acted(state, ActionKind::Disable, "dave", Some(&Outcome::Done)));
     fixture.sql(&format!("UPDATE runs SET started = 1000, ended = 2000 WHERE id <= {undone}"));
     fixture.sql(&format!("UPDATE runs SET undoes = {undone} WHERE id = {young}"));
     let left = |state: &State| {
-        state.runs().expect("readable").into_iter().map(|run| (run.run, run.undoes)).collect::<Vec<_>>()
+        state
+            .runs()
+            .expect("readable")
+            .into_iter()
+            .map(|run| (run.run, run.undoes))
+            .collect::<Vec<_>>()
     };
     state.forget_runs(Timestamp::from_millis(2000)).expect("written");
-    assert_eq!(left(&state), [(young, Some(undone)), (undone, None), (old, None)], "not before that moment");
+    assert_eq!(
+        left(&state),
+        [(young, Some(undone)), (undone, None), (old, None)],
+        "not before that moment"
+    );
     state.forget_runs(Timestamp::from_millis(2001)).expect("written");
     assert_eq!((left(&state), left(&other)), (vec![(young, None)], vec![(theirs, None)]));
     assert_eq!(state.actions_of(&user("dave")).expect("readable").len(), 1);
@@ -160,7 +192,8 @@ fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     let fixture = fixture();
     let state = fixture.open();
     let later = |hours| Timestamp::now().after(Duration::from_hours(hours));
-    let own = |hours| state.memory(later(hours)).expect("readable").own.into_keys().collect::<Vec<_>>();
+    let own =
+        |hours| state.memory(later(hours)).expect("readable").own.into_keys().collect::<Vec<_>>();
     record(&state, &Presence::default(), later(0));
     acted(&state, ActionKind::Disable, "dave", None);
     acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));

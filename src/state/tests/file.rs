@@ -30,7 +30,8 @@ const FIRST_VERSION: &str = "PRAGMA journal_mode = wal;
 fn file_that_others_may_read_is_closed_to_them() {
     let fixture = fixture();
     drop(fixture.open());
-    std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644)).expect("a file of ours");
+    std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644))
+        .expect("a file of ours");
     drop(fixture.open());
     assert_eq!(fixture.folder().1, 0o600);
 }
@@ -39,7 +40,8 @@ fn file_that_others_may_read_is_closed_to_them() {
 fn a_file_of_version_0_1_keeps_its_runs_its_claims_and_its_directories() {
     let fixture = fixture();
     fixture.sql(FIRST_VERSION);
-    std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644)).expect("a file of ours");
+    std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644))
+        .expect("a file of ours");
     let check = |state: &State| {
         let memory = memory(state);
         assert_eq!(memory.own.into_keys().collect::<Vec<_>>(), [user("dave")]);
@@ -51,7 +53,10 @@ fn a_file_of_version_0_1_keeps_its_runs_its_claims_and_its_directories() {
     check(&fixture.read().expect("readable").expect("a file"));
     assert_eq!(fixture.bytes(), before, "reading brings nothing up to date");
     check(&fixture.open());
-    assert_eq!(fixture.open_for("other", "example.org").memory(hours(0)).expect("readable").own.len(), 0);
+    assert_eq!(
+        fixture.open_for("other", "example.org").memory(hours(0)).expect("readable").own.len(),
+        0
+    );
     assert_eq!(fixture.folder(), (vec!["state.db".to_owned()], 0o600));
     assert_eq!(fixture.bytes()[68..72], schema::APPLICATION_ID.to_be_bytes());
 }
@@ -74,12 +79,14 @@ fn a_program_waits_while_another_one_writes() {
     let fixture = fixture();
     drop(fixture.open());
     let state = while_another_program_writes(&fixture, || fixture.open());
-    let (number, _) = while_another_program_writes(&fixture, || state.count_run(None, hours(1))).expect("it waits");
+    let (number, _) = while_another_program_writes(&fixture, || state.count_run(None, hours(1)))
+        .expect("it waits");
     assert_eq!(number, 1);
     let plan = plan(&[(ActionKind::Disable, "dave")]);
     let run = while_another_program_writes(&fixture, || begin(&state, &plan));
     while_another_program_writes(&fixture, || record(&state, &Presence::default(), hours(1)));
-    while_another_program_writes(&fixture, || state.end_run(run, RunResult::InStep)).expect("it waits");
+    while_another_program_writes(&fixture, || state.end_run(run, RunResult::InStep))
+        .expect("it waits");
 }
 
 #[test]
@@ -119,7 +126,11 @@ fn programs_may_migrate_one_file_at_the_same_time() {
 fn a_new_file_is_for_its_owner_alone_and_says_whose_it_is() {
     let fixture = fixture();
     let state = fixture.open();
-    assert_eq!(fixture.bytes()[68..72], schema::APPLICATION_ID.to_be_bytes(), "before the log is taken in");
+    assert_eq!(
+        fixture.bytes()[68..72],
+        schema::APPLICATION_ID.to_be_bytes(),
+        "before the log is taken in"
+    );
     drop(state);
     assert_eq!(fixture.folder(), (vec!["state.db".to_owned()], 0o600));
 }
@@ -147,7 +158,10 @@ fn a_command_that_only_reads_creates_nothing() {
     let state = fixture.read().expect("readable").expect("a file");
     assert!(state.record(&Presence::default(), Timestamp::now()).is_err(), "it cannot write");
     drop(state);
-    assert_eq!((fixture.bytes() == before, fixture.folder().0), (true, vec!["state.db".to_owned()]));
+    assert_eq!(
+        (fixture.bytes() == before, fixture.folder().0),
+        (true, vec!["state.db".to_owned()])
+    );
 }
 
 #[test]
@@ -172,15 +186,20 @@ fn a_file_of_another_program_is_an_error_and_stays_as_it_is() {
         assert_left(&fixture, "was not written by this program");
     }
     let fixture = fixture();
-    std::fs::write(&fixture.path, "this is not a database, in spite of its name; it is long enough to look like one\n")
-        .expect("a writable directory");
+    std::fs::write(
+        &fixture.path,
+        "this is not a database, in spite of its name; it is long enough to look like one\n",
+    )
+    .expect("a writable directory");
     assert_left(&fixture, "was not written by this program");
 }
 
 /// The file can neither be read nor written, for this reason, and nothing of it changes.
 fn assert_left(fixture: &Fixture, why: &str) {
     let before = (fixture.bytes(), fixture.folder());
-    for error in [State::open(&fixture.path, namespace("corp", "example.org")).err(), fixture.read().err()] {
+    for error in
+        [State::open(&fixture.path, namespace("corp", "example.org")).err(), fixture.read().err()]
+    {
         let error = error.expect("an error");
         assert!(error.to_string().contains(why) && error.hint().contains("ile"), "{error}");
         assert!(!error.problem.is_about_the_place());
@@ -203,7 +222,10 @@ fn filled() -> Fixture {
     let fixture = fixture();
     let state = fixture.open();
     let users: Vec<_> = (0..1000).map(|number| user(&format!("user{number}"))).collect();
-    let owners = users.iter().map(|user| (user, owner("be243450-fb1f-4473-a05d-860beb99ac30", Tie::Name))).collect();
+    let owners = users
+        .iter()
+        .map(|user| (user, owner("be243450-fb1f-4473-a05d-860beb99ac30", Tie::Name)))
+        .collect();
     record(&state, &Presence { owners, ..Presence::default() }, Timestamp::now());
     drop(state);
     fixture
@@ -241,7 +263,8 @@ fn a_folder_that_takes_no_file_is_about_the_place() {
     let fixture = fixture();
     std::fs::write(&fixture.path, "").expect("a writable directory");
     let below = fixture.path.join("state.db");
-    let error = State::open(&below, namespace("corp", "example.org")).expect_err("a file is no folder");
+    let error =
+        State::open(&below, namespace("corp", "example.org")).expect_err("a file is no folder");
     assert!(error.problem.is_about_the_place(), "{error}");
 }
 
@@ -251,11 +274,13 @@ fn a_file_that_cannot_be_written_can_be_read() {
     let fixture = filled();
     let folder = fixture.path.parent().expect("a folder");
     let set = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a file of ours");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+            .expect("a file of ours");
     };
     set(&fixture.path, 0o400);
     set(folder, 0o500);
-    let (read, opened) = (fixture.read(), State::open(&fixture.path, namespace("corp", "example.org")));
+    let (read, opened) =
+        (fixture.read(), State::open(&fixture.path, namespace("corp", "example.org")));
     set(folder, 0o700);
     assert_eq!(owners(&read.expect("readable").expect("a file")).len(), 1000);
     if !rustix::process::geteuid().is_root() {

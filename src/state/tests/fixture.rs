@@ -1,7 +1,9 @@
 //! A state file of its own for each test, and what is recorded in it.
 
 use super::*;
-use crate::plan::{Action, DisableMode, MappingSummary, ReadCounts, Reason, Unverified, WriterKind};
+use crate::plan::{
+    Action, DisableMode, MappingSummary, ReadCounts, Reason, Unverified, WriterKind,
+};
 
 pub(super) struct Fixture {
     _directory: tempfile::TempDir,
@@ -71,19 +73,29 @@ pub(super) fn record(state: &State, presence: &Presence<'_>, now: Timestamp) {
 
 pub(super) fn record_owner(state: &State, name: &str, owner: &Owner) {
     let user_id = Localpart::from(name).on(&state.namespace.server_name);
-    record(state, &Presence { owners: vec![(&user_id, owner.clone())], ..Presence::default() }, Timestamp::now());
+    record(
+        state,
+        &Presence { owners: vec![(&user_id, owner.clone())], ..Presence::default() },
+        Timestamp::now(),
+    );
 }
 
 /// Every owner, one a line: `dave 1 link`.
 pub(super) fn owners(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    let take = |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, owner.tie.word()));
+    let take =
+        |name: &str, owner: Owner| lines.push(format!("{name} {} {}", owner.id, owner.tie.word()));
     state.owners(take).expect("readable");
     lines
 }
 
 /// An action that was begun, and done or not.
-pub(super) fn acted(state: &State, kind: ActionKind, name: &str, outcome: Option<&Outcome>) -> RunId {
+pub(super) fn acted(
+    state: &State,
+    kind: ActionKind,
+    name: &str,
+    outcome: Option<&Outcome>,
+) -> RunId {
     let run = begin(state, &plan(&[(kind, name)]));
     state.begin_action(run, 0).expect("written");
     if let Some(outcome) = outcome {

@@ -22,7 +22,8 @@ fn bridge_is_remembered_for_thirty_days_by_its_realm_and_homeserver_alone() {
 fn a_directory_is_remembered_whether_it_was_alive_or_not() {
     let fixture = fixture();
     let state = fixture.open();
-    let presence = Presence { directories: vec!["ldap"], directories_seen: vec!["ad"], ..Presence::default() };
+    let presence =
+        Presence { directories: vec!["ldap"], directories_seen: vec!["ad"], ..Presence::default() };
     record(&state, &presence, hours(0));
     record(&state, &Presence { directories_seen: vec!["ldap"], ..Presence::default() }, hours(1));
     assert_eq!(memory(&state).directories, ["ad".into(), "ldap".into()].into());

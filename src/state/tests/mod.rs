@@ -1,5 +1,5 @@
-//! Tests that recorded data is read back, no matter what happens in between, and that a file that is older,
-//! damaged or of another program does no harm.
+//! Tests that recorded data is read back, no matter what happens in between, and that a file that
+//! is older, damaged or of another program does no harm.
 
 mod absences;
 mod actions;
@@ -14,8 +14,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{AccountState, KeycloakId, Localpart, Owner, Tie, Timestamp, UserId, Word as _};
-use crate::plan::{ActionKind, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip};
+use crate::plan::{
+    ActionKind, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip,
+};
 use crate::planner::{Memory, Presence, Progress, Reach};
 use fixture::{
-    Fixture, acted, begin, fixture, hours, memory, namespace, outcomes, owner, owners, plan, record, record_owner, user,
+    Fixture, acted, begin, fixture, hours, memory, namespace, outcomes, owner, owners, plan,
+    record, record_owner, user,
 };

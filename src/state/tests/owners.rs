@@ -9,7 +9,11 @@ fn an_owner_is_read_back_by_name_by_user_and_with_all_others() {
     record_owner(&state, "Dave", &owner("be243450-fb1f-4473-a05d-860beb99ac30", Tie::Link));
     record_owner(&state, "erin", &owner("f:ldap:erin", Tie::Name));
     record_owner(&state, "frank", &owner("3", Tie::ExternalId));
-    let all = ["Dave be243450-fb1f-4473-a05d-860beb99ac30 link", "erin f:ldap:erin name", "frank 3 external_id"];
+    let all = [
+        "Dave be243450-fb1f-4473-a05d-860beb99ac30 link",
+        "erin f:ldap:erin name",
+        "frank 3 external_id",
+    ];
     assert_eq!(owners(&state), all);
     let of = |names: &[&str], ids: &[&str]| {
         let names: Vec<_> = names.iter().map(|name| Localpart::from(*name)).collect();
@@ -62,7 +66,8 @@ fn an_account_of_another_homeserver_has_no_owner_here() {
     let fixture = fixture();
     let state = fixture.open();
     let other = Localpart::from("dave").on(&"other.example".into());
-    let presence = Presence { owners: vec![(&other, owner("1", Tie::Link))], ..Presence::default() };
+    let presence =
+        Presence { owners: vec![(&other, owner("1", Tie::Link))], ..Presence::default() };
     record(&state, &presence, Timestamp::now());
     assert_eq!(owners(&state), [""; 0]);
 }
@@ -72,10 +77,17 @@ fn owners_by_the_thousand_are_found_by_user() {
     let fixture = fixture();
     let state = fixture.open();
     let users: Vec<_> = (0..60_000).map(|number| user(&format!("user{number}"))).collect();
-    let owners = users.iter().enumerate().map(|(at, user)| (user, owner(&format!("id{at}"), Tie::Name))).collect();
+    let owners = users
+        .iter()
+        .enumerate()
+        .map(|(at, user)| (user, owner(&format!("id{at}"), Tie::Name)))
+        .collect();
     record(&state, &Presence { owners, ..Presence::default() }, Timestamp::now());
     let found = state.owners_of(&[], &["id59999".into(), "id0".into()]).expect("readable");
-    assert_eq!(found.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["user0", "user59999"]);
+    assert_eq!(
+        found.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(),
+        ["user0", "user59999"]
+    );
     assert!(fixture.read().expect("sound").is_some());
 }
 
@@ -85,7 +97,9 @@ fn owners_by_the_thousand_are_found_by_user() {
 fn a_million_owners() {
     let fixture = fixture();
     let users: Vec<_> = (0..1_000_000).map(|number| user(&format!("user{number:07}"))).collect();
-    let id = |at: usize| uuid::Uuid::from_u128((at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+    let id = |at: usize| {
+        uuid::Uuid::from_u128((at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+    };
     let owners = |shift: usize| {
         let owner = |at: usize| owner(&id(at + shift).hyphenated().to_string(), Tie::Name);
         users.iter().enumerate().map(|(at, user)| (user, owner(at))).collect::<Vec<_>>()
@@ -100,12 +114,14 @@ fn a_million_owners() {
         let presence = Presence { owners: owners(shift), ..Presence::default() };
         timed(what, &mut || record(&state, &presence, Timestamp::now()));
     }
-    let presence = Presence { owners: owners(2).into_iter().step_by(100).collect(), ..Presence::default() };
+    let presence =
+        Presence { owners: owners(2).into_iter().step_by(100).collect(), ..Presence::default() };
     timed("replace ten thousand", &mut || record(&state, &presence, Timestamp::now()));
     let mut count = 0;
     timed("read all", &mut || state.owners(|_, _| count += 1).expect("readable"));
     assert_eq!(count, 1_000_000);
-    let ids: Vec<_> = (5..1005).map(|at| KeycloakId::from(id(at).hyphenated().to_string())).collect();
+    let ids: Vec<_> =
+        (5..1005).map(|at| KeycloakId::from(id(at).hyphenated().to_string())).collect();
     timed("find a thousand", &mut || drop(state.owners_of(&[], &ids).expect("readable")));
     drop(state);
     println!("{} MB", fixture.path.metadata().expect("a file").len() / 1_000_000);

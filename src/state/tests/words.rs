@@ -30,10 +30,18 @@ fn word_of_a_newer_version_is_an_error() {
     ] {
         let fixture = fixture();
         let state = fixture.open();
-        let run = acted(&state, ActionKind::Disable, "dave", Some(&failed(FailureKind::Account, Left::Untouched)));
+        let run = acted(
+            &state,
+            ActionKind::Disable,
+            "dave",
+            Some(&failed(FailureKind::Account, Left::Untouched)),
+        );
         fixture.sql(&format!("UPDATE {change}"));
         let error = state.run(run).expect_err(change);
-        assert!(matches!(&error.problem, StateProblem::Word(word) if word.raw() == "later"), "{change}: {error}");
+        assert!(
+            matches!(&error.problem, StateProblem::Word(word) if word.raw() == "later"),
+            "{change}: {error}"
+        );
         assert!(error.hint().contains("a newer one"), "{}", error.hint());
     }
     let fixture = fixture();
@@ -42,7 +50,11 @@ fn word_of_a_newer_version_is_an_error() {
     acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
     fixture.sql("UPDATE owners SET tie = 'later'; UPDATE actions SET outcome = 'later'");
     let no_owner = |name: &str, _| unreachable!("{name} has no owner");
-    for error in [state.owners(no_owner).err(), state.failed_before().err(), state.memory(Timestamp::now()).err()] {
+    for error in [
+        state.owners(no_owner).err(),
+        state.failed_before().err(),
+        state.memory(Timestamp::now()).err(),
+    ] {
         assert!(matches!(error.expect("an error").problem, StateProblem::Word(_)));
     }
 }

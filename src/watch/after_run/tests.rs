@@ -8,7 +8,13 @@ const FULL: RunKind = RunKind::Full;
 const PEOPLE: RunKind = RunKind::People;
 
 fn digest(version: u32) -> Digest {
-    Digest::new(version, &"example.org".into(), WriterKind::MasCli, DisableMode::Lock, std::iter::empty())
+    Digest::new(
+        version,
+        &"example.org".into(),
+        WriterKind::MasCli,
+        DisableMode::Lock,
+        std::iter::empty(),
+    )
 }
 
 fn done(reached: Reached) -> Ended {
@@ -27,7 +33,11 @@ fn waits(version: u32) -> Ended {
 }
 
 fn grace(until: Timestamp) -> Ended {
-    Ended::CarriedOut(CarriedOut { reached: Reached::InStep, waiting: None, grace_ends: Some(until) })
+    Ended::CarriedOut(CarriedOut {
+        reached: Reached::InStep,
+        waiting: None,
+        grace_ends: Some(until),
+    })
 }
 
 fn failed(cause: Cause) -> Ended {
@@ -46,23 +56,32 @@ fn shown(effects: &[Effect]) -> String {
         Effect::Incomplete => "incomplete".to_owned(),
         Effect::NotReady(why, _) => format!("not ready ({})", why.text()),
         Effect::StillNotReady(why, _) => format!("still not ready ({})", why.text()),
-        Effect::LogLocked { pause, .. } if *pause > LOCK_PAUSE => "log lock, and wait too long".to_owned(),
+        Effect::LogLocked { pause, .. } if *pause > LOCK_PAUSE => {
+            "log lock, and wait too long".to_owned()
+        }
         Effect::LogLocked { .. } => "log lock".to_owned(),
         Effect::LogFailure { .. } => "log failure".to_owned(),
         Effect::LogRefusal { .. } => "log refusal".to_owned(),
         Effect::LogWaiting { count, .. } => format!("log {count} waiting"),
         Effect::RunHook(HookCall { event, count: None, .. }) => format!("hook {event:?}"),
-        Effect::RunHook(HookCall { event, count: Some(count), .. }) => format!("hook {event:?} ×{count}"),
+        Effect::RunHook(HookCall { event, count: Some(count), .. }) => {
+            format!("hook {event:?} ×{count}")
+        }
     };
     effects.iter().map(show).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs that end one after the other, each this long after the one before, and what follows from each.
+/// Runs that end one after the other, each this long after the one before, and what follows from
+/// each.
 async fn follows(steps: &[(Duration, RunKind, Ended, &str)]) {
     let mut standing = Standing::new(INTERVAL);
     for (number, (later, kind, ended, expected)) in steps.iter().enumerate() {
         tokio::time::advance(*later).await;
-        assert_eq!(shown(&standing.ended(*kind, ended.clone())), *expected, "step {number}: {kind:?} {ended:?}");
+        assert_eq!(
+            shown(&standing.ended(*kind, ended.clone())),
+            *expected,
+            "step {number}: {kind:?} {ended:?}"
+        );
     }
 }
 
@@ -71,12 +90,17 @@ const IN_STEP: &str = "full run after the interval, ready";
 
 #[tokio::test(start_paused = true)]
 async fn full_run_in_step_makes_it_ready_and_a_partial_one_changes_nothing() {
-    follows(&[(NOW, FULL, done(Reached::InStep), IN_STEP), (NOW, PEOPLE, done(Reached::InStep), "")]).await;
+    follows(&[
+        (NOW, FULL, done(Reached::InStep), IN_STEP),
+        (NOW, PEOPLE, done(Reached::InStep), ""),
+    ])
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn incomplete_run_is_repeated_after_a_pause_and_makes_nothing_ready() {
-    let again = "full run after a pause, incomplete, still not ready (the last run left something undone)";
+    let again =
+        "full run after a pause, incomplete, still not ready (the last run left something undone)";
     follows(&[
         (NOW, FULL, done(Reached::Incomplete), again),
         (NOW, PEOPLE, done(Reached::Incomplete), "full run within"),
@@ -86,7 +110,8 @@ async fn incomplete_run_is_repeated_after_a_pause_and_makes_nothing_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn full_runs_that_leave_something_undone_for_three_intervals_are_a_failure() {
-    let again = "full run after a pause, incomplete, still not ready (the last run left something undone)";
+    let again =
+        "full run after a pause, incomplete, still not ready (the last run left something undone)";
     let too_long = "full run after a pause, incomplete, log failure, not ready (no full run has succeeded for \
                     three intervals)";
     let first = format!("{too_long}, hook Failed");
@@ -105,7 +130,8 @@ async fn full_runs_that_leave_something_undone_for_three_intervals_are_a_failure
 
 #[tokio::test(start_paused = true)]
 async fn failure_is_logged_each_time_and_reported_once_until_a_full_run_succeeds() {
-    let first = "forget, full run after a pause, log failure, not ready (the last run failed), hook Failed";
+    let first =
+        "forget, full run after a pause, log failure, not ready (the last run failed), hook Failed";
     let next = "forget, full run after a pause, log failure, not ready (the last run failed)";
     follows(&[
         (NOW, FULL, failed(Cause::Other), first),
@@ -120,7 +146,8 @@ async fn failure_is_logged_each_time_and_reported_once_until_a_full_run_succeeds
 
 #[tokio::test(start_paused = true)]
 async fn lock_of_another_run_is_a_failure_after_two_intervals() {
-    let waits = "forget, full run after a pause, log lock, still not ready (another run holds the lock)";
+    let waits =
+        "forget, full run after a pause, log lock, still not ready (another run holds the lock)";
     let hangs = "forget, full run after a pause, log failure, not ready (another run holds the lock), hook Failed";
     follows(&[
         (NOW, FULL, failed(Cause::Locked), waits),

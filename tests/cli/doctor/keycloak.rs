@@ -15,25 +15,29 @@ async fn found_in(world: World) -> Findings {
 #[tokio::test]
 async fn a_wrong_secret_leads_to_its_setting() {
     let world = started(the_table()).await;
-    doctor(by_client(&world).env("KC_CLIENT_SECRET", "wrong")).ailing_matches("doctor_keycloak_wrong_secret");
+    doctor(by_client(&world).env("KC_CLIENT_SECRET", "wrong"))
+        .ailing_matches("doctor_keycloak_wrong_secret");
 }
 
 #[tokio::test]
 async fn a_wrong_password_leads_to_its_setting() {
     let world = started(the_table()).await;
-    doctor(program(&world).env("KC_ADMIN_PASS", "wrong")).ailing_matches("doctor_keycloak_wrong_password");
+    doctor(program(&world).env("KC_ADMIN_PASS", "wrong"))
+        .ailing_matches("doctor_keycloak_wrong_password");
 }
 
 #[tokio::test]
 async fn missing_realm_is_reported() {
     let world = started(the_table()).await;
-    doctor(by_client(&world).env("KC_REALM", "nosuch")).ailing_matches("doctor_keycloak_missing_realm");
+    doctor(by_client(&world).env("KC_REALM", "nosuch"))
+        .ailing_matches("doctor_keycloak_missing_realm");
 }
 
 #[tokio::test]
 async fn missing_group_is_reported() {
     let world = started(the_table()).await;
-    doctor(by_client(&world).env("KC_GROUP_NAME", "nosuch")).ailing_matches("doctor_keycloak_missing_group");
+    doctor(by_client(&world).env("KC_GROUP_NAME", "nosuch"))
+        .ailing_matches("doctor_keycloak_missing_group");
 }
 
 #[tokio::test]
@@ -51,7 +55,8 @@ async fn missing_role_view_users_is_reported() {
 async fn credentials_with_too_many_roles_are_reported_with_the_roles_that_suffice() {
     let world = started(the_table()).await;
     doctor(program(&world)).ailing_matches("doctor_keycloak_administrator");
-    let findings = found_in(the_table().service_roles(&["view-users", "view-realm", "manage-users"])).await;
+    let findings =
+        found_in(the_table().service_roles(&["view-users", "view-realm", "manage-users"])).await;
     findings.ailing_matches("doctor_keycloak_needless_role");
 }
 
@@ -62,7 +67,8 @@ async fn members_without_a_valid_name_are_a_warning() {
     let rows = serde_json::json!([{"id": id, "username": "alice", "enabled": true}]);
     world.keycloak.faults().on("/members").answer(Fault::Json(rows));
     let toml = "[keycloak]\nlocalpart = \"{{ user.email | split('@') | first }}\"\n";
-    doctor(by_client(&world).file(&world, toml)).ailing_matches("doctor_keycloak_member_without_a_valid_name");
+    doctor(by_client(&world).file(&world, toml))
+        .ailing_matches("doctor_keycloak_member_without_a_valid_name");
 }
 
 #[tokio::test]
@@ -75,17 +81,26 @@ async fn members_are_counted_group_by_group() {
 
 #[tokio::test]
 async fn a_group_that_a_sync_would_refuse_is_a_warning() {
-    found_in(group().user("dave").account("dave")).await.ailing_matches("doctor_keycloak_empty_group");
+    found_in(group().user("dave").account("dave"))
+        .await
+        .ailing_matches("doctor_keycloak_empty_group");
 }
 
 #[tokio::test]
 async fn directory_is_verified_only_if_one_of_its_users_is_a_member() {
     let world = started(the_table()).await;
-    let provider = StorageProvider { id: "ldap-1".to_owned(), name: "ldap".to_owned(), import: true, enabled: true };
+    let provider = StorageProvider {
+        id: "ldap-1".to_owned(),
+        name: "ldap".to_owned(),
+        import: true,
+        enabled: true,
+    };
     world.keycloak.state().realm("corp").storage_providers.push(provider);
     doctor(by_client(&world)).ailing_matches("doctor_keycloak_directory_without_a_member");
-    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link = Some("ldap-1".to_owned());
-    doctor(by_client(&world)).matches(&["keycloak directories"], "doctor_keycloak_directory_with_a_member");
+    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").federation_link =
+        Some("ldap-1".to_owned());
+    doctor(by_client(&world))
+        .matches(&["keycloak directories"], "doctor_keycloak_directory_with_a_member");
 }
 
 #[tokio::test]
@@ -99,7 +114,8 @@ async fn view_realm_is_not_needed_if_federation_is_trusted() {
 #[tokio::test]
 async fn untrusted_certificate_is_reported_as_such() {
     let world = started(the_table()).await;
-    let front = TlsFront::start(world.keycloak.server().address(), &Authority::new("own").server(), None);
+    let front =
+        TlsFront::start(world.keycloak.server().address(), &Authority::new("own").server(), None);
     let findings = doctor(by_client(&world).env("KC_URL", &front.url()));
     findings.ailing_matches("doctor_keycloak_untrusted_certificate");
 }
@@ -108,7 +124,8 @@ async fn untrusted_certificate_is_reported_as_such() {
 async fn answer_of_a_proxy_is_not_taken_for_keycloak() {
     let world = started(the_table()).await;
     let pages = [401, 403, 404, 502].map(proxy_page);
-    for fault in pages.into_iter().chain([Fault::Redirect("https://login.example.org".to_owned())]) {
+    for fault in pages.into_iter().chain([Fault::Redirect("https://login.example.org".to_owned())])
+    {
         world.keycloak.faults().clear();
         world.keycloak.faults().on("").answer(fault);
         doctor(by_client(&world)).ailing_is(&["keycloak reachable problem"]);

@@ -45,7 +45,8 @@ async fn client_missing_from_the_list_of_mas_is_reported() {
 #[tokio::test]
 async fn a_wrong_secret_leads_to_its_setting() {
     let world = started(the_table()).await;
-    let program = edited(&world, BY_MAS, |file| file.replace(world.mas_client_secret(), "wrongsecret"));
+    let program =
+        edited(&world, BY_MAS, |file| file.replace(world.mas_client_secret(), "wrongsecret"));
     doctor(program.hiding("wrongsecret")).ailing_matches("doctor_mas_wrong_secret");
 }
 
@@ -61,7 +62,8 @@ async fn wrong_issuer_is_reported_with_the_right_one() {
 #[tokio::test]
 async fn the_homeserver_of_mas_has_to_be_ours() {
     let world = started(the_table()).await;
-    let findings = doctor(program_by(&world, BY_MAS, PROTECT).env("MATRIX_SERVER_NAME", "other.example"));
+    let findings =
+        doctor(program_by(&world, BY_MAS, PROTECT).env("MATRIX_SERVER_NAME", "other.example"));
     findings.ailing_matches("doctor_mas_other_homeserver");
 }
 
@@ -78,7 +80,8 @@ async fn lock_that_never_reaches_synapse_is_a_problem_in_lock_mode() {
     let world = started(the_table().mas_version("v1.13.0")).await;
     let lock = "[policy]\ndisable = \"lock\"\n";
     doctor(program_by(&world, BY_BOTH, "")).ailing_matches("doctor_mas_too_old_to_share_locks");
-    doctor(program_by(&world, BY_BOTH, lock)).ailing_matches("doctor_mas_too_old_to_share_locks_in_lock_mode");
+    doctor(program_by(&world, BY_BOTH, lock))
+        .ailing_matches("doctor_mas_too_old_to_share_locks_in_lock_mode");
     by_mas(&world).matches(&["mas client"], "doctor_mas_too_old_to_show_clients");
 }
 
@@ -114,7 +117,8 @@ async fn personal_token_with_unneeded_access_to_synapse_is_reported() {
 #[tokio::test]
 async fn personal_token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
-    let token = world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
+    let token =
+        world.personal_token("matrix-sync-bot", "urn:matrix:client:api:*").expect("a token");
     doctor(by_token(&world, BY_MAS, &token)).ailing_matches("doctor_mas_token_without_the_scope");
 }
 
@@ -127,14 +131,16 @@ async fn the_provider_that_is_the_realm_has_to_be_found() {
         })
     };
     doctor(matched("")).matches(&["mas provider"], "doctor_mas_provider");
-    doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n")).ailing_matches("doctor_mas_wrong_provider");
+    doctor(matched("provider = \"01H8PKNWKKRPCBW4YGH1RWV000\"\n"))
+        .ailing_matches("doctor_mas_wrong_provider");
 }
 
 #[tokio::test]
 async fn missing_provider_for_the_realm_is_reported() {
     let world = started(the_table()).await;
     world.mas.state().provider_mut(world.upstream_provider()).expect("the provider").issuer = None;
-    let matched = |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
+    let matched =
+        |text: String| text.replacen("[accounts]\n", "[accounts]\nmatch = \"upstream-link\"\n", 1);
     doctor(edited(&world, BY_MAS, matched)).ailing_matches("doctor_mas_missing_provider");
 }
 
@@ -146,7 +152,9 @@ async fn tls_to_mas_is_reported_correctly() {
     let ca = own.write(world.directory(), "ca");
     let at_front = |more: &str| {
         let url = format!("url = {:?}\n{more}", front.url());
-        edited(&world, BY_MAS, |file| file.replace(&format!("url = {:?}\n", world.mas_admin_url()), &url))
+        edited(&world, BY_MAS, |file| {
+            file.replace(&format!("url = {:?}\n", world.mas_admin_url()), &url)
+        })
     };
     doctor(at_front("")).ailing_matches("doctor_mas_untrusted_certificate");
     let trusting = doctor(at_front(&format!("ca_file = {:?}\n", ca.to_string_lossy())));

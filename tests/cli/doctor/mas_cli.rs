@@ -26,9 +26,12 @@ async fn configuration_that_mas_cli_would_ignore_is_reported_and_no_default_data
 #[tokio::test]
 async fn error_of_mas_cli_is_quoted_if_the_database_refuses_the_password() {
     let world = started(the_table()).await;
-    let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded").replace("mas:", "mas:wrong");
+    let text = std::fs::read_to_string(world.mas_cli_config())
+        .expect("seeded")
+        .replace("mas:", "mas:wrong");
     let path = write(&world, "wrong.yaml", &text).display().to_string();
-    doctor(by_client(&world).env("MAS_CONFIG", &path)).ailing_matches("doctor_mas_cli_wrong_password");
+    doctor(by_client(&world).env("MAS_CONFIG", &path))
+        .ailing_matches("doctor_mas_cli_wrong_password");
 }
 
 #[tokio::test]

@@ -38,9 +38,13 @@ async fn proxy_that_blocks_the_admin_api_is_reported() {
 async fn a_synapse_that_cannot_lock_or_does_not_show_locks_is_a_warning() {
     let world = started(the_table()).await;
     let line = &["synapse version warning"][..];
-    for (version, ailing) in
-        [("1.90.0", line), ("1.91.0rc1", line), ("1.149.1", line), ("1.150.0rc1", &[]), ("1.163.2+ess", &[])]
-    {
+    for (version, ailing) in [
+        ("1.90.0", line),
+        ("1.91.0rc1", line),
+        ("1.149.1", line),
+        ("1.150.0rc1", &[]),
+        ("1.163.2+ess", &[]),
+    ] {
         world.synapse.state().settings.version = version.to_owned();
         doctor(by_client(&world)).ailing_is(ailing);
     }

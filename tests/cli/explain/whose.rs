@@ -2,7 +2,9 @@
 
 use matrix_keycloak_sync::standins::{NewAccount, NewUser, RunningWorld};
 
-use crate::harness::{BY_BOTH, NO_LIMITS, Program, group, program, program_by, settings, started, the_table};
+use crate::harness::{
+    BY_BOTH, NO_LIMITS, Program, group, program, program_by, settings, started, the_table,
+};
 use crate::sections::state_file;
 
 /// The ID of the user that the tests are about.
@@ -77,8 +79,10 @@ Rule
 
 #[tokio::test]
 async fn a_newer_link_replaces_an_older_one() {
-    let world =
-        group().with_user(NewUser::member("bob").id(ID)).with_user(NewUser::new("eve").id("id-eve")).with_account(
+    let world = group()
+        .with_user(NewUser::member("bob").id(ID))
+        .with_user(NewUser::new("eve").id("id-eve"))
+        .with_account(
             NewAccount::new("bob")
                 .linked_to_at("id-eve", "2024-01-01T00:00:00Z")
                 .linked_to_at(ID, "2025-01-01T00:00:00Z"),
@@ -103,10 +107,13 @@ async fn member_is_not_shown_without_an_account_if_a_link_does_not_decide() {
     let bob = NewUser::member("bob").id(ID);
     let cool = NewAccount::new("cool").linked_to_at(ID, "2024-01-01T00:00:00Z");
     let world = group().with_user(bob.clone()).with_user(NewUser::new("eve").id("id-eve"));
-    let world = started(world.with_account(cool.linked_to_at("id-eve", "2025-01-01T00:00:00Z"))).await;
+    let world =
+        started(world.with_account(cool.linked_to_at("id-eve", "2025-01-01T00:00:00Z"))).await;
     linked(&world, "").run("explain bob").exits(0).matches(&world, "explain_ambiguous_account");
-    let world = started(group().with_user(bob).with_account(NewAccount::new("cool").linked_to(ID))).await;
-    let file = settings(&world, BY_BOTH).replace("[accounts]\n", "[accounts]\nmatch = \"localpart\"\n");
+    let world =
+        started(group().with_user(bob).with_account(NewAccount::new("cool").linked_to(ID))).await;
+    let file =
+        settings(&world, BY_BOTH).replace("[accounts]\n", "[accounts]\nmatch = \"localpart\"\n");
     let run = linked(&world, "").file(&world, &file).run("explain bob").exits(0);
     run.matches(&world, "explain_link_that_is_only_a_hint");
 }
@@ -234,8 +241,13 @@ Rule
 
 #[tokio::test]
 async fn accounts_that_differ_only_in_case_are_shown_together() {
-    let world = started(group().with_user(NewUser::member("kim").id(ID)).account("kim").account("KIM")).await;
-    program(&world).run("explain kim").exits(0).matches(&world, "explain_accounts_that_differ_only_in_case");
+    let world =
+        started(group().with_user(NewUser::member("kim").id(ID)).account("kim").account("KIM"))
+            .await;
+    program(&world)
+        .run("explain kim")
+        .exits(0)
+        .matches(&world, "explain_accounts_that_differ_only_in_case");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ pub(super) enum Trouble {
 /// When the fault begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
-    /// From the first request on; for lists, from the first page on; for mas-cli, at the check before the first change.
+    /// From the first request on; for lists, from the first page on; for mas-cli, at the check
+    /// before the first change.
     Start,
     /// From the second page of the long list on.
     Reading,
@@ -141,13 +142,18 @@ impl Cell {
     pub(super) fn why_not(self) -> Option<&'static str> {
         let of_lists = matches!(
             self.trouble,
-            Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges
+            Trouble::EmptyList
+                | Trouble::ShortList
+                | Trouble::RepeatedPage
+                | Trouble::ListThatChanges
         );
         match (self.server, self.moment, self.trouble) {
-            (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => {
-                Some("a running `watch` keeps using the failing address, which cannot be opened again")
+            (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => Some(
+                "a running `watch` keeps using the failing address, which cannot be opened again",
+            ),
+            (_, Moment::NewAccount, Trouble::Trickle) => {
+                Some("a running `watch` waits five minutes for a trickle")
             }
-            (_, Moment::NewAccount, Trouble::Trickle) => Some("a running `watch` waits five minutes for a trickle"),
             (Server::Keycloak, Moment::NewAccount, _) if of_lists => {
                 Some("for a new account, Keycloak is asked about one user")
             }
@@ -158,11 +164,15 @@ impl Cell {
             (Server::MasCli, Moment::Reading | Moment::Look | Moment::LookAtMember, _) => {
                 Some("mas-cli only writes, and reads nothing")
             }
-            (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => {
-                Some("mas-cli opens MAS's database: it has no token that expires, and no certificate")
+            (Server::MasCli, _, Trouble::TokenEnded | Trouble::WrongCertificate) => Some(
+                "mas-cli opens MAS's database: it has no token that expires, and no certificate",
+            ),
+            (Server::MasCli, ..) if self.trouble.is_page() => {
+                Some("mas-cli opens MAS's database: there is no proxy")
             }
-            (Server::MasCli, ..) if self.trouble.is_page() => Some("mas-cli opens MAS's database: there is no proxy"),
-            (Server::MasCli, ..) if of_lists => Some("mas-cli lists nothing that the program reads"),
+            (Server::MasCli, ..) if of_lists => {
+                Some("mas-cli lists nothing that the program reads")
+            }
             (Server::MasApi, Moment::Applying, Trouble::ShortList) => {
                 Some("a short list of the one session to end is an empty list")
             }
@@ -172,14 +182,22 @@ impl Cell {
             (Server::Keycloak, Moment::Look, Trouble::ShortList | Trouble::RepeatedPage) => {
                 Some("the second look requests one user of Keycloak: one row, or none")
             }
-            (Server::Keycloak, Moment::LookAtMember, _) if of_lists && self.trouble != Trouble::ListThatChanges => {
+            (Server::Keycloak, Moment::LookAtMember, _)
+                if of_lists && self.trouble != Trouble::ListThatChanges =>
+            {
                 Some("before an activation the member is requested by ID, which is no list")
             }
-            (Server::Synapse | Server::MasApi, Moment::Look | Moment::LookAtMember, _) if of_lists => {
-                Some("the second look requests one account of Synapse and MAS by ID, which is no list")
+            (Server::Synapse | Server::MasApi, Moment::Look | Moment::LookAtMember, _)
+                if of_lists =>
+            {
+                Some(
+                    "the second look requests one account of Synapse and MAS by ID, which is no list",
+                )
             }
             (Server::Machine, Moment::Start | Moment::Undo, _) => None,
-            (Server::Machine, _, Trouble::LockHeld) => Some("a run takes the lock when it starts and keeps it"),
+            (Server::Machine, _, Trouble::LockHeld) => {
+                Some("a run takes the lock when it starts and keeps it")
+            }
             (Server::Machine, _, Trouble::ReadOnlyState) => {
                 Some("a state file opened for writing stays open for writing")
             }
@@ -193,7 +211,10 @@ impl Cell {
     /// Returns whether the run mostly waits: for a server that hangs or trickles, or for one that
     /// stays busy in the middle of a change.
     pub(super) fn mostly_waits(self) -> bool {
-        let is_busy = matches!(self.trouble, Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage);
+        let is_busy = matches!(
+            self.trouble,
+            Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage
+        );
         matches!(self.trouble, Trouble::Hang | Trouble::Trickle)
             || is_busy && self.server == Server::MasApi && self.moment == Moment::Applying
     }

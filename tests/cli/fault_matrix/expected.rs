@@ -26,7 +26,9 @@ pub(super) fn differences(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> V
             let cells = line.trim_start().strip_prefix(&trouble.to_string()).unwrap_or_default();
             let expected: Vec<_> = cells.split_whitespace().collect();
             let found = &table[&(server, trouble)];
-            if expected.len() != found.len() || !expected.iter().zip(found).all(|(one, other)| fits(one, other)) {
+            if expected.len() != found.len()
+                || !expected.iter().zip(found).all(|(one, other)| fits(one, other))
+            {
                 wrong.push(format!("{server}: expected {line:?}, found {found:?}"));
             }
         }
@@ -38,7 +40,8 @@ pub(super) fn differences(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> V
 fn fits(expected: &str, found: &str) -> bool {
     let ways: Vec<_> = expected.split('/').collect();
     let found: Vec<_> = found.split('/').collect();
-    let of_way = |words: &[&str], way: usize| words.get(way).or(words.first()).map(|&word| word.to_owned());
+    let of_way =
+        |words: &[&str], way: usize| words.get(way).or(words.first()).map(|&word| word.to_owned());
     (0..ways.len().max(found.len())).all(|way| {
         let possible = of_way(&ways, way).unwrap_or_default();
         of_way(&found, way).is_some_and(|word| possible.split('|').any(|one| one == word))

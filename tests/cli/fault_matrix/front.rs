@@ -1,5 +1,5 @@
-//! Stands in front of a server, with or without TLS, and refuses connections or shows a wrong certificate from one moment
-//! to the next.
+//! Stands in front of a server, with or without TLS, and refuses connections or shows a wrong
+//! certificate from one moment to the next.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -41,8 +41,11 @@ impl Front {
     pub(super) fn start(target: SocketAddr, authority: Option<&Authority>) -> Self {
         let port = socket((Ipv4Addr::LOCALHOST, 0).into());
         let address = port.local_addr().expect("it is bound");
-        let acceptor = |authority: &Authority| TlsAcceptor::from(Arc::new(configured(&authority.server(), None)));
-        let acceptors = authority.map(|right| [acceptor(right), acceptor(&Authority::new("unknown authority"))]);
+        let acceptor = |authority: &Authority| {
+            TlsAcceptor::from(Arc::new(configured(&authority.server(), None)))
+        };
+        let acceptors = authority
+            .map(|right| [acceptor(right), acceptor(&Authority::new("unknown authority"))]);
         let url = match acceptors {
             Some(_) => format!("https://localhost:{}", address.port()),
             None => format!("http://{address}"),
@@ -61,13 +64,20 @@ fn socket(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn serve(listener: TcpListener, target: SocketAddr, acceptors: Acceptors, mut mode: watch::Receiver<Mode>) {
+async fn serve(
+    listener: TcpListener,
+    target: SocketAddr,
+    acceptors: Acceptors,
+    mut mode: watch::Receiver<Mode>,
+) {
     loop {
         let now = *mode.borrow_and_update();
         if now == Mode::Refusing {
             return;
         }
-        let acceptor = acceptors.as_ref().map(|[right, wrong]| if now == Mode::Open { right } else { wrong }.clone());
+        let acceptor = acceptors
+            .as_ref()
+            .map(|[right, wrong]| if now == Mode::Open { right } else { wrong }.clone());
         // Open connections break when the mode changes.
         let mut open = JoinSet::new();
         loop {

@@ -27,11 +27,17 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), lock: Mutex::default(), has_read_only_state: Mutex::default() }
+        Self {
+            directory: directory.to_owned(),
+            lock: Mutex::default(),
+            has_read_only_state: Mutex::default(),
+        }
     }
 
     pub(super) fn hold_lock(&self) {
-        let file = File::options().write(true).open(self.directory.join("matrix-keycloak-sync-corp-example.org.lock"));
+        let file = File::options()
+            .write(true)
+            .open(self.directory.join("matrix-keycloak-sync-corp-example.org.lock"));
         let file = file.expect("the run of before has made it");
         file.try_lock().expect("it is free");
         *self.lock.lock().expect("no panic while it is held") = Some(file);
@@ -44,14 +50,20 @@ impl Machine {
 
     pub(super) fn heal(&self) {
         drop(self.lock.lock().expect("no panic while it is held").take());
-        if std::mem::take(&mut *self.has_read_only_state.lock().expect("no panic while it is held")) {
+        if std::mem::take(&mut *self.has_read_only_state.lock().expect("no panic while it is held"))
+        {
             self.set_write_version(WAL);
         }
     }
 
     fn set_write_version(&self, version: u8) {
-        let mut file = File::options().write(true).open(self.directory.join("state.db")).expect("a state file");
-        file.seek(SeekFrom::Start(WRITE_VERSION)).and_then(|_| file.write_all(&[version])).expect("a file of ours");
+        let mut file = File::options()
+            .write(true)
+            .open(self.directory.join("state.db"))
+            .expect("a state file");
+        file.seek(SeekFrom::Start(WRITE_VERSION))
+            .and_then(|_| file.write_all(&[version]))
+            .expect("a file of ours");
     }
 
     /// Returns what makes the disk full for the program that [`Machine::run`] has started.
@@ -66,11 +78,19 @@ impl Machine {
     }
 
     /// Runs the program so that a full disk is an error to it and no signal, as on a real one.
-    pub(super) fn run(&self, program: Program, arguments: &str, is_full: bool, limit: Duration) -> Run {
+    pub(super) fn run(
+        &self,
+        program: Program,
+        arguments: &str,
+        is_full: bool,
+        limit: Duration,
+    ) -> Run {
         let (pid, seconds) = (self.pid_file(), limit.as_secs());
         let full = if is_full { "ulimit -f 0;" } else { "" };
-        let inner = format!("echo $$ >{}; {full} exec matrix-keycloak-sync {arguments}", pid.display());
-        program.shell(&format!("trap '' XFSZ; exec /usr/bin/timeout {seconds} /bin/sh -c '{inner}'"))
+        let inner =
+            format!("echo $$ >{}; {full} exec matrix-keycloak-sync {arguments}", pid.display());
+        program
+            .shell(&format!("trap '' XFSZ; exec /usr/bin/timeout {seconds} /bin/sh -c '{inner}'"))
     }
 
     fn pid_file(&self) -> PathBuf {

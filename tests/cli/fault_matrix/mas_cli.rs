@@ -24,7 +24,9 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     };
     // The next call does not find a removed command.
     let passes = if cell.trouble == Trouble::Refused && !cell.moment.is_from_the_start() {
-        format!("passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}")
+        format!(
+            "passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}"
+        )
     } else {
         "passes() { exec $real \"$@\"; }".to_owned()
     };
@@ -43,7 +45,8 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
 
 /// Makes it fail, as [`install`] has prepared.
 pub(super) fn begin(world: &RunningWorld, cell: Cell) {
-    std::fs::write(world.directory().join("fault"), cell.to_string()).expect("a writable directory");
+    std::fs::write(world.directory().join("fault"), cell.to_string())
+        .expect("a writable directory");
     if cell.trouble == Trouble::Refused && cell.moment.is_from_the_start() {
         let file = |name: &str| world.directory().join(name);
         std::fs::rename(file("failing-mas-cli"), file("gone")).expect("just written");
@@ -61,19 +64,26 @@ pub(super) fn heal(world: &RunningWorld) {
 
 fn failing(trouble: Trouble) -> String {
     let cannot_connect = |what: &str, cause: &str| {
-        let text = format!("could not connect to the database\\n\\nCaused by:\\n    0: {what}{cause}\\n    1: {cause}");
+        let text = format!(
+            "could not connect to the database\\n\\nCaused by:\\n    0: {what}{cause}\\n    1: {cause}"
+        );
         format!("printf 'Error: {text}\\n' >&2\nexit 1")
     };
     let refuses = "error returned from database: ";
     match trouble {
         Trouble::Hang => "$real \"$@\" 2>/dev/null\nexec sleep 1000".to_owned(),
-        Trouble::Trickle => "$real \"$@\" 2>/dev/null\nwhile :; do printf . >&2; sleep 0.1; done".to_owned(),
-        Trouble::Unauthorized => cannot_connect(refuses, "password authentication failed for user \"mas\""),
+        Trouble::Trickle => {
+            "$real \"$@\" 2>/dev/null\nwhile :; do printf . >&2; sleep 0.1; done".to_owned()
+        }
+        Trouble::Unauthorized => {
+            cannot_connect(refuses, "password authentication failed for user \"mas\"")
+        }
         Trouble::Forbidden => cannot_connect(refuses, "role \"root\" does not exist"),
         Trouble::TooMany => cannot_connect(refuses, "sorry, too many clients already"),
-        Trouble::Unavailable => {
-            cannot_connect("error communicating with database: ", "Connection refused (os error 111)")
-        }
+        Trouble::Unavailable => cannot_connect(
+            "error communicating with database: ",
+            "Connection refused (os error 111)",
+        ),
         Trouble::CutBody => "$real \"$@\" 2>&1 | head -c 20 >&2\nexit 0".to_owned(),
         Trouble::Html => "echo '<!doctype html><title>Sign in</title>'\nexit 0".to_owned(),
         Trouble::Reset => "$real \"$@\" 2>/dev/null\nkill -KILL $$".to_owned(),

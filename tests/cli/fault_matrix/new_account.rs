@@ -1,4 +1,5 @@
-//! A user outside the group registers an account while `watch` runs, and from then on a server fails for a while.
+//! A user outside the group registers an account while `watch` runs, and from then on a server
+//! fails for a while.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ const FAILS_FOR: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Scene {
-    /// Runs `watch` until it has closed the new account. There is no run if that takes longer than `limit`.
+    /// Runs `watch` until it has closed the new account. There is no run if that takes longer than
+    /// `limit`.
     pub(super) async fn watch_new_account(&self, limit: Duration) -> Option<Run> {
         let watching = start(&self.world, self.program());
         watching.is_ready().await;

@@ -14,7 +14,9 @@ use super::front::{Front, Mode, Switch};
 use super::machine::Machine;
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
-use crate::harness::{self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started};
+use crate::harness::{
+    self, Program, Run, Way, account, group, own_error, program_by, proxy_page, settings, started,
+};
 use crate::sections::{PROTECT, state_file};
 use crate::tls::Authority;
 
@@ -26,8 +28,11 @@ const LOOKED_AT: &str = "yves";
 const RETURNING: &str = "fred";
 
 /// Enough for a healthy server on a busy machine. An answer that trickles takes longer.
-const IMPATIENT: Timeouts =
-    Timeouts { connect: Duration::from_secs(5), progress: Duration::from_secs(5), answer: Duration::from_secs(5) };
+const IMPATIENT: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    progress: Duration::from_secs(5),
+    answer: Duration::from_secs(5),
+};
 
 /// A case that is ready to run.
 pub(super) struct Scene {
@@ -69,9 +74,21 @@ impl Since {
 impl Scene {
     pub(super) async fn start(cell: Cell, way: Way) -> Self {
         let people = ["ann", "ben", "cleo", "dora", "emil"];
-        let world = people.into_iter().fold(group(), |world, name| world.member(name).account(name));
-        let world = world.member("fred").disabled_account("fred").member("gina").user("gus").disabled_account("gus");
-        let world = world.user("xaver").account("xaver").user("yves").account("yves").user("zoe").account("zoe");
+        let world =
+            people.into_iter().fold(group(), |world, name| world.member(name).account(name));
+        let world = world
+            .member("fred")
+            .disabled_account("fred")
+            .member("gina")
+            .user("gus")
+            .disabled_account("gus");
+        let world = world
+            .user("xaver")
+            .account("xaver")
+            .user("yves")
+            .account("yves")
+            .user("zoe")
+            .account("zoe");
         let world = world.user(super::new_account::NEWCOMER);
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         // Users are found by name, so that the second look requests the name that has the fault.
@@ -87,7 +104,8 @@ impl Scene {
         world.synapse.faults().on("/v3/users").in_pages_of(PAGE);
         world.mas.admin().faults().matching(is_mas_list).in_pages_of(PAGE);
         let machine = Machine::new(world.directory());
-        let mut scene = Self { world, cell, way, detour: Mutex::default(), toml: String::new(), machine };
+        let mut scene =
+            Self { world, cell, way, detour: Mutex::default(), toml: String::new(), machine };
         scene.toml = scene.configuration();
         if scene.has_run_before() {
             scene.run_and_turn_around().await;
@@ -100,13 +118,15 @@ impl Scene {
                 let command = mas_cli::install(&scene.world, cell);
                 // Longer than any call takes on a busy machine.
                 let command = command.to_string_lossy();
-                let section = format!("[writer.mas_cli]\ncommand = [{command:?}]\ntimeout = \"10s\"\n");
+                let section =
+                    format!("[writer.mas_cli]\ncommand = [{command:?}]\ntimeout = \"10s\"\n");
                 scene.toml += &section;
             }
             (_, Trouble::Trickle) => {
                 // In this process, PATH is that of the tests.
                 let command = scene.world.directory().join("bin/mas-cli");
-                let section = format!("[writer.mas_cli]\ncommand = [{:?}]\n", command.to_string_lossy());
+                let section =
+                    format!("[writer.mas_cli]\ncommand = [{:?}]\n", command.to_string_lossy());
                 scene.toml += &section;
                 scene.arm(Trouble::Trickle);
             }
@@ -131,8 +151,10 @@ impl Scene {
     /// The program, as it is configured for this case.
     pub(super) fn program(&self) -> Program {
         let detour = self.detour.lock().expect("no panic while it is held");
-        let (replaced, env) = detour.as_ref().map_or((&[][..], &[][..]), |detour| (&detour.toml, &detour.env));
-        let toml = replaced.iter().fold(self.toml.clone(), |toml, (from, to)| toml.replace(from, to));
+        let (replaced, env) =
+            detour.as_ref().map_or((&[][..], &[][..]), |detour| (&detour.toml, &detour.env));
+        let toml =
+            replaced.iter().fold(self.toml.clone(), |toml, (from, to)| toml.replace(from, to));
         let program = program_by(&self.world, self.way, "").file(&self.world, &toml);
         env.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
@@ -153,7 +175,12 @@ impl Scene {
     pub(super) async fn run(&self, limit: Duration) -> Option<Run> {
         let arguments = if self.cell.moment == Moment::Undo { "undo 1" } else { "sync" };
         if self.cell.trouble == Trouble::FullDisk {
-            return Some(self.machine.run(self.program(), arguments, self.cell.moment.is_from_the_start(), limit));
+            return Some(self.machine.run(
+                self.program(),
+                arguments,
+                self.cell.moment.is_from_the_start(),
+                limit,
+            ));
         }
         if self.cell.moment == Moment::NewAccount {
             return self.watch_new_account(limit).await;
@@ -190,7 +217,8 @@ impl Scene {
 
     /// Returns every action of every run so far.
     pub(super) fn records(&self) -> Vec<Record> {
-        let history = |run: &str| self.program().run(&format!("history {run} --format json")).exits(0).json();
+        let history =
+            |run: &str| self.program().run(&format!("history {run} --format json")).exits(0).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let runs = history("");
         // The run before the case is not part of it.
@@ -203,7 +231,11 @@ impl Scene {
             .map(|run| history(&run["run"].to_string()));
         let actions = runs.flat_map(|run| run["actions"].as_array().expect("a list").clone());
         let record = |action: Value| Record {
-            localpart: text(&action["user_id"])[1..].split(':').next().unwrap_or_default().to_owned(),
+            localpart: text(&action["user_id"])[1..]
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             action: text(&action["action"]),
             outcome: text(&action["outcome"]),
             begun: action["begun"].is_string(),
@@ -211,8 +243,8 @@ impl Scene {
         actions.map(record).collect()
     }
 
-    /// Returns the records of what a run had to do. `undo` skips accounts that a list does not show, and ends with 0; the
-    /// exit code of `watch` says nothing about its actions.
+    /// Returns the records of what a run had to do. `undo` skips accounts that a list does not
+    /// show, and ends with 0; the exit code of `watch` says nothing about its actions.
     pub(super) fn due(&self, records: &[Record]) -> Vec<Record> {
         let is_due = |record: &&Record| match self.cell.moment {
             Moment::NewAccount => false,
@@ -230,8 +262,12 @@ impl Scene {
     pub(super) fn heal(&self) {
         self.machine.heal();
         let world = &self.world;
-        for faults in [world.keycloak.faults(), world.synapse.faults(), world.mas.faults(), world.mas.admin().faults()]
-        {
+        for faults in [
+            world.keycloak.faults(),
+            world.synapse.faults(),
+            world.mas.faults(),
+            world.mas.admin().faults(),
+        ] {
             faults.clear();
         }
         let detour = self.detour.lock().expect("no panic while it is held").take();
@@ -269,7 +305,9 @@ impl Scene {
         let pages = Arc::new(AtomicUsize::new(0));
         move |seen: &SeenRequest| match moment {
             Moment::Start | Moment::Undo | Moment::NewAccount => true,
-            Moment::Reading => is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0,
+            Moment::Reading => {
+                is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0
+            }
             Moment::Look | Moment::LookAtMember => seen.target().contains(&looked_at),
             Moment::Applying => false,
         }
@@ -282,7 +320,10 @@ impl Scene {
 
     /// Returns the path of Keycloak's requests for the returning member.
     fn by_id(&self) -> String {
-        format!("/users/{}", self.world.keycloak.state().realm("corp").user(RETURNING).expect("seeded").id)
+        format!(
+            "/users/{}",
+            self.world.keycloak.state().realm("corp").user(RETURNING).expect("seeded").id
+        )
     }
 
     /// Fills the disk at the moment of the case. At the second look, Keycloak is asked by name.
@@ -301,7 +342,14 @@ impl Scene {
     fn at_the_first_lock(&self, now: impl Fn() + Clone + Send + Sync + 'static) {
         if self.cell.moment == Moment::Applying {
             let by_api = now.clone();
-            self.world.mas.admin().faults().on("/lock").method("POST").times(1).after(move |_| by_api());
+            self.world
+                .mas
+                .admin()
+                .faults()
+                .on("/lock")
+                .method("POST")
+                .times(1)
+                .after(move |_| by_api());
             // After the two calls that activate.
             self.world.mas.faults().on("/stand-in/manage").skip(2).times(1).after(move |_| now());
         }
@@ -311,7 +359,10 @@ impl Scene {
     pub(super) fn arm(&self, trouble: Trouble) {
         let Cell { server, moment, .. } = self.cell;
         match trouble {
-            Trouble::EmptyList | Trouble::ShortList | Trouble::RepeatedPage | Trouble::ListThatChanges => {
+            Trouble::EmptyList
+            | Trouble::ShortList
+            | Trouble::RepeatedPage
+            | Trouble::ListThatChanges => {
                 self.arm_list(trouble);
             }
             _ => {
@@ -321,8 +372,11 @@ impl Scene {
                 for faults in self.faults() {
                     let (since, hits) = (since.clone(), self.hits());
                     let applies = move |seen: &SeenRequest| {
-                        let is_token = seen.path.contains("token") || seen.path.contains("well-known");
-                        if !is_asked_by_the_program(seen) || trouble == Trouble::TokenEnded && is_token {
+                        let is_token =
+                            seen.path.contains("token") || seen.path.contains("well-known");
+                        if !is_asked_by_the_program(seen)
+                            || trouble == Trouble::TokenEnded && is_token
+                        {
                             return false;
                         }
                         let hit = hits(seen);
@@ -345,23 +399,30 @@ impl Scene {
         let Cell { server, moment, .. } = self.cell;
         let from_page = usize::from(moment == Moment::Reading);
         let list = move |seen: &SeenRequest| is_long_list(server, seen);
-        let sessions = |seen: &SeenRequest| seen.method == "GET" && seen.path.ends_with("-sessions");
+        let sessions =
+            |seen: &SeenRequest| seen.method == "GET" && seen.path.ends_with("-sessions");
         let faults = self.faults()[0];
         let keycloak = self.world.keycloak.shared();
         match (server, moment, trouble) {
             (Server::Keycloak, Moment::Start | Moment::Undo, Trouble::EmptyList) => {
                 faults.on("/groups?").answer(Fault::EmptyList);
             }
-            (Server::Keycloak, Moment::Reading, Trouble::EmptyList) => faults.matching(list).answer(Fault::EmptyList),
+            (Server::Keycloak, Moment::Reading, Trouble::EmptyList) => {
+                faults.matching(list).answer(Fault::EmptyList);
+            }
             (Server::Keycloak, Moment::Look, Trouble::EmptyList) => {
                 faults.on(&format!("username={LOOKED_AT}")).answer(Fault::EmptyList);
             }
             (Server::Keycloak, Moment::Look, _) => {
-                let join = move |_: &SeenRequest| keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
+                let join = move |_: &SeenRequest| {
+                    keycloak.lock().realm("corp").join(LOOKED_AT, "/matrix-users");
+                };
                 faults.on(&format!("username={LOOKED_AT}")).times(1).before(join);
             }
             (Server::Keycloak, Moment::LookAtMember, _) => {
-                let leave = move |_: &SeenRequest| keycloak.lock().realm("corp").leave(RETURNING, "/matrix-users");
+                let leave = move |_: &SeenRequest| {
+                    keycloak.lock().realm("corp").leave(RETURNING, "/matrix-users");
+                };
                 faults.on(&self.by_id()).times(1).before(leave);
             }
             (Server::MasApi, Moment::Applying, Trouble::EmptyList) => {
@@ -369,21 +430,33 @@ impl Scene {
             }
             (Server::MasApi, Moment::Applying, Trouble::RepeatedPage) => {
                 faults.matching(sessions).in_pages_of(1);
-                faults.matching(move |seen| sessions(seen) && seen.query.contains("after")).answer(Fault::RepeatPage);
+                faults
+                    .matching(move |seen| sessions(seen) && seen.query.contains("after"))
+                    .answer(Fault::RepeatPage);
             }
             (Server::MasApi, Moment::Applying, _) => self.end_sessions_meanwhile(),
             (_, Moment::NewAccount, _) => {
                 let is_newest = |seen: &SeenRequest| {
-                    ["order_by=creation_ts", "count=false"].iter().any(|part| seen.query.contains(part))
+                    ["order_by=creation_ts", "count=false"]
+                        .iter()
+                        .any(|part| seen.query.contains(part))
                 };
                 faults.matching(is_newest).answer(Fault::EmptyList);
             }
-            (_, _, Trouble::EmptyList) => faults.matching(list).skip(from_page).answer(Fault::EmptyList),
-            (_, _, Trouble::RepeatedPage) => faults.matching(list).skip(1 + from_page).answer(Fault::RepeatPage),
+            (_, _, Trouble::EmptyList) => {
+                faults.matching(list).skip(from_page).answer(Fault::EmptyList);
+            }
+            (_, _, Trouble::RepeatedPage) => {
+                faults.matching(list).skip(1 + from_page).answer(Fault::RepeatPage);
+            }
             (_, _, Trouble::ListThatChanges) => {
                 let rule = faults.matching(list).times(1);
                 let change = self.change();
-                if moment.is_from_the_start() { rule.before(move |_| change()) } else { rule.after(move |_| change()) }
+                if moment.is_from_the_start() {
+                    rule.before(move |_| change());
+                } else {
+                    rule.after(move |_| change());
+                }
             }
             _ => self.leave_out(),
         }
@@ -437,7 +510,8 @@ impl Scene {
                     let attributes = serde_json::to_value(user).expect("plain fields");
                     json!({"type": "user", "id": user_id(user), "attributes": attributes})
                 };
-                let rows: Vec<_> = mas.users().filter(|user| user.username != missing).map(row).collect();
+                let rows: Vec<_> =
+                    mas.users().filter(|user| user.username != missing).map(row).collect();
                 drop(mas);
                 let list = json!({"meta": {"count": rows.len()}, "data": rows, "links": {}});
                 self.world.mas.admin().faults().matching(is_mas_list).answer(Fault::Json(list));
@@ -462,7 +536,9 @@ impl Scene {
     /// this mode.
     fn lead_through_fronts(&self, authority: Option<&Authority>, mode: Mode) {
         let world = &self.world;
-        let front = |server: &matrix_keycloak_sync::standins::StandInServer| Front::start(server.address(), authority);
+        let front = |server: &matrix_keycloak_sync::standins::StandInServer| {
+            Front::start(server.address(), authority)
+        };
         let fronts = match self.cell.server {
             Server::Keycloak => vec![front(world.keycloak.server())],
             Server::Synapse => vec![front(world.synapse.server())],
@@ -534,12 +610,16 @@ fn fault(server: Server, trouble: Trouble) -> Fault {
     let server = match server {
         Server::Keycloak => matrix_keycloak_sync::model::Server::Keycloak,
         Server::Synapse => matrix_keycloak_sync::model::Server::Synapse,
-        Server::MasApi | Server::MasCli | Server::Machine => matrix_keycloak_sync::model::Server::Mas,
+        Server::MasApi | Server::MasCli | Server::Machine => {
+            matrix_keycloak_sync::model::Server::Mas
+        }
     };
     match trouble {
         Trouble::Hang => Fault::Hang,
         Trouble::Trickle => Fault::Trickle,
-        Trouble::Unauthorized | Trouble::TokenEnded => own_error(server, 401, "Token is not active"),
+        Trouble::Unauthorized | Trouble::TokenEnded => {
+            own_error(server, 401, "Token is not active")
+        }
         Trouble::Forbidden => own_error(server, 403, "not allowed"),
         Trouble::TooMany => Fault::TooManyRequests { retry_after_secs: 1 },
         Trouble::InternalError => own_error(server, 500, "it failed"),

@@ -31,24 +31,37 @@ pub(super) struct Report {
 
 impl Report {
     /// Compares the state before with the state after.
-    pub(super) fn of(before: &Everyone, after: &Everyone, records: &[Record], members: &Members) -> Self {
+    pub(super) fn of(
+        before: &Everyone,
+        after: &Everyone,
+        records: &[Record],
+        members: &Members,
+    ) -> Self {
         let mut report = Self::default();
         for (name, was) in before {
             let now = after.get(name).copied().unwrap_or(ServerStates { mas: None, synapse: None });
             let of_account = || records.iter().filter(|record| record.localpart == *name);
-            let tried_to_disable = of_account().any(|record| record.action == "disable" && record.begun);
+            let tried_to_disable =
+                of_account().any(|record| record.action == "disable" && record.begun);
             if members.contains(name) && (tried_to_disable || is_worse(*was, now)) {
                 report.wrong_disables.push(format!("{name}, a member: {was:?} became {now:?}"));
             }
-            let tried_to_activate = of_account().any(|record| record.action == "activate" && record.begun);
+            let tried_to_activate =
+                of_account().any(|record| record.action == "activate" && record.begun);
             if !members.contains(name) && (tried_to_activate || is_worse(now, *was)) {
-                report.wrong_activations.push(format!("{name}, not a member: {was:?} became {now:?}"));
+                report
+                    .wrong_activations
+                    .push(format!("{name}, not a member: {was:?} became {now:?}"));
             }
-            let begun = |action: &str| of_account().any(|record| record.action == action && record.begun);
+            let begun =
+                |action: &str| of_account().any(|record| record.action == action && record.begun);
             // Lock, deactivation and the end of a session are parts of a disable; undoing them, of
             // an activation.
-            if is_worse(*was, now) && !begun("disable") || is_worse(now, *was) && !begun("activate") {
-                report.lost_records.push(format!("{name}: {was:?} became {now:?}, and the history has no such action"));
+            if is_worse(*was, now) && !begun("disable") || is_worse(now, *was) && !begun("activate")
+            {
+                report.lost_records.push(format!(
+                    "{name}: {was:?} became {now:?}, and the history has no such action"
+                ));
             }
             for record in of_account() {
                 let is_wrong = match (record.outcome.as_str(), record.action.as_str()) {
@@ -67,11 +80,18 @@ impl Report {
 }
 
 /// Compares the exit code with what happened.
-pub(super) fn of_exit(code: Option<i32>, before: &Everyone, after: &Everyone, records: &[Record]) -> Vec<String> {
+pub(super) fn of_exit(
+    code: Option<i32>,
+    before: &Everyone,
+    after: &Everyone,
+    records: &[Record],
+) -> Vec<String> {
     let tried = records.iter().filter(|record| record.begun).count();
     let not_done = records.iter().filter(|record| record.outcome != "done").count();
     let exit = match code {
-        Some(1 | 3 | 5) if tried > 0 || before != after => "an error before anything was changed, and something was",
+        Some(1 | 3 | 5) if tried > 0 || before != after => {
+            "an error before anything was changed, and something was"
+        }
         Some(0) if not_done > 0 => "in step, and something is not done",
         Some(4) if not_done == 0 => "incomplete, and everything is done",
         Some(0 | 1 | 3 | 4 | 5) | None => return Vec::new(),
@@ -94,7 +114,10 @@ pub(super) fn in_place(name: &str, before: &Everyone, now: &Everyone, members: &
 
 fn is_active(state: ServerStates) -> bool {
     matches!(state.mas, Some(MasUserState { locked: false, deactivated: false, .. }))
-        && matches!(state.synapse, Some(SynapseAccountState { locked: false, deactivated: false, erased: false }))
+        && matches!(
+            state.synapse,
+            Some(SynapseAccountState { locked: false, deactivated: false, erased: false })
+        )
 }
 
 fn is_disabled(state: ServerStates) -> bool {
@@ -106,13 +129,17 @@ fn is_disabled(state: ServerStates) -> bool {
 fn is_worse(was: ServerStates, now: ServerStates) -> bool {
     let in_mas = match (was.mas, now.mas) {
         (Some(was), Some(now)) => {
-            now.locked && !was.locked || now.deactivated && !was.deactivated || now.sessions < was.sessions
+            now.locked && !was.locked
+                || now.deactivated && !was.deactivated
+                || now.sessions < was.sessions
         }
         (was, now) => was.is_some() && now.is_none(),
     };
     let in_synapse = match (was.synapse, now.synapse) {
         (Some(was), Some(now)) => {
-            now.locked && !was.locked || now.deactivated && !was.deactivated || now.erased && !was.erased
+            now.locked && !was.locked
+                || now.deactivated && !was.deactivated
+                || now.erased && !was.erased
         }
         (was, now) => was.is_some() && now.is_none(),
     };
@@ -137,7 +164,8 @@ fn member_who_can_do_less_is_a_wrong_disable() {
     logged_in.mas = Some(MasUserState { locked: false, deactivated: false, sessions: 2 });
     logged_out.mas = Some(MasUserState { locked: false, deactivated: false, sessions: 1 });
     let mut in_synapse_alone = active;
-    in_synapse_alone.synapse = Some(SynapseAccountState { deactivated: true, locked: false, erased: false });
+    in_synapse_alone.synapse =
+        Some(SynapseAccountState { deactivated: true, locked: false, erased: false });
     for (was, now) in [
         (active, account(true, false)),
         (active, account(false, true)),
@@ -148,7 +176,8 @@ fn member_who_can_do_less_is_a_wrong_disable() {
         // The action had no effect, but it was tried.
         (active, active),
     ] {
-        let of = |members: &Members| Report::of(&one("ann", was), &one("ann", now), &begun, members);
+        let of =
+            |members: &Members| Report::of(&one("ann", was), &one("ann", now), &begun, members);
         assert_eq!(of(&members).wrong_disables.len(), 1, "{was:?} {now:?}");
         assert_eq!(of(&Members::new()).wrong_disables, [""; 0], "out of the group");
     }
@@ -162,7 +191,9 @@ fn activation_is_wrong_if_the_account_is_not_a_members() {
     let begun = [record("activate", "failed", true)];
     let members: Members = ["ann".to_owned()].into();
     for now in [active, account(true, false), account(false, true), disabled] {
-        let of = |members: &Members| Report::of(&one("ann", disabled), &one("ann", now), &begun, members);
+        let of = |members: &Members| {
+            Report::of(&one("ann", disabled), &one("ann", now), &begun, members)
+        };
         assert_eq!(of(&Members::new()).wrong_activations.len(), 1, "{now:?}");
         assert_eq!(of(&members).wrong_activations, [""; 0], "a member");
     }
@@ -196,7 +227,10 @@ fn wrong_exit_code_is_noticed() {
     for code in [1, 3, 5] {
         assert_ne!(of_exit(Some(code), &active, &disabled, &[]), [""; 0]);
         assert_ne!(of_exit(Some(code), &active, &active, &failed), [""; 0]);
-        assert_eq!(of_exit(Some(code), &active, &active, &[record("disable", "skipped", false)]), [""; 0]);
+        assert_eq!(
+            of_exit(Some(code), &active, &active, &[record("disable", "skipped", false)]),
+            [""; 0]
+        );
     }
     assert_ne!(of_exit(Some(0), &active, &active, &failed), [""; 0]);
     assert_ne!(of_exit(Some(4), &active, &disabled, &done), [""; 0]);

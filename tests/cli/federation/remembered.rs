@@ -51,7 +51,10 @@ fn sync(world: &RunningWorld, settings: &str) -> Run {
 
 fn keeps_lars(run: Run) {
     let run = run.exits(4);
-    assert_eq!((run.kept(), run.actions()), (vec!["lars federation_in_doubt".to_owned()], vec![GONE[0].to_owned()]));
+    assert_eq!(
+        (run.kept(), run.actions()),
+        (vec!["lars federation_in_doubt".to_owned()], vec![GONE[0].to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -71,11 +74,15 @@ async fn explain_shows_keycloaks_answer_and_what_of_it_is_only_cached() {
     ]);
     make_uncountable(&world, "lars");
     world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
-    program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("explain lars").exits(0).prints(&[
-        "groups: /matrix-users",
-        "Keycloak only remembers this user: the storage provider ldap-1 no longer has a user",
-        "so not in Keycloak",
-    ]);
+    program(&world)
+        .file(&world, &format!("{BY_ID}{NO_LIMITS}"))
+        .run("explain lars")
+        .exits(0)
+        .prints(&[
+            "groups: /matrix-users",
+            "Keycloak only remembers this user: the storage provider ldap-1 no longer has a user",
+            "so not in Keycloak",
+        ]);
 }
 
 #[tokio::test]
@@ -85,7 +92,11 @@ async fn history_has_keycloaks_answer_and_what_of_it_is_only_cached() {
     sync(&world, &settings).exits(0);
     let kept = program(&world).file(&world, &settings).run("history 1 --format json").exits(0);
     let actions = kept.json()["actions"].clone();
-    let lars = actions.as_array().expect("actions").iter().find(|action| action["user_id"] == "@lars:example.org");
+    let lars = actions
+        .as_array()
+        .expect("actions")
+        .iter()
+        .find(|action| action["user_id"] == "@lars:example.org");
     let user = &lars.expect("he was disabled")["evidence"]["keycloak"][0]["user"]["known"];
     assert_eq!(
         (&user["groups"], &user["remembered"], &user["in_group"]),
@@ -103,7 +114,11 @@ async fn cached_group_counts_if_keycloak_counts_no_other_user_of_the_directory()
 #[tokio::test]
 async fn cached_group_counts_if_keycloak_cannot_count_groups() {
     let world = without_lars().await;
-    world.keycloak.faults().on("/groups/count").answer(own_error(Server::Keycloak, 404, "HTTP 404 Not Found"));
+    world.keycloak.faults().on("/groups/count").answer(own_error(
+        Server::Keycloak,
+        404,
+        "HTTP 404 Not Found",
+    ));
     keeps_lars(sync(&world, ""));
 }
 
@@ -133,7 +148,11 @@ async fn witness_does_not_count_if_it_may_be_counted_for_another_group() {
         }
     }
     for name in ["lena", "lotte"] {
-        world.keycloak.faults().on(&count_of(&world, name)).answer(Fault::Json(json!({"count": 1})));
+        world
+            .keycloak
+            .faults()
+            .on(&count_of(&world, name))
+            .answer(Fault::Json(json!({"count": 1})));
     }
     keeps_lars(sync(&world, ""));
     world.keycloak.faults().clear();
@@ -142,13 +161,15 @@ async fn witness_does_not_count_if_it_may_be_counted_for_another_group() {
 
 /// A world of users of one directory, each with an account and in the group of this path.
 async fn with_groups(people: &[(&str, &str)]) -> RunningWorld {
-    let world = people.iter().fold(World::new("example.org").group("/staff"), |world, (name, path)| {
-        world.member_of(path, name).account(name)
-    });
+    let world =
+        people.iter().fold(World::new("example.org").group("/staff"), |world, (name, path)| {
+            world.member_of(path, name).account(name)
+        });
     let world = started(world).await;
     for (name, _) in people {
         let mut state = world.keycloak.state();
-        state.realm("corp").user_mut(name).expect("seeded").federation_link = Some("ldap-1".to_owned());
+        state.realm("corp").user_mut(name).expect("seeded").federation_link =
+            Some("ldap-1".to_owned());
     }
     world
 }
@@ -180,7 +201,9 @@ async fn members_of_a_subgroup_are_no_witnesses_of_the_group_above() {
 #[tokio::test]
 async fn members_of_the_same_subgroup_are_witnesses_of_it() {
     let emea = ["lars", "lena"].map(|name| (name, "/staff/emea"));
-    let world = with_groups(&[&emea[..], &[("s1", "/staff"), ("s2", "/staff"), ("s3", "/staff")]].concat()).await;
+    let world =
+        with_groups(&[&emea[..], &[("s1", "/staff"), ("s2", "/staff"), ("s3", "/staff")]].concat())
+            .await;
     leave(&world, "lars", "/staff/emea");
     let run = sync_groups(&world, "groups = [\"/staff\"]\ninclude_subgroups = true").exits(0);
     assert_eq!(run.actions(), [GONE[1]]);
@@ -192,9 +215,12 @@ async fn user_cached_in_one_group_and_counted_in_another_is_kept() {
     world.keycloak.state().realm("corp").join("lars", "/guests");
     leave(&world, "lars", "/staff");
     // The lists miss him.
-    let ids = ["gina", "lena"].map(|name| world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone());
+    let ids = ["gina", "lena"]
+        .map(|name| world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone());
     let row = |id: &str, name: &str| json!([{"id": id, "username": name, "enabled": true, "federationLink": "ldap-1"}]);
-    let group = |path: &str| world.keycloak.state().realm("corp").group_by_path(path).expect("seeded").id.clone();
+    let group = |path: &str| {
+        world.keycloak.state().realm("corp").group_by_path(path).expect("seeded").id.clone()
+    };
     for (path, id, name) in [("/guests", &ids[0], "gina"), ("/staff", &ids[1], "lena")] {
         let members = format!("/groups/{}/members", group(path));
         world.keycloak.faults().on(&members).answer(Fault::Json(row(id, name)));
@@ -209,7 +235,11 @@ async fn user_deleted_in_the_directory_is_disabled_if_keycloak_deletes_it_on_req
         let world = without_lars().await;
         let state = world.keycloak.shared();
         let count = count_of(&world, "lars");
-        world.keycloak.faults().on(&count).before(move |_| state.lock().realm("corp").delete_user("lars"));
+        world
+            .keycloak
+            .faults()
+            .on(&count)
+            .before(move |_| state.lock().realm("corp").delete_user("lars"));
         world.keycloak.faults().on(&count).answer(uncountable());
         assert_eq!(sync(&world, settings).exits(0).actions(), DELETED, "{settings}");
     }
@@ -226,7 +256,10 @@ async fn user_no_longer_found_by_name_is_kept_if_keycloak_counts_no_user_of_the_
         // A witness is counted when lars is counted, but not before or not after he is requested by
         // name.
         for name in ["lena", "lotte"] {
-            faults.on(&count_of(&world, name)).skip(counted).answer(Fault::Json(json!({"count": 0})));
+            faults
+                .on(&count_of(&world, name))
+                .skip(counted)
+                .answer(Fault::Json(json!({"count": 0})));
         }
         keeps_lars(sync(&world, settings));
     }
@@ -249,7 +282,10 @@ async fn account_is_kept_if_the_error_is_not_the_one_for_deleted_users() {
 async fn cached_user_not_found_by_name_was_deleted_in_the_directory() {
     let world = without_lars().await;
     make_uncountable(&world, "lars");
-    let run = program(&world).file(&world, &format!("{BY_ID}{NO_LIMITS}")).run("plan --format json").exits(4);
+    let run = program(&world)
+        .file(&world, &format!("{BY_ID}{NO_LIMITS}"))
+        .run("plan --format json")
+        .exits(4);
     assert_eq!(run.kept(), ["lars federation_in_doubt"]);
     world.keycloak.faults().on("/users?username=lars").answer(Fault::Json(json!([])));
     assert_eq!(sync(&world, BY_ID).exits(0).actions(), DELETED);
@@ -258,7 +294,8 @@ async fn cached_user_not_found_by_name_was_deleted_in_the_directory() {
 #[tokio::test]
 async fn user_is_found_by_name_in_any_case_of_letters() {
     let world = without_lars().await;
-    world.keycloak.state().realm("corp").user_mut("lars").expect("seeded").username = "Lars".to_owned();
+    world.keycloak.state().realm("corp").user_mut("lars").expect("seeded").username =
+        "Lars".to_owned();
     make_uncountable(&world, "lars");
     keeps_lars(sync(&world, BY_ID));
 }

@@ -19,7 +19,11 @@ fn percent(size: usize) -> usize {
 
 fn limited(world: &RunningWorld, limits: &str) -> Program {
     // Without Synapse it is not known who owns the token.
-    program_by(world, BY_MAS, &format!("[policy]\nprotect = [\"matrix-sync-bot\"]\n[limits]\n{limits}"))
+    program_by(
+        world,
+        BY_MAS,
+        &format!("[policy]\nprotect = [\"matrix-sync-bot\"]\n[limits]\n{limits}"),
+    )
 }
 
 /// Counts the accounts that are locked and deactivated on both servers.
@@ -31,7 +35,10 @@ async fn disabled(world: &RunningWorld) -> usize {
 /// Checks that the run is refused for these reasons and changes nothing.
 async fn refused(world: &RunningWorld, limits: &str, arguments: &str, parts: &[&str]) -> Run {
     let before = everyone(world);
-    let run = limited(world, limits).run(arguments).exits(3).tells(&["Refused; nothing was changed, because"]);
+    let run = limited(world, limits)
+        .run(arguments)
+        .exits(3)
+        .tells(&["Refused; nothing was changed, because"]);
     assert!(world.settle().await);
     assert_eq!(everyone(world), before);
     run.tells(parts)
@@ -65,7 +72,11 @@ async fn the_share_is_refused_one_above_it_and_the_approval_lifts_it() {
         refused(&world, &limits, "sync", &[" active accounts would be disabled", &told]).await;
         approval_lifts(&world, &limits, allowed + 1).await;
     }
-    println!("limits: the share and its override at {} sizes in {:.1?}", SIZES.len(), start.elapsed());
+    println!(
+        "limits: the share and its override at {} sizes in {:.1?}",
+        SIZES.len(),
+        start.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -83,20 +94,30 @@ async fn the_number_is_refused_one_above_it_and_the_approval_lifts_it() {
         limited(&world, &limits).run("sync").exits(0);
         assert_eq!(disabled(&world).await, allowed);
     }
-    println!("limits: the number of disables and its override at {} sizes in {:.1?}", SIZES.len(), start.elapsed());
+    println!(
+        "limits: the number of disables and its override at {} sizes in {:.1?}",
+        SIZES.len(),
+        start.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn the_floor_is_refused_one_below_it_and_the_approval_lifts_it() {
     let start = Instant::now();
     for (size, _) in SIZES {
-        let world = started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
+        let world =
+            started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
         let limits = format!("min_members = {}", size + 1);
         refused(&world, &limits, "sync", &["the group has ", "check it in Keycloak first"]).await;
         approval_lifts(&world, &limits, 1).await;
-        let world = started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
+        let world =
+            started(group().members(size, "m").accounts(size, "m").user("x").account("x")).await;
         limited(&world, &format!("min_members = {size}")).run("sync").exits(0);
         assert_eq!(disabled(&world).await, 1, "{size} members");
     }
-    println!("limits: the floor and its override at {} sizes in {:.1?}", SIZES.len(), start.elapsed());
+    println!(
+        "limits: the floor and its override at {} sizes in {:.1?}",
+        SIZES.len(),
+        start.elapsed()
+    );
 }

@@ -15,7 +15,8 @@ const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 /// Alice is a local user, the three federated users are members.
 async fn with_a_directory() -> RunningWorld {
     let own = group().member("alice").account("alice");
-    let world = started(DIRECTORY.iter().fold(own, |world, name| world.member(name).account(name))).await;
+    let world =
+        started(DIRECTORY.iter().fold(own, |world, name| world.member(name).account(name))).await;
     {
         let mut state = world.keycloak.state();
         let realm = state.realm("corp");
@@ -44,7 +45,11 @@ async fn change_in_the_directory_is_found_with_the_member_list_only() {
     becomes(&world, "lars", true, true).await;
     world.keycloak.state().realm("corp").silently(|realm| realm.join("lars", "/matrix-users"));
     becomes(&world, "lars", false, false).await;
-    assert_eq!(world.synapse.requests().count("/v3/users"), accounts, "the accounts are not listed again");
+    assert_eq!(
+        world.synapse.requests().count("/v3/users"),
+        accounts,
+        "the accounts are not listed again"
+    );
     watching.has_done(2.0).await;
     assert_eq!(watching.stop(), 0);
 }
@@ -85,7 +90,8 @@ async fn list_decides_if_an_event_is_about_a_user_of_a_directory_that_is_down() 
         world.leave(name);
         world.keycloak.state().realm("corp").disable_user(name);
     }
-    until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2).await;
+    until_so("the list is read", async || world.keycloak.requests().count("/members") > lists + 2)
+        .await;
     watching.has_run(INCOMPLETE, 1).await;
     assert_eq!(everyone(&world), before);
 }

@@ -21,7 +21,8 @@ async fn small_steps_do_not_bypass_a_limit() {
     world.leave("c00002");
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
     watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
-    watching.has_logged("1 account would be disabled after 2 within an hour, limits.max_disable is 2");
+    watching
+        .has_logged("1 account would be disabled after 2 within an hour, limits.max_disable is 2");
     assert_eq!(world.state_of("c00002"), account(false, false));
 }
 
@@ -33,7 +34,10 @@ async fn retried_account_counts_once() {
     world.leave("c00000");
     becomes(&world, "c00000", true, true).await;
     assert_eq!(watching.metric("refused").await, Some(0.0));
-    assert_eq!(watching.metric("actions_total{action=\"disable\",outcome=\"failed\"}").await, Some(1.0));
+    assert_eq!(
+        watching.metric("actions_total{action=\"disable\",outcome=\"failed\"}").await,
+        Some(1.0)
+    );
 }
 
 #[tokio::test]
@@ -61,7 +65,8 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let input = world.directory().join("hook.json");
     let hook = script(&world, "hook", &format!("cat >> {}", input.display()));
-    let watching = watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
+    let watching =
+        watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
     let before = everyone(&world);
     {
         // All at once, or the first would be a small step.
@@ -76,9 +81,12 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.metric("refused").await, Some(1.0));
 
-    until_so("the hook's input", async || input.exists() && std::fs::metadata(&input).is_ok_and(|file| file.len() > 0))
-        .await;
-    let input: Value = serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON, once");
+    until_so("the hook's input", async || {
+        input.exists() && std::fs::metadata(&input).is_ok_and(|file| file.len() > 0)
+    })
+    .await;
+    let input: Value =
+        serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON, once");
     let digest = input["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
     assert_eq!(input["refused_by"], json!(["max_disable"]));

@@ -1,4 +1,5 @@
-//! MAS's configuration may become another one while `watch` runs. Each run proves it again before it writes.
+//! MAS's configuration may become another one while `watch` runs. Each run proves it again before
+//! it writes.
 
 use std::path::Path;
 
@@ -19,7 +20,10 @@ const CHANGES: [(Change, &str); 3] = [
     (|file, text| write(file, &text.replace("example.org", "other.example")), OTHER),
     (|file, _| std::fs::remove_file(file).expect("seeded"), "cannot read this file"),
     // Half written.
-    (|file, text| write(file, &text[..text.find("matrix:").expect("a section")]), "no `matrix.homeserver`"),
+    (
+        |file, text| write(file, &text[..text.find("matrix:").expect("a section")]),
+        "no `matrix.homeserver`",
+    ),
 ];
 
 fn write(file: &Path, text: &str) {
@@ -77,7 +81,8 @@ async fn full_run_writes_nothing_with_a_configuration_that_is_not_proven() {
     for (change, told) in CHANGES {
         let world = started(in_step().user("carol").disabled_account("carol")).await;
         let text = std::fs::read_to_string(world.mas_cli_config()).expect("seeded");
-        let quick = QUICK.replace("1h", "1s").replace("events_every = \"1s\"", "events_every = \"off\"");
+        let quick =
+            QUICK.replace("1h", "1s").replace("events_every = \"1s\"", "events_every = \"off\"");
         let watching = start(&world, by_mas_cli(&world, &format!("{quick}{NO_LIMITS}")));
         watching.is_ready().await;
         let before = everyone(&world);

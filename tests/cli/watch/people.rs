@@ -13,7 +13,8 @@ async fn user_who_leaves_one_of_several_groups_is_still_in_the_other() {
     let world = started(in_step().member_of("/guests", "gina").account("gina")).await;
     world.keycloak.state().realm("corp").join("alice", "/guests");
     let groups = "[keycloak]\ngroups = [\"matrix-users\", \"/guests\"]\n";
-    let program = by_mas_cli(&world, &format!("{QUICK}{groups}{NO_LIMITS}")).without("KC_GROUP_NAME");
+    let program =
+        by_mas_cli(&world, &format!("{QUICK}{groups}{NO_LIMITS}")).without("KC_GROUP_NAME");
     let watching = start(&world, program);
     watching.is_ready().await;
     let before = everyone(&world);
@@ -26,8 +27,10 @@ async fn user_who_leaves_one_of_several_groups_is_still_in_the_other() {
 
 #[tokio::test]
 async fn members_of_subgroups_come_and_go_too() {
-    let world = started(in_step().member_of("/matrix-users/contractors", "erin").account("erin")).await;
-    let _watching = watching(&world, &format!("[keycloak]\ninclude_subgroups = true\n{NO_LIMITS}")).await;
+    let world =
+        started(in_step().member_of("/matrix-users/contractors", "erin").account("erin")).await;
+    let _watching =
+        watching(&world, &format!("[keycloak]\ninclude_subgroups = true\n{NO_LIMITS}")).await;
     world.keycloak.state().realm("corp").leave("erin", "/matrix-users/contractors");
     becomes(&world, "erin", true, true).await;
     world.keycloak.state().realm("corp").join("erin", "/matrix-users/contractors");
@@ -38,7 +41,8 @@ async fn members_of_subgroups_come_and_go_too() {
 async fn rename_changes_nothing_if_mas_links_the_account() {
     let world = started(in_step()).await;
     let program = linked(&world, "");
-    let file = std::fs::read_to_string(world.directory().join("config.toml")).expect("written just now");
+    let file =
+        std::fs::read_to_string(world.directory().join("config.toml")).expect("written just now");
     let watching = start(&world, program.file(&world, &format!("{file}{QUICK}")));
     watching.is_ready().await;
     let before = everyone(&world);
@@ -52,12 +56,13 @@ async fn rename_changes_nothing_if_mas_links_the_account() {
 #[tokio::test]
 async fn template_decides_which_user_an_account_belongs_to() {
     let world = started(in_step()).await;
-    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").email = Some("al@example.org".to_owned());
-    world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = Some("bob@example.org".to_owned());
+    world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").email =
+        Some("al@example.org".to_owned());
+    world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email =
+        Some("bob@example.org".to_owned());
     world.synapse.state().add_account("al");
     world.mas.state().add_user("al");
-    let template =
-        "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n[policy]\nunknown_accounts = \"keep\"\n";
+    let template = "[keycloak]\nlocalpart = \"{{ user.email.split('@')[0] }}\"\n[policy]\nunknown_accounts = \"keep\"\n";
     let _watching = watching(&world, &format!("{template}{NO_LIMITS}")).await;
     world.leave("alice");
     becomes(&world, "al", true, true).await;
@@ -84,7 +89,8 @@ async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_
 
 #[tokio::test]
 async fn user_who_comes_back_within_the_grace_is_kept() {
-    let world = started(group().member("alice").account("alice").member("bob").account("bob")).await;
+    let world =
+        started(group().member("alice").account("alice").member("bob").account("bob")).await;
     let watching = with_grace(&world, "10s").await;
     let before = everyone(&world);
     world.leave("alice");

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::watching::{FAILED, QUICK, Watching, start, until_so};
 use super::{becomes, by_mas_cli, in_step};
-use crate::harness::{BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, program_by, started};
+use crate::harness::{
+    BY_BOTH, BY_MAS, NO_LIMITS, Program, Way, account, everyone, program_by, started,
+};
 
 /// Every way to read accounts: by Synapse alone, and by the Admin API.
 const WAYS: [Option<Way>; 3] = [None, Some(BY_BOTH), Some(BY_MAS)];
@@ -60,7 +62,8 @@ fn link(world: &RunningWorld, localpart: &str, username: &str) {
 
 /// The requests for the newest accounts.
 fn looks(world: &RunningWorld) -> usize {
-    world.synapse.requests().count("order_by=creation_ts") + world.mas.admin().requests().count("/users?count=false&")
+    world.synapse.requests().count("order_by=creation_ts")
+        + world.mas.admin().requests().count("/users?count=false&")
 }
 
 /// Waits for this many more requests for the newest accounts.
@@ -74,7 +77,12 @@ async fn account_of_an_outsider_is_disabled_if_it_is_registered_between_full_run
     for way in WAYS {
         let world = started(outsiders()).await;
         let watching = watching(&world, way).await;
-        let lists = || (world.keycloak.requests().count("/members"), world.synapse.requests().count("limit=5000"));
+        let lists = || {
+            (
+                world.keycloak.requests().count("/members"),
+                world.synapse.requests().count("limit=5000"),
+            )
+        };
         let before = lists();
         register(&world, "dave", "dave");
         becomes(&world, "dave", true, true).await;
@@ -103,8 +111,9 @@ async fn account_of_a_member_is_left_if_it_is_registered_between_full_runs() {
 
 #[tokio::test]
 async fn member_who_registers_just_after_joining_is_no_contradiction() {
-    for (way, events) in
-        WAYS.into_iter().flat_map(|way| [(way, "events_every = \"1h\""), (way, "events_every = \"off\"")])
+    for (way, events) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, "events_every = \"1h\""), (way, "events_every = \"off\"")])
     {
         let world = started(outsiders()).await;
         let watching = start(&world, program(&world, way, events));
@@ -154,8 +163,7 @@ async fn list_in_a_wrong_order_is_not_believed() {
         world.mas.state().add_user("old");
         world.mas.state().set_user_id("old", "01K83YANYY5YJY3H229HTBKSCM");
         let watching = watching(&world, way).await;
-        let row =
-            |name: &str, second: i64| json!({"name": format!("@{name}:example.org"), "creation_ts": second * 1000});
+        let row = |name: &str, second: i64| json!({"name": format!("@{name}:example.org"), "creation_ts": second * 1000});
         let by_name = json!({"users": [row("alice", 1), row("bob", 2)], "total": 2});
         world.synapse.faults().on("order_by=").answer(Fault::Json(by_name));
         world.mas.admin().faults().on("/users?count=false").answer(Fault::RepeatPage);
@@ -209,7 +217,11 @@ async fn account_whose_link_never_comes_is_judged_by_its_name() {
         }
         becomes(&world, "dave", true, true).await;
         looks_on(&world, 4).await;
-        assert_eq!(world.state_of("stranger"), account(false, false), "{way:?}: that takes an approval");
+        assert_eq!(
+            world.state_of("stranger"),
+            account(false, false),
+            "{way:?}: that takes an approval"
+        );
         // Dave once more, when both servers show him disabled.
         assert!(watching.runs(ACCOUNTS).await <= 2, "{way:?}\n{}", watching.log());
         assert_eq!(watching.metric("ready").await, Some(1.0), "{way:?}");
@@ -255,7 +267,9 @@ async fn no_account_is_disabled_by_mistake_if_the_newest_ones_cannot_be_read() {
         Fault::Hang,
     ];
     // With both, MAS is asked in the same way as without Synapse.
-    let cases = [None, Some(BY_MAS)].into_iter().flat_map(|way| faults.iter().map(move |fault| (way, fault.clone())));
+    let cases = [None, Some(BY_MAS)]
+        .into_iter()
+        .flat_map(|way| faults.iter().map(move |fault| (way, fault.clone())));
     join_all(cases.map(|(way, fault)| Box::pin(goes_on_after(way, fault)))).await;
 }
 

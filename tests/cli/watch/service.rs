@@ -56,7 +56,8 @@ async fn signal_while_idle_ends_with_success() {
 async fn signal_during_changes_finishes_current_actions_and_reports_the_rest() {
     let world = started(group().member("alice").account("alice").leavers(40, "c")).await;
     let mut watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
-    until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8).await;
+    until_so("changes are made", async || world.mas.requests().count("/stand-in/manage") >= 8)
+        .await;
     watching.signal("TERM");
     assert_eq!(watching.end(), 4);
     assert!(world.settle().await);
@@ -92,7 +93,10 @@ async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
 #[tokio::test]
 async fn a_wrong_configuration_or_a_taken_port_is_an_error_at_the_start() {
     let world = started(in_step()).await;
-    by_mas_cli(&world, "[watch]\ninterval = \"0s\"\n").run("watch").exits(78).tells(&["watch.interval"]);
+    by_mas_cli(&world, "[watch]\ninterval = \"0s\"\n")
+        .run("watch")
+        .exits(78)
+        .tells(&["watch.interval"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let listen = format!("[watch]\nlisten = \"{}\"\n", taken.local_addr().expect("bound"));
     by_mas_cli(&world, &listen).run("watch").exits(1).tells(&["(watch.listen)", "in use"]);

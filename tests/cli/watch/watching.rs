@@ -36,7 +36,8 @@ pub(crate) struct Watching {
 pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
     let log = world.directory().join("watch.log");
     let address = format!("{}:{}", Ipv4Addr::LOCALHOST, free_port());
-    let config = std::fs::read_to_string(world.directory().join("config.toml")).expect("a configuration");
+    let config =
+        std::fs::read_to_string(world.directory().join("config.toml")).expect("a configuration");
     write(world, "config.toml", &config.replace("\"127.0.0.1:0\"", &format!("{address:?}")));
     let (child, secrets) = program.start_logging("watch --color never", &log);
     Watching { child, log, secrets, address }
@@ -48,7 +49,8 @@ fn free_port() -> u16 {
     // Below the ports for connections, and at another place for each process.
     let (first, ports) = (16_384, 16_384);
     loop {
-        let number = process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let number =
+            process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(first + number % ports).expect("less than 32,768");
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
@@ -86,7 +88,8 @@ impl Watching {
     pub(crate) async fn runs(&self, label: &str) -> usize {
         let (_, text) = self.ask("/metrics").await.unwrap_or_default();
         let runs = text.lines().filter_map(|line| {
-            let (labels, count) = line.strip_prefix("matrix_keycloak_sync_runs_total{")?.split_once('}')?;
+            let (labels, count) =
+                line.strip_prefix("matrix_keycloak_sync_runs_total{")?.split_once('}')?;
             labels.contains(label).then(|| count.trim().parse::<usize>().expect("a count"))
         });
         runs.sum()
@@ -137,7 +140,9 @@ impl Watching {
     /// Returns a sample of its metrics.
     pub(crate) async fn metric(&self, sample: &str) -> Option<f64> {
         let (_, text) = self.ask("/metrics").await?;
-        let value = |line: &str| line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok();
+        let value = |line: &str| {
+            line.strip_prefix("matrix_keycloak_sync_")?.strip_prefix(sample)?.trim().parse().ok()
+        };
         text.lines().find_map(value)
     }
 
@@ -160,7 +165,8 @@ impl Watching {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill").success());
     }
 

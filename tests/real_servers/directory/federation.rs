@@ -30,7 +30,12 @@ pub(crate) struct Federation {
 
 impl Federation {
     /// Adds this directory to the realm, and imports its users and groups.
-    pub(crate) async fn with(slapd: &Slapd, keycloak: &Keycloak, realm: &str, mode: Mode) -> Outcome<Self> {
+    pub(crate) async fn with(
+        slapd: &Slapd,
+        keycloak: &Keycloak,
+        realm: &str,
+        mode: Mode,
+    ) -> Outcome<Self> {
         let realm_id = keycloak.ask(Method::GET, &format!("/{realm}"), None).await?["id"].clone();
         let provider = json!({
             "name": "directory", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
@@ -58,13 +63,15 @@ impl Federation {
             ]),
         });
         let mapper = make(keycloak, realm, &mapper).await?;
-        let of_groups = format!("/{realm}/user-storage/{id}/mappers/{mapper}/sync?direction=fedToKeycloak");
+        let of_groups =
+            format!("/{realm}/user-storage/{id}/mappers/{mapper}/sync?direction=fedToKeycloak");
         keycloak.ask(Method::POST, &of_groups, None).await?;
         if mode.import {
             let of_people = format!("/{realm}/user-storage/{id}/sync?action=triggerFullSync");
             keycloak.ask(Method::POST, &of_people, None).await?;
         }
-        let component = keycloak.ask(Method::GET, &format!("/{realm}/components/{id}"), None).await?;
+        let component =
+            keycloak.ask(Method::GET, &format!("/{realm}/components/{id}"), None).await?;
         Ok(Self { keycloak: keycloak.clone(), realm: realm.to_owned(), component })
     }
 
@@ -72,7 +79,8 @@ impl Federation {
     pub(crate) async fn switch(&self, on: bool) -> Outcome {
         let mut component = self.component.clone();
         component["config"]["enabled"] = json!([on.to_string()]);
-        let path = format!("/{}/components/{}", self.realm, component["id"].as_str().unwrap_or_default());
+        let path =
+            format!("/{}/components/{}", self.realm, component["id"].as_str().unwrap_or_default());
         self.keycloak.ask(Method::PUT, &path, Some(&component)).await.map(drop)
     }
 
@@ -80,7 +88,10 @@ impl Federation {
     pub(crate) async fn remember(&self, username: &str) -> Outcome {
         let id = self.keycloak.user_id(&self.realm, username).await?;
         self.keycloak.ask(Method::GET, &format!("/{}/users/{id}", self.realm), None).await?;
-        self.keycloak.ask(Method::GET, &format!("/{}/users/{id}/groups", self.realm), None).await.map(drop)
+        self.keycloak
+            .ask(Method::GET, &format!("/{}/users/{id}/groups", self.realm), None)
+            .await
+            .map(drop)
     }
 
     /// Clears Keycloak's user cache, as time or a restart would.
@@ -98,8 +109,12 @@ async fn make(keycloak: &Keycloak, realm: &str, component: &Value) -> Outcome<St
     keycloak.ask(Method::POST, &path, Some(component)).await?;
     let parent = component["parentId"].as_str().unwrap_or_default();
     let name = component["name"].as_str().unwrap_or_default();
-    let found = keycloak.ask(Method::GET, &format!("{path}?parent={parent}&name={name}"), None).await?;
-    Ok(found[0]["id"].as_str().ok_or_else(|| format!("there is no component {name}: {found}"))?.to_owned())
+    let found =
+        keycloak.ask(Method::GET, &format!("{path}?parent={parent}&name={name}"), None).await?;
+    Ok(found[0]["id"]
+        .as_str()
+        .ok_or_else(|| format!("there is no component {name}: {found}"))?
+        .to_owned())
 }
 
 /// A component's configuration consists of lists of strings.

@@ -40,9 +40,14 @@ impl Slapd {
         let port = TcpListener::bind((HOST, 0))?.local_addr()?.port();
         let mut slapd = Self { binaries: ldap()?, directory, port, running: None };
         slapd.go_up(PASSWORD).await?;
-        let mut ldif = format!("dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\ndc: corp\no: Corp\n\n");
+        let mut ldif = format!(
+            "dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\ndc: corp\no: Corp\n\n"
+        );
         for unit in ["people", "groups"] {
-            let _ = writeln!(ldif, "dn: ou={unit},{SUFFIX}\nobjectClass: organizationalUnit\nou: {unit}\n");
+            let _ = writeln!(
+                ldif,
+                "dn: ou={unit},{SUFFIX}\nobjectClass: organizationalUnit\nou: {unit}\n"
+            );
         }
         slapd.add(&ldif).await?;
         Ok(slapd)
@@ -84,7 +89,8 @@ impl Slapd {
 
     /// Adds a group with these members.
     pub(crate) async fn add_group(&self, group: &str, names: &[String]) -> Outcome {
-        let mut ldif = format!("dn: {}\nobjectClass: groupOfNames\ncn: {group}\n", group_called(group));
+        let mut ldif =
+            format!("dn: {}\nobjectClass: groupOfNames\ncn: {group}\n", group_called(group));
         for name in names {
             let _ = writeln!(ldif, "member: {}", person(name));
         }
@@ -94,7 +100,8 @@ impl Slapd {
     /// Removes a user from a group.
     pub(crate) async fn leave(&self, name: &str, group: &str) -> Outcome {
         let (group, person) = (group_called(group), person(name));
-        self.change(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {person}\n")).await
+        self.change(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {person}\n"))
+            .await
     }
 
     /// Deletes a user, and first the group membership, which `OpenLDAP` would keep.
@@ -122,7 +129,11 @@ impl Slapd {
         drop(stdin);
         let output = child.wait_with_output().await?;
         let stderr = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(format!("ldapmodify: {stderr}; of {ldif}").into()) }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(format!("ldapmodify: {stderr}; of {ldif}").into())
+        }
     }
 
     async fn go_up(&mut self, password: &str) -> Outcome {
@@ -130,9 +141,20 @@ impl Slapd {
         // It gets a signal to end if the test is killed and nothing is dropped. The debug level
         // keeps it in the foreground.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(&self.binaries.slapd).args(["-d", "0", "-h", &self.url(), "-f"]);
+        command.args(["--pdeathsig", "KILL"]).arg(&self.binaries.slapd).args([
+            "-d",
+            "0",
+            "-h",
+            &self.url(),
+            "-f",
+        ]);
         let log = fs::File::create(self.directory.path().join("slapd.log"))?;
-        command.arg(config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        command
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
         self.running = Some(command.spawn()?);
         let answers = eventually(&true, async || Ok(self.answers().await)).await?;
         let log = fs::read_to_string(self.directory.path().join("slapd.log"))?;

@@ -27,7 +27,11 @@ pub(super) fn groups(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     };
     let nested = asked.old || asked.query.is("populateHierarchy", true);
     let rows: Vec<Value> = if nested {
-        asked.realm.top_groups().filter_map(|group| hits_inside(asked.realm, group, shape, &hit)).collect()
+        asked
+            .realm
+            .top_groups()
+            .filter_map(|group| hits_inside(asked.realm, group, shape, &hit))
+            .collect()
     } else {
         flat_hits(asked.realm, shape, &hit)
     };
@@ -35,8 +39,14 @@ pub(super) fn groups(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
 }
 
 /// Returns a group with the hits below it, or `None` if there are none.
-fn hits_inside(realm: &Realm, group: &RealmGroup, shape: Shape, hit: &dyn Fn(&RealmGroup) -> bool) -> Option<Value> {
-    let below: Vec<Value> = realm.children(group).filter_map(|child| hits_inside(realm, child, shape, hit)).collect();
+fn hits_inside(
+    realm: &Realm,
+    group: &RealmGroup,
+    shape: Shape,
+    hit: &dyn Fn(&RealmGroup) -> bool,
+) -> Option<Value> {
+    let below: Vec<Value> =
+        realm.children(group).filter_map(|child| hits_inside(realm, child, shape, hit)).collect();
     (hit(group) || !below.is_empty()).then(|| representation::group(group, below, shape))
 }
 
@@ -77,7 +87,8 @@ pub(super) fn children(asked: &RealmQuery<'_>, parts: &[String]) -> Answer {
     let brief = asked.query.is("briefRepresentation", false);
     let shape = Shape { full: !brief, access: Some(asked.manage()), old: false };
     let rows = asked.realm.children(asked.group(&parts[0])?);
-    let page = asked.page(Some(10), rows).map(|child| representation::group(child, Vec::new(), shape));
+    let page =
+        asked.page(Some(10), rows).map(|child| representation::group(child, Vec::new(), shape));
     written(&page.collect::<Vec<_>>())
 }
 

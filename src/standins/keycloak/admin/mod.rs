@@ -1,7 +1,7 @@
 //! Serves the endpoints below `/admin/realms/{realm}` that a reader of groups and users needs.
 //!
-//! Each follows the exchange of `keycloak.json` with its path. This module checks the roles of the token:
-//! a search without them answers 200 with an empty list, everything else 403 (trap 6).
+//! Each follows the exchange of `keycloak.json` with its path. This module checks the roles of the
+//! token: a search without them answers 200 with an empty list, everything else 403 (trap 6).
 
 mod groups;
 mod users;
@@ -29,7 +29,8 @@ struct RealmQuery<'a> {
     old: bool,
 }
 
-/// An answer is written directly: otherwise a page of thousands of users would be built three times.
+/// An answer is written directly: otherwise a page of thousands of users would be built three
+/// times.
 type Answer = Result<Vec<u8>, KeycloakRefusal>;
 
 fn written(body: &impl Serialize) -> Answer {
@@ -66,13 +67,19 @@ impl RealmQuery<'_> {
         (first, max)
     }
 
-    fn page<T>(&self, default: Option<usize>, rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    fn page<T>(
+        &self,
+        default: Option<usize>,
+        rows: impl Iterator<Item = T>,
+    ) -> impl Iterator<Item = T> {
         let (first, max) = self.place(default);
         rows.skip(first).take(max)
     }
 
     fn group(&self, id: &str) -> Result<&RealmGroup, KeycloakRefusal> {
-        self.realm.group(id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Could not find group by id"))
+        self.realm
+            .group(id)
+            .ok_or_else(|| error(StatusCode::NOT_FOUND, "Could not find group by id"))
     }
 
     /// Returns a single group; only Keycloak 22 includes its subgroups.
@@ -93,14 +100,20 @@ fn run(
     endpoint: fn(&RealmQuery<'_>, &[String]) -> Answer,
 ) -> Response {
     let state = state.lock();
-    let (name, rest) = parts.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
+    let (name, rest) =
+        parts.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
     let answer = state.roles_in(name, &headers).and_then(|roles| {
-        let realm = state.realms.get(name).ok_or_else(|| error(StatusCode::NOT_FOUND, "Realm not found."))?;
+        let realm = state
+            .realms
+            .get(name)
+            .ok_or_else(|| error(StatusCode::NOT_FOUND, "Realm not found."))?;
         let query = Params::parse(query.as_deref().unwrap_or_default());
         endpoint(&RealmQuery { realm, roles, query, old: state.old }, rest)
     });
     match answer {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response(),
+        Ok(body) => {
+            ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()
+        }
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -122,7 +135,10 @@ pub(super) fn routes() -> Router<Shared<KeycloakState>> {
         .route("/admin/realms/{realm}/users/count", endpoint!(users::users_count))
         .route("/admin/realms/{realm}/users/{id}", endpoint!(users::user))
         .route("/admin/realms/{realm}/users/{id}/groups", endpoint!(users::groups_of_user))
-        .route("/admin/realms/{realm}/users/{id}/groups/count", endpoint!(users::groups_of_user_count))
+        .route(
+            "/admin/realms/{realm}/users/{id}/groups/count",
+            endpoint!(users::groups_of_user_count),
+        )
         .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
         .route("/admin/realms/{realm}/events/config", endpoint!(events_config))
         .route("/admin/realms/{realm}/components", endpoint!(components))
@@ -138,14 +154,20 @@ fn admin_events(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
 fn events_config(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     asked.need("view-events")?;
     let saved = asked.realm.save_events;
-    written(&json!({"eventsEnabled": false, "adminEventsEnabled": saved, "adminEventsDetailsEnabled": saved}))
+    written(
+        &json!({"eventsEnabled": false, "adminEventsEnabled": saved, "adminEventsDetailsEnabled": saved}),
+    )
 }
 
 /// `GET …/components?type=org.keycloak.storage.UserStorageProvider`
 fn components(asked: &RealmQuery<'_>, _: &[String]) -> Answer {
     asked.need("view-realm")?;
-    let wanted = asked.query.get("type").is_none_or(|kind| kind == "org.keycloak.storage.UserStorageProvider");
+    let wanted = asked
+        .query
+        .get("type")
+        .is_none_or(|kind| kind == "org.keycloak.storage.UserStorageProvider");
     let providers = asked.realm.storage_providers.iter().filter(|_| wanted);
-    let rows = providers.map(|provider| representation::storage_provider(provider, &asked.realm.id));
+    let rows =
+        providers.map(|provider| representation::storage_provider(provider, &asked.realm.id));
     written(&rows.collect::<Vec<_>>())
 }

@@ -50,7 +50,8 @@ fn field<'u>(user: &'u RealmUser, name: &str) -> &'u str {
     }
 }
 
-/// The single fields in a query. Unlike lists and `search=`, they find service accounts too (trap 49).
+/// The single fields in a query. Unlike lists and `search=`, they find service accounts too (trap
+/// 49).
 struct FieldFilter {
     fields: Vec<(&'static str, String)>,
     exact: bool,
@@ -59,7 +60,10 @@ struct FieldFilter {
 impl FieldFilter {
     fn parse(query: &Params) -> Self {
         let given = |name| query.get(name).map(|value| (name, value.to_lowercase()));
-        Self { fields: FIELDS.into_iter().filter_map(given).collect(), exact: query.is("exact", false) }
+        Self {
+            fields: FIELDS.into_iter().filter_map(given).collect(),
+            exact: query.is("exact", false),
+        }
     }
 
     fn username(&self) -> Option<&str> {
@@ -133,7 +137,8 @@ pub(super) fn groups_of_user(asked: &RealmQuery<'_>, parts: &[String]) -> Answer
     let search = asked.query.get("search").unwrap_or_default().to_lowercase();
     rows.retain(|group| group.name.to_lowercase().contains(&search));
     rows.sort_by(|one, other| one.name.cmp(&other.name));
-    let shown = rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
+    let shown =
+        rows.into_iter().map(|group| representation::group_of_user(group, brief, asked.old));
     written(&asked.page(None, shown).collect::<Vec<_>>())
 }
 

@@ -1,4 +1,5 @@
-//! Authenticates requests: a client or a personal access token needs the scope `urn:mas:admin` (trap 41).
+//! Authenticates requests: a client or a personal access token needs the scope `urn:mas:admin`
+//! (trap 41).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -12,14 +13,15 @@ const WRONG_TYPE: &str = "Invalid type of access token";
 /// Prefixes of MAS's tokens for other purposes: compatibility and refresh tokens.
 const OTHER_TYPES: [&str; 3] = ["mct_", "mcr_", "mar_"];
 
-/// Returns the sender of the request. Without `Authorization` it is a bad request, not an unauthorized
-/// one (trap 28).
+/// Returns the sender of the request. Without `Authorization` it is a bad request, not an
+/// unauthorized one (trap 28).
 pub(super) fn caller(state: &MasState, headers: &HeaderMap) -> Result<SessionOwner, AdminRefusal> {
     if !headers.contains_key(header::AUTHORIZATION) {
         return Err(AdminRefusal::new(StatusCode::BAD_REQUEST, &["Missing authorization header"]));
     }
-    let token =
-        bearer(headers).ok_or_else(|| AdminRefusal::new(StatusCode::BAD_REQUEST, &["Invalid authorization header"]))?;
+    let token = bearer(headers).ok_or_else(|| {
+        AdminRefusal::new(StatusCode::BAD_REQUEST, &["Invalid authorization header"])
+    })?;
     if OTHER_TYPES.iter().any(|prefix| token.starts_with(prefix)) {
         return Err(AdminRefusal::unauthorized(&[WRONG_TYPE]));
     }
@@ -38,8 +40,8 @@ pub(super) fn caller(state: &MasState, headers: &HeaderMap) -> Result<SessionOwn
     Err(AdminRefusal::unauthorized(&["Missing urn:mas:admin scope"]))
 }
 
-/// Returns the user that an open session acts as. Only the status of these refusals is recorded, not the
-/// text.
+/// Returns the user that an open session acts as. Only the status of these refusals is recorded,
+/// not the text.
 fn user_of(state: &MasState, session: &MasSession) -> Result<SessionOwner, AdminRefusal> {
     if !session.is_open() {
         return Err(AdminRefusal::unauthorized(&["The session was ended"]));

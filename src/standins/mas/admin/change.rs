@@ -1,5 +1,5 @@
-//! Changes users: lock, unlock, deactivate, reactivate, administrators. Each is harmless when sent twice
-//! (trap 26).
+//! Changes users: lock, unlock, deactivate, reactivate, administrators. Each is harmless when sent
+//! twice (trap 26).
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -69,8 +69,8 @@ struct Deactivation {
     skip_erase: bool,
 }
 
-/// `POST /users/{id}/deactivate`: it does not lock, and erases without `skip_erase` (traps 24, 25). An
-/// old MAS locked, left the rest to the job, and always erased.
+/// `POST /users/{id}/deactivate`: it does not lock, and erases without `skip_erase` (traps 24, 25).
+/// An old MAS locked, left the rest to the job, and always erased.
 async fn deactivate(
     State(state): State<Shared<MasState>>,
     Path(id): Path<String>,
@@ -109,10 +109,12 @@ fn deactivation(headers: &HeaderMap, body: &str) -> Result<Deactivation, (Status
         let text = "Expected request with `Content-Type: application/json`";
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_owned())
     })?;
-    Deactivation::deserialize(value).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    Deactivation::deserialize(value)
+        .map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
-/// `POST /users/{id}/reactivate`: done when it answers, on the homeserver too; it does not unlock (trap 25).
+/// `POST /users/{id}/reactivate`: done when it answers, on the homeserver too; it does not unlock
+/// (trap 25).
 async fn reactivate(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     reactivated_on_homeserver(&state, &id).await?;
     let mut state = state.lock();
@@ -126,7 +128,11 @@ struct Right {
 }
 
 /// `POST /users/{id}/set-admin`: the homeserver never hears of it (trap 48).
-async fn set_admin(State(state): State<Shared<MasState>>, Path(id): Path<String>, Json(asked): Json<Right>) -> Answer {
+async fn set_admin(
+    State(state): State<Shared<MasState>>,
+    Path(id): Path<String>,
+    Json(asked): Json<Right>,
+) -> Answer {
     let mut state = state.lock();
     let user = changed(&mut state, &id, |user| user.admin = asked.admin)?;
     Ok(answer(&state, &user, "/set-admin"))

@@ -18,8 +18,12 @@ use crate::standins::mas::version::Version;
 
 const KIND: &str = "oauth2-client";
 /// MAS allows all of these for each client of its configuration file.
-const GRANT_TYPES: [&str; 4] =
-    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
+const GRANT_TYPES: [&str; 4] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+];
 
 pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new().route("/oauth2-clients/{id}", get(client))

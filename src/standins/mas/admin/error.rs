@@ -28,8 +28,10 @@ impl AdminRefusal {
 
     /// Refuses a query string that cannot be parsed; `what` is `pagination` or `filter`.
     pub(super) fn query(what: &str, why: &str) -> Self {
-        let (outer, middle) =
-            (format!("Invalid {what} parameters"), format!("Failed to deserialize query string: {why}"));
+        let (outer, middle) = (
+            format!("Invalid {what} parameters"),
+            format!("Failed to deserialize query string: {why}"),
+        );
         // The real one also repeats the text.
         Self::new(StatusCode::BAD_REQUEST, &[&outer, &middle, why, why])
     }
@@ -37,7 +39,8 @@ impl AdminRefusal {
 
 impl IntoResponse for AdminRefusal {
     fn into_response(self) -> Response {
-        let errors: Vec<Value> = self.titles.iter().map(|title| json!({ "title": title })).collect();
+        let errors: Vec<Value> =
+            self.titles.iter().map(|title| json!({ "title": title })).collect();
         server::json(self.status, "application/json", &json!({ "errors": errors }))
     }
 }

@@ -20,7 +20,8 @@ pub(super) enum FilterKind {
     OneOf(&'static [&'static str]),
     /// An older MAS does not know it.
     Since(Version, &'static FilterKind),
-    /// Known to the real MAS, but not to the stand-in, which is an error: ignoring it would be wrong.
+    /// Known to the real MAS, but not to the stand-in, which is an error: ignoring it would be
+    /// wrong.
     NotPlayed,
 }
 
@@ -39,7 +40,11 @@ struct Filter {
 }
 
 impl Filters {
-    pub(super) fn parse(params: &Params, known: Known, version: Version) -> Result<Self, AdminRefusal> {
+    pub(super) fn parse(
+        params: &Params,
+        known: Known,
+        version: Version,
+    ) -> Result<Self, AdminRefusal> {
         let mut found = Vec::new();
         for (name, check) in known {
             if matches!(check, FilterKind::Since(since, _) if version < *since) {
@@ -88,7 +93,8 @@ fn checked(name: &str, value: &str, check: FilterKind) -> Result<String, AdminRe
         FilterKind::Bool => Err(bad("provided string was not `true` or `false`")),
         FilterKind::OneOf(variants) if variants.contains(&value) => Ok(value.to_owned()),
         FilterKind::OneOf(variants) => {
-            let quoted: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
+            let quoted: Vec<String> =
+                variants.iter().map(|variant| format!("`{variant}`")).collect();
             // serde writes "a or b" for two and "one of a, b, c" for more.
             let expected = if let [one, other] = quoted.as_slice() {
                 format!("{one} or {other}")
@@ -107,7 +113,9 @@ fn checked(name: &str, value: &str, check: FilterKind) -> Result<String, AdminRe
 /// Parses a ULID into capitals, or returns what is wrong with it.
 pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
     let upper = text.to_ascii_uppercase();
-    let fits = |letter: u8| letter.is_ascii_digit() || letter.is_ascii_uppercase() && !b"ILOU".contains(&letter);
+    let fits = |letter: u8| {
+        letter.is_ascii_digit() || letter.is_ascii_uppercase() && !b"ILOU".contains(&letter)
+    };
     if text.len() != 26 {
         return Err("invalid length");
     }
@@ -116,5 +124,6 @@ pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
 
 /// Parses the ULID in a path.
 pub(super) fn ulid_in_path(text: &str) -> Result<String, AdminRefusal> {
-    ulid(text).map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
+    ulid(text)
+        .map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &["Invalid ULID in path", why]))
 }

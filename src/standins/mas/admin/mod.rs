@@ -58,7 +58,8 @@ async fn gate(
 ) -> Response {
     let caller = {
         let state = state.lock();
-        let is_known = brought(request.uri().path()).is_none_or(|since| state.settings.release() >= since);
+        let is_known =
+            brought(request.uri().path()).is_none_or(|since| state.settings.release() >= since);
         if !is_known || !state.settings.admin_api.is_on(listener) {
             return not_here();
         }
@@ -75,20 +76,27 @@ async fn gate(
 
 /// Returns the answer of a listener without the API: a web page, not JSON (trap 28).
 pub(super) fn not_here() -> Response {
-    let page = "<!doctype html><html><head><title>404</title></head><body><h1>404</h1></body></html>";
-    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    let page =
+        "<!doctype html><html><head><title>404</title></head><body><h1>404</h1></body></html>";
+    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page)
+        .into_response()
 }
 
 /// `GET /api/admin/v1/version`
 async fn version(State(state): State<Shared<MasState>>) -> Response {
-    server::json(StatusCode::OK, "application/json", &json!({"version": state.lock().settings.version}))
+    server::json(
+        StatusCode::OK,
+        "application/json",
+        &json!({"version": state.lock().settings.version}),
+    )
 }
 
-/// `GET /api/admin/v1/site-config`: only the fields that this program reads; nothing if the stand-in has
-/// no name of a homeserver.
+/// `GET /api/admin/v1/site-config`: only the fields that this program reads; nothing if the
+/// stand-in has no name of a homeserver.
 async fn site_config(State(state): State<Shared<MasState>>) -> Response {
     let state = state.lock();
-    let (name, allowed) = (&state.settings.server_name, state.settings.account_deactivation_allowed);
+    let (name, allowed) =
+        (&state.settings.server_name, state.settings.account_deactivation_allowed);
     if name.is_empty() {
         return not_here();
     }

@@ -36,7 +36,11 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn parse(query: Option<String>, known: Known, mas: &MasSettings) -> Result<Self, AdminRefusal> {
+    pub(super) fn parse(
+        query: Option<String>,
+        known: Known,
+        mas: &MasSettings,
+    ) -> Result<Self, AdminRefusal> {
         let params = Params::parse(&query.unwrap_or_default());
         let version = mas.release();
         let bad = |why: &str| AdminRefusal::query("pagination", why);
@@ -44,7 +48,9 @@ impl Query {
             let read = |text| ulid(text).map_err(|why| bad(&format!("{name}: {why}")));
             params.get(name).map(read).transpose()
         };
-        let size = |name: &str| params.get(name).map(|text| size(name, text).map_err(|why| bad(&why))).transpose();
+        let size = |name: &str| {
+            params.get(name).map(|text| size(name, text).map_err(|why| bad(&why))).transpose()
+        };
         let (first, last) = (size("page[first]")?, size("page[last]")?);
         if first.is_some() && last.is_some() {
             return Err(bad("page[first] and page[last] exclude each other"));
@@ -69,18 +75,29 @@ impl Query {
         })
     }
 
-    /// Returns the rows of the page in order, and whether there are more in the direction of reading.
-    fn page<'a, T>(&self, all: &'a BTreeMap<String, T>, wanted: &impl Fn(&T) -> bool) -> (Vec<&'a T>, bool) {
+    /// Returns the rows of the page in order, and whether there are more in the direction of
+    /// reading.
+    fn page<'a, T>(
+        &self,
+        all: &'a BTreeMap<String, T>,
+        wanted: &impl Fn(&T) -> bool,
+    ) -> (Vec<&'a T>, bool) {
         let (after, before) = (self.after.as_deref(), self.before.as_deref());
         // The map refuses a range that ends before its start; MAS returns an empty page.
         if after.zip(before).is_some_and(|(after, before)| after >= before) {
             return (Vec::new(), false);
         }
         let bound = |cursor| Option::map_or(cursor, Bound::Unbounded, Bound::Excluded);
-        let rows = all.range::<str, _>((bound(after), bound(before))).map(|(_, row)| row).filter(|row| wanted(row));
+        let rows = all
+            .range::<str, _>((bound(after), bound(before)))
+            .map(|(_, row)| row)
+            .filter(|row| wanted(row));
         let one_more = self.size.saturating_add(1);
-        let mut page: Vec<&T> =
-            if self.backward { rows.rev().take(one_more).collect() } else { rows.take(one_more).collect() };
+        let mut page: Vec<&T> = if self.backward {
+            rows.rev().take(one_more).collect()
+        } else {
+            rows.take(one_more).collect()
+        };
         let more = page.len() > self.size;
         page.truncate(self.size);
         if self.backward {
@@ -95,19 +112,28 @@ impl Query {
             CountMode::Without => "count=false&",
             CountMode::Only => "count=only&",
         };
-        format!("{ROOT}/{kind}s?{}{count}{page}", self.filters.query()).trim_end_matches(['&', '?']).to_owned()
+        format!("{ROOT}/{kind}s?{}{count}{page}", self.filters.query())
+            .trim_end_matches(['&', '?'])
+            .to_owned()
     }
 
     fn links<T: AdminResource>(&self, kind: &str, rows: &[&T], more: bool) -> ListLinks {
         let size = self.size;
         let here = if self.backward { "last" } else { "first" };
-        let cursor =
-            |name: &str, at: &Option<String>| at.as_ref().map_or_else(String::new, |at| format!("page[{name}]={at}&"));
-        let own = format!("{}{}page[{here}]={size}", cursor("before", &self.before), cursor("after", &self.after));
+        let cursor = |name: &str, at: &Option<String>| {
+            at.as_ref().map_or_else(String::new, |at| format!("page[{name}]={at}&"))
+        };
+        let own = format!(
+            "{}{}page[{here}]={size}",
+            cursor("before", &self.before),
+            cursor("after", &self.after)
+        );
         let of = |name: &str| self.url(kind, &format!("page[{name}]={size}"));
         let edge = if self.backward { rows.first() } else { rows.last() };
         let beyond = edge.filter(|_| more).map(|row| row.id());
-        let to = |side: &str| beyond.map(|id| self.url(kind, &format!("page[{side}]={id}&page[{here}]={size}")));
+        let to = |side: &str| {
+            beyond.map(|id| self.url(kind, &format!("page[{side}]={id}&page[{here}]={size}")))
+        };
         let (next, prev) = if self.backward { (None, to("before")) } else { (to("after"), None) };
         ListLinks { this: self.url(kind, &own), first: of("first"), last: of("last"), next, prev }
     }
@@ -153,7 +179,13 @@ pub(super) fn list<T: AdminResource>(
     all: &BTreeMap<String, T>,
     wanted: impl Fn(&T) -> bool,
 ) -> Response {
-    let count = || if query.filters.is_empty() { all.len() } else { all.values().filter(|row| wanted(row)).count() };
+    let count = || {
+        if query.filters.is_empty() {
+            all.len()
+        } else {
+            all.values().filter(|row| wanted(row)).count()
+        }
+    };
     if query.count == CountMode::Only {
         let body = json!({"meta": {"count": count()}, "links": {"self": query.url(kind, "")}});
         return written(StatusCode::OK, &body);

@@ -38,7 +38,10 @@ const FILTERS: Known = &[
 pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
         .route("/personal-sessions", get(sessions).post(create))
-        .route("/personal-sessions/{id}", get(|state, id| ready(session(SessionKind::Personal, &state, &id))))
+        .route(
+            "/personal-sessions/{id}",
+            get(|state, id| ready(session(SessionKind::Personal, &state, &id))),
+        )
         .route("/personal-sessions/{id}/revoke", post(revoke))
 }
 
@@ -58,7 +61,9 @@ async fn sessions(State(state): State<Shared<MasState>>, query: RawQuery) -> Ans
     let expires = query.filters.is("expires");
     Ok(list(KIND, &query, state.sessions.of_kind(SessionKind::Personal), |session| {
         owner.is_none_or(|id| matches!(&session.owner, SessionOwner::User(user) if user == id))
-            && client.is_none_or(|id| matches!(&session.owner, SessionOwner::Client(client) if client == id))
+            && client.is_none_or(
+                |id| matches!(&session.owner, SessionOwner::Client(client) if client == id),
+            )
             && actor.is_none_or(|id| session.user_id == id)
             && open.is_none_or(|open| session.is_open() == open)
             && expires.is_none_or(|expires| session.expires.is_some() == expires)
@@ -95,19 +100,21 @@ async fn create(
     Json(asked): Json<SessionCreation>,
 ) -> Answer {
     let mut state = state.lock();
-    let actor = ulid(&asked.actor_user_id).map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &[why]))?;
+    let actor = ulid(&asked.actor_user_id)
+        .map_err(|why| AdminRefusal::new(StatusCode::BAD_REQUEST, &[why]))?;
     let actor = state.user_by_id(&actor).ok_or_else(|| AdminRefusal::not_found("User"))?.id.clone();
     let mut session = MasSession::new(SessionKind::Personal, &actor).with_scope(&asked.scope);
     session.owner = caller;
     session.human_name = Some(asked.human_name);
-    session.expires = asked.expires_in.map(|seconds| time::now_micros() + u64::from(seconds) * 1_000_000);
+    session.expires =
+        asked.expires_in.map(|seconds| time::now_micros() + u64::from(seconds) * 1_000_000);
     let created = Created(session.clone(), state.put_session(session).unwrap_or_default());
     let path = format!("{KIND}s/{}", created.0.id);
     Ok(single(state.settings.release(), StatusCode::CREATED, KIND, &created, &path))
 }
 
-/// `POST /personal-sessions/{id}/revoke`: a second time is a conflict, unlike the bad request of other
-/// sessions.
+/// `POST /personal-sessions/{id}/revoke`: a second time is a conflict, unlike the bad request of
+/// other sessions.
 async fn revoke(State(state): State<Shared<MasState>>, Path(id): Path<String>) -> Answer {
     let revoked = |id: &str| {
         let title = format!("Personal session with ID {id} is already revoked");
@@ -115,5 +122,11 @@ async fn revoke(State(state): State<Shared<MasState>>, Path(id): Path<String>) -
     };
     let mut state = state.lock();
     let session = end(&mut state, SessionKind::Personal, &id, revoked)?;
-    Ok(single(state.settings.release(), StatusCode::OK, KIND, &session, &format!("{KIND}s/{}/revoke", session.id)))
+    Ok(single(
+        state.settings.release(),
+        StatusCode::OK,
+        KIND,
+        &session,
+        &format!("{KIND}s/{}/revoke", session.id),
+    ))
 }

@@ -46,7 +46,8 @@ impl AdminResource for Provider {
     }
 
     fn attributes(&self, version: Version) -> impl Serialize {
-        let required = (version >= Version::REGISTRATION_TOKENS).then_some(self.registration_token_required);
+        let required =
+            (version >= Version::REGISTRATION_TOKENS).then_some(self.registration_token_required);
         Extended { first: self, legacy_guest: None, registration_token_required: required }
     }
 }
@@ -143,7 +144,8 @@ pub(super) fn single<T: AdminResource>(
     written(status, &SingleResource { data: row(version, kind, thing, None), links })
 }
 
-/// Writes an answer without a tree of values in between, because lists may have a hundred thousand rows.
+/// Writes an answer without a tree of values in between, because lists may have a hundred thousand
+/// rows.
 pub(super) fn written(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),

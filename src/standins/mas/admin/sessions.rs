@@ -1,4 +1,5 @@
-//! Serves and ends sessions of logins: `compat-sessions`, `oauth2-sessions`, `user-sessions` (browsers).
+//! Serves and ends sessions of logins: `compat-sessions`, `oauth2-sessions`, `user-sessions`
+//! (browsers).
 //!
 //! The three are one API with three names; only their attributes differ.
 
@@ -27,13 +28,16 @@ const STATUS: (&str, FilterKind) = ("status", FilterKind::OneOf(&["active", "fin
 const USER: (&str, FilterKind) = ("user", FilterKind::Ulid);
 const BY_TIME: FilterKind = FilterKind::Since(Version::CLIENTS, &FilterKind::NotPlayed);
 const CREATED: [(&str, FilterKind); 2] = [("created-before", BY_TIME), ("created-after", BY_TIME)];
-const ACTIVE: [(&str, FilterKind); 2] = [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
+const ACTIVE: [(&str, FilterKind); 2] =
+    [("last-active-before", BY_TIME), ("last-active-after", BY_TIME)];
 
 /// Returns the filters of one kind; it ignores those that only other kinds know.
 fn filters(kind: SessionKind) -> Known {
     const STARTED_BY: (&str, FilterKind) = ("user-session", FilterKind::NotPlayed);
     match kind {
-        SessionKind::Compat => &[USER, STARTED_BY, STATUS, CREATED[0], CREATED[1], ACTIVE[0], ACTIVE[1]],
+        SessionKind::Compat => {
+            &[USER, STARTED_BY, STATUS, CREATED[0], CREATED[1], ACTIVE[0], ACTIVE[1]]
+        }
         SessionKind::OAuth2 => &[
             USER,
             ("client", FilterKind::NotPlayed),
@@ -46,7 +50,9 @@ fn filters(kind: SessionKind) -> Known {
             ACTIVE[0],
             ACTIVE[1],
         ],
-        SessionKind::Browser | SessionKind::Personal => &[USER, STATUS, CREATED[0], CREATED[1], ACTIVE[0], ACTIVE[1]],
+        SessionKind::Browser | SessionKind::Personal => {
+            &[USER, STATUS, CREATED[0], CREATED[1], ACTIVE[0], ACTIVE[1]]
+        }
     }
 }
 
@@ -65,8 +71,14 @@ pub(super) fn routes() -> Router<Shared<MasState>> {
         let path = format!("/{}s", names(kind).0);
         router
             .route(&path, get(move |state, query| ready(sessions(kind, &state, query))))
-            .route(&format!("{path}/{{id}}"), get(move |state, id| ready(session(kind, &state, &id))))
-            .route(&format!("{path}/{{id}}/finish"), post(move |state, id| ready(finish(kind, &state, &id))))
+            .route(
+                &format!("{path}/{{id}}"),
+                get(move |state, id| ready(session(kind, &state, &id))),
+            )
+            .route(
+                &format!("{path}/{{id}}/finish"),
+                post(move |state, id| ready(finish(kind, &state, &id))),
+            )
     })
 }
 
@@ -78,21 +90,30 @@ fn sessions(kind: SessionKind, state: &State<Shared<MasState>>, query: RawQuery)
     user.map(|id| known(&state, id)).transpose()?;
     let open = query.filters.get("status").map(|status| status == "active");
     Ok(list(names(kind).0, &query, state.sessions.of_kind(kind), |session| {
-        user.is_none_or(|user| session.user_id == user) && open.is_none_or(|open| session.is_open() == open)
+        user.is_none_or(|user| session.user_id == user)
+            && open.is_none_or(|open| session.is_open() == open)
     }))
 }
 
 /// `GET /compat-sessions/{id}`, `/oauth2-sessions/{id}`, `/user-sessions/{id}`
-pub(super) fn session(kind: SessionKind, state: &State<Shared<MasState>>, id: &Path<String>) -> Answer {
+pub(super) fn session(
+    kind: SessionKind,
+    state: &State<Shared<MasState>>,
+    id: &Path<String>,
+) -> Answer {
     let state = state.lock();
     let id = ulid_in_path(id)?;
     let (name, title) = names(kind);
-    let found =
-        state.sessions.of_kind(kind).get(&id).ok_or_else(|| AdminRefusal::not_found(&format!("{title} ID {id}")))?;
+    let found = state
+        .sessions
+        .of_kind(kind)
+        .get(&id)
+        .ok_or_else(|| AdminRefusal::not_found(&format!("{title} ID {id}")))?;
     Ok(single(state.settings.release(), StatusCode::OK, name, found, &format!("{name}s/{id}")))
 }
 
-/// `POST /compat-sessions/{id}/finish`, `/oauth2-sessions/{id}/finish`, `/user-sessions/{id}/finish`
+/// `POST /compat-sessions/{id}/finish`, `/oauth2-sessions/{id}/finish`,
+/// `/user-sessions/{id}/finish`
 fn finish(kind: SessionKind, state: &State<Shared<MasState>>, id: &Path<String>) -> Answer {
     let (name, title) = names(kind);
     let mut state = state.lock();
@@ -101,11 +122,17 @@ fn finish(kind: SessionKind, state: &State<Shared<MasState>>, id: &Path<String>)
         AdminRefusal::new(StatusCode::BAD_REQUEST, &[&title])
     };
     let session = end(&mut state, kind, id, ended)?;
-    Ok(single(state.settings.release(), StatusCode::OK, name, &session, &format!("{name}s/{}/finish", session.id)))
+    Ok(single(
+        state.settings.release(),
+        StatusCode::OK,
+        name,
+        &session,
+        &format!("{name}s/{}/finish", session.id),
+    ))
 }
 
-/// Ends a session and notifies the homeserver; `ended` is the refusal for one that has already ended
-/// (trap 43).
+/// Ends a session and notifies the homeserver; `ended` is the refusal for one that has already
+/// ended (trap 43).
 pub(super) fn end(
     state: &mut MasState,
     kind: SessionKind,

@@ -1,5 +1,5 @@
-//! Serves upstream providers, and serves, creates and removes links between users of Keycloak and MAS
-//! (trap 30).
+//! Serves upstream providers, and serves, creates and removes links between users of Keycloak and
+//! MAS (trap 30).
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -53,7 +53,13 @@ async fn provider(State(state): State<Shared<MasState>>, Path(id): Path<String>)
     let state = state.lock();
     let id = ulid_in_path(&id)?;
     let found = state.upstream.providers.get(&id).ok_or_else(|| unknown_provider(&id))?;
-    Ok(single(state.settings.release(), StatusCode::OK, PROVIDER, found, &format!("{PROVIDER}s/{id}")))
+    Ok(single(
+        state.settings.release(),
+        StatusCode::OK,
+        PROVIDER,
+        found,
+        &format!("{PROVIDER}s/{id}"),
+    ))
 }
 
 /// `GET /upstream-oauth-links`
@@ -98,8 +104,12 @@ async fn create(State(state): State<Shared<MasState>>, Json(asked): Json<LinkCre
     let same = |link: &&mut Link| link.provider_id == provider_id && link.subject == asked.subject;
     let (status, link) = match state.upstream.links.values_mut().find(same) {
         Some(Link { user_id: Some(_), subject, .. }) => {
-            let who = format!("Upstream Oauth 2.0 Provider ID {provider_id} with subject {subject}");
-            return Err(AdminRefusal::new(StatusCode::CONFLICT, &[&format!("{who} is already linked to a user")]));
+            let who =
+                format!("Upstream Oauth 2.0 Provider ID {provider_id} with subject {subject}");
+            return Err(AdminRefusal::new(
+                StatusCode::CONFLICT,
+                &[&format!("{who} is already linked to a user")],
+            ));
         }
         Some(link) => {
             link.user_id = Some(user_id);

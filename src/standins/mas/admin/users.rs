@@ -39,10 +39,17 @@ async fn users(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer
     let state = state.lock();
     let query = Query::parse(query.0, FILTERS, &state.settings)?;
     let search = query.filters.get("search").map(str::to_lowercase);
-    Ok(list(KIND, &query, &state.users, |user| is_wanted(&state, &query.filters, search.as_deref(), user)))
+    Ok(list(KIND, &query, &state.users, |user| {
+        is_wanted(&state, &query.filters, search.as_deref(), user)
+    }))
 }
 
-fn is_wanted(state: &MasState, filters: &Filters, search: Option<&str>, user: &DatabaseUser) -> bool {
+fn is_wanted(
+    state: &MasState,
+    filters: &Filters,
+    search: Option<&str>,
+    user: &DatabaseUser,
+) -> bool {
     let status = match filters.get("status") {
         Some("active") => user.is_valid(),
         Some("locked") => user.locked_at.is_some(),
@@ -54,8 +61,12 @@ fn is_wanted(state: &MasState, filters: &Filters, search: Option<&str>, user: &D
         && search.is_none_or(|part| user.username.to_lowercase().contains(part))
         && filters.is("admin").is_none_or(|admin| user.admin == admin)
         && filters.is("legacy-guest").is_none_or(|guest| user.legacy_guest == guest)
-        && filters.is("has-active-oauth2-session").is_none_or(|wanted| has(SessionKind::OAuth2) == wanted)
-        && filters.is("has-active-compat-session").is_none_or(|wanted| has(SessionKind::Compat) == wanted)
+        && filters
+            .is("has-active-oauth2-session")
+            .is_none_or(|wanted| has(SessionKind::OAuth2) == wanted)
+        && filters
+            .is("has-active-compat-session")
+            .is_none_or(|wanted| has(SessionKind::Compat) == wanted)
 }
 
 /// `GET /users/{id}`
@@ -66,20 +77,32 @@ async fn by_id(State(state): State<Shared<MasState>>, Path(id): Path<String>) ->
 }
 
 /// `GET /users/by-username/{username}`: without regard to case (trap 22).
-async fn by_username(State(state): State<Shared<MasState>>, Path(username): Path<String>) -> Answer {
+async fn by_username(
+    State(state): State<Shared<MasState>>,
+    Path(username): Path<String>,
+) -> Answer {
     let state = state.lock();
     let unknown = || AdminRefusal::not_found(&format!("User with username \"{username}\""));
     let user = state.user(&username).ok_or_else(unknown)?;
-    Ok(single(state.settings.release(), StatusCode::OK, KIND, user, &format!("users/by-username/{username}")))
+    Ok(single(
+        state.settings.release(),
+        StatusCode::OK,
+        KIND,
+        user,
+        &format!("users/by-username/{username}"),
+    ))
 }
 
 /// Returns the user of an ID in a path.
-pub(super) fn existing<'a>(state: &'a MasState, id: &str) -> Result<&'a DatabaseUser, AdminRefusal> {
+pub(super) fn existing<'a>(
+    state: &'a MasState,
+    id: &str,
+) -> Result<&'a DatabaseUser, AdminRefusal> {
     known(state, &ulid_in_path(id)?)
 }
 
-/// Returns the user of an ID in a filter. An unknown one is refused, and does not give an empty list
-/// (trap 43).
+/// Returns the user of an ID in a filter. An unknown one is refused, and does not give an empty
+/// list (trap 43).
 pub(super) fn known<'a>(state: &'a MasState, id: &str) -> Result<&'a DatabaseUser, AdminRefusal> {
     state.user_by_id(id).ok_or_else(|| AdminRefusal::not_found(&format!("User ID {id}")))
 }

@@ -11,13 +11,21 @@ use crate::standins::{World, mas_cli, runtime};
 
 #[tokio::test]
 async fn a_client_gets_in_the_way_it_is_registered_and_no_other() {
-    for (auth, other) in [(ClientAuth::Basic, ClientAuth::Post), (ClientAuth::Post, ClientAuth::Basic)] {
-        let world = World::new("example.org").mas_api_client("somebody", "else's").mas_api_client_auth(auth);
+    for (auth, other) in
+        [(ClientAuth::Basic, ClientAuth::Post), (ClientAuth::Post, ClientAuth::Basic)]
+    {
+        let world = World::new("example.org")
+            .mas_api_client("somebody", "else's")
+            .mas_api_client_auth(auth);
         let world = world.start().await.expect("the world starts");
         assert_eq!(sent(ask_for_token(&world, auth)).await.0, StatusCode::OK);
         assert_eq!(sent(ask_for_token(&world, other)).await.0, StatusCode::UNAUTHORIZED);
     }
-    let forgotten = World::new("example.org").mas_api_client_not_admin().start().await.expect("the world starts");
+    let forgotten = World::new("example.org")
+        .mas_api_client_not_admin()
+        .start()
+        .await
+        .expect("the world starts");
     let (status, body) = sent(ask_for_token(&forgotten, ClientAuth::Basic)).await;
     assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")));
 }
@@ -40,7 +48,8 @@ async fn discovery_says_what_the_settings_say_by_then() {
     assert_eq!(after["issuer"], "https://auth.example.org/");
     assert_eq!(after["token_endpoint"], "https://auth.example.org/oauth2/token");
     assert_eq!(after["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
-    world.mas.state().settings.token_endpoint = Some("https://elsewhere.example.org/token".to_owned());
+    world.mas.state().settings.token_endpoint =
+        Some("https://elsewhere.example.org/token".to_owned());
     assert_eq!(discovery().await["token_endpoint"], "https://elsewhere.example.org/token");
 }
 
@@ -49,10 +58,18 @@ async fn every_client_gets_the_scope_of_the_graphql_api_and_none_that_needs_a_us
     let mut api = TestApi::start(World::new("example.org")).await;
     api.world.mas.state().settings.admin_clients.clear();
     let ask = async |scope: &str| sent(ask_for_scope(&api.world, ClientAuth::Basic, scope)).await;
-    for scope in ["urn:mas:admin", "urn:synapse:admin:*", "urn:matrix:client:api:*", "urn:mas:graphql:*+urn:mas:admin"]
-    {
+    for scope in [
+        "urn:mas:admin",
+        "urn:synapse:admin:*",
+        "urn:matrix:client:api:*",
+        "urn:mas:graphql:*+urn:mas:admin",
+    ] {
         let (status, body) = ask(scope).await;
-        assert_eq!((status, body["error"].as_str()), (StatusCode::FORBIDDEN, Some("invalid_scope")), "{scope}");
+        assert_eq!(
+            (status, body["error"].as_str()),
+            (StatusCode::FORBIDDEN, Some("invalid_scope")),
+            "{scope}"
+        );
     }
     let (status, body) = ask("urn:mas:graphql:*").await;
     assert_eq!((status, body["scope"].as_str()), (StatusCode::OK, Some("urn:mas:graphql:*")));
@@ -66,7 +83,13 @@ async fn a_client_shows_what_the_configuration_file_makes_of_it() {
     let path = format!("oauth2-clients/{}", api.world.mas_client_id());
     let back = "https://app.example.org/back";
     let client = api.world.mas_client_id().to_owned();
-    api.world.mas.state().client_mut(&client).expect("the world's client").redirect_uris.push(back.to_owned());
+    api.world
+        .mas
+        .state()
+        .client_mut(&client)
+        .expect("the world's client")
+        .redirect_uris
+        .push(back.to_owned());
     let (status, body) = api.get(&path).await;
     assert_eq!((status, body["data"]["id"].as_str()), (StatusCode::OK, Some(client.as_str())));
     let device = "urn:ietf:params:oauth:grant-type:device_code";
@@ -114,14 +137,19 @@ async fn a_listener_without_the_api_answers_with_a_web_page() {
 
 #[tokio::test]
 async fn a_personal_token_opens_both_servers_until_its_actor_is_deactivated() {
-    let world = World::new("example.org").account("ann").account("bot").introspection_cache(Duration::ZERO);
+    let world =
+        World::new("example.org").account("ann").account("bot").introspection_cache(Duration::ZERO);
     let mut api = TestApi::start(world).await;
     let body = json!({"actor_user_id": api.id("bot"), "human_name": "sync", "scope": PERSONAL});
     let (status, made) = sent(api.request(Method::POST, "personal-sessions").json(&body)).await;
     assert_eq!(status, StatusCode::CREATED);
     let made = &made["data"]["attributes"];
     assert_eq!(made["owner_client_id"], json!(api.world.mas_client_id()));
-    api.token = made["access_token"].as_str().filter(|token| token.starts_with("mpt_")).expect("a token").to_owned();
+    api.token = made["access_token"]
+        .as_str()
+        .filter(|token| token.starts_with("mpt_"))
+        .expect("a token")
+        .to_owned();
     let users = format!("{}/_synapse/admin/v3/users?guests=false", api.world.synapse.url());
     let synapse = |token: &str| sent(runtime::client().get(&users).bearer_auth(token));
     assert_eq!(synapse(&api.token).await.0, StatusCode::OK);
@@ -131,7 +159,10 @@ async fn a_personal_token_opens_both_servers_until_its_actor_is_deactivated() {
     assert_eq!(mas_cli::execute(kill, Some(api.world.mas_cli_config().into())).await.exit, 0);
     assert_eq!(api.get("users").await.0, StatusCode::OK);
     let path = format!("users/{}/deactivate", api.id("bot"));
-    assert_eq!(sent(api.request(Method::POST, &path).json(&json!({"skip_erase": true}))).await.0, StatusCode::OK);
+    assert_eq!(
+        sent(api.request(Method::POST, &path).json(&json!({"skip_erase": true}))).await.0,
+        StatusCode::OK
+    );
     assert_eq!(api.get("users").await.0, StatusCode::UNAUTHORIZED);
     assert!(api.world.settle().await);
     assert_eq!(synapse(&api.token).await.0, StatusCode::UNAUTHORIZED);

@@ -11,12 +11,18 @@ use crate::standins::World;
 #[tokio::test]
 async fn a_deactivation_erases_without_skip_erase() {
     let names = ["kept", "empty", "untyped", "form"];
-    let api = TestApi::start(names.iter().fold(World::new("example.org"), |world, name| world.account(name))).await;
+    let api = TestApi::start(
+        names.iter().fold(World::new("example.org"), |world, name| world.account(name)),
+    )
+    .await;
     let ask = |name: &str| api.request(Method::POST, &format!("users/{}/deactivate", api.id(name)));
     let skip = r#"{"skip_erase": true}"#;
     let form = ask("form").header("content-type", "application/x-www-form-urlencoded").body(skip);
     assert_eq!(sent(form).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(sent(ask("kept").header("content-type", "application/json").body(skip)).await.0, StatusCode::OK);
+    assert_eq!(
+        sent(ask("kept").header("content-type", "application/json").body(skip)).await.0,
+        StatusCode::OK
+    );
     assert_eq!(sent(ask("untyped").body(skip)).await.0, StatusCode::OK);
     assert_eq!(sent(ask("empty")).await.0, StatusCode::OK);
     assert!(api.world.settle().await);
@@ -27,8 +33,10 @@ async fn a_deactivation_erases_without_skip_erase() {
 
 #[tokio::test]
 async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
-    let api =
-        TestApi::start(World::new("example.org").disabled_account("dave").job_delay(Duration::from_mins(1))).await;
+    let api = TestApi::start(
+        World::new("example.org").disabled_account("dave").job_delay(Duration::from_mins(1)),
+    )
+    .await;
     let path = |what: &str| format!("users/{}/{what}", api.id("dave"));
     assert_eq!(api.post(&path("reactivate")).await.0, StatusCode::OK);
     assert!(!api.world.state_of("dave").synapse.expect("seeded").deactivated);
@@ -42,8 +50,10 @@ async fn reactivating_is_done_when_it_answers_and_leaves_the_lock() {
 
 #[tokio::test]
 async fn a_user_who_is_deleted_and_re_created_is_another_user() {
-    let api =
-        TestApi::start(World::new("example.org").group("/staff").member("ann").account("ann").account("bob")).await;
+    let api = TestApi::start(
+        World::new("example.org").group("/staff").member("ann").account("ann").account("bob"),
+    )
+    .await;
     let (id, other) = (api.id("ann"), api.id("bob"));
     let token = api.world.login("ann").expect("a login");
     let kept = api.world.login("bob").expect("a login");
@@ -65,10 +75,14 @@ async fn a_user_who_is_deleted_and_re_created_is_another_user() {
 #[tokio::test]
 async fn sessions_of_logins_end_one_by_one() {
     let api = TestApi::start(World::new("example.org").account("ann")).await;
-    let tokens = [api.world.login("ann").expect("a login"), api.world.login_by_oauth2("ann").expect("a login")];
+    let tokens = [
+        api.world.login("ann").expect("a login"),
+        api.world.login_by_oauth2("ann").expect("a login"),
+    ];
     assert_eq!(api.mas("ann").sessions, 3);
     for list in ["compat-sessions", "oauth2-sessions", "user-sessions"] {
-        let (_, body) = api.get(&format!("{list}?filter[user]={}&filter[status]=active", api.id("ann"))).await;
+        let (_, body) =
+            api.get(&format!("{list}?filter[user]={}&filter[status]=active", api.id("ann"))).await;
         let row = body["data"].as_array().and_then(|rows| rows.first()).expect("an open session");
         assert_eq!(row["attributes"]["user_id"], json!(api.id("ann")));
         let finish = format!("{list}/{}/finish", row["id"].as_str().expect("an ID"));

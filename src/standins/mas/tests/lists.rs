@@ -17,7 +17,8 @@ fn usernames(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn pages_go_both_ways_and_show_no_user_twice() {
-    let api = TestApi::start(World::new("example.org").accounts(7, "u").guest_account("guest")).await;
+    let api =
+        TestApi::start(World::new("example.org").accounts(7, "u").guest_account("guest")).await;
     let (_, all) = api.get("users?page[first]=100").await;
     assert_eq!(all["meta"]["count"], 9);
     let mut forward = Vec::new();
@@ -30,12 +31,16 @@ async fn pages_go_both_ways_and_show_no_user_twice() {
     assert_eq!(forward, usernames(&all));
     let (_, last) = api.get("users?page[last]=4").await;
     assert_eq!(usernames(&last), usernames(&all)[5..]);
-    let before = last["links"]["prev"].as_str().expect("there are more").replace("/api/admin/v1/", "");
+    let before =
+        last["links"]["prev"].as_str().expect("there are more").replace("/api/admin/v1/", "");
     assert_eq!(usernames(&api.get(&before).await.1), usernames(&all)[1..5]);
     assert_eq!(usernames(&api.get("users?filter[legacy-guest]=true").await.1), ["guest"]);
     assert_eq!(api.get("users?page[first]=1&page[last]=1").await.0, StatusCode::BAD_REQUEST);
     let id = api.id("u00001");
-    assert_eq!(api.get(&format!("users?page[after]={id}&page[before]={id}")).await.1["data"], json!([]));
+    assert_eq!(
+        api.get(&format!("users?page[after]={id}&page[before]={id}")).await.1["data"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -56,18 +61,28 @@ async fn filters_that_a_list_does_not_know_are_ignored_and_unknown_users_are_not
         assert_eq!(api.get(&format!("{list}?{unknown}")).await.0, StatusCode::NOT_FOUND);
         assert_eq!(api.get(&format!("{list}?filter[user]=zzz")).await.0, StatusCode::BAD_REQUEST);
     }
-    assert_eq!(api.get("oauth2-sessions?filter[scope]=openid").await.0, StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(
+        api.get("oauth2-sessions?filter[scope]=openid").await.0,
+        StatusCode::NOT_IMPLEMENTED
+    );
 }
 
 #[tokio::test]
 async fn a_link_names_the_keycloak_user_after_a_rename() {
-    let world = World::new("example.org").group("/matrix-users").member("ann").account("ann").account("alone");
+    let world = World::new("example.org")
+        .group("/matrix-users")
+        .member("ann")
+        .account("ann")
+        .account("alone");
     let api = TestApi::start(world).await;
     let subject = async |name: &str| {
-        let (_, body) = api.get(&format!("upstream-oauth-links?filter[user]={}", api.id(name))).await;
+        let (_, body) =
+            api.get(&format!("upstream-oauth-links?filter[user]={}", api.id(name))).await;
         body["data"][0]["attributes"]["subject"].as_str().map(str::to_owned)
     };
-    let keycloak_id = |name: &str| api.world.keycloak.state().realm("corp").user(name).map(|user| user.id.clone());
+    let keycloak_id = |name: &str| {
+        api.world.keycloak.state().realm("corp").user(name).map(|user| user.id.clone())
+    };
     api.world.keycloak.state().realm("corp").rename_user("ann", "anna");
     assert_eq!(subject("ann").await, keycloak_id("anna"));
     assert_eq!(subject("alone").await, None);
@@ -91,16 +106,23 @@ async fn addresses_are_found_by_user_and_by_address_and_end_with_the_account() {
     api.world.mas.state().add_email(Email::new(&bob, "Robert@example.org"));
     let addresses = async |query: &str| -> Vec<String> {
         let (_, body) = api.get(&format!("user-emails?{query}")).await;
-        assert_eq!(body["meta"]["count"].as_u64(), body["data"].as_array().map(|rows| rows.len() as u64));
+        assert_eq!(
+            body["meta"]["count"].as_u64(),
+            body["data"].as_array().map(|rows| rows.len() as u64)
+        );
         let rows = body["data"].as_array().expect("rows").iter();
-        rows.map(|row| row["attributes"]["email"].as_str().expect("an address").to_owned()).collect()
+        rows.map(|row| row["attributes"]["email"].as_str().expect("an address").to_owned())
+            .collect()
     };
     assert_eq!(addresses(&format!("filter[user]={ann}")).await, ["ann@example.org"]);
     assert_eq!(addresses("filter[email]=robert@EXAMPLE.org").await, ["Robert@example.org"]);
     assert_eq!(addresses("filter[email]=robert").await, [""; 0]);
     // The owner of the world's token has one too (trap 42).
     assert_eq!(addresses("filter[username]=ann").await.len(), 4);
-    assert_eq!(api.get("user-emails?filter[user]=01J44QC8BCY7FCFM7WGHQGKMTZ").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(
+        api.get("user-emails?filter[user]=01J44QC8BCY7FCFM7WGHQGKMTZ").await.0,
+        StatusCode::NOT_FOUND
+    );
     let (_, page) = api.get("user-emails?page[first]=3").await;
     assert!(page["links"]["next"].as_str().is_some_and(|next| next.contains("page[after]=")));
     let id = page["data"][0]["id"].as_str().expect("an ID").to_owned();

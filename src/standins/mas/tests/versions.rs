@@ -6,9 +6,11 @@ use serde_json::json;
 use super::{TestApi, sent};
 use crate::standins::{World, mas_cli};
 
-/// Starts a MAS of this version with `ann`, active and logged in, and `dave`, locked and deactivated.
+/// Starts a MAS of this version with `ann`, active and logged in, and `dave`, locked and
+/// deactivated.
 async fn old(version: &str) -> TestApi {
-    let world = World::new("example.org").account("ann").disabled_account("dave").mas_version(version);
+    let world =
+        World::new("example.org").account("ann").disabled_account("dave").mas_version(version);
     let api = TestApi::start(world).await;
     api.world.login_by_oauth2("ann").expect("a login");
     api
@@ -24,10 +26,17 @@ async fn an_endpoint_is_not_there_before_the_version_that_brought_it() {
         ("v1.4.0", "v1.5.0", Method::GET, "personal-sessions"),
         ("v1.19.0", "v1.20.0", Method::GET, "oauth2-clients/OWN"),
     ] {
-        for (version, expected) in [(before, StatusCode::NOT_FOUND), (since, StatusCode::OK), ("dev", StatusCode::OK)] {
+        for (version, expected) in
+            [(before, StatusCode::NOT_FOUND), (since, StatusCode::OK), ("dev", StatusCode::OK)]
+        {
             let api = old(version).await;
-            let path = path.replace("ID", &api.id("dave")).replace("OWN", api.world.mas_client_id());
-            assert_eq!(sent(api.request(method.clone(), &path)).await.0, expected, "{version} {path}");
+            let path =
+                path.replace("ID", &api.id("dave")).replace("OWN", api.world.mas_client_id());
+            assert_eq!(
+                sent(api.request(method.clone(), &path)).await.0,
+                expected,
+                "{version} {path}"
+            );
         }
     }
 }
@@ -51,14 +60,20 @@ async fn sessions_do_not_end_one_by_one_before_1_4() {
             api.world.login("ann").expect("a login");
             let (_, open) = api.get(&format!("{list}?filter[user]={}", api.id("ann"))).await;
             let id = open["data"][0]["id"].as_str().expect("an open session");
-            assert_eq!(api.post(&format!("{list}/{id}/finish")).await.0, expected, "{version} {list}");
+            assert_eq!(
+                api.post(&format!("{list}/{id}/finish")).await.0,
+                expected,
+                "{version} {list}"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn a_filter_that_an_old_mas_does_not_know_yet_is_ignored() {
-    for (version, found, is_counted) in [("v1.2.0", 3, true), ("v1.3.0", 1, true), ("v1.4.0", 1, false)] {
+    for (version, found, is_counted) in
+        [("v1.2.0", 3, true), ("v1.3.0", 1, true), ("v1.4.0", 1, false)]
+    {
         let (_, body) = old(version).await.get("users?count=false&filter[search]=dav").await;
         assert_eq!(body["data"].as_array().map(Vec::len), Some(found), "{version}");
         assert_eq!(body.get("meta").is_some(), is_counted, "{version}");
@@ -67,7 +82,8 @@ async fn a_filter_that_an_old_mas_does_not_know_yet_is_ignored() {
 
 #[tokio::test]
 async fn rows_grew_with_time() {
-    for (version, has_guests, has_cursor) in [("v1.2.0", false, false), ("v1.3.0", true, false), ("v1.4.0", true, true)]
+    for (version, has_guests, has_cursor) in
+        [("v1.2.0", false, false), ("v1.3.0", true, false), ("v1.4.0", true, true)]
     {
         let (_, body) = old(version).await.get("users").await;
         let row = &body["data"][0];
@@ -108,6 +124,10 @@ async fn before_1_14_a_lock_does_not_reach_the_homeserver() {
         let add = ["manage", "add-email", "dave", "dave@example.org"].map(Into::into).to_vec();
         assert_eq!(mas_cli::execute(add, Some(api.world.mas_cli_config().into())).await.exit, 0);
         assert!(api.world.settle().await);
-        assert_eq!(api.world.state_of("dave").synapse.expect("seeded").locked, !reaches, "{version}");
+        assert_eq!(
+            api.world.state_of("dave").synapse.expect("seeded").locked,
+            !reaches,
+            "{version}"
+        );
     }
 }
