@@ -142,6 +142,17 @@ impl Rechecks {
         rechecks.values().filter_map(|recheck| recheck.as_ref().ok())
     }
 
+    /// Lets the rechecks of these accounts count as failed. Returns whether any other is left.
+    pub fn fail(&mut self, accounts: &[UserId], why: &str) -> bool {
+        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
+        for user_id in accounts {
+            if let Some(recheck) = rechecks.get_mut(user_id).filter(|recheck| recheck.is_ok()) {
+                *recheck = Err(why.to_owned());
+            }
+        }
+        rechecks.values().any(Result::is_ok)
+    }
+
     /// Marks the accounts of these administrators.
     pub fn mark_admins(&mut self, admins: &[Localpart]) {
         let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;

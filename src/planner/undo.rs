@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::memory::CLOCKS;
+use super::memory::{CLOCKS, Progress};
 use super::{Draft, Facts, PlanScope, Policy, Rechecks, ToRecheck, Verdict, Verdicts};
 use crate::model::{Account, Timestamp, UserId};
 use crate::plan::{
@@ -19,6 +19,8 @@ pub struct Undone {
     pub mode: DisableMode,
     /// When it ended, or else when it began.
     pub ended: Option<Timestamp>,
+    /// How far it came.
+    pub progress: Progress,
     /// What has happened to the account since, as far as known.
     pub since: Option<Since>,
 }
@@ -120,8 +122,12 @@ impl<'f> Undo<'f> {
                 .binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id);
             at.ok().map(|at| &verdicts.of_accounts[at].1)
         });
-        // The lock may be the run's, and the deactivation a later one (trap 17).
-        let disabled_at = evidence.and_then(|seen| seen.account.last_disabled_at);
+        let disabled_at = evidence.and_then(|seen| match undone.progress {
+            // The lock may be the run's, and the deactivation a later one (trap 17).
+            Progress::Done => seen.account.last_disabled_at,
+            // MAS may have run the job of our own deactivation later.
+            Progress::Requested | Progress::Begun => seen.account.disabled_at,
+        });
         let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
         let disabled_since =
             disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));

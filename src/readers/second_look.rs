@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
-use super::silence::Silences;
+use super::silence::{Silences, is_silence};
 use super::{Group, ReadError, Readers, Reading, Tally};
 use crate::error_chain::in_one_line;
 use crate::model::{
@@ -75,7 +75,10 @@ impl Readers {
         // A server that has stopped answering cannot show that a directory is still up.
         let members_after = match given_up {
             GivenUp::Yes => Some(MemberList::default()),
-            GivenUp::No => self.members_after(&answers, facts, groups).await?,
+            GivenUp::No => match self.members_after(&answers, facts, groups).await {
+                Err(error) if is_silence(&error) => Some(MemberList::default()),
+                members => members?,
+            },
         };
         answers.extend(aside.rechecks);
         Ok(Rechecks::Taken { answers, members_after })

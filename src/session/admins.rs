@@ -6,6 +6,7 @@ use tracing::warn;
 use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
+use crate::model::UserId;
 use crate::planner::Rechecks;
 use crate::writers::{MasCli, WriterError};
 
@@ -17,11 +18,12 @@ pub(crate) enum AdminsOfMas {
 }
 
 impl Session {
-    /// Marks the administrators of MAS. A run that may write fails if they cannot be read, because
-    /// it would disable them like any other account; a plan warns.
+    /// Marks the administrators of MAS. If they cannot be read, a run that may write skips the
+    /// accounts to disable, because some may be theirs; a plan warns.
     pub(super) async fn mark_admins_of_mas(
         &self,
         rechecks: &mut Rechecks,
+        to_disable: &[UserId],
         aim: Aim,
     ) -> Result<AdminsOfMas, Failure> {
         let Some(mas_cli) = self.mas_cli.as_ref().filter(|_| self.config.policy.protect_admins)
@@ -46,7 +48,7 @@ impl Session {
         if self.mas.is_some() {
             Ok(AdminsOfMas::Known)
         } else {
-            mark_listed(mas_cli, rechecks, aim).await
+            mark_listed(mas_cli, rechecks, to_disable, aim).await
         }
     }
 
@@ -75,6 +77,7 @@ impl Session {
 async fn mark_listed(
     mas_cli: &MasCli,
     rechecks: &mut Rechecks,
+    to_disable: &[UserId],
     aim: Aim,
 ) -> Result<AdminsOfMas, Failure> {
     match (mas_cli.admins().await, aim) {
@@ -89,10 +92,18 @@ async fn mark_listed(
             );
             Ok(AdminsOfMas::Unknown)
         }
-        (Err(error), Aim::Write | Aim::WriteApproved) => Err(Failure::UnknownAdmins(error)),
+        (Err(error), Aim::Write | Aim::WriteApproved) => {
+            let why =
+                format!("the administrators made in MAS are unknown: {}", in_one_line(&error));
+            if rechecks.fail(to_disable, &why) {
+                Ok(AdminsOfMas::Unknown)
+            } else {
+                Err(Failure::UnknownAdmins(error))
+            }
+        }
         (Err(error), Aim::Show) => {
             warn!(
-                "administrators made in MAS are unknown: {}; a sync that disables accounts would fail",
+                "administrators made in MAS are unknown: {}; a sync would disable no account",
                 in_one_line(&error)
             );
             Ok(AdminsOfMas::Unknown)

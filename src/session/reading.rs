@@ -94,11 +94,12 @@ impl Session {
     ) -> Result<(Rechecks, AdminsOfMas), Failure> {
         let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
-        let disables = accounts.iter().any(|account| account.kind == ActionKind::Disable);
+        let to_disable = accounts.iter().filter(|account| account.kind == ActionKind::Disable);
+        let to_disable: Vec<_> = to_disable.map(|account| account.user_id.clone()).collect();
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
-        let admins = if disables && matches!(rechecks, Rechecks::Taken { .. }) {
-            self.mark_admins_of_mas(&mut rechecks, aim).await?
+        let admins = if !to_disable.is_empty() && matches!(rechecks, Rechecks::Taken { .. }) {
+            self.mark_admins_of_mas(&mut rechecks, &to_disable, aim).await?
         } else {
             AdminsOfMas::Known
         };

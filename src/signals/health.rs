@@ -33,8 +33,6 @@ pub enum NotReady {
     /// A plan waits for an approval.
     Refused,
     Failed,
-    /// It left something undone, and no full run has succeeded yet.
-    Incomplete,
     /// Another run holds the lock.
     Locked,
     /// No full run has succeeded for three intervals.
@@ -49,7 +47,6 @@ impl NotReady {
             Self::FirstRun => "the first run has not ended yet",
             Self::Refused => "a plan was refused",
             Self::Failed => "the last run failed",
-            Self::Incomplete => "the last run left something undone",
             Self::Locked => "another run holds the lock",
             Self::Stale => "no full run has succeeded for three intervals",
         }

@@ -14,7 +14,7 @@ use crate::model::{AccountState, ServerText, Timestamp, UserId, Word as _};
 use crate::plan::{
     ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind,
 };
-use crate::planner::{Since, Undone};
+use crate::planner::{Progress, Since, Undone};
 
 /// A run, with the counts of its outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -139,6 +139,7 @@ impl State {
             mode: row.disable,
             // A run that was killed has changed the account right after it began.
             ended: action.ended.or(action.begun),
+            progress: progress(action.outcome),
             user_id: action.user_id,
         });
         Ok(Some(undone.collect()))
@@ -267,4 +268,12 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
         is_untouched: word_if_any::<HarmlessFailure>(row, 10)?.is_some(),
     })
+}
+
+fn progress(outcome: RecordedOutcome) -> Progress {
+    match outcome {
+        RecordedOutcome::Known(OutcomeKind::Done) => Progress::Done,
+        RecordedOutcome::Known(OutcomeKind::Scheduled) => Progress::Requested,
+        _ => Progress::Begun,
+    }
 }

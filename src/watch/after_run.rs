@@ -98,7 +98,8 @@ pub(super) enum Effect {
     ForgetReading,
     /// Say that it is ready: the accounts are in step.
     Ready,
-    /// Say that the last run left something undone.
+    /// Say that the last run left something undone. It is ready all the same, but not longer than
+    /// before.
     Incomplete,
     /// Say that it is not ready. Anyone may read the reason; the details are for the service
     /// manager.
@@ -187,6 +188,8 @@ pub(super) struct Standing {
     waiting: Option<Digest>,
     /// Whether the last run failed: the hook runs only at the first failure.
     failing: bool,
+    /// Whether it was reported that no full run has succeeded for too long.
+    overdue: bool,
     /// Since when another run holds the lock.
     locked_since: Option<Instant>,
     /// When the last full run succeeded, or else the beginning.
@@ -213,6 +216,7 @@ impl Standing {
             refusals: Refusals::default(),
             waiting: None,
             failing: false,
+            overdue: false,
             locked_since: None,
             succeeded: Instant::now(),
         }
@@ -262,7 +266,8 @@ impl Standing {
         match reached {
             Reached::InStep if is_full => {
                 self.backoff.reset();
-                (self.refusals.last, self.failing, self.succeeded) = (None, false, Instant::now());
+                (self.refusals.last, self.failing, self.overdue) = (None, false, false);
+                self.succeeded = Instant::now();
                 effects.extend([Effect::FullRun(When::Regular), Effect::Ready]);
             }
             Reached::InStep => {}
@@ -277,17 +282,15 @@ impl Standing {
         if kind != RunKind::Full {
             return vec![Effect::FullRun(When::Within(pause))];
         }
-        self.refusals.last = None;
-        let mut effects = vec![Effect::FullRun(When::After(pause)), Effect::Incomplete];
+        (self.refusals.last, self.failing) = (None, self.overdue);
+        let again = Effect::FullRun(When::After(pause));
         if self.succeeded.elapsed() <= self.interval * INTERVALS_READY {
-            effects.push(Effect::StillNotReady(
-                NotReady::Incomplete,
-                NotReady::Incomplete.text().to_owned(),
-            ));
-            return effects;
+            return vec![again, Effect::Incomplete];
         }
+        self.overdue = true;
         let line = format!("{}: each left something undone", NotReady::Stale.text());
         let hint = Some("Check the warnings of the last run in the log.".to_owned());
+        let mut effects = vec![again];
         effects.extend(self.report_failure(NotReady::Stale, line, hint, pause));
         effects
     }

@@ -196,7 +196,12 @@ impl<'g> Watcher<'g> {
                 self.manager.status(Reached::InStep.text());
                 self.health.set_ready(Ok(()));
             }
-            Effect::Incomplete => self.manager.status(Reached::Incomplete.text()),
+            Effect::Incomplete => {
+                self.manager.status(Reached::Incomplete.text());
+                if !self.health.is_ready() {
+                    self.health.set_ready(Ok(()));
+                }
+            }
             Effect::StillNotReady(..) if self.health.is_ready() => {}
             Effect::NotReady(why, details) | Effect::StillNotReady(why, details) => {
                 self.manager.status(&details);

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{AccountState, Timestamp};
 use matrix_keycloak_sync::plan::{ActionKind, DisableMode, KeptReason, Plan};
-use matrix_keycloak_sync::planner::{Matching, PlanScope, Undo, Undone};
+use matrix_keycloak_sync::planner::{Matching, PlanScope, Progress, Undo, Undone};
 
 use crate::runner::holds;
 use crate::servers::{answers, facts, plan, policy, user_id};
@@ -29,6 +29,7 @@ fn run(world: &World, kind: ActionKind) -> Vec<Undone> {
         user_id: user_id(account),
         mode: if rng.bool() { DisableMode::Lock } else { DisableMode::Deactivate },
         ended: Some(Timestamp::from_millis(ENDED[rng.usize(..2)])),
+        progress: Progress::Done,
         since: None,
     };
     world.accounts.iter().map(&mut undone).collect()

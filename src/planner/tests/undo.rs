@@ -15,7 +15,14 @@ impl Scene {
         let account =
             self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
         let user_id = account.expect("an account").user_id.clone();
-        Undone { kind, user_id, mode, ended: Some(Timestamp::from_millis(ENDED)), since: None }
+        Undone {
+            kind,
+            user_id,
+            mode,
+            ended: Some(Timestamp::from_millis(ENDED)),
+            progress: Progress::Done,
+            since: None,
+        }
     }
 
     fn undo(&self, undone: &[Undone]) -> Plan {
@@ -270,4 +277,18 @@ fn undo_compares_the_run_with_the_later_of_lock_and_deactivation() {
     assert_eq!(actions(&again), vec![]);
     assert!(left_out(&again)[0].contains("it was disabled again at"), "{again:?}");
     assert_eq!(left_out(&undo(&dave(ENDED - 5 * minute, ENDED + minute))), [""]);
+}
+
+#[test]
+fn deactivation_that_mas_does_after_the_run_is_the_runs() {
+    let minute = 60_000;
+    let dave = scene().user("dave").account("dave", DISABLED).detail("dave", |detail| {
+        detail.disabled_at = Some(Timestamp::from_millis(ENDED));
+        detail.last_disabled_at = Some(Timestamp::from_millis(ENDED + 10 * minute));
+    });
+    let undone = dave.done("dave", ActionKind::Disable, DisableMode::Deactivate);
+    for progress in [Progress::Requested, Progress::Begun] {
+        let plan = dave.undo(&[Undone { progress, ..undone.clone() }]);
+        assert_eq!(left_out(&plan), [""], "{progress:?}");
+    }
 }

@@ -97,12 +97,12 @@ async fn full_run_in_step_makes_it_ready_and_a_partial_one_changes_nothing() {
     .await;
 }
 
+const AGAIN: &str = "full run after a pause, incomplete";
+
 #[tokio::test(start_paused = true)]
-async fn incomplete_run_is_repeated_after_a_pause_and_makes_nothing_ready() {
-    let again =
-        "full run after a pause, incomplete, still not ready (the last run left something undone)";
+async fn incomplete_run_is_repeated_after_a_pause() {
     follows(&[
-        (NOW, FULL, done(Reached::Incomplete), again),
+        (NOW, FULL, done(Reached::Incomplete), AGAIN),
         (NOW, PEOPLE, done(Reached::Incomplete), "full run within"),
     ])
     .await;
@@ -110,20 +110,34 @@ async fn incomplete_run_is_repeated_after_a_pause_and_makes_nothing_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn full_runs_that_leave_something_undone_for_three_intervals_are_a_failure() {
-    let again =
-        "full run after a pause, incomplete, still not ready (the last run left something undone)";
-    let too_long = "full run after a pause, incomplete, log failure, not ready (no full run has succeeded for \
+    let too_long = "full run after a pause, log failure, not ready (no full run has succeeded for \
                     three intervals)";
     let first = format!("{too_long}, hook Failed");
     follows(&[
         (NOW, FULL, done(Reached::InStep), IN_STEP),
-        (INTERVAL * 3, FULL, done(Reached::Incomplete), again),
+        (INTERVAL * 3, FULL, done(Reached::Incomplete), AGAIN),
         (Duration::from_secs(1), PEOPLE, done(Reached::InStep), ""),
         (NOW, FULL, done(Reached::Incomplete), &first),
         (INTERVAL, FULL, done(Reached::Incomplete), too_long),
         (NOW, FULL, done(Reached::InStep), IN_STEP),
-        (INTERVAL, FULL, done(Reached::Incomplete), again),
+        (INTERVAL, FULL, done(Reached::Incomplete), AGAIN),
         (INTERVAL * 3, FULL, done(Reached::Incomplete), &first),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_new_failure_is_reported_between_runs_that_leave_something_undone() {
+    let fails =
+        "forget, full run after a pause, log failure, not ready (the last run failed), hook Failed";
+    let too_long = "full run after a pause, log failure, not ready (no full run has succeeded for \
+                    three intervals), hook Failed";
+    follows(&[
+        (NOW, FULL, failed(Cause::Other), fails),
+        (NOW, FULL, done(Reached::Incomplete), AGAIN),
+        (NOW, FULL, failed(Cause::Other), fails),
+        (NOW, FULL, done(Reached::Incomplete), AGAIN),
+        (INTERVAL * 4, FULL, done(Reached::Incomplete), too_long),
     ])
     .await;
 }
