@@ -30,7 +30,7 @@ async fn token(world: &RunningWorld) -> String {
 }
 
 async fn get(url: &str, token: &str) -> reqwest::Result<reqwest::Response> {
-    runtime::client().get(url).bearer_auth(token).timeout(Duration::from_secs(5)).send().await
+    runtime::client().get(url).bearer_auth(token).timeout(Duration::from_secs(30)).send().await
 }
 
 fn members_url(world: &RunningWorld, query: &str) -> String {

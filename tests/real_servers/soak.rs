@@ -141,7 +141,8 @@ async fn soak_ends_in_step_without_wrong_disables_or_activations() -> Outcome {
         "closed after {closed:?}"
     );
     assert!(late <= early + GROWTH, "it grew from {early} to {late} KiB");
-    assert_eq!(exit, Some(0), "{log}");
+    // 4 if the signal came while a run was under way.
+    assert!(matches!(exit, Some(0 | 4)), "{exit:?}: {log}");
     Ok(())
 }
 
