@@ -214,9 +214,9 @@ async fn a_secret_in_mas_clis_own_configuration_is_not_shown() {
 #[tokio::test]
 async fn error_of_mas_cli_is_printed_without_secrets() {
     let world = canaries().await;
-    for (calls, exit) in [("*manage*", 1), ("*-user\\ *", 4)] {
+    for calls in ["*manage*", "*-user\\ *"] {
         let toml =
             mas_cli(&world, &format!("case \"$*\" in {calls}) echo Error: no >&2; exit 1;; esac"));
-        by_variables(&world).file(&world, &toml).run("-vvv sync").exits(exit);
+        by_variables(&world).file(&world, &toml).run("-vvv sync").exits(4);
     }
 }
