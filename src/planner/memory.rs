@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{AccountState, SeenState, Timestamp, UserId};
-use crate::plan::DisableMode;
+use crate::plan::{DisableMode, OutcomeKind};
 
 /// The clocks of MAS and of this host may differ by this much.
 pub(super) const CLOCKS: Duration = Duration::from_mins(1);
@@ -73,6 +73,18 @@ pub enum Progress {
     Requested,
     /// The homeserver showed it.
     Done,
+}
+
+impl Progress {
+    /// Returns how far a disable came by its recorded outcome; there is none if the run was killed.
+    #[must_use]
+    pub fn reached(outcome: Option<OutcomeKind>) -> Self {
+        match outcome {
+            Some(OutcomeKind::Done) => Self::Done,
+            Some(OutcomeKind::Scheduled) => Self::Requested,
+            Some(OutcomeKind::Failed | OutcomeKind::Skipped) | None => Self::Begun,
+        }
+    }
 }
 
 impl Memory {

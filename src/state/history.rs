@@ -81,6 +81,13 @@ pub enum RecordedOutcome {
 pub const INTERRUPTED: &str = "interrupted";
 
 impl RecordedOutcome {
+    fn known(self) -> Option<OutcomeKind> {
+        match self {
+            Self::Known(kind) => Some(kind),
+            Self::Interrupted => None,
+        }
+    }
+
     /// Returns the outcome in one word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -139,7 +146,7 @@ impl State {
             mode: row.disable,
             // A run that was killed has changed the account right after it began.
             ended: action.ended.or(action.begun),
-            progress: progress(action.outcome),
+            progress: Progress::reached(action.outcome.known()),
             user_id: action.user_id,
         });
         Ok(Some(undone.collect()))
@@ -268,12 +275,4 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
         is_untouched: word_if_any::<HarmlessFailure>(row, 10)?.is_some(),
     })
-}
-
-fn progress(outcome: RecordedOutcome) -> Progress {
-    match outcome {
-        RecordedOutcome::Known(OutcomeKind::Done) => Progress::Done,
-        RecordedOutcome::Known(OutcomeKind::Scheduled) => Progress::Requested,
-        _ => Progress::Begun,
-    }
 }

@@ -161,11 +161,7 @@ pub(super) fn own_disables(
         match (kind, outcome) {
             (ActionKind::Disable, outcome) => {
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
-                let progress = match outcome {
-                    Some(OutcomeKind::Done) => Progress::Done,
-                    Some(OutcomeKind::Scheduled) => Progress::Requested,
-                    _ => Progress::Begun,
-                };
+                let progress = Progress::reached(outcome);
                 let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
                 own.insert(user_id, OwnDisable { mode, progress, at, until });
             }

@@ -64,24 +64,22 @@ impl<'f> Draft<'f> {
         for (account, opinion) in &self.notable {
             let verdict = match opinion {
                 Opinion::Settled(verdict) => verdict.clone(),
-                Opinion::WouldDisable(holder) => match rechecks.recheck(&account.user_id) {
-                    Some(Ok(seen)) => {
-                        contradictions += usize::from(second.contradicts(account, holder, seen));
-                        second.on_disable(account, holder, seen, &directories)
+                Opinion::WouldDisable(holder) | Opinion::WouldClose(holder) => {
+                    match rechecks.recheck(&account.user_id) {
+                        Some(Ok(seen)) => {
+                            contradictions +=
+                                usize::from(second.contradicts(account, holder, seen));
+                            if matches!(opinion, Opinion::WouldClose(_)) {
+                                second.on_close(account, holder, seen, &directories)
+                            } else {
+                                second.on_disable(account, holder, seen, &directories)
+                            }
+                        }
+                        failed => {
+                            Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
+                        }
                     }
-                    failed => {
-                        Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
-                    }
-                },
-                Opinion::WouldClose(holder) => match rechecks.recheck(&account.user_id) {
-                    Some(Ok(seen)) => {
-                        contradictions += usize::from(second.contradicts(account, holder, seen));
-                        second.on_close(account, holder, seen, &directories)
-                    }
-                    failed => {
-                        Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
-                    }
-                },
+                }
                 Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
                     Some(Ok(seen)) => second.on_activate(account, member, *by, seen),
                     failed => Verdict::ActivateSkipped(Reason::InGroup, why_not(failed, rechecks)),

@@ -27,7 +27,7 @@ impl Crowd {
             scene = scene.member(&format!("lost-{number}"));
         }
         for number in 0..self.of_nobody {
-            scene = scene.account(&format!("nobodys-{number}"), ACTIVE);
+            scene = scene.account(&format!("stray-{number}"), ACTIVE);
         }
         for number in 0..self.leaving {
             let name = format!("leaver-{number}");
@@ -87,7 +87,7 @@ fn names_are_not_remembered_while_the_mapping_is_in_doubt() {
 
 #[test]
 fn summary_counts_by_evidence_and_shows_the_first_five_names() {
-    let mut scene = scene().member("lost").account("nobodys", ACTIVE);
+    let mut scene = scene().member("lost").account("stray", ACTIVE);
     for number in [3, 1, 5, 2, 6, 4] {
         let name = format!("named-{number}");
         scene = scene.member(&name).account(&name, ACTIVE);
@@ -108,7 +108,7 @@ fn summary_counts_by_evidence_and_shows_the_first_five_names() {
         without_account: 1,
         of_nobody: 1,
         examples: vec![vec!["linked".into()], vec!["recalled".into()], named],
-        of_nobody_examples: vec!["nobodys".into()],
+        of_nobody_examples: vec!["stray".into()],
         doubt: None,
     };
     assert_eq!(plan.mapping, expected);
@@ -117,7 +117,7 @@ fn summary_counts_by_evidence_and_shows_the_first_five_names() {
 #[test]
 fn doubt_names_the_members_that_a_sign_points_to_first() {
     let crowd = Crowd { lost: 6, of_nobody: 6, leaving: 0, fitting: 0, shut: 0 };
-    let plan = crowd.scene().shows_name_of("nobodys-4", "id-3-lost-3").plan();
+    let plan = crowd.scene().shows_name_of("stray-4", "id-3-lost-3").plan();
     let pairs = match plan.mapping.doubt {
         Some(MappingDoubt::Names { pairs, .. }) => pairs,
         doubt => unreachable!("{doubt:?}"),
@@ -125,11 +125,11 @@ fn doubt_names_the_members_that_a_sign_points_to_first() {
     let pairs: Vec<_> =
         pairs.iter().map(|pair| (pair.member.as_str(), pair.account.as_str())).collect();
     let expected = [
-        ("lost-3", "nobodys-4"),
-        ("lost-0", "nobodys-0"),
-        ("lost-1", "nobodys-1"),
-        ("lost-2", "nobodys-2"),
-        ("lost-4", "nobodys-3"),
+        ("lost-3", "stray-4"),
+        ("lost-0", "stray-0"),
+        ("lost-1", "stray-1"),
+        ("lost-2", "stray-2"),
+        ("lost-4", "stray-3"),
     ];
     assert_eq!(pairs, expected);
 }
