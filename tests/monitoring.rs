@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::metrics::{AdminEvents, Metrics, Readiness, RunKind};
 use matrix_keycloak_sync::model::{Localpart, Server, ServerName};
-use matrix_keycloak_sync::plan::{
-    DisableMode, Kept, KeptReason, MappingSummary, Plan, ReadCounts, RunResult, Unverified,
-    WriterKind,
-};
+use matrix_keycloak_sync::plan::{DisableMode, Kept, KeptReason, Plan, RunResult, WriterKind};
 use regex::Regex;
 use serde_json::Value;
 
@@ -33,21 +30,8 @@ fn every_metric() -> Metrics {
     metrics.facts(0, &[]);
     let kept = |reason| Kept::new(Localpart::from("dave"), reason);
     metrics.plan(&Plan {
-        server_name: server(),
-        writer: WriterKind::MasCli,
-        disable: DisableMode::Deactivate,
-        read: ReadCounts::default(),
-        actions: Vec::new(),
-        unchanged: 0,
-        active: 0,
-        not_registered: Vec::new(),
-        unnamed: Vec::new(),
         kept: vec![kept(KeptReason::Protected), kept(KeptReason::FederationInDoubt)],
-        contradictions: 0,
-        doubtful: Vec::new(),
-        not_rechecked: None,
-        unverified: Unverified::default(),
-        mapping: MappingSummary::default(),
+        ..Plan::empty(server(), WriterKind::MasCli, DisableMode::Deactivate)
     });
     for kind in [RunKind::Full, RunKind::People, RunKind::Members] {
         metrics.run_ended(kind, RunResult::InStep, Duration::from_secs(1));

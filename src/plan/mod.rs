@@ -243,6 +243,28 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns a plan about no account.
+    #[must_use]
+    pub fn empty(server_name: ServerName, writer: WriterKind, disable: DisableMode) -> Self {
+        Self {
+            server_name,
+            writer,
+            disable,
+            read: ReadCounts::default(),
+            actions: Vec::new(),
+            unchanged: 0,
+            active: 0,
+            not_registered: Vec::new(),
+            unnamed: Vec::new(),
+            kept: Vec::new(),
+            contradictions: 0,
+            doubtful: Vec::new(),
+            not_rechecked: None,
+            unverified: Unverified::default(),
+            mapping: MappingSummary::default(),
+        }
+    }
+
     /// Returns the plan in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {

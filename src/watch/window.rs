@@ -80,10 +80,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::model::{AccountDetail, Evidence, Localpart};
-    use crate::plan::{
-        Action, DisableMode, FailureKind, Left, MappingSummary, ReadCounts, Reason, Unverified,
-        WriterKind,
-    };
+    use crate::plan::{Action, DisableMode, FailureKind, Left, Reason, WriterKind};
 
     const THEN: Timestamp = Timestamp::from_millis(1000);
     const NOW: Timestamp = Timestamp::from_millis(2000);
@@ -105,21 +102,8 @@ mod tests {
             skipped: None,
         };
         Plan {
-            server_name: "example.org".into(),
-            writer: WriterKind::MasCli,
-            disable: DisableMode::Lock,
-            read: ReadCounts { members: 0, accounts: 0 },
             actions: actions.iter().map(action).collect(),
-            unchanged: 0,
-            active: 0,
-            not_registered: Vec::new(),
-            unnamed: Vec::new(),
-            kept: Vec::new(),
-            contradictions: 0,
-            doubtful: Vec::new(),
-            not_rechecked: None,
-            unverified: Unverified::default(),
-            mapping: MappingSummary::default(),
+            ..Plan::empty("example.org".into(), WriterKind::MasCli, DisableMode::Lock)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Localpart;
-use crate::plan::{Kept, ReadCounts, Reason, Unverified, WriterKind};
+use crate::plan::{Kept, ReadCounts, Reason, WriterKind};
 
 fn plan_of(disables: usize) -> Plan {
     let action = |number: usize| Action {
@@ -17,21 +17,11 @@ fn plan_of(disables: usize) -> Plan {
         skipped: None,
     };
     Plan {
-        server_name: "example.org".into(),
-        writer: WriterKind::MasCli,
-        disable: DisableMode::Deactivate,
         read: ReadCounts { members: 7, accounts: disables + 1 },
         actions: (0..disables).map(action).collect(),
-        unchanged: 0,
         active: disables,
-        not_registered: Vec::new(),
-        unnamed: Vec::new(),
         kept: vec![Kept::new("bot".into(), KeptReason::TokenOwner)],
-        contradictions: 0,
-        doubtful: Vec::new(),
-        not_rechecked: None,
-        unverified: Unverified::default(),
-        mapping: MappingSummary::default(),
+        ..Plan::empty("example.org".into(), WriterKind::MasCli, DisableMode::Deactivate)
     }
 }
 

@@ -1,9 +1,7 @@
 //! A state file of its own for each test, and what is recorded in it.
 
 use super::*;
-use crate::plan::{
-    Action, DisableMode, MappingSummary, ReadCounts, Reason, Unverified, WriterKind,
-};
+use crate::plan::{Action, DisableMode, Reason, WriterKind};
 
 pub(super) struct Fixture {
     _directory: tempfile::TempDir,
@@ -121,21 +119,8 @@ pub(super) fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         skipped: None,
     };
     Plan {
-        server_name: ServerName::from("example.org"),
-        writer: WriterKind::MasCli,
-        disable: DisableMode::Deactivate,
-        read: ReadCounts::default(),
         actions: actions.iter().map(action).collect(),
-        unchanged: 0,
-        active: 0,
-        not_registered: Vec::new(),
-        unnamed: Vec::new(),
-        kept: Vec::new(),
-        contradictions: 0,
-        doubtful: Vec::new(),
-        not_rechecked: None,
-        unverified: Unverified::default(),
-        mapping: MappingSummary::default(),
+        ..Plan::empty(ServerName::from("example.org"), WriterKind::MasCli, DisableMode::Deactivate)
     }
 }
 
