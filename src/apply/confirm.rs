@@ -105,7 +105,9 @@ async fn check_shown(
 fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
         (ActionKind::Activate, _) => !state.deactivated && !state.locked,
-        (ActionKind::Disable, DisableMode::Deactivate) => state.deactivated,
+        (ActionKind::Disable, DisableMode::Deactivate) | (ActionKind::Deactivate, _) => {
+            state.deactivated
+        }
         (ActionKind::Disable, DisableMode::Lock) => state.locked,
     }
 }
@@ -118,15 +120,24 @@ mod tests {
     fn action_is_confirmed_by_the_state_that_it_leads_to_and_by_no_other() {
         use ActionKind::{Activate, Disable};
         use DisableMode::{Deactivate, Lock};
-        let kinds =
-            [(Activate, Deactivate), (Activate, Lock), (Disable, Deactivate), (Disable, Lock)];
+        let kinds = [
+            (Activate, Deactivate),
+            (Activate, Lock),
+            (Disable, Deactivate),
+            (Disable, Lock),
+            (ActionKind::Deactivate, Lock),
+        ];
         let confirmed = |deactivated, locked| {
             let state = AccountState { deactivated, locked, erased: false };
             kinds.map(|(kind, mode)| shows(state, kind, mode))
         };
-        assert_eq!(confirmed(false, false), [true, true, false, false], "active");
-        assert_eq!(confirmed(false, true), [false, false, false, true], "locked");
-        assert_eq!(confirmed(true, false), [false, false, true, false], "deactivated");
-        assert_eq!(confirmed(true, true), [false, false, true, true], "locked and deactivated");
+        assert_eq!(confirmed(false, false), [true, true, false, false, false], "active");
+        assert_eq!(confirmed(false, true), [false, false, false, true, false], "locked");
+        assert_eq!(confirmed(true, false), [false, false, true, false, true], "deactivated");
+        assert_eq!(
+            confirmed(true, true),
+            [false, false, true, true, true],
+            "locked and deactivated"
+        );
     }
 }

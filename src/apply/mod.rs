@@ -1,4 +1,4 @@
-//! Carries out a plan: activations first, then disables. One failure does not stop the others.
+//! Carries out a plan: activations first, then disables, then deactivations. One failure does not stop the others.
 //! Afterwards it waits until the homeserver shows the changes.
 
 mod confirm;
@@ -15,12 +15,15 @@ use crate::config::Config;
 use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::model::UserId;
-use crate::plan::{ActionKind, DisableMode, FailureKind, Left, Outcome, Pass, Plan, Skip};
+use crate::plan::{ActionKind, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
-use crate::writers::{Write, Writer};
+use crate::writers::{Shut, Write, Writer};
 
 pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
+
+/// What is done first. Accounts that are given back come before those that are taken.
+const ORDER: [ActionKind; 3] = [ActionKind::Activate, ActionKind::Disable, ActionKind::Deactivate];
 
 /// The progress of a run.
 #[derive(Debug, Default)]
@@ -51,6 +54,7 @@ pub async fn apply(
     tallies: &ApplyTallies,
 ) -> Vec<Outcome> {
     context.stop.writing_begins();
+    let shut = Shut { mode: plan.disable, sessions: config.policy.lock_sessions };
     let mut outcomes: Vec<_> = plan
         .actions
         .iter()
@@ -59,14 +63,11 @@ pub async fn apply(
             None => Outcome::Scheduled("not tried".to_owned()),
         })
         .collect();
-    for kind in [ActionKind::Activate, ActionKind::Disable] {
+    for kind in ORDER {
         // A failure of one kind may not affect the other.
         let breaker = Breaker::new(config.max_consecutive_failures);
-        let passes = plan
-            .actions
-            .iter()
-            .enumerate()
-            .filter_map(|(index, action)| Some((index, action.pass()?)));
+        let actions = plan.actions.iter().enumerate();
+        let passes = actions.filter_map(|(index, action)| Some((index, action.pass()?)));
         let open = passes.filter(|(_, action)| action.kind == kind);
         let (again, first): (Vec<_>, Vec<_>) =
             open.partition(|(_, action)| context.failed_before.contains(&action.user_id));
@@ -75,7 +76,7 @@ pub async fn apply(
             .map(|(index, action)| {
                 let breaker = &breaker;
                 async move {
-                    let attempt = || attempt(index, action, writer, plan.disable, &context.record);
+                    let attempt = || attempt(index, action, writer, shut, &context.record);
                     (index, breaker.guard(&context.stop, attempt).await)
                 }
             })
@@ -124,7 +125,7 @@ async fn attempt(
     number: usize,
     action: Pass<'_>,
     writer: &Writer,
-    mode: DisableMode,
+    shut: Shut,
     record: &RunRecord<'_>,
 ) -> Outcome {
     if let Err(failure) = record.begin(number) {
@@ -136,7 +137,7 @@ async fn attempt(
             left: Left::Untouched,
         };
     }
-    let outcome = carry_out(action, writer, mode).await;
+    let outcome = carry_out(action, writer, shut).await;
     // An action is recorded as done only once the homeserver shows it.
     let so_far = match &outcome {
         Outcome::Done => Outcome::Scheduled("requested, not confirmed yet".to_owned()),
@@ -146,10 +147,11 @@ async fn attempt(
     outcome
 }
 
-async fn carry_out(action: Pass<'_>, writer: &Writer, mode: DisableMode) -> Outcome {
+async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> Outcome {
     let result = match action.kind {
         ActionKind::Activate => writer.activate(action).await,
-        ActionKind::Disable => writer.disable(action, mode).await,
+        ActionKind::Disable => writer.disable(action, shut).await,
+        ActionKind::Deactivate => writer.disable(action, Shut::DEACTIVATE).await,
     };
     match result {
         Ok(()) => {

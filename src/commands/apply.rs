@@ -15,7 +15,7 @@ use crate::plan::{
     Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand,
     SavedAction, SavedPlan, Skip,
 };
-use crate::planner::{Policy, Verdict};
+use crate::planner::{Past, Policy, Verdict};
 use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
 
 /// More than a plan that keeps a million accounts.
@@ -139,6 +139,7 @@ async fn what_still_holds(
                 mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
                 before: found.map(|(account, _)| account.state).unwrap_or_default(),
                 mark: planned.as_ref().and_then(|planned| planned.mark),
+                since: planned.as_ref().and_then(|planned| planned.since),
                 evidence: planned.and_then(|planned| planned.evidence),
                 kind: action.action,
                 user_id: action.user_id,
@@ -146,6 +147,10 @@ async fn what_still_holds(
             }
         })
         .collect();
+    let waiting = session.config.limits.defer_stages(&mut plan, Past::default());
+    let why = || Some(Skip::MovedOn("limits.max_disable has no room for it now".to_owned()));
+    plan.actions.extend(waiting.into_iter().map(|action| Action { skipped: why(), ..action }));
+    plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
     warn_of_doubts(&reading.facts, &plan);
     Ok(plan)
 }
@@ -160,8 +165,10 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
         ) if *reason == action.reason => {
             return None;
         }
+        (Some(Verdict::Deactivate(_)), ActionKind::Deactivate) => return None,
         (Some(Verdict::DisableSkipped(_, error)), ActionKind::Disable)
-        | (Some(Verdict::ActivateSkipped(_, error)), ActionKind::Activate) => {
+        | (Some(Verdict::ActivateSkipped(_, error)), ActionKind::Activate)
+        | (Some(Verdict::DeactivateSkipped(_, error)), ActionKind::Deactivate) => {
             return Some(Skip::NotSeen(error.clone()));
         }
         (None, _) => "the account is gone".to_owned(),
@@ -169,6 +176,9 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
             "in the group and active now".to_owned()
         }
         (Some(Verdict::OutsideDisabled), _) => "out of the group and disabled now".to_owned(),
+        (Some(Verdict::Deactivate(_) | Verdict::DeactivateSkipped(..)), _) => {
+            "locked for long enough now, to be deactivated".to_owned()
+        }
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
         (Some(Verdict::ActivationNotConfirmed), _) => {
             "Keycloak does not confirm that the user is a member".to_owned()

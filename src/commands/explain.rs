@@ -102,7 +102,9 @@ fn explained<'f>(
     let explain = |account: &'f Account| {
         let verdict = draft.verdict(account, verdicts);
         let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
-        Explained { account, verdict, mark, evidence: draft.evidence(account, rechecks) }
+        let next_stage = draft.next_stage_of(account);
+        let evidence = draft.evidence(account, rechecks);
+        Explained { account, verdict, mark, next_stage, evidence }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);
@@ -163,7 +165,12 @@ fn past(session: &Session, accounts: &[Explained<'_>]) -> Result<Vec<(RunId, Act
 
 fn exit(accounts: &[Explained<'_>]) -> Exit {
     let is_skipped = |one: &Explained<'_>| {
-        matches!(one.verdict, Verdict::DisableSkipped(..) | Verdict::ActivateSkipped(..))
+        matches!(
+            one.verdict,
+            Verdict::DisableSkipped(..)
+                | Verdict::ActivateSkipped(..)
+                | Verdict::DeactivateSkipped(..)
+        )
     };
     if accounts.iter().any(is_skipped) { Exit::Incomplete } else { Exit::InStep }
 }

@@ -76,6 +76,8 @@ impl Config {
     pub fn needs_state(&self) -> Option<&'static str> {
         if !self.policy.grace.is_zero() {
             Some("policy.grace")
+        } else if self.policy.deactivate_after.is_some() {
+            Some("policy.deactivate_after")
         } else if self.policy.reactivate == Reactivate::Own {
             Some("policy.reactivate = \"own\"")
         } else {

@@ -3,8 +3,8 @@
 
 use super::check::{Area, Section};
 use crate::config::{AccountSource, Config, Warning};
-use crate::plan::{DisableMode, WriterKind};
-use crate::planner::{Federation, Reactivate};
+use crate::plan::{DisableMode, LockSessions, WriterKind};
+use crate::planner::{Federation, Policy, Reactivate};
 
 pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     let mut section = Section::new(Area::Settings, "");
@@ -26,8 +26,9 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
             DisableMode::Deactivate => {
                 "policy.disable = \"deactivate\": a disabled account loses its rooms and e-mail addresses permanently; \
                  \"lock\" keeps them"
+                    .to_owned()
             }
-            DisableMode::Lock => "policy.disable = \"lock\": rooms, e-mail addresses and devices are kept",
+            DisableMode::Lock => what_a_lock_keeps(&config.policy),
         },
     );
     if config.policy.federation == Federation::Trust {
@@ -85,4 +86,17 @@ pub(super) fn self_deactivation(section: &mut Section, config: &Config, is_allow
     } else {
         section.ok(NAME, "users cannot deactivate their own accounts");
     }
+}
+
+/// Says what accounts keep that are locked, and for how long.
+fn what_a_lock_keeps(policy: &Policy) -> String {
+    let kept = match policy.lock_sessions {
+        LockSessions::End => "rooms and e-mail addresses are kept, devices and their keys are not",
+        LockSessions::Keep => "rooms, e-mail addresses and devices are kept",
+    };
+    let until = policy.deactivate_after.map(|after| {
+        let after = humantime::format_duration(after);
+        format!("; after {after} the account is deactivated (policy.deactivate_after)")
+    });
+    format!("policy.disable = \"lock\": {kept}{}", until.unwrap_or_default())
 }

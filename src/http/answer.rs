@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
 use super::error::{HttpErrorKind, Purpose};
@@ -56,6 +56,11 @@ pub(super) fn content_type(response: &Response) -> String {
     let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.unwrap_or("no content type").split(';').next().unwrap_or_default();
     essence.trim().to_owned()
+}
+
+/// Returns the time on the server's clock, if it sends it.
+pub(super) fn date_of(response: &Response) -> Option<SystemTime> {
+    httpdate::parse_http_date(response.headers().get(DATE)?.to_str().ok()?).ok()
 }
 
 pub(super) fn is_json(content_type: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Sends requests: the HTTP client, and how a request goes through it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tracing::debug;
 use url::{Host, Url};
 
-use super::answer::{from_reqwest, whole_json};
+use super::answer::{date_of, from_reqwest, whole_json};
 use super::counted::counted;
 use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::issued::Issued;
@@ -17,7 +18,7 @@ use super::oauth::Credentials;
 use super::retry::{Patience, persistently};
 use super::tls::Tls;
 use crate::environment::Timeouts;
-use crate::model::{Server, ServerText};
+use crate::model::{Server, ServerText, Timestamp};
 
 /// Creates the client for a server: rustls, gzip, no redirects (a token must not follow one).
 /// Requests to this machine use no proxy.
@@ -69,6 +70,8 @@ pub struct Api {
     pub(super) client: Client,
     credentials: Arc<Credentials>,
     patience: Patience,
+    /// The time on the server's clock at its last answer, in milliseconds since 1970; 0 if unknown.
+    clock: Arc<AtomicI64>,
 }
 
 impl Api {
@@ -81,7 +84,15 @@ impl Api {
             client,
             credentials: Arc::new(credentials),
             patience: Patience::Reading,
+            clock: Arc::default(),
         }
+    }
+
+    /// Returns the time on the server's clock at its last answer, if it sends it (`Date`).
+    #[must_use]
+    pub fn clock(&self) -> Option<Timestamp> {
+        let millis = self.clock.load(Ordering::Relaxed);
+        (millis > 0).then(|| Timestamp::from_millis(millis))
     }
 
     /// Returns the same server and token with another patience.
@@ -224,8 +235,13 @@ impl Api {
             None => request,
         };
         let asked = (self.server, Purpose::Data);
-        let answered =
-            async { whole_json(asked, request.send().await.map_err(from_reqwest)?).await };
+        let answered = async {
+            let response = request.send().await.map_err(from_reqwest)?;
+            if let Some(date) = date_of(&response) {
+                self.clock.store(Timestamp::from(date).as_millis(), Ordering::Relaxed);
+            }
+            whole_json(asked, response).await
+        };
         counted(self.server, answered).await.map_err(|kind| error(self.server, method, url, kind))
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use reqwest::header::DATE;
-
-use super::answer::{from_reqwest, status_error};
+use super::answer::{date_of, from_reqwest, status_error};
 use super::client::Api;
 use super::counted::counted;
 use super::error::{HttpError, Purpose};
@@ -29,10 +27,7 @@ impl Api {
             let answered = async {
                 let response = self.client.get(url.clone()).send().await.map_err(from_reqwest)?;
                 let status = response.status();
-                let date = response
-                    .headers()
-                    .get(DATE)
-                    .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+                let date = date_of(&response);
                 if !status.is_success() {
                     let (kind, _) = status_error((self.server, Purpose::Data), response).await;
                     let refused = error(kind);

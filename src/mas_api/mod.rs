@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::config::{MasApiAuth, MasApiConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, TokenEndpoint};
-use crate::model::{Server, ServerName, ServerText, release_in};
+use crate::model::{Server, ServerName, ServerText, Timestamp, release_in};
 
 pub use exposure::Exposure;
 pub(crate) use exposure::SOON;
@@ -76,6 +76,12 @@ impl MasApi {
             open: for_issuer,
             config: config.clone(),
         })
+    }
+
+    /// Returns the time on MAS's clock at its last answer, if it sends it.
+    #[must_use]
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.api.clock()
     }
 
     /// Returns the same server and token with another patience.

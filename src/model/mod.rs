@@ -35,7 +35,7 @@ pub use server::Server;
 pub use text::ServerText;
 pub(crate) use text::{printable, to_json};
 pub use tie::{Owner, Recalled, Remembered, Tie};
-pub use timestamp::Timestamp;
+pub use timestamp::{ServerClocks, Timestamp};
 pub use token_owners::TokenOwners;
 pub use weak_signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use word::Word;

@@ -16,8 +16,7 @@ impl Timestamp {
     /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        SystemTime::now().into()
     }
 
     /// As it is kept.
@@ -51,6 +50,37 @@ impl Timestamp {
     }
 }
 
+/// The part of a second that a `Date` header leaves out.
+const JUST_A_SECOND: Duration = Duration::from_millis(999);
+
+/// The time on the clocks of servers, when they answered. A clock of this host that jumps is not
+/// enough to end a long wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerClocks(Option<(Timestamp, Timestamp)>);
+
+impl ServerClocks {
+    /// Adds the time on the clock of a server, which servers show in whole seconds (`Date`).
+    #[must_use]
+    pub fn and(self, time: Option<Timestamp>) -> Self {
+        let Some(time) = time else { return self };
+        let at_the_latest = time.after(JUST_A_SECOND);
+        let (earliest, latest) = self.0.unwrap_or((at_the_latest, time));
+        Self(Some((earliest.min(at_the_latest), latest.max(time))))
+    }
+
+    /// Returns the earliest time on any clock; `now` is this host's.
+    #[must_use]
+    pub fn earliest(self, now: Timestamp) -> Timestamp {
+        self.0.map_or(now, |(earliest, _)| earliest.min(now))
+    }
+
+    /// Returns the latest time on any clock; `now` is this host's.
+    #[must_use]
+    pub fn latest(self, now: Timestamp) -> Timestamp {
+        self.0.map_or(now, |(_, latest)| latest.max(now))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Years beyond 9999 have no RFC 3339.
@@ -60,6 +90,13 @@ impl fmt::Display for Timestamp {
             "{}",
             humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(millis))
         )
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -73,8 +110,7 @@ impl TryFrom<String> for Timestamp {
     type Error = humantime::TimestampError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let since = humantime::parse_rfc3339(&text)?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        Ok(humantime::parse_rfc3339(&text)?.into())
     }
 }
 

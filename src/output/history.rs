@@ -35,7 +35,7 @@ pub fn runs(runs: &[RunRow]) -> String {
             run.started.to_string(),
             run.command.word(),
             run.activated,
-            run.disabled,
+            run.disabled + run.deactivated,
             run.not_done,
             result(run),
         );
@@ -72,7 +72,7 @@ pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
     for action in actions {
         let _ = writeln!(
             text,
-            "  {:<11}  {:<8}  {}: {}",
+            "  {:<11}  {:<10}  {}: {}",
             action.outcome.word(),
             action.action.word(),
             action.user_id,

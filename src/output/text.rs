@@ -1,19 +1,21 @@
 //! Prints the plan and its outcome for a terminal: grouped, counted, and cut if it would scroll
 //! away.
 
-use std::collections::BTreeMap;
+mod outcome;
+
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 use strum::VariantArray as _;
 
 use super::{ACTIVATE, DISABLE, FAINT, HEADING, Terminal, unverified};
-use crate::model::Word as _;
 use crate::phrases::{counted, examples};
 use crate::plan::{
-    Action, ActionKind, Approval, Counts, Digest, DisableMode, KeptReason, MappingSummary, Outcome,
-    Plan, Refusal, Skip,
+    Action, ActionKind, Approval, Digest, DisableMode, KeptReason, MappingSummary, NextStage, Plan,
+    Refusal, Skip,
 };
+
+pub use outcome::{members_spared, outcome, refused, waiting};
 
 /// The longest list on a terminal, in lines.
 const SHOWN: usize = 50;
@@ -32,6 +34,8 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Termin
     );
     actions(&mut text, plan, ActionKind::Activate, terminal);
     actions(&mut text, plan, ActionKind::Disable, terminal);
+    actions(&mut text, plan, ActionKind::Deactivate, terminal);
+    next_stage(&mut text, plan.next_stage);
     to_approve(&mut text, plan, terminal);
     left_alone(&mut text, plan);
     unverified::text(&mut text, &plan.unverified);
@@ -57,8 +61,11 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
         }
         (ActionKind::Disable, DisableMode::Lock) => {
             format!(
-                "{DISABLE}Disable {count}{DISABLE:#} (lock: rooms, e-mail addresses and devices are kept)"
+                "{DISABLE}Disable {count}{DISABLE:#} (lock: rooms and e-mail addresses are kept)"
             )
+        }
+        (ActionKind::Deactivate, _) => {
+            format!("{DISABLE}Deactivate {count}{DISABLE:#} (rooms and e-mail addresses are lost)")
         }
     }
 }
@@ -91,10 +98,12 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
         let note = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
         let mark = action.mark.map(|mark| format!("  {FAINT}({}){FAINT:#}", mark.text()));
+        let since = action.since.map(|since| format!("  {FAINT}locked since {since}{FAINT:#}"));
         let _ = writeln!(
             text,
-            "    {}{}{}",
+            "    {}{}{}{}",
             action.localpart(),
+            since.unwrap_or_default(),
             mark.unwrap_or_default(),
             note.unwrap_or_default()
         );
@@ -104,6 +113,26 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
             text,
             "    {FAINT}and {} more{FAINT:#}",
             HumanCount((group.len() - shown) as u64)
+        );
+    }
+}
+
+/// Shows which locked accounts will be deactivated, and when.
+fn next_stage(text: &mut String, next: NextStage) {
+    let NextStage { accounts, first, waiting } = next;
+    if let Some(first) = first {
+        let the_first = if accounts == 1 { "" } else { ", the first" };
+        let _ = writeln!(
+            text,
+            "\n{HEADING}Next{HEADING:#}: {} will be deactivated{the_first} on {first}",
+            counted(accounts, "locked account", "locked accounts")
+        );
+    }
+    if waiting > 0 {
+        let _ = writeln!(
+            text,
+            "\n{HEADING}Later{HEADING:#}: {} to be deactivated, because limits.max_disable has no room",
+            counted(waiting, "account waits", "accounts wait")
         );
     }
 }
@@ -244,22 +273,14 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
         .filter(|action| matches!(action.skipped, Some(Skip::MovedOn(_))))
         .count();
     if left_out > 0 {
-        let (activate, disable) =
-            (plan.count_to_apply(ActionKind::Activate), plan.count_to_apply(ActionKind::Disable));
-        let _ = writeln!(
-            text,
-            "\n{} to activate, {} to disable, {} left out",
-            n(activate),
-            n(disable),
-            n(left_out)
-        );
+        let to_do = to_do(|kind| plan.count_to_apply(kind));
+        let _ = writeln!(text, "\n{to_do}, {} left out", n(left_out));
         return;
     }
     let _ = writeln!(
         text,
-        "\n{} to activate, {} to disable, {} unchanged, {} kept, {} not registered",
-        n(summary.activate),
-        n(summary.disable),
+        "\n{}, {} unchanged, {} kept, {} not registered",
+        to_do(|kind| plan.of_kind(kind).count()),
         n(summary.unchanged),
         n(summary.kept),
         n(summary.not_registered),
@@ -271,116 +292,22 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
     }
 }
 
-/// Returns the outcome of the actions: failures by name, the rest as counts.
-#[must_use]
-pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
-    let mut text = String::new();
-    let counts = Counts::compute(plan, outcomes);
-    not_done(&mut text, plan, outcomes, terminal);
-    let mut parts =
-        vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
-    let rest = [
-        (counts.scheduled, "not confirmed in time"),
-        (counts.failed, "failed"),
-        (counts.skipped, "skipped"),
+/// Returns how much there is to do of each kind; of the usual ones also if it is nothing.
+fn to_do(count: impl Fn(ActionKind) -> usize) -> String {
+    let kinds = [
+        (ActionKind::Activate, "to activate"),
+        (ActionKind::Disable, "to disable"),
+        (ActionKind::Deactivate, "to deactivate"),
     ];
-    parts.extend(
-        rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
-    );
-    if !plan.actions.is_empty() {
-        let _ = writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "));
-    }
-    text
+    let counts = kinds.map(|(kind, what)| (kind, count(kind), what));
+    let counts = counts.iter().filter(|(kind, count, _)| *count > 0 || is_usual(*kind));
+    let parts: Vec<_> =
+        counts.map(|(_, count, what)| format!("{} {what}", HumanCount(*count as u64))).collect();
+    parts.join(", ")
 }
 
-/// Lists what was not done, grouped by the reason.
-fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Terminal) {
-    let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for (action, outcome) in plan.actions.iter().zip(outcomes) {
-        if let Some(why) = outcome.error() {
-            together
-                .entry((outcome.kind().word(), action.kind, why))
-                .or_default()
-                .push(action.localpart().to_string());
-        }
-    }
-    if together.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
-    let room = if terminal.cut { SHOWN } else { usize::MAX };
-    for ((word, kind, why), names) in together.iter().take(room) {
-        let verb = kind.word();
-        let names = match names.as_slice() {
-            [first, second, third, rest @ ..] if !rest.is_empty() && terminal.cut => {
-                format!("{first}, {second}, {third} and {} more", HumanCount(rest.len() as u64))
-            }
-            all => all.join(", "),
-        };
-        let _ = writeln!(text, "  {word} {verb} {names}: {why}");
-    }
-    if together.len() > room {
-        let _ = writeln!(
-            text,
-            "  {FAINT}and {} more{FAINT:#}",
-            HumanCount((together.len() - room) as u64)
-        );
-    }
-    let hint = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Failed { hint, .. } => Some(hint),
-        _ => None,
-    });
-    if let Some(hint) = hint {
-        let _ = writeln!(text, "hint: {hint}");
-    }
-}
-
-/// Returns how many current members `undo` has not disabled, and the exact command that does.
-#[must_use]
-pub fn members_spared(members: usize, command: &str) -> String {
-    format!(
-        "\n{} of the group now.\nTo disable {} too, run\n  {command}\n",
-        counted(
-            members,
-            "account was not disabled, because it belongs to a member",
-            "accounts were not disabled, because they belong to members",
-        ),
-        if members == 1 { "it" } else { "them" },
-    )
-}
-
-/// Returns how many actions wait for an approval, and the exact command that approves them.
-#[must_use]
-pub fn waiting(plan: &Plan, command: &str) -> String {
-    let waiting =
-        plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
-    format!(
-        "\n{} for an approval. To disable {}, run\n  {command}\n",
-        counted(waiting, "account waits", "accounts wait"),
-        if waiting == 1 { "it" } else { "them" },
-    )
-}
-
-/// Returns why nothing was changed, and the exact command to go on.
-#[must_use]
-pub fn refused(refusals: &[Refusal], plan: &Plan, command: &str) -> String {
-    let mut text = String::from("\nRefused; nothing was changed, because\n");
-    reasons(&mut text, refusals);
-    if plan.not_rechecked.is_some() {
-        text.push_str(
-            "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
-        );
-    } else if plan.has_changes() {
-        let _ = writeln!(
-            text,
-            "Check the plan. If it is right, apply exactly this plan with\n  {command}"
-        );
-    } else {
-        text.push_str(
-            "Check the group and the limits; if they are right, raise the limit in [limits].\n",
-        );
-    }
-    text
+fn is_usual(kind: ActionKind) -> bool {
+    matches!(kind, ActionKind::Activate | ActionKind::Disable)
 }
 
 fn reasons(text: &mut String, refusals: &[Refusal]) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::PLAN_VERSION;
+use super::is_zero;
 use super::{
     Action, ActionKind, Approval, Digest, DisableMode, Kept, KeptReason, Mark, Outcome,
     OutcomeKind, Plan, ReadCounts, Reason, Refusal, RefusalKind, Summary, WriterKind,
@@ -44,6 +45,8 @@ struct ActionEntry<'p> {
     user_id: &'p UserId,
     reason: Reason,
     #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     keycloak: Option<&'p KeycloakUser>,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_approval: Option<bool>,
@@ -71,11 +74,6 @@ struct KeptEntry<'p> {
 struct UnnamedEntry<'p> {
     username: &'p ServerText,
     why: &'p ServerText,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(n: &usize) -> bool {
-    *n == 0
 }
 
 impl<'p> PlanDocument<'p> {
@@ -113,6 +111,7 @@ impl<'p> PlanDocument<'p> {
                 localpart: action.localpart(),
                 user_id: &action.user_id,
                 reason: action.reason,
+                since: action.since,
                 keycloak: action.owner(),
                 needs_approval: action.approval.map(|_| true),
                 why: action.approval.map(Approval::text).or(action.mark.map(Mark::text)),

@@ -1,5 +1,6 @@
 //! Defines the plan, a sorted plain value. What is printed is what is applied.
 
+mod action;
 mod digest;
 mod json;
 mod mapping;
@@ -10,16 +11,12 @@ pub(crate) mod refusal;
 mod run;
 mod unverified;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::{Localpart, ServerName, SignSeen, Timestamp, Unnamed};
 use serde::Serialize;
-use strum::{IntoStaticStr, VariantArray};
 
-use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerName, SignSeen, Timestamp,
-    Unnamed, UserId, serde_with_words,
-};
-
+pub use action::{Action, ActionKind, DisableMode, LockSessions, NotRechecked, Skip, WriterKind};
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
@@ -29,145 +26,6 @@ pub use reason::{Approval, KeptReason, Mark, Reason};
 pub use refusal::{Refusal, RefusalKind};
 pub use run::{RunCommand, RunResult};
 pub use unverified::Unverified;
-
-/// What an action does to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum ActionKind {
-    /// Unlock and reactivate.
-    Activate,
-    /// Deactivate or lock, as the policy says, and end the sessions.
-    Disable,
-}
-
-impl ActionKind {
-    /// Returns the state of an account after the action.
-    #[must_use]
-    pub fn leaves(self, mode: DisableMode) -> AccountState {
-        match self {
-            Self::Activate => AccountState::default(),
-            Self::Disable => AccountState {
-                deactivated: mode == DisableMode::Deactivate,
-                locked: true,
-                erased: false,
-            },
-        }
-    }
-}
-
-/// What disabling means (`policy.disable`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum DisableMode {
-    /// Lock, deactivate, end the sessions. Rooms and e-mail addresses are lost.
-    #[default]
-    Deactivate,
-    /// Lock and end the sessions. Everything is kept.
-    Lock,
-}
-
-/// Which writer a plan is for (`writer.type`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum WriterKind {
-    /// `mas-cli` as a subprocess.
-    #[default]
-    MasCli,
-    /// MAS's Admin API.
-    MasApi,
-}
-
-serde_with_words!(ActionKind, DisableMode, WriterKind);
-
-/// One account to change, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
-    pub kind: ActionKind,
-    pub user_id: UserId,
-    /// The account's ID in MAS, if it is known: a name may belong to another account when it is
-    /// written.
-    pub mas_id: Option<MasUserId>,
-    pub reason: Reason,
-    /// The account as it was read.
-    pub before: AccountState,
-    /// What the second look found.
-    pub evidence: Option<Evidence>,
-    /// Why an administrator has to approve it, if one has to.
-    pub approval: Option<Approval>,
-    /// A note for the administrator; the action is done anyway.
-    pub mark: Option<Mark>,
-    /// Why it will be skipped, if it will.
-    pub skipped: Option<Skip>,
-}
-
-/// Why an account was not rechecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotRechecked {
-    /// A server did not answer as it should, with the error.
-    Failed(String),
-    /// A server had stopped answering before, because of other accounts perhaps.
-    ServerGivenUp,
-    /// More accounts than `limits.max_look` would have to be.
-    TooMany,
-}
-
-impl NotRechecked {
-    /// Returns the reason in words.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Failed(error) => error,
-            Self::ServerGivenUp => "not rechecked, because a server had stopped answering",
-            Self::TooMany => "more accounts than limits.max_look",
-        }
-    }
-}
-
-/// Why an action of a plan is not tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Skip {
-    /// The second look failed: the account is kept, and the run is incomplete.
-    NotSeen(NotRechecked),
-    /// The facts have changed since the plan was saved.
-    MovedOn(String),
-    NeedsApproval,
-    /// It would disable a current member, and there was no yes.
-    Member,
-}
-
-impl Skip {
-    /// Returns the reason in words.
-    #[must_use]
-    pub fn why(&self) -> &str {
-        match self {
-            Self::NotSeen(why) => why.text(),
-            Self::MovedOn(why) => why,
-            Self::NeedsApproval => "needs approval",
-            Self::Member => "a member now",
-        }
-    }
-}
-
-impl Action {
-    /// Returns the Keycloak user the account belongs to, if Keycloak still has one.
-    #[must_use]
-    pub fn owner(&self) -> Option<&KeycloakUser> {
-        let evidence = self.evidence.as_ref().filter(|_| self.reason != Reason::NotInKeycloak)?;
-        let mut known = evidence.keycloak.iter().filter(|answer| !answer.user.is_unknown());
-        known.find_map(|answer| answer.user.user())
-    }
-
-    /// Returns the localpart of the account.
-    #[must_use]
-    pub fn localpart(&self) -> &Localpart {
-        self.user_id.localpart()
-    }
-
-    /// Returns whether an approval of the plan covers this action.
-    fn is_in_digest(&self) -> bool {
-        matches!(self.skipped, None | Some(Skip::NeedsApproval | Skip::Member))
-    }
-}
 
 /// An account that is kept although the rule would act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,12 +60,31 @@ pub struct ReadCounts {
 pub struct Summary {
     pub activate: usize,
     pub disable: usize,
+    /// Second stages; their accounts are counted as unchanged.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deactivate: usize,
     /// Accounts that are as they should be.
     pub unchanged: usize,
     /// Enabled members without an account.
     pub not_registered: usize,
     /// Accounts that are kept although the rule would act on them.
     pub kept: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// The accounts that are locked now and will be deactivated (`policy.deactivate_after`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NextStage {
+    /// Accounts whose time has not come.
+    pub accounts: usize,
+    /// When the first of them comes.
+    pub first: Option<Timestamp>,
+    /// Accounts whose time has come, and that wait because of `limits.max_disable`.
+    pub waiting: usize,
 }
 
 /// What would change and why, computed from one complete reading.
@@ -240,6 +117,7 @@ pub struct Plan {
     pub unverified: Unverified,
     /// How members and accounts match.
     pub mapping: MappingSummary,
+    pub next_stage: NextStage,
 }
 
 impl Plan {
@@ -262,6 +140,7 @@ impl Plan {
             not_rechecked: None,
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
+            next_stage: NextStage::default(),
         }
     }
 
@@ -271,6 +150,7 @@ impl Plan {
         Summary {
             activate: self.of_kind(ActionKind::Activate).count(),
             disable: self.of_kind(ActionKind::Disable).count(),
+            deactivate: self.of_kind(ActionKind::Deactivate).count(),
             unchanged: self.unchanged,
             not_registered: self.not_registered.len(),
             kept: self.kept.len(),
@@ -309,6 +189,19 @@ impl Plan {
     /// Returns the actions that an approval of this plan covers.
     fn in_digest(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.is_in_digest())
+    }
+
+    /// Leaves all but `room` second stages to a later run: those locked longest go first. Returns
+    /// the others.
+    pub fn defer_stages(&mut self, room: usize) -> Vec<Action> {
+        let tried = self.to_apply().filter(|action| action.kind == ActionKind::Deactivate);
+        let mut order: Vec<_> =
+            tried.map(|action| (action.since, action.user_id.clone())).collect();
+        order.sort();
+        let waiting: BTreeSet<_> =
+            order.into_iter().skip(room).map(|(_, user_id)| user_id).collect();
+        self.next_stage.waiting += waiting.len();
+        self.actions.extract_if(.., |action| waiting.contains(&action.user_id)).collect()
     }
 
     /// Skips the actions that an administrator has to approve.

@@ -71,6 +71,8 @@ impl Outcome {
 pub struct Counts {
     pub activated: usize,
     pub disabled: usize,
+    /// Second stages.
+    pub deactivated: usize,
     /// Requested, not confirmed in time.
     pub scheduled: usize,
     pub failed: usize,
@@ -86,6 +88,7 @@ impl Counts {
             let count = match (outcome, action.kind) {
                 (Outcome::Done, ActionKind::Activate) => &mut counts.activated,
                 (Outcome::Done, ActionKind::Disable) => &mut counts.disabled,
+                (Outcome::Done, ActionKind::Deactivate) => &mut counts.deactivated,
                 (Outcome::Scheduled(_), _) => &mut counts.scheduled,
                 (Outcome::Failed { .. }, _) => &mut counts.failed,
                 (Outcome::Skipped(_), _) => &mut counts.skipped,

@@ -44,6 +44,7 @@ mod tests {
             user_id: user_id("@dave:example.org"),
             mas_id: None,
             reason: Reason::NotInGroup,
+            since: None,
             before: AccountState::default(),
             evidence: seen.map(evidence),
             approval: None,

@@ -4,7 +4,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::serde_with_words;
 
-/// Why an account is activated or disabled.
+/// Why an account is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
@@ -16,6 +16,8 @@ pub enum Reason {
     NotInKeycloak,
     /// Disabled: the member is disabled in Keycloak.
     DisabledInKeycloak,
+    /// Deactivated: locked by this program for `policy.deactivate_after`.
+    LockedSince,
     /// Reversed by `undo`.
     Undone,
 }
@@ -29,6 +31,7 @@ impl Reason {
             Self::NotInGroup => "not in the group",
             Self::NotInKeycloak => "not in Keycloak",
             Self::DisabledInKeycloak => "disabled in Keycloak",
+            Self::LockedSince => "locked for long enough (policy.deactivate_after)",
             Self::Undone => "reversed by undo",
         }
     }
@@ -162,11 +165,12 @@ mod tests {
     use super::*;
     use crate::model::Word;
 
-    const REASONS: [(Reason, &str); 5] = [
+    const REASONS: [(Reason, &str); 6] = [
         (Reason::InGroup, "in_group"),
         (Reason::NotInGroup, "not_in_group"),
         (Reason::NotInKeycloak, "not_in_keycloak"),
         (Reason::DisabledInKeycloak, "disabled_in_keycloak"),
+        (Reason::LockedSince, "locked_since"),
         (Reason::Undone, "undone"),
     ];
 

@@ -13,6 +13,9 @@ pub(super) enum Opinion<'f> {
     Settled(Verdict),
     /// To be disabled unless the second look says otherwise.
     WouldDisable(Holder<'f>),
+    /// Locked by this program for long enough since then: to be deactivated unless the second look
+    /// says otherwise.
+    WouldDeactivate { holder: Holder<'f>, since: Timestamp },
     /// To be activated unless the second look says otherwise.
     WouldActivate { member: &'f Member, by: TiedBy },
     /// To be disabled for any owner, because `undo` reverses an activation.
@@ -192,8 +195,11 @@ impl<'f> DecisionTable<'f> {
     ) -> Opinion<'f> {
         let is_tied = matches!(holder, Holder::Tied { .. } | Holder::Contested { .. });
         let opinion = self.outside(account, holder);
-        let is_shut =
-            matches!(opinion, Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked));
+        let is_shut = matches!(
+            opinion,
+            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked)
+                | Opinion::WouldDeactivate { .. }
+        );
         let has_name_of_member =
             || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {
@@ -206,13 +212,42 @@ impl<'f> DecisionTable<'f> {
     }
 
     fn outside(&self, account: &'f Account, holder: Holder<'f>) -> Opinion<'f> {
-        match self.outside_in_state(account, account.seen()) {
-            Some(verdict) => Opinion::Settled(verdict),
-            None => match self.protects(account) {
-                Some(reason) => Opinion::Settled(Verdict::Kept(reason)),
-                None => Opinion::WouldDisable(holder),
+        let verdict = self.outside_in_state(account, account.seen());
+        let due = self.due(account).filter(|_| verdict == Some(Verdict::OutsideDisabled));
+        match (verdict, due) {
+            (Some(verdict), None) => Opinion::Settled(verdict),
+            (_, due) => match (self.protects(account), due) {
+                (Some(reason), _) => Opinion::Settled(Verdict::Kept(reason)),
+                (None, Some(since)) => Opinion::WouldDeactivate { holder, since },
+                (None, None) => Opinion::WouldDisable(holder),
             },
         }
+    }
+
+    /// Returns whether an account is locked by this program and nothing else. MAS shows at the
+    /// second look when it was last locked.
+    pub(super) fn is_own_lock(
+        &self,
+        account: &Account,
+        seen: SeenState,
+        last_disabled_at: Option<Timestamp>,
+    ) -> bool {
+        self.policy.disable == DisableMode::Lock
+            && seen.is_only_locked()
+            && self.facts.memory.is_own(&account.user_id, seen, last_disabled_at)
+    }
+
+    /// Returns since when this program has had an account locked, and when the second stage comes.
+    pub(super) fn stage(&self, account: &Account) -> Option<(Timestamp, Timestamp)> {
+        let after = self.policy.deactivate_after?;
+        let since = self.facts.memory.locked_since.get(&account.user_id)?;
+        self.is_own_lock(account, account.seen(), None).then(|| (*since, since.after(after)))
+    }
+
+    /// Returns since when an account has been locked, if its second stage has come by every clock.
+    fn due(&self, account: &Account) -> Option<Timestamp> {
+        let Facts { now, clocks, .. } = self.facts;
+        self.stage(account).filter(|(_, at)| *at <= clocks.earliest(*now)).map(|(since, _)| since)
     }
 
     /// Returns what the table says about an account outside the group in this state, or `None` if
@@ -285,10 +320,21 @@ fn has_lost_its_job(account: &Account, seen: SeenState) -> bool {
     account.deactivated_in_mas && seen.deactivated_in_mas
 }
 
-impl Opinion<'_> {
+impl<'f> Opinion<'f> {
+    /// Returns who holds an account that its owner would lose, disabled before or not.
+    pub(super) fn holder(&self) -> Option<&Holder<'f>> {
+        match self {
+            Self::WouldDisable(holder)
+            | Self::WouldClose(holder)
+            | Self::WouldDeactivate { holder, .. } => Some(holder),
+            Self::Settled(_) | Self::WouldActivate { .. } | Self::WouldReopen(_) => None,
+        }
+    }
+
     fn would_act(&self) -> bool {
         match self {
             Self::WouldDisable(_)
+            | Self::WouldDeactivate { .. }
             | Self::WouldActivate { .. }
             | Self::WouldClose(_)
             | Self::WouldReopen(_) => true,

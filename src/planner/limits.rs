@@ -26,6 +26,8 @@ pub struct Past {
     /// Accounts of these that are not active now, and so were active before.
     pub inactive: usize,
     pub activated: usize,
+    /// Second stages.
+    pub deactivated: usize,
 }
 
 impl Limits {
@@ -41,7 +43,7 @@ impl Limits {
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_within_limits(ActionKind::Disable);
         let activate = plan.count_within_limits(ActionKind::Activate);
-        let Past { disabled, inactive, activated } = past;
+        let Past { disabled, inactive, activated, deactivated: _ } = past;
         let active = plan.active + inactive;
         let share = self.share_of(active);
         let members = plan.read.members;
@@ -77,6 +79,13 @@ impl Limits {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Leaves to a later run what `max_disable` has no room for after the disables: the second
+    /// stage waits, and never refuses a plan. Returns the actions that wait.
+    pub fn defer_stages(&self, plan: &mut Plan, past: Past) -> Vec<Action> {
+        let disables = plan.count_within_limits(ActionKind::Disable) + past.disabled;
+        plan.defer_stages(self.max_disable.saturating_sub(disables + past.deactivated))
     }
 
     /// Returns the share in accounts, rounded down, but at least one, so that a server with few

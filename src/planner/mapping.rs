@@ -94,7 +94,9 @@ impl<'f> Mapping<'f> {
     pub(super) fn note_opinion(&mut self, opinion: &Opinion<'f>, is_members: bool) {
         let stays = match opinion {
             Opinion::Settled(verdict) => !matches!(verdict, Verdict::Kept(_)),
-            Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => true,
+            Opinion::WouldActivate { .. }
+            | Opinion::WouldDeactivate { .. }
+            | Opinion::WouldReopen(_) => true,
             Opinion::WouldDisable(_) | Opinion::WouldClose(_) => false,
         };
         self.staying += usize::from(stays);

@@ -17,6 +17,9 @@ pub struct Memory {
     pub absent_since: BTreeMap<UserId, Timestamp>,
     /// The disables of this program that nothing has ended or reversed.
     pub own: BTreeMap<UserId, OwnDisable>,
+    /// Since when an account has been locked by this program, and its owner out of the group, in
+    /// every complete reading.
+    pub locked_since: BTreeMap<UserId, Timestamp>,
     /// The accounts that mas-cli did not find in the last 24 hours.
     pub not_in_mas: BTreeSet<UserId>,
     /// The accounts that belonged to a bridge when they were last read.
@@ -45,6 +48,17 @@ pub struct OwnDisable {
     pub at: Timestamp,
     /// When the last attempt ended.
     pub until: Timestamp,
+    /// Whether a deactivation has followed the lock, as far as known.
+    pub second_stage: SecondStage,
+}
+
+/// Whether a lock of this program was followed by a deactivation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecondStage {
+    #[default]
+    NotBegun,
+    /// It was tried, and the homeserver has not shown it.
+    Begun,
 }
 
 impl OwnDisable {
@@ -58,7 +72,7 @@ impl OwnDisable {
             return false;
         }
         match self.mode {
-            DisableMode::Lock => !seen.is_deactivated(),
+            DisableMode::Lock => !seen.is_deactivated() || self.second_stage == SecondStage::Begun,
             DisableMode::Deactivate => seen.is_deactivated() || self.progress != Progress::Done,
         }
     }

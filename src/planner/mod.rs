@@ -29,15 +29,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Account, Evidence, Localpart, MemberList, Recheck, ServerName, Timestamp, TokenOwners, Unnamed,
-    UserId,
+    Account, Evidence, Localpart, MemberList, Recheck, ServerClocks, ServerName, Timestamp,
+    TokenOwners, Unnamed, UserId,
 };
 
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past};
-pub use memory::{Memory, OwnDisable, Progress, Recall};
+pub use memory::{Memory, OwnDisable, Progress, Recall, SecondStage};
 pub use plan_scope::PlanScope;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection,
@@ -69,6 +69,8 @@ pub struct Facts {
     pub token_owners: TokenOwners,
     /// When all of this was read.
     pub now: Timestamp,
+    /// The same on the clocks of the servers.
+    pub clocks: ServerClocks,
     /// What the state file remembers.
     pub memory: Memory,
 }
@@ -87,6 +89,7 @@ impl Facts {
             accounts: Vec::new(),
             token_owners: TokenOwners::default(),
             now: Timestamp::default(),
+            clocks: ServerClocks::default(),
             memory: Memory::default(),
         }
     }

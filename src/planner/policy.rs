@@ -6,13 +6,17 @@ use regex::Regex;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::model::{AccountState, Localpart};
-use crate::plan::{DisableMode, WriterKind};
+use crate::plan::{DisableMode, LockSessions, WriterKind};
 
 /// What the administrator decided.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub writer: WriterKind,
     pub disable: DisableMode,
+    /// How long an account stays locked by this program before it is deactivated.
+    pub deactivate_after: Option<Duration>,
+    /// What a lock does with open sessions.
+    pub lock_sessions: LockSessions,
     /// Which disabled members are activated.
     pub reactivate: Reactivate,
     /// How long a user has to be out of the group before the account is disabled.

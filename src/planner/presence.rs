@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::draft::{Draft, Verdicts};
 use super::identity::{Holder, Namesakes};
 use super::policy::Matching;
-use super::{Rechecks, Verdict};
-use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, UserId};
+use super::{Facts, Rechecks, Verdict};
+use crate::model::{
+    Account, Evidence, KeycloakId, KeycloakPerson, Owner, Recalled, Tie, Timestamp, UserId,
+};
 use crate::plan::{KeptReason, Reason};
 
 /// How much a reading covers.
@@ -30,6 +32,12 @@ pub struct Presence<'f> {
     pub present: Vec<&'f UserId>,
     /// Active accounts that this program has changed before.
     pub settled: Vec<&'f UserId>,
+    /// Accounts outside the group that this program has locked.
+    pub locked: Vec<&'f UserId>,
+    /// Accounts that were, and are no more.
+    pub not_locked: Vec<&'f UserId>,
+    /// The time on the latest of all clocks.
+    pub latest: Timestamp,
     /// The storage providers with an enabled member.
     pub directories: Vec<&'f str>,
     /// Storage providers that were seen in any other way.
@@ -45,6 +53,8 @@ impl<'f> Presence<'f> {
             reach: draft.reach(),
             present: draft.returned.clone(),
             settled: draft.settled.clone(),
+            locked: draft.locked.clone(),
+            latest: draft.table.facts.clocks.latest(draft.table.facts.now),
             ..Self::default()
         };
         for (account, verdict) in &verdicts.of_accounts {
@@ -57,6 +67,7 @@ impl<'f> Presence<'f> {
                 verdict => presence.note(account, verdict),
             }
         }
+        presence.note_locks(draft, verdicts);
         presence.note_directories(draft, rechecks);
         let seen = rechecks.all_evidence().map(|seen| &seen.account);
         presence.bridges =
@@ -82,6 +93,23 @@ impl<'f> Presence<'f> {
             ) => self.present.push(&account.user_id),
             _ => {}
         }
+    }
+
+    /// Adds the locks that the second look has confirmed, and those that are over.
+    fn note_locks(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>) {
+        let Facts { memory, .. } = draft.table.facts;
+        let still = verdicts.of_accounts.iter().filter(|(account, verdict)| {
+            let stays = matches!(
+                verdict,
+                Verdict::OutsideDisabled | Verdict::Deactivate(_) | Verdict::DeactivateSkipped(..)
+            );
+            stays && draft.table.is_own_lock(account, account.seen(), None)
+        });
+        self.locked.extend(still.map(|(account, _)| &account.user_id));
+        let locked: BTreeSet<_> = self.locked.iter().copied().collect();
+        let before = memory.locked_since.keys();
+        self.not_locked =
+            before.filter(|user_id| draft.covers(user_id) && !locked.contains(user_id)).collect();
     }
 
     fn note_directories(&mut self, draft: &Draft<'f>, rechecks: &'f Rechecks) {

@@ -47,7 +47,7 @@ impl Undone {
     fn reverse(&self) -> ActionKind {
         match self.kind {
             ActionKind::Activate => ActionKind::Disable,
-            ActionKind::Disable => ActionKind::Activate,
+            ActionKind::Disable | ActionKind::Deactivate => ActionKind::Activate,
         }
     }
 
@@ -59,10 +59,10 @@ impl Undone {
             // After an activation the account is active.
             (ActionKind::Activate, _) => None,
             _ if account.can_log_in() => Some("active now".to_owned()),
-            (ActionKind::Disable, Some(Since::SeenActive)) => {
+            (ActionKind::Disable | ActionKind::Deactivate, Some(Since::SeenActive)) => {
                 Some("it was active in between, and was disabled again".to_owned())
             }
-            (ActionKind::Disable, None) => {
+            (ActionKind::Disable | ActionKind::Deactivate, None) => {
                 let is_more = self.mode == DisableMode::Lock && account.seen().is_deactivated();
                 is_more.then(|| "the run only locked it, and it was deactivated since".to_owned())
             }
@@ -129,8 +129,7 @@ impl<'f> Undo<'f> {
             Progress::Requested | Progress::Begun => seen.account.disabled_at,
         });
         let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
-        let disabled_since =
-            disabled_at.filter(|at| undone.kind == ActionKind::Disable && is_later(*at));
+        let disabled_since = disabled_at.filter(|at| undone.kind.shuts_out() && is_later(*at));
         let skipped = match (undone.left_out(account), disabled_since, verdict) {
             (Some(why), ..) => Some(Skip::MovedOn(why)),
             (None, Some(at), _) => Some(Skip::MovedOn(format!("it was disabled again at {at}"))),
@@ -142,6 +141,7 @@ impl<'f> Undo<'f> {
             user_id: undone.user_id.clone(),
             mas_id: account.and_then(|account| account.mas.id().cloned()),
             reason: Reason::Undone,
+            since: None,
             before: account.map(|account| account.state).unwrap_or_default(),
             evidence: evidence.cloned(),
             approval: verdict.and_then(Verdict::approval),
@@ -161,7 +161,7 @@ fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
         Verdict::OutsideDisabled if kind == ActionKind::Activate => {
             Some(Skip::MovedOn("it was locked or deactivated since".to_owned()))
         }
-        Verdict::OutsideDisabled | Verdict::OutsideLocked => {
+        Verdict::OutsideDisabled | Verdict::OutsideLocked | Verdict::Deactivate(_) => {
             Some(Skip::MovedOn("disabled or locked now".to_owned()))
         }
         Verdict::ActivationNotConfirmed => {
@@ -170,8 +170,8 @@ fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
         Verdict::Kept(reason) => Some(kept(*reason)),
         Verdict::MayBeMember(_) => Some(kept(KeptReason::MayBeMember)),
         Verdict::InGrace(_) => Some(kept(KeptReason::InGrace)),
-        Verdict::DisableSkipped(_, error) | Verdict::ActivateSkipped(_, error) => {
-            Some(Skip::NotSeen(error.clone()))
-        }
+        Verdict::DisableSkipped(_, error)
+        | Verdict::ActivateSkipped(_, error)
+        | Verdict::DeactivateSkipped(_, error) => Some(Skip::NotSeen(error.clone())),
     }
 }

@@ -18,6 +18,8 @@ pub enum Verdict {
     ActivationNotConfirmed,
     /// Out of the group and active.
     Disable(Reason),
+    /// Out of the group and locked by this program for long enough, since then.
+    Deactivate(Timestamp),
     /// In the group and active, and `undo` would disable it if there is a yes.
     DisableMember,
     /// Active and without a Keycloak user, but needs an approval to be disabled.
@@ -32,6 +34,8 @@ pub enum Verdict {
     DisableSkipped(Reason, NotRechecked),
     /// Would be activated, but the second look failed.
     ActivateSkipped(Reason, NotRechecked),
+    /// Would be deactivated, but the second look failed.
+    DeactivateSkipped(Timestamp, NotRechecked),
 }
 
 impl Verdict {

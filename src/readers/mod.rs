@@ -25,7 +25,7 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, HttpError, Tls};
 use crate::mas_api::MasApi;
-use crate::model::{Account, MasUserId, ServerName, Timestamp, TokenOwners, UserId};
+use crate::model::{Account, MasUserId, ServerClocks, ServerName, Timestamp, TokenOwners, UserId};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -175,11 +175,19 @@ impl Readers {
             accounts,
             token_owners,
             now: Timestamp::now(),
+            clocks: self.clocks(),
             memory: Memory::default(),
         };
         let mut reading = Reading { facts, groups, witnesses: listed.witnesses, links };
         reading.facts.subjects = self.subjects(&reading.facts).await?;
         Ok(reading)
+    }
+
+    /// Returns the time on the clocks of the servers at their last answers.
+    fn clocks(&self) -> ServerClocks {
+        let synapse = self.synapse.as_ref().and_then(SynapseReader::clock);
+        let mas = self.mas.as_ref().and_then(MasReader::clock);
+        ServerClocks::default().and(self.keycloak.clock()).and(synapse).and(mas)
     }
 
     async fn accounts(

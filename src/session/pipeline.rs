@@ -6,7 +6,7 @@ use super::{AdminsOfMas, Session};
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::plan::{ApprovedDigest, Plan};
-use crate::planner::{Draft, Facts, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts};
+use crate::planner::{Draft, Facts, Past, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts};
 use crate::readers::Reading;
 
 /// What a plan is made for.
@@ -56,7 +56,8 @@ impl Session {
         scope: Option<&PlanScope>,
         aim: Aim,
     ) -> Result<Plan, Failure> {
-        let plan = self.decide(reading, scope, aim).await?.into_plan();
+        let mut plan = self.decide(reading, scope, aim).await?.into_plan();
+        self.config.limits.defer_stages(&mut plan, Past::default());
         if scope.is_none() {
             metrics().plan(&plan);
         }

@@ -9,7 +9,6 @@ use crate::config::StateFile;
 use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::Account;
-use crate::plan::ActionKind;
 use crate::planner::{PlanScope, Recall, Rechecks, ToRecheck};
 use crate::readers::{Reading, Refresh, Tallies};
 
@@ -94,7 +93,7 @@ impl Session {
     ) -> Result<(Rechecks, AdminsOfMas), Failure> {
         let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
-        let to_disable = accounts.iter().filter(|account| account.kind == ActionKind::Disable);
+        let to_disable = accounts.iter().filter(|account| account.kind.shuts_out());
         let to_disable: Vec<_> = to_disable.map(|account| account.user_id.clone()).collect();
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;

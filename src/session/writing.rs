@@ -9,9 +9,7 @@ use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
-use crate::plan::{
-    Action, ActionKind, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip,
-};
+use crate::plan::{Action, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -152,7 +150,7 @@ impl Writing {
         let exit = apply::exit(plan, &outcomes, &context);
         // If nothing was confirmed, Synapse may not answer, and asking it would only wait again.
         let is_disabled = |(action, outcome): (&Action, &Outcome)| {
-            action.kind == ActionKind::Disable && *outcome == Outcome::Done
+            action.kind.shuts_out() && *outcome == Outcome::Done
         };
         if plan.actions.iter().zip(&outcomes).any(is_disabled) {
             session.warn_of_open_sessions().await;

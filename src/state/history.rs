@@ -38,6 +38,9 @@ pub struct RunRow {
     pub repeats: u32,
     pub activated: u32,
     pub disabled: u32,
+    /// Second stages.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deactivated: u32,
     /// Actions that were planned and not done.
     pub not_done: u32,
 }
@@ -131,7 +134,9 @@ impl State {
     pub fn done_by(&self, run: RunId) -> Result<Option<Vec<Undone>>, StateError> {
         let Some((row, actions)) = self.run(run)? else { return Ok(None) };
         let counts = |action: &ActionRow| match action.action {
-            ActionKind::Disable => action.begun.is_some() && !action.is_untouched,
+            ActionKind::Disable | ActionKind::Deactivate => {
+                action.begun.is_some() && !action.is_untouched
+            }
             ActionKind::Activate => {
                 matches!(
                     action.outcome,
@@ -143,7 +148,10 @@ impl State {
         let undone = actions.into_iter().filter(counts).map(|action| Undone {
             kind: action.action,
             since: since.get(&action.user_id).copied(),
-            mode: row.disable,
+            mode: match action.action {
+                ActionKind::Deactivate => DisableMode::Deactivate,
+                ActionKind::Activate | ActionKind::Disable => row.disable,
+            },
             // A run that was killed has changed the account right after it began.
             ended: action.ended.or(action.begun),
             progress: Progress::reached(action.outcome.known()),
@@ -213,7 +221,8 @@ impl State {
                 "SELECT id, command, started, ended, writer, disable, digest, result, undoes,
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?4 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?5 AND outcome = ?6),
-                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats
+                    (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats,
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6)
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
@@ -224,6 +233,7 @@ impl State {
                 ActionKind::Activate.word(),
                 ActionKind::Disable.word(),
                 OutcomeKind::Done.word(),
+                ActionKind::Deactivate.word(),
             ];
             let rows = statement.query_map(wanted, |row| Ok(run(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
@@ -252,6 +262,7 @@ fn run(row: &Row<'_>) -> Result<RunRow, StateProblem> {
         disabled: row.get(10)?,
         not_done: row.get(11)?,
         repeats: row.get(12)?,
+        deactivated: row.get(13)?,
     })
 }
 

@@ -9,10 +9,11 @@ use super::columns::{user_id, word, word_if_any};
 use super::error::StateProblem;
 use super::readings::{Age, Readings};
 use super::runs::HarmlessFailure;
+use super::times::Times;
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId, Word as _};
-use crate::plan::{ActionKind, OutcomeKind, RunCommand};
-use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress};
+use crate::plan::{ActionKind, DisableMode, OutcomeKind, RunCommand};
+use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress, SecondStage};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -34,7 +35,9 @@ impl State {
             if self.age == Age::AsExpected {
                 memory.own = own_disables(&connection, &self.namespace)?;
                 if goes_on {
-                    memory.absent_since = absences(&connection, &self.namespace, now)?;
+                    memory.absent_since =
+                        times(&connection, &self.namespace, Times::Absences, now)?;
+                    memory.locked_since = times(&connection, &self.namespace, Times::Locks, now)?;
                 } else {
                     memory.own.retain(|_, own| own.progress == Progress::Done);
                 }
@@ -118,21 +121,21 @@ impl State {
     }
 }
 
-/// Returns since when accounts are absent. A time in the future counts as now.
-fn absences(
+/// Returns since when accounts are absent, or locked. A time in the future counts as now.
+fn times(
     connection: &Connection,
     namespace: &Namespace,
+    times: Times,
     now: Timestamp,
 ) -> Result<BTreeMap<UserId, Timestamp>, StateProblem> {
-    let mut statement = connection
-        .prepare("SELECT user_id, since FROM absences WHERE realm = ?1 AND server_name = ?2")?;
+    let mut statement = connection.prepare(times.select())?;
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
-    let mut absent = BTreeMap::new();
+    let mut since_when = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let since = Timestamp::from_millis(row.get(1)?).min(now);
-        absent.insert(user_id(row, 0)?, since);
+        since_when.insert(user_id(row, 0)?, since);
     }
-    Ok(absent)
+    Ok(since_when)
 }
 
 /// Returns the disables of this program that still hold. One that was refused before its first
@@ -163,10 +166,25 @@ pub(super) fn own_disables(
                 let at = own.get(&user_id).map_or(begun, |before| before.at);
                 let progress = Progress::reached(outcome);
                 let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
-                own.insert(user_id, OwnDisable { mode, progress, at, until });
+                let second_stage = SecondStage::NotBegun;
+                own.insert(user_id, OwnDisable { mode, progress, at, until, second_stage });
             }
             (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => {
                 own.remove(&user_id);
+            }
+            // The second stage follows a lock of ours. Unless it was seen, the lock still counts,
+            // and the stage is tried again.
+            (ActionKind::Deactivate, Some(OutcomeKind::Done)) => {
+                let at = own.get(&user_id).map_or(begun, |before| before.at);
+                let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
+                let (mode, progress) = (DisableMode::Deactivate, Progress::Done);
+                let second_stage = SecondStage::NotBegun;
+                own.insert(user_id, OwnDisable { mode, progress, at, until, second_stage });
+            }
+            (ActionKind::Deactivate, _) => {
+                if let Some(lock) = own.get_mut(&user_id) {
+                    lock.second_stage = SecondStage::Begun;
+                }
             }
             (ActionKind::Activate, _) => {}
         }

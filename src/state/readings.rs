@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::error::StateProblem;
 use super::memory::{BRIDGE_FOR, own_disables};
+use super::times::Times;
 use super::{Namespace, State, StateError};
 use crate::model::{Timestamp, UserId};
 use crate::planner::{Presence, Progress, Reach};
@@ -144,10 +145,9 @@ impl State {
 
     fn forget_absences(&self, transaction: &Transaction<'_>) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
-        transaction.execute(
-            "DELETE FROM absences WHERE realm = ?1 AND server_name = ?2",
-            params![realm, server_name.as_str()],
-        )?;
+        for times in Times::ALL {
+            transaction.execute(times.end_all(), params![realm, server_name.as_str()])?;
+        }
         Ok(())
     }
 
@@ -158,23 +158,16 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
-        let (server_name, millis) = (server_name.as_str(), now.as_millis());
-        // The clock was wrong at that time.
-        transaction.execute(
-            "UPDATE absences SET since = ?3 WHERE realm = ?1 AND server_name = ?2 AND since > ?3",
-            params![realm, server_name, millis],
+        let scope = (&**realm, server_name.as_str());
+        note_times(
+            transaction,
+            scope,
+            Times::Absences,
+            (&*presence.absent, &*presence.present),
+            now,
         )?;
-        let mut absent = transaction
-            .prepare("INSERT OR IGNORE INTO absences (realm, server_name, user_id, since) VALUES (?1, ?2, ?3, ?4)")?;
-        for user_id in &presence.absent {
-            absent.execute(params![realm, server_name, user_id.text(), millis])?;
-        }
-        let mut present = transaction.prepare(
-            "DELETE FROM absences WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3",
-        )?;
-        for user_id in &presence.present {
-            present.execute(params![realm, server_name, user_id.text()])?;
-        }
+        let locks = (&*presence.locked, &*presence.not_locked);
+        note_times(transaction, scope, Times::Locks, locks, presence.latest)?;
         self.settle(transaction, presence.settled.iter().copied(), now)
     }
 
@@ -241,4 +234,27 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Records for which accounts something has begun, if it had not before, and for which it has
+/// ended.
+fn note_times(
+    transaction: &Transaction<'_>,
+    (realm, server_name): (&str, &str),
+    times: Times,
+    (begun, ended): (&[&UserId], &[&UserId]),
+    now: Timestamp,
+) -> Result<(), StateProblem> {
+    let millis = now.as_millis();
+    // The clock was wrong at that time.
+    transaction.execute(times.not_in_the_future(), params![realm, server_name, millis])?;
+    let mut insert = transaction.prepare(times.begin())?;
+    for user_id in begun {
+        insert.execute(params![realm, server_name, user_id.text(), millis])?;
+    }
+    let mut delete = transaction.prepare(times.end())?;
+    for user_id in ended {
+        delete.execute(params![realm, server_name, user_id.text()])?;
+    }
+    Ok(())
 }

@@ -130,6 +130,15 @@ const STEPS: &[M<'_>] = &[
         PRIMARY KEY (realm, server_name, user_id)
     ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "CREATE TABLE locks (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (realm, server_name, user_id)
+    ) STRICT, WITHOUT ROWID;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

@@ -192,8 +192,9 @@ impl Watcher<'_> {
     ) -> Result<Ended, Failure> {
         // No one is there to approve anything.
         plan.hold_back();
+        let past = self.past(&plan)?;
+        self.writing.session.config.limits.defer_stages(&mut plan, past);
         let plan = &plan;
-        let past = self.past(plan)?;
         let refusals = self.writing.session.config.limits.refuse_after(plan, past);
         if !refusals.is_empty() {
             if kind == RunKind::Full {
@@ -283,6 +284,7 @@ fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
         accounts = plan.read.accounts,
         disable = plan.count_to_apply(ActionKind::Disable),
         activate = plan.count_to_apply(ActionKind::Activate),
+        deactivate = plan.count_to_apply(ActionKind::Deactivate),
         done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count(),
         kept = plan.kept.len(),
         "{}",

@@ -16,6 +16,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub struct Window {
     disabled: HashMap<UserId, Timestamp>,
     activated: HashMap<UserId, Timestamp>,
+    deactivated: HashMap<UserId, Timestamp>,
 }
 
 impl Window {
@@ -30,6 +31,7 @@ impl Window {
         let done = match kind {
             ActionKind::Disable => &mut self.disabled,
             ActionKind::Activate => &mut self.activated,
+            ActionKind::Deactivate => &mut self.deactivated,
         };
         let last = done.entry(user_id).or_default();
         *last = at.max(*last);
@@ -47,10 +49,11 @@ impl Window {
     /// Returns what counts now in addition to a plan. An account in the plan counts there, and not
     /// twice.
     pub fn past(&mut self, now: Timestamp, plan: &Plan, accounts: &[Account]) -> Past {
-        for done in [&mut self.disabled, &mut self.activated] {
+        for done in [&mut self.disabled, &mut self.activated, &mut self.deactivated] {
             done.retain(|_, at| now < at.after(HOUR));
         }
-        if self.disabled.is_empty() && self.activated.is_empty() {
+        let Self { disabled, activated, deactivated } = self;
+        if disabled.is_empty() && activated.is_empty() && deactivated.is_empty() {
             return Past::default();
         }
         let planned = |kind| -> HashSet<&UserId> {
@@ -59,7 +62,8 @@ impl Window {
                 .map(|action| &action.user_id)
                 .collect()
         };
-        let (disable, activate) = (planned(ActionKind::Disable), planned(ActionKind::Activate));
+        let [disable, activate, deactivate] =
+            [ActionKind::Disable, ActionKind::Activate, ActionKind::Deactivate].map(planned);
         let disabled: HashSet<_> =
             self.disabled.keys().filter(|user_id| !disable.contains(user_id)).collect();
         let is_active = |account: &&Account| account.state == AccountState::default();
@@ -72,6 +76,11 @@ impl Window {
             disabled: disabled.len(),
             inactive: disabled.len() - active,
             activated: self.activated.keys().filter(|user_id| !activate.contains(user_id)).count(),
+            deactivated: self
+                .deactivated
+                .keys()
+                .filter(|user_id| !deactivate.contains(user_id))
+                .count(),
         }
     }
 }
@@ -95,6 +104,7 @@ mod tests {
             user_id: user(name),
             mas_id: None,
             reason: Reason::NotInGroup,
+            since: None,
             before: AccountState::default(),
             evidence: Some(Evidence::new(AccountDetail::new(user(name)))),
             approval: None,
@@ -120,7 +130,7 @@ mod tests {
     #[test]
     fn what_was_done_counts_for_an_hour() {
         let last = Timestamp::from_millis(1000 + 3_599_999);
-        let counted = Past { disabled: 1, inactive: 1, activated: 0 };
+        let counted = Past { disabled: 1, inactive: 1, activated: 0, deactivated: 0 };
         assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
         assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());
     }
@@ -153,7 +163,7 @@ mod tests {
         }
         assert_eq!(
             window.past(NOW, &plan(&[]), &[]),
-            Past { disabled: 1, inactive: 1, activated: 1 }
+            Past { disabled: 1, inactive: 1, activated: 1, deactivated: 0 }
         );
     }
 
@@ -167,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_account_that_is_active_again_already_counts_as_active() {
-        let counted = Past { disabled: 1, inactive: 0, activated: 0 };
+        let counted = Past { disabled: 1, inactive: 0, activated: 0, deactivated: 0 };
         assert_eq!(
             alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]),
             counted

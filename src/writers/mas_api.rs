@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{Write, WriterError};
+use super::{Shut, Write, WriterError};
 use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
@@ -126,7 +126,7 @@ impl Write for MasApiWriter {
     /// even if the deactivation failed, because the next run would find the account disabled and
     /// leave them open. But a server that did not answer is not asked again: then the deactivation,
     /// or its repetition, ends them.
-    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
+    async fn disable(&self, action: Pass<'_>, shut: Shut) -> Result<(), WriterError> {
         let id = id_of(&action)?;
         let locked = self.change(id, "lock", None).await.map(drop);
         match &locked {
@@ -134,12 +134,13 @@ impl Write for MasApiWriter {
             Err(_) => return locked,
             Ok(()) => {}
         }
-        let deactivated = match mode {
+        let deactivated = match shut.mode {
             DisableMode::Deactivate => self.deactivate(id).await,
             DisableMode::Lock => Ok(()),
         };
         let ended = match &deactivated {
             Err(WriterError::Api(error)) if error.is_waited_out() => Ok(()),
+            _ if !shut.ends_sessions() => Ok(()),
             _ => match self.end_sessions(id).await {
                 Ok(()) => Ok(()),
                 Err(error) if ends_the_waiting(&error) => Err(error),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::process::Command;
 use tracing::{debug, warn};
 
-use super::{MasConfig, Write, WriterError};
+use super::{MasConfig, Shut, Write, WriterError};
 use crate::config::{FilesToCheck, MasCliConfig};
 use crate::environment;
 use crate::environment::Environment;
@@ -203,19 +203,22 @@ impl Write for MasCli {
 
     /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come
     /// late.
-    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError> {
+    async fn disable(&self, action: Pass<'_>, shut: Shut) -> Result<(), WriterError> {
         let localpart = &action.localpart();
-        let locked = match mode {
+        let locked = match shut.mode {
             DisableMode::Deactivate => self.manage(&["lock-user", "--deactivate"], localpart).await,
             DisableMode::Lock => self.manage(&["lock-user"], localpart).await,
         };
         if let Err(error) = locked {
             // A call that was killed may have locked, and then the next run would not end the
             // sessions.
-            if matches!(error, WriterError::TooSlow { .. }) {
+            if shut.ends_sessions() && matches!(error, WriterError::TooSlow { .. }) {
                 let _ = self.manage(&["kill-sessions"], localpart).await;
             }
             return Err(error);
+        }
+        if !shut.ends_sessions() {
+            return Ok(());
         }
         // Once disabled, the next run would find nothing to do, so this half is not left to it.
         match self.manage(&["kill-sessions"], localpart).await {

@@ -11,12 +11,30 @@ use crate::config::{WriterConfig, WriterKindConfig};
 use crate::environment::Environment;
 use crate::mas_api::MasApi;
 use crate::model::ServerName;
-use crate::plan::{DisableMode, Pass};
+use crate::plan::{DisableMode, LockSessions, Pass};
 
 pub use error::WriterError;
 pub use mas_api::MasApiWriter;
 pub use mas_cli::{DatabaseCheck, MasCli};
 pub use mas_config::MasConfig;
+
+/// How an account is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shut {
+    pub mode: DisableMode,
+    /// What a lock does with open sessions. A deactivation ends them.
+    pub sessions: LockSessions,
+}
+
+impl Shut {
+    /// Deactivates, also if `policy.disable` only locks.
+    pub const DEACTIVATE: Self =
+        Self { mode: DisableMode::Deactivate, sessions: LockSessions::End };
+
+    fn ends_sessions(self) -> bool {
+        self.mode == DisableMode::Deactivate || self.sessions == LockSessions::End
+    }
+}
 
 /// The interface of all writers. They leave the same state behind, and each call is harmless when
 /// repeated.
@@ -32,8 +50,9 @@ pub trait Write {
     /// Unlocks and reactivates.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError>;
 
-    /// Locks, deactivates unless the mode is `lock`, and ends the sessions; it never erases.
-    async fn disable(&self, action: Pass<'_>, mode: DisableMode) -> Result<(), WriterError>;
+    /// Locks, deactivates unless the mode is `lock`, and ends the sessions, which a lock may leave;
+    /// it never erases.
+    async fn disable(&self, action: Pass<'_>, shut: Shut) -> Result<(), WriterError>;
 
     /// Returns how many accounts to work on at the same time.
     fn concurrency(&self) -> usize;

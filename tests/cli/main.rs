@@ -43,6 +43,7 @@ mod sections;
 mod server_text;
 mod service_accounts;
 mod snapshots;
+mod stages;
 mod state_file;
 mod subgroups;
 mod subprocesses;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::{Account, AccountDetail, AccountState, Evidence, Localpart};
-use matrix_keycloak_sync::plan::{Action, ActionKind, DisableMode, Reason};
+use matrix_keycloak_sync::plan::{Action, ActionKind, Reason};
 use matrix_keycloak_sync::readers::{KeycloakReader, MasReader, Tally};
-use matrix_keycloak_sync::writers::{MasApiWriter, Write as _};
+use matrix_keycloak_sync::writers::{MasApiWriter, Shut, Write as _};
 use serde_json::{Map, Value, json};
 
 use crate::configuration::loaded;
@@ -250,6 +250,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         user_id: Localpart::from("alice").on(&"test.local".into()),
         mas_id: Some(USER.into()),
         reason: Reason::NotInGroup,
+        since: None,
         before: AccountState::default(),
         evidence: Some(Evidence::new(AccountDetail::new(
             Localpart::from("alice").on(&"test.local".into()),
@@ -276,7 +277,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
                 _ => Some(stage::json(&whole(json!({"data": []})))),
             }
         });
-        let disabled = mas.stage.run(writer.disable(pass, DisableMode::Deactivate));
+        let disabled = mas.stage.run(writer.disable(pass, Shut::DEACTIVATE));
         if let (Ok(()), Some(rows)) = (&disabled, rows(body)) {
             let is_open = |row: &Value| {
                 row["attributes"]["user_id"] == USER && row["attributes"]["finished_at"].is_null()

@@ -25,6 +25,7 @@ pub(crate) fn planned(world: &World, plan: &Plan) -> Fates {
         let fate = match (action.kind, &action.skipped, action.approval) {
             (kind, Some(Skip::NotSeen(_)), _) => Fate::Skipped(kind),
             (ActionKind::Activate, ..) => Fate::Activate,
+            (ActionKind::Deactivate, ..) => Fate::Deactivate,
             (ActionKind::Disable, _, Some(approval)) => Fate::NeedsApproval(approval),
             (ActionKind::Disable, _, None) => Fate::Disable(action.reason),
         };

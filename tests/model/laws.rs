@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use fastrand::Rng;
-use matrix_keycloak_sync::model::{AccountState, Tie};
-use matrix_keycloak_sync::plan::{Action, ActionKind, Plan, Reason};
+use matrix_keycloak_sync::model::{AccountState, Tie, UserId};
+use matrix_keycloak_sync::plan::{Action, ActionKind, DisableMode, Plan, Reason};
 use matrix_keycloak_sync::planner::{
     Draft, Federation, Matching, PlanScope, Progress, Recall, Subjects,
 };
@@ -49,7 +49,7 @@ fn memory_in_force(world: &World, account: &Account) -> Option<usize> {
 /// an enabled member, or that nothing ties and a name or a weak sign does.
 fn members_keep_their_accounts(world: &World) -> Result<(), String> {
     let plan = plan(world);
-    let disables = plan.to_apply().filter(|action| action.kind == ActionKind::Disable);
+    let disables = plan.to_apply().filter(|action| action.kind.shuts_out());
     for action in disables.filter(|action| action.approval.is_none()) {
         let account = account(world, action);
         let external = world.external(account);
@@ -184,6 +184,10 @@ fn run(world: &mut World, does: Does) {
     let seen: Vec<_> =
         PROVIDERS.into_iter().filter(|name| seen.clone().any(|seen| seen == name)).collect();
     let remembers = facts.memory.recall == Recall::On;
+    let is_in = |accounts: &[&UserId], localpart: &str| {
+        accounts.iter().any(|user_id| user_id.localpart().as_str() == localpart)
+    };
+    let (locked, not_locked) = (presence.locked, presence.not_locked);
     let owners = presence.owners;
     let mut plan = draft.plan(verdicts, &looks);
     match does {
@@ -196,6 +200,11 @@ fn run(world: &mut World, does: Does) {
         let action = plan.to_apply().find(|action| action.localpart().as_str() == localpart);
         if let Some(action) = action {
             change(account, &plan, action.kind);
+        }
+        if is_in(&not_locked, localpart) {
+            account.locked_since = None;
+        } else if remembers && is_in(&locked, localpart) {
+            account.locked_since = account.locked_since.or(Some(NOW));
         }
         let mut owners = owners.iter().filter(|_| remembers);
         let owner = owners.find(|(user_id, _)| user_id.localpart().as_str() == localpart);
@@ -213,9 +222,9 @@ fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
     account.listed = AccountState { deactivated, locked, ..account.listed };
     account.now = account.listed;
     account.deactivated_in_mas = deactivated;
-    account.disabled_at = (kind == ActionKind::Disable && account.mas == Mas::Known).then_some(NOW);
-    account.own = (kind == ActionKind::Disable).then_some(Own {
-        mode: plan.disable,
+    account.disabled_at = (kind.shuts_out() && account.mas == Mas::Known).then_some(NOW);
+    account.own = kind.shuts_out().then_some(Own {
+        mode: if kind == ActionKind::Deactivate { DisableMode::Deactivate } else { plan.disable },
         progress: Progress::Done,
         at: NOW,
     });
@@ -324,7 +333,7 @@ fn changes_of_others(world: &World, owners: &BTreeMap<&str, usize>) -> Result<()
     for action in plan(world).to_apply() {
         let localpart = action.localpart().as_str();
         let is_in = owners.get(localpart).map(|user| is_member(world, *user));
-        let is_disabled = action.kind == ActionKind::Disable && action.approval.is_none();
+        let is_disabled = action.kind.shuts_out() && action.approval.is_none();
         let is_opened = action.kind == ActionKind::Activate;
         if (is_in == Some(true) && is_disabled) || (is_in == Some(false) && is_opened) {
             return Err(format!(
@@ -349,8 +358,10 @@ fn counts_add_up(world: &World) -> Result<(), String> {
         let same = world.accounts.iter();
         let mut same = same.filter(|account| account.localpart == localpart.as_str());
         let is_spared = |mark: &Mark| matches!(mark, Mark::TokenOwner | Mark::Protected);
-        let disables =
-            plan.of_kind(ActionKind::Disable).any(|action| action.localpart() == *localpart);
+        let disables = plan
+            .actions
+            .iter()
+            .any(|action| action.kind.shuts_out() && action.localpart() == *localpart);
         disables && same.any(|account| account.marks.iter().any(is_spared))
     });
     match (sum == plan.read.accounts, both, bound) {

@@ -18,19 +18,29 @@ pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
         Err(kind) if one.look == Answering::Fails => Fate::Skipped(kind),
         Err(ActionKind::Activate) => activation(world, one, true).unwrap_or(Fate::Activate),
         Err(ActionKind::Disable) => disable(world, one, true, &doubtful).unwrap_or(Fate::Unchanged),
+        Err(ActionKind::Deactivate) => deactivate(world, one, &doubtful),
     };
     let fates: BTreeMap<_, _> =
         world.accounts.iter().map(|one| (one.localpart, fate(one))).collect();
     let ends_disabled = |one: &Account| match fates[one.localpart] {
         Fate::Disable(_) | Fate::NeedsApproval(_) => Some(true),
         Fate::Activate => Some(false),
-        Fate::Unchanged | Fate::Kept(_) | Fate::Skipped(_) => world.is_disabled(one),
+        Fate::Unchanged | Fate::Kept(_) | Fate::Skipped(_) | Fate::Deactivate => {
+            world.is_disabled(one)
+        }
     };
     let changes = |one: &Account| {
-        matches!(fates[one.localpart], Fate::Disable(_) | Fate::NeedsApproval(_) | Fate::Activate)
+        matches!(
+            fates[one.localpart],
+            Fate::Disable(_) | Fate::NeedsApproval(_) | Fate::Activate | Fate::Deactivate
+        )
     };
-    let is_mixed_up =
-        |one: &Account| world.mixed_up(one).any(|twin| ends_disabled(twin) != ends_disabled(one));
+    let is_mixed_up = |one: &Account| {
+        world.mixed_up(one).any(|twin| match fates[one.localpart] {
+            Fate::Deactivate => !twin.listed.deactivated && !twin.deactivated_in_mas,
+            _ => ends_disabled(twin) != ends_disabled(one),
+        })
+    };
     let kept = world.accounts.iter().filter(|one| changes(one) && is_mixed_up(one));
     let kept: Vec<_> = kept.map(|one| (one.localpart, Fate::Kept(Why::Ambiguous))).collect();
     fates.into_iter().chain(kept).collect()
@@ -38,11 +48,15 @@ pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
 
 /// Returns what the lists decide, or else the change that the look has to confirm.
 fn by_lists(world: &World, account: &Account) -> Result<Fate, ActionKind> {
-    let owners = owners(world, account, false).1;
-    if !owners.iter().any(|user| world.is_listed(*user))
-        && world.can_be_disabled(account, account.listed)
-    {
+    let (by_name, owners) = owners(world, account, false);
+    let is_out = !owners.iter().any(|user| world.is_listed(*user));
+    if is_out && world.can_be_disabled(account, account.listed) {
         return disable(world, account, false, &BTreeSet::new()).ok_or(ActionKind::Disable);
+    }
+    let is_anothers = !by_name && world.has_namesake(account);
+    if is_out && !is_anothers && world.is_due(account, account.listed, 0) {
+        let kept = out(world, account, false, &BTreeSet::new(), Toward::Deactivation);
+        return kept.ok_or(ActionKind::Deactivate);
     }
     activation(world, account, false).ok_or(ActionKind::Activate)
 }
@@ -153,10 +167,43 @@ fn disable(
     looks: bool,
     doubtful: &BTreeSet<&str>,
 ) -> Option<Fate> {
+    if looks && !world.can_be_disabled(account, account.now) {
+        return None;
+    }
+    out(world, account, looks, doubtful, Toward::Disable)
+}
+
+/// Returns the outcome of an account that was locked for long enough by the lists.
+fn deactivate(world: &World, account: &Account, doubtful: &BTreeSet<&str>) -> Fate {
+    if !world.is_due(account, account.now, account.disabled_at.unwrap_or(0)) {
+        return Fate::Unchanged;
+    }
+    match out(world, account, true, doubtful, Toward::Deactivation) {
+        None => Fate::Kept(Why::InGroupAtSecondLook),
+        Some(Fate::Disable(_) | Fate::NeedsApproval(Approval::NeverTied)) => Fate::Deactivate,
+        Some(Fate::NeedsApproval(_)) => Fate::Kept(Why::AnotherPerson),
+        Some(fate) => fate,
+    }
+}
+
+/// What is to be done to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Toward {
+    Disable,
+    Deactivation,
+}
+
+fn out(
+    world: &World,
+    account: &Account,
+    looks: bool,
+    doubtful: &BTreeSet<&str>,
+    toward: Toward,
+) -> Option<Fate> {
     let (by_name, owners) = owners(world, account, looks);
     let stays = |user: &usize| world.is_listed(*user) && world.now(*user).is_member();
     let ins = owners.iter().filter(|user| stays(user)).count();
-    if looks && (!world.can_be_disabled(account, account.now) || (ins > 0 && ins == owners.len())) {
+    if looks && ins > 0 && ins == owners.len() {
         return None;
     }
     let evidence = world.evidence(account);
@@ -168,7 +215,8 @@ fn disable(
         Some(_) => Reason::NotInGroup,
     };
     let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
-    let has_grace = !account.is_half_shut(world.rules.disable)
+    let has_grace = toward == Toward::Disable
+        && !account.is_half_shut(world.rules.disable)
         && (reason != Reason::DisabledInKeycloak || is_brief);
     let no_id_decides =
         world.rules.matching == Matching::Localpart || world.external(account).is_empty();
@@ -232,7 +280,9 @@ fn disable(
 fn doubtful(world: &World) -> BTreeSet<&str> {
     let trusts = world.rules.federation == Federation::Trust;
     let leaves = |one: &&Account| {
-        one.look == Answering::Answers && by_lists(world, one) == Err(ActionKind::Disable)
+        let by_lists = by_lists(world, one);
+        one.look == Answering::Answers
+            && matches!(by_lists, Err(ActionKind::Disable | ActionKind::Deactivate))
     };
     let looked = || world.accounts.iter().filter(leaves);
     let of = |user: usize| world.users[user].provider;

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
     Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser,
-    Localpart, Member, MemberList, Owner, Question, Recheck, Remembered, SignSeen, Signs,
-    Timestamp, Unnamed, UserId, full_name,
+    Localpart, Member, MemberList, Owner, Question, Recheck, Remembered, ServerClocks, SignSeen,
+    Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
     AskByName, Draft, Facts, Memory, OwnDisable, PlanScope, Policy, Protection, Rechecks,
-    ToRecheck, members_with_signs,
+    SecondStage, ToRecheck, members_with_signs,
 };
 
-use crate::world::{self, Answering, Mark, Mas, NOW, Server, Standing, Template, User, World};
+use crate::world::{self, Answering, Mark, Mas, NOW, Own, Server, Standing, Template, User, World};
 
 const IDS: [&str; 10] = [
     "00000000-0000-4000-8000-000000000000",
@@ -55,6 +55,7 @@ pub(crate) fn facts(world: &World) -> Facts {
             .map(|names| names.iter().map(|name| (*name).into()).collect()),
         accounts: world.accounts.iter().map(listed_account).collect(),
         now: Timestamp::from_millis(NOW),
+        clocks: ServerClocks::default().and(world.server_clock.map(Timestamp::from_millis)),
         memory: memory(world),
         ..Facts::empty("example.org".into())
     };
@@ -71,6 +72,7 @@ pub(crate) fn policy(world: &World) -> Policy {
     let protected: Vec<_> = protected.map(|account| account.localpart.to_owned()).collect();
     Policy {
         disable: rules.disable,
+        deactivate_after: rules.deactivate_after.map(Duration::from_millis),
         reactivate: rules.reactivate,
         grace: Duration::from_millis(rules.grace),
         matching: rules.matching,
@@ -294,9 +296,14 @@ fn memory(world: &World) -> Memory {
         if let Some(since) = account.absent_since {
             memory.absent_since.insert(user_id(account), Timestamp::from_millis(since));
         }
+        if let Some(since) = account.locked_since {
+            memory.locked_since.insert(user_id(account), Timestamp::from_millis(since));
+        }
         if let Some(own) = account.own {
             let at = Timestamp::from_millis(own.at);
-            let own = OwnDisable { mode: own.mode, progress: own.progress, at, until: at };
+            let Own { mode, progress, .. } = own;
+            let second_stage = SecondStage::NotBegun;
+            let own = OwnDisable { mode, progress, at, until: at, second_stage };
             memory.own.insert(user_id(account), own);
         }
     }

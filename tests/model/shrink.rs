@@ -42,6 +42,7 @@ fn simpler(world: &World) -> Vec<World> {
         simpler_rules(&world.rules).into_iter().map(|rules| World { rules, ..world.clone() }),
     );
     found.push(World { providers: None, ..world.clone() });
+    found.push(World { server_clock: None, ..world.clone() });
     found.push(World { remembered_providers: Vec::new(), ..world.clone() });
     found.retain(|other| other != world);
     found
@@ -84,6 +85,7 @@ fn simpler_accounts(account: &Account) -> Vec<Account> {
         Account { display_name: None, ..account.clone() },
         Account { own: None, ..account.clone() },
         Account { absent_since: None, ..account.clone() },
+        Account { locked_since: None, ..account.clone() },
         Account { look: Answering::Answers, ..account.clone() },
     ];
     if !account.listed.is_active() && account.listed != out {
@@ -104,6 +106,7 @@ fn simpler_rules(rules: &Rules) -> Vec<Rules> {
         Rules { disable: plain.disable, ..rules.clone() },
         Rules { reactivate: plain.reactivate, ..rules.clone() },
         Rules { grace: 0, ..rules.clone() },
+        Rules { deactivate_after: None, ..rules.clone() },
         Rules { unknown: plain.unknown, ..rules.clone() },
         Rules { disabled_members: plain.disabled_members, ..rules.clone() },
         Rules { locked_members: plain.locked_members, ..rules.clone() },
@@ -115,7 +118,10 @@ fn simpler_rules(rules: &Rules) -> Vec<Rules> {
 
 /// Returns a world in a few lines, without the defaults.
 pub(crate) fn shown(world: &World) -> String {
-    let mut text = format!("template {:?}, {:?}, rules:", world.template, world.subjects);
+    let mut text = format!(
+        "template {:?}, {:?}, clock {:?}, rules:",
+        world.template, world.subjects, world.server_clock
+    );
     let (plain, rules) = (format!("{:#?}", Rules::default()), format!("{:#?}", world.rules));
     write_changes(&mut text, &plain, &rules);
     if world.providers.is_some() || !world.remembered_providers.is_empty() {
@@ -169,6 +175,7 @@ fn field_lines(account: &Account) -> String {
         display_name,
         own,
         absent_since,
+        locked_since,
         look,
         ..
     } = account;
@@ -176,7 +183,8 @@ fn field_lines(account: &Account) -> String {
         "{server:?}\nmarks {marks:?}\nmarks_now {marks_now:?}\nmas {mas:?}\nnow {now:?}\n\
          deactivated_in_mas {deactivated_in_mas:?}\ndisabled_at {disabled_at:?}\nlinks {links:?}\n\
          memory {memory:?}\nexternal_ids {external_ids:?}\nemail {email:?}\n\
-         display_name {display_name:?}\nown {own:?}\nabsent_since {absent_since:?}\n{look:?}"
+         display_name {display_name:?}\nown {own:?}\nabsent_since {absent_since:?}\n\
+         locked_since {locked_since:?}\n{look:?}"
     )
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The storage providers that the state file remembers.
     pub(crate) remembered_providers: Vec<&'static str>,
     pub(crate) subjects: Subjects,
+    /// The time on a server's clock, if it shows one.
+    pub(crate) server_clock: Option<i64>,
     pub(crate) users: Vec<User>,
     pub(crate) accounts: Vec<Account>,
 }
@@ -51,6 +53,7 @@ pub(crate) enum Fate {
     Disable(Reason),
     NeedsApproval(Approval),
     Kept(KeptReason),
+    Deactivate,
     Skipped(ActionKind),
 }
 
@@ -68,6 +71,8 @@ pub(crate) enum Template {
 pub(crate) struct Rules {
     pub(crate) matching: Matching,
     pub(crate) disable: DisableMode,
+    /// In milliseconds.
+    pub(crate) deactivate_after: Option<u64>,
     pub(crate) reactivate: Reactivate,
     pub(crate) grace: u64,
     pub(crate) unknown: UnknownAccounts,
@@ -126,6 +131,7 @@ pub(crate) struct Account {
     pub(crate) display_name: Option<&'static str>,
     pub(crate) own: Option<Own>,
     pub(crate) absent_since: Option<i64>,
+    pub(crate) locked_since: Option<i64>,
     pub(crate) look: Answering,
 }
 
@@ -230,6 +236,7 @@ impl Account {
             display_name: None,
             own: None,
             absent_since: None,
+            locked_since: None,
             look: Answering::Answers,
         }
     }
@@ -295,6 +302,7 @@ impl World {
             providers: sees_providers.then(|| some_providers(&mut rng)),
             remembered_providers: some_providers(&mut rng),
             subjects: rarely(&mut rng, 8, &[Subjects::NoUsers]).unwrap_or_default(),
+            server_clock: rarely(&mut rng, 2, &[NOW, NOW - 1500, NOW + 5000]),
             users,
             accounts,
         };
@@ -482,6 +490,21 @@ impl World {
         (is_disabled || !account.is_shut(account.listed)).then_some(is_disabled)
     }
 
+    /// Returns whether an account in this state is locked by this program, was so for long enough
+    /// since a time, and is nothing more.
+    pub(crate) fn is_due(&self, account: &Account, state: AccountState, since: i64) -> bool {
+        let Some(after) = self.rules.deactivate_after.map(u64::cast_signed) else { return false };
+        let is_ours = account
+            .own
+            .is_some_and(|own| own.mode == DisableMode::Lock || own.progress != Progress::Done);
+        // Servers show whole seconds.
+        let clock = self.server_clock.map_or(NOW, |clock| (clock + 999).min(NOW));
+        self.rules.disable == DisableMode::Lock
+            && is_ours
+            && account.is_only_locked(state)
+            && account.locked_since.is_some_and(|locked| locked.max(since) + after <= clock)
+    }
+
     /// Returns whether an account in this state can still be disabled: also if MAS or we stopped
     /// half way.
     pub(crate) fn can_be_disabled(&self, account: &Account, state: AccountState) -> bool {
@@ -606,6 +629,7 @@ impl World {
     fn forget(&mut self) {
         self.remembered_providers.clear();
         self.rules.grace = 0;
+        self.rules.deactivate_after = None;
         if self.rules.reactivate == Reactivate::Own {
             self.rules.reactivate = Reactivate::Any;
         }
@@ -613,6 +637,7 @@ impl World {
             account.memory = None;
             account.own = None;
             account.absent_since = None;
+            account.locked_since = None;
         }
     }
 }
@@ -645,6 +670,7 @@ fn random_rules(rng: &mut Rng) -> Rules {
             rng,
             &[Reactivate::Any, Reactivate::Any, Reactivate::Own, Reactivate::None],
         ),
+        deactivate_after: rarely(rng, 2, &[2000, 4000]),
         grace: one_of(rng, &[0, 0, 1000]),
         unknown: rarely(rng, 4, &[UnknownAccounts::Keep]).unwrap_or_default(),
         disabled_members: rarely(rng, 4, &[DisabledMembers::Keep]).unwrap_or_default(),
@@ -756,6 +782,7 @@ fn random_account(rng: &mut Rng, users: usize, localpart: &'static str) -> Accou
         display_name: rarely(rng, 4, &["Ada Byron", "Joan Clarke", "Mary Smith"]),
         own: (rng.u8(..3) == 0).then(|| random_own(rng)).flatten(),
         absent_since: rarely(rng, 2, &[5000, 9000, 9500, 20_000]),
+        locked_since: rarely(rng, 2, &[3000, 5000, 6000, 9000]),
         look: if rng.u8(..20) == 0 { Answering::Fails } else { Answering::Answers },
     }
 }

@@ -9,7 +9,8 @@ keys![
         "limits.max_disable",
         Count { least: 0, most: usize::MAX },
         Is("25"),
-        "Most accounts that one run may disable."
+        "Most accounts that one run may disable. Second stages (`policy.deactivate_after`) count, \
+         but wait for the next run instead of refusing this one."
     ),
     MAX_DISABLE_PERCENT = key(
         "limits.max_disable_percent",

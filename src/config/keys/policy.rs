@@ -1,10 +1,10 @@
 //! Describes the keys of `[policy]`.
 
 use super::Absent::Is;
-use super::Expected::{Duration, OneOf, Switch, Words};
+use super::Expected::{Duration, OneOf, OrOff, Switch, Words};
 use super::{key, keys};
 use crate::model::Word as _;
-use crate::plan::DisableMode;
+use crate::plan::{DisableMode, LockSessions};
 use crate::planner::{LockedMembers, Reactivate, UnknownAccounts};
 
 keys![
@@ -14,8 +14,27 @@ keys![
         Is("\"deactivate\""),
         "How accounts are disabled. `\"deactivate\"` locks, deactivates and ends the sessions: \
          rooms and e-mail addresses are permanently lost. `\"lock\"` locks and ends the sessions, \
-         and keeps rooms, e-mail addresses and devices. Neither erases. Without \
-         `[writer.mas_api]`, `\"lock\"` needs Synapse 1.150 and MAS 1.14."
+         and keeps rooms and e-mail addresses; `policy.lock_sessions` keeps the devices too. \
+         Neither erases. Without `[writer.mas_api]`, `\"lock\"` needs Synapse 1.150 and MAS 1.14."
+    ),
+    DEACTIVATE_AFTER = key(
+        "policy.deactivate_after",
+        OrOff("a time such as \"30d\", at most ten years"),
+        Is("\"off\""),
+        "With `policy.disable = \"lock\"`: how long an account stays locked by this program before \
+         it is deactivated, which cannot be taken back (needs `state_file`). It counts only if \
+         every complete reading since then has shown the lock and the user out of the group, and \
+         starts again if there was no complete reading for more than a day and a half and more \
+         than twice the pause before. Accounts that others have locked stay as they are. \
+         `limits.max_disable` holds for both stages together; those locked longest go first."
+    ),
+    LOCK_SESSIONS = key(
+        "policy.lock_sessions",
+        OneOf(LockSessions::words),
+        Is("\"end\""),
+        "What `policy.disable = \"lock\"` does with open sessions. `\"end\"` ends them at once, which \
+         deletes their devices with the keys to encrypted messages. `\"keep\"` leaves devices and \
+         keys on the server; open sessions are refused within two minutes."
     ),
     REACTIVATE = key(
         "policy.reactivate",

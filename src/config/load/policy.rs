@@ -1,5 +1,7 @@
 //! Takes `[policy]` and `[limits]`.
 
+use std::time::Duration;
+
 use super::accounts::AccountsSection;
 use super::keycloak::KeycloakSection;
 use crate::config::fields::Fields;
@@ -7,8 +9,13 @@ use crate::config::keys::limits as limit_keys;
 use crate::config::keys::policy as keys;
 use crate::config::{StateFile, WriterConfig, WriterKindConfig};
 use crate::model::Word as _;
-use crate::plan::WriterKind;
+use crate::plan::{DisableMode, LockSessions, WriterKind};
 use crate::planner::{Limits, Policy, Protection, Reactivate};
+
+/// Less is no time to correct a mistake.
+const SHORTEST_STAGE: Duration = Duration::from_secs(1);
+/// More is a typing error.
+const LONGEST_STAGE: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// Takes the section, and adds what the plan depends on in others.
 pub(super) fn policy(
@@ -31,6 +38,7 @@ pub(super) fn policy(
         let why = "this needs the state file, which shows since when a user is out of the group";
         fields.wrong(&keys::GRACE, Some(&given), why);
     }
+    let (deactivate_after, lock_sessions) = stages(fields, disable, remembers);
     let unknown_accounts = fields.choice(&keys::UNKNOWN_ACCOUNTS);
     let locked_members = fields.choice(&keys::LOCKED_MEMBERS);
     let entries = fields.texts_or_default(&keys::PROTECT);
@@ -44,6 +52,8 @@ pub(super) fn policy(
     Some(Policy {
         writer,
         disable,
+        deactivate_after,
+        lock_sessions,
         reactivate,
         grace,
         matching: accounts.matching,
@@ -56,6 +66,32 @@ pub(super) fn policy(
         protect: protect?,
         protect_admins,
     })
+}
+
+/// Takes what is only about locks.
+fn stages(
+    fields: &mut Fields,
+    disable: DisableMode,
+    remembers: bool,
+) -> (Option<Duration>, LockSessions) {
+    let after = fields.unless_off(&keys::DEACTIVATE_AFTER, |text| {
+        let after = humantime::parse_duration(text).ok()?;
+        (SHORTEST_STAGE..=LONGEST_STAGE).contains(&after).then_some(after)
+    });
+    let sessions = fields.choice(&keys::LOCK_SESSIONS);
+    if let Some(after) = after {
+        let given = humantime::format_duration(after).to_string();
+        if disable != DisableMode::Lock {
+            let why = "this needs policy.disable = \"lock\"";
+            fields.wrong(&keys::DEACTIVATE_AFTER, Some(&given), why);
+        }
+        if !remembers {
+            let why =
+                "this needs the state file, which shows since when an account has been locked";
+            fields.wrong(&keys::DEACTIVATE_AFTER, Some(&given), why);
+        }
+    }
+    (after, sessions)
 }
 
 fn protection(fields: &mut Fields, entries: &[String]) -> Option<Protection> {

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use super::HEADING;
 use crate::config::Config;
-use crate::model::{Account, KeycloakId, KeycloakPerson, Localpart, Member, UserId, printable};
+use crate::model::{
+    Account, KeycloakId, KeycloakPerson, Localpart, Member, Timestamp, UserId, printable,
+};
 use crate::plan::Mark;
 use crate::planner::{AccountEvidence, Facts, Verdict};
 use crate::readers::{Group, ServerAnswers};
@@ -43,6 +45,8 @@ pub struct Explained<'k> {
     pub verdict: Verdict,
     /// What an administrator should know about its change.
     pub mark: Option<Mark>,
+    /// When it will be deactivated, if this program has locked it.
+    pub next_stage: Option<Timestamp>,
     /// The evidence for its owner.
     pub evidence: AccountEvidence,
 }

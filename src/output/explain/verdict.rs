@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, KnownFacts};
-use crate::model::{Localpart, Member, Sign, SignSeen, Word as _};
+use crate::model::{Localpart, Member, Sign, SignSeen, Timestamp, Word as _};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::{Matching, Verdict};
 
 pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
-    for Explained { account, verdict, mark, .. } in &known.accounts {
+    for Explained { account, verdict, mark, next_stage, .. } in &known.accounts {
         let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
-        let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict));
+        let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict, *next_stage));
         for line in advice(verdict, known) {
             let _ = writeln!(text, "    {line}");
         }
@@ -80,12 +80,23 @@ fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
     })
 }
 
-fn words(verdict: &Verdict) -> String {
+fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {
     match verdict {
         Verdict::MemberActive | Verdict::DisableMember => {
             "in the group, and the account is active: nothing to do".to_owned()
         }
-        Verdict::OutsideDisabled => "not in the group, and the account is disabled: nothing to do".to_owned(),
+        Verdict::OutsideDisabled => match next_stage {
+            Some(at) => format!(
+                "not in the group, and locked by this program: deactivated on {at} or later\n    (policy.deactivate_after)"
+            ),
+            None => "not in the group, and the account is disabled: nothing to do".to_owned(),
+        },
+        Verdict::Deactivate(since) => {
+            format!("not in the group, and locked by this program since {since}: deactivate")
+        }
+        Verdict::DeactivateSkipped(_, error) => {
+            format!("locked for long enough, but skipped, because the second look failed: {}", error.text())
+        }
         Verdict::OutsideLocked => {
             "not in the group, and locked by hand: nothing to do; a deactivation would lose the rooms".to_owned()
         }

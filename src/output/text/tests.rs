@@ -14,6 +14,7 @@ fn plan_of(disables: usize) -> Plan {
         kind: ActionKind::Disable,
         user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
         reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
+        since: None,
         skipped: None,
     };
     Plan {

@@ -13,8 +13,8 @@ use super::plan_scope::PlanScope;
 use super::policy::Policy;
 use super::presence::{Presence, Reach};
 use super::{Facts, Rechecks, Verdict};
-use crate::model::{Account, UserId};
-use crate::plan::ActionKind;
+use crate::model::{Account, Timestamp, UserId};
+use crate::plan::{ActionKind, NextStage};
 
 pub use recheck_list::{AskByName, AskFirst, ToRecheck};
 pub use verdicts::Verdicts;
@@ -36,6 +36,10 @@ pub struct Draft<'f> {
     pub(super) settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
     pub(super) returned: Vec<&'f UserId>,
+    /// Accounts outside the group that this program has locked, as the lists show them.
+    pub(super) locked: Vec<&'f UserId>,
+    /// The accounts that will be deactivated later.
+    next_stage: NextStage,
     /// Accounts outside the group that only Synapse is known to have shut out.
     unverified: Vec<&'f Account>,
     mapping: Mapping<'f>,
@@ -94,6 +98,8 @@ impl<'f> Draft<'f> {
             disabled_as_they_should_be: 0,
             settled: Vec::new(),
             returned: Vec::new(),
+            locked: Vec::new(),
+            next_stage: NextStage::default(),
             unverified: Vec::new(),
             mapping: Mapping::default(),
         }
@@ -121,6 +127,7 @@ impl<'f> Draft<'f> {
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
                 self.disabled_as_they_should_be += 1;
+                self.note_lock(account);
                 if self.table.is_shut_out_by_synapse_alone(account) {
                     self.unverified.push(account);
                 }
@@ -129,11 +136,32 @@ impl<'f> Draft<'f> {
         }
     }
 
+    /// Notes an account outside the group that this program has locked, and when its second stage
+    /// comes.
+    fn note_lock(&mut self, account: &'f Account) {
+        if self.table.is_own_lock(account, account.seen(), None) {
+            self.locked.push(&account.user_id);
+        }
+        if let Some((_, at)) = self.table.stage(account) {
+            let NextStage { accounts, first, .. } = &mut self.next_stage;
+            *accounts += 1;
+            *first = Some(first.map_or(at, |first| first.min(at)));
+        }
+    }
+
+    /// Returns when an account that this program has locked will be deactivated.
+    #[must_use]
+    pub fn next_stage_of(&self, account: &Account) -> Option<Timestamp> {
+        self.table.stage(account).map(|(_, at)| at)
+    }
+
     fn only_count(&mut self, opinion: &Opinion<'f>) {
         let counts_as_active = match opinion {
             Opinion::Settled(verdict) => verdict.counts_as_active(),
             Opinion::WouldDisable(_) | Opinion::WouldClose(_) => true,
-            Opinion::WouldActivate { .. } | Opinion::WouldReopen(_) => false,
+            Opinion::WouldActivate { .. }
+            | Opinion::WouldDeactivate { .. }
+            | Opinion::WouldReopen(_) => false,
         };
         let count = if counts_as_active {
             &mut self.active_as_they_should_be
@@ -161,6 +189,11 @@ impl<'f> Draft<'f> {
     /// Returns the accounts of the reading that this draft is about.
     pub(super) fn in_focus(&self) -> impl Iterator<Item = &'f Account> {
         let accounts = self.table.facts.accounts.iter();
-        accounts.filter(|account| self.scope.is_none_or(|scope| scope.covers(&account.user_id)))
+        accounts.filter(|account| self.covers(&account.user_id))
+    }
+
+    /// Returns whether this draft is about an account.
+    pub(super) fn covers(&self, user_id: &UserId) -> bool {
+        self.scope.is_none_or(|scope| scope.covers(user_id))
     }
 }

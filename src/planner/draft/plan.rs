@@ -3,7 +3,8 @@
 use super::{Draft, Verdicts};
 use crate::model::{Account, Evidence, Localpart};
 use crate::plan::{
-    Action, ActionKind, Kept, KeptReason, Mark, Plan, ReadCounts, Reason, Skip, Unverified,
+    Action, ActionKind, Kept, KeptReason, Mark, NotRechecked, Plan, ReadCounts, Reason, Skip,
+    Unverified,
 };
 use crate::planner::decision_table::DecisionTable;
 use crate::planner::{Rechecks, Verdict};
@@ -37,6 +38,7 @@ impl<'f> Draft<'f> {
                 .then(|| self.left_to_recheck(rechecks)),
             unverified: self.unverified(),
             mapping: mapped.into_summary(),
+            next_stage: self.next_stage,
         };
         for (account, verdict) in of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
@@ -86,6 +88,7 @@ fn add_to_plan(
         user_id: account.user_id.clone(),
         mas_id: account.mas.id().cloned(),
         reason,
+        since: None,
         before: account.state,
         evidence: evidence.cloned(),
         approval: None,
@@ -98,6 +101,16 @@ fn add_to_plan(
         | Verdict::OutsideDisabled
         | Verdict::OutsideLocked
         | Verdict::ActivationNotConfirmed => plan.unchanged += 1,
+        Verdict::Deactivate(since) => {
+            plan.unchanged += 1;
+            let deactivate = action(ActionKind::Deactivate, Reason::LockedSince);
+            plan.actions.push(Action { since: Some(since), ..deactivate });
+        }
+        Verdict::DeactivateSkipped(since, error) => {
+            plan.unchanged += 1;
+            let deactivate = not_seen(action(ActionKind::Deactivate, Reason::LockedSince), error);
+            plan.actions.push(Action { since: Some(since), ..deactivate });
+        }
         Verdict::Activate(reason) => plan.actions.push(action(ActionKind::Activate, reason)),
         Verdict::Disable(reason) => plan.actions.push(action(ActionKind::Disable, reason)),
         Verdict::NeedsApproval(reason, approval) => {
@@ -105,16 +118,10 @@ fn add_to_plan(
                 .push(Action { approval: Some(approval), ..action(ActionKind::Disable, reason) });
         }
         Verdict::DisableSkipped(reason, error) => {
-            plan.actions.push(Action {
-                skipped: Some(Skip::NotSeen(error)),
-                ..action(ActionKind::Disable, reason)
-            });
+            plan.actions.push(not_seen(action(ActionKind::Disable, reason), error));
         }
         Verdict::ActivateSkipped(reason, error) => {
-            plan.actions.push(Action {
-                skipped: Some(Skip::NotSeen(error)),
-                ..action(ActionKind::Activate, reason)
-            });
+            plan.actions.push(not_seen(action(ActionKind::Activate, reason), error));
         }
         Verdict::Kept(reason) => plan.kept.push(kept(reason)),
         Verdict::MayBeMember(signs) => {
@@ -124,4 +131,9 @@ fn add_to_plan(
             plan.kept.push(Kept { until: Some(until), ..kept(KeptReason::InGrace) });
         }
     }
+}
+
+/// Returns an action that is skipped, because its account could not be rechecked.
+fn not_seen(action: Action, error: NotRechecked) -> Action {
+    Action { skipped: Some(Skip::NotSeen(error)), ..action }
 }

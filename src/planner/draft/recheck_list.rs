@@ -52,6 +52,10 @@ impl<'f> Draft<'f> {
             Opinion::WouldDisable(holder) | Opinion::WouldClose(holder) => {
                 Some(self.recheck_before_disable(account, holder))
             }
+            Opinion::WouldDeactivate { holder, .. } => {
+                let recheck = self.recheck_before_disable(account, holder);
+                Some(ToRecheck { kind: ActionKind::Deactivate, ..recheck })
+            }
             Opinion::WouldReopen(holder) => {
                 let recheck = self.recheck_before_disable(account, holder);
                 Some(ToRecheck { kind: ActionKind::Activate, ask: AskFirst::Both, ..recheck })

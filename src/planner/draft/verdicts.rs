@@ -41,6 +41,7 @@ impl<'f> Draft<'f> {
             Err(_) => match self.opinion(account) {
                 Opinion::Settled(verdict) => verdict,
                 Opinion::WouldDisable(_)
+                | Opinion::WouldDeactivate { .. }
                 | Opinion::WouldActivate { .. }
                 | Opinion::WouldClose(_)
                 | Opinion::WouldReopen(_) => {
@@ -78,6 +79,16 @@ impl<'f> Draft<'f> {
                         failed => {
                             Verdict::DisableSkipped(by_the_list(holder), why_not(failed, rechecks))
                         }
+                    }
+                }
+                Opinion::WouldDeactivate { holder, since } => {
+                    match rechecks.recheck(&account.user_id) {
+                        Some(Ok(seen)) => {
+                            contradictions +=
+                                usize::from(second.contradicts(account, holder, seen));
+                            second.on_deactivate(account, holder, *since, seen, &directories)
+                        }
+                        failed => Verdict::DeactivateSkipped(*since, why_not(failed, rechecks)),
                     }
                 }
                 Opinion::WouldActivate { member, by } => match rechecks.recheck(&account.user_id) {
@@ -118,6 +129,7 @@ impl<'f> Draft<'f> {
             let disables = match verdict {
                 Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::DisableMember => true,
                 Verdict::Activate(_) => false,
+                Verdict::Deactivate(_) => return self.may_deactivate_another(account),
                 _ => return false,
             };
             // Only a yes decides whether it is disabled together with another one.
@@ -135,6 +147,13 @@ impl<'f> Draft<'f> {
         }
     }
 
+    /// Returns whether MAS may deactivate an account of the same name instead.
+    fn may_deactivate_another(&self, account: &'f Account) -> bool {
+        let others = self.identity.same_name(account).into_iter();
+        let mut others = others.filter(|other| account.mas.may_be(&other.mas));
+        others.any(|other| !other.seen().is_deactivated())
+    }
+
     fn directories<'l>(
         &'l self,
         rechecks: &'l Rechecks,
@@ -149,8 +168,8 @@ impl<'f> Draft<'f> {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }
         for (account, opinion) in &self.notable {
-            if let (Opinion::WouldDisable(holder) | Opinion::WouldClose(holder), Some(seen)) =
-                (opinion, rechecks.evidence(&account.user_id))
+            if let (Some(holder), Some(seen)) =
+                (opinion.holder(), rechecks.evidence(&account.user_id))
             {
                 let contradicts = second.contradicts(account, holder, seen);
                 for answer in &seen.keycloak {

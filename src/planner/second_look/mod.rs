@@ -1,7 +1,10 @@
 //! Decides with the second look about accounts that the lists alone would change.
 
+mod activation;
 mod list_after;
 mod owners;
+
+use std::time::Duration;
 
 use super::decision_table::DecisionTable;
 use super::directory::Directories;
@@ -23,6 +26,13 @@ pub(super) struct SecondLook<'l, 'f> {
     table: &'l DecisionTable<'f>,
     identity: &'l Identity<'f>,
     after: ListAfter<'l>,
+}
+
+/// Why the owners of an account are out of the group.
+struct Absence {
+    reason: Reason,
+    /// The end of the grace period, if it is in the future.
+    until: Option<Timestamp>,
 }
 
 impl<'l, 'f> SecondLook<'l, 'f> {
@@ -118,15 +128,67 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         if let Some(verdict) = self.table.outside_in_state(account, seen.account.seen()) {
             return verdict;
         }
+        match self.absence(account, holder, seen, directories) {
+            Err(verdict) => verdict,
+            Ok(Absence { until: Some(until), .. }) => Verdict::InGrace(until),
+            Ok(Absence { reason, until: None }) => match self.approval(account, seen, reason) {
+                Some(approval) => Verdict::NeedsApproval(reason, approval),
+                None => Verdict::Disable(reason),
+            },
+        }
+    }
+
+    /// Decides about an account that this program has locked for long enough. A deactivation cannot
+    /// be taken back, so it also has to be the same lock still, by MAS's clock too, and no member
+    /// may have the name.
+    pub(super) fn on_deactivate(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        since: Timestamp,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Verdict {
+        let locked_at = seen.account.last_disabled_at;
+        if !self.table.is_own_lock(account, seen.account.seen(), locked_at) {
+            return Verdict::OutsideDisabled;
+        }
+        let Facts { now, clocks, .. } = self.facts();
+        let since = locked_at.map_or(since, |at| at.max(since));
+        let after = self.table.policy.deactivate_after.unwrap_or(Duration::MAX);
+        if clocks.earliest(*now) < since.after(after) {
+            return Verdict::OutsideDisabled;
+        }
+        match self.absence(account, holder, seen, directories) {
+            Err(Verdict::MemberActive) => Verdict::Kept(KeptReason::InGroupAtSecondLook),
+            Err(verdict) => verdict,
+            Ok(Absence { reason, .. }) => match self.approval(account, seen, reason) {
+                Some(Approval::NameOfMember | Approval::MemoryOfMember) => {
+                    Verdict::Kept(KeptReason::AnotherPerson)
+                }
+                // The lock was approved.
+                Some(Approval::NeverTied) | None => Verdict::Deactivate(since),
+            },
+        }
+    }
+
+    /// Returns why the owners of an account are out of the group, or what else is decided about it.
+    fn absence(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Result<Absence, Verdict> {
         let owners = self.candidates(account, holder, seen);
         let standings: Vec<_> = owners.iter().map(|owner| self.standing(*owner)).collect();
         let members =
             standings.iter().filter(|standing| **standing == PossibleOwner::Member).count();
         if members > 0 && members == standings.len() {
-            return Verdict::MemberActive;
+            return Err(Verdict::MemberActive);
         }
         if members > 0 {
-            return Verdict::Kept(KeptReason::Ambiguous);
+            return Err(Verdict::Kept(KeptReason::Ambiguous));
         }
         // A newer link replaces an older one.
         let deciding = match holder {
@@ -135,11 +197,10 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         };
         let reason = reason_of(&standings[..deciding], holder);
         match self.kept(account, holder, seen, directories, reason) {
-            Some(verdict) => verdict,
-            None => match self.grace_of(account, reason, &owners[..deciding]) {
-                Some(until) => Verdict::InGrace(until),
-                None => self.unless_approval_is_needed(account, seen, reason),
-            },
+            Some(verdict) => Err(verdict),
+            None => {
+                Ok(Absence { reason, until: self.grace_of(account, reason, &owners[..deciding]) })
+            }
         }
     }
 
@@ -259,28 +320,19 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         }
     }
 
-    fn unless_approval_is_needed(
-        &self,
-        account: &'f Account,
-        seen: &Evidence,
-        reason: Reason,
-    ) -> Verdict {
+    /// Returns why an administrator has to approve that an account is disabled, if one has to.
+    fn approval(&self, account: &'f Account, seen: &Evidence, reason: Reason) -> Option<Approval> {
         let may_use = |member: &Member| self.table.may_use(member);
-        let approval =
-            if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
-                None
-            } else if !self.is_tied(account, seen) {
-                Some(Approval::NeverTied)
-            } else if self.identity.named(account).iter().any(may_use) {
-                Some(Approval::NameOfMember)
-            } else if self.remembered_member(account).is_some_and(may_use) {
-                Some(Approval::MemoryOfMember)
-            } else {
-                None
-            };
-        match approval {
-            Some(approval) => Verdict::NeedsApproval(reason, approval),
-            None => Verdict::Disable(reason),
+        if reason != Reason::NotInKeycloak || self.facts().memory.recall == Recall::Off {
+            None
+        } else if !self.is_tied(account, seen) {
+            Some(Approval::NeverTied)
+        } else if self.identity.named(account).iter().any(may_use) {
+            Some(Approval::NameOfMember)
+        } else if self.remembered_member(account).is_some_and(may_use) {
+            Some(Approval::MemoryOfMember)
+        } else {
+            None
         }
     }
 
@@ -310,83 +362,5 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
         let until = (*since.min(now)).after(self.table.policy.grace);
         (waits && *now < until).then_some(until)
-    }
-
-    /// Decides about an account that would be activated.
-    pub(super) fn on_activate(
-        &self,
-        account: &'f Account,
-        member: &'f Member,
-        by: TiedBy,
-        seen: &Evidence,
-    ) -> Verdict {
-        let state = seen.account.state;
-        if seen.account.seen().is_active() {
-            return Verdict::MemberActive;
-        }
-        let members = self.identity.would_get(account, member, by);
-        let is_confirmed = |member: &&Member| {
-            find(seen, &member.id).is_some_and(|person| self.may_use_now(person))
-        };
-        if !state.erased && !members.iter().any(is_confirmed) {
-            return Verdict::ActivationNotConfirmed;
-        }
-        if by == TiedBy::Name && self.shares_name(account, seen) {
-            return Verdict::Kept(KeptReason::Ambiguous);
-        }
-        let not_activated =
-            self.table.not_activated(account, seen.account.seen(), seen.account.last_disabled_at);
-        if let Some(reason) = not_activated.filter(|reason| *reason < KeptReason::AnotherPerson) {
-            return Verdict::Kept(reason);
-        }
-        let is_external_id = |member: &Member| has_external_id(seen, &member.id);
-        let is_by_external_id = externals(seen).next().is_some() && by != TiedBy::Link;
-        let is_anothers = is_by_external_id && !members.iter().all(|member| is_external_id(member));
-        let is_newer = |member: &Member| {
-            by == TiedBy::Name
-                && !is_external_id(member)
-                && self.is_newer(account, seen, find(seen, &member.id))
-        };
-        if is_anothers || members.iter().any(|member| is_newer(member)) {
-            return Verdict::Kept(KeptReason::AnotherPerson);
-        }
-        not_activated.map_or(Verdict::Activate(Reason::InGroup), Verdict::Kept)
-    }
-
-    /// Decides about an account that `undo` would activate, for any owner.
-    pub(super) fn on_reopen(&self, account: &Account, seen: &Evidence) -> Verdict {
-        let now = seen.account.seen();
-        if now.is_active() {
-            return Verdict::MemberActive;
-        }
-        match self.table.never_activated(account, now.state) {
-            Some(reason) => Verdict::Kept(reason),
-            None if now.is_shut_further_than(account.seen()) => Verdict::OutsideDisabled,
-            None => Verdict::Activate(Reason::Undone),
-        }
-    }
-
-    /// Returns whether Keycloak knows a user of the account's name who is out.
-    fn shares_name(&self, account: &'f Account, seen: &Evidence) -> bool {
-        let is_out = |person: &KeycloakPerson| person.user().is_some() && !self.may_use_now(person);
-        let is_stranger = |person: &KeycloakPerson| {
-            let listed = person.user().and_then(|user| self.identity.member(&user.id));
-            person.user().is_some() && !listed.is_some_and(|member| self.table.may_use(member))
-        };
-        let listed = self.identity.named(account);
-        let mut listed = listed.iter().filter_map(|member| find(seen, &member.id));
-        listed.any(is_out) || seen.by_name().any(is_stranger)
-    }
-
-    /// Returns whether a user was created in Keycloak after the account was disabled. The time when
-    /// a federated user was imported means nothing.
-    fn is_newer(&self, account: &Account, seen: &Evidence, user: Option<&KeycloakPerson>) -> bool {
-        let Some(KeycloakPerson::Known { created: Some(created), federation_link: None, .. }) =
-            user
-        else {
-            return false;
-        };
-        let own = || self.facts().memory.disabled_at(&account.user_id);
-        seen.account.disabled_at.or_else(own).is_some_and(|disabled| disabled < *created)
     }
 }

@@ -92,7 +92,9 @@ fn applied(scene: &Scene, plan: &Plan) -> Scene {
         account.deactivated_in_mas = false;
         account.state = match (action.kind, plan.disable) {
             (ActionKind::Activate, _) => ACTIVE,
-            (ActionKind::Disable, DisableMode::Deactivate) => DISABLED,
+            (ActionKind::Disable, DisableMode::Deactivate) | (ActionKind::Deactivate, _) => {
+                DISABLED
+            }
             (ActionKind::Disable, DisableMode::Lock) => LOCKED,
         };
         after.details.remove(action.localpart().as_str());

@@ -134,7 +134,10 @@ fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
 fn the_share_is_of_those_who_were_active_before_the_first_step() {
     let limits = Limits { max_disable_percent: 10, ..OPEN };
     let after = |disabled, inactive| {
-        limits.refuse_after(&losing(1, 100 - inactive), Past { disabled, inactive, activated: 0 })
+        limits.refuse_after(
+            &losing(1, 100 - inactive),
+            Past { disabled, inactive, ..Past::default() },
+        )
     };
     assert_eq!(after(9, 9), []);
     let refused =
@@ -147,7 +150,10 @@ fn the_share_is_of_those_who_were_active_before_the_first_step() {
 fn a_plan_that_changes_nothing_exceeds_no_limit() {
     let limits = Limits { max_disable: 0, max_activate: 0, ..OPEN };
     assert_eq!(
-        limits.refuse_after(&losing(0, 10), Past { disabled: 5, inactive: 5, activated: 5 }),
+        limits.refuse_after(
+            &losing(0, 10),
+            Past { disabled: 5, inactive: 5, activated: 5, deactivated: 5 }
+        ),
         []
     );
 }

@@ -23,8 +23,13 @@ impl Scene {
     /// Disabled by this program, or begun to be.
     fn own(mut self, name: &str, mode: DisableMode, progress: Progress) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let own =
-            OwnDisable { mode, progress, at: Timestamp::default(), until: Timestamp::default() };
+        let own = OwnDisable {
+            mode,
+            progress,
+            at: Timestamp::default(),
+            until: Timestamp::default(),
+            second_stage: SecondStage::default(),
+        };
         self.facts.memory.own.insert(user_id, own);
         self
     }

@@ -10,6 +10,7 @@ mod memory;
 mod remembering;
 mod scene;
 mod second_look;
+mod stages;
 mod table;
 mod undo;
 mod whose;

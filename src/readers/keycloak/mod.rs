@@ -24,7 +24,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::config::{KeycloakAuth, KeycloakConfig};
 use crate::http::{Api, Credentials, Grant, HttpError, OAuth, TokenEndpoint};
 use crate::localpart::{Attributes, Claims, LocalpartTemplate, NoLocalpart};
-use crate::model::{Localpart, Server, ServerName, ServerText};
+use crate::model::{Localpart, Server, ServerName, ServerText, Timestamp};
 
 pub use access::{Access, Roles};
 pub use changed::MemberNow;
@@ -157,6 +157,11 @@ impl KeycloakReader {
             template: config.localpart.clone(),
             server_name: server_name.clone(),
         }
+    }
+
+    /// Returns the time on the server's clock at its last answer, if it sends it.
+    pub(super) fn clock(&self) -> Option<Timestamp> {
+        self.api.clock()
     }
 
     /// Returns the issuer of the realm, as other servers know it.

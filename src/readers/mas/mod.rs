@@ -69,6 +69,11 @@ impl MasReader {
         &self.mas
     }
 
+    /// Returns the time on the server's clock at its last answer, if it sends it.
+    pub(super) fn clock(&self) -> Option<Timestamp> {
+        self.mas.clock()
+    }
+
     /// Returns the user as they are now, or `None` if this ID no longer exists.
     ///
     /// Source: `GET /users/{id}`.

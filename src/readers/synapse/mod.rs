@@ -14,7 +14,8 @@ use serde::Deserialize;
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError};
 use crate::model::{
-    Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, UserId,
+    Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, Timestamp,
+    UserId,
 };
 
 /// Reads one homeserver, and cannot write.
@@ -29,6 +30,11 @@ impl SynapseReader {
     pub fn new(config: &SynapseConfig, http: Client) -> Self {
         let credentials = Credentials::Token(config.admin_token.clone());
         Self { api: Api::new(Server::Synapse, config.url.clone(), http, credentials) }
+    }
+
+    /// Returns the time on the server's clock at its last answer, if it sends it.
+    pub(super) fn clock(&self) -> Option<Timestamp> {
+        self.api.clock()
     }
 
     /// Returns the owner of the admin token. Source: `GET /_matrix/client/v3/account/whoami`.

@@ -1,4 +1,4 @@
-//! Since when users are absent, and what ends an absence.
+//! Since when users are absent or accounts locked, and what ends that.
 
 use super::*;
 
@@ -71,4 +71,23 @@ fn an_absence_in_the_future_counts_as_now() {
     assert_eq!(since(0), hours(0));
     record(&state, &absent(), hours(1));
     assert_eq!(since(2), hours(1));
+}
+
+#[test]
+fn time_of_a_lock_runs_by_the_latest_clock_until_the_lock_ends_or_a_long_pause() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    let locked =
+        |latest| Presence { locked: vec![&dave], latest: hours(latest), ..Presence::default() };
+    let since =
+        |hour| state.memory(hours(hour)).expect("readable").locked_since.get(&dave).copied();
+    record(&state, &locked(2), hours(1));
+    record(&state, &locked(3), hours(3));
+    assert_eq!(since(4), Some(hours(2)));
+    assert_eq!(since(100), None, "a long pause");
+    record(&state, &locked(100), hours(100));
+    assert_eq!(since(101), Some(hours(100)));
+    record(&state, &Presence { not_locked: vec![&dave], ..Presence::default() }, hours(101));
+    assert_eq!(since(102), None);
 }

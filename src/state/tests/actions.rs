@@ -1,6 +1,7 @@
 //! Runs and actions are read back, and only unreversed disables of ours count as ours.
 
 use super::*;
+use crate::plan::DisableMode;
 
 #[test]
 fn a_run_is_read_back_as_it_was() {
@@ -101,6 +102,31 @@ fn disable_that_was_refused_before_its_first_change_is_not_ours() {
         own_after(&[(ActionKind::Disable, Some(Outcome::Scheduled(String::new())))]),
         [Progress::Requested]
     );
+}
+
+#[test]
+fn lock_counts_until_its_second_stage_is_seen_and_then_the_deactivation() {
+    let after = |outcome: Option<Outcome>| {
+        let fixture = fixture();
+        let state = fixture.open();
+        record(&state, &Presence::default(), Timestamp::now());
+        let mut locks = plan(&[(ActionKind::Disable, "dave")]);
+        locks.disable = DisableMode::Lock;
+        let run = begin(&state, &locks);
+        state.begin_action(run, 0).expect("written");
+        state.end_action(run, 0, &Outcome::Done, None).expect("written");
+        acted(&state, ActionKind::Deactivate, "dave", outcome.as_ref());
+        let own: Vec<_> = memory(&state).own.into_values().collect();
+        own.into_iter().map(|own| (own.mode, own.second_stage)).collect::<Vec<_>>()
+    };
+    let begun = [(DisableMode::Lock, SecondStage::Begun)];
+    assert_eq!(after(None), begun, "the run was killed");
+    assert_eq!(after(Some(Outcome::Scheduled(String::new()))), begun);
+    assert_eq!(after(Some(failed(FailureKind::Writer, Left::InDoubt))), begun);
+    let untouched = failed(FailureKind::Writer, Left::Untouched);
+    assert_eq!(after(Some(untouched)), [(DisableMode::Lock, SecondStage::NotBegun)]);
+    let done = after(Some(Outcome::Done));
+    assert_eq!(done, [(DisableMode::Deactivate, SecondStage::NotBegun)]);
 }
 
 #[test]

@@ -112,6 +112,7 @@ pub(super) fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         user_id: user(name),
         mas_id: None,
         reason: Reason::NotInGroup,
+        since: None,
         before: AccountState::default(),
         evidence: None,
         approval: None,

@@ -17,7 +17,7 @@ use crate::model::{AccountState, KeycloakId, Localpart, Owner, Tie, Timestamp, U
 use crate::plan::{
     ActionKind, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip,
 };
-use crate::planner::{Memory, Presence, Progress, Reach};
+use crate::planner::{Memory, Presence, Progress, Reach, SecondStage};
 use fixture::{
     Fixture, acted, begin, fixture, hours, memory, namespace, outcomes, owner, owners, plan,
     record, record_owner, user,

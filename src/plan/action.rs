@@ -1,0 +1,172 @@
+//! Defines an action: what is done to one account, and why not if it is skipped.
+
+use strum::{IntoStaticStr, VariantArray};
+
+use super::{Approval, Mark, Reason};
+use crate::model::{
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Timestamp, UserId, serde_with_words,
+};
+
+/// What an action does to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum ActionKind {
+    /// Unlock and reactivate.
+    Activate,
+    /// Deactivate or lock, as the policy says, and end the sessions.
+    Disable,
+    /// Deactivate an account that was locked for long enough, and end the sessions.
+    Deactivate,
+}
+
+impl ActionKind {
+    /// Returns the state of an account after the action.
+    #[must_use]
+    pub fn leaves(self, mode: DisableMode) -> AccountState {
+        match self {
+            Self::Activate => AccountState::default(),
+            Self::Disable => AccountState {
+                deactivated: mode == DisableMode::Deactivate,
+                locked: true,
+                erased: false,
+            },
+            Self::Deactivate => AccountState { deactivated: true, locked: true, erased: false },
+        }
+    }
+
+    /// Returns whether it takes the account from its owner.
+    #[must_use]
+    pub fn shuts_out(self) -> bool {
+        match self {
+            Self::Activate => false,
+            Self::Disable | Self::Deactivate => true,
+        }
+    }
+}
+
+/// What disabling means (`policy.disable`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum DisableMode {
+    /// Lock, deactivate, end the sessions. Rooms and e-mail addresses are lost.
+    #[default]
+    Deactivate,
+    /// Lock. Rooms and e-mail addresses are kept.
+    Lock,
+}
+
+/// What a lock does with open sessions (`policy.lock_sessions`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum LockSessions {
+    /// They are ended. This deletes their devices and the devices' keys (trap 55).
+    #[default]
+    End,
+    /// They stay, and are refused within two minutes (trap 54).
+    Keep,
+}
+
+/// Which writer a plan is for (`writer.type`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum WriterKind {
+    /// `mas-cli` as a subprocess.
+    #[default]
+    MasCli,
+    /// MAS's Admin API.
+    MasApi,
+}
+
+serde_with_words!(ActionKind, DisableMode, LockSessions, WriterKind);
+
+/// One account to change, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    pub kind: ActionKind,
+    pub user_id: UserId,
+    /// The account's ID in MAS, if it is known: a name may belong to another account when it is
+    /// written.
+    pub mas_id: Option<MasUserId>,
+    pub reason: Reason,
+    /// Since when the account has been locked, if that is the reason.
+    pub since: Option<Timestamp>,
+    /// The account as it was read.
+    pub before: AccountState,
+    /// What the second look found.
+    pub evidence: Option<Evidence>,
+    /// Why an administrator has to approve it, if one has to.
+    pub approval: Option<Approval>,
+    /// A note for the administrator; the action is done anyway.
+    pub mark: Option<Mark>,
+    /// Why it will be skipped, if it will.
+    pub skipped: Option<Skip>,
+}
+
+/// Why an account was not rechecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotRechecked {
+    /// A server did not answer as it should, with the error.
+    Failed(String),
+    /// A server had stopped answering before, because of other accounts perhaps.
+    ServerGivenUp,
+    /// More accounts than `limits.max_look` would have to be.
+    TooMany,
+}
+
+impl NotRechecked {
+    /// Returns the reason in words.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Failed(error) => error,
+            Self::ServerGivenUp => "not rechecked, because a server had stopped answering",
+            Self::TooMany => "more accounts than limits.max_look",
+        }
+    }
+}
+
+/// Why an action of a plan is not tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skip {
+    /// The second look failed: the account is kept, and the run is incomplete.
+    NotSeen(NotRechecked),
+    /// The facts have changed since the plan was saved.
+    MovedOn(String),
+    NeedsApproval,
+    /// It would disable a current member, and there was no yes.
+    Member,
+}
+
+impl Skip {
+    /// Returns the reason in words.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::NotSeen(why) => why.text(),
+            Self::MovedOn(why) => why,
+            Self::NeedsApproval => "needs approval",
+            Self::Member => "a member now",
+        }
+    }
+}
+
+impl Action {
+    /// Returns the Keycloak user the account belongs to, if Keycloak still has one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&KeycloakUser> {
+        let evidence = self.evidence.as_ref().filter(|_| self.reason != Reason::NotInKeycloak)?;
+        let mut known = evidence.keycloak.iter().filter(|answer| !answer.user.is_unknown());
+        known.find_map(|answer| answer.user.user())
+    }
+
+    /// Returns the localpart of the account.
+    #[must_use]
+    pub fn localpart(&self) -> &Localpart {
+        self.user_id.localpart()
+    }
+
+    /// Returns whether an approval of the plan covers this action.
+    pub(super) fn is_in_digest(&self) -> bool {
+        matches!(self.skipped, None | Some(Skip::NeedsApproval | Skip::Member))
+    }
+}
