@@ -8,5 +8,6 @@ mod model;
 mod runner;
 mod servers;
 mod shrink;
+mod stages;
 mod undo;
 mod world;
