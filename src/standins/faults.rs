@@ -44,8 +44,10 @@ pub enum Fault {
     Hang,
     /// The real answer, a byte every 100 ms.
     Trickle,
-    /// The connection breaks without an answer.
+    /// The connection breaks without an answer, and nothing is done.
     Reset,
+    /// The request is carried out, but the connection breaks before the answer.
+    LostAnswer,
     /// Always the first page.
     RepeatPage,
     /// The whole list: filters are ignored, as MAS ignores unknown ones (trap 42).
@@ -123,6 +125,13 @@ impl Faults {
     pub fn on(&self, part: &str) -> RuleBuilder<'_> {
         let part = part.to_owned();
         self.matching(move |seen| seen.target().contains(&part))
+    }
+
+    /// Starts a rule about requests with this method whose path ends like this: `POST` and `/users`
+    /// create an account and do nothing else.
+    pub fn at(&self, method: &str, end: &str) -> RuleBuilder<'_> {
+        let end = end.to_owned();
+        self.matching(move |seen| seen.path.ends_with(&end)).method(method)
     }
 
     /// Starts a rule about the requests that `matches` selects.

@@ -1,6 +1,6 @@
 //! Stands in for mas-cli, the administrator's command of MAS.
 //!
-//! It follows `tests/contract/mas-cli.json`: the streams of its output, exit 1 for failures and 2
+//! It follows `mas-cli.json` and `mas-cli-lifecycle.json` in `tests/contract`: the streams of its output, exit 1 for failures and 2
 //! for usage, and a configuration that is silently ignored if it cannot be read (trap 21). Its
 //! "database" is the MAS stand-in in `database.uri`.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
-use super::mas::{Done, LogLine, ManageRequest};
+use super::mas::{Done, LogLine, ManageRequest, Registration, UpstreamAccount};
 use super::{runtime, time};
 
 /// The result of a call of mas-cli.
@@ -37,8 +37,22 @@ struct MasCliArguments {
 
 #[derive(Subcommand)]
 enum Top {
+    /// Configuration-related commands
+    Config(Config),
     /// Manage the instance
     Manage(Manage),
+}
+
+#[derive(Args)]
+struct Config {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check a config file
+    Check,
 }
 
 #[derive(Args)]
@@ -56,6 +70,20 @@ enum ManageCommand {
         /// Email to add
         email: String,
     },
+    /// (DEPRECATED) Mark email address as verified
+    VerifyEmail {
+        /// User whose address it is
+        username: String,
+        /// The address
+        email: String,
+    },
+    /// Set a user password
+    SetPassword {
+        /// User to set the password of
+        username: String,
+        /// The password
+        password: Option<String>,
+    },
     /// Make a user admin
     PromoteAdmin {
         /// User to make admin
@@ -66,6 +94,8 @@ enum ManageCommand {
         /// User to make non-admin
         username: String,
     },
+    /// List all users with admin privileges
+    ListAdminUsers,
     /// Issue a compatibility token
     IssueCompatibilityToken {
         /// User for which to issue the token
@@ -76,6 +106,14 @@ enum ManageCommand {
         #[arg(long = "yes-i-want-to-grant-synapse-admin-privileges")]
         admin: bool,
     },
+    /// Create a new user registration token
+    IssueUserRegistrationToken {
+        /// The token; a random one if not given
+        #[arg(long)]
+        token: Option<String>,
+    },
+    /// Trigger a provisioning job for all users
+    ProvisionAllUsers,
     /// Kill all sessions for a user
     KillSessions {
         /// User for which to kill sessions
@@ -84,8 +122,6 @@ enum ManageCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// List all users with admin privileges
-    ListAdminUsers,
     /// Lock a user
     LockUser {
         /// User to lock
@@ -112,6 +148,12 @@ enum ManageCommand {
         /// Email to add
         #[arg(short, long = "email")]
         emails: Vec<String>,
+        /// Users of upstream providers to link
+        #[arg(
+            short = 'm', long = "upstream-provider-mapping", value_name = "PROVIDER_ID:SUBJECT",
+            value_parser = upstream_account
+        )]
+        links: Vec<UpstreamAccount>,
         /// Make the user an admin
         #[arg(short, long)]
         admin: bool,
@@ -130,29 +172,56 @@ enum ManageCommand {
     },
 }
 
-impl From<ManageCommand> for ManageRequest {
-    fn from(command: ManageCommand) -> Self {
-        match command {
+fn upstream_account(text: &str) -> Result<UpstreamAccount, String> {
+    let (provider, subject) = text.split_once(':').ok_or("no colon after the provider's ID")?;
+    if provider.len() != 26 {
+        return Err("the provider's ID is no ULID".to_owned());
+    }
+    Ok(UpstreamAccount { provider: provider.to_ascii_uppercase(), subject: subject.to_owned() })
+}
+
+impl TryFrom<ManageCommand> for ManageRequest {
+    type Error = String;
+
+    fn try_from(command: ManageCommand) -> Result<Self, String> {
+        let not_played = |name| Err(format!("{name} is known to mas-cli, but not to its stand-in"));
+        Ok(match command {
             ManageCommand::AddEmail { username, email } => Self::AddEmail { username, email },
+            ManageCommand::VerifyEmail { .. } => return not_played("verify-email"),
+            ManageCommand::SetPassword { .. } => return not_played("set-password"),
             ManageCommand::PromoteAdmin { username } => Self::PromoteAdmin { username },
             ManageCommand::DemoteAdmin { username } => Self::DemoteAdmin { username },
+            ManageCommand::ListAdminUsers => Self::ListAdminUsers,
             ManageCommand::IssueCompatibilityToken { username, device_id, admin } => {
                 Self::IssueCompatibilityToken { username, device_id, admin }
             }
+            ManageCommand::IssueUserRegistrationToken { .. } => {
+                return not_played("issue-user-registration-token");
+            }
+            ManageCommand::ProvisionAllUsers => Self::ProvisionAllUsers,
             ManageCommand::KillSessions { username, dry_run } => {
                 Self::KillSessions { username, dry_run }
             }
-            ManageCommand::ListAdminUsers => Self::ListAdminUsers,
             ManageCommand::LockUser { username, deactivate } => {
                 Self::LockUser { username, deactivate }
             }
             ManageCommand::UnlockUser { username, reactivate } => {
                 Self::UnlockUser { username, reactivate }
             }
-            ManageCommand::RegisterUser { username, emails, admin, display_name, .. } => {
-                Self::RegisterUser { username, displayname: display_name, emails, admin }
+            // Without a terminal it cannot ask.
+            ManageCommand::RegisterUser { yes: false, .. } => {
+                return Err("IO error: not a terminal".to_owned());
             }
-        }
+            ManageCommand::RegisterUser {
+                username, emails, links, admin, display_name, ..
+            } => Self::RegisterUser(Registration {
+                username,
+                displayname: display_name,
+                emails,
+                links,
+                admin,
+            }),
+        })
     }
 }
 
@@ -174,10 +243,17 @@ pub async fn execute(arguments: Vec<OsString>, mas_config: Option<OsString>) -> 
         Err(error) => return usage(&error),
     };
     let files = if cli.config.is_empty() { named_by(mas_config) } else { cli.config };
-    let Top::Manage(Manage { command }) = cli.command;
+    let command = match cli.command {
+        Top::Config(Config { command: ConfigCommand::Check }) => return config_looks_good(),
+        Top::Manage(Manage { command }) => command,
+    };
+    let request = match ManageRequest::try_from(command) {
+        Ok(request) => request,
+        Err(error) => return failed(&error),
+    };
     match database(&files) {
         None => cannot_connect("error returned from database: ", "role \"root\" does not exist"),
-        Some(uri) => ask(&uri, &command.into()).await,
+        Some(uri) => ask(&uri, &request).await,
     }
 }
 
@@ -218,7 +294,9 @@ fn database(files: &[PathBuf]) -> Option<String> {
 async fn ask(uri: &str, command: &ManageRequest) -> Output {
     // Calls that only read are counted separately.
     let path = if matches!(command, ManageRequest::ListAdminUsers) { "read" } else { "manage" };
-    let url = format!("{}/stand-in/{path}", uri.trim_end_matches('/'));
+    // The query is for rules about one subcommand.
+    let name: &'static str = command.into();
+    let url = format!("{}/stand-in/{path}?{name}", uri.trim_end_matches('/'));
     let response = match runtime::client().post(url).json(command).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => {
@@ -242,14 +320,36 @@ async fn ask(uri: &str, command: &ManageRequest) -> Output {
 }
 
 fn finished(done: &Done) -> Output {
-    let line = |entry: &LogLine| {
-        let LogLine { level, line, text } = entry;
-        format!("{} {level:>5} mas_cli::commands::manage:{line} {text}\n", time::now_rfc3339())
-    };
-    match &done.error {
-        Some(error) => failed(error),
-        None => Output { stderr: done.log.iter().map(line).collect(), ..Output::default() },
+    let line =
+        |LogLine { level, line, text }: &LogLine| logged(level, &format!("manage:{line}"), text);
+    match (&done.error, &done.panic) {
+        (Some(error), _) => failed(error),
+        (None, Some((place, message))) => panicked(place, message),
+        (None, None) => Output {
+            exit: 0,
+            stdout: done.stdout.clone(),
+            stderr: done.log.iter().map(line).collect(),
+        },
     }
+}
+
+fn logged(level: &str, place: &str, text: &str) -> String {
+    format!("{} {level:>5} mas_cli::commands::{place} {text}\n", time::now_rfc3339())
+}
+
+/// A configuration that cannot be read is ignored here too (trap 21).
+fn config_looks_good() -> Output {
+    let stderr = logged("INFO", "config:91", "Configuration file looks good");
+    Output { stderr, ..Output::default() }
+}
+
+fn panicked(place: &str, message: &str) -> Output {
+    let id = std::process::id();
+    let stderr = format!(
+        "\nthread 'main' ({id}) panicked at {place}:\n{message}\n\
+         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n"
+    );
+    Output { exit: 101, stderr, ..Output::default() }
 }
 
 fn failed(error: &str) -> Output {

@@ -279,6 +279,11 @@ async fn faulty(
             cut.cut();
             std::future::pending().await
         }
+        Fault::LostAnswer => {
+            next.run(request).await;
+            cut.cut();
+            std::future::pending().await
+        }
         Fault::RepeatPage => {
             *request.uri_mut() =
                 without(request.uri(), &["first=", "from=", "page[after]=", "page%5Bafter%5D="]);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use regex::Regex;
 use serde_json::{Value, json};
 
 /// Fields whose values belong to one run: times, tokens, and IDs that no path names.
@@ -114,11 +115,75 @@ pub(crate) struct Target<'a> {
     pub(crate) hosts: &'a [(String, &'a str)],
 }
 
+/// What this run has created, with the IDs and times of the same things in the recording.
+#[derive(Debug, Default)]
+pub(crate) struct Created(Vec<(String, String)>);
+
+impl Created {
+    /// Learns the name of something in this run and in the recording, unless it has one.
+    pub(crate) fn learn(&mut self, here: &str, recorded: &str) {
+        if self.0.iter().all(|(_, known)| known != recorded) {
+            self.0.push((here.to_owned(), recorded.to_owned()));
+        }
+    }
+
+    /// Learns ID and time of a resource that MAS has just created, and IDs of rooms and events.
+    fn learn_from(&mut self, recorded: &Value, came: &Value) {
+        let created = recorded["status"] == 201;
+        let resource = ["/data/id", "/data/attributes/created_at"].into_iter().filter(|_| created);
+        for place in resource.chain(["/room_id", "/event_id"]) {
+            let text = |body: &Value| body.pointer(place).and_then(Value::as_str).map(bare);
+            if let (Some(here), Some(recorded)) = (text(came), text(&recorded["body"])) {
+                self.learn(&here, &recorded);
+            }
+        }
+    }
+
+    /// Returns a text of this run with the names of the recording.
+    pub(crate) fn as_recorded(&self, text: &str) -> String {
+        let rename =
+            |text: String, (here, recorded): &(_, String)| text.replace::<&String>(here, recorded);
+        self.0.iter().fold(text.to_owned(), rename)
+    }
+
+    /// Returns recorded JSON with the names of this run.
+    fn here(&self, recorded: &Value) -> Value {
+        let rename =
+            |text: String, (here, recorded): &(String, _)| text.replace::<&String>(recorded, here);
+        let text = self.0.iter().fold(recorded.to_string(), rename);
+        serde_json::from_str(&text).expect("names need no escapes")
+    }
+}
+
+/// Returns an ID as it is in a path, without the sigil; a time with the digits that MAS stores.
+fn bare(text: &str) -> String {
+    let nanoseconds = Regex::new(r"(\.\d{6})\d{3}Z$").expect("a pattern");
+    nanoseconds.replace(text.trim_start_matches(['!', '$']), "${1}Z").into_owned()
+}
+
+/// Returns recorded JSON with all times as MAS stores them, without the nanoseconds of an answer
+/// that created something.
+fn stored(recorded: &Value) -> Value {
+    let nanoseconds = Regex::new(r"(\.\d{6})\d{3}Z").expect("a pattern");
+    let text = recorded.to_string();
+    serde_json::from_str(&nanoseconds.replace_all(&text, "${1}Z")).expect("still JSON")
+}
+
 /// Sends a recorded request and collects every difference between the answers.
 pub(crate) async fn replay(target: &Target<'_>, exchange: &Value) -> Vec<String> {
+    replay_after(&mut Created::default(), target, exchange).await
+}
+
+/// Does the same, if earlier exchanges have created something.
+pub(crate) async fn replay_after(
+    created: &mut Created,
+    target: &Target<'_>,
+    exchange: &Value,
+) -> Vec<String> {
     let name = exchange["name"].as_str().unwrap_or_default();
     let response = &exchange["response"];
-    let came = request(target, &exchange["request"]).send().await.expect("the stand-in answers");
+    let sent = created.here(&exchange["request"]);
+    let came = request(target, &sent).send().await.expect("the stand-in answers");
     let mut found = Vec::new();
     if json!(came.status().as_u16()) != response["status"] {
         found.push(format!("{name}: status {}, recorded {}", came.status(), response["status"]));
@@ -138,11 +203,13 @@ pub(crate) async fn replay(target: &Target<'_>, exchange: &Value) -> Vec<String>
     }
     let is_json = essence(&kind) == "application/json";
     let body = if is_json {
-        serde_json::from_str(&text).expect("the stand-in answers in JSON")
+        let read = |text: &str| serde_json::from_str(text).expect("the stand-in answers in JSON");
+        created.learn_from(response, &read(&text));
+        read(&created.as_recorded(&text))
     } else {
         json!(text)
     };
-    differences(name, "", &response["body"], &body, &mut found);
+    differences(name, "", &stored(&response["body"]), &body, &mut found);
     found
 }
 

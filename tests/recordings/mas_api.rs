@@ -1,13 +1,11 @@
 //! MAS's stand-in against `mas-admin-api.json` and `mas-lifecycle.json`: discovery, token endpoint
 //! and Admin API.
 
-use matrix_keycloak_sync::standins::mas::{
-    ClientAuth, Email, Link, MasSession, Provider, SessionKind,
-};
+use matrix_keycloak_sync::standins::mas::{ClientAuth, Link, MasSession, Provider, SessionKind};
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 use serde_json::Value;
 
-use crate::compare::{Target, exchanges, nothing, recording, replay};
+use crate::compare::{Created, Target, nothing, recording, replay, replay_after};
 
 const IVAN: &str = "01M83Z8KS5NCTZJQTCBGJ1PYKN";
 /// Name, ULID and creation time of the recorded users.
@@ -87,7 +85,7 @@ fn open_sessions(world: &RunningWorld) {
 }
 
 /// Requests a token for the client with this scope.
-async fn token(world: &RunningWorld, scope: &str) -> String {
+pub(crate) async fn token(world: &RunningWorld, scope: &str) -> String {
     let answer: Value = reqwest::Client::new()
         .post(format!("{}/oauth2/token", world.mas.url()))
         .basic_auth(world.mas_client_id(), Some(world.mas_client_secret()))
@@ -136,61 +134,15 @@ async fn mas_answers_as_recorded() {
     nothing(&found);
 }
 
-/// The steps in the life of an account that the stand-in plays, as recorded.
-const OF_A_LIFE: [&str; 16] = [
-    "before: not there",
-    "the same again",
-    "another account",
-    "another account, the same subject",
-    "a link",
-    "take a link away",
-    "take it away again",
-    "e-mail addresses of a user",
-    "who has an e-mail address",
-    "make an administrator",
-    "an administrator",
-    "administrators",
-    "make an administrator again",
-    "no administrator any more",
-    "lock, no session ended",
-    "unlock",
-];
-
-fn begin_the_life(world: &RunningWorld) {
-    const NEW: &str = "01M8H4EYF0J2C95D67ZJY2NA6E";
-    let mut state = world.mas.state();
-    for (name, id, created) in [
-        ("new71437", NEW, "2026-11-28T13:10:39.328849Z"),
-        ("skip71437", "01M8H4EYK02M3XAM93AMZG4PRE", "2026-11-28T13:10:39.456079Z"),
-    ] {
-        state.add_user(name);
-        state.set_user_id(name, id);
-        created.clone_into(&mut state.user_mut(name).expect("just added").created_at);
-    }
-    let mut link = Link::new(PROVIDER, "11111111-2222-4333-8444-000000071437", NEW);
-    "01M8H4F0P3JYEDSFC60FMQ3FZM".clone_into(&mut link.id);
-    "2026-11-28T13:10:41.603082Z".clone_into(&mut link.created_at);
-    link.human_account_name = Some("new71437".to_owned());
-    state.add_link(link);
-    let mut email = Email::new(NEW, "new71437@corp.test");
-    "01M8H4F0QDBYQF8VY8NPSEXFHY".clone_into(&mut email.id);
-    "2026-11-28T13:10:41.645921Z".clone_into(&mut email.created_at);
-    state.add_email(email);
-}
-
 #[tokio::test]
-async fn mas_shows_the_life_of_an_account_as_recorded() {
+async fn mas_takes_an_account_through_its_life_as_recorded() {
     let world = World::new("test.local").start().await.expect("the world starts");
     let token = token(&world, "&scope=urn:mas:admin").await;
-    let base = world.mas_admin_url();
-    let mut found = Vec::new();
-    for exchange in exchanges("mas-lifecycle.json", &OF_A_LIFE) {
-        found.extend(
-            replay(&Target { base: &base, credentials: &token, hosts: &[] }, &exchange).await,
-        );
-        if exchange["name"] == "before: not there" {
-            begin_the_life(&world);
-        }
+    let target = Target { base: &world.mas_admin_url(), credentials: &token, hosts: &[] };
+    let (mut created, mut found) = (Created::default(), Vec::new());
+    for exchange in recording("mas-lifecycle.json") {
+        found.extend(replay_after(&mut created, &target, &exchange).await);
+        assert!(world.settle().await, "{}: jobs are left", exchange["name"]);
     }
     nothing(&found);
 }

@@ -1,8 +1,9 @@
 //! Synapse's stand-in against `synapse.json` and `synapse-lifecycle.json`.
 
-use matrix_keycloak_sync::standins::{NewAccount, RunningWorld, World};
+use matrix_keycloak_sync::standins::{RunningWorld, World};
 
-use crate::compare::{Target, exchanges, nothing, recording, replay};
+use crate::compare::{Created, Target, exchanges, nothing, recording, replay, replay_after};
+use crate::mas_api::token;
 
 async fn recorded_synapse() -> RunningWorld {
     let world = World::new("test.local")
@@ -54,22 +55,31 @@ async fn synapse_answers_as_recorded() {
     nothing(&found);
 }
 
+/// What MAS did right before some exchanges were recorded with Synapse.
+const CHANGES_BY_MAS: [(&str, &[&str]); 3] = [
+    ("an account made by MAS, before its first login", &["make an account"]),
+    ("an administrator of MAS: Synapse's admin stays false", &["make an administrator"]),
+    (
+        "locked by MAS, as Synapse shows it",
+        &["no administrator any more", "lock, no session ended"],
+    ),
+];
+
 #[tokio::test]
-async fn synapse_shows_what_mas_did_to_an_account_as_recorded() {
-    let new = || NewAccount::new("new71437").displayname("New Person");
-    let world =
-        World::new("test.local").with_account(new()).start().await.expect("the world starts");
-    let steps = [
-        ("an account made by MAS, before its first login", new()),
-        ("an administrator of MAS: Synapse's admin stays false", new().mas_admin()),
-        ("locked by MAS, as Synapse shows it", new().locked()),
-    ];
-    let mut found = Vec::new();
-    for (name, account) in steps {
-        world.put_account(&account).expect("it can be");
-        let target =
-            Target { base: &world.synapse.url(), credentials: world.admin_token(), hosts: &[] };
-        found.extend(replay(&target, &exchanges("synapse-lifecycle.json", &[name])[0]).await);
+async fn synapse_has_accounts_of_mas_rooms_and_messages_as_recorded() {
+    let world = World::new("test.local").start().await.expect("the world starts");
+    let token = token(&world, "&scope=urn:mas:admin").await;
+    let mas = Target { base: &world.mas_admin_url(), credentials: &token, hosts: &[] };
+    let synapse =
+        Target { base: &world.synapse.url(), credentials: world.admin_token(), hosts: &[] };
+    let (mut created, mut found) = (Created::default(), Vec::new());
+    for exchange in recording("synapse-lifecycle.json") {
+        let changes = CHANGES_BY_MAS.iter().find(|(after, _)| exchange["name"] == *after);
+        for change in exchanges("mas-lifecycle.json", changes.map_or(&[], |(_, names)| names)) {
+            found.extend(replay_after(&mut created, &mas, &change).await);
+            assert!(world.settle().await, "jobs are left");
+        }
+        found.extend(replay_after(&mut created, &synapse, &exchange).await);
     }
     nothing(&found);
 }

@@ -43,6 +43,15 @@ impl MasState {
         }
     }
 
+    /// Removes an e-mail address, and returns it.
+    pub fn remove_email(&mut self, id: &str) -> Option<Email> {
+        let email = self.emails.remove(id)?;
+        if let Some(user) = self.users.get_mut(&email.user_id) {
+            user.email_ids.retain(|own| own != id);
+        }
+        Some(email)
+    }
+
     /// Returns the e-mail addresses of the user with this ULID, the first one first.
     pub fn emails_of(&self, user_id: &str) -> impl Iterator<Item = &Email> {
         let ids = self.users.get(user_id).map_or(&[][..], |user| &user.email_ids);

@@ -15,14 +15,17 @@ use serde_json::json;
 
 use super::emails::Email;
 use super::jobs::{Task, call};
+use super::register::{Registration, register};
 use super::sessions::{CompatScope, SessionKind};
 use super::state::{DatabaseUser, MasState};
+use super::version::Version;
 use crate::standins::query::basic;
 use crate::standins::{Shared, ids, server, time};
 
 /// A subcommand of `mas-cli manage`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case", tag = "command")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ManageRequest {
     /// Lock, and deactivate if asked.
     LockUser { username: String, deactivate: bool },
@@ -41,14 +44,7 @@ pub enum ManageRequest {
     /// List all users who may request administrator rights; changes nothing.
     ListAdminUsers,
     /// Create a user.
-    RegisterUser {
-        username: String,
-        displayname: Option<String>,
-        /// E-mail addresses.
-        emails: Vec<String>,
-        /// Whether the user may request administrator rights.
-        admin: bool,
-    },
+    RegisterUser(Registration),
     /// Open a session and print its token.
     IssueCompatibilityToken {
         username: String,
@@ -59,6 +55,8 @@ pub enum ManageRequest {
     },
     /// Add a verified e-mail address.
     AddEmail { username: String, email: String },
+    /// Send every user to the homeserver (trap 68).
+    ProvisionAllUsers,
 }
 
 /// A line of mas-cli's log.
@@ -77,20 +75,30 @@ pub struct LogLine {
 pub struct Done {
     #[serde(default)]
     pub log: Vec<LogLine>,
+    /// What it prints to stdout.
+    #[serde(default)]
+    pub stdout: String,
     /// Why it failed, if it did.
     pub error: Option<String>,
+    /// Where and why it panicked, if it did.
+    #[serde(default)]
+    pub panic: Option<(String, String)>,
 }
 
 impl Done {
-    fn failed(error: &str) -> Self {
-        Self { log: Vec::new(), error: Some(error.to_owned()) }
+    pub(super) fn failed(error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..Self::default() }
     }
 
-    fn info(&mut self, line: u32, text: String) {
+    pub(super) fn panicked(place: &str, message: &str) -> Self {
+        Self { panic: Some((place.to_owned(), message.to_owned())), ..Self::default() }
+    }
+
+    pub(super) fn info(&mut self, line: u32, text: String) {
         self.log.push(LogLine { level: "INFO".to_owned(), line, text });
     }
 
-    fn warn(&mut self, line: u32, text: String) {
+    pub(super) fn warn(&mut self, line: u32, text: String) {
         self.log.push(LogLine { level: "WARN".to_owned(), line, text });
     }
 }
@@ -111,6 +119,7 @@ async fn manage(
         ManageRequest::IssueCompatibilityToken { username, device_id, admin } => {
             issue_token(&state, &username, device_id, admin).await
         }
+        ManageRequest::RegisterUser(new) => register(&state, &new).await,
         other => change(&mut state.lock(), other),
     };
     server::json(StatusCode::OK, "application/json", &json!(done))
@@ -158,10 +167,8 @@ fn change(state: &mut MasState, command: ManageRequest) -> Done {
         ManageRequest::AddEmail { username, email } => {
             find(state, &username).map_or_else(unknown, |user| add_email(state, &user, &email))
         }
-        ManageRequest::RegisterUser { username, displayname, emails, admin } => {
-            register(state, &username, displayname, emails, admin)
-        }
-        ManageRequest::IssueCompatibilityToken { .. } => {
+        ManageRequest::ProvisionAllUsers => provision_all(state),
+        ManageRequest::RegisterUser(_) | ManageRequest::IssueCompatibilityToken { .. } => {
             Done::failed("not a change of the database alone")
         }
     }
@@ -176,16 +183,27 @@ fn lock(state: &mut MasState, user: &DatabaseUser, deactivate: bool) -> Done {
     }
     state.schedule_lock(&user.id);
     if deactivate {
-        done.warn(648, format!("Scheduling user deactivation user.id={}", user.id));
+        done.warn(
+            line_of(state, 642, 648),
+            format!("Scheduling user deactivation user.id={}", user.id),
+        );
         state.schedule(&user.id, Task::Deactivate { erase: false });
     }
     done
 }
 
+/// Returns the line of the source before and since the release whose locks reach the homeserver.
+fn line_of(state: &MasState, before: u32, since: u32) -> u32 {
+    if state.settings.release() < Version::LOCK_ON_HOMESERVER { before } else { since }
+}
+
 fn unlock(state: &mut MasState, user: &DatabaseUser, reactivate: bool) -> Done {
     let mut done = Done::default();
     if reactivate {
-        done.warn(684, format!("Scheduling user reactivation user.id={}", user.id));
+        done.warn(
+            line_of(state, 672, 684),
+            format!("Scheduling user reactivation user.id={}", user.id),
+        );
         state.schedule(&user.id, Task::Reactivate);
         return done;
     }
@@ -273,26 +291,13 @@ fn add_email(state: &mut MasState, user: &DatabaseUser, email: &str) -> Done {
     done
 }
 
-fn register(
-    state: &mut MasState,
-    username: &str,
-    displayname: Option<String>,
-    emails: Vec<String>,
-    admin: bool,
-) -> Done {
-    if state.is_taken(username) {
-        return Done::failed("User already exists");
+/// Sends every user to the homeserver, with locks that it has missed (trap 68).
+fn provision_all(state: &mut MasState) -> Done {
+    let ids: Vec<String> = state.users().map(|user| user.id.clone()).collect();
+    for id in ids {
+        state.schedule(&id, Task::Provision { displayname: None });
     }
-    let user = state.add_user(username);
-    user.admin = admin;
-    let id = user.id.clone();
-    for email in emails {
-        state.add_email(Email::new(&id, &email));
-    }
-    state.schedule(&id, Task::Provision { displayname });
-    let mut done = Done::default();
-    done.info(924, format!("User registered user.id={id}"));
-    done
+    Done::default()
 }
 
 /// Issues a token. The device is created on the homeserver first, so that the token works at once.

@@ -1,9 +1,9 @@
 //! A stand-in for MAS, the Matrix Authentication Service.
 //!
-//! `state` is its database (with `sessions`, `emails`, `clients`, `upstream`), `jobs` the worker
+//! `state` is its database (with `sessions`, `emails`, `clients`, `upstream`, `policy`), `jobs` the worker
 //! that sends changes to the homeserver, `oauth` the introspection for Synapse, `discovery` and
-//! `token` the login of clients, `admin` the Admin API, `manage` the changes by mas-cli,
-//! `configure` settings of the configuration file, `version` what an old MAS lacks.
+//! `token` the login of clients, `admin` the Admin API, `manage` the changes by mas-cli, `register`
+//! new users, `configure` settings of the configuration file, `version` what an old MAS lacks.
 //!
 //! It talks to the homeserver only over HTTP, so that it also works with a real Synapse.
 
@@ -15,6 +15,8 @@ mod emails;
 mod jobs;
 mod manage;
 mod oauth;
+mod policy;
+mod register;
 mod sessions;
 mod settings;
 mod state;
@@ -38,6 +40,8 @@ use tokio::task::JoinHandle;
 pub use clients::{CLIENT, ClientAuth, RegisteredClient};
 pub use emails::Email;
 pub use manage::{Done, LogLine, ManageRequest};
+pub use policy::PolicyData;
+pub use register::{Registration, UpstreamAccount};
 pub use sessions::{CompatScope, MasSession, SessionKind, SessionOwner};
 pub use settings::{AdminApi, MasSettings};
 pub use state::{DatabaseUser, MasState};

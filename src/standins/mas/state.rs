@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::clients::Clients;
 use super::emails::Emails;
 use super::jobs::Job;
+use super::policy::PolicyData;
 use super::sessions::Sessions;
 use super::settings::MasSettings;
 use super::upstream::Upstream;
@@ -58,6 +59,8 @@ pub struct MasState {
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
     pub(super) upstream: Upstream,
+    /// Every version, the one in force last.
+    pub(super) policy: Vec<PolicyData>,
     /// Lower-case names to the ULIDs of their users: several if they differ only in case.
     names: HashMap<String, Vec<String>>,
 }
@@ -76,6 +79,7 @@ impl MasState {
             sessions: Sessions::default(),
             clients: Clients::default(),
             upstream: Upstream::default(),
+            policy: Vec::new(),
             names: HashMap::new(),
         }
     }

@@ -20,6 +20,8 @@ impl Version {
     pub(super) const PERSONAL: Self = Self(1, 5, 0);
     /// A lock reaches the homeserver.
     pub(super) const LOCK_ON_HOMESERVER: Self = Self(1, 14, 0);
+    /// A user can be created with a display name.
+    pub(super) const DISPLAYNAME: Self = Self(1, 18, 0);
     /// Providers can require a registration token.
     pub(super) const REGISTRATION_TOKENS: Self = Self(1, 19, 0);
     /// Clients can be read, and lists can be filtered by time and status.

@@ -246,7 +246,7 @@ fn detail(id: &str, account: &SynapseAccount) -> Value {
         "consent_ts": null,
         "user_type": account.user_type,
         "is_guest": account.guest,
-        "suspended": false,
+        "suspended": account.suspended,
         "displayname": account.displayname,
         "avatar_url": account.avatar_url,
         "threepids": threepids,

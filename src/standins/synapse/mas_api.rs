@@ -78,7 +78,8 @@ async fn query_user(
     let account = state.account(localpart).ok_or_else(SynapseRefusal::user_not_found)?;
     let body = json!({
         "user_id": state.user_id(localpart), "display_name": account.displayname,
-        "avatar_url": account.avatar_url, "is_suspended": false, "is_deactivated": account.deactivated,
+        "avatar_url": account.avatar_url, "is_suspended": account.suspended,
+        "is_deactivated": account.deactivated,
     });
     Ok(answer(StatusCode::OK, &body))
 }
@@ -98,8 +99,18 @@ async fn is_localpart_available(
     let allowed = |letter: char| {
         letter.is_ascii_lowercase() || letter.is_ascii_digit() || "=_-./+".contains(letter)
     };
-    if localpart.is_empty() || !localpart.chars().all(allowed) {
-        let text = "User ID can only contain characters a-z, 0-9, or '=_-./+'";
+    let invalid = if localpart.is_empty() || !localpart.chars().all(allowed) {
+        Some("User ID can only contain characters a-z, 0-9, or '=_-./+'")
+    } else if localpart.starts_with('_') {
+        Some("User ID may not begin with _")
+    } else if localpart.chars().all(|letter| letter.is_ascii_digit()) {
+        Some("Numeric user IDs are reserved for guest users.")
+    } else if state.user_id(localpart).len() > 255 {
+        Some("User ID may not be longer than 255 characters")
+    } else {
+        None
+    };
+    if let Some(text) = invalid {
         return Err(SynapseRefusal::bad_request("M_INVALID_USERNAME", text));
     }
     if state.account(localpart).is_some() {

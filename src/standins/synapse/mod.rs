@@ -1,13 +1,18 @@
 //! Stands in for a Synapse that delegates authentication to MAS.
 //!
-//! It follows `tests/contract/synapse.json`. `state` has the data, `auth` authenticates requests,
-//! `admin` is the admin API, `mas_api` the API for MAS, `error` the refusals.
+//! It follows `synapse.json` and `synapse-lifecycle.json` in `tests/contract`. `state` has the data,
+//! `auth` authenticates requests, `admin` is the admin API with the lists, `account` that of one
+//! account, `rooms` has rooms and messages, `mas_api` the API for MAS, `error` the refusals.
 
+mod account;
 mod admin;
 mod auth;
 mod error;
 mod mas_api;
+mod rooms;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +20,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use serde_json::json;
 
+pub use rooms::{RoomMessage, SynapseRoom};
 pub use state::{SynapseAccount, SynapseExternalId, SynapseSettings, SynapseState};
 
 use super::{RunningStandIn, Shared, StandInServer};
@@ -28,6 +34,8 @@ impl Synapse {
         let state = Shared::new(state);
         let router = Router::new()
             .merge(admin::routes())
+            .merge(account::routes())
+            .merge(rooms::routes())
             .merge(mas_api::routes())
             .fallback(|| async { error::unrecognised() })
             .method_not_allowed_fallback(|| async { error::unrecognised() })

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::auth::Introspection;
+use super::rooms::SynapseRoom;
 use crate::model::{SYNAPSE_SHOWS_LOCKS, release_in};
 use crate::standins::{Sorted, time};
 
@@ -77,6 +78,8 @@ pub struct SynapseAccount {
     pub deactivated: bool,
     pub locked: bool,
     pub erased: bool,
+    /// Set by Synapse's own admin API; it ends no session (trap 65).
+    pub suspended: bool,
     /// E-mail addresses with the time they were added.
     pub emails: BTreeMap<String, u64>,
     /// IDs from before MAS, when Synapse itself used an identity provider. Deactivation keeps them.
@@ -97,6 +100,8 @@ pub struct SynapseState {
     pub settings: SynapseSettings,
     /// In order of Matrix user ID. Lists that MAS allows show all but guests.
     pub(super) accounts: Sorted<Box<SynapseAccount>>,
+    /// By ID.
+    pub(super) rooms: BTreeMap<String, SynapseRoom>,
     pub(super) introspections: HashMap<String, (Introspection, Instant)>,
 }
 
@@ -104,11 +109,15 @@ impl SynapseState {
     /// Creates a homeserver without accounts.
     #[must_use]
     pub fn new(settings: SynapseSettings) -> Self {
-        Self {
+        let mut state = Self {
             settings,
             accounts: Sorted::showing(|account| !account.guest),
+            rooms: BTreeMap::new(),
             introspections: HashMap::new(),
-        }
+        };
+        let lobby = state.lobby();
+        state.add_room(&lobby).name = Some("Lobby".to_owned());
+        state
     }
 
     /// Returns the Matrix user ID of a localpart.

@@ -156,6 +156,11 @@ impl RunningWorld {
     /// Logs a user in like current Matrix clients, by OAuth 2.0: a session with a device, and one
     /// of the browser. Returns the access token, or `None` if the user is locked or deactivated.
     pub fn login_by_oauth2(&self, localpart: &str) -> Result<String, StandInError> {
+        self.login_with_scope(localpart, "")
+    }
+
+    /// Does the same for a client that also asks for this scope, such as that of an administrator.
+    pub fn login_with_scope(&self, localpart: &str, more: &str) -> Result<String, StandInError> {
         let refused = || StandInError::World(format!("{localpart} cannot log in"));
         let device = ids::word(10);
         let token = {
@@ -163,8 +168,9 @@ impl RunningWorld {
             let user =
                 mas.user(localpart).filter(|user| user.is_valid()).ok_or_else(refused)?.id.clone();
             mas.put_session(MasSession::new(SessionKind::Browser, &user));
-            let scope = format!("openid urn:matrix:client:api:* urn:matrix:client:device:{device}");
-            let mut session = MasSession::new(SessionKind::OAuth2, &user).with_scope(&scope);
+            let scope =
+                format!("openid urn:matrix:client:api:* urn:matrix:client:device:{device} {more}");
+            let mut session = MasSession::new(SessionKind::OAuth2, &user).with_scope(scope.trim());
             session.client_id = Some(ids::ulid());
             mas.put_session(session).ok_or_else(refused)?
         };

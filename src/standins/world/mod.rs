@@ -31,7 +31,7 @@ use links::WorldLinks;
 use mas_api::MasApiSettings;
 pub use new_account::NewAccount;
 pub use new_user::NewUser;
-pub use running::{MasUserState, RunningWorld, ServerStates, SynapseAccountState};
+pub use running::{AccountParts, MasUserState, RunningWorld, ServerStates, SynapseAccountState};
 
 use super::StandInError;
 use super::keycloak::Lifetimes;

@@ -3,9 +3,9 @@
 use super::links::PROVIDER;
 use super::new_user::millis;
 use super::{RunningWorld, SynapseAccountState, World};
-use crate::standins::mas::{self, Email, Link};
+use crate::standins::mas::{self, Email, Link, MasSession, SessionKind};
 use crate::standins::synapse::{self, SynapseExternalId};
-use crate::standins::{StandInError, time};
+use crate::standins::{StandInError, ids, time};
 
 /// Which servers have an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct NewAccount {
     appservice: Option<String>,
     is_mas_admin: bool,
     links: Vec<NewLink>,
+    rooms: Vec<(String, String)>,
+    sessions: Vec<(SessionKind, String)>,
 }
 
 impl NewAccount {
@@ -73,6 +75,8 @@ impl NewAccount {
             appservice: None,
             is_mas_admin: false,
             links: Vec::new(),
+            rooms: Vec::new(),
+            sessions: Vec::new(),
         }
     }
 
@@ -154,6 +158,22 @@ impl NewAccount {
         self
     }
 
+    /// Adds a room with this ID and name, in addition to the lobby. A deactivated account is in
+    /// none.
+    #[must_use]
+    pub fn room(mut self, id: &str, name: &str) -> Self {
+        self.rooms.push((id.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Opens a session of this kind whose token has this scope; a device in the scope is one of
+    /// the account.
+    #[must_use]
+    pub fn session(mut self, kind: SessionKind, scope: &str) -> Self {
+        self.sessions.push((kind, scope.to_owned()));
+        self
+    }
+
     /// Leaves it out of MAS.
     #[must_use]
     pub fn synapse_only(mut self) -> Self {
@@ -209,6 +229,7 @@ pub(super) fn put_account(
     } else {
         put_into_synapse(synapse, new);
     }
+    open_sessions(mas, synapse, new);
     Ok(())
 }
 
@@ -241,8 +262,30 @@ fn put_into_mas(mas: &mut mas::MasState, new: &NewAccount) -> Result<(), StandIn
     Ok(())
 }
 
+/// Opens the described sessions that are not open yet.
+fn open_sessions(mas: &mut mas::MasState, synapse: &mut synapse::SynapseState, new: &NewAccount) {
+    for (kind, scope) in &new.sessions {
+        let Some(id) = mas.user(&new.localpart).map(|user| user.id.clone()) else { return };
+        if mas.open_sessions(&id).any(|open| open.kind == *kind && open.scope == *scope) {
+            continue;
+        }
+        let mut session = MasSession::new(*kind, &id).with_scope(scope);
+        session.client_id = (*kind == SessionKind::OAuth2).then(ids::ulid);
+        if let (Some(device), Some(account)) =
+            (&session.device_id, synapse.account_mut(&new.localpart))
+        {
+            account.devices.insert(device.clone());
+        }
+        mas.put_session(session);
+    }
+}
+
 fn put_into_synapse(synapse: &mut synapse::SynapseState, new: &NewAccount) {
-    let room = format!("!lobby:{}", synapse.settings.server_name);
+    let mut rooms = vec![synapse.lobby()];
+    for (id, name) in &new.rooms {
+        synapse.add_room(id).name = Some(name.clone());
+        rooms.push(id.clone());
+    }
     let account = synapse.add_account(&new.localpart);
     let shown = new.in_synapse.unwrap_or(SynapseAccountState {
         deactivated: new.deactivated != MarkTime::Never,
@@ -259,7 +302,7 @@ fn put_into_synapse(synapse: &mut synapse::SynapseState, new: &NewAccount) {
     account.rooms.clear();
     if !shown.deactivated {
         account.emails.extend(new.emails.iter().map(|email| (email.clone(), time::now_ms())));
-        account.rooms.insert(room);
+        account.rooms.extend(rooms);
     }
 }
 

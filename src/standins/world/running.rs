@@ -41,6 +41,22 @@ pub struct ServerStates {
     pub synapse: Option<SynapseAccountState>,
 }
 
+/// What an account has on both servers, to compare it as a whole. On a server without the account
+/// there is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountParts {
+    /// Whether the owner is an administrator in MAS.
+    pub mas_admin: bool,
+    /// The subjects of its upstream links in MAS, sorted.
+    pub subjects: Vec<String>,
+    /// Its e-mail addresses in MAS, the first one first.
+    pub emails: Vec<String>,
+    /// Its display name in Synapse.
+    pub displayname: Option<String>,
+    /// The IDs of its rooms, sorted.
+    pub rooms: Vec<String>,
+}
+
 /// Three running servers; dropping it stops them.
 #[derive(Debug)]
 pub struct RunningWorld {
@@ -159,6 +175,25 @@ impl RunningWorld {
             erased: account.erased,
         });
         ServerStates { mas, synapse }
+    }
+
+    /// Returns what an account has on both servers.
+    #[must_use]
+    pub fn parts_of(&self, localpart: &str) -> AccountParts {
+        let mut parts = AccountParts::default();
+        let mas = self.mas.state();
+        if let Some(user) = mas.user(localpart) {
+            let own = mas.links().filter(|link| link.user_id.as_ref() == Some(&user.id));
+            parts.subjects = own.map(|link| link.subject.clone()).collect();
+            parts.subjects.sort();
+            parts.emails = mas.emails_of(&user.id).map(|email| email.email.clone()).collect();
+            parts.mas_admin = user.admin;
+        }
+        if let Some(account) = self.synapse.state().account(localpart) {
+            parts.displayname.clone_from(&account.displayname);
+            parts.rooms = account.rooms.iter().cloned().collect();
+        }
+        parts
     }
 
     /// Waits until MAS has no job left. Returns false if that takes longer than ten seconds.

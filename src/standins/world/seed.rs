@@ -152,7 +152,7 @@ fn add_account(
     kind: &Kind,
 ) {
     let email = format!("{localpart}@{}", synapse.settings.server_name);
-    let room = format!("!lobby:{}", synapse.settings.server_name);
+    let room = synapse.lobby();
     let (locked, deactivated) = match kind {
         Kind::Disabled => (true, true),
         Kind::Locked => (true, false),

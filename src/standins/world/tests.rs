@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::{
     MasUserState, NewAccount, NewUser, RunningWorld, ServerStates, SynapseAccountState, World,
 };
+use crate::standins::mas::SessionKind;
 use crate::standins::runtime;
+use crate::standins::world::AccountParts;
 
 async fn started(world: World) -> RunningWorld {
     world.start().await.expect("the world starts")
@@ -226,4 +228,34 @@ async fn two_accounts_can_differ_only_in_case() {
     }
     world.mas.state().remove_user("DAVE");
     assert!(world.mas.state().user("Dave").is_some_and(|user| user.username == "dave"));
+}
+
+#[tokio::test]
+async fn a_described_account_can_have_rooms_and_sessions() {
+    let scope = "urn:matrix:client:api:* urn:matrix:client:device:PHONE urn:synapse:admin:*";
+    let cat = NewAccount::new("cat")
+        .displayname("Cool Cat")
+        .email("cat@corp.test")
+        .mas_admin()
+        .linked_to("id-cat")
+        .room("!ops:example.org", "Ops")
+        .session(SessionKind::OAuth2, scope)
+        .session(SessionKind::Browser, "");
+    let world = started(people().with_account(cat.clone())).await;
+    let parts = AccountParts {
+        mas_admin: true,
+        subjects: vec!["id-cat".to_owned()],
+        emails: vec!["cat@corp.test".to_owned()],
+        displayname: Some("Cool Cat".to_owned()),
+        rooms: vec!["!lobby:example.org".to_owned(), "!ops:example.org".to_owned()],
+    };
+    assert_eq!(world.parts_of("cat"), parts);
+    assert_eq!(world.parts_of("nemo"), AccountParts::default());
+    world.put_account(&cat.deactivated()).expect("it can be");
+    let sessions = world.sessions_of("cat", SessionKind::OAuth2);
+    assert_eq!(sessions.iter().map(|open| open.scope.as_str()).collect::<Vec<_>>(), [scope]);
+    assert_eq!(world.sessions_of("cat", SessionKind::Browser).len(), 1);
+    assert_eq!(world.parts_of("cat").rooms, [""; 0]);
+    let synapse = world.synapse.state();
+    assert!(synapse.account("cat").is_some_and(|account| account.devices.contains("PHONE")));
 }

@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
 
 use super::error::AdminRefusal;
 use crate::standins::mas::version::Version;
@@ -18,6 +20,8 @@ pub(super) enum FilterKind {
     /// Text, which links repeat as it is.
     Verbatim,
     OneOf(&'static [&'static str]),
+    /// Parts of a scope, each in a parameter of its own; all of them have to be in the scope.
+    Scopes,
     /// An older MAS does not know it.
     Since(Version, &'static FilterKind),
     /// Known to the real MAS, but not to the stand-in, which is an error: ignoring it would be
@@ -50,7 +54,9 @@ impl Filters {
             if matches!(check, FilterKind::Since(since, _) if version < *since) {
                 continue;
             }
-            if let Some(value) = params.get(&format!("filter[{name}]")) {
+            let parameter = format!("filter[{name}]");
+            let count = if matches!(check, FilterKind::Scopes) { usize::MAX } else { 1 };
+            for value in params.all(&parameter).take(count) {
                 let is_verbatim = matches!(check, FilterKind::Verbatim);
                 found.push(Filter { name, value: checked(name, value, *check)?, is_verbatim });
             }
@@ -60,6 +66,12 @@ impl Filters {
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|filter| filter.name == name).map(|filter| filter.value.as_str())
+    }
+
+    /// Returns whether a scope has every part that the filter `scope` names.
+    pub(super) fn select_scope(&self, scope: &str) -> bool {
+        let mut wanted = self.0.iter().filter(|filter| filter.name == "scope");
+        wanted.all(|filter| scope.split_whitespace().any(|part| part == filter.value))
     }
 
     pub(super) fn is(&self, name: &str) -> Option<bool> {
@@ -88,6 +100,11 @@ fn checked(name: &str, value: &str, check: FilterKind) -> Result<String, AdminRe
     match check {
         FilterKind::Since(_, check) => checked(name, value, *check),
         FilterKind::Text | FilterKind::Verbatim => Ok(value.to_owned()),
+        FilterKind::Scopes if is_scope(value) => Ok(value.to_owned()),
+        FilterKind::Scopes => {
+            let title = format!("Invalid scope \"{value}\" in filter parameters");
+            Err(AdminRefusal::new(StatusCode::BAD_REQUEST, &[&title]))
+        }
         FilterKind::Ulid => ulid(value).map_err(bad),
         FilterKind::Bool if matches!(value, "true" | "false") => Ok(value.to_owned()),
         FilterKind::Bool => Err(bad("provided string was not `true` or `false`")),
@@ -110,6 +127,11 @@ fn checked(name: &str, value: &str, check: FilterKind) -> Result<String, AdminRe
     }
 }
 
+/// Returns whether a text can be one part of a scope (RFC 6749, section 3.3).
+fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+}
+
 /// Parses a ULID into capitals, or returns what is wrong with it.
 pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
     let upper = text.to_ascii_uppercase();
@@ -120,6 +142,11 @@ pub(super) fn ulid(text: &str) -> Result<String, &'static str> {
         return Err("invalid length");
     }
     if upper.bytes().all(fits) { Ok(upper) } else { Err("invalid character") }
+}
+
+/// Parses the ULID in a field of a body.
+pub(super) fn ulid_field<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    ulid(&String::deserialize(field)?).map_err(D::Error::custom)
 }
 
 /// Parses the ULID in a path.

@@ -1,7 +1,9 @@
-//! Serves the Admin API, `/api/admin/v1/…`, as recorded in `mas-admin-api.json`.
+//! Serves the Admin API, `/api/admin/v1/…`, as recorded in `mas-admin-api.json` and
+//! `mas-lifecycle.json`.
 //!
 //! `auth` authenticates, `error` refuses; `filter`, `page` and `resource` are common to all lists;
-//! `users`, `change`, `emails`, `upstream`, `sessions`, `personal` and `clients` are the endpoints.
+//! `users`, `change`, `emails`, `upstream`, `sessions`, `personal`, `clients` and `policy` are the
+//! endpoints.
 //! Beyond the recordings it follows MAS's own description of the API.
 
 mod auth;
@@ -12,6 +14,7 @@ mod error;
 mod filter;
 mod page;
 mod personal;
+mod policy;
 mod resource;
 mod sessions;
 mod upstream;
@@ -27,7 +30,7 @@ use serde_json::json;
 
 use super::settings::Listener;
 use super::state::MasState;
-use super::version::brought;
+use super::version::{Version, brought};
 use crate::standins::{Shared, server};
 use error::AdminRefusal;
 
@@ -47,6 +50,7 @@ pub(super) fn routes(state: &Shared<MasState>, listener: Listener) -> Router<Sha
         .merge(sessions::routes())
         .merge(personal::routes())
         .merge(clients::routes())
+        .merge(policy::routes())
         .route_layer(from_fn_with_state((state.clone(), listener), gate));
     Router::new().nest(ROOT, api)
 }
@@ -91,8 +95,7 @@ async fn version(State(state): State<Shared<MasState>>) -> Response {
     )
 }
 
-/// `GET /api/admin/v1/site-config`: only the fields that this program reads; nothing if the
-/// stand-in has no name of a homeserver.
+/// `GET /api/admin/v1/site-config`: nothing if the stand-in has no name of a homeserver.
 async fn site_config(State(state): State<Shared<MasState>>) -> Response {
     let state = state.lock();
     let (name, allowed) =
@@ -100,6 +103,22 @@ async fn site_config(State(state): State<Shared<MasState>>) -> Response {
     if name.is_empty() {
         return not_here();
     }
-    let body = json!({"server_name": name, "account_deactivation_allowed": allowed});
+    let mut body = json!({
+        "server_name": name,
+        "password_login_enabled": false,
+        "password_registration_enabled": false,
+        "password_registration_email_required": true,
+        "registration_token_required": false,
+        "email_change_allowed": true,
+        "displayname_change_allowed": true,
+        "password_change_allowed": false,
+        "account_recovery_allowed": false,
+        "account_deactivation_allowed": allowed,
+        "captcha_enabled": false,
+        "minimum_password_complexity": 3,
+    });
+    if state.settings.release() >= Version::REGISTRATION_TOKENS {
+        body["password_registration_token_required"] = json!(false);
+    }
     server::json(StatusCode::OK, "application/json", &body)
 }

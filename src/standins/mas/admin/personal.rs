@@ -28,7 +28,7 @@ const FILTERS: Known = &[
     ("owner_user", FilterKind::Ulid),
     ("owner_client", FilterKind::Ulid),
     ("actor_user", FilterKind::Ulid),
-    ("scope", FilterKind::NotPlayed),
+    ("scope", FilterKind::Scopes),
     ("status", FilterKind::OneOf(&["active", "revoked"])),
     ("expires_before", FilterKind::NotPlayed),
     ("expires_after", FilterKind::NotPlayed),
@@ -66,6 +66,7 @@ async fn sessions(State(state): State<Shared<MasState>>, query: RawQuery) -> Ans
             )
             && actor.is_none_or(|id| session.user_id == id)
             && open.is_none_or(|open| session.is_open() == open)
+            && query.filters.select_scope(&session.scope)
             && expires.is_none_or(|expires| session.expires.is_some() == expires)
     }))
 }

@@ -14,6 +14,10 @@ use crate::standins::mas::version::Version;
 pub(super) trait AdminResource {
     /// The ULID.
     fn id(&self) -> &str;
+    /// Its path below the API's root.
+    fn own_path(&self, kind: &str) -> String {
+        format!("{kind}s/{}", self.id())
+    }
     /// The attributes that a MAS of this version shows.
     fn attributes(&self, version: Version) -> impl Serialize;
 }
@@ -113,7 +117,7 @@ fn row<'a, T: AdminResource>(
     meta: Option<RowMeta<'a>>,
 ) -> ResourceRow<'a, impl Serialize> {
     let id = thing.id();
-    let links = SelfLink { url: format!("{ROOT}/{kind}s/{id}") };
+    let links = SelfLink { url: format!("{ROOT}/{}", thing.own_path(kind)) };
     ResourceRow { kind, id, attributes: thing.attributes(version), links, meta }
 }
 

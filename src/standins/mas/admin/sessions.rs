@@ -43,7 +43,7 @@ fn filters(kind: SessionKind) -> Known {
             ("client", FilterKind::NotPlayed),
             ("client-kind", FilterKind::NotPlayed),
             STARTED_BY,
-            ("scope", FilterKind::NotPlayed),
+            ("scope", FilterKind::Scopes),
             STATUS,
             CREATED[0],
             CREATED[1],
@@ -92,6 +92,7 @@ fn sessions(kind: SessionKind, state: &State<Shared<MasState>>, query: RawQuery)
     Ok(list(names(kind).0, &query, state.sessions.of_kind(kind), |session| {
         user.is_none_or(|user| session.user_id == user)
             && open.is_none_or(|open| session.is_open() == open)
+            && query.filters.select_scope(&session.scope)
     }))
 }
 

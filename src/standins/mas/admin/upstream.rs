@@ -6,12 +6,11 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::Answer;
 use super::error::AdminRefusal;
-use super::filter::{FilterKind, Known, ulid, ulid_in_path};
+use super::filter::{FilterKind, Known, ulid_field, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use super::users::known;
@@ -81,16 +80,12 @@ async fn links(State(state): State<Shared<MasState>>, query: RawQuery) -> Answer
 
 #[derive(Deserialize)]
 struct LinkCreation {
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "ulid_field")]
     user_id: String,
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "ulid_field")]
     provider_id: String,
     subject: String,
     human_account_name: Option<String>,
-}
-
-fn id<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
-    ulid(&String::deserialize(field)?).map_err(Error::custom)
 }
 
 /// `POST /upstream-oauth-links`: a subject has one link, and the link of a user stays theirs.

@@ -1,10 +1,11 @@
-//! Serves users: the list, one by ID, one by name.
+//! Serves users: the list, one by ID, one by name. Creates users.
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
 
 use super::Answer;
 use super::error::AdminRefusal;
@@ -12,6 +13,7 @@ use super::filter::{FilterKind, Filters, Known, ulid_in_path};
 use super::page::{Query, list};
 use super::resource::single;
 use crate::standins::Shared;
+use crate::standins::mas::register;
 use crate::standins::mas::sessions::SessionKind;
 use crate::standins::mas::state::{DatabaseUser, MasState};
 use crate::standins::mas::version::Version;
@@ -29,7 +31,7 @@ const FILTERS: Known = &[
 
 pub(super) fn routes() -> Router<Shared<MasState>> {
     Router::new()
-        .route("/users", get(users))
+        .route("/users", get(users).post(create))
         .route("/users/{id}", get(by_id))
         .route("/users/by-username/{username}", get(by_username))
 }
@@ -67,6 +69,46 @@ fn is_wanted(
         && filters
             .is("has-active-compat-session")
             .is_none_or(|wanted| has(SessionKind::Compat) == wanted)
+}
+
+#[derive(Deserialize)]
+struct UserCreation {
+    username: String,
+    #[serde(default)]
+    skip_homeserver_check: bool,
+    displayname: Option<String>,
+}
+
+/// `POST /users`: a name is taken by any spelling, and names of digits only belong to the
+/// homeserver (trap 61).
+async fn create(State(state): State<Shared<MasState>>, Json(asked): Json<UserCreation>) -> Answer {
+    let conflict = |title| Err(AdminRefusal::new(StatusCode::CONFLICT, &[title]));
+    let taken = "User already exists";
+    if state.lock().is_taken(&asked.username) {
+        return conflict(taken);
+    }
+    if !register::is_valid(&asked.username) {
+        return Err(AdminRefusal::new(StatusCode::BAD_REQUEST, &["Username is not valid"]));
+    }
+    if !asked.skip_homeserver_check {
+        match register::is_available(&state, &asked.username).await {
+            Some(true) => {}
+            Some(false) => return conflict("Username is reserved by the homeserver"),
+            None => {
+                let title = "The homeserver did not say whether the username is available";
+                return Err(AdminRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, &[title]));
+            }
+        }
+    }
+    let mut state = state.lock();
+    // Another request may have been faster while the homeserver was asked.
+    if state.is_taken(&asked.username) {
+        return conflict(taken);
+    }
+    let displayname = state.used_displayname(asked.displayname);
+    let user = state.create(&asked.username, displayname);
+    let path = format!("users/{}", user.id);
+    Ok(single(state.settings.release(), StatusCode::CREATED, KIND, &user, &path))
 }
 
 /// `GET /users/{id}`

@@ -3,8 +3,11 @@
 
 mod access;
 mod changes;
+mod creation;
 mod links;
 mod lists;
+mod policy;
+mod registration;
 mod versions;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
