@@ -2,6 +2,7 @@
 //! Afterwards it waits until the homeserver shows the changes.
 
 mod confirm;
+mod rooms;
 mod run_record;
 mod stop;
 
@@ -19,6 +20,7 @@ use crate::plan::{ActionKind, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
 use crate::writers::{Shut, Write, Writer};
 
+use rooms::RoomMemory;
 pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
 
@@ -55,14 +57,8 @@ pub async fn apply(
 ) -> Vec<Outcome> {
     context.stop.writing_begins();
     let shut = Shut { mode: plan.disable, sessions: config.policy.lock_sessions };
-    let mut outcomes: Vec<_> = plan
-        .actions
-        .iter()
-        .map(|action| match &action.skipped {
-            Some(skip) => Outcome::Skipped(skip.why().to_owned()),
-            None => Outcome::Scheduled("not tried".to_owned()),
-        })
-        .collect();
+    let rooms = RoomMemory::new(readers, &context.record);
+    let mut outcomes = before_the_first(plan);
     for kind in ORDER {
         // A failure of one kind may not affect the other.
         let breaker = Breaker::new(config.max_consecutive_failures);
@@ -74,9 +70,12 @@ pub async fn apply(
         let open = first.into_iter().chain(again);
         let mut tried = stream::iter(open)
             .map(|(index, action)| {
-                let breaker = &breaker;
+                let (breaker, rooms) = (&breaker, &rooms);
                 async move {
-                    let attempt = || attempt(index, action, writer, shut, &context.record);
+                    let attempt = async || {
+                        rooms.note(index, action, shut.mode).await;
+                        attempt(index, action, writer, shut, &context.record).await
+                    };
                     (index, breaker.guard(&context.stop, attempt).await)
                 }
             })
@@ -102,6 +101,15 @@ pub async fn apply(
         context.record.audit(action, outcome);
     }
     outcomes
+}
+
+/// Returns the outcomes before anything was tried.
+fn before_the_first(plan: &Plan) -> Vec<Outcome> {
+    let outcomes = plan.actions.iter().map(|action| match &action.skipped {
+        Some(skip) => Outcome::Skipped(skip.why().to_owned()),
+        None => Outcome::Scheduled("not tried".to_owned()),
+    });
+    outcomes.collect()
 }
 
 /// Returns how a run ends. Actions of a saved plan that no longer fit are not failures.
@@ -183,11 +191,7 @@ impl Breaker {
         Self { limit, failures_in_a_row: AtomicUsize::new(0) }
     }
 
-    async fn guard<F: Future<Output = Outcome>>(
-        &self,
-        stop: &Stop,
-        attempt: impl FnOnce() -> F,
-    ) -> Outcome {
+    async fn guard(&self, stop: &Stop, attempt: impl AsyncFnOnce() -> Outcome) -> Outcome {
         if stop.is_requested() {
             return Outcome::Skipped("not tried: the run was stopped".to_owned());
         }

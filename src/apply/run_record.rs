@@ -5,7 +5,7 @@ use std::cell::Cell;
 use tracing::{error, info};
 
 use crate::error_chain::in_one_line;
-use crate::model::{AccountState, Word as _};
+use crate::model::{AccountState, Room, Word as _};
 use crate::plan::{Action, Digest, Outcome, RunResult};
 use crate::state::{RunId, State, StateError};
 
@@ -35,6 +35,20 @@ impl<'s> RunRecord<'s> {
     pub(super) fn end(&self, number: usize, outcome: &Outcome, after: Option<AccountState>) {
         let Some((state, run)) = self.state else { return };
         if let Err(failure) = state.end_action(run, number, outcome, after) {
+            self.whole.set(false);
+            error!("{}", in_one_line(&failure));
+        }
+    }
+
+    /// Returns whether there is a state file.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Records the rooms that an action makes its account leave.
+    pub(super) fn rooms(&self, number: usize, rooms: &[Room]) {
+        let Some((state, run)) = self.state else { return };
+        if let Err(failure) = state.note_rooms(run, number, rooms) {
             self.whole.set(false);
             error!("{}", in_one_line(&failure));
         }

@@ -9,7 +9,7 @@ use crate::output::{Terminal, history, text};
 use crate::plan::{ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
-use crate::state::RunId;
+use crate::state::{ActionRow, RunId, State};
 
 /// Undoes the actions of a run that were the last on their account. Current members are disabled
 /// only with a yes.
@@ -34,6 +34,7 @@ pub async fn undo(
     print(&text::plan(&plan, &digest, &[], Terminal::of_stdout()))?;
     if plan.count_to_apply(ActionKind::Activate) > 0 {
         print(history::WHAT_CANNOT_COME_BACK)?;
+        print(&rooms(state, id, &plan)?)?;
     }
     if args.dry_run {
         return Ok(Exit::InStep);
@@ -58,6 +59,17 @@ pub async fn undo(
         tell(&text::members_spared(members, &command_to_go_on(global, &order.line, &order.digest)));
     }
     Ok(exit)
+}
+
+/// Returns the rooms that the accounts to be activated were in.
+fn rooms(state: &State, run: RunId, plan: &Plan) -> Result<String, Failure> {
+    let actions = state.run(run)?.map(|(_, actions)| actions).unwrap_or_default();
+    let is_activated = |action: &&ActionRow| {
+        let mut activated = plan.to_apply().filter(|action| action.kind == ActionKind::Activate);
+        activated.any(|activated| activated.user_id == action.user_id)
+    };
+    let activated: Vec<_> = actions.iter().filter(is_activated).collect();
+    Ok(history::rooms_to_invite_to(&activated))
 }
 
 async fn plan(session: &Session, undone: &[Undone], aim: Aim) -> Result<Plan, Failure> {

@@ -19,7 +19,7 @@ pub enum Purpose {
 /// What does not exist, if a 404 says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// A user or an account.
+    /// A user, an account, or a room: Synapse has one word for all of them.
     User,
     /// A group of Keycloak.
     Group,

@@ -10,6 +10,7 @@ mod member_list;
 mod names;
 mod person;
 mod release;
+mod room;
 mod secrets;
 mod server;
 mod text;
@@ -30,6 +31,7 @@ pub use person::{
     SignSeen,
 };
 pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, SYNAPSE_WITHOUT_MSC3861, release_in};
+pub use room::Room;
 pub(crate) use secrets::{mask_basic, mask_secret, mask_token};
 pub use server::Server;
 pub use text::ServerText;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{FAINT, HEADING};
-use crate::model::{Word as _, to_json};
+use crate::model::{Room, Word as _, to_json};
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
@@ -81,8 +81,33 @@ pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
         if let Some(error) = &action.error {
             let _ = writeln!(text, "               {FAINT}{error}{FAINT:#}");
         }
+        if !action.rooms.is_empty() {
+            let _ =
+                writeln!(text, "               {FAINT}was in {}{FAINT:#}", rooms(&action.rooms));
+        }
     }
     text
+}
+
+/// Returns the rooms to which users have to be invited again, if any are known.
+#[must_use]
+pub fn rooms_to_invite_to(actions: &[&ActionRow]) -> String {
+    let mut text = String::new();
+    for action in actions.iter().filter(|action| !action.rooms.is_empty()) {
+        if text.is_empty() {
+            let _ = writeln!(text, "\n{HEADING}Rooms that they were in{HEADING:#}");
+        }
+        let _ = writeln!(text, "  {}: {}", action.user_id.localpart(), rooms(&action.rooms));
+    }
+    text
+}
+
+fn rooms(rooms: &[Room]) -> String {
+    let named = |room: &Room| match &room.name {
+        Some(name) => format!("{name} ({})", room.room_id),
+        None => room.room_id.to_string(),
+    };
+    rooms.iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Serialize)]

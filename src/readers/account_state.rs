@@ -6,7 +6,9 @@ use super::mas::MasUser;
 use super::{LinkProvider, ReadError, Readers};
 use crate::config::AccountSource;
 use crate::http::HttpError;
-use crate::model::{Account, AccountDetail, AccountState, KeycloakId, MasUserId, Server, UserId};
+use crate::model::{
+    Account, AccountDetail, AccountState, KeycloakId, MasUserId, Room, Server, UserId,
+};
 
 /// The state of an account, and the server that reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,14 @@ impl Readers {
         now.sort();
         listed.sort();
         if now == listed { Ok(()) } else { Err(ReadError::LinksMoved { user_id: user_id.clone() }) }
+    }
+
+    /// Returns the rooms that an account is in, or `None` if no homeserver is configured.
+    pub async fn rooms_of(&self, user_id: &UserId) -> Result<Option<Vec<Room>>, HttpError> {
+        match &self.synapse {
+            Some(synapse) => synapse.rooms_of(user_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Returns the state of an account that counts in the end: on the homeserver, or in MAS if no

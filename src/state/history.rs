@@ -10,7 +10,7 @@ use super::columns::{from_json, user_id, word, word_if_any};
 use super::error::StateProblem;
 use super::runs::{HarmlessFailure, RunId};
 use super::{Namespace, State, StateError};
-use crate::model::{AccountState, ServerText, Timestamp, UserId, Word as _};
+use crate::model::{AccountState, Room, ServerText, Timestamp, UserId, Word as _};
 use crate::plan::{
     ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind,
 };
@@ -67,6 +67,9 @@ pub struct ActionRow {
     /// Why it was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ServerText>,
+    /// The rooms that its account was in before it was deactivated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rooms: Vec<Room>,
     /// Whether it was refused before its first change.
     #[serde(skip)]
     pub is_untouched: bool,
@@ -116,6 +119,16 @@ impl State {
     /// Returns one run and its actions in order, or `None` if this scope has no such run.
     pub fn run(&self, run: RunId) -> Result<Option<(RunRow, Vec<ActionRow>)>, StateError> {
         let Some(row) = self.read_runs(Some(run))?.pop() else { return Ok(None) };
+        let mut actions = self.actions(run)?;
+        for (number, rooms) in self.rooms(run)? {
+            if let Some(action) = actions.get_mut(number) {
+                action.rooms = rooms;
+            }
+        }
+        Ok(Some((row, actions)))
+    }
+
+    fn actions(&self, run: RunId) -> Result<Vec<ActionRow>, StateError> {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
@@ -125,7 +138,7 @@ impl State {
             let rows = statement.query_map(params![run.number()], |row| Ok(action(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
         };
-        Ok(Some((row, read().map_err(|problem| self.error(problem))?)))
+        read().map_err(|problem| self.error(problem))
     }
 
     /// Returns what a run did, for `undo`, or `None` if this scope has no such run. A disable
@@ -284,6 +297,7 @@ fn action(row: &Row<'_>) -> Result<ActionRow, StateProblem> {
         ended: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
         outcome,
         error: row.get::<_, Option<String>>(9)?.map(ServerText::from),
+        rooms: Vec::new(),
         is_untouched: word_if_any::<HarmlessFailure>(row, 10)?.is_some(),
     })
 }

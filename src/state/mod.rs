@@ -37,6 +37,7 @@ mod memory;
 mod open;
 mod owners;
 mod readings;
+mod rooms;
 mod runs;
 mod schema;
 #[cfg(test)]

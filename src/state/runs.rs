@@ -179,6 +179,7 @@ impl State {
             let runs = old.query_map(params![realm, server_name.as_str(), before.as_millis()], |row| row.get(0))?;
             for run in runs.collect::<Result<Vec<i64>, _>>()? {
                 transaction.execute("UPDATE runs SET undoes = NULL WHERE undoes = ?1", params![run])?;
+                transaction.execute("DELETE FROM rooms WHERE run = ?1", params![run])?;
                 transaction.execute("DELETE FROM actions WHERE run = ?1", params![run])?;
                 transaction.execute("DELETE FROM runs WHERE id = ?1", params![run])?;
             }
@@ -217,7 +218,7 @@ fn harmless_failure(outcome: &Outcome) -> Option<HarmlessFailure> {
     }
 }
 
-/// Returns the place of an action in its plan, as a column.
-fn place(number: usize) -> i64 {
+/// Returns a place in a list, such as that of an action in its plan, as a column.
+pub(super) fn place(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

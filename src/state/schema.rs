@@ -137,6 +137,14 @@ const STEPS: &[M<'_>] = &[
         user_id TEXT NOT NULL,
         since INTEGER NOT NULL,
         PRIMARY KEY (realm, server_name, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE rooms (
+        run INTEGER NOT NULL REFERENCES runs (id),
+        number INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        room_id TEXT NOT NULL,
+        name TEXT,
+        PRIMARY KEY (run, number, place)
     ) STRICT, WITHOUT ROWID;",
     ),
 ];

@@ -5,6 +5,7 @@ mod access;
 mod accounts;
 mod detail;
 mod registered;
+mod rooms;
 
 use std::ops::Deref;
 

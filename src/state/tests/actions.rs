@@ -249,3 +249,31 @@ fn account_was_skipped_before_until_its_next_action() {
     state.end_action(run, 0, &skipped, None).expect("written");
     assert_eq!(state.skipped_before().expect("readable"), [user("dave")].into());
 }
+
+fn room(room_id: &str, name: Option<&str>) -> Room {
+    Room { room_id: room_id.into(), name: name.map(Into::into) }
+}
+
+#[test]
+fn rooms_of_an_account_stay_as_long_as_its_run() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let both = plan(&[(ActionKind::Activate, "bob"), (ActionKind::Disable, "dave")]);
+    let run = begin(&state, &both);
+    let rooms = [room("!lobby:example.org", Some("Lobby")), room("!dm:example.org", None)];
+    state.note_rooms(run, 1, &[room("!other:example.org", None)]).expect("written");
+    state.note_rooms(run, 1, &rooms).expect("written");
+    let rooms_of = |run| -> Vec<Vec<Room>> {
+        let (_, actions) = state.run(run).expect("readable").expect("a run");
+        actions.into_iter().map(|action| action.rooms).collect()
+    };
+    assert_eq!(rooms_of(run), [vec![], rooms.to_vec()]);
+    let later = begin(&state, &both);
+    assert_eq!(rooms_of(later), [vec![], vec![]]);
+    state.forget_runs(Timestamp::now().after(Duration::from_hours(1))).expect("written");
+    let left: i64 = state
+        .lock()
+        .query_row("SELECT count(*) FROM rooms", [], |row| row.get(0))
+        .expect("readable");
+    assert_eq!(left, 0);
+}

@@ -13,7 +13,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AccountState, KeycloakId, Localpart, Owner, Tie, Timestamp, UserId, Word as _};
+use crate::model::{
+    AccountState, KeycloakId, Localpart, Owner, Room, Tie, Timestamp, UserId, Word as _,
+};
 use crate::plan::{
     ActionKind, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip,
 };
