@@ -99,6 +99,7 @@ pub struct KeycloakConfig {
     pub auth: KeycloakAuth,
     /// The template that MAS uses to name accounts.
     pub localpart: LocalpartTemplate,
+    pub tls: Tls,
 }
 
 /// The two grants.
@@ -124,6 +125,7 @@ pub struct SynapseConfig {
     pub url: Url,
     /// A token with `urn:synapse:admin:*`.
     pub admin_token: SecretString,
+    pub tls: Tls,
 }
 
 impl SynapseConfig {

@@ -34,19 +34,35 @@ pub fn client(timeouts: Timeouts, server: &Url, tls: &Tls) -> Result<Client, req
         .build()
 }
 
-/// Returns the client for another server with the same settings: the same client if both are
-/// reached alike, because each new one reads all certificates of the system.
+/// Returns the client for another server: the same client if both are reached alike, because each
+/// new one reads all certificates of the system. `alike` says whether both trust the same.
 pub fn client_beside(
     other: (&Client, &Url),
+    alike: Trust,
     timeouts: Timeouts,
     server: &Url,
     tls: &Tls,
 ) -> Result<Client, reqwest::Error> {
     let (client_of_other, url) = other;
-    if is_loopback(url) == is_loopback(server) {
+    if alike == Trust::Same && is_loopback(url) == is_loopback(server) {
         Ok(client_of_other.clone())
     } else {
         client(timeouts, server, tls)
+    }
+}
+
+/// Whether the clients of two servers trust the same authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    Same,
+    Own,
+}
+
+impl Trust {
+    /// Returns what two servers have in common that are configured on their own.
+    #[must_use]
+    pub fn of(one: &Tls, other: &Tls) -> Self {
+        if one.is_the_systems() && other.is_the_systems() { Self::Same } else { Self::Own }
     }
 }
 

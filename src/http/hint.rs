@@ -13,8 +13,15 @@ impl HttpError {
         let (server, url_key) = (self.server, self.url_key());
         match &self.kind {
             HttpErrorKind::Connect(_) => {
-                let own_ca = if server == Server::Mas { " (`writer.mas_api.ca_file` for your own authority)" } else { "" };
-                format!("Check that {server} is up, can be reached from here and has a trusted certificate{own_ca}. Check {url_key}.")
+                let ca_file = match server {
+                    Server::Keycloak => "keycloak.ca_file",
+                    Server::Synapse => "synapse.ca_file",
+                    Server::Mas => "writer.mas_api.ca_file",
+                };
+                format!(
+                    "Check that {server} is up, can be reached from here and has a trusted certificate (`{ca_file}` for your \
+                     own authority). Check {url_key}."
+                )
             }
             HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_) if self.is_change() => {
                 format!(

@@ -15,7 +15,7 @@ mod retry;
 mod tls;
 
 pub(crate) use answer::{from_reqwest, short_body};
-pub use client::{Api, HttpAnswer, client, client_beside, is_loopback};
+pub use client::{Api, HttpAnswer, Trust, client, client_beside, is_loopback};
 pub(crate) use counted::counted;
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Missing, Purpose, none_if_missing};

@@ -47,6 +47,11 @@ impl Tls {
         self.try_out()
     }
 
+    /// Returns whether only the system's authorities are trusted, and no certificate is sent.
+    pub(super) fn is_the_systems(&self) -> bool {
+        self.authorities.is_empty() && self.identity.is_none()
+    }
+
     /// Creates a client, because some mistakes, such as a wrong key, show only then.
     fn try_out(&self) -> Result<(), TlsError> {
         self.apply(reqwest::Client::builder()).build().map(drop).map_err(TlsError::Pem)

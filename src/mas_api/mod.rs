@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use crate::config::{MasApiAuth, MasApiConfig};
 use crate::environment::Timeouts;
-use crate::http::{self, Api, Credentials, Grant, HttpError, OAuth, Patience, TokenEndpoint};
+use crate::http::{
+    self, Api, Credentials, Grant, HttpError, OAuth, Patience, TokenEndpoint, Trust,
+};
 use crate::model::{Server, ServerName, ServerText, Timestamp, release_in};
 
 pub use exposure::Exposure;
@@ -50,8 +52,13 @@ impl MasApi {
     pub fn new(config: &MasApiConfig, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
         let issuer = config.issuer.as_ref().unwrap_or(&config.url);
         let for_issuer = http::client(timeouts, issuer, &config.tls)?;
-        let for_api =
-            http::client_beside((&for_issuer, issuer), timeouts, &config.url, &config.tls)?;
+        let for_api = http::client_beside(
+            (&for_issuer, issuer),
+            Trust::Same,
+            timeouts,
+            &config.url,
+            &config.tls,
+        )?;
         let credentials = match &config.auth {
             MasApiAuth::Token(token) => Credentials::Token(token.clone()),
             MasApiAuth::Client { client_id, client_secret } => {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
-use crate::http::{self, HttpError, Tls};
+use crate::http::{self, HttpError, Trust};
 use crate::mas_api::MasApi;
 use crate::model::{Account, MasUserId, ServerClocks, ServerName, Timestamp, TokenOwners, UserId};
 use crate::planner::{Facts, Federation, Memory, Subjects};
@@ -127,10 +127,12 @@ impl Readers {
         mas: Option<&MasApi>,
         timeouts: Timeouts,
     ) -> Result<Self, ReadError> {
-        let (url, tls) = (&config.keycloak.url, Tls::default());
-        let keycloak = http::client(timeouts, url, &tls).map_err(ReadError::Client)?;
+        let (url, tls) = (&config.keycloak.url, &config.keycloak.tls);
+        let keycloak = http::client(timeouts, url, tls).map_err(ReadError::Client)?;
         let synapse = |synapse: &SynapseConfig| {
-            let http = http::client_beside((&keycloak, url), timeouts, &synapse.url, &tls);
+            let trust = Trust::of(tls, &synapse.tls);
+            let beside = (&keycloak, url);
+            let http = http::client_beside(beside, trust, timeouts, &synapse.url, &synapse.tls);
             Ok::<_, ReadError>(SynapseReader::new(synapse, http.map_err(ReadError::Client)?))
         };
         Ok(Self {

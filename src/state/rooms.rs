@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::error::StateProblem;
 use super::runs::{RunId, place};
 use super::{State, StateError};
-use crate::model::Room;
+use crate::model::{Room, ServerText};
 
 impl State {
     /// Records the rooms that the account of an action is in before it is deactivated. A repetition
@@ -20,7 +20,7 @@ impl State {
                 "INSERT INTO rooms (run, number, place, room_id, name) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for (at, room) in rooms.iter().enumerate() {
-                let name = room.name.as_ref().map(|name| name.raw());
+                let name = room.name.as_ref().map(ServerText::raw);
                 insert.execute(params![
                     run.number(),
                     place(number),

@@ -5,6 +5,7 @@ mod actions;
 mod admins_of_mas;
 mod answers;
 mod apply;
+mod authorities;
 mod bad_files;
 mod bad_requests;
 mod breaker;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use matrix_keycloak_sync::config::{KeycloakAuth, KeycloakConfig};
+use matrix_keycloak_sync::http::Tls;
 use matrix_keycloak_sync::localpart::LocalpartTemplate;
 use matrix_keycloak_sync::model::{KeycloakPerson, Localpart};
 use matrix_keycloak_sync::readers::{Group, KeycloakReader, Tally};
@@ -26,6 +27,7 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
             client_secret: "secret".into(),
         },
         localpart: LocalpartTemplate::new("{{ user.preferred_username }}").expect("a template"),
+        tls: Tls::default(),
     }
 }
 

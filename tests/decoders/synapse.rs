@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use matrix_keycloak_sync::config::SynapseConfig;
+use matrix_keycloak_sync::http::Tls;
 use matrix_keycloak_sync::model::{Account, ServerText, UserId};
 use matrix_keycloak_sync::readers::{SynapseReader, Tally};
 use serde_json::{Value, json};
@@ -15,7 +16,8 @@ use crate::stage::{self, Stage, good};
 const OWNER: &str = "@matrix-sync-bot:test.local";
 
 fn reader(stage: &Stage) -> SynapseReader {
-    let config = SynapseConfig { url: stage.url.clone(), admin_token: "token".into() };
+    let config =
+        SynapseConfig { url: stage.url.clone(), admin_token: "token".into(), tls: Tls::default() };
     SynapseReader::new(&config, stage.client.clone())
 }
 

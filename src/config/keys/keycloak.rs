@@ -84,6 +84,12 @@ keys![
          `\"trust\"` trusts Keycloak as it is: use it if none of a directory's users is meant to \
          be in the group, or if the directory was turned off on purpose."
     ),
+    CA_FILE = key(
+        "keycloak.ca_file",
+        Text,
+        Nothing,
+        "Certificates (PEM) of your own authority, trusted in addition to the system's."
+    ),
     LOCALPART = key(
         "keycloak.localpart",
         Words("a template"),

@@ -1,7 +1,7 @@
 //! Describes the keys of `[synapse]`.
 
-use super::Absent::Depends;
-use super::Expected::{Address, Secret};
+use super::Absent::{Depends, Nothing};
+use super::Expected::{Address, Secret, Text};
 use super::{key, keys};
 
 keys![
@@ -23,4 +23,10 @@ keys![
          user that it acts as is never disabled, nor is its owner, if `[writer.mas_api]` shows the owner."
     )
     .env("MATRIX_ADMIN_TOKEN"),
+    CA_FILE = key(
+        "synapse.ca_file",
+        Text,
+        Nothing,
+        "Certificates (PEM) of your own authority, trusted in addition to the system's."
+    ),
 ];

@@ -1,5 +1,6 @@
 //! Takes `[accounts]` and `[synapse]`.
 
+use super::authorities::authorities;
 use crate::config::fields::Fields;
 use crate::config::keys;
 use crate::config::{AccountSource, AccountsConfig, SynapseConfig};
@@ -39,5 +40,6 @@ pub(super) fn synapse(fields: &mut Fields, accounts: &AccountsSection) -> Option
         fields.missing(token, "an access token with the scope urn:synapse:admin:*");
     }
     let admin_token = fields.secret(token);
-    Some(SynapseConfig { url: url?, admin_token: admin_token? })
+    let tls = authorities(fields, &keys::synapse::CA_FILE);
+    Some(SynapseConfig { url: url?, admin_token: admin_token?, tls: tls? })
 }

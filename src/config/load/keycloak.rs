@@ -1,5 +1,6 @@
 //! Takes `[keycloak]`.
 
+use super::authorities::authorities;
 use crate::config::fields::{Fields, text};
 use crate::config::keys::keycloak as keys;
 use crate::config::{KeycloakAuth, KeycloakConfig};
@@ -26,6 +27,7 @@ pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
     let auth = keycloak_auth(fields);
     let template = fields.text_or_default(&keys::LOCALPART);
     let localpart = localpart(fields, &template);
+    let tls = authorities(fields, &keys::CA_FILE);
     let config = KeycloakConfig {
         url: url?,
         realm: realm?,
@@ -33,6 +35,7 @@ pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
         include_subgroups,
         auth: auth?,
         localpart: localpart?,
+        tls: tls?,
     };
     Some(KeycloakSection { config, template, disabled_members, federation })
 }

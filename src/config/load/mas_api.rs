@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::accounts::AccountsSection;
+use super::authorities::authorities;
 use crate::config::fields::{Fields, PemFile};
 use crate::config::keys::mas_api as keys;
 use crate::config::keys::{ConfigKey, accounts::MATCH};
@@ -93,18 +94,11 @@ fn auth(fields: &mut Fields) -> Option<MasApiAuth> {
 
 /// Takes certificates and keys, and tries them out, so that an error names the key of the file.
 fn tls(fields: &mut Fields) -> Option<Tls> {
-    let authorities = fields.pem_file(&keys::CA_FILE);
+    let authorities = authorities(fields, &keys::CA_FILE);
+    let mut is_good = authorities.is_some();
+    let mut tls = authorities.unwrap_or_default();
     let certificate = fields.pem_file(&keys::CLIENT_CERT_FILE);
     let key = fields.pem_file(&keys::CLIENT_KEY_FILE);
-    let mut tls = Tls::default();
-    let mut is_good = true;
-    if let PemFile::Read { path, content } = &authorities
-        && let Err(error) = tls.trust(content)
-    {
-        let why = format!("expected certificates in PEM form: {}", in_one_line(&error));
-        fields.wrong(&keys::CA_FILE, Some(path), why);
-        is_good = false;
-    }
     match (&certificate, &key) {
         (PemFile::Read { path, content }, PemFile::Read { content: key, .. }) => {
             if let Err(error) = tls.identify(content, key) {

@@ -1,6 +1,7 @@
 //! Loads file and environment into a valid configuration.
 
 mod accounts;
+mod authorities;
 mod keycloak;
 mod mas_api;
 mod mas_cli;
