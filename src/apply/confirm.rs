@@ -86,6 +86,9 @@ async fn check_shown(
             };
             (shows(state, action.kind, mode).then_some(()).ok_or_else(told), Some(state))
         }
+        Ok(CurrentState { server, state: None }) if action.kind == ActionKind::Create => {
+            (Err(format!("requested, but {server} does not show the account yet")), None)
+        }
         Ok(CurrentState { server, state: None }) => {
             (Err(format!("requested, but {server} no longer knows the account")), None)
         }
@@ -104,7 +107,7 @@ async fn check_shown(
 /// but the deactivation does, and it keeps the user out.
 fn shows(state: AccountState, kind: ActionKind, mode: DisableMode) -> bool {
     match (kind, mode) {
-        (ActionKind::Activate, _) => !state.deactivated && !state.locked,
+        (ActionKind::Activate | ActionKind::Create, _) => !state.deactivated && !state.locked,
         (ActionKind::Disable, DisableMode::Deactivate) | (ActionKind::Deactivate, _) => {
             state.deactivated
         }

@@ -1,4 +1,4 @@
-//! Carries out a plan: activations first, then disables, then deactivations. One failure does not stop the others.
+//! Carries out a plan: activations first, then new accounts, disables and deactivations. One failure does not stop the others.
 //! Afterwards it waits until the homeserver shows the changes.
 
 mod confirm;
@@ -25,7 +25,8 @@ pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
 
 /// What is done first. Accounts that are given back come before those that are taken.
-const ORDER: [ActionKind; 3] = [ActionKind::Activate, ActionKind::Disable, ActionKind::Deactivate];
+const ORDER: [ActionKind; 4] =
+    [ActionKind::Activate, ActionKind::Create, ActionKind::Disable, ActionKind::Deactivate];
 
 /// The progress of a run.
 #[derive(Debug, Default)]
@@ -158,6 +159,7 @@ async fn attempt(
 async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> Outcome {
     let result = match action.kind {
         ActionKind::Activate => writer.activate(action).await,
+        ActionKind::Create => writer.create(action).await,
         ActionKind::Disable => writer.disable(action, shut).await,
         ActionKind::Deactivate => writer.disable(action, Shut::DEACTIVATE).await,
     };

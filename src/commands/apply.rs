@@ -133,8 +133,16 @@ async fn what_still_holds(
         .map(|action| {
             let found = by_user.get(&action.user_id);
             let planned = planned.remove(&action.user_id);
+            let fits = planned.as_ref().filter(|planned| planned.kind == ActionKind::Create);
             Action {
-                skipped: left_out(&action, found.map(|(_, verdict)| verdict)),
+                skipped: match (action.action, fits) {
+                    (ActionKind::Create, Some(planned)) => planned.skipped.clone(),
+                    (ActionKind::Create, None) => {
+                        Some(Skip::MovedOn("there is nothing to create now".to_owned()))
+                    }
+                    _ => left_out(&action, found.map(|(_, verdict)| verdict)),
+                },
+                new: planned.as_ref().and_then(|planned| planned.new.clone()),
                 approval: found.and_then(|(_, verdict)| verdict.approval()),
                 mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
                 before: found.map(|(account, _)| account.state).unwrap_or_default(),

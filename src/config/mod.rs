@@ -128,6 +128,14 @@ pub struct SynapseConfig {
     pub tls: Tls,
 }
 
+impl KeycloakConfig {
+    /// Returns the issuer of the realm, as far as the address shows it.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        format!("{}/realms/{}", self.url.as_str().trim_end_matches('/'), self.realm)
+    }
+}
+
 impl SynapseConfig {
     /// Returns whether the token is a personal access token of MAS, whose owner may be another user
     /// than the one it acts as.

@@ -23,6 +23,8 @@ pub struct Single<A> {
 pub struct UserAttributes {
     /// The localpart.
     pub username: Box<str>,
+    #[serde(default)]
+    pub created_at: Option<Box<str>>,
     pub locked_at: Option<Box<str>>,
     pub deactivated_at: Option<Box<str>>,
     /// Whether the user may request administrator rights.
@@ -42,6 +44,12 @@ impl UserAttributes {
             locked: self.locked_at.is_some(),
             erased: false,
         }
+    }
+
+    /// Returns when the user was registered. An unreadable time counts as none.
+    #[must_use]
+    pub fn created_at(&self) -> Option<Timestamp> {
+        Timestamp::try_from(self.created_at.as_deref()?.to_owned()).ok()
     }
 
     /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time

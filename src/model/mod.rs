@@ -27,8 +27,8 @@ pub use member::{Member, Unnamed};
 pub use member_list::MemberList;
 pub use names::{GroupId, Localpart, NotAUserId, ServerName, UserId};
 pub use person::{
-    AccountDetail, Answer, Evidence, KeycloakPerson, KeycloakUser, Question, Recheck, Sign,
-    SignSeen,
+    AccountDetail, Answer, Evidence, Existence, KeycloakPerson, KeycloakUser, Question, Recheck,
+    Sign, SignSeen,
 };
 pub use release::{MAS_SHARES_LOCKS, SYNAPSE_SHOWS_LOCKS, SYNAPSE_WITHOUT_MSC3861, release_in};
 pub use room::Room;

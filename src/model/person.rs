@@ -157,10 +157,22 @@ impl KeycloakPerson {
     }
 }
 
+/// Whether there is an account of a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Existence {
+    #[default]
+    Exists,
+    /// No server has one: it may be created.
+    Missing,
+}
+
 /// One account, with what a list does not show or what may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountDetail {
     pub user_id: UserId,
+    /// Whether there is such an account already.
+    #[serde(skip)]
+    pub existence: Existence,
     /// The application service (such as a bridge) that the account belongs to.
     pub appservice: Option<ServerText>,
     pub admin: bool,
@@ -200,6 +212,7 @@ impl AccountDetail {
     pub fn new(user_id: UserId) -> Self {
         Self {
             user_id,
+            existence: Existence::Exists,
             appservice: None,
             admin: false,
             bot: false,

@@ -34,7 +34,7 @@ pub fn runs(runs: &[RunRow]) -> String {
             run.run.number(),
             run.started.to_string(),
             run.command.word(),
-            run.activated,
+            run.activated + run.created,
             run.disabled + run.deactivated,
             run.not_done,
             result(run),

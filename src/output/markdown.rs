@@ -65,7 +65,7 @@ fn actions(text: &mut String, actions: &[Action]) {
     text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
     for action in actions.iter().take(SHOWN) {
         let verb = match action.kind {
-            ActionKind::Activate => action.kind.word().to_owned(),
+            ActionKind::Activate | ActionKind::Create => action.kind.word().to_owned(),
             ActionKind::Disable | ActionKind::Deactivate => format!("**{}**", action.kind.word()),
         };
         let skipped =

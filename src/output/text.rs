@@ -33,6 +33,7 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Termin
         counted(plan.read.accounts, "account", "accounts"),
     );
     actions(&mut text, plan, ActionKind::Activate, terminal);
+    actions(&mut text, plan, ActionKind::Create, terminal);
     actions(&mut text, plan, ActionKind::Disable, terminal);
     actions(&mut text, plan, ActionKind::Deactivate, terminal);
     next_stage(&mut text, plan.next_stage);
@@ -54,6 +55,9 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Termin
 fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
     match (kind, plan.disable) {
         (ActionKind::Activate, _) => format!("{ACTIVATE}Activate {count}{ACTIVATE:#}"),
+        (ActionKind::Create, _) => {
+            format!("{ACTIVATE}Create {count}{ACTIVATE:#} (before the first login)")
+        }
         (ActionKind::Disable, DisableMode::Deactivate) => {
             format!(
                 "{DISABLE}Disable {count}{DISABLE:#} (deactivate: rooms and e-mail addresses are lost)"
@@ -296,6 +300,7 @@ fn summary(text: &mut String, plan: &Plan, digest: &Digest) {
 fn to_do(count: impl Fn(ActionKind) -> usize) -> String {
     let kinds = [
         (ActionKind::Activate, "to activate"),
+        (ActionKind::Create, "to create"),
         (ActionKind::Disable, "to disable"),
         (ActionKind::Deactivate, "to deactivate"),
     ];

@@ -4,7 +4,8 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::{Approval, Mark, Reason};
 use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, Timestamp, UserId, serde_with_words,
+    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerText, Timestamp, UserId,
+    serde_with_words,
 };
 
 /// What an action does to an account.
@@ -17,6 +18,8 @@ pub enum ActionKind {
     Disable,
     /// Deactivate an account that was locked for long enough, and end the sessions.
     Deactivate,
+    /// Create the account of a member before the first login, with the link to its user.
+    Create,
 }
 
 impl ActionKind {
@@ -24,7 +27,7 @@ impl ActionKind {
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> AccountState {
         match self {
-            Self::Activate => AccountState::default(),
+            Self::Activate | Self::Create => AccountState::default(),
             Self::Disable => AccountState {
                 deactivated: mode == DisableMode::Deactivate,
                 locked: true,
@@ -38,7 +41,7 @@ impl ActionKind {
     #[must_use]
     pub fn shuts_out(self) -> bool {
         match self {
-            Self::Activate => false,
+            Self::Activate | Self::Create => false,
             Self::Disable | Self::Deactivate => true,
         }
     }
@@ -90,6 +93,8 @@ pub struct Action {
     pub reason: Reason,
     /// Since when the account has been locked, if that is the reason.
     pub since: Option<Timestamp>,
+    /// What a new account gets, if one is created.
+    pub new: Option<NewAccount>,
     /// The account as it was read.
     pub before: AccountState,
     /// What the second look found.
@@ -100,6 +105,15 @@ pub struct Action {
     pub mark: Option<Mark>,
     /// Why it will be skipped, if it will.
     pub skipped: Option<Skip>,
+}
+
+/// What a new account gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAccount {
+    /// The user it belongs to: display name, e-mail address, and the subject of the link.
+    pub user: KeycloakUser,
+    /// The upstream provider of MAS that is the realm, a ULID.
+    pub provider: ServerText,
 }
 
 /// Why an account was not rechecked.

@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Localpart, ServerName, SignSeen, Timestamp, Unnamed};
 use serde::Serialize;
 
-pub use action::{Action, ActionKind, DisableMode, LockSessions, NotRechecked, Skip, WriterKind};
+pub use action::{
+    Action, ActionKind, DisableMode, LockSessions, NewAccount, NotRechecked, Skip, WriterKind,
+};
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
@@ -60,6 +62,9 @@ pub struct ReadCounts {
 pub struct Summary {
     pub activate: usize,
     pub disable: usize,
+    /// New accounts.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub create: usize,
     /// Second stages; their accounts are counted as unchanged.
     #[serde(skip_serializing_if = "is_zero")]
     pub deactivate: usize,
@@ -150,6 +155,7 @@ impl Plan {
         Summary {
             activate: self.of_kind(ActionKind::Activate).count(),
             disable: self.of_kind(ActionKind::Disable).count(),
+            create: self.of_kind(ActionKind::Create).count(),
             deactivate: self.of_kind(ActionKind::Deactivate).count(),
             unchanged: self.unchanged,
             not_registered: self.not_registered.len(),

@@ -71,6 +71,8 @@ impl Outcome {
 pub struct Counts {
     pub activated: usize,
     pub disabled: usize,
+    /// New accounts.
+    pub created: usize,
     /// Second stages.
     pub deactivated: usize,
     /// Requested, not confirmed in time.
@@ -89,6 +91,7 @@ impl Counts {
                 (Outcome::Done, ActionKind::Activate) => &mut counts.activated,
                 (Outcome::Done, ActionKind::Disable) => &mut counts.disabled,
                 (Outcome::Done, ActionKind::Deactivate) => &mut counts.deactivated,
+                (Outcome::Done, ActionKind::Create) => &mut counts.created,
                 (Outcome::Scheduled(_), _) => &mut counts.scheduled,
                 (Outcome::Failed { .. }, _) => &mut counts.failed,
                 (Outcome::Skipped(_), _) => &mut counts.skipped,

@@ -45,6 +45,7 @@ mod tests {
             mas_id: None,
             reason: Reason::NotInGroup,
             since: None,
+            new: None,
             before: AccountState::default(),
             evidence: seen.map(evidence),
             approval: None,

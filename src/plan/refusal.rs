@@ -53,6 +53,13 @@ pub enum Refusal {
         before: usize,
         max: usize,
     },
+    /// More new accounts than `limits.max_create`.
+    MaxCreate {
+        planned: usize,
+        /// Accounts created already that count.
+        before: usize,
+        max: usize,
+    },
     /// Members and accounts do not match as a whole.
     MappingInDoubt(MappingDoubt),
     /// The approval is for another plan.
@@ -92,6 +99,13 @@ impl fmt::Display for Refusal {
             Self::MaxActivate { planned, before, max } => write!(
                 f,
                 "{} would be activated{}, limits.max_activate is {}",
+                accounts(*planned),
+                and_before(*before),
+                number(*max)
+            ),
+            Self::MaxCreate { planned, before, max } => write!(
+                f,
+                "{} would be created{}, limits.max_create is {}",
                 accounts(*planned),
                 and_before(*before),
                 number(*max)
@@ -245,6 +259,7 @@ mod tests {
                 "max_disable",
                 "max_disable_percent",
                 "max_activate",
+                "max_create",
                 "mapping_in_doubt",
                 "other_digest"
             ]

@@ -12,6 +12,8 @@ pub struct Limits {
     pub max_disable_percent: usize,
     /// Most accounts that one run may activate.
     pub max_activate: usize,
+    /// Most accounts that one run may create.
+    pub max_create: usize,
     /// Fewest members that a group must have.
     pub min_members: usize,
     /// Most accounts to recheck, without those of bridges.
@@ -26,6 +28,7 @@ pub struct Past {
     /// Accounts of these that are not active now, and so were active before.
     pub inactive: usize,
     pub activated: usize,
+    pub created: usize,
     /// Second stages.
     pub deactivated: usize,
 }
@@ -43,7 +46,8 @@ impl Limits {
     pub fn refuse_after(&self, plan: &Plan, past: Past) -> Vec<Refusal> {
         let disable = plan.count_within_limits(ActionKind::Disable);
         let activate = plan.count_within_limits(ActionKind::Activate);
-        let Past { disabled, inactive, activated, deactivated: _ } = past;
+        let create = plan.count_within_limits(ActionKind::Create);
+        let Past { disabled, inactive, activated, created, deactivated: _ } = past;
         let active = plan.active + inactive;
         let share = self.share_of(active);
         let members = plan.read.members;
@@ -73,6 +77,11 @@ impl Limits {
                 planned: activate,
                 before: activated,
                 max: self.max_activate,
+            }),
+            is_over(create, created, self.max_create).then_some(Refusal::MaxCreate {
+                planned: create,
+                before: created,
+                max: self.max_create,
             }),
             plan.mapping.doubt.clone().map(Refusal::MappingInDoubt),
         ]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{AccountState, SeenState, Timestamp, UserId};
+use crate::model::{AccountState, KeycloakId, SeenState, Timestamp, UserId};
 use crate::plan::{DisableMode, OutcomeKind};
 
 /// The clocks of MAS and of this host may differ by this much.
@@ -20,6 +20,10 @@ pub struct Memory {
     /// Since when an account has been locked by this program, and its owner out of the group, in
     /// every complete reading.
     pub locked_since: BTreeMap<UserId, Timestamp>,
+    /// The owners of accounts that are gone, by the key of the localpart.
+    pub former_owners: BTreeMap<Box<str>, KeycloakId>,
+    /// The accounts that this program has begun to create, and their users.
+    pub creations: BTreeMap<UserId, KeycloakId>,
     /// The accounts that mas-cli did not find in the last 24 hours.
     pub not_in_mas: BTreeSet<UserId>,
     /// The accounts that belonged to a bridge when they were last read.

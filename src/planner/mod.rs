@@ -6,6 +6,7 @@
 //! result.
 
 mod common_prefix;
+mod creation;
 mod decision_table;
 mod directory;
 mod draft;
@@ -29,8 +30,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Account, Evidence, Localpart, MemberList, Recheck, ServerClocks, ServerName, Timestamp,
-    TokenOwners, Unnamed, UserId,
+    Account, Evidence, Localpart, MemberList, Recheck, ServerClocks, ServerName, ServerText,
+    Timestamp, TokenOwners, Unnamed, UserId,
 };
 
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
@@ -41,7 +42,7 @@ pub use memory::{Memory, OwnDisable, Progress, Recall, SecondStage};
 pub use plan_scope::PlanScope;
 pub use policy::{
     DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection,
-    Reactivate, UnknownAccounts,
+    Provision, Reactivate, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
 pub use template_fit::TemplateFit;
@@ -59,6 +60,8 @@ pub struct Facts {
     pub unnamed: Vec<Unnamed>,
     /// Whether the subjects of MAS's links are users of the realm.
     pub subjects: Subjects,
+    /// The upstream provider of MAS that is the realm, for new accounts.
+    pub provider: Option<ServerText>,
     /// The storage providers of the realm, if they are visible.
     pub providers: Option<Vec<Box<str>>>,
     /// The providers that the last full plan could not verify, for a partial plan.
@@ -84,6 +87,7 @@ impl Facts {
             members: MemberList::default(),
             unnamed: Vec::new(),
             subjects: Subjects::default(),
+            provider: None,
             providers: None,
             doubtful: Vec::new(),
             accounts: Vec::new(),

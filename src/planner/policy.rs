@@ -23,6 +23,8 @@ pub struct Policy {
     pub grace: Duration,
     /// What ties members and accounts.
     pub matching: Matching,
+    /// Who gets an account before the first login.
+    pub provision: Provision,
     /// `keycloak.localpart`, for messages.
     pub template: String,
     /// The command that runs mas-cli, for hints.
@@ -46,6 +48,17 @@ impl Policy {
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
+}
+
+/// `accounts.provision`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Provision {
+    /// Accounts are created at the first login.
+    #[default]
+    None,
+    /// Members get accounts before their first login.
+    Members,
 }
 
 /// `policy.reactivate`.

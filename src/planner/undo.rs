@@ -46,7 +46,7 @@ impl Undone {
     /// Returns the action that reverses it.
     fn reverse(&self) -> ActionKind {
         match self.kind {
-            ActionKind::Activate => ActionKind::Disable,
+            ActionKind::Activate | ActionKind::Create => ActionKind::Disable,
             ActionKind::Disable | ActionKind::Deactivate => ActionKind::Activate,
         }
     }
@@ -57,7 +57,7 @@ impl Undone {
         match (self.kind, self.since) {
             (_, Some(Since::Run(run))) => Some(format!("run {run} has changed it since")),
             // After an activation the account is active.
-            (ActionKind::Activate, _) => None,
+            (ActionKind::Activate | ActionKind::Create, _) => None,
             _ if account.can_log_in() => Some("active now".to_owned()),
             (ActionKind::Disable | ActionKind::Deactivate, Some(Since::SeenActive)) => {
                 Some("it was active in between, and was disabled again".to_owned())
@@ -142,6 +142,7 @@ impl<'f> Undo<'f> {
             mas_id: account.and_then(|account| account.mas.id().cloned()),
             reason: Reason::Undone,
             since: None,
+            new: None,
             before: account.map(|account| account.state).unwrap_or_default(),
             evidence: evidence.cloned(),
             approval: verdict.and_then(Verdict::approval),

@@ -2,12 +2,12 @@
 
 use futures_util::future::try_join;
 
-use super::mas::MasUser;
+use super::mas::{FoundInMas, MasUser};
 use super::{LinkProvider, ReadError, Readers};
 use crate::config::AccountSource;
 use crate::http::HttpError;
 use crate::model::{
-    Account, AccountDetail, AccountState, KeycloakId, MasUserId, Room, Server, UserId,
+    Account, AccountDetail, AccountState, Existence, KeycloakId, MasUserId, Room, Server, UserId,
 };
 
 /// The state of an account, and the server that reports it.
@@ -81,6 +81,25 @@ impl Readers {
         Ok(detail)
     }
 
+    /// Returns the account that is there although one of this name is to be created, or that there
+    /// is none.
+    pub(super) async fn detail_of_new(&self, user_id: &UserId) -> Result<AccountDetail, ReadError> {
+        if let Some(synapse) = &self.synapse
+            && let Some(detail) = synapse.detail(user_id).await?
+        {
+            return Ok(detail);
+        }
+        let in_mas = match &self.mas {
+            Some(mas) => mas.found_by_name(user_id.localpart(), None).await?,
+            None => FoundInMas::Nothing,
+        };
+        let existence = match in_mas {
+            FoundInMas::Nothing => Existence::Missing,
+            FoundInMas::User(_) | FoundInMas::Ambiguous => Existence::Exists,
+        };
+        Ok(AccountDetail { existence, ..AccountDetail::new(user_id.clone()) })
+    }
+
     /// Returns the user of MAS that has this ID, if the account is still theirs.
     async fn mas_user(&self, user_id: &UserId, id: &MasUserId) -> Result<MasUser, ReadError> {
         let gone = || ReadError::AccountGone { server: Server::Mas, user_id: user_id.clone() };
@@ -130,9 +149,14 @@ impl Readers {
                 return Ok(CurrentState { server: Server::Synapse, state });
             }
         }
-        let state = match mas_id {
-            Some(id) => self.mas().user(id).await?.map(|user| user.state),
-            None => None,
+        let state = match (mas_id, &self.mas) {
+            (Some(id), _) => self.mas().user(id).await?.map(|user| user.state),
+            // It was just created.
+            (None, Some(mas)) => {
+                let found = mas.found_by_name(user_id.localpart(), None).await?;
+                found.user().map(|user| user.state)
+            }
+            (None, None) => None,
         };
         Ok(CurrentState { server: Server::Mas, state })
     }

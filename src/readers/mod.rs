@@ -172,6 +172,7 @@ impl Readers {
             members: listed.people,
             unnamed: listed.unnamed,
             subjects: Subjects::default(),
+            provider: None,
             providers,
             doubtful: Vec::new(),
             accounts,
@@ -257,6 +258,14 @@ impl Readers {
     ) -> Result<Option<Vec<MasUserId>>, HttpError> {
         match &self.mas {
             Some(mas) => mas.owners_of_tokens_for_synapse(actor.localpart()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the upstream provider of MAS that is the realm, or `None` without the Admin API.
+    pub async fn link_provider(&self) -> Result<Option<LinkProvider>, ReadError> {
+        match &self.mas {
+            Some(mas) => mas.link_provider(&self.keycloak).await.map(Some),
             None => Ok(None),
         }
     }

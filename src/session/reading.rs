@@ -8,9 +8,10 @@ use super::{AdminsOfMas, Aim, Session, state_file};
 use crate::config::StateFile;
 use crate::failure::Failure;
 use crate::mas_api::Exposure;
-use crate::model::Account;
-use crate::planner::{PlanScope, Recall, Rechecks, ToRecheck};
+use crate::model::{Account, ServerText};
+use crate::planner::{PlanScope, Provision, Recall, Rechecks, ToRecheck};
 use crate::readers::{Reading, Refresh, Tallies};
+use crate::writers::WriterError;
 
 impl Session {
     /// Reads both sides.
@@ -30,6 +31,7 @@ impl Session {
         if self.config.state_file == StateFile::Off {
             reading.facts.memory.recall = Recall::Off;
         }
+        reading.facts.provider = self.provider_of_new_accounts(&reading).await?;
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let has_personal_token =
             self.mas.as_ref().is_some_and(|mas| mas.personal_token().is_some());
@@ -50,6 +52,33 @@ impl Session {
             warn!("policy.protect: {entry:?} matches no account");
         }
         Ok(reading)
+    }
+
+    /// Returns the upstream provider by which new accounts are linked to their users, if any are
+    /// created.
+    async fn provider_of_new_accounts(
+        &self,
+        reading: &Reading,
+    ) -> Result<Option<ServerText>, Failure> {
+        if self.config.policy.provision == Provision::None {
+            return Ok(None);
+        }
+        if let Some(provider) = &reading.links {
+            return Ok(Some(provider.text().clone()));
+        }
+        if let Some(given) = &self.config.accounts.provider {
+            return Ok(Some(given.as_str().into()));
+        }
+        if let Some(provider) = self.readers.link_provider().await? {
+            return Ok(Some(provider.text().clone()));
+        }
+        let in_files = match &self.mas_cli {
+            Some(mas_cli) => mas_cli.read_config(&self.config.server_name)?,
+            None => None,
+        };
+        let issuer = self.config.keycloak.issuer();
+        let provider = in_files.and_then(|config| config.provider(&issuer).cloned());
+        provider.map(Some).ok_or_else(|| WriterError::NoProvider.into())
     }
 
     async fn exposure(&self) -> Exposure {

@@ -38,6 +38,9 @@ pub struct RunRow {
     pub repeats: u32,
     pub activated: u32,
     pub disabled: u32,
+    /// New accounts.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub created: u32,
     /// Second stages.
     #[serde(skip_serializing_if = "is_zero")]
     pub deactivated: u32,
@@ -150,7 +153,7 @@ impl State {
             ActionKind::Disable | ActionKind::Deactivate => {
                 action.begun.is_some() && !action.is_untouched
             }
-            ActionKind::Activate => {
+            ActionKind::Activate | ActionKind::Create => {
                 matches!(
                     action.outcome,
                     RecordedOutcome::Known(OutcomeKind::Done | OutcomeKind::Scheduled)
@@ -163,7 +166,7 @@ impl State {
             since: since.get(&action.user_id).copied(),
             mode: match action.action {
                 ActionKind::Deactivate => DisableMode::Deactivate,
-                ActionKind::Activate | ActionKind::Disable => row.disable,
+                ActionKind::Activate | ActionKind::Create | ActionKind::Disable => row.disable,
             },
             // A run that was killed has changed the account right after it began.
             ended: action.ended.or(action.begun),
@@ -235,7 +238,8 @@ impl State {
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?4 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?5 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats,
-                    (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6)
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6),
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?8 AND outcome = ?6)
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
@@ -247,6 +251,7 @@ impl State {
                 ActionKind::Disable.word(),
                 OutcomeKind::Done.word(),
                 ActionKind::Deactivate.word(),
+                ActionKind::Create.word(),
             ];
             let rows = statement.query_map(wanted, |row| Ok(run(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
@@ -276,6 +281,7 @@ fn run(row: &Row<'_>) -> Result<RunRow, StateProblem> {
         not_done: row.get(11)?,
         repeats: row.get(12)?,
         deactivated: row.get(13)?,
+        created: row.get(14)?,
     })
 }
 

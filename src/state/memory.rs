@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
-use super::columns::{user_id, word, word_if_any};
+use super::columns::{from_json, text, user_id, word, word_if_any};
 use super::error::StateProblem;
 use super::readings::{Age, Readings};
 use super::runs::HarmlessFailure;
 use super::times::Times;
 use super::{Namespace, State, StateError};
-use crate::model::{Timestamp, UserId, Word as _};
+use crate::model::{KeycloakId, Timestamp, UserId, Word as _};
 use crate::plan::{ActionKind, DisableMode, OutcomeKind, RunCommand};
 use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress, SecondStage};
 
@@ -30,6 +31,7 @@ impl State {
                 directories: directories(&connection, &self.namespace)?,
                 not_in_mas: not_in_mas(&connection, &self.namespace, now.before(NOT_IN_MAS_FOR))?,
                 bridges: bridges(&connection, &self.namespace, now)?,
+                creations: creations(&connection, &self.namespace)?,
                 ..Memory::default()
             };
             if self.age == Age::AsExpected {
@@ -186,10 +188,35 @@ pub(super) fn own_disables(
                     lock.second_stage = SecondStage::Begun;
                 }
             }
-            (ActionKind::Activate, _) => {}
+            (ActionKind::Activate | ActionKind::Create, _) => {}
         }
     }
     Ok(own)
+}
+
+/// Returns the accounts whose creation was begun, and their users, unless it is known that nothing was
+/// changed.
+fn creations(
+    connection: &Connection,
+    namespace: &Namespace,
+) -> Result<BTreeMap<UserId, KeycloakId>, StateProblem> {
+    let mut statement = connection.prepare(
+        "SELECT user_id, evidence FROM actions JOIN runs ON id = run
+         WHERE realm = ?1 AND server_name = ?2 AND action = ?3 AND begun IS NOT NULL AND failure IS NULL
+         ORDER BY run, number",
+    )?;
+    let kind = ActionKind::Create.word();
+    let mut rows =
+        statement.query(params![namespace.realm, namespace.server_name.as_str(), kind])?;
+    let mut creations = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let evidence: Value = from_json(text(row, 1)?)?;
+        let id = evidence.pointer("/keycloak/0/asked/id").and_then(Value::as_str);
+        if let Some(id) = id {
+            creations.insert(user_id(row, 0)?, KeycloakId::from(id));
+        }
+    }
+    Ok(creations)
 }
 
 /// Returns the accounts whose last action since a time failed because MAS has no such user.

@@ -17,6 +17,7 @@ pub struct Window {
     disabled: HashMap<UserId, Timestamp>,
     activated: HashMap<UserId, Timestamp>,
     deactivated: HashMap<UserId, Timestamp>,
+    created: HashMap<UserId, Timestamp>,
 }
 
 impl Window {
@@ -32,6 +33,7 @@ impl Window {
             ActionKind::Disable => &mut self.disabled,
             ActionKind::Activate => &mut self.activated,
             ActionKind::Deactivate => &mut self.deactivated,
+            ActionKind::Create => &mut self.created,
         };
         let last = done.entry(user_id).or_default();
         *last = at.max(*last);
@@ -49,23 +51,22 @@ impl Window {
     /// Returns what counts now in addition to a plan. An account in the plan counts there, and not
     /// twice.
     pub fn past(&mut self, now: Timestamp, plan: &Plan, accounts: &[Account]) -> Past {
-        for done in [&mut self.disabled, &mut self.activated, &mut self.deactivated] {
+        let Self { disabled, activated, deactivated, created } = self;
+        let mut nothing = true;
+        for done in [&mut *disabled, activated, deactivated, created] {
             done.retain(|_, at| now < at.after(HOUR));
+            nothing &= done.is_empty();
         }
-        let Self { disabled, activated, deactivated } = self;
-        if disabled.is_empty() && activated.is_empty() && deactivated.is_empty() {
+        if nothing {
             return Past::default();
         }
-        let planned = |kind| -> HashSet<&UserId> {
-            plan.to_apply()
-                .filter(|action| action.kind == kind)
-                .map(|action| &action.user_id)
-                .collect()
+        let besides = |done: &HashMap<UserId, Timestamp>, kind| {
+            let planned = plan.to_apply().filter(|action| action.kind == kind);
+            let planned: HashSet<_> = planned.map(|action| &action.user_id).collect();
+            let besides = done.keys().filter(|user_id| !planned.contains(user_id));
+            besides.cloned().collect::<HashSet<_>>()
         };
-        let [disable, activate, deactivate] =
-            [ActionKind::Disable, ActionKind::Activate, ActionKind::Deactivate].map(planned);
-        let disabled: HashSet<_> =
-            self.disabled.keys().filter(|user_id| !disable.contains(user_id)).collect();
+        let disabled = besides(disabled, ActionKind::Disable);
         let is_active = |account: &&Account| account.state == AccountState::default();
         let active = accounts
             .iter()
@@ -75,12 +76,9 @@ impl Window {
         Past {
             disabled: disabled.len(),
             inactive: disabled.len() - active,
-            activated: self.activated.keys().filter(|user_id| !activate.contains(user_id)).count(),
-            deactivated: self
-                .deactivated
-                .keys()
-                .filter(|user_id| !deactivate.contains(user_id))
-                .count(),
+            activated: besides(activated, ActionKind::Activate).len(),
+            created: besides(created, ActionKind::Create).len(),
+            deactivated: besides(deactivated, ActionKind::Deactivate).len(),
         }
     }
 }
@@ -105,6 +103,7 @@ mod tests {
             mas_id: None,
             reason: Reason::NotInGroup,
             since: None,
+            new: None,
             before: AccountState::default(),
             evidence: Some(Evidence::new(AccountDetail::new(user(name)))),
             approval: None,
@@ -130,7 +129,7 @@ mod tests {
     #[test]
     fn what_was_done_counts_for_an_hour() {
         let last = Timestamp::from_millis(1000 + 3_599_999);
-        let counted = Past { disabled: 1, inactive: 1, activated: 0, deactivated: 0 };
+        let counted = Past { disabled: 1, inactive: 1, activated: 0, ..Past::default() };
         assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
         assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());
     }
@@ -163,7 +162,7 @@ mod tests {
         }
         assert_eq!(
             window.past(NOW, &plan(&[]), &[]),
-            Past { disabled: 1, inactive: 1, activated: 1, deactivated: 0 }
+            Past { disabled: 1, inactive: 1, activated: 1, ..Past::default() }
         );
     }
 
@@ -177,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_account_that_is_active_again_already_counts_as_active() {
-        let counted = Past { disabled: 1, inactive: 0, activated: 0, deactivated: 0 };
+        let counted = Past { disabled: 1, inactive: 0, activated: 0, ..Past::default() };
         assert_eq!(
             alice_disabled().past(NOW, &plan(&[]), &[active("alice"), active("bob")]),
             counted

@@ -53,6 +53,23 @@ pub enum WriterError {
         "{localpart} has characters that are no longer allowed in a Matrix user ID, and is not passed to a command"
     )]
     UnsafeName { localpart: Localpart },
+    /// The name belongs to an account that was not there at the second look.
+    #[error("{localpart} has an account meanwhile, and nothing shows that it is this user's")]
+    NameTaken { localpart: Localpart },
+    /// Another account is linked to the user.
+    #[error("created, but MAS already links {username} to another account")]
+    LinkedElsewhere { username: ServerText },
+    /// The account was created, but it is not complete.
+    #[error("created, but not linked to its user yet")]
+    HalfMade {
+        #[source]
+        source: Box<WriterError>,
+    },
+    /// No upstream provider is known, which new accounts are linked by.
+    #[error(
+        "accounts.provision = \"members\" needs the upstream provider of MAS that is the realm"
+    )]
+    NoProvider,
     /// The account was unlocked, but not reactivated.
     #[error("unlocked, but not reactivated")]
     NotReactivated {
@@ -172,6 +189,10 @@ impl WriterError {
                 "Set `writer.type` to \"mas-api\", which runs no command, or add the account to `policy.protect`.".to_owned()
             }
             Self::NotReactivated { .. } => "The next run tries again.".to_owned(),
+            Self::NameTaken { .. }
+            | Self::LinkedElsewhere { .. }
+            | Self::HalfMade { .. }
+            | Self::NoProvider => self.hint_about_new_accounts().to_owned(),
             Self::NotInMas => "Run again: the account may just have been created.".to_owned(),
             Self::NotDeactivated { .. } => {
                 "The user cannot log in, but the next run does not touch a lock. Deactivate the account by hand, or unlock it \
@@ -194,20 +215,44 @@ impl WriterError {
         }
     }
 
+    fn hint_about_new_accounts(&self) -> &'static str {
+        match self {
+            Self::NameTaken { .. } => {
+                "If the account is the user's, link it to them in MAS (upstream-oauth-links); if not, rename one of them."
+            }
+            Self::LinkedElsewhere { .. } => {
+                "Decide which of the two accounts is the user's, and move the link in MAS (upstream-oauth-links). Nobody can log in to the \
+                 other one."
+            }
+            Self::HalfMade { .. } => {
+                "The next run goes on with it; until then the first login of the user stops at a conflict."
+            }
+            Self::NoProvider => {
+                "Set `accounts.provider` to the ID of the provider in MAS's configuration (`upstream_oauth2.providers`), or configure \
+                 [writer.mas_api]."
+            }
+            _ => "",
+        }
+    }
+
     /// Returns what failed: the writer, or one account.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::UserNotFound { .. } => FailureKind::UserNotFound,
-            Self::UserGone { .. } | Self::NotInMas | Self::UnsafeName { .. } => {
-                FailureKind::Account
-            }
-            Self::NotReactivated { source }
+            Self::UserGone { .. }
+            | Self::NotInMas
+            | Self::UnsafeName { .. }
+            | Self::NameTaken { .. }
+            | Self::LinkedElsewhere { .. } => FailureKind::Account,
+            Self::HalfMade { source }
+            | Self::NotReactivated { source }
             | Self::NotDeactivated { source }
             | Self::SessionsLeft { source } => source.kind(),
             Self::Api(error) if error.is_about_the_request() => FailureKind::Account,
             Self::Api(_)
             | Self::MasConfig { .. }
+            | Self::NoProvider
             | Self::NoAdminList { .. }
             | Self::MasTooOld { .. }
             | Self::CannotRun { .. }
@@ -220,7 +265,9 @@ impl WriterError {
     #[must_use]
     pub fn left(&self) -> Left {
         let is_in_doubt = match self {
-            Self::NotReactivated { .. }
+            Self::HalfMade { .. }
+            | Self::LinkedElsewhere { .. }
+            | Self::NotReactivated { .. }
             | Self::NotDeactivated { .. }
             | Self::SessionsLeft { .. }
             | Self::TooSlow { .. } => true,
@@ -232,6 +279,8 @@ impl WriterError {
             | Self::UnsafeName { .. }
             | Self::UserGone { .. }
             | Self::NotInMas
+            | Self::NameTaken { .. }
+            | Self::NoProvider
             | Self::MasConfig { .. }
             | Self::NoAdminList { .. }
             | Self::MasTooOld { .. }
@@ -243,6 +292,6 @@ impl WriterError {
     /// Returns whether the configuration is wrong.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::MasConfig { .. })
+        matches!(self, Self::MasConfig { .. } | Self::NoProvider)
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{Shut, Write, WriterError};
+use super::{Shut, Write, WriterError, new_account};
 use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
@@ -119,6 +119,10 @@ impl Write for MasApiWriter {
         self.change(id, "unlock", None).await?;
         let reactivated = self.change(id, "reactivate", None).await.map(drop);
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
+    }
+
+    async fn create(&self, action: Pass<'_>) -> Result<(), WriterError> {
+        new_account::create(&self.mas, action).await
     }
 
     /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and

@@ -13,7 +13,7 @@ use crate::environment;
 use crate::environment::Environment;
 use crate::metrics::metrics;
 use crate::model::{Localpart, ServerName, ServerText, printable};
-use crate::plan::{DisableMode, Pass};
+use crate::plan::{DisableMode, NewAccount, Pass};
 use crate::subprocess;
 use crate::subprocess::{Ended, NotEnded};
 
@@ -133,6 +133,16 @@ impl MasCli {
         self.run(&words).await.map(drop)
     }
 
+    /// Returns whether a text may be an argument. An option would be mistaken, and a wrapper such as
+    /// ssh joins the words for a shell.
+    fn can_be_passed(&self, text: &str) -> bool {
+        let is_plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
+        let is_wrapped = matches!(self.config.config_to_check, FilesToCheck::BehindWrapper(_));
+        !text.starts_with('-')
+            && !text.contains(char::is_control)
+            && (!is_wrapped || text.chars().all(is_plain))
+    }
+
     /// Returns what mas-cli prints. Each call is counted by its exit code.
     async fn run(&self, words: &[&str]) -> Result<Said, WriterError> {
         let ended = self.call(words).await;
@@ -199,6 +209,25 @@ impl Write for MasCli {
         self.manage(&["unlock-user"], localpart).await?;
         let reactivated = self.manage(&["unlock-user", "--reactivate"], localpart).await;
         reactivated.map_err(|source| WriterError::NotReactivated { source: Box::new(source) })
+    }
+
+    /// mas-cli registers an account with everything or not at all (recordings:
+    /// `mas-cli-lifecycle.json`).
+    async fn create(&self, action: Pass<'_>) -> Result<(), WriterError> {
+        let Some(NewAccount { user, provider }) = action.new.as_ref() else {
+            return Err(WriterError::NotInMas);
+        };
+        let mut words = vec!["register-user".to_owned(), "--yes".to_owned()];
+        let given = [("-d", &user.name), ("-e", &user.email)];
+        for (option, text) in given {
+            let text = text.as_ref().map(ServerText::raw);
+            if let Some(text) = text.filter(|text| self.can_be_passed(text)) {
+                words.extend([option.to_owned(), text.to_owned()]);
+            }
+        }
+        words.extend(["-m".to_owned(), format!("{}:{}", provider.raw(), user.id.text())]);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        self.manage(&words, action.localpart()).await
     }
 
     /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come

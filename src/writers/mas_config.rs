@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::WriterError;
 use super::error::MasConfigProblem;
 use crate::files;
-use crate::model::{Localpart, ServerName};
+use crate::model::{Localpart, ServerName, ServerText};
 
 /// `matrix.kind` if Synapse uses MAS through MSC3861.
 const KIND_OF_MSC3861: &str = "synapse_legacy";
@@ -21,6 +21,8 @@ pub struct MasConfig {
     pub admin_users: Vec<Localpart>,
     /// Whether users may deactivate their own accounts; MAS allows it by default.
     pub account_deactivation_allowed: bool,
+    /// The upstream providers (`upstream_oauth2.providers`).
+    pub providers: Vec<ProviderInFile>,
     /// Whether Synapse uses MAS through MSC3861, the old way (trap 71).
     pub is_msc3861: bool,
 }
@@ -44,9 +46,48 @@ impl MasConfig {
             account_deactivation_allowed: value("account", "account_deactivation_allowed")
                 .and_then(Value::as_bool)
                 .unwrap_or(true),
+            providers: providers(&settings),
             is_msc3861: value("matrix", "kind").and_then(Value::as_str) == Some(KIND_OF_MSC3861),
         })
     }
+}
+
+/// An upstream provider in MAS's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderInFile {
+    /// A ULID.
+    pub id: ServerText,
+    pub issuer: Option<String>,
+}
+
+impl MasConfig {
+    /// Returns the provider whose issuer is this one, or the only one.
+    #[must_use]
+    pub fn provider(&self, issuer: &str) -> Option<&ServerText> {
+        let is_it = |one: &&ProviderInFile| {
+            let theirs = one.issuer.as_deref();
+            theirs
+                .is_some_and(|theirs| theirs.trim_end_matches('/') == issuer.trim_end_matches('/'))
+        };
+        let fitting: Vec<_> = self.providers.iter().filter(is_it).collect();
+        match (fitting.as_slice(), self.providers.as_slice()) {
+            ([one], _) => Some(&one.id),
+            ([], [only]) => Some(&only.id),
+            _ => None,
+        }
+    }
+}
+
+fn providers(settings: &Map<String, Value>) -> Vec<ProviderInFile> {
+    let providers = settings.get("upstream_oauth2").and_then(|section| section.get("providers"));
+    let providers = providers.and_then(Value::as_array).into_iter().flatten();
+    let provider = |one: &Value| {
+        Some(ProviderInFile {
+            id: one.get("id")?.as_str()?.into(),
+            issuer: one.get("issuer").and_then(Value::as_str).map(ToOwned::to_owned),
+        })
+    };
+    providers.filter_map(provider).collect()
 }
 
 fn wrong(path: &Path, problem: MasConfigProblem) -> WriterError {

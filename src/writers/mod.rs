@@ -4,6 +4,7 @@ mod error;
 mod mas_api;
 mod mas_cli;
 mod mas_config;
+mod new_account;
 
 use enum_dispatch::enum_dispatch;
 
@@ -49,6 +50,10 @@ pub trait Write {
 
     /// Unlocks and reactivates.
     async fn activate(&self, action: Pass<'_>) -> Result<(), WriterError>;
+
+    /// Creates an account with display name, e-mail address and link, or finishes one that an
+    /// earlier run has begun.
+    async fn create(&self, action: Pass<'_>) -> Result<(), WriterError>;
 
     /// Locks, deactivates unless the mode is `lock`, and ends the sessions, which a lock may leave;
     /// it never erases.

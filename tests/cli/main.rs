@@ -36,6 +36,7 @@ mod mas_cli_config;
 mod members;
 mod metrics;
 mod patience;
+mod provision;
 mod proxies;
 mod random;
 mod rooms;

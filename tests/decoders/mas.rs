@@ -251,6 +251,7 @@ fn every_open_session_that_is_served_is_ended_or_an_error() {
         mas_id: Some(USER.into()),
         reason: Reason::NotInGroup,
         since: None,
+        new: None,
         before: AccountState::default(),
         evidence: Some(Evidence::new(AccountDetail::new(
             Localpart::from("alice").on(&"test.local".into()),

@@ -5,7 +5,7 @@ use super::Expected::{OneOf, Words};
 use super::{key, keys};
 use crate::config::AccountSource;
 use crate::model::Word as _;
-use crate::planner::Matching;
+use crate::planner::{Matching, Provision};
 
 keys![
     SOURCE = key(
@@ -21,6 +21,16 @@ keys![
         Depends("the provider whose issuer is the realm's"),
         "The upstream provider of MAS that is the realm, if no provider or several have the \
          realm's issuer."
+    ),
+    PROVISION = key(
+        "accounts.provision",
+        OneOf(Provision::words),
+        Is("\"none\""),
+        "`\"members\"` creates accounts for enabled members before their first login, so that they \
+         can be invited: with display name, e-mail address and the link to the user. It needs the \
+         upstream provider: from the Admin API, from `accounts.provider`, or from MAS's own \
+         configuration if it can be read from here. [Accounts before the first \
+         login](lifecycle.md#accounts-before-the-first-login)."
     ),
     MATCH = key(
         "accounts.match",

@@ -25,6 +25,12 @@ keys![
         Is("100"),
         "Most accounts that one run may activate."
     ),
+    MAX_CREATE = key(
+        "limits.max_create",
+        Count { least: 0, most: usize::MAX },
+        Is("25"),
+        "Most accounts that one run may create (`accounts.provision`)."
+    ),
     MIN_MEMBERS = key(
         "limits.min_members",
         Count { least: 0, most: usize::MAX },

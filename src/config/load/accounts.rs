@@ -4,12 +4,13 @@ use super::authorities::authorities;
 use crate::config::fields::Fields;
 use crate::config::keys;
 use crate::config::{AccountSource, AccountsConfig, SynapseConfig};
-use crate::planner::Matching;
+use crate::planner::{Matching, Provision};
 
 /// The section, and its key that the plan depends on.
 pub(super) struct AccountsSection {
     pub(super) config: AccountsConfig,
     pub(super) matching: Matching,
+    pub(super) provision: Provision,
 }
 
 /// Takes `[accounts]`.
@@ -20,7 +21,8 @@ pub(super) fn accounts(fields: &mut Fields) -> AccountsSection {
     if let Some(given) = provider.as_deref().filter(|id| !is_ulid(id)) {
         fields.unexpected(&keys::accounts::PROVIDER, Some(given));
     }
-    AccountsSection { config: AccountsConfig { source, provider }, matching }
+    let provision = fields.choice(&keys::accounts::PROVISION);
+    AccountsSection { config: AccountsConfig { source, provider }, matching, provision }
 }
 
 /// Returns whether a text has the form of MAS's IDs: 26 characters of Crockford's base 32.

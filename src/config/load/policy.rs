@@ -57,6 +57,7 @@ pub(super) fn policy(
         reactivate,
         grace,
         matching: accounts.matching,
+        provision: accounts.provision,
         template: keycloak.template.clone(),
         mas_cli,
         disabled_members: keycloak.disabled_members,
@@ -110,6 +111,7 @@ pub(super) fn limits(fields: &mut Fields) -> Limits {
         max_disable: fields.count(&limit_keys::MAX_DISABLE),
         max_disable_percent: fields.count(&limit_keys::MAX_DISABLE_PERCENT),
         max_activate: fields.count(&limit_keys::MAX_ACTIVATE),
+        max_create: fields.count(&limit_keys::MAX_CREATE),
         min_members: fields.count(&limit_keys::MIN_MEMBERS),
         max_look: fields.count(&limit_keys::MAX_LOOK),
     }

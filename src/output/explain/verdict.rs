@@ -6,7 +6,7 @@ use super::super::HEADING;
 use super::{Explained, KnownFacts};
 use crate::model::{Localpart, Member, Sign, SignSeen, Timestamp, Word as _};
 use crate::plan::{Approval, KeptReason};
-use crate::planner::{Matching, Verdict};
+use crate::planner::{Matching, Provision, Verdict};
 
 pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
@@ -63,11 +63,14 @@ fn without_account(member: &Member, known: &KnownFacts<'_>) -> String {
         (None, Some(localpart)) if is_taken(localpart, known) => {
             format!("{localpart}: in the group, no account; another account has the name")
         }
-        (None, Some(localpart)) => {
-            format!(
+        (None, Some(localpart)) => match known.config.policy.provision {
+            Provision::None => format!(
                 "{localpart}: in the group, no account yet: nothing to do; the first login creates it"
-            )
-        }
+            ),
+            Provision::Members => format!(
+                "{localpart}: in the group, no account yet; `plan` shows whether the next run creates it"
+            ),
+        },
         (None, None) => "in the group, no account yet: nothing to do".to_owned(),
     }
 }

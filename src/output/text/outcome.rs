@@ -20,6 +20,7 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     let mut parts =
         vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [
+        (counts.created, "created"),
         (counts.deactivated, "deactivated"),
         (counts.scheduled, "not confirmed in time"),
         (counts.failed, "failed"),

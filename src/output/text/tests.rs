@@ -15,6 +15,7 @@ fn plan_of(disables: usize) -> Plan {
         user_id: Localpart::from(format!("u{number:05}")).on(&"example.org".into()),
         reason: if number < 2 { Reason::NotInKeycloak } else { Reason::NotInGroup },
         since: None,
+        new: None,
         skipped: None,
     };
     Plan {

@@ -6,6 +6,7 @@ mod verdicts;
 
 use std::collections::BTreeMap;
 
+use super::creation::{Candidate, candidates, half_made};
 use super::decision_table::{DecisionTable, Opinion};
 use super::identity::{Holder, Identity};
 use super::mapping::Mapping;
@@ -40,6 +41,8 @@ pub struct Draft<'f> {
     pub(super) locked: Vec<&'f UserId>,
     /// The accounts that will be deactivated later.
     next_stage: NextStage,
+    /// The members that may get an account.
+    pub(super) candidates: Vec<Candidate<'f>>,
     /// Accounts outside the group that only Synapse is known to have shut out.
     unverified: Vec<&'f Account>,
     mapping: Mapping<'f>,
@@ -61,6 +64,9 @@ impl<'f> Draft<'f> {
         }
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft.unverified.sort_by_key(|account| &account.user_id);
+        if scope.is_none() {
+            draft.candidates.extend(candidates(facts, &draft.identity, policy.provision));
+        }
         draft
     }
 
@@ -100,6 +106,7 @@ impl<'f> Draft<'f> {
             returned: Vec::new(),
             locked: Vec::new(),
             next_stage: NextStage::default(),
+            candidates: Vec::new(),
             unverified: Vec::new(),
             mapping: Mapping::default(),
         }
@@ -109,6 +116,7 @@ impl<'f> Draft<'f> {
         let holder = self.identity.holder(account);
         self.mapping.note_holder(account, &holder);
         let is_members = holder.is_members();
+        let half_made = half_made(self.table.facts, self.table.policy.provision, account, &holder);
         let opinion = self.table.opinion(account, holder, &self.identity);
         self.mapping.note_opinion(&opinion, is_members);
         if self.scope.is_some_and(|scope| !scope.covers(&account.user_id)) {
@@ -120,6 +128,7 @@ impl<'f> Draft<'f> {
         }
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {
+                self.candidates.extend(half_made);
                 self.active_as_they_should_be += 1;
                 if memory.absent_since.contains_key(&account.user_id) {
                     self.returned.push(&account.user_id);

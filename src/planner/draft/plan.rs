@@ -20,7 +20,7 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, rechecks: &Rechecks) -> Plan {
         let DecisionTable { facts, policy } = &self.table;
-        let Verdicts { of_accounts, contradictions, doubtful, mapped } = verdicts;
+        let Verdicts { of_accounts, creations, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
             server_name: facts.server_name.clone(),
             writer: policy.writer,
@@ -46,6 +46,7 @@ impl<'f> Draft<'f> {
             let mark = self.mark(account, &verdict, evidence);
             add_to_plan(&mut plan, account, verdict, evidence, mark);
         }
+        self.add_creations(&mut plan, creations, rechecks);
         plan
     }
 
@@ -89,6 +90,7 @@ fn add_to_plan(
         mas_id: account.mas.id().cloned(),
         reason,
         since: None,
+        new: None,
         before: account.state,
         evidence: evidence.cloned(),
         approval: None,

@@ -46,8 +46,15 @@ pub enum AskByName {
 }
 
 impl<'f> Draft<'f> {
-    /// Returns the accounts to recheck, in order of localpart: all that would be changed.
+    /// Returns the accounts to recheck, in order of localpart: all that would be changed, then those
+    /// to be created.
     pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
+        let facts = self.table.facts;
+        let created = self.candidates.iter().map(|candidate| candidate.to_recheck(facts));
+        self.to_change().chain(created)
+    }
+
+    fn to_change(&self) -> impl Iterator<Item = ToRecheck> {
         self.notable.iter().filter_map(|(account, opinion)| match opinion {
             Opinion::WouldDisable(holder) | Opinion::WouldClose(holder) => {
                 Some(self.recheck_before_disable(account, holder))

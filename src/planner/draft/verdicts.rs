@@ -3,6 +3,7 @@
 use super::Draft;
 use crate::model::{Account, Recheck};
 use crate::plan::{KeptReason, NotRechecked, Reason};
+use crate::planner::creation::{Candidate, Creation, DirectoryInDoubt};
 use crate::planner::decision_table::Opinion;
 use crate::planner::directory::Directories;
 use crate::planner::identity::Holder;
@@ -18,6 +19,8 @@ pub struct Verdicts<'f> {
     pub of_accounts: Vec<(&'f Account, Verdict)>,
     /// How often the list and the second look disagreed.
     pub contradictions: usize,
+    /// The decisions about members that may get an account.
+    pub(in crate::planner) creations: Vec<(Candidate<'f>, Creation)>,
     /// The unverified storage providers, if that matters.
     pub(super) doubtful: Vec<Box<str>>,
     /// How members and accounts match.
@@ -106,8 +109,13 @@ impl<'f> Draft<'f> {
         self.keep_what_mas_may_mix_up(&mut of_accounts);
         let mapped = self.mapped(&of_accounts, &second, rechecks);
         let verifies = self.table.policy.federation == Federation::Verify;
-        let doubtful = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
-        Verdicts { of_accounts, contradictions, doubtful, mapped }
+        let doubtful: Vec<_> = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
+        let in_doubt =
+            if doubtful.is_empty() { DirectoryInDoubt::No } else { DirectoryInDoubt::Yes };
+        let creations = self.creations(rechecks, in_doubt);
+        contradictions +=
+            creations.iter().filter(|(_, creation)| *creation == Creation::NotConfirmed).count();
+        Verdicts { of_accounts, contradictions, creations, doubtful, mapped }
     }
 
     /// Keeps accounts whose names differ only in case, unless the change is right for both: mas-cli

@@ -74,7 +74,7 @@ impl<'f> Namesakes<'f> {
         self.listed().map(|listed| listed.member)
     }
 
-    pub(super) fn is_only(&self, id: &KeycloakId) -> bool {
+    pub(in crate::planner) fn is_only(&self, id: &KeycloakId) -> bool {
         self.others.is_empty() && self.contains(id)
     }
 

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 
 use super::policy::Matching;
 use super::{Facts, Subjects};
-use crate::model::{Account, KeycloakId, Member, Tie, UserId};
+use crate::model::{Account, KeycloakId, Localpart, Member, Tie, UserId};
 use holder::Listed;
 pub(super) use holder::{Holder, Namesakes, TiedBy};
 pub use remembered_owners::AccountsByLocalpart;
@@ -245,6 +245,20 @@ impl<'f> Identity<'f> {
         }
         named.sort();
         named
+    }
+
+    /// Returns whether a member is the only one of a name, without regard to case.
+    pub(super) fn is_only_member_called(&self, name: &Localpart, id: &KeycloakId) -> bool {
+        let key = name.key();
+        let rows = self.named.candidates(&key);
+        let mut called = rows.filter(|row| self.facts.member_name(*row) == key);
+        called.all(|row| self.facts.member_id(row) == id)
+    }
+
+    /// Returns whether an account of this homeserver has a name, without regard to case.
+    pub(super) fn has_account_called(&self, name: &Localpart) -> bool {
+        let key = name.key();
+        self.accounts.candidates(&key).any(|row| self.facts.account_name(row) == key)
     }
 
     /// Returns the member of this ID.

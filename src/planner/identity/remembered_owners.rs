@@ -29,11 +29,14 @@ impl AccountsByLocalpart {
         Self { hasher, rows }
     }
 
-    /// Notes the owner of the account with this localpart, if the reading has it.
+    /// Notes the owner of the account with this localpart, or that the account is gone.
     pub fn remember(&self, facts: &mut Facts, localpart: &str, owner: Owner) {
         let is_it = |row: &u32| facts.accounts[*row as usize].localpart().as_str() == localpart;
         if let Some(row) = self.rows.find(self.hasher.hash_one(localpart), is_it) {
             facts.accounts[*row as usize].remember(owner);
+        } else {
+            let key = Localpart::from(localpart).key().into();
+            facts.memory.former_owners.insert(key, owner.id);
         }
     }
 }

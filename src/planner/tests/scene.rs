@@ -1,6 +1,7 @@
 //! Builders of facts and of what the second look finds.
 
 use super::*;
+use crate::model::Existence;
 
 /// A world in which the second look confirms what the lists say, unless told otherwise.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub(super) const OPEN: Limits = Limits {
     max_disable: usize::MAX,
     max_disable_percent: 100,
     max_activate: usize::MAX,
+    max_create: usize::MAX,
     min_members: 0,
     max_look: usize::MAX,
 };
@@ -176,7 +178,13 @@ impl Scene {
             return Err(error.clone());
         }
         let account = self.facts.accounts.iter().find(|account| account.user_id == person.user_id);
-        let listed = account.map(detail_of).expect("an account of the list");
+        let listed = account.map_or_else(
+            || AccountDetail {
+                existence: Existence::Missing,
+                ..AccountDetail::new(person.user_id.clone())
+            },
+            detail_of,
+        );
         let mut keycloak: Vec<_> = person
             .ids
             .iter()

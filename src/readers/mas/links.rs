@@ -20,6 +20,11 @@ pub struct LinkProvider(ServerText);
 
 impl LinkProvider {
     /// Returns its ULID, as MAS spells it.
+    #[must_use]
+    pub fn text(&self) -> &ServerText {
+        &self.0
+    }
+
     fn id(&self) -> &str {
         self.0.raw()
     }

@@ -5,7 +5,9 @@ use serde::de::Error as _;
 
 use super::{AccountRow, SynapseReader};
 use crate::http::{HttpError, Missing, none_if_missing};
-use crate::model::{Account, AccountDetail, InMas, Links, Remembered, ServerText, UserId};
+use crate::model::{
+    Account, AccountDetail, Existence, InMas, Links, Remembered, ServerText, UserId,
+};
 
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -66,6 +68,7 @@ impl SynapseReader {
             let external_ids =
                 external_ids.into_iter().filter(|external| &*external.auth_provider != OF_MAS);
             Ok(AccountDetail {
+                existence: Existence::Exists,
                 user_id,
                 state,
                 admin,

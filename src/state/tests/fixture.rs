@@ -113,6 +113,7 @@ pub(super) fn plan(actions: &[(ActionKind, &str)]) -> Plan {
         mas_id: None,
         reason: Reason::NotInGroup,
         since: None,
+        new: None,
         before: AccountState::default(),
         evidence: None,
         approval: None,

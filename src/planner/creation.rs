@@ -1,0 +1,195 @@
+//! Decides which members get an account before their first login (`accounts.provision`).
+
+use super::draft::Draft;
+use super::identity::{Holder, Identity};
+use super::policy::Provision;
+use super::{AskByName, AskFirst, Facts, Rechecks, ToRecheck};
+use crate::model::{
+    Account, Evidence, Existence, InMas, KeycloakPerson, KeycloakUser, Links, Localpart, Member,
+    UserId,
+};
+use crate::plan::{Action, ActionKind, NewAccount, NotRechecked, Plan, Reason, Skip};
+
+/// A member who gets an account unless the second look says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'f> {
+    member: &'f Member,
+    name: &'f Localpart,
+    /// The account, if an earlier run has begun to create it and it has no link yet.
+    half_made: Option<&'f Account>,
+}
+
+/// The decision about a member without an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Creation {
+    Create(KeycloakUser),
+    /// Keycloak does not confirm the member, or there is an account meanwhile.
+    NotConfirmed,
+    /// The second look failed.
+    Skipped(NotRechecked),
+}
+
+/// Returns the members that may get an account, in order of name.
+///
+/// MAS never gives a name twice. So a member gets none if another user has the
+/// name, by Keycloak or by the memory of an account that is gone.
+pub(super) fn candidates<'f>(
+    facts: &'f Facts,
+    identity: &Identity<'f>,
+    provision: Provision,
+) -> Vec<Candidate<'f>> {
+    if provision == Provision::None || facts.provider.is_none() {
+        return Vec::new();
+    }
+    let is_unnamed = |member: &Member| facts.unnamed.iter().any(|unnamed| unnamed.id == member.id);
+    let without_account = facts.members.iter().zip(identity.have_account());
+    let without_account = without_account
+        .filter(|(member, has_account)| member.enabled && !has_account && !is_unnamed(member));
+    let mut candidates: Vec<_> = without_account
+        .filter_map(|(member, _)| Some((member, member.localpart.as_ref()?)))
+        .filter(|(member, name)| {
+            let former = facts.memory.former_owners.get(&*name.key());
+            identity.is_only_member_called(name, &member.id)
+                && !identity.has_account_called(name)
+                && former.is_none_or(|owner| *owner == member.id)
+        })
+        .map(|(member, name)| Candidate { member, name, half_made: None })
+        .collect();
+    candidates.sort_by_key(|candidate| candidate.name);
+    candidates
+}
+
+/// Returns a member whose account an earlier run has begun to create, if it is theirs by name alone
+/// and has no link yet.
+pub(super) fn half_made<'f>(
+    facts: &'f Facts,
+    provision: Provision,
+    account: &'f Account,
+    holder: &Holder<'f>,
+) -> Option<Candidate<'f>> {
+    let Holder::Named(named) = holder else { return None };
+    let member = named.iter().next().filter(|member| named.is_only(&member.id))?;
+    let is_ours = facts.memory.creations.get(&account.user_id) == Some(&member.id);
+    let can_be_finished = matches!(account.mas, InMas::Known(_))
+        && account.links.is_empty()
+        && facts.provider.is_some()
+        && provision == Provision::Members;
+    (is_ours && can_be_finished).then_some(Candidate {
+        member,
+        name: account.localpart(),
+        half_made: Some(account),
+    })
+}
+
+impl Candidate<'_> {
+    fn user_id(&self, facts: &Facts) -> UserId {
+        match self.half_made {
+            Some(account) => account.user_id.clone(),
+            None => self.name.clone().on(&facts.server_name),
+        }
+    }
+
+    /// Returns what to ask before the account is created.
+    pub(super) fn to_recheck(self, facts: &Facts) -> ToRecheck {
+        ToRecheck {
+            kind: ActionKind::Create,
+            user_id: self.user_id(facts),
+            mas_id: self.half_made.and_then(|account| account.mas.id().cloned()),
+            links: Links::default(),
+            is_tied: true,
+            ids: vec![self.member.id.clone()],
+            by_name: AskByName::Always,
+            ask: AskFirst::Both,
+        }
+    }
+
+    fn decide(self, seen: &Evidence) -> Creation {
+        let is_as_listed = match self.half_made {
+            None => seen.account.existence == Existence::Missing,
+            Some(_) => seen.account.seen().is_active(),
+        };
+        let is_another =
+            |person: &KeycloakPerson| person.user().is_some_and(|user| user.id != self.member.id);
+        let is_member = |person: &KeycloakPerson| {
+            matches!(person, KeycloakPerson::Known { user, enabled: true, in_group: true, .. }
+                if user.id == self.member.id)
+        };
+        let mut people = seen.keycloak.iter().map(|answer| &answer.user);
+        if !is_as_listed || people.clone().any(is_another) {
+            return Creation::NotConfirmed;
+        }
+        match people.find(|person| is_member(person)).and_then(KeycloakPerson::user) {
+            Some(user) => Creation::Create(user.clone()),
+            None => Creation::NotConfirmed,
+        }
+    }
+}
+
+impl<'f> Draft<'f> {
+    /// Returns the decision about every member that may get an account. While a directory is in
+    /// doubt, no member gets one.
+    pub(super) fn creations(
+        &self,
+        rechecks: &Rechecks,
+        is_a_directory_in_doubt: DirectoryInDoubt,
+    ) -> Vec<(Candidate<'f>, Creation)> {
+        if is_a_directory_in_doubt == DirectoryInDoubt::Yes {
+            return Vec::new();
+        }
+        let facts = self.table.facts;
+        let decide = |candidate: &Candidate<'f>| {
+            let decision = match rechecks.recheck(&candidate.user_id(facts)) {
+                Some(Ok(seen)) => candidate.decide(seen),
+                Some(Err(error)) => Creation::Skipped(NotRechecked::Failed(error.clone())),
+                None if matches!(rechecks, Rechecks::TooMany { .. }) => {
+                    Creation::Skipped(NotRechecked::TooMany)
+                }
+                None => Creation::Skipped(NotRechecked::ServerGivenUp),
+            };
+            (*candidate, decision)
+        };
+        self.candidates.iter().map(decide).collect()
+    }
+
+    /// Adds the accounts to create to a plan.
+    pub(super) fn add_creations(
+        &self,
+        plan: &mut Plan,
+        creations: Vec<(Candidate<'f>, Creation)>,
+        rechecks: &Rechecks,
+    ) {
+        let facts = self.table.facts;
+        for (candidate, creation) in creations {
+            let user_id = candidate.user_id(facts);
+            let evidence = rechecks.evidence(&user_id).cloned();
+            let (new, skipped) = match creation {
+                Creation::NotConfirmed => continue,
+                Creation::Skipped(why) => (None, Some(Skip::NotSeen(why))),
+                Creation::Create(user) => {
+                    (facts.provider.clone().map(|provider| NewAccount { user, provider }), None)
+                }
+            };
+            plan.actions.push(Action {
+                kind: ActionKind::Create,
+                mas_id: candidate.half_made.and_then(|account| account.mas.id().cloned()),
+                user_id,
+                reason: Reason::InGroup,
+                since: None,
+                new,
+                before: candidate.half_made.map(|account| account.state).unwrap_or_default(),
+                evidence,
+                approval: None,
+                mark: None,
+                skipped,
+            });
+        }
+        plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+    }
+}
+
+/// Whether users may be missing because their directory is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DirectoryInDoubt {
+    Yes,
+    No,
+}

@@ -1,0 +1,155 @@
+//! Accounts before the first login: who gets one, and never a name of another user.
+
+use super::*;
+use crate::model::Existence;
+
+impl Scene {
+    fn provisions(mut self) -> Self {
+        self.facts.provider = Some("01H8PKNWKKRPCBW4YGH1RWV279".into());
+        self.policy(|policy| policy.provision = Provision::Members)
+    }
+
+    /// The name belonged to the account of another user, which is gone.
+    fn had_account(mut self, name: &str, id: &str) -> Self {
+        self.facts.memory.former_owners.insert(name.into(), id.into());
+        self
+    }
+
+    /// An earlier run has begun to create the account.
+    fn begun(mut self, name: &str, id: &str) -> Self {
+        let user_id = Localpart::from(name).on(&self.facts.server_name);
+        self.facts.memory.creations.insert(user_id, id.into());
+        self.account_with(name, ACTIVE, |account| account.mas = InMas::Known("01ABC".into()))
+    }
+}
+
+fn create(names: &[&str]) -> Vec<(ActionKind, String, Reason)> {
+    let create = |name: &&str| (ActionKind::Create, (*name).to_owned(), Reason::InGroup);
+    names.iter().map(create).collect()
+}
+
+/// Zoe is a member without an account.
+fn zoe() -> Scene {
+    scene().provisions().listed_as("z", "zoe", true, None)
+}
+
+#[test]
+fn enabled_members_without_account_get_one() {
+    let scene = zoe().listed_as("y", "yan", true, None).member("alice").account("alice", ACTIVE);
+    acts(&scene, create(&["yan", "zoe"]));
+    let plan = scene.plan();
+    let new = plan.actions[1].new.as_ref().expect("a new account");
+    assert_eq!((&new.user.id, new.provider.raw()), (&"z".into(), "01H8PKNWKKRPCBW4YGH1RWV279"));
+    let summary = plan.summary();
+    assert_eq!((summary.create, summary.unchanged, summary.not_registered), (2, 1, 2));
+}
+
+#[test]
+fn no_account_is_created_unless_configured_and_with_a_provider() {
+    acts(&zoe().policy(|policy| policy.provision = Provision::None), vec![]);
+    let mut without = zoe();
+    without.facts.provider = None;
+    acts(&without, vec![]);
+}
+
+#[test]
+fn members_disabled_in_keycloak_or_without_a_valid_name_get_no_account() {
+    acts(&scene().provisions().disabled_member("frank"), vec![]);
+    let mut unnamed = zoe();
+    let one = Unnamed { id: "z".into(), username: "zoe".into(), why: "no name".into() };
+    unnamed.facts.unnamed.push(one);
+    acts(&unnamed, vec![]);
+    let keeps_disabled = |policy: &mut Policy| policy.disabled_members = DisabledMembers::Keep;
+    acts(&scene().provisions().disabled_member("frank").policy(keeps_disabled), vec![]);
+}
+
+#[test]
+fn name_that_an_account_has_in_any_case_is_not_created() {
+    acts(&zoe().account("ZOE", ACTIVE), vec![]);
+    let linked_to_another = zoe().user("other");
+    let scene = linked_to_another.account_with("Zoe", DISABLED, |account| {
+        account.links = ["id-of-another".into()].into_iter().collect();
+    });
+    assert_eq!(actions(&scene.plan()), vec![]);
+}
+
+#[test]
+fn name_of_two_users_is_not_created() {
+    acts(&zoe().listed_as("y", "Zoe", true, None), vec![]);
+    acts(&zoe().listed_as("y", "zoe", false, None), vec![]);
+}
+
+#[test]
+fn name_that_another_user_had_before_is_not_created() {
+    acts(&zoe().had_account("zoe", "another"), vec![]);
+    acts(&zoe().had_account("zoe", "z"), create(&["zoe"]));
+}
+
+#[test]
+fn no_member_gets_an_account_while_a_directory_is_in_doubt() {
+    let mut scene = zoe().user("dave").account("dave", ACTIVE);
+    acts(
+        &scene,
+        [create(&["zoe"]), disable("dave", Reason::NotInGroup)]
+            .concat()
+            .into_iter()
+            .rev()
+            .collect(),
+    );
+    scene.facts.providers = Some(vec!["ldap".into()]);
+    let scene = scene.seen("dave", known(true, false, Some("ldap")));
+    assert_eq!(actions(&scene.plan()), vec![]);
+}
+
+#[test]
+fn member_that_the_second_look_does_not_confirm_gets_no_account() {
+    for person in [known(true, false, None), known(false, true, None), KeycloakPerson::Unknown] {
+        let scene = zoe().seen("zoe", person);
+        assert_eq!((actions(&scene.plan()), scene.plan().contradictions), (vec![], 1));
+    }
+}
+
+#[test]
+fn account_that_appears_before_the_second_look_is_not_created() {
+    let draft_scene = zoe();
+    let draft = Draft::new(&draft_scene.facts, &draft_scene.policy);
+    let mut rechecks = draft_scene.rechecks(&draft);
+    if let Rechecks::Taken { answers, .. } = &mut rechecks {
+        for evidence in answers.values_mut().flatten() {
+            evidence.account.existence = Existence::Exists;
+        }
+    }
+    let plan = draft.decide(&rechecks);
+    assert_eq!((actions(&plan), plan.contradictions), (vec![], 1));
+}
+
+#[test]
+fn member_whose_second_look_fails_is_skipped() {
+    let plan = zoe().fails("zoe").plan();
+    assert_eq!((plan.actions.len(), actions(&plan)), (1, vec![]));
+    assert!(plan.is_in_doubt());
+}
+
+#[test]
+fn half_made_account_is_finished_for_the_same_user_only() {
+    let begun = zoe().begun("zoe", "z");
+    acts(&begun, create(&["zoe"]));
+    assert_eq!(begun.plan().actions[0].mas_id, Some("01ABC".into()));
+    assert_eq!(begun.plan().summary().unchanged, 1);
+    acts(&zoe().begun("zoe", "another"), vec![]);
+    let mut linked = zoe().begun("zoe", "z");
+    linked.facts.accounts[0].links = ["z".into()].into_iter().collect();
+    acts(&linked, vec![]);
+    acts(&zoe().begun("zoe", "z").detail("zoe", |seen| seen.state = LOCKED), vec![]);
+}
+
+#[test]
+fn number_of_new_accounts_has_a_limit() {
+    let plan = zoe().listed_as("y", "yan", true, None).plan();
+    let limits = |max_create| Limits { max_create, ..OPEN };
+    assert_eq!(limits(2).refuse(&plan), []);
+    let refused = |before| Refusal::MaxCreate { planned: 2, before, max: 2 };
+    assert_eq!(limits(1).refuse(&plan), [Refusal::MaxCreate { planned: 2, before: 0, max: 1 }]);
+    let past = Past { created: 1, ..Past::default() };
+    assert_eq!(limits(2).refuse_after(&plan, past), [refused(1)]);
+}

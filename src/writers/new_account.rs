@@ -1,0 +1,162 @@
+//! Creates an account by MAS's Admin API (recordings: `mas-lifecycle.json`).
+//!
+//! The link comes last: an account without one is half made, and the next run goes on with it. Each
+//! step may be repeated, and looks into a conflict: what is there may be our own.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use tracing::warn;
+
+use super::WriterError;
+use crate::error_chain::in_one_line;
+use crate::http::{HttpError, Missing, none_if_missing};
+use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
+use crate::model::{Links, Localpart, MasUserId, ServerText, Timestamp};
+use crate::plan::{NewAccount, Pass};
+
+/// An account that appears so soon after the second look is the one whose answer was lost.
+const JUST_NOW: Duration = Duration::from_mins(11);
+
+/// Source: `GET /upstream-oauth-links`.
+#[derive(Debug, Deserialize)]
+struct LinkAttributes {
+    provider_id: Box<str>,
+    subject: Box<str>,
+    user_id: Option<MasUserId>,
+}
+
+/// Source: `GET /user-emails`.
+#[derive(Debug, Deserialize)]
+struct EmailAttributes {
+    user_id: MasUserId,
+    email: Box<str>,
+}
+
+/// A user of Keycloak and of MAS.
+struct NewUser<'n> {
+    mas: &'n MasApi,
+    name: &'n Localpart,
+    new: &'n NewAccount,
+}
+
+/// Creates the account of an action, or finishes it.
+pub(super) async fn create(mas: &MasApi, action: Pass<'_>) -> Result<(), WriterError> {
+    let name = action.localpart();
+    let Some(new) = action.new.as_ref() else { return Err(WriterError::NotInMas) };
+    let user = NewUser { mas, name, new };
+    let id = match &action.mas_id {
+        Some(id) => id.clone(),
+        None => user.register().await?,
+    };
+    let half_made = |source: WriterError| WriterError::HalfMade { source: Box::new(source) };
+    user.add_email(&id).await.map_err(|error| half_made(error.into()))?;
+    user.link(&id).await.map_err(half_made)
+}
+
+impl NewUser<'_> {
+    /// Registers the name. A conflict may be our own request, whose answer was lost.
+    ///
+    /// Source: `POST /users`.
+    async fn register(&self) -> Result<MasUserId, WriterError> {
+        let mut body = json!({"username": self.name.as_str()});
+        if let Some(name) = &self.new.user.name {
+            body["displayname"] = json!(name.raw());
+        }
+        match self.mas.post::<Single<UserAttributes>>(&["users"], Some(&body)).await {
+            Ok(Single { data }) => Ok(data.user_id()),
+            Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
+                self.registered_just_now(error).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn registered_just_now(&self, error: HttpError) -> Result<MasUserId, WriterError> {
+        let path = ["users", "by-username", self.name.as_str()];
+        let found: Option<Single<UserAttributes>> =
+            none_if_missing(Missing::User, self.mas.get(&path, &[]).await)?;
+        let Some(Single { data: user }) = found else { return Err(error.into()) };
+        let id = user.user_id();
+        let is_new = user.attributes.created_at().is_some_and(|created| {
+            *user.attributes.username == *self.name.as_str()
+                && Timestamp::now().before(JUST_NOW) < created
+        });
+        let links = self.links_of(&id).await?;
+        let is_theirs = links.contains(&self.new.user.id);
+        if is_theirs || (is_new && links.is_empty()) {
+            Ok(id)
+        } else {
+            Err(WriterError::NameTaken { localpart: self.name.clone() })
+        }
+    }
+
+    /// Adds the e-mail address. The account is complete without one that another user has.
+    ///
+    /// Source: `POST /user-emails`.
+    async fn add_email(&self, id: &MasUserId) -> Result<(), HttpError> {
+        let Some(email) = &self.new.user.email else { return Ok(()) };
+        let body = json!({"user_id": id.text(), "email": email.raw()});
+        let added: Result<IgnoredAny, _> = self.mas.post(&["user-emails"], Some(&body)).await;
+        match added {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_about_the_request() => {
+                if !self.has_email(id, email).await? {
+                    warn!("{}: no e-mail address: {}", self.name, in_one_line(&error));
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn has_email(&self, id: &MasUserId, email: &ServerText) -> Result<bool, HttpError> {
+        let is_it = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
+            (row.user_id == *id && row.email.eq_ignore_ascii_case(email.raw())).then_some(())
+        };
+        let filter = [("filter[user]", &*id.text())];
+        let found = self.mas.shrinking_list(&["user-emails"], &filter, is_it).await?;
+        Ok(!found.is_empty())
+    }
+
+    /// Links the account to its user. A conflict may be our own request, whose answer was lost.
+    ///
+    /// Source: `POST /upstream-oauth-links`.
+    async fn link(&self, id: &MasUserId) -> Result<(), WriterError> {
+        let NewAccount { user, provider } = self.new;
+        let body = json!({
+            "user_id": id.text(),
+            "provider_id": provider.raw(),
+            "subject": user.id.text(),
+            "human_account_name": user.username.raw(),
+        });
+        let linked: Result<IgnoredAny, _> =
+            self.mas.post(&["upstream-oauth-links"], Some(&body)).await;
+        match linked {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
+                if self.links_of(id).await?.contains(&user.id) {
+                    Ok(())
+                } else {
+                    Err(WriterError::LinkedElsewhere { username: user.username.clone() })
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the subjects that the provider links a user of MAS to.
+    async fn links_of(&self, id: &MasUserId) -> Result<Links, HttpError> {
+        let theirs = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
+            let is_theirs = link.user_id.as_ref() == Some(id)
+                && link.provider_id.eq_ignore_ascii_case(self.new.provider.raw());
+            is_theirs.then(|| link.subject.into())
+        };
+        let filter = [("filter[user]", &*id.text())];
+        let subjects = self.mas.shrinking_list(&["upstream-oauth-links"], &filter, theirs).await?;
+        Ok(subjects.into_iter().collect())
+    }
+}

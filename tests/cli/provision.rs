@@ -1,0 +1,165 @@
+//! Accounts before the first login: made whole, or finished by the next run, and never for the
+//! wrong user.
+
+use matrix_keycloak_sync::standins::world::AccountParts;
+use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+
+use crate::harness::{
+    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, group, program, program_by, settings, started,
+};
+use crate::sections::PROTECT;
+
+/// A program that creates accounts.
+fn provisioning(world: &RunningWorld, way: Way, more: &str) -> Program {
+    let file =
+        settings(world, way).replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n");
+    let program = program_by(world, way, "");
+    program.file(world, &format!("{file}{NO_LIMITS}{more}{PROTECT}"))
+}
+
+fn sync(world: &RunningWorld, way: Way) -> Vec<String> {
+    provisioning(world, way, "").run("sync --format json").exits(0).actions()
+}
+
+/// Zoe is a member with a name and an e-mail address, and no account.
+async fn zoes() -> RunningWorld {
+    let world = started(group().member("zoe").member("alice").account("alice")).await;
+    {
+        let mut keycloak = world.keycloak.state();
+        let zoe = keycloak.realm("corp").user_mut("zoe").expect("seeded");
+        (zoe.first_name, zoe.last_name) = (Some("Zoe".to_owned()), Some("Zimmer".to_owned()));
+        zoe.email = Some("zoe@corp.test".to_owned());
+    }
+    world
+}
+
+/// What Zoe's account has if it is whole.
+fn whole(world: &RunningWorld) -> AccountParts {
+    AccountParts {
+        subjects: vec![id_of(world, "zoe")],
+        emails: vec!["zoe@corp.test".to_owned()],
+        displayname: Some("Zoe Zimmer".to_owned()),
+        ..AccountParts::default()
+    }
+}
+
+fn id_of(world: &RunningWorld, username: &str) -> String {
+    world.keycloak.state().realm("corp").user_mut(username).expect("seeded").id.clone()
+}
+
+#[tokio::test]
+async fn member_without_account_gets_a_whole_one_by_both_writers() {
+    for way in EVERY_WAY {
+        let world = zoes().await;
+        assert_eq!(sync(&world, way), ["create zoe in_group done"], "{way:?}");
+        assert!(world.settle().await);
+        assert_eq!(world.parts_of("zoe"), whole(&world), "{way:?}");
+        assert!(world.login("zoe").is_ok(), "{way:?}");
+        assert_eq!(sync(&world, way), [""; 0], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn plan_history_and_undo_show_new_accounts() {
+    let world = zoes().await;
+    provisioning(&world, BY_BOTH, "")
+        .run("plan")
+        .exits(0)
+        .matches(&world, "plan_with_new_accounts");
+    sync(&world, BY_BOTH);
+    let again = || provisioning(&world, BY_BOTH, "");
+    again().run("history 1").exits(0).prints(&["done         create      @zoe:example.org"]);
+    again().run("undo 1").exits(4).tells(&["1 account was not disabled, because it belongs"]);
+    again().run("undo 1 --yes").exits(0).prints(&["1 disabled"]);
+}
+
+fn issuer(world: &RunningWorld) -> String {
+    format!("{}/realms/corp", world.keycloak.url())
+}
+
+fn add_to_mas_configuration(world: &RunningWorld, providers: &str) {
+    let file = world.mas_cli_config();
+    let text = std::fs::read_to_string(file).expect("seeded");
+    let text = format!("{text}upstream_oauth2:\n  providers:\n{providers}");
+    std::fs::write(file, text).expect("writable");
+}
+
+#[tokio::test]
+async fn provider_of_mas_cli_alone_is_the_configured_one_or_that_of_mas_configuration() {
+    for key in ["provider = \"01H8PKNWKKRPCBW4YGH1RWV279\"\n", ""] {
+        let world = zoes().await;
+        if key.is_empty() {
+            let provider = world.upstream_provider();
+            add_to_mas_configuration(
+                &world,
+                &format!("  - id: {provider}\n    issuer: {}\n", issuer(&world)),
+            );
+        }
+        let toml = format!("[accounts]\nprovision = \"members\"\n{key}{NO_LIMITS}");
+        let run = program(&world).file(&world, &toml).run("sync --format json").exits(0);
+        assert_eq!(run.actions(), ["create zoe in_group done"], "{key}");
+        assert!(world.settle().await);
+        assert_eq!(world.parts_of("zoe"), whole(&world), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_provider_the_configuration_is_wrong() {
+    let world = zoes().await;
+    let toml = "[accounts]\nprovision = \"members\"\n";
+    let told = ["needs the upstream provider of MAS", "`accounts.provider`"];
+    program(&world).file(&world, toml).run("sync").exits(78).tells(&told);
+    add_to_mas_configuration(&world, "  - id: 01A\n    issuer: https://a/\n  - id: 01B\n");
+    program(&world).file(&world, toml).run("plan").exits(78).tells(&told);
+}
+
+#[tokio::test]
+async fn account_whose_answers_are_lost_is_made_once_and_whole() {
+    for (method, path) in
+        [("POST", "/users"), ("POST", "/user-emails"), ("POST", "/upstream-oauth-links")]
+    {
+        let world = zoes().await;
+        world.mas.admin().faults().at(method, path).times(1).answer(Fault::LostAnswer);
+        provisioning(&world, BY_BOTH, "").run("sync").exits(0);
+        assert!(world.settle().await);
+        assert_eq!(world.parts_of("zoe"), whole(&world), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn half_made_account_is_finished_by_the_next_run() {
+    for path in ["/user-emails", "/upstream-oauth-links"] {
+        let world = zoes().await;
+        world.mas.admin().faults().at("POST", path).answer(Fault::Status(500, String::new()));
+        let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+        run.prints(&["created, but not linked to its user yet"]);
+        assert!(world.settle().await);
+        assert_ne!(world.parts_of("zoe"), whole(&world), "{path}");
+        world.mas.admin().faults().clear();
+        assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"], "{path}");
+        assert!(world.settle().await);
+        assert_eq!(world.parts_of("zoe"), whole(&world), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_created_within_their_limit_only() {
+    let names = ["zoe", "yan", "xia"];
+    let world = started(names.iter().fold(group(), |world, name| world.member(name))).await;
+    let file =
+        settings(&world, BY_BOTH).replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n");
+    let toml = format!("{file}[limits]\nmax_create = 2\n{PROTECT}");
+    let limited = || program_by(&world, BY_BOTH, "").file(&world, &toml);
+    limited().run("sync").exits(3).tells(&["3 accounts would be created, limits.max_create is 2"]);
+    assert!(names.iter().all(|name| world.mas.state().user(name).is_none()));
+}
+
+#[tokio::test]
+async fn saved_plan_creates_accounts_that_are_still_missing() {
+    let world = zoes().await;
+    let file = world.directory().join("plan.json");
+    let run = |line: String| provisioning(&world, BY_BOTH, "").run(&line);
+    run(format!("plan --out {}", file.display())).exits(0);
+    run(format!("apply {}", file.display())).exits(0).prints(&["1 created"]);
+    run(format!("apply {}", file.display())).exits(0).prints(&["there is nothing to create now"]);
+}
