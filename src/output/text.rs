@@ -3,6 +3,7 @@
 
 mod outcome;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
@@ -253,17 +254,19 @@ fn may_be_members(text: &mut String, plan: &Plan) {
 }
 
 fn not_registered(text: &mut String, plan: &Plan, terminal: Terminal) {
-    if plan.not_registered.is_empty() {
+    let created: BTreeSet<_> = plan.of_kind(ActionKind::Create).map(Action::localpart).collect();
+    let names = plan.not_registered.iter().filter(|name| !created.contains(name));
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{HEADING}No account yet{HEADING:#} (created at the first login)");
-    let shown =
-        if terminal.cut { SHOWN.min(plan.not_registered.len()) } else { plan.not_registered.len() };
-    for localpart in &plan.not_registered[..shown] {
+    let shown = if terminal.cut { SHOWN.min(names.len()) } else { names.len() };
+    for localpart in &names[..shown] {
         let _ = writeln!(text, "    {localpart}");
     }
-    if plan.not_registered.len() > shown {
-        let more = HumanCount((plan.not_registered.len() - shown) as u64);
+    if names.len() > shown {
+        let more = HumanCount((names.len() - shown) as u64);
         let _ = writeln!(text, "    {FAINT}and {more} more{FAINT:#}");
     }
 }
