@@ -37,6 +37,7 @@ mod metrics;
 mod patience;
 mod proxies;
 mod random;
+mod roles;
 mod second_look;
 mod secrets;
 mod sections;
