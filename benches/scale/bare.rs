@@ -14,6 +14,9 @@ use crate::servers::{Lists, Servers};
 /// The argument that turns the bench into this client.
 pub(crate) const NAME: &str = "bare-client";
 
+/// A page of a role's holders.
+const HOLDERS: &str = "/roles/matrix-user/users?";
+
 /// The requests to one server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Lane {
@@ -21,7 +24,7 @@ pub(crate) struct Lane {
     token: Option<(String, String)>,
     /// The token, if it is known already.
     bearer: String,
-    /// A request that is needed before the first page, for the group's ID.
+    /// What is needed before the first page: the group's ID, or the role and its composites.
     before: Vec<String>,
     pages: Vec<String>,
     at_a_time: usize,
@@ -55,8 +58,14 @@ pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<La
         Lane {
             token: Some((format!("{realm}/protocol/openid-connect/token"), form_for_keycloak)),
             bearer: String::new(),
-            before: pages("/groups?"),
-            pages: pages("/members?"),
+            before: match lists {
+                Lists::Roles => before_holders(asked),
+                Lists::Accounts | Lists::Links => pages("/groups?"),
+            },
+            pages: match lists {
+                Lists::Roles => pages(HOLDERS),
+                Lists::Accounts | Lists::Links => pages("/members?"),
+            },
             at_a_time: 2,
         },
         Lane {
@@ -80,6 +89,12 @@ pub(crate) fn lanes(servers: &Servers, lists: Lists, asked: &[String]) -> Vec<La
         })
     }));
     lanes
+}
+
+/// Returns the requests about roles, other than the pages of holders.
+fn before_holders(asked: &[String]) -> Vec<String> {
+    let is_before = |url: &&String| url.contains("/roles") && !url.contains(HOLDERS);
+    asked.iter().filter(is_before).cloned().collect()
 }
 
 /// Fetches everything.

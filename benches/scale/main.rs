@@ -87,7 +87,7 @@ async fn measure(sizes: &[usize], into: Option<&Path>) -> Outcome<ExitCode> {
             begun.elapsed().as_secs_f64()
         )?;
         let paced = LATENCIES.map(|millis| (Duration::from_millis(millis), Speed::TenTimesReal));
-        for lists in [Lists::Accounts, Lists::Links] {
+        for lists in [Lists::Accounts, Lists::Links, Lists::Roles] {
             for (latency, speed) in paced.into_iter().chain([(Duration::ZERO, Speed::FlatOut)]) {
                 servers.set(latency, speed);
                 report.take(Row {

@@ -12,7 +12,7 @@ use crate::servers::{Lists, Speed};
 
 /// How much longer than the bare client a plan may take.
 const AT_MOST: f64 = 1.15;
-/// The same with the links.
+/// The same with the links, and with a role.
 const AT_MOST_WITH_LINKS: f64 = 1.10;
 /// The most memory of the whole process with a million of each, in MiB.
 const MEMORY_WITH_LINKS: f64 = 320.0;
@@ -69,7 +69,7 @@ impl Row {
     fn ratio_bound(&self) -> f64 {
         match self.lists {
             Lists::Accounts => AT_MOST,
-            Lists::Links => AT_MOST_WITH_LINKS,
+            Lists::Links | Lists::Roles => AT_MOST_WITH_LINKS,
         }
     }
 

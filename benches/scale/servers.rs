@@ -28,6 +28,9 @@ const VARIABLES: [&str; 9] = [
     "MAS_CONFIG",
 ];
 
+/// The role that every member has too.
+const ROLE: &str = "matrix-user";
+
 /// How fast real servers list rows, as measured (see `docs/performance.md`).
 struct Rows {
     path: &'static str,
@@ -38,7 +41,11 @@ struct Rows {
     at_a_time: u64,
 }
 
-const MEMBERS: Rows = Rows { path: "/members?", a_second: 7_450, bytes: 220, at_a_time: 2 };
+/// The members of a group, and the holders of a role, which are taken to be as slow.
+const MEMBERS: [Rows; 2] = [
+    Rows { path: "/members?", a_second: 7_450, bytes: 220, at_a_time: 2 },
+    Rows { path: "/roles/matrix-user/users?", a_second: 7_450, bytes: 240, at_a_time: 2 },
+];
 const ACCOUNTS: Rows = Rows { path: "/v3/users?", a_second: 48_000, bytes: 250, at_a_time: 3 };
 /// MAS's users and their links, each list one page after the other.
 const MAS_ROWS: [Rows; 2] = [
@@ -71,6 +78,8 @@ pub(crate) enum Lists {
     Accounts,
     /// MAS's users and their upstream links too, as if the Admin API is configured.
     Links,
+    /// The holders of a role instead of the members of a group.
+    Roles,
 }
 
 impl Lists {
@@ -78,6 +87,7 @@ impl Lists {
         match self {
             Self::Accounts => "accounts",
             Self::Links => "links too",
+            Self::Roles => "a role",
         }
     }
 }
@@ -106,9 +116,17 @@ impl Servers {
             .accounts(size, "person-");
         let world =
             world.token_owner("person-00000").mas_api_client_auth(ClientAuth::Post).start().await?;
+        world.keycloak.state().realm(world.realm()).silently(|realm| {
+            realm.add_role(ROLE);
+            (0..size).for_each(|number| realm.give_role(&format!("person-{number:05}"), ROLE));
+        });
         let variables = world.env(Auth::ClientCredentials);
         let directory = tempfile::tempdir()?;
         std::fs::write(configuration(directory.path(), Lists::Accounts), "")?;
+        std::fs::write(
+            configuration(directory.path(), Lists::Roles),
+            format!("[keycloak]\nroles = [{ROLE:?}]\n"),
+        )?;
         std::fs::write(
             configuration(directory.path(), Lists::Links),
             format!(
@@ -137,7 +155,7 @@ impl Servers {
     /// Sets latency and speed of the stand-ins; real servers stay as they are.
     pub(crate) fn set(&self, latency: Duration, speed: Speed) {
         let Some(world) = &self.stand_ins else { return };
-        let keycloak = (world.keycloak.faults(), slice::from_ref(&MEMBERS));
+        let keycloak = (world.keycloak.faults(), &MEMBERS[..]);
         let synapse = (world.synapse.faults(), slice::from_ref(&ACCOUNTS));
         let mas = (world.mas.admin().faults(), &MAS_ROWS[..]);
         for (faults, lists) in [keycloak, synapse, mas] {
@@ -181,7 +199,11 @@ impl Servers {
             .arg(self.directory().join("plan.json"));
         command.env_clear();
         command.env("RUNTIME_DIRECTORY", self.directory()).env("XDG_STATE_HOME", self.directory());
-        child::run(command.envs(self.variables.iter().map(|(name, value)| (name, value))))
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        if lists == Lists::Roles {
+            command.env_remove("KC_GROUP_NAME");
+        }
+        child::run(&mut command)
     }
 }
 
@@ -190,5 +212,6 @@ fn configuration(directory: &Path, lists: Lists) -> PathBuf {
     directory.join(match lists {
         Lists::Accounts => "accounts.toml",
         Lists::Links => "links.toml",
+        Lists::Roles => "roles.toml",
     })
 }

@@ -52,7 +52,7 @@ pub async fn explain(
     print(&text::person(&text::KnownFacts {
         wanted: wanted.name(),
         config: &session.config,
-        groups: &reading.groups,
+        membership: &reading.membership,
         facts,
         wanted_members: members.iter().copied().filter(is_wanted).collect(),
         members,

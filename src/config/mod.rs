@@ -92,14 +92,32 @@ pub struct KeycloakConfig {
     /// The address, with the path that Keycloak is served under.
     pub url: Url,
     pub realm: String,
-    /// Names, paths or IDs; being in one is enough.
-    pub groups: Vec<String>,
-    /// Whether members of subgroups count.
-    pub include_subgroups: bool,
+    /// The users who may use Matrix.
+    pub members: MemberSource,
     pub auth: KeycloakAuth,
     /// The template that MAS uses to name accounts.
     pub localpart: LocalpartTemplate,
     pub tls: Tls,
+}
+
+/// A set of users: being in one of the groups, or having one of the roles, is enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberSource {
+    /// Names, paths or IDs.
+    pub groups: Vec<String>,
+    /// Whether members of subgroups count.
+    pub include_subgroups: bool,
+    /// Realm roles by name, and `client:role`.
+    pub roles: Vec<String>,
+}
+
+impl MemberSource {
+    /// Returns the name that Keycloak gives to the default role of a new realm, which every user
+    /// has.
+    #[must_use]
+    pub fn default_role(realm: &str) -> String {
+        format!("default-roles-{}", realm.to_lowercase())
+    }
 }
 
 /// The two grants.

@@ -98,7 +98,7 @@ fn the_example_shows_the_defaults() {
 #[test]
 fn nine_variables_are_a_complete_configuration() {
     let config = load_with("", &NINE).expect("complete");
-    assert_eq!(config.keycloak.groups, ["matrix-users"]);
+    assert_eq!(config.keycloak.members.groups, ["matrix-users"]);
     let KeycloakAuth::Password { auth_realm, client_id, username, password, .. } =
         config.keycloak.auth
     else {

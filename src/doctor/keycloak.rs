@@ -4,16 +4,13 @@
 use std::collections::HashSet;
 
 use super::check::{Area, Section};
-use super::{events, reach};
+use super::{events, members, reach};
 use crate::config::{Config, KeycloakAuth};
 use crate::error_chain::in_one_line;
-use crate::model::{Member, Unnamed};
+use crate::model::Member;
 use crate::phrases::{counted, joined};
 use crate::planner::Federation;
-use crate::readers::{Access, Group, KeycloakReader, Members, Tally};
-
-/// The number of groups shown by name; the rest is counted.
-const NAMED: usize = 10;
+use crate::readers::{Access, KeycloakReader, Tally};
 
 pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Tally) -> Section {
     let url = &config.keycloak.url;
@@ -49,23 +46,14 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
         section.skip(&["members", "directories"], "the group cannot be read");
         return section;
     }
-    let members = match keycloak.groups().await {
-        Ok(groups) => {
-            let told: Vec<_> = groups
-                .iter()
-                .take(NAMED)
-                .map(|group| format!("{} ({})", group.path, group.id))
-                .collect();
-            let more = groups.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            section.ok("group", told.join(", ") + &more);
-            members(&mut section, config, keycloak, &groups, tally).await
-        }
-        Err(error) => {
-            section.failed("group", &error);
-            section.skip(&["members"], "the group cannot be read");
-            None
-        }
+    let membership = members::membership(&mut section, config, keycloak).await;
+    let members = if let Some(membership) = membership {
+        members::check(&mut section, config, keycloak, &membership, tally).await
+    } else {
+        let has_roles = !config.keycloak.members.roles.is_empty();
+        let unread = if has_roles { "a group or a role" } else { "the group" };
+        section.skip(&["members"], &format!("{unread} cannot be read"));
+        None
     };
     directories(&mut section, config, keycloak, &access, members.as_deref()).await;
     section
@@ -126,13 +114,13 @@ fn roles(section: &mut Section, config: &Config, access: &Access) -> bool {
             KeycloakAuth::ClientCredentials { .. } => {
                 format!(
                     "Remove them from {who}: view-users of the client {management} is enough, with view-realm if the \
-                         realm has a user federation."
+                         realm has a user federation or keycloak.roles is set, and view-clients for roles of clients."
                 )
             }
             KeycloakAuth::Password { .. } => format!(
                 "Use a client with a service account in the realm {} (keycloak.client_id and keycloak.client_secret, \
                  KC_CLIENT_ID and KC_CLIENT_SECRET) that has view-users of the client realm-management, and view-realm \
-                 if the realm has a user federation. Or leave the user only these roles of the client {management}.",
+                 if the realm has a user federation or keycloak.roles is set (view-clients for roles of clients). Or leave the user only these roles of the client {management}.",
                 config.keycloak.realm
             ),
         };
@@ -181,81 +169,6 @@ async fn version(section: &mut Section, keycloak: &KeycloakReader) {
         Err(error) if error.is_foreign() => section.skip(&[NAME], &in_one_line(&error)),
         Err(error) => section.failed(NAME, &error),
     }
-}
-
-/// Reads every member, group by group, as a run does.
-async fn members(
-    section: &mut Section,
-    config: &Config,
-    keycloak: &KeycloakReader,
-    groups: &[Group],
-    tally: &Tally,
-) -> Option<Vec<Member>> {
-    const NAME: &str = "members";
-    if section.gives_up(NAME) {
-        return None;
-    }
-    let (mut told, mut seen, mut all) = (Vec::new(), HashSet::new(), Vec::new());
-    let mut without_name = Vec::new();
-    for group in groups {
-        match keycloak.members(std::slice::from_ref(group), tally).await {
-            Ok(Members { people: members, unnamed, .. }) => {
-                without_name.extend(unnamed);
-                let disabled = members.iter().filter(|member| !member.enabled).count();
-                let of_these = if disabled > 0 {
-                    format!(", {disabled} of them disabled in Keycloak")
-                } else {
-                    String::new()
-                };
-                told.push(format!(
-                    "{} in {}{of_these}",
-                    counted(members.len(), "member", "members"),
-                    group.path
-                ));
-                all.extend(members.into_iter().filter(|member| seen.insert(member.id.clone())));
-            }
-            Err(error) => {
-                section.failed(NAME, &error);
-                return None;
-            }
-        }
-    }
-    told.truncate(NAMED);
-    if groups.len() > 1 {
-        told.push(format!("{} in all", counted(all.len(), "user", "users")));
-    }
-    let (told, least) = (told.join("; "), config.limits.min_members);
-    if all.len() < least {
-        section.warn(
-            NAME,
-            format!("{told}; limits.min_members is {least}, so a sync would be refused"),
-            "Check the group in Keycloak; lower `limits.min_members` if the group is right.",
-        );
-    } else {
-        section.ok(NAME, told);
-    }
-    unnamed(section, without_name);
-    Some(all)
-}
-
-/// Reports members without a name that MAS accepts by the template.
-fn unnamed(section: &mut Section, mut members: Vec<Unnamed>) {
-    members.sort_by(|one, other| one.id.cmp(&other.id));
-    members.dedup_by(|one, other| one.id == other.id);
-    if members.is_empty() {
-        return;
-    }
-    let count = counted(members.len(), "member has", "members have");
-    let few = members.iter().take(NAMED);
-    let few: Vec<_> = few.map(|one| format!("{} ({})", one.username, one.why)).collect();
-    section.warn(
-        "names",
-        format!(
-            "{count} no valid name by keycloak.localpart, so MAS would refuse the account: {}",
-            few.join(", ")
-        ),
-        "Complete them in Keycloak, or correct `keycloak.localpart`.",
-    );
 }
 
 /// Checks whether a run would notice that a directory (LDAP, Active Directory) is down.

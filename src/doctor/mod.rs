@@ -10,6 +10,7 @@ mod keycloak;
 mod mapping;
 mod mas;
 mod mas_cli;
+mod members;
 mod reach;
 mod settings;
 mod shut_out;

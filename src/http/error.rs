@@ -23,6 +23,8 @@ pub enum Missing {
     User,
     /// A group of Keycloak.
     Group,
+    /// A role of Keycloak.
+    Role,
     /// A session of MAS.
     Session,
     /// The path itself: a release or a worker of Synapse that lacks it.

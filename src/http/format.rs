@@ -52,10 +52,13 @@ struct Titled {
 }
 
 /// What Keycloak says if something does not exist. Recording: `keycloak.json`.
-const MISSING_IN_KEYCLOAK: [(&str, Option<Missing>); 5] = [
+const MISSING_IN_KEYCLOAK: [(&str, Option<Missing>); 8] = [
     ("User not found", Some(Missing::User)),
     ("Could not find group by id", Some(Missing::Group)),
     ("Group path does not exist", Some(Missing::Group)),
+    ("Could not find role", Some(Missing::Role)),
+    ("Could not find client", None),
+    ("Client not found", None),
     ("Realm not found.", None),
     (NO_REALM, None),
 ];

@@ -127,7 +127,7 @@ pub enum KeycloakPerson {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         locked_out: bool,
         /// Whether one of their groups, other than those only remembered, is one of the configured
-        /// groups.
+        /// groups, or they have one of the configured roles.
         in_group: bool,
         /// The paths of their groups, as Keycloak lists them.
         groups: Vec<ServerText>,
@@ -135,6 +135,9 @@ pub enum KeycloakPerson {
         /// but counts others.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         remembered: Vec<ServerText>,
+        /// The configured roles that they have, directly, by a group or by a composite.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<ServerText>,
         /// The storage provider of a federated user.
         federation_link: Option<ServerText>,
     },

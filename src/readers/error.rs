@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::http::HttpError;
-use crate::model::{KeycloakId, Server, ServerName, ServerText, UserId};
+use crate::model::{KeycloakId, Server, ServerName, ServerText, UserId, Word as _};
 use crate::phrases::joined;
 
 /// Why a reading is incomplete. Nothing is decided from an incomplete reading.
@@ -32,6 +34,29 @@ pub enum ReadError {
     /// The group is visible, but its members are not.
     #[error("Keycloak: realm {realm}: there is no permission to see the members of {path}")]
     GroupForbidden { realm: String, path: ServerText },
+    /// No role of this name.
+    #[error("Keycloak: realm {realm}: there is no role {role:?}")]
+    RoleNotFound {
+        realm: String,
+        /// As the configuration names it.
+        role: String,
+    },
+    /// The permission to read roles is missing.
+    #[error("Keycloak: realm {realm}: there is no permission to read roles: the role {} is missing", to_grant.word())]
+    RolesForbidden {
+        realm: String,
+        /// The role that allows it.
+        to_grant: RoleToGrant,
+        #[source]
+        source: Box<HttpError>,
+    },
+    /// Every user has the role by default.
+    #[error("Keycloak: realm {realm}: every user has the role {role:?} by default")]
+    RoleOfEveryone {
+        realm: String,
+        /// As the configuration names it.
+        role: String,
+    },
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
     WrongServerName {
@@ -92,6 +117,16 @@ pub enum ReadError {
     },
 }
 
+/// A role of the client `realm-management` that roles cannot be read without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum RoleToGrant {
+    /// For roles of the realm.
+    ViewRealm,
+    /// For roles of a client.
+    ViewClients,
+}
+
 /// An upstream provider of MAS.
 #[derive(Debug)]
 pub struct UpstreamProvider {
@@ -144,6 +179,9 @@ impl ReadError {
                 "Give the user or the client's service account the role view-users of the client realm-management."
                     .to_owned()
             }
+            Self::RoleNotFound { .. } | Self::RolesForbidden { .. } | Self::RoleOfEveryone { .. } => {
+                self.hint_about_roles()
+            }
             Self::WrongServerName { owner, .. } => {
                 format!(
                     "Set `server_name` (MATRIX_SERVER_NAME) to {}, or check `synapse.url` (MATRIX_URL).",
@@ -176,6 +214,24 @@ impl ReadError {
                 "Run again: the account may just have been deleted from the database.".to_owned()
             }
             Self::NoneRechecked { source, .. } => source.hint(),
+        }
+    }
+
+    /// Returns what to do about an error about `keycloak.roles`.
+    fn hint_about_roles(&self) -> String {
+        match self {
+            Self::RolesForbidden { to_grant, .. } => format!(
+                "Give the user or the client's service account the role {} of the client realm-management (of the client \
+                 REALM-realm, for a user of the master realm).",
+                to_grant.word()
+            ),
+            Self::RoleOfEveryone { .. } => {
+                "Set `keycloak.roles` to a role that only some users have, or take it out of the realm's default roles \
+                 (Realm settings, User registration)."
+                    .to_owned()
+            }
+            _ => "Check `keycloak.roles`: the name of a realm role, or client:role; and `keycloak.realm` (KC_REALM)."
+                .to_owned(),
         }
     }
 }

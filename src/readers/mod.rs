@@ -29,10 +29,10 @@ use crate::model::{Account, MasUserId, ServerClocks, ServerName, Timestamp, Toke
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
-pub use error::{ReadError, UpstreamProvider};
+pub use error::{ReadError, RoleToGrant, UpstreamProvider};
 pub use keycloak::{
-    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader, Members,
-    MembershipHint, Owners, Roles, Witnesses,
+    About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader,
+    MemberRole, Members, Membership, MembershipHint, Owners, Roles, Witnesses,
 };
 pub use mas::{
     FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName,
@@ -72,7 +72,8 @@ enum TokenKind {
 #[derive(Debug)]
 pub struct Reading {
     pub facts: Facts,
-    pub groups: Vec<Group>,
+    /// The groups and roles whose users are the members.
+    pub membership: Membership,
     /// The users that show for each group that its directory answers.
     pub witnesses: Witnesses,
     /// The upstream provider of the accounts' links.
@@ -151,10 +152,10 @@ impl Readers {
     /// Reads both sides at the same time.
     pub async fn read(&self, config: &Config, tallies: &Tallies) -> Result<Reading, ReadError> {
         let members = async {
-            let groups_and_members = async {
-                let groups = self.keycloak.groups().await?;
-                let members = self.keycloak.members(&groups, &tallies.members).await?;
-                Ok::<_, ReadError>((groups, members))
+            let membership_and_members = async {
+                let membership = self.keycloak.membership(&config.keycloak.members).await?;
+                let members = self.keycloak.members(&membership, &tallies.members).await?;
+                Ok::<_, ReadError>((membership, members))
             };
             let providers = async {
                 match config.policy.federation {
@@ -162,10 +163,11 @@ impl Readers {
                     Federation::Trust => Ok(Some(Vec::new())),
                 }
             };
-            let ((groups, members), providers) = try_join(groups_and_members, providers).await?;
-            Ok((groups, members, providers))
+            let ((membership, members), providers) =
+                try_join(membership_and_members, providers).await?;
+            Ok((membership, members, providers))
         };
-        let ((groups, listed, providers), (token_owners, accounts, links)) =
+        let ((membership, listed, providers), (token_owners, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
         let facts = Facts {
             server_name: config.server_name.clone(),
@@ -181,7 +183,7 @@ impl Readers {
             clocks: self.clocks(),
             memory: Memory::default(),
         };
-        let mut reading = Reading { facts, groups, witnesses: listed.witnesses, links };
+        let mut reading = Reading { facts, membership, witnesses: listed.witnesses, links };
         reading.facts.subjects = self.subjects(&reading.facts).await?;
         Ok(reading)
     }

@@ -64,7 +64,7 @@ impl Readers {
         let list = is_listed || now.iter().any(doubtful);
         touched.note_people(&now, &reading.facts.members);
         if list {
-            let listed = self.keycloak.members(&reading.groups, &Tally::default()).await?;
+            let listed = self.keycloak.members(&reading.membership, &Tally::default()).await?;
             touched.note_differences(&reading.facts.members, &listed.people);
             reading.facts.members = listed.people;
             reading.facts.unnamed = listed.unnamed;
@@ -85,7 +85,7 @@ impl Readers {
         people: &BTreeMap<KeycloakId, MembershipHint>,
         reading: &Reading,
     ) -> Result<Vec<(KeycloakId, MemberNow)>, ReadError> {
-        let tree = GroupTree::new(&reading.groups);
+        let tree = GroupTree::new(&reading.membership);
         stream::iter(people.keys())
             .map(|id| async { Ok((id.clone(), self.keycloak.member_now(id, &tree).await?)) })
             .buffered(AT_A_TIME)

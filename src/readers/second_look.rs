@@ -9,14 +9,14 @@ use futures_util::{StreamExt, stream};
 use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
 use super::silence::{Silences, is_silence};
-use super::{Group, ReadError, Readers, Reading, Tally};
+use super::{ReadError, Readers, Reading, Tally};
 use crate::error_chain::in_one_line;
 use crate::model::{
     AccountDetail, Answer, Evidence, KeycloakId, KeycloakPerson, Localpart, MemberList, Question,
     Recheck, Sign, SignSeen, UserId,
 };
 use crate::plan::ActionKind;
-use crate::planner::{AskByName, AskFirst, Facts, Rechecks, ToRecheck, members_with_signs};
+use crate::planner::{AskByName, AskFirst, Rechecks, ToRecheck, members_with_signs};
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
@@ -49,7 +49,7 @@ impl Readers {
         reading: &Reading,
         tally: &Tally,
     ) -> Result<Rechecks, ReadError> {
-        let Reading { facts, groups, .. } = reading;
+        let Reading { facts, membership, .. } = reading;
         let mut aside = SetAside::default();
         if accounts.len() > most {
             aside = self.set_aside(&accounts, most, tally).await?;
@@ -70,13 +70,13 @@ impl Readers {
             .filter(|account| account.is_tied)
             .map(|account| account.user_id.clone())
             .collect();
-        let with = Context { reading, tree: GroupTree::new(groups), owners, tied };
+        let with = Context { reading, tree: GroupTree::new(membership), owners, tied };
         let (mut answers, given_up) = self.recheck_each(accounts, &with, tally).await?;
         let given_up = self.find_signs(&mut answers, &with, given_up).await;
         // A server that has stopped answering cannot show that a directory is still up.
         let members_after = match given_up {
             GivenUp::Yes => Some(MemberList::default()),
-            GivenUp::No => match self.members_after(&answers, facts, groups).await {
+            GivenUp::No => match self.members_after(&answers, reading).await {
                 Err(error) if is_silence(&error) => Some(MemberList::default()),
                 members => members?,
             },
@@ -331,7 +331,7 @@ impl Readers {
         localpart: &Localpart,
         reading: &Reading,
     ) -> Result<KeycloakPerson, ReadError> {
-        self.person_in(&GroupTree::new(&reading.groups), id, localpart, reading).await
+        self.person_in(&GroupTree::new(&reading.membership), id, localpart, reading).await
     }
 
     async fn person_in(
@@ -350,8 +350,7 @@ impl Readers {
     async fn members_after(
         &self,
         answers: &BTreeMap<UserId, Recheck>,
-        facts: &Facts,
-        groups: &[Group],
+        Reading { facts, membership, .. }: &Reading,
     ) -> Result<Option<MemberList>, ReadError> {
         let listed = facts.members.iter().any(|member| member.federation_link.is_some());
         let is_rechecked =
@@ -359,7 +358,7 @@ impl Readers {
         if !answers.values().any(is_rechecked) || !listed {
             return Ok(None);
         }
-        let after = self.keycloak.members(groups, &Tally::default()).await?;
+        let after = self.keycloak.members(membership, &Tally::default()).await?;
         Ok(Some(after.people))
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
+use crate::config::MemberSource;
 use crate::error_chain::in_one_line;
 use crate::http::HttpError;
 use crate::metrics::{AdminEvents, metrics};
 use crate::model::{KeycloakId, Timestamp};
-use crate::readers::{self, Group, KeycloakReader};
+use crate::readers::{self, KeycloakReader, Membership};
 use crate::watch::{Backoff, EventCursor, Mention, NewEvents};
 
 /// The position in the events, and the users that they have mentioned.
@@ -36,14 +37,19 @@ impl EventSource {
     }
 
     /// Finds the position before a full reading, which will contain all earlier changes.
-    pub(super) async fn find_place(&mut self, keycloak: &KeycloakReader) -> Result<(), HttpError> {
+    pub(super) async fn find_place(
+        &mut self,
+        keycloak: &KeycloakReader,
+        source: &MemberSource,
+    ) -> Result<(), HttpError> {
         let standing = keycloak.event_access().await?;
         if standing != readers::EventAccess::Saved {
             self.tell(standing);
             self.cursor = EventCursor::default();
             return Ok(());
         }
-        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), &[]).await?;
+        let (since, any) = (self.cursor.since(Timestamp::now()), Membership::unread(source));
+        let events = keycloak.events_since(since, &any).await?;
         self.works();
         let was_there = self.are_there();
         self.tell(standing);
@@ -59,9 +65,10 @@ impl EventSource {
     pub(super) async fn read(
         &mut self,
         keycloak: &KeycloakReader,
-        groups: &[Group],
+        membership: &Membership,
     ) -> Result<NewEvents, HttpError> {
-        let events = keycloak.events_since(self.cursor.since(Timestamp::now()), groups).await?;
+        let since = self.cursor.since(Timestamp::now());
+        let events = keycloak.events_since(since, membership).await?;
         self.works();
         let found = self.cursor.take(&events);
         for (id, mention) in &found.people {

@@ -17,7 +17,7 @@ use crate::model::{Timestamp, Word as _};
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
-use crate::session::{Aim, command_to_go_on};
+use crate::session::{Aim, Session, command_to_go_on};
 use crate::watch::{Due, Window};
 
 /// More users than this cost more one by one than a full reading.
@@ -89,8 +89,8 @@ impl Watcher<'_> {
 
     /// Reads the events that are new.
     pub(super) async fn read_events(&mut self) -> Result<Heard, Failure> {
-        let Some(Reading { groups, .. }) = &self.reading else { return Ok(Heard::Nothing) };
-        let reading = self.events.read(&self.writing.session.readers.keycloak, groups);
+        let Some(Reading { membership, .. }) = &self.reading else { return Ok(Heard::Nothing) };
+        let reading = self.events.read(&self.writing.session.readers.keycloak, membership);
         let found = match self.stop.unless_requested(reading).await.ok_or(Failure::Stopped)? {
             Ok(found) => found,
             Err(failure) => {
@@ -108,7 +108,8 @@ impl Watcher<'_> {
 
     /// Finds the position in the events. Returns whether it is known, or that there are no events.
     async fn find_place(&mut self) -> Result<bool, Failure> {
-        let found = self.events.find_place(&self.writing.session.readers.keycloak);
+        let Session { config, readers, .. } = &self.writing.session;
+        let found = self.events.find_place(&readers.keycloak, &config.keycloak.members);
         let found = self.stop.unless_requested(found).await.ok_or(Failure::Stopped)?;
         if let Err(failure) = &found {
             self.events_failed(failure);

@@ -39,6 +39,7 @@ mod patience;
 mod provision;
 mod proxies;
 mod random;
+mod roles;
 mod rooms;
 mod second_look;
 mod secrets;

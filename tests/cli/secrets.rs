@@ -71,7 +71,11 @@ async fn canaries() -> RunningWorld {
     let login = Login { password: PASSWORD.into(), roles: ManagementRoles::admin() };
     state.realm("master").logins.insert("syncadmin".to_owned(), login);
     let roles = ManagementRoles::from_names(&["view-users"]);
-    let client = RealmClient { secret: Some(CLIENT_SECRET.into()), service_account: Some(roles) };
+    let client = RealmClient {
+        secret: Some(CLIENT_SECRET.into()),
+        service_account: Some(roles),
+        ..RealmClient::default()
+    };
     state.realm("corp").clients.insert("matrix-sync".to_owned(), client);
     drop(state);
     world

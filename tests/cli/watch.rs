@@ -5,6 +5,7 @@ mod limits;
 mod mas_config;
 mod people;
 mod registered;
+mod roles;
 mod service;
 pub(crate) mod watching;
 

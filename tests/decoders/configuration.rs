@@ -34,7 +34,10 @@ pub(crate) fn loaded(stage: &Stage, more: &str) -> Config {
 fn judged(result: &Result<Loaded, ConfigError>) -> String {
     match result {
         Ok(Loaded { config, .. }) => {
-            assert!(!config.keycloak.groups.is_empty() && !config.server_name.as_str().is_empty());
+            assert!(
+                !config.keycloak.members.groups.is_empty()
+                    && !config.server_name.as_str().is_empty()
+            );
             assert!(config.limits.max_disable_percent <= 100);
         }
         Err(error) => assert!(!in_one_line(error).is_empty()),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matrix_keycloak_sync::config::{KeycloakAuth, KeycloakConfig};
+use matrix_keycloak_sync::config::{KeycloakAuth, KeycloakConfig, MemberSource};
 use matrix_keycloak_sync::http::Tls;
 use matrix_keycloak_sync::localpart::LocalpartTemplate;
 use matrix_keycloak_sync::model::{KeycloakPerson, Localpart};
-use matrix_keycloak_sync::readers::{Group, KeycloakReader, Tally};
+use matrix_keycloak_sync::readers::{Group, KeycloakReader, Membership, Tally};
 use serde_json::{Value, json};
 
 use crate::corpus::{assert_served, law, outcome, texts_in, understood};
@@ -20,8 +20,7 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
     KeycloakConfig {
         url: stage.url.clone(),
         realm: "corp".to_owned(),
-        groups: vec![group.to_owned()],
-        include_subgroups,
+        members: source(group, include_subgroups),
         auth: KeycloakAuth::ClientCredentials {
             client_id: "sync".to_owned(),
             client_secret: "secret".into(),
@@ -29,6 +28,10 @@ pub(crate) fn config(stage: &Stage, group: &str, include_subgroups: bool) -> Key
         localpart: LocalpartTemplate::new("{{ user.preferred_username }}").expect("a template"),
         tls: Tls::default(),
     }
+}
+
+fn source(group: &str, include_subgroups: bool) -> MemberSource {
+    MemberSource { groups: vec![group.to_owned()], include_subgroups, roles: Vec::new() }
 }
 
 fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader {
@@ -39,12 +42,13 @@ fn reader(stage: &Stage, group: &str, include_subgroups: bool) -> KeycloakReader
     )
 }
 
-fn group() -> Group {
-    Group { id: GROUP.into(), path: "/matrix-users".into() }
+fn group() -> Membership {
+    let group = Group { id: GROUP.into(), path: "/matrix-users".into() };
+    Membership { groups: vec![group], ..Membership::unread(&source("matrix-users", false)) }
 }
 
 /// Answers with a token, and passes other requests to `answer`.
-fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
+pub(crate) fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
     if asked.path.ends_with("/token") {
         return stage::json(
             &json!({"access_token": "t", "expires_in": 600, "token_type": "Bearer"}),
@@ -54,7 +58,7 @@ fn with_token(asked: &Asked, answer: impl FnOnce() -> Reply) -> Reply {
 }
 
 /// The members of a served list that have an ID, by ID.
-fn served(body: &[u8]) -> Option<BTreeMap<String, Value>> {
+pub(crate) fn served(body: &[u8]) -> Option<BTreeMap<String, Value>> {
     let rows: Vec<Value> = serde_json::from_slice(body).ok()?;
     rows.into_iter().map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()
 }
@@ -75,7 +79,7 @@ fn groups_are_found_or_an_error() {
             stage.serve(move |asked| {
                 with_token(asked, || page_of(&served, asked.number("first").unwrap_or(0)))
             });
-            let found = stage.run(reader(&stage, wanted, below).groups());
+            let found = stage.run(reader(&stage, wanted, below).groups(&source(wanted, below)));
             if let Ok(groups) = &found {
                 assert!(groups.len() == 1 || below && !groups.is_empty(), "{groups:?}");
             }
@@ -106,7 +110,8 @@ fn children_of_a_group_are_all_read_or_an_error() {
                 false => missing(),
             })
         });
-        let found = stage.run(reader(&stage, "matrix-users", true).groups());
+        let found =
+            stage.run(reader(&stage, "matrix-users", true).groups(&source("matrix-users", true)));
         if let (Ok(groups), Some(rows)) = (&found, served(body)) {
             let ids: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
             assert!(
@@ -132,7 +137,7 @@ fn members_are_all_read_or_an_error() {
             with_token(asked, || page_of(&served_body, asked.number("first").unwrap_or(0)))
         });
         let read =
-            stage.run(reader(&stage, "matrix-users", false).members(&[group()], &Tally::default()));
+            stage.run(reader(&stage, "matrix-users", false).members(&group(), &Tally::default()));
         if let (Ok(members), Some(rows)) = (&read, served(body)) {
             let ids: BTreeSet<_> =
                 members.people.iter().map(|member| member.id.text().into_owned()).collect();
@@ -181,7 +186,7 @@ fn attributes_are_read_only_if_the_template_needs_them() {
         let localpart = LocalpartTemplate::new(template).expect("a template");
         let config = KeycloakConfig { localpart, ..config(&stage, "matrix-users", false) };
         let reader = KeycloakReader::new(&config, &"test.local".into(), stage.client.clone());
-        let members = stage.run(reader.members(&[group()], &Tally::default())).expect("members");
+        let members = stage.run(reader.members(&group(), &Tally::default())).expect("members");
         let found: Vec<_> = members
             .people
             .iter()
@@ -210,7 +215,7 @@ fn user_is_known_if_the_answer_has_the_user_or_an_error() {
         let found = stage.run(reader(&stage, "matrix-users", false).person(
             None,
             &"alice".into(),
-            &[group()],
+            &group(),
         ));
         if let (Ok(KeycloakPerson::Unknown), Some(rows)) = (&found, understood::<Vec<Value>>(body))
         {
@@ -236,7 +241,7 @@ fn user_is_known_if_the_answer_has_the_user_or_an_error() {
         let found = stage.run(reader(&stage, "matrix-users", false).person(
             Some(&id),
             &"alice".into(),
-            &[group()],
+            &group(),
         ));
         assert!(
             !matches!(found, Ok(KeycloakPerson::Unknown)),
@@ -268,7 +273,7 @@ fn user_is_a_member_if_the_users_groups_say_so_or_an_error() {
             let found = stage.run(reader(&stage, "matrix-users", false).person(
                 Some(&"a".into()),
                 &"alice".into(),
-                &[group()],
+                &group(),
             ));
             if let (Ok(KeycloakPerson::Known { in_group, groups, .. }), Some(rows)) =
                 (&found, understood::<Vec<Value>>(body))

@@ -17,6 +17,7 @@ mod configuration;
 mod corpus;
 mod doctor;
 mod keycloak;
+mod keycloak_roles;
 mod mas;
 mod mas_cli;
 mod mutations;

@@ -208,6 +208,7 @@ fn person(place: usize, user: &User) -> KeycloakPerson {
             in_group: now.is_member(),
             groups: Vec::new(),
             remembered: Vec::new(),
+            roles: Vec::new(),
             federation_link: link,
         },
     }

@@ -35,6 +35,7 @@ mod people;
 mod program;
 mod reading;
 mod relay;
+mod roles;
 mod scene;
 mod servers;
 mod soak;

@@ -109,7 +109,8 @@ impl Plot {
         self.people(names, &json!({"enabled": true}))
     }
 
-    fn people(mut self, names: &str, like: &Value) -> Self {
+    /// Adds users with these fields.
+    pub(crate) fn people(mut self, names: &str, like: &Value) -> Self {
         for name in names.split_whitespace() {
             let mut user = like.clone();
             user["username"] = name.into();

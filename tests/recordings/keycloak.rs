@@ -1,4 +1,5 @@
-//! Keycloak's stand-in against `keycloak.json`, `keycloak-roles.json` and `keycloak-lockout.json`.
+//! Keycloak's stand-in against `keycloak.json`, `keycloak-lockout.json` and what
+//! `keycloak-roles.json` has about service accounts.
 
 use matrix_keycloak_sync::standins::keycloak::{ManagementRoles, Realm, RealmClient};
 use matrix_keycloak_sync::standins::{NewUser, RunningWorld, World};
@@ -69,6 +70,7 @@ async fn recorded_keycloak() -> RunningWorld {
             let client = RealmClient {
                 secret: Some(secret.into()),
                 service_account: roles.map(ManagementRoles::from_names),
+                ..RealmClient::default()
             };
             realm.clients.insert(id.to_owned(), client);
         }
@@ -76,7 +78,7 @@ async fn recorded_keycloak() -> RunningWorld {
     world
 }
 
-async fn keycloak_token(world: &RunningWorld, client: &str, secret: &str) -> String {
+pub(crate) async fn keycloak_token(world: &RunningWorld, client: &str, secret: &str) -> String {
     let url = format!("{}/realms/corp/protocol/openid-connect/token", world.keycloak.url());
     let answer: Value = reqwest::Client::new()
         .post(url)

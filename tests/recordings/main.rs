@@ -5,6 +5,7 @@
 
 mod compare;
 mod keycloak;
+mod keycloak_roles;
 mod mas_api;
 mod mas_cli;
 mod synapse;

@@ -15,15 +15,27 @@ keys![
          installations). Plain http beyond this machine is a warning."
     )
     .env("KC_URL"),
-    REALM = key("keycloak.realm", Text, Needed, "The realm that the group is in.").env("KC_REALM"),
+    REALM =
+        key("keycloak.realm", Text, Needed, "The realm of the groups and roles.").env("KC_REALM"),
     GROUPS = key(
         "keycloak.groups",
         Words("a list of group names, /paths or IDs"),
-        Needed,
+        Depends("needed, unless `keycloak.roles` is given"),
         "The groups whose members may use Matrix; being in one is enough. A name that several \
          groups have is an error that lists their paths. The variable sets one group."
     )
     .env("KC_GROUP_NAME"),
+    ROLES = key(
+        "keycloak.roles",
+        Words("a list of roles, each a name or client:role"),
+        Is("[]"),
+        "The roles whose holders may use Matrix, in addition to the members of the groups: having \
+         one is enough, directly, by a group, by the parent of a group, or by a composite role. \
+         `chat:user` is the role `user` of the client `chat` if there is a client of that name, \
+         else the realm role `chat:user`. This needs the role `view-realm` of the client \
+         `realm-management`, and for roles of clients also `view-clients`. A role that every user \
+         has by default is an error. [More about roles](decisions.md#groups-and-roles)."
+    ),
     INCLUDE_SUBGROUPS = key(
         "keycloak.include_subgroups",
         Switch,
@@ -36,7 +48,8 @@ keys![
         Sometimes("\"admin-cli\"", "needed; with `keycloak.username`, {}"),
         "The client that requests tokens. With its own credentials it needs *Service accounts \
          roles* turned on, and its service account the role `view-users` of the client \
-         `realm-management`; with a user federation in the realm also `view-realm`."
+         `realm-management`; with a user federation in the realm or `keycloak.roles` also \
+         `view-realm`."
     )
     .env("KC_CLIENT_ID"),
     CLIENT_SECRET = key(

@@ -3,7 +3,7 @@
 use super::authorities::authorities;
 use crate::config::fields::{Fields, text};
 use crate::config::keys::keycloak as keys;
-use crate::config::{KeycloakAuth, KeycloakConfig};
+use crate::config::{KeycloakAuth, KeycloakConfig, MemberSource};
 use crate::localpart::LocalpartTemplate;
 use crate::planner::{DisabledMembers, Federation};
 
@@ -21,9 +21,8 @@ pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
     let disabled_members = fields.choice(&keys::DISABLED_MEMBERS);
     let federation = fields.choice(&keys::FEDERATION);
     let url = fields.server_url(&keys::URL);
-    let realm = fields.needed_text(&keys::REALM, "the realm of the group");
-    let groups = groups(fields);
-    let include_subgroups = fields.switch(&keys::INCLUDE_SUBGROUPS);
+    let realm = fields.needed_text(&keys::REALM, "the realm of the groups and roles");
+    let members = members(fields, realm.as_deref());
     let auth = keycloak_auth(fields);
     let template = fields.text_or_default(&keys::LOCALPART);
     let localpart = localpart(fields, &template);
@@ -31,8 +30,7 @@ pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
     let config = KeycloakConfig {
         url: url?,
         realm: realm?,
-        groups: groups?,
-        include_subgroups,
+        members: members?,
         auth: auth?,
         localpart: localpart?,
         tls: tls?,
@@ -51,18 +49,34 @@ fn localpart(fields: &mut Fields, template: &str) -> Option<LocalpartTemplate> {
     }
 }
 
-fn groups(fields: &mut Fields) -> Option<Vec<String>> {
+/// Takes the groups and roles. One of the two is needed.
+fn members(fields: &mut Fields, realm: Option<&str>) -> Option<MemberSource> {
     let key = &keys::GROUPS;
-    if !fields.is_given(key) {
-        fields.missing(key, &key.expected.to_string());
+    let (has_groups, has_roles) = (fields.is_given(key), fields.is_given(&keys::ROLES));
+    let include_subgroups = fields.switch(&keys::INCLUDE_SUBGROUPS);
+    let roles = roles(fields, realm);
+    if !has_groups && !has_roles {
+        fields.missing(key, "a list of group names, /paths or IDs; or set keycloak.roles");
         return None;
     }
-    let groups = fields.texts(key)?;
-    if groups.is_empty() {
-        let why = "expected at least one group: an empty list would disable every account";
-        fields.wrong(key, None, why);
+    let groups = if has_groups { fields.texts(key)? } else { Vec::new() };
+    if groups.is_empty() && roles.is_empty() {
+        let why = "expected at least one group or role: without any, every account is disabled";
+        fields.wrong(if has_groups { key } else { &keys::ROLES }, None, why);
     }
-    Some(groups)
+    Some(MemberSource { groups, include_subgroups, roles })
+}
+
+/// Takes the roles. The realm's default role is recognised by its name.
+fn roles(fields: &mut Fields, realm: Option<&str>) -> Vec<String> {
+    let key = &keys::ROLES;
+    let roles = fields.texts_or_default(key);
+    let default = realm.map(MemberSource::default_role);
+    if let Some(role) = roles.iter().find(|role| Some(*role) == default.as_ref()) {
+        let why = "expected another role: this is the default role, which every user has";
+        fields.wrong(key, Some(role), why);
+    }
+    roles
 }
 
 /// Takes the credentials. With a username the password grant is used, and the secret, if any,

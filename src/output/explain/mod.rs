@@ -14,14 +14,14 @@ use crate::model::{
 };
 use crate::plan::Mark;
 use crate::planner::{AccountEvidence, Facts, Verdict};
-use crate::readers::{Group, ServerAnswers};
+use crate::readers::{Membership, ServerAnswers};
 use crate::state::{ActionRow, RunId};
 
 /// Everything that is known about the user or account.
 pub struct KnownFacts<'k> {
     pub wanted: String,
     pub config: &'k Config,
-    pub groups: &'k [Group],
+    pub membership: &'k Membership,
     pub facts: &'k Facts,
     /// The rows of the member list about any user in question.
     pub members: Vec<&'k Member>,

@@ -9,15 +9,15 @@ use crate::model::{
     Account, AccountDetail, AccountState, KeycloakPerson, KeycloakUser, Member, Word as _,
 };
 use crate::phrases::{counted, joined};
+use crate::readers::{MemberRole, Membership};
 
 pub(super) fn keycloak(text: &mut String, known: &KnownFacts<'_>) {
     let config = &known.config.keycloak;
     let _ =
         writeln!(text, "\n{HEADING}Keycloak{HEADING:#} ({}, realm {})", config.url, config.realm);
-    let groups: Vec<_> = known.groups.iter().map(|group| &group.path).collect();
     let list = format!(
         "the member list of {} ({})",
-        joined(&groups, ", "),
+        joined(&known.membership.names(), ", "),
         counted(known.facts.members.len(), "member", "members")
     );
     if known.members.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn keycloak(text: &mut String, known: &KnownFacts<'_>) {
         let _ = writeln!(text, "  in {list}: {}", row(member));
     }
     for answer in &known.people {
-        in_keycloak(text, answer);
+        in_keycloak(text, answer, known.membership);
     }
 }
 
@@ -38,7 +38,11 @@ fn row(member: &Member) -> String {
     format!("{name} ({}), {}", member.id, enabled(member.enabled))
 }
 
-fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak) {
+fn in_keycloak(
+    text: &mut String,
+    InKeycloak { asked_for, person }: &InKeycloak,
+    membership: &Membership,
+) {
     match person {
         KeycloakPerson::Unknown => {
             let _ = match asked_for {
@@ -63,6 +67,7 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
             let _ =
                 writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
+            roles(text, person, membership);
             let _ = writeln!(
                 text,
                 "    so {}",
@@ -75,6 +80,21 @@ fn in_keycloak(text: &mut String, InKeycloak { asked_for, person }: &InKeycloak)
 fn called(user: &KeycloakUser) -> String {
     let email = user.email.as_ref().map(|email| format!(", {email}"));
     format!("user {} ({}{})", user.username, user.id, email.unwrap_or_default())
+}
+
+/// Prints the configured roles that a user has, and the groups that carry them.
+fn roles(text: &mut String, person: &KeycloakPerson, membership: &Membership) {
+    let KeycloakPerson::Known { roles, groups, .. } = person else { return };
+    for name in roles {
+        let carriers = membership.roles.iter().filter(|role| role.name == *name);
+        let carriers = carriers.flat_map(MemberRole::carriers).map(|group| &group.path);
+        let by: Vec<_> = carriers.filter(|path| groups.contains(path)).collect();
+        let by = if by.is_empty() { String::new() } else { format!(", by {}", joined(&by, ", ")) };
+        let _ = writeln!(text, "    has the role {name}{by}");
+    }
+    if roles.is_empty() && !membership.roles.is_empty() {
+        text.push_str("    has none of the roles\n");
+    }
 }
 
 fn remembered_groups(text: &mut String, person: &KeycloakPerson) {

@@ -68,6 +68,7 @@ pub(super) fn known(enabled: bool, in_group: bool, link: Option<&str>) -> Keyclo
         in_group,
         groups,
         remembered: Vec::new(),
+        roles: Vec::new(),
         federation_link: link.map(Into::into),
     }
 }

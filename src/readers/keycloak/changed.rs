@@ -1,15 +1,17 @@
 //! Reads one user that an admin event mentions: whether they are a member now, and under which
 //! name.
 
+use futures_util::future::try_join;
+
 use super::{GroupTree, KeycloakReader};
-use crate::http::{Missing, none_if_missing};
+use crate::http::Missing;
 use crate::model::{KeycloakId, Localpart, Member, Unnamed};
 use crate::readers::ReadError;
 
 /// What Keycloak says about a user now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberNow {
-    /// The user is in one of the groups, as the member list would show them.
+    /// The user is in one of the groups, or has one of the roles, as the member list would show them.
     Inside(Member, Option<Unnamed>),
     /// The user is in none of them; with the localpart if the template gives one.
     Outside(Option<Localpart>),
@@ -22,7 +24,8 @@ pub enum MemberNow {
 impl KeycloakReader {
     /// Reads one user by ID.
     ///
-    /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`.
+    /// Source: `GET …/users/{id}`, then `GET …/users/{id}/groups`, and with roles `GET
+    /// …/users/{id}/role-mappings/…/composite`.
     pub async fn member_now(
         &self,
         id: &KeycloakId,
@@ -32,15 +35,20 @@ impl KeycloakReader {
         if user.provider().is_some() {
             return Ok(MemberNow::Federated(self.localpart(&user).ok()));
         }
-        let Some(groups) = none_if_missing(Missing::User, self.groups_of(&user).await)? else {
-            return Ok(MemberNow::Gone);
+        let groups = async { Ok(self.groups_of(&user).await?) };
+        let (groups, roles) = match try_join(groups, self.roles_held(&user.id, tree.roles())).await
+        {
+            Err(ReadError::Http(error)) if error.is_missing(Missing::User) => {
+                return Ok(MemberNow::Gone);
+            }
+            answers => answers?,
         };
-        let found = self.placed(user, groups, tree).await?;
+        let found = self.placed(user, groups, roles, tree).await?;
         let (member, unnamed) = self.to_member(&found.user, None);
-        Ok(if found.groups_that_count().next().is_none() {
-            MemberNow::Outside(member.localpart)
-        } else {
+        Ok(if found.is_member() {
             MemberNow::Inside(member, unnamed)
+        } else {
+            MemberNow::Outside(member.localpart)
         })
     }
 }

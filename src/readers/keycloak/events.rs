@@ -1,11 +1,10 @@
 //! Reads admin events: which users have changed in Keycloak since the last reading.
 
-use std::collections::BTreeSet;
-
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::{Group, KeycloakReader};
+use super::role_events::{self, EventScope};
+use super::{KeycloakReader, Membership};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, Timestamp};
 
@@ -13,9 +12,8 @@ use crate::model::{KeycloakId, Timestamp};
 const PAGE: usize = 100;
 /// With more new events than this, a full reading costs less.
 const MOST: usize = 2000;
-/// The resources that change members or their names.
-const RESOURCES: [(&str, &str); 3] =
-    [("resourceTypes", "GROUP_MEMBERSHIP"), ("resourceTypes", "USER"), ("resourceTypes", "GROUP")];
+/// The resources that change members of groups, or names.
+const RESOURCES: [&str; 3] = ["GROUP_MEMBERSHIP", "USER", "GROUP"];
 
 /// One change made through Keycloak. Source: `GET …/admin-events` (recordings: "admin events …").
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +29,10 @@ pub struct AdminEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     Person(KeycloakId, MembershipHint),
-    /// Possibly any user: a group was moved, renamed or deleted with its members.
+    /// Possibly any user: a group was moved, renamed or deleted with its members, or a group or a
+    /// composite got or lost a role.
     Everyone,
-    /// No one: a group that does not count.
+    /// No one: a group or a role that does not count.
     Nobody,
 }
 
@@ -41,7 +40,7 @@ pub enum About {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MembershipHint {
     Joined,
-    /// The user has left the only group, or was deleted.
+    /// The user has left the only group, has lost the only role, or was deleted.
     Left,
     /// Nothing: something else has changed, or the user may be in other groups.
     #[default]
@@ -68,18 +67,20 @@ pub enum EventAccess {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EventRow {
+pub(super) struct EventRow {
     id: Option<Box<str>>,
     time: i64,
-    operation_type: Box<str>,
-    resource_type: Box<str>,
+    pub(super) operation_type: Box<str>,
+    pub(super) resource_type: Box<str>,
     #[serde(default)]
-    resource_path: Box<str>,
+    pub(super) resource_path: Box<str>,
+    /// What was sent with the change, if the realm saves it.
+    pub(super) representation: Option<Box<str>>,
 }
 
 impl EventRow {
-    fn event(self, groups: &BTreeSet<&str>, subgroups: bool) -> AdminEvent {
-        let about = self.about(groups, subgroups);
+    pub(super) fn event(self, scope: &EventScope<'_>) -> AdminEvent {
+        let about = self.about(scope);
         let id = self
             .id
             .unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
@@ -88,24 +89,26 @@ impl EventRow {
 
     /// Parses the path: `users/ID`, `users/ID/…`, `users/ID/groups/GROUP`, `groups/GROUP`. An
     /// unknown path may be about any user.
-    fn about(&self, groups: &BTreeSet<&str>, subgroups: bool) -> About {
+    fn about(&self, scope: &EventScope<'_>) -> About {
         let parts: Vec<_> = self.resource_path.split('/').collect();
         match (&*self.resource_type, parts.as_slice()) {
-            // A subgroup may be newer than the reading of the groups.
+            // A subgroup may be newer than the reading of the groups, and carry a role.
             ("GROUP_MEMBERSHIP", ["users", _, "groups", group, ..])
-                if !subgroups && !groups.contains(group) =>
+                if !scope.any_group_may_count && !scope.groups.contains(group) =>
             {
                 About::Nobody
             }
             // A new group is empty, and each join has an event of its own.
-            ("GROUP", ["groups", ..]) if &*self.operation_type == "CREATE" && !subgroups => {
+            ("GROUP", ["groups", ..])
+                if &*self.operation_type == "CREATE" && !scope.any_group_may_count =>
+            {
                 About::Nobody
             }
             ("GROUP_MEMBERSHIP", ["users", id, "groups", group]) => {
-                let is_the_only_one = !subgroups && groups.len() == 1;
+                let is_the_only_one = !scope.any_group_may_count && scope.groups.len() == 1;
                 let hint = match &*self.operation_type {
                     "DELETE" if is_the_only_one => MembershipHint::Left,
-                    "CREATE" if groups.contains(group) => MembershipHint::Joined,
+                    "CREATE" if scope.groups.contains(group) => MembershipHint::Joined,
                     _ => MembershipHint::Nothing,
                 };
                 About::Person((*id).into(), hint)
@@ -116,6 +119,9 @@ impl EventRow {
             }
             ("GROUP_MEMBERSHIP" | "USER", ["users", id, ..]) => {
                 About::Person((*id).into(), MembershipHint::Nothing)
+            }
+            (kind, parts) if role_events::RESOURCES.contains(&kind) => {
+                role_events::about(self, parts, scope)
             }
             _ => About::Everyone,
         }
@@ -151,16 +157,19 @@ impl KeycloakReader {
     pub async fn events_since(
         &self,
         since: Option<Timestamp>,
-        groups: &[Group],
+        membership: &Membership,
     ) -> Result<AdminEvents, HttpError> {
-        let groups: BTreeSet<_> = groups.iter().map(|group| group.id.as_str()).collect();
+        let scope = EventScope::new(membership);
+        let resources: &[&str] = if membership.has_roles() { &role_events::RESOURCES } else { &[] };
+        let resources = RESOURCES.iter().chain(resources).map(|kind| ("resourceTypes", *kind));
+        let resources: Vec<_> = resources.collect();
         let mut events: Vec<AdminEvent> = Vec::new();
         loop {
             let (first, max) = (events.len().to_string(), PAGE.to_string());
-            let query = [&RESOURCES[..], &[("first", &first), ("max", &max)]].concat();
+            let query = [&resources[..], &[("first", &first), ("max", &max)]].concat();
             let page: Vec<EventRow> = self.get(&["admin-events"], &query).await?;
             let is_last = page.len() < PAGE;
-            events.extend(page.into_iter().map(|row| row.event(&groups, self.include_subgroups)));
+            events.extend(page.into_iter().map(|row| row.event(&scope)));
             let reaches = |event: &AdminEvent| since.is_some_and(|since| event.at < since);
             let whole = is_last || events.last().is_some_and(reaches);
             if whole || since.is_none() || events.len() >= MOST {
@@ -175,6 +184,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::MemberSource;
+    use crate::readers::Group;
 
     fn about_in(
         ours: &[&'static str],
@@ -185,7 +196,11 @@ mod tests {
     ) -> About {
         let row = json!({"time": 1, "operationType": operation, "resourceType": kind, "resourcePath": path});
         let row: EventRow = serde_json::from_value(row).expect("a row");
-        row.event(&ours.iter().copied().collect(), subgroups).about
+        let source = MemberSource { include_subgroups: subgroups, ..MemberSource::default() };
+        let group = |id: &&str| Group { id: (*id).into(), path: "/a".into() };
+        let groups = ours.iter().map(group).collect();
+        let membership = Membership { groups, ..Membership::unread(&source) };
+        row.event(&EventScope::new(&membership)).about
     }
 
     fn about(kind: &str, operation: &str, path: &str, subgroups: bool) -> About {

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::{Group, KeycloakReader};
+use super::{KeycloakReader, MemberRole, Membership};
 use crate::model::ServerText;
 use crate::readers::ReadError;
 
@@ -17,6 +17,7 @@ use crate::readers::ReadError;
 /// valid for one run, because a group may be moved later.
 #[derive(Debug)]
 pub struct GroupTree<'g> {
+    membership: &'g Membership,
     ours: HashSet<&'g str>,
     others: Mutex<HashMap<Box<str>, UnlistedPlace>>,
 }
@@ -48,11 +49,16 @@ impl GroupPlace {
 }
 
 impl<'g> GroupTree<'g> {
-    /// Creates the tree from a reading of the groups.
+    /// Creates the tree from a reading of the groups and roles.
     #[must_use]
-    pub fn new(groups: &'g [Group]) -> Self {
-        let ours = groups.iter().map(|group| group.id.as_str()).collect();
-        Self { ours, others: Mutex::default() }
+    pub fn new(membership: &'g Membership) -> Self {
+        let ours = membership.groups.iter().map(|group| group.id.as_str()).collect();
+        Self { membership, ours, others: Mutex::default() }
+    }
+
+    /// Returns the roles that make a user a member, in no group of the tree.
+    pub(super) fn roles(&self) -> &'g [MemberRole] {
+        &self.membership.roles
     }
 
     fn place_of(&self, id: &str) -> Option<UnlistedPlace> {
@@ -75,7 +81,7 @@ impl KeycloakReader {
         group: &GroupPlace,
         tree: &GroupTree<'_>,
     ) -> Result<bool, ReadError> {
-        if !self.include_subgroups {
+        if !tree.membership.source.include_subgroups {
             return Ok(tree.ours.contains(&*group.id));
         }
         Ok(self.place(group, tree).await? == UnlistedPlace::Below)
@@ -99,7 +105,9 @@ impl KeycloakReader {
             if at.is_top() {
                 break UnlistedPlace::Elsewhere;
             }
-            let Some(parent) = at.parent_id.take() else { break self.listed_place(&at).await? };
+            let Some(parent) = at.parent_id.take() else {
+                break self.listed_place(&at, tree).await?;
+            };
             if let Some(place) = tree.place_of(&parent) {
                 break place;
             }
@@ -111,7 +119,7 @@ impl KeycloakReader {
             match self.group_at(&parent).await {
                 Ok(above) => at = above,
                 Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => {
-                    break self.listed_place(&at).await?;
+                    break self.listed_place(&at, tree).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -122,8 +130,12 @@ impl KeycloakReader {
 
     /// Re-reads the configured groups and searches below them, for Keycloak 22, which does not show
     /// parents, and for parents that this client may not see.
-    async fn listed_place(&self, group: &GroupPlace) -> Result<UnlistedPlace, ReadError> {
-        let groups = self.groups().await?;
+    async fn listed_place(
+        &self,
+        group: &GroupPlace,
+        tree: &GroupTree<'_>,
+    ) -> Result<UnlistedPlace, ReadError> {
+        let groups = self.groups(&tree.membership.source).await?;
         let is_listed = groups.iter().any(|listed| listed.id.as_str() == &*group.id);
         Ok(if is_listed { UnlistedPlace::Below } else { UnlistedPlace::Elsewhere })
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::KeycloakReader;
 use super::group_tree::GroupPlace;
+use crate::config::MemberSource;
 use crate::http::{HttpError, Missing, none_if_missing};
 use crate::model::{GroupId, ServerText};
 use crate::readers::ReadError;
@@ -21,9 +22,22 @@ pub struct Group {
     pub path: ServerText,
 }
 
+impl From<(ServerText, Box<str>)> for Group {
+    fn from((path, id): (ServerText, Box<str>)) -> Self {
+        Self { id: id.into(), path }
+    }
+}
+
+/// Whether members of subgroups count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subgroups {
+    Count,
+    DoNotCount,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct GroupRow {
+pub(super) struct GroupRow {
     id: Box<str>,
     name: ServerText,
     path: ServerText,
@@ -60,30 +74,53 @@ impl KeycloakReader {
 
     /// Returns the configured groups, each once, or an error if one is missing, ambiguous or not
     /// visible.
-    pub async fn groups(&self) -> Result<Vec<Group>, ReadError> {
+    pub async fn groups(&self, source: &MemberSource) -> Result<Vec<Group>, ReadError> {
+        let subgroups =
+            if source.include_subgroups { Subgroups::Count } else { Subgroups::DoNotCount };
         let mut found = BTreeSet::new();
-        for wanted in &self.groups {
+        for wanted in &source.groups {
             let row = self.find(wanted).await?;
-            let mut open = vec![row];
-            while let Some(row) = open.pop() {
-                // A group that is listed below itself would be an endless loop.
-                if found.contains(&(row.path.clone(), row.id.clone())) {
-                    continue;
-                }
-                if row.access.view_members == Some(false) {
-                    return Err(ReadError::GroupForbidden {
-                        realm: self.realm.clone(),
-                        path: row.path,
-                    });
-                }
-                if self.include_subgroups {
-                    open.extend(self.subgroups(&row).await?);
-                }
-                // A name may contain a slash, so two groups can have the same path.
-                found.insert((row.path, row.id));
-            }
+            self.add_with_subgroups(row, subgroups, &mut found).await?;
         }
-        Ok(found.into_iter().map(|(path, id)| Group { id: id.into(), path }).collect())
+        Ok(found.into_iter().map(Group::from).collect())
+    }
+
+    /// Adds a group, and the groups below it if they count. A name may contain a slash, so two
+    /// groups can have the same path.
+    pub(super) async fn add_with_subgroups(
+        &self,
+        row: GroupRow,
+        subgroups: Subgroups,
+        found: &mut BTreeSet<(ServerText, Box<str>)>,
+    ) -> Result<(), ReadError> {
+        let mut open = vec![row];
+        while let Some(row) = open.pop() {
+            // A group that is listed below itself would be an endless loop.
+            if found.contains(&(row.path.clone(), row.id.clone())) {
+                continue;
+            }
+            if row.access.view_members == Some(false) {
+                return Err(ReadError::GroupForbidden {
+                    realm: self.realm.clone(),
+                    path: row.path,
+                });
+            }
+            if subgroups == Subgroups::Count {
+                open.extend(self.subgroups(&row).await?);
+            }
+            found.insert((row.path, row.id));
+        }
+        Ok(())
+    }
+
+    /// Returns a group by ID, with what a list of subgroups needs.
+    pub(super) async fn group_row(&self, id: &str) -> Result<Option<GroupRow>, HttpError> {
+        let path = ["groups", id];
+        let group: Option<GroupRow> = none_if_missing(Missing::Group, self.get(&path, &[]).await)?;
+        if let Some(group) = &group {
+            self.check_group(&path, id, &group.id)?;
+        }
+        Ok(group)
     }
 
     async fn find(&self, wanted: &str) -> Result<GroupRow, ReadError> {
@@ -91,14 +128,8 @@ impl KeycloakReader {
             let path = [&["group-by-path"], &*path.split('/').collect::<Vec<_>>()].concat();
             none_if_missing(Missing::Group, self.get(&path, &[]).await)?
         } else if looks_like_an_id(wanted) {
-            let path = ["groups", wanted];
-            let group: Option<GroupRow> =
-                none_if_missing(Missing::Group, self.get(&path, &[]).await)?;
-            match group {
-                Some(group) => {
-                    self.check_group(&path, wanted, &group.id)?;
-                    Some(group)
-                }
+            match self.group_row(wanted).await? {
+                Some(group) => Some(group),
                 None => self.find_by_name(wanted).await?,
             }
         } else {

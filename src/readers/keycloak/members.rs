@@ -1,13 +1,16 @@
-//! Reads the members of the groups.
+//! Reads the members of the groups and the holders of the roles.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::ops::Deref;
 
 use arcstr::ArcStr;
+use serde::de::DeserializeOwned;
 
 use super::moving_list::{MovingListError, read_all};
-use super::{Group, KeycloakReader, Representation, Unread, UserRow, Witnesses};
+use super::roles::RolePlace;
+use super::{Group, KeycloakReader, Membership, Representation, Unread, UserRow, Witnesses};
 use crate::error_chain::in_one_line;
 use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
@@ -25,7 +28,7 @@ const BIGGEST_PAGE: usize = 10_000;
 /// Pages requested at the same time: 3,400 members/s with one, 7,450/s with two.
 const PAGES_AT_A_TIME: usize = 2;
 
-/// The members of all groups.
+/// The members of all groups, and the holders of all roles.
 #[derive(Debug, Default)]
 pub struct Members {
     /// The distinct users, including those disabled in Keycloak, in order of their IDs.
@@ -55,27 +58,26 @@ impl Intake {
 }
 
 impl KeycloakReader {
-    /// Reads the members of the groups. The result does not depend on the order of Keycloak's
-    /// lists.
+    /// Reads the members of the groups and the holders of the roles. The result does not depend on
+    /// the order of Keycloak's lists.
     ///
-    /// Source: `GET /admin/realms/{realm}/groups/{id}/members`.
-    pub async fn members(&self, groups: &[Group], tally: &Tally) -> Result<Members, ReadError> {
+    /// Source: `GET /admin/realms/{realm}/groups/{id}/members`, `GET …/roles/{name}/users`, `GET
+    /// …/clients/{id}/roles/{name}/users`.
+    pub async fn members(
+        &self,
+        membership: &Membership,
+        tally: &Tally,
+    ) -> Result<Members, ReadError> {
         let intake = RefCell::default();
         let mut people: Vec<Member> = Vec::new();
         let mut witnesses = Witnesses::default();
-        for group in groups {
-            let members = if self.template.needs_attributes() {
-                self.members_of::<Attributes>(group, tally, &intake).await?
-            } else {
-                self.members_of::<Unread>(group, tally, &intake).await?
-            };
+        for group in membership.groups_to_read() {
+            let members = self.members_of(group, tally, &intake).await?;
             witnesses.note(group, &members);
-            if people.is_empty() {
-                people = members;
-            } else {
-                let known: HashSet<_> = people.iter().map(|member| member.id.clone()).collect();
-                people.extend(members.into_iter().filter(|member| !known.contains(&member.id)));
-            }
+            join(&mut people, members);
+        }
+        for role in membership.roles_to_read() {
+            join(&mut people, self.holders_of(role, tally, &intake).await?);
         }
         let mut unnamed = intake.into_inner().unnamed;
         let people = MemberList::from(people);
@@ -86,18 +88,56 @@ impl KeycloakReader {
         Ok(Members { people, unnamed, witnesses })
     }
 
-    async fn members_of<A: Representation>(
+    async fn members_of(
         &self,
         group: &Group,
         tally: &Tally,
         intake: &RefCell<Intake>,
     ) -> Result<Vec<Member>, ReadError> {
         let path = ["groups", group.id.as_str(), "members"];
-        let member = |row: UserRow<JsonText<'_>, A>| self.member(&row, &mut intake.borrow_mut());
-        self.whole_list(&path, &format!("the members of {}", group.path), tally, member, |member| {
-            &member.id
-        })
-        .await
+        self.member_list(&path, &format!("the members of {}", group.path), tally, intake).await
+    }
+
+    /// Reads who has a role directly.
+    async fn holders_of(
+        &self,
+        role: &RolePlace,
+        tally: &Tally,
+        intake: &RefCell<Intake>,
+    ) -> Result<Vec<Member>, ReadError> {
+        let list = format!("the users of the role {}", ServerText::from(&*role.name));
+        let holders = self.member_list(&role.path(&["users"]), &list, tally, intake).await;
+        holders.map_err(|error| self.unless_hidden(error, &role.container))
+    }
+
+    async fn member_list(
+        &self,
+        path: &[&str],
+        what: &str,
+        tally: &Tally,
+        intake: &RefCell<Intake>,
+    ) -> Result<Vec<Member>, ReadError> {
+        if self.template.needs_attributes() {
+            let member = |row: UserRow<JsonText<'_>, Attributes>| {
+                self.member(&row, &mut intake.borrow_mut())
+            };
+            self.whole_list(path, what, tally, member, |member| &member.id).await
+        } else {
+            let member =
+                |row: UserRow<JsonText<'_>, Unread>| self.member(&row, &mut intake.borrow_mut());
+            self.whole_list(path, what, tally, member, |member| &member.id).await
+        }
+    }
+
+    /// Reads every page of a short list, and keeps its rows.
+    pub(super) async fn whole_rows<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        what: &str,
+        id: impl Fn(&T) -> &str,
+    ) -> Result<Vec<T>, ReadError> {
+        let decode = |text: &str| serde_json::from_str::<Vec<T>>(text);
+        self.whole_pages(path, what, &[("briefRepresentation", Unread::BRIEF)], decode, id).await
     }
 
     /// Reads every page of a list of users, and makes each row smaller as it comes.
@@ -109,22 +149,31 @@ impl KeycloakReader {
         make: impl Fn(UserRow<JsonText<'_>, A>) -> T,
         id: impl Fn(&T) -> &KeycloakId,
     ) -> Result<Vec<T>, ReadError> {
-        let (full_path, make) = (self.path(path), &make);
+        let decode = |text: &str| each_row(text, &make).inspect(|page| tally.add(page.len()));
+        self.whole_pages(path, what, &[("briefRepresentation", A::BRIEF)], decode, id).await
+    }
+
+    /// Reads every page of a list, until one more page proves its end.
+    async fn whole_pages<T, K: Hash + Eq + ?Sized>(
+        &self,
+        path: &[&str],
+        what: &str,
+        query: &[(&str, &str)],
+        decode: impl Fn(&str) -> Result<Vec<T>, serde_json::Error>,
+        key: impl Fn(&T) -> &K,
+    ) -> Result<Vec<T>, ReadError> {
+        let full_path = self.path(path);
         let fetch = |first: usize, max: usize| {
             let full_path = &full_path;
             async move {
                 let (first, max) = (first.to_string(), max.to_string());
-                let query = [("first", &*first), ("max", &*max), ("briefRepresentation", A::BRIEF)];
+                let query = [&[("first", &*first), ("max", &*max)], query].concat();
                 Ok(self.api.get_whole(full_path, &query).await?)
             }
         };
-        let decode = |answer: HttpAnswer| {
-            let page = answer.decode(|text| each_row(text, make))?;
-            tally.add(page.len());
-            Ok(page)
-        };
+        let decode = |answer: HttpAnswer| Ok(answer.decode(&decode)?);
         let size = PageSize::new(PAGE, BIGGEST_PAGE);
-        read_all(size, PAGES_AT_A_TIME, fetch, decode, id).await.map_err(|error| match error {
+        read_all(size, PAGES_AT_A_TIME, fetch, decode, key).await.map_err(|error| match error {
             MovingListError::Page(error) => error,
             MovingListError::Unstable => self
                 .api
@@ -168,5 +217,15 @@ impl KeycloakReader {
         let unnamed =
             why.map(|why| Unnamed { id: id.clone(), username: (*row.username).into(), why });
         (Member { id, localpart, enabled: row.enabled, federation_link, signs }, unnamed)
+    }
+}
+
+/// Adds the members that are not known yet.
+fn join(people: &mut Vec<Member>, members: Vec<Member>) {
+    if people.is_empty() {
+        *people = members;
+    } else {
+        let known: HashSet<_> = people.iter().map(|member| member.id.clone()).collect();
+        people.extend(members.into_iter().filter(|member| !known.contains(&member.id)));
     }
 }

@@ -1,19 +1,26 @@
-//! Reads Keycloak: groups, their members, and single users. Source: the Admin REST API,
-//! `/admin/realms/{realm}/…` (recordings: `keycloak.json`).
+//! Reads Keycloak: groups, roles, their members, and single users. Source: the Admin REST API,
+//! `/admin/realms/{realm}/…` (recordings: `keycloak.json`, `keycloak-roles.json`).
 
 mod access;
 mod changed;
+mod composites;
+mod effective_roles;
 mod events;
 mod group_tree;
 mod groups;
 mod lookup;
 mod members;
+mod membership;
 mod moving_list;
 mod owners;
 mod page_requests;
 mod person;
 mod providers;
+mod role_events;
+mod roles;
 mod stale_groups;
+#[cfg(all(test, feature = "demo"))]
+mod tests;
 
 use std::ops::Deref;
 
@@ -33,7 +40,9 @@ pub use group_tree::GroupTree;
 pub use groups::Group;
 pub use lookup::FoundUser;
 pub use members::Members;
+pub use membership::Membership;
 pub use owners::Owners;
+pub use roles::MemberRole;
 pub use stale_groups::Witnesses;
 
 /// Reads one realm.
@@ -43,8 +52,6 @@ pub struct KeycloakReader {
     realm: String,
     /// The realm that tokens come from.
     auth_realm: String,
-    groups: Vec<String>,
-    include_subgroups: bool,
     template: LocalpartTemplate,
     server_name: ServerName,
 }
@@ -152,8 +159,6 @@ impl KeycloakReader {
             ),
             realm: config.realm.clone(),
             auth_realm: realm.clone(),
-            groups: config.groups.clone(),
-            include_subgroups: config.include_subgroups,
             template: config.localpart.clone(),
             server_name: server_name.clone(),
         }

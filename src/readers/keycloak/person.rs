@@ -1,7 +1,9 @@
 //! Reads one user and their groups: the reverse of the member list.
 
+use futures_util::future::try_join;
+
 use super::group_tree::GroupPlace;
-use super::{Group, GroupTree, KeycloakReader, Representation as _, Unread, UserRow};
+use super::{GroupTree, KeycloakReader, Membership, Representation as _, Unread, UserRow};
 use crate::http::{HttpError, Missing, none_if_missing};
 use crate::localpart::Attributes;
 use crate::model::{KeycloakId, KeycloakPerson, KeycloakUser, Localpart, ServerText, Timestamp};
@@ -14,6 +16,8 @@ pub(super) struct UserWithGroups {
     pub(super) groups: Vec<GroupPlace>,
     /// For each of the groups, whether its members count as members of a configured group.
     counts: Vec<bool>,
+    /// The configured roles that the user has.
+    roles: Vec<ServerText>,
 }
 
 impl UserWithGroups {
@@ -21,20 +25,30 @@ impl UserWithGroups {
     pub(super) fn groups_that_count(&self) -> impl Iterator<Item = &GroupPlace> {
         self.groups.iter().zip(&self.counts).filter(|(_, counts)| **counts).map(|(group, _)| group)
     }
+
+    /// Returns whether a group or a role makes the user a member.
+    pub(super) fn is_member(&self) -> bool {
+        !self.roles.is_empty() || self.groups_that_count().next().is_some()
+    }
+
+    /// Returns whether a role makes the user a member.
+    pub(super) fn has_role(&self) -> bool {
+        !self.roles.is_empty()
+    }
 }
 
 impl KeycloakReader {
     /// Reads one user, by ID if it is known, else by the username that is the localpart.
     ///
     /// Source: `GET …/users/{id}` or `GET …/users?username=…&exact=true`, then `GET
-    /// …/users/{id}/groups`.
+    /// …/users/{id}/groups`, and with roles `GET …/users/{id}/role-mappings/…/composite`.
     pub async fn person(
         &self,
         id: Option<&KeycloakId>,
         localpart: &Localpart,
-        groups: &[Group],
+        membership: &Membership,
     ) -> Result<KeycloakPerson, ReadError> {
-        Ok(match self.find_user(id, localpart, &GroupTree::new(groups)).await? {
+        Ok(match self.find_user(id, localpart, &GroupTree::new(membership)).await? {
             Some(found) => as_told(&found),
             None => KeycloakPerson::Unknown,
         })
@@ -69,8 +83,9 @@ impl KeycloakReader {
         user: UserRow,
         tree: &GroupTree<'_>,
     ) -> Result<UserWithGroups, ReadError> {
-        let groups = self.groups_of(&user).await?;
-        self.placed(user, groups, tree).await
+        let groups = async { Ok(self.groups_of(&user).await?) };
+        let (groups, roles) = try_join(groups, self.roles_held(&user.id, tree.roles())).await?;
+        self.placed(user, groups, roles, tree).await
     }
 
     pub(super) async fn groups_of(&self, user: &UserRow) -> Result<Vec<GroupPlace>, HttpError> {
@@ -78,18 +93,19 @@ impl KeycloakReader {
         self.get(&path, &[("briefRepresentation", "true")]).await
     }
 
-    /// Finds out which of a user's groups count.
+    /// Finds out which of a user's groups count. `roles` are the configured roles they have.
     pub(super) async fn placed(
         &self,
         user: UserRow,
         groups: Vec<GroupPlace>,
+        roles: Vec<ServerText>,
         tree: &GroupTree<'_>,
     ) -> Result<UserWithGroups, ReadError> {
         let mut counts = Vec::with_capacity(groups.len());
         for group in &groups {
             counts.push(self.counts(group, tree).await?);
         }
-        Ok(UserWithGroups { user, groups, counts })
+        Ok(UserWithGroups { user, groups, counts, roles })
     }
 
     /// Returns whether the realm has a user of this ID.
@@ -135,9 +151,10 @@ impl KeycloakReader {
 pub(super) fn as_told(found: &UserWithGroups) -> KeycloakPerson {
     let row = &found.user;
     KeycloakPerson::Known {
-        in_group: found.groups_that_count().next().is_some(),
+        in_group: found.is_member(),
         groups: found.groups.iter().map(|group| group.path.clone()).collect(),
         remembered: Vec::new(),
+        roles: found.roles.clone(),
         enabled: row.enabled,
         locked_out: row.is_locked_out(),
         created: row.created_timestamp.map(Timestamp::from_millis),

@@ -1,12 +1,13 @@
 //! Records admin events: changes made through Keycloak itself.
 //!
-//! They follow the exchanges "admin events …" of `keycloak.json`, including the JSON in
+//! They follow the exchanges "admin events …" of `keycloak.json` and `keycloak-roles.json`, including the JSON in
 //! `representation`, which a reader may parse.
 
 use serde_json::{Value, json};
 
 use super::realm::Realm;
 use super::representation;
+use super::roles::RealmRole;
 use super::state::{RealmGroup, RealmUser};
 use crate::standins::query::Params;
 use crate::standins::{ids, time};
@@ -21,7 +22,7 @@ pub struct RecordedEvent {
     pub time: u64,
     /// `CREATE`, `UPDATE` or `DELETE`.
     pub operation: String,
-    /// `USER`, `GROUP` or `GROUP_MEMBERSHIP`.
+    /// `USER`, `GROUP`, `GROUP_MEMBERSHIP`, or one of roles.
     pub resource: String,
     body: Value,
 }
@@ -65,6 +66,40 @@ impl Realm {
             details["email"] = json!(email);
         }
         self.remember(operation, "GROUP_MEMBERSHIP", &path, &text, Some(details));
+    }
+
+    /// Notes that a user or a group (`users/ID`, `groups/ID`) got or lost a role.
+    pub(super) fn event_role_mapping(&mut self, operation: &str, of: &str, role: &str) {
+        let Some(role) = self.role_by_id(role).filter(|_| self.save_events) else { return };
+        let client = role.client.as_ref().and_then(|client| self.clients.get(client));
+        let (resource, path) = match client {
+            Some(client) => {
+                ("CLIENT_ROLE_MAPPING", format!("{of}/role-mappings/clients/{}", client.id))
+            }
+            None => ("REALM_ROLE_MAPPING", format!("{of}/role-mappings/realm")),
+        };
+        let text = json!([representation::whole_role(self, role)]).to_string();
+        self.remember(operation, resource, &path, &text, None);
+    }
+
+    /// Notes that a role was created or deleted, or that the role with the ID `content` was put
+    /// into it or taken out of it.
+    pub(super) fn event_role(&mut self, operation: &str, role: &RealmRole, content: &str) {
+        if !self.save_events {
+            return;
+        }
+        let client = role.client.as_ref().and_then(|client| self.clients.get(client));
+        let (resource, path) = match client {
+            Some(client) => ("CLIENT_ROLE", format!("clients/{}/roles/{}", client.id, role.name)),
+            None => ("REALM_ROLE", format!("roles/{}", role.name)),
+        };
+        let (path, text) = match self.role_by_id(content) {
+            Some(content) => {
+                (format!("{path}/composites"), json!([representation::whole_role(self, content)]))
+            }
+            None => (path, json!({"id": role.id, "name": role.name})),
+        };
+        self.remember(operation, resource, &path, &text.to_string(), None);
     }
 
     fn remember(

@@ -1,7 +1,8 @@
-//! A stand-in for Keycloak: tokens, groups, members, users and admin events of its Admin REST API.
+//! A stand-in for Keycloak: tokens, groups, roles, members, users and admin events of its Admin
+//! REST API.
 //!
-//! It follows `tests/contract/keycloak.json` (Keycloak 26) and, with [`KeycloakState::old`], trap
-//! 40 of the contract's README (Keycloak 22). `state` and `realm` contain the data, `events` the
+//! It follows `tests/contract/keycloak.json` and `keycloak-roles.json` (Keycloak 26) and, with [`KeycloakState::old`], trap
+//! 40 of the contract's README (Keycloak 22). `state`, `realm` and `roles` contain the data, `events` the
 //! admin events, `discovery` and `token` the login of clients, `admin` the endpoints,
 //! `representation` the JSON.
 
@@ -10,6 +11,7 @@ mod discovery;
 mod events;
 mod realm;
 mod representation;
+mod roles;
 mod state;
 mod token;
 
@@ -22,6 +24,7 @@ use serde_json::json;
 
 pub use events::RecordedEvent;
 pub use realm::Realm;
+pub use roles::RealmRole;
 pub use state::{KeycloakState, RealmGroup, RealmUser, StorageProvider};
 pub use token::{Lifetimes, Login, ManagementRoles, RealmClient};
 

@@ -1,4 +1,4 @@
-//! Stores one realm: its groups, its users and their memberships.
+//! Stores one realm: its groups, its users and their memberships. Roles are in `roles`.
 //!
 //! Members and users are in order of username, so that a page of a large list costs as much as its
 //! rows. The lists are live, which makes offset paging skip users (trap 3).
@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::events::RecordedEvent;
+use super::roles::{self, RealmRole};
 use super::state::{RealmGroup, RealmUser, StorageProvider};
 use super::token::{Login, RealmClient};
 use crate::standins::{Sorted, ids};
@@ -26,14 +27,16 @@ pub struct Realm {
     /// The time of new events instead of now, in milliseconds since 1970.
     pub event_time: Option<u64>,
     pub(super) events: VecDeque<RecordedEvent>,
-    users: Sorted<Box<RealmUser>>,
+    pub(super) users: Sorted<Box<RealmUser>>,
     usernames: HashMap<String, String>,
-    groups: HashMap<String, RealmGroup>,
+    pub(super) groups: HashMap<String, RealmGroup>,
+    /// The default role is the first.
+    pub(super) roles: Vec<RealmRole>,
     top: BTreeMap<String, String>,
 }
 
 impl Realm {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self {
             id: ids::uuid(),
             clients: BTreeMap::new(),
@@ -45,6 +48,7 @@ impl Realm {
             users: Sorted::showing(|user| !user.service),
             usernames: HashMap::new(),
             groups: HashMap::new(),
+            roles: roles::first_roles(name),
             top: BTreeMap::new(),
         }
     }
@@ -100,6 +104,9 @@ impl Realm {
                 group.members.remove(&user.username);
             }
         }
+        for role in &mut self.roles {
+            role.holders.remove(&user.username);
+        }
         self.event_user("DELETE", &user);
     }
 
@@ -112,6 +119,11 @@ impl Realm {
             if let Some(group) = self.groups.get_mut(&group) {
                 group.members.remove(&user.username);
                 group.members.entry(&new.to_lowercase(), || ());
+            }
+        }
+        for role in &mut self.roles {
+            if role.holders.remove(&user.username).is_some() {
+                role.holders.entry(&new.to_lowercase(), || ());
             }
         }
         user.username = new.to_lowercase();
@@ -217,6 +229,7 @@ impl Realm {
             parent: parent.map(str::to_owned),
             children: BTreeMap::new(),
             members: Sorted::default(),
+            roles: Vec::new(),
         };
         self.event_group("CREATE", &group);
         let siblings = match parent.and_then(|id| self.groups.get_mut(id)) {
@@ -279,6 +292,11 @@ impl Realm {
     /// Returns the groups without a parent, in order of name.
     pub fn top_groups(&self) -> impl Iterator<Item = &RealmGroup> {
         self.top.values().filter_map(|id| self.groups.get(id))
+    }
+
+    /// Returns every group, in no order.
+    pub(super) fn all_groups(&self) -> impl Iterator<Item = &RealmGroup> {
+        self.groups.values()
     }
 
     /// Returns the subgroups of a group, in order of name.

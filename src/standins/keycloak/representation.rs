@@ -1,4 +1,4 @@
-//! Writes users and groups in Keycloak's JSON, with the fields of each endpoint.
+//! Writes users, groups and roles in Keycloak's JSON, with the fields of each endpoint.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::realm::Realm;
+use super::roles::RealmRole;
 use super::state::{RealmGroup, RealmUser, StorageProvider};
+use super::token::RealmClient;
 
 type Attributes = BTreeMap<String, Vec<String>>;
 
@@ -177,5 +179,57 @@ pub(super) fn storage_provider(provider: &StorageProvider, realm: &str) -> Value
             "importEnabled": [provider.import.to_string()], "enabled": [provider.enabled.to_string()],
             "vendor": ["other"], "editMode": ["READ_ONLY"],
         },
+    })
+}
+
+/// Returns a group in the list of those that carry a role.
+pub(super) fn carrier(group: &RealmGroup) -> Value {
+    let mut row = json!({"id": group.id, "name": group.name, "path": group.path, "subGroups": []});
+    if let Some(parent) = &group.parent {
+        row["parentId"] = json!(parent);
+    }
+    row
+}
+
+/// Returns a role in a list.
+pub(super) fn role(realm: &Realm, role: &RealmRole) -> Value {
+    let client = role.client.as_ref().and_then(|client| realm.clients.get(client));
+    let mut row = json!({
+        "id": role.id, "name": role.name, "composite": !role.contents.is_empty(),
+        "clientRole": role.client.is_some(),
+        "containerId": client.map_or(&realm.id, |client| &client.id),
+    });
+    if let Some(description) = &role.description {
+        row["description"] = json!(description);
+    }
+    row
+}
+
+/// Returns a role that was requested alone, or that an event quotes.
+pub(super) fn whole_role(realm: &Realm, role: &RealmRole) -> Value {
+    let mut row = self::role(realm, role);
+    row["attributes"] = json!({});
+    row
+}
+
+/// Returns a client.
+pub(super) fn client(client_id: &str, client: &RealmClient) -> Value {
+    json!({
+        "id": client.id, "clientId": client_id, "surrogateAuthRequired": false, "enabled": true,
+        "alwaysDisplayInConsole": false, "clientAuthenticatorType": "client-secret",
+        "secret": "s3cret", "redirectUris": [], "webOrigins": [], "notBefore": 0,
+        "bearerOnly": false, "consentRequired": false, "standardFlowEnabled": false,
+        "implicitFlowEnabled": false, "directAccessGrantsEnabled": false,
+        "serviceAccountsEnabled": client.service_account.is_some(), "publicClient": false,
+        "frontchannelLogout": false, "protocol": "openid-connect",
+        "attributes": {"realm_client": "false"}, "authenticationFlowBindingOverrides": {},
+        "fullScopeAllowed": true, "nodeReRegistrationTimeout": -1,
+        "defaultClientScopes": [
+            "service_account", "web-origins", "acr", "roles", "profile", "basic", "email",
+        ],
+        "optionalClientScopes": [
+            "address", "phone", "organization", "offline_access", "microprofile-jwt",
+        ],
+        "access": {"view": true, "configure": false, "manage": false},
     })
 }

@@ -25,7 +25,7 @@ pub struct KeycloakState {
 impl KeycloakState {
     /// Adds an empty realm.
     pub fn add_realm(&mut self, name: &str) -> &mut Realm {
-        self.realms.entry(name.to_owned()).or_insert_with(Realm::new)
+        self.realms.entry(name.to_owned()).or_insert_with(|| Realm::new(name))
     }
 
     /// Returns a realm, which is created if it does not exist.
@@ -53,6 +53,8 @@ pub struct RealmGroup {
     pub children: BTreeMap<String, String>,
     /// The usernames of the members.
     pub members: Sorted<()>,
+    /// The IDs of the roles that members and subgroups inherit.
+    pub roles: Vec<String>,
 }
 
 /// A user of the realm.
@@ -83,6 +85,8 @@ pub struct RealmUser {
     /// The IDs of the groups that Keycloak remembers for a federated user, if it has not asked the
     /// directory since.
     pub remembered_groups: Option<BTreeSet<String>>,
+    /// The IDs of the roles that the user has directly, the default role apart.
+    pub roles: Vec<String>,
 }
 
 impl RealmUser {
@@ -101,6 +105,7 @@ impl RealmUser {
             service: false,
             groups: BTreeSet::new(),
             remembered_groups: None,
+            roles: Vec::new(),
         }
     }
 }

@@ -49,6 +49,7 @@ impl ManagementRoles {
                 "query-users" | "query-groups" => any(&["view-users", "manage-users"]),
                 "view-realm" => any(&["manage-realm"]),
                 "view-events" => any(&["manage-events"]),
+                "view-clients" => any(&["manage-clients"]),
                 _ => false,
             }
     }
@@ -60,11 +61,12 @@ impl ManagementRoles {
 }
 
 /// The roles of `realm-management` in a token with all of them.
-const ALL_ROLES: [&str; 10] = [
+const ALL_ROLES: [&str; 11] = [
     "view-users",
     "query-users",
     "query-groups",
     "view-realm",
+    "view-clients",
     "view-events",
     "manage-users",
     "manage-realm",
@@ -74,12 +76,20 @@ const ALL_ROLES: [&str; 10] = [
 ];
 
 /// A client of a realm.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RealmClient {
+    /// The UUID, which is not its `clientId`.
+    pub id: String,
     /// Its secret; a public client has none.
     pub secret: Option<SecretString>,
     /// The roles of its service account, if it has one.
     pub service_account: Option<ManagementRoles>,
+}
+
+impl Default for RealmClient {
+    fn default() -> Self {
+        Self { id: ids::uuid(), secret: None, service_account: None }
+    }
 }
 
 /// Someone who can get a token with a password.

@@ -20,6 +20,7 @@ mod links;
 mod mas_api;
 mod new_account;
 mod new_user;
+mod roles;
 mod running;
 mod seed;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use links::WorldLinks;
 use mas_api::MasApiSettings;
 pub use new_account::NewAccount;
 pub use new_user::NewUser;
+use roles::NewRole;
 pub use running::{AccountParts, MasUserState, RunningWorld, ServerStates, SynapseAccountState};
 
 use super::StandInError;
@@ -83,6 +85,7 @@ pub struct World {
     named_groups: Vec<(String, String)>,
     people: Vec<Person>,
     users: Vec<NewUser>,
+    roles: Vec<NewRole>,
     accounts: Vec<(String, Kind)>,
     detailed_accounts: Vec<NewAccount>,
     links: WorldLinks,
@@ -109,6 +112,7 @@ impl World {
             named_groups: Vec::new(),
             people: Vec::new(),
             users: Vec::new(),
+            roles: Vec::new(),
             accounts: Vec::new(),
             detailed_accounts: Vec::new(),
             links: WorldLinks::default(),
@@ -261,7 +265,8 @@ impl World {
         self
     }
 
-    /// Sets the roles of the client `matrix-sync`; by default it can read everything.
+    /// Sets the roles of the client `matrix-sync`; by default it can read everything but
+    /// clients.
     #[must_use]
     pub fn service_roles(mut self, roles: &[&str]) -> Self {
         self.service_roles = roles.iter().map(|role| (*role).to_owned()).collect();

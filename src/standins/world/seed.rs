@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use secrecy::SecretString;
 
 use super::running::{ADMIN, CLIENT, RunningWorld};
-use super::{Kind, Membership, World, links, new_account, new_user};
+use super::{Kind, Membership, World, links, new_account, new_user, roles};
 use crate::standins::keycloak::{self, Keycloak, Login, ManagementRoles, RealmClient};
 use crate::standins::mas::{self, CompatScope, Email, Mas};
 use crate::standins::synapse::{self, Synapse};
@@ -101,6 +101,7 @@ fn keycloak_state(world: &World) -> Result<keycloak::KeycloakState, StandInError
     let client = RealmClient {
         secret: Some(CLIENT.1.into()),
         service_account: Some(ManagementRoles::from_names(&roles)),
+        ..RealmClient::default()
     };
     realm.clients.insert(CLIENT.0.to_owned(), client);
     realm.silently(|realm| add_people(realm, world))?;
@@ -137,7 +138,9 @@ fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInE
         realm.join(&person.name, path);
     }
     let group = world.groups.first().map_or("", String::as_str);
-    world.users.iter().try_for_each(|user| new_user::put_user(realm, user, group))
+    world.users.iter().try_for_each(|user| new_user::put_user(realm, user, group))?;
+    world.roles.iter().for_each(|role| roles::add(realm, role));
+    Ok(())
 }
 
 fn capitalised(name: &str) -> String {

@@ -1,9 +1,11 @@
-//! Serves the endpoints below `/admin/realms/{realm}` that a reader of groups and users needs.
+//! Serves the endpoints below `/admin/realms/{realm}` that a reader of groups, roles and users
+//! needs.
 //!
-//! Each follows the exchange of `keycloak.json` with its path. This module checks the roles of the
+//! Each follows the exchange of `keycloak.json` or `keycloak-roles.json` with its path. This module checks the roles of the
 //! token: a search without them answers 200 with an empty list, everything else 403 (trap 6).
 
 mod groups;
+mod roles;
 mod users;
 
 use axum::Router;
@@ -139,9 +141,33 @@ pub(super) fn routes() -> Router<Shared<KeycloakState>> {
             "/admin/realms/{realm}/users/{id}/groups/count",
             endpoint!(users::groups_of_user_count),
         )
+        .merge(role_routes())
         .route("/admin/realms/{realm}/admin-events", endpoint!(admin_events))
         .route("/admin/realms/{realm}/events/config", endpoint!(events_config))
         .route("/admin/realms/{realm}/components", endpoint!(components))
+}
+
+fn role_routes() -> Router<Shared<KeycloakState>> {
+    let mut routes = Router::new()
+        .route("/admin/realms/{realm}", endpoint!(roles::realm))
+        .route("/admin/realms/{realm}/clients", endpoint!(roles::clients))
+        .route(
+            "/admin/realms/{realm}/users/{id}/role-mappings/realm/composite",
+            endpoint!(roles::effective),
+        )
+        .route(
+            "/admin/realms/{realm}/users/{id}/role-mappings/clients/{client}/composite",
+            endpoint!(roles::effective),
+        );
+    for roles in ["/admin/realms/{realm}/roles", "/admin/realms/{realm}/clients/{client}/roles"] {
+        routes = routes
+            .route(roles, endpoint!(roles::roles))
+            .route(&format!("{roles}/{{name}}"), endpoint!(roles::role))
+            .route(&format!("{roles}/{{name}}/users"), endpoint!(roles::users_of_role))
+            .route(&format!("{roles}/{{name}}/groups"), endpoint!(roles::groups_of_role))
+            .route(&format!("{roles}/{{name}}/composites"), endpoint!(roles::composites));
+    }
+    routes
 }
 
 /// `GET …/admin-events`

@@ -1,0 +1,110 @@
+//! A role that is given or taken away reaches Matrix within seconds, by the smallest reading that
+//! is enough.
+
+use matrix_keycloak_sync::standins::keycloak::Realm;
+use matrix_keycloak_sync::standins::{RunningWorld, World};
+
+use super::watching::{IN_STEP, Watching};
+use super::{becomes, watching};
+use crate::harness::{NO_LIMITS, account, everyone, started};
+
+const ROLE: &str = "[keycloak]\nroles = [\"matrix-user\"]\n";
+
+/// Alice and bob have the role, carol by a group, and nothing is left to do.
+fn in_step() -> World {
+    let world = World::new("example.org")
+        .without_self_deactivation()
+        .service_roles(&["view-users", "view-events", "view-realm", "view-clients"])
+        .holder("matrix-user", "alice")
+        .holder("matrix-user", "bob")
+        .group_with_role("/dept", "matrix-user")
+        .member_of("/dept/sub", "carol")
+        .user("dora")
+        .disabled_account("dora");
+    ["alice", "bob", "carol"].into_iter().fold(world, World::account)
+}
+
+fn change(world: &RunningWorld, change: impl FnOnce(&mut Realm)) {
+    change(world.keycloak.state().realm("corp"));
+}
+
+async fn watching_role(world: &RunningWorld) -> Watching {
+    watching(world, &format!("{ROLE}{NO_LIMITS}")).await
+}
+
+#[tokio::test]
+async fn user_who_loses_or_gets_the_only_role_is_rechecked_without_any_list() {
+    let world = started(in_step()).await;
+    let watching = watching_role(&world).await;
+    let lists = || {
+        let requests = world.keycloak.requests();
+        (requests.count("/roles/matrix-user/users"), requests.count("/members"))
+    };
+    let before = lists();
+    change(&world, |realm| realm.take_role("alice", "matrix-user"));
+    becomes(&world, "alice", true, true).await;
+    change(&world, |realm| realm.give_role("dora", "matrix-user"));
+    becomes(&world, "dora", false, false).await;
+    assert_eq!(lists(), before, "{}", watching.log());
+    assert_eq!(watching.runs("kind=\"full\"").await, 1, "{}", watching.log());
+    assert_eq!(world.state_of("bob"), account(false, false));
+}
+
+#[tokio::test]
+async fn user_who_loses_the_role_but_has_it_by_a_group_is_kept() {
+    let world = started(in_step()).await;
+    change(&world, |realm| realm.silently(|realm| realm.give_role("carol", "matrix-user")));
+    let watching = watching_role(&world).await;
+    let before = everyone(&world);
+    change(&world, |realm| realm.take_role("carol", "matrix-user"));
+    watching.has_run(IN_STEP, 2).await;
+    assert_eq!(everyone(&world), before);
+    change(&world, |realm| realm.leave("carol", "/dept/sub"));
+    becomes(&world, "carol", true, true).await;
+}
+
+#[tokio::test]
+async fn group_that_loses_or_gets_the_role_leads_to_a_full_run() {
+    let world = started(in_step()).await;
+    let _watching = watching_role(&world).await;
+    change(&world, |realm| realm.take_role_from_group("/dept", "matrix-user"));
+    becomes(&world, "carol", true, true).await;
+    change(&world, |realm| realm.give_role_to_group("/dept/sub", "matrix-user"));
+    becomes(&world, "carol", false, false).await;
+    assert_eq!(world.state_of("alice"), account(false, false));
+}
+
+#[tokio::test]
+async fn composite_that_loses_or_gets_the_role_leads_to_a_full_run() {
+    let world = in_step().composite("staff", "matrix-user").holder("staff", "erin").account("erin");
+    let world = started(world).await;
+    let _watching = watching_role(&world).await;
+    change(&world, |realm| realm.remove_from_composite("staff", "matrix-user"));
+    becomes(&world, "erin", true, true).await;
+    change(&world, |realm| realm.add_to_composite("staff", "matrix-user"));
+    becomes(&world, "erin", false, false).await;
+}
+
+#[tokio::test]
+async fn user_who_loses_a_role_of_a_client_is_disabled() {
+    let world = started(in_step().holder("chat:user", "erin").account("erin")).await;
+    let roles = "[keycloak]\nroles = [\"matrix-user\", \"chat:user\"]\n";
+    let _watching = watching(&world, &format!("{roles}{NO_LIMITS}")).await;
+    change(&world, |realm| realm.take_role("erin", "chat:user"));
+    becomes(&world, "erin", true, true).await;
+    assert_eq!(world.state_of("alice"), account(false, false));
+}
+
+#[tokio::test]
+async fn change_of_an_unrelated_role_disables_no_one() {
+    let world = started(in_step().role("other")).await;
+    let watching = watching_role(&world).await;
+    let before = everyone(&world);
+    change(&world, |realm| realm.give_role("alice", "other"));
+    change(&world, |realm| realm.take_role("alice", "other"));
+    watching.has_run(IN_STEP, 2).await;
+    change(&world, |realm| drop(realm.add_role("newer")));
+    watching.has_run(IN_STEP, 2).await;
+    assert_eq!(everyone(&world), before);
+    assert_eq!(watching.runs("kind=\"full\"").await, 1, "{}", watching.log());
+}
