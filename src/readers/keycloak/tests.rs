@@ -125,6 +125,8 @@ async fn holder_who_leaves_while_pages_are_read_hides_no_one() {
     let leave = move |_: &SeenRequest| state.lock().realm("corp").take_role("h00000", "user");
     world.keycloak.faults().on("/roles/user/users?first=49").times(1).before(leave);
     let names = members(&reader, &membership).await;
+    let left = world.keycloak.state().realm("corp").role("user").expect("seeded").holders.len();
+    assert_eq!(left, 5_099, "one left while the list was read");
     let all: Vec<_> = (0..5_100).map(|number| format!("h{number:05}")).collect();
     assert!(names == all || names == all[1..], "{} of {}", names.len(), all.len());
 }
