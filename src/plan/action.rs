@@ -20,6 +20,10 @@ pub enum ActionKind {
     Deactivate,
     /// Create the account of a member before the first login, with the link to its user.
     Create,
+    /// Make the owner an administrator in MAS.
+    GrantAdmin,
+    /// Take that right away, and end the sessions that use it.
+    RevokeAdmin,
 }
 
 impl ActionKind {
@@ -27,7 +31,9 @@ impl ActionKind {
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> AccountState {
         match self {
-            Self::Activate | Self::Create => AccountState::default(),
+            Self::Activate | Self::Create | Self::GrantAdmin | Self::RevokeAdmin => {
+                AccountState::default()
+            }
             Self::Disable => AccountState {
                 deactivated: mode == DisableMode::Deactivate,
                 locked: true,
@@ -37,11 +43,17 @@ impl ActionKind {
         }
     }
 
+    /// Returns whether it changes what an administrator may do, and not the account.
+    #[must_use]
+    pub fn is_about_admins(self) -> bool {
+        matches!(self, Self::GrantAdmin | Self::RevokeAdmin)
+    }
+
     /// Returns whether it takes the account from its owner.
     #[must_use]
     pub fn shuts_out(self) -> bool {
         match self {
-            Self::Activate | Self::Create => false,
+            Self::Activate | Self::Create | Self::GrantAdmin | Self::RevokeAdmin => false,
             Self::Disable | Self::Deactivate => true,
         }
     }

@@ -23,6 +23,8 @@ pub struct Policy {
     pub grace: Duration,
     /// What ties members and accounts.
     pub matching: Matching,
+    /// Who is an administrator in MAS, if that is decided here.
+    pub admins: Option<AdminRules>,
     /// Who gets an account before the first login.
     pub provision: Provision,
     /// `keycloak.localpart`, for messages.
@@ -48,6 +50,21 @@ impl Policy {
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
+}
+
+/// `[admins]`, without who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminRules {
+    pub revoke: Revoke,
+    /// Fewest administrators with an active account.
+    pub min_admins: usize,
+}
+
+/// Whether administrators in none of `[admins]` lose the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoke {
+    Yes,
+    No,
 }
 
 /// `accounts.provision`.

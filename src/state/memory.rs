@@ -188,7 +188,13 @@ pub(super) fn own_disables(
                     lock.second_stage = SecondStage::Begun;
                 }
             }
-            (ActionKind::Activate | ActionKind::Create, _) => {}
+            (
+                ActionKind::Activate
+                | ActionKind::Create
+                | ActionKind::GrantAdmin
+                | ActionKind::RevokeAdmin,
+                _,
+            ) => {}
         }
     }
     Ok(own)

@@ -1,6 +1,7 @@
 //! Loads file and environment into a valid configuration.
 
 mod accounts;
+mod admins;
 mod authorities;
 mod keycloak;
 mod mas_api;
@@ -22,7 +23,9 @@ use super::{Config, WriterConfig, WriterKindConfig};
 use crate::files;
 use crate::model::ServerName;
 use crate::plan::WriterKind;
+use crate::planner::Policy;
 use accounts::{accounts, synapse};
+use admins::admins;
 use keycloak::keycloak;
 use mas_api::mas_api;
 use mas_cli::mas_cli;
@@ -89,6 +92,9 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let writer = writer(&mut fields);
     let mas_api = mas_api(&mut fields, &accounts, &writer);
     let policy = policy(&mut fields, state_file.as_ref(), keycloak.as_ref(), &accounts, &writer);
+    let admins = admins(&mut fields, keycloak.as_ref());
+    let (admins, admin_rules) = admins.unzip();
+    let policy = policy.map(|policy| Policy { admins: admin_rules, ..policy });
     let limits = limits(&mut fields);
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);
@@ -108,6 +114,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
                 keycloak: keycloak.config,
                 synapse,
                 accounts: accounts.config,
+                admins,
                 mas_api,
                 writer,
                 policy,
