@@ -82,3 +82,39 @@ fn shows(member: &Member) -> impl Iterator<Item = Shown> + use<> {
     ];
     all.into_iter().filter_map(|(sign, print)| Some(Shown { sign, fingerprint: print? }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Signs;
+
+    fn member(id: &str, email: &str) -> Member {
+        Member {
+            id: id.into(),
+            localpart: None,
+            enabled: true,
+            federation_link: None,
+            signs: Signs::new(id, Some(email), Some("Kim"), Some("Lee")),
+        }
+    }
+
+    #[test]
+    fn display_name_is_a_sign_only_if_one_member_has_it() {
+        let user_id = UserId::try_from(Box::from("@kl:example.org")).expect("a user ID");
+        let detail = AccountDetail {
+            display_name: Some("kim lee".into()),
+            emails: vec!["kim@example.org".into()],
+            ..AccountDetail::new(user_id.clone())
+        };
+        let found = |members: &[Member]| {
+            let signs = members_with_signs([(&user_id, &detail)].into_iter(), members);
+            signs.into_values().flatten().collect::<Vec<_>>()
+        };
+        let [one, other] = ["a", "b"].map(|id| member(id, "kim@example.org"));
+        assert_eq!(
+            found(std::slice::from_ref(&one)),
+            [(Sign::Email, "a".into()), (Sign::DisplayName, "a".into())]
+        );
+        assert_eq!(found(&[one, other]), [(Sign::Email, "a".into()), (Sign::Email, "b".into())]);
+    }
+}

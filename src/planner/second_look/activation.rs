@@ -32,9 +32,6 @@ impl<'f> SecondLook<'_, 'f> {
         }
         let not_activated =
             self.table.not_activated(account, seen.account.seen(), seen.account.last_disabled_at);
-        if let Some(reason) = not_activated.filter(|reason| *reason < KeptReason::AnotherPerson) {
-            return Verdict::Kept(reason);
-        }
         let is_external_id = |member: &Member| has_external_id(seen, &member.id);
         let is_by_external_id = externals(seen).next().is_some() && by != TiedBy::Link;
         let is_anothers = is_by_external_id && !members.iter().all(|member| is_external_id(member));
@@ -44,7 +41,8 @@ impl<'f> SecondLook<'_, 'f> {
                 && self.is_newer(account, seen, find(seen, &member.id))
         };
         if is_anothers || members.iter().any(|member| is_newer(member)) {
-            return Verdict::Kept(KeptReason::AnotherPerson);
+            let anothers = KeptReason::AnotherPerson;
+            return Verdict::Kept(not_activated.map_or(anothers, |reason| reason.min(anothers)));
         }
         not_activated.map_or(Verdict::Activate(Reason::InGroup), Verdict::Kept)
     }

@@ -1,5 +1,6 @@
 //! Tests how members and accounts match as a whole, and when that stops a plan.
 
+use super::scene::with_id;
 use super::whose::outcome;
 use super::*;
 use crate::model::Tie;
@@ -112,6 +113,22 @@ fn summary_counts_by_evidence_and_shows_the_first_five_names() {
         doubt: None,
     };
     assert_eq!(plan.mapping, expected);
+}
+
+#[test]
+fn account_that_an_external_id_ties_to_a_member_counts_as_theirs_by_external_id() {
+    let world = scene().member_with_id("alicia", "a").account("alice", ACTIVE);
+    let draft = Draft::new(&world.facts, &world.policy);
+    let Rechecks::Taken { mut answers, members_after } = world.rechecks(&draft) else {
+        unreachable!("every account is rechecked")
+    };
+    let alice = Localpart::from("alice").on(&world.facts.server_name);
+    let Some(Ok(seen)) = answers.get_mut(&alice) else { unreachable!("no recheck fails") };
+    let person = with_id(&known(true, true, None), &"a".into());
+    seen.keycloak = vec![Answer { asked: Question::ExternalId("a".into()), user: person }];
+    let plan = draft.decide(&Rechecks::Taken { answers, members_after });
+    let expected = MappingSummary { members: 1, by_external_id: 1, ..MappingSummary::default() };
+    assert_eq!(MappingSummary { examples: Vec::new(), ..plan.mapping }, expected);
 }
 
 #[test]

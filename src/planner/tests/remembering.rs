@@ -104,6 +104,27 @@ fn active_account_of_the_new_name_is_an_account_of_ones_own() {
 }
 
 #[test]
+fn account_of_the_new_name_that_is_linked_to_another_user_is_no_account_of_ones_own() {
+    let world = |owner: &str| {
+        let scene = scene().member_with_id("rita", "r").member_with_id("alice", "m");
+        let scene = scene.member_with_id("otto", "o").account("alice", ACTIVE);
+        let scene = scene.linked("rita", owner, ACTIVE).remembered("alice", "r", Tie::Name);
+        scene.plan().not_registered
+    };
+    assert_eq!(world("r"), ["otto".into()]);
+    assert_eq!(world("o"), ["alice".into()]);
+}
+
+#[test]
+fn name_does_not_replace_a_remembered_user_without_a_second_look() {
+    let world = scene().member_with_id("rita", "r").member_with_id("alice", "m");
+    let world = world.account("rita", ACTIVE).account("alice", ACTIVE);
+    let world = world.remembered("alice", "r", Tie::Name);
+    assert_eq!(world.rechecks(&Draft::new(&world.facts, &world.policy)).all_evidence().count(), 0);
+    assert_eq!(run(&world).owner("alice"), by_name("r"));
+}
+
+#[test]
 fn names_are_remembered_beside_subjects_that_are_no_ids() {
     let by_name_alone = |scene: Scene| {
         let scene = scene.policy(|policy| policy.matching = Matching::Localpart);
@@ -205,6 +226,26 @@ fn missing_user_is_not_forgotten_while_a_directory_is_in_doubt() {
         run(&scene.remembered("alice", "r", Tie::Name)).owner("alice")
     };
     assert_eq!((world(&[]), world(&["ldap"])), (by_name("m"), by_name("r")));
+}
+
+#[test]
+fn link_replaces_a_missing_user_even_while_a_directory_is_in_doubt() {
+    let mut world = scene().member_with_id("alice", "m").linked("alice", "m", ACTIVE);
+    world.facts.providers = Some(vec!["ldap".into()]);
+    let world = world.remembered("alice", "r", Tie::Name);
+    assert_eq!(world.plan().doubtful, [Box::from("ldap")]);
+    assert_eq!(run(&world).owner("alice"), ("m".to_owned(), Tie::Link));
+}
+
+#[test]
+fn reading_of_a_part_is_not_remembered_as_one_of_everything() {
+    let world = scene();
+    let reach = |scope: Option<&PlanScope>| {
+        let draft = Draft::about(&world.facts, &world.policy, scope);
+        let rechecks = world.rechecks(&draft);
+        draft.presence(&draft.verdicts(&rechecks), &rechecks).reach
+    };
+    assert_eq!((reach(None), reach(Some(&PlanScope::default()))), (Reach::Everything, Reach::Some));
 }
 
 #[test]
@@ -333,4 +374,17 @@ fn disabled_member_who_is_now_listed_is_kept_if_disabled_members_count() {
     assert_eq!(outcome(&world, "dave"), "disable not_in_group");
     world.members_after = Some(listed);
     assert_eq!(outcome(&world, "dave"), "kept in_group_at_second_look");
+}
+
+#[test]
+fn each_account_gets_its_own_owner_of_the_state_file() {
+    let mut world = scene().account("alice", ACTIVE).account("bob", ACTIVE).account("eve", ACTIVE);
+    world = world.remembered("alice", "old", Tie::Name).remembered("eve", "e", Tie::Name);
+    let owner = |name: &str, id: &str| (name.into(), Owner { id: id.into(), tie: Tie::Name });
+    let owners = [owner("bob", "b"), owner("alice", "a")];
+    world.facts.recall(&["alice".into(), "bob".into()], &owners);
+    assert_eq!(
+        ["alice", "bob", "eve"].map(|name| world.owner(name)),
+        [by_name("a"), by_name("b"), by_name("e")]
+    );
 }

@@ -62,3 +62,34 @@ fn with_too_many_accounts_to_recheck_none_is_changed() {
     let refusals = Limits { max_look: 1, ..OPEN }.refuse(&plan);
     assert_eq!(refusals, [Refusal::MaxLook { people: 2, max: 1, prefix: None }]);
 }
+
+#[test]
+fn rechecks_are_of_no_use_once_every_account_has_failed() {
+    let world = scene().user("dave").account("dave", ACTIVE).user("erin").account("erin", ACTIVE);
+    let mut rechecks = world.rechecks(&Draft::new(&world.facts, &world.policy));
+    let [dave, erin] = ["dave", "erin"].map(|name| Localpart::from(name).on(&"example.org".into()));
+    assert!(rechecks.fail(std::slice::from_ref(&dave), "first"));
+    assert!(!rechecks.fail(&[dave.clone(), erin.clone()], "second"));
+    let failed = |why: &str| Some(Err(why.to_owned()));
+    assert_eq!(
+        [rechecks.recheck(&dave).cloned(), rechecks.recheck(&erin).cloned()],
+        [failed("first"), failed("second")]
+    );
+}
+
+#[test]
+fn erased_account_is_kept_as_erased_even_if_its_name_is_another_users_now() {
+    let world = |now| {
+        let mut newcomer = known(true, true, None);
+        if let KeycloakPerson::Known { created, .. } = &mut newcomer {
+            *created = Some(Timestamp::from_millis(2));
+        }
+        let scene = scene().member("alice").seen("alice", newcomer).account("alice", DISABLED);
+        scene.detail("alice", |detail| {
+            detail.state = now;
+            detail.disabled_at = Some(Timestamp::from_millis(1));
+        })
+    };
+    keeps(&world(DISABLED), kept_as("alice", KeptReason::AnotherPerson));
+    keeps(&world(ERASED), kept_as("alice", KeptReason::Erased));
+}

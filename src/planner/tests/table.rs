@@ -202,3 +202,15 @@ fn the_digest_names_the_actions_and_nothing_else() {
     );
     assert_ne!(scene.seen("dave", KeycloakPerson::Unknown).plan().digest(), digest);
 }
+
+#[test]
+fn account_out_of_the_group_is_unverified_if_mas_was_not_asked_about_it() {
+    let is_unverified = |mas| {
+        let scene = scene().user("dave").account_with("dave", DISABLED, |account| {
+            account.mas = mas;
+        });
+        scene.plan().unverified.accounts == [("dave".into(), DISABLED)]
+    };
+    assert!(is_unverified(InMas::NotAsked));
+    assert!(!is_unverified(InMas::Known("1".into())));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Owner, Tie};
-use crate::plan::Skip;
+use crate::plan::{MappingSummary, Skip};
 
 const ENDED: i64 = 1_000_000;
 
@@ -291,4 +291,23 @@ fn deactivation_that_mas_does_after_the_run_is_the_runs() {
         let plan = dave.undo(&[Undone { progress, ..undone.clone() }]);
         assert_eq!(left_out(&plan), [""], "{progress:?}");
     }
+}
+
+#[test]
+fn undo_of_a_disable_keeps_an_account_that_is_active_now_without_a_second_look() {
+    let world = scene().user("dave").account("dave", ACTIVE);
+    let undone = world.done("dave", ActionKind::Disable, DisableMode::Deactivate);
+    for since in [None, Some(Since::SeenActive)] {
+        let plan = world.undo(&[Undone { since, ..undone.clone() }]);
+        assert_eq!((actions(&plan), left_out(&plan)), (vec![], vec!["active now".to_owned()]));
+        assert_eq!(plan.actions[0].evidence, None, "{since:?}");
+    }
+}
+
+#[test]
+fn undo_says_nothing_about_members_that_it_is_not_about() {
+    let world = scene().member("zoe").account("alice", DISABLED);
+    let plan = world.undo(&[world.done("alice", ActionKind::Disable, DisableMode::Deactivate)]);
+    assert_eq!(world.plan().not_registered, ["zoe".into()]);
+    assert_eq!((plan.not_registered, plan.mapping), (vec![], MappingSummary::default()));
 }
