@@ -80,7 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn packed_ids_take_17_bytes() {
+    fn packed_ids_take_17_bytes_and_usual_ones_no_text() {
         assert_eq!(size_of::<PackedId>(), 17);
+        let mut texts = IdTexts::default();
+        texts.pack(KeycloakId::from("0b6f1d2c-7c5e-4a55-9d57-3f1f8b0e9a11"));
+        texts.pack(MasUserId::from("01J44QC8BCY7FCFM7WGHQGKMTJ"));
+        assert!(texts.0.is_empty());
     }
 }

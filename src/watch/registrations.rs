@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn account_registered_right_before_a_full_run_is_read_again_after_it() {
-        let mut registrations = begun(&[("old", 900), ("young", 998)], 1000);
+        let mut registrations = begun(&[("a minute old", 940), ("young", 998)], 1000);
         assert_eq!(due(&mut registrations, 1001), one("young", Judge::OnceLinked));
         assert_eq!(due(&mut registrations, 1003), one("young", Judge::Now));
     }

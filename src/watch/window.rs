@@ -135,6 +135,7 @@ mod tests {
         let counted = Past { disabled: 1, inactive: 1, activated: 0, ..Past::default() };
         assert_eq!(alice_disabled().past(last, &plan(&[]), &[]), counted);
         assert_eq!(alice_disabled().past(THEN.after(HOUR), &plan(&[]), &[]), Past::default());
+        assert_eq!(Window::beginning(THEN.after(HOUR)), THEN);
     }
 
     #[test]

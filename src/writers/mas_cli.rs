@@ -333,6 +333,8 @@ mod tests {
             error_of("error: unexpected argument '-m' found\n").raw(),
             "error: unexpected argument '-m' found"
         );
+        assert_eq!(error_of("Error: no such file\n").raw(), "no such file");
+        assert_eq!(error_of("INFO said Error: no\n").raw(), "INFO said Error: no");
         assert_eq!(error_of("").raw(), "no error text");
     }
 }

@@ -188,6 +188,14 @@ async fn more_accounts_than_a_page_are_all_read() {
 }
 
 #[tokio::test]
+async fn list_in_many_small_pages_is_read_whole() {
+    let world = started(group().members(150, "u").accounts(150, "u")).await;
+    world.synapse.faults().on("/v3/users?").in_pages_of(10);
+    let run = program(&world).run("plan --format json").exits(0);
+    assert_eq!(run.json()["read"], json!({"members": 150, "accounts": 151}));
+}
+
+#[tokio::test]
 async fn rows_that_one_page_of_several_leaves_out_are_missed() {
     let world = started(group().members(5100, "u").accounts(5100, "u")).await;
     let before = everyone(&world);

@@ -47,6 +47,16 @@ async fn action_stays_scheduled_and_the_run_incomplete_if_synapse_never_shows_it
 }
 
 #[tokio::test]
+async fn account_is_read_once_after_its_action_if_there_is_no_time_to_wait() {
+    let world = started(the_table()).await;
+    world.mas.state().worker_on = false;
+    let toml = "[writer]\nconfirm_timeout = \"0s\"";
+    program(&world).file(&world, toml).run("sync").exits(4);
+    // Once before the action, and once after it.
+    assert_eq!(world.synapse.requests().count("/v2/users/@dave"), 2);
+}
+
+#[tokio::test]
 async fn unconfirmed_actions_are_printed_as_text_too() {
     let world = started(the_table()).await;
     world.mas.state().worker_on = false;

@@ -1,8 +1,9 @@
 //! What a run costs the servers.
 
+use matrix_keycloak_sync::standins::{NewAccount, NewUser};
 use serde_json::json;
 
-use crate::harness::{group, program, started};
+use crate::harness::{NO_LIMITS, group, program, started};
 
 /// A page that takes long does not double the size of the next one: then there is one more.
 #[tokio::test]
@@ -27,4 +28,15 @@ async fn only_accounts_that_would_be_disabled_are_rechecked() {
         (looked_at("username=dave"), looked_at("/v2/users/@"), looked_at("username=")),
         (1, 1, 1)
     );
+}
+
+#[tokio::test]
+async fn member_is_not_requested_by_a_weak_sign_if_a_name_ties_the_account() {
+    let dave = NewAccount::new("dave").displayname("Dora Doe");
+    let world = group().member("alice").account("alice").user("dave").with_account(dave);
+    let world = started(world.with_user(NewUser::member("dora").named("Dora", "Doe"))).await;
+    let id = world.keycloak.state().realm("corp").user("dora").expect("seeded").id.clone();
+    let run = program(&world).file(&world, NO_LIMITS).run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group"]);
+    assert_eq!(world.keycloak.requests().count(&format!("/users/{id}")), 0);
 }

@@ -309,3 +309,17 @@ async fn action_is_not_tried_if_its_beginning_cannot_be_written_down() {
     assert!(told.contains("not tried: ") && told.contains("the disk is full"), "{told}");
     assert_eq!(world.state_of("bob"), account(false, false));
 }
+
+#[tokio::test]
+async fn run_is_incomplete_if_an_outcome_cannot_be_written_down() {
+    let world = started(the_table()).await;
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    world.leave("bob");
+    let connection =
+        rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
+    let full = "CREATE TRIGGER full BEFORE UPDATE OF outcome ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    connection.execute_batch(full).expect("a trigger");
+    let run = remembering(&world, NO_LIMITS).run("sync --format json").exits(4);
+    assert_eq!(run.actions(), ["disable bob not_in_group done"]);
+    run.tells(&["the disk is full"]);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matrix_keycloak_sync::standins::{Auth, Fault, World};
+use matrix_keycloak_sync::standins::{Auth, Fault, NewUser, World};
 use serde_json::json;
 
 use crate::harness::{everyone, group, program, program_with, started, the_table};
@@ -246,6 +246,17 @@ async fn template_decides_whose_account_it_is() {
 }
 
 #[tokio::test]
+async fn template_reads_the_attributes_of_members_and_of_other_users() {
+    let world = group()
+        .with_user(NewUser::member("k1").attribute("matrix", &["alice"]))
+        .with_user(NewUser::new("k2").attribute("matrix", &["dave"]));
+    let world = started(world.account("alice").account("dave")).await;
+    let toml = "[keycloak]\nlocalpart = \"{{ user.matrix }}\"";
+    let run = program(&world).file(&world, toml).run("plan --format json").exits(0);
+    assert_eq!(run.actions(), ["disable dave not_in_group"]);
+}
+
+#[tokio::test]
 async fn members_without_a_localpart_are_reported_and_block_nothing() {
     let world = started(the_table()).await;
     world.keycloak.state().realm("corp").user_mut("bob").expect("seeded").email = None;
@@ -253,4 +264,19 @@ async fn members_without_a_localpart_are_reported_and_block_nothing() {
     let run = program(&world).file(&world, toml).run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["disable dave not_in_group done"]);
     assert_eq!(run.json()["unnamed"][0]["username"], "bob");
+}
+
+#[tokio::test]
+async fn each_member_without_a_localpart_is_reported_once_even_if_in_several_groups() {
+    let both = NewUser::member("bob").in_group("/guests");
+    let world = group().member("alice").account("alice").with_user(both);
+    let world = started(world.member_of("/guests", "gina")).await;
+    for name in ["bob", "gina"] {
+        world.keycloak.state().realm("corp").user_mut(name).expect("seeded").email = None;
+    }
+    let toml = "[keycloak]\ngroups = [\"/matrix-users\", \"/guests\"]\nlocalpart = \"{{ user.email.split('@')[0] }}\"";
+    let run = program(&world).without("KC_GROUP_NAME").file(&world, toml).run("plan --format json");
+    let unnamed = run.exits(0).json()["unnamed"].clone();
+    let names = unnamed.as_array().expect("a list").iter().map(|one| one["username"].as_str());
+    assert_eq!(names.collect::<Vec<_>>(), [Some("bob"), Some("gina")]);
 }

@@ -119,6 +119,19 @@ async fn account_whose_second_look_hangs_is_skipped_and_the_others_are_done() {
 }
 
 #[tokio::test]
+async fn directory_counts_as_up_if_only_the_last_second_looks_hang() {
+    let world = the_table().leavers(3, "gone").account("lena").account("lars");
+    let world = world
+        .with_user(NewUser::member("lena").federated("ldap-1"))
+        .with_user(NewUser::new("lars").federated("ldap-1"));
+    let world = started(world).await;
+    world.synapse.faults().on("/v2/users/@gone").answer(Fault::Hang);
+    let ended = sync_within(&world, NO_LIMITS).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    assert_eq!((world.state_of("lars"), active_leavers(&world)), (account(true, true), 3));
+}
+
+#[tokio::test]
 async fn accounts_whose_second_look_hangs_come_last_in_the_next_run() {
     let world = started(the_table().leavers(40, "gone")).await;
     // As many as are asked about at the same time.

@@ -1,9 +1,10 @@
 //! Service accounts, which Keycloak omits from the list of users, and other users missing there.
 
+use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{Fault, NewUser, RunningWorld, World};
 use serde_json::{Value, json};
 
-use crate::harness::{NO_LIMITS, Run, account, group, program, started};
+use crate::harness::{NO_LIMITS, Run, account, group, own_error, program, started};
 
 /// A template that is more than the username, so that accounts are matched with the list of users.
 const LOWER: &str = "[keycloak]\nlocalpart = \"{{ user.preferred_username | lower }}\"\n";
@@ -95,6 +96,20 @@ async fn a_list_that_lacks_a_member_skips_only_accounts_without_a_user() {
     let error = run.json()["actions"][1]["error"].to_string();
     assert!(error.contains("the list of users does not contain the user "), "{error}");
     assert_eq!(world.state_of("ghost"), account(false, false));
+}
+
+#[tokio::test]
+async fn member_missing_from_the_list_is_a_gap_if_the_request_by_id_is_refused() {
+    let world = started(in_step().member("mia").account("mia").account("ghost")).await;
+    let id = world.keycloak.state().realm("corp").user("mia").expect("seeded").id.clone();
+    hide(&world, &["mia"]);
+    let refused = own_error(Server::Keycloak, 403, "no");
+    world.keycloak.faults().on(&format!("/users/{id}")).answer(refused);
+    let run = sync(&world, LOWER).exits(4);
+    assert_eq!(
+        run.actions(),
+        ["disable dave not_in_group done", "disable ghost not_in_group skipped"]
+    );
 }
 
 #[tokio::test]

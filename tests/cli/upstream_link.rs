@@ -1,7 +1,10 @@
 //! Members and accounts matched by the Keycloak user ID in MAS: renames, namesakes, and accounts
 //! without a link.
 
-use matrix_keycloak_sync::standins::{RunningWorld, SeenRequest, World};
+use matrix_keycloak_sync::standins::{
+    Fault, NewAccount, NewUser, RunningWorld, SeenRequest, World,
+};
+use serde_json::json;
 
 use crate::harness::{
     BY_MAS, NO_LIMITS, Program, Run, account, group, program_by, started, the_table,
@@ -30,7 +33,7 @@ async fn the_table_holds_by_links_too() {
     let world = started(the_table()).await;
     let run = linked(&world, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["activate bob in_group done", "disable dave not_in_group done"]);
-    assert_eq!(run.json()["not_registered"], serde_json::json!(["zoe.new"]));
+    assert_eq!(run.json()["not_registered"], json!(["zoe.new"]));
 }
 
 #[tokio::test]
@@ -142,6 +145,18 @@ async fn run_ends_without_a_provider_for_the_realm() {
 }
 
 #[tokio::test]
+async fn names_suffice_without_any_provider_unless_links_are_wanted() {
+    let world = started(the_table()).await;
+    let provider = format!("provider = {:?}\n", world.upstream_provider());
+    world.mas.admin().faults().on("/upstream-oauth-providers").answer(Fault::EmptyList);
+    let auto = matching(&world, "auto", "").run("plan --format json").exits(0);
+    assert_eq!(auto.actions(), ["activate bob in_group", "disable dave not_in_group"]);
+    for wants_links in [linked(&world, ""), matching(&world, "auto", &provider)] {
+        wants_links.run("plan").exits(1).tells(&["no upstream provider is ", "it has none"]);
+    }
+}
+
+#[tokio::test]
 async fn explain_finds_the_account_by_the_new_name_and_the_user_by_the_old_one() {
     let world = started(the_table()).await;
     world.rename_in_keycloak("alice", "alice.cooper");
@@ -179,4 +194,18 @@ async fn explain_shows_who_was_requested_by_id_and_who_by_name() {
     world.keycloak.shared().lock().realm("corp").leave("carol", "/matrix-users");
     let run = linked(&world, "").run("explain carol").exits(0);
     run.prints(&["Keycloak has no user of this ID", "user carol (", "so not in the group"]);
+}
+
+#[tokio::test]
+async fn plan_is_refused_if_no_link_of_five_leads_to_a_user_of_the_realm() {
+    for (links, is_refused) in [(4, false), (5, true)] {
+        let world = (0..links).fold(group(), |world, number| {
+            let name = format!("u{number}");
+            let account = NewAccount::new(&name).linked_to(&format!("{name}@corp.test"));
+            world.with_user(NewUser::member(&name)).with_account(account)
+        });
+        let refused = plan_of(world).await.json()["refused"].to_string();
+        let told = "none of the links in MAS leads to a user of the realm";
+        assert_eq!(refused.contains(told), is_refused, "{links} links: {refused}");
+    }
 }

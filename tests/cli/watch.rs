@@ -55,6 +55,7 @@ async fn user_who_leaves_the_group_is_disabled_and_the_session_ends() {
     assert_eq!(world.state_of("bob"), account(false, false));
     watching.has_done(1.0).await;
     assert_eq!(watching.metric("event_lag_seconds_count").await, Some(1.0));
+    watching.has_logged("kind=\"people\" members=1 accounts=3 disable=1");
     assert_eq!(watching.stop(), 0);
 }
 
@@ -331,4 +332,15 @@ async fn lock_that_another_run_holds_for_two_intervals_is_a_failure() {
     watching.has_logged("the run failed: another run holds the lock");
     drop(lock);
     watching.is_ready().await;
+}
+
+#[tokio::test]
+async fn metrics_show_what_was_done_since_the_last_full_run() {
+    let world = started(in_step().member("carol").account("carol")).await;
+    let watching = watching(&world, NO_LIMITS).await;
+    for (name, done) in [("alice", 1.0), ("bob", 2.0)] {
+        world.leave(name);
+        watching.has_done(done).await;
+    }
+    assert_eq!(watching.metric("accounts{state=\"deactivated\"}").await, Some(1.0), "alice");
 }

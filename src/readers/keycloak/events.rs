@@ -242,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn who_joins_a_group_newer_than_the_reading_may_not_have_joined_ours() {
+        let joined = |group: &str| {
+            about("GROUP_MEMBERSHIP", "CREATE", &format!("users/alice/groups/{group}"), true)
+        };
+        assert_eq!(joined("ours"), alice(MembershipHint::Joined));
+        assert_eq!(joined("newer"), alice(MembershipHint::Nothing));
+    }
+
+    #[test]
     fn any_change_of_a_user_names_them_and_only_their_own_deletion_explains_that_they_are_gone() {
         for path in ["users/alice", "users/alice/reset-password"] {
             for operation in ["CREATE", "UPDATE", "ACTION"] {

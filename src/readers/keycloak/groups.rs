@@ -198,3 +198,21 @@ fn looks_like_an_id(text: &str) -> bool {
         && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
         && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_uuid_looks_like_an_id() {
+        assert!(looks_like_an_id("0b6f1d2c-7c5e-4a55-9d57-3f1f8b0e9a11"));
+        for name in [
+            "staff",
+            "everyone-who-works-here-or-ever-did-",
+            "0b6f1d2c7c5e4a559d573f1f8b0e9a11",
+            "0b6f1d2c-7c5e-4a55-9d57-3f1f8b0e9axy",
+        ] {
+            assert!(!looks_like_an_id(name), "{name}");
+        }
+    }
+}

@@ -122,3 +122,21 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use super::*;
+
+    #[test]
+    fn no_more_pages_are_requested_at_a_time_than_allowed() {
+        let fetch = |first, max| -> Ready<Result<(usize, usize), ()>> { ready(Ok((first, max))) };
+        let mut requests = PageRequests::new(fetch, 3);
+        let page = requests.require(0, 1000);
+        for _ in 0..2 {
+            requests.guess_after(page, 1000);
+            assert_eq!(requests.ranges.len(), 3);
+        }
+    }
+}

@@ -175,3 +175,24 @@ pub(super) fn to_user(row: &UserRow) -> KeycloakUser {
         email: row.email.clone().map(ServerText::from),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn name_of_a_user_is_what_is_set_of_first_and_last_name() {
+        let name = |names: Value| {
+            let mut row = json!({"id": "1", "username": "dora", "enabled": true});
+            row.as_object_mut().expect("an object").extend(names.as_object().expect("one").clone());
+            let row: UserRow = serde_json::from_value(row).expect("a row");
+            to_user(&row).name.map(|name| name.raw().to_owned())
+        };
+        let both = json!({"firstName": "Dora ", "lastName": "Doe"});
+        assert_eq!(name(both).as_deref(), Some("Dora Doe"));
+        assert_eq!(name(json!({"firstName": " ", "lastName": "Doe"})).as_deref(), Some("Doe"));
+        assert_eq!(name(json!({"firstName": ""})), None);
+    }
+}

@@ -243,3 +243,22 @@ async fn pauses_grow_up_to_the_interval_and_start_again_after_success() {
     let again = standing.ended(FULL, failed(Cause::Other));
     assert!(shown(&again).starts_with("forget, full run after a pause"), "{again:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn hook_gets_the_plan_that_waits_and_the_error_with_its_hint() {
+    let call = |ended| {
+        let effects = Standing::new(INTERVAL).ended(FULL, ended).into_iter();
+        let mut calls = effects.filter_map(|effect| match effect {
+            Effect::RunHook(call) => Some(call),
+            _ => None,
+        });
+        calls.next().expect("the hook runs")
+    };
+    let waits = call(waits(1));
+    let plan = Some((digest(1), "sync".to_owned()));
+    assert_eq!((waits.waiting, waits.plan), (vec!["dave".to_owned()], plan));
+    let (line, hint) = ("it broke".to_owned(), Some("mend it".to_owned()));
+    let failed =
+        call(Ended::Failed(Failed { cause: Cause::Other, line: line.clone(), hint: hint.clone() }));
+    assert_eq!((failed.error, failed.hint), (Some(line), hint));
+}

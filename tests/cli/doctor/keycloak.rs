@@ -1,10 +1,11 @@
 //! What can be wrong with the connection to Keycloak.
 
+use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use matrix_keycloak_sync::standins::{Fault, World};
 
 use super::{Findings, by_client, doctor};
-use crate::harness::{group, program, proxy_page, started, the_table};
+use crate::harness::{group, own_error, program, proxy_page, started, the_table};
 use crate::snapshots::assert_snapshot;
 use crate::tls::{Authority, TlsFront};
 
@@ -156,4 +157,12 @@ async fn admin_events_are_looked_for_and_their_absence_is_no_fault() {
     let off = by_client(&world).file(&world, "[watch]\nevents_every = \"off\"\n");
     let off = doctor(off).shown(events);
     assert_snapshot("doctor_keycloak_events", &[saved, unsaved, forbidden, off].concat());
+}
+
+#[tokio::test]
+async fn error_of_keycloak_is_not_taken_for_a_missing_right_to_see_the_version() {
+    let world = started(the_table()).await;
+    let fault = own_error(Server::Keycloak, 500, "unknown_error");
+    world.keycloak.faults().on("/admin/serverinfo").answer(fault);
+    doctor(by_client(&world)).ailing_is(&["keycloak version problem"]);
 }

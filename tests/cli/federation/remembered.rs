@@ -299,3 +299,15 @@ async fn user_is_found_by_name_in_any_case_of_letters() {
     make_uncountable(&world, "lars");
     keeps_lars(sync(&world, BY_ID));
 }
+
+#[tokio::test]
+async fn account_is_skipped_if_keycloak_or_a_proxy_refuses_to_count_a_witness() {
+    for fault in [own_error(Server::Keycloak, 403, "no"), proxy_page(403)] {
+        let world = without_lars().await;
+        for name in ["lena", "lotte"] {
+            world.keycloak.faults().on(&count_of(&world, name)).answer(fault.clone());
+        }
+        let run = sync(&world, "").exits(4);
+        assert_eq!(run.actions(), [GONE[0], "disable lars not_in_group skipped"], "{fault:?}");
+    }
+}

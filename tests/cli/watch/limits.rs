@@ -34,6 +34,7 @@ async fn retried_account_counts_once() {
     world.leave("c00000");
     becomes(&world, "c00000", true, true).await;
     assert_eq!(watching.metric("refused").await, Some(0.0));
+    watching.has_logged("the run left something undone");
     assert_eq!(
         watching.metric("actions_total{action=\"disable\",outcome=\"failed\"}").await,
         Some(1.0)
@@ -101,4 +102,32 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     watching.signal("HUP");
     watching.is_ready().await;
     assert_eq!(watching.metric("refused").await, Some(0.0));
+}
+
+#[tokio::test]
+async fn full_run_that_is_refused_is_in_the_history() {
+    let world = started(group().members(5, "c").accounts(5, "c").leavers(3, "gone")).await;
+    let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{TWO}")));
+    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+    let history = program(&world).file(&world, TWO).run("history --format json").exits(0).json();
+    let last = &history["runs"][0];
+    assert_eq!((&last["command"], &last["result"]), (&"watch".into(), &"refused".into()));
+}
+
+#[tokio::test]
+async fn account_that_waits_for_an_approval_is_reported_by_the_full_run() {
+    let world = started(group().member("alice").account("alice").account("ghost")).await;
+    let input = world.directory().join("hook.json");
+    let path = input.display();
+    let hook = script(&world, "hook", &format!("cat > {path}.new && mv {path}.new {path}"));
+    let watching =
+        watching(&world, &format!("on_refused = [{:?}]\n{TWO}", hook.to_string_lossy())).await;
+    watching.has_logged("1 account waits for an approval");
+    until_so("the hook's input", async || input.exists()).await;
+    let input: Value =
+        serde_json::from_slice(&std::fs::read(&input).expect("a file")).expect("JSON");
+    let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+    assert_eq!(text(&input["event"]), "needs_approval");
+    assert!(text(&input["reasons"][0]).starts_with("ghost: "), "{input}");
+    assert!(text(&input["command"]).contains(&text(&input["digest"])), "{input}");
 }

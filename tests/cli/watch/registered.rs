@@ -106,6 +106,13 @@ async fn account_of_a_member_is_left_if_it_is_registered_between_full_runs() {
         looks_on(&world, 2).await;
         assert_eq!(world.state_of("zoe"), account(false, false), "{way:?}");
         assert_eq!(watching.runs(ACCOUNTS).await, 1, "{way:?}: judged once\n{}", watching.log());
+        let reads = || {
+            world.synapse.requests().count("/v2/users/@zoe")
+                + world.mas.admin().requests().count("/by-username/zoe")
+        };
+        let before = reads();
+        looks_on(&world, 2).await;
+        assert_eq!(reads(), before, "{way:?}: not read again");
     }
 }
 
@@ -298,5 +305,7 @@ async fn goes_on_after(way: Option<Way>, fault: Fault) {
     world.mas.admin().faults().clear();
     becomes(&world, "dave", true, true).await;
     assert_eq!(world.state_of("zoe"), account(false, false), "{way:?} {fault:?}");
-    assert_eq!(watching.times("cannot be read"), usize::from(!is_silent), "{}", watching.log());
+    for told in ["cannot be read", "can be read again"] {
+        assert_eq!(watching.times(told), usize::from(!is_silent), "{told}\n{}", watching.log());
+    }
 }
