@@ -92,6 +92,7 @@ pub async fn apply(
             outcomes[index] = outcome;
         }
     }
+    rooms.finish();
     confirm::wait(
         plan,
         &mut outcomes,

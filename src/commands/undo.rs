@@ -6,7 +6,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
-use crate::plan::{ActionKind, Plan, RunCommand, Skip};
+use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
 use crate::state::{ActionRow, RunId, State};
@@ -32,7 +32,9 @@ pub async fn undo(
 
     let digest = plan.digest();
     print(&text::plan(&plan, &digest, &[], Terminal::of_stdout()))?;
-    if plan.count_to_apply(ActionKind::Activate) > 0 {
+    let was_deactivated =
+        |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
+    if plan.to_apply().any(was_deactivated) {
         print(history::WHAT_CANNOT_COME_BACK)?;
         print(&rooms(state, id, &plan)?)?;
     }

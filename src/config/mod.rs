@@ -12,7 +12,7 @@ mod state_file;
 mod tests;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -264,6 +264,14 @@ impl FilesToCheck {
 }
 
 impl MasCliConfig {
+    /// Returns whether the command is mas-cli itself. Anything else may join its arguments for a
+    /// shell, as ssh does.
+    #[must_use]
+    pub fn is_mas_cli_itself(&self) -> bool {
+        let name = Path::new(&self.program).file_name();
+        self.arguments.is_empty() && name.is_some_and(|name| name == "mas-cli")
+    }
+
     /// Returns the command that runs it, for a shell.
     #[must_use]
     pub fn in_shell(&self) -> String {

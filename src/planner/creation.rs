@@ -1,12 +1,14 @@
 //! Decides which members get an account before their first login (`accounts.provision`).
 
+use std::collections::HashSet;
+
 use super::draft::Draft;
-use super::identity::{Holder, Identity};
+use super::identity::{Holder, Identity, TiedBy};
 use super::policy::Provision;
-use super::{AskByName, AskFirst, Facts, Rechecks, ToRecheck};
+use super::{AskByName, AskFirst, Facts, Rechecks, Subjects, ToRecheck};
 use crate::model::{
-    Account, Evidence, Existence, InMas, KeycloakPerson, KeycloakUser, Links, Localpart, Member,
-    UserId,
+    Account, Evidence, Existence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Links,
+    Localpart, Member, UserId,
 };
 use crate::plan::{Action, ActionKind, NewAccount, NotRechecked, Plan, Reason, Skip};
 
@@ -38,7 +40,9 @@ pub(super) fn candidates<'f>(
     identity: &Identity<'f>,
     provision: Provision,
 ) -> Vec<Candidate<'f>> {
-    if provision == Provision::None || facts.provider.is_none() {
+    // A link to a subject that is no user ID would keep the user out.
+    let has_ids = facts.subjects == Subjects::Users;
+    if provision == Provision::None || facts.provider.is_none() || !has_ids {
         return Vec::new();
     }
     let is_unnamed = |member: &Member| facts.unnamed.iter().any(|unnamed| unnamed.id == member.id);
@@ -59,16 +63,19 @@ pub(super) fn candidates<'f>(
     candidates
 }
 
-/// Returns a member whose account an earlier run has begun to create, if it is theirs by name alone
-/// and has no link yet.
+/// Returns a member whose account an earlier run has begun to create, if it is theirs by name, or
+/// because a reading since then has remembered it, and has no link yet.
 pub(super) fn half_made<'f>(
     facts: &'f Facts,
     provision: Provision,
     account: &'f Account,
     holder: &Holder<'f>,
 ) -> Option<Candidate<'f>> {
-    let Holder::Named(named) = holder else { return None };
-    let member = named.iter().next().filter(|member| named.is_only(&member.id))?;
+    let member = match holder {
+        Holder::Named(named) => named.iter().next().filter(|member| named.is_only(&member.id))?,
+        Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } => member,
+        Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => return None,
+    };
     let is_ours = facts.memory.creations.get(&account.user_id) == Some(&member.id);
     let can_be_finished = matches!(account.mas, InMas::Known(_))
         && account.links.is_empty()
@@ -127,13 +134,14 @@ impl Candidate<'_> {
 
 impl<'f> Draft<'f> {
     /// Returns the decision about every member that may get an account. While a directory is in
-    /// doubt, no member gets one.
+    /// doubt, no member gets one, and neither do `found`, who may have an account already.
     pub(super) fn creations(
         &self,
         rechecks: &Rechecks,
-        is_a_directory_in_doubt: DirectoryInDoubt,
+        is_in_doubt: DirectoryInDoubt,
+        found: &HashSet<&KeycloakId>,
     ) -> Vec<(Candidate<'f>, Creation)> {
-        if is_a_directory_in_doubt == DirectoryInDoubt::Yes {
+        if is_in_doubt == DirectoryInDoubt::Yes {
             return Vec::new();
         }
         let facts = self.table.facts;
@@ -148,7 +156,8 @@ impl<'f> Draft<'f> {
             };
             (*candidate, decision)
         };
-        self.candidates.iter().map(decide).collect()
+        let candidates = self.candidates.iter();
+        candidates.filter(|candidate| !found.contains(&candidate.member.id)).map(decide).collect()
     }
 
     /// Adds the accounts to create to a plan.

@@ -1,6 +1,7 @@
 //! Applies the table of the rule to one account, by the lists alone.
 
 use super::identity::{Holder, Identity, Namesakes, TiedBy};
+use super::memory::SecondStage;
 use super::policy::{DisabledMembers, LockedMembers, Policy, Reactivate};
 use super::{Facts, Verdict};
 use crate::model::{Account, AccountState, InMas, Member, SeenState, Timestamp};
@@ -244,9 +245,24 @@ impl<'f> DecisionTable<'f> {
         self.is_own_lock(account, account.seen(), None).then(|| (*since, since.after(after)))
     }
 
+    /// Returns whether this program has begun a second stage whose job MAS has lost (trap 69), and
+    /// since when the account was locked.
+    pub(super) fn lost_stage(&self, account: &Account, seen: SeenState) -> Option<Timestamp> {
+        let own = self.facts.memory.own.get(&account.user_id)?;
+        let is_lost = self.policy.disable == DisableMode::Lock
+            && own.second_stage == SecondStage::Begun
+            && seen.state.locked
+            && !seen.state.deactivated
+            && has_lost_its_job(account, seen);
+        is_lost.then_some(own.until)
+    }
+
     /// Returns since when an account has been locked, if its second stage has come by every clock.
     fn due(&self, account: &Account) -> Option<Timestamp> {
         let Facts { now, clocks, .. } = self.facts;
+        if let Some(since) = self.lost_stage(account, account.seen()) {
+            return Some(since);
+        }
         self.stage(account).filter(|(_, at)| *at <= clocks.earliest(*now)).map(|(since, _)| since)
     }
 

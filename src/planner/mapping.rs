@@ -65,6 +65,8 @@ pub(super) struct SecondLookFindings<'f> {
 #[derive(Debug)]
 pub(super) struct Mapped<'f> {
     without_account: Vec<&'f Member>,
+    /// Members whose account the second look has found.
+    found: BTreeSet<&'f KeycloakId>,
     summary: MappingSummary,
 }
 
@@ -149,7 +151,7 @@ impl<'f> Mapping<'f> {
         summary.of_nobody_examples =
             nobodys.iter().take(EXAMPLES).map(|name| (*name).clone()).collect();
         summary.doubt = self.doubt(table, &without_account, enabled, verdicts, &nobodys);
-        Mapped { without_account, summary }
+        Mapped { without_account, found: found.members.clone(), summary }
     }
 
     fn doubt(
@@ -182,6 +184,11 @@ impl<'f> Mapping<'f> {
 }
 
 impl Mapped<'_> {
+    /// Returns the members whose account the second look has found.
+    pub(super) fn found(&self) -> impl Iterator<Item = &KeycloakId> {
+        self.found.iter().copied()
+    }
+
     /// Returns the names of enabled members without an account, sorted, without members that have
     /// no valid name.
     pub(super) fn not_registered(&self, unnamed: &[Unnamed]) -> Vec<Localpart> {

@@ -15,6 +15,8 @@ pub struct Policy {
     pub disable: DisableMode,
     /// How long an account stays locked by this program before it is deactivated.
     pub deactivate_after: Option<Duration>,
+    /// Most second stages of one run (`limits.max_disable`): the others wait, and need no look.
+    pub most_stages: Option<usize>,
     /// What a lock does with open sessions.
     pub lock_sessions: LockSessions,
     /// Which disabled members are activated.

@@ -84,7 +84,12 @@ impl Readers {
 
     /// Returns the account that is there although one of this name is to be created, or that there
     /// is none.
-    pub(super) async fn detail_of_new(&self, user_id: &UserId) -> Result<AccountDetail, ReadError> {
+    pub(super) async fn detail_of_new(
+        &self,
+        user_id: &UserId,
+        owner: &[KeycloakId],
+        provider: Option<&LinkProvider>,
+    ) -> Result<AccountDetail, ReadError> {
         if let Some(synapse) = &self.synapse
             && let Some(detail) = synapse.detail(user_id).await?
         {
@@ -94,6 +99,14 @@ impl Readers {
             Some(mas) => mas.found_by_name(user_id.localpart(), None).await?,
             None => FoundInMas::Nothing,
         };
+        // The user may have an account under another name, which the homeserver does not list yet.
+        if let (Some(mas), Some(provider)) = (&self.mas, provider) {
+            for id in owner {
+                if mas.has_link(id, provider).await? {
+                    return Ok(AccountDetail::new(user_id.clone()));
+                }
+            }
+        }
         let existence = match in_mas {
             FoundInMas::Nothing => Existence::Missing,
             FoundInMas::User(_) | FoundInMas::Ambiguous => Existence::Exists,

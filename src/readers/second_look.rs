@@ -188,7 +188,8 @@ impl Readers {
         let by_id = try_join_all(
             account.ids.iter().map(|id| self.ask_by_id(id, Question::Id(id.clone()), with)),
         );
-        let detail = self.detail_of_new(&account.user_id);
+        let links = with.reading.links.as_ref();
+        let detail = self.detail_of_new(&account.user_id, &account.ids, links);
         let (mut keycloak, account_now) = futures_util::future::try_join(by_id, detail).await?;
         keycloak.extend(self.ask_by_name(account, &keycloak, with).await?);
         Ok(Evidence { keycloak, account: account_now, signs: Vec::new() })

@@ -67,11 +67,12 @@ impl Session {
         if let Some(provider) = &reading.links {
             return Ok(Some(provider.text().clone()));
         }
-        if let Some(given) = &self.config.accounts.provider {
-            return Ok(Some(given.as_str().into()));
-        }
+        // MAS itself says whether it has the configured one.
         if let Some(provider) = self.readers.link_provider().await? {
             return Ok(Some(provider.text().clone()));
+        }
+        if let Some(given) = &self.config.accounts.provider {
+            return Ok(Some(given.as_str().into()));
         }
         let in_files = match &self.mas_cli {
             Some(mas_cli) => mas_cli.read_config(&self.config.server_name)?,

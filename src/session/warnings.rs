@@ -47,8 +47,8 @@ fn warn_of_directories(plan: &Plan) {
 fn warn_of_contradictions(plan: &Plan) {
     if plan.contradictions > 0 {
         warn!(
-            "Keycloak's member list and its answers about {} disagree: nothing is changed for them. If this persists, \
-             check the group in Keycloak",
+            "the lists and the answers about {} disagree: nothing is changed for them. If this persists, check the groups \
+             and roles in Keycloak, and for a member without an account whether the name is taken",
             counted(plan.contradictions, "user", "users")
         );
     }

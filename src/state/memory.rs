@@ -53,7 +53,9 @@ impl State {
     pub fn recall(&self, facts: &mut Facts) -> Result<(), StateError> {
         facts.memory = self.memory(facts.now)?;
         let index = AccountsByLocalpart::new(facts);
-        self.owners(|localpart, owner| index.remember(facts, localpart, owner))
+        self.owners(|localpart, owner| index.remember(facts, localpart, owner))?;
+        facts.recall_creations();
+        Ok(())
     }
 
     /// Returns the accounts whose last action failed.
@@ -200,14 +202,14 @@ pub(super) fn own_disables(
     Ok(own)
 }
 
-/// Returns the accounts whose creation was begun, and their users, unless it is known that nothing was
-/// changed.
+/// Returns the accounts whose creation was begun, and their users, unless it is known that it was
+/// finished, or that nothing was changed.
 fn creations(
     connection: &Connection,
     namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, KeycloakId>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, evidence FROM actions JOIN runs ON id = run
+        "SELECT user_id, evidence, outcome FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND action = ?3 AND begun IS NOT NULL AND failure IS NULL
          ORDER BY run, number",
     )?;
@@ -216,6 +218,10 @@ fn creations(
         statement.query(params![namespace.realm, namespace.server_name.as_str(), kind])?;
     let mut creations = BTreeMap::new();
     while let Some(row) = rows.next()? {
+        if word_if_any(row, 2)? == Some(OutcomeKind::Done) {
+            creations.remove(&user_id(row, 0)?);
+            continue;
+        }
         let evidence: Value = from_json(text(row, 1)?)?;
         let id = evidence.pointer("/keycloak/0/asked/id").and_then(Value::as_str);
         if let Some(id) = id {

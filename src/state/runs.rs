@@ -168,13 +168,16 @@ impl State {
     }
 
     /// Deletes the runs of this scope that ended before a time, with their actions. The newest run
-    /// stays, so that no number is used twice.
+    /// stays, so that no number is used twice, and so do those of accounts whose lock has a second
+    /// stage to come.
     pub fn forget_runs(&self, before: Timestamp) -> Result<(), StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
             let mut old = transaction.prepare(
                 "SELECT id FROM runs WHERE realm = ?1 AND server_name = ?2 AND coalesce(ended, started) < ?3
-                    AND id < (SELECT max(id) FROM runs)",
+                    AND id < (SELECT max(id) FROM runs)
+                    AND id NOT IN (SELECT run FROM actions JOIN locks USING (user_id)
+                        WHERE realm = ?1 AND server_name = ?2)",
             )?;
             let runs = old.query_map(params![realm, server_name.as_str(), before.as_millis()], |row| row.get(0))?;
             for run in runs.collect::<Result<Vec<i64>, _>>()? {

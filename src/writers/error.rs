@@ -56,6 +56,13 @@ pub enum WriterError {
     /// The name belongs to an account that was not there at the second look.
     #[error("{localpart} has an account meanwhile, and nothing shows that it is this user's")]
     NameTaken { localpart: Localpart },
+    /// mas-cli did not register the name.
+    #[error("{localpart} was not registered: {message}")]
+    NotRegistered {
+        localpart: Localpart,
+        /// The text of its error.
+        message: ServerText,
+    },
     /// Another account is linked to the user.
     #[error("created, but MAS already links {username} to another account")]
     LinkedElsewhere { username: ServerText },
@@ -199,6 +206,7 @@ impl WriterError {
                 "End them by hand: `mas-cli manage kill-sessions NAME` on the host of MAS.".to_owned()
             }
             Self::NameTaken { .. }
+            | Self::NotRegistered { .. }
             | Self::LinkedElsewhere { .. }
             | Self::HalfMade { .. }
             | Self::NoProvider => self.hint_about_new_accounts().to_owned(),
@@ -229,6 +237,7 @@ impl WriterError {
             Self::NameTaken { .. } => {
                 "If the account is the user's, link it to them in MAS (upstream-oauth-links); if not, rename one of them."
             }
+            Self::NotRegistered { .. } => "Check the name: MAS refuses it, or has it already.",
             Self::LinkedElsewhere { .. } => {
                 "Decide which of the two accounts is the user's, and move the link in MAS (upstream-oauth-links). Nobody can log in to the \
                  other one."
@@ -253,6 +262,7 @@ impl WriterError {
             | Self::NotInMas
             | Self::UnsafeName { .. }
             | Self::NameTaken { .. }
+            | Self::NotRegistered { .. }
             | Self::LinkedElsewhere { .. } => FailureKind::Account,
             Self::HalfMade { source }
             | Self::AdminSessionsLeft { source }
@@ -291,6 +301,7 @@ impl WriterError {
             | Self::UserGone { .. }
             | Self::NotInMas
             | Self::NameTaken { .. }
+            | Self::NotRegistered { .. }
             | Self::NoProvider
             | Self::MasConfig { .. }
             | Self::NoAdminList { .. }

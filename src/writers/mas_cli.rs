@@ -136,9 +136,10 @@ impl MasCli {
     /// Returns whether a text may be an argument. An option would be mistaken, and a wrapper such as
     /// ssh joins the words for a shell.
     fn can_be_passed(&self, text: &str) -> bool {
-        let is_plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
-        let is_wrapped = matches!(self.config.config_to_check, FilesToCheck::BehindWrapper(_));
-        !text.starts_with('-')
+        let is_plain = |c: char| c.is_alphanumeric() || "._-@+:".contains(c);
+        let is_wrapped = !self.config.is_mas_cli_itself();
+        !text.is_empty()
+            && !text.starts_with('-')
             && !text.contains(char::is_control)
             && (!is_wrapped || text.chars().all(is_plain))
     }
@@ -225,9 +226,20 @@ impl Write for MasCli {
                 words.extend([option.to_owned(), text.to_owned()]);
             }
         }
-        words.extend(["-m".to_owned(), format!("{}:{}", provider.raw(), user.id.text())]);
+        let localpart = action.localpart();
+        let subject = user.id.text();
+        if !self.can_be_passed(&subject) || !self.can_be_passed(provider.raw()) {
+            return Err(WriterError::UnsafeName { localpart: localpart.clone() });
+        }
+        words.extend(["-m".to_owned(), format!("{}:{subject}", provider.raw())]);
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        self.manage(&words, action.localpart()).await
+        match self.manage(&words, localpart).await {
+            // It refuses the name, or another account has it.
+            Err(WriterError::Failed { exit, message, .. }) if exit.code() == Some(1) => {
+                Err(WriterError::NotRegistered { localpart: localpart.clone(), message })
+            }
+            registered => registered,
+        }
     }
 
     /// mas-cli cannot tell the sessions apart, so all of them end.

@@ -61,7 +61,7 @@ pub struct ProviderInFile {
 }
 
 impl MasConfig {
-    /// Returns the provider whose issuer is this one, or the only one.
+    /// Returns the provider whose issuer is this one, or the only one if it names no issuer.
     #[must_use]
     pub fn provider(&self, issuer: &str) -> Option<&ServerText> {
         let is_it = |one: &&ProviderInFile| {
@@ -72,7 +72,7 @@ impl MasConfig {
         let fitting: Vec<_> = self.providers.iter().filter(is_it).collect();
         match (fitting.as_slice(), self.providers.as_slice()) {
             ([one], _) => Some(&one.id),
-            ([], [only]) => Some(&only.id),
+            ([], [only]) if only.issuer.is_none() => Some(&only.id),
             _ => None,
         }
     }

@@ -18,8 +18,8 @@ use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
 use crate::model::{Links, Localpart, MasUserId, ServerText, Timestamp};
 use crate::plan::{NewAccount, Pass};
 
-/// An account that appears so soon after the second look is the one whose answer was lost.
-const JUST_NOW: Duration = Duration::from_mins(11);
+/// The clocks of MAS and of this host may differ by this much.
+const CLOCKS: Duration = Duration::from_mins(1);
 
 /// Source: `GET /upstream-oauth-links`.
 #[derive(Debug, Deserialize)]
@@ -34,6 +34,10 @@ struct LinkAttributes {
 struct EmailAttributes {
     user_id: MasUserId,
     email: Box<str>,
+}
+
+fn half_made(source: WriterError) -> WriterError {
+    WriterError::HalfMade { source: Box::new(source) }
 }
 
 /// A user of Keycloak and of MAS.
@@ -52,7 +56,6 @@ pub(super) async fn create(mas: &MasApi, action: Pass<'_>) -> Result<(), WriterE
         Some(id) => id.clone(),
         None => user.register().await?,
     };
-    let half_made = |source: WriterError| WriterError::HalfMade { source: Box::new(source) };
     user.add_email(&id).await.map_err(|error| half_made(error.into()))?;
     user.link(&id).await.map_err(half_made)
 }
@@ -66,28 +69,41 @@ impl NewUser<'_> {
         if let Some(name) = &self.new.user.name {
             body["displayname"] = json!(name.raw());
         }
+        let begin = Timestamp::now();
         match self.mas.post::<Single<UserAttributes>>(&["users"], Some(&body)).await {
             Ok(Single { data }) => Ok(data.user_id()),
             Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
-                self.registered_just_now(error).await
+                let may_be_ours = error.tried_in_doubt.then_some(begin);
+                let found = self.registered(error, may_be_ours).await;
+                match may_be_ours {
+                    // What was made has to be finished later.
+                    Some(_) => found.map_err(half_made),
+                    None => found,
+                }
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn registered_just_now(&self, error: HttpError) -> Result<MasUserId, WriterError> {
+    /// Returns the account of the name if it is the user's: linked to them, or our own since `begin`.
+    async fn registered(
+        &self,
+        error: HttpError,
+        begin: Option<Timestamp>,
+    ) -> Result<MasUserId, WriterError> {
         let path = ["users", "by-username", self.name.as_str()];
         let found: Option<Single<UserAttributes>> =
             none_if_missing(Missing::User, self.mas.get(&path, &[]).await)?;
         let Some(Single { data: user }) = found else { return Err(error.into()) };
         let id = user.user_id();
-        let is_new = user.attributes.created_at().is_some_and(|created| {
-            *user.attributes.username == *self.name.as_str()
-                && Timestamp::now().before(JUST_NOW) < created
-        });
+        let is_since = |begin: Timestamp| {
+            user.attributes.created_at().is_some_and(|created| begin.before(CLOCKS) <= created)
+        };
         let links = self.links_of(&id).await?;
-        let is_theirs = links.contains(&self.new.user.id);
-        if is_theirs || (is_new && links.is_empty()) {
+        let is_ours = *user.attributes.username == *self.name.as_str()
+            && links.is_empty()
+            && begin.is_some_and(is_since);
+        if links.contains(&self.new.user.id) || is_ours {
             Ok(id)
         } else {
             Err(WriterError::NameTaken { localpart: self.name.clone() })
@@ -98,7 +114,8 @@ impl NewUser<'_> {
     ///
     /// Source: `POST /user-emails`.
     async fn add_email(&self, id: &MasUserId) -> Result<(), HttpError> {
-        let Some(email) = &self.new.user.email else { return Ok(()) };
+        let email = self.new.user.email.as_ref().filter(|email| !email.raw().is_empty());
+        let Some(email) = email else { return Ok(()) };
         let body = json!({"user_id": id.text(), "email": email.raw()});
         let added: Result<IgnoredAny, _> = self.mas.post(&["user-emails"], Some(&body)).await;
         match added {

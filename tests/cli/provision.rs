@@ -1,11 +1,13 @@
 //! Accounts before the first login: made whole, or finished by the next run, and never for the
 //! wrong user.
 
+use matrix_keycloak_sync::standins::mas::Link;
 use matrix_keycloak_sync::standins::world::AccountParts;
-use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest};
 
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, group, program, program_by, settings, started,
+    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, group, program, program_by, script, settings,
+    started,
 };
 use crate::sections::PROTECT;
 
@@ -140,6 +142,84 @@ async fn half_made_account_is_finished_by_the_next_run() {
         assert!(world.settle().await);
         assert_eq!(world.parts_of("zoe"), whole(&world), "{path}");
     }
+}
+
+#[tokio::test]
+async fn half_made_account_is_finished_however_many_runs_that_takes() {
+    let world = zoes().await;
+    let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
+    links().answer(Fault::Status(500, String::new()));
+    for _ in 0..3 {
+        provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+        assert!(world.settle().await);
+    }
+    world.mas.admin().faults().clear();
+    assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
+    assert!(world.settle().await);
+    assert_eq!(world.parts_of("zoe"), whole(&world));
+}
+
+#[tokio::test]
+async fn half_made_account_stays_its_users_after_a_rename() {
+    let world = zoes().await;
+    let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
+    links().answer(Fault::Status(500, String::new()));
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    assert!(world.settle().await);
+    world.mas.admin().faults().clear();
+    world.rename_in_keycloak("zoe", "zoey");
+    assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
+    assert!(world.settle().await);
+    assert_eq!(world.parts_of("zoe").subjects, [id_of(&world, "zoey")]);
+    assert!(world.mas.state().user("zoey").is_none());
+}
+
+#[tokio::test]
+async fn wrapper_gets_no_word_that_a_shell_would_read() {
+    let world = zoes().await;
+    {
+        let mut keycloak = world.keycloak.state();
+        let zoe = keycloak.realm("corp").user_mut("zoe").expect("seeded");
+        zoe.first_name = Some("$(touch injected)".to_owned());
+    }
+    let program = || program(&world);
+    let wrapper =
+        script(&world, "ssh-mas-cli", "cd \"$(dirname \"$0\")\" && exec /bin/sh -c \"mas-cli $*\"");
+    let toml = format!(
+        "[accounts]\nprovision = \"members\"\nprovider = {:?}\n[writer.mas_cli]\ncommand = [{:?}]\n{NO_LIMITS}",
+        world.upstream_provider(),
+        wrapper.to_string_lossy(),
+    );
+    let run = program().file(&world, &toml).run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["create zoe in_group done"]);
+    assert!(!world.directory().join("injected").exists());
+    assert_eq!(world.parts_of("zoe").displayname.as_deref(), Some("zoe"));
+}
+
+#[tokio::test]
+async fn name_that_another_registers_in_between_is_not_linked() {
+    let world = zoes().await;
+    let mas = world.mas.shared();
+    let register = move |_: &SeenRequest| {
+        mas.lock().add_user("zoe");
+    };
+    world.mas.admin().faults().at("POST", "/users").times(1).before(register);
+    let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    run.prints(&["zoe has an account meanwhile, and nothing shows that it is this user's"]);
+    assert_eq!(world.parts_of("zoe").subjects, [""; 0]);
+}
+
+#[tokio::test]
+async fn user_whose_account_has_another_name_gets_no_second_one() {
+    let world = zoes().await;
+    let subject = id_of(&world, "zoe");
+    {
+        let mut mas = world.mas.state();
+        let id = mas.add_user("zoe.old").id.clone();
+        mas.add_link(Link::new(world.upstream_provider(), &subject, &id));
+    }
+    assert_eq!(sync(&world, BY_BOTH), [""; 0]);
+    assert!(world.mas.state().user("zoe").is_none());
 }
 
 #[tokio::test]

@@ -75,3 +75,12 @@ async fn account_is_deactivated_although_its_rooms_cannot_be_read() {
     assert!(world.settle().await);
     assert_eq!(world.state_of("dave"), account(true, true));
 }
+
+#[tokio::test]
+async fn room_whose_name_cannot_be_read_is_recorded_by_its_id() {
+    let world = world_with_rooms().await;
+    world.synapse.faults().on("/v1/rooms/").answer(Fault::Status(500, String::new()));
+    sync(&world, EVERY_WAY[0], "", 0);
+    let rooms = json!([{"room_id": "!dm:example.org"}, {"room_id": "!lobby:example.org"}]);
+    assert_eq!(rooms_in_history(&world, EVERY_WAY[0]), rooms);
+}

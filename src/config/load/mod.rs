@@ -94,8 +94,9 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let policy = policy(&mut fields, state_file.as_ref(), keycloak.as_ref(), &accounts, &writer);
     let admins = admins(&mut fields, keycloak.as_ref());
     let (admins, admin_rules) = admins.unzip();
-    let policy = policy.map(|policy| Policy { admins: admin_rules, ..policy });
     let limits = limits(&mut fields);
+    let most_stages = Some(limits.max_disable);
+    let policy = policy.map(|policy| Policy { admins: admin_rules, most_stages, ..policy });
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);
 

@@ -53,6 +53,7 @@ pub(super) fn policy(
         writer,
         disable,
         deactivate_after,
+        most_stages: None,
         lock_sessions,
         reactivate,
         grace,

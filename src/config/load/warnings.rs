@@ -6,6 +6,7 @@ use super::Warning;
 use crate::config::Config;
 use crate::config::keys::{self, ConfigKey};
 use crate::http::is_loopback;
+use crate::planner::Provision;
 
 /// Returns the warnings about a configuration.
 pub(super) fn warnings(config: &Config) -> Vec<Warning> {
@@ -15,7 +16,8 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     if let Some(synapse) = &config.synapse {
         warnings.extend(unprotected(&keys::synapse::URL, "the admin token", &synapse.url));
     }
-    if config.accounts.provider.is_some() && config.mas_api.is_none() {
+    let links_new_accounts = config.policy.provision == Provision::Members;
+    if config.accounts.provider.is_some() && config.mas_api.is_none() && !links_new_accounts {
         let what = "accounts.provider is not used, because links are read through MAS's Admin API";
         warnings.push(Warning {
             what: what.to_owned(),

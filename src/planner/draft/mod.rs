@@ -70,6 +70,7 @@ impl<'f> Draft<'f> {
             draft.add(account);
         }
         draft.admin_changes.sort_by_key(AdminChange::user_id);
+        draft.let_stages_wait();
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft.unverified.sort_by_key(|account| &account.user_id);
         if scope.is_none() {
@@ -156,6 +157,24 @@ impl<'f> Draft<'f> {
                 }
             }
             opinion => self.notable.push((account, opinion)),
+        }
+    }
+
+    /// Leaves second stages to a later run that this one has no room for: those locked longest go
+    /// first.
+    fn let_stages_wait(&mut self) {
+        let Some(most) = self.table.policy.most_stages else { return };
+        let due =
+            self.notable.iter().enumerate().filter_map(|(at, (account, opinion))| match opinion {
+                Opinion::WouldDeactivate { since, .. } => Some((*since, &account.user_id, at)),
+                _ => None,
+            });
+        let mut due: Vec<_> = due.collect();
+        due.sort();
+        let waiting: Vec<_> = due.into_iter().skip(most).map(|(_, _, at)| at).collect();
+        self.next_stage.waiting += waiting.len();
+        for at in waiting {
+            self.notable[at].1 = Opinion::Settled(Verdict::OutsideDisabled);
         }
     }
 

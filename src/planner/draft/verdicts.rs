@@ -1,7 +1,9 @@
 //! Decides about each account with the second look.
 
+use std::collections::HashSet;
+
 use super::Draft;
-use crate::model::{Account, Recheck};
+use crate::model::{Account, KeycloakId, Recheck};
 use crate::plan::{KeptReason, NotRechecked, Reason};
 use crate::planner::creation::{Candidate, Creation, DirectoryInDoubt};
 use crate::planner::decision_table::Opinion;
@@ -112,7 +114,8 @@ impl<'f> Draft<'f> {
         let doubtful: Vec<_> = directories.in_doubt().filter(|_| verifies).map(Box::from).collect();
         let in_doubt =
             if doubtful.is_empty() { DirectoryInDoubt::No } else { DirectoryInDoubt::Yes };
-        let creations = self.creations(rechecks, in_doubt);
+        let found = may_have_accounts(&of_accounts, &mapped);
+        let creations = self.creations(rechecks, in_doubt, &found);
         contradictions +=
             creations.iter().filter(|(_, creation)| *creation == Creation::NotConfirmed).count();
         Verdicts { of_accounts, contradictions, creations, doubtful, mapped }
@@ -211,6 +214,18 @@ impl<'f> Draft<'f> {
         }
         self.mapping.finish(&self.identity, &self.table, verdicts, &found)
     }
+}
+
+/// Returns the members that have an account by the second look, or may have one by a sign.
+fn may_have_accounts<'v>(
+    of_accounts: &'v [(&Account, Verdict)],
+    mapped: &'v Mapped<'_>,
+) -> HashSet<&'v KeycloakId> {
+    let signs = of_accounts.iter().filter_map(|(_, verdict)| match verdict {
+        Verdict::MayBeMember(signs) => Some(signs.iter().map(|seen| &seen.user.id)),
+        _ => None,
+    });
+    signs.flatten().chain(mapped.found()).collect()
 }
 
 /// Returns the reason by the lists alone.

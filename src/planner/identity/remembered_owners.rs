@@ -51,6 +51,18 @@ impl Account {
 }
 
 impl Facts {
+    /// Notes the users of accounts that this program has begun to create, as far as nothing else does.
+    /// They may have other names since then.
+    pub fn recall_creations(&mut self) {
+        let Self { accounts, memory, .. } = self;
+        for account in accounts.iter_mut().filter(|_| !memory.creations.is_empty()) {
+            let id = memory.creations.get(&account.user_id);
+            if let Some(id) = id.filter(|_| account.remembered.what().is_none()) {
+                account.remember(Owner { id: id.clone(), tie: Tie::Name });
+            }
+        }
+    }
+
     /// Notes the owners of a few accounts, and drops what was noted about them before.
     pub fn recall(&mut self, localparts: &[Localpart], owners: &[(Localpart, Owner)]) {
         for account in &mut self.accounts {

@@ -4,8 +4,6 @@ mod activation;
 mod list_after;
 mod owners;
 
-use std::time::Duration;
-
 use super::decision_table::DecisionTable;
 use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
@@ -149,16 +147,43 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         seen: &Evidence,
         directories: &Directories<'_>,
     ) -> Verdict {
+        let is_unfinished = self.table.lost_stage(account, seen.account.seen()).is_some();
+        let Some(since) = self.locked_since(account, since, seen) else {
+            if !is_unfinished {
+                return Verdict::OutsideDisabled;
+            }
+            return self.unless_a_members(account, holder, since, seen, directories);
+        };
+        self.unless_a_members(account, holder, since, seen, directories)
+    }
+
+    /// Returns since when an account is locked by this program and nothing else, by MAS's clock too,
+    /// if its second stage has come.
+    fn locked_since(
+        &self,
+        account: &Account,
+        since: Timestamp,
+        seen: &Evidence,
+    ) -> Option<Timestamp> {
         let locked_at = seen.account.last_disabled_at;
-        if !self.table.is_own_lock(account, seen.account.seen(), locked_at) {
-            return Verdict::OutsideDisabled;
-        }
         let Facts { now, clocks, .. } = self.facts();
         let since = locked_at.map_or(since, |at| at.max(since));
-        let after = self.table.policy.deactivate_after.unwrap_or(Duration::MAX);
-        if clocks.earliest(*now) < since.after(after) {
-            return Verdict::OutsideDisabled;
-        }
+        let after = self.table.policy.deactivate_after?;
+        let is_due = since.after(after) <= clocks.earliest(*now);
+        let is_ours = self.table.is_own_lock(account, seen.account.seen(), locked_at);
+        (is_due && is_ours).then_some(since)
+    }
+
+    /// Deactivates an account unless it is a member's, or may be. One that was never tied to a user
+    /// stays locked: a lock can be taken back, and nothing says whose account it is.
+    fn unless_a_members(
+        &self,
+        account: &'f Account,
+        holder: &Holder<'f>,
+        since: Timestamp,
+        seen: &Evidence,
+        directories: &Directories<'_>,
+    ) -> Verdict {
         match self.absence(account, holder, seen, directories) {
             Err(Verdict::MemberActive) => Verdict::Kept(KeptReason::InGroupAtSecondLook),
             Err(verdict) => verdict,
@@ -166,8 +191,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
                 Some(Approval::NameOfMember | Approval::MemoryOfMember) => {
                     Verdict::Kept(KeptReason::AnotherPerson)
                 }
-                // The lock was approved.
-                Some(Approval::NeverTied) | None => Verdict::Deactivate(since),
+                Some(Approval::NeverTied) => Verdict::OutsideDisabled,
+                None => Verdict::Deactivate(since),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Accounts before the first login: who gets one, and never a name of another user.
 
 use super::*;
-use crate::model::Existence;
+use crate::model::{Existence, Owner, Tie};
 
 impl Scene {
     fn provisions(mut self) -> Self {
@@ -141,6 +141,40 @@ fn half_made_account_is_finished_for_the_same_user_only() {
     linked.facts.accounts[0].links = ["z".into()].into_iter().collect();
     acts(&linked, vec![]);
     acts(&zoe().begun("zoe", "z").detail("zoe", |seen| seen.state = LOCKED), vec![]);
+}
+
+#[test]
+fn half_made_account_is_finished_although_a_reading_has_remembered_its_owner() {
+    let mut begun = zoe().begun("zoe", "z");
+    let owner = Owner { id: "z".into(), tie: Tie::Name };
+    begun.facts.accounts[0].remember(owner);
+    acts(&begun, create(&["zoe"]));
+}
+
+#[test]
+fn member_whose_account_the_second_look_finds_gets_no_second_one() {
+    let old = || zoe().account("zoe.old", ACTIVE);
+    let by_external_id = old().seen("z", known(true, true, None));
+    let draft = Draft::new(&by_external_id.facts, &by_external_id.policy);
+    let mut rechecks = by_external_id.rechecks(&draft);
+    let user_id = Localpart::from("zoe.old").on(&"example.org".into());
+    if let Rechecks::Taken { answers, .. } = &mut rechecks {
+        let id: KeycloakId = "z".into();
+        let evidence = answers.get_mut(&user_id).expect("asked").as_mut().expect("seen");
+        let user = scene::with_id(&known(true, true, None), &id);
+        evidence.keycloak = vec![Answer { asked: Question::ExternalId(id), user }];
+        evidence.account.external_ids = vec!["z".into()];
+    }
+    assert_eq!(actions(&draft.decide(&rechecks)), vec![]);
+    let by_sign = old().shows_name_of("zoe.old", "z");
+    assert_eq!(actions(&by_sign.plan()), vec![]);
+}
+
+#[test]
+fn no_account_is_created_if_the_subjects_of_links_are_no_users() {
+    let mut pairwise = zoe().policy(|policy| policy.matching = Matching::Localpart);
+    pairwise.facts.subjects = Subjects::NoUsers;
+    acts(&pairwise, vec![]);
 }
 
 #[test]

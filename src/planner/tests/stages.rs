@@ -229,6 +229,39 @@ fn those_locked_longest_go_first_and_the_rest_waits_for_room() {
     assert_eq!(left(4, Past { disabled: 2, inactive: 2, ..Past::default() }), ["zoe"]);
 }
 
+#[test]
+fn second_stages_without_room_need_no_second_look() {
+    let scene = several().policy(|policy| policy.most_stages = Some(1));
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let looked: Vec<_> = draft.to_recheck().map(|it| it.user_id.localpart().to_string()).collect();
+    assert_eq!(looked, ["leaver", "zoe"]);
+    let plan = scene.plan();
+    assert_eq!((plan.next_stage.waiting, plan.summary().unchanged), (2, 3));
+    assert_eq!(runs_and_ends(&scene).0.len(), 3);
+}
+
+#[test]
+fn second_stage_whose_job_mas_has_lost_is_asked_for_again() {
+    let lost = |second_stage| {
+        let mut scene = due().on(days(31));
+        scene.facts.accounts[0].deactivated_in_mas = true;
+        for own in scene.facts.memory.own.values_mut() {
+            own.second_stage = second_stage;
+        }
+        scene
+    };
+    acts(&lost(SecondStage::Begun), deactivate("dave"));
+    acts(&lost(SecondStage::NotBegun), nothing());
+    let healed = lost(SecondStage::Begun).detail("dave", |seen| seen.state = DISABLED);
+    acts(&healed, nothing());
+}
+
+#[test]
+fn account_that_was_never_tied_to_a_user_stays_locked() {
+    let local = scene().locks().locked_by_us("local", THEN).on(days(400));
+    acts(&local, nothing());
+}
+
 /// What a reading leaves in the state file: the accounts whose time runs, and those whose time ends.
 fn runs_and_ends(scene: &Scene) -> (Vec<String>, Vec<String>) {
     let draft = Draft::new(&scene.facts, &scene.policy);

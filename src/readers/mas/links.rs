@@ -160,6 +160,23 @@ impl MasReader {
         Ok(self.link_list(provider, &[("filter[user]", &*id.text())]).await?.links_of_user(id))
     }
 
+    /// Returns whether any account is linked to a user of Keycloak.
+    pub async fn has_link(
+        &self,
+        subject: &KeycloakId,
+        provider: &LinkProvider,
+    ) -> Result<bool, HttpError> {
+        let filter = [("filter[provider]", provider.id()), ("filter[subject]", &*subject.text())];
+        let is_it = |Resource { attributes: link, .. }: Resource<LinkAttributes>| {
+            let is_it = link.provider_id.eq_ignore_ascii_case(provider.id())
+                && *link.subject == *subject.text()
+                && link.user_id.is_some();
+            is_it.then_some(())
+        };
+        let found = self.mas.shrinking_list(&["upstream-oauth-links"], &filter, is_it).await?;
+        Ok(!found.is_empty())
+    }
+
     /// Reads links in order of their IDs, which are ULIDs and grow with time. MAS ignores unknown
     /// filters and then returns every link, so each row is checked.
     async fn link_list(
