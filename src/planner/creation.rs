@@ -45,7 +45,8 @@ pub(super) fn candidates<'f>(
     if provision == Provision::None || facts.provider.is_none() || !has_ids {
         return Vec::new();
     }
-    let is_unnamed = |member: &Member| facts.unnamed.iter().any(|unnamed| unnamed.id == member.id);
+    let unnamed: HashSet<_> = facts.unnamed.iter().map(|unnamed| &unnamed.id).collect();
+    let is_unnamed = |member: &Member| unnamed.contains(&member.id);
     let without_account = facts.members.iter().zip(identity.have_account());
     let without_account = without_account
         .filter(|(member, has_account)| member.enabled && !has_account && !is_unnamed(member));
@@ -71,6 +72,9 @@ pub(super) fn half_made<'f>(
     account: &'f Account,
     holder: &Holder<'f>,
 ) -> Option<Candidate<'f>> {
+    if provision == Provision::None {
+        return None;
+    }
     let member = match holder {
         Holder::Named(named) => named.iter().next().filter(|member| named.is_only(&member.id))?,
         Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } => member,
@@ -79,8 +83,7 @@ pub(super) fn half_made<'f>(
     let is_ours = facts.memory.creations.get(&account.user_id) == Some(&member.id);
     let can_be_finished = matches!(account.mas, InMas::Known(_))
         && account.links.is_empty()
-        && facts.provider.is_some()
-        && provision == Provision::Members;
+        && facts.provider.is_some();
     (is_ours && can_be_finished).then_some(Candidate {
         member,
         name: account.localpart(),

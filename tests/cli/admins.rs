@@ -119,6 +119,17 @@ async fn plan_with_administrators_is_limited_and_shown() {
 }
 
 #[tokio::test]
+async fn saved_plan_changes_administrators_if_they_still_fit() {
+    let world = three().await;
+    let file = world.directory().join("plan.json");
+    let run = |line: &str| with_admins(&world, BY_BOTH, "").run(&format!("{line} {}", file.display()));
+    run("plan --out").exits(0);
+    run("apply").exits(0).prints(&["2 changes of administrators"]);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+    run("apply").exits(0).prints(&["the right is as it should be now"]);
+}
+
+#[tokio::test]
 async fn undo_leaves_administrators_to_their_groups() {
     let world = three().await;
     sync(&world, BY_BOTH);
