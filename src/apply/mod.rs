@@ -15,7 +15,7 @@ use tracing::info;
 use crate::config::Config;
 use crate::error_chain::in_one_line;
 use crate::exit::Exit;
-use crate::model::{MasAdmin, UserId};
+use crate::model::UserId;
 use crate::plan::{ActionKind, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
 use crate::writers::{Shut, Write, Writer};
@@ -25,14 +25,8 @@ pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
 
 /// What is done first. Accounts that are given back come before those that are taken.
-const ORDER: [ActionKind; 6] = [
-    ActionKind::Activate,
-    ActionKind::Create,
-    ActionKind::Disable,
-    ActionKind::Deactivate,
-    ActionKind::GrantAdmin,
-    ActionKind::RevokeAdmin,
-];
+const ORDER: [ActionKind; 4] =
+    [ActionKind::Activate, ActionKind::Create, ActionKind::Disable, ActionKind::Deactivate];
 
 /// The progress of a run.
 #[derive(Debug, Default)]
@@ -167,8 +161,6 @@ async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> Outcome {
     let result = match action.kind {
         ActionKind::Activate => writer.activate(action).await,
         ActionKind::Create => writer.create(action).await,
-        ActionKind::GrantAdmin => writer.set_admin(action, MasAdmin::Yes).await,
-        ActionKind::RevokeAdmin => writer.set_admin(action, MasAdmin::No).await,
         ActionKind::Disable => writer.disable(action, shut).await,
         ActionKind::Deactivate => writer.disable(action, Shut::DEACTIVATE).await,
     };

@@ -136,12 +136,9 @@ async fn what_still_holds(
             let fits = planned.as_ref().filter(|planned| planned.kind == action.action);
             Action {
                 skipped: match (action.action, fits) {
-                    (kind, Some(planned)) if is_by_plan(kind) => planned.skipped.clone(),
+                    (ActionKind::Create, Some(planned)) => planned.skipped.clone(),
                     (ActionKind::Create, None) => {
                         Some(Skip::MovedOn("there is nothing to create now".to_owned()))
-                    }
-                    (kind, None) if kind.is_about_admins() => {
-                        Some(Skip::MovedOn("the right is as it should be now".to_owned()))
                     }
                     _ => left_out(&action, found.map(|(_, verdict)| verdict)),
                 },
@@ -164,12 +161,6 @@ async fn what_still_holds(
     plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
     warn_of_doubts(&reading.facts, &plan);
     Ok(plan)
-}
-
-/// Returns whether an action is not about the state of an account, so that only the plan of now says
-/// whether it still fits.
-fn is_by_plan(kind: ActionKind) -> bool {
-    kind == ActionKind::Create || kind.is_about_admins()
 }
 
 /// Returns why a saved action no longer fits, if it does not.

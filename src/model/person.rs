@@ -3,9 +3,7 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::{
-    AccountState, KeycloakId, MasAdmin, SeenState, ServerText, Timestamp, UserId, serde_with_words,
-};
+use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId, serde_with_words};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -181,9 +179,6 @@ pub struct AccountDetail {
     /// The application service (such as a bridge) that the account belongs to.
     pub appservice: Option<ServerText>,
     pub admin: bool,
-    /// Whether MAS makes its owner an administrator.
-    #[serde(skip)]
-    pub mas_admin: MasAdmin,
     /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
     pub state: AccountState,
@@ -223,7 +218,6 @@ impl AccountDetail {
             existence: Existence::Exists,
             appservice: None,
             admin: false,
-            mas_admin: MasAdmin::Unknown,
             bot: false,
             state: AccountState::default(),
             deactivated_in_mas: false,

@@ -20,10 +20,6 @@ pub enum ActionKind {
     Deactivate,
     /// Create the account of a member before the first login, with the link to its user.
     Create,
-    /// Make the owner an administrator in MAS.
-    GrantAdmin,
-    /// Take that right away, and end the sessions that use it.
-    RevokeAdmin,
 }
 
 impl ActionKind {
@@ -31,9 +27,7 @@ impl ActionKind {
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> AccountState {
         match self {
-            Self::Activate | Self::Create | Self::GrantAdmin | Self::RevokeAdmin => {
-                AccountState::default()
-            }
+            Self::Activate | Self::Create => AccountState::default(),
             Self::Disable => AccountState {
                 deactivated: mode == DisableMode::Deactivate,
                 locked: true,
@@ -43,17 +37,11 @@ impl ActionKind {
         }
     }
 
-    /// Returns whether it changes what an administrator may do, and not the account.
-    #[must_use]
-    pub fn is_about_admins(self) -> bool {
-        matches!(self, Self::GrantAdmin | Self::RevokeAdmin)
-    }
-
     /// Returns whether it takes the account from its owner.
     #[must_use]
     pub fn shuts_out(self) -> bool {
         match self {
-            Self::Activate | Self::Create | Self::GrantAdmin | Self::RevokeAdmin => false,
+            Self::Activate | Self::Create => false,
             Self::Disable | Self::Deactivate => true,
         }
     }

@@ -18,10 +18,6 @@ pub enum Reason {
     DisabledInKeycloak,
     /// Deactivated: locked by this program for `policy.deactivate_after`.
     LockedSince,
-    /// Made an administrator: the user is in one of `[admins]`.
-    InAdminGroup,
-    /// No administrator any more: the user is in none of `[admins]`.
-    NotInAdminGroup,
     /// Reversed by `undo`.
     Undone,
 }
@@ -36,8 +32,6 @@ impl Reason {
             Self::NotInKeycloak => "not in Keycloak",
             Self::DisabledInKeycloak => "disabled in Keycloak",
             Self::LockedSince => "locked for long enough (policy.deactivate_after)",
-            Self::InAdminGroup => "in a group or role of [admins]",
-            Self::NotInAdminGroup => "in no group or role of [admins]",
             Self::Undone => "reversed by undo",
         }
     }
@@ -127,8 +121,6 @@ pub enum KeptReason {
     LockedByHand,
     /// This program did not disable it, or must not activate any account (`policy.reactivate`).
     NotOurs,
-    /// An administrator in none of `[admins]`, and too few are left.
-    LastAdmin,
 }
 
 impl KeptReason {
@@ -157,7 +149,6 @@ impl KeptReason {
             Self::NotOurs => {
                 "a member's account that this program did not disable (policy.reactivate)"
             }
-            Self::LastAdmin => "an administrator, and too few would be left (admins.min_admins)",
         }
     }
 }
@@ -174,18 +165,16 @@ mod tests {
     use super::*;
     use crate::model::Word;
 
-    const REASONS: [(Reason, &str); 8] = [
+    const REASONS: [(Reason, &str); 6] = [
         (Reason::InGroup, "in_group"),
         (Reason::NotInGroup, "not_in_group"),
         (Reason::NotInKeycloak, "not_in_keycloak"),
         (Reason::DisabledInKeycloak, "disabled_in_keycloak"),
         (Reason::LockedSince, "locked_since"),
-        (Reason::InAdminGroup, "in_admin_group"),
-        (Reason::NotInAdminGroup, "not_in_admin_group"),
         (Reason::Undone, "undone"),
     ];
 
-    const KEPT: [(KeptReason, &str); 18] = [
+    const KEPT: [(KeptReason, &str); 17] = [
         (KeptReason::OtherServer, "other_server"),
         (KeptReason::Ambiguous, "ambiguous"),
         (KeptReason::TokenOwner, "token_owner"),
@@ -203,7 +192,6 @@ mod tests {
         (KeptReason::AnotherPerson, "another_person"),
         (KeptReason::LockedByHand, "locked_by_hand"),
         (KeptReason::NotOurs, "not_ours"),
-        (KeptReason::LastAdmin, "last_admin"),
     ];
 
     /// Checks that the table has every variant in order, and that each word stands for its variant

@@ -5,7 +5,6 @@
 //! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the
 //! result.
 
-mod admins;
 mod common_prefix;
 mod creation;
 mod decision_table;
@@ -42,8 +41,8 @@ pub use limits::{Limits, Past};
 pub use memory::{Memory, OwnDisable, Progress, Recall, SecondStage};
 pub use plan_scope::PlanScope;
 pub use policy::{
-    AdminRules, DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError,
-    Protection, Provision, Reactivate, Revoke, UnknownAccounts,
+    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection,
+    Provision, Reactivate, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
 pub use template_fit::TemplateFit;
@@ -61,8 +60,6 @@ pub struct Facts {
     pub unnamed: Vec<Unnamed>,
     /// Whether the subjects of MAS's links are users of the realm.
     pub subjects: Subjects,
-    /// The users of `[admins]`, if it is configured.
-    pub admins: Option<MemberList>,
     /// The upstream provider of MAS that is the realm, for new accounts.
     pub provider: Option<ServerText>,
     /// The storage providers of the realm, if they are visible.
@@ -90,7 +87,6 @@ impl Facts {
             members: MemberList::default(),
             unnamed: Vec::new(),
             subjects: Subjects::default(),
-            admins: None,
             provider: None,
             providers: None,
             doubtful: Vec::new(),
@@ -162,12 +158,6 @@ impl Rechecks {
             }
         }
         rechecks.values().any(Result::is_ok)
-    }
-
-    /// Adds the rechecks of other accounts.
-    pub fn add(&mut self, more: BTreeMap<UserId, Recheck>) {
-        let (Self::Taken { answers: rechecks, .. } | Self::TooMany { aside: rechecks }) = self;
-        rechecks.extend(more);
     }
 
     /// Marks the accounts of these administrators.

@@ -15,7 +15,7 @@ pub struct Policy {
     pub disable: DisableMode,
     /// How long an account stays locked by this program before it is deactivated.
     pub deactivate_after: Option<Duration>,
-    /// Most second stages of one run (`limits.max_disable`): the others wait, and need no look.
+    /// Most second stages to look at in one run: the others wait.
     pub most_stages: Option<usize>,
     /// What a lock does with open sessions.
     pub lock_sessions: LockSessions,
@@ -25,8 +25,6 @@ pub struct Policy {
     pub grace: Duration,
     /// What ties members and accounts.
     pub matching: Matching,
-    /// Who is an administrator in MAS, if that is decided here.
-    pub admins: Option<AdminRules>,
     /// Who gets an account before the first login.
     pub provision: Provision,
     /// `keycloak.localpart`, for messages.
@@ -52,21 +50,6 @@ impl Policy {
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
-}
-
-/// `[admins]`, without who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AdminRules {
-    pub revoke: Revoke,
-    /// Fewest administrators with an active account.
-    pub min_admins: usize,
-}
-
-/// Whether administrators in none of `[admins]` lose the right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoke {
-    Yes,
-    No,
 }
 
 /// `accounts.provision`.

@@ -74,7 +74,6 @@ impl Readers {
                 AccountSource::Mas => AccountState { erased: detail.state.erased, ..user.state },
             };
             detail.admin |= user.admin;
-            detail.mas_admin = user.admin.into();
             detail.deactivated_in_mas = user.state.deactivated;
             detail.disabled_at = user.disabled_at;
             detail.last_disabled_at = user.last_disabled_at;

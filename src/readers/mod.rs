@@ -1,7 +1,6 @@
 //! Reads the servers. A reader returns a complete list or an error, never less.
 
 mod account_state;
-mod admins;
 mod error;
 mod json_rows;
 mod json_text;
@@ -26,9 +25,7 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, HttpError, Trust};
 use crate::mas_api::MasApi;
-use crate::model::{
-    Account, MasUserId, MemberList, ServerClocks, ServerName, Timestamp, TokenOwners, UserId,
-};
+use crate::model::{Account, MasUserId, ServerClocks, ServerName, Timestamp, TokenOwners, UserId};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -81,15 +78,6 @@ pub struct Reading {
     pub witnesses: Witnesses,
     /// The upstream provider of the accounts' links.
     pub links: Option<LinkProvider>,
-    /// What is known about the users of `[admins]`, if it is configured.
-    pub admins: Option<AdminReading>,
-}
-
-/// The groups and roles of `[admins]`; their users are part of the facts.
-#[derive(Debug)]
-pub struct AdminReading {
-    pub membership: Membership,
-    pub witnesses: Witnesses,
 }
 
 /// The progress of a reading.
@@ -167,8 +155,7 @@ impl Readers {
             let membership_and_members = async {
                 let membership = self.keycloak.membership(&config.keycloak.members).await?;
                 let members = self.keycloak.members(&membership, &tallies.members).await?;
-                let admins = self.admins(config).await?;
-                Ok::<_, ReadError>((membership, members, admins))
+                Ok::<_, ReadError>((membership, members))
             };
             let providers = async {
                 match config.policy.federation {
@@ -176,18 +163,17 @@ impl Readers {
                     Federation::Trust => Ok(Some(Vec::new())),
                 }
             };
-            let ((membership, members, admins), providers) =
+            let ((membership, members), providers) =
                 try_join(membership_and_members, providers).await?;
-            Ok((membership, members, admins, providers))
+            Ok((membership, members, providers))
         };
-        let ((membership, listed, admins, providers), (token_owners, accounts, links)) =
+        let ((membership, listed, providers), (token_owners, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
         let facts = Facts {
             server_name: config.server_name.clone(),
             members: listed.people,
             unnamed: listed.unnamed,
             subjects: Subjects::default(),
-            admins: None,
             provider: None,
             providers,
             doubtful: Vec::new(),
@@ -197,23 +183,9 @@ impl Readers {
             clocks: self.clocks(),
             memory: Memory::default(),
         };
-        let (admins, admin_users) = admins.unzip();
-        let witnesses = listed.witnesses;
-        let mut reading = Reading { facts, membership, witnesses, links, admins };
-        reading.facts.admins = admin_users;
+        let mut reading = Reading { facts, membership, witnesses: listed.witnesses, links };
         reading.facts.subjects = self.subjects(&reading.facts).await?;
         Ok(reading)
-    }
-
-    /// Reads the users of `[admins]`, if it is configured.
-    async fn admins(
-        &self,
-        config: &Config,
-    ) -> Result<Option<(AdminReading, MemberList)>, ReadError> {
-        let Some(source) = &config.admins else { return Ok(None) };
-        let membership = self.keycloak.membership(source).await?;
-        let listed = self.keycloak.members(&membership, &Tally::default()).await?;
-        Ok(Some((AdminReading { membership, witnesses: listed.witnesses }, listed.people)))
     }
 
     /// Returns the time on the clocks of the servers at their last answers.

@@ -1,16 +1,13 @@
 //! Keeps the administrators of MAS: those made in MAS, and those named in its configuration.
 //! Synapse knows neither (trap 48).
 
-use std::collections::HashSet;
-
 use tracing::warn;
 
 use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
-use crate::model::{Localpart, MasAdmin, UserId};
-use crate::planner::{Draft, Rechecks};
-use crate::readers::Reading;
+use crate::model::UserId;
+use crate::planner::Rechecks;
 use crate::writers::{MasCli, WriterError};
 
 /// Whether every administrator of MAS can be recognised.
@@ -55,57 +52,6 @@ impl Session {
         }
     }
 
-    /// Marks who is an administrator in MAS, for `[admins]`. The Admin API shows it in every row;
-    /// without it mas-cli is needed.
-    pub(super) async fn mark_admins_by_mas_cli(
-        &self,
-        reading: &mut Reading,
-    ) -> Result<(), Failure> {
-        if self.config.admins.is_none() || self.mas.is_some() {
-            return Ok(());
-        }
-        let admins = self.listed_admins().await?;
-        let server_name = &self.config.server_name;
-        let accounts = reading.facts.accounts.iter_mut();
-        for account in accounts.filter(|account| account.is_on(server_name)) {
-            account.mas_admin = is_among(&admins, account.localpart());
-        }
-        Ok(())
-    }
-
-    /// Rechecks the accounts whose right would change.
-    pub(super) async fn recheck_admins(
-        &self,
-        draft: &Draft<'_>,
-        rechecks: &mut Rechecks,
-        reading: &Reading,
-    ) -> Result<(), Failure> {
-        let accounts: Vec<_> = draft.admins_to_recheck().collect();
-        if accounts.is_empty() {
-            return Ok(());
-        }
-        let mut seen = self.readers.recheck_admins(accounts, reading).await;
-        if self.mas.is_none() {
-            let admins = self.listed_admins().await?;
-            for evidence in seen.values_mut().flatten() {
-                let localpart = evidence.account.user_id.localpart();
-                evidence.account.mas_admin = is_among(&admins, localpart);
-            }
-        }
-        rechecks.add(seen);
-        Ok(())
-    }
-
-    async fn listed_admins(&self) -> Result<HashSet<Box<str>>, Failure> {
-        let unknown =
-            || WriterError::NoAdminList { command: "mas-cli manage list-admin-users".to_owned() };
-        let admins = match &self.mas_cli {
-            Some(mas_cli) => mas_cli.admins().await?.ok_or_else(unknown)?,
-            None => return Err(unknown().into()),
-        };
-        Ok(admins.iter().map(|admin| admin.key().into()).collect())
-    }
-
     /// Checks MAS's configuration right before the first change: it may be another one since the
     /// run began, and with it mas-cli would change accounts of another database.
     pub(super) fn prove_mas_config(&self) -> Result<(), WriterError> {
@@ -126,10 +72,6 @@ impl Session {
             );
         }
     }
-}
-
-fn is_among(admins: &HashSet<Box<str>>, localpart: &Localpart) -> MasAdmin {
-    admins.contains(&*localpart.key()).into()
 }
 
 async fn mark_listed(

@@ -77,8 +77,6 @@ impl Session {
         let accounts = draft.to_recheck().collect();
         let (rechecks, admins) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
-        let mut rechecks = rechecks;
-        self.recheck_admins(&draft, &mut rechecks, reading).await?;
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins };
         if aim != Aim::Show {

@@ -190,13 +190,7 @@ pub(super) fn own_disables(
                     lock.second_stage = SecondStage::Begun;
                 }
             }
-            (
-                ActionKind::Activate
-                | ActionKind::Create
-                | ActionKind::GrantAdmin
-                | ActionKind::RevokeAdmin,
-                _,
-            ) => {}
+            (ActionKind::Activate | ActionKind::Create, _) => {}
         }
     }
     Ok(own)

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{Shut, Write, WriterError, admin_sessions, new_account};
+use super::{Shut, Write, WriterError, new_account};
 use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::{MasAdmin, MasUserId};
+use crate::model::MasUserId;
 use crate::plan::{Action, DisableMode, Pass};
 
 /// The lists of a user's open sessions: compatibility, OAuth 2.0, browser. Personal tokens stay.
@@ -123,18 +123,6 @@ impl Write for MasApiWriter {
 
     async fn create(&self, action: Pass<'_>) -> Result<(), WriterError> {
         new_account::create(&self.mas, action).await
-    }
-
-    /// Takes the right first. Sessions that have it in their scope keep it until they end.
-    async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError> {
-        let id = id_of(&action)?;
-        let body = json!({"admin": admin == MasAdmin::Yes});
-        self.change(id, "set-admin", Some(&body)).await?;
-        if admin == MasAdmin::Yes {
-            return Ok(());
-        }
-        let ended = admin_sessions::end(&self.mas, id).await;
-        ended.map_err(|source| WriterError::AdminSessionsLeft { source: Box::new(source.into()) })
     }
 
     /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and

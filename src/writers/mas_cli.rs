@@ -12,7 +12,7 @@ use crate::config::{FilesToCheck, MasCliConfig};
 use crate::environment;
 use crate::environment::Environment;
 use crate::metrics::metrics;
-use crate::model::{Localpart, MasAdmin, ServerName, ServerText, printable};
+use crate::model::{Localpart, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, NewAccount, Pass};
 use crate::subprocess;
 use crate::subprocess::{Ended, NotEnded};
@@ -240,16 +240,6 @@ impl Write for MasCli {
             }
             registered => registered,
         }
-    }
-
-    /// mas-cli cannot tell the sessions apart, so all of them end.
-    async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError> {
-        if admin == MasAdmin::Yes {
-            return self.manage(&["promote-admin"], action.localpart()).await;
-        }
-        self.manage(&["demote-admin"], action.localpart()).await?;
-        let ended = self.manage(&["kill-sessions"], action.localpart()).await;
-        ended.map_err(|source| WriterError::AdminSessionsLeft { source: Box::new(source) })
     }
 
     /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod actions;
-mod admins;
 mod admins_of_mas;
 mod answers;
 mod apply;

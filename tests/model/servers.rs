@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
     Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser,
-    Localpart, MasAdmin, Member, MemberList, Owner, Question, Recheck, Remembered, ServerClocks,
-    SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
+    Localpart, Member, MemberList, Owner, Question, Recheck, Remembered, ServerClocks, SignSeen,
+    Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
@@ -260,7 +260,6 @@ fn listed_account(account: &world::Account) -> Account {
         user_id: user_id(account),
         state: account.listed,
         admin: account.marks.contains(&Mark::Admin),
-        mas_admin: MasAdmin::Unknown,
         bot: account.marks.contains(&Mark::Bot),
         mas: match account.mas {
             Mas::NotAsked => InMas::NotAsked,

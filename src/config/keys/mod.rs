@@ -2,7 +2,6 @@
 //! here its default and what is expected, and `docs/configuration.md` is made from it.
 
 pub(super) mod accounts;
-pub(super) mod admins;
 mod expected;
 pub(super) mod keycloak;
 pub(super) mod limits;
@@ -49,12 +48,11 @@ pub enum Absent {
 }
 
 /// The sections, in the order of the documentation.
-const SECTIONS: [&[ConfigKey]; 11] = [
+const SECTIONS: [&[ConfigKey]; 10] = [
     top_level::KEYS,
     keycloak::KEYS,
     synapse::KEYS,
     accounts::KEYS,
-    admins::KEYS,
     writer::KEYS,
     mas_cli::KEYS,
     mas_api::KEYS,

@@ -6,7 +6,6 @@ mod verdicts;
 
 use std::collections::BTreeMap;
 
-use super::admins::{AdminChange, Admins, IsMembers};
 use super::creation::{Candidate, candidates, half_made};
 use super::decision_table::{DecisionTable, Opinion};
 use super::identity::{Holder, Identity};
@@ -42,9 +41,6 @@ pub struct Draft<'f> {
     pub(super) locked: Vec<&'f UserId>,
     /// The accounts that will be deactivated later.
     next_stage: NextStage,
-    /// The users who are to be administrators, and the accounts whose right would change.
-    pub(super) admins: Option<Admins<'f>>,
-    pub(super) admin_changes: Vec<AdminChange<'f>>,
     /// The members that may get an account.
     pub(super) candidates: Vec<Candidate<'f>>,
     /// Accounts outside the group that only Synapse is known to have shut out.
@@ -63,13 +59,9 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn about(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
         let mut draft = Self::empty(facts, policy, scope);
-        if scope.is_none() {
-            draft.admins = Admins::new(facts, policy);
-        }
         for account in &facts.accounts {
             draft.add(account);
         }
-        draft.admin_changes.sort_by_key(AdminChange::user_id);
         draft.let_stages_wait();
         draft.notable.sort_by_key(|(account, _)| &account.user_id);
         draft.unverified.sort_by_key(|account| &account.user_id);
@@ -115,8 +107,6 @@ impl<'f> Draft<'f> {
             returned: Vec::new(),
             locked: Vec::new(),
             next_stage: NextStage::default(),
-            admins: None,
-            admin_changes: Vec::new(),
             candidates: Vec::new(),
             unverified: Vec::new(),
             mapping: Mapping::default(),
@@ -136,10 +126,6 @@ impl<'f> Draft<'f> {
         let Facts { memory, .. } = self.table.facts;
         if account.can_log_in() && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
-        }
-        if let Opinion::Settled(verdict) = &opinion {
-            let is_active = *verdict == Verdict::MemberActive;
-            self.note_admin(account, if is_active { IsMembers::Active } else { IsMembers::No });
         }
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {

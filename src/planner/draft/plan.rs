@@ -47,7 +47,6 @@ impl<'f> Draft<'f> {
             add_to_plan(&mut plan, account, verdict, evidence, mark);
         }
         self.add_creations(&mut plan, creations, rechecks);
-        self.add_admins(&mut plan, rechecks);
         plan
     }
 

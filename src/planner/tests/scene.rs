@@ -42,7 +42,6 @@ pub(super) const OPEN: Limits = Limits {
     max_disable_percent: 100,
     max_activate: usize::MAX,
     max_create: usize::MAX,
-    max_admin_changes: usize::MAX,
     min_members: 0,
     max_look: usize::MAX,
 };
@@ -250,11 +249,7 @@ impl Scene {
 
     pub(super) fn plan(&self) -> Plan {
         let draft = Draft::new(&self.facts, &self.policy);
-        let mut rechecks = self.rechecks(&draft);
-        rechecks.add(
-            draft.admins_to_recheck().map(|it| (it.user_id.clone(), self.recheck(&it))).collect(),
-        );
-        draft.decide(&rechecks)
+        draft.decide(&self.rechecks(&draft))
     }
 }
 
@@ -262,7 +257,6 @@ pub(super) fn detail_of(account: &Account) -> AccountDetail {
     AccountDetail {
         deactivated_in_mas: account.deactivated_in_mas,
         admin: account.admin,
-        mas_admin: account.mas_admin,
         bot: account.bot,
         state: account.state,
         ..AccountDetail::new(account.user_id.clone())

@@ -69,7 +69,6 @@ impl MasReader {
             user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
             state: user.attributes.state(),
             admin: user.attributes.admin,
-            mas_admin: user.attributes.admin.into(),
             bot: false,
             deactivated_in_mas: user.attributes.deactivated_at.is_some(),
             links,
