@@ -196,11 +196,7 @@ impl<'f> DecisionTable<'f> {
     ) -> Opinion<'f> {
         let is_tied = matches!(holder, Holder::Tied { .. } | Holder::Contested { .. });
         let opinion = self.outside(account, holder);
-        let is_shut = matches!(
-            opinion,
-            Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked)
-                | Opinion::WouldDeactivate { .. }
-        );
+        let is_shut = self.outside_in_state(account, account.seen()).is_some();
         let has_name_of_member =
             || identity.named(account).iter().any(|member| self.may_use(member));
         if is_tied && is_shut && has_name_of_member() {

@@ -90,8 +90,12 @@ fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let (user, tie) = account.remembered().filter(|_| account.links.is_empty())?;
     let mut named = world.members(account);
     let shown = world.shown_by_name(account).filter(|_| looks).unwrap_or_default();
-    named.extend(shown.into_iter().filter(|user| world.is_known(*user)));
-    let is_gone = looks && !world.is_known(user);
+    let shown: Vec<_> = shown.into_iter().filter(|user| world.is_known(*user)).collect();
+    let has_shown = !shown.is_empty();
+    named.extend(shown);
+    // A user whom the list still has is only replaced by a name that the look shows.
+    let is_replaced = !world.is_member(user) || has_shown;
+    let is_gone = looks && !world.is_known(user) && is_replaced;
     let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
     (tie != Tie::Name || named.is_empty() || world.members(account).contains(&user) || !leaves())
         .then_some(user)
@@ -181,7 +185,9 @@ fn deactivate(world: &World, account: &Account, doubtful: &BTreeSet<&str>) -> Fa
     }
     match out(world, account, true, doubtful, Toward::Deactivation) {
         None => Fate::Kept(Why::InGroupAtSecondLook),
-        Some(Fate::Disable(_) | Fate::NeedsApproval(Approval::NeverTied)) => Fate::Deactivate,
+        Some(Fate::Disable(_)) => Fate::Deactivate,
+        // Nothing says whose account it is: the lock stays, which can be taken back.
+        Some(Fate::NeedsApproval(Approval::NeverTied)) => Fate::Unchanged,
         Some(Fate::NeedsApproval(_)) => Fate::Kept(Why::AnotherPerson),
         Some(fate) => fate,
     }
@@ -215,7 +221,9 @@ fn out(
         Some(user) if user.now == Standing::InDisabled => Reason::DisabledInKeycloak,
         Some(_) => Reason::NotInGroup,
     };
-    let is_brief = known.iter().any(|user| user.provider.is_some() || user.locked_out);
+    let is_brief = known
+        .iter()
+        .any(|user| user.provider.is_some() || (user.locked_out && !user.now.is_enabled()));
     let has_grace = toward == Toward::Disable
         && !account.is_half_shut(world.rules.disable)
         && (reason != Reason::DisabledInKeycloak || is_brief);

@@ -83,7 +83,10 @@ fn undo_keeps_what_a_sync_keeps(world: &World) -> Result<(), String> {
     let disables = undo(world, &run(world, ActionKind::Activate));
     let activates = undo(world, &run(world, ActionKind::Disable));
     let deserted = deserted(world);
-    for kept in [world, &deserted].into_iter().flat_map(|world| plan(world).kept) {
+    // Whether Keycloak knows the owner is not about the account.
+    let of_deserted = plan(&deserted).kept.into_iter();
+    let of_deserted = of_deserted.filter(|kept| kept.reason != KeptReason::UnknownAccount);
+    for kept in plan(world).kept.into_iter().chain(of_deserted) {
         let localpart = kept.localpart.as_str();
         let is_disabled = acted(&disables).contains(localpart)
             && is_about_disables(world, localpart, kept.reason);

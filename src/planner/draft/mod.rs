@@ -98,7 +98,7 @@ impl<'f> Draft<'f> {
     fn empty(facts: &'f Facts, policy: &'f Policy, scope: Option<&'f PlanScope>) -> Self {
         Self {
             table: DecisionTable { facts, policy },
-            identity: Identity::new(facts, policy.matching),
+            identity: Identity::new(facts, policy),
             scope,
             notable: Vec::new(),
             active_as_they_should_be: 0,

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 
-use super::policy::Matching;
+use super::policy::{DisabledMembers, Matching, Policy};
 use super::{Facts, Subjects};
 use crate::model::{Account, KeycloakId, Localpart, Member, Tie, UserId};
 use holder::Listed;
@@ -26,6 +26,7 @@ use row_index::RowIndex;
 pub(super) struct Identity<'f> {
     facts: &'f Facts,
     matching: Matching,
+    disabled_members: DisabledMembers,
     /// Members by the name of their account.
     named: RowIndex,
     /// Members by ID; created on first use, because names alone do not need it.
@@ -44,10 +45,11 @@ pub(super) struct Identity<'f> {
 }
 
 impl<'f> Identity<'f> {
-    pub(super) fn new(facts: &'f Facts, matching: Matching) -> Self {
+    pub(super) fn new(facts: &'f Facts, policy: &Policy) -> Self {
         let mut identity = Self {
             facts,
-            matching,
+            matching: policy.matching,
+            disabled_members: policy.disabled_members,
             named: RowIndex::with_capacity(facts.members.len()),
             members: OnceCell::new(),
             tied: RowIndex::with_capacity(0),
@@ -293,9 +295,12 @@ impl<'f> Identity<'f> {
     }
 
     /// Returns whether a user has an active account by name alone. A disabled one belonged to
-    /// another user, because this one had the account that is remembered.
+    /// another user, because this one had the account that is remembered; and a user who may not
+    /// use Matrix loses both.
     fn has_account_by_name(&self, id: &KeycloakId) -> bool {
-        let Some(name) = self.member(id).and_then(|member| member.localpart.as_ref()) else {
+        let keeps_disabled = self.disabled_members == DisabledMembers::Keep;
+        let member = self.member(id).filter(|member| member.enabled || keeps_disabled);
+        let Some(name) = member.and_then(|member| member.localpart.as_ref()) else {
             return false;
         };
         let key = name.key();

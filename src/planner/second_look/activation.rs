@@ -60,16 +60,19 @@ impl<'f> SecondLook<'_, 'f> {
         }
     }
 
-    /// Returns whether Keycloak knows a user of the account's name who is out.
+    /// Returns whether Keycloak knows a user of the account's name who is out, by the list or by the
+    /// look.
     fn shares_name(&self, account: &'f Account, seen: &Evidence) -> bool {
-        let is_out = |person: &KeycloakPerson| person.user().is_some() && !self.may_use_now(person);
+        let is_out = |member: &Member, person: &KeycloakPerson| {
+            person.user().is_some() && !(self.table.may_use(member) && self.may_use_now(person))
+        };
         let is_stranger = |person: &KeycloakPerson| {
             let listed = person.user().and_then(|user| self.identity.member(&user.id));
             person.user().is_some() && !listed.is_some_and(|member| self.table.may_use(member))
         };
         let listed = self.identity.named(account);
-        let mut listed = listed.iter().filter_map(|member| find(seen, &member.id));
-        listed.any(is_out) || seen.by_name().any(is_stranger)
+        let mut listed = listed.iter().filter_map(|member| Some((member, find(seen, &member.id)?)));
+        listed.any(|(member, person)| is_out(member, person)) || seen.by_name().any(is_stranger)
     }
 
     /// Returns whether a user was created in Keycloak after the account was disabled. The time when

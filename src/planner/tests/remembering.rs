@@ -104,6 +104,15 @@ fn active_account_of_the_new_name_is_an_account_of_ones_own() {
 }
 
 #[test]
+fn user_who_was_renamed_and_disabled_loses_both_accounts_at_once() {
+    let world = scene().listed_as("r", "rita", false, None).member_with_id("alice", "m");
+    let world = world.account("alice", ACTIVE).account("rita", ACTIVE);
+    let world = world.remembered("alice", "r", Tie::Name);
+    let both = ["alice", "rita"].map(|name| disable(name, Reason::DisabledInKeycloak).remove(0));
+    acts(&world, both.to_vec());
+}
+
+#[test]
 fn account_of_the_new_name_that_is_linked_to_another_user_is_no_account_of_ones_own() {
     let world = |owner: &str| {
         let scene = scene().member_with_id("rita", "r").member_with_id("alice", "m");

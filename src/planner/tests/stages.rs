@@ -163,7 +163,11 @@ fn account_whose_name_a_member_has_is_another_persons_and_stays_locked() {
         account.remembered = Remembered::owner(owner);
         scene
     };
-    keeps(&tied(scene), kept_as("dave", KeptReason::AnotherPerson));
+    keeps(&tied(scene.clone()), kept_as("dave", KeptReason::AnotherPerson));
+    // A protected account says the same before and after its time has come.
+    let mut bot = tied(scene);
+    bot.facts.accounts[0].bot = true;
+    keeps(&bot, kept_as("dave", KeptReason::AnotherPerson));
 }
 
 #[test]
