@@ -114,7 +114,7 @@ impl KeycloakReader {
     /// every user has.
     ///
     /// Source: `GET …/clients?clientId=…`, `GET …/roles/{name}`, `GET …/roles/{name}/groups`, the
-    /// same below `…/clients/{id}`, and what [`Composites`] are read from.
+    /// same below `…/clients/{id}`, and what `Composites` are read from.
     pub async fn member_roles(&self, source: &MemberSource) -> Result<Vec<MemberRole>, ReadError> {
         if source.roles.is_empty() {
             return Ok(Vec::new());
