@@ -93,7 +93,7 @@ fn memory(world: &World, account: &Account, looks: bool) -> Option<usize> {
     let shown: Vec<_> = shown.into_iter().filter(|user| world.is_known(*user)).collect();
     let has_shown = !shown.is_empty();
     named.extend(shown);
-    // A user whom the list still has is only replaced by a name that the look shows.
+    // A user that the list still has is only replaced by a name that the look shows.
     let is_replaced = !world.is_member(user) || has_shown;
     let is_gone = looks && !world.is_known(user) && is_replaced;
     let leaves = || is_gone || world.has_tied(account, user) || world.has_named(account, user);
