@@ -147,14 +147,11 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         seen: &Evidence,
         directories: &Directories<'_>,
     ) -> Verdict {
-        let is_unfinished = self.table.lost_stage(account, seen.account.seen()).is_some();
-        let Some(since) = self.locked_since(account, since, seen) else {
-            if !is_unfinished {
-                return Verdict::OutsideDisabled;
-            }
-            return self.unless_a_members(account, holder, since, seen, directories);
-        };
-        self.unless_a_members(account, holder, since, seen, directories)
+        let unfinished = || self.table.lost_stage(account, seen.account.seen()).map(|_| since);
+        match self.locked_since(account, since, seen).or_else(unfinished) {
+            Some(since) => self.unless_a_members(account, holder, since, seen, directories),
+            None => Verdict::OutsideDisabled,
+        }
     }
 
     /// Returns since when an account is locked by this program and nothing else, by MAS's clock too,
