@@ -294,15 +294,22 @@ async fn undo_disables_no_account_that_the_run_did_not_activate() {
         .prints(&["Disable 1 account", "bob"]);
 }
 
+/// Lets the state file refuse to change this column of an action.
+fn fill_disk_before(world: &RunningWorld, column: &str) {
+    let connection =
+        rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
+    let full = format!(
+        "CREATE TRIGGER full BEFORE UPDATE OF {column} ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    );
+    connection.execute_batch(&full).expect("a trigger");
+}
+
 #[tokio::test]
 async fn action_is_not_tried_if_its_beginning_cannot_be_written_down() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     world.leave("bob");
-    let connection =
-        rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
-    let full = "CREATE TRIGGER full BEFORE UPDATE OF begun ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
-    connection.execute_batch(full).expect("a trigger");
+    fill_disk_before(&world, "begun");
     let run = remembering(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["disable bob not_in_group failed"]);
     let told = run.json()["actions"][0]["error"].to_string();
@@ -315,10 +322,7 @@ async fn run_is_incomplete_if_an_outcome_cannot_be_written_down() {
     let world = started(the_table()).await;
     remembering(&world, NO_LIMITS).run("sync").exits(0);
     world.leave("bob");
-    let connection =
-        rusqlite::Connection::open(world.directory().join("state.db")).expect("a state file");
-    let full = "CREATE TRIGGER full BEFORE UPDATE OF outcome ON actions BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
-    connection.execute_batch(full).expect("a trigger");
+    fill_disk_before(&world, "outcome");
     let run = remembering(&world, NO_LIMITS).run("sync --format json").exits(4);
     assert_eq!(run.actions(), ["disable bob not_in_group done"]);
     run.tells(&["the disk is full"]);
